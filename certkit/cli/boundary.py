@@ -1,0 +1,184 @@
+"""The error boundary: whatever happens inside becomes one line, one JSON document, and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli.commands import certkit
+from certkit.core.names import printable
+from certkit.errors import CertkitError, InputError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+OK, CRITICAL, UNKNOWN = 0, 2, 3
+
+
+class OutputError(CertkitError):
+    """The result cannot be written."""
+
+
+class _Terminated(BaseException):
+    """A signal that ends the process; on the way out, temporary files go."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit code is that of the contract.
+
+    0 well, 1 warning, 2 critical or refused, 3 could not tell or bad usage; 128 + n when signal n ended it.
+    """
+    debug = os.environ.get("CERTKIT_DEBUG") == "1" or "-vv" in arguments
+    if not debug:
+        warnings.simplefilter("ignore")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminate)
+    _reconfigure()
+    code = _guarded(arguments, debug=debug)
+    return _flushed(code)
+
+
+def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
+    as_json = _wants_json(arguments)
+    try:
+        result = certkit.main(args=list(arguments), prog_name="certkit", standalone_mode=False)
+    except RefusedError as error:
+        return _report(error, CRITICAL, as_json=as_json, debug=debug)
+    except CertkitError as error:
+        return _report(error, UNKNOWN, as_json=as_json, debug=debug)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _say(error.format_message())
+        return UNKNOWN
+    except click.ClickException as error:
+        return _report(_usage(error), UNKNOWN, as_json=as_json, debug=debug)
+    except (click.Abort, KeyboardInterrupt):
+        _say("certkit: interrupted")
+        return 128 + signal.SIGINT
+    except _Terminated as error:
+        return 128 + error.number
+    except SystemExit as error:
+        # click ends so when the reader of its help has gone.
+        return OK if error.code in {OK, None} else UNKNOWN
+    except BaseException as error:  # noqa: BLE001  nothing may leave as a traceback, a Rust panic included
+        return _report(_internal(error), UNKNOWN, as_json=as_json, debug=debug)
+    return result if isinstance(result, int) else OK
+
+
+def _usage(error: click.ClickException) -> InputError:
+    message = " ".join(error.format_message().split()).rstrip(".")
+    where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "certkit"
+    return InputError(f"usage, {where}: {message[:1].lower()}{message[1:]}", hint=f"see `{where} --help`")
+
+
+def _internal(error: BaseException) -> InputError:
+    if isinstance(error, MemoryError):
+        return InputError("out of memory", hint="the input is too large for this machine")
+    reason = " ".join(str(error).split())[:200]
+    return InputError(
+        f"internal error: {type(error).__name__}: {reason}",
+        hint="please report it; CERTKIT_DEBUG=1 shows where it happened",
+    )
+
+
+def _report(error: CertkitError, code: int, *, as_json: bool, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        _say(traceback.format_exc())
+    if as_json and not isinstance(error, OutputError):
+        from certkit.report import json
+
+        document = json.error(error)
+        if isinstance(error, RefusedError):
+            document |= {"status": "critical", "changed": False, "checks": json.checks(error.findings)}
+        try:
+            write_result(json.render(document))
+        except OutputError as failed:
+            error = failed
+    hint = error.hint[:1].upper() + error.hint[1:]
+    _say(f"certkit: error: {printable(error.message)}. {printable(hint)}")
+    return code
+
+
+def write_result(text: str) -> None:
+    """Write a result to standard output, whole.
+
+    Raises:
+        OutputError: it cannot be written: a full device, a reader that went away, no standard output at all.
+    """
+    write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Write bytes to standard output, whole; raises as `write_result` does."""
+    if not data:
+        return
+    if sys.stdout is None:
+        raise OutputError("cannot write, standard output: it is closed", hint="redirect it to a file or to /dev/null")
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        _abandon_stdout()
+        raise OutputError(
+            "cannot write, standard output: its reader went away", hint="the result may be incomplete"
+        ) from None
+    except OSError as error:
+        _abandon_stdout()
+        reason = (error.strerror or str(error)).lower()
+        raise OutputError(f"cannot write, standard output: {reason}", hint="free some space or redirect it") from error
+
+
+def _flushed(code: int) -> int:
+    """The exit code, once everything is written; help and completion are written by click itself."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        _abandon_stdout()
+        _say(f"certkit: error: cannot write, standard output: {(error.strerror or str(error)).lower()}. Redirect it")
+        return UNKNOWN
+    return code
+
+
+def _abandon_stdout() -> None:
+    """Point standard output at nothing, so that the interpreter's last flush does not complain."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
+
+
+def _reconfigure() -> None:
+    """Print what the terminal's encoding lacks as escapes instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(line: str) -> None:
+    # Where nobody listens, nothing is said.
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(line, err=True)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    options = list(arguments[: arguments.index("--")]) if "--" in arguments else list(arguments)
+    formats = [value for option, value in itertools.pairwise(options) if option == "--format"]
+    return "--json" in options or "--format=json" in options or "json" in formats
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    raise _Terminated(number)

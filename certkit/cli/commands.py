@@ -1,0 +1,76 @@
+"""The tree of commands. A command's module is imported when the command is used, for start-up is a feature."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and one-line helps, and imports a command only to run it.
+
+    `lazy` maps a command's name to `module:attribute` and the help that the group's own page shows.
+    """
+
+    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of a working day."""
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself, imported."""
+        if cmd_name not in self.lazy:
+            return None
+        module, _, attribute = self.lazy[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101  the table above is ours
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands, from the one-line helps, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.lazy.items()])
+
+
+COMMANDS = {
+    "key": ("certkit.cli.key:key", "Make private keys."),
+    "csr": ("certkit.cli.csr:csr", "Make and check certificate signing requests."),
+    "inspect": ("certkit.cli.inspect:inspect", "Show what is in a key, CSR, certificate, CRL or PKCS#12 file."),
+    "verify": ("certkit.cli.verify:verify", "Judge whether a certificate may be relied upon."),
+    "expiry": ("certkit.cli.expiry:expiry", "Warn before certificates expire."),
+    "policy": ("certkit.cli.policy:policy", "Show and check partners' rules."),
+    "completion": ("certkit.cli.completion:completion", "Print the completion script of a shell."),
+}
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from certkit import __version__
+
+        click.echo(f"certkit {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 well, 1 warning, 2 critical or refused, 3 could not tell.",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def certkit() -> None:
+    """Keys, CSRs and client certificates for mutual TLS with a partner.
+
+    \b
+    Example:
+      certkit csr create --policy wise-sandbox --organization "Acme Ltd" --country GB \\
+          --key-out acme.key --out acme.csr
+    """

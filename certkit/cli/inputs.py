@@ -1,0 +1,155 @@
+"""What commands take in: files and standard input, passphrases, keys, policies, the time."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from certkit.errors import InputError, PassphraseError
+from certkit.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from certkit.core.policy import Policy
+    from certkit.request import HeldKey
+
+STDIN = "-"
+_MAX_PASSPHRASE_FILE = 64 * 1024
+
+passphrase_option = click.option(
+    "--passphrase-file",
+    metavar="FILE",
+    help="The passphrase is the first line of this file (or CERTKIT_PASSPHRASE).",
+)
+
+
+def complete_policies(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Shell completion of policies: the names that are built in, and files."""
+    from certkit import policy_files
+
+    found = [CompletionItem(name) for name in policy_files.names() if name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
+
+
+policy_option = click.option(
+    "--policy",
+    "policy_name",
+    metavar="POLICY",
+    default="general",
+    show_default=True,
+    shell_complete=complete_policies,
+    help="A policy's name (`certkit policy list`) or the path of a TOML file.",
+)
+
+
+def file_argument(name: str, **attributes: Any) -> Callable[[Any], Any]:
+    """An argument that names files; `-` is standard input."""
+    return click.argument(name, type=click.Path(path_type=str, allow_dash=True), **attributes)
+
+
+def file_option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
+    """An option that names a file."""
+    return click.option(*names, type=click.Path(path_type=str, allow_dash=True), **attributes)
+
+
+def now() -> datetime:
+    """The time of day, in UTC."""
+    return datetime.now(UTC)
+
+
+def read(reference: str) -> bytes:
+    """The bytes of a file, or of standard input for `-`.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from certkit import files
+
+    if reference != STDIN:
+        return files.read(reference)
+    if sys.stdin is None:
+        raise InputError("cannot read, standard input: it is closed", hint="name a file")
+    try:
+        return files.read_stream(sys.stdin.buffer, name="standard input")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"cannot read, standard input: {reason}", hint="name a file") from error
+
+
+def policy(reference: str) -> Policy:
+    """The policy of that name or at that path.
+
+    Raises:
+        PolicyError: there is none, or it breaks the format.
+    """
+    from certkit import policy_files
+
+    return policy_files.load(reference)
+
+
+def passphrase(file: str | None) -> Secret | None:
+    """The passphrase from a file's first line or from CERTKIT_PASSPHRASE; None if there is neither.
+
+    Raises:
+        InputError: the file cannot be read, or the passphrase is empty or too long.
+    """
+    from certkit.core.keys import MAX_PASSPHRASE_BYTES
+
+    if file is not None:
+        from certkit import files
+
+        data = read(file) if file == STDIN else files.read(file, limit=_MAX_PASSPHRASE_FILE)
+        value, where = data.split(b"\n", 1)[0].removesuffix(b"\r"), file
+    elif "CERTKIT_PASSPHRASE" in os.environ:
+        value, where = os.environb[b"CERTKIT_PASSPHRASE"], "CERTKIT_PASSPHRASE"
+    else:
+        return None
+    if not value:
+        raise InputError(f"passphrase, {where}: it is empty", hint="put the passphrase in the first line")
+    if len(value) > MAX_PASSPHRASE_BYTES:
+        raise InputError(
+            f"passphrase, {where}: longer than {MAX_PASSPHRASE_BYTES} bytes", hint="choose a shorter passphrase"
+        )
+    return Secret(value)
+
+
+def private_key(reference: str, secret: Secret | None) -> HeldKey:
+    """The private key of a file or standard input, and the finding about the file.
+
+    A locked key without a passphrase asks for it on a terminal.
+
+    Raises:
+        PassphraseError: it is locked, and the passphrase is missing or wrong.
+        InputError: it cannot be read or used.
+    """
+    from certkit.core import objects
+    from certkit.findings import skipped
+    from certkit.request import HeldKey, key_file_finding
+
+    data = read(reference)
+    from_stdin = reference == STDIN
+    name = "standard input" if from_stdin else reference
+    try:
+        key = objects.private_key(data, name=name, passphrase=secret)
+    except PassphraseError:
+        if secret is not None or from_stdin or not _is_terminal():
+            raise
+        key = objects.private_key(data, name=name, passphrase=_ask(name))
+    if from_stdin:
+        return HeldKey(key, skipped("key-file", "the key came from standard input"))
+    return HeldKey(key, key_file_finding(Path(reference)))
+
+
+def _ask(name: str) -> Secret:
+    return Secret(click.prompt(f"Passphrase of {name}", hide_input=True, err=True).encode())
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()

@@ -1,0 +1,75 @@
+"""`certkit inspect`: what is in a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from certkit.cli import inputs
+from certkit.cli.output import Output, reporting
+from certkit.errors import CertkitError, InputError
+
+if TYPE_CHECKING:
+    from certkit.secret import Secret
+
+
+@click.command()
+@inputs.file_argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.option("--all", "show_all", is_flag=True, help="Show every name and object, however many there are.")
+@inputs.passphrase_option
+@reporting
+def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphrase_file: str | None) -> int:
+    """Show what is in a file: keys, CSRs, certificates, bundles, PKCS#12, CRLs; PEM or DER.
+
+    Private keys are never shown, only their facts. Exits 0 if everything could be read, 3 otherwise.
+
+    \b
+    Example:
+      certkit inspect acme.csr
+    """
+    from certkit.report import json, text
+
+    secret = inputs.passphrase(passphrase_file)
+    documents: list[dict[str, Any]] = []
+    errors: list[CertkitError] = []
+    for source in sources:
+        described, problems = _look(source, secret)
+        errors += problems
+        documents += [{"kind": facts.pop("kind"), "source": source, **facts} for facts in map(dict, described)]
+        if not output.as_json:
+            output.result(text.objects(source, described, show_all=show_all))
+    if output.as_json:
+        output.document(documents if not errors else {**json.error(errors[0]), "objects": documents})
+    for error in errors:
+        output.fail(error)
+    return 3 if errors else 0
+
+
+def _look(source: str, secret: Secret | None) -> tuple[list[dict[str, Any]], list[CertkitError]]:
+    """The objects of one source, described, and what could not be read."""
+    from certkit import limits
+    from certkit.core import describe, objects
+
+    try:
+        data = inputs.read(source)
+    except CertkitError as error:
+        return [], [error]
+    described: list[dict[str, Any]] = []
+    errors: list[CertkitError] = []
+    for item in objects.read(data, passphrase=secret, guard=limits.ends_in_time):
+        if isinstance(item, objects.Broken):
+            errors.append(InputError(f"cannot read, {source}: {item.message}", hint=item.hint))
+            continue
+        facts = describe.describe(item)
+        described.append(facts)
+        if facts.get("problems"):
+            errors.append(
+                InputError(
+                    f"cannot read, {source}: a field of {item.kind.words}: {facts['problems'][0]}",
+                    hint="the object breaks the standard; ask whoever made it",
+                )
+            )
+    if not described and not errors:
+        errors.append(objects.wrong_kind("a key, CSR, certificate, CRL or PKCS#12 bundle", data, [], name=source))
+    return described, errors

@@ -1,0 +1,130 @@
+"""What commands say: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from certkit.cli.boundary import write_bytes, write_result
+from certkit.core.names import printable
+from certkit.findings import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from certkit.errors import CertkitError
+    from certkit.findings import Finding
+
+_COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.CRITICAL: "red", Status.UNKNOWN: "magenta"}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How the person or script wants to be told: as JSON, quietly, or at length."""
+
+    as_json: bool
+    quiet: bool
+    verbose: int
+
+    def result(self, text: str) -> None:
+        """The result itself, as text."""
+        write_result(text)
+
+    def raw(self, data: bytes) -> None:
+        """The result itself, as bytes."""
+        write_bytes(data)
+
+    def document(self, document: object) -> None:
+        """The result itself, as one JSON document."""
+        from certkit.report import json
+
+        write_result(json.render(document))
+
+    def judged(self, title: str, status: Status, findings: Sequence[Finding]) -> None:
+        """A verdict with its findings, as text; quiet leaves out what is good."""
+        from certkit.report import text
+
+        if not self.quiet or status is not Status.OK:
+            write_result(text.findings(title, status, findings, paint=self.paint, only_bad=self.quiet))
+
+    def warn(self, message: str) -> None:
+        """A warning, on standard error; it is said even when quiet."""
+        click.echo(f"certkit: warning: {printable(message)}", err=True)
+
+    def fail(self, error: CertkitError) -> None:
+        """A failure that did not stop the command, on standard error."""
+        click.echo(f"certkit: error: {printable(error.message)}. {printable(_sentence(error.hint))}", err=True)
+
+    def note(self, message: str) -> None:
+        """Something good to know, on standard error."""
+        if not self.quiet:
+            click.echo(f"certkit: {printable(message)}", err=True)
+
+    def warn_of(self, findings: Iterable[Finding]) -> None:
+        """The findings that are not good, as warnings; where they come from is in JSON too."""
+        for finding in findings:
+            if not finding.is_good:
+                self.warn(f"{finding.message}. {_sentence(finding.hint)}")
+
+    def paint(self, text: str, status: Status) -> str:
+        """A status in its colour, on a terminal that wants colours."""
+        colour = _COLOURS.get(status)
+        return click.style(text, fg=colour) if colour and _wants_colour() else text
+
+
+def _sentence(hint: str) -> str:
+    return hint[:1].upper() + hint[1:]
+
+
+def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Give a command the options --json, -q and -v, and as its first argument the `Output` that they choose."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing of what is fine.")
+    @click.option("-v", "--verbose", count=True, help="Explain more; -vv shows tracebacks.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, as_json: bool, quiet: bool, verbose: int, **kwargs: Any) -> int | None:
+        return command(Output(as_json, quiet, verbose), *args, **kwargs)
+
+    return wrapped
+
+
+@contextlib.contextmanager
+def progress(message: str) -> Iterator[None]:
+    """Show on a terminal that long work goes on; elsewhere say nothing."""
+    stream = sys.stderr
+    if stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
+        yield
+        return
+    done = threading.Event()
+    spinner = threading.Thread(target=_spin, args=(message, done), daemon=True)
+    spinner.start()
+    try:
+        yield
+    finally:
+        done.set()
+        spinner.join()
+        stream.write("\r\x1b[K")
+        stream.flush()
+
+
+def _spin(message: str, done: threading.Event) -> None:
+    for mark in itertools.cycle("|/-\\"):
+        sys.stderr.write(f"\r{message} {mark}")
+        sys.stderr.flush()
+        if done.wait(0.1):
+            return
+
+
+def _wants_colour() -> bool:
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdout is not None and sys.stdout.isatty()

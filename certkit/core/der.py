@@ -1,0 +1,129 @@
+"""Just enough DER (X.690) to look before a library is asked to work.
+
+An encrypted key names the cost of its key derivation in the open. A hostile file names one that
+would keep a processor busy for hours, and nothing can interrupt the library then.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEQUENCE = 0x30
+
+_INTEGER = 0x02
+_OCTET_STRING = 0x04
+_CONSTRUCTED = 0x20
+_MAX_DEPTH = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One tag, length, value: where the value lies in the bytes."""
+
+    tag: int
+    start: int
+    end: int
+
+
+def elements(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Element]:
+    """The elements that stand side by side in a stretch of bytes.
+
+    Raises:
+        ValueError: the bytes are not definite-length BER with one-byte tags.
+    """
+    end = len(data) if end is None else end
+    while start < end:
+        element = _element(data, start, end)
+        yield element
+        start = element.end
+
+
+def first_element(data: bytes) -> bytes | None:
+    """The bytes of the first element, header included, or None if there is no whole one."""
+    try:
+        return data[: _element(data, 0, len(data)).end]
+    except ValueError:
+        return None
+
+
+def is_pkcs12(data: bytes) -> bool:
+    """Whether the bytes begin as a PFX does: a sequence of the version 3 and more (RFC 7292 section 4)."""
+    return data[:1] == b"\x30" and b"\x02\x01\x03\x30" in data[:12]
+
+
+def looks_like_private_key(data: bytes) -> bool:
+    """Whether the bytes begin like a private key in DER: PKCS#8 (encrypted or not), PKCS#1, SEC1, or PKCS#12."""
+    begin = data[:64]
+    version = rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)\x02\x01"
+    plain = re.match(version + rb"(?:\x00[\x30\x02]|\x01[\x30\x04])", begin, re.DOTALL)
+    # The algorithm identifiers for password based encryption: 1.2.840.113549.1.5 and .1.12.1.
+    locked = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05" in begin or b"\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01" in begin
+    return plain is not None or (data[:1] == b"\x30" and locked) or is_pkcs12(data)
+
+
+def looks_like_pkcs7(data: bytes) -> bool:
+    """Whether the bytes begin as PKCS#7 SignedData does (RFC 5652 section 5.1)."""
+    return data[:1] == b"\x30" and b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" in data[:24]
+
+
+def looks_like_signed(data: bytes) -> bool:
+    """Whether the bytes begin as a certificate, CSR or CRL does: a long sequence that begins with a sequence."""
+    long_sequence = rb"\x30(?:\x81.|\x82..|\x83...)"
+    return re.match(long_sequence + long_sequence, data[:16], re.DOTALL) is not None
+
+
+def kdf_cost(data: bytes) -> int:
+    """The highest key derivation cost that an encrypted key names: its iterations, or scrypt's work in blocks.
+
+    Every such parameter set is a SEQUENCE that holds an OCTET STRING (the salt) followed by INTEGERs:
+    PBKDF2 and PBES1 (RFC 8018 A.2, A.3), PKCS#12's own (RFC 7292 appendix C), scrypt (RFC 7914 section 7).
+    """
+    return _cost(data, 0, len(data), _MAX_DEPTH)
+
+
+def _element(data: bytes, start: int, end: int) -> Element:
+    if start + 2 > end or data[start] & 0x1F == 0x1F:
+        raise ValueError("no element")
+    length = data[start + 1]
+    value = start + 2
+    if length & 0x80:
+        size = length & 0x7F
+        if size == 0 or size > 4 or value + size > end:
+            raise ValueError("no definite length")
+        length = int.from_bytes(data[value : value + size])
+        value += size
+    if value + length > end:
+        raise ValueError("cut off")
+    return Element(data[start], value, value + length)
+
+
+def _cost(data: bytes, start: int, end: int, depth: int) -> int:
+    if depth == 0:
+        return 0
+    highest = 0
+    salted = False
+    factors: list[int] = []
+    try:
+        for element in elements(data, start, end):
+            if element.tag == _INTEGER and salted:
+                factors.append(int.from_bytes(data[element.start : element.end][:8]))
+                continue
+            salted = element.tag == _OCTET_STRING
+            if element.tag & _CONSTRUCTED:
+                highest = max(highest, _cost(data, element.start, element.end, depth - 1))
+    except ValueError:
+        pass
+    return max(highest, _work(factors))
+
+
+def _work(factors: list[int]) -> int:
+    # PBKDF2 may add a key length (RFC 8018 A.2); scrypt has N, r and p, and a block of it costs
+    # about as much as eight PBKDF2 rounds, and 128 bytes of memory.
+    if len(factors) >= 3:
+        return 8 * factors[0] * factors[1] * factors[2]
+    return factors[0] if factors else 0

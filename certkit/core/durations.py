@@ -1,0 +1,56 @@
+"""Durations as people write them: `28d`, `12h`, `2w`, a bare number of days, or a share of a lifetime (`33%`)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from certkit.errors import InputError
+
+_FORM = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*(s|m|h|d|w|%)?", re.ASCII)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A length of time: either fixed, or a percentage of a certificate's own lifetime."""
+
+    text: str
+    fixed: timedelta | None
+    percent: float | None
+
+    @classmethod
+    def parse(cls, text: str) -> Duration:
+        """The duration that the text names; a bare number is days.
+
+        Raises:
+            InputError: the text names none.
+        """
+        match = _FORM.fullmatch(text.strip())
+        hint = "give for example 28d, 12h, 2w, 30 (days) or 33% (of the certificate's lifetime)"
+        if match is None:
+            raise InputError(f"not a duration: {text!r}", hint=hint)
+        number = float(match[1])
+        if match[2] == "%":
+            if number > 100:
+                raise InputError(f"not a share of a lifetime: {text!r}: more than 100 %", hint=hint)
+            return cls(text.strip(), None, number)
+        return cls(text.strip(), timedelta(**{_UNITS[match[2] or "d"]: number}), None)
+
+    def of(self, lifetime: timedelta) -> timedelta:
+        """The duration for a certificate of that lifetime."""
+        if self.fixed is not None:
+            return self.fixed
+        return lifetime * (self.percent or 0.0) / 100
+
+    def exceeds(self, other: Duration) -> bool:
+        """Whether this is longer than the other; two of different kinds cannot be compared, so no."""
+        if self.fixed is not None and other.fixed is not None:
+            return self.fixed > other.fixed
+        if self.percent is not None and other.percent is not None:
+            return self.percent > other.percent
+        return False
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,0 +1,41 @@
+"""Times are aware UTC datetimes; text is RFC 3339."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from certkit.errors import InputError
+
+_TIME = re.compile(
+    r"(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}:\d{2})(?:\.\d+)?(?:[Zz]|([+-])(\d{2}):(\d{2})))?",
+    re.ASCII,
+)
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment as RFC 3339 in UTC, to the second: `2026-11-22T10:00:00Z`."""
+    moment = moment.astimezone(UTC)
+    # strftime does not pad years below 1000 on every platform.
+    return f"{moment.year:04}-{moment:%m-%dT%H:%M:%SZ}"
+
+
+def parse_time(text: str) -> datetime:
+    """A moment from RFC 3339 (`2026-11-22T10:00:00Z`) or from a date, which means its midnight UTC.
+
+    Raises:
+        InputError: the text is neither, or names a day that does not exist.
+    """
+    hint = "give RFC 3339 such as 2026-11-22T10:00:00Z, or a date such as 2026-11-22"
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        raise InputError(f"not a time: {text!r}", hint=hint)
+    date, clock, sign, hours, minutes = match.groups()
+    try:
+        moment = datetime.fromisoformat(f"{date}T{clock or '00:00:00'}+00:00")
+        if sign:
+            offset = timedelta(hours=int(hours), minutes=int(minutes))
+            moment = moment - offset if sign == "+" else moment + offset
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"not a time: {text!r}: {error}", hint=hint) from error
+    return moment

@@ -1,0 +1,248 @@
+"""Checks of one certificate, or of those of a path: validity, purpose, name, strength, the partner's limits."""
+
+from __future__ import annotations
+
+import ipaddress
+import warnings
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from certkit.core import csr, keys, names, objects
+from certkit.core.times import rfc3339
+from certkit.findings import Finding, critical, ok, skipped, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from cryptography import x509
+
+    from certkit.core.keys import KeyFacts
+    from certkit.core.policy import Policy
+
+PURPOSES = ("client", "server", "any")
+
+_ANY_USAGE = "2.5.29.37.0"
+_USAGES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2"}
+_USAGE_NAMES = {
+    _USAGES["server"]: "serverAuth",
+    _USAGES["client"]: "clientAuth",
+    _ANY_USAGE: "anyExtendedKeyUsage",
+    "1.3.6.1.5.5.7.3.3": "codeSigning",
+    "1.3.6.1.5.5.7.3.4": "emailProtection",
+    "1.3.6.1.5.5.7.3.8": "timeStamping",
+    "1.3.6.1.5.5.7.3.9": "OCSPSigning",
+}
+_WEAK_DIGESTS = {"md2", "md4", "md5", "sha1"}
+# Validity includes both of its ends, and CAs backdate a little; a promise in days is kept within a day.
+_VALIDITY_SLACK = timedelta(days=1)
+
+
+def validity(leaf: x509.Certificate, at: datetime) -> Finding:
+    """Whether the certificate is valid at a moment (RFC 5280 section 4.1.2.5)."""
+    begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    if at > end:
+        return critical("validity", f"expired on {rfc3339(end)}", "get a new certificate")
+    if at < begin:
+        return critical(
+            "validity", f"not valid before {rfc3339(begin)}", "wait until then, or check this machine's clock"
+        )
+    return ok("validity", f"valid from {rfc3339(begin)} until {rfc3339(end)}")
+
+
+def purpose(path: Sequence[x509.Certificate], wanted: str) -> Finding:
+    """Whether the certificate, and each CA below the anchor, may be used for a purpose.
+
+    Extended key usage (RFC 5280 section 4.2.1.12) may be absent; key usage, where present, must allow signatures,
+    for TLS proves possession by one (RFC 8446 section 4.4.2.2).
+    """
+    if wanted == "any":
+        return ok("purpose", "any purpose was asked for")
+    leaf, cas = path[0], path[1:-1]
+    usages = _extended_key_usage(leaf)
+    if usages is not None and _USAGES[wanted] not in usages and _ANY_USAGE not in usages:
+        listed = ", ".join(_USAGE_NAMES.get(usage, usage) for usage in usages)
+        return critical(
+            "purpose",
+            f"not for {wanted} authentication: its extended key usage is {listed}",
+            f"ask the issuer for a certificate with {_USAGE_NAMES[_USAGES[wanted]]}",
+        )
+    for ca in cas:
+        limits = _extended_key_usage(ca)
+        if limits is not None and _USAGES[wanted] not in limits and _ANY_USAGE not in limits:
+            return critical(
+                "purpose",
+                f"the CA {names.distinguished_name(ca.subject)} may not issue certificates for {wanted} authentication",
+                "get a certificate from a CA for that purpose",
+            )
+    usage = _extension(leaf, "KeyUsage")
+    if usage is not None and not usage.digital_signature:
+        return critical(
+            "purpose", "its key usage does not allow digital signatures", "ask the issuer for digitalSignature"
+        )
+    if usages is None:
+        return ok("purpose", f"it names no extended key usage, so it may be used for {wanted} authentication")
+    return ok("purpose", f"{wanted} authentication")
+
+
+def client_name(leaf: x509.Certificate, client_id: str) -> Finding:
+    """Whether the common name is the client id."""
+    found = names.values(names.attributes(leaf.subject), "CN")
+    if found == (client_id,):
+        return ok("name", f"CN is the client id {names.printable(client_id)}")
+    shown = ", ".join(map(names.printable, found)) or "absent"
+    return critical(
+        "name",
+        f"CN is {shown}, not the client id {names.printable(client_id)}",
+        "check the client id and the environment that the certificate was made for",
+    )
+
+
+def host_name(leaf: x509.Certificate, hostname: str) -> Finding:
+    """Whether the certificate is for a host: DNS name or IP address among its alternative names (RFC 9525)."""
+    san = _extension(leaf, "SubjectAlternativeName")
+    listed = [] if san is None else [names.san_parts(name) for name in san]
+    wanted_ip = _ip(hostname)
+    if wanted_ip is not None:
+        matches = any(kind == "IP" and _ip(value) == wanted_ip for kind, value in listed)
+    else:
+        matches = any(kind == "DNS" and matches_dns(value, hostname) for kind, value in listed)
+    if matches:
+        return ok("name", f"it is for {names.printable(hostname)}")
+    shown = ", ".join(names.printable(f"{kind}:{value}") for kind, value in listed[:5]) or "no alternative name"
+    more = f" and {len(listed) - 5} more" if len(listed) > 5 else ""
+    return critical(
+        "name",
+        f"not for {names.printable(hostname)}: it names {shown}{more}",
+        "check the host, or get a certificate for it",
+    )
+
+
+def matches_dns(pattern: str, hostname: str) -> bool:
+    """Whether a DNS name of a certificate covers a host; a wildcard is the whole first label (RFC 9525 section 6.3)."""
+    pattern, hostname = pattern.lower().rstrip("."), hostname.lower().rstrip(".")
+    if not names.is_dns_name(pattern):
+        return False
+    if pattern.startswith("*."):
+        first, _, rest = hostname.partition(".")
+        return bool(first) and "." in rest and rest == pattern[2:]
+    return pattern == hostname
+
+
+def key_strength(path: Sequence[x509.Certificate], policy: Policy) -> Finding:
+    """Whether the certificate's key is one that the policy takes, and the CAs' keys are sound."""
+    facts = _key_facts(path[0])
+    if isinstance(facts, str):
+        return critical("key-type", f"the public key cannot be used: {facts}", f"use one of: {policy.key.describe()}")
+    leaf = csr.key_finding(facts, policy.key, partner=policy.title)
+    if not leaf.is_good:
+        return leaf
+    for ca in path[1:]:
+        found = _key_facts(ca)
+        if isinstance(found, str) or (found.type.startswith(("rsa-", "dsa-")) and found.bits < 2048):
+            shown = found if isinstance(found, str) else found.type
+            return critical(
+                "key-type",
+                f"the CA {names.distinguished_name(ca.subject)} has a weak key: {shown}",
+                "ask for a stronger CA",
+            )
+    return leaf
+
+
+def signature_algorithms(path: Sequence[x509.Certificate]) -> Finding:
+    """Whether every signature below the anchor is made with a sound digest; the anchor's own does not matter."""
+    below = path[:-1] if len(path) > 1 else path
+    used = []
+    for certificate in below:
+        name = names.distinguished_name(certificate.subject)
+        try:
+            digest = certificate.signature_hash_algorithm
+        except Exception:  # noqa: BLE001  an algorithm the library does not know
+            oid = certificate.signature_algorithm_oid.dotted_string
+            return unknown(
+                "signature-algorithm", f"{name} is signed with {oid}, which is not supported", "ask the issuer"
+            )
+        if digest is not None and digest.name in _WEAK_DIGESTS:
+            return critical(
+                "signature-algorithm",
+                f"{name} is signed with {digest.name.upper()}, which is too weak",
+                "ask the issuer for a certificate signed with SHA-256",
+            )
+        used.append(digest.name.upper() if digest else "EdDSA")
+    return ok("signature-algorithm", ", ".join(dict.fromkeys(used)))
+
+
+def limits(leaf: x509.Certificate, policy: Policy) -> Finding:
+    """Whether the certificate keeps within what the partner promises of its certificates."""
+    days = policy.certificate.max_validity_days
+    if days is None:
+        return skipped("policy", f"{policy.title} sets no limits for certificates")
+    lifetime = leaf.not_valid_after_utc - leaf.not_valid_before_utc
+    if lifetime > timedelta(days=days) + _VALIDITY_SLACK:
+        return critical(
+            "policy",
+            f"valid for {lifetime.days} days; {policy.title} issues for {days} at most",
+            "check that the certificate is from this partner and environment",
+        )
+    return ok("policy", f"valid for {lifetime.days} days, within the {days} of {policy.title}")
+
+
+def matches_csr(leaf: x509.Certificate, request: x509.CertificateSigningRequest) -> list[Finding]:
+    """Whether a certificate answers a CSR: the same key, and the same organisation."""
+    hint = "check that this certificate answers this CSR"
+    mine, theirs = _key_facts(leaf), csr.public_key_facts(request)
+    if isinstance(mine, str) or isinstance(theirs, str):
+        match = unknown("key-match", "the public key of the certificate or of the CSR cannot be read", hint)
+    elif mine.spki_sha256 == theirs.spki_sha256:
+        match = ok("key-match", "the certificate has the CSR's key")
+    else:
+        match = critical(
+            "key-match",
+            f"the certificate has not the CSR's key: SPKI SHA-256 {mine.spki_sha256}, in the CSR {theirs.spki_sha256}",
+            hint,
+        )
+    kept = names.values(names.attributes(leaf.subject), "O")
+    asked = names.values(names.attributes(request.subject), "O")
+    if kept == asked:
+        return [match, ok("subject", "the organization is that of the CSR")]
+    shown = ", ".join(map(names.printable, kept)) or "absent"
+    wanted = ", ".join(map(names.printable, asked)) or "absent"
+    return [match, critical("subject", f"O is {shown}, in the CSR {wanted}", hint)]
+
+
+def key_match(leaf: x509.Certificate, key: KeyFacts | None) -> Finding:
+    """Whether a private key belongs to the certificate."""
+    if key is None:
+        return skipped("key-match", "no private key was given", "add --key KEY")
+    facts = _key_facts(leaf)
+    if isinstance(facts, str):
+        return unknown("key-match", f"the certificate's public key cannot be read: {facts}", "get a new certificate")
+    return csr.key_match(facts, key, what="certificate")
+
+
+def _key_facts(certificate: x509.Certificate) -> KeyFacts | str:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return keys.key_facts(certificate.public_key())
+    except Exception as error:  # noqa: BLE001  a foreign key meets a parser
+        return objects.short_reason(error)
+
+
+def _extended_key_usage(certificate: x509.Certificate) -> list[str] | None:
+    usage = _extension(certificate, "ExtendedKeyUsage")
+    return None if usage is None else [oid.dotted_string for oid in usage]
+
+
+def _extension(certificate: x509.Certificate, name: str) -> Any:
+    from cryptography import x509
+
+    wanted = getattr(x509, name)
+    return next((each.value for each in certificate.extensions if isinstance(each.value, wanted)), None)
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None

@@ -1,0 +1,51 @@
+"""What certkit raises.
+
+    CertkitError
+    ├── InputError          bad usage, unreadable or malformed input
+    │   ├── PassphraseError   a passphrase is missing or wrong
+    │   └── PolicyError       a policy file that cannot be used
+    └── RefusedError        understood, and refused: a policy or a check says no
+
+A check's result is a finding (`certkit.findings`), not an exception.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from certkit.findings import Finding
+
+
+class CertkitError(Exception):
+    """A failure that a person can act upon: what is wrong, and a hint what to do.
+
+    Both are lower case without a full stop at the end; neither ever holds a secret.
+    """
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(CertkitError):
+    """Bad usage, or input that cannot be read or understood."""
+
+
+class PassphraseError(InputError):
+    """A key or PKCS#12 file is locked, and the passphrase is missing or wrong."""
+
+
+class PolicyError(InputError):
+    """A policy that does not exist or does not follow the policy format."""
+
+
+class RefusedError(CertkitError):
+    """A request that was understood and is refused; `findings` say why."""
+
+    def __init__(self, message: str, *, hint: str, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = tuple(findings)

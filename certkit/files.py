@@ -1,0 +1,402 @@
+"""The file system: bounded reading, and writing that is atomic, synced, and never overwrites by surprise.
+
+This is the only module that writes files, and `publish` is the only function that writes private keys.
+
+A new file is written without a name (Linux, `O_TMPFILE`) and linked into place when its bytes are on the
+disk, so a process killed half way leaves nothing behind. Where the file system cannot do that, a
+temporary file beside the target takes its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from certkit.errors import InputError
+from certkit.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+MAX_INPUT_BYTES = 64 * 1024 * 1024
+PRIVATE_MODE = 0o600
+PUBLIC_MODE = 0o644
+
+_CHUNK = 1024 * 1024
+
+
+def read(path: Path | str, *, limit: int = MAX_INPUT_BYTES) -> bytes:
+    """The bytes of a file, at most `limit` of them.
+
+    Raises:
+        InputError: it cannot be read, or is larger.
+    """
+    try:
+        with open(path, "rb", buffering=0) as stream:
+            return read_stream(stream, name=str(path), limit=limit)
+    except (OSError, ValueError) as error:
+        raise _cannot("cannot read", path, error) from error
+
+
+def read_stream(stream: IO[bytes], *, name: str, limit: int = MAX_INPUT_BYTES) -> bytes:
+    """The bytes of an open stream up to its end, at most `limit` of them.
+
+    Raises:
+        InputError: it has more.
+        OSError: reading fails.
+    """
+    chunks = []
+    left = limit + 1
+    while left > 0 and (chunk := stream.read(min(left, _CHUNK))):
+        chunks.append(chunk)
+        left -= len(chunk)
+    if left <= 0:
+        raise InputError(f"cannot read, {name}: larger than {limit:,} bytes", hint="check that it is the right file")
+    return b"".join(chunks)
+
+
+def exists(path: Path) -> bool:
+    """Whether something has that name, be it a symbolic link that leads nowhere."""
+    return os.path.lexists(path)
+
+
+def is_directory(path: Path | str) -> bool:
+    """Whether a directory, or a symbolic link to one, has that name."""
+    return os.path.isdir(path)
+
+
+def listing(path: Path | str) -> list[str]:
+    """The files of a directory, not of those below it, in the order of their names.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return sorted(entry.path for entry in os.scandir(path) if entry.is_file())
+    except (OSError, ValueError) as error:
+        raise _cannot("cannot read", path, error) from error
+
+
+def matching(pattern: str) -> list[str]:
+    """The files and directories whose paths match a shell pattern; `**` goes through directories."""
+    import glob
+
+    return sorted(glob.glob(pattern, recursive=True))
+
+
+def is_exposed(path: Path | str) -> bool:
+    """Whether the file's group or others may read or write it; False for what is not a regular file.
+
+    Raises:
+        InputError: the file cannot be examined.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise _cannot("cannot examine", path, error) from error
+    return stat.S_ISREG(status.st_mode) and bool(status.st_mode & 0o066)
+
+
+def is_same(first: Path, second: Path) -> bool:
+    """Whether two names lead to the same place, whether or not something is there."""
+    return os.path.realpath(first) == os.path.realpath(second)
+
+
+def require_absent(path: Path) -> None:
+    """Refuse a target that exists.
+
+    Raises:
+        InputError: something has that name, a symbolic link included.
+    """
+    if exists(path):
+        link = " (a symbolic link)" if os.path.islink(path) else ""
+        raise InputError(
+            f"cannot write, {path}: it exists{link} and is not overwritten", hint="choose another name, or use --force"
+        )
+
+
+def require_directory(path: Path) -> None:
+    """Refuse a target whose directory is missing or cannot be written to, before any work is done.
+
+    Raises:
+        InputError: nothing could be written there.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise InputError(f"cannot write, {path}: no directory {folder}", hint="make the directory first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(
+            f"cannot write, {path}: no permission to write in {folder}", hint="choose a directory that is yours"
+        )
+
+
+def publish(path: Path, content: bytes | Secret, *, replace: bool = False) -> None:
+    """Write a new file, whole and synced, or nothing; a `Secret` gets mode 0600 from its first byte.
+
+    With `replace`, a regular file or symbolic link of that name is replaced in one step. The caller sees to it
+    that no private key is lost (`set_aside`).
+
+    Raises:
+        InputError: the name is taken, or the file cannot be written; the old state remains.
+    """
+    if not replace:
+        require_absent(path)
+    try:
+        with _folder(path) as folder:
+            _publish(folder, path.name, content, replace=replace)
+            os.fsync(folder)
+    except FileExistsError as error:
+        raise InputError(
+            f"cannot write, {path}: it exists and is not overwritten", hint="choose another name, or use --force"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _cannot("cannot write", path, error) from error
+
+
+def write_report(path: Path, content: bytes) -> None:
+    """Replace a report atomically; devices and pipes are written to. A file that holds a private key is left alone.
+
+    Raises:
+        InputError: it cannot be written; the old file stays.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            with open(path, "wb", buffering=0) as device:
+                _write_all(device.fileno(), content)
+            return
+    except OSError as error:
+        raise _cannot("cannot write", path, error) from error
+    if holds_private_key(path):
+        raise InputError(
+            f"cannot write, {path}: it holds a private key, which a report never replaces", hint="choose another name"
+        )
+    publish(path, content, replace=True)
+
+
+def holds_private_key(path: Path) -> bool:
+    """Whether a file of that name begins like one with a private key in it, PEM or DER (looked at, not parsed)."""
+    try:
+        with open(path, "rb") as stream:
+            begin = stream.read(_CHUNK)
+    except OSError:
+        return False
+    return b"PRIVATE KEY-----" in begin or _is_private_key_der(begin)
+
+
+def set_aside(path: Path, now: datetime) -> Path | None:
+    """Keep the file at `path` under the name `path.old-<UTC time>` too, mode 0600; None if there is none.
+
+    The old name stays until `publish(..., replace=True)` takes it over, so that there is no moment without a file.
+
+    Raises:
+        InputError: it is not a regular file, or cannot be kept.
+    """
+    if not exists(path):
+        return None
+    if not path.is_symlink() and not path.is_file():
+        raise InputError(f"cannot replace, {path}: not a regular file", hint="choose another name")
+    stem = f"{path}.old-{now:%Y%m%dT%H%M%SZ}"
+    for kept in (Path(stem), *(Path(f"{stem}-{number}") for number in range(1, 100))):
+        try:
+            os.link(path, kept, follow_symlinks=False)
+            if not kept.is_symlink():
+                os.chmod(kept, PRIVATE_MODE)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _cannot("cannot keep the old file", path, error) from error
+        return kept
+    raise InputError(f"cannot keep the old file, {path}: too many {stem} files", hint="move some of them away")
+
+
+def publish_all(directory: Path, contents: Sequence[tuple[str, bytes | Secret]]) -> None:
+    """Write many new files into a directory: written to a temporary one, synced once, moved into place.
+
+    A new directory (mode 0700, for it holds keys) appears with all of them in it or not at all; in one that is
+    there, no file is overwritten.
+
+    Raises:
+        InputError: a name is taken, or something cannot be written; no file of these remains.
+    """
+    directory = Path(os.path.realpath(directory))
+    is_new = not exists(directory)
+    beside = directory.parent if is_new else directory
+    staging = beside / f".{directory.name[:200]}.{secrets.token_hex(6)}.tmp"
+    try:
+        staging.mkdir(mode=0o700)
+        with _open_folder(staging) as source:
+            for name, content in contents:
+                _write_named(source, name, content)
+            # One request for everything: a sync of its own for each file takes a thousand times as long.
+            os.sync()
+            if not is_new:
+                _link_all(source, directory, [name for name, _ in contents])
+        if is_new:
+            os.rename(staging, directory)
+        with _open_folder(beside) as folder:
+            os.fsync(folder)
+    except FileExistsError as error:
+        raise InputError(
+            f"cannot write, {directory}: {error.filename2 or error.filename} exists and is not overwritten",
+            hint="choose another directory, or use --if-absent",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _cannot("cannot write", directory, error) from error
+    finally:
+        _remove_tree(staging)
+
+
+def _link_all(source: int, directory: Path, names: Sequence[str]) -> None:
+    done: list[str] = []
+    with _open_folder(directory) as folder:
+        try:
+            for name in names:
+                _move_without_overwriting(folder, name, name, source=source)
+                done.append(name)
+        except BaseException:
+            for name in done:
+                os.unlink(name, dir_fd=folder)
+            raise
+
+
+def _publish(folder: int, name: str, content: bytes | Secret, *, replace: bool) -> None:
+    temporary = f".{name[:200]}.{secrets.token_hex(6)}.tmp"
+    try:
+        if not _write_nameless(folder, temporary if replace else name, content):
+            _write_named(folder, temporary, content, sync=True)
+            if not replace:
+                _move_without_overwriting(folder, temporary, name)
+        if replace:
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=folder)
+
+
+def _write_nameless(folder: int, name: str, content: bytes | Secret) -> bool:
+    """Write a file without a name, sync it, and link it as `name`; False where that is not supported."""
+    flag = getattr(os, "O_TMPFILE", None)
+    if flag is None or not os.path.isdir("/proc/self/fd"):
+        return False
+    try:
+        file = os.open(".", flag | os.O_WRONLY | os.O_CLOEXEC, PRIVATE_MODE, dir_fd=folder)
+    except OSError as error:
+        if error.errno in {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}:
+            return False
+        raise
+    try:
+        _fill(file, content)
+        os.fsync(file)
+        # linkat with AT_SYMLINK_FOLLOW (open(2), O_TMPFILE), which os.link uses when given a directory.
+        os.link(f"/proc/self/fd/{file}", name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(file)
+    return True
+
+
+def _write_named(folder: int, name: str, content: bytes | Secret, *, sync: bool = False) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.open(name, flags, PRIVATE_MODE, dir_fd=folder)
+    try:
+        _fill(file, content)
+        if sync:
+            os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _fill(file: int, content: bytes | Secret) -> None:
+    if isinstance(content, Secret):
+        os.fchmod(file, PRIVATE_MODE)
+        _write_all(file, content.reveal())
+    else:
+        os.fchmod(file, PUBLIC_MODE & ~_umask())
+        _write_all(file, content)
+
+
+def _write_all(file: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+
+
+def _move_without_overwriting(folder: int, name: str, target: str, *, source: int | None = None) -> None:
+    """Give a file its final name; the old name goes away with its directory or its temporary file."""
+    source = folder if source is None else source
+    try:
+        os.link(name, target, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        # A file system without hard links: what is left is a look and a rename.
+        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
+            raise
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(target, dir_fd=folder)
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from error
+        os.rename(name, target, src_dir_fd=source, dst_dir_fd=folder)
+
+
+@contextlib.contextmanager
+def _folder(path: Path) -> Iterator[int]:
+    if not path.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with _open_folder(path.parent) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def _open_folder(path: Path) -> Iterator[int]:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _remove_tree(path: Path) -> None:
+    if path.exists():
+        import shutil
+
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _umask() -> int:
+    current = os.umask(0o077)
+    os.umask(current)
+    return current
+
+
+def _is_private_key_der(begin: bytes) -> bool:
+    from certkit.core import der
+
+    return der.looks_like_private_key(begin)
+
+
+def _cannot(what: str, path: Path | str, error: Exception) -> InputError:
+    reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
+    return InputError(f"{what}, {path}: {reason}", hint=_hint(error))
+
+
+_HINTS = {
+    errno.ENOENT: "check the path",
+    errno.EACCES: "check the permissions of the file and of the directories above it",
+    errno.EPERM: "check the permissions of the file and of the directories above it",
+    errno.EISDIR: "name a file, not a directory",
+    errno.ENOTDIR: "check the path: a part of it is a file",
+    errno.ENOSPC: "free some space; nothing was changed",
+    errno.EDQUOT: "free some space; nothing was changed",
+    errno.EFBIG: "the limit on file sizes is too low; nothing was changed",
+    errno.EROFS: "choose a place that can be written to",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOTEMPTY: "choose an empty or new directory",
+    errno.ELOOP: "check the symbolic links of the path",
+}
+
+
+def _hint(error: Exception) -> str:
+    return _HINTS.get(getattr(error, "errno", None) or 0, "check the path and the device it is on")

@@ -1,0 +1,75 @@
+"""Findings: what a check found, as values that roll up to one status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Status(StrEnum):
+    """One check's answer; the Nagios states, and `skipped` for a check that nobody asked for."""
+
+    OK = "ok"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+
+
+_SEVERITY = {Status.SKIPPED: 0, Status.OK: 0, Status.WARNING: 1, Status.UNKNOWN: 2, Status.CRITICAL: 3}
+_EXIT_CODE = {Status.OK: 0, Status.SKIPPED: 0, Status.WARNING: 1, Status.CRITICAL: 2, Status.UNKNOWN: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's result: a stable id, a status, what was seen, and what to do about it."""
+
+    id: str
+    status: Status
+    message: str
+    hint: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing has to be done about it: ok, or not asked for."""
+        return _SEVERITY[self.status] == 0
+
+
+def roll_up(statuses: Iterable[Status]) -> Status:
+    """The status of the whole: critical > unknown > warning > ok; skipped counts as ok."""
+    worst = max(statuses, key=_SEVERITY.__getitem__, default=Status.OK)
+    return Status.OK if worst is Status.SKIPPED else worst
+
+
+def exit_code(status: Status) -> int:
+    """The Nagios exit code of a status: 0 ok, 1 warning, 2 critical, 3 unknown."""
+    return _EXIT_CODE[status]
+
+
+def ok(check: str, message: str) -> Finding:
+    """A check that holds."""
+    return Finding(check, Status.OK, message)
+
+
+def warning(check: str, message: str, hint: str) -> Finding:
+    """Something that works today and needs attention."""
+    return Finding(check, Status.WARNING, message, hint)
+
+
+def critical(check: str, message: str, hint: str) -> Finding:
+    """A check that does not hold."""
+    return Finding(check, Status.CRITICAL, message, hint)
+
+
+def unknown(check: str, message: str, hint: str) -> Finding:
+    """A check that was asked for and could not be decided."""
+    return Finding(check, Status.UNKNOWN, message, hint)
+
+
+def skipped(check: str, message: str, hint: str = "") -> Finding:
+    """A check that nobody asked for; the hint says how to ask."""
+    return Finding(check, Status.SKIPPED, message, hint)

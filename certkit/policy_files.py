@@ -1,0 +1,92 @@
+"""Where policies come from: those that certkit brings, by name, and the user's own, by path."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from certkit import files
+from certkit.core import policy
+from certkit.errors import InputError, PolicyError
+
+DEFAULT = "general"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_MAX_LINEAGE = 8
+
+
+def names() -> list[str]:
+    """The names of the policies that certkit brings and that can be used, sorted."""
+    return sorted(file.name for file in map(_builtin, _builtin_names()) if not file.is_abstract)
+
+
+def load(reference: str) -> policy.Policy:
+    """The policy of that name, or in the TOML file at that path.
+
+    What contains a path separator or ends in `.toml` is a path, everything else a name.
+
+    Raises:
+        PolicyError: there is no such policy, or it breaks the format.
+    """
+    return policy.build(_lineage(_one(reference)))
+
+
+def load_file(path: str) -> policy.Policy:
+    """The policy in the TOML file at that path, whatever its name looks like.
+
+    Raises:
+        PolicyError: it cannot be read, or breaks the format.
+    """
+    return policy.build(_lineage(_parse(Path(path), name=Path(path).stem)))
+
+
+def _lineage(file: policy.PolicyFile) -> list[policy.PolicyFile]:
+    lineage = [file]
+    while lineage[-1].extends:
+        last = lineage[-1]
+        if len(lineage) == _MAX_LINEAGE:
+            raise PolicyError(
+                f"policy, {file.where}: extends more than {_MAX_LINEAGE - 1} others, or itself",
+                hint="shorten the chain of `extends`",
+            )
+        lineage.append(_one(last.extends, beside=Path(last.where).parent))
+    return lineage
+
+
+def _one(reference: str, *, beside: Path | None = None) -> policy.PolicyFile:
+    if "/" in reference or "\\" in reference or reference.endswith(".toml"):
+        path = (beside or Path()) / reference
+        return _parse(path, name=path.stem)
+    return _builtin(reference)
+
+
+def _builtin(name: str) -> policy.PolicyFile:
+    known = _builtin_names()
+    if name not in known:
+        hint = "`certkit policy list` shows the names; give your own by path, such as ./partner.toml"
+        if Path(name).is_file():
+            hint = f"to use the file of that name, give its path: ./{name}"
+        raise PolicyError(f"unknown policy {name!r}", hint=hint)
+    return _parse(_directory() / f"{name}.toml", name=name)
+
+
+def _parse(path: Path, *, name: str) -> policy.PolicyFile:
+    try:
+        raw = files.read(path, limit=policy.MAX_POLICY_BYTES)
+    except InputError as error:
+        raise PolicyError(error.message, hint=error.hint) from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"policy, {path}: not UTF-8 text", hint="a policy is a TOML file") from error
+    return policy.parse_file(text, name=name, where=str(path))
+
+
+def _builtin_names() -> list[str]:
+    return [path.stem for path in _directory().glob("*.toml") if _NAME.fullmatch(path.stem)]
+
+
+def _directory() -> Path:
+    """The folder of policies: inside the package in a wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    packaged = package / "policies"
+    return packaged if packaged.is_dir() else package.parent / "policies"

@@ -1,0 +1,1 @@
+"""Results turned into text: pure functions, one module for each format."""

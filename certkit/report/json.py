@@ -1,0 +1,108 @@
+"""Results as JSON documents, by the contract of the command line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from certkit.core.times import rfc3339
+from certkit.findings import Status, exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from certkit.core.keys import KeyFacts
+    from certkit.errors import CertkitError
+    from certkit.findings import Finding
+    from certkit.request import MadeKey, MadeRequest
+    from certkit.scan import Scan
+
+Document = dict[str, Any]
+
+
+def render(document: object) -> str:
+    """One JSON document; ASCII only, so that no terminal and no locale gets in its way."""
+    return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
+
+
+def error(failure: CertkitError) -> Document:
+    """A failure, as printed with exit 3."""
+    return {"status": Status.UNKNOWN.value, "error": {"message": failure.message, "hint": failure.hint}}
+
+
+def checks(findings: Iterable[Finding]) -> list[Document]:
+    """Findings as `{"id", "status", "message", "hint"}`."""
+    return [asdict(finding) for finding in findings]
+
+
+def key(facts: KeyFacts) -> Document:
+    """A key as `{"type", "bits", "spki_sha256"}`."""
+    return asdict(facts)
+
+
+def judged(status: Status, subject: str | None, findings: Iterable[Finding]) -> Document:
+    """The result of `csr check` and `verify`; an unknown one says first why."""
+    listed = list(findings)
+    document: Document = {"status": status.value, "subject": subject, "checks": checks(listed)}
+    if exit_code(status) == exit_code(Status.UNKNOWN):
+        first = next(finding for finding in listed if finding.status is Status.UNKNOWN)
+        document["error"] = {"message": f"{first.id}: {first.message}", "hint": first.hint}
+    return document
+
+
+def made_key(made: MadeKey, status: Status) -> Document:
+    """The result of `key generate`."""
+    return {
+        "changed": made.changed,
+        **key(made.facts),
+        "path": str(made.path),
+        "status": status.value,
+        "checks": checks(made.checks),
+    }
+
+
+def made_request(made: MadeRequest, policy: str) -> Document:
+    """The result of `csr create`; in a batch each has its `name`."""
+    document = {
+        "changed": made.changed,
+        "csr_path": str(made.csr_path) if made.csr_path else None,
+        "key_path": str(made.key_path) if made.key_path else None,
+        "policy": policy,
+        "subject": made.subject,
+        "key": key(made.facts),
+        "status": made.status.value,
+        "checks": checks(made.checks),
+    }
+    return {"name": made.name, **document} if made.name else document
+
+
+def scanned(scan: Scan) -> Document:
+    """The result of `expiry`."""
+    document: Document = {
+        "status": scan.status.value,
+        "certificates": [
+            {
+                "source": row.sources[0],
+                "sources": row.sources,
+                "subject": row.subject,
+                "issuer": row.issuer,
+                "serial": row.serial,
+                "fingerprint_sha256": row.fingerprint_sha256,
+                "not_before": rfc3339(row.not_before),
+                "not_after": rfc3339(row.not_after),
+                "days_left": row.days_left,
+                "status": row.status.value,
+            }
+            for row in scan.rows
+        ],
+        "errors": [{"source": each.source, "message": each.message} for each in scan.failures],
+        "counts": scan.counts(),
+    }
+    if scan.status is Status.UNKNOWN:
+        first = scan.failures[0] if scan.failures else None
+        document["error"] = {
+            "message": first.message if first else "no certificate was found",
+            "hint": first.hint if first else "check the sources",
+        }
+    return document

@@ -1,0 +1,220 @@
+"""Results as text for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from certkit.core.names import printable
+from certkit.core.times import rfc3339
+from certkit.findings import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from certkit.core.policy import Policy
+    from certkit.findings import Finding
+    from certkit.request import MadeRequest
+    from certkit.scan import Row, Scan
+
+    Paint = Callable[[str, Status], str]
+
+MAX_SANS = 20
+MAX_OBJECTS = 100
+
+_STATUS_WIDTH = max(map(len, Status))
+_ID_WIDTH = len("signature-algorithm")
+
+
+def plain(text: str, _: Status) -> str:
+    """Text without colour."""
+    return text
+
+
+def findings(
+    title: str, status: Status, listed: Sequence[Finding], *, paint: Paint = plain, only_bad: bool = False
+) -> str:
+    """A verdict and its findings, a line each, with what to do under those that are not good."""
+    lines = [f"{printable(title)}: {paint(status.value, status)}"]
+    for finding in listed:
+        if only_bad and finding.is_good:
+            continue
+        lines += _finding(finding, paint)
+    return _text(lines)
+
+
+def _finding(finding: Finding, paint: Paint) -> list[str]:
+    label = paint(finding.status.value.ljust(_STATUS_WIDTH), finding.status)
+    lines = [f"  {label}  {finding.id.ljust(_ID_WIDTH)}  {printable(finding.message)}"]
+    if finding.hint and not finding.is_good:
+        lines.append(f"{' ' * (_STATUS_WIDTH + _ID_WIDTH + 6)}-> {printable(finding.hint)}")
+    return lines
+
+
+def created(made: MadeRequest, policy: Policy) -> str:
+    """What `csr create` did, and what a person does next."""
+    if not made.changed:
+        return f"{_path(made.key_path)} and {_path(made.csr_path)} are there and fit; nothing changed\n"
+    lines = [
+        f"key      {_path(made.key_path)}  {made.facts.type}",
+        f"CSR      {_path(made.csr_path)}  {printable(made.subject)}",
+        f"policy   {policy.name}  {made.status.value}, {sum(check.is_good for check in made.checks)} checks hold",
+    ]
+    if policy.portal.request_steps:
+        lines.append(f"Next, in {policy.portal.name}:")
+        lines += [f"  {number}. {step}" for number, step in enumerate(policy.portal.request_steps, 1)]
+        lines.append("Keep the key where it is; it is never sent to anyone.")
+    return _text(lines)
+
+
+def batch(made: Sequence[MadeRequest], directory: str) -> str:
+    """What a batch did, in one line."""
+    new = sum(one.changed for one in made)
+    return f"{printable(directory)}: {new:,} made, {len(made) - new:,} were there\n"
+
+
+def objects(source: str, described: Sequence[dict[str, Any]], *, show_all: bool) -> str:
+    """What `inspect` found in one source: a paragraph for each object."""
+    shown = described if show_all else described[:MAX_OBJECTS]
+    lines = []
+    for facts in shown:
+        lines.append(f"{printable(source)}: {_KINDS[facts['kind']]}")
+        lines += _facts(facts, show_all=show_all, indent="  ")
+    if len(described) > len(shown):
+        lines.append(f"{printable(source)}: and {len(described) - len(shown):,} more (--all)")
+    return _text(lines)
+
+
+_KINDS = {
+    "private_key": "private key",
+    "public_key": "public key",
+    "csr": "CSR",
+    "certificate": "certificate",
+    "crl": "certificate revocation list",
+    "pkcs12": "PKCS#12 bundle",
+}
+_LABELS = {
+    "serial": "serial",
+    "not_before": "valid from",
+    "not_after": "valid until",
+    "fingerprint_sha256": "SHA-256",
+    "is_ca": "CA",
+    "san": "names",
+    "signature_valid": "signature",
+    "this_update": "this update",
+    "next_update": "next update",
+    "revoked_count": "revoked",
+}
+_LABEL_WIDTH = 12
+_SIGNATURES = {True: "valid", False: "INVALID", None: "cannot be verified"}
+
+
+def _facts(facts: dict[str, Any], *, show_all: bool, indent: str) -> list[str]:
+    lines = []
+    for name, value in facts.items():
+        if name == "kind":
+            continue
+        if name == "contents":
+            lines += _contents(value, show_all=show_all, indent=indent)
+            continue
+        for label, text in _fact(name, value, show_all=show_all):
+            lines.append(f"{indent}{label.ljust(_LABEL_WIDTH)} {text}")
+    return lines
+
+
+def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
+    label = _LABELS.get(name, name)
+    match name:
+        case "key" if value:
+            return [("key", f"{value['type']}, {value['bits']} bits"), ("SPKI SHA-256", value["spki_sha256"])]
+        case "key":
+            return [("key", "locked; give its passphrase with --passphrase-file")]
+        case "san":
+            return [(label, _names(value, show_all=show_all))] if value else []
+        case "signature_valid":
+            return [(label, _SIGNATURES[value])]
+        case "problems":
+            return [("unreadable", problem) for problem in value]
+    if isinstance(value, bool):
+        return [(label, "yes" if value else "no")]
+    return [(label, "" if value is None else str(value))]
+
+
+def _names(sans: Sequence[str], *, show_all: bool) -> str:
+    shown = sans if show_all else sans[:MAX_SANS]
+    more = f", and {len(sans) - len(shown):,} more (--all)" if len(sans) > len(shown) else ""
+    return ", ".join(shown) + more
+
+
+def _contents(contents: Sequence[dict[str, Any]] | None, *, show_all: bool, indent: str) -> list[str]:
+    if contents is None:
+        return [f"{indent}locked; give its passphrase with --passphrase-file"]
+    lines = []
+    for entry in contents:
+        lines.append(f"{indent}{_KINDS[entry['kind']]}")
+        lines += _facts(entry, show_all=show_all, indent=indent + "  ")
+    return lines
+
+
+def expiry(scan: Scan, *, paint: Paint = plain, only_bad: bool = False, verbose: bool = False) -> str:
+    """What `expiry` found: the most urgent certificate first, a line each."""
+    lines = [
+        _expiry_line(row, paint)
+        for row in sorted(scan.rows, key=lambda row: row.not_after)
+        if not only_bad or row.status is not Status.OK
+    ]
+    if verbose:
+        lines += [f"skipped   {printable(source)}: nothing to watch in it" for source in scan.passed]
+    return _text(lines)
+
+
+def _expiry_line(row: Row, paint: Paint) -> str:
+    label = paint(row.status.value.ljust(_STATUS_WIDTH), row.status)
+    more = f" and {len(row.sources) - 1} more" if len(row.sources) > 1 else ""
+    when = f"expired {-row.days_left} days ago" if row.days_left < 0 else f"{row.days_left} days left"
+    return f"{label}  {when}, {rfc3339(row.not_after)}  {printable(row.sources[0])}{more}  {row.subject}"
+
+
+def policies(listed: Iterable[Policy]) -> str:
+    """The policies, a line each."""
+    rows = [(policy.name, policy.title) for policy in listed]
+    width = max(len(name) for name, _ in rows)
+    return _text([f"{name.ljust(width)}  {title}" for name, title in rows])
+
+
+def document(data: dict[str, Any], *, indent: str = "") -> str:
+    """Nested data as indented `name: value` lines; lists of text as bullets."""
+    lines = []
+    for name, value in data.items():
+        label = f"{indent}{name.replace('_', ' ')}:"
+        if isinstance(value, dict):
+            inner = document(value, indent=indent + "  ")
+            lines += [label, inner.rstrip("\n")] if inner.strip() else []
+        elif isinstance(value, list):
+            lines += _list(label, value, indent)
+        elif value not in (None, ""):
+            lines.append(f"{label} {_scalar(value)}")
+    return _text(lines)
+
+
+def _list(label: str, value: list[Any], indent: str) -> list[str]:
+    if not value:
+        return []
+    if all(isinstance(item, dict) for item in value):
+        return [label, *(f"{indent}  - {', '.join(_scalar(part) for part in item.values())}" for item in value)]
+    if any(len(str(item)) > 24 for item in value):
+        return [label, *(f"{indent}  - {printable(str(item))}" for item in value)]
+    return [f"{label} {', '.join(map(_scalar, value))}"]
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return printable(str(value))
+
+
+def _path(path: object) -> str:
+    return printable(str(path)) if path is not None else "-"
+
+
+def _text(lines: Sequence[str]) -> str:
+    return "\n".join(lines) + "\n" if lines else ""

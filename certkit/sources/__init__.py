@@ -1,0 +1,1 @@
+"""Where certificates are seen: one file for each kind of place."""
