@@ -1,0 +1,308 @@
+"""`certkit csr`: the contract of making and checking requests, on the installed command."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from tests.conftest import openssl
+
+CREATE = ("csr", "create", "--policy", "wise-sandbox", "--organization", "Acme Ltd", "--country", "GB")
+FILES = ("--key-out", "acme.key", "--out", "acme.csr")
+
+
+def test_a_key_and_a_csr_are_made(certkit, tmp_path):
+    """The main job: a P-256 key of mode 0600 and a CSR that openssl verifies."""
+    made = certkit(*CREATE, *FILES)
+    assert made.code == 0
+    assert stat.S_IMODE((tmp_path / "acme.key").stat().st_mode) == 0o600
+    verified = openssl("req", "-in", tmp_path / "acme.csr", "-verify", "-noout", "-subject", "-nameopt", "RFC2253")
+    assert verified.stdout.decode() == "subject=O=Acme Ltd,C=GB\n"
+    assert b"verify OK" in verified.stderr
+
+
+def test_the_json_of_create_is_the_contracts(certkit):
+    """Scripts find path, policy, subject and key where the contract says."""
+    made = certkit(*CREATE, *FILES, "--json").json
+    assert made | {"key": None, "checks": None} == {
+        "changed": True,
+        "csr_path": "acme.csr",
+        "key_path": "acme.key",
+        "policy": "wise-sandbox",
+        "subject": "O=Acme Ltd,C=GB",
+        "key": None,
+        "status": "ok",
+        "checks": None,
+    }
+    assert made["key"].keys() == {"type", "bits", "spki_sha256"}
+    assert made["key"]["type"] == "ec-p256"
+
+
+def test_the_csr_is_one_pem_block_and_nothing_else(certkit, tmp_path):
+    """Wise refuses anything but the block itself."""
+    certkit(*CREATE, *FILES)
+    lines = (tmp_path / "acme.csr").read_text().splitlines()
+    assert lines[0] == "-----BEGIN CERTIFICATE REQUEST-----"
+    assert lines[-1] == "-----END CERTIFICATE REQUEST-----"
+    assert (tmp_path / "acme.csr").read_bytes().endswith(b"-----\n")
+
+
+@pytest.mark.parametrize("key_type", ["rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384"])
+def test_every_type_of_key_passes_its_own_check(certkit, key_type):
+    """What certkit makes, certkit accepts."""
+    certkit(*CREATE, *FILES, "--type", key_type)
+    checked = certkit("csr", "check", "acme.csr", "--policy", "wise-sandbox", "--key", "acme.key", "--json")
+    assert checked.code == 0
+    assert set(checked.checks().values()) == {"ok"}
+
+
+def test_subject_options_arrive_in_the_csr(certkit, tmp_path):
+    """Every option is there, in its order, in UTF-8, with all units and names."""
+    certkit(
+        "csr", "create", "--organization", "Škoda & Söhne 株式会社", "--country", "EU", "--state", "Bayern",
+        "--locality", "München", "--unit", "Eins", "--unit", "Zwei", "--common-name", "client",
+        "--email", "ops@example.com", "--san", "client.example.com", "--san", "IP:192.0.2.1", *FILES,
+    )  # fmt: skip
+    text = openssl("req", "-in", tmp_path / "acme.csr", "-noout", "-text", "-nameopt", "utf8,sep_comma_plus").stdout
+    assert (
+        "Subject: C=EU,ST=Bayern,L=München,O=Škoda & Söhne 株式会社,OU=Eins,OU=Zwei,CN=client,"
+        "emailAddress=ops@example.com" in text.decode()
+    )
+    assert "DNS:client.example.com, IP Address:192.0.2.1" in text.decode()
+
+
+def test_a_key_at_hand_is_used(certkit, tmp_path):
+    """--key makes no new key, and the CSR belongs to it."""
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", tmp_path / "old.key")
+    made = certkit(*CREATE, "--key", "old.key", "--out", "acme.csr", "--json").json
+    assert made["key_path"] == "old.key"
+    assert made["key"]["type"] == "rsa-2048"
+    checked = certkit("csr", "check", "acme.csr", "--policy", "wise-sandbox", "--key", "old.key", "--json")
+    assert checked.checks()["key-match"] == "ok"
+
+
+def test_a_weak_key_is_refused_before_anything_is_written(certkit, tmp_path):
+    """RSA-1024 is a refusal (2), and no CSR appears."""
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024", "-out", tmp_path / "weak.key")
+    refused = certkit(*CREATE, "--key", "weak.key", "--out", "acme.csr")
+    assert refused.code == 2
+    assert "rsa-1024 is too small" in refused.err
+    assert not (tmp_path / "acme.csr").exists()
+
+
+def test_a_refused_subject_leaves_nothing(certkit, tmp_path):
+    """A country of three letters is refused before a key is made."""
+    refused = certkit("csr", "create", "--policy", "wise-sandbox", "--organization", "Acme", "--country", "GBR", *FILES)
+    assert refused.code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_organization_is_bad_usage(certkit):
+    """Wise requires an organization, so leaving it out is exit 3 with a hint."""
+    refused = certkit("csr", "create", "--policy", "wise-sandbox", *FILES)
+    assert refused.code == 3
+    assert refused.err == (
+        "certkit: error: usage: --organization is missing; Wise Platform, sandbox requires it."
+        " Give the organization's legal name\n"
+    )
+
+
+def test_nothing_is_overwritten(certkit, tmp_path):
+    """A key that is there is not touched, and no CSR is made for it."""
+    (tmp_path / "acme.key").write_text("precious")
+    refused = certkit(*CREATE, *FILES)
+    assert refused.code == 3
+    assert (tmp_path / "acme.key").read_text() == "precious"
+    assert not (tmp_path / "acme.csr").exists()
+
+
+def test_force_keeps_the_old_key(certkit, tmp_path):
+    """--force makes a new pair; the old key lives on beside it, 0600, and is named."""
+    certkit(*CREATE, *FILES)
+    old = (tmp_path / "acme.key").read_bytes()
+    forced = certkit(*CREATE, *FILES, "--force")
+    kept = [path for path in tmp_path.iterdir() if path.name.startswith("acme.key.old-")]
+    assert forced.code == 0
+    assert [path.read_bytes() for path in kept] == [old]
+    assert stat.S_IMODE(kept[0].stat().st_mode) == 0o600
+    assert kept[0].name in forced.err
+    assert (tmp_path / "acme.key").read_bytes() != old
+
+
+def test_force_never_destroys_a_key_that_the_csr_would_replace(certkit, tmp_path):
+    """--out by mistake on a private key keeps that key too."""
+    certkit("key", "generate", "--out", "precious.key")
+    old = (tmp_path / "precious.key").read_bytes()
+    certkit(*CREATE, "--key-out", "new.key", "--out", "precious.key", "--force")
+    assert [path.read_bytes() for path in tmp_path.glob("precious.key.old-*")] == [old]
+
+
+def test_if_absent_changes_nothing_the_second_time(certkit, tmp_path):
+    """What is there and fits stays, byte by byte."""
+    first = certkit(*CREATE, *FILES, "--if-absent", "--json").json
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    second = certkit(*CREATE, *FILES, "--if-absent", "--json")
+    assert second.code == 0
+    assert (first["changed"], second.json["changed"]) == (True, False)
+    assert first | {"changed": False} == second.json
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_if_absent_completes_a_missing_csr(certkit, tmp_path):
+    """Killed between key and CSR: the key stays, the CSR is made for it."""
+    certkit("key", "generate", "--out", "acme.key")
+    key = (tmp_path / "acme.key").read_bytes()
+    made = certkit(*CREATE, *FILES, "--if-absent", "--json")
+    assert made.json["changed"] is True
+    assert (tmp_path / "acme.key").read_bytes() == key
+    assert certkit("csr", "check", "acme.csr", "--key", "acme.key").code == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("--organization", "Other Ltd"),
+        ("--country", "FR"),
+        ("--type", "rsa-2048"),
+        ("--san", "DNS:a.example"),
+        ("--unit", "Payments"),
+    ],
+)
+def test_if_absent_refuses_what_differs(certkit, tmp_path, other):
+    """Another subject, type or name than what is there: exit 3, and nothing changes."""
+    certkit(*CREATE, *FILES)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    again = certkit(*CREATE, *other, *FILES, "--if-absent")
+    assert again.code == 3
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_the_csr_goes_to_standard_output_on_request(certkit):
+    """--out - prints the CSR and nothing else there."""
+    made = certkit(*CREATE, "--key-out", "acme.key", "--out", "-")
+    assert made.out.startswith("-----BEGIN CERTIFICATE REQUEST-----\n")
+    assert made.out.endswith("-----END CERTIFICATE REQUEST-----\n")
+
+
+def test_a_passphrase_encrypts_the_new_key(certkit, tmp_path):
+    """The file's first line, without its line end, opens the key in openssl."""
+    (tmp_path / "secret").write_bytes(b"correct horse\r\nsecond line\n")
+    certkit(*CREATE, *FILES, "--passphrase-file", "secret")
+    assert (tmp_path / "acme.key").read_text().startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    opened = openssl("pkey", "-in", tmp_path / "acme.key", "-passin", "pass:correct horse", "-noout")
+    assert opened.returncode == 0
+    checked = certkit("csr", "check", "acme.csr", "--key", "acme.key", "--passphrase-file", "secret")
+    assert checked.code == 0
+
+
+def test_no_prompt_without_a_terminal(certkit, tmp_path):
+    """A locked key and no passphrase: exit 3, naming the option, at once."""
+    (tmp_path / "secret").write_text("x")
+    certkit(*CREATE, *FILES, "--passphrase-file", "secret")
+    checked = certkit("csr", "check", "acme.csr", "--key", "acme.key")
+    assert checked.code == 3
+    assert "--passphrase-file" in checked.err
+
+
+def test_a_key_that_others_can_read_is_a_warning(certkit, tmp_path):
+    """The finding `key-file` makes the check's exit 1."""
+    certkit(*CREATE, *FILES)
+    (tmp_path / "acme.key").chmod(0o640)
+    checked = certkit("csr", "check", "acme.csr", "--key", "acme.key", "--json")
+    assert checked.code == 1
+    assert checked.checks()["key-file"] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda pem: b"Certificate Request:\n" + pem, "text outside the PEM block (line 1)"),
+        (lambda pem: pem + b"# made by hand\n", "text outside the PEM block"),
+        (lambda pem: pem + pem, "holds 2 PEM objects"),
+        (lambda pem: b"\xef\xbb\xbf" + pem, "text outside the PEM block (line 1)"),
+    ],
+)
+def test_anything_beside_the_block_is_critical_for_wise(certkit, tmp_path, spoil, said):
+    """Text, comments, a second object: `encoding`, critical, exit 2."""
+    certkit(*CREATE, *FILES)
+    (tmp_path / "bad.csr").write_bytes(spoil((tmp_path / "acme.csr").read_bytes()))
+    checked = certkit("csr", "check", "bad.csr", "--policy", "wise-sandbox", "--json")
+    assert checked.code == 2
+    assert checked.checks()["encoding"] == "critical"
+    assert any(said in check["message"] for check in checked.json["checks"])
+
+
+def test_a_private_key_in_the_file_is_critical_everywhere(certkit, tmp_path):
+    """Key and CSR in one file: refused under the general policy too, and the key is not shown."""
+    certkit(*CREATE, *FILES)
+    key = (tmp_path / "acme.key").read_bytes()
+    (tmp_path / "both.pem").write_bytes(key + (tmp_path / "acme.csr").read_bytes())
+    checked = certkit("csr", "check", "both.pem", "--json")
+    assert checked.code == 2
+    assert checked.checks()["encoding"] == "critical"
+    assert key.splitlines()[1].decode() not in checked.out + checked.err
+
+
+def test_der_is_a_finding_and_not_an_error(certkit, tmp_path):
+    """A DER CSR can be read, and is not what Wise takes: exit 2; the general policy takes it."""
+    certkit(*CREATE, *FILES)
+    openssl("req", "-in", tmp_path / "acme.csr", "-outform", "DER", "-out", tmp_path / "acme.der")
+    assert certkit("csr", "check", "acme.der", "--policy", "wise-sandbox").code == 2
+    assert certkit("csr", "check", "acme.der").code == 0
+
+
+def test_all_findings_are_told_at_once(certkit, tmp_path):
+    """A weak key, a missing organization and text outside: three findings, not the first."""
+    key, request = tmp_path / "weak.key", tmp_path / "weak.csr"
+    openssl(
+        "req", "-new", "-newkey", "rsa:1024", "-nodes", "-keyout", key, "-text", "-subj", "/C=GB", "-out", request
+    )  # fmt: skip
+    checked = certkit("csr", "check", "weak.csr", "--policy", "wise-sandbox", "--json")
+    bad = {check for check, status in checked.checks().items() if status == "critical"}
+    assert bad == {"encoding", "key-type", "subject"}
+
+
+def test_a_changed_csr_does_not_verify(certkit, tmp_path):
+    """One changed byte in the subject: `signature`, critical."""
+    certkit(*CREATE, *FILES)
+    openssl("req", "-in", tmp_path / "acme.csr", "-outform", "DER", "-out", tmp_path / "acme.der")
+    changed = (tmp_path / "acme.der").read_bytes().replace(b"Acme Ltd", b"Acne Ltd")
+    (tmp_path / "changed.der").write_bytes(changed)
+    checked = certkit("csr", "check", "changed.der", "--json")
+    assert checked.checks()["signature"] == "critical"
+
+
+def test_a_batch_makes_all_or_nothing(certkit, tmp_path):
+    """One bad line, and no file is written; the error names the line."""
+    (tmp_path / "batch").write_text('{"name": "a", "organization": "A"}\n{"name": "b", "organisation": "B"}\n')
+    refused = certkit("csr", "create", "--policy", "wise-sandbox", "--batch", "batch", "--out-dir", "out")
+    assert refused.code == 3
+    assert "line 2: unknown key 'organisation'" in refused.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_batch_is_repeatable(certkit, tmp_path):
+    """Each entry gets NAME.key and NAME.csr; the second run with --if-absent adds what is missing."""
+    batch = tmp_path / "batch"
+    batch.write_text('{"name": "a", "organization": "A"}\n')
+    command = ("csr", "create", "--policy", "wise-sandbox", "--batch", "batch", "--out-dir", "out", "--if-absent")
+    assert certkit(*command).code == 0
+    batch.write_text(batch.read_text() + '{"name": "b", "organization": "B", "unit": ["x", "y"], "type": "rsa-2048"}\n')
+    second = certkit(*command, "--json").json
+    assert [(one["name"], one["changed"], one["key"]["type"]) for one in second] == [
+        ("a", False, "ec-p256"),
+        ("b", True, "rsa-2048"),
+    ]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.csr", "a.key", "b.csr", "b.key"]
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out").glob("*.key")}
+    assert modes == {0o600}
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "", "x" * 65, "a\\nb"])
+def test_a_batch_refuses_names_that_are_paths(certkit, tmp_path, name):
+    """A name is a file's stem, never a way out of the directory."""
+    (tmp_path / "batch").write_text('{"name": "%s", "organization": "A"}\n' % name)
+    refused = certkit("csr", "create", "--policy", "wise-sandbox", "--batch", "batch", "--out-dir", "out")
+    assert refused.code == 3
+    assert "line 1: `name` must be" in refused.err

@@ -1,0 +1,182 @@
+"""`certkit verify` for the simple, real case: a client certificate of a partner's private CA."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests import pki
+from tests.conftest import openssl
+
+AT = ("--at", "2026-11-23T12:00:00Z")
+
+
+@pytest.fixture
+def files(root, tmp_path):
+    """root.pem, and a client's acme.pem and acme.key."""
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    pair = root.issue()
+    pair.write(tmp_path, "acme")
+    return pair
+
+
+def verify(certkit, *options):
+    """The result of verifying acme.pem by root.pem at the suite's time, as JSON."""
+    return certkit("verify", "acme.pem", "--ca", "root.pem", *AT, "--json", *options)
+
+
+def test_all_is_well(certkit, files, tmp_path):
+    """Chain, dates, purpose, name, key, strength and policy hold: exit 0, and openssl agrees."""
+    verified = verify(certkit, "--key", "acme.key", "--policy", "wise-sandbox", "--client-id", "acme-client-id")
+    assert verified.code == 0
+    assert verified.json["subject"] == "CN=acme-client-id,O=Acme Ltd"
+    assert verified.checks() == {
+        "chain": "ok",
+        "validity": "ok",
+        "purpose": "ok",
+        "name": "ok",
+        "key-type": "ok",
+        "signature-algorithm": "ok",
+        "key-match": "ok",
+        "policy": "ok",
+        "revocation": "skipped",
+        "key-file": "ok",
+    }
+    agreed = openssl(
+        "verify", "-purpose", "sslclient", "-CAfile", tmp_path / "root.pem", "-attime", int(pki.NOW.timestamp()),
+        tmp_path / "acme.pem",
+    )  # fmt: skip
+    assert agreed.stdout.endswith(b"OK\n")
+
+
+def test_without_a_ca_nothing_is_trusted(certkit, files):
+    """No --ca: `chain` warns, exit 1; --no-chain says that this is meant."""
+    assert certkit("verify", "acme.pem", *AT, "--json").checks()["chain"] == "warning"
+    assert certkit("verify", "acme.pem", *AT).code == 1
+    assert certkit("verify", "acme.pem", *AT, "--no-chain").code == 0
+
+
+@pytest.mark.parametrize(
+    ("at", "said"), [("2027-11-23", "expired on 2027-11-22T12:00:00Z"), ("2026-11-01", "not valid before 2026-11-22")]
+)
+def test_out_of_its_dates(certkit, files, at, said):
+    """Expired and not yet valid are critical, and the chain is judged for itself."""
+    verified = certkit("verify", "acme.pem", "--ca", "root.pem", "--at", at, "--json")
+    assert verified.code == 2
+    assert verified.checks()["chain"] == "ok"
+    [validity] = [check for check in verified.json["checks"] if check["id"] == "validity"]
+    assert validity["status"] == "critical"
+    assert said in validity["message"]
+
+
+def test_another_key(certkit, files, tmp_path):
+    """A key that does not belong: critical, with both fingerprints."""
+    made = certkit("key", "generate", "--out", "other.key", "--json").json
+    verified = verify(certkit, "--key", "other.key")
+    [match] = [check for check in verified.json["checks"] if check["id"] == "key-match"]
+    assert match["status"] == "critical"
+    assert made["spki_sha256"] in match["message"]
+    assert certkit("inspect", "acme.pem", "--json").json[0]["key"]["spki_sha256"] in match["message"]
+
+
+def test_intermediates_from_the_file_or_untrusted(certkit, root, tmp_path):
+    """A chain is found with the intermediate beside the leaf, or in a file of its own; its absence is named."""
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    middle = root.intermediate()
+    pair = middle.issue()
+    (tmp_path / "acme.pem").write_bytes(pair.pem)
+    (tmp_path / "middle.pem").write_bytes(middle.pem)
+    missing = verify(certkit)
+    assert missing.code == 2
+    assert "the issuer CN=Partner Issuing CA,O=Partner is missing" in missing.out
+    assert verify(certkit, "--untrusted", "middle.pem").checks()["chain"] == "ok"
+    (tmp_path / "acme.pem").write_bytes(pair.pem + middle.pem)
+    assert verify(certkit).checks()["chain"] == "ok"
+
+
+def test_a_directory_of_cas(certkit, files, tmp_path):
+    """--ca takes a directory."""
+    (tmp_path / "cas").mkdir()
+    (tmp_path / "root.pem").rename(tmp_path / "cas" / "root.pem")
+    assert certkit("verify", "acme.pem", "--ca", "cas", *AT).code == 0
+
+
+def test_another_ca_of_the_same_name(certkit, files, tmp_path):
+    """The sandbox's CA for production's: the name fits, the signature does not, and that is said."""
+    (tmp_path / "root.pem").write_bytes(pki.root().pem)
+    assert "is not signed with its key" in verify(certkit).out
+
+
+@pytest.mark.parametrize(
+    ("extensions", "status"),
+    [
+        ([], "ok"),
+        ([pki.CLIENT], "ok"),
+        ([pki.SERVER], "critical"),
+        ([x509.ExtendedKeyUsage([x509.ObjectIdentifier("2.5.29.37.0")])], "ok"),
+        ([pki.CLIENT, pki.key_usage(digital_signature=True)], "ok"),
+        ([pki.CLIENT, pki.key_usage(key_encipherment=True)], "critical"),
+    ],
+)
+def test_purpose(certkit, root, tmp_path, extensions, status):
+    """Client certificates may have no extended key usage; one for servers only is refused."""
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    root.issue(extensions=extensions).write(tmp_path, "acme")
+    assert verify(certkit).checks()["purpose"] == status
+
+
+def test_the_client_id_is_the_common_name(certkit, files):
+    """Another client id than the CN is critical."""
+    verified = verify(certkit, "--client-id", "someone-else")
+    assert verified.checks()["name"] == "critical"
+    assert "CN is acme-client-id, not the client id someone-else" in verified.out
+
+
+def test_longer_than_the_partner_promises(certkit, root, tmp_path):
+    """Two years from Wise are not Wise's: `policy`, critical."""
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    root.issue(end=pki.NOW + 2 * pki.YEAR).write(tmp_path, "acme")
+    assert verify(certkit, "--policy", "wise-sandbox").checks()["policy"] == "critical"
+    assert verify(certkit).checks()["policy"] == "skipped"
+
+
+def test_a_weak_key(certkit, root, tmp_path):
+    """RSA-1024 in the certificate is critical."""
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    weak = rsa.generate_private_key(65537, 1024)
+    root.issue(key=weak).write(tmp_path, "acme")
+    assert verify(certkit).checks()["key-type"] == "critical"
+
+
+def test_it_answers_the_csr(certkit, root, tmp_path):
+    """--csr compares key and organization."""
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    certkit("csr", "create", "--organization", "Acme Ltd", "--key-out", "k", "--out", "acme.csr")
+    request = x509.load_pem_x509_csr((tmp_path / "acme.csr").read_bytes())
+    (tmp_path / "acme.pem").write_bytes(root.issue(public_key=request.public_key()).pem)
+    assert verify(certkit, "--csr", "acme.csr").checks()["subject"] == "ok"
+    other = root.issue(pki.name(O="Other", CN="x"))
+    (tmp_path / "acme.pem").write_bytes(other.pem)
+    checks = verify(certkit, "--csr", "acme.csr").checks()
+    assert (checks["key-match"], checks["subject"]) == ("critical", "critical")
+
+
+def test_the_text_says_what_to_do(certkit, files):
+    """Each finding that is not good has its hint under it; quiet leaves out the good ones."""
+    said = certkit("verify", "acme.pem", "--ca", "root.pem", "--at", "2028-01-01", "-q").out
+    assert said == (
+        "acme.pem for general: critical\n"
+        "  critical  validity             expired on 2027-11-22T12:00:00Z\n"
+        "                                 -> get a new certificate\n"
+    )
+
+
+@pytest.mark.parametrize("wrong", ["acme.key", "empty", "missing.pem"])
+def test_what_is_no_certificate_is_an_error(certkit, files, tmp_path, wrong):
+    """A key, an empty file, no file: exit 3, and in JSON an error object."""
+    (tmp_path / "empty").touch()
+    refused = certkit("verify", wrong, "--json")
+    assert refused.code == 3
+    assert refused.json["status"] == "unknown"
+    assert refused.json["error"].keys() == {"message", "hint"}

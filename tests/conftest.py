@@ -1,0 +1,92 @@
+"""Fixtures: the installed command, and a certification authority."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import pki
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished command: its exit code and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as the one JSON document that it must be."""
+        return json.loads(self.out)
+
+    def checks(self) -> dict[str, str]:
+        """The status of each check, the worst one where an id is there more than once."""
+        order = ["skipped", "ok", "warning", "unknown", "critical"]
+        found: dict[str, str] = {}
+        for check in self.json["checks"]:
+            found[check["id"]] = max(found.get(check["id"], "skipped"), check["status"], key=order.index)
+        return found
+
+
+@dataclass(frozen=True)
+class Command:
+    """The installed command `certkit`, run in a folder of its own."""
+
+    folder: Path
+
+    def __call__(self, *arguments: object, stdin: bytes = b"", env: dict[str, str] | None = None, **options: Any) -> Ran:
+        """Run it; what it prints must be text."""
+        done = subprocess.run(
+            [*command(), *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            cwd=self.folder,
+            env={**environment(), **(env or {})},
+            timeout=60,
+            check=False,
+            **options,
+        )
+        ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        assert "Traceback" not in ran.err, ran.err
+        return ran
+
+
+def command() -> list[str]:
+    """The command `certkit` beside the interpreter that runs the tests."""
+    script = Path(sys.executable).with_name("certkit")
+    return [str(script)] if script.exists() else [sys.executable, "-m", "certkit"]
+
+
+def environment() -> dict[str, str]:
+    """The caller's environment without what would change certkit's behaviour."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("CERTKIT_")}
+
+
+def openssl(*arguments: object, stdin: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
+    """Run the openssl command."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("openssl is not installed")
+    return subprocess.run([program, *map(str, arguments)], input=stdin, capture_output=True, check=check, timeout=60)
+
+
+@pytest.fixture
+def certkit(tmp_path: Path) -> Command:
+    """The installed command, run in the test's own folder."""
+    return Command(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def root() -> pki.CA:
+    """A partner's root CA."""
+    return pki.root()
