@@ -44,7 +44,9 @@ class Command:
 
     folder: Path
 
-    def __call__(self, *arguments: object, stdin: bytes = b"", env: dict[str, str] | None = None, **options: Any) -> Ran:
+    def __call__(
+        self, *arguments: object, stdin: bytes = b"", env: dict[str, str] | None = None, **options: Any
+    ) -> Ran:
         """Run it; what it prints must be text."""
         done = subprocess.run(
             [*command(), *map(str, arguments)],

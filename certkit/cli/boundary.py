@@ -129,8 +129,10 @@ def write_bytes(data: bytes) -> None:
         raise OutputError("cannot write, standard output: it is closed", hint="redirect it to a file or to /dev/null")
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        # Not `sys.stdout.buffer`: unbuffered (python -u), it writes a part and says nothing of the rest.
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(sys.stdout.fileno(), rest) :]
     except BrokenPipeError:
         _abandon_stdout()
         raise OutputError(

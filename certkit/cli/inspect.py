@@ -57,9 +57,10 @@ def _look(source: str, secret: Secret | None) -> tuple[list[dict[str, Any]], lis
         return [], [error]
     described: list[dict[str, Any]] = []
     errors: list[CertkitError] = []
+    broken: list[objects.Broken] = []
     for item in objects.read(data, passphrase=secret, guard=limits.ends_in_time):
         if isinstance(item, objects.Broken):
-            errors.append(InputError(f"cannot read, {source}: {item.message}", hint=item.hint))
+            broken.append(item)
             continue
         facts = describe.describe(item)
         described.append(facts)
@@ -70,6 +71,9 @@ def _look(source: str, secret: Secret | None) -> tuple[list[dict[str, Any]], lis
                     hint="the object breaks the standard; ask whoever made it",
                 )
             )
+    if broken:
+        reason, hint = objects.summary(broken)
+        errors.append(InputError(f"cannot read, {source}: {reason}", hint=hint))
     if not described and not errors:
         errors.append(objects.wrong_kind("a key, CSR, certificate, CRL or PKCS#12 bundle", data, [], name=source))
     return described, errors

@@ -87,14 +87,22 @@ def _anchors(references: Sequence[str]) -> list[Any] | None:
         return None
     found = []
     for reference in references:
-        found += _system_roots() if reference == SYSTEM else _certificates(_files(reference))
+        found += _system_roots() if reference == SYSTEM else _trusted(reference)
     return found
 
 
-def _files(reference: str) -> list[str]:
+def _trusted(reference: str) -> list[Any]:
+    """The certificates of a file, or of the files of a directory, of which some may hold other things."""
     from certkit import files
+    from certkit.core import objects
 
-    return files.listing(reference) if files.is_directory(reference) else [reference]
+    if not files.is_directory(reference):
+        return _certificates([reference])
+    listed = files.listing(reference)
+    found = [each for path in listed for each in objects.certificates(files.read(path), name=path, may_be_none=True)]
+    if not found:
+        raise InputError(f"cannot read, {reference}: no file in it holds a certificate", hint="check --ca")
+    return found
 
 
 def _certificates(references: Sequence[str]) -> list[Any]:
@@ -109,5 +117,5 @@ def _system_roots() -> list[Any]:
     paths = ssl.get_default_verify_paths()
     for place in (paths.cafile, paths.capath):
         if place:
-            return _certificates(_files(place))
+            return _trusted(place)
     raise InputError("cannot read, system: this machine has no store of trusted CAs", hint="name a CA file with --ca")

@@ -294,10 +294,9 @@ def _der_problems(rules: CsrRules, partner: str) -> Iterator[Finding]:
 def _pem_problems(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str) -> Iterator[Finding]:
     private = [block for block in blocks if block.is_private_key]
     if private:
-        line = pem.line_number(data, private[0].start)
         yield critical(
             "encoding",
-            f"the file holds a private key (line {line}), which never leaves your side",
+            f"the file holds a private key (line {private[0].line}), which never leaves your side",
             "keep key and CSR in two files; if this file was sent to anyone, make a new key",
         )
     others = len(blocks) - len(private)

@@ -15,7 +15,7 @@ from certkit.core import keys, pem
 from certkit.errors import InputError, PassphraseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from cryptography import x509
 
@@ -110,6 +110,12 @@ def read(
         yield from _from_der(data, passphrase, only, guard)
 
 
+def summary(broken: Sequence[Broken]) -> tuple[str, str]:
+    """Broken objects of one file in one line: the first, and how many more there are; and the first one's hint."""
+    more = f" (and {len(broken) - 1:,} more broken objects)" if len(broken) > 1 else ""
+    return f"{broken[0].message}{more}", broken[0].hint
+
+
 def explain_nothing(data: bytes) -> tuple[str, str]:
     """Why a file holds no object that certkit knows, and what to do: a reason and a hint."""
     if not data.strip(b"\0 \t\r\n"):
@@ -126,11 +132,11 @@ def explain_nothing(data: bytes) -> tuple[str, str]:
     return "it holds no PEM block and is not DER", "check that it is the right file"
 
 
-def certificates(data: bytes, *, name: str) -> list[x509.Certificate]:
+def certificates(data: bytes, *, name: str, may_be_none: bool = False) -> list[x509.Certificate]:
     """All certificates of a file; other objects are passed over.
 
     Raises:
-        InputError: there is none, or one cannot be read.
+        InputError: there is none (unless there may be), or one cannot be read.
     """
     found = []
     others: list[str] = []
@@ -141,7 +147,7 @@ def certificates(data: bytes, *, name: str) -> list[x509.Certificate]:
             found.append(item.value)
         else:
             others.append(item.kind.words)
-    if not found:
+    if not found and not may_be_none:
         raise wrong_kind("a certificate", data, others, name=name)
     return found
 
@@ -233,7 +239,7 @@ def _from_block(
     kind = kind_of(block)
     if block.label in _IGNORED_LABELS or (only is not None and kind is None):
         return
-    line = pem.line_number(data, block.start)
+    line = block.line
     what = f"PEM block {block.label!r}"
     if only is not None and kind is not None and kind not in only:
         yield Item(kind, block.der or b"", None, line)

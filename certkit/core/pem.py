@@ -29,6 +29,7 @@ class Block:
     label: str
     start: int
     end: int
+    line: int
     der: bytes | None
     problem: str = ""
     has_headers: bool = False
@@ -42,19 +43,23 @@ class Block:
 def blocks(data: bytes) -> Iterator[Block]:
     """Every PEM block of `data` in order, broken ones included; one pass, lazily."""
     begin: re.Match[bytes] | None = None
+    line, counted = 1, 0
     for marker in _MARKER.finditer(data):
         if marker[1] == b"BEGIN":
             if begin is not None:
-                yield _unfinished(begin, marker.start())
+                yield _unfinished(begin, marker.start(), line)
             begin = marker
+            line += data.count(b"\n", counted, marker.start())
+            counted = marker.start()
         elif begin is not None:
             if marker[2] == begin[2]:
-                yield _decoded(data, begin, marker)
+                yield _decoded(data, begin, marker, line)
             else:
-                yield Block(_label(begin), begin.start(), marker.end(), None, f"its END line says {_label(marker)!r}")
+                problem = f"its END line says {_label(marker)!r}"
+                yield Block(_label(begin), begin.start(), marker.end(), line, None, problem)
             begin = None
     if begin is not None:
-        yield _unfinished(begin, len(data))
+        yield _unfinished(begin, len(data), line)
 
 
 def line_number(data: bytes, offset: int) -> int:
@@ -74,11 +79,11 @@ def _label(marker: re.Match[bytes]) -> str:
     return marker[2].decode("ascii")
 
 
-def _unfinished(begin: re.Match[bytes], end: int) -> Block:
-    return Block(_label(begin), begin.start(), end, None, "its END line is missing")
+def _unfinished(begin: re.Match[bytes], end: int, line: int) -> Block:
+    return Block(_label(begin), begin.start(), end, line, None, "its END line is missing")
 
 
-def _decoded(data: bytes, begin: re.Match[bytes], end: re.Match[bytes]) -> Block:
+def _decoded(data: bytes, begin: re.Match[bytes], end: re.Match[bytes], line: int) -> Block:
     body = data[begin.end() : end.start()]
     has_headers = b":" in body
     if has_headers:
@@ -92,4 +97,4 @@ def _decoded(data: bytes, begin: re.Match[bytes], end: re.Match[bytes]) -> Block
         problem = "it is not valid base64"
     if der == b"":
         der, problem = None, "it is empty"
-    return Block(_label(begin), begin.start(), end.end(), der, problem, has_headers)
+    return Block(_label(begin), begin.start(), end.end(), line, der, problem, has_headers)

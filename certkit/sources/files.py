@@ -104,19 +104,23 @@ def look_at_bytes(
 ) -> Iterator[Sighting | Failure | Passed]:
     """The certificates among the bytes of a file; what is there and cannot be read is a failure."""
     seen = certificates = 0
-    others = []
+    others: list[str] = []
+    broken: list[Broken] = []
     for item in objects.read(data, passphrase=passphrase, only=_WATCHED, guard=limits.ends_in_time):
         if isinstance(item, Item) and item.kind not in _WATCHED:
             others.append(item.kind.words)
             continue
         seen += 1
         if isinstance(item, Broken):
-            yield Failure(name, f"cannot read, {name}: {item.message}", item.hint)
+            broken.append(item)
         elif item.kind is Kind.CERTIFICATE:
             yield Sighting(name, item.value, is_leaf=certificates == 0)
             certificates += 1
         elif item.kind is Kind.PKCS12:
             yield from _bundle(item, name)
+    if broken:
+        reason, hint = objects.summary(broken)
+        yield Failure(name, f"cannot read, {name}: {reason}", hint)
     if seen == 0 and may_hold_nothing:
         yield Passed(name)
     elif seen == 0:

@@ -302,7 +302,7 @@ def test_a_batch_is_repeatable(certkit, tmp_path):
 @pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "", "x" * 65, "a\\nb"])
 def test_a_batch_refuses_names_that_are_paths(certkit, tmp_path, name):
     """A name is a file's stem, never a way out of the directory."""
-    (tmp_path / "batch").write_text('{"name": "%s", "organization": "A"}\n' % name)
+    (tmp_path / "batch").write_text(f'{{"name": "{name}", "organization": "A"}}\n')
     refused = certkit("csr", "create", "--policy", "wise-sandbox", "--batch", "batch", "--out-dir", "out")
     assert refused.code == 3
     assert "line 1: `name` must be" in refused.err

@@ -22,7 +22,9 @@ def pair(root, tmp_path):
 def test_a_certificate(certkit, pair, tmp_path):
     """The fields of the contract, in the words of openssl."""
     [facts] = certkit("inspect", "acme.pem", "--json").json
-    printed = openssl("x509", "-in", tmp_path / "acme.pem", "-noout", "-serial", "-fingerprint", "-sha256").stdout.decode()
+    printed = openssl(
+        "x509", "-in", tmp_path / "acme.pem", "-noout", "-serial", "-fingerprint", "-sha256"
+    ).stdout.decode()
     serial, fingerprint = (line.split("=")[1] for line in printed.splitlines())
     assert facts["fingerprint_sha256"] == fingerprint.replace(":", "").lower()
     assert facts["serial"] == serial.lower()
@@ -80,7 +82,9 @@ def test_a_csr_a_crl_a_public_key_and_a_bundle(certkit, root, pair, tmp_path):
 
 def test_a_locked_bundle(certkit, pair, tmp_path):
     """PKCS#12 with a passphrase: contents null without it, told with it, exit 3 with a wrong one."""
-    locked = pkcs12.serialize_key_and_certificates(b"x", pair.key, pair.certificate, None, BestAvailableEncryption(b"s"))
+    locked = pkcs12.serialize_key_and_certificates(
+        b"x", pair.key, pair.certificate, None, BestAvailableEncryption(b"s")
+    )
     (tmp_path / "p12").write_bytes(locked)
     (tmp_path / "s").write_text("s")
     (tmp_path / "w").write_text("w")

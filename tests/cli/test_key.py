@@ -12,7 +12,8 @@ from tests.conftest import command, environment, openssl
 
 
 @pytest.mark.parametrize(
-    ("key_type", "bits"), [("rsa-2048", 2048), ("rsa-3072", 3072), ("rsa-4096", 4096), ("ec-p256", 256), ("ec-p384", 384)]
+    ("key_type", "bits"),
+    [("rsa-2048", 2048), ("rsa-3072", 3072), ("rsa-4096", 4096), ("ec-p256", 256), ("ec-p384", 384)],
 )
 def test_openssl_reads_every_type(certkit, tmp_path, key_type, bits):
     """Each type is PKCS#8 that openssl finds sound, and JSON tells its facts."""
@@ -86,7 +87,9 @@ def test_a_key_is_printed_only_when_asked_and_never_as_json(certkit):
 def test_progress_is_shown_on_a_terminal_only(certkit, tmp_path):
     """RSA-4096 takes a while: a person sees that work goes on, a script sees nothing."""
     assert certkit("key", "generate", "--type", "rsa-4096", "--out", "k").err == ""
-    assert "making a key of type rsa-4096" in on_terminal("key", "generate", "--type", "rsa-4096", "--out", tmp_path / "t")
+    assert "making a key of type rsa-4096" in on_terminal(
+        "key", "generate", "--type", "rsa-4096", "--out", tmp_path / "t"
+    )
 
 
 def test_a_key_is_not_printed_on_a_terminal(tmp_path):

@@ -1,0 +1,93 @@
+"""Make the manual pages in `man/` from the help texts of the commands.
+
+python scripts/make_man.py [FOLDER]
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+import click
+
+from certkit import __version__
+from certkit.cli.commands import certkit
+
+EXIT_CODES = (
+    ("0", "All is well, or the change is done."),
+    ("1", "A warning: it works today and needs attention."),
+    ("2", "Critical: a check failed, a certificate expired, a policy is violated."),
+    ("3", "It could not be told: bad usage, unreadable or malformed input."),
+)
+
+
+def main() -> None:
+    """Write one page for each command."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent / "man")
+    folder.mkdir(exist_ok=True)
+    for name, page in pages():
+        (folder / f"{name}.1").write_text(page, encoding="utf-8")
+
+
+def pages() -> list[tuple[str, str]]:
+    """Every command's name (`certkit-csr-create`) and its page."""
+    return _pages(certkit, click.Context(certkit, info_name="certkit"))
+
+
+def _pages(command: click.Command, context: click.Context) -> list[tuple[str, str]]:
+    made = [(context.command_path.replace(" ", "-"), _page(command, context))]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            made += _pages(below, click.Context(below, info_name=name, parent=context))
+    return made
+
+
+def _page(command: click.Command, context: click.Context) -> str:
+    path = context.command_path
+    title = path.replace(" ", "-")
+    lines = [
+        f'.TH "{title.upper()}" "1" "" "certkit {__version__}" "certkit manual"',
+        ".SH NAME",
+        rf"{_escape(title)} \- {_escape(command.get_short_help_str(limit=100))}",
+        ".SH SYNOPSIS",
+        rf"\fB{_escape(path)}\fR {_escape(' '.join(command.collect_usage_pieces(context)))}",
+        ".SH DESCRIPTION",
+        *_description(command.help or ""),
+    ]
+    options = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
+    lines += [".SH OPTIONS", *(line for record in options for line in _entry(*record))]
+    if isinstance(command, click.Group):
+        lines += [".SH COMMANDS"]
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            lines += _entry(f"{title}-{name}(1)", below.get_short_help_str(limit=100))
+    lines += [".SH EXIT STATUS", *(line for code in EXIT_CODES for line in _entry(*code))]
+    return "\n".join(lines) + "\n"
+
+
+def _description(text: str) -> list[str]:
+    """Paragraphs are filled, except those that begin with click's mark for "as it stands"."""
+    lines: list[str] = []
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        if paragraph.startswith("\b\n"):
+            lines += [".PP", ".nf", *map(_escape, paragraph.split("\n")[1:]), ".fi"]
+        else:
+            lines += [".PP", _escape(" ".join(paragraph.split()))]
+    return lines
+
+
+def _entry(term: str, text: str) -> list[str]:
+    return [".TP", rf"\fB{_escape(term)}\fR", _escape(text)]
+
+
+def _escape(text: str) -> str:
+    escaped = text.replace("\\", r"\e").replace("-", r"\-")
+    return rf"\&{escaped}" if escaped.startswith((".", "'")) else escaped
+
+
+if __name__ == "__main__":
+    main()

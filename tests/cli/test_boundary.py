@@ -1,0 +1,301 @@
+"""Whatever goes in: one line, exit 3, nothing half written, nothing that hangs."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import command, environment, openssl
+
+COMMANDS = {
+    "inspect": ("inspect", "bad"),
+    "csr check": ("csr", "check", "bad"),
+    "verify": ("verify", "bad"),
+    "expiry": ("expiry", "bad"),
+    "csr create": ("csr", "create", "--organization", "A", "--key", "bad", "--out", "new.csr"),
+    "key": ("csr", "check", "good.csr", "--key", "bad"),
+    "ca": ("verify", "good.pem", "--ca", "bad"),
+    "policy": ("policy", "validate", "bad"),
+    "batch": ("csr", "create", "--batch", "bad", "--out-dir", "new"),
+}
+
+INPUTS = {
+    "empty": b"",
+    "NULs": bytes(2_000_000),
+    "text": b"All work and no play makes Jack a dull boy.\n" * 230_000,
+    "random": random.Random(1).randbytes(100_000),
+    "random DER": b"\x30\x82\x10\x00\x30\x82" + random.Random(2).randbytes(4092),
+    "begin lines": b"-----BEGIN CERTIFICATE-----\n" * 100_000,
+    "no base64": b"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
+    "empty block": b"-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
+    "UTF-16": "-----BEGIN CERTIFICATE-----\n".encode("utf-16"),
+}
+
+
+@pytest.fixture
+def good(certkit, root, tmp_path):
+    """good.csr and good.pem."""
+    certkit("csr", "create", "--organization", "A", "--key-out", "good.key", "--out", "good.csr")
+    (tmp_path / "good.pem").write_bytes(root.issue().pem)
+
+
+def require_one_line(ran):
+    """One line of error with a hint, exit 3, and nothing on standard output."""
+    assert ran.code == 3, (ran.code, ran.out, ran.err)
+    assert ran.err.startswith("certkit: error: ")
+    assert ran.err.count("\n") == 1
+    assert ". " in ran.err
+
+
+@pytest.mark.parametrize("content", INPUTS.values(), ids=INPUTS.keys())
+@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS.keys())
+def test_bad_files(certkit, good, tmp_path, arguments, content):
+    """Every command that reads a file, with every kind of rubbish in it."""
+    (tmp_path / "bad").write_bytes(content)
+    if arguments[:2] == ("policy", "validate") and content == b"":
+        assert "'title' is missing" in certkit(*arguments).err
+    before = sorted(path.name for path in tmp_path.iterdir())
+    require_one_line(certkit(*arguments))
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS.keys())
+def test_bad_places(certkit, good, tmp_path, arguments):
+    """A directory, no file at all, and a file that may not be read."""
+    require_one_line(certkit(*arguments))
+    (tmp_path / "bad").mkdir()
+    ran = certkit(*arguments)
+    assert ran.code == 3
+    (tmp_path / "bad").rmdir()
+    if os.geteuid() != 0:
+        (tmp_path / "bad").touch(mode=0o000)
+        assert "permission denied" in certkit(*arguments).err
+
+
+@pytest.mark.parametrize("content", [b"", b"\nsecond line", bytes(2000), b"x" * 1024])
+def test_bad_passphrases(certkit, good, tmp_path, content):
+    """An empty first line, NULs, or more than OpenSSL takes: exit 3, whether or not it is needed."""
+    (tmp_path / "bad").write_bytes(content)
+    require_one_line(certkit("key", "generate", "--out", "k", "--passphrase-file", "bad"))
+    assert not (tmp_path / "k").exists()
+
+
+def test_truncated_files(certkit, good, tmp_path):
+    """A CSR, a key and a certificate, cut off anywhere: never a traceback, never success."""
+    for stem in ("good.csr", "good.key", "good.pem"):
+        whole = (tmp_path / stem).read_bytes().rstrip()
+        for length in range(0, len(whole), max(1, len(whole) // 5)):
+            (tmp_path / "cut").write_bytes(whole[:length])
+            assert certkit("inspect", "cut").code == 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--nonsense",),
+        ("nonsense",),
+        ("csr",),
+        ("csr", "create"),
+        ("csr", "check"),
+        ("csr", "create", "--type", "rsa-512"),
+        ("key", "generate"),
+        ("key", "generate", "--out", "k", "--type", "dsa"),
+        ("verify", "x", "--purpose", "world domination"),
+        ("expiry", "x", "--warn", "soon"),
+        ("expiry", "x", "--at", "yesterday"),
+        ("csr", "create", "--organization", "A", "--key-out", "k"),
+        ("csr", "create", "--organization", "A", "--out", "c"),
+        ("csr", "create", "--organization", "A", "--key", "k", "--key-out", "k", "--out", "c"),
+        ("csr", "create", "--organization", "A", "--key-out", "same", "--out", "./same"),
+        ("csr", "create", "--organization", "A", "--key-out", "k", "--out", "c", "--force", "--if-absent"),
+        ("csr", "create", "--organization", "A\nB", "--key-out", "k", "--out", "c"),
+        ("csr", "create", "--organization", b"\xff\xfe", "--key-out", "k", "--out", "c"),
+        ("csr", "create", "--organization", "A", "--san", "DNS:-bad-", "--key-out", "k", "--out", "c"),
+        ("csr", "create", "--organization", "A", "--key-out", "nowhere/k", "--out", "c"),
+    ],
+)
+def test_bad_usage(tmp_path, arguments):
+    """The exit 2 of click would mean critical: bad usage is 3, and leaves nothing."""
+    done = subprocess.run(
+        [*command(), *arguments], cwd=tmp_path, capture_output=True, env=environment(), timeout=30, check=False
+    )
+    assert done.returncode == 3
+    assert done.stderr
+    assert b"Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_usage_error_is_one_line(certkit):
+    """WHAT, WHERE: WHY. HINT."""
+    said = certkit("key", "generate", "--nonsense").err
+    assert said.startswith("certkit: error: usage, certkit key generate: no such option")
+    assert said.endswith(". See `certkit key generate --help`\n")
+
+
+def test_an_error_is_json_too(certkit):
+    """With --json there is exactly one document, errors included."""
+    for arguments in (("key", "generate", "--nonsense", "--json"), ("inspect", "missing", "--json")):
+        ran = certkit(*arguments)
+        assert ran.code == 3
+        assert ran.json["status"] == "unknown"
+        assert ran.json["error"].keys() == {"message", "hint"}
+
+
+def test_an_error_in_a_name_stays_on_one_line(certkit):
+    """A file name with a line end and an escape sequence cannot forge output."""
+    ran = certkit("inspect", "a\n\x1b[31mb")
+    require_one_line(ran)
+    assert "a\\0A\\1B[31mb" in ran.err
+
+
+def test_debugging_shows_where_it_happened(tmp_path):
+    """CERTKIT_DEBUG=1 and -vv show the traceback that is hidden otherwise."""
+    for arguments, env in ((("inspect", "missing"), {"CERTKIT_DEBUG": "1"}), (("inspect", "missing", "-vv"), {})):
+        done = subprocess.run(
+            [*command(), "verify", "missing", *arguments[2:]],
+            capture_output=True,
+            env={**environment(), **env},
+            cwd=tmp_path,
+            check=False,
+        )
+        assert b"Traceback" in done.stderr
+        assert done.returncode == 3
+
+
+def test_a_full_device(certkit, good):
+    """Standard output that cannot be written is exit 3, in one line."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*command(), "inspect", "good.pem"], stdout=full, stderr=subprocess.PIPE, cwd=certkit.folder, check=False
+        )
+    assert done.returncode == 3
+    said = "certkit: error: cannot write, standard output: no space left on device. Free some space or redirect it\n"
+    assert done.stderr.decode() == said
+
+
+def test_a_reader_that_goes_away(certkit, good, tmp_path):
+    """`certkit … | head -1`: exit 3, no traceback, no complaint of the interpreter."""
+    (tmp_path / "many.pem").write_bytes((tmp_path / "good.pem").read_bytes() * 500)
+    process = subprocess.Popen(
+        [*command(), "inspect", "--all", "many.pem"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment(),
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=30) == 3
+    assert said.count(b"\n") == 1
+    assert b"its reader went away" in said
+
+
+def test_no_standard_output_at_all(certkit, good):
+    """A closed standard output is an error, for the result went nowhere."""
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command(), "inspect", "good.pem"],
+        stderr=subprocess.PIPE,
+        cwd=certkit.folder,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert b"standard output: it is closed" in done.stderr
+
+
+def test_a_full_disk_leaves_nothing(certkit, tmp_path):
+    """No byte may be written: the key does not appear, not even in part."""
+
+    def no_room() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+
+    ran = certkit("key", "generate", "--out", "k", preexec_fn=no_room)
+    require_one_line(ran)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_process_leaves_the_old_state_or_the_new(certkit, tmp_path, number):
+    """Killed at any moment: no half file, no left-over, and --if-absent completes it."""
+    create = ("csr", "create", "--organization", "A", "--key-out", "k", "--out", "c")
+    for step in range(12):
+        process = subprocess.Popen([*command(), *create, "--if-absent"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+        time.sleep(0.02 * step)
+        process.send_signal(number)
+        process.wait(timeout=30)
+        assert {path.name for path in tmp_path.iterdir()} <= {"k", "c"}
+        assert certkit(*create, "--if-absent").code == 0
+        assert certkit("csr", "check", "c", "--key", "k").code == 0
+        for path in tmp_path.iterdir():
+            path.unlink()
+
+
+def test_a_key_derivation_that_would_take_hours(certkit, tmp_path):
+    """PKCS#8 with a giant iteration count is refused by its count, PKCS#12 by the time it takes."""
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", tmp_path / "k")
+    openssl(
+        "pkcs8", "-topk8", "-in", tmp_path / "k", "-passout", "pass:x", "-outform", "DER", "-out", tmp_path / "locked"
+    )
+    locked = (tmp_path / "locked").read_bytes()
+    (tmp_path / "x").write_text("x")
+    at = locked.index(b"\x02\x02\x08\x00")
+    hostile = locked[:at] + b"\x02\x04\x7f\xff\xff\xff" + locked[at + 4 :]
+    (tmp_path / "hostile").write_bytes(grow(hostile, at))
+    began = time.monotonic()
+    ran = certkit("inspect", "hostile", "--passphrase-file", "x")
+    assert time.monotonic() - began < 20
+    assert ran.code == 3
+    assert "key derivation rounds" in ran.err
+
+
+def grow(der: bytes, at: int) -> bytes:
+    """DER with two bytes more at an offset: the lengths of the sequences around it are corrected."""
+    fixed = bytearray(der)
+
+    def walk(start: int) -> None:
+        while start < at:
+            length, value = fixed[start + 1], start + 2
+            size = 0
+            if length & 0x80:
+                size = length & 0x7F
+                length = int.from_bytes(fixed[value : value + size])
+                value += size
+            if value <= at < value + length and fixed[start] & 0x20:
+                grown = (length + 2).to_bytes(size or 1)
+                fixed[start + 2 - (0 if size else 1) : value] = grown
+                walk(value)
+                return
+            start = value + length
+
+    walk(0)
+    return bytes(fixed)
+
+
+def test_any_locale(certkit, root, tmp_path):
+    """Names beyond the terminal's encoding are escaped, not fatal."""
+    certkit("csr", "create", "--organization", "Žluťoučký", "--key-out", "k", "--out", "c")
+    for env in (
+        {"LC_ALL": "C"},
+        {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "ascii"},
+    ):
+        assert certkit("inspect", "c", env=env).code == 0
+        assert json.loads(certkit("inspect", "c", "--json", env=env).out)[0]["subject"] == "O=Žluťoučký"
+
+
+def test_it_runs_as_a_module(tmp_path):
+    """`python -m certkit` is the same command."""
+    done = subprocess.run([sys.executable, "-m", "certkit", "--version"], capture_output=True, cwd=tmp_path, check=True)
+    assert done.stdout.startswith(b"certkit ")

@@ -1,0 +1,138 @@
+"""Help, manual pages and completion: what they show exists and works."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+
+from certkit.cli.boundary import run
+from certkit.cli.commands import LazyGroup, certkit
+from certkit.cli.key import KEY_TYPES
+from certkit.core import keys
+from tests import pki
+from tests.conftest import command as installed
+from tests.conftest import environment
+
+PROJECT = Path(__file__).parents[2]
+
+
+def commands(group=certkit, path=("certkit",)):
+    """Every command with its path."""
+    yield path, group
+    if isinstance(group, click.Group):
+        for name in group.list_commands(click.Context(group)):
+            below = group.get_command(click.Context(group), name)
+            yield from commands(below, (*path, name))
+
+
+def examples():
+    """Every example line of every help page, continued lines joined."""
+    for path, command in commands():
+        shown = re.search("\b\n *Examples?:\n(.*)", command.help, re.DOTALL)
+        lines = shown[1].replace("\\\n", " ").strip().split("\n") if shown else []
+        yield from ((path, " ".join(line.split())) for line in lines)
+
+
+def test_every_command_has_an_example():
+    """Help without an example is half a help."""
+    assert {path for path, _ in commands()} == {path for path, _ in examples()}
+
+
+@pytest.mark.parametrize("line", sorted({line for _, line in examples()}))
+def test_every_example_works(tmp_path, root, line):
+    """As written, after what it needs is there."""
+    pair = root.issue(begin=pki.datetime.now(pki.UTC) - pki.DAY, end=pki.datetime.now(pki.UTC) + 300 * pki.DAY)
+    prepare = {
+        "acme.pem": pair.pem,
+        "wise-ca.pem": root.pem,
+        "clients.jsonl": b'{"name": "acme", "organization": "Acme Ltd"}\n',
+        "partner.toml": b'extends = "wise-sandbox"\ntitle = "Ours"\n',
+    }
+    for name, content in prepare.items():
+        (tmp_path / name).write_bytes(content)
+    if not {"create", "generate"} & set(line.split()):
+        made = [*installed(), "csr", "create", "--organization", "A", "--key-out", "acme.key", "--out", "acme.csr"]
+        subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
+    if line.startswith("certkit verify"):
+        pair.write(tmp_path, "acme")
+    (tmp_path / "home/.local/share/bash-completion/completions").mkdir(parents=True)
+    program, rest = line.split(" ", 1)
+    assert program == "certkit"
+    done = subprocess.run(
+        ["sh", "-c", f"{shlex.join(installed())} {rest}"],
+        cwd=tmp_path,
+        env={**environment(), "HOME": str(tmp_path / "home")},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("path", "group"), [(path, each) for path, each in commands() if isinstance(each, LazyGroup)])
+def test_a_groups_table_says_what_its_commands_say(path, group):
+    """The one-line helps that stand in the table, to start fast, are not about something else."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        assert group.lazy[name][1].endswith(".")
+        assert command.name == name
+
+
+def test_the_types_on_the_command_line_are_those_that_are_made():
+    """The options spell the types out, to start fast."""
+    assert sorted(KEY_TYPES) == sorted(keys.KEY_TYPES)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["csr", "--help"], ["csr", "create", "--help"]])
+def test_help_imports_nothing_heavy(words):
+    """Start-up is a feature: no page of help needs cryptography."""
+    code = (
+        "import sys\nfrom certkit.cli.boundary import run\n"
+        f"run({words!r})\nassert not [name for name in sys.modules if name.startswith(('cryptography', 'OpenSSL'))]"
+    )
+    python = installed()[0].replace("/certkit", "/python")
+    assert subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_the_manual_pages_are_those_of_today(tmp_path):
+    """man/ is made by scripts/make_man.py from the help texts; run it after a change."""
+    spec = importlib.util.spec_from_file_location("make_man", PROJECT / "scripts" / "make_man.py")
+    assert spec is not None
+    assert spec.loader is not None
+    make_man = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make_man)
+    today = {f"{name}.1": page for name, page in make_man.pages()}
+    assert {path.name: path.read_text() for path in (PROJECT / "man").iterdir()} == today
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(certkit, shell):
+    """Each shell gets a script that its own parser accepts."""
+    script = certkit("completion", shell)
+    assert (script.code, "_CERTKIT_COMPLETE" in script.out) == (0, True)
+    program = shutil.which(shell)
+    if program:
+        subprocess.run([program, "-n"], input=script.out.encode(), check=True)
+
+
+def test_completion_knows_commands_and_policies(tmp_path):
+    """Tab after `csr check --policy wise-` offers Wise's policies."""
+    words = {"COMP_WORDS": "certkit csr check --policy wise-", "COMP_CWORD": "4", "_CERTKIT_COMPLETE": "bash_complete"}
+    done = subprocess.run(installed(), env={**environment(), **words}, capture_output=True, check=False)
+    offered = [line.split(",")[1] for line in done.stdout.decode().split()]
+    assert offered == ["wise-production", "wise-sandbox", "wise-sandbox-legacy"]
+
+
+def test_no_arguments_is_bad_usage(capsys):
+    """A script that lost its arguments is told so: help on standard error, exit 3."""
+    assert run([]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("Usage: certkit")

@@ -1,0 +1,46 @@
+"""The shape of the code: directions of imports, and who may do what."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "certkit"
+
+
+def calls(tree, name):
+    """Every call of a name or attribute in a module."""
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", None)) == name
+    ]
+
+
+def modules():
+    """Every module of the package, parsed, by its path in the package."""
+    return {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
+
+
+def test_imports_point_down():
+    """import-linter holds the contracts of pyproject.toml."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter], cwd=PACKAGE.parent, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode()
+
+
+def test_secrets_are_revealed_in_few_places():
+    """A secret's bytes are wanted where it is written, used as a passphrase, or printed on request; nowhere else."""
+    found = {name for name, tree in modules().items() if calls(tree, "reveal")}
+    assert found == {"files.py", "core/keys.py", "core/objects.py", "cli/key.py"}
+
+
+def test_the_time_of_day_and_the_environment_belong_to_the_command_line():
+    """Everything below is told what time it is, and what was set."""
+    source = {str(path.relative_to(PACKAGE)): path.read_text() for path in PACKAGE.rglob("*.py")}
+    clock = {name for name, text in source.items() if "datetime.now(" in text or "time.time(" in text}
+    environment = {name for name, text in source.items() if "os.environ" in text}
+    assert clock == {"cli/inputs.py"}
+    assert all(name.startswith("cli/") for name in environment)

@@ -1,0 +1,51 @@
+"""The wheel: what it carries, and that it works from where it is unpacked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, PROJECT]
+    subprocess.run(build, check=True, capture_output=True)
+    [path] = folder.glob("certkit-*.whl")
+    return path
+
+
+def test_it_carries_policies_pages_and_types(wheel):
+    """Everything that a user needs, and no tests."""
+    names = zipfile.ZipFile(wheel).namelist()
+    policies = {path.name for path in (PROJECT / "policies").glob("*.toml")}
+    assert {Path(name).name for name in names if name.startswith("certkit/policies/")} == policies
+    pages = {path.name for path in (PROJECT / "man").iterdir()}
+    assert {Path(name).name for name in names if "/share/man/man1/" in name} == pages
+    assert "certkit/py.typed" in names
+    assert not [name for name in names if "test" in name]
+
+
+def test_it_finds_its_policies_where_it_is_unpacked(wheel, tmp_path):
+    """The policies come from the package itself, not from a checkout."""
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from certkit.cli import main; main()"
+    for arguments in (("policy", "list"), ("policy", "show", "wise-sandbox")):
+        done = subprocess.run([sys.executable, "-I", "-c", code, *arguments], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert b"wise-sandbox" in done.stdout
+
+
+def test_a_checkout_works_without_being_installed(tmp_path):
+    """`python -m certkit` in the project's folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "certkit", "policy", "list"], cwd=PROJECT, capture_output=True, check=True
+    )
+    assert b"wise-production" in done.stdout
