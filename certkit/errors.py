@@ -30,6 +30,16 @@ class CertkitError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are pickled by their positional arguments; a hint is none of them.
+        return _restore, (type(self), self.message, self.__dict__)
+
+
+def _restore(kind: type[CertkitError], message: str, state: dict[str, object]) -> CertkitError:
+    error = kind(message, hint="")
+    error.__dict__.update(state)
+    return error
+
 
 class InputError(CertkitError):
     """Bad usage, or input that cannot be read or understood."""

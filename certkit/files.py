@@ -15,18 +15,19 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Self
 
 from certkit.errors import InputError
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
 MAX_INPUT_BYTES = 64 * 1024 * 1024
 PRIVATE_MODE = 0o600
 PUBLIC_MODE = 0o644
+PRIVATE_DIRECTORY_MODE = 0o700
 
 _CHUNK = 1024 * 1024
 
@@ -215,54 +216,98 @@ def set_aside(path: Path, now: datetime) -> Path | None:
     raise InputError(f"cannot keep the old file, {path}: too many {stem} files", hint="move some of them away")
 
 
-def publish_all(directory: Path, contents: Sequence[tuple[str, bytes | Secret]]) -> None:
-    """Write many new files into a directory: written to a temporary one, synced once, moved into place.
+class Staging:
+    """Many new files for one directory: written to a temporary one, synced once, moved into place.
 
     A new directory (mode 0700, for it holds keys) appears with all of them in it or not at all; in one that is
-    there, no file is overwritten.
+    there, no file is overwritten. Leaving the context without `publish` leaves nothing behind.
 
-    Raises:
-        InputError: a name is taken, or something cannot be written; no file of these remains.
+        with Staging(directory) as staging:
+            staging.write("a.key", Secret(b"..."))
+            staging.publish()
     """
-    directory = Path(os.path.realpath(directory))
-    is_new = not exists(directory)
-    beside = directory.parent if is_new else directory
-    staging = beside / f".{directory.name[:200]}.{secrets.token_hex(6)}.tmp"
-    try:
-        staging.mkdir(mode=0o700)
-        with _open_folder(staging) as source:
-            for name, content in contents:
-                _write_named(source, name, content)
+
+    def __init__(self, directory: Path) -> None:
+        self._target = Path(os.path.realpath(directory))
+        self._is_new = not exists(self._target)
+        self._beside = self._target.parent if self._is_new else self._target
+        self._path = self._beside / f".{self._target.name[:200]}.{secrets.token_hex(6)}.tmp"
+        self._folder: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder is not None:
+            os.close(self._folder)
+        _remove_tree(self._path)
+
+    def open(self) -> None:
+        """Make the temporary directory, if it is not there yet.
+
+        Raises:
+            InputError: it cannot be made.
+        """
+        if self._folder is None:
+            with _translated("cannot write", self._target):
+                self._path.mkdir(mode=PRIVATE_DIRECTORY_MODE)
+                self._folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def write(self, name: str, content: bytes | Secret) -> None:
+        """Write one file, not yet synced; safe in a forked child, if it is open already.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        self.open()
+        assert self._folder is not None  # noqa: S101  open() saw to it
+        with _translated("cannot write", self._target / name):
+            _write_named(self._folder, name, content)
+
+    def publish(self) -> None:
+        """Sync everything and move it into place; nothing to do if nothing was written.
+
+        Raises:
+            InputError: a name is taken, or something cannot be written; no file of these remains.
+        """
+        if self._folder is None:
+            return
+        with _translated("cannot write", self._target):
             # One request for everything: a sync of its own for each file takes a thousand times as long.
             os.sync()
-            if not is_new:
-                _link_all(source, directory, [name for name, _ in contents])
-        if is_new:
-            os.rename(staging, directory)
-        with _open_folder(beside) as folder:
-            os.fsync(folder)
-    except FileExistsError as error:
-        raise InputError(
-            f"cannot write, {directory}: {error.filename2 or error.filename} exists and is not overwritten",
-            hint="choose another directory, or use --if-absent",
-        ) from error
-    except (OSError, ValueError) as error:
-        raise _cannot("cannot write", directory, error) from error
-    finally:
-        _remove_tree(staging)
+            if self._is_new:
+                os.rename(self._path, self._target)
+            else:
+                _link_all(self._folder, self._target)
+            with _open_folder(self._beside) as folder:
+                os.fsync(folder)
 
 
-def _link_all(source: int, directory: Path, names: Sequence[str]) -> None:
+def _link_all(source: int, directory: Path) -> None:
+    """Give every file of a directory its name in another one, or none of them."""
     done: list[str] = []
     with _open_folder(directory) as folder:
         try:
-            for name in names:
+            for name in os.listdir(source):
                 _move_without_overwriting(folder, name, name, source=source)
                 done.append(name)
         except BaseException:
             for name in done:
                 os.unlink(name, dir_fd=folder)
             raise
+
+
+@contextlib.contextmanager
+def _translated(what: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError as error:
+        name = error.filename2 or error.filename
+        raise InputError(
+            f"{what}, {path}: {name} exists and is not overwritten", hint="choose another name, or use --if-absent"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _cannot(what, path, error) from error
 
 
 def _publish(folder: int, name: str, content: bytes | Secret, *, replace: bool) -> None:

@@ -9,7 +9,6 @@ from certkit import files
 from certkit.core import policy
 from certkit.errors import InputError, PolicyError
 
-DEFAULT = "general"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _MAX_LINEAGE = 8
 

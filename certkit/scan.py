@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from certkit.core import describe, expiry, names
+from certkit.core import expiry, names
 from certkit.core.objects import short_reason
+from certkit.core.printable import printable
 from certkit.findings import Status, roll_up
 from certkit.sources.base import Failure, Passed, Sighting
 
@@ -85,7 +86,7 @@ def _add(found: Sighting, rows: dict[bytes, Row], result: Scan, thresholds: Thre
     try:
         rows[fingerprint] = _row(found, fingerprint, thresholds, now)
     except Exception as error:  # noqa: BLE001  a field of a hostile certificate may raise when it is read
-        reason = names.printable(short_reason(error))
+        reason = printable(short_reason(error))
         result.failures.append(
             Failure(found.source, f"cannot read, {found.source}: a certificate's fields: {reason}", "get it again")
         )
@@ -97,7 +98,7 @@ def _row(found: Sighting, fingerprint: bytes, thresholds: Thresholds, now: datet
     return Row(
         subject=names.distinguished_name(certificate.subject),
         issuer=names.distinguished_name(certificate.issuer),
-        serial=describe.serial_hex(certificate.serial_number),
+        serial=names.serial_hex(certificate.serial_number),
         fingerprint_sha256=fingerprint.hex(),
         not_before=begin,
         not_after=end,

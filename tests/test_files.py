@@ -96,7 +96,11 @@ def test_a_report_never_replaces_a_private_key(tmp_path, content):
 
 def test_many_files_appear_at_once(tmp_path):
     """A new directory is private and whole."""
-    files.publish_all(tmp_path / "new", [("a.key", Secret(b"a")), ("a.csr", b"b")])
+    with files.Staging(tmp_path / "new") as staging:
+        staging.write("a.key", Secret(b"a"))
+        staging.write("a.csr", b"b")
+        assert not (tmp_path / "new").exists()
+        staging.publish()
     assert (mode(tmp_path / "new"), mode(tmp_path / "new" / "a.key")) == (0o700, 0o600)
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
@@ -104,8 +108,11 @@ def test_many_files_appear_at_once(tmp_path):
 def test_many_files_beside_others(tmp_path):
     """One name that is taken, and none of them is written."""
     (tmp_path / "b").write_text("old")
-    with pytest.raises(InputError, match="exists and is not overwritten"):
-        files.publish_all(tmp_path, [("a", b"new"), ("b", b"new")])
+    with files.Staging(tmp_path) as staging:
+        staging.write("a", b"new")
+        staging.write("b", b"new")
+        with pytest.raises(InputError, match="exists and is not overwritten"):
+            staging.publish()
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("b", "old")]
 
 

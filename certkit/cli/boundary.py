@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from certkit.cli.commands import certkit
-from certkit.core.names import printable
+from certkit.core.printable import printable
 from certkit.errors import CertkitError, InputError, RefusedError
 
 if TYPE_CHECKING:

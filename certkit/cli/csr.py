@@ -16,7 +16,7 @@ from certkit.findings import exit_code, roll_up
 
 if TYPE_CHECKING:
     from certkit.core.policy import Policy
-    from certkit.request import Writing
+    from certkit.keyfile import Writing
 
 
 @click.group(
@@ -69,11 +69,11 @@ def create(output: Output, *, policy_name: str, **options: Any) -> int:
           --key-out acme.key --out acme.csr
       certkit csr create --policy wise-sandbox --batch clients.jsonl --out-dir clients
     """
-    from certkit import request
+    from certkit import keyfile
 
     require_one(if_absent=options["if_absent"], force=options["force"])
     policy = inputs.policy(policy_name)
-    writing = request.Writing(
+    writing = keyfile.Writing(
         if_absent=options["if_absent"],
         force=options["force"],
         passphrase=inputs.passphrase(options["passphrase_file"]),
@@ -144,7 +144,7 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing
     for kept in made.kept:
         output.note(f"the old file is kept as {kept}")
     if to_stdout:
-        output.raw(made.pem)
+        output.raw(made.csr.pem)
     elif output.as_json:
         output.document(json.made_request(made, policy.name))
     elif not output.quiet:
@@ -153,7 +153,7 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing
 
 
 def _create_batch(output: Output, policy: Policy, options: dict[str, Any], writing: Writing) -> int:
-    from certkit import request
+    from certkit import batch
     from certkit.core.keys import KeySpec
     from certkit.report import json, text
 
@@ -168,8 +168,8 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], writi
     if writing.force:
         raise InputError("usage: --batch does not go with --force", hint="choose a new --out-dir, or use --if-absent")
     spec = KeySpec.parse(options["key_type"]) if options["key_type"] else None
-    entries = request.parse_batch(inputs.read(options["batch"]), policy, name=options["batch"], spec=spec)
-    made = request.create_batch(entries, policy, Path(options["out_dir"]), writing=writing)
+    entries = batch.parse(inputs.read(options["batch"]), policy, name=options["batch"], spec=spec)
+    made = batch.create(entries, policy, Path(options["out_dir"]), writing=writing)
     for one in made:
         output.warn_of(one.checks)
     if output.as_json:

@@ -15,6 +15,7 @@ from certkit.findings import exit_code
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from certkit.core.durations import Duration
     from certkit.core.expiry import Thresholds
     from certkit.secret import Secret
     from certkit.sources.base import Source
@@ -48,7 +49,6 @@ def expiry(
     """
     from certkit import files
     from certkit.core.times import parse_time
-    from certkit.report import json, text
     from certkit.scan import scan
 
     at = options["at"]
@@ -56,8 +56,12 @@ def expiry(
     secret = inputs.passphrase(_optional(options["passphrase_file"]))
     found = scan(_sources(sources, secret), _thresholds(options), now=now, leaf_only=bool(options["leaf_only"]))
     if output.as_json or format_ == "json":
+        from certkit.report import json
+
         report = json.render(json.scanned(found))
     else:
+        from certkit.report import text
+
         paint = text.plain if target else output.paint
         report = text.expiry(found, paint=paint, only_bad=output.quiet, verbose=output.verbose > 0)
     if target is not None and target != inputs.STDIN:
@@ -79,14 +83,25 @@ def _thresholds(options: dict[str, str | bool | None]) -> Thresholds:
     from certkit.core.durations import Duration
     from certkit.core.expiry import Thresholds
 
-    policy = inputs.policy(str(options["policy_name"]))
     warn, critical = _optional(options["warn"]), _optional(options["critical"])
+    default_warn, default_critical = _defaults(str(options["policy_name"]))
     return Thresholds.choose(
         warn=Duration.parse(warn) if warn else None,
         critical=Duration.parse(critical) if critical else None,
-        default_warn=policy.expiry.warn,
-        default_critical=policy.expiry.critical,
+        default_warn=default_warn,
+        default_critical=default_critical,
     )
+
+
+def _defaults(policy_name: str) -> tuple[Duration, Duration]:
+    """The thresholds of a policy; those of the default one are known without reading it."""
+    from certkit.core.durations import Duration
+    from certkit.core.expiry import DEFAULT_CRITICAL, DEFAULT_WARN
+
+    if policy_name == inputs.DEFAULT_POLICY:
+        return Duration.parse(DEFAULT_WARN), Duration.parse(DEFAULT_CRITICAL)
+    rules = inputs.policy(policy_name).expiry
+    return rules.warn, rules.critical
 
 
 def _sources(references: Sequence[str], secret: Secret | None) -> Iterator[Source]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
@@ -17,10 +16,13 @@ from certkit.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from click.shell_completion import CompletionItem
+
     from certkit.core.policy import Policy
-    from certkit.request import HeldKey
+    from certkit.keyfile import HeldKey
 
 STDIN = "-"
+DEFAULT_POLICY = "general"
 _MAX_PASSPHRASE_FILE = 64 * 1024
 
 passphrase_option = click.option(
@@ -32,6 +34,8 @@ passphrase_option = click.option(
 
 def complete_policies(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Shell completion of policies: the names that are built in, and files."""
+    from click.shell_completion import CompletionItem
+
     from certkit import policy_files
 
     found = [CompletionItem(name) for name in policy_files.names() if name.startswith(incomplete)]
@@ -42,7 +46,7 @@ policy_option = click.option(
     "--policy",
     "policy_name",
     metavar="POLICY",
-    default="general",
+    default=DEFAULT_POLICY,
     show_default=True,
     shell_complete=complete_policies,
     help="A policy's name (`certkit policy list`) or the path of a TOML file.",
@@ -131,17 +135,17 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
     """
     from certkit.core import objects
     from certkit.findings import skipped
-    from certkit.request import HeldKey, key_file_finding
+    from certkit.keyfile import HeldKey, key_file_finding
 
     data = read(reference)
     from_stdin = reference == STDIN
     name = "standard input" if from_stdin else reference
     try:
-        key = objects.private_key(data, name=name, passphrase=secret)
+        key = objects.private_key(data, name=name, passphrase=secret).value
     except PassphraseError:
         if secret is not None or from_stdin or not _is_terminal():
             raise
-        key = objects.private_key(data, name=name, passphrase=_ask(name))
+        key = objects.private_key(data, name=name, passphrase=_ask(name)).value
     if from_stdin:
         return HeldKey(key, skipped("key-file", "the key came from standard input"))
     return HeldKey(key, key_file_finding(Path(reference)))

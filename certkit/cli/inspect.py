@@ -48,7 +48,7 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
 
 def _look(source: str, secret: Secret | None) -> tuple[list[dict[str, Any]], list[CertkitError]]:
     """The objects of one source, described, and what could not be read."""
-    from certkit import limits
+    from certkit import processes
     from certkit.core import describe, objects
 
     try:
@@ -58,7 +58,7 @@ def _look(source: str, secret: Secret | None) -> tuple[list[dict[str, Any]], lis
     described: list[dict[str, Any]] = []
     errors: list[CertkitError] = []
     broken: list[objects.Broken] = []
-    for item in objects.read(data, passphrase=secret, guard=limits.ends_in_time):
+    for item in objects.read(data, passphrase=secret, guard=processes.ends_in_time):
         if isinstance(item, objects.Broken):
             broken.append(item)
             continue

@@ -16,7 +16,7 @@ from certkit.findings import roll_up
 
 if TYPE_CHECKING:
     from certkit.core.keys import KeySpec
-    from certkit.request import Writing
+    from certkit.keyfile import Writing
 
 # Spelt out, so that help and completion need not import the code behind them; a test holds the two together.
 KEY_TYPES = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
@@ -55,12 +55,11 @@ def generate(
     Example:
       certkit key generate --type ec-p384 --out acme.key
     """
-    from certkit import request
+    from certkit import keyfile
     from certkit.core.keys import KeySpec
-    from certkit.report import json
 
     spec = KeySpec.parse(key_type) if key_type else None
-    writing = request.Writing(
+    writing = keyfile.Writing(
         if_absent=if_absent,
         force=force,
         passphrase=inputs.passphrase(passphrase_file),
@@ -70,12 +69,14 @@ def generate(
     require_one(if_absent=if_absent, force=force)
     if out == inputs.STDIN:
         return _print_key(output, spec or KeySpec("ec-p256"), writing)
-    made = request.generate_key(Path(out), spec, writing)
+    made = keyfile.generate_key(Path(out), spec, writing)
     status = roll_up(finding.status for finding in made.checks)
     output.warn_of(made.checks)
     if made.kept:
         output.note(f"the old key is kept as {made.kept}")
     if output.as_json:
+        from certkit.report import json
+
         output.document(json.made_key(made, status))
     elif not output.quiet:
         output.result(f"{out}: {made.facts.type}, {'made' if made.changed else 'was there, nothing changed'}\n")
@@ -93,7 +94,7 @@ def require_one(*, if_absent: bool, force: bool) -> None:
 
 
 def _print_key(output: Output, spec: KeySpec, writing: Writing) -> int:
-    from certkit import request
+    from certkit import keyfile
     from certkit.core.keys import to_pem
 
     if output.as_json:
@@ -102,5 +103,5 @@ def _print_key(output: Output, spec: KeySpec, writing: Writing) -> int:
         raise InputError(
             "refused to print a private key on a terminal", hint="give --out a file, or redirect the output"
         )
-    output.raw(to_pem(request.new_key(spec, writing.progress), writing.passphrase).reveal())
+    output.raw(to_pem(keyfile.new_key(spec, writing.progress), writing.passphrase).reveal())
     return 0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.boundary import write_bytes, write_result
-from certkit.core.names import printable
+from certkit.core.printable import printable
 from certkit.findings import Status
 
 if TYPE_CHECKING:

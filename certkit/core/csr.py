@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from certkit.core import keys, names, objects, pem
 from certkit.core.policy import Answer
+from certkit.core.printable import printable
 from certkit.errors import InputError
 from certkit.findings import Finding, critical, ok, skipped, unknown, warning
 
@@ -52,7 +53,7 @@ def subject_findings(found: Sequence[Attribute], rules: SubjectRules, *, partner
     problems = list(_subject_problems(found, rules, partner))
     if problems:
         return problems
-    shown = ", ".join(f"{item.name}={names.printable(item.value)}" for item in found) or "empty"
+    shown = ", ".join(f"{item.name}={printable(item.value)}" for item in found) or "empty"
     overridden = [name for name in rules.overridden if names.values(found, name)]
     note = f"; {partner} replaces {', '.join(overridden)} in the certificate" if overridden else ""
     return [ok("subject", f"{shown}{note}")]
@@ -84,8 +85,13 @@ def check(data: bytes, policy: Policy, *, key: KeyFacts | None = None, name: str
     Raises:
         InputError: no CSR can be read in the bytes.
     """
-    item = objects.csr(data, name=name)
-    request: x509.CertificateSigningRequest = item.value
+    return check_request(objects.csr(data, name=name).value, data, policy, key=key)
+
+
+def check_request(
+    request: x509.CertificateSigningRequest, data: bytes, policy: Policy, *, key: KeyFacts | None = None
+) -> list[Finding]:
+    """Every rule of a policy, applied to a CSR and the exact bytes that it was read from."""
     facts = public_key_facts(request)
     findings = list(_encoding(data, policy.csr, policy.title))
     findings += _signature(request)
@@ -215,7 +221,7 @@ def _subject_problems(found: Sequence[Attribute], rules: SubjectRules, partner: 
             if not re.fullmatch(rules.common_name_pattern, value):
                 form = rules.common_name_form or rules.common_name_pattern
                 yield critical(
-                    "subject", f"CN={names.printable(value)} does not have the form {form}", "correct --common-name"
+                    "subject", f"CN={printable(value)} does not have the form {form}", "correct --common-name"
                 )
 
 
@@ -231,7 +237,7 @@ def _attribute_problems(item: Attribute, rules: SubjectRules, partner: str) -> I
         if not re.fullmatch(r"[A-Za-z]{2}", value):
             yield critical(
                 "subject",
-                f"C={names.printable(value)} is not a country code of two letters",
+                f"C={printable(value)} is not a country code of two letters",
                 f"set {option} to a code such as GB or EU",
             )
         return
@@ -244,8 +250,8 @@ def _attribute_problems(item: Attribute, rules: SubjectRules, partner: str) -> I
             f"{name} has {len(value)} characters, more than {bound} (RFC 5280 appendix A.1)",
             f"shorten {option}",
         )
-    if not value.isprintable() and names.printable(value) != value and _has_control(value):
-        yield critical("subject", f"{name}={names.printable(value)} holds control characters", f"correct {option}")
+    if not value.isprintable() and printable(value) != value and _has_control(value):
+        yield critical("subject", f"{name}={printable(value)} holds control characters", f"correct {option}")
 
 
 def _has_control(value: str) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.core import csr, keys, names, objects
 from certkit.core.objects import Item, Kind
+from certkit.core.printable import printable
 from certkit.core.times import rfc3339
 
 if TYPE_CHECKING:
@@ -32,12 +33,6 @@ def describe(item: Item) -> dict[str, Any]:
 def certificate(found: x509.Certificate) -> dict[str, Any]:
     """The facts of a certificate."""
     return _fields(found, _CERTIFICATE_FIELDS)
-
-
-def serial_hex(serial: int) -> str:
-    """A serial number as lower-case hex of even length; a negative one, which RFC 5280 forbids, with its sign."""
-    digits = f"{abs(serial):x}"
-    return ("-" if serial < 0 else "") + digits.zfill(len(digits) + len(digits) % 2)
 
 
 def san(extensions: x509.Extensions) -> list[str]:
@@ -77,7 +72,7 @@ def _next_update(found: x509.CertificateRevocationList) -> str | None:
 _CERTIFICATE_FIELDS: dict[str, Field] = {
     "subject": lambda found: names.distinguished_name(found.subject),
     "issuer": lambda found: names.distinguished_name(found.issuer),
-    "serial": lambda found: serial_hex(found.serial_number),
+    "serial": lambda found: names.serial_hex(found.serial_number),
     "not_before": lambda found: rfc3339(found.not_valid_before_utc),
     "not_after": lambda found: rfc3339(found.not_valid_after_utc),
     "key": lambda found: _key(found.public_key()),
@@ -109,7 +104,7 @@ def _fields(found: Any, wanted: Mapping[str, Field]) -> dict[str, Any]:
             facts[name] = read(found)
         except Exception as error:  # noqa: BLE001  hostile bytes meet a parser: it has its own kinds of error
             facts[name] = None
-            problems.append(f"{name}: {names.printable(objects.short_reason(error))}")
+            problems.append(f"{name}: {printable(objects.short_reason(error))}")
     return {**facts, "problems": problems} if problems else facts
 
 

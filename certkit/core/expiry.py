@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from certkit.core.durations import Duration
 
+# What applies where no policy says otherwise; `policies/general.toml` says the same.
+DEFAULT_WARN = "28d"
+DEFAULT_CRITICAL = "7d"
+
 _DAY = timedelta(days=1)
 
 

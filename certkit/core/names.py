@@ -8,10 +8,11 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from certkit.core.printable import printable
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from cryptography import x509
 
@@ -99,16 +100,6 @@ class Attribute:
 
     name: str
     value: str
-
-
-def printable(text: str) -> str:
-    r"""Text that is safe to show: control, bidi and other invisible characters as RFC 4514 hex pairs (`\1B`).
-
-    In a distinguished name the result is still valid RFC 4514 (section 2.4).
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _hex_pairs(char) for char in text)
 
 
 def distinguished_name(name: x509.Name) -> str:
@@ -211,16 +202,18 @@ def san_parts(name: x509.GeneralName) -> tuple[str, str]:
     raise ValueError(f"unknown kind of name: {type(name).__name__}")
 
 
+def serial_hex(serial: int) -> str:
+    """A serial number as lower-case hex of even length; a negative one, which RFC 5280 forbids, with its sign."""
+    digits = f"{abs(serial):x}"
+    return ("-" if serial < 0 else "") + digits.zfill(len(digits) + len(digits) % 2)
+
+
 def is_dns_name(text: str) -> bool:
     """Whether the text is a host name in its ASCII form; a wildcard may be the whole first label."""
     labels = text.rstrip(".").split(".")
     if labels[0] == "*" and len(labels) > 1:
         labels = labels[1:]
     return len(text) <= 253 and all(_DNS_LABEL.fullmatch(label) for label in labels)
-
-
-def _hex_pairs(char: str) -> str:
-    return "".join(f"\\{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
 
 
 def _as_text(value: str | bytes) -> str:
@@ -354,8 +347,3 @@ _SAN_PARSERS = {
     "othername": _other_name,
     "upn": _user_principal_name,
 }
-
-
-def san_texts(sans: Iterable[x509.GeneralName]) -> Iterator[str]:
-    """Alternative names as text, lazily: a certificate may hold tens of thousands."""
-    return map(san_text, sans)

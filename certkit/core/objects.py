@@ -100,7 +100,7 @@ def read(
 
     A key or PKCS#12 that is locked and has no passphrase is an item without a value. With `only`, objects of other
     kinds are named but not loaded. `guard` is asked before a PKCS#12 file is opened, for its cost cannot be seen
-    from outside (`certkit.limits.ends_in_time`).
+    from outside (`certkit.processes.ends_in_time`).
     """
     found = False
     for block in pem.blocks(data):
@@ -172,8 +172,8 @@ def csr(data: bytes, *, name: str) -> Item:
     raise wrong_kind("a CSR", data, others, name=name)
 
 
-def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> Any:
-    """The only private key of a file.
+def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> Item:
+    """The only private key of a file, unlocked.
 
     Raises:
         PassphraseError: it is locked, and the passphrase is missing or wrong.
@@ -197,7 +197,7 @@ def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> 
         raise PassphraseError(
             f"cannot read, {name}: the private key is encrypted", hint="give its passphrase with --passphrase-file"
         )
-    return found[0].value
+    return found[0]
 
 
 def wrong_kind(wanted: str, data: bytes, others: list[str], *, name: str) -> InputError:
@@ -257,21 +257,26 @@ def _from_block(
 
 
 def _load(kind: Kind, der: bytes, line: int | None) -> Item | Broken:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-
-    loaders: dict[Kind, Callable[[bytes], Any]] = {
-        Kind.CERTIFICATE: x509.load_der_x509_certificate,
-        Kind.CSR: x509.load_der_x509_csr,
-        Kind.CRL: x509.load_der_x509_crl,
-        Kind.PUBLIC_KEY: load_der_public_key,
-    }
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Item(kind, der, loaders[kind](der), line)
+            return Item(kind, der, _loader(kind)(der), line)
     except Exception as error:  # noqa: BLE001  hostile bytes meet a parser: it has its own kinds of error
         return Broken(kind.words, f"it cannot be decoded: {short_reason(error)}", _DAMAGED_HINT, line)
+
+
+def _loader(kind: Kind) -> Callable[[bytes], Any]:
+    from cryptography import x509
+
+    if kind is Kind.CERTIFICATE:
+        return x509.load_der_x509_certificate
+    if kind is Kind.CSR:
+        return x509.load_der_x509_csr
+    if kind is Kind.CRL:
+        return x509.load_der_x509_crl
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    return load_der_public_key
 
 
 def _private_key(data: bytes, block: pem.Block | None, line: int | None, passphrase: Secret | None) -> Item | Broken:
@@ -374,8 +379,3 @@ def short_reason(error: Exception) -> str:
     """A library's error in one short line."""
     first = str(error).strip().split("\n", maxsplit=1)[0]
     return (first[:160] or type(error).__name__).rstrip(".")
-
-
-def is_locked_key(data: bytes) -> bool:
-    """Whether the private key in a file is encrypted; False where there is none."""
-    return any(isinstance(item, Item) and item.kind is Kind.PRIVATE_KEY and item.is_encrypted for item in read(data))

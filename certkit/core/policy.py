@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from certkit.core import names
 from certkit.core.durations import Duration
+from certkit.core.expiry import DEFAULT_CRITICAL, DEFAULT_WARN
 from certkit.core.keys import KEY_TYPES
 from certkit.errors import InputError, PolicyError
 
@@ -134,8 +135,8 @@ class RenewalRules:
 class ExpiryRules:
     """From which time left on a certificate's expiry is a warning, or critical."""
 
-    warn: Duration = field(default_factory=lambda: Duration.parse("28d"))
-    critical: Duration = field(default_factory=lambda: Duration.parse("7d"))
+    warn: Duration = field(default_factory=lambda: Duration.parse(DEFAULT_WARN))
+    critical: Duration = field(default_factory=lambda: Duration.parse(DEFAULT_CRITICAL))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from certkit.core.keys import KeyFacts
     from certkit.errors import CertkitError
     from certkit.findings import Finding
-    from certkit.request import MadeKey, MadeRequest
+    from certkit.keyfile import MadeKey
+    from certkit.request import MadeRequest
     from certkit.scan import Scan
 
 Document = dict[str, Any]
@@ -69,8 +70,8 @@ def made_request(made: MadeRequest, policy: str) -> Document:
         "csr_path": str(made.csr_path) if made.csr_path else None,
         "key_path": str(made.key_path) if made.key_path else None,
         "policy": policy,
-        "subject": made.subject,
-        "key": key(made.facts),
+        "subject": made.csr.subject,
+        "key": key(made.csr.facts),
         "status": made.status.value,
         "checks": checks(made.checks),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from certkit.core.names import printable
+from certkit.core.printable import printable
 from certkit.core.times import rfc3339
 from certkit.findings import Status
 
@@ -55,8 +55,8 @@ def created(made: MadeRequest, policy: Policy) -> str:
     if not made.changed:
         return f"{_path(made.key_path)} and {_path(made.csr_path)} are there and fit; nothing changed\n"
     lines = [
-        f"key      {_path(made.key_path)}  {made.facts.type}",
-        f"CSR      {_path(made.csr_path)}  {printable(made.subject)}",
+        f"key      {_path(made.key_path)}  {made.csr.facts.type}",
+        f"CSR      {_path(made.csr_path)}  {printable(made.csr.subject)}",
         f"policy   {policy.name}  {made.status.value}, {sum(check.is_good for check in made.checks)} checks hold",
     ]
     if policy.portal.request_steps:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certkit import files, limits
+from certkit import files, processes
 from certkit.core import objects
 from certkit.core.objects import Broken, Item, Kind
 from certkit.errors import InputError
@@ -106,7 +106,7 @@ def look_at_bytes(
     seen = certificates = 0
     others: list[str] = []
     broken: list[Broken] = []
-    for item in objects.read(data, passphrase=passphrase, only=_WATCHED, guard=limits.ends_in_time):
+    for item in objects.read(data, passphrase=passphrase, only=_WATCHED, guard=processes.ends_in_time):
         if isinstance(item, Item) and item.kind not in _WATCHED:
             others.append(item.kind.words)
             continue

@@ -299,6 +299,17 @@ def test_a_batch_is_repeatable(certkit, tmp_path):
     assert modes == {0o600}
 
 
+def test_a_large_batch_is_made_by_every_processor(certkit, tmp_path):
+    """Five hundred keys, all different, in the order of the lines; a refused line leaves nothing."""
+    lines = [f'{{"name": "client-{number}", "organization": "Acme Ltd"}}' for number in range(500)]
+    (tmp_path / "batch").write_text("\n".join(lines))
+    made = certkit("csr", "create", "--policy", "wise-sandbox", "--batch", "batch", "--out-dir", "out", "--json").json
+    assert [one["name"] for one in made] == [f"client-{number}" for number in range(500)]
+    assert len({one["key"]["spki_sha256"] for one in made}) == 500
+    assert len(list((tmp_path / "out").iterdir())) == 1000
+    assert {path.name for path in tmp_path.iterdir()} == {"batch", "out"}
+
+
 @pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "", "x" * 65, "a\\nb"])
 def test_a_batch_refuses_names_that_are_paths(certkit, tmp_path, name):
     """A name is a file's stem, never a way out of the directory."""

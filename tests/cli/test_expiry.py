@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from certkit import policy_files
+from certkit.core.expiry import DEFAULT_CRITICAL, DEFAULT_WARN
 from tests import pki
 from tests.conftest import openssl
 
@@ -155,3 +157,9 @@ def test_a_report_that_cannot_be_written_is_exit_3(certkit, certificates):
     """A full device, or no such directory."""
     assert certkit("expiry", "certs/fine.pem", *NOW, "--output", "/dev/full").code == 3
     assert certkit("expiry", "certs/fine.pem", *NOW, "--output", "nowhere/report").code == 3
+
+
+def test_the_default_thresholds_are_those_of_the_general_policy():
+    """They are known without reading the policy, to start fast; the two may not drift apart."""
+    rules = policy_files.load("general").expiry
+    assert (str(rules.warn), str(rules.critical)) == (DEFAULT_WARN, DEFAULT_CRITICAL)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.core import names, objects
+from certkit.core.printable import printable
 from certkit.core.times import rfc3339
 from certkit.core.verify import checks
 from certkit.core.verify.path import DEFAULT_MAX_DEPTH, NoPath, build_path
@@ -131,5 +132,5 @@ def _guarded(check: str, judge: Callable[[], Finding]) -> Finding:
 
 
 def _unreadable(check: str, error: Exception) -> Finding:
-    reason = names.printable(objects.short_reason(error))
+    reason = printable(objects.short_reason(error))
     return unknown(check, f"the certificate cannot be read: {reason}", "look at it with certkit inspect")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from certkit.core import csr, keys, names, objects
+from certkit.core.printable import printable
 from certkit.core.times import rfc3339
 from certkit.findings import Finding, critical, ok, skipped, unknown
 
@@ -89,11 +90,11 @@ def client_name(leaf: x509.Certificate, client_id: str) -> Finding:
     """Whether the common name is the client id."""
     found = names.values(names.attributes(leaf.subject), "CN")
     if found == (client_id,):
-        return ok("name", f"CN is the client id {names.printable(client_id)}")
-    shown = ", ".join(map(names.printable, found)) or "absent"
+        return ok("name", f"CN is the client id {printable(client_id)}")
+    shown = ", ".join(map(printable, found)) or "absent"
     return critical(
         "name",
-        f"CN is {shown}, not the client id {names.printable(client_id)}",
+        f"CN is {shown}, not the client id {printable(client_id)}",
         "check the client id and the environment that the certificate was made for",
     )
 
@@ -108,12 +109,12 @@ def host_name(leaf: x509.Certificate, hostname: str) -> Finding:
     else:
         matches = any(kind == "DNS" and matches_dns(value, hostname) for kind, value in listed)
     if matches:
-        return ok("name", f"it is for {names.printable(hostname)}")
-    shown = ", ".join(names.printable(f"{kind}:{value}") for kind, value in listed[:5]) or "no alternative name"
+        return ok("name", f"it is for {printable(hostname)}")
+    shown = ", ".join(printable(f"{kind}:{value}") for kind, value in listed[:5]) or "no alternative name"
     more = f" and {len(listed) - 5} more" if len(listed) > 5 else ""
     return critical(
         "name",
-        f"not for {names.printable(hostname)}: it names {shown}{more}",
+        f"not for {printable(hostname)}: it names {shown}{more}",
         "check the host, or get a certificate for it",
     )
 
@@ -205,8 +206,8 @@ def matches_csr(leaf: x509.Certificate, request: x509.CertificateSigningRequest)
     asked = names.values(names.attributes(request.subject), "O")
     if kept == asked:
         return [match, ok("subject", "the organization is that of the CSR")]
-    shown = ", ".join(map(names.printable, kept)) or "absent"
-    wanted = ", ".join(map(names.printable, asked)) or "absent"
+    shown = ", ".join(map(printable, kept)) or "absent"
+    wanted = ", ".join(map(printable, asked)) or "absent"
     return [match, critical("subject", f"O is {shown}, in the CSR {wanted}", hint)]
 
 

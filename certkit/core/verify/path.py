@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.core import names
+from certkit.core.printable import printable
 from certkit.core.times import rfc3339
 
 if TYPE_CHECKING:
@@ -125,9 +126,7 @@ def _explain(
             return problem
         unseen = [each for each in issuers if each not in seen]
         if not unseen or any(each in anchors for each in issuers):
-            return NoPath(
-                f"no trusted path: {names.printable(library)}", "look at each certificate with certkit inspect"
-            )
+            return NoPath(f"no trusted path: {printable(library)}", "look at each certificate with certkit inspect")
         current = unseen[0]
         seen.add(current)
 
@@ -140,7 +139,7 @@ def _missing(current: x509.Certificate, anchors: Sequence[x509.Certificate]) -> 
             "trust it with --ca only if it is the partner's CA",
         )
     where = _ca_issuers(current)
-    fetch = f"; it says where: {names.printable(where)}" if where else ""
+    fetch = f"; it says where: {printable(where)}" if where else ""
     trusted = ", ".join(names.distinguished_name(anchor.subject) for anchor in list(anchors)[:3]) or "none"
     return NoPath(
         f"the issuer {issuer} is missing (trusted: {trusted})",

@@ -1,0 +1,17 @@
+"""Text that is safe to show."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    r"""The text with control, bidi and other invisible characters as RFC 4514 hex pairs (`\1B`).
+
+    In a distinguished name the result is still valid RFC 4514 (section 2.4).
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _hex_pairs(char) for char in text)
+
+
+def _hex_pairs(char: str) -> str:
+    return "".join(f"\\{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
