@@ -14,6 +14,10 @@ from certkit.findings import exit_code, roll_up, skipped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from certkit.core.keys import KeyFacts
+    from certkit.core.verify import Question
+    from certkit.findings import Finding
+
 SYSTEM = "system"
 
 
@@ -22,63 +26,113 @@ SYSTEM = "system"
 @click.option("--ca", "cas", multiple=True, metavar="FILE|DIR|system", help="Trust the CAs in it; may be repeated.")
 @inputs.file_option("--untrusted", multiple=True, metavar="FILE", help="Intermediates that may help; may be repeated.")
 @click.option("--no-chain", is_flag=True, help="Do not ask who issued the certificate.")
+@inputs.file_option("--crl", "crls", multiple=True, metavar="FILE", help="A revocation list; may be repeated.")
+@click.option(
+    "--revocation",
+    type=click.Choice(["chain", "leaf"]),
+    default="chain",
+    show_default=True,
+    help="Whose revocation the lists must tell.",
+)
 @inputs.file_option("--key", metavar="KEY", help="Check that this private key belongs to it.")
 @inputs.file_option("--csr", "csr_source", metavar="CSR", help="Check that it answers this CSR: key and organization.")
 @inputs.policy_option
 @click.option("--client-id", "--common-name", metavar="ID", help="Check that the common name is this client id.")
-@click.option("--purpose", type=click.Choice(["client", "server", "any"]), default="client", show_default=True)
+@click.option(
+    "--purpose",
+    type=click.Choice(["client", "server", "any"]),
+    default="client",
+    show_default=True,
+    help="What it must be good for.",
+)
 @click.option("--hostname", metavar="NAME", help="Check its alternative names for this DNS name or IP address.")
+@click.option("--email", metavar="ADDRESS", help="Check its alternative names for this e-mail address.")
 @click.option("--max-depth", type=click.IntRange(min=0), default=8, show_default=True, help="Most intermediates.")
+@click.option("--strict", is_flag=True, help="Hold it to the letter of RFC 5280, and servers to the Web PKI's rules.")
 @click.option("--at", metavar="TIME", help="Judge that moment: RFC 3339 or a date.  [default: now]")
 @inputs.passphrase_option
 @reporting
 def verify(output: Output, *, source: str, **options: Any) -> int:
-    """Judge whether a certificate may be relied upon for mutual TLS.
+    """Judge whether a certificate may be relied upon for mutual TLS, and say why not.
 
-    CERT may hold its intermediates too; its first certificate is judged. Chain, dates, purpose, name, key, strength
-    and the partner's limits are all checked, and every finding is shown. Exits 0 if all is well, 1 for a warning,
-    2 if a check failed, 3 if something could not be decided.
+    CERT is PEM, DER or PKCS#12 and may hold its intermediates too; its first certificate is judged. Chain, dates,
+    purpose, name, key, strength, revocation and the partner's limits are all checked, and every finding is shown, with
+    what to do about it. Exits 0 if all is well, 1 for a warning, 2 if a check failed, 3 if something could not be
+    decided.
+
+    \b
+    Why does the partner refuse my certificate?
+      chain                their CA did not issue it, or an intermediate is missing
+      validity             it has expired, or is not valid yet
+      purpose              it is not for client authentication
+      name                 its common name is not your client id
+      key-match            your key does not belong to it
+      key-type             its key is too weak, or of a type that the partner does not take
+      signature-algorithm  it is signed with SHA-1 or MD5
+      extensions           it departs from the letter of RFC 5280 (only with --strict)
+      policy               it is valid for longer than the partner promises: not theirs
+      revocation           it is on a revocation list (--crl), or nobody can tell
 
     \b
     Example:
       certkit verify acme.pem --ca wise-ca.pem --key acme.key --policy wise-sandbox
     """
-    from certkit.core import names, objects
+    from certkit.core import names
     from certkit.core import verify as verification
-    from certkit.core.keys import key_facts
-    from certkit.core.times import parse_time
-    from certkit.report import json
+    from certkit.report import json, text
 
-    if options["client_id"] and options["hostname"]:
-        raise InputError("usage: --client-id and --hostname exclude each other", hint="give one of them")
-    policy = inputs.policy(options["policy_name"])
-    leaf, *extra = objects.certificates(inputs.read(source), name=source)
-    held = inputs.private_key(options["key"], inputs.passphrase(options["passphrase_file"])) if options["key"] else None
-    csr_source = options["csr_source"]
-    verdict = verification.verify(
-        verification.Question(
-            leaf=leaf,
-            policy=policy,
-            at=parse_time(options["at"]) if options["at"] else inputs.now(),
-            anchors=_anchors(options["cas"]),
-            untrusted=[*extra, *_certificates(options["untrusted"])],
-            needs_chain=not options["no_chain"],
-            purpose=options["purpose"],
-            hostname=options["hostname"],
-            client_id=options["client_id"],
-            key=key_facts(held.key.public_key()) if held else None,
-            csr=objects.csr(inputs.read(csr_source), name=csr_source).value if csr_source else None,
-            max_depth=options["max_depth"],
-        )
-    )
-    key_file = held.file if held else skipped("key-file", "no private key was given", "add --key KEY")
+    question, key_file = _question(source, options)
+    verdict = verification.verify(question)
     findings = [*verdict.findings, key_file]
     status = roll_up(finding.status for finding in findings)
     if output.as_json:
-        output.document(json.judged(status, names.subject_or_none(leaf), findings))
+        document = json.judged(status, names.subject_or_none(question.leaf), findings)
+        output.document(document | json.evidence(verdict))
     else:
-        output.judged(f"{source} for {policy.name}", status, findings)
+        output.judged(f"{source} for {question.policy.name}", status, findings)
+        if not output.quiet:
+            output.result(text.evidence(verdict))
     return exit_code(status)
+
+
+def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
+    """What the options ask, and the finding about the private key's file."""
+    from certkit import processes
+    from certkit.core import objects
+    from certkit.core import verify as verification
+    from certkit.core.times import parse_time
+
+    secret = inputs.passphrase(options["passphrase_file"])
+    policy = inputs.policy(options["policy_name"])
+    bundle = objects.bundle(inputs.read(source), name=source, passphrase=secret, guard=processes.ends_in_time)
+    leaf, *extra = bundle.certificates
+    csr = options["csr_source"]
+    held = inputs.private_key(options["key"], secret) if options["key"] else None
+    question = verification.Question(
+        leaf=leaf,
+        policy=policy,
+        at=parse_time(options["at"]) if options["at"] else inputs.now(),
+        anchors=_anchors(options["cas"]),
+        untrusted=[*extra, *_certificates(options["untrusted"])],
+        needs_chain=not options["no_chain"],
+        purpose=options["purpose"],
+        hostname=options["hostname"],
+        email=options["email"],
+        client_id=options["client_id"],
+        key=_facts(held.key if held else bundle.key),
+        csr=objects.csr(inputs.read(csr), name=csr).value if csr else None,
+        crls=[each for crl in options["crls"] for each in objects.crls(inputs.read(crl), name=crl)],
+        revocation_of_chain=options["revocation"] == "chain",
+        strict=options["strict"],
+        max_depth=options["max_depth"],
+    )
+    return question, held.file if held else skipped("key-file", "no private key was given", "add --key KEY")
+
+
+def _facts(key: Any) -> KeyFacts | None:
+    from certkit.core.keys import key_facts
+
+    return None if key is None else key_facts(key.public_key())
 
 
 def _anchors(references: Sequence[str]) -> list[Any] | None:

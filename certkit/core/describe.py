@@ -54,6 +54,27 @@ def is_ca(found: x509.Certificate) -> bool:
     )
 
 
+def extension(found: x509.Certificate, name: str) -> Any:
+    """The value of an extension by the name of its class in `cryptography.x509`, or None.
+
+    Raises:
+        ValueError: the certificate's extensions cannot be read.
+    """
+    from cryptography import x509
+
+    wanted = getattr(x509, name)
+    return next((each.value for each in found.extensions if isinstance(each.value, wanted)), None)
+
+
+def access_location(found: x509.Certificate, method: x509.ObjectIdentifier) -> str:
+    """An address in a certificate's authority information (RFC 5280 section 4.2.2.1); empty if there is none."""
+    try:
+        entries = extension(found, "AuthorityInformationAccess") or ()
+    except ValueError:
+        return ""
+    return next((names.san_parts(each.access_location)[1] for each in entries if each.access_method == method), "")
+
+
 def _fingerprint(found: x509.Certificate) -> str:
     from cryptography.hazmat.primitives.hashes import SHA256
 

@@ -138,17 +138,60 @@ def certificates(data: bytes, *, name: str, may_be_none: bool = False) -> list[x
     Raises:
         InputError: there is none (unless there may be), or one cannot be read.
     """
+    return _all(Kind.CERTIFICATE, data, name, may_be_none=may_be_none)
+
+
+def crls(data: bytes, *, name: str) -> list[x509.CertificateRevocationList]:
+    """All revocation lists of a file; other objects are passed over.
+
+    Raises:
+        InputError: there is none, or one cannot be read.
+    """
+    return _all(Kind.CRL, data, name)
+
+
+def bundle(
+    data: bytes,
+    *,
+    name: str,
+    passphrase: Secret | None = None,
+    guard: Callable[[Callable[[], object]], bool] = unguarded,
+) -> Bundle:
+    """The certificates of a file in order, and the private key if the file is PKCS#12.
+
+    Raises:
+        PassphraseError: it is locked, and the passphrase is missing or wrong.
+        InputError: there is no certificate, or one cannot be read.
+    """
+    if not tlv.is_pkcs12(data):
+        return Bundle(None, tuple(certificates(data, name=name)))
+    for item in read(data, passphrase=passphrase, guard=guard):
+        if isinstance(item, Broken):
+            error = PassphraseError if item.is_locked else InputError
+            raise error(f"cannot read, {name}: {item.message}", hint=item.hint)
+        if item.value is None:
+            hint = "give its passphrase with --passphrase-file"
+            raise PassphraseError(f"cannot read, {name}: the PKCS#12 bundle is encrypted", hint=hint)
+        found: Bundle = item.value
+        if found.certificates:
+            return found
+    raise InputError(
+        f"cannot read, {name}: the PKCS#12 bundle holds no certificate", hint="export it with its certificate"
+    )
+
+
+def _all(kind: Kind, data: bytes, name: str, *, may_be_none: bool = False) -> list[Any]:
     found = []
     others: list[str] = []
-    for item in read(data, only={Kind.CERTIFICATE}):
+    for item in read(data, only={kind}):
         if isinstance(item, Broken):
             raise InputError(f"cannot read, {name}: {item.message}", hint=item.hint)
-        if item.kind is Kind.CERTIFICATE:
+        if item.kind is kind:
             found.append(item.value)
         else:
             others.append(item.kind.words)
     if not found and not may_be_none:
-        raise wrong_kind("a certificate", data, others, name=name)
+        raise wrong_kind(kind.words, data, others, name=name)
     return found
 
 

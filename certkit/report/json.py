@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from certkit.core import names
 from certkit.core.times import rfc3339
 from certkit.findings import Status, exit_code
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from certkit.core.keys import KeyFacts
+    from certkit.core.verify import Verdict
     from certkit.errors import CertkitError
     from certkit.findings import Finding
     from certkit.keyfile import MadeKey
@@ -50,6 +52,23 @@ def judged(status: Status, subject: str | None, findings: Iterable[Finding]) -> 
         first = next(finding for finding in listed if finding.status is Status.UNKNOWN)
         document["error"] = {"message": f"{first.id}: {first.message}", "hint": first.hint}
     return document
+
+
+def evidence(verdict: Verdict) -> Document:
+    """What a verdict of `verify` rests on: the path, leaf first, and until when it holds."""
+    return {
+        "path": [
+            {
+                "subject": names.distinguished_name(each.subject),
+                "not_before": rfc3339(each.not_valid_before_utc),
+                "not_after": rfc3339(each.not_valid_after_utc),
+            }
+            for each in verdict.path
+        ]
+        if verdict.holds_until
+        else [],
+        "holds_until": rfc3339(verdict.holds_until) if verdict.holds_until else None,
+    }
 
 
 def made_key(made: MadeKey, status: Status) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from certkit.core import names
 from certkit.core.printable import printable
 from certkit.core.times import rfc3339
 from certkit.findings import Status
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from certkit.core.policy import Policy
+    from certkit.core.verify import Verdict
     from certkit.findings import Finding
     from certkit.request import MadeRequest
     from certkit.scan import Row, Scan
@@ -48,6 +50,22 @@ def _finding(finding: Finding, paint: Paint) -> list[str]:
     if finding.hint and not finding.is_good:
         lines.append(f"{' ' * (_STATUS_WIDTH + _ID_WIDTH + 6)}-> {printable(finding.hint)}")
     return lines
+
+
+def evidence(verdict: Verdict) -> str:
+    """The path as a drawing, leaf first, with dates, and until when the verdict holds."""
+    if verdict.holds_until is None or len(verdict.path) < 2:
+        return ""
+    drawn = []
+    for depth, each in enumerate(verdict.path):
+        mark = "   " * (depth - 1) + "└─ " if depth else ""
+        drawn.append((mark + names.distinguished_name(each.subject), each))
+    width = max(len(label) for label, _ in drawn)
+    lines = [
+        f"  {label.ljust(width)}  {each.not_valid_before_utc:%Y-%m-%d} to {each.not_valid_after_utc:%Y-%m-%d}"
+        for label, each in drawn
+    ]
+    return _text([*lines, f"  The chain holds until {rfc3339(verdict.holds_until)}."])
 
 
 def created(made: MadeRequest, policy: Policy) -> str:

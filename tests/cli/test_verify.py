@@ -40,6 +40,7 @@ def test_all_is_well(certkit, files, tmp_path):
         "signature-algorithm": "ok",
         "key-match": "ok",
         "policy": "ok",
+        "extensions": "ok",
         "revocation": "skipped",
         "key-file": "ok",
     }
@@ -167,7 +168,7 @@ def test_the_text_says_what_to_do(certkit, files):
     said = certkit("verify", "acme.pem", "--ca", "root.pem", "--at", "2028-01-01", "-q").out
     assert said == (
         "acme.pem for general: critical\n"
-        "  critical  validity             expired on 2027-11-22T12:00:00Z\n"
+        "  critical  validity             expired on 2027-11-22T12:00:00Z (RFC 5280 section 4.1.2.5)\n"
         "                                 -> get a new certificate\n"
     )
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from certkit.core import names, objects
 from certkit.core.printable import printable
 from certkit.core.times import rfc3339
-from certkit.core.verify import checks
-from certkit.core.verify.path import DEFAULT_MAX_DEPTH, NoPath, build_path
+from certkit.core.verify import checks, pool, revocation
+from certkit.core.verify.explain import NoPath
+from certkit.core.verify.path import DEFAULT_MAX_DEPTH, build_path
+from certkit.core.verify.pedantry import pedantry
 from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown, warning
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ class Question:
     """What is asked about a certificate.
 
     `anchors` None: nothing to trust was given; then the chain is a warning, or skipped with `needs_chain` False.
-    `at` is the moment to judge; `max_depth` counts intermediates.
+    `at` is the moment to judge; `max_depth` counts intermediates. `crls` ask for a current list for every certificate
+    below the anchor, or for the leaf with `revocation_of_chain` False. `strict` makes pedantry critical.
     """
 
     leaf: x509.Certificate
@@ -38,9 +41,13 @@ class Question:
     needs_chain: bool = True
     purpose: str = "client"
     hostname: str | None = None
+    email: str | None = None
     client_id: str | None = None
     key: KeyFacts | None = None
     csr: x509.CertificateSigningRequest | None = None
+    crls: Sequence[x509.CertificateRevocationList] = ()
+    revocation_of_chain: bool = True
+    strict: bool = False
     max_depth: int = DEFAULT_MAX_DEPTH
 
 
@@ -56,28 +63,39 @@ class Verdict:
         """The findings' roll-up."""
         return roll_up(finding.status for finding in self.findings)
 
+    @property
+    def holds_until(self) -> datetime | None:
+        """The earliest end of a certificate in the path; None if one cannot be read."""
+        try:
+            return min(each.not_valid_after_utc for each in self.path)
+        except ValueError:
+            return None
+
 
 def verify(question: Question) -> Verdict:
     """All checks that a question asks for; the first failure does not hide the others."""
     leaf = question.leaf
     try:
         chain, path = _chain(question)
-    except ValueError as error:
+    except Exception as error:  # noqa: BLE001  a field of a hostile certificate may raise when it is read
         chain, path = _unreadable("chain", error), (leaf,)
     # Without a path the last certificate counts as the anchor, so the leaf stands for itself alone.
     findings = [
         chain,
         _guarded("validity", lambda: checks.validity(leaf, question.at)),
         _guarded("purpose", lambda: checks.purpose(path, question.purpose)),
-        _guarded("name", lambda: _name(question)),
+        *_names(question),
         _guarded("key-type", lambda: checks.key_strength(path, question.policy)),
         _guarded("signature-algorithm", lambda: checks.signature_algorithms(path)),
+        *_pedantry(question, path),
         _guarded("key-match", lambda: checks.key_match(leaf, question.key)),
         _guarded("policy", lambda: checks.limits(leaf, question.policy)),
-        skipped("revocation", "no revocation list was given"),
+        _guarded("revocation", lambda: _revocation(question, path)),
     ]
-    if question.csr is not None:
-        findings += checks.matches_csr(leaf, question.csr)
+    csr = question.csr
+    if csr is not None:
+        findings.append(_guarded("key-match", lambda: checks.csr_key_match(leaf, csr)))
+        findings.append(_guarded("subject", lambda: checks.csr_organization(leaf, csr)))
     return Verdict(tuple(findings), path)
 
 
@@ -87,47 +105,56 @@ def _chain(question: Question) -> tuple[Finding, tuple[x509.Certificate, ...]]:
         return skipped("chain", "not asked for"), (leaf,)
     if question.anchors is None:
         return warning("chain", "no CA was given, so nothing is trusted", "add --ca FILE, or --no-chain"), (leaf,)
-    result = _build(question, question.at)
-    if not isinstance(result, NoPath):
-        return ok("chain", " <- ".join(names.distinguished_name(each.subject) for each in result)), result
-    # A certificate out of its own dates has a finding for that; the chain is judged when it was valid.
-    moment = _within_validity(leaf, question.at)
-    if moment != question.at:
-        then = _build(question, moment)
-        if not isinstance(then, NoPath):
-            shown = " <- ".join(names.distinguished_name(each.subject) for each in then)
-            return ok("chain", f"{shown} (as of {rfc3339(moment)})"), then
-        result = then
-    return critical("chain", result.reason, result.hint), (leaf,)
-
-
-def _build(question: Question, at: datetime) -> tuple[x509.Certificate, ...] | NoPath:
-    return build_path(
-        question.leaf,
-        anchors=question.anchors or (),
-        untrusted=question.untrusted,
-        at=at,
-        max_depth=question.max_depth,
+    # A certificate out of its own dates has a finding for that; its chain is judged when it was valid.
+    moment = min(max(question.at, leaf.not_valid_before_utc), leaf.not_valid_after_utc)
+    result = build_path(
+        leaf, anchors=question.anchors, untrusted=question.untrusted, at=moment, max_depth=question.max_depth
     )
+    if isinstance(result, NoPath):
+        answer = unknown if result.is_undecided else critical
+        return answer("chain", result.reason, result.hint), (leaf,)
+    shown = " <- ".join(names.distinguished_name(each.subject) for each in result)
+    when = f" (as of {rfc3339(moment)})" if moment != question.at else ""
+    root = result[-1]
+    note = "" if root.subject == root.issuer else "; the last one is trusted because you named it, though it is no root"
+    return ok("chain", f"{shown}{when}{note}"), result
 
 
-def _within_validity(leaf: x509.Certificate, at: datetime) -> datetime:
-    return min(max(at, leaf.not_valid_before_utc), leaf.not_valid_after_utc)
-
-
-def _name(question: Question) -> Finding:
+def _names(question: Question) -> list[Finding]:
+    leaf, wanted = question.leaf, []
     if question.hostname is not None:
-        return checks.host_name(question.leaf, question.hostname)
+        hostname = question.hostname
+        wanted.append(_guarded("name", lambda: checks.host_name(leaf, hostname)))
     if question.client_id is not None:
-        return checks.client_name(question.leaf, question.client_id)
-    return skipped("name", "no client id or host name was given", "add --client-id ID or --hostname NAME")
+        client_id = question.client_id
+        wanted.append(_guarded("name", lambda: checks.client_name(leaf, client_id)))
+    if question.email is not None:
+        email = question.email
+        wanted.append(_guarded("name", lambda: checks.email_address(leaf, email)))
+    hint = "add --client-id ID, --hostname NAME or --email ADDRESS"
+    return wanted or [skipped("name", "no client id, host name or address was given", hint)]
+
+
+def _pedantry(question: Question, path: Sequence[x509.Certificate]) -> list[Finding]:
+    try:
+        return pedantry(path, purpose=question.purpose, strict=question.strict)
+    except Exception as error:  # noqa: BLE001  as above
+        return [_unreadable("extensions", error)]
+
+
+def _revocation(question: Question, path: Sequence[x509.Certificate]) -> Finding:
+    signers = {pool.canonical(crl.issuer) for crl in question.crls}
+    others = [each for each in question.untrusted if pool.canonical(each.subject) in signers]
+    return revocation.by_lists(
+        path, crls=question.crls, others=others, at=question.at, whole_chain=question.revocation_of_chain
+    )
 
 
 def _guarded(check: str, judge: Callable[[], Finding]) -> Finding:
     """A check whose field cannot be read is unknown, and hides no other."""
     try:
         return judge()
-    except Exception as error:  # noqa: BLE001  a field of a hostile certificate may raise when it is read
+    except Exception as error:  # noqa: BLE001  as above
         return _unreadable(check, error)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import warnings
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from certkit.core import csr, keys, names, objects
+from certkit.core import csr, describe, keys, names, objects
 from certkit.core.printable import printable
 from certkit.core.times import rfc3339
 from certkit.findings import Finding, critical, ok, skipped, unknown
@@ -37,16 +37,19 @@ _USAGE_NAMES = {
 _WEAK_DIGESTS = {"md2", "md4", "md5", "sha1"}
 # Validity includes both of its ends, and CAs backdate a little; a promise in days is kept within a day.
 _VALIDITY_SLACK = timedelta(days=1)
+_ANSWERS_HINT = "check that this certificate answers this CSR"
 
 
 def validity(leaf: x509.Certificate, at: datetime) -> Finding:
     """Whether the certificate is valid at a moment (RFC 5280 section 4.1.2.5)."""
     begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     if at > end:
-        return critical("validity", f"expired on {rfc3339(end)}", "get a new certificate")
+        return critical("validity", f"expired on {rfc3339(end)} (RFC 5280 section 4.1.2.5)", "get a new certificate")
     if at < begin:
         return critical(
-            "validity", f"not valid before {rfc3339(begin)}", "wait until then, or check this machine's clock"
+            "validity",
+            f"not valid before {rfc3339(begin)} (RFC 5280 section 4.1.2.5)",
+            "wait until then, or check this machine's clock",
         )
     return ok("validity", f"valid from {rfc3339(begin)} until {rfc3339(end)}")
 
@@ -76,7 +79,7 @@ def purpose(path: Sequence[x509.Certificate], wanted: str) -> Finding:
                 f"the CA {names.distinguished_name(ca.subject)} may not issue certificates for {wanted} authentication",
                 "get a certificate from a CA for that purpose",
             )
-    usage = _extension(leaf, "KeyUsage")
+    usage = describe.extension(leaf, "KeyUsage")
     if usage is not None and not usage.digital_signature:
         return critical(
             "purpose", "its key usage does not allow digital signatures", "ask the issuer for digitalSignature"
@@ -101,7 +104,7 @@ def client_name(leaf: x509.Certificate, client_id: str) -> Finding:
 
 def host_name(leaf: x509.Certificate, hostname: str) -> Finding:
     """Whether the certificate is for a host: DNS name or IP address among its alternative names (RFC 9525)."""
-    san = _extension(leaf, "SubjectAlternativeName")
+    san = describe.extension(leaf, "SubjectAlternativeName")
     listed = [] if san is None else [names.san_parts(name) for name in san]
     wanted_ip = _ip(hostname)
     if wanted_ip is not None:
@@ -188,27 +191,46 @@ def limits(leaf: x509.Certificate, policy: Policy) -> Finding:
     return ok("policy", f"valid for {lifetime.days} days, within the {days} of {policy.title}")
 
 
-def matches_csr(leaf: x509.Certificate, request: x509.CertificateSigningRequest) -> list[Finding]:
-    """Whether a certificate answers a CSR: the same key, and the same organisation."""
-    hint = "check that this certificate answers this CSR"
+def csr_key_match(leaf: x509.Certificate, request: x509.CertificateSigningRequest) -> Finding:
+    """Whether a certificate answers a CSR: the same public key."""
     mine, theirs = _key_facts(leaf), csr.public_key_facts(request)
     if isinstance(mine, str) or isinstance(theirs, str):
-        match = unknown("key-match", "the public key of the certificate or of the CSR cannot be read", hint)
-    elif mine.spki_sha256 == theirs.spki_sha256:
-        match = ok("key-match", "the certificate has the CSR's key")
-    else:
-        match = critical(
-            "key-match",
-            f"the certificate has not the CSR's key: SPKI SHA-256 {mine.spki_sha256}, in the CSR {theirs.spki_sha256}",
-            hint,
-        )
+        return unknown("key-match", "the public key of the certificate or of the CSR cannot be read", _ANSWERS_HINT)
+    if mine.spki_sha256 == theirs.spki_sha256:
+        return ok("key-match", "the certificate has the CSR's key")
+    return critical(
+        "key-match",
+        f"the certificate has not the CSR's key: SPKI SHA-256 {mine.spki_sha256}, in the CSR {theirs.spki_sha256}",
+        _ANSWERS_HINT,
+    )
+
+
+def csr_organization(leaf: x509.Certificate, request: x509.CertificateSigningRequest) -> Finding:
+    """Whether a certificate keeps the organization that its CSR asked for."""
     kept = names.values(names.attributes(leaf.subject), "O")
     asked = names.values(names.attributes(request.subject), "O")
     if kept == asked:
-        return [match, ok("subject", "the organization is that of the CSR")]
+        return ok("subject", "the organization is that of the CSR")
     shown = ", ".join(map(printable, kept)) or "absent"
     wanted = ", ".join(map(printable, asked)) or "absent"
-    return [match, critical("subject", f"O is {shown}, in the CSR {wanted}", hint)]
+    return critical("subject", f"O is {shown}, in the CSR {wanted}", _ANSWERS_HINT)
+
+
+def email_address(leaf: x509.Certificate, address: str) -> Finding:
+    """Whether an e-mail address is among the alternative names (RFC 8550 section 3): the host in any case."""
+    san = describe.extension(leaf, "SubjectAlternativeName")
+    listed = [value for kind, value in map(names.san_parts, san or ()) if kind == "email"]
+    if _address(address) in map(_address, listed):
+        return ok("name", f"it is for {printable(address)}")
+    shown = ", ".join(map(printable, listed[:5])) or "no e-mail address"
+    return critical(
+        "name", f"not for {printable(address)}: it names {shown} (RFC 5280 section 4.2.1.6)", "check the address"
+    )
+
+
+def _address(text: str) -> tuple[str, str]:
+    local, _, host = text.rpartition("@")
+    return local, host.lower()
 
 
 def key_match(leaf: x509.Certificate, key: KeyFacts | None) -> Finding:
@@ -231,15 +253,8 @@ def _key_facts(certificate: x509.Certificate) -> KeyFacts | str:
 
 
 def _extended_key_usage(certificate: x509.Certificate) -> list[str] | None:
-    usage = _extension(certificate, "ExtendedKeyUsage")
+    usage = describe.extension(certificate, "ExtendedKeyUsage")
     return None if usage is None else [oid.dotted_string for oid in usage]
-
-
-def _extension(certificate: x509.Certificate, name: str) -> Any:
-    from cryptography import x509
-
-    wanted = getattr(x509, name)
-    return next((each.value for each in certificate.extensions if isinstance(each.value, wanted)), None)
 
 
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -1,35 +1,32 @@
 """Path building (RFC 5280 section 6): from a certificate to an anchor, or the first reason why not.
 
-The search itself is that of `cryptography.x509.verification`, which backtracks over cross-signs and expired
-detours and is bounded against hostile chains. Its extension policies are ours: it would refuse client
-certificates without a SAN, which private CAs issue.
+The search is that of `cryptography.x509.verification`, which backtracks over cross-signs and expired detours and
+is bounded against hostile chains. Its extension policies are ours: it would refuse client certificates without a
+SAN, which private CAs issue. OpenSSL is asked only where a certificate has something that the search does not
+support; never for a second opinion on trust, dates or names.
 """
 
 from __future__ import annotations
 
+import functools
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from certkit.core import names
-from certkit.core.printable import printable
-from certkit.core.times import rfc3339
+from certkit.core import describe, names
+from certkit.core.verify import openssl, pool
+from certkit.core.verify.explain import NoPath, first_cause
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from cryptography import x509
+    from cryptography.x509.verification import PolicyBuilder
 
 DEFAULT_MAX_DEPTH = 8
 
-
-@dataclass(frozen=True, slots=True)
-class NoPath:
-    """Why no path leads from a certificate to an anchor: the first cause in plain words, and what to do."""
-
-    reason: str
-    hint: str
+# certificatePolicies, policyMappings, policyConstraints, inhibitAnyPolicy: refused by the search where critical.
+_POLICY_EXTENSIONS = frozenset({"2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"})
 
 
 def build_path(
@@ -44,146 +41,119 @@ def build_path(
 
     `max_depth` counts the intermediates between them.
     """
-    from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+    candidates = pool.relevant(leaf, (*anchors, *untrusted))
+    trusted = [each for each in anchors if each in set(candidates) or each == leaf]
+    others = [each for each in candidates if each not in set(trusted)]
+    said = "no interior errors"
+    if trusted:
+        found = _search(leaf, trusted, others, at, max_depth)
+        if not isinstance(found, str):
+            return found
+        said = found
+        if _is_beyond(leaf, candidates, said):
+            answer = openssl.validate(leaf, anchors=trusted, untrusted=others, at=at)
+            if not isinstance(answer, openssl.Refusal):
+                return require_sound_cas(answer, max_depth)
+            if answer.code == openssl.NO_EXPLICIT_POLICY:
+                return NoPath(
+                    "a CA in the chain asks for certificate policies (RFC 5280 section 6.1.5), which cannot be judged",
+                    "ask the partner whether the policy of this certificate is the one it wants",
+                    is_undecided=True,
+                )
+            said = answer.words
+    return first_cause(leaf, anchors=anchors, candidates=candidates, at=at, engine=said)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            verifier = (
-                PolicyBuilder()
-                .store(Store(list(anchors)))
-                .time(at.replace(tzinfo=None))
-                .max_chain_depth(max_depth)
-                .extension_policies(ca_policy=_ca_policy(), ee_policy=_leaf_policy())
-                .build_client_verifier()
+
+def require_sound_cas(path: tuple[x509.Certificate, ...], max_depth: int) -> tuple[x509.Certificate, ...] | NoPath:
+    """A path that OpenSSL found, if its CAs say that they are CAs and it is not too deep; OpenSSL is lenient there."""
+    if len(path) - 2 > max_depth:
+        return NoPath("the chain has more intermediates than --max-depth allows", "raise it if that is meant")
+    for ca in path[1:-1]:
+        usage = describe.extension(ca, "KeyUsage")
+        if not describe.is_ca(ca) or (usage is not None and not usage.key_cert_sign):
+            return NoPath(
+                f"{names.distinguished_name(ca.subject)} signed a certificate and may not (RFC 5280 section 4.2.1.9)",
+                "do not trust this chain; ask the partner",
             )
-            return tuple(verifier.verify(leaf, list(untrusted)).chain)
-        except VerificationError as error:
-            return _explain(leaf, anchors, untrusted, at, str(error))
-        except Exception as error:  # noqa: BLE001  hostile certificates meet a parser
-            return NoPath(f"the chain cannot be examined: {error}", "look at each certificate with certkit inspect")
+    return path
 
 
-def issued_by(child: x509.Certificate, parent: x509.Certificate) -> bool:
-    """Whether one certificate is signed with the key of another and names it as its issuer."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            child.verify_directly_issued_by(parent)
-    except Exception:  # noqa: BLE001  as above
-        return False
-    return True
-
-
-def _ca_policy() -> x509.verification.ExtensionPolicy:
-    from cryptography import x509
-    from cryptography.x509.verification import Criticality, ExtensionPolicy
-
-    def must_be_ca(_: object, __: object, constraints: x509.BasicConstraints) -> None:
-        if not constraints.ca:
-            raise ValueError("not a CA certificate")
-
-    def must_sign(_: object, __: object, usage: x509.KeyUsage | None) -> None:
-        if usage is not None and not usage.key_cert_sign:
-            raise ValueError("its key usage does not allow signing certificates")
-
-    return (
-        ExtensionPolicy.permit_all()
-        .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, must_be_ca)
-        .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, must_sign)
-    )
-
-
-def _leaf_policy() -> x509.verification.ExtensionPolicy:
-    from cryptography.x509.verification import ExtensionPolicy
-
-    # Purpose and names are judged by checks of our own, in every case.
-    return ExtensionPolicy.permit_all()
-
-
-def _explain(
+def _search(
     leaf: x509.Certificate,
     anchors: Sequence[x509.Certificate],
     untrusted: Sequence[x509.Certificate],
     at: datetime,
-    library: str,
-) -> NoPath:
-    """The first cause, found by walking up from the leaf by names and signatures."""
-    current, seen = leaf, {leaf}
-    while True:
-        named = [each for each in (*anchors, *untrusted) if each.subject == current.issuer]
-        if not named:
-            return _missing(current, anchors)
-        issuers = [each for each in named if issued_by(current, each)]
-        if not issuers:
-            who = names.distinguished_name(current.subject)
-            return NoPath(
-                f"a CA named {names.distinguished_name(current.issuer)} is there, but {who} is not signed with its key",
-                "the CA may have been renewed, or belong to another environment; get the right CA certificate",
-            )
-        problem = _first_defect(issuers, at)
-        if problem is not None:
-            return problem
-        unseen = [each for each in issuers if each not in seen]
-        if not unseen or any(each in anchors for each in issuers):
-            return NoPath(f"no trusted path: {printable(library)}", "look at each certificate with certkit inspect")
-        current = unseen[0]
-        seen.add(current)
+    max_depth: int,
+) -> tuple[x509.Certificate, ...] | str:
+    """The path that cryptography finds, or what it says where it finds none."""
+    from cryptography.x509.verification import Store
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            builder = _builder().store(Store(list(anchors))).time(at.replace(tzinfo=None)).max_chain_depth(max_depth)
+            return tuple(builder.build_client_verifier().verify(leaf, list(untrusted)).chain)
+        except Exception as error:  # noqa: BLE001  hostile certificates meet a parser: it has its own kinds of error
+            return str(error)
 
 
-def _missing(current: x509.Certificate, anchors: Sequence[x509.Certificate]) -> NoPath:
-    issuer = names.distinguished_name(current.issuer)
-    if current.subject == current.issuer:
-        return NoPath(
-            f"{issuer} is self-signed and not among the trusted CAs",
-            "trust it with --ca only if it is the partner's CA",
-        )
-    where = _ca_issuers(current)
-    fetch = f"; it says where: {printable(where)}" if where else ""
-    trusted = ", ".join(names.distinguished_name(anchor.subject) for anchor in list(anchors)[:3]) or "none"
-    return NoPath(
-        f"the issuer {issuer} is missing (trusted: {trusted})",
-        f"add its certificate with --untrusted, or with --ca if it is the root{fetch}",
+@functools.cache
+def _builder() -> PolicyBuilder:
+    from cryptography import x509
+    from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder
+
+    cas = (
+        ExtensionPolicy.permit_all()
+        .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _must_be_ca)
+        .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _must_sign)
     )
+    # The leaf's purpose and names are judged by checks of our own, in every case.
+    return PolicyBuilder().extension_policies(ca_policy=cas, ee_policy=ExtensionPolicy.permit_all())
 
 
-def _first_defect(issuers: Iterable[x509.Certificate], at: datetime) -> NoPath | None:
-    """What rules out every one of these issuers, in the words of the last; None if one of them is sound."""
-    problem = None
-    for issuer in issuers:
-        name = names.distinguished_name(issuer.subject)
-        if at > issuer.not_valid_after_utc:
-            problem = NoPath(
-                f"the CA {name} expired on {rfc3339(issuer.not_valid_after_utc)}", "get the CA's new certificate"
-            )
-        elif at < issuer.not_valid_before_utc:
-            problem = NoPath(
-                f"the CA {name} is not valid before {rfc3339(issuer.not_valid_before_utc)}", "check the clock"
-            )
-        elif not _is_ca(issuer):
-            problem = NoPath(f"{name} signed a certificate and is no CA", "do not trust this chain; ask the partner")
-        else:
-            return None
-    return problem
+def _must_be_ca(_: object, __: object, constraints: Any) -> None:
+    if not constraints.ca:
+        raise ValueError("not a CA certificate")
 
 
-def _is_ca(certificate: x509.Certificate) -> bool:
-    from certkit.core.describe import is_ca
+def _must_sign(_: object, __: object, usage: Any) -> None:
+    if usage is not None and not usage.key_cert_sign:
+        raise ValueError("its key usage does not allow signing certificates")
 
+
+def _is_beyond(leaf: x509.Certificate, candidates: Sequence[x509.Certificate], said: str) -> bool:
+    """Whether the certificates have something that cryptography's search does not support."""
+    if "must be UtcTime" in said:
+        return True
     try:
-        return is_ca(certificate)
+        return any(_has_unsupported(each) for each in (leaf, *candidates)) or _differ_in_spelling(leaf, candidates)
     except ValueError:
         return False
 
 
-def _ca_issuers(certificate: x509.Certificate) -> str:
-    """The address of the issuer's certificate, if the certificate tells one (RFC 5280 section 4.2.2.1)."""
+def _has_unsupported(certificate: x509.Certificate) -> bool:
     from cryptography import x509
-    from cryptography.x509.oid import AuthorityInformationAccessOID
+    from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 
-    try:
-        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except (x509.ExtensionNotFound, ValueError):
-        return ""
-    wanted = AuthorityInformationAccessOID.CA_ISSUERS
-    return next((names.san_parts(entry.access_location)[1] for entry in access if entry.access_method == wanted), "")
+    if isinstance(certificate.public_key(), ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        return True
+    is_self_issued = certificate.subject == certificate.issuer
+    if is_self_issued and pool.signed_by(certificate, certificate) is False:
+        return True  # it does not count for path lengths (RFC 5280 section 6.1.4 l)
+    for extension in certificate.extensions:
+        if extension.critical and extension.oid.dotted_string in _POLICY_EXTENSIONS:
+            return True
+        if isinstance(extension.value, x509.NameConstraints):
+            trees = (*(extension.value.permitted_subtrees or ()), *(extension.value.excluded_subtrees or ()))
+            if any(not isinstance(tree, x509.DNSName | x509.IPAddress) for tree in trees):
+                return True
+    return False
+
+
+def _differ_in_spelling(leaf: x509.Certificate, candidates: Sequence[x509.Certificate]) -> bool:
+    """Whether an issuer's name is the same only after folding, which the search does not do (RFC 5280 section 7.1)."""
+    return any(
+        issuer.subject.public_bytes() != each.issuer.public_bytes()
+        for each in (leaf, *candidates)
+        for issuer in pool.issuers_of(each, candidates)
+    )
