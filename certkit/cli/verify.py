@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from certkit.core.keys import KeyFacts
-    from certkit.core.verify import Question
+    from certkit.core.verify import Question, Verdict
     from certkit.findings import Finding
 
 SYSTEM = "system"
@@ -27,12 +27,14 @@ SYSTEM = "system"
 @inputs.file_option("--untrusted", multiple=True, metavar="FILE", help="Intermediates that may help; may be repeated.")
 @click.option("--no-chain", is_flag=True, help="Do not ask who issued the certificate.")
 @inputs.file_option("--crl", "crls", multiple=True, metavar="FILE", help="A revocation list; may be repeated.")
+@click.option("--ocsp", is_flag=True, help="Ask the OCSP responders that the certificates name.")
+@inputs.file_option("--ocsp-response", "responses", multiple=True, metavar="FILE", help="An OCSP response in DER.")
 @click.option(
     "--revocation",
     type=click.Choice(["chain", "leaf"]),
     default="chain",
     show_default=True,
-    help="Whose revocation the lists must tell.",
+    help="Whose revocation must be known.",
 )
 @inputs.file_option("--key", metavar="KEY", help="Check that this private key belongs to it.")
 @inputs.file_option("--csr", "csr_source", metavar="CSR", help="Check that it answers this CSR: key and organization.")
@@ -71,7 +73,7 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
       signature-algorithm  it is signed with SHA-1 or MD5
       extensions           it departs from the letter of RFC 5280 (only with --strict)
       policy               it is valid for longer than the partner promises: not theirs
-      revocation           it is on a revocation list (--crl), or nobody can tell
+      revocation           it is revoked (--crl, --ocsp), or nobody can tell
 
     \b
     Example:
@@ -83,6 +85,8 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
 
     question, key_file = _question(source, options)
     verdict = verification.verify(question)
+    if options["ocsp"] or options["responses"]:
+        verdict = verdict.with_revocation(_ocsp(verdict, question, options))
     findings = [*verdict.findings, key_file]
     status = roll_up(finding.status for finding in findings)
     if output.as_json:
@@ -127,6 +131,19 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
         max_depth=options["max_depth"],
     )
     return question, held.file if held else skipped("key-file", "no private key was given", "add --key KEY")
+
+
+def _ocsp(verdict: Verdict, question: Question, options: dict[str, Any]) -> list[Finding]:
+    """What OCSP says of the path."""
+    from certkit import ocsp
+
+    return ocsp.check(
+        verdict.path,
+        at=question.at,
+        responses=[inputs.read(response) for response in options["responses"]],
+        ask=options["ocsp"],
+        whole_chain=question.revocation_of_chain,
+    )
 
 
 def _facts(key: Any) -> KeyFacts | None:

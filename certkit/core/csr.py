@@ -124,21 +124,19 @@ def requested_extensions(request: x509.CertificateSigningRequest) -> x509.Extens
 
 
 def is_signature_valid(request: x509.CertificateSigningRequest) -> bool | None:
-    """Whether the CSR is signed with its own key; None where the library cannot tell.
-
-    The library calls a sound signature over SHA-1 or MD5 invalid, so those are verified by hand.
-    """
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    """Whether the CSR is signed with its own key, however weak the digest; None where the library cannot tell."""
+    from cryptography.exceptions import UnsupportedAlgorithm
 
     try:
-        if digest_name(request) not in _WEAK_DIGESTS:
-            return request.is_signature_valid
-        _verify_weak(request)
-    except InvalidSignature:
-        return False
+        return keys.is_signature(
+            request.public_key(),
+            request.signature,
+            request.tbs_certrequest_bytes,
+            request.signature_algorithm_parameters,
+            request.signature_hash_algorithm,
+        )
     except (UnsupportedAlgorithm, ValueError, TypeError):
         return None
-    return True
 
 
 def digest_name(request: x509.CertificateSigningRequest) -> str | None:
@@ -149,23 +147,6 @@ def digest_name(request: x509.CertificateSigningRequest) -> str | None:
     """
     algorithm = request.signature_hash_algorithm
     return algorithm.name if algorithm else None
-
-
-def _verify_weak(request: x509.CertificateSigningRequest) -> None:
-    from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
-
-    key, digest = request.public_key(), request.signature_hash_algorithm
-    if digest is None:
-        raise ValueError("no digest")
-    signature, signed = request.signature, request.tbs_certrequest_bytes
-    if isinstance(key, rsa.RSAPublicKey):
-        key.verify(signature, signed, padding.PKCS1v15(), digest)
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        key.verify(signature, signed, ec.ECDSA(digest))
-    elif isinstance(key, dsa.DSAPublicKey):
-        key.verify(signature, signed, digest)
-    else:
-        raise ValueError("no such signature")  # noqa: TRY004  cannot tell, as for every ValueError here
 
 
 def _digest_for(key: CertificateIssuerPrivateKeyTypes) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certkit.core import der as tlv
 from certkit.errors import InputError, PassphraseError
@@ -85,6 +85,33 @@ def key_facts(key: PublicKeyTypes) -> KeyFacts:
 def key_type(key: PublicKeyTypes) -> str:
     """The name of a public key's type, spelt as `--type` does: `rsa-2560`, `ec-p521`, `ed25519`, `dsa-2048`."""
     return _type_and_bits(key)[0]
+
+
+def is_signature(key: Any, signature: bytes, signed: bytes, scheme: Any, digest: Any) -> bool | None:
+    """Whether a signature over some bytes is that of a public key; None where key and scheme do not fit.
+
+    `scheme` is the padding for RSA keys and the algorithm for elliptic curves; `digest` is None for EdDSA.
+    """
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
+
+    try:
+        match key:
+            case rsa.RSAPublicKey() if digest and isinstance(scheme, padding.AsymmetricPadding):
+                key.verify(signature, signed, scheme, digest)
+            case ec.EllipticCurvePublicKey() if isinstance(scheme, ec.EllipticCurveSignatureAlgorithm):
+                key.verify(signature, signed, scheme)
+            case dsa.DSAPublicKey() if digest:
+                key.verify(signature, signed, digest)
+            case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey() if digest is None:
+                key.verify(signature, signed)
+            case _:
+                return None
+    except InvalidSignature:
+        return False
+    except (UnsupportedAlgorithm, ValueError, TypeError):
+        return None
+    return True
 
 
 def to_pem(key: PrivateKeyTypes, passphrase: Secret | None = None) -> Secret:

@@ -63,6 +63,11 @@ class Verdict:
         """The findings' roll-up."""
         return roll_up(finding.status for finding in self.findings)
 
+    def with_revocation(self, findings: Sequence[Finding]) -> Verdict:
+        """The verdict with more findings about revocation, which replace the one that nobody asked."""
+        kept = (each for each in self.findings if (each.id, each.status) != ("revocation", Status.SKIPPED))
+        return Verdict((*kept, *findings), self.path)
+
     @property
     def holds_until(self) -> datetime | None:
         """The earliest end of a certificate in the path; None if one cannot be read."""
