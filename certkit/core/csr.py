@@ -291,11 +291,11 @@ def _pem_problems(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner
         yield from _asked(
             rules.further_objects, f"the file holds {others} PEM objects", partner, "keep the CSR alone in its file"
         )
-    text = _text_lines(data, blocks)
-    if text:
+    line = _text_line(data, blocks)
+    if line:
         yield from _asked(
             rules.surrounding_text,
-            f"there is text outside the PEM block (line {text[0]})",
+            f"there is text outside the PEM block (line {line})",
             partner,
             "remove it: openssl req -in CSR -out CLEAN (without -text)",
         )
@@ -323,17 +323,16 @@ def _asked(answer: Answer, fact: str, partner: str, hint: str) -> Iterator[Findi
         yield warning("encoding", f"{fact}; whether {partner} accepts that is not known", hint)
 
 
-def _text_lines(data: bytes, blocks: list[pem.Block]) -> list[int]:
-    """The lines on which text stands outside of the PEM blocks; white space does not count."""
-    found = []
+def _text_line(data: bytes, blocks: list[pem.Block]) -> int | None:
+    """The first line on which text stands outside of the PEM blocks; white space does not count."""
     at = 0
     for start, end in [*((block.start, block.end) for block in blocks), (len(data), len(data))]:
         between = data[at:start]
         rest = between.lstrip()
         if rest:
-            found.append(pem.line_number(data, start - len(rest)))
+            return pem.line_number(data, start - len(rest))
         at = end
-    return found
+    return None
 
 
 # --- signature, key, extensions

@@ -51,6 +51,15 @@ def first_element(data: bytes) -> bytes | None:
         return None
 
 
+def encode(tag: int, value: bytes) -> bytes:
+    """An element in DER: its tag, the shortest form of its length, its value."""
+    size = len(value)
+    if size < 0x80:
+        return bytes([tag, size]) + value
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes([tag, 0x80 | len(length)]) + length + value
+
+
 def is_pkcs12(data: bytes) -> bool:
     """Whether the bytes begin as a PFX does: a sequence of the version 3 and more (RFC 7292 section 4)."""
     return data[:1] == b"\x30" and b"\x02\x01\x03\x30" in data[:12]
@@ -72,9 +81,12 @@ def looks_like_pkcs7(data: bytes) -> bool:
 
 
 def looks_like_signed(data: bytes) -> bool:
-    """Whether the bytes begin as a certificate, CSR or CRL does: a long sequence that begins with a sequence."""
-    long_sequence = rb"\x30(?:\x81.|\x82..|\x83...)"
-    return re.match(long_sequence + long_sequence, data[:16], re.DOTALL) is not None
+    """Whether the bytes begin as a certificate, CSR or CRL does.
+
+    That is a long sequence, in it another one, and in that a version, a serial number or an algorithm.
+    """
+    begin = rb"\x30(?:\x81.|\x82..|\x83...)\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)[\x02\x30\xa0]"
+    return re.match(begin, data[:16], re.DOTALL) is not None
 
 
 def kdf_cost(data: bytes) -> int:

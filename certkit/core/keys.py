@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -90,17 +91,18 @@ def key_type(key: PublicKeyTypes) -> str:
 def is_signature(key: Any, signature: bytes, signed: bytes, scheme: Any, digest: Any) -> bool | None:
     """Whether a signature over some bytes is that of a public key; None where key and scheme do not fit.
 
-    `scheme` is the padding for RSA keys and the algorithm for elliptic curves; `digest` is None for EdDSA.
+    `scheme` is the padding for RSA keys and the algorithm for elliptic curves, None for the usual one; `digest` is
+    None for EdDSA.
     """
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
     try:
         match key:
-            case rsa.RSAPublicKey() if digest and isinstance(scheme, padding.AsymmetricPadding):
-                key.verify(signature, signed, scheme, digest)
-            case ec.EllipticCurvePublicKey() if isinstance(scheme, ec.EllipticCurveSignatureAlgorithm):
-                key.verify(signature, signed, scheme)
+            case rsa.RSAPublicKey() if digest:
+                key.verify(signature, signed, scheme or padding.PKCS1v15(), digest)
+            case ec.EllipticCurvePublicKey() if digest:
+                key.verify(signature, signed, scheme or ec.ECDSA(digest))
             case dsa.DSAPublicKey() if digest:
                 key.verify(signature, signed, digest)
             case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey() if digest is None:
@@ -137,7 +139,14 @@ def load_private_key(data: bytes, passphrase: Secret | None = None) -> PrivateKe
     from cryptography.hazmat.primitives import serialization
 
     is_pem = data.lstrip().startswith(b"-----BEGIN")
-    load = serialization.load_pem_private_key if is_pem else serialization.load_der_private_key
+
+    def load(data: bytes, password: bytes | None) -> PrivateKeyTypes:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if is_pem:
+                return serialization.load_pem_private_key(data, password)
+            return serialization.load_der_private_key(data, password)
+
     try:
         return load(data, None)
     except TypeError:
@@ -171,7 +180,7 @@ def require_affordable(key_der: bytes) -> None:
             f"the private key has {len(key_der):,} bytes, more than an RSA key of 8192 bits",
             hint="partners take RSA of 2048 to 4096 bits or P-256; make such a key",
         )
-    if tlv.kdf_cost(key_der) > MAX_KDF_COST:
+    if is_encrypted(key_der) and tlv.kdf_cost(key_der) > MAX_KDF_COST:
         raise InputError(
             f"the private key asks for more than {MAX_KDF_COST:,} key derivation rounds",
             hint="re-encrypt it with fewer: openssl pkcs8 -topk8 -iter 600000",

@@ -79,6 +79,9 @@ class SubjectOptions:
     def __post_init__(self) -> None:
         for attribute in self.attributes():
             _require_text(attribute.value, f"{attribute.name} of the subject")
+        if not self.email.isascii():
+            hint = "write an international domain in its xn-- form"
+            raise InputError("emailAddress of the subject: not ASCII (RFC 5280 appendix A.1, IA5String)", hint=hint)
 
     def attributes(self) -> tuple[Attribute, ...]:
         """The subject's attributes in the order in which they are written."""
@@ -119,9 +122,12 @@ def subject_or_none(holder: x509.Certificate | x509.CertificateSigningRequest) -
 
 def attributes(name: x509.Name) -> tuple[Attribute, ...]:
     """The attributes of a name in the order of its encoding."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = list(name)
     return tuple(
         Attribute(_SHORT_NAMES.get(item.oid.dotted_string, item.oid.dotted_string), _as_text(item.value))
-        for item in name
+        for item in found
     )
 
 
@@ -145,7 +151,10 @@ def build_name(wanted: Iterable[Attribute]) -> x509.Name:
     for attribute in wanted:
         oid = x509.ObjectIdentifier(ATTRIBUTE_OIDS[attribute.name])
         try:
-            parts.append(x509.NameAttribute(oid, attribute.value, _validate=False))
+            # The library warns of more than 64 bytes; X.520 counts characters, and the policy has judged them.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                parts.append(x509.NameAttribute(oid, attribute.value, _validate=False))
         except (ValueError, TypeError) as error:
             raise InputError(
                 f"{attribute.name} cannot be encoded: {error}", hint="correct the value of that option"
@@ -210,7 +219,7 @@ def serial_hex(serial: int) -> str:
 
 def is_dns_name(text: str) -> bool:
     """Whether the text is a host name in its ASCII form; a wildcard may be the whole first label."""
-    labels = text.rstrip(".").split(".")
+    labels = text.removesuffix(".").split(".")
     if labels[0] == "*" and len(labels) > 1:
         labels = labels[1:]
     return len(text) <= 253 and all(_DNS_LABEL.fullmatch(label) for label in labels)
@@ -248,6 +257,8 @@ def _guess_kind(text: str) -> str:
 def _dns(value: str) -> x509.GeneralName:
     from cryptography import x509
 
+    if _guess_kind(value) == "ip":
+        raise ValueError("an address: give IP:ADDRESS")
     if not is_dns_name(value):
         hint = "" if value.isascii() else " (write an international name in its xn-- form)"
         raise ValueError(f"not a host name{hint}")
@@ -257,14 +268,17 @@ def _dns(value: str) -> x509.GeneralName:
 def _ip(value: str) -> x509.GeneralName:
     from cryptography import x509
 
-    return x509.IPAddress(ipaddress.ip_address(value))
+    address = ipaddress.ip_address(value)
+    if getattr(address, "scope_id", None):
+        raise ValueError("an address with a zone means nothing elsewhere")
+    return x509.IPAddress(address)
 
 
 def _email(value: str) -> x509.GeneralName:
     from cryptography import x509
 
     local, _, host = value.rpartition("@")
-    if not local or not is_dns_name(host) or not value.isascii():
+    if not re.fullmatch(r"[!-?A-~]+", local) or not is_dns_name(host) or "*" in host:
         raise ValueError("not an e-mail address of the form user@host in ASCII")
     return x509.RFC822Name(value)
 
@@ -286,6 +300,8 @@ def _registered_id(value: str) -> x509.GeneralName:
 def _directory_name(value: str) -> x509.GeneralName:
     from cryptography import x509
 
+    if not value.strip():
+        raise ValueError("the name is empty")
     return x509.DirectoryName(x509.Name.from_rfc4514_string(value, {"emailAddress": _email_oid()}))
 
 
@@ -312,10 +328,9 @@ def _utf8_other_name(oid: str, text: str) -> x509.GeneralName:
 
     if not text:
         raise ValueError("the value is empty")
-    raw = text.encode("utf-8")
-    size = len(raw)
-    length = bytes([size]) if size < 0x80 else b"\x82" + size.to_bytes(2)
-    return x509.OtherName(x509.ObjectIdentifier(oid), bytes([_UTF8_STRING]) + length + raw)
+    from certkit.core import der
+
+    return x509.OtherName(x509.ObjectIdentifier(oid), der.encode(_UTF8_STRING, text.encode("utf-8")))
 
 
 def _other_value(der: bytes) -> str:

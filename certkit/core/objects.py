@@ -266,8 +266,6 @@ _LABELS = {
     "PUBLIC KEY": Kind.PUBLIC_KEY,
     "RSA PUBLIC KEY": Kind.PUBLIC_KEY,
 }
-# They accompany a key that says the same.
-_IGNORED_LABELS = {"EC PARAMETERS", "DSA PARAMETERS", "DH PARAMETERS"}
 _DAMAGED_HINT = "the file may be cut off or damaged; get it again from where it was made"
 
 
@@ -280,7 +278,8 @@ def _from_block(
     data: bytes, block: pem.Block, passphrase: Secret | None, only: Container[Kind] | None
 ) -> Iterator[Item | Broken]:
     kind = kind_of(block)
-    if block.label in _IGNORED_LABELS or (only is not None and kind is None):
+    # Parameters accompany a key that says the same.
+    if block.label.endswith(" PARAMETERS") or (only is not None and kind is None):
         return
     line = block.line
     what = f"PEM block {block.label!r}"
@@ -407,13 +406,7 @@ def _open_pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            found = pkcs12.load_pkcs12(data, passphrase.reveal() if passphrase else None)
-        except ValueError:
-            if passphrase is not None:
-                raise
-            # "No passphrase" and "the empty passphrase" are encoded differently (RFC 7292 appendix B.1).
-            found = pkcs12.load_pkcs12(data, b"")
+        found = pkcs12.load_pkcs12(data, passphrase.reveal() if passphrase else None)
     own = (found.cert.certificate,) if found.cert else ()
     return Bundle(found.key, own + tuple(extra.certificate for extra in found.additional_certs))
 

@@ -199,7 +199,7 @@ def parse_file(text: str, *, name: str, where: str) -> PolicyFile:
         )
     try:
         content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a plain ValueError
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise PolicyError(f"policy, {where}: not TOML: {reason}", hint="see https://toml.io") from error
     problem = _first_problem(content)
@@ -318,7 +318,7 @@ def _pattern(value: Any) -> str | None:
     if isinstance(value, str):
         try:
             re.compile(value)
-        except re.error:
+        except (re.error, OverflowError, RecursionError):
             pass
         else:
             return None
@@ -531,7 +531,7 @@ def _line_of(text: str, path: Path) -> int:
     The document is cut into statements: the shortest runs of lines that are TOML by themselves. The
     statement looked for is the last of the shortest run of statements, from the top, that has the path.
     """
-    lines = text.split("\n")
+    lines = text.replace("\r\n", "\n").split("\n")
     starts, ends = _statements(lines)
     low, high = 0, len(ends) - 1
     while low < high:
@@ -543,6 +543,10 @@ def _line_of(text: str, path: Path) -> int:
     return starts[low] + 1
 
 
+# What may stand after the end of a statement: nothing, a comment, a table, or a key.
+_MAY_FOLLOW = re.compile(r"""\s*($|#|\[|[A-Za-z0-9_"'.-]+\s*[.=])""")
+
+
 def _statements(lines: Sequence[str]) -> tuple[list[int], list[int]]:
     starts, ends, start = [], [], 0
     for at in range(len(lines)):
@@ -550,9 +554,11 @@ def _statements(lines: Sequence[str]) -> tuple[list[int], list[int]]:
         if not chunk.strip() or chunk.lstrip().startswith("#"):
             start = at + 1
             continue
+        if at + 1 < len(lines) and not _MAY_FOLLOW.match(lines[at + 1]):
+            continue
         try:
             tomllib.loads(chunk)
-        except tomllib.TOMLDecodeError:
+        except ValueError:
             continue
         starts.append(start)
         ends.append(at + 1)

@@ -10,7 +10,14 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else _hex_pairs(char) for char in text)
+    return "".join(char if _is_harmless(char) else _hex_pairs(char) for char in text)
+
+
+def _is_harmless(char: str) -> bool:
+    import unicodedata
+
+    # Spaces of other scripts are not "printable" to Python.
+    return char.isprintable() or unicodedata.category(char) == "Zs"
 
 
 def _hex_pairs(char: str) -> str:

@@ -34,6 +34,8 @@ def parse_time(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(f"{date}T{clock or '00:00:00'}+00:00")
         if sign:
+            if int(hours) > 23 or int(minutes) > 59:
+                raise InputError(f"not a time: {text!r}: no such offset", hint=hint)
             offset = timedelta(hours=int(hours), minutes=int(minutes))
             moment = moment - offset if sign == "+" else moment + offset
     except (ValueError, OverflowError) as error:

@@ -142,9 +142,8 @@ def key_strength(path: Sequence[x509.Certificate], policy: Policy) -> Finding:
     if not leaf.is_good:
         return leaf
     for ca in path[1:]:
-        found = _key_facts(ca)
-        if isinstance(found, str) or (found.type.startswith(("rsa-", "dsa-")) and found.bits < 2048):
-            shown = found if isinstance(found, str) else found.type
+        shown = keys.key_type(ca.public_key())
+        if shown.startswith("dsa-") or (shown.startswith("rsa-") and int(shown[4:]) < 2048):
             return critical(
                 "key-type",
                 f"the CA {names.distinguished_name(ca.subject)} has a weak key: {shown}",
@@ -158,10 +157,10 @@ def signature_algorithms(path: Sequence[x509.Certificate]) -> Finding:
     below = path[:-1] if len(path) > 1 else path
     used = []
     for certificate in below:
-        name = names.distinguished_name(certificate.subject)
         try:
             digest = certificate.signature_hash_algorithm
         except Exception:  # noqa: BLE001  an algorithm the library does not know
+            name = names.distinguished_name(certificate.subject)
             oid = certificate.signature_algorithm_oid.dotted_string
             return unknown(
                 "signature-algorithm", f"{name} is signed with {oid}, which is not supported", "ask the issuer"
@@ -169,7 +168,7 @@ def signature_algorithms(path: Sequence[x509.Certificate]) -> Finding:
         if digest is not None and digest.name in _WEAK_DIGESTS:
             return critical(
                 "signature-algorithm",
-                f"{name} is signed with {digest.name.upper()}, which is too weak",
+                f"{names.distinguished_name(certificate.subject)} is signed with {digest.name.upper()}, too weak",
                 "ask the issuer for a certificate signed with SHA-256",
             )
         used.append(digest.name.upper() if digest else "EdDSA")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from certkit.core import der as tlv
 from certkit.core import describe, keys, names
@@ -16,7 +16,6 @@ from certkit.core.verify import pool
 from certkit.findings import Finding, critical, ok, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from cryptography import x509
@@ -154,16 +153,11 @@ def _is_delegated(signer: x509.Certificate, issuer: x509.Certificate, at: dateti
 
 
 def _has_signed(signer: x509.Certificate, answer: ocsp.OCSPResponse) -> bool:
-    return any(keys.is_signature(*each) for each in _attempts(signer, answer))
-
-
-def _attempts(signer: x509.Certificate, answer: ocsp.OCSPResponse) -> Iterator[tuple[Any, bytes, bytes, Any, Any]]:
-    from cryptography.hazmat.primitives.asymmetric import ec, padding
-
     digest = answer.signature_hash_algorithm
-    if digest is None or digest.name not in {"md5", "sha1"}:
-        for scheme in (padding.PKCS1v15(), ec.ECDSA(digest) if digest else None):
-            yield signer.public_key(), answer.signature, answer.tbs_response_bytes, scheme, digest
+    if digest is not None and digest.name in {"md5", "sha1"}:
+        return False
+    key = signer.public_key()
+    return keys.is_signature(key, answer.signature, answer.tbs_response_bytes, None, digest) is True
 
 
 def _key_bits(certificate: x509.Certificate) -> bytes:
