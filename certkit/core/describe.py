@@ -62,8 +62,11 @@ def extension(found: x509.Certificate, name: str) -> Any:
     """
     from cryptography import x509
 
-    wanted = getattr(x509, name)
-    return next((each.value for each in found.extensions if isinstance(each.value, wanted)), None)
+    wanted = getattr(x509, name).oid
+    for each in found.extensions:
+        if each.oid == wanted:
+            return each.value
+    return None
 
 
 def access_location(found: x509.Certificate, method: x509.ObjectIdentifier) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cryptography.x509.verification import PolicyBuilder
 
 DEFAULT_MAX_DEPTH = 8
+# So few strangers cost less than looking for them.
+_FEW = 16
 
 # certificatePolicies, policyMappings, policyConstraints, inhibitAnyPolicy: refused by the search where critical.
 _POLICY_EXTENSIONS = frozenset({"2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"})
@@ -41,9 +43,13 @@ def build_path(
 
     `max_depth` counts the intermediates between them.
     """
+    if len(anchors) + len(untrusted) <= _FEW:
+        found = _search(leaf, anchors, untrusted, at, max_depth)
+        if not isinstance(found, str):
+            return found
     candidates = pool.relevant(leaf, (*anchors, *untrusted))
-    trusted = [each for each in anchors if each in set(candidates) or each == leaf]
-    others = [each for each in candidates if each not in set(trusted)]
+    trusted = _among(anchors, {leaf, *candidates})
+    others = _among(candidates, set(candidates) - set(trusted))
     said = "no interior errors"
     if trusted:
         found = _search(leaf, trusted, others, at, max_depth)
@@ -62,6 +68,10 @@ def build_path(
                 )
             said = answer.words
     return first_cause(leaf, anchors=anchors, candidates=candidates, at=at, engine=said)
+
+
+def _among(certificates: Sequence[x509.Certificate], wanted: set[x509.Certificate]) -> list[x509.Certificate]:
+    return [each for each in certificates if each in wanted]
 
 
 def require_sound_cas(path: tuple[x509.Certificate, ...], max_depth: int) -> tuple[x509.Certificate, ...] | NoPath:
