@@ -113,7 +113,7 @@ def existing_key(path: Path, spec: KeySpec | None, passphrase: Secret | None) ->
 
     data = files.read(path)
     item = objects.private_key(data, name=str(path), passphrase=passphrase)
-    found = keys.key_type(item.value.public_key())
+    found, _ = keys.type_and_bits(item.value.public_key())
     if spec is not None and found != spec.name:
         raise InputError(
             f"cannot use, {path}: it holds a key of type {found}, not {spec.name}",

@@ -5,7 +5,6 @@ Nothing is written before everything is made, read back and checked against the 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +107,7 @@ def create(
     private_key = key.key if key else keyfile.new_key(spec or default_spec(policy), writing.progress)
     facts = keys.key_facts(private_key.public_key())
     if key is not None:
-        refuse([csr.key_finding(facts, policy.key, partner=policy.title)], policy)
+        refuse([csr.key_finding(facts.type, facts.bits, policy.key, partner=policy.title)], policy)
     if old_csr is not None:
         checked = read_existing(old_csr, subject, policy, facts)
     else:
@@ -184,8 +183,7 @@ def refuse_spec(spec: KeySpec, policy: Policy, *, who: str = "") -> None:
     Raises:
         RefusedError: with the finding.
     """
-    facts = KeyFacts(spec.name, int(re.sub(r"\D", "", spec.name)), "")
-    refuse([csr.key_finding(facts, policy.key, partner=policy.title)], policy, who)
+    refuse([csr.key_finding(spec.name, spec.bits, policy.key, partner=policy.title)], policy, who)
 
 
 def refuse(findings: Sequence[Finding], policy: Policy, who: str = "") -> None:

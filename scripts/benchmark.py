@@ -5,8 +5,9 @@ Run it with the interpreter of a virtual environment in which certkit is install
     python -m venv venv && venv/bin/pip install . && venv/bin/python scripts/benchmark.py
 
 Absolute times wander with the machine, so what counts is the ratio: both sides take turns within one run. Every time
-is that of a whole process. The peers are told to leave the CA bundle alone (SSL_CERT_FILE), which some images load
-at each start of `openssl`. The exit code says whether everything ran, never how fast it was.
+is that of a whole process, except where it says "in process". The peers are told to leave the CA bundle alone
+(SSL_CERT_FILE), which some images load at each start of `openssl`. The exit code says whether everything ran, never
+how fast it was.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     Average = Callable[[Sequence[float]], float]
 
 BATCH_SIZE = 1000
+REPEATS = 100
 SUBJECT = "/C=GB/O=Acme Ltd/CN=client"
 
 HELLO = """\
@@ -224,7 +226,22 @@ def batch(bench: Bench) -> Iterator[Result]:
     )
 
 
-MEASUREMENTS = (help_page, expiry, keys, batch)
+def verification(bench: Bench) -> Iterator[Result]:
+    """A chain of three verified in this process, against an `openssl verify` process and two raw signature checks."""
+    leaf, middle, root = (_chain_file(bench, name) for name in ("leaf", "middle", "root"))
+    ours, raw = _verifier(leaf, middle, root)
+    command = ("openssl", "verify", "-purpose", "sslclient", "-CAfile", root, "-untrusted", middle, leaf)
+    runs = bench.effort.startup
+    mine, theirs = _alternate(ours, lambda: bench.peer(*command), runs=runs, average=statistics.median)
+    goal = Goal("speed", 18)
+    yield Result("verify a chain / openssl verify", mine / REPEATS, theirs, runs, "median", goal, "in process")
+    mine, theirs = _alternate(ours, raw, runs=runs, average=statistics.median)
+    goal = Goal("time", 2)
+    name = "verify a chain / two signature checks"
+    yield Result(name, mine / REPEATS, theirs / REPEATS, runs, "median", goal, "in process")
+
+
+MEASUREMENTS = (help_page, expiry, keys, batch, verification)
 
 
 def _our_key(bench: Bench, name: str) -> Work:
@@ -261,6 +278,52 @@ def _certificate(bench: Bench) -> Path:
     make = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
     bench.peer(*make, "-subj", SUBJECT, "-days", "365", "-keyout", bench.fresh(".key"), "-out", path)
     return path
+
+
+def _chain_file(bench: Bench, name: str) -> Path:
+    """A certificate of a chain of P-256 certificates, made by openssl when it is first asked for."""
+    path, issuer = bench.folder / f"{name}.pem", {"leaf": "middle", "middle": "root"}.get(name)
+    if path.exists():
+        return path
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90"]
+    make += ["-subj", f"/O=Acme Ltd/CN={name}", "-keyout", str(path.with_suffix(".key")), "-out", str(path)]
+    make += ["-addext", f"basicConstraints=critical,CA:{'FALSE' if name == 'leaf' else 'TRUE'}"]
+    if issuer:
+        above = _chain_file(bench, issuer)
+        make += ["-CA", str(above), "-CAkey", str(above.with_suffix(".key"))]
+    bench.peer(*make)
+    return path
+
+
+def _verifier(leaf: Path, middle: Path, root: Path) -> tuple[Work, Work]:
+    """Verifying a chain, and checking two raw signatures, each so many times over."""
+    from datetime import UTC, datetime
+
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509 import load_pem_x509_certificate
+
+    from certkit import policy_files
+    from certkit.core.verify import Question, verify
+
+    first, second, last = (load_pem_x509_certificate(path.read_bytes()) for path in (leaf, middle, root))
+    policy = policy_files.load("general")
+    question = Question(leaf=first, untrusted=[second], anchors=[last], at=datetime.now(UTC), policy=policy)
+    if verify(question).status != "ok":
+        raise CannotRunError("the chain does not verify")
+    checks = [(last.public_key(), second), (second.public_key(), first)]
+
+    def ours() -> None:
+        for _ in range(REPEATS):
+            verify(question)
+
+    def raw() -> None:
+        for _ in range(REPEATS):
+            for key, signed in checks:
+                assert isinstance(key, ec.EllipticCurvePublicKey)
+                key.verify(signed.signature, signed.tbs_certificate_bytes, ec.ECDSA(hashes.SHA256()))
+
+    return ours, raw
 
 
 def _alternate(ours: Work, theirs: Work, *, runs: int, average: Average) -> tuple[float, float]:
@@ -335,13 +398,17 @@ def _table(results: Sequence[Result]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:,.{0 if seconds > 0.01 else 2}f} ms"
+
+
 def _row(result: Result) -> tuple[str, ...]:
     unit = " x" if result.goal is not None and result.goal.kind == "speed" else ""
     note = f"; {result.note}" if result.note else ""
     return (
         result.name,
-        f"{result.ours * 1000:,.0f} ms",
-        f"{result.theirs * 1000:,.0f} ms",
+        _milliseconds(result.ours),
+        _milliseconds(result.theirs),
         f"{result.ratio:.2f}{unit}",
         str(result.goal or "-"),
         {True: "yes", False: "no", None: "-"}[result.is_met],

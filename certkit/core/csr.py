@@ -59,12 +59,12 @@ def subject_findings(found: Sequence[Attribute], rules: SubjectRules, *, partner
     return [ok("subject", f"{shown}{note}")]
 
 
-def key_finding(facts: KeyFacts, rules: KeyRules, *, partner: str) -> Finding:
-    """Whether the partner takes keys of that type and size."""
-    if rules.accepts(facts.type, facts.bits):
-        return ok("key-type", facts.type)
-    size = " is too small" if _is_too_small(facts) else " is not accepted"
-    return critical("key-type", f"{facts.type}{size} for {partner}", f"use one of: {rules.describe()}")
+def key_finding(type_name: str, bits: int, rules: KeyRules, *, partner: str) -> Finding:
+    """Whether the partner takes keys of that type (spelt as `--type` does) and size."""
+    if rules.accepts(type_name, bits):
+        return ok("key-type", type_name)
+    size = " is too small" if _is_too_small(type_name, bits) else " is not accepted"
+    return critical("key-type", f"{type_name}{size} for {partner}", f"use one of: {rules.describe()}")
 
 
 def key_match(facts: KeyFacts, key: KeyFacts, *, what: str) -> Finding:
@@ -165,9 +165,9 @@ def _unique(sans: Iterable[x509.GeneralName]) -> list[x509.GeneralName]:
     return list(dict.fromkeys(sans))
 
 
-def _is_too_small(facts: KeyFacts) -> bool:
-    is_curve = facts.type.startswith("ec-")
-    return facts.bits < (224 if is_curve else 2048) and (is_curve or facts.type.startswith(("rsa-", "dsa-")))
+def _is_too_small(type_name: str, bits: int) -> bool:
+    is_curve = type_name.startswith("ec-")
+    return bits < (224 if is_curve else 2048) and (is_curve or type_name.startswith(("rsa-", "dsa-")))
 
 
 # --- subject
@@ -377,7 +377,7 @@ def _signature_algorithm(request: x509.CertificateSigningRequest, rules: CsrRule
 def _key_type(facts: KeyFacts | str, policy: Policy) -> Finding:
     if isinstance(facts, str):
         return critical("key-type", f"the public key cannot be used: {facts}", f"use one of: {policy.key.describe()}")
-    return key_finding(facts, policy.key, partner=policy.title)
+    return key_finding(facts.type, facts.bits, policy.key, partner=policy.title)
 
 
 def _match(facts: KeyFacts | str, key: KeyFacts | None) -> Finding:

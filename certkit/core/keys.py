@@ -49,6 +49,11 @@ class KeySpec:
         return cls(text)
 
     @property
+    def bits(self) -> int:
+        """The size of such keys."""
+        return int(self.name.partition("-")[2].lstrip("p"))
+
+    @property
     def is_slow(self) -> bool:
         """Whether making such a key takes long enough to tell a person that work is under way."""
         return self.name in {"rsa-3072", "rsa-4096"}
@@ -79,13 +84,13 @@ def key_facts(key: PublicKeyTypes) -> KeyFacts:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    name, bits = _type_and_bits(key)
+    name, bits = type_and_bits(key)
     return KeyFacts(name, bits, hashlib.sha256(spki).hexdigest())
 
 
-def key_type(key: PublicKeyTypes) -> str:
-    """The name of a public key's type, spelt as `--type` does: `rsa-2560`, `ec-p521`, `ed25519`, `dsa-2048`."""
-    return _type_and_bits(key)[0]
+def type_and_bits(key: PublicKeyTypes) -> tuple[str, int]:
+    """The name of a public key's type, spelt as `--type` does (`rsa-2560`, `ec-p521`, `dsa-2048`), and its size."""
+    return _common_type_and_bits(key) or _rare_type_and_bits(key)
 
 
 def is_signature(key: Any, signature: bytes, signed: bytes, scheme: Any, digest: Any) -> bool | None:
@@ -200,7 +205,7 @@ def is_encrypted(key_der: bytes, *, has_headers: bool = False) -> bool:
     return first.tag == tlv.SEQUENCE
 
 
-def _type_and_bits(key: PublicKeyTypes) -> tuple[str, int]:
+def _common_type_and_bits(key: PublicKeyTypes) -> tuple[str, int] | None:
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     if isinstance(key, ec.EllipticCurvePublicKey):
@@ -208,7 +213,7 @@ def _type_and_bits(key: PublicKeyTypes) -> tuple[str, int]:
         return f"ec-{_CURVE_NAMES.get(name, name).lower()}", key.curve.key_size
     if isinstance(key, rsa.RSAPublicKey):
         return f"rsa-{key.key_size}", key.key_size
-    return _rare_type_and_bits(key)
+    return None
 
 
 def _rare_type_and_bits(key: PublicKeyTypes) -> tuple[str, int]:

@@ -15,9 +15,7 @@ _TIME = re.compile(
 
 def rfc3339(moment: datetime) -> str:
     """A moment as RFC 3339 in UTC, to the second: `2026-11-22T10:00:00Z`."""
-    moment = moment.astimezone(UTC)
-    # strftime does not pad years below 1000 on every platform.
-    return f"{moment.year:04}-{moment:%m-%dT%H:%M:%SZ}"
+    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
 def parse_time(text: str) -> datetime:

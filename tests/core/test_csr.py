@@ -521,7 +521,7 @@ def test_other_keys(tmp_path, options, for_wise, for_general):
 def test_the_hint_lists_what_is_taken():
     """So that the next key is right."""
     facts = keys.KeyFacts("rsa-1024", 1024, "")
-    assert csr.key_finding(facts, WISE.key, partner="Wise").hint == (
+    assert csr.key_finding(facts.type, facts.bits, WISE.key, partner="Wise").hint == (
         "use one of: ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096"
     )
 
