@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from certkit.core import names, objects
 from certkit.core.printable import printable
 from certkit.core.times import rfc3339
-from certkit.core.verify import checks, pool, revocation
+from certkit.core.verify import checks, pool, purpose, revocation
 from certkit.core.verify.explain import NoPath
-from certkit.core.verify.path import DEFAULT_MAX_DEPTH, build_path
+from certkit.core.verify.path import DEFAULT_MAX_DEPTH, Search, build_path, web_pki_problem
 from certkit.core.verify.pedantry import pedantry
 from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown, warning
 
@@ -88,7 +88,7 @@ def verify(question: Question) -> Verdict:
     findings = [
         chain,
         _guarded("validity", lambda: checks.validity(leaf, question.at)),
-        _guarded("purpose", lambda: checks.purpose(path, question.purpose)),
+        _guarded("purpose", lambda: purpose.judge(path, question.purpose)),
         *_names(question),
         _guarded("key-type", lambda: checks.key_strength(path, question.policy)),
         _guarded("signature-algorithm", lambda: checks.signature_algorithms(path)),
@@ -112,12 +112,23 @@ def _chain(question: Question) -> tuple[Finding, tuple[x509.Certificate, ...]]:
         return warning("chain", "no CA was given, so nothing is trusted", "add --ca FILE, or --no-chain"), (leaf,)
     # A certificate out of its own dates has a finding for that; its chain is judged when it was valid.
     moment = min(max(question.at, leaf.not_valid_before_utc), leaf.not_valid_after_utc)
-    result = build_path(
-        leaf, anchors=question.anchors, untrusted=question.untrusted, at=moment, max_depth=question.max_depth
+    search = Search(
+        leaf=leaf,
+        anchors=question.anchors,
+        untrusted=question.untrusted,
+        at=moment,
+        purpose=question.purpose,
+        max_depth=question.max_depth,
     )
+    result = build_path(search)
     if isinstance(result, NoPath):
         answer = unknown if result.is_undecided else critical
         return answer("chain", result.reason, result.hint), (leaf,)
+    if question.strict and question.purpose == "server":
+        problem = web_pki_problem(search, question.hostname)
+        if problem:
+            hint = "ask the CA for a certificate that browsers would accept, or leave --strict out"
+            return critical("chain", f"not by the Web PKI's rules: {printable(problem)}", hint), result
     shown = " <- ".join(names.distinguished_name(each.subject) for each in result)
     when = f" (as of {rfc3339(moment)})" if moment != question.at else ""
     root = result[-1]

@@ -1,4 +1,4 @@
-"""Checks of one certificate, or of those of a path: validity, purpose, name, strength, the partner's limits."""
+"""Checks of one certificate, or of those of a path: validity, name, strength, the partner's limits."""
 
 from __future__ import annotations
 
@@ -21,19 +21,6 @@ if TYPE_CHECKING:
     from certkit.core.keys import KeyFacts
     from certkit.core.policy import Policy
 
-PURPOSES = ("client", "server", "any")
-
-_ANY_USAGE = "2.5.29.37.0"
-_USAGES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2"}
-_USAGE_NAMES = {
-    _USAGES["server"]: "serverAuth",
-    _USAGES["client"]: "clientAuth",
-    _ANY_USAGE: "anyExtendedKeyUsage",
-    "1.3.6.1.5.5.7.3.3": "codeSigning",
-    "1.3.6.1.5.5.7.3.4": "emailProtection",
-    "1.3.6.1.5.5.7.3.8": "timeStamping",
-    "1.3.6.1.5.5.7.3.9": "OCSPSigning",
-}
 _WEAK_DIGESTS = {"md2", "md4", "md5", "sha1"}
 # Validity includes both of its ends, and CAs backdate a little; a promise in days is kept within a day.
 _VALIDITY_SLACK = timedelta(days=1)
@@ -52,41 +39,6 @@ def validity(leaf: x509.Certificate, at: datetime) -> Finding:
             "wait until then, or check this machine's clock",
         )
     return ok("validity", f"valid from {rfc3339(begin)} until {rfc3339(end)}")
-
-
-def purpose(path: Sequence[x509.Certificate], wanted: str) -> Finding:
-    """Whether the certificate, and each CA below the anchor, may be used for a purpose.
-
-    Extended key usage (RFC 5280 section 4.2.1.12) may be absent; key usage, where present, must allow signatures,
-    for TLS proves possession by one (RFC 8446 section 4.4.2.2).
-    """
-    if wanted == "any":
-        return ok("purpose", "any purpose was asked for")
-    leaf, cas = path[0], path[1:-1]
-    usages = _extended_key_usage(leaf)
-    if usages is not None and _USAGES[wanted] not in usages and _ANY_USAGE not in usages:
-        listed = ", ".join(_USAGE_NAMES.get(usage, usage) for usage in usages)
-        return critical(
-            "purpose",
-            f"not for {wanted} authentication: its extended key usage is {listed}",
-            f"ask the issuer for a certificate with {_USAGE_NAMES[_USAGES[wanted]]}",
-        )
-    for ca in cas:
-        limits = _extended_key_usage(ca)
-        if limits is not None and _USAGES[wanted] not in limits and _ANY_USAGE not in limits:
-            return critical(
-                "purpose",
-                f"the CA {names.distinguished_name(ca.subject)} may not issue certificates for {wanted} authentication",
-                "get a certificate from a CA for that purpose",
-            )
-    usage = describe.extension(leaf, "KeyUsage")
-    if usage is not None and not usage.digital_signature:
-        return critical(
-            "purpose", "its key usage does not allow digital signatures", "ask the issuer for digitalSignature"
-        )
-    if usages is None:
-        return ok("purpose", f"it names no extended key usage, so it may be used for {wanted} authentication")
-    return ok("purpose", f"{wanted} authentication")
 
 
 def client_name(leaf: x509.Certificate, client_id: str) -> Finding:
@@ -251,11 +203,6 @@ def _key_facts(certificate: x509.Certificate) -> KeyFacts | str:
             return keys.key_facts(certificate.public_key())
     except Exception as error:  # noqa: BLE001  a foreign key meets a parser
         return objects.short_reason(error)
-
-
-def _extended_key_usage(certificate: x509.Certificate) -> list[str] | None:
-    usage = describe.extension(certificate, "ExtendedKeyUsage")
-    return None if usage is None else [oid.dotted_string for oid in usage]
 
 
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -1,7 +1,7 @@
 """OpenSSL's path validation, for what cryptography's does not know: some constraints and policies, and CRLs.
 
 pyOpenSSL has no purpose, host name or depth; checks of our own over the path that comes back see to those in
-every case (`checks`, `path.require_sound_cas`).
+every case (`checks`, `purpose`, `path`).
 """
 
 from __future__ import annotations
