@@ -130,8 +130,8 @@ def _new(entry: Entry, policy: Policy, directory: Path, staging: files.Staging, 
 def _existing(entry: Entry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing) -> MadeRequest:
     key_path, csr_path = _paths(entry, directory)
     if not writing.if_absent:
-        files.require_absent(key_path)
-        files.require_absent(csr_path)
+        for path in (key_path, csr_path):
+            files.require_absent(path, hint="choose another directory, or use --if-absent")
     if not files.exists(key_path):
         raise InputError(f"cannot complete, {csr_path}: the CSR is there and its key is not", hint="move the CSR away")
     held = keyfile.existing_key(key_path, entry.spec, writing.passphrase)

@@ -2,6 +2,7 @@
 
     CertkitError
     ├── InputError          bad usage, unreadable or malformed input
+    │   ├── ExistsError       a file is there that is not overwritten
     │   ├── PassphraseError   a passphrase is missing or wrong
     │   └── PolicyError       a policy file that cannot be used
     └── RefusedError        understood, and refused: a policy or a check says no
@@ -43,6 +44,10 @@ def _restore(kind: type[CertkitError], message: str, state: dict[str, object]) -
 
 class InputError(CertkitError):
     """Bad usage, or input that cannot be read or understood."""
+
+
+class ExistsError(InputError):
+    """A file is there that is not overwritten."""
 
 
 class PassphraseError(InputError):

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
-from certkit.errors import InputError
+from certkit.errors import ExistsError, InputError
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
@@ -72,6 +74,14 @@ def is_directory(path: Path | str) -> bool:
     return os.path.isdir(path)
 
 
+def is_special(path: Path | str) -> bool:
+    """Whether a device, a pipe, a socket or a directory has that name, be it through a symbolic link."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
 def listing(path: Path | str) -> list[str]:
     """The files of a directory, not of those below it, in the order of their names.
 
@@ -109,7 +119,10 @@ def is_same(first: Path, second: Path) -> bool:
     return os.path.realpath(first) == os.path.realpath(second)
 
 
-def require_absent(path: Path) -> None:
+_EXISTS_HINT = "choose another name, or use --force"
+
+
+def require_absent(path: Path, *, hint: str = _EXISTS_HINT) -> None:
     """Refuse a target that exists.
 
     Raises:
@@ -117,9 +130,7 @@ def require_absent(path: Path) -> None:
     """
     if exists(path):
         link = " (a symbolic link)" if os.path.islink(path) else ""
-        raise InputError(
-            f"cannot write, {path}: it exists{link} and is not overwritten", hint="choose another name, or use --force"
-        )
+        raise ExistsError(f"cannot write, {path}: it exists{link} and is not overwritten", hint=hint)
 
 
 def require_directory(path: Path) -> None:
@@ -146,62 +157,103 @@ def publish(path: Path, content: bytes | Secret, *, replace: bool = False) -> No
     Raises:
         InputError: the name is taken, or the file cannot be written; the old state remains.
     """
-    if not replace:
+    if replace:
+        require_replaceable(path)
+    else:
         require_absent(path)
     try:
         with _folder(path) as folder:
             _publish(folder, path.name, content, replace=replace)
             os.fsync(folder)
     except FileExistsError as error:
-        raise InputError(
-            f"cannot write, {path}: it exists and is not overwritten", hint="choose another name, or use --force"
-        ) from error
+        raise ExistsError(f"cannot write, {path}: it exists and is not overwritten", hint=_EXISTS_HINT) from error
     except (OSError, ValueError) as error:
         raise _cannot("cannot write", path, error) from error
 
 
 def write_report(path: Path, content: bytes) -> None:
-    """Replace a report atomically; devices and pipes are written to. A file that holds a private key is left alone.
+    """Replace a report atomically; devices and pipes are written to. Keys and certificates are left alone.
+
+    A symbolic link is followed, for a report may live elsewhere.
 
     Raises:
         InputError: it cannot be written; the old file stays.
     """
+    target = Path(os.path.realpath(path))
     try:
-        if path.exists() and not path.is_file():
+        if target.parts[:2] in {("/", "dev"), ("/", "proc")} or str(path).startswith("/dev/") or is_special(target):
             with open(path, "wb", buffering=0) as device:
                 _write_all(device.fileno(), content)
             return
     except OSError as error:
         raise _cannot("cannot write", path, error) from error
-    if holds_private_key(path):
+    if exists(target) and holds_objects(target):
         raise InputError(
-            f"cannot write, {path}: it holds a private key, which a report never replaces", hint="choose another name"
+            f"cannot write, {path}: it holds keys or certificates, which a report never replaces",
+            hint="choose another name",
         )
-    publish(path, content, replace=True)
+    publish(target, content, replace=True)
 
 
-def holds_private_key(path: Path) -> bool:
-    """Whether a file of that name begins like one with a private key in it, PEM or DER (looked at, not parsed)."""
+def holds_objects(path: Path) -> bool:
+    """Whether a file may hold keys or certificates, PEM or DER (looked at, not parsed); True if it cannot be read."""
     try:
         with open(path, "rb") as stream:
             begin = stream.read(_CHUNK)
     except OSError:
+        return True
+    return len(begin) == _CHUNK or b"-----BEGIN" in begin.replace(b"\0", b"") or begin[:1] == b"\x30"
+
+
+def holds_private_key(path: Path) -> bool:
+    """Whether a file may hold a private key, PEM or DER (looked at, not parsed); True if it cannot be told."""
+    from certkit.core import der
+
+    if is_special(path):
         return False
-    return b"PRIVATE KEY-----" in begin or _is_private_key_der(begin)
+    try:
+        with open(path, "rb") as stream:
+            begin = stream.read(_CHUNK)
+    except OSError:
+        return True
+    has_marker = b"PRIVATE KEY-----" in begin.replace(b"\0", b"")
+    return len(begin) == _CHUNK or has_marker or der.looks_like_private_key(begin)
+
+
+def replace_key(path: Path, content: Secret, now: datetime) -> Path | None:
+    """Put a new key in place of an old one, which is kept as `path.old-<UTC time>`, mode 0600; its name, or None.
+
+    There is no moment without a file of that name.
+
+    Raises:
+        InputError: the old file is not a regular file or cannot be kept, or the new one cannot be written; the old
+            state remains.
+    """
+    old_mode = stat.S_IMODE(os.lstat(path).st_mode) if exists(path) else None
+    kept = set_aside(path, now)
+    try:
+        publish(path, content, replace=True)
+    except BaseException:
+        if kept is not None and old_mode is not None:
+            with contextlib.suppress(OSError):
+                if not kept.is_symlink():
+                    os.chmod(kept, old_mode)
+                os.unlink(kept)
+        raise
+    return kept
 
 
 def set_aside(path: Path, now: datetime) -> Path | None:
     """Keep the file at `path` under the name `path.old-<UTC time>` too, mode 0600; None if there is none.
 
-    The old name stays until `publish(..., replace=True)` takes it over, so that there is no moment without a file.
+    The old name stays until `publish(..., replace=True)` takes it over.
 
     Raises:
         InputError: it is not a regular file, or cannot be kept.
     """
     if not exists(path):
         return None
-    if not path.is_symlink() and not path.is_file():
-        raise InputError(f"cannot replace, {path}: not a regular file", hint="choose another name")
+    require_replaceable(path)
     stem = f"{path}.old-{now:%Y%m%dT%H%M%SZ}"
     for kept in (Path(stem), *(Path(f"{stem}-{number}") for number in range(1, 100))):
         try:
@@ -214,6 +266,16 @@ def set_aside(path: Path, now: datetime) -> Path | None:
             raise _cannot("cannot keep the old file", path, error) from error
         return kept
     raise InputError(f"cannot keep the old file, {path}: too many {stem} files", hint="move some of them away")
+
+
+def require_replaceable(path: Path) -> None:
+    """Refuse to replace devices, pipes and directories, also behind a symbolic link.
+
+    Raises:
+        InputError: it is one of them.
+    """
+    if is_special(path):
+        raise InputError(f"cannot replace, {path}: not a regular file", hint="choose another name")
 
 
 class Staging:
@@ -250,8 +312,20 @@ class Staging:
         """
         if self._folder is None:
             with _translated("cannot write", self._target):
+                self._sweep()
                 self._path.mkdir(mode=PRIVATE_DIRECTORY_MODE)
+                os.chmod(self._path, PRIVATE_DIRECTORY_MODE)
                 self._folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                fcntl.flock(self._folder, fcntl.LOCK_EX)
+
+    def _sweep(self) -> None:
+        """Remove what runs that were killed have left: temporary directories of this target that nobody has locked."""
+        pattern = re.compile(rf"\.{re.escape(self._target.name[:200])}\.[0-9a-f]{{12}}\.tmp")
+        for name in os.listdir(self._beside):
+            if pattern.fullmatch(name):
+                with contextlib.suppress(OSError), _open_folder(self._beside / name) as folder:
+                    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _remove_tree(self._beside / name)
 
     def write(self, name: str, content: bytes | Secret) -> None:
         """Write one file, not yet synced; safe in a forked child, if it is open already.
@@ -303,9 +377,8 @@ def _translated(what: str, path: Path) -> Iterator[None]:
         yield
     except FileExistsError as error:
         name = error.filename2 or error.filename
-        raise InputError(
-            f"{what}, {path}: {name} exists and is not overwritten", hint="choose another name, or use --if-absent"
-        ) from error
+        hint = "choose another name, or use --if-absent"
+        raise ExistsError(f"{what}, {path}: {name} exists and is not overwritten", hint=hint) from error
     except (OSError, ValueError) as error:
         raise _cannot(what, path, error) from error
 
@@ -416,12 +489,6 @@ def _umask() -> int:
     return current
 
 
-def _is_private_key_der(begin: bytes) -> bool:
-    from certkit.core import der
-
-    return der.looks_like_private_key(begin)
-
-
 def _cannot(what: str, path: Path | str, error: Exception) -> InputError:
     reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
     return InputError(f"{what}, {path}: {reason}", hint=_hint(error))
@@ -433,9 +500,9 @@ _HINTS = {
     errno.EPERM: "check the permissions of the file and of the directories above it",
     errno.EISDIR: "name a file, not a directory",
     errno.ENOTDIR: "check the path: a part of it is a file",
-    errno.ENOSPC: "free some space; nothing was changed",
-    errno.EDQUOT: "free some space; nothing was changed",
-    errno.EFBIG: "the limit on file sizes is too low; nothing was changed",
+    errno.ENOSPC: "free some space and try again",
+    errno.EDQUOT: "free some space and try again",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f) and try again",
     errno.EROFS: "choose a place that can be written to",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ENOTEMPTY: "choose an empty or new directory",

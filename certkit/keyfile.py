@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from certkit import files
 from certkit.core import keys
 from certkit.core.keys import KeyFacts, KeySpec
-from certkit.errors import InputError
+from certkit.errors import ExistsError, InputError
 from certkit.findings import Finding, ok, warning
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def key_file_finding(path: Path) -> Finding:
         InputError: the file cannot be examined.
     """
     if files.is_exposed(path):
-        return warning("key-file", f"{path} may be read by its group or others", f"chmod 600 {path}")
+        return warning("key-file", f"{path} may be read by its group or others", f"make it private: chmod 600 {path}")
     return is_private(path)
 
 
@@ -85,15 +85,24 @@ def generate_key(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
     Raises:
         InputError: the file exists and does not fit, or cannot be written.
     """
-    files.require_directory(path)
     if writing.if_absent and files.exists(path):
-        held = existing_key(path, spec, writing.passphrase)
-        return MadeKey(False, path, keys.key_facts(held.key.public_key()), None, (held.file,))
+        return _found(path, spec, writing)
+    files.require_directory(path)
     if not writing.force:
         files.require_absent(path)
     key = new_key(spec or KeySpec(keys.KEY_TYPES[0]), writing.progress)
-    kept = write_key(path, key, writing)
+    try:
+        kept = write_key(path, key, writing)
+    except ExistsError:
+        if not writing.if_absent:
+            raise
+        return _found(path, spec, writing)  # somebody else was faster
     return MadeKey(True, path, keys.key_facts(key.public_key()), kept, (is_private(path),))
+
+
+def _found(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
+    held = existing_key(path, spec, writing.passphrase)
+    return MadeKey(False, path, keys.key_facts(held.key.public_key()), None, (held.file,))
 
 
 def new_key(spec: KeySpec, progress: Progress = silent) -> CertificateIssuerPrivateKeyTypes:
@@ -133,6 +142,8 @@ def write_key(path: Path, key: Any, writing: Writing) -> Path | None:
     Raises:
         InputError: the name is taken, or the file cannot be written.
     """
-    kept = files.set_aside(path, writing.now) if writing.force else None
-    files.publish(path, keys.to_pem(key, writing.passphrase), replace=writing.force)
-    return kept
+    content = keys.to_pem(key, writing.passphrase)
+    if writing.force:
+        return files.replace_key(path, content, writing.now)
+    files.publish(path, content)
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
 
@@ -61,7 +62,9 @@ def _one(reference: str, *, beside: Path | None = None) -> policy.PolicyFile:
 def _builtin(name: str) -> policy.PolicyFile:
     known = _builtin_names()
     if name not in known:
-        hint = "`certkit policy list` shows the names; give your own by path, such as ./partner.toml"
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint += "`certkit policy list` shows the names; give your own by path, such as ./partner.toml"
         if Path(name).is_file():
             hint = f"to use the file of that name, give its path: ./{name}"
         raise PolicyError(f"unknown policy {name!r}", hint=hint)

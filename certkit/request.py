@@ -5,13 +5,15 @@ Nothing is written before everything is made, read back and checked against the 
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from certkit import files, keyfile
 from certkit.core import csr, describe, keys, names, objects
 from certkit.core.keys import KeyFacts, KeySpec
-from certkit.errors import InputError, RefusedError
+from certkit.errors import ExistsError, InputError, RefusedError
 from certkit.findings import Finding, Status, critical, roll_up
 
 if TYPE_CHECKING:
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from certkit.core.names import SubjectOptions
     from certkit.core.policy import Policy
     from certkit.keyfile import HeldKey, Writing
+
+
+# Key and CSR may each be somebody else's by the time they are written.
+_RACES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,28 @@ def create(
         RefusedError: the policy refuses the subject, the key, or the CSR; nothing was written.
         InputError: a file exists and does not fit, or something cannot be read or written.
     """
+    attempt = functools.partial(
+        _create, subject, policy, key=key, key_path=key_path, csr_path=csr_path, spec=spec, writing=writing
+    )
+    for _ in range(_RACES if writing.if_absent else 0):
+        # Where somebody else is faster, what is there now may fit.
+        with contextlib.suppress(ExistsError):
+            return attempt()
+    return attempt()
+
+
+def _create(
+    subject: SubjectOptions,
+    policy: Policy,
+    *,
+    key: HeldKey | None,
+    key_path: Path | None,
+    csr_path: Path | None,
+    spec: KeySpec | None,
+    writing: Writing,
+) -> MadeRequest:
     new_key_path = key_path if key is None else None
-    _require_targets(new_key_path, csr_path, writing)
+    _require_targets(key_path, csr_path, writing, is_new_key=key is None)
     refuse_subject(subject, policy)
     if spec is not None:
         refuse_spec(spec, policy)
@@ -116,7 +142,13 @@ def create(
     if key is None and new_key_path is not None:
         kept.append(keyfile.write_key(new_key_path, private_key, writing))
     if csr_path is not None and old_csr is None:
-        kept.append(_write_csr(csr_path, checked.pem, writing))
+        try:
+            kept.append(_write_csr(csr_path, checked.pem, writing))
+        except InputError as error:
+            if key is not None:
+                raise
+            hint = f"{error.hint}; the key {key_path} is made, and --if-absent completes it"
+            raise type(error)(error.message, hint=hint) from error
     return MadeRequest(
         changed=key is None or old_csr is None,
         csr_path=csr_path,
@@ -171,7 +203,7 @@ def refuse_subject(subject: SubjectOptions, policy: Policy, *, who: str = "") ->
         RefusedError: with the findings.
     """
     found = csr.subject_findings(subject.attributes(), policy.subject, partner=policy.title)
-    if not subject.attributes() and not subject.san:
+    if not subject.attributes() and not subject.san and found[0].is_good:
         hint = "set --common-name or --organization"
         found = [critical("subject", "it is empty, and there is no alternative name", hint)]
     refuse(found, policy, who)
@@ -199,14 +231,16 @@ def refuse(findings: Sequence[Finding], policy: Policy, who: str = "") -> None:
         raise RefusedError(f"refused, {prefix}policy {policy.name}: {reasons}", hint=bad[0].hint, findings=findings)
 
 
-def _require_targets(key_path: Path | None, csr_path: Path | None, writing: Writing) -> None:
-    targets = [path for path in (key_path, csr_path) if path is not None]
-    for path in targets:
-        files.require_directory(path)
-    if len(targets) == 2 and files.is_same(*targets):
+def _require_targets(key_path: Path | None, csr_path: Path | None, writing: Writing, *, is_new_key: bool) -> None:
+    if key_path is not None and csr_path is not None and files.is_same(key_path, csr_path):
         raise InputError(f"cannot write, {key_path}: key and CSR need two files", hint="give --out another name")
-    if not writing.force and not writing.if_absent:
-        for path in targets:
+    targets = [path for path in (key_path if is_new_key else None, csr_path) if path is not None]
+    for path in targets:
+        if not (writing.if_absent and files.exists(path)):
+            files.require_directory(path)
+        if writing.force:
+            files.require_replaceable(path)
+        elif not writing.if_absent:
             files.require_absent(path)
 
 
@@ -223,6 +257,7 @@ def _difference(request: x509.CertificateSigningRequest, subject: SubjectOptions
 
 def _write_csr(path: Path, pem: bytes, writing: Writing) -> Path | None:
     """Write the CSR; with `force` over an old one, unless that name holds a private key, which is kept."""
-    kept = files.set_aside(path, writing.now) if writing.force and files.holds_private_key(path) else None
+    is_precious = writing.force and files.exists(path) and files.holds_private_key(path)
+    kept = files.set_aside(path, writing.now) if is_precious else None
     files.publish(path, pem, replace=writing.force)
     return kept

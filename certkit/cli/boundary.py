@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import signal
 import sys
 import warnings
@@ -40,11 +41,12 @@ def run(arguments: Sequence[str]) -> int:
 
     0 well, 1 warning, 2 critical or refused, 3 could not tell or bad usage; 128 + n when signal n ended it.
     """
-    debug = os.environ.get("CERTKIT_DEBUG") == "1" or "-vv" in arguments
+    debug = _wants_debug(arguments)
     if not debug:
         warnings.simplefilter("ignore")
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminate)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, _terminate)
     _reconfigure()
     code = _guarded(arguments, debug=debug)
     return _flushed(code)
@@ -54,10 +56,9 @@ def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
     as_json = _wants_json(arguments)
     try:
         result = certkit.main(args=list(arguments), prog_name="certkit", standalone_mode=False)
-    except RefusedError as error:
-        return _report(error, CRITICAL, as_json=as_json, debug=debug)
     except CertkitError as error:
-        return _report(error, UNKNOWN, as_json=as_json, debug=debug)
+        code = CRITICAL if isinstance(error, RefusedError) else UNKNOWN
+        return _report(error, code, as_json=as_json, debug=debug)
     except click.exceptions.NoArgsIsHelpError as error:
         _say(error.format_message())
         return UNKNOWN
@@ -71,13 +72,16 @@ def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
     except SystemExit as error:
         # click ends so when the reader of its help has gone.
         return OK if error.code in {OK, None} else UNKNOWN
+    except OSError as error:  # click's own writing of help
+        _abandon_stdout()
+        return _report(_unwritable(error), UNKNOWN, as_json=False, debug=debug)
     except BaseException as error:  # noqa: BLE001  nothing may leave as a traceback, a Rust panic included
         return _report(_internal(error), UNKNOWN, as_json=as_json, debug=debug)
     return result if isinstance(result, int) else OK
 
 
 def _usage(error: click.ClickException) -> InputError:
-    message = " ".join(error.format_message().split()).rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".?")
     where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "certkit"
     return InputError(f"usage, {where}: {message[:1].lower()}{message[1:]}", hint=f"see `{where} --help`")
 
@@ -140,8 +144,12 @@ def write_bytes(data: bytes) -> None:
         ) from None
     except OSError as error:
         _abandon_stdout()
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"cannot write, standard output: {reason}", hint="free some space or redirect it") from error
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: OSError) -> OutputError:
+    reason = (error.strerror or str(error)).lower()
+    return OutputError(f"cannot write, standard output: {reason}", hint="free some space or redirect it")
 
 
 def _flushed(code: int) -> int:
@@ -151,8 +159,7 @@ def _flushed(code: int) -> int:
             sys.stdout.flush()
     except OSError as error:
         _abandon_stdout()
-        _say(f"certkit: error: cannot write, standard output: {(error.strerror or str(error)).lower()}. Redirect it")
-        return UNKNOWN
+        return _report(_unwritable(error), UNKNOWN, as_json=False, debug=False)
     return code
 
 
@@ -174,6 +181,13 @@ def _say(line: str) -> None:
     # Where nobody listens, nothing is said.
     with contextlib.suppress(OSError, ValueError):
         click.echo(line, err=True)
+
+
+def _wants_debug(arguments: Sequence[str]) -> bool:
+    """Whether tracebacks are wanted: CERTKIT_DEBUG, or -v twice in whatever form."""
+    flags = [word for word in arguments if re.fullmatch(r"-[qvh]+", word)]
+    verbose = sum(word.count("v") for word in flags) + arguments.count("--verbose")
+    return verbose > 1 or os.environ.get("CERTKIT_DEBUG", "0") not in {"", "0", "false"}
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

@@ -142,7 +142,7 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing
     )
     output.warn_of(made.checks)
     for kept in made.kept:
-        output.note(f"the old file is kept as {kept}")
+        output.say(f"the old file is kept as {kept}")
     if to_stdout:
         output.raw(made.csr.pem)
     elif output.as_json:

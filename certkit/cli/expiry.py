@@ -52,7 +52,7 @@ def expiry(
     from certkit.scan import scan
 
     at = options["at"]
-    now = parse_time(str(at)) if at else inputs.now()
+    now = parse_time(str(at)) if at is not None else inputs.now()
     secret = inputs.passphrase(_optional(options["passphrase_file"]))
     found = scan(_sources(sources, secret), _thresholds(options), now=now, leaf_only=bool(options["leaf_only"]))
     if output.as_json or format_ == "json":
@@ -63,7 +63,8 @@ def expiry(
         from certkit.report import text
 
         paint = text.plain if target else output.paint
-        report = text.expiry(found, paint=paint, only_bad=output.quiet, verbose=output.verbose > 0)
+        verbose, in_file = output.verbose > 0, target is not None
+        report = text.expiry(found, paint=paint, only_bad=output.quiet, verbose=verbose, with_failures=in_file)
     if target is not None and target != inputs.STDIN:
         files.write_report(Path(target), report.encode())
     else:
@@ -71,11 +72,8 @@ def expiry(
     for failure in found.failures:
         output.fail(InputError(failure.message, hint=failure.hint))
     if not found.rows and not found.failures:
-        output.fail(
-            InputError(
-                f"no certificate found, {', '.join(sources)}", hint="check the sources; -v lists what was passed over"
-            )
-        )
+        hint = "check the sources; -v lists what was passed over, and revocation lists are not watched"
+        output.fail(InputError(f"no certificate found, {', '.join(sources)}", hint=hint))
     return exit_code(found.status)
 
 
@@ -86,8 +84,8 @@ def _thresholds(options: dict[str, str | bool | None]) -> Thresholds:
     warn, critical = _optional(options["warn"]), _optional(options["critical"])
     default_warn, default_critical = _defaults(str(options["policy_name"]))
     return Thresholds.choose(
-        warn=Duration.parse(warn) if warn else None,
-        critical=Duration.parse(critical) if critical else None,
+        warn=Duration.parse(warn) if warn is not None else None,
+        critical=Duration.parse(critical) if critical is not None else None,
         default_warn=default_warn,
         default_critical=default_critical,
     )
@@ -107,7 +105,7 @@ def _defaults(policy_name: str) -> tuple[Duration, Duration]:
 def _sources(references: Sequence[str], secret: Secret | None) -> Iterator[Source]:
     """The sources that the arguments name, decided in the order of the contract."""
     from certkit import files
-    from certkit.sources.files import BytesSource, DirectorySource, FailedSource, FileSource
+    from certkit.sources.files import DirectorySource, FailedSource, FileSource
 
     for reference in references:
         if files.is_directory(reference):
@@ -116,12 +114,21 @@ def _sources(references: Sequence[str], secret: Secret | None) -> Iterator[Sourc
             yield FileSource(reference, secret)
         elif any(char in reference for char in "*?["):
             yield from _glob(reference, secret)
-        elif reference == inputs.STDIN:
-            yield BytesSource(inputs.read(reference), "standard input", secret)
-        elif reference.startswith("@"):
-            yield from _sources(_listed(reference[1:]), secret)
+        elif reference == inputs.STDIN or reference.startswith("@"):
+            try:
+                yield from _read_source(reference, secret)
+            except InputError as error:
+                yield FailedSource(reference, error.message, error.hint)
         else:
             yield FailedSource(reference, f"cannot read, {reference}: no such file or directory", "check the path")
+
+
+def _read_source(reference: str, secret: Secret | None) -> list[Source]:
+    from certkit.sources.files import BytesSource
+
+    if reference == inputs.STDIN:
+        return [BytesSource(inputs.read(reference), "standard input", secret)]
+    return list(_sources(_listed(reference[1:]), secret))
 
 
 def _glob(pattern: str, secret: Secret | None) -> Iterator[Source]:
@@ -141,7 +148,11 @@ def _glob(pattern: str, secret: Secret | None) -> Iterator[Source]:
 
 def _listed(reference: str) -> list[str]:
     """The sources in a list, one a line; blank lines and lines that begin with # are passed over."""
-    lines = inputs.read(reference).decode("utf-8", "surrogateescape").splitlines()
+    data = inputs.read(reference)
+    if b"-----BEGIN" in data or b"\0" in data or data[:1] == b"\x30":
+        hint = "to look at the file itself, leave out the @"
+        raise InputError(f"cannot read, {reference}: not a list of sources", hint=hint)
+    lines = data.decode("utf-8", "surrogateescape").splitlines()
     listed = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     nested = next((line for line in listed if line.startswith("@")), None)
     if nested:

@@ -53,14 +53,27 @@ policy_option = click.option(
 )
 
 
+class FileName(click.Path):
+    """The name of a file, or `-`; whether it can be used is found out where it is used, by name."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=str, allow_dash=True, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name; an empty one, as from a variable that is not set, is bad usage."""
+        if value in {"", b""}:
+            self.fail("the name of the file is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def file_argument(name: str, **attributes: Any) -> Callable[[Any], Any]:
     """An argument that names files; `-` is standard input."""
-    return click.argument(name, type=click.Path(path_type=str, allow_dash=True), **attributes)
+    return click.argument(name, type=FileName(), **attributes)
 
 
 def file_option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
     """An option that names a file."""
-    return click.option(*names, type=click.Path(path_type=str, allow_dash=True), **attributes)
+    return click.option(*names, type=FileName(), **attributes)
 
 
 def now() -> datetime:
@@ -111,7 +124,7 @@ def passphrase(file: str | None) -> Secret | None:
 
         data = read(file) if file == STDIN else files.read(file, limit=_MAX_PASSPHRASE_FILE)
         value, where = data.split(b"\n", 1)[0].removesuffix(b"\r"), file
-    elif "CERTKIT_PASSPHRASE" in os.environ:
+    elif os.environ.get("CERTKIT_PASSPHRASE"):
         value, where = os.environb[b"CERTKIT_PASSPHRASE"], "CERTKIT_PASSPHRASE"
     else:
         return None
@@ -152,7 +165,7 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
 
 
 def _ask(name: str) -> Secret:
-    return Secret(click.prompt(f"Passphrase of {name}", hide_input=True, err=True).encode())
+    return Secret(click.prompt(f"Passphrase of {name}", hide_input=True, err=True).encode("utf-8", "surrogateescape"))
 
 
 def _is_terminal() -> bool:

@@ -11,6 +11,7 @@ import click
 from certkit.cli import inputs
 from certkit.cli.commands import LazyGroup
 from certkit.cli.output import Output, progress, reporting
+from certkit.core.printable import printable
 from certkit.errors import InputError
 from certkit.findings import roll_up
 
@@ -73,13 +74,15 @@ def generate(
     status = roll_up(finding.status for finding in made.checks)
     output.warn_of(made.checks)
     if made.kept:
-        output.note(f"the old key is kept as {made.kept}")
+        output.say(f"the old key is kept as {made.kept}")
     if output.as_json:
         from certkit.report import json
 
         output.document(json.made_key(made, status))
     elif not output.quiet:
-        output.result(f"{out}: {made.facts.type}, {'made' if made.changed else 'was there, nothing changed'}\n")
+        output.result(
+            f"{printable(out)}: {made.facts.type}, {'made' if made.changed else 'was there, nothing changed'}\n"
+        )
     return 0
 
 

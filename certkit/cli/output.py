@@ -63,10 +63,9 @@ class Output:
         """A failure that did not stop the command, on standard error."""
         click.echo(f"certkit: error: {printable(error.message)}. {printable(_sentence(error.hint))}", err=True)
 
-    def note(self, message: str) -> None:
-        """Something good to know, on standard error."""
-        if not self.quiet:
-            click.echo(f"certkit: {printable(message)}", err=True)
+    def say(self, message: str) -> None:
+        """Something that must be known, on standard error, even when quiet."""
+        click.echo(f"certkit: {printable(message)}", err=True)
 
     def warn_of(self, findings: Iterable[Finding]) -> None:
         """The findings that are not good, as warnings; where they come from is in JSON too."""

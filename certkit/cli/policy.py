@@ -7,6 +7,7 @@ import click
 from certkit.cli import inputs
 from certkit.cli.commands import LazyGroup
 from certkit.cli.output import Output, reporting
+from certkit.core.printable import printable
 
 
 @click.group(
@@ -85,5 +86,5 @@ def validate(output: Output, *, path: str) -> int:
     if output.as_json:
         output.document({"status": "ok", "name": found.name, "title": found.title})
     elif not output.quiet:
-        output.result(f"{path}: ok, {found.title}\n")
+        output.result(f"{printable(path)}: ok, {printable(found.title)}\n")
     return 0

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from certkit.core.policy import CsrRules, KeyRules, Policy, SubjectRules
 
 _CHALLENGE_PASSWORD = "1.2.840.113549.1.9.7"  # noqa: S105  the name of an attribute (RFC 2985 section 5.4.1)
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# RFC 7468 writes 64; older encoders wrote 76, which is read everywhere.
+_MAX_PEM_LINE = 76
 _WEAK_DIGESTS = {"md2", "md4", "md5", "sha1"}
 
 
@@ -295,7 +298,7 @@ def _pem_problems(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner
     if line:
         yield from _asked(
             rules.surrounding_text,
-            f"there is text outside the PEM block (line {line})",
+            f"there is {_what_text(data)} outside the PEM block (line {line})",
             partner,
             "remove it: openssl req -in CSR -out CLEAN (without -text)",
         )
@@ -311,8 +314,31 @@ def _pem_problems(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner
         yield critical(
             "encoding", "there are header lines inside the PEM block", "write it anew: openssl req -in CSR -out CLEAN"
         )
-    if b"\r" in data[request.start : request.end]:
+    if b"\r\n" in data[request.start : request.end]:
         yield from _asked(rules.crlf, "the lines end with CR LF", partner, "convert them: sed -i 's/\\r$//' CSR")
+    layout = _bad_layout(data, request)
+    if layout and not request.has_headers:
+        yield critical(
+            "encoding", f"{layout}, which openssl and others cannot read", "make it anew: certkit csr create"
+        )
+
+
+def _bad_layout(data: bytes, block: pem.Block) -> str:
+    """What keeps strict readers from a PEM block that lenient ones read (RFC 7468 section 3); empty if nothing."""
+    text = data[block.start : block.end].replace(b"\r\n", b"\n")
+    if b"\r" in text:
+        return "the lines end with CR alone"
+    before, after = data[: block.start], data[block.end :]
+    if before and before[-1:] not in b"\r\n" and before != _BYTE_ORDER_MARK:
+        return "the BEGIN line does not begin at the start of a line"
+    first, *body, last = [*text.split(b"\n"), b""] if b"\n" not in text else text.split(b"\n")
+    if not first.endswith(b"-----") or not last.startswith(b"-----") or after[:1].strip():
+        return "the BEGIN and END lines do not stand alone"
+    if any(not line or b" " in line or b"\t" in line for line in body):
+        return "there are blanks inside the PEM block"
+    if any(len(line) > _MAX_PEM_LINE for line in body):
+        return f"there are lines of more than {_MAX_PEM_LINE} characters"
+    return ""
 
 
 def _asked(answer: Answer, fact: str, partner: str, hint: str) -> Iterator[Finding]:
@@ -321,6 +347,10 @@ def _asked(answer: Answer, fact: str, partner: str, hint: str) -> Iterator[Findi
         yield critical("encoding", f"{fact}; {partner} refuses that", hint)
     elif answer is Answer.UNKNOWN:
         yield warning("encoding", f"{fact}; whether {partner} accepts that is not known", hint)
+
+
+def _what_text(data: bytes) -> str:
+    return "a byte order mark" if data.startswith(_BYTE_ORDER_MARK) else "text"
 
 
 def _text_line(data: bytes, blocks: list[pem.Block]) -> int | None:

@@ -103,8 +103,15 @@ def read(
     from outside (`certkit.processes.ends_in_time`).
     """
     found = False
+    budget = keys.MAX_KDF_COST
     for block in pem.blocks(data):
         found = True
+        if block.is_private_key and block.der and passphrase is not None and keys.is_encrypted(block.der):
+            cost = tlv.kdf_cost(block.der)
+            budget -= cost if cost <= keys.MAX_KDF_COST else 0  # a single one is refused with a reason of its own
+            if budget < 0:
+                yield Broken(Kind.PRIVATE_KEY.words, *_TOO_COSTLY, block.line)
+                continue
         yield from _from_block(data, block, passphrase, only)
     if not found and data[:1] == b"\x30":
         yield from _from_der(data, passphrase, only, guard)
@@ -266,6 +273,10 @@ _LABELS = {
     "PUBLIC KEY": Kind.PUBLIC_KEY,
     "RSA PUBLIC KEY": Kind.PUBLIC_KEY,
 }
+_TOO_COSTLY = (
+    "the encrypted keys of this file ask for too much key derivation",
+    "put them in files of their own, or re-encrypt them: openssl pkcs8 -topk8 -iter 600000",
+)
 _DAMAGED_HINT = "the file may be cut off or damaged; get it again from where it was made"
 
 
@@ -406,7 +417,12 @@ def _open_pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = pkcs12.load_pkcs12(data, passphrase.reveal() if passphrase else None)
+        try:
+            found = pkcs12.load_pkcs12(data, passphrase.reveal() if passphrase else None)
+        except ValueError:
+            if passphrase is None:
+                raise
+            found = pkcs12.load_pkcs12(data, None)  # a passphrase that is not needed is not used
     own = (found.cert.certificate,) if found.cert else ()
     return Bundle(found.key, own + tuple(extra.certificate for extra in found.additional_certs))
 

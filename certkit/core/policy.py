@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from certkit.core import names
 from certkit.core.durations import Duration
 from certkit.core.expiry import DEFAULT_CRITICAL, DEFAULT_WARN
-from certkit.core.keys import KEY_TYPES
+from certkit.core.keys import KEY_TYPES, KeySpec
 from certkit.errors import InputError, PolicyError
 
 if TYPE_CHECKING:
@@ -66,7 +66,10 @@ class KeyRules:
     @property
     def default_type(self) -> str | None:
         """The first type that certkit can make."""
-        return next((name for name in self.types if name in KEY_TYPES), None)
+        listed = (name for name in self.types if name in KEY_TYPES)
+        specs = (KeySpec(name) for name in KEY_TYPES)
+        accepted = (spec.name for spec in specs if self.accepts(spec.name, spec.bits))
+        return next(listed, None) or next(accepted, None)
 
     def describe(self) -> str:
         """The rule in words."""

@@ -21,4 +21,6 @@ def _is_harmless(char: str) -> bool:
 
 
 def _hex_pairs(char: str) -> str:
-    return "".join(f"\\{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
+    # A byte that is not UTF-8 stands in names of files as a lone surrogate (PEP 383).
+    handler = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
+    return "".join(f"\\{byte:02X}" for byte in char.encode("utf-8", handler))

@@ -78,8 +78,8 @@ def created(made: MadeRequest, policy: Policy) -> str:
         f"policy   {policy.name}  {made.status.value}, {sum(check.is_good for check in made.checks)} checks hold",
     ]
     if policy.portal.request_steps:
-        lines.append(f"Next, in {policy.portal.name}:")
-        lines += [f"  {number}. {step}" for number, step in enumerate(policy.portal.request_steps, 1)]
+        lines.append(f"Next, in {printable(policy.portal.name)}:")
+        lines += [f"  {number}. {printable(step)}" for number, step in enumerate(policy.portal.request_steps, 1)]
         lines.append("Keep the key where it is; it is never sent to anyone.")
     return _text(lines)
 
@@ -173,13 +173,18 @@ def _contents(contents: Sequence[dict[str, Any]] | None, *, show_all: bool, inde
     return lines
 
 
-def expiry(scan: Scan, *, paint: Paint = plain, only_bad: bool = False, verbose: bool = False) -> str:
-    """What `expiry` found: the most urgent certificate first, a line each."""
+def expiry(
+    scan: Scan, *, paint: Paint = plain, only_bad: bool = False, verbose: bool = False, with_failures: bool = False
+) -> str:
+    """What `expiry` found: the most urgent certificate first, a line each; failures where nobody else tells them."""
     lines = [
         _expiry_line(row, paint)
         for row in sorted(scan.rows, key=lambda row: row.not_after)
         if not only_bad or row.status is not Status.OK
     ]
+    if with_failures:
+        label = paint(Status.UNKNOWN.value.ljust(_STATUS_WIDTH), Status.UNKNOWN)
+        lines += [f"{label}  {printable(failure.message)}" for failure in scan.failures]
     if verbose:
         lines += [f"skipped   {printable(source)}: nothing to watch in it" for source in scan.passed]
     return _text(lines)
@@ -188,13 +193,14 @@ def expiry(scan: Scan, *, paint: Paint = plain, only_bad: bool = False, verbose:
 def _expiry_line(row: Row, paint: Paint) -> str:
     label = paint(row.status.value.ljust(_STATUS_WIDTH), row.status)
     more = f" and {len(row.sources) - 1} more" if len(row.sources) > 1 else ""
-    when = f"expired {-row.days_left} days ago" if row.days_left < 0 else f"{row.days_left} days left"
+    days = "1 day" if row.days_left == 1 else f"{row.days_left} days"
+    when = "expired" if row.days_left < 0 else f"{days} left"
     return f"{label}  {when}, {rfc3339(row.not_after)}  {printable(row.sources[0])}{more}  {row.subject}"
 
 
 def policies(listed: Iterable[Policy]) -> str:
     """The policies, a line each."""
-    rows = [(policy.name, policy.title) for policy in listed]
+    rows = [(policy.name, printable(policy.title)) for policy in listed]
     width = max(len(name) for name, _ in rows)
     return _text([f"{name.ljust(width)}  {title}" for name, title in rows])
 

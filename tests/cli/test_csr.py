@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import stat
+import subprocess
 
 import pytest
 
+from tests.conftest import command as installed
 from tests.conftest import openssl
 
 CREATE = ("csr", "create", "--policy", "wise-sandbox", "--organization", "Acme Ltd", "--country", "GB")
@@ -220,7 +224,13 @@ def test_a_key_that_others_can_read_is_a_warning(certkit, tmp_path):
         (lambda pem: b"Certificate Request:\n" + pem, "text outside the PEM block (line 1)"),
         (lambda pem: pem + b"# made by hand\n", "text outside the PEM block"),
         (lambda pem: pem + pem, "holds 2 PEM objects"),
-        (lambda pem: b"\xef\xbb\xbf" + pem, "text outside the PEM block (line 1)"),
+        (lambda pem: b"\xef\xbb\xbf" + pem, "a byte order mark outside the PEM block (line 1)"),
+        (lambda pem: pem.replace(b"\n", b"\n  "), "do not stand alone"),
+        (lambda pem: b"  " + pem, "does not begin at the start of a line"),
+        (lambda pem: pem.replace(b"\n", b""), "do not stand alone"),
+        (lambda pem: pem.replace(b"\n", b"\n\n", 2), "blanks inside the PEM block"),
+        (lambda pem: pem.replace(b"\n", b"\r"), "CR alone"),
+        (lambda pem: pem.replace(b"\n", b"").replace(b"T-----M", b"T-----\nM").replace(b"-----E", b"\n-----E"), "76"),
     ],
 )
 def test_anything_beside_the_block_is_critical_for_wise(certkit, tmp_path, spoil, said):
@@ -317,3 +327,57 @@ def test_a_batch_refuses_names_that_are_paths(certkit, tmp_path, name):
     refused = certkit("csr", "create", "--policy", "wise-sandbox", "--batch", "batch", "--out-dir", "out")
     assert refused.code == 3
     assert "line 1: `name` must be" in refused.err
+
+
+def test_force_replaces_files_only(certkit, tmp_path):
+    """A device, a pipe or a directory is not a file to replace, and is not waited for."""
+    certkit("key", "generate", "--out", "k")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("/dev/null", "pipe", "link", "folder"):
+        refused = certkit("csr", "create", "--organization", "A", "--key", "k", "--out", name, "--force")
+        assert refused.code == 3
+        assert "not a regular file" in refused.err
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_a_csr_never_takes_the_place_of_its_own_key(certkit, tmp_path):
+    """--key and --out of the same name are a mistake, even with --force."""
+    certkit("key", "generate", "--out", "k")
+    key = (tmp_path / "k").read_bytes()
+    assert certkit("csr", "create", "--organization", "A", "--key", "k", "--out", "k", "--force").code == 3
+    assert (tmp_path / "k").read_bytes() == key
+
+
+def test_an_empty_name_of_a_file_is_bad_usage(certkit, tmp_path):
+    """A variable that is not set must not mean the current directory."""
+    (tmp_path / "batch").write_text('{"name": "a", "organization": "A"}\n')
+    assert certkit("csr", "create", "--batch", "batch", "--out-dir", "").code == 3
+    assert certkit("csr", "create", "--organization", "A", "--key-out", "k", "--out", "").code == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["batch"]
+
+
+def test_many_at_once_with_if_absent(certkit, tmp_path):
+    """Ten runs at the same moment: one makes the pair, the others find it."""
+    command = [*installed(), *CREATE, *FILES, "--if-absent"]
+    running = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(10)]
+    assert [process.wait(timeout=60) for process in running] == [0] * 10
+    assert certkit("csr", "check", "acme.csr", "--key", "acme.key").code == 0
+
+
+def test_a_killed_batch_is_cleaned_up_by_the_next(certkit, tmp_path):
+    """What a killed run has left beside the directory goes; what another run is using stays."""
+    left = tmp_path / ".out.0123456789ab.tmp"
+    used = tmp_path / ".out.ba9876543210.tmp"
+    for folder in (left, used):
+        folder.mkdir()
+        (folder / "a.key").touch()
+    (tmp_path / "batch").write_text('{"name": "a", "organization": "A"}\n')
+    descriptor = os.open(used, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        assert certkit("csr", "create", "--batch", "batch", "--out-dir", "out").code == 0
+    finally:
+        os.close(descriptor)
+    assert {path.name for path in tmp_path.iterdir()} == {"batch", "out", used.name}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from certkit import policy_files
@@ -163,3 +165,46 @@ def test_the_default_thresholds_are_those_of_the_general_policy():
     """They are known without reading the policy, to start fast; the two may not drift apart."""
     rules = policy_files.load("general").expiry
     assert (str(rules.warn), str(rules.critical)) == (DEFAULT_WARN, DEFAULT_CRITICAL)
+
+
+def test_a_key_given_as_a_list_is_not_shown(certkit, tmp_path):
+    """@acme.key by mistake: an error, and not a byte of the key."""
+    certkit("key", "generate", "--out", "k")
+    refused = certkit("expiry", "@k", "--json")
+    assert refused.code == 3
+    assert "not a list of sources" in refused.err
+    assert (tmp_path / "k").read_text().splitlines()[1] not in refused.out + refused.err
+
+
+def test_a_list_that_is_missing_stops_nothing(certkit, certificates):
+    """The other sources are looked at all the same."""
+    looked = certkit("expiry", "@nowhere", "certs/fine.pem", *NOW, "--json")
+    assert (looked.code, looked.json["counts"]["ok"], looked.json["counts"]["unknown"]) == (3, 1, 1)
+
+
+def test_pipes_in_a_directory_are_not_waited_for(certkit, certificates):
+    """Neither by name of the directory nor by a pattern."""
+    os.mkfifo(certificates / "pipe")
+    assert certkit("expiry", "certs/*", *NOW).code == 2
+    assert certkit("expiry", "certs", *NOW).code == 2
+
+
+def test_a_report_never_replaces_a_certificate(certkit, certificates):
+    """The file that is looked at is not the place for the report."""
+    before = (certificates / "fine.pem").read_bytes()
+    assert certkit("expiry", "certs/fine.pem", *NOW, "--output", "certs/fine.pem").code == 3
+    assert (certificates / "fine.pem").read_bytes() == before
+
+
+def test_a_report_to_a_device_goes_through_it(certkit, certificates, tmp_path):
+    """/dev/stdout is written to, and is the same link afterwards."""
+    link = os.readlink("/dev/stdout")
+    written = certkit("expiry", "certs/fine.pem", *NOW, "--output", "/dev/stdout")
+    assert "60 days left" in written.out
+    assert os.readlink("/dev/stdout") == link
+
+
+def test_a_report_in_a_file_tells_failures_too(certkit, certificates, tmp_path):
+    """A file that somebody looks at later must not look all green."""
+    assert certkit("expiry", "certs/fine.pem", "nowhere", *NOW, "--output", "report").code == 3
+    assert "unknown   cannot read, nowhere" in (tmp_path / "report").read_text()

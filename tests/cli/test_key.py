@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
+import resource
+import signal
 import stat
 
 import pytest
@@ -118,3 +120,19 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:  # the other end is closed
         return b""
+
+
+def test_a_failed_force_changes_nothing(certkit, tmp_path):
+    """The disk is full: the old key is there as it was, and no other name."""
+    certkit("key", "generate", "--out", "k")
+    (tmp_path / "k").chmod(0o640)
+    before = (tmp_path / "k").read_bytes()
+
+    def no_room() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+
+    assert certkit("key", "generate", "--out", "k", "--force", preexec_fn=no_room).code == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["k"]
+    assert (tmp_path / "k").read_bytes() == before
+    assert stat.S_IMODE((tmp_path / "k").stat().st_mode) == 0o640

@@ -191,7 +191,7 @@ def test_a_key_that_cannot_sign_is_bad_input():
         (lambda data: b"Certificate Request:\n" + data, "there is text outside the PEM block (line 1); "),
         (lambda data: data + b"\n# made by hand\n", "there is text outside the PEM block (line 10); "),
         (lambda data: b"\n \n" + data + b"\0", "there is text outside the PEM block (line 11); "),
-        (lambda data: b"\xef\xbb\xbf" + data, "there is text outside the PEM block (line 1); "),
+        (lambda data: b"\xef\xbb\xbf" + data, "there is a byte order mark outside the PEM block (line 1); "),
         (lambda data: data + data, "the file holds 2 PEM objects; "),
     ],
     ids=["text-before", "comment-after", "nul-after", "byte-order-mark", "second-object"],

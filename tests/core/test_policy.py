@@ -247,7 +247,7 @@ def test_a_minimum_of_rsa_bits_is_enough():
     assert not rules.accepts("dsa-2048", 2048)
     assert not rules.accepts("ec-p256", 256)
     assert rules.describe() == "RSA of 2048 bits or more, divisible by 8"
-    assert rules.default_type is None
+    assert rules.default_type == "rsa-2048"
 
 
 def test_a_policy_as_json_says_what_its_file_says():
