@@ -60,6 +60,18 @@ def encode(tag: int, value: bytes) -> bytes:
     return bytes([tag, 0x80 | len(length)]) + length + value
 
 
+def object_identifier(value: bytes) -> str:
+    """An object identifier's value in its dotted form (X.690 section 8.19)."""
+    arcs, arc = [], 0
+    for octet in value:
+        arc = arc << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(arc)
+            arc = 0
+    first = min(arcs[0] // 40, 2) if arcs else 0
+    return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]])) if arcs else ""
+
+
 def is_pkcs12(data: bytes) -> bool:
     """Whether the bytes begin as a PFX does: a sequence of the version 3 and more (RFC 7292 section 4)."""
     return data[:1] == b"\x30" and b"\x02\x01\x03\x30" in data[:12]

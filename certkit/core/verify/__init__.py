@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from certkit.core import names, objects
 from certkit.core.printable import printable
 from certkit.core.times import rfc3339
-from certkit.core.verify import checks, pool, purpose, revocation
+from certkit.core.verify import checks, purpose, revocation
 from certkit.core.verify.explain import NoPath
 from certkit.core.verify.path import DEFAULT_MAX_DEPTH, Search, build_path, web_pki_problem
 from certkit.core.verify.pedantry import pedantry
@@ -122,8 +122,7 @@ def _chain(question: Question) -> tuple[Finding, tuple[x509.Certificate, ...]]:
     )
     result = build_path(search)
     if isinstance(result, NoPath):
-        answer = unknown if result.is_undecided else critical
-        return answer("chain", result.reason, result.hint), (leaf,)
+        return critical("chain", result.reason, result.hint), (leaf,)
     if question.strict and question.purpose == "server":
         problem = web_pki_problem(search, question.hostname)
         if problem:
@@ -159,10 +158,8 @@ def _pedantry(question: Question, path: Sequence[x509.Certificate]) -> list[Find
 
 
 def _revocation(question: Question, path: Sequence[x509.Certificate]) -> Finding:
-    signers = {pool.canonical(crl.issuer) for crl in question.crls}
-    others = [each for each in question.untrusted if pool.canonical(each.subject) in signers]
     return revocation.by_lists(
-        path, crls=question.crls, others=others, at=question.at, whole_chain=question.revocation_of_chain
+        path, crls=question.crls, others=question.untrusted, at=question.at, whole_chain=question.revocation_of_chain
     )
 
 

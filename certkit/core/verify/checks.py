@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from certkit.core.keys import KeyFacts
     from certkit.core.policy import Policy
 
+# A CA's key may be RSA of 2048 bits or more, or one of these (NIST SP 800-186; RFC 8032).
+_SOUND_CURVES = {"ec-p256", "ec-p384", "ec-p521", "ed25519", "ed448"}
 _WEAK_DIGESTS = {"md2", "md4", "md5", "sha1"}
 # Validity includes both of its ends, and CAs backdate a little; a promise in days is kept within a day.
 _VALIDITY_SLACK = timedelta(days=1)
@@ -97,7 +99,7 @@ def key_strength(path: Sequence[x509.Certificate], policy: Policy) -> Finding:
         return leaf
     for ca in path[1:]:
         shown, bits = keys.type_and_bits(ca.public_key())
-        if shown.startswith("dsa-") or (shown.startswith("rsa-") and bits < 2048):
+        if shown not in _SOUND_CURVES and not (shown.startswith("rsa-") and bits >= 2048):
             return critical(
                 "key-type",
                 f"the CA {names.distinguished_name(ca.subject)} has a weak key: {shown}",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from certkit.core import describe, names
 from certkit.core.printable import printable
 from certkit.core.times import rfc3339
-from certkit.core.verify import pool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,46 +15,41 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from certkit.core.verify.pool import Pool
+
 _LOOK = "look at each certificate with certkit inspect, and ask the issuer"
 
 
 @dataclass(frozen=True, slots=True)
 class NoPath:
-    """Why no path leads from a certificate to an anchor: the first cause in plain words, and what to do.
-
-    `is_undecided`: there may be one, and nobody here can tell.
-    """
+    """Why no path leads from a certificate to an anchor: the first cause in plain words, and what to do."""
 
     reason: str
     hint: str
-    is_undecided: bool = False
 
 
-def first_cause(
-    leaf: x509.Certificate,
-    *,
-    anchors: Sequence[x509.Certificate],
-    candidates: Sequence[x509.Certificate],
-    at: datetime,
-    engine: str,
-) -> NoPath:
-    """Why there is no path; `engine` is what the engine said, for causes that the walk does not find."""
-    current, seen = leaf, {leaf}
-    while True:
-        named = pool.issuers_of(current, candidates)
-        if not named:
-            return _missing(current, anchors)
-        issuers = [each for each in named if pool.signed_by(current, each) is not False]
+def first_cause(pool: Pool, *, at: datetime, objections: Sequence[str], max_depth: int) -> NoPath:
+    """Why there is no path; `objections` are what the judges said of complete ones, for what the walk does not see."""
+    current, seen = pool.leaf, {pool.leaf}
+    for _ in range(max_depth + 2):
+        if not pool.named(current):
+            return _missing(pool, current)
+        issuers = pool.issuers(current)
         if not issuers:
             return _wrong_key(current)
-        problem = _defect(issuers, at)
+        problem = _defect(current, issuers, at)
         if problem is not None:
             return problem
+        if any(each in pool.anchors for each in issuers):
+            break
         unseen = [each for each in issuers if each not in seen]
-        if not unseen or any(each in anchors for each in issuers):
-            return _from_engine(engine)
+        if not unseen:
+            return _missing(pool, current)
         current = unseen[0]
         seen.add(current)
+    if not objections:
+        return NoPath("the chain has more intermediates than --max-depth allows", "raise it if that is meant")
+    return NoPath(meaning_of(objections[0]), _LOOK)
 
 
 def _wrong_key(current: x509.Certificate) -> NoPath:
@@ -71,30 +65,47 @@ def _wrong_key(current: x509.Certificate) -> NoPath:
     )
 
 
-def _missing(current: x509.Certificate, anchors: Sequence[x509.Certificate]) -> NoPath:
+def _missing(pool: Pool, current: x509.Certificate) -> NoPath:
     issuer = names.distinguished_name(current.issuer) or "(an empty name)"
-    if pool.canonical(current.subject) == pool.canonical(current.issuer):
+    trusted = ", ".join(names.distinguished_name(anchor.subject) for anchor in list(pool.anchors)[:3]) or "none"
+    if pool.is_self_issued(current):
         return NoPath(
-            f"{issuer} is self-signed and not among the trusted CAs",
+            f"{issuer} is self-signed and not among the trusted CAs (trusted: {trusted})",
             "trust it with --ca only if it is the partner's CA",
         )
     where = ca_issuers(current)
     fetch = f"; the certificate says where: {printable(where)}" if where else ""
-    trusted = ", ".join(names.distinguished_name(anchor.subject) for anchor in list(anchors)[:3]) or "none"
     return NoPath(
         f"the issuer {issuer} is missing (trusted: {trusted})",
         f"add its certificate with --untrusted, or with --ca if it is the root{fetch}",
     )
 
 
-def _defect(issuers: Sequence[x509.Certificate], at: datetime) -> NoPath | None:
-    """What rules out every one of these issuers, in the words of the last; None if one of them is sound."""
+def _defect(current: x509.Certificate, issuers: Sequence[x509.Certificate], at: datetime) -> NoPath | None:
+    """What rules out a certificate's signature, or every one of its issuers (the last's reason); None if nothing."""
+    weak = _weak_signature(current)
+    if weak is not None:
+        return weak
     problem = None
     for issuer in issuers:
         problem = _one_defect(issuer, at)
         if problem is None:
             return None
     return problem
+
+
+def _weak_signature(certificate: x509.Certificate) -> NoPath | None:
+    try:
+        digest = certificate.signature_hash_algorithm
+    except Exception:  # noqa: BLE001  an algorithm that the library does not know
+        return None
+    if digest is None or digest.name not in {"md5", "sha1"}:
+        return None
+    name = names.distinguished_name(certificate.subject)
+    return NoPath(
+        f"{name} is signed with {digest.name.upper()}, which is too weak",
+        "ask the issuer for a certificate signed with SHA-256",
+    )
 
 
 def _one_defect(issuer: x509.Certificate, at: datetime) -> NoPath | None:
@@ -112,7 +123,7 @@ def _one_defect(issuer: x509.Certificate, at: datetime) -> NoPath | None:
                 "do not trust this chain; ask the partner",
             )
         usage = describe.extension(issuer, "KeyUsage")
-    except ValueError as error:
+    except Exception as error:  # noqa: BLE001  a field of a hostile certificate may raise when it is read
         return NoPath(f"the CA {name} cannot be read: {printable(str(error))}", _LOOK)
     if usage is not None and not usage.key_cert_sign:
         return NoPath(
@@ -140,15 +151,17 @@ _MEANINGS = (
     ("Forbidden public key", "a CA in the chain has a type of key that is not accepted"),
     ("Forbidden signature", "a certificate in the chain is signed with an algorithm that is not accepted"),
     ("explicit policy", "the chain has not the certificate policy that a CA in it asks for (RFC 5280 section 6.1.5)"),
+    ("does not allow the purpose", "a CA in the chain may not issue for this purpose (RFC 5280 section 4.2.1.12)"),
+    ("not a CA certificate", "a certificate in the chain is no CA and signed another one (RFC 5280 section 4.2.1.9)"),
     ("serial number", "a certificate has a serial number that RFC 5280 section 4.1.2.2 forbids"),
     ("signature does not match", "a signature in the chain does not fit its issuer's key (RFC 5280 section 6.1.3)"),
 )
 
 
-def _from_engine(engine: str) -> NoPath:
-    said = " ".join(engine.removeprefix("validation failed: ").split())[:200]
-    meaning = next((words for part, words in _MEANINGS if part in said), None)
-    return NoPath(meaning or f"no trusted path: {printable(said)}", _LOOK)
+def meaning_of(said: str) -> str:
+    """What an engine's words mean, in plain ones; its own words where nobody has found plain ones yet."""
+    said = " ".join(said.removeprefix("validation failed: ").split())[:200]
+    return next((words for part, words in _MEANINGS if part in said), f"no trusted path: {printable(said)}")
 
 
 def ca_issuers(certificate: x509.Certificate) -> str:

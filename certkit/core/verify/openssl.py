@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 # X509_V_FLAG_EXTENDED_CRL_SUPPORT and X509_V_FLAG_USE_DELTAS (x509_vfy.h), which pyOpenSSL does not name.
 _EXTENDED_CRL = 0x1000
 _USE_DELTAS = 0x2000
-# X509_V_ERR_NO_EXPLICIT_POLICY; it is said of every chain that asks for a policy, for none can be named as wanted.
-NO_EXPLICIT_POLICY = 43
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def validate(
     from OpenSSL import crypto
 
     store = crypto.X509Store()
-    flags = crypto.X509StoreFlags.PARTIAL_CHAIN | crypto.X509StoreFlags.POLICY_CHECK
+    flags = crypto.X509StoreFlags.PARTIAL_CHAIN
     if crls:
         flags |= crypto.X509StoreFlags.CRL_CHECK | _EXTENDED_CRL | _USE_DELTAS
         if whole_chain:

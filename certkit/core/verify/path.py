@@ -1,9 +1,9 @@
 """Path building (RFC 5280 section 6): from a certificate to an anchor, or the first reason why not.
 
-The search is that of `cryptography.x509.verification`, which backtracks over cross-signs and expired detours and
-is bounded against hostile chains. Its extension policies are ours: it would refuse client certificates without a
-SAN, which private CAs issue. OpenSSL is asked only where a certificate has something that the search does not
-support; never for a second opinion on trust, dates or names.
+The judge is `cryptography.x509.verification`, with extension policies of our own: it would refuse client certificates
+without a SAN, which private CAs issue. It also searches, and finds nearly every path at once. Where it finds none, each
+way that names and signatures allow is put before it alone; and before OpenSSL where a certificate of that way has
+something that the judge does not support, never for a second opinion on trust, dates or names.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from certkit.core import describe, names
-from certkit.core.verify import openssl, pool
-from certkit.core.verify.explain import NoPath, first_cause
+from certkit.core.verify import openssl, policies
+from certkit.core.verify.explain import NoPath, first_cause, meaning_of
+from certkit.core.verify.pool import Pool, differ_in_spelling
 from certkit.core.verify.purpose import allows
 
 if TYPE_CHECKING:
@@ -26,12 +27,16 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.x509.verification import PolicyBuilder
 
+    Path = tuple[x509.Certificate, ...]
+
 DEFAULT_MAX_DEPTH = 8
-# So few strangers cost less than looking for them.
+# So few certificates are searched at once; more are sorted first.
 _FEW = 16
 
-# certificatePolicies, policyMappings, policyConstraints, inhibitAnyPolicy: refused by the search where critical.
+# certificatePolicies, policyMappings, policyConstraints, inhibitAnyPolicy: refused by the judge where critical.
 _POLICY_EXTENSIONS = frozenset({"2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"})
+# nameConstraints, policyMappings, policyConstraints: without one of these nothing is passed over.
+_PASSED_OVER = frozenset({"2.5.29.30", "2.5.29.33", "2.5.29.36"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,30 +54,27 @@ class Search:
     max_depth: int = DEFAULT_MAX_DEPTH
 
 
-def build_path(search: Search) -> tuple[x509.Certificate, ...] | NoPath:
+def build_path(search: Search) -> Path | NoPath:
     """The path that is wanted, leaf first and anchor last; or why there is none.
 
     A path whose CAs may not issue for the purpose is the answer where there is no better one.
     """
     if len(search.anchors) + len(search.untrusted) <= _FEW:
         found = _found(search)
-        if not isinstance(found, str):
+        if not isinstance(found, str) and _objection(found, search) is None:
             return found
-    candidates = pool.relevant(search.leaf, (*search.anchors, *search.untrusted))
-    trusted = _among(search.anchors, {search.leaf, *candidates})
-    relevant = replace(search, anchors=trusted, untrusted=_among(candidates, set(candidates) - set(trusted)))
-    said = "no interior errors"
-    for wanted in (relevant, replace(relevant, purpose="any")) if trusted else ():
-        found = _found(wanted)
-        if not isinstance(found, str):
-            return found
-        said = found
-    if trusted and _is_beyond(search.leaf, candidates, said):
-        answer = _ask_openssl(relevant)
-        if not isinstance(answer, str):
-            return answer
-        said = answer
-    return first_cause(search.leaf, anchors=search.anchors, candidates=candidates, at=search.at, engine=said)
+    pool = Pool(search.leaf, anchors=search.anchors, untrusted=search.untrusted)
+    second_best: Path | None = None
+    objections: list[str] = []
+    for way in pool.paths(search.max_depth):
+        alone = replace(search, anchors=way[-1:], untrusted=way[1:-1])
+        objection = _judged(way, alone)
+        if objection is None:
+            return way
+        objections.append(objection)
+        if second_best is None and search.purpose != "any" and _judged(way, replace(alone, purpose="any")) is None:
+            second_best = way
+    return second_best or first_cause(pool, at=search.at, objections=objections, max_depth=search.max_depth)
 
 
 def web_pki_problem(search: Search, hostname: str | None) -> str | None:
@@ -92,7 +94,7 @@ def web_pki_problem(search: Search, hostname: str | None) -> str | None:
             verifier = builder.max_chain_depth(search.max_depth).build_server_verifier(subject)
             verifier.verify(search.leaf, list(search.untrusted))
         except Exception as error:  # noqa: BLE001  hostile certificates meet a parser: it has its own kinds of error
-            return " ".join(str(error).removeprefix("validation failed: ").split())[:200]
+            return meaning_of(str(error))
     return None
 
 
@@ -108,39 +110,49 @@ def _web_subject(leaf: x509.Certificate, hostname: str | None) -> Any:
     return next((DNSName(name.value.replace("*", "x", 1)) for name in san if isinstance(name, DNSName)), None)
 
 
-def _among(certificates: Sequence[x509.Certificate], wanted: set[x509.Certificate]) -> list[x509.Certificate]:
-    return [each for each in certificates if each in wanted]
-
-
-def _ask_openssl(search: Search) -> tuple[x509.Certificate, ...] | NoPath | str:
-    """OpenSSL's path, if its CAs are sound; what is wrong with them; or what OpenSSL says where it finds none."""
-    answer = openssl.validate(search.leaf, anchors=search.anchors, untrusted=search.untrusted, at=search.at)
-    if not isinstance(answer, openssl.Refusal):
-        return _unsound(answer, search.max_depth) or answer
-    if answer.code != openssl.NO_EXPLICIT_POLICY:
+def _judged(way: Path, alone: Search) -> str | None:
+    """What is wrong with one way from leaf to anchor, in the words of whoever judged it; None if nothing is."""
+    found = _found(alone)
+    if not isinstance(found, str):
+        return _objection(found, alone)
+    if "must be UtcTime" not in found and not _is_beyond(way):
+        return found
+    answer = openssl.validate(alone.leaf, anchors=alone.anchors, untrusted=alone.untrusted, at=alone.at)
+    if isinstance(answer, openssl.Refusal):
         return answer.words
-    return NoPath(
-        "a CA in the chain asks for certificate policies (RFC 5280 section 6.1.5), which cannot be judged",
-        "ask the partner whether the policy of this certificate is the one it wants",
-        is_undecided=True,
-    )
+    return _lenience(way, alone) or _policy_objection(way)
 
 
-def _unsound(path: tuple[x509.Certificate, ...], max_depth: int) -> NoPath | None:
-    """What OpenSSL is lenient about: depth, and CAs that do not say that they are CAs."""
-    if len(path) - 2 > max_depth:
-        return NoPath("the chain has more intermediates than --max-depth allows", "raise it if that is meant")
+def _objection(path: Path, search: Search) -> str | None:
+    """What the judge passes over in a path that it found, where it is not critical; None if all is well."""
+    if not any(extension.oid.dotted_string in _PASSED_OVER for each in path for extension in each.extensions):
+        return None
+    if _is_beyond(path):
+        answer = openssl.validate(path[0], anchors=path[-1:], untrusted=path[1:-1], at=search.at)
+        if isinstance(answer, openssl.Refusal):
+            return answer.words
+    return _policy_objection(path)
+
+
+def _policy_objection(path: Path) -> str | None:
+    return None if policies.hold(path) else "no explicit policy"
+
+
+def _lenience(path: Path, search: Search) -> str | None:
+    """What OpenSSL is lenient about: depth, purpose, and CAs that do not say that they are CAs."""
+    if len(path) - 2 > search.max_depth:
+        return "max depth"
     for ca in path[1:-1]:
         usage = describe.extension(ca, "KeyUsage")
         if not describe.is_ca(ca) or (usage is not None and not usage.key_cert_sign):
-            return NoPath(
-                f"{names.distinguished_name(ca.subject)} signed a certificate and may not (RFC 5280 section 4.2.1.9)",
-                "do not trust this chain; ask the partner",
-            )
+            return f"{names.distinguished_name(ca.subject)} is not a CA certificate"
+        purposes = describe.extension(ca, "ExtendedKeyUsage")
+        if purposes is not None and not allows(purposes, search.purpose):
+            return "its extended key usage does not allow the purpose"
     return None
 
 
-def _found(search: Search) -> tuple[x509.Certificate, ...] | str:
+def _found(search: Search) -> Path | str:
     """The path that cryptography finds, or what it says where it finds none."""
     from cryptography.x509.verification import Store
 
@@ -183,41 +195,31 @@ def _must_sign(_: object, __: object, usage: Any) -> None:
         raise ValueError("its key usage does not allow signing certificates")
 
 
-def _is_beyond(leaf: x509.Certificate, candidates: Sequence[x509.Certificate], said: str) -> bool:
-    """Whether the certificates have something that cryptography's search does not support."""
-    if "must be UtcTime" in said:
-        return True
-    try:
-        return any(_has_unsupported(each) for each in (leaf, *candidates)) or _differ_in_spelling(leaf, candidates)
-    except ValueError:
-        return False
+def _is_beyond(path: Path) -> bool:
+    """Whether a path has something that cryptography's verifier does not support."""
+    anchor = path[-1]
+    return any(_has_unsupported(each, is_anchor=each is anchor) for each in path) or differ_in_spelling(path)
 
 
-def _has_unsupported(certificate: x509.Certificate) -> bool:
+def _has_unsupported(certificate: x509.Certificate, *, is_anchor: bool) -> bool:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 
     if certificate.version is x509.Version.v1:
-        return True  # a root that is older than extensions; the engine wants version 3
+        return True  # a root that is older than extensions
     if isinstance(certificate.public_key(), ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
         return True
-    is_self_issued = certificate.subject == certificate.issuer
-    if is_self_issued and pool.signed_by(certificate, certificate) is False:
+    if not is_anchor and certificate.subject == certificate.issuer:
         return True  # it does not count for path lengths (RFC 5280 section 6.1.4 l)
-    for extension in certificate.extensions:
-        if extension.critical and extension.oid.dotted_string in _POLICY_EXTENSIONS:
-            return True
-        if isinstance(extension.value, x509.NameConstraints):
-            trees = (*(extension.value.permitted_subtrees or ()), *(extension.value.excluded_subtrees or ()))
-            if any(not isinstance(tree, x509.DNSName | x509.IPAddress) for tree in trees):
-                return True
-    return False
+    return any(_is_unsupported(extension) for extension in certificate.extensions)
 
 
-def _differ_in_spelling(leaf: x509.Certificate, candidates: Sequence[x509.Certificate]) -> bool:
-    """Whether an issuer's name is the same only after folding, which the search does not do (RFC 5280 section 7.1)."""
-    return any(
-        issuer.subject.public_bytes() != each.issuer.public_bytes()
-        for each in (leaf, *candidates)
-        for issuer in pool.issuers_of(each, candidates)
-    )
+def _is_unsupported(extension: x509.Extension[Any]) -> bool:
+    from cryptography import x509
+
+    if extension.critical and extension.oid.dotted_string in _POLICY_EXTENSIONS:
+        return True
+    if not isinstance(extension.value, x509.NameConstraints):
+        return False
+    trees = (*(extension.value.permitted_subtrees or ()), *(extension.value.excluded_subtrees or ()))
+    return any(not isinstance(tree, x509.DNSName | x509.IPAddress) for tree in trees)

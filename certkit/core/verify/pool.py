@@ -1,59 +1,30 @@
-"""The certificates that may stand in a path: found by names, compared as RFC 5280 section 7.1 asks."""
+"""The certificates that may stand in a path, and who signed whom: read once, checked once, within a budget."""
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import TYPE_CHECKING
 
 from certkit.core import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cryptography import x509
 
     CanonicalName = tuple[frozenset[tuple[str, str]], ...]
 
-# More than this many certificates above one leaf is no chain but an attack.
+# More than this many certificates above one leaf, or signatures among them, is no chain but an attack.
 MAX_RELEVANT = 1_000
+MAX_SIGNATURE_CHECKS = 500
+MAX_PATHS = 100
+_MAX_STEPS = 5_000
 
 
 def canonical(name: x509.Name) -> CanonicalName:
-    """A name such that two of them are equal if they differ in case, white space or string type only."""
+    """A name such that two are equal if they differ in case, white space or string type only (RFC 5280 section 7.1)."""
     return tuple(frozenset((item.oid.dotted_string, _folded(item.value)) for item in rdn) for rdn in name.rdns)
-
-
-def relevant(leaf: x509.Certificate, candidates: Iterable[x509.Certificate]) -> list[x509.Certificate]:
-    """The candidates that can be reached from the leaf by issuer names, without duplicates, nearest first.
-
-    Certificates whose names cannot be read are left out; a file may hold many strangers.
-    """
-    by_subject: dict[CanonicalName, list[x509.Certificate]] = {}
-    for candidate in dict.fromkeys(candidates):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                by_subject.setdefault(canonical(candidate.subject), []).append(candidate)
-        except ValueError:
-            continue
-    found: dict[x509.Certificate, None] = {}
-    waiting = [leaf]
-    seen: set[CanonicalName] = set()
-    while waiting and len(found) < MAX_RELEVANT:
-        issuer = canonical(waiting.pop(0).issuer)
-        if issuer in seen:
-            continue
-        seen.add(issuer)
-        for candidate in by_subject.get(issuer, ()):
-            found[candidate] = None
-            waiting.append(candidate)
-    return list(found)[:MAX_RELEVANT]
-
-
-def issuers_of(child: x509.Certificate, candidates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
-    """The candidates that bear the name of a certificate's issuer."""
-    wanted = canonical(child.issuer)
-    return [candidate for candidate in candidates if canonical(candidate.subject) == wanted]
 
 
 def signed_by(child: x509.Certificate, parent: x509.Certificate) -> bool | None:
@@ -70,6 +41,97 @@ def signed_by(child: x509.Certificate, parent: x509.Certificate) -> bool | None:
             )
     except Exception:  # noqa: BLE001  hostile bytes meet a parser: it has its own kinds of error
         return None
+
+
+class Pool:
+    """The certificates that can be reached from a leaf by issuer names, and the paths through them."""
+
+    def __init__(
+        self, leaf: x509.Certificate, *, anchors: Iterable[x509.Certificate], untrusted: Iterable[x509.Certificate]
+    ) -> None:
+        self.leaf = leaf
+        self.anchors = dict.fromkeys(anchors)
+        self._names: dict[x509.Certificate, tuple[CanonicalName, CanonicalName]] = {}
+        self._by_subject: dict[CanonicalName, list[x509.Certificate]] = {}
+        self._signed: dict[tuple[x509.Certificate, x509.Certificate], bool | None] = {}
+        # Anchors first, so that the shortest way to one is found first.
+        for candidate in dict.fromkeys((*self.anchors, *untrusted)):
+            if self._is_readable(candidate):
+                self._by_subject.setdefault(self._names[candidate][0], []).append(candidate)
+        self._is_readable(leaf)
+        self.candidates = self._reachable()
+
+    def named(self, child: x509.Certificate) -> list[x509.Certificate]:
+        """The certificates that bear the name of another one's issuer."""
+        issuer = self._names[child][1] if child in self._names else canonical(child.issuer)
+        return self._by_subject.get(issuer, [])
+
+    def issuers(self, child: x509.Certificate) -> list[x509.Certificate]:
+        """The certificates that bear the issuer's name and may have signed another one."""
+        return [parent for parent in self.named(child) if self._has_signed(parent, child) is not False]
+
+    def is_self_issued(self, certificate: x509.Certificate) -> bool:
+        """Whether subject and issuer are the same name."""
+        subject, issuer = self._names.get(certificate) or (
+            canonical(certificate.subject),
+            canonical(certificate.issuer),
+        )
+        return subject == issuer
+
+    def paths(self, max_depth: int) -> Iterator[tuple[x509.Certificate, ...]]:
+        """Ways from the leaf to an anchor without loops, short ones first; not too many of them."""
+        if self.leaf in self.anchors:
+            yield (self.leaf,)
+        waiting: list[tuple[x509.Certificate, ...]] = [(self.leaf,)]
+        found = 0
+        for _ in range(_MAX_STEPS):
+            if not waiting or found >= MAX_PATHS:
+                return
+            path = waiting.pop(0)
+            for parent in self.issuers(path[-1]):
+                if parent in path:
+                    continue
+                if parent in self.anchors:
+                    found += 1
+                    yield (*path, parent)
+                if len(path) <= max_depth and parent not in self.anchors:
+                    waiting.append((*path, parent))
+
+    def _has_signed(self, parent: x509.Certificate, child: x509.Certificate) -> bool | None:
+        pair = (parent, child)
+        if pair not in self._signed:
+            within = len(self._signed) < MAX_SIGNATURE_CHECKS
+            self._signed[pair] = signed_by(child, parent) if within else False
+        return self._signed[pair]
+
+    def _reachable(self) -> list[x509.Certificate]:
+        found: dict[x509.Certificate, None] = {}
+        waiting = [self.leaf]
+        seen: set[int] = set()
+        while waiting and len(found) < MAX_RELEVANT:
+            named = self.named(waiting.pop(0))
+            if id(named) in seen:
+                continue
+            seen.add(id(named))
+            found.update(dict.fromkeys(named))
+            waiting += named
+        return list(found)[:MAX_RELEVANT]
+
+    def _is_readable(self, certificate: x509.Certificate) -> bool:
+        """Whether names, extensions and key can be read; what cannot is a stranger, and no reason to stop."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._names[certificate] = canonical(certificate.subject), canonical(certificate.issuer)
+                return certificate.extensions is not None and certificate.public_key() is not None
+        except Exception:  # noqa: BLE001  as above
+            return False
+
+
+def differ_in_spelling(path: Sequence[x509.Certificate]) -> bool:
+    """Whether an issuer's name is the same only after folding."""
+    pairs = itertools.pairwise(path)
+    return any(child.issuer.public_bytes() != parent.subject.public_bytes() for child, parent in pairs)
 
 
 def _folded(value: str | bytes) -> str:
