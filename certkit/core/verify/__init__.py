@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -152,7 +153,9 @@ def _names(question: Question) -> list[Finding]:
 
 def _pedantry(question: Question, path: Sequence[x509.Certificate]) -> list[Finding]:
     try:
-        return pedantry(path, purpose=question.purpose, strict=question.strict)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pedantry(path, purpose=question.purpose, strict=question.strict)
     except Exception as error:  # noqa: BLE001  as above
         return [_unreadable("extensions", error)]
 

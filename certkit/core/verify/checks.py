@@ -60,7 +60,7 @@ def host_name(leaf: x509.Certificate, hostname: str) -> Finding:
     """Whether the certificate is for a host: DNS name or IP address among its alternative names (RFC 9525)."""
     san = describe.extension(leaf, "SubjectAlternativeName")
     listed = [] if san is None else [names.san_parts(name) for name in san]
-    wanted_ip = _ip(hostname)
+    wanted_ip = _ip(hostname.removeprefix("[").removesuffix("]"))
     if wanted_ip is not None:
         matches = any(kind == "IP" and _ip(value) == wanted_ip for kind, value in listed)
     else:
@@ -78,13 +78,21 @@ def host_name(leaf: x509.Certificate, hostname: str) -> Finding:
 
 def matches_dns(pattern: str, hostname: str) -> bool:
     """Whether a DNS name of a certificate covers a host; a wildcard is the whole first label (RFC 9525 section 6.3)."""
-    pattern, hostname = pattern.lower().rstrip("."), hostname.lower().rstrip(".")
-    if not names.is_dns_name(pattern):
+    pattern, hostname = pattern.lower().removesuffix("."), _ascii(hostname).lower().removesuffix(".")
+    if not names.is_dns_name(pattern) or hostname.startswith("*"):
         return False
     if pattern.startswith("*."):
         first, _, rest = hostname.partition(".")
         return bool(first) and "." in rest and rest == pattern[2:]
     return pattern == hostname
+
+
+def _ascii(hostname: str) -> str:
+    """A host name in its ASCII form; one that has none matches nothing."""
+    try:
+        return hostname if hostname.isascii() else hostname.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
 
 
 def key_strength(path: Sequence[x509.Certificate], policy: Policy) -> Finding:

@@ -44,12 +44,25 @@ def first_cause(pool: Pool, *, at: datetime, objections: Sequence[str], max_dept
             break
         unseen = [each for each in issuers if each not in seen]
         if not unseen:
-            return _missing(pool, current)
+            return _circle(pool, current)
         current = unseen[0]
         seen.add(current)
     if not objections:
         return NoPath("the chain has more intermediates than --max-depth allows", "raise it if that is meant")
     return NoPath(meaning_of(objections[0]), _LOOK)
+
+
+def _circle(pool: Pool, current: x509.Certificate) -> NoPath:
+    if pool.is_self_issued(current):
+        return _missing(pool, current)
+    return NoPath(
+        f"the CAs of the chain only sign each other; no trusted one signed any of them (trusted: {_trusted(pool)})",
+        "add the CA that signed one of them, with --untrusted or --ca",
+    )
+
+
+def _trusted(pool: Pool) -> str:
+    return ", ".join(names.distinguished_name(anchor.subject) for anchor in list(pool.anchors)[:3]) or "none"
 
 
 def _wrong_key(current: x509.Certificate) -> NoPath:
@@ -67,7 +80,9 @@ def _wrong_key(current: x509.Certificate) -> NoPath:
 
 def _missing(pool: Pool, current: x509.Certificate) -> NoPath:
     issuer = names.distinguished_name(current.issuer) or "(an empty name)"
-    trusted = ", ".join(names.distinguished_name(anchor.subject) for anchor in list(pool.anchors)[:3]) or "none"
+    trusted = _trusted(pool)
+    if pool.has_unreadable(current):
+        return NoPath(f"the CA {issuer} is there and cannot be read: it breaks the standard", _LOOK)
     if pool.is_self_issued(current):
         return NoPath(
             f"{issuer} is self-signed and not among the trusted CAs (trusted: {trusted})",
@@ -153,6 +168,7 @@ _MEANINGS = (
     ("explicit policy", "the chain has not the certificate policy that a CA in it asks for (RFC 5280 section 6.1.5)"),
     ("does not allow the purpose", "a CA in the chain may not issue for this purpose (RFC 5280 section 4.2.1.12)"),
     ("not a CA certificate", "a certificate in the chain is no CA and signed another one (RFC 5280 section 4.2.1.9)"),
+    ("uplicate extension", "a certificate has the same extension twice (RFC 5280 section 4.2)"),
     ("serial number", "a certificate has a serial number that RFC 5280 section 4.1.2.2 forbids"),
     ("signature does not match", "a signature in the chain does not fit its issuer's key (RFC 5280 section 6.1.3)"),
 )

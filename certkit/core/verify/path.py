@@ -125,8 +125,11 @@ def _judged(way: Path, alone: Search) -> str | None:
 
 def _objection(path: Path, search: Search) -> str | None:
     """What the judge passes over in a path that it found, where it is not critical; None if all is well."""
-    if not any(extension.oid.dotted_string in _PASSED_OVER for each in path for extension in each.extensions):
-        return None
+    try:
+        if not any(extension.oid.dotted_string in _PASSED_OVER for each in path for extension in each.extensions):
+            return None
+    except Exception as error:  # noqa: BLE001  as above
+        return f"an extension cannot be read: {error}"
     if _is_beyond(path):
         answer = openssl.validate(path[0], anchors=path[-1:], untrusted=path[1:-1], at=search.at)
         if isinstance(answer, openssl.Refusal):
@@ -196,9 +199,12 @@ def _must_sign(_: object, __: object, usage: Any) -> None:
 
 
 def _is_beyond(path: Path) -> bool:
-    """Whether a path has something that cryptography's verifier does not support."""
+    """Whether a path has something that cryptography's verifier does not support; no if it cannot be read."""
     anchor = path[-1]
-    return any(_has_unsupported(each, is_anchor=each is anchor) for each in path) or differ_in_spelling(path)
+    try:
+        return any(_has_unsupported(each, is_anchor=each is anchor) for each in path) or differ_in_spelling(path)
+    except Exception:  # noqa: BLE001  as above
+        return False
 
 
 def _has_unsupported(certificate: x509.Certificate, *, is_anchor: bool) -> bool:

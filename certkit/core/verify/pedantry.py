@@ -5,9 +5,10 @@ For client certificates of private CAs these are notes; for servers, warnings.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from certkit.core import describe, names
+from certkit.core import describe, keys, names
 from certkit.core.names import values
 from certkit.findings import Finding, Status, ok
 
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 
+_MAX_SERVER_LIFETIME = timedelta(days=398)
+
+
 def pedantry(path: Sequence[x509.Certificate], *, purpose: str, strict: bool) -> list[Finding]:
     """The findings `extensions`: one for each departure from the letter, or one that there is none."""
     departures = [(each, said) for number, each in enumerate(path) for said in _departures(each, number, path, purpose)]
+    if strict:
+        departures += [(path[0], said) for said in _strict_departures(path[0])]
     if not departures:
         return [ok("extensions", "as RFC 5280 asks")]
     if strict or purpose == "server":
@@ -43,10 +49,21 @@ def _departures(
             yield "has no authority key identifier (section 4.2.1.1)"
         if not 0 < certificate.serial_number < 1 << 159:
             yield "has a serial number out of bounds (section 4.1.2.2)"
+        yield from _key_departures(certificate)
     if number > 0:
         yield from _ca_departures(certificate, is_anchor=is_anchor)
-    elif purpose == "server":
+        return
+    if purpose == "server":
         yield from _server_departures(certificate)
+
+
+def _key_departures(certificate: x509.Certificate) -> Iterator[str]:
+    try:
+        name, bits = keys.type_and_bits(certificate.public_key())
+    except Exception:  # noqa: BLE001  a foreign key meets a parser; that has a finding of its own
+        return
+    if name.startswith("rsa-") and bits % 8:
+        yield f"has an RSA key of {bits} bits, not divisible by 8 (CA/B BR 6.1.6)"
 
 
 def _ca_departures(certificate: x509.Certificate, *, is_anchor: bool) -> Iterator[str]:
@@ -60,11 +77,23 @@ def _ca_departures(certificate: x509.Certificate, *, is_anchor: bool) -> Iterato
         yield "has basic constraints that are not critical (section 4.2.1.9)"
 
 
+def _strict_departures(certificate: x509.Certificate) -> Iterator[str]:
+    if describe.is_ca(certificate):
+        yield "is a CA certificate, and used as if it were none (section 4.2.1.9)"
+    if not list(certificate.subject):
+        san = [each for each in certificate.extensions if each.oid.dotted_string == "2.5.29.17"]
+        if not all(each.critical for each in san):
+            yield "has an empty subject and alternative names that are not critical (section 4.2.1.6)"
+
+
 def _server_departures(certificate: x509.Certificate) -> Iterator[str]:
     san = describe.extension(certificate, "SubjectAlternativeName")
     listed = {value.lower() for kind, value in map(names.san_parts, san or ()) if kind in {"DNS", "IP"}}
     for common_name in values(names.attributes(certificate.subject), "CN"):
         if common_name.lower() not in listed:
             yield "has a common name that is not among its alternative names (CA/B BR 7.1.4.3)"
+    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    if lifetime > _MAX_SERVER_LIFETIME:
+        yield f"is valid for {lifetime.days} days, more than 398 (CA/B BR 6.3.2)"
     if describe.extension(certificate, "ExtendedKeyUsage") is None:
         yield "has no extended key usage (CA/B BR 7.1.2.7.10)"

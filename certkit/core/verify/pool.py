@@ -55,8 +55,11 @@ class Pool:
         self._by_subject: dict[CanonicalName, list[x509.Certificate]] = {}
         self._signed: dict[tuple[x509.Certificate, x509.Certificate], bool | None] = {}
         # Anchors first, so that the shortest way to one is found first.
+        self._unreadable: list[x509.Certificate] = []
         for candidate in dict.fromkeys((*self.anchors, *untrusted)):
-            if self._is_readable(candidate):
+            if not self._is_readable(candidate):
+                self._unreadable.append(candidate)
+            else:
                 self._by_subject.setdefault(self._names[candidate][0], []).append(candidate)
         self._is_readable(leaf)
         self.candidates = self._reachable()
@@ -69,6 +72,11 @@ class Pool:
     def issuers(self, child: x509.Certificate) -> list[x509.Certificate]:
         """The certificates that bear the issuer's name and may have signed another one."""
         return [parent for parent in self.named(child) if self._has_signed(parent, child) is not False]
+
+    def has_unreadable(self, child: x509.Certificate) -> bool:
+        """Whether a certificate that bears the name of another one's issuer was left out, for it cannot be read."""
+        issuer = canonical(child.issuer)
+        return any(self._names.get(each, (None,))[0] == issuer for each in self._unreadable)
 
     def is_self_issued(self, certificate: x509.Certificate) -> bool:
         """Whether subject and issuer are the same name."""
