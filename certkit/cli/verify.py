@@ -57,7 +57,7 @@ SYSTEM = "system"
 def verify(output: Output, *, source: str, **options: Any) -> int:
     """Judge whether a certificate may be relied upon for mutual TLS, and say why not.
 
-    CERT is PEM, DER or PKCS#12 and may hold its intermediates too; its first certificate is judged. Chain, dates,
+    CERT is PEM, DER or PKCS#12 and may hold its intermediates too; the first one that is no CA is judged. Chain, dates,
     purpose, name, key, strength, revocation and the partner's limits are all checked, and every finding is shown, with
     what to do about it. Exits 0 if all is well, 1 for a warning, 2 if a check failed, 3 if something could not be
     decided.
@@ -109,7 +109,8 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
     secret = inputs.passphrase(options["passphrase_file"])
     policy = inputs.policy(options["policy_name"])
     bundle = objects.bundle(inputs.read(source), name=source, passphrase=secret, guard=processes.ends_in_time)
-    leaf, *extra = bundle.certificates
+    leaf = objects.leaf_of(bundle.certificates)
+    extra = [each for each in bundle.certificates if each is not leaf]
     csr = options["csr_source"]
     held = inputs.private_key(options["key"], secret) if options["key"] else None
     question = verification.Question(

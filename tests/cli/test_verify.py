@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 
 from tests import pki
 from tests.conftest import openssl
@@ -181,3 +183,72 @@ def test_what_is_no_certificate_is_an_error(certkit, files, tmp_path, wrong):
     assert refused.code == 3
     assert refused.json["status"] == "unknown"
     assert refused.json["error"].keys() == {"message", "hint"}
+
+
+def test_a_bundle_with_the_root_first(certkit, root, tmp_path):
+    """Whatever the order of a bundle, the client's certificate is judged and not a CA's."""
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    (tmp_path / "acme.pem").write_bytes(root.pem + root.issue().pem)
+    assert verify(certkit).json["subject"] == "CN=acme-client-id,O=Acme Ltd"
+
+
+def test_a_pkcs12_bundle(certkit, root, tmp_path):
+    """Certificate, key and intermediates from one file; its key is matched; without the passphrase, exit 3."""
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    middle = root.intermediate()
+    pair = middle.issue()
+    locked = pkcs12.serialize_key_and_certificates(
+        b"x", pair.key, pair.certificate, [middle.certificate], BestAvailableEncryption(b"s")
+    )
+    (tmp_path / "acme.pem").write_bytes(locked)
+    (tmp_path / "s").write_text("s")
+    checks = verify(certkit, "--passphrase-file", "s").checks()
+    assert (checks["chain"], checks["key-match"]) == ("ok", "ok")
+    assert verify(certkit).code == 3
+
+
+def test_a_java_key_store_is_refused_with_the_way_out(certkit, tmp_path):
+    """JKS is not read; keytool converts it."""
+    (tmp_path / "store.jks").write_bytes(b"\xfe\xed\xfe\xed" + bytes(100))
+    refused = certkit("verify", "store.jks")
+    assert refused.code == 3
+    assert "it is a Java key store. Convert it: keytool -importkeystore" in refused.err
+
+
+def test_revocation_lists(certkit, root, tmp_path):
+    """On no list: ok; on one: critical with its date and reason; no list for the CA: unknown, exit 3."""
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    pair = root.issue()
+    pair.write(tmp_path, "acme")
+    empty = x509.CertificateRevocationListBuilder(root.certificate.subject, pki.NOW - pki.DAY, pki.NOW + pki.DAY)
+    entry = (
+        x509.RevokedCertificateBuilder()
+        .serial_number(pair.certificate.serial_number)
+        .revocation_date(pki.NOW - pki.DAY)
+        .add_extension(x509.CRLReason(x509.ReasonFlags.key_compromise), critical=False)
+    )
+    lists = {"empty": empty, "full": empty.add_revoked_certificate(entry.build())}
+    for name, builder in lists.items():
+        (tmp_path / name).write_bytes(builder.sign(root.key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    assert verify(certkit, "--crl", "empty").code == 0
+    revoked = verify(certkit, "--crl", "full")
+    assert revoked.code == 2
+    assert "is revoked, since 2026-11-22T12:00:00Z (keyCompromise)" in revoked.out
+    other = pki.root(pki.name(CN="Other CA"))
+    builder = x509.CertificateRevocationListBuilder(other.certificate.subject, pki.NOW - pki.DAY, pki.NOW + pki.DAY)
+    (tmp_path / "other").write_bytes(builder.sign(other.key, hashes.SHA256()).public_bytes(Encoding.DER))
+    missing = verify(certkit, "--crl", "other")
+    assert (missing.code, missing.checks()["revocation"]) == (3, "unknown")
+
+
+def test_the_path_is_drawn(certkit, root, tmp_path):
+    """Leaf, intermediate and root with their dates, and until when the verdict holds."""
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    middle = root.intermediate()
+    (tmp_path / "acme.pem").write_bytes(middle.issue().pem + middle.pem)
+    assert certkit("verify", "acme.pem", "--ca", "root.pem", *AT).out.splitlines()[-4:] == [
+        "  CN=acme-client-id,O=Acme Ltd        2026-11-22 to 2027-11-22",
+        "  └─ CN=Partner Issuing CA,O=Partner  2024-11-23 to 2031-11-22",
+        "     └─ CN=Partner Root CA,O=Partner  2021-11-24 to 2036-11-20",
+        "  The chain holds until 2027-11-22T12:00:00Z.",
+    ]

@@ -62,7 +62,8 @@ def _circle(pool: Pool, current: x509.Certificate) -> NoPath:
 
 
 def _trusted(pool: Pool) -> str:
-    return ", ".join(names.distinguished_name(anchor.subject) for anchor in list(pool.anchors)[:3]) or "none"
+    shown = ", ".join(names.distinguished_name(anchor.subject) for anchor in list(pool.anchors)[:3]) or "none"
+    return shown + (f" and {len(pool.anchors) - 3} more" if len(pool.anchors) > 3 else "")
 
 
 def _wrong_key(current: x509.Certificate) -> NoPath:
