@@ -6,6 +6,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING
 
+from certkit.core import der as tlv
 from certkit.core import keys, names, objects, pem
 from certkit.core.policy import Answer
 from certkit.core.printable import printable
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from certkit.core.policy import CsrRules, KeyRules, Policy, SubjectRules
 
 _CHALLENGE_PASSWORD = "1.2.840.113549.1.9.7"  # noqa: S105  the name of an attribute (RFC 2985 section 5.4.1)
+_RSASSA_PSS = "1.2.840.113549.1.1.10"
+_EC_PUBLIC_KEY = "1.2.840.10045.2.1"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # RFC 7468 writes 64; older encoders wrote 76, which is read everywhere.
 _MAX_PEM_LINE = 76
@@ -99,7 +102,7 @@ def check_request(
     findings = list(_encoding(data, policy.csr, policy.title))
     findings += _signature(request)
     findings.append(_signature_algorithm(request, policy.csr, policy.title))
-    findings.append(_key_type(facts, policy))
+    findings.append(_unusual_key(request, policy.title) or _key_type(facts, policy))
     findings += _subject(request, policy)
     findings += _extensions(request, policy.csr, policy.title)
     findings.append(_match(facts, key))
@@ -408,6 +411,29 @@ def _key_type(facts: KeyFacts | str, policy: Policy) -> Finding:
     if isinstance(facts, str):
         return critical("key-type", f"the public key cannot be used: {facts}", f"use one of: {policy.key.describe()}")
     return key_finding(facts.type, facts.bits, policy.key, partner=policy.title)
+
+
+def _unusual_key(request: x509.CertificateSigningRequest, partner: str) -> Finding | None:
+    """A public key that libraries read and few accept: a curve that is written out, or RSA for PSS only; or None."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    der = request.public_bytes(Encoding.DER)
+    try:
+        [outer] = tlv.elements(der)
+        info = next(tlv.elements(der, outer.start, outer.end))
+        _, _, spki, *_ = tlv.elements(der, info.start, info.end)
+        algorithm, _ = tlv.elements(der, spki.start, spki.end)
+        oid, *parameters = tlv.elements(der, algorithm.start, algorithm.end)
+    except ValueError:
+        return None
+    name = tlv.object_identifier(der[oid.start : oid.end])
+    if name == _RSASSA_PSS:
+        said = f"the key is an RSA key for PSS only; whether {partner} accepts that is not known"
+        return warning("key-type", said, "make a plain RSA key: certkit key generate --type rsa-3072")
+    if name == _EC_PUBLIC_KEY and parameters and parameters[0].tag == tlv.SEQUENCE:
+        said = "the curve of the key is written out and not named (RFC 5480 section 2.1.1)"
+        return critical("key-type", said, "make a key of a named curve: certkit key generate --type ec-p256")
+    return None
 
 
 def _match(facts: KeyFacts | str, key: KeyFacts | None) -> Finding:

@@ -443,4 +443,6 @@ def _open_pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
 def short_reason(error: Exception) -> str:
     """A library's error in one short line."""
     first = str(error).strip().split("\n", maxsplit=1)[0]
+    if "ParseError" in first:
+        return "it is not the ASN.1 that the standard asks for"
     return (first[:160] or type(error).__name__).rstrip(".")

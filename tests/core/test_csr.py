@@ -634,3 +634,19 @@ def test_a_request_with_no_subject_and_no_names_can_be_judged():
     data = foreign()
     assert said(data, "subject", GENERAL) == ["empty"]
     assert statuses(data) == {"subject": ["critical"]}
+
+
+def test_a_curve_that_is_written_out_is_refused(tmp_path):
+    """Few read a key whose curve has no name, so the general policy refuses it too."""
+    key = tmp_path / "k"
+    key.write_bytes(openssl("ecparam", "-name", "prime256v1", "-genkey", "-param_enc", "explicit").stdout)
+    data = openssl("req", "-new", "-key", key, "-subj", "/O=Acme").stdout
+    assert statuses(data, GENERAL) == {"key-type": ["critical"]}
+
+
+def test_an_rsa_key_for_pss_only_is_a_warning(tmp_path):
+    """It is sound, and nobody says that the partner takes it."""
+    key = tmp_path / "k"
+    key.write_bytes(openssl("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048").stdout)
+    data = openssl("req", "-new", "-key", key, "-subj", "/O=Acme").stdout
+    assert statuses(data, WISE) == {"key-type": ["warning"]}
