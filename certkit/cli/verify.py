@@ -102,14 +102,14 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
 def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
     """What the options ask, and the finding about the private key's file."""
     from certkit import processes
-    from certkit.core import objects
+    from certkit.core import describe, objects
     from certkit.core import verify as verification
     from certkit.core.times import parse_time
 
     secret = inputs.passphrase(options["passphrase_file"])
     policy = inputs.policy(options["policy_name"])
     bundle = objects.bundle(inputs.read(source), name=source, passphrase=secret, guard=processes.ends_in_time)
-    leaf = objects.leaf_of(bundle.certificates)
+    leaf = describe.leaf_of(bundle.certificates)
     extra = [each for each in bundle.certificates if each is not leaf]
     csr = options["csr_source"]
     held = inputs.private_key(options["key"], secret) if options["key"] else None

@@ -16,7 +16,7 @@ from certkit.core.printable import printable
 from certkit.core.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from cryptography import x509
 
@@ -52,6 +52,17 @@ def is_ca(found: x509.Certificate) -> bool:
     return any(
         extension.value.ca for extension in found.extensions if isinstance(extension.value, x509.BasicConstraints)
     )
+
+
+def leaf_of(found: Sequence[x509.Certificate]) -> x509.Certificate:
+    """The certificate of a bundle that is meant: the first one that is no CA's; the first, if all are or none is."""
+    for certificate in found:
+        try:
+            if not is_ca(certificate):
+                return certificate
+        except Exception:  # noqa: BLE001  an extension that cannot be read has a finding of its own
+            return certificate
+    return found[0]
 
 
 def extension(found: x509.Certificate, name: str) -> Any:

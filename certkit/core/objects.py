@@ -187,19 +187,6 @@ def bundle(
     )
 
 
-def leaf_of(found: Sequence[x509.Certificate]) -> x509.Certificate:
-    """The certificate of a bundle that is meant: the first one that is no CA's; the first, if all are or none is."""
-    from certkit.core import describe
-
-    for certificate in found:
-        try:
-            if not describe.is_ca(certificate):
-                return certificate
-        except Exception:  # noqa: BLE001  an extension that cannot be read has a finding of its own
-            return certificate
-    return found[0]
-
-
 def _all(kind: Kind, data: bytes, name: str, *, may_be_none: bool = False) -> list[Any]:
     found = []
     others: list[str] = []
