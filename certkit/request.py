@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from certkit import files, keyfile
-from certkit.core import csr, describe, keys, names, objects
+from certkit.core import csr, csr_check, describe, keys, names, objects
 from certkit.core.keys import KeyFacts, KeySpec
 from certkit.errors import ExistsError, InputError, RefusedError
 from certkit.findings import Finding, Status, critical, roll_up
@@ -133,7 +133,7 @@ def _create(
     private_key = key.key if key else keyfile.new_key(spec or default_spec(policy), writing.progress)
     facts = keys.key_facts(private_key.public_key())
     if key is not None:
-        refuse([csr.key_finding(facts.type, facts.bits, policy.key, partner=policy.title)], policy)
+        refuse([csr_check.key_finding(facts.type, facts.bits, policy.key, partner=policy.title)], policy)
     if old_csr is not None:
         checked = read_existing(old_csr, subject, policy, facts)
     else:
@@ -166,7 +166,7 @@ def check_own(pem: bytes, subject: SubjectOptions, policy: Policy, facts: KeyFac
         RefusedError: the policy refuses it, or it is not what was asked for.
     """
     request = objects.csr(pem, name="CSR").value
-    findings = csr.check_request(request, pem, policy, key=facts)
+    findings = csr_check.check_request(request, pem, policy, key=facts)
     refuse(findings, policy)
     problem = _difference(request, subject)
     if problem:
@@ -191,7 +191,7 @@ def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: Ke
     problem = _difference(request, subject)
     if problem:
         raise InputError(f"cannot use, {path}: the CSR asks for something else: {problem}", hint=hint)
-    findings = csr.check_request(request, data, policy, key=facts)
+    findings = csr_check.check_request(request, data, policy, key=facts)
     refuse(findings, policy)
     return Checked(data, names.distinguished_name(request.subject), facts, tuple(findings))
 
@@ -202,7 +202,7 @@ def refuse_subject(subject: SubjectOptions, policy: Policy, *, who: str = "") ->
     Raises:
         RefusedError: with the findings.
     """
-    found = csr.subject_findings(subject.attributes(), policy.subject, partner=policy.title)
+    found = csr_check.subject_findings(subject.attributes(), policy.subject, partner=policy.title)
     if not subject.attributes() and not subject.san and found[0].is_good:
         hint = "set --common-name or --organization"
         found = [critical("subject", "it is empty, and there is no alternative name", hint)]
@@ -215,7 +215,7 @@ def refuse_spec(spec: KeySpec, policy: Policy, *, who: str = "") -> None:
     Raises:
         RefusedError: with the finding.
     """
-    refuse([csr.key_finding(spec.name, spec.bits, policy.key, partner=policy.title)], policy, who)
+    refuse([csr_check.key_finding(spec.name, spec.bits, policy.key, partner=policy.title)], policy, who)
 
 
 def refuse(findings: Sequence[Finding], policy: Policy, who: str = "") -> None:

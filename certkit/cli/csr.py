@@ -100,8 +100,7 @@ def check(output: Output, *, source: str, policy_name: str, key: str | None, pas
     Example:
       certkit csr check acme.csr --policy wise-sandbox --key acme.key
     """
-    from certkit.core import csr as requests
-    from certkit.core import keys, names, objects
+    from certkit.core import csr_check, keys, names, objects
     from certkit.findings import skipped
     from certkit.report import json
 
@@ -109,7 +108,7 @@ def check(output: Output, *, source: str, policy_name: str, key: str | None, pas
     data = inputs.read(source)
     held = inputs.private_key(key, inputs.passphrase(passphrase_file)) if key else None
     facts = keys.key_facts(held.key.public_key()) if held else None
-    findings = requests.check(data, policy, key=facts, name=source)
+    findings = csr_check.check(data, policy, key=facts, name=source)
     findings.append(held.file if held else skipped("key-file", "no private key was given", "add --key KEY"))
     status = roll_up(finding.status for finding in findings)
     if output.as_json:

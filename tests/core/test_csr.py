@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from certkit import policy_files
-from certkit.core import csr, keys, names, objects, pem, policy
+from certkit.core import csr, csr_check, keys, names, objects, pem, policy
 from certkit.core.keys import KeySpec
 from certkit.core.names import SubjectOptions
 from certkit.errors import InputError
@@ -43,7 +43,7 @@ def made(options: SubjectOptions = ACME, name: str = "ec-p256") -> bytes:
 def statuses(data: bytes, rules: policy.Policy = WISE, **options) -> dict[str, list[str]]:
     """The statuses of each check's findings, without those that are well."""
     found: dict[str, list[str]] = {}
-    for finding in csr.check(data, rules, **options):
+    for finding in csr_check.check(data, rules, **options):
         if not finding.is_good:
             found.setdefault(finding.id, []).append(finding.status.value)
     return found
@@ -51,7 +51,7 @@ def statuses(data: bytes, rules: policy.Policy = WISE, **options) -> dict[str, l
 
 def said(data: bytes, check: str, rules: policy.Policy = WISE, **options) -> list[str]:
     """The messages of one check."""
-    return [finding.message for finding in csr.check(data, rules, **options) if finding.id == check]
+    return [finding.message for finding in csr_check.check(data, rules, **options) if finding.id == check]
 
 
 def rules(text: str) -> policy.Policy:
@@ -100,7 +100,7 @@ def test_openssl_agrees_with_every_type(name):
 @pytest.mark.parametrize("name", keys.KEY_TYPES)
 def test_wise_has_nothing_against_what_is_made_for_it(name):
     """Every check holds, for all five types."""
-    findings = csr.check(made(name=name), WISE, key=keys.key_facts(key(name).public_key()))
+    findings = csr_check.check(made(name=name), WISE, key=keys.key_facts(key(name).public_key()))
     assert {finding.id: finding.status for finding in findings} == dict.fromkeys(
         [
             *("encoding", "signature", "signature-algorithm", "key-type"),
@@ -297,7 +297,7 @@ def test_the_partners_answer_decides(question, spoil, answer, expected):
 def test_without_a_request_there_is_nothing_to_judge(data):
     """Bad input, not a finding."""
     with pytest.raises(InputError, match="cannot read, CSR"):
-        csr.check(data, GENERAL)
+        csr_check.check(data, GENERAL)
 
 
 @pytest.mark.parametrize("size", [2, 20, 100, 200])
@@ -305,7 +305,7 @@ def test_a_request_that_is_cut_off_is_bad_input(size):
     """In PEM and in DER."""
     data = made()
     with pytest.raises(InputError, match="cannot read, CSR"):
-        csr.check(data[:-size], GENERAL)
+        csr_check.check(data[:-size], GENERAL)
 
 
 # --- subject
@@ -336,7 +336,7 @@ def test_a_request_that_is_cut_off_is_bad_input(size):
 )
 def test_a_bad_subject_is_critical(options, messages):
     """Each broken rule is a finding of its own, with a hint that names the option."""
-    found = [finding for finding in csr.check(made(options), WISE) if finding.id == "subject"]
+    found = [finding for finding in csr_check.check(made(options), WISE) if finding.id == "subject"]
     assert [finding.message for finding in found] == messages
     assert {finding.status for finding in found} == {Status.CRITICAL}
     assert all("--" in finding.hint for finding in found)
@@ -346,7 +346,7 @@ def test_a_bad_subject_is_critical(options, messages):
 def test_a_country_has_two_letters(country):
     """No codes of three letters, no names; the hint says what to give."""
     data = foreign((NameOID.COUNTRY_NAME, country), (NameOID.ORGANIZATION_NAME, "Acme"))
-    (finding,) = [finding for finding in csr.check(data, WISE) if finding.id == "subject"]
+    (finding,) = [finding for finding in csr_check.check(data, WISE) if finding.id == "subject"]
     assert finding.status is Status.CRITICAL
     assert finding.message == f"C={country} is not a country code of two letters"
     assert finding.hint == "set --country to a code such as GB or EU"
@@ -521,7 +521,7 @@ def test_other_keys(tmp_path, options, for_wise, for_general):
 def test_the_hint_lists_what_is_taken():
     """So that the next key is right."""
     facts = keys.KeyFacts("rsa-1024", 1024, "")
-    assert csr.key_finding(facts.type, facts.bits, WISE.key, partner="Wise").hint == (
+    assert csr_check.key_finding(facts.type, facts.bits, WISE.key, partner="Wise").hint == (
         "use one of: ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096"
     )
 
@@ -540,7 +540,7 @@ def test_a_key_of_another_request_does_not_match():
 
 def test_without_a_key_matching_is_skipped():
     """Nobody asked."""
-    (finding,) = [finding for finding in csr.check(made(), WISE) if finding.id == "key-match"]
+    (finding,) = [finding for finding in csr_check.check(made(), WISE) if finding.id == "key-match"]
     assert (finding.status, finding.hint) == (Status.SKIPPED, "add --key KEY")
 
 
@@ -555,7 +555,7 @@ def test_a_challenge_password_is_a_warning(key_file):
     data = requested(key_file, config=config)
     assert b"hunter22" in openssl("req", "-noout", "-text", stdin=data).stdout
     assert statuses(data, GENERAL) == {"extensions": ["warning"]}
-    assert "hunter22" not in "".join(finding.message + finding.hint for finding in csr.check(data, GENERAL))
+    assert "hunter22" not in "".join(finding.message + finding.hint for finding in csr_check.check(data, GENERAL))
 
 
 @pytest.mark.parametrize("value", ["CA:TRUE", "critical,CA:TRUE,pathlen:0"])
@@ -620,13 +620,13 @@ def test_every_finding_is_told_at_once(tmp_path):
         "extensions": ["warning", "critical"],
         "key-match": ["critical"],
     }
-    assert roll_up(finding.status for finding in csr.check(data, WISE)) is Status.CRITICAL
+    assert roll_up(finding.status for finding in csr_check.check(data, WISE)) is Status.CRITICAL
 
 
 def test_every_bad_finding_has_a_hint(key_file):
     """What to do about it."""
     data = b"x\n" + requested(key_file, "-subj", "/C=GB", "-sha1", "-addext", "basicConstraints=CA:TRUE") * 2
-    assert all(finding.hint for finding in csr.check(data, WISE) if not finding.is_good)
+    assert all(finding.hint for finding in csr_check.check(data, WISE) if not finding.is_good)
 
 
 def test_a_request_with_no_subject_and_no_names_can_be_judged():

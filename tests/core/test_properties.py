@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from certkit import policy_files
-from certkit.core import csr, der, describe, names, objects, pem, policy
+from certkit.core import csr, csr_check, der, describe, names, objects, pem, policy
 from certkit.core.durations import Duration
 from certkit.core.keys import KeySpec
 from certkit.core.names import SubjectOptions
@@ -135,7 +135,7 @@ def test_a_damaged_request_can_be_checked(changes):
     for at, value in changes:
         data[at % len(data)] = value
     with contextlib.suppress(InputError):
-        found = {finding.id for finding in csr.check(bytes(data), GENERAL)}
+        found = {finding.id for finding in csr_check.check(bytes(data), GENERAL)}
         assert found == {
             *("encoding", "signature", "signature-algorithm", "key-type"),
             *("subject", "extensions", "key-match"),

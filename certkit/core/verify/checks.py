@@ -7,7 +7,7 @@ import warnings
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from certkit.core import csr, describe, keys, names, objects
+from certkit.core import csr, csr_check, describe, keys, names, objects
 from certkit.core.printable import printable
 from certkit.core.times import rfc3339
 from certkit.findings import Finding, critical, ok, skipped, unknown
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # A CA's key may be RSA of 2048 bits or more, or one of these (NIST SP 800-186; RFC 8032).
 _SOUND_CURVES = {"ec-p256", "ec-p384", "ec-p521", "ed25519", "ed448"}
-_WEAK_DIGESTS = {"md2", "md4", "md5", "sha1"}
 # Validity includes both of its ends, and CAs backdate a little; a promise in days is kept within a day.
 _VALIDITY_SLACK = timedelta(days=1)
 _ANSWERS_HINT = "check that this certificate answers this CSR"
@@ -102,7 +101,7 @@ def key_strength(path: Sequence[x509.Certificate], policy: Policy) -> Finding:
     except Exception as error:  # noqa: BLE001  a foreign key meets a parser
         reason = printable(objects.short_reason(error))
         return critical("key-type", f"the public key cannot be used: {reason}", f"use one of: {policy.key.describe()}")
-    leaf = csr.key_finding(name, bits, policy.key, partner=policy.title)
+    leaf = csr_check.key_finding(name, bits, policy.key, partner=policy.title)
     if not leaf.is_good:
         return leaf
     for ca in path[1:]:
@@ -129,7 +128,7 @@ def signature_algorithms(path: Sequence[x509.Certificate]) -> Finding:
             return unknown(
                 "signature-algorithm", f"{name} is signed with {oid}, which is not supported", "ask the issuer"
             )
-        if digest is not None and digest.name in _WEAK_DIGESTS:
+        if digest is not None and digest.name in csr_check.WEAK_DIGESTS:
             return critical(
                 "signature-algorithm",
                 f"{names.distinguished_name(certificate.subject)} is signed with {digest.name.upper()}, too weak",
@@ -203,7 +202,7 @@ def key_match(leaf: x509.Certificate, key: KeyFacts | None) -> Finding:
     facts = _key_facts(leaf)
     if isinstance(facts, str):
         return unknown("key-match", f"the certificate's public key cannot be read: {facts}", "get a new certificate")
-    return csr.key_match(facts, key, what="certificate")
+    return csr_check.key_match(facts, key, what="certificate")
 
 
 def _key_facts(certificate: x509.Certificate) -> KeyFacts | str:
