@@ -2054,8 +2054,71 @@ FURTHER_ROWS = [
     Shape("a serial number of zero", lambda: recut_leaf(replaced(1, b"\x02\x01\x00")), {}, OK, "<- "),
 ]
 
+LIST_ROWS = [
+    Shape(
+        "revocation: stale beside a current one",
+        lambda: listed(of_issuing(begin=NOW - 9 * DAY, end=NOW - 2 * DAY), of_issuing(number=2)),
+        {},
+        {"revocation": "ok"},
+        "the first list ends on 2026-11-29T12:00:00Z",
+    ),
+    Shape(
+        "revocation: wrong signer, who names another key",
+        lambda: listed(of_issuing(key=pki.new_key())),
+        {},
+        {"revocation": "unknown"},
+        "is not signed by the CA",
+    ),
+    Shape(
+        "revocation: an unreadable stranger in the bundle",
+        lambda: (m := listed(of_issuing())).given(untrusted=(unreadable(), *m.untrusted)),
+        {},
+        {"revocation": "ok"},
+        "not revoked",
+    ),
+    Shape(
+        "revocation: revoked later than the moment",
+        lambda: listed(revoking(since=NOW + DAY)),
+        {},
+        {"revocation": "ok"},
+        "not revoked",
+    ),
+    Shape(
+        "revocation: without a next update",
+        lambda: client().given(crls=(crl(root()), shapes.without_next_update(crl(issuing()), issuing().key))),
+        {},
+        {"revocation": "unknown"},
+        "does not say until when it holds",
+    ),
+    Shape(
+        "revocation: hold ended on a newer list",
+        lambda: listed(revoking(reason=x509.ReasonFlags.certificate_hold, begin=NOW - 5 * DAY), of_issuing(number=2)),
+        {},
+        {"revocation": "ok"},
+        "not revoked",
+    ),
+    Shape(
+        "revocation: delta list takes back",
+        lambda: listed(
+            revoking(reason=x509.ReasonFlags.certificate_hold),
+            revoking(**delta(2, reason=x509.ReasonFlags.remove_from_crl)),
+        ),
+        {},
+        {"revocation": "ok"},
+        "not revoked",
+    ),
+    Shape(
+        "revocation: expired leaf, not revoked",
+        lambda: listed(lambda made: crl(issuing()), made=client(begin=NOW - YEAR, end=NOW - DAY)),
+        {},
+        {"validity": "critical"},
+        "expired on 2026-11-22T12:00:00Z",
+    ),
+]
+
 SHAPES = [
     *FURTHER_ROWS,
+    *LIST_ROWS,
     *CLIENT_ROWS,
     *SERVER_ROWS,
     *PATH_ROWS,
