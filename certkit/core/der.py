@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SEQUENCE = 0x30
 
 _INTEGER = 0x02
+_BIT_STRING = 0x03
 _OCTET_STRING = 0x04
 _CONSTRUCTED = 0x20
 _MAX_DEPTH = 24
@@ -85,6 +86,19 @@ def looks_like_private_key(data: bytes) -> bool:
     # The algorithm identifiers for password based encryption: 1.2.840.113549.1.5 and .1.12.1.
     locked = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05" in begin or b"\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01" in begin
     return plain is not None or (data[:1] == b"\x30" and locked) or is_pkcs12(data)
+
+
+def is_signed_exactly(whole: bytes, signed: bytes, signature: bytes) -> bool:
+    """Whether a signed structure is nothing but its signed part, the algorithm named in it too, and the signature.
+
+    What stands outside of the signed part can be changed without breaking the signature: the algorithm, which must be
+    the one inside (RFC 5280 sections 4.1.1.2 and 5.1.1.2), and the count of unused bits, which must be none.
+    """
+    tail = encode(_BIT_STRING, b"\0" + signature)
+    at = whole.find(signed)
+    algorithm = whole[at + len(signed) : -len(tail)]
+    outer = encode(SEQUENCE, signed + algorithm + tail)
+    return at > 0 and whole == outer and algorithm[:1] == b"\x30" and algorithm in signed
 
 
 def looks_like_pkcs7(data: bytes) -> bool:

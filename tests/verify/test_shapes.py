@@ -1941,7 +1941,7 @@ FURTHER_ROWS = [
         lambda: uncritically("dir:Acme Ltd"),
         {},
         {"chain": "critical"},
-        "must not issue",
+        "may issue",
     ),
     Shape(
         "policies: one is required, none is there",

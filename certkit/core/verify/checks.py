@@ -106,13 +106,18 @@ def key_strength(path: Sequence[x509.Certificate], policy: Policy) -> Finding:
         return leaf
     for ca in path[1:]:
         shown, bits = keys.type_and_bits(ca.public_key())
-        if shown not in _SOUND_CURVES and not (shown.startswith("rsa-") and bits >= 2048):
+        if not is_sound_ca_key(shown, bits):
             return critical(
                 "key-type",
                 f"the CA {names.distinguished_name(ca.subject)} has a weak key: {shown}",
                 "ask for a stronger CA",
             )
     return leaf
+
+
+def is_sound_ca_key(type_name: str, bits: int) -> bool:
+    """Whether a CA's key may be relied upon: RSA of 2048 bits or more, or a curve that is sound."""
+    return type_name in _SOUND_CURVES or (type_name.startswith("rsa-") and bits >= 2048)
 
 
 def signature_algorithms(path: Sequence[x509.Certificate]) -> Finding:

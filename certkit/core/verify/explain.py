@@ -170,6 +170,8 @@ _MEANINGS = (
     ("does not allow the purpose", "a CA in the chain may not issue for this purpose (RFC 5280 section 4.2.1.12)"),
     ("not a CA certificate", "a certificate in the chain is no CA and signed another one (RFC 5280 section 4.2.1.9)"),
     ("uplicate extension", "a certificate has the same extension twice (RFC 5280 section 4.2)"),
+    ("name constraints", "a name is outside of what a CA in the chain may issue (RFC 5280 section 4.2.1.10)"),
+    ("not signed as it stands", "a certificate was changed outside of what is signed (RFC 5280 section 4.1.1.2)"),
     ("serial number", "a certificate has a serial number that RFC 5280 section 4.1.2.2 forbids"),
     ("signature does not match", "a signature in the chain does not fit its issuer's key (RFC 5280 section 6.1.3)"),
 )

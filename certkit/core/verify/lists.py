@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from certkit.core import der as tlv
 from certkit.core import keys, names
 from certkit.core.times import rfc3339
 from certkit.core.verify.pool import canonical
@@ -132,8 +133,13 @@ class RevocationList:
             return False
 
     def _is_signature_of(self, key: Any) -> bool:
+        from cryptography.hazmat.primitives.serialization import Encoding
+
         crl = self._crl
         parameters, digest = crl.signature_algorithm_parameters, crl.signature_hash_algorithm
+        whole = crl.public_bytes(Encoding.DER)
+        if not tlv.is_signed_exactly(whole, crl.tbs_certlist_bytes, crl.signature):
+            return False
         return keys.is_signature(key, crl.signature, crl.tbs_certlist_bytes, parameters, digest) is True
 
     def _is_understood(self) -> bool:

@@ -14,8 +14,9 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from certkit.core import describe, names
-from certkit.core.verify import openssl, policies
+from certkit.core import csr_check, describe, names
+from certkit.core import der as tlv
+from certkit.core.verify import constraints, openssl, policies
 from certkit.core.verify.explain import NoPath, first_cause, meaning_of
 from certkit.core.verify.pool import Pool, differ_in_spelling
 from certkit.core.verify.purpose import allows
@@ -61,19 +62,19 @@ def build_path(search: Search) -> Path | NoPath:
     """
     if len(search.anchors) + len(search.untrusted) <= _FEW:
         found = _found(search)
-        if not isinstance(found, str) and _objection(found, search) is None:
+        if not isinstance(found, str) and _objection(found) is None:
             return found
     pool = Pool(search.leaf, anchors=search.anchors, untrusted=search.untrusted)
     second_best: Path | None = None
     objections: list[str] = []
     for way in pool.paths(search.max_depth):
-        alone = replace(search, anchors=way[-1:], untrusted=way[1:-1])
-        objection = _judged(way, alone)
-        if objection is None:
+        objection = _judged(way, replace(search, anchors=way[-1:], untrusted=way[1:-1], purpose="any"))
+        if objection is not None:
+            objections.append(objection)
+        elif _serves(way, search.purpose):
             return way
-        objections.append(objection)
-        if second_best is None and search.purpose != "any" and _judged(way, replace(alone, purpose="any")) is None:
-            second_best = way
+        else:
+            second_best = second_best or way
     return second_best or first_cause(pool, at=search.at, objections=objections, max_depth=search.max_depth)
 
 
@@ -114,45 +115,54 @@ def _judged(way: Path, alone: Search) -> str | None:
     """What is wrong with one way from leaf to anchor, in the words of whoever judged it; None if nothing is."""
     found = _found(alone)
     if not isinstance(found, str):
-        return _objection(found, alone)
+        return _objection(found)
     if "must be UtcTime" not in found and not _is_beyond(way):
         return found
     answer = openssl.validate(alone.leaf, anchors=alone.anchors, untrusted=alone.untrusted, at=alone.at)
     if isinstance(answer, openssl.Refusal):
         return answer.words
-    return _lenience(way, alone) or _policy_objection(way)
+    return _lenience(way, alone.max_depth) or _objection(way)
 
 
-def _objection(path: Path, search: Search) -> str | None:
-    """What the judge passes over in a path that it found, where it is not critical; None if all is well."""
+def _objection(path: Path) -> str | None:
+    """What the judges pass over in a path that they found; None if all is well."""
     try:
+        if not all(_is_exact(each) for each in path[:-1]):
+            return "a certificate is not signed as it stands"
         if not any(extension.oid.dotted_string in _PASSED_OVER for each in path for extension in each.extensions):
             return None
+        return constraints.violation(path) or (None if policies.hold(path) else "no explicit policy")
     except Exception as error:  # noqa: BLE001  as above
         return f"an extension cannot be read: {error}"
-    if _is_beyond(path):
-        answer = openssl.validate(path[0], anchors=path[-1:], untrusted=path[1:-1], at=search.at)
-        if isinstance(answer, openssl.Refusal):
-            return answer.words
-    return _policy_objection(path)
 
 
-def _policy_objection(path: Path) -> str | None:
-    return None if policies.hold(path) else "no explicit policy"
-
-
-def _lenience(path: Path, search: Search) -> str | None:
-    """What OpenSSL is lenient about: depth, purpose, and CAs that do not say that they are CAs."""
-    if len(path) - 2 > search.max_depth:
+def _lenience(path: Path, max_depth: int) -> str | None:
+    """What OpenSSL is lenient about: depth, weak digests and keys, and CAs that do not say that they are CAs."""
+    if len(path) - 2 > max_depth:
         return "max depth"
-    for ca in path[1:-1]:
+    for each in path[:-1]:
+        digest = each.signature_hash_algorithm
+        if digest is not None and digest.name in csr_check.WEAK_DIGESTS:
+            return "Forbidden signature algorithm"
+    for ca in path[1:]:
         usage = describe.extension(ca, "KeyUsage")
-        if not describe.is_ca(ca) or (usage is not None and not usage.key_cert_sign):
+        is_old_anchor = ca is path[-1] and not list(ca.extensions)
+        if not is_old_anchor and (not describe.is_ca(ca) or (usage is not None and not usage.key_cert_sign)):
             return f"{names.distinguished_name(ca.subject)} is not a CA certificate"
-        purposes = describe.extension(ca, "ExtendedKeyUsage")
-        if purposes is not None and not allows(purposes, search.purpose):
-            return "its extended key usage does not allow the purpose"
     return None
+
+
+def _is_exact(certificate: x509.Certificate) -> bool:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    whole = certificate.public_bytes(Encoding.DER)
+    return tlv.is_signed_exactly(whole, certificate.tbs_certificate_bytes, certificate.signature)
+
+
+def _serves(path: Path, purpose: str) -> bool:
+    """Whether the CAs below the anchor may issue for a purpose."""
+    usages = (describe.extension(ca, "ExtendedKeyUsage") for ca in path[1:-1])
+    return all(usage is None or allows(usage, purpose) for usage in usages)
 
 
 def _found(search: Search) -> Path | str:
@@ -228,4 +238,5 @@ def _is_unsupported(extension: x509.Extension[Any]) -> bool:
     if not isinstance(extension.value, x509.NameConstraints):
         return False
     trees = (*(extension.value.permitted_subtrees or ()), *(extension.value.excluded_subtrees or ()))
-    return any(not isinstance(tree, x509.DNSName | x509.IPAddress) for tree in trees)
+    # An empty DNS tree, which means every name, is malformed to the judge.
+    return any(not isinstance(tree, x509.DNSName | x509.IPAddress) or tree.value == "" for tree in trees)
