@@ -26,19 +26,27 @@ def check(
     responses: Sequence[bytes] = (),
     ask: bool,
     whole_chain: bool = True,
+    timeout: float = http.TIMEOUT_SECONDS,
 ) -> list[Finding]:
     """What OCSP says of each certificate below the anchor, or of the leaf only.
 
-    Responses at hand (DER) come first; with `ask`, the responder that a certificate names is asked for the rest.
+    Responses at hand (DER) come first; with `ask`, the responder that a certificate names is asked for the rest, each
+    for `timeout` seconds at most.
     """
     if len(path) < 2:
         return [unknown("revocation", "without a chain nobody can say whose OCSP response counts", "add --ca FILE")]
     pairs = list(itertools.pairwise(path))[: None if whole_chain else 1]
-    return [_one(certificate, issuer, at, responses, ask=ask) for certificate, issuer in pairs]
+    return [_one(certificate, issuer, at, responses, ask=ask, timeout=timeout) for certificate, issuer in pairs]
 
 
 def _one(
-    certificate: x509.Certificate, issuer: x509.Certificate, at: datetime, responses: Sequence[bytes], *, ask: bool
+    certificate: x509.Certificate,
+    issuer: x509.Certificate,
+    at: datetime,
+    responses: Sequence[bytes],
+    *,
+    ask: bool,
+    timeout: float,
 ) -> Finding:
     for response in responses:
         finding = ocsp.judge(response, certificate, issuer, at=at)
@@ -53,7 +61,8 @@ def _one(
         return unknown("revocation", f"{who} names no OCSP responder", hint)
     nonce = secrets.token_bytes(32)
     try:
-        answer = http.post(responder, ocsp.request_for(certificate, issuer, nonce), content_type=ocsp.REQUEST_TYPE)
+        request = ocsp.request_for(certificate, issuer, nonce)
+        answer = http.post(responder, request, content_type=ocsp.REQUEST_TYPE, timeout=timeout)
     except InputError as error:
         return unknown("revocation", error.message, error.hint)
     finding = ocsp.judge(answer, certificate, issuer, at=at, nonce=nonce)

@@ -51,6 +51,13 @@ SYSTEM = "system"
 @click.option("--email", metavar="ADDRESS", help="Check its alternative names for this e-mail address.")
 @click.option("--max-depth", type=click.IntRange(min=0), default=8, show_default=True, help="Most intermediates.")
 @click.option("--strict", is_flag=True, help="Hold it to the letter of RFC 5280, and servers to the Web PKI's rules.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True, max=600),
+    default=10,
+    show_default=True,
+    help="Seconds for each OCSP responder.",
+)
 @click.option("--at", metavar="TIME", help="Judge that moment: RFC 3339 or a date.  [default: now]")
 @inputs.passphrase_option
 @reporting
@@ -144,6 +151,7 @@ def _ocsp(verdict: Verdict, question: Question, options: dict[str, Any]) -> list
         responses=[inputs.read(response) for response in options["responses"]],
         ask=options["ocsp"],
         whole_chain=question.revocation_of_chain,
+        timeout=options["timeout"],
     )
 
 

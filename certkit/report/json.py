@@ -59,7 +59,7 @@ def evidence(verdict: Verdict) -> Document:
     return {
         "path": [
             {
-                "subject": names.distinguished_name(each.subject),
+                "subject": names.subject_or_none(each),
                 "not_before": rfc3339(each.not_valid_before_utc),
                 "not_after": rfc3339(each.not_valid_after_utc),
             }
