@@ -6,6 +6,7 @@ itself: one that cannot be read is None and is named in `problems`.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -47,11 +48,8 @@ def san(extensions: x509.Extensions) -> list[str]:
 
 def is_ca(found: x509.Certificate) -> bool:
     """Whether the certificate says that it is a CA's (basicConstraints, RFC 5280 section 4.2.1.9)."""
-    from cryptography import x509
-
-    return any(
-        extension.value.ca for extension in found.extensions if isinstance(extension.value, x509.BasicConstraints)
-    )
+    constraints = extension(found, "BasicConstraints")
+    return constraints is not None and bool(constraints.ca)
 
 
 def leaf_of(found: Sequence[x509.Certificate]) -> x509.Certificate:
@@ -65,15 +63,21 @@ def leaf_of(found: Sequence[x509.Certificate]) -> x509.Certificate:
     return found[0]
 
 
+@functools.cache
+def _extension_oid(name: str) -> x509.ObjectIdentifier:
+    from cryptography import x509
+
+    oid: x509.ObjectIdentifier = getattr(x509, name).oid
+    return oid
+
+
 def extension(found: x509.Certificate, name: str) -> Any:
     """The value of an extension by the name of its class in `cryptography.x509`, or None.
 
     Raises:
         ValueError: the certificate's extensions cannot be read.
     """
-    from cryptography import x509
-
-    wanted = getattr(x509, name).oid
+    wanted = _extension_oid(name)
     for each in found.extensions:
         if each.oid == wanted:
             return each.value

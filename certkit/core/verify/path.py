@@ -153,9 +153,12 @@ def _lenience(path: Path, max_depth: int) -> str | None:
 
 def _is_exact(certificate: x509.Certificate) -> bool:
     """Whether the signature has no unused bits, which could be counted otherwise without breaking it."""
+    signature = certificate.signature
+    if signature[-1] & 1:
+        return True  # unused bits are zero, and the last one is not
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    return certificate.public_bytes(Encoding.DER)[: -len(certificate.signature)].endswith(b"\0")
+    return certificate.public_bytes(Encoding.DER)[: -len(signature)].endswith(b"\0")
 
 
 def _serves(path: Path, purpose: str) -> bool:
