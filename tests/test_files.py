@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from certkit import files
 from certkit.errors import InputError
 from certkit.secret import Secret
+from tests.conftest import require_program
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -128,9 +128,7 @@ def test_reading_is_bounded(tmp_path):
 @pytest.mark.parametrize("way", ["nameless", "named"])
 def test_the_kernel_agrees(tmp_path, way):
     """The file is made 0600, synced, and only then gets its name; so says strace."""
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed")
+    strace = require_program("strace")
     code = (
         "import os, sys\nfrom pathlib import Path\n"
         f"if {way!r} == 'named' and hasattr(os, 'O_TMPFILE'): del os.O_TMPFILE\n"

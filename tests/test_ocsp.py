@@ -15,7 +15,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 from certkit import http
 from certkit.errors import InputError
 from tests import pki
-from tests.conftest import openssl
+from tests.conftest import openssl, require_program
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -51,7 +51,18 @@ def responder(folder, port, client, *, revoked="", signer="root"):
     expires = client.certificate.not_valid_after_utc.strftime("%y%m%d%H%M%SZ")
     row = [state, expires, revoked, f"{client.certificate.serial_number:X}".zfill(40), "unknown", "/CN=acme"]
     (folder / "index").write_text("\t".join(row) + "\n")
-    command = ["openssl", "ocsp", "-index", "index", "-port", str(port), "-CA", "root.pem", "-nmin", "5"]
+    command = [
+        require_program("openssl"),
+        "ocsp",
+        "-index",
+        "index",
+        "-port",
+        str(port),
+        "-CA",
+        "root.pem",
+        "-nmin",
+        "5",
+    ]
     command += ["-rsigner", f"{signer}.pem", "-rkey", f"{signer}.key"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
