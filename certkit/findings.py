@@ -45,6 +45,22 @@ def roll_up(statuses: Iterable[Status]) -> Status:
     return Status.OK if worst is Status.SKIPPED else worst
 
 
+def concise(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings without those that another one of the same check outweighs.
+
+    Where a check has something bad to say, what is good about it goes; where it has an answer, "skipped" goes.
+    """
+    listed = tuple(findings)
+    bad = {finding.id for finding in listed if not finding.is_good}
+    answered = {finding.id for finding in listed if finding.status is not Status.SKIPPED}
+    return tuple(
+        finding
+        for finding in listed
+        if (not finding.is_good or finding.id not in bad)
+        and (finding.status is not Status.SKIPPED or finding.id not in answered)
+    )
+
+
 def exit_code(status: Status) -> int:
     """The Nagios exit code of a status: 0 ok, 1 warning, 2 critical, 3 unknown."""
     return _EXIT_CODE[status]

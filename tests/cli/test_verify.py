@@ -252,3 +252,16 @@ def test_the_path_is_drawn(certkit, root, tmp_path):
         "     └─ CN=Partner Root CA,O=Partner  2021-11-24 to 2036-11-20",
         "  The chain holds until 2027-11-22T12:00:00Z.",
     ]
+
+
+def test_a_wrong_key_is_not_hidden_by_the_right_csr(certkit, root, tmp_path):
+    """Of one check, what is bad outweighs what is good: there is one key-match, and it is critical."""
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    certkit("csr", "create", "--organization", "Acme Ltd", "--key-out", "k", "--out", "acme.csr")
+    certkit("key", "generate", "--out", "other")
+    request = x509.load_pem_x509_csr((tmp_path / "acme.csr").read_bytes())
+    (tmp_path / "acme.pem").write_bytes(root.issue(public_key=request.public_key()).pem)
+    verified = verify(certkit, "--csr", "acme.csr", "--key", "other")
+    assert [check["status"] for check in verified.json["checks"] if check["id"] == "key-match"] == ["critical"]
+    [match] = [check for check in verify(certkit, "--csr", "acme.csr").json["checks"] if check["id"] == "key-match"]
+    assert match["status"] == "ok"

@@ -13,7 +13,7 @@ from certkit.core.verify import checks, purpose, revocation
 from certkit.core.verify.explain import NoPath
 from certkit.core.verify.path import DEFAULT_MAX_DEPTH, Search, build_path, web_pki_problem
 from certkit.core.verify.pedantry import pedantry
-from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown, warning
+from certkit.findings import Finding, Status, concise, critical, ok, roll_up, skipped, unknown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,9 +65,8 @@ class Verdict:
         return roll_up(finding.status for finding in self.findings)
 
     def with_revocation(self, findings: Sequence[Finding]) -> Verdict:
-        """The verdict with more findings about revocation, which replace the one that nobody asked."""
-        kept = (each for each in self.findings if (each.id, each.status) != ("revocation", Status.SKIPPED))
-        return Verdict((*kept, *findings), self.path)
+        """The verdict with more findings about revocation."""
+        return Verdict(concise((*self.findings, *findings)), self.path)
 
     @property
     def holds_until(self) -> datetime | None:
@@ -102,7 +101,7 @@ def verify(question: Question) -> Verdict:
     if csr is not None:
         findings.append(_guarded("key-match", lambda: checks.csr_key_match(leaf, csr)))
         findings.append(_guarded("subject", lambda: checks.csr_organization(leaf, csr)))
-    return Verdict(tuple(findings), path)
+    return Verdict(concise(findings), path)
 
 
 def _chain(question: Question) -> tuple[Finding, tuple[x509.Certificate, ...]]:
