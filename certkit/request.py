@@ -139,16 +139,11 @@ def _create(
     else:
         checked = check_own(csr.build(subject, private_key), subject, policy, facts)
     kept: list[Path | None] = []
-    if key is None and new_key_path is not None:
-        kept.append(keyfile.write_key(new_key_path, private_key, writing))
+    made_key_path = new_key_path if key is None else None
+    if made_key_path is not None:
+        kept.append(keyfile.write_key(made_key_path, private_key, writing))
     if csr_path is not None and old_csr is None:
-        try:
-            kept.append(_write_csr(csr_path, checked.pem, writing))
-        except InputError as error:
-            if key is not None:
-                raise
-            hint = f"{error.hint}; the key {key_path} is made, and --if-absent completes it"
-            raise type(error)(error.message, hint=hint) from error
+        kept.append(_write_csr(csr_path, checked.pem, writing, made_key_path))
     return MadeRequest(
         changed=key is None or old_csr is None,
         csr_path=csr_path,
@@ -255,8 +250,21 @@ def _difference(request: x509.CertificateSigningRequest, subject: SubjectOptions
     return None
 
 
-def _write_csr(path: Path, pem: bytes, writing: Writing) -> Path | None:
-    """Write the CSR; with `force` over an old one, unless that name holds a private key, which is kept."""
+def _write_csr(path: Path, pem: bytes, writing: Writing, made_key_path: Path | None) -> Path | None:
+    """Write the CSR; with `force` over an old one, unless that name holds a private key, which is kept.
+
+    A failure tells of the key that was made for it.
+    """
+    try:
+        return _replace_or_publish(path, pem, writing)
+    except InputError as error:
+        if made_key_path is None:
+            raise
+        hint = f"{error.hint}; the key {made_key_path} is made, and --if-absent completes it"
+        raise type(error)(error.message, hint=hint) from error
+
+
+def _replace_or_publish(path: Path, pem: bytes, writing: Writing) -> Path | None:
     is_precious = writing.force and files.exists(path) and files.holds_private_key(path)
     kept = files.set_aside(path, writing.now) if is_precious else None
     files.publish(path, pem, replace=writing.force)

@@ -6,7 +6,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING
 
-from certkit.core import csr, csr_encoding, names, objects
+from certkit.core import csr, csr_encoding, keys, names, objects
 from certkit.core import der as tlv
 from certkit.core.policy import Answer
 from certkit.core.printable import printable
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from certkit.core.keys import KeyFacts
     from certkit.core.names import Attribute
     from certkit.core.policy import CsrRules, KeyRules, Policy, SubjectRules
-
-# Digests that no signature should be made with any more (RFC 6194, RFC 6151).
-WEAK_DIGESTS = {"md2", "md4", "md5", "sha1"}
 
 _CHALLENGE_PASSWORD = "1.2.840.113549.1.9.7"  # noqa: S105  the name of an attribute (RFC 2985 section 5.4.1)
 _RSASSA_PSS = "1.2.840.113549.1.1.10"
@@ -156,12 +153,8 @@ def _attribute_problems(item: Attribute, rules: SubjectRules, partner: str) -> I
             f"{name} has {len(value)} characters, more than {bound} (RFC 5280 appendix A.1)",
             f"shorten {option}",
         )
-    if not value.isprintable() and printable(value) != value and _has_control(value):
+    if names.has_control(value):
         yield critical("subject", f"{name}={printable(value)} holds control characters", f"correct {option}")
-
-
-def _has_control(value: str) -> bool:
-    return any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in value)
 
 
 def _signature(request: x509.CertificateSigningRequest) -> Iterator[Finding]:
@@ -193,7 +186,7 @@ def _signature_algorithm(request: x509.CertificateSigningRequest, rules: CsrRule
         return critical("signature-algorithm", f"the signature algorithm {oid} is not supported", hint)
     if digest is None:
         return ok("signature-algorithm", "EdDSA")
-    if digest in WEAK_DIGESTS:
+    if keys.is_weak_digest(digest):
         return critical("signature-algorithm", f"{digest.upper()} is too weak for a signature", hint)
     if digest not in rules.digests:
         return critical("signature-algorithm", f"{digest.upper()} is not accepted by {partner}", hint)

@@ -121,6 +121,11 @@ def is_signature(key: Any, signature: bytes, signed: bytes, scheme: Any, digest:
     return True
 
 
+def is_weak_digest(name: str) -> bool:
+    """Whether no signature should be made with a digest of that name any more (RFC 6194, RFC 6151)."""
+    return name in {"md2", "md4", "md5", "sha1"}
+
+
 def to_pem(key: PrivateKeyTypes, passphrase: Secret | None = None) -> Secret:
     """A private key as one PKCS#8 PEM block (RFC 5958), encrypted if there is a passphrase."""
     from cryptography.hazmat.primitives import serialization

@@ -229,13 +229,18 @@ def _as_text(value: str | bytes) -> str:
     return value if isinstance(value, str) else f"#{value.hex()}"
 
 
+def has_control(value: str) -> bool:
+    """Whether a text holds control characters (C0, DEL or C1)."""
+    return any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in value)
+
+
 def _require_text(value: str, what: str) -> None:
     """Refuse what no certificate should carry: bytes that are no UTF-8, and control characters."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
         raise InputError(f"{printable(what)}: not valid UTF-8", hint="check the terminal's encoding") from None
-    if any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in value):
+    if has_control(value):
         raise InputError(
             f"{printable(what)} holds a control character",
             hint="remove line ends, tabs and other control characters from the value",

@@ -133,7 +133,7 @@ def signature_algorithms(path: Sequence[x509.Certificate]) -> Finding:
             return unknown(
                 "signature-algorithm", f"{name} is signed with {oid}, which is not supported", "ask the issuer"
             )
-        if digest is not None and digest.name in csr_check.WEAK_DIGESTS:
+        if digest is not None and keys.is_weak_digest(digest.name):
             return critical(
                 "signature-algorithm",
                 f"{names.distinguished_name(certificate.subject)} is signed with {digest.name.upper()}, too weak",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit.core import describe, names
+from certkit.core import describe, keys, names
 from certkit.core.printable import printable
 from certkit.core.times import rfc3339
 
@@ -115,7 +115,7 @@ def _weak_signature(certificate: x509.Certificate) -> NoPath | None:
         digest = certificate.signature_hash_algorithm
     except Exception:  # noqa: BLE001  an algorithm that the library does not know
         return None
-    if digest is None or digest.name not in {"md5", "sha1"}:
+    if digest is None or not keys.is_weak_digest(digest.name):
         return None
     name = names.distinguished_name(certificate.subject)
     return NoPath(

@@ -29,7 +29,6 @@ _MAX_KEYS = 8
 # How an extension says that it is critical, in DER: TRUE, before the OCTET STRING that is its value.
 _CRITICAL = b"\x01\x01\xff\x04"
 _CERTIFICATE_ISSUER = bytes.fromhex("0603551d1d") + _CRITICAL
-_WEAK_DIGESTS = frozenset({"md2", "md4", "md5", "sha1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ class RevocationList:
     def is_weak(self) -> bool:
         """Whether the list is signed with a digest that can be forged."""
         digest = self._crl.signature_hash_algorithm
-        return digest is not None and digest.name in _WEAK_DIGESTS
+        return digest is not None and keys.is_weak_digest(digest.name)
 
     def is_signed_by(self, certificate: x509.Certificate) -> bool:
         """Whether the list is signed with a certificate's key; each key is tried once, and not too many."""

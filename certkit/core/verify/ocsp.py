@@ -154,7 +154,7 @@ def _is_delegated(signer: x509.Certificate, issuer: x509.Certificate, at: dateti
 
 def _has_signed(signer: x509.Certificate, answer: ocsp.OCSPResponse) -> bool:
     digest = answer.signature_hash_algorithm
-    if digest is not None and digest.name in {"md5", "sha1"}:
+    if digest is not None and keys.is_weak_digest(digest.name):
         return False
     key = signer.public_key()
     return keys.is_signature(key, answer.signature, answer.tbs_response_bytes, None, digest) is True

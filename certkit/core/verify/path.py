@@ -14,7 +14,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from certkit.core import csr_check, describe, names
+from certkit.core import describe, keys, names
 from certkit.core.verify import constraints, openssl, policies
 from certkit.core.verify.explain import NoPath, first_cause, meaning_of
 from certkit.core.verify.pool import Pool, differ_in_spelling
@@ -141,7 +141,7 @@ def _lenience(path: Path, max_depth: int) -> str | None:
         return "max depth"
     for each in path[:-1]:
         digest = each.signature_hash_algorithm
-        if digest is not None and digest.name in csr_check.WEAK_DIGESTS:
+        if digest is not None and keys.is_weak_digest(digest.name):
             return "Forbidden signature algorithm"
     for ca in path[1:]:
         usage = describe.extension(ca, "KeyUsage")

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     CanonicalName = tuple[frozenset[tuple[str, str]], ...]
 
-# More than this many certificates above one leaf, or signatures among them, is no chain but an attack.
-MAX_RELEVANT = 1_000
+# More signatures than this above one leaf are no chain but an attack.
 MAX_SIGNATURE_CHECKS = 500
 MAX_PATHS = 100
 _MAX_STEPS = 5_000
@@ -62,7 +61,6 @@ class Pool:
             else:
                 self._by_subject.setdefault(self._names[candidate][0], []).append(candidate)
         self._is_readable(leaf)
-        self.candidates = self._reachable()
 
     def named(self, child: x509.Certificate) -> list[x509.Certificate]:
         """The certificates that bear the name of another one's issuer."""
@@ -111,19 +109,6 @@ class Pool:
             within = len(self._signed) < MAX_SIGNATURE_CHECKS
             self._signed[pair] = signed_by(child, parent) if within else False
         return self._signed[pair]
-
-    def _reachable(self) -> list[x509.Certificate]:
-        found: dict[x509.Certificate, None] = {}
-        waiting = [self.leaf]
-        seen: set[int] = set()
-        while waiting and len(found) < MAX_RELEVANT:
-            named = self.named(waiting.pop(0))
-            if id(named) in seen:
-                continue
-            seen.add(id(named))
-            found.update(dict.fromkeys(named))
-            waiting += named
-        return list(found)[:MAX_RELEVANT]
 
     def _is_readable(self, certificate: x509.Certificate) -> bool:
         """Whether names, extensions and key can be read; what cannot is a stranger, and no reason to stop."""

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-PURPOSES = ("client", "server", "any")
-
 _ANY_USAGE = "2.5.29.37.0"
 _USAGES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2"}
 _USAGE_NAMES = {
