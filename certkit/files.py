@@ -12,18 +12,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import operator
 import os
 import re
 import secrets
 import stat
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self, TypeAlias
 
 from certkit.errors import ExistsError, InputError
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
 MAX_INPUT_BYTES = 64 * 1024 * 1024
@@ -32,6 +34,23 @@ PUBLIC_MODE = 0o644
 PRIVATE_DIRECTORY_MODE = 0o700
 
 _CHUNK = 1024 * 1024
+_FIRST_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a report says, in parts; `is_public` gives its file mode 0644 whatever the umask."""
+
+    parts: Iterable[str]
+    is_public: bool = False
+
+    def encoded(self) -> Iterator[bytes]:
+        """The parts as UTF-8; what is no text stands as escapes."""
+        for part in self.parts:
+            yield part.encode("utf-8", "backslashreplace")
+
+
+Content: TypeAlias = bytes | Secret | Report
 
 
 def read(path: Path | str, *, limit: int = MAX_INPUT_BYTES) -> bytes:
@@ -62,6 +81,116 @@ def read_stream(stream: IO[bytes], *, name: str, limit: int = MAX_INPUT_BYTES) -
     if left <= 0:
         raise InputError(f"cannot read, {name}: larger than {limit:,} bytes", hint="check that it is the right file")
     return b"".join(chunks)
+
+
+def chunks(path: Path | str, *, start: int = 0) -> Iterator[bytes]:
+    """The bytes of a file from `start` on, a chunk at a time, so that memory does not grow with it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if start:
+            os.lseek(file, start, os.SEEK_SET)
+        size = _FIRST_CHUNK
+        while chunk := os.read(file, size):
+            yield chunk
+            size = _CHUNK
+    finally:
+        os.close(file)
+
+
+def count_lines(path: Path | str, *, end: int) -> int:
+    """How many lines end before the byte at `end`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    counted = at = 0
+    for chunk in chunks(path):
+        counted += chunk.count(b"\n", 0, max(0, end - at))
+        at += len(chunk)
+        if at >= end:
+            break
+    return counted
+
+
+def size(path: Path | str) -> int:
+    """The size of a regular file in bytes; 0 for anything else, and for what cannot be examined."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """What a walk through a directory comes by that is no regular file: something hidden or special, or an error."""
+
+    path: str
+    error: OSError | None = None
+
+
+def walk(folder: str) -> Iterator[str | Oddity]:
+    """The paths of all regular files below a directory, directory by directory in the order of names, and oddities.
+
+    Symbolic links are followed, and no directory is entered twice. Hidden directories are not entered.
+    """
+    entered: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        path = waiting.pop()
+        try:
+            status = os.stat(path)
+            if (status.st_dev, status.st_ino) in entered:
+                continue
+            entered.add((status.st_dev, status.st_ino))
+            entries = sorted(os.scandir(path), key=operator.attrgetter("name"))
+        except OSError as error:
+            yield Oddity(path, error)
+            continue
+        below = []
+        for entry in entries:
+            if entry.is_file(follow_symlinks=False) and not entry.name.startswith("."):
+                yield entry.path
+            elif _is_folder(entry):
+                below.append(entry.path)
+            else:
+                yield _odd(entry)
+        waiting += reversed(below)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir() and not entry.name.startswith(".")
+    except OSError:
+        return False
+
+
+def _odd(entry: os.DirEntry[str]) -> str | Oddity:
+    """The path of a file behind a symbolic link, or an oddity."""
+    if entry.name.startswith("."):
+        return Oddity(entry.path)
+    try:
+        return entry.path if stat.S_ISREG(entry.stat().st_mode) else Oddity(entry.path)
+    except OSError as error:
+        return Oddity(entry.path, error)
+
+
+def begin(path: str) -> tuple[bytes, bool]:
+    """The first bytes of a file, and whether they are all of it; a pipe that nobody writes to is as good as empty.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        data = os.read(file, _FIRST_CHUNK)
+    finally:
+        os.close(file)
+    return data, len(data) < _FIRST_CHUNK
 
 
 def exists(path: Path) -> bool:
@@ -148,7 +277,7 @@ def require_directory(path: Path) -> None:
         )
 
 
-def publish(path: Path, content: bytes | Secret, *, replace: bool = False) -> None:
+def publish(path: Path, content: Content, *, replace: bool = False) -> None:
     """Write a new file, whole and synced, or nothing; a `Secret` gets mode 0600 from its first byte.
 
     With `replace`, a regular file or symbolic link of that name is replaced in one step. The caller sees to it
@@ -171,7 +300,7 @@ def publish(path: Path, content: bytes | Secret, *, replace: bool = False) -> No
         raise _cannot("cannot write", path, error) from error
 
 
-def write_report(path: Path, content: bytes) -> None:
+def write_report(path: Path, report: Report) -> None:
     """Replace a report atomically; devices and pipes are written to. Keys and certificates are left alone.
 
     A symbolic link is followed, for a report may live elsewhere.
@@ -183,7 +312,8 @@ def write_report(path: Path, content: bytes) -> None:
     try:
         if target.parts[:2] in {("/", "dev"), ("/", "proc")} or str(path).startswith("/dev/") or is_special(target):
             with open(path, "wb", buffering=0) as device:
-                _write_all(device.fileno(), content)
+                for part in report.encoded():
+                    _write_all(device.fileno(), part)
             return
     except OSError as error:
         raise _cannot("cannot write", path, error) from error
@@ -192,7 +322,7 @@ def write_report(path: Path, content: bytes) -> None:
             f"cannot write, {path}: it holds keys or certificates, which a report never replaces",
             hint="choose another name",
         )
-    publish(target, content, replace=True)
+    publish(target, report, replace=True)
 
 
 def holds_objects(path: Path) -> bool:
@@ -293,7 +423,7 @@ class Staging:
         self._target = Path(os.path.realpath(directory))
         self._is_new = not exists(self._target)
         self._beside = self._target.parent if self._is_new else self._target
-        self._path = self._beside / f".{self._target.name[:200]}.{secrets.token_hex(6)}.tmp"
+        self._path = self._beside / _temporary_name(self._target.name)
         self._folder: int | None = None
 
     def __enter__(self) -> Self:
@@ -320,14 +450,13 @@ class Staging:
 
     def _sweep(self) -> None:
         """Remove what runs that were killed have left: temporary directories of this target that nobody has locked."""
-        pattern = re.compile(rf"\.{re.escape(self._target.name[:200])}\.[0-9a-f]{{12}}\.tmp")
         for name in os.listdir(self._beside):
-            if pattern.fullmatch(name):
+            if is_temporary_name(name, self._target.name):
                 with contextlib.suppress(OSError), _open_folder(self._beside / name) as folder:
                     fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     _remove_tree(self._beside / name)
 
-    def write(self, name: str, content: bytes | Secret) -> None:
+    def write(self, name: str, content: Content) -> None:
         """Write one file, not yet synced; safe in a forked child, if it is open already.
 
         Raises:
@@ -383,8 +512,22 @@ def _translated(what: str, path: Path) -> Iterator[None]:
         raise _cannot(what, path, error) from error
 
 
-def _publish(folder: int, name: str, content: bytes | Secret, *, replace: bool) -> None:
-    temporary = f".{name[:200]}.{secrets.token_hex(6)}.tmp"
+def _temporary_name(target: str) -> str:
+    """A name beside the target, for what is not whole yet; as long as a file system allows."""
+    return f".{_cut(target)}.{secrets.token_hex(6)}.tmp"
+
+
+def is_temporary_name(name: str, target: str) -> bool:
+    """Whether something was written here under that name, for the target, and was not finished."""
+    return re.fullmatch(rf"\.{re.escape(_cut(target))}\.[0-9a-f]{{12}}\.tmp", name) is not None
+
+
+def _cut(name: str) -> str:
+    return os.fsdecode(os.fsencode(name)[:200])
+
+
+def _publish(folder: int, name: str, content: Content, *, replace: bool) -> None:
+    temporary = _temporary_name(name)
     try:
         if not _write_nameless(folder, temporary if replace else name, content):
             _write_named(folder, temporary, content, sync=True)
@@ -397,7 +540,7 @@ def _publish(folder: int, name: str, content: bytes | Secret, *, replace: bool) 
             os.unlink(temporary, dir_fd=folder)
 
 
-def _write_nameless(folder: int, name: str, content: bytes | Secret) -> bool:
+def _write_nameless(folder: int, name: str, content: Content) -> bool:
     """Write a file without a name, sync it, and link it as `name`; False where that is not supported."""
     flag = getattr(os, "O_TMPFILE", None)
     if flag is None or not os.path.isdir("/proc/self/fd"):
@@ -418,7 +561,7 @@ def _write_nameless(folder: int, name: str, content: bytes | Secret) -> bool:
     return True
 
 
-def _write_named(folder: int, name: str, content: bytes | Secret, *, sync: bool = False) -> None:
+def _write_named(folder: int, name: str, content: Content, *, sync: bool = False) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.open(name, flags, PRIVATE_MODE, dir_fd=folder)
     try:
@@ -429,10 +572,14 @@ def _write_named(folder: int, name: str, content: bytes | Secret, *, sync: bool 
         os.close(file)
 
 
-def _fill(file: int, content: bytes | Secret) -> None:
+def _fill(file: int, content: Content) -> None:
     if isinstance(content, Secret):
         os.fchmod(file, PRIVATE_MODE)
         _write_all(file, content.reveal())
+    elif isinstance(content, Report):
+        os.fchmod(file, PUBLIC_MODE if content.is_public else PUBLIC_MODE & ~_umask())
+        for part in content.encoded():
+            _write_all(file, part)
     else:
         os.fchmod(file, PUBLIC_MODE & ~_umask())
         _write_all(file, content)

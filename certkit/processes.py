@@ -6,16 +6,22 @@ import contextlib
 import os
 import pickle
 import signal
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from certkit.errors import CertkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     T = TypeVar("T")
     R = TypeVar("R")
 
 SECONDS = 5
 _WORTH_A_PROCESS = 100
+
+
+class ChildError(CertkitError):
+    """A child process died before its work was done."""
 
 
 def ends_in_time(work: Callable[[], object], *, seconds: int = SECONDS) -> bool:
@@ -37,68 +43,97 @@ def ends_in_time(work: Callable[[], object], *, seconds: int = SECONDS) -> bool:
 def in_parallel(work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> list[R]:
     """What `work` makes of the items, in their order, done in slices by as many processes as there are processors.
 
-    What comes back is pickled, which a `Secret` refuses. A failure in any of the slices is raised here, and ends
-    the others.
+    As `stream`, where the work on a few items is not worth a process.
     """
-    count = min(os.cpu_count() or 1, len(items) // _WORTH_A_PROCESS) if hasattr(os, "fork") else 1
+    count = max(1, min(os.cpu_count() or 1, len(items) // _WORTH_A_PROCESS))
+    size = -(-len(items) // count) or 1
+    slices = [items[at : at + size] for at in range(0, len(items), size)]
+    return [one for done in stream(work, slices) for one in done]
+
+
+def stream(work: Callable[[T], R], portions: Sequence[T]) -> Iterator[R]:
+    """What `work` makes of each portion, in their order, done by as many processes as there are processors.
+
+    Where there is one portion, or processes cannot be forked, this process does it. What comes back is pickled, which
+    a `Secret` refuses. A failure is raised here and ends the other processes, and so does leaving off.
+
+    Raises:
+        ChildError: a process died.
+    """
+    count = min(os.cpu_count() or 1, len(portions)) if hasattr(os, "fork") else 1
     if count < 2:
-        return list(work(items))
-    size = -(-len(items) // count)
-    mine, *others = (items[at : at + size] for at in range(0, len(items), size))
-    children: dict[int, int] = {}
+        yield from map(work, portions)
+        return
+    children: list[_Child] = []
     try:
-        for slice_ in others:
-            child, stream = _start(work, slice_)
-            children[child] = stream
-        done = list(work(mine))
-        for stream in children.values():
-            done += _result(stream)
+        for number in range(count):
+            children.append(_start(work, portions[number::count]))  # noqa: PERF401  each is known as soon as it runs
+        for number in range(len(portions)):
+            yield children[number % count].result()
     finally:
-        for child, stream in children.items():
-            os.close(stream)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-    return done
+        for child in children:
+            child.end()
 
 
-def _start(work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> tuple[int, int]:
+class _Child:
+    """A process that works on its share of the portions and hands back one result after the other."""
+
+    def __init__(self, pid: int, pipe: int) -> None:
+        self._pid = pid
+        self._pipe = open(pipe, "rb")  # noqa: SIM115  closed by `end`
+
+    def result(self) -> Any:
+        """The next result; waits for it."""
+        try:
+            succeeded, value = pickle.load(self._pipe)  # noqa: S301  from our own child
+        except (EOFError, pickle.UnpicklingError) as error:
+            raise ChildError(
+                "a child process ended before its work was done",
+                hint="there may be too little memory; look at fewer places at a time",
+            ) from error
+        if not succeeded:
+            raise value
+        return value
+
+    def end(self) -> None:
+        """End the process, whether or not it is done."""
+        self._pipe.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+
+
+def _start(work: Callable[[T], R], portions: Sequence[T]) -> _Child:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
-        _work_and_exit(work, items, writer)
+        _work_and_exit(work, portions, writer)
     os.close(writer)
-    return child, reader
+    return _Child(child, reader)
 
 
-def _result(stream: int) -> Sequence[R]:
-    with open(stream, "rb", closefd=False) as pipe:
-        succeeded, value = pickle.load(pipe)  # noqa: S301  from our own child
-    if not succeeded:
-        raise value
-    done: Sequence[R] = value
-    return done
-
-
-def _work_and_exit(work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T], writer: int) -> NoReturn:
+def _work_and_exit(work: Callable[[T], R], portions: Sequence[T], writer: int) -> NoReturn:
     try:
-        try:
-            answer: tuple[bool, object] = (True, list(work(items)))
-        except Exception as error:  # noqa: BLE001  the parent raises it
-            answer = (False, error)
+        # The terminal sends its interrupt to all of them; this process's parent decides.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         with open(writer, "wb") as pipe:
-            pickle.dump(answer, pipe)
+            for portion in portions:
+                try:
+                    answer = pickle.dumps((True, work(portion)), pickle.HIGHEST_PROTOCOL)
+                except Exception as error:  # noqa: BLE001  the parent raises it
+                    answer = pickle.dumps((False, error), pickle.HIGHEST_PROTOCOL)
+                pipe.write(answer)
+                pipe.flush()
     finally:
         os._exit(0)
 
 
 def _try_and_exit(work: Callable[[], object], seconds: int) -> NoReturn:
     try:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        # No handler but the kernel's own, which ends the process, whatever it is doing.
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         with contextlib.suppress(Exception):
             work()
     finally:

@@ -2,107 +2,301 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import sys
+import warnings
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from certkit import processes
 from certkit.core import expiry, names
-from certkit.core.objects import short_reason
+from certkit.core.objects import Kind, short_reason
 from certkit.core.printable import printable
 from certkit.findings import Status, roll_up
-from certkit.sources.base import Failure, Passed, Sighting
+from certkit.sources.base import Failure, ListSighting, Passed, Reason, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from cryptography import x509
+
     from certkit.core.expiry import Thresholds
-    from certkit.sources.base import Source
+    from certkit.core.reminders import Reminders
+    from certkit.sources.base import Seen, Source
+
+# So many files are looked at before their findings are handed on.
+_FILES_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """How what is seen is judged, and how much is said of it.
+
+    With `leaf_only`, only the first certificate of each bundle counts. With `only_urgent`, what is well is counted and
+    not described, unless `reminders` may concern it. With `with_labels`, rows carry the attributes of
+    their names one by one, as metrics want them.
+    """
+
+    thresholds: Thresholds
+    now: datetime
+    leaf_only: bool = False
+    only_urgent: bool = False
+    reminders: Reminders | None = None
+    with_labels: bool = False
+
+    def is_quiet(self, status: Status, not_before: datetime, not_after: datetime) -> bool:
+        """Whether nothing is to be said of a certificate but that it is there."""
+        if not self.only_urgent or status is not Status.OK:
+            return False
+        reminders = self.reminders
+        return reminders is None or not reminders.concerns(not_before=not_before, not_after=not_after, now=self.now)
 
 
 @dataclass(slots=True)
 class Row:
-    """One certificate, judged, with every place where it was seen."""
+    """One certificate or revocation list, judged, with every place where it was seen.
 
+    Of a revocation list, the subject is its issuer, the serial its CRL number (0 without one), and it ends with its
+    next update.
+    """
+
+    kind: Kind
     subject: str
     issuer: str
-    serial: str
-    fingerprint_sha256: str
+    serial: int
+    fingerprint: bytes
     not_before: datetime
     not_after: datetime
     days_left: int
     status: Status
     sources: list[str]
+    labels: Mapping[str, str] | None = None
+
+    @property
+    def fingerprint_sha256(self) -> str:
+        """The fingerprint in lower-case hex."""
+        return self.fingerprint.hex()
+
+    @property
+    def serial_hex(self) -> str:
+        """The serial number as lower-case hex of even length."""
+        return names.serial_hex(self.serial)
 
 
 @dataclass(slots=True)
-class Scan:
-    """What a scan found: certificates, failures, and the files without anything to watch."""
+class Found:
+    """What was found in some of the places: one row a sighting, failures, and what there is no more to say of."""
 
     rows: list[Row] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
+    quiet: int = 0
+
+    def condensed(self) -> Found:
+        """The same without the rows, but for one of each status: enough to roll up, and small."""
+        return replace(self, rows=list({row.status: row for row in self.rows}.values()))
+
+    @property
+    def places(self) -> int:
+        """How many certificates and other places this is, for those who watch a long scan."""
+        return len(self.rows) + len(self.failures) + len(self.passed) + self.quiet
+
+
+@dataclass(slots=True)
+class Scan:
+    """What a scan found: certificates, failures, and the files without anything to watch.
+
+    `quiet` counts sightings of certificates that are well and that nobody wanted described.
+    """
+
+    now: datetime
+    rows: list[Row] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
+    quiet: int = 0
+    is_interrupted: bool = False
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether nothing at all came to light, which is never well."""
+        return not self.rows and not self.quiet and not self.failures
 
     @property
     def status(self) -> Status:
         """The roll-up; a failure is unknown, and so is having found nothing at all."""
-        statuses = [row.status for row in self.rows] + [Status.UNKNOWN for _ in self.failures]
-        return roll_up(statuses) if statuses else Status.UNKNOWN
+        if self.is_interrupted or self.found_nothing:
+            return Status.UNKNOWN
+        failed = [Status.UNKNOWN] if self.failures else []
+        return roll_up([*failed, *(row.status for row in self.rows)])
+
+    @property
+    def trouble(self) -> tuple[str, str]:
+        """Why the status is unknown, where it is: a message and a hint."""
+        if self.is_interrupted:
+            return "interrupted: only a part was looked at", "run it again"
+        if self.failures:
+            return self.failures[0].message, self.failures[0].hint
+        return "no certificate found", "check the sources; -v lists what was passed over"
 
     def counts(self) -> dict[str, int]:
         """How many certificates have each status; failures count as unknown."""
         counted = {status.value: 0 for status in (Status.OK, Status.WARNING, Status.CRITICAL)}
         for row in self.rows:
             counted[row.status.value] += 1
+        counted[Status.OK.value] += self.quiet
         return {**counted, Status.UNKNOWN.value: len(self.failures)}
 
+    @property
+    def by_urgency(self) -> list[Row]:
+        """The rows in the order in which somebody has to act: worse first, then what ends first."""
+        order = {Status.CRITICAL: 0, Status.WARNING: 1, Status.OK: 2}
+        return sorted(self.rows, key=lambda row: (order[row.status], row.not_after, row.sources[0]))
 
-def scan(sources: Iterable[Source], thresholds: Thresholds, *, now: datetime, leaf_only: bool = False) -> Scan:
-    """Look at every source; one row for each certificate, however often it is seen.
 
-    With `leaf_only`, only the first certificate of each bundle counts.
-    """
-    result = Scan()
+def scan(found: Iterable[Found], *, now: datetime) -> Scan:
+    """One row for each certificate, however often it is seen; what was found so far when the user interrupts."""
+    result = Scan(now)
     rows: dict[bytes, Row] = {}
-    for source in sources:
-        for found in source.look():
-            if isinstance(found, Failure):
-                result.failures.append(found)
-            elif isinstance(found, Passed):
-                result.passed.append(found.source)
-            elif found.is_leaf or not leaf_only:
-                _add(found, rows, result, thresholds, now)
+    try:
+        for part in found:
+            result.failures += part.failures
+            result.passed += part.passed
+            result.quiet += part.quiet
+            for row in part.rows:
+                known = rows.setdefault(row.fingerprint, row)
+                if known is not row:
+                    known.sources += row.sources
+    except KeyboardInterrupt:
+        result.is_interrupted = True
+    for row in rows.values():
+        if len(row.sources) > 1:
+            row.sources = list(dict.fromkeys(row.sources))
     result.rows = list(rows.values())
     return result
 
 
-def _add(found: Sighting, rows: dict[bytes, Row], result: Scan, thresholds: Thresholds, now: datetime) -> None:
-    from cryptography.hazmat.primitives.hashes import SHA256
+def look(sources: Iterable[Source], judge: Judge) -> Iterator[Found]:
+    """Look at every source, part by part; files in bulk are looked at by every processor."""
+    elsewhere: list[Source] = []
+    portions: list[list[Source]] = []
+    weight = _FILES_AT_ONCE
+    for source in sources:
+        for part in source.parts():
+            if part.weight == 0:
+                elsewhere.append(part)
+                continue
+            if weight >= _FILES_AT_ONCE:
+                portions.append([])
+                weight = 0
+            portions[-1].append(part)
+            weight += part.weight
+    yield from processes.stream(lambda portion: _look_at(portion, judge), portions)
+    for part in elsewhere:
+        for sighting in part.look():
+            yield _gather([sighting], judge)
 
-    fingerprint = found.certificate.fingerprint(SHA256())
-    if fingerprint in rows:
-        if found.source not in rows[fingerprint].sources:
-            rows[fingerprint].sources.append(found.source)
-        return
+
+def _look_at(portion: Sequence[Source], judge: Judge) -> Found:
+    return _gather((found for part in portion for found in part.look()), judge)
+
+
+def _gather(sightings: Iterable[Seen], judge: Judge) -> Found:
+    result = Found()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for found in sightings:
+            if isinstance(found, Failure):
+                result.failures.append(found)
+            elif isinstance(found, Passed):
+                result.passed.append(found.source)
+            elif isinstance(found, ListSighting) or found.is_leaf or not judge.leaf_only:
+                _add(found, result, judge)
+    return result
+
+
+def _add(found: Sighting | ListSighting, result: Found, judge: Judge) -> None:
     try:
-        rows[fingerprint] = _row(found, fingerprint, thresholds, now)
+        row = _judged(found, judge) if isinstance(found, Sighting) else _judged_list(found, judge)
     except Exception as error:  # noqa: BLE001  a field of a hostile certificate may raise when it is read
-        reason = printable(short_reason(error))
-        result.failures.append(
-            Failure(found.source, f"cannot read, {found.source}: a certificate's fields: {reason}", "get it again")
-        )
+        what = "a certificate's fields" if isinstance(found, Sighting) else "a revocation list's fields"
+        message = f"cannot read, {found.source}: {what}: {printable(short_reason(error))}"
+        result.failures.append(Failure(found.source, message, "get it again", Reason.DECODE_FAILED))
+        return
+    if row is None:
+        result.quiet += 1
+    else:
+        result.rows.append(row)
 
 
-def _row(found: Sighting, fingerprint: bytes, thresholds: Thresholds, now: datetime) -> Row:
+def _judged(found: Sighting, judge: Judge) -> Row | None:
+    """The row of a certificate, or None where there is nothing to be said of it."""
     certificate = found.certificate
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    status = judge.thresholds.judge(not_before=begin, not_after=end, now=judge.now)
+    return None if judge.is_quiet(status, begin, end) else _certificate(found.source, certificate, status, judge)
+
+
+def _judged_list(found: ListSighting, judge: Judge) -> Row | None:
+    """The row of a revocation list, or None where there is nothing to be said of it."""
+    begin, end = found.crl.last_update_utc, found.crl.next_update_utc
+    if end is None:
+        raise ValueError("the revocation list does not say when its next update is due (RFC 5280 section 5.1.2.5)")
+    status = judge.thresholds.judge_list(this_update=begin, next_update=end, now=judge.now)
+    return None if judge.is_quiet(status, begin, end) else _list(found.source, found.crl, end, status, judge)
+
+
+def _certificate(source: str, found: x509.Certificate, status: Status, judge: Judge) -> Row:
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    begin, end = found.not_valid_before_utc, found.not_valid_after_utc
     return Row(
-        subject=names.distinguished_name(certificate.subject),
-        issuer=names.distinguished_name(certificate.issuer),
-        serial=names.serial_hex(certificate.serial_number),
-        fingerprint_sha256=fingerprint.hex(),
+        kind=Kind.CERTIFICATE,
+        subject=names.distinguished_name(found.subject),
+        issuer=sys.intern(names.distinguished_name(found.issuer)),
+        serial=found.serial_number,
+        fingerprint=found.fingerprint(SHA256()),
         not_before=begin,
         not_after=end,
-        days_left=expiry.days_left(end, now),
-        status=thresholds.judge(not_before=begin, not_after=end, now=now),
-        sources=[found.source],
+        days_left=expiry.days_left(end, judge.now),
+        status=status,
+        sources=[source],
+        labels=_labels(subject=found.subject, issuer=found.issuer) if judge.with_labels else None,
     )
+
+
+def _list(source: str, found: x509.CertificateRevocationList, end: datetime, status: Status, judge: Judge) -> Row:
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    issuer = names.distinguished_name(found.issuer)
+    return Row(
+        kind=Kind.CRL,
+        subject=issuer,
+        issuer=issuer,
+        serial=_crl_number(found),
+        fingerprint=found.fingerprint(SHA256()),
+        not_before=found.last_update_utc,
+        not_after=end,
+        days_left=expiry.days_left(end, judge.now),
+        status=status,
+        sources=[source],
+        labels=_labels(subject=found.issuer, issuer=found.issuer) if judge.with_labels else None,
+    )
+
+
+def _crl_number(found: x509.CertificateRevocationList) -> int:
+    from cryptography import x509
+
+    try:
+        return found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except (x509.ExtensionNotFound, ValueError):
+        return 0
+
+
+def _labels(**holders: x509.Name) -> dict[str, str]:
+    """The attributes of names one by one, by `subject_CN` and the like; several of a kind are joined."""
+    labels: dict[str, str] = {}
+    for holder, name in holders.items():
+        for attribute in names.attributes(name):
+            label, value = f"{holder}_{attribute.name}", printable(attribute.value)
+            labels[label] = f"{labels[label]},{value}" if label in labels else value
+    return labels

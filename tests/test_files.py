@@ -90,7 +90,7 @@ def test_a_report_never_replaces_a_private_key(tmp_path, content):
     """Whether the key is PEM or DER."""
     (tmp_path / "k").write_bytes(content)
     with pytest.raises(InputError, match="it holds keys or certificates"):
-        files.write_report(tmp_path / "k", b"report")
+        files.write_report(tmp_path / "k", files.Report(["report"]))
     assert (tmp_path / "k").read_bytes() == content
 
 

@@ -53,17 +53,17 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
-    as_json = _wants_json(arguments)
+    form = _wanted_form(arguments)
     try:
         result = certkit.main(args=list(arguments), prog_name="certkit", standalone_mode=False)
     except CertkitError as error:
         code = CRITICAL if isinstance(error, RefusedError) else UNKNOWN
-        return _report(error, code, as_json=as_json, debug=debug)
+        return _report(error, code, form=form, debug=debug)
     except click.exceptions.NoArgsIsHelpError as error:
         _say(error.format_message())
         return UNKNOWN
     except click.ClickException as error:
-        return _report(_usage(error), UNKNOWN, as_json=as_json, debug=debug)
+        return _report(_usage(error), UNKNOWN, form=form, debug=debug)
     except (click.Abort, KeyboardInterrupt):
         _say("certkit: interrupted")
         return 128 + signal.SIGINT
@@ -74,9 +74,9 @@ def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
         return OK if error.code in {OK, None} else UNKNOWN
     except OSError as error:  # click's own writing of help
         _abandon_stdout()
-        return _report(_unwritable(error), UNKNOWN, as_json=False, debug=debug)
+        return _report(_unwritable(error), UNKNOWN, form="text", debug=debug)
     except BaseException as error:  # noqa: BLE001  nothing may leave as a traceback, a Rust panic included
-        return _report(_internal(error), UNKNOWN, as_json=as_json, debug=debug)
+        return _report(_internal(error), UNKNOWN, form=form, debug=debug)
     return result if isinstance(result, int) else OK
 
 
@@ -96,24 +96,34 @@ def _internal(error: BaseException) -> InputError:
     )
 
 
-def _report(error: CertkitError, code: int, *, as_json: bool, debug: bool) -> int:
+def _report(error: CertkitError, code: int, *, form: str, debug: bool) -> int:
     if debug:
         import traceback
 
         _say(traceback.format_exc())
-    if as_json and not isinstance(error, OutputError):
-        from certkit.report import json
-
-        document = json.error(error)
-        if isinstance(error, RefusedError):
-            document |= {"status": "critical", "changed": False, "checks": json.checks(error.findings)}
+    if form != "text" and not isinstance(error, OutputError):
         try:
-            write_result(json.render(document))
+            write_result(_document(error) if form == "json" else _nagios_line(error))
         except OutputError as failed:
             error = failed
     hint = error.hint[:1].upper() + error.hint[1:]
     _say(f"certkit: error: {printable(error.message)}. {printable(hint)}")
     return code
+
+
+def _document(error: CertkitError) -> str:
+    from certkit.report import json
+
+    document = json.error(error)
+    if isinstance(error, RefusedError):
+        document |= {"status": "critical", "changed": False, "checks": json.checks(error.findings)}
+    return json.render(document)
+
+
+def _nagios_line(error: CertkitError) -> str:
+    from certkit.report import nagios
+
+    return nagios.error(error)
 
 
 def write_result(text: str) -> None:
@@ -159,7 +169,7 @@ def _flushed(code: int) -> int:
             sys.stdout.flush()
     except OSError as error:
         _abandon_stdout()
-        return _report(_unwritable(error), UNKNOWN, as_json=False, debug=False)
+        return _report(_unwritable(error), UNKNOWN, form="text", debug=False)
     return code
 
 
@@ -190,10 +200,14 @@ def _wants_debug(arguments: Sequence[str]) -> bool:
     return verbose > 1 or os.environ.get("CERTKIT_DEBUG", "0") not in {"", "0", "false"}
 
 
-def _wants_json(arguments: Sequence[str]) -> bool:
+def _wanted_form(arguments: Sequence[str]) -> str:
+    """The form in which a program waits for the result, and for an error too: `json`, `nagios`, or else `text`."""
     options = list(arguments[: arguments.index("--")]) if "--" in arguments else list(arguments)
     formats = [value for option, value in itertools.pairwise(options) if option == "--format"]
-    return "--json" in options or "--format=json" in options or "json" in formats
+    formats += [option.removeprefix("--format=") for option in options if option.startswith("--format=")]
+    if "--json" in options:
+        return "json"
+    return next((form for form in formats if form in {"json", "nagios"}), "text")
 
 
 def _terminate(number: int, _: FrameType | None) -> None:

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from certkit.cli import inputs
 from certkit.cli.output import Output, reporting
 from certkit.errors import InputError
-from certkit.findings import exit_code
+from certkit.findings import Status, exit_code, roll_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
+    from certkit.cli.expiry_report import Reporter
     from certkit.core.durations import Duration
     from certkit.core.expiry import Thresholds
-    from certkit.secret import Secret
-    from certkit.sources.base import Source
+    from certkit.core.reminders import Reminders
+    from certkit.scan import Judge
+    from certkit.tls import Client
+
+FORMATS = ("text", "json", "jsonl", "prometheus", "nagios", "html", "ics")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the options say."""
+
+    sources: tuple[str, ...]
+    warn: str | None
+    critical: str | None
+    policy_name: str
+    leaf_only: bool
+    at: str | None
+    remind: str | None
+    state: str | None
+    format_: str
+    target: str | None
+    show_all: bool
+    cert: str | None
+    key: str | None
+    timeout: float
+    passphrase_file: str | None
 
 
 @click.command()
@@ -30,62 +53,115 @@ if TYPE_CHECKING:
 @inputs.policy_option
 @click.option("--leaf-only", is_flag=True, help="Of a bundle, look at the first certificate only.")
 @click.option("--at", metavar="TIME", help="Judge that moment: RFC 3339 or a date.  [default: now]")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="As --json, by name.")
+@click.option(
+    "--remind",
+    metavar="LIST",
+    help="Speak once at each of these times left (28d,14d,7d), or at those of the `policy`; text only.",
+)
+@inputs.file_option(
+    "--state", metavar="FILE", help="What was spoken.  [default: reminders.json in the user's state directory]"
+)
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True, help="The report.")
 @inputs.file_option("--output", "target", metavar="FILE", help="Write the report to this file, atomically.")
+@click.option("--all", "show_all", is_flag=True, help="Show every certificate of a source, not the first 100.")
+@inputs.file_option("--cert", metavar="FILE", help="A certificate to show to live hosts that want one, with --key.")
+@inputs.file_option("--key", metavar="FILE", help="Its private key.")
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.1, max=3600),
+    default=10.0,
+    show_default=True,
+    help="For each live host, all in all.",
+)
 @inputs.passphrase_option
 @reporting
-def expiry(
-    output: Output, *, sources: tuple[str, ...], target: str | None, format_: str, **options: str | bool | None
-) -> int:
-    """Warn before certificates expire.
+def expiry(output: Output, **options: Any) -> int:
+    """Warn before certificates and revocation lists expire.
 
-    SOURCE is a file, a directory (with all below it), a glob, - or @FILE with a source on each line. Exits 0 if all
-    is well, 1 if something is near its end, 2 if it is critical or expired, 3 if something could not be looked at.
-    With -q nothing is said while all is well.
+    SOURCE is a file, a directory (with all below it), a glob, - or @FILE with a source on each line, or a live host:
+    HOST:PORT, or tls://HOST:PORT with ?servername=NAME and &starttls=smtp (imap, pop3, ldap, postgres, mysql). Exits
+    0 if all is well, 1 if something is near its end, 2 if it is critical, expired or not valid yet, 3 if something
+    could not be looked at. With -q nothing is said while all is well.
 
     \b
-    Example:
+    Examples:
       certkit expiry --warn 28d --critical 7d acme.pem
+      certkit expiry -q --remind policy --policy wise-production partners/
+      certkit expiry partners/ --format html --output expiry.html
     """
-    from certkit import files
+    from certkit.cli.expiry_report import Reporter
+    from certkit.cli.sources import Access, parse
+    from certkit.scan import look, scan
+
+    asked = Asked(**options)
+    reporter = Reporter(
+        output=output,
+        format="json" if output.as_json else asked.format_,
+        target=None if asked.target == inputs.STDIN else asked.target,
+        state=asked.state,
+        show_all=asked.show_all,
+    )
+    judge = _judge(asked, reporter)
+    client, troubles = _client(asked, output)
+    access = Access(inputs.passphrase(asked.passphrase_file), asked.timeout, client)
+    found = output.counted(look(parse(asked.sources, access), judge), of=lambda part: part.places)
+    result = scan(reporter.told(found), now=judge.now)
+    troubles += reporter.report(result, judge, sources=asked.sources)
+    return exit_code(Status.UNKNOWN if result.is_interrupted else roll_up([result.status, *troubles]))
+
+
+def _judge(asked: Asked, reporter: Reporter) -> Judge:
     from certkit.core.times import parse_time
-    from certkit.scan import scan
+    from certkit.scan import Judge
 
-    at = options["at"]
-    now = parse_time(str(at)) if at is not None else inputs.now()
-    secret = inputs.passphrase(_optional(options["passphrase_file"]))
-    found = scan(_sources(sources, secret), _thresholds(options), now=now, leaf_only=bool(options["leaf_only"]))
-    if output.as_json or format_ == "json":
-        from certkit.report import json
-
-        report = json.render(json.scanned(found))
-    else:
-        from certkit.report import text
-
-        paint = text.plain if target else output.paint
-        verbose, in_file = output.verbose > 0, target is not None
-        report = text.expiry(found, paint=paint, only_bad=output.quiet, verbose=verbose, with_failures=in_file)
-    if target is not None and target != inputs.STDIN:
-        files.write_report(Path(target), report.encode())
-    else:
-        output.result(report)
-    for failure in found.failures:
-        output.fail(InputError(failure.message, hint=failure.hint))
-    if not found.rows and not found.failures:
-        hint = "check the sources; -v lists what was passed over, and revocation lists are not watched"
-        output.fail(InputError(f"no certificate found, {', '.join(sources)}", hint=hint))
-    return exit_code(found.status)
+    return Judge(
+        thresholds=_thresholds(asked),
+        now=parse_time(asked.at) if asked.at is not None else inputs.now(),
+        leaf_only=asked.leaf_only,
+        only_urgent=reporter.wants_only_urgent,
+        reminders=_reminders(asked),
+        with_labels=reporter.wants_labels,
+    )
 
 
-def _thresholds(options: dict[str, str | bool | None]) -> Thresholds:
+def _reminders(asked: Asked) -> Reminders | None:
+    if asked.remind is None:
+        return None
+    from certkit.core.reminders import Reminders
+
+    if asked.remind != "policy":
+        return Reminders.parse(asked.remind)
+    days = inputs.policy(asked.policy_name).renewal.reminders
+    if not days:
+        hint = "list them: --remind 28d,14d,7d"
+        raise InputError(f"policy, {asked.policy_name}: it names no days for reminders", hint=hint)
+    return Reminders.of_days(days)
+
+
+def _client(asked: Asked, output: Output) -> tuple[Client | None, list[Status]]:
+    """The certificate for live hosts, and the status of what is to be said about its key file."""
+    if asked.cert is None and asked.key is None:
+        return None, []
+    if asked.cert is None or asked.key is None:
+        raise InputError("only one of --cert and --key is given", hint="give both, or none")
+    from certkit.core import objects
+    from certkit.tls import Client
+
+    chain = objects.certificates(inputs.read(asked.cert), name=asked.cert)
+    held = inputs.private_key(asked.key, inputs.passphrase(asked.passphrase_file))
+    output.warn_of([held.file])
+    return Client(tuple(chain), held.key), [held.file.status]
+
+
+def _thresholds(asked: Asked) -> Thresholds:
     from certkit.core.durations import Duration
     from certkit.core.expiry import Thresholds
 
-    warn, critical = _optional(options["warn"]), _optional(options["critical"])
-    default_warn, default_critical = _defaults(str(options["policy_name"]))
+    default_warn, default_critical = _defaults(asked.policy_name)
     return Thresholds.choose(
-        warn=Duration.parse(warn) if warn is not None else None,
-        critical=Duration.parse(critical) if critical is not None else None,
+        warn=Duration.parse(asked.warn) if asked.warn is not None else None,
+        critical=Duration.parse(asked.critical) if asked.critical is not None else None,
         default_warn=default_warn,
         default_critical=default_critical,
     )
@@ -100,67 +176,3 @@ def _defaults(policy_name: str) -> tuple[Duration, Duration]:
         return Duration.parse(DEFAULT_WARN), Duration.parse(DEFAULT_CRITICAL)
     rules = inputs.policy(policy_name).expiry
     return rules.warn, rules.critical
-
-
-def _sources(references: Sequence[str], secret: Secret | None) -> Iterator[Source]:
-    """The sources that the arguments name, decided in the order of the contract."""
-    from certkit import files
-    from certkit.sources.files import DirectorySource, FailedSource, FileSource
-
-    for reference in references:
-        if files.is_directory(reference):
-            yield DirectorySource(reference, secret)
-        elif files.exists(Path(reference)):
-            yield FileSource(reference, secret)
-        elif any(char in reference for char in "*?["):
-            yield from _glob(reference, secret)
-        elif reference == inputs.STDIN or reference.startswith("@"):
-            try:
-                yield from _read_source(reference, secret)
-            except InputError as error:
-                yield FailedSource(reference, error.message, error.hint)
-        else:
-            yield FailedSource(reference, f"cannot read, {reference}: no such file or directory", "check the path")
-
-
-def _read_source(reference: str, secret: Secret | None) -> list[Source]:
-    from certkit.sources.files import BytesSource
-
-    if reference == inputs.STDIN:
-        return [BytesSource(inputs.read(reference), "standard input", secret)]
-    return list(_sources(_listed(reference[1:]), secret))
-
-
-def _glob(pattern: str, secret: Secret | None) -> Iterator[Source]:
-    from certkit import files
-    from certkit.sources.files import DirectorySource, FailedSource, FileSource
-
-    paths = files.matching(pattern)
-    for path in paths:
-        yield (
-            DirectorySource(path, secret)
-            if files.is_directory(path)
-            else FileSource(path, secret, may_hold_nothing=True)
-        )
-    if not paths:
-        yield FailedSource(pattern, f"cannot read, {pattern}: no file matches", "check the pattern")
-
-
-def _listed(reference: str) -> list[str]:
-    """The sources in a list, one a line; blank lines and lines that begin with # are passed over."""
-    data = inputs.read(reference)
-    if b"-----BEGIN" in data or b"\0" in data or data[:1] == b"\x30":
-        hint = "to look at the file itself, leave out the @"
-        raise InputError(f"cannot read, {reference}: not a list of sources", hint=hint)
-    lines = data.decode("utf-8", "surrogateescape").splitlines()
-    listed = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    nested = next((line for line in listed if line.startswith("@")), None)
-    if nested:
-        raise InputError(
-            f"cannot read, {reference}: it names another list, {nested}", hint="name that list on the command line"
-        )
-    return listed
-
-
-def _optional(value: str | bool | None) -> str | None:
-    return value if isinstance(value, str) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from click.shell_completion import CompletionItem
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 DEFAULT_POLICY = "general"
+_CHUNK = 1024 * 1024
 _MAX_PASSPHRASE_FILE = 64 * 1024
 
 passphrase_option = click.option(
@@ -98,6 +100,17 @@ def read(reference: str) -> bytes:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"cannot read, standard input: {reason}", hint="name a file") from error
+
+
+def chunks() -> Iterator[bytes]:
+    """Standard input, a chunk at a time.
+
+    Raises:
+        InputError: it is closed.
+    """
+    if sys.stdin is None:
+        raise InputError("cannot read, standard input: it is closed", hint="name a file")
+    return iter(functools.partial(sys.stdin.buffer.read, _CHUNK), b"")
 
 
 def policy(reference: str) -> Policy:

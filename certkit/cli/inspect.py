@@ -22,19 +22,21 @@ if TYPE_CHECKING:
 def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphrase_file: str | None) -> int:
     """Show what is in a file: keys, CSRs, certificates, bundles, PKCS#12, CRLs; PEM or DER.
 
-    Private keys are never shown, only their facts. Exits 0 if everything could be read, 3 otherwise.
+    Private keys are never shown, only their facts. Of a live host, HOST:PORT or tls://HOST:PORT (see `certkit expiry
+    --help`), the certificates are shown that it presents, unverified. Exits 0 if everything could be read, 3 otherwise.
 
     \b
     Example:
       certkit inspect acme.csr
     """
+    from certkit.cli.sources import is_live
     from certkit.report import json, text
 
     secret = inputs.passphrase(passphrase_file)
     documents: list[dict[str, Any]] = []
     errors: list[CertkitError] = []
     for source in sources:
-        described, problems = _look(source, secret)
+        described, problems = _look_at_host(source) if is_live(source) else _look(source, secret)
         errors += problems
         documents += [{"kind": facts.pop("kind"), "source": source, **facts} for facts in map(dict, described)]
         if not output.as_json:
@@ -44,6 +46,26 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
     for error in errors:
         output.fail(error)
     return 3 if errors else 0
+
+
+def _look_at_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError]]:
+    """The certificates that a live host presents, described, and what went wrong."""
+    from certkit.core import describe
+    from certkit.core.objects import Kind
+    from certkit.sources.base import Failure, Sighting
+    from certkit.sources.endpoint import Endpoint, EndpointSource
+
+    described: list[dict[str, Any]] = []
+    errors: list[CertkitError] = []
+    try:
+        for found in EndpointSource((Endpoint.parse(source),)).look():
+            if isinstance(found, Sighting):
+                described.append({"kind": Kind.CERTIFICATE.value, **describe.certificate(found.certificate)})
+            elif isinstance(found, Failure):
+                errors.append(InputError(found.message, hint=found.hint))
+    except InputError as error:
+        errors.append(error)
+    return described, errors
 
 
 def _look(source: str, secret: Secret | None) -> tuple[list[dict[str, Any]], list[CertkitError]]:

@@ -8,8 +8,9 @@ import itertools
 import os
 import sys
 import threading
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from certkit.errors import CertkitError
     from certkit.findings import Finding
 
+    T = TypeVar("T")
+
+_WRITE_SIZE = 256 * 1024
+_REFRESH_SECONDS = 0.2
 _COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.CRITICAL: "red", Status.UNKNOWN: "magenta"}
 
 
@@ -37,6 +42,37 @@ class Output:
     def result(self, text: str) -> None:
         """The result itself, as text."""
         write_result(text)
+
+    def stream(self, parts: Iterable[str]) -> None:
+        """The result itself, as text that comes in parts."""
+        waiting: list[str] = []
+        size = 0
+        for part in parts:
+            waiting.append(part)
+            size += len(part)
+            if size > _WRITE_SIZE:
+                write_result("".join(waiting))
+                waiting, size = [], 0
+        write_result("".join(waiting))
+
+    def counted(self, work: Iterable[T], *, of: Callable[[T], int]) -> Iterator[T]:
+        """The same, while a terminal shows how much has been looked at; elsewhere nothing is said.
+
+        `of` says how much a part is.
+        """
+        if not _has_terminal():
+            yield from work
+            return
+        total, shown = 0, time.monotonic()
+        try:
+            for part in work:
+                yield part
+                total += of(part)
+                if time.monotonic() - shown > _REFRESH_SECONDS:
+                    shown = time.monotonic()
+                    _show(f"{total:,} looked at")
+        finally:
+            _show("")
 
     def raw(self, data: bytes) -> None:
         """The result itself, as bytes."""
@@ -58,6 +94,10 @@ class Output:
     def warn(self, message: str) -> None:
         """A warning, on standard error; it is said even when quiet."""
         click.echo(f"certkit: warning: {printable(message)}", err=True)
+
+    def warn_about(self, trouble: CertkitError) -> None:
+        """A warning about something that did not work and stopped nothing."""
+        self.warn(f"{trouble.message}. {_sentence(trouble.hint)}")
 
     def fail(self, error: CertkitError) -> None:
         """A failure that did not stop the command, on standard error."""
@@ -99,8 +139,7 @@ def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
 @contextlib.contextmanager
 def progress(message: str) -> Iterator[None]:
     """Show on a terminal that long work goes on; elsewhere say nothing."""
-    stream = sys.stderr
-    if stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
+    if not _has_terminal():
         yield
         return
     done = threading.Event()
@@ -111,16 +150,26 @@ def progress(message: str) -> Iterator[None]:
     finally:
         done.set()
         spinner.join()
-        stream.write("\r\x1b[K")
-        stream.flush()
+        _show("")
 
 
 def _spin(message: str, done: threading.Event) -> None:
     for mark in itertools.cycle("|/-\\"):
-        sys.stderr.write(f"\r{message} {mark}")
-        sys.stderr.flush()
+        _show(f"{message} {mark}")
         if done.wait(0.1):
             return
+
+
+def _show(words: str) -> None:
+    """Show something in the terminal's last line, in place of what was shown there."""
+    assert sys.stderr is not None  # noqa: S101  there is a terminal
+    sys.stderr.write(f"\r\x1b[K{words}")
+    sys.stderr.flush()
+
+
+def _has_terminal() -> bool:
+    stream = sys.stderr
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _wants_colour() -> bool:

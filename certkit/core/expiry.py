@@ -50,13 +50,31 @@ class Thresholds:
         return cls(chosen_warn, chosen_critical)
 
     def judge(self, *, not_before: datetime, not_after: datetime, now: datetime) -> Status:
-        """The status of a certificate: less time left than a threshold triggers it; expired is critical."""
-        left, lifetime = not_after - now, not_after - not_before
-        if left < timedelta(0) or left < self.critical.of(lifetime):
-            return Status.CRITICAL
-        if left < self.warn.of(lifetime):
-            return Status.WARNING
-        return Status.OK
+        """The status of a certificate: less time left than a threshold triggers it.
+
+        Expired is critical, and so is not yet valid: neither works today.
+        """
+        lifetime = not_after - not_before
+        return _judge(not_before, not_after, now, warn=self.warn.of(lifetime), critical=self.critical.of(lifetime))
+
+    def judge_list(self, *, this_update: datetime, next_update: datetime, now: datetime) -> Status:
+        """The status of a revocation list: stale is critical, less time left than a threshold triggers it.
+
+        A list may live for a week only and be replaced as a matter of course. Where a new one would be a warning
+        already, shares of its lifetime take over: a quarter for a warning, at most a twelfth for critical.
+        """
+        lifetime = next_update - this_update
+        warn, critical = self.warn.of(lifetime), self.critical.of(lifetime)
+        if warn >= lifetime:
+            warn, critical = lifetime / 4, min(critical, lifetime / 12)
+        return _judge(this_update, next_update, now, warn=warn, critical=critical)
+
+
+def _judge(begin: datetime, end: datetime, now: datetime, *, warn: timedelta, critical: timedelta) -> Status:
+    left = end - now
+    if left < timedelta(0) or left < critical or now < begin:
+        return Status.CRITICAL
+    return Status.WARNING if left < warn else Status.OK
 
 
 def days_left(not_after: datetime, now: datetime) -> int:

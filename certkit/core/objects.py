@@ -76,6 +76,7 @@ class Broken:
     hint: str
     line: int | None = None
     is_locked: bool = False
+    is_bad_pem: bool = False
 
     @property
     def message(self) -> str:
@@ -89,9 +90,29 @@ def unguarded(_: Callable[[], object]) -> bool:
     return True
 
 
+def plain_certificates(data: bytes) -> tuple[list[x509.Certificate], int]:
+    """The certificates at the beginning of the bytes, as long as all is plain and sound, and where the rest begins.
+
+    The rest is for `read`, with its `start`. Silencing the library's warnings is the caller's business, for it takes as
+    long as the loading.
+    """
+    from cryptography.x509 import load_der_x509_certificate
+
+    found: list[x509.Certificate] = []
+    end = 0
+    for der, after in pem.plain_certificates(data):
+        try:
+            found.append(load_der_x509_certificate(der))
+        except Exception:  # noqa: BLE001  `read` says what is wrong with it
+            break
+        end = after
+    return found, end
+
+
 def read(
     data: bytes,
     *,
+    start: int = 0,
     passphrase: Secret | None = None,
     only: Container[Kind] | None = None,
     guard: Callable[[Callable[[], object]], bool] = unguarded,
@@ -100,11 +121,11 @@ def read(
 
     A key or PKCS#12 that is locked and has no passphrase is an item without a value. With `only`, objects of other
     kinds are named but not loaded. `guard` is asked before a PKCS#12 file is opened, for its cost cannot be seen
-    from outside (`certkit.processes.ends_in_time`).
+    from outside (`certkit.processes.ends_in_time`). With `start`, reading begins there.
     """
-    found = False
+    found = start > 0
     budget = keys.MAX_KDF_COST
-    for block in pem.blocks(data):
+    for block in pem.blocks(data, start=start):
         found = True
         if block.is_private_key and block.der and passphrase is not None and keys.is_encrypted(block.der):
             cost = tlv.kdf_cost(block.der)
@@ -297,7 +318,7 @@ def _from_block(
     if only is not None and kind is not None and kind not in only:
         yield Item(kind, block.der or b"", None, line)
     elif block.der is None:
-        yield Broken(what, block.problem, _DAMAGED_HINT, line)
+        yield Broken(what, block.problem, _DAMAGED_HINT, line, is_bad_pem=True)
     elif kind is None:
         yield Broken(what, "not a kind of object that certkit knows", "remove it, or read it with openssl", line)
     elif kind is Kind.PRIVATE_KEY:

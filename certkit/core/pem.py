@@ -12,12 +12,20 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from certkit.errors import InputError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 CERTIFICATE_REQUEST = "CERTIFICATE REQUEST"
 NEW_CERTIFICATE_REQUEST = "NEW CERTIFICATE REQUEST"
 
+MAX_PIECE_BYTES = 64 * 1024 * 1024
+_PIECE_BYTES = 1024 * 1024
+_BEGIN = b"-----BEGIN "
+
+# A certificate as everybody writes it: nothing but base64 between its lines.
+_PLAIN = re.compile(rb"-----BEGIN CERTIFICATE-----\r?\n([^-]+)-----END CERTIFICATE-----\s*")
 _MARKER = re.compile(rb"-----(BEGIN|END) ([A-Z0-9][A-Z0-9 #./_+]{0,60})-----")
 _HEADER = re.compile(rb"[ \t]*[A-Za-z0-9-]+:.*")
 
@@ -40,11 +48,11 @@ class Block:
         return "PRIVATE KEY" in self.label
 
 
-def blocks(data: bytes) -> Iterator[Block]:
-    """Every PEM block of `data` in order, broken ones included; one pass, lazily."""
+def blocks(data: bytes, *, start: int = 0) -> Iterator[Block]:
+    """Every PEM block of `data` in order, from `start` on, broken ones included; one pass, lazily."""
     begin: re.Match[bytes] | None = None
     line, counted = 1, 0
-    for marker in _MARKER.finditer(data):
+    for marker in _MARKER.finditer(data, start):
         if marker[1] == b"BEGIN":
             if begin is not None:
                 yield _unfinished(begin, marker.start(), line)
@@ -60,6 +68,57 @@ def blocks(data: bytes) -> Iterator[Block]:
             begin = None
     if begin is not None:
         yield _unfinished(begin, len(data), line)
+
+
+def plain_certificates(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """The certificates at the beginning of `data`, as DER, each with the place where its block ends.
+
+    This is the fast way through the files that are as they should be: it ends before the first block that is anything
+    else, for `blocks` to go on from there.
+    """
+    end = 0
+    for match in _PLAIN.finditer(data):
+        if data.find(_BEGIN, end, match.start()) >= 0:
+            return
+        try:
+            der = binascii.a2b_base64(match[1].translate(None, b"\r\n"), strict_mode=True)
+        except binascii.Error:
+            return
+        end = match.end()
+        yield der, end
+
+
+def find_begin(data: bytes, start: int) -> int:
+    """Where the first block at or after `start` may begin, or -1."""
+    return data.find(_BEGIN, start)
+
+
+def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """A stream cut where a block begins, so that no block is torn; together the pieces are the stream.
+
+    What begins as long DER is one piece.
+
+    Raises:
+        InputError: a piece would be larger than `MAX_PIECE_BYTES`.
+    """
+    rest, searched = b"", 0
+    is_der = False
+    for number, chunk in enumerate(chunks):
+        rest = rest + chunk if rest else chunk
+        is_der = is_der or (number == 0 and rest[:1] == b"\x30" and rest[1:2] >= b"\x80")
+        if len(rest) >= _PIECE_BYTES and not is_der:
+            cut = rest.rfind(_BEGIN, searched)
+            searched = len(rest) - len(_BEGIN)  # a marker may have begun at the end
+            if cut < 0 and not rest.startswith(_BEGIN):
+                cut = searched
+            if cut > 0:
+                yield rest[:cut]
+                rest, searched = rest[cut:], 0
+        if len(rest) > MAX_PIECE_BYTES:
+            hint = "check that it is the right file"
+            raise InputError(f"an object in it is larger than {MAX_PIECE_BYTES:,} bytes", hint=hint)
+    if rest:
+        yield rest
 
 
 def line_number(data: bytes, offset: int) -> int:

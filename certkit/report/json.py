@@ -11,7 +11,7 @@ from certkit.core.times import rfc3339
 from certkit.findings import Status, exit_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from certkit.core.keys import KeyFacts
     from certkit.core.verify import Verdict
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.keyfile import MadeKey
     from certkit.request import MadeRequest
-    from certkit.scan import Scan
+    from certkit.scan import Found, Row, Scan
 
 Document = dict[str, Any]
 
@@ -97,32 +97,45 @@ def made_request(made: MadeRequest, policy: str) -> Document:
     return {"name": made.name, **document} if made.name else document
 
 
-def scanned(scan: Scan) -> Document:
-    """The result of `expiry`."""
-    document: Document = {
-        "status": scan.status.value,
-        "certificates": [
-            {
-                "source": row.sources[0],
-                "sources": row.sources,
-                "subject": row.subject,
-                "issuer": row.issuer,
-                "serial": row.serial,
-                "fingerprint_sha256": row.fingerprint_sha256,
-                "not_before": rfc3339(row.not_before),
-                "not_after": rfc3339(row.not_after),
-                "days_left": row.days_left,
-                "status": row.status.value,
-            }
-            for row in scan.rows
-        ],
-        "errors": [{"source": each.source, "message": each.message} for each in scan.failures],
+def scanned(scan: Scan) -> Iterator[str]:
+    """The result of `expiry`, in parts: a document with a line for each certificate, for there may be many."""
+    yield f'{{\n  "status": "{scan.status.value}",\n  "certificates": ['
+    separator = "\n"
+    for row in scan.rows:
+        yield f"{separator}    {json.dumps(_certificate(row, row.sources[0], sources=row.sources))}"
+        separator = ",\n"
+    yield "\n  ]" if scan.rows else "]"
+    rest: Document = {
+        "errors": [{"source": each.source, "message": each.message, "reason": each.reason} for each in scan.failures],
         "counts": scan.counts(),
     }
     if scan.status is Status.UNKNOWN:
-        first = scan.failures[0] if scan.failures else None
-        document["error"] = {
-            "message": first.message if first else "no certificate was found",
-            "hint": first.hint if first else "check the sources",
-        }
-    return document
+        message, hint = scan.trouble
+        rest["error"] = {"message": message, "hint": hint}
+    yield ",\n" + render(rest).removeprefix("{\n")
+
+
+def sightings(found: Found) -> Iterator[str]:
+    """What was found in some places as lines of JSON: one for each sighting, and for each failure."""
+    for row in found.rows:
+        yield json.dumps(_certificate(row, row.sources[0])) + "\n"
+    for failure in found.failures:
+        status = Status.UNKNOWN.value
+        entry = {"source": failure.source, "status": status, "message": failure.message, "reason": failure.reason}
+        yield json.dumps(entry) + "\n"
+
+
+def _certificate(row: Row, source: str, **more: object) -> Document:
+    return {
+        "source": source,
+        **more,
+        "kind": row.kind.value,
+        "subject": row.subject,
+        "issuer": row.issuer,
+        "serial": row.serial_hex,
+        "fingerprint_sha256": row.fingerprint_sha256,
+        "not_before": rfc3339(row.not_before),
+        "not_after": rfc3339(row.not_after),
+        "days_left": row.days_left,
+        "status": row.status.value,
+    }

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from certkit.core import names
+from certkit.core.objects import Kind
 from certkit.core.printable import printable
 from certkit.core.times import rfc3339
 from certkit.findings import Status
+from certkit.report import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from certkit.core.policy import Policy
     from certkit.core.verify import Verdict
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 MAX_SANS = 20
 MAX_OBJECTS = 100
 
+_PLACE_WIDTH = 60
 _STATUS_WIDTH = max(map(len, Status))
 _ID_WIDTH = len("signature-algorithm")
 
@@ -173,29 +177,75 @@ def _contents(contents: Sequence[dict[str, Any]] | None, *, show_all: bool, inde
     return lines
 
 
-def expiry(
-    scan: Scan, *, paint: Paint = plain, only_bad: bool = False, verbose: bool = False, with_failures: bool = False
-) -> str:
-    """What `expiry` found: the most urgent certificate first, a line each; failures where nobody else tells them."""
-    lines = [
-        _expiry_line(row, paint)
-        for row in sorted(scan.rows, key=lambda row: row.not_after)
-        if not only_bad or row.status is not Status.OK
+def expiry(scan: Scan, rows: Sequence[Row], *, paint: Paint = plain, show_all: bool = False) -> Iterator[str]:
+    """Some rows of a scan as a table, a line each, in their order.
+
+    At most `MAX_OBJECTS` rows of each source are shown, unless all are wanted.
+    """
+    shown, hidden = (rows, {}) if show_all else _first_of_each(rows)
+    left_width = max((len(_left(row, scan.now)) for row in shown), default=0)
+    place_width = min(max((len(_places(row)) for row in shown), default=0), _PLACE_WIDTH)
+    for row in shown:
+        label = paint(row.status.value.ljust(_STATUS_WIDTH), row.status)
+        when = f"{'since' if row.not_after < scan.now else 'until'} {rfc3339(row.not_after)}"
+        left, place = _left(row, scan.now).ljust(left_width), _places(row).ljust(place_width)
+        yield f"{label}  {left}  {when}  {place}  {_what(row)}\n"
+    for source, count in hidden.items():
+        yield f"{printable(source)}: and {count:,} more (--all)\n"
+
+
+def _first_of_each(rows: Sequence[Row]) -> tuple[list[Row], dict[str, int]]:
+    """The first rows of each source, and how many more there are of those that have more."""
+    shown: list[Row] = []
+    counted: dict[str, int] = {}
+    for row in rows:
+        source = row.sources[0]
+        counted[source] = counted.get(source, 0) + 1
+        if counted[source] <= MAX_OBJECTS:
+            shown.append(row)
+    return shown, {source: count - MAX_OBJECTS for source, count in counted.items() if count > MAX_OBJECTS}
+
+
+def unseen(scan: Scan, *, paint: Paint = plain) -> str:
+    """What could not be looked at, for a report that stands alone."""
+    label = paint(Status.UNKNOWN.value.ljust(_STATUS_WIDTH), Status.UNKNOWN)
+    return _text([f"{label}  {printable(failure.message)}" for failure in scan.failures])
+
+
+def passed_over(scan: Scan) -> str:
+    """The files in which there is nothing to watch."""
+    return _text([f"skipped   {printable(source)}: nothing to watch in it" for source in scan.passed])
+
+
+def expiry_summary(scan: Scan) -> str:
+    """How many certificates are well and how many are not, in one line."""
+    counts = scan.counts()
+    unseen = counts.pop(Status.UNKNOWN.value)
+    parts = [
+        f"{counts[status]:,} {status}" for status in (Status.CRITICAL, Status.WARNING, Status.OK) if counts[status]
     ]
-    if with_failures:
-        label = paint(Status.UNKNOWN.value.ljust(_STATUS_WIDTH), Status.UNKNOWN)
-        lines += [f"{label}  {printable(failure.message)}" for failure in scan.failures]
-    if verbose:
-        lines += [f"skipped   {printable(source)}: nothing to watch in it" for source in scan.passed]
-    return _text(lines)
+    line = words.counted(sum(counts.values()), "certificate")
+    if parts:
+        line += f": {', '.join(parts)}"
+    if unseen:
+        line += f"; {words.counted(unseen, 'place')} could not be looked at"
+    return line + "\n"
 
 
-def _expiry_line(row: Row, paint: Paint) -> str:
-    label = paint(row.status.value.ljust(_STATUS_WIDTH), row.status)
-    more = f" and {len(row.sources) - 1} more" if len(row.sources) > 1 else ""
-    days = "1 day" if row.days_left == 1 else f"{row.days_left} days"
-    when = "expired" if row.days_left < 0 else f"{days} left"
-    return f"{label}  {when}, {rfc3339(row.not_after)}  {printable(row.sources[0])}{more}  {row.subject}"
+def _left(row: Row, now: datetime) -> str:
+    """How much time is left, in words."""
+    if row.days_left < 0 or now < row.not_before:
+        return words.outlook(row, now)
+    return f"{words.counted(row.days_left, 'day')} left"
+
+
+def _places(row: Row) -> str:
+    more = f" and {len(row.sources) - 1:,} more" if len(row.sources) > 1 else ""
+    return printable(row.sources[0]) + more
+
+
+def _what(row: Row) -> str:
+    return f"revocation list of {row.issuer}" if row.kind is Kind.CRL else row.subject
 
 
 def policies(listed: Iterable[Policy]) -> str:

@@ -43,7 +43,7 @@ def test_the_json_of_a_directory(certkit, certificates):
     assert looked.json["errors"] == []
     row = next(row for row in looked.json["certificates"] if row["status"] == "warning")
     assert set(row) == {
-        *("source", "sources", "subject", "issuer", "serial", "fingerprint_sha256"),
+        *("source", "sources", "kind", "subject", "issuer", "serial", "fingerprint_sha256"),
         *("not_before", "not_after", "days_left", "status"),
     }
     assert (row["source"], row["sources"]) == ("certs/below/soon.pem", ["certs/below/soon.pem"])

@@ -51,10 +51,12 @@ def test_every_example_works(tmp_path, root, line):
     pair = root.issue(begin=pki.datetime.now(pki.UTC) - pki.DAY, end=pki.datetime.now(pki.UTC) + 300 * pki.DAY)
     prepare = {
         "acme.pem": pair.pem,
+        "partners/acme.pem": pair.pem,
         "wise-ca.pem": root.pem,
         "clients.jsonl": b'{"name": "acme", "organization": "Acme Ltd"}\n',
         "partner.toml": b'extends = "wise-sandbox"\ntitle = "Ours"\n',
     }
+    (tmp_path / "partners").mkdir()
     for name, content in prepare.items():
         (tmp_path / name).write_bytes(content)
     if not {"create", "generate"} & set(line.split()):

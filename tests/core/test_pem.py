@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import time
 
 import pytest
 
 from certkit.core import pem
+from certkit.errors import InputError
 from tests.conftest import openssl
 
 HELLO = b"-----BEGIN GREETING-----\naGVsbG8=\n-----END GREETING-----\n"
@@ -139,3 +141,67 @@ def test_hostile_text_takes_linear_time(data):
     for _ in pem.blocks(data):
         pass
     assert time.process_time() - start < 10
+
+
+def certificate_block(root_der: bytes, *, line_end: bytes = b"\n") -> bytes:
+    """A plain certificate block with the given bytes."""
+    return pem.encode("CERTIFICATE", root_der).replace(b"\n", line_end)
+
+
+def test_plain_certificates_are_found_the_fast_way():
+    """One after the other, with text between them; the end is where the rest begins."""
+    data = b"# ours\n" + certificate_block(b"one") + b"and\n" + certificate_block(b"two" * 40, line_end=b"\r\n") + b"\n"
+    found = list(pem.plain_certificates(data))
+    assert [der for der, _ in found] == [b"one", b"two" * 40]
+    assert found[-1][1] == len(data)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"-----BEGIN CERTIFICATE-----\naGVs*G8=\n-----END CERTIFICATE-----\n",
+        b"-----BEGIN CERTIFICATE-----\nProc-Type: 4\n\naGVsbG8=\n-----END CERTIFICATE-----\n",
+        b"-----BEGIN CERTIFICATE-----\naGVsbG8=\n",
+        b"-----BEGIN X509 CRL-----\naGVsbG8=\n-----END X509 CRL-----\n",
+        b"-----BEGIN CERTIFICATE-----\naGVsbG8\n-----END CERTIFICATE-----\n",
+    ],
+)
+def test_the_fast_way_ends_before_what_is_not_plain(odd):
+    """Whatever is odd is left to the slow way, and so is all that follows."""
+    data = certificate_block(b"one") + odd + certificate_block(b"two")
+    found = list(pem.plain_certificates(data))
+    assert [der for der, _ in found] == [b"one"]
+    assert data[found[-1][1] :] == odd + certificate_block(b"two")
+
+
+@pytest.mark.parametrize("size", [1, 10, 11, 64, 1000, 1 << 20])
+def test_pieces_tear_no_block(size, monkeypatch):
+    """However the stream is cut, each piece holds whole blocks, and together they are the stream."""
+    monkeypatch.setattr(pem, "_PIECE_BYTES", 256)
+    data = b"text " * 100 + b"".join(certificate_block(bytes([at]) * at) for at in range(1, 120)) + b"end"
+    found = list(pem.pieces(data[at : at + size] for at in range(0, len(data), size)))
+    assert b"".join(found) == data
+    blocks = [block.der for piece in found for block in pem.blocks(piece)]
+    assert blocks == [block.der for block in pem.blocks(data)]
+
+
+def test_der_is_one_piece(monkeypatch):
+    """A certificate or a PKCS#12 bundle may hold bytes that look like a marker."""
+    monkeypatch.setattr(pem, "_PIECE_BYTES", 16)
+    data = b"\x30\x82\x10\x00" + b"-----BEGIN CERTIFICATE-----" * 5
+    assert list(pem.pieces([data[:9], data[9:50], data[50:]])) == [data]
+
+
+def test_a_block_without_an_end_is_bounded(monkeypatch):
+    """A stream that begins a block and never ends it does not fill the memory."""
+    monkeypatch.setattr(pem, "_PIECE_BYTES", 1000)
+    monkeypatch.setattr(pem, "MAX_PIECE_BYTES", 10_000)
+    endless = (b"-----BEGIN CERTIFICATE-----\n" if at == 0 else b"A" * 500 for at in itertools.count())
+    with pytest.raises(InputError, match="an object in it is larger than 10,000 bytes"):
+        list(pem.pieces(endless))
+
+
+def test_text_without_end_is_passed_over_in_pieces(monkeypatch):
+    """A log file of any size costs no memory."""
+    monkeypatch.setattr(pem, "_PIECE_BYTES", 1000)
+    assert max(map(len, pem.pieces(b"log line\n" * 50 for _ in range(1000)))) < 2000

@@ -1,0 +1,146 @@
+"""How `certkit expiry` tells what it found: as a table, or in a format for machines, calendars or browsers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+from certkit.findings import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from certkit.cli.output import Output
+    from certkit.core.reminders import Reminders
+    from certkit.scan import Found, Judge, Row, Scan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reporter:
+    """One report: its format, and the file it goes to (None: standard output).
+
+    `state` is the file that remembers which reminders were spoken, if it is not the default one.
+    """
+
+    output: Output
+    format: str
+    target: str | None
+    state: str | None
+    show_all: bool
+    _lines: list[str] = field(default_factory=list)
+
+    @property
+    def wants_only_urgent(self) -> bool:
+        """Whether what is well is not described."""
+        return self.output.quiet and self.format == "text"
+
+    @property
+    def wants_labels(self) -> bool:
+        """Whether the attributes of names are wanted one by one."""
+        return self.format == "prometheus"
+
+    def told(self, found: Iterable[Found]) -> Iterable[Found]:
+        """What is found, to be collected for the report; lines of JSON are told as it comes, and not kept."""
+        return self._told(found) if self.format == "jsonl" else found
+
+    def _told(self, found: Iterable[Found]) -> Iterator[Found]:
+        from certkit.report import json
+
+        for part in found:
+            lines = "".join(json.sightings(part))
+            if self.target is None:
+                self.output.result(lines)
+            else:
+                self._lines.append(lines)
+            yield part.condensed()
+
+    def report(self, scan: Scan, judge: Judge, *, sources: Sequence[str]) -> list[Status]:
+        """Report what was found, and on standard error what could not be looked at; statuses of what went wrong."""
+        troubles: list[Status] = []
+        if scan.is_interrupted and self.target is not None:
+            self.output.say(f"{self.target} is left as it was")
+        elif self.format != "text":
+            self._send(self._rendered(scan, judge))
+        elif judge.reminders is None:
+            rows = [row for row in scan.by_urgency if not self.output.quiet or row.status is not Status.OK]
+            self._send(self._table(scan, rows, show_all=self.show_all, with_summary=not self.output.quiet))
+        else:
+            troubles = self._remind(scan, judge.reminders)
+        self._tell_failures(scan, sources)
+        return troubles
+
+    def _send(self, parts: Iterable[str]) -> None:
+        if self.target is None:
+            self.output.stream(parts)
+            return
+        from certkit import files
+
+        # Metrics are read by another user, whatever the umask of the one that writes them.
+        files.write_report(Path(self.target), files.Report(parts, is_public=self.format == "prometheus"))
+
+    def _rendered(self, scan: Scan, judge: Judge) -> Iterable[str]:
+        match self.format:
+            case "jsonl":
+                return self._lines
+            case "json":
+                from certkit.report import json
+
+                return json.scanned(scan)
+            case "prometheus":
+                from certkit.report import prometheus
+
+                return prometheus.pieces(scan)
+            case "nagios":
+                from certkit.report import nagios
+
+                return [nagios.render(scan, thresholds=judge.thresholds)]
+            case "html":
+                from certkit.report import html
+
+                return [html.render(scan)]
+        from certkit.report import ics
+
+        return [ics.render(scan, reminders=judge.reminders.thresholds) if judge.reminders else ics.render(scan)]
+
+    def _table(self, scan: Scan, rows: Sequence[Row], *, show_all: bool, with_summary: bool = False) -> Iterator[str]:
+        from certkit.report import text
+
+        paint = self.output.paint if self.target is None else text.plain
+        yield from text.expiry(scan, rows, paint=paint, show_all=show_all)
+        if with_summary:
+            yield text.expiry_summary(scan)
+        if self.target is not None:
+            yield text.unseen(scan)
+        if self.output.verbose:
+            yield text.passed_over(scan)
+
+    def _remind(self, scan: Scan, reminders: Reminders) -> list[Status]:
+        """Report the rows for which a reminder is due, each once, and all of them: what is recorded was spoken."""
+        from certkit.reminder_file import ReminderFile
+
+        with ReminderFile.open(self._state_file()) as state:
+            due = state.due(scan.by_urgency, reminders=reminders, now=scan.now)
+            self._send(self._table(scan, [each.watched for each in due], show_all=True))
+            state.record(due)
+        for trouble in state.warnings:
+            self.output.warn_about(trouble)
+        return [Status.WARNING] if state.warnings else []
+
+    def _state_file(self) -> Path:
+        if self.state is not None:
+            return Path(self.state)
+        import platformdirs
+
+        return platformdirs.user_state_path("certkit") / "reminders.json"
+
+    def _tell_failures(self, scan: Scan, sources: Sequence[str]) -> None:
+        """Say what could not be looked at; a report for Nagios says it itself."""
+        if self.format == "nagios":
+            return
+        for failure in scan.failures:
+            self.output.fail(InputError(failure.message, hint=failure.hint))
+        if scan.is_interrupted or scan.found_nothing:
+            message, hint = scan.trouble
+            self.output.fail(InputError(f"{message}, {', '.join(sources)}", hint=hint))

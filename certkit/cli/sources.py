@@ -1,0 +1,137 @@
+"""Sources of certificates by the words that name them on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from certkit.cli import inputs
+from certkit.errors import InputError
+from certkit.sources.base import Failure, Reason
+from certkit.sources.files import DirectorySource, FileSource, KnownSource, StreamSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from certkit.secret import Secret
+    from certkit.sources.base import Source
+    from certkit.sources.endpoint import Endpoint
+    from certkit.tls import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What opens sources: the passphrase of PKCS#12 files; for live hosts a time-out in seconds and a certificate."""
+
+    passphrase: Secret | None = None
+    timeout: float = 10.0
+    client: Client | None = None
+
+
+def parse(references: Sequence[str], access: Access) -> Iterator[Source]:
+    """The sources that the words name, decided in the order of the contract; what is none is a failure of its own.
+
+    All live hosts are one source, so that many that are dead cost one time-out.
+    """
+    endpoints: list[Endpoint] = []
+    for reference in _expanded(references):
+        if isinstance(reference, KnownSource):
+            yield reference
+            continue
+        try:
+            if is_live(reference):
+                endpoints.append(_endpoint(reference))
+            else:
+                yield from _files(reference, access)
+        except InputError as error:
+            yield _failed(reference, error)
+    if endpoints:
+        from certkit.sources.endpoint import EndpointSource
+
+        yield EndpointSource(tuple(endpoints), access.timeout, access.client)
+
+
+def _expanded(references: Sequence[str]) -> Iterator[str | KnownSource]:
+    """The same with lists replaced by what they list."""
+    from certkit import files
+
+    for reference in references:
+        if not reference.startswith("@") or files.exists(Path(reference)):
+            yield reference
+            continue
+        try:
+            yield from _listed(reference[1:])
+        except InputError as error:
+            yield _failed(reference, error)
+
+
+def _failed(reference: str, error: InputError) -> KnownSource:
+    return KnownSource([Failure(reference, error.message, error.hint, Reason.BAD_SOURCE)])
+
+
+def is_live(reference: str) -> bool:
+    """Whether these words name a live host: `tls://…`, or HOST:PORT where no file is called so."""
+    from certkit import files
+
+    if ":" not in reference or files.exists(Path(reference)) or _is_pattern(reference):
+        return False
+    from certkit.sources.endpoint import is_endpoint
+
+    return reference.startswith("tls://") or is_endpoint(reference)
+
+
+def _endpoint(reference: str) -> Endpoint:
+    from certkit.sources.endpoint import Endpoint
+
+    return Endpoint.parse(reference)
+
+
+def _is_pattern(reference: str) -> bool:
+    return any(char in reference for char in "*?[") and not reference.startswith(("tls://", "["))
+
+
+def _files(reference: str, access: Access) -> Iterator[Source]:
+    from certkit import files
+
+    if files.is_directory(reference):
+        yield DirectorySource(reference, access.passphrase)
+    elif files.exists(Path(reference)):
+        yield FileSource((reference,), access.passphrase)
+    elif _is_pattern(reference):
+        yield from _glob(reference, access)
+    elif reference == inputs.STDIN:
+        yield StreamSource(inputs.chunks(), "standard input", access.passphrase)
+    else:
+        message = f"cannot read, {reference}: no such file or directory"
+        yield KnownSource([Failure(reference, message, "check the path", Reason.NOT_FOUND)])
+
+
+def _glob(pattern: str, access: Access) -> Iterator[Source]:
+    from certkit import files
+
+    paths = files.matching(pattern)
+    for path in paths:
+        if files.is_directory(path):
+            yield DirectorySource(path, access.passphrase)
+        else:
+            yield FileSource((path,), access.passphrase, may_hold_nothing=True)
+    if not paths:
+        message = f"cannot read, {pattern}: no file matches"
+        yield KnownSource([Failure(pattern, message, "check the pattern", Reason.NOT_FOUND)])
+
+
+def _listed(reference: str) -> list[str]:
+    """The sources in a list, one a line; blank lines and lines that begin with # are passed over."""
+    data = inputs.read(reference)
+    if b"-----BEGIN" in data or b"\0" in data or data[:1] == b"\x30":
+        hint = "to look at the file itself, leave out the @"
+        raise InputError(f"cannot read, {reference}: not a list of sources", hint=hint)
+    lines = data.decode("utf-8", "surrogateescape").splitlines()
+    listed = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    nested = next((line for line in listed if line.startswith("@")), None)
+    if nested:
+        raise InputError(
+            f"cannot read, {reference}: it names another list, {nested}", hint="name that list on the command line"
+        )
+    return listed

@@ -1,0 +1,223 @@
+"""Results as one HTML page that asks no network for anything, and needs no scripts, though they make it handier."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.core.printable import printable
+from certkit.core.times import rfc3339
+from certkit.findings import Status
+from certkit.report import timeline
+from certkit.report.optional import needs
+from certkit.report.summary import summary
+from certkit.report.words import NOUNS, clock, counted, day, outlook, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    import jinja2
+
+    from certkit.report.timeline import Column
+    from certkit.scan import Row, Scan
+
+MAX_URGENT = 20
+MAX_SOURCES = 20
+MAX_FAILURES = 500
+
+_ADVICE = {
+    Status.CRITICAL: (
+        "Act now",
+        "Expired or about to, or not valid yet: who relies on these is refused, or soon will be.",
+    ),
+    Status.WARNING: ("Plan the replacement", "These work today. Have new ones in place before they end."),
+}
+LABELS = {Status.CRITICAL: "Critical", Status.WARNING: "Warning", Status.UNKNOWN: "Could not look", Status.OK: "Well"}
+
+# So many certificates fill a column of the time line at least, lest a single one looks like a mountain.
+_LOW_CEILING = 6
+
+# The first part of a name in RFC 4514 text, where a comma inside a value has a backslash before it.
+_FIRST_PART = re.compile(r"(?:[^\\,]|\\.)*+", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment for machines, and its day and time of day for people."""
+
+    iso: str
+    day: str
+    clock: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row as the page shows it; of the subject, `attribute` and `name` are the first part, `rest` is what follows."""
+
+    status: str
+    kind: str
+    subject: str
+    attribute: str
+    name: str
+    rest: str
+    issuer: str
+    serial: str
+    fingerprint: str
+    begin: Moment
+    end: Moment
+    outlook: str
+    is_valid_yet: bool
+    source: str
+    other_sources: Sequence[str]
+    sources_left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Certificates that ask for the same; `left_out` counts those not shown, `is_listed` says the table has all."""
+
+    title: str
+    advice: str
+    entries: Sequence[Entry]
+    left_out: int
+    is_listed: bool
+
+
+def render(scan: Scan, *, title: str = "Certificates", truncate: int = 5000) -> str:
+    """The page: what it comes down to, what is urgent, a time line, and a table of the `truncate` most urgent rows.
+
+    Raises:
+        InputError: Jinja2 is not installed.
+    """
+    environment = _environment()
+    rows = scan.by_urgency
+    entries = [_entry(row, scan.now) for row in rows[:truncate]]
+    columns = timeline.columns(rows, now=scan.now) if rows else []
+    style, script = _source(environment, "expiry.css") + _heights(columns), _source(environment, "expiry.js")
+    return environment.get_template("expiry.html.jinja").render(
+        title=printable(title),
+        labels={status.value: label for status, label in LABELS.items()},
+        now=_moment(scan.now),
+        summary=summary(scan),
+        counts=scan.counts(),
+        failures=scan.failures[:MAX_FAILURES],
+        failures_left_out=len(scan.failures[MAX_FAILURES:]),
+        groups=_groups(entries, scan),
+        columns=columns,
+        entries=entries,
+        left_out=_left_out(rows[truncate:], scan.quiet),
+        passed=len(scan.passed),
+        style=_trusted(style),
+        script=_trusted(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+def _environment() -> jinja2.Environment:
+    with needs("Jinja2", what="an HTML page"):
+        import jinja2
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("certkit.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "counted": counted,
+        "number": _number,
+        "printable": printable,
+        "sentence": _sentence,
+        "shortened": shortened,
+    }
+    return environment
+
+
+def _source(environment: jinja2.Environment, name: str) -> str:
+    """A file beside the template as it stands; nothing in it is a template's syntax."""
+    assert environment.loader is not None  # noqa: S101  _environment() saw to it
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _trusted(text: str) -> str:
+    """Text of our own, which goes into the page as it is."""
+    import markupsafe
+
+    return markupsafe.Markup(text)  # noqa: S704  holds nothing that was read anywhere
+
+
+def _hash(text: str) -> str:
+    """The source of an inline style or script for a Content-Security-Policy (CSP level 3, section 2.3.1)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _heights(columns: Sequence[Column]) -> str:
+    """A style rule for each column of the time line: what share of the height each status takes."""
+    ceiling = max([_LOW_CEILING, *(column.total for column in columns)])
+    return "".join(
+        f"#column-{number}{{--critical-share:{column.critical / ceiling:.2%};"
+        f"--warning-share:{column.warning / ceiling:.2%};--ok-share:{column.ok / ceiling:.2%}}}\n"
+        for number, column in enumerate(columns)
+    )
+
+
+def _moment(moment: datetime) -> Moment:
+    return Moment(rfc3339(moment), day(moment), clock(moment))
+
+
+def _number(number: int) -> str:
+    return f"{number:,}"
+
+
+def _entry(row: Row, now: datetime) -> Entry:
+    subject = printable(row.subject)
+    first = _FIRST_PART.match(subject)
+    part = first[0] if first else ""
+    attribute, _, name = part.partition("=")
+    source, *others = (shortened(printable(source), 200) for source in row.sources[: MAX_SOURCES + 1])
+    return Entry(
+        status=row.status.value,
+        kind=NOUNS[row.kind],
+        subject=shortened(subject, 2000),
+        attribute=shortened(attribute, 60),
+        name=shortened(name, 120),
+        rest=shortened(subject[len(part) + 1 :], 120),
+        issuer=shortened(printable(row.issuer)),
+        serial=shortened(row.serial_hex),
+        fingerprint=row.fingerprint_sha256,
+        begin=_moment(row.not_before),
+        end=_moment(row.not_after),
+        outlook=outlook(row, now),
+        is_valid_yet=row.not_before <= now,
+        source=source,
+        other_sources=others,
+        sources_left_out=max(0, len(row.sources) - MAX_SOURCES - 1),
+    )
+
+
+def _groups(entries: Sequence[Entry], scan: Scan) -> list[Group]:
+    """What is urgent: what to do now, and what to plan."""
+    groups = []
+    for status, (title, advice) in _ADVICE.items():
+        number, listed = scan.counts()[status], [entry for entry in entries if entry.status == status]
+        shown = listed[:MAX_URGENT]
+        if number:
+            groups.append(Group(title, advice, shown, number - len(shown), is_listed=len(listed) == number))
+    return groups
+
+
+def _left_out(rows: Iterable[Row], quiet: int) -> str:
+    """How many are not listed, by status: `12 warning, 300 well`; empty where all are."""
+    numbers = Counter(row.status for row in rows)
+    numbers[Status.OK] += quiet
+    return ", ".join(f"{numbers[status]:,} {label.lower()}" for status, label in LABELS.items() if numbers[status])

@@ -1,0 +1,118 @@
+"""Results as the output of a monitoring plugin, for Nagios, Icinga and their kind.
+
+As the Monitoring Plugins Development Guidelines have it: one line of text, `|`, performance data, and details below.
+Ranges are strict: `28:` alarms below 28.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from certkit.core.objects import Kind
+from certkit.core.printable import printable
+from certkit.core.times import rfc3339
+from certkit.findings import Status
+from certkit.report.words import outlook, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from certkit.core.durations import Duration
+    from certkit.core.expiry import Thresholds
+    from certkit.errors import CertkitError
+    from certkit.scan import Row, Scan
+
+# Nagios keeps 8 KiB of what a plugin says (MAX_PLUGIN_OUTPUT_LENGTH).
+MAX_BYTES = 8000
+
+_DAY = timedelta(days=1)
+_BY_URGENCY = (Status.CRITICAL, Status.UNKNOWN, Status.WARNING, Status.OK)
+_STATUS_WIDTH = max(map(len, _BY_URGENCY))
+_NAME_LENGTH = 150
+_MESSAGE_LENGTH = 300
+
+
+def render(scan: Scan, *, thresholds: Thresholds) -> str:
+    """The line with the status and the worst of it, then a line for each certificate that is not ok and each failure.
+
+    The thresholds are those by which the scan was judged.
+    """
+    head = f"CERTKIT {scan.status.value.upper()} - {_summary(scan)}| {_performance(scan, thresholds)}"
+    lines = (f"{status.value.upper().ljust(_STATUS_WIDTH)}  {words}" for status, words in _troubles(scan))
+    number = len(scan.failures) + sum(row.status is not Status.OK for row in scan.rows)
+    details = _within(MAX_BYTES - len(head.encode()), lines, number)
+    return "".join(f"{line}\n" for line in (head, *details))
+
+
+def error(failure: CertkitError) -> str:
+    """The line for a check that could not be made at all."""
+    return f"CERTKIT UNKNOWN - {_safe(failure.message, _MESSAGE_LENGTH)}. {_safe(failure.hint, _MESSAGE_LENGTH)}\n"
+
+
+def _summary(scan: Scan) -> str:
+    counts = scan.counts()
+    counted = ", ".join(f"{counts[status]:,} {status}" for status in _BY_URGENCY if counts[status])
+    return "; ".join(part for part in (_worst(scan), counted) if part)
+
+
+def _worst(scan: Scan) -> str:
+    """The worst of it in words; where all is well, what ends first."""
+    if scan.is_interrupted or scan.found_nothing:
+        return scan.trouble[0]
+    for _, words in _troubles(scan):
+        return words
+    first = min(scan.rows, key=lambda row: row.not_after, default=None)
+    return _described(first, scan) if first else ""
+
+
+def _troubles(scan: Scan) -> Iterator[tuple[Status, str]]:
+    """Each failure and each certificate that is not ok in words, the most urgent first."""
+    rows = scan.by_urgency
+    yield from ((row.status, _described(row, scan)) for row in rows if row.status is Status.CRITICAL)
+    yield from ((Status.UNKNOWN, _safe(failure.message, _MESSAGE_LENGTH)) for failure in scan.failures)
+    yield from ((row.status, _described(row, scan)) for row in rows if row.status is Status.WARNING)
+
+
+def _described(row: Row, scan: Scan) -> str:
+    name = _safe(row.subject, _NAME_LENGTH) or "no name"
+    what = f"revocation list of {name}" if row.kind is Kind.CRL else name
+    when = row.not_before if scan.now < row.not_before else row.not_after
+    more = f" and {len(row.sources) - 1:,} more" if len(row.sources) > 1 else ""
+    return f"{what}: {outlook(row, scan.now)} ({rfc3339(when)}), {_safe(row.sources[0], _NAME_LENGTH)}{more}"
+
+
+def _safe(text: str, limit: int) -> str:
+    r"""Text in which nothing ends the line or begins performance data: `|` becomes `\7C`, as in RFC 4514."""
+    return shortened(printable(text), limit).replace("|", r"\7C")
+
+
+def _within(room: int, lines: Iterable[str], number: int) -> Iterator[str]:
+    """As many lines as there is room for in bytes, and how many more there are."""
+    room -= len(f"and {number:,} more\n")
+    for left_out, line in zip(range(number, 0, -1), lines, strict=True):
+        room -= len(line.encode()) + 1
+        if room < 0:
+            yield f"and {left_out:,} more"
+            return
+        yield line
+
+
+def _performance(scan: Scan, thresholds: Thresholds) -> str:
+    """The days left of the certificate that ends first (`U`: there is none), and how many have each status."""
+    certificates = (row for row in scan.rows if row.kind is Kind.CERTIFICATE)
+    first = min(certificates, key=lambda row: row.not_after, default=None)
+    days_left = _days_left(first, thresholds) if first else "U"
+    counts = (f"'{status}'={number};;;0" for status, number in scan.counts().items())
+    return " ".join([f"'days_left'={days_left}", *counts])
+
+
+def _days_left(row: Row, thresholds: Thresholds) -> str:
+    lifetime = row.not_after - row.not_before
+    warn, critical = (_days(duration, lifetime) for duration in (thresholds.warn, thresholds.critical))
+    return f"{row.days_left};{warn}:;{critical}:"
+
+
+def _days(duration: Duration, lifetime: timedelta) -> str:
+    """A number of days without an exponent: 28, 0.5; a second is 0.00001."""
+    return f"{duration.of(lifetime) / _DAY:.5f}".rstrip("0").rstrip(".")

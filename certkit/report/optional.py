@@ -1,0 +1,25 @@
+"""Packages that only some reports need."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def needs(package: str, *, what: str) -> Iterator[None]:
+    """Around the import of an optional package, by the name that people know it by.
+
+    Raises:
+        InputError: it is not installed; the message says what cannot be made, the hint how to install it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        hint = "install it: pip install 'certkit[reports]'"
+        raise InputError(f"cannot make {what}: {package} is not installed", hint=hint) from error

@@ -1,0 +1,179 @@
+"""Results as metrics in the text format of Prometheus, for node_exporter's textfile collector.
+
+Names and labels of `x509_…` are those of x509-certificate-exporter (its docs/metrics.md), so that its dashboards and
+alerts work; the label `source` and the metrics `certkit_…` are our own. The collector takes no timestamps, and refuses
+the whole file where two series are alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from certkit.core.objects import Kind
+from certkit.core.printable import printable
+from certkit.report.optional import needs
+from certkit.report.words import shortened
+from certkit.sources.base import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from certkit.scan import Row, Scan
+
+    # The values of `_LABELS`, with the certificate or revocation list that was seen there.
+    Series = Mapping[tuple[str, ...], Row]
+    Sample = tuple[dict[str, str], float]
+
+MEANINGS = {
+    "x509_cert_not_after": "When the certificate expires, in Unix seconds.",
+    "x509_cert_not_before": "When the certificate becomes valid, in Unix seconds.",
+    "x509_cert_expired": "1 if the certificate had expired when certkit looked.",
+    "x509_crl_next_update": "When the revocation list goes stale, in Unix seconds.",
+    "x509_crl_this_update": "When the revocation list was made, in Unix seconds.",
+    "x509_crl_stale": "1 if the revocation list was stale when certkit looked.",
+    "x509_cert_error": "1 for what certkit could not look at, 0 for what it read.",
+    "certkit_last_run_timestamp_seconds": "When certkit looked, in Unix seconds.",
+    "certkit_certificates": "Certificates and revocation lists by status; unknown is what certkit could not look at.",
+    "certkit_errors": "What certkit could not look at, by reason.",
+}
+
+_ATTRIBUTES = tuple(f"{name}_{part}" for name in ("subject", "issuer") for part in ("C", "ST", "L", "O", "OU", "CN"))
+_ALWAYS = ("filename", "filepath", "source", "serial_number", *_ATTRIBUTES)
+_LABELS = (*_ALWAYS, "crl_number", "discriminator")
+_NO_FILE = re.compile(r"[a-z]+://.*|identity:.*|[^/]+:\d{1,5}|standard input", re.DOTALL)
+
+# Serial numbers have 160 bits at most (RFC 5280 section 4.1.2.2), in good faith.
+_LONGEST_DECIMAL_BITS = 512
+
+# So many samples are written at once, for the library holds each of them several times over.
+_SAMPLES_AT_ONCE = 1000
+
+
+def render(scan: Scan) -> str:
+    """The metrics of a scan, with series for each sighting.
+
+    Raises:
+        InputError: the package prometheus-client is not installed.
+    """
+    return "".join(pieces(scan))
+
+
+def pieces(scan: Scan) -> Iterator[str]:
+    """The same, piece by piece: the whole may take ten times as much memory as the scan.
+
+    Raises:
+        InputError: the package prometheus-client is not installed.
+    """
+    for name, samples in _metrics(scan):
+        yield from _text(name, samples)
+
+
+def _metrics(scan: Scan) -> Iterator[tuple[str, Iterable[Sample]]]:
+    series = _series(scan.rows)
+    certificates = {labels: row for labels, row in series.items() if row.kind is Kind.CERTIFICATE}
+    lists = {labels: row for labels, row in series.items() if row.kind is Kind.CRL}
+    yield "x509_cert_not_after", _ends(certificates)
+    yield "x509_cert_not_before", _begins(certificates)
+    yield "x509_cert_expired", _is_over(certificates, scan.now)
+    yield "x509_crl_next_update", _ends(lists)
+    yield "x509_crl_this_update", _begins(lists)
+    yield "x509_crl_stale", _is_over(lists, scan.now)
+    yield "x509_cert_error", _errors(series, scan)
+    yield "certkit_last_run_timestamp_seconds", [({}, scan.now.timestamp())]
+    yield "certkit_certificates", [({"status": status}, number) for status, number in scan.counts().items()]
+    failed = Counter(failure.reason for failure in scan.failures)
+    yield "certkit_errors", [({"reason": reason.value}, failed[reason]) for reason in Reason]
+
+
+def _series(rows: Iterable[Row]) -> Series:
+    """Every sighting by its labels, what expires first in front; no two have the same labels.
+
+    Different certificates that look alike in one place, all but the first of them, have a fingerprint as their
+    discriminator.
+    """
+    found: dict[tuple[str, ...], Row] = {}
+    for row in sorted(rows, key=lambda row: (row.not_after, row.fingerprint)):
+        described = _description(row)
+        for source in row.sources:
+            labels = (*_place(source), *described, "")
+            if found.setdefault(labels, row).fingerprint != row.fingerprint:
+                found[*labels[:-1], row.fingerprint_sha256] = row
+    return found
+
+
+def _place(source: str) -> tuple[str, str, str]:
+    """The labels `filename`, `filepath` and `source`; a place that is no file has but the last."""
+    shown = printable(source)
+    if _NO_FILE.fullmatch(source):
+        return "", "", shown
+    return shown.rpartition("/")[2], shown, shown
+
+
+def _description(row: Row) -> tuple[str, ...]:
+    """The labels from `serial_number` to `crl_number`; a revocation list has no serial number and no subject."""
+    found = row.labels or {}
+    attributes = [shortened(printable(found.get(name, ""))) for name in _ATTRIBUTES]
+    if row.kind is not Kind.CRL:
+        return (_decimal(row.serial), *attributes, "")
+    issuer = (value if name.startswith("issuer") else "" for name, value in zip(_ATTRIBUTES, attributes, strict=True))
+    return ("", *issuer, _decimal(row.serial))
+
+
+def _decimal(number: int) -> str:
+    """A number in decimal; in hexadecimal where it is absurdly long, for Python refuses to write that in decimal."""
+    return str(number) if number.bit_length() <= _LONGEST_DECIMAL_BITS else shortened(f"{number:#x}")
+
+
+def _named(labels: tuple[str, ...]) -> dict[str, str]:
+    """Labels by name; those that x509-certificate-exporter always writes are there even if they are empty."""
+    return {name: value for name, value in zip(_LABELS, labels, strict=True) if value or name in _ALWAYS}
+
+
+def _ends(series: Series) -> Iterator[Sample]:
+    return ((_named(labels), row.not_after.timestamp()) for labels, row in series.items())
+
+
+def _begins(series: Series) -> Iterator[Sample]:
+    return ((_named(labels), row.not_before.timestamp()) for labels, row in series.items())
+
+
+def _is_over(series: Series, now: datetime) -> Iterator[Sample]:
+    return ((_named(labels), row.not_after < now) for labels, row in series.items())
+
+
+def _errors(series: Series, scan: Scan) -> Iterator[Sample]:
+    failed = {(*_place(failure.source), failure.reason.value) for failure in scan.failures}
+    nothing = dict.fromkeys(_ALWAYS, "")
+    for filename, filepath, source, reason in sorted(failed):
+        place = {"filename": filename, "filepath": filepath, "source": source}
+        yield {**nothing, **place, "reason": reason}, 1
+    yield from ((_named(labels), 0) for labels in series)
+
+
+def _text(name: str, samples: Iterable[Sample]) -> Iterator[str]:
+    """One metric in pieces of text, with two lines of comment before them; nothing where there are no samples."""
+    rest = iter(samples)
+    comment = ""
+    while portion := list(islice(rest, _SAMPLES_AT_ONCE)):
+        text = _portion(name, portion)
+        yield text.removeprefix(comment)
+        comment = text[: text.index(f"\n{name}") + 1]
+
+
+def _portion(name: str, samples: Iterable[Sample]) -> str:
+    with needs("prometheus-client", what="metrics for Prometheus"):
+        from prometheus_client import CollectorRegistry, Metric, generate_latest
+
+    metric = Metric(name, MEANINGS[name], "gauge")
+    for labels, value in samples:
+        metric.add_sample(name, labels, value)
+
+    class Registry(CollectorRegistry):
+        def collect(self) -> Iterator[Metric]:
+            yield metric
+
+    return generate_latest(Registry()).decode()

@@ -1,0 +1,110 @@
+"""When certificates end: counts by week, month or year from now on, as a chart draws them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from certkit.findings import Status
+from certkit.report.words import MONTHS, day
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from certkit.scan import Row
+
+_WEEK = timedelta(weeks=1)
+_FEWEST = 8
+_MOST_WEEKS = 16
+_MOST_MONTHS = 24
+_MOST_YEARS = 20
+_MONTHS_IN_VIEW = timedelta(days=30 * _MOST_MONTHS)
+_LAST_YEAR = 9999
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How many end in one stretch of time; `label` is short, `name` says it in full."""
+
+    label: str
+    name: str
+    critical: int
+    warning: int
+    ok: int
+
+    @property
+    def total(self) -> int:
+        """How many end there, whatever their status."""
+        return self.critical + self.warning + self.ok
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Where a stretch of time begins, and what it is called; it ends where the next one begins."""
+
+    start: datetime
+    label: str
+    name: str
+
+
+def columns(rows: Sequence[Row], *, now: datetime) -> list[Column]:
+    """What has expired, then stretches of time from now on, then all that is later, if anything is.
+
+    Weeks where that is near enough to see all, else months as far as two years; years where nothing is so near.
+    """
+    stretches = _stretches(rows, now)
+    starts = [stretch.start for stretch in stretches]
+    numbers = [Counter[Status]() for _ in range(len(starts) + 1)]
+    for row in rows:
+        numbers[bisect_right(starts, row.not_after)][row.status] += 1
+    named = [("expired", "expired"), *((each.label, each.name) for each in stretches)]
+    made = [
+        Column(label, name, counts[Status.CRITICAL], counts[Status.WARNING], counts[Status.OK])
+        for (label, name), counts in zip(named, numbers, strict=True)
+    ]
+    return made if made[-1].total else made[:-1]
+
+
+def _stretches(rows: Sequence[Row], now: datetime) -> list[_Stretch]:
+    """From now on, and the last one without end."""
+    ends = [row.not_after for row in rows if row.not_after >= now]
+    near = [end for end in ends if end - now < _MONTHS_IN_VIEW]
+    last = max(near or ends, default=now)
+    further = _months if near else _years
+    made = (_weeks if last - now < _MOST_WEEKS * _WEEK else further)(now, last)
+    start = made[-1].start
+    return [*made[:-1], replace(made[-1], label="later", name=f"from {day(start)} on")]
+
+
+def _weeks(now: datetime, last: datetime) -> list[_Stretch]:
+    count = min(max(_FEWEST, (last - now) // _WEEK + 1), (_END_OF_TIME - now) // _WEEK)
+    starts = [now + number * _WEEK for number in range(count + 1)]
+    return [
+        _Stretch(start, f"{start.day} {MONTHS[start.month - 1][:3]}", f"the week from {day(start)}") for start in starts
+    ]
+
+
+def _months(now: datetime, last: datetime) -> list[_Stretch]:
+    first, final = now.year * 12 + now.month - 1, last.year * 12 + last.month - 1
+    count = max(_FEWEST, min(_MOST_MONTHS, final - first + 1))
+    made = [_month(number) for number in range(first, min(first + count, _LAST_YEAR * 12 + 11) + 1)]
+    return [replace(made[0], start=now), *made[1:]]
+
+
+def _month(number: int) -> _Stretch:
+    """A month by its number since the year 0; January says its year."""
+    year, index = divmod(number, 12)
+    month = MONTHS[index]
+    label = f"{month[:3]} {year}" if index == 0 else month[:3]
+    return _Stretch(datetime(year, index + 1, 1, tzinfo=UTC), label, f"{month} {year}")
+
+
+def _years(now: datetime, last: datetime) -> list[_Stretch]:
+    count = max(_FEWEST, min(_MOST_YEARS, last.year - now.year + 1))
+    years = range(now.year, min(now.year + count, _LAST_YEAR) + 1)
+    made = [_Stretch(datetime(year, 1, 1, tzinfo=UTC), str(year), str(year)) for year in years]
+    return [replace(made[0], start=now), *made[1:]]

@@ -1,0 +1,452 @@
+"""TLS: what a server presents, within a time limit for all of it, from looking up its name to the handshake.
+
+Nothing is verified here: an expired certificate, one of an unknown CA or of another host is what a look is for. The
+steps stand by themselves, for others to put them together: `connect`, `change_over`, `Channel.handshake`.
+
+This is the only module that speaks TLS. It does so with pyOpenSSL, which shows the whole chain, takes a private key
+that is in memory only, and still knows old servers. One event loop waits for many servers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from certkit import resolver, starttls
+from certkit.core.objects import short_reason
+from certkit.core.printable import printable
+from certkit.errors import InputError
+from certkit.starttls import Starttls, StarttlsError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from cryptography import x509
+    from OpenSSL import SSL, crypto
+
+    T = TypeVar("T")
+
+TIMEOUT_SECONDS = 10.0
+MAX_CERTIFICATES = 100
+# OpenSSL takes 100 KiB of certificates and does not bound what it passes over.
+MAX_HANDSHAKE_BYTES = 512 * 1024
+
+_CHUNK = 64 * 1024
+# Whatever has a certificate and is not too weak for OpenSSL to know at all.
+_CIPHERS = b"ALL:COMPLEMENTOFALL:!aNULL:!PSK:!SRP:@SECLEVEL=0"
+
+
+class Trouble(StrEnum):
+    """What kind of thing went wrong with a connection."""
+
+    HOST_NOT_FOUND = "host_not_found"
+    CONNECTION_FAILED = "connection_failed"
+    TIMED_OUT = "timed_out"
+    TLS_FAILED = "tls_failed"
+
+
+class TlsError(InputError):
+    """A server could not be spoken to."""
+
+    def __init__(self, message: str, *, hint: str, trouble: Trouble = Trouble.TLS_FAILED) -> None:
+        super().__init__(message, hint=hint)
+        self.trouble = trouble
+
+
+class HandshakeEndedError(TlsError):
+    """The server ended the handshake; `alert` is its reason, or empty where it gave none."""
+
+    def __init__(self, message: str, *, hint: str, alert: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.alert = alert
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client certificate, with those above it behind it, and its private key; all of it stays in memory.
+
+    Raises:
+        InputError: there is no certificate, or the key belongs to another one.
+    """
+
+    certificates: tuple[x509.Certificate, ...]
+    key: Any = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.certificates:
+            raise InputError("no client certificate is given beside its private key", hint="give both")
+        if not self._belong_together():
+            hint = "give the key that the certificate was requested with"
+            raise InputError("the private key does not belong to the client certificate", hint=hint)
+
+    def _belong_together(self) -> bool:
+        from cryptography.exceptions import UnsupportedAlgorithm
+
+        try:
+            return bool(self.certificates[0].public_key() == self.key.public_key())
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise InputError("the client certificate's key cannot be read", hint="use another certificate") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a server presented: its chain in the order sent, its own certificate first.
+
+    `unreadable` says what is wrong with certificates above it that cannot be read, and so are not in the chain.
+    `refusal` says how the server ended the handshake after it had presented its chain, if it did: as a rule, because
+    it wants a client certificate.
+    """
+
+    chain: tuple[x509.Certificate, ...]
+    tls_version: str
+    cipher: str | None
+    unreadable: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The moment, by the clock of the running event loop, at which so many seconds will have passed."""
+
+    seconds: float
+    moment: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """The deadline so many seconds from now."""
+        import asyncio
+
+        return cls(seconds, asyncio.get_running_loop().time() + seconds)
+
+    def share(self, parts: int) -> Deadline:
+        """The end of one of so many equal parts of the time that is left."""
+        import asyncio
+
+        now = asyncio.get_running_loop().time()
+        return Deadline(self.seconds, now + (self.moment - now) / parts)
+
+
+def context(client: Client | None = None) -> SSL.Context:
+    """Settings for looking at servers, whatever they present; to be made once, for it costs more than a handshake.
+
+    Raises:
+        InputError: the client's key is of a kind that TLS does not know.
+    """
+    from OpenSSL import SSL
+
+    made = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    made.set_verify(SSL.VERIFY_NONE)
+    made.set_min_proto_version(0)
+    made.set_cipher_list(_CIPHERS)
+    made.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
+    made.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    if client is not None:
+        _identify(made, client)
+    return made
+
+
+def _identify(made: SSL.Context, client: Client) -> None:
+    from OpenSSL import SSL
+
+    own, *above = client.certificates
+    try:
+        made.use_certificate(own)
+        made.use_privatekey(client.key)
+        for each in above:
+            made.add_extra_chain_cert(each)
+    except (SSL.Error, TypeError) as error:
+        raise InputError(
+            "the client certificate is of a kind that TLS does not know", hint="use another one"
+        ) from error
+
+
+async def look(
+    host: str,
+    port: int,
+    *,
+    settings: SSL.Context,
+    deadline: Deadline,
+    server_name: str | None = None,
+    protocol: Starttls | None = None,
+) -> Presented:
+    """What the server at that host (a name or an IP address) and port presents.
+
+    `server_name` is the name that it is asked for (RFC 6066 section 3); `protocol`, what it speaks before TLS.
+
+    Raises:
+        TlsError: nothing is presented that could be read; the message names the host and the port.
+    """
+    try:
+        with await connect(host, port, deadline=deadline) as connection:
+            if protocol is not None:
+                await change_over(connection, protocol, deadline=deadline)
+            return await _look_through(Channel(connection, settings, server_name=server_name), deadline)
+    except TlsError as error:
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise TlsError(f"cannot look, {where}: {error.message}", hint=error.hint, trouble=error.trouble) from error
+
+
+async def _look_through(channel: Channel, deadline: Deadline) -> Presented:
+    try:
+        await channel.handshake(deadline=deadline)
+    except HandshakeEndedError as error:
+        if not channel.has_chain:
+            raise
+        return channel.presented(refusal=error.message)
+    channel.close()
+    return channel.presented()
+
+
+async def connect(host: str, port: int, *, deadline: Deadline) -> socket.socket:
+    """A non-blocking socket connected to the first address of the host that answers; each has its share of the time.
+
+    Raises:
+        TlsError: the name is not found, or nobody answers; the message does not say where.
+    """
+    failed = TlsError("the name has no address", hint=_NAME_HINT, trouble=Trouble.HOST_NOT_FOUND)
+    addresses = await resolve(host, port, deadline=deadline)
+    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        try:
+            async with _step("connecting", deadline.share(left)):
+                return await _connect(family, address)
+        except TlsError as error:
+            failed = error
+    raise failed
+
+
+async def _connect(family: int, address: tuple[Any, ...]) -> socket.socket:
+    import asyncio
+    import socket
+
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def resolve(host: str, port: int, *, deadline: Deadline) -> list[resolver.Address]:
+    """The addresses of a host, each with its family, as sockets take them.
+
+    Raises:
+        TlsError: there are none.
+    """
+    import socket
+
+    async with _step("looking up the name", deadline):
+        try:
+            return await resolver.addresses(host, port)
+        except (socket.gaierror, ValueError) as error:
+            words = (getattr(error, "strerror", None) or "not the name of a host").lower()
+            raise TlsError(words, hint=_NAME_HINT, trouble=Trouble.HOST_NOT_FOUND) from error
+
+
+async def change_over(connection: socket.socket, protocol: Starttls, *, deadline: Deadline) -> None:
+    """Bring a server of another protocol to the point where TLS begins.
+
+    Raises:
+        TlsError: it refuses, or says something else.
+    """
+    async with _step(f"STARTTLS of {protocol}", deadline):
+        try:
+            await starttls.negotiate(connection, protocol)
+        except StarttlsError as error:
+            raise TlsError(error.message, hint=error.hint) from error
+
+
+class Channel:
+    """TLS over a connected, non-blocking socket."""
+
+    def __init__(self, connection: socket.socket, settings: SSL.Context, *, server_name: str | None) -> None:
+        from OpenSSL import SSL
+
+        self._connection = connection
+        # It reads and writes memory, so that what comes in can be counted, and looked at where it is not TLS.
+        self._tls = SSL.Connection(settings, None)
+        if server_name is not None:
+            self._tls.set_tlsext_host_name(server_name.encode("ascii"))
+        self._tls.set_connect_state()
+        self._begin = b""
+        self._left = MAX_HANDSHAKE_BYTES
+
+    async def handshake(self, *, deadline: Deadline) -> None:
+        """Shake hands.
+
+        Raises:
+            HandshakeEndedError: the server ended the handshake.
+            TlsError: it failed in another way.
+        """
+        from OpenSSL import SSL
+
+        async with _step("TLS handshake", deadline):
+            try:
+                await self._run(self._tls.do_handshake)
+            except (ConnectionError, EOFError) as error:
+                how = "resets" if isinstance(error, ConnectionResetError) else "closes"
+                raise HandshakeEndedError(
+                    f"the server {how} the connection in the handshake", hint=_END_HINT
+                ) from error
+            except SSL.Error as error:
+                self._send_last()
+                raise self._failure(error) from error
+
+    @property
+    def has_chain(self) -> bool:
+        """Whether the server has presented certificates."""
+        return bool(self._tls.get_peer_cert_chain())
+
+    def presented(self, *, refusal: str = "") -> Presented:
+        """What the server has presented.
+
+        Raises:
+            TlsError: it is nothing, or too much, or its own certificate cannot be read.
+        """
+        sent = self._tls.get_peer_cert_chain() or []
+        if not sent:
+            raise TlsError("the server presents no certificate", hint="look at its configuration")
+        if len(sent) > MAX_CERTIFICATES:
+            raise TlsError(f"the server presents more than {MAX_CERTIFICATES} certificates", hint=_SERVER_HINT)
+        chain, unreadable = _loaded(sent)
+        version, cipher = self._tls.get_protocol_version_name(), self._tls.get_cipher_name()
+        return Presented(tuple(chain), version, cipher, tuple(unreadable), refusal)
+
+    def close(self) -> None:
+        """Say goodbye, and do not wait for an answer."""
+        from OpenSSL import SSL
+
+        with contextlib.suppress(SSL.Error):
+            self._tls.shutdown()
+        self._send_last()
+
+    async def _run(self, operation: Callable[[], T]) -> T:
+        """What an operation of OpenSSL returns, once it has been fed what it wants to read.
+
+        Its arithmetic keeps the event loop for a third of a millisecond, as a rule; the largest group for
+        Diffie-Hellman that OpenSSL takes from a server keeps it for three quarters of a second.
+        """
+        from OpenSSL import SSL
+
+        while True:
+            with contextlib.suppress(SSL.WantReadError):
+                result = operation()
+                await self._send(self._written())
+                return result
+            await self._send(self._written())
+            self._tls.bio_write(await self._receive())
+
+    def _written(self) -> bytes:
+        from OpenSSL import SSL
+
+        try:
+            return self._tls.bio_read(_CHUNK)
+        except SSL.WantReadError:
+            return b""
+
+    async def _send(self, data: bytes) -> None:
+        import asyncio
+
+        if data:
+            await asyncio.get_running_loop().sock_sendall(self._connection, data)
+
+    def _send_last(self) -> None:
+        last = self._written()
+        with contextlib.suppress(OSError):
+            self._connection.send(last)
+
+    async def _receive(self) -> bytes:
+        import asyncio
+
+        data = await asyncio.get_running_loop().sock_recv(self._connection, _CHUNK)
+        if not data:
+            raise EOFError
+        self._left -= len(data)
+        if self._left < 0:
+            raise TlsError(f"the server sends more than {MAX_HANDSHAKE_BYTES:,} bytes", hint=_SERVER_HINT)
+        self._begin += data[: 16 - len(self._begin)]
+        return data
+
+    def _failure(self, error: SSL.Error) -> TlsError:
+        """What OpenSSL's error means."""
+        if not re.match(rb"[\x14-\x17]\x03", self._begin):
+            return _not_tls(self._begin)
+        reason = _reason(error)
+        alert = _ALERT.fullmatch(reason)
+        if alert is None:
+            return TlsError(f"the TLS handshake fails: {reason}", hint=_SERVER_HINT)
+        return HandshakeEndedError(
+            f"the server answers with the TLS alert {alert[1]}", hint=_ALERT_HINT, alert=alert[1]
+        )
+
+
+def _loaded(sent: Sequence[crypto.X509]) -> tuple[list[x509.Certificate], list[str]]:
+    """The certificates of a chain that can be read, and what is wrong with the others; the first one must be read."""
+    chain: list[x509.Certificate] = []
+    unreadable = []
+    for number, each in enumerate(sent, 1):
+        try:
+            chain.append(each.to_cryptography())
+        except Exception as error:
+            reason = printable(short_reason(error))
+            if number == 1:
+                raise TlsError(f"the server's certificate cannot be read: {reason}", hint=_SERVER_HINT) from error
+            unreadable.append(f"certificate {number} of {len(sent)}: {reason}")
+    return chain, unreadable
+
+
+# The names that OpenSSL gives to alerts begin with the version that brought them, in its older releases.
+_ALERT = re.compile(r"(?:sslv3 alert|tls alert|ssl/tls alert|tlsv1 alert|tlsv1|tlsv13 alert|tlsv13) (.+)")
+
+_NAME_HINT = "check the name of the host, and that this machine can look it up"
+_CONNECT_HINT = "check the host and the port, and that this machine may reach them"
+_TIMEOUT_HINT = "check the host and the port, or allow more time with --timeout"
+_SERVER_HINT = "look at the server with openssl s_client"
+_END_HINT = "if it speaks another protocol before TLS, say which, as in tls://HOST:PORT?starttls=smtp"
+_ALERT_HINT = "it may want another name: tls://HOST:PORT?servername=NAME; openssl s_client shows more"
+
+_GREETINGS = (
+    (rb"HTTP/", "it answers in plain HTTP", "check the port"),
+    (rb"SSH-", "it speaks SSH", "check the port"),
+    (rb"\d{3}[ -]", "it greets as mail servers do", "say so: tls://HOST:PORT?starttls=smtp"),
+    (rb"\* ", "it greets as IMAP servers do", "say so: tls://HOST:PORT?starttls=imap"),
+    (rb"\+OK", "it greets as POP3 servers do", "say so: tls://HOST:PORT?starttls=pop3"),
+    (rb"...\0[\x0a\xff]", "it greets as MySQL servers do", "say so: tls://HOST:PORT?starttls=mysql"),
+)
+
+
+def _not_tls(begin: bytes) -> TlsError:
+    for pattern, words, hint in _GREETINGS:
+        if re.match(pattern, begin, re.DOTALL):
+            return TlsError(f"the server does not speak TLS: {words}", hint=hint)
+    return TlsError("the server does not speak TLS", hint=_END_HINT)
+
+
+def _reason(error: SSL.Error) -> str:
+    """The first reason in OpenSSL's queue of errors."""
+    queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return next((reason for _, _, reason in queue if reason), "unknown error")
+
+
+@contextlib.asynccontextmanager
+async def _step(doing: str, deadline: Deadline) -> AsyncIterator[None]:
+    """A step that ends with its deadline, and whose failures are told in plain words."""
+    import asyncio
+
+    try:
+        async with asyncio.timeout_at(deadline.moment):
+            yield
+    except OSError as error:
+        is_late = isinstance(error, TimeoutError)
+        if error.errno is None:
+            words, hint = f"no answer within {deadline.seconds:g} seconds ({doing})", _TIMEOUT_HINT
+        else:
+            words, hint = os.strerror(error.errno).lower(), _CONNECT_HINT
+        trouble = Trouble.TIMED_OUT if is_late else Trouble.CONNECTION_FAILED
+        raise TlsError(words, hint=hint, trouble=trouble) from error

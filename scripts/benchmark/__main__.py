@@ -1,0 +1,130 @@
+"""Measure certkit against what does the same work without it, side by side.
+
+Run it with the interpreter of a virtual environment in which certkit is installed as a wheel (not editable):
+
+    python -m venv venv && venv/bin/pip install . && venv/bin/python scripts/benchmark
+
+Absolute times wander with the machine, so what counts is the ratio: both sides take turns within one run. Every time
+is that of a whole process, except where it says "in process". The peers are told to leave the CA bundle alone
+(SSL_CERT_FILE), which some images load at each start of `openssl`. The exit code says whether everything ran, never
+how fast it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import commands
+import expiry
+import verification
+from harness import Bench, CannotRunError, Effort, find_certkit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness import Result
+
+MEASUREMENTS = {
+    "start-up": (commands.help_page, commands.expiry),
+    "keys": (commands.keys, commands.batch),
+    "verify": (verification.verification,),
+    "expiry": (expiry.directory, expiry.one_file),
+}
+
+
+def _measure(effort: Effort, only: Sequence[str]) -> list[Result]:
+    with tempfile.TemporaryDirectory(prefix="certkit-benchmark-") as folder:
+        bench = Bench(Path(folder), find_certkit(), effort)
+        results = []
+        for name in only or MEASUREMENTS:
+            for measurement in MEASUREMENTS[name]:
+                for result in measurement(bench):
+                    print(f"measured: {result.name}", file=sys.stderr)
+                    results.append(result)
+        return results
+
+
+def _table(results: Sequence[Result]) -> str:
+    rows = [("name", "ours", "theirs", "ratio", "goal", "met?", "of"), *map(_row, results)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.rjust(width) if 1 <= at <= 3 else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:,.{0 if seconds > 0.01 else 2}f} ms"
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    unit = " x" if result.goal is not None and result.goal.kind == "speed" else ""
+    note = f"; {result.note}" if result.note else ""
+    return (
+        result.name,
+        _milliseconds(result.ours),
+        _milliseconds(result.theirs),
+        f"{result.ratio:.2f}{unit}",
+        str(result.goal or "-"),
+        {True: "yes", False: "no", None: "-"}[result.is_met],
+        f"{result.average} of {result.runs}{note}",
+    )
+
+
+def _document(results: Sequence[Result]) -> dict[str, object]:
+    return {
+        "environment": _versions(),
+        "results": [{**asdict(result), "ratio": result.ratio, "met": result.is_met} for result in results],
+    }
+
+
+def _versions() -> dict[str, str]:
+    openssl = subprocess.run(["openssl", "version"], check=True, capture_output=True, text=True).stdout.strip()
+    packages = {name: importlib.metadata.version(name) for name in ("certkit", "click", "cryptography")}
+    return {
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
+        "openssl": openssl,
+        **packages,
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure certkit against its peers, side by side.")
+    parser.add_argument("only", nargs="*", metavar="PART", help=f"what to measure: {', '.join(MEASUREMENTS)} (all)")
+    parser.add_argument("--quick", action="store_true", help="fewer runs: a look, not a claim")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the results to this file too")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure everything and print the table; 1 if something does not run."""
+    arguments = _arguments()
+    try:
+        results = _measure(Effort.quick() if arguments.quick else Effort(), arguments.only)
+    except CannotRunError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 1
+    print(", ".join(f"{name} {version}" for name, version in _versions().items()))
+    print(_table(results))
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(_document(results), indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Verifying a chain in this process."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+from harness import CannotRunError, Goal, Result, alternate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness import Bench, Work
+
+REPEATS = 100
+
+
+def verification(bench: Bench) -> Iterator[Result]:
+    """A chain of three verified in this process, against an `openssl verify` process and two raw signature checks."""
+    leaf, middle, root = (_chain_file(bench, name) for name in ("leaf", "middle", "root"))
+    ours, raw = _verifier(leaf, middle, root)
+    command = ("openssl", "verify", "-purpose", "sslclient", "-CAfile", root, "-untrusted", middle, leaf)
+    runs = bench.effort.startup
+    mine, theirs = alternate(ours, lambda: bench.peer(*command), runs=runs, average=statistics.median)
+    goal = Goal("speed", 18)
+    yield Result("verify a chain / openssl verify", mine / REPEATS, theirs, runs, "median", goal, "in process")
+    mine, theirs = alternate(ours, raw, runs=runs, average=statistics.median)
+    goal = Goal("time", 2)
+    name = "verify a chain / two signature checks"
+    yield Result(name, mine / REPEATS, theirs / REPEATS, runs, "median", goal, "in process")
+
+
+def _chain_file(bench: Bench, name: str) -> Path:
+    """A certificate of a chain of P-256 certificates, made by openssl when it is first asked for."""
+    path, issuer = bench.folder / f"{name}.pem", {"leaf": "middle", "middle": "root"}.get(name)
+    if path.exists():
+        return path
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90"]
+    make += ["-subj", f"/O=Acme Ltd/CN={name}", "-keyout", str(path.with_suffix(".key")), "-out", str(path)]
+    make += ["-addext", f"basicConstraints=critical,CA:{'FALSE' if name == 'leaf' else 'TRUE'}"]
+    if issuer:
+        above = _chain_file(bench, issuer)
+        make += ["-CA", str(above), "-CAkey", str(above.with_suffix(".key"))]
+    bench.peer(*make)
+    return path
+
+
+def _verifier(leaf: Path, middle: Path, root: Path) -> tuple[Work, Work]:
+    """Verifying a chain, and checking two raw signatures, each so many times over."""
+    from datetime import UTC, datetime
+
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509 import load_pem_x509_certificate
+
+    from certkit import policy_files
+    from certkit.core.verify import Question, verify
+
+    first, second, last = (load_pem_x509_certificate(path.read_bytes()) for path in (leaf, middle, root))
+    policy = policy_files.load("general")
+    question = Question(leaf=first, untrusted=[second], anchors=[last], at=datetime.now(UTC), policy=policy)
+    if verify(question).status != "ok":
+        raise CannotRunError("the chain does not verify")
+    checks = [(last.public_key(), second), (second.public_key(), first)]
+
+    def ours() -> None:
+        for _ in range(REPEATS):
+            verify(question)
+
+    def raw() -> None:
+        for _ in range(REPEATS):
+            for key, signed in checks:
+                assert isinstance(key, ec.EllipticCurvePublicKey)
+                key.verify(signed.signature, signed.tbs_certificate_bytes, ec.ECDSA(hashes.SHA256()))
+
+    return ours, raw

@@ -1,0 +1,121 @@
+"""A cluster of three OpenBao servers with Raft, each a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.openbao import RefusedError, Server, free_port, running, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_NODES = 3
+
+
+@dataclass
+class Cluster:
+    """Three servers that hold the same; KV version 2 is mounted at `secret`."""
+
+    nodes: list[Server]
+
+    def leader(self) -> Server:
+        """The node that leads; waits for one."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            for node in self.nodes:
+                with contextlib.suppress(OSError, RefusedError):
+                    if node.process.poll() is None and node.api("GET", "sys/leader")["is_self"]:
+                        return node
+            time.sleep(0.1)
+        raise AssertionError("nobody leads the cluster")
+
+    def followers(self) -> list[Server]:
+        """The nodes that run and do not lead."""
+        leader = self.leader()
+        return [node for node in self.nodes if node is not leader and node.process.poll() is None]
+
+
+@contextlib.contextmanager
+def cluster(folder: Path) -> Iterator[Cluster]:
+    """The cluster; it ends with the block."""
+    (folder / "seal.key").write_bytes(os.urandom(32))
+    ports = [(free_port(), free_port()) for _ in range(_NODES)]
+    with contextlib.ExitStack() as stack:
+        processes = []
+        for number in range(_NODES):
+            home = folder / f"node{number}"
+            (home / "data").mkdir(parents=True)
+            (home / "openbao.hcl").write_text(_config(number, ports, folder))
+            processes.append(stack.enter_context(running(home, f"-config={home / 'openbao.hcl'}")))
+        token = _initialised(f"http://127.0.0.1:{ports[0][0]}", folder, processes[0])
+        made = Cluster(
+            [
+                Server(f"http://127.0.0.1:{port}", process, folder, token)
+                for (port, _), process in zip(ports, processes, strict=True)
+            ]
+        )
+        _ready(made)
+        yield made
+
+
+def _config(number: int, ports: list[tuple[int, int]], folder: Path) -> str:
+    api, inner = ports[number]
+    joins = "".join(
+        f'  retry_join {{\n    leader_api_addr = "http://127.0.0.1:{port}"\n  }}\n'
+        for other, (port, _) in enumerate(ports)
+        if other != number
+    )
+    return f"""\
+disable_mlock = true
+api_addr = "http://127.0.0.1:{api}"
+cluster_addr = "https://127.0.0.1:{inner}"
+listener "tcp" {{
+  address = "127.0.0.1:{api}"
+  cluster_address = "127.0.0.1:{inner}"
+  tls_disable = true
+}}
+seal "static" {{
+  current_key_id = "test"
+  current_key = "file://{folder}/seal.key"
+}}
+storage "raft" {{
+  path = "{folder}/node{number}/data"
+  node_id = "node{number}"
+  performance_multiplier = 1
+{joins}}}
+"""
+
+
+def _initialised(address: str, folder: Path, process: object) -> str:
+    node = Server(address, process, folder, token="")
+    return until(lambda: node.api("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1}))["root_token"]
+
+
+def _ready(made: Cluster) -> None:
+    """Wait until every node votes and answers."""
+    leader = made.leader()
+    leader.api("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+
+    def vote() -> None:
+        servers = leader.api("GET", "sys/storage/raft/configuration")["data"]["config"]["servers"]
+        if len(servers) < _NODES or not all(server["voter"] for server in servers):
+            raise RefusedError("not all nodes vote")
+
+    until(vote)
+    until(lambda: leader.api("POST", "secret/data/ready", {"data": {}}))
+    for node in made.nodes:
+        until(lambda node=node: node.api("GET", "secret/data/ready"))
+
+
+@pytest.fixture(scope="session")
+def openbao_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One cluster for all tests; it takes half a minute."""
+    with cluster(tmp_path_factory.mktemp("openbao-cluster")) as made:
+        yield made
