@@ -17,6 +17,7 @@ import os
 import re
 import secrets
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self, TypeAlias
@@ -33,6 +34,7 @@ PRIVATE_MODE = 0o600
 PUBLIC_MODE = 0o644
 PRIVATE_DIRECTORY_MODE = 0o700
 
+_PAUSE_SECONDS = 0.01
 _CHUNK = 1024 * 1024
 _FIRST_CHUNK = 64 * 1024
 
@@ -53,6 +55,41 @@ class Report:
 Content: TypeAlias = bytes | Secret | Report
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may read what is written, whatever the umask: its owner, and with `group` (its number) that group too.
+
+    Without a group, what is public may be read by everybody who gets into its directory.
+    """
+
+    group: int | None = None
+
+    @property
+    def directory_mode(self) -> int:
+        """The mode of directories."""
+        return PRIVATE_DIRECTORY_MODE if self.group is None else 0o750
+
+    @property
+    def key_mode(self) -> int:
+        """The mode of files with private keys."""
+        return PRIVATE_MODE if self.group is None else 0o640
+
+    @property
+    def public_mode(self) -> int:
+        """The mode of all other files."""
+        return PUBLIC_MODE if self.group is None else 0o640
+
+    def give(self, file: int, mode: int) -> None:
+        """Set the group and the mode of what is open; the group first, lest another one may read it.
+
+        Raises:
+            PermissionError: the process may not give it to that group.
+        """
+        if self.group is not None:
+            os.fchown(file, -1, self.group)
+        os.fchmod(file, mode)
+
+
 def read(path: Path | str, *, limit: int = MAX_INPUT_BYTES) -> bytes:
     """The bytes of a file, at most `limit` of them.
 
@@ -63,7 +100,21 @@ def read(path: Path | str, *, limit: int = MAX_INPUT_BYTES) -> bytes:
         with open(path, "rb", buffering=0) as stream:
             return read_stream(stream, name=str(path), limit=limit)
     except (OSError, ValueError) as error:
-        raise _cannot("cannot read", path, error) from error
+        raise failure("cannot read", path, error) from error
+
+
+def read_in(folder: int, name: str, *, limit: int = MAX_INPUT_BYTES) -> bytes:
+    """The bytes of a regular file of a directory that is held open, at most `limit`; no symbolic link is followed.
+
+    Raises:
+        InputError: it has more.
+        OSError: it cannot be read, or is something else.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with open(os.open(name, flags, dir_fd=folder), "rb", buffering=0) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", name)
+        return read_stream(stream, name=name, limit=limit)
 
 
 def read_stream(stream: IO[bytes], *, name: str, limit: int = MAX_INPUT_BYTES) -> bytes:
@@ -220,7 +271,7 @@ def listing(path: Path | str) -> list[str]:
     try:
         return sorted(entry.path for entry in os.scandir(path) if entry.is_file())
     except (OSError, ValueError) as error:
-        raise _cannot("cannot read", path, error) from error
+        raise failure("cannot read", path, error) from error
 
 
 def matching(pattern: str) -> list[str]:
@@ -239,7 +290,7 @@ def is_exposed(path: Path | str) -> bool:
     try:
         status = os.stat(path)
     except (OSError, ValueError) as error:
-        raise _cannot("cannot examine", path, error) from error
+        raise failure("cannot examine", path, error) from error
     return stat.S_ISREG(status.st_mode) and bool(status.st_mode & 0o066)
 
 
@@ -297,7 +348,54 @@ def publish(path: Path, content: Content, *, replace: bool = False) -> None:
     except FileExistsError as error:
         raise ExistsError(f"cannot write, {path}: it exists and is not overwritten", hint=_EXISTS_HINT) from error
     except (OSError, ValueError) as error:
-        raise _cannot("cannot write", path, error) from error
+        raise failure("cannot write", path, error) from error
+
+
+def publish_in(folder: int, name: str, content: Content, *, access: Access, replace: bool = False) -> None:
+    """Write a new file as `publish` does, into a directory that is held open.
+
+    With `replace`, whatever has that name is replaced in one step, unless it is a directory.
+
+    Raises:
+        FileExistsError: the name is taken.
+        OSError: it cannot be written; the old state remains.
+    """
+    _publish(folder, name, content, replace=replace, access=access)
+    os.fsync(folder)
+
+
+@contextlib.contextmanager
+def locked(folder: int, name: str, *, wait_seconds: float) -> Iterator[None]:
+    """Hold the lock that a file of a directory held open stands for; a process that ends lets go of it.
+
+    Raises:
+        TimeoutError: another process has held it for so many seconds.
+        OSError: the file cannot be made or locked.
+    """
+    deadline = time.monotonic() + wait_seconds
+    while (file := _try_lock(folder, name)) is None:
+        if time.monotonic() >= deadline:
+            raise TimeoutError(errno.ETIMEDOUT, f"another run has held it for {wait_seconds:g} seconds", name)
+        time.sleep(_PAUSE_SECONDS)
+    try:
+        yield
+    finally:
+        os.close(file)
+
+
+def _try_lock(folder: int, name: str) -> int | None:
+    """The descriptor of the lock, held; None if another process holds it."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    file = os.open(name, flags, PRIVATE_MODE, dir_fd=folder)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    except BaseException:
+        os.close(file)
+        raise
+    return file
 
 
 def write_report(path: Path, report: Report) -> None:
@@ -316,7 +414,7 @@ def write_report(path: Path, report: Report) -> None:
                     _write_all(device.fileno(), part)
             return
     except OSError as error:
-        raise _cannot("cannot write", path, error) from error
+        raise failure("cannot write", path, error) from error
     if exists(target) and holds_objects(target):
         raise InputError(
             f"cannot write, {path}: it holds keys or certificates, which a report never replaces",
@@ -393,7 +491,7 @@ def set_aside(path: Path, now: datetime) -> Path | None:
         except FileExistsError:
             continue
         except OSError as error:
-            raise _cannot("cannot keep the old file", path, error) from error
+            raise failure("cannot keep the old file", path, error) from error
         return kept
     raise InputError(f"cannot keep the old file, {path}: too many {stem} files", hint="move some of them away")
 
@@ -423,7 +521,7 @@ class Staging:
         self._target = Path(os.path.realpath(directory))
         self._is_new = not exists(self._target)
         self._beside = self._target.parent if self._is_new else self._target
-        self._path = self._beside / _temporary_name(self._target.name)
+        self._path = self._beside / temporary_name(self._target.name)
         self._folder: int | None = None
 
     def __enter__(self) -> Self:
@@ -509,28 +607,29 @@ def _translated(what: str, path: Path) -> Iterator[None]:
         hint = "choose another name, or use --if-absent"
         raise ExistsError(f"{what}, {path}: {name} exists and is not overwritten", hint=hint) from error
     except (OSError, ValueError) as error:
-        raise _cannot(what, path, error) from error
+        raise failure(what, path, error) from error
 
 
-def _temporary_name(target: str) -> str:
+def temporary_name(target: str) -> str:
     """A name beside the target, for what is not whole yet; as long as a file system allows."""
     return f".{_cut(target)}.{secrets.token_hex(6)}.tmp"
 
 
-def is_temporary_name(name: str, target: str) -> bool:
-    """Whether something was written here under that name, for the target, and was not finished."""
-    return re.fullmatch(rf"\.{re.escape(_cut(target))}\.[0-9a-f]{{12}}\.tmp", name) is not None
+def is_temporary_name(name: str, target: str | None = None) -> bool:
+    """Whether something was written here under that name, for the target (None: for any), and was not finished."""
+    stem = ".+" if target is None else re.escape(_cut(target))
+    return re.fullmatch(rf"\.{stem}\.[0-9a-f]{{12}}\.tmp", name, re.DOTALL) is not None
 
 
 def _cut(name: str) -> str:
     return os.fsdecode(os.fsencode(name)[:200])
 
 
-def _publish(folder: int, name: str, content: Content, *, replace: bool) -> None:
-    temporary = _temporary_name(name)
+def _publish(folder: int, name: str, content: Content, *, replace: bool, access: Access | None = None) -> None:
+    temporary = temporary_name(name)
     try:
-        if not _write_nameless(folder, temporary if replace else name, content):
-            _write_named(folder, temporary, content, sync=True)
+        if not _write_nameless(folder, temporary if replace else name, content, access):
+            _write_named(folder, temporary, content, access, sync=True)
             if not replace:
                 _move_without_overwriting(folder, temporary, name)
         if replace:
@@ -540,7 +639,7 @@ def _publish(folder: int, name: str, content: Content, *, replace: bool) -> None
             os.unlink(temporary, dir_fd=folder)
 
 
-def _write_nameless(folder: int, name: str, content: Content) -> bool:
+def _write_nameless(folder: int, name: str, content: Content, access: Access | None) -> bool:
     """Write a file without a name, sync it, and link it as `name`; False where that is not supported."""
     flag = getattr(os, "O_TMPFILE", None)
     if flag is None or not os.path.isdir("/proc/self/fd"):
@@ -552,7 +651,7 @@ def _write_nameless(folder: int, name: str, content: Content) -> bool:
             return False
         raise
     try:
-        _fill(file, content)
+        _fill(file, content, access)
         os.fsync(file)
         # linkat with AT_SYMLINK_FOLLOW (open(2), O_TMPFILE), which os.link uses when given a directory.
         os.link(f"/proc/self/fd/{file}", name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
@@ -561,28 +660,37 @@ def _write_nameless(folder: int, name: str, content: Content) -> bool:
     return True
 
 
-def _write_named(folder: int, name: str, content: Content, *, sync: bool = False) -> None:
+def _write_named(folder: int, name: str, content: Content, access: Access | None = None, *, sync: bool = False) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.open(name, flags, PRIVATE_MODE, dir_fd=folder)
     try:
-        _fill(file, content)
+        _fill(file, content, access)
         if sync:
             os.fsync(file)
     finally:
         os.close(file)
 
 
-def _fill(file: int, content: Content) -> None:
-    if isinstance(content, Secret):
-        os.fchmod(file, PRIVATE_MODE)
-        _write_all(file, content.reveal())
-    elif isinstance(content, Report):
-        os.fchmod(file, PUBLIC_MODE if content.is_public else PUBLIC_MODE & ~_umask())
-        for part in content.encoded():
-            _write_all(file, part)
+def _fill(file: int, content: Content, access: Access | None) -> None:
+    if access is None:
+        os.fchmod(file, _mode(content))
     else:
-        os.fchmod(file, PUBLIC_MODE & ~_umask())
-        _write_all(file, content)
+        access.give(file, access.key_mode if isinstance(content, Secret) else access.public_mode)
+    for part in _parts(content):
+        _write_all(file, part)
+
+
+def _parts(content: Content) -> Iterable[bytes]:
+    if isinstance(content, Secret):
+        return [content.reveal()]
+    return content.encoded() if isinstance(content, Report) else [content]
+
+
+def _mode(content: Content) -> int:
+    if isinstance(content, Secret):
+        return PRIVATE_MODE
+    is_public = isinstance(content, Report) and content.is_public
+    return PUBLIC_MODE if is_public else PUBLIC_MODE & ~_umask()
 
 
 def _write_all(file: int, data: bytes) -> None:
@@ -636,7 +744,8 @@ def _umask() -> int:
     return current
 
 
-def _cannot(what: str, path: Path | str, error: Exception) -> InputError:
+def failure(what: str, path: Path | str, error: Exception) -> InputError:
+    """The error that says what cannot be done, where, why, and what to do about it."""
     reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
     return InputError(f"{what}, {path}: {reason}", hint=_hint(error))
 

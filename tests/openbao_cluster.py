@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from tests.openbao import RefusedError, Server, free_port, running, until
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -24,6 +25,27 @@ class Cluster:
     """Three servers that hold the same; KV version 2 is mounted at `secret`."""
 
     nodes: list[Server]
+    stack: contextlib.ExitStack
+
+    @contextlib.contextmanager
+    def without(self, *nodes: Server) -> Iterator[None]:
+        """Kill some nodes for the time of the block, and start them again."""
+        for node in nodes:
+            node.process.kill()
+            node.process.wait(20)
+        try:
+            yield
+        finally:
+            for node in nodes:
+                process = self.stack.enter_context(_started(node.folder))
+                self.nodes[self.nodes.index(node)] = replace(node, process=process)
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until there is a leader, and every node answers with what is written."""
+        until(lambda: self.leader().api("POST", "secret/data/ready", {"data": {}}))
+        for node in self.nodes:
+            until(lambda node=node: node.api("GET", "secret/data/ready"))
 
     def leader(self) -> Server:
         """The node that leads; waits for one."""
@@ -48,21 +70,21 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     (folder / "seal.key").write_bytes(os.urandom(32))
     ports = [(free_port(), free_port()) for _ in range(_NODES)]
     with contextlib.ExitStack() as stack:
-        processes = []
+        nodes = []
         for number in range(_NODES):
             home = folder / f"node{number}"
             (home / "data").mkdir(parents=True)
             (home / "openbao.hcl").write_text(_config(number, ports, folder))
-            processes.append(stack.enter_context(running(home, f"-config={home / 'openbao.hcl'}")))
-        token = _initialised(f"http://127.0.0.1:{ports[0][0]}", folder, processes[0])
-        made = Cluster(
-            [
-                Server(f"http://127.0.0.1:{port}", process, folder, token)
-                for (port, _), process in zip(ports, processes, strict=True)
-            ]
-        )
-        _ready(made)
+            process = stack.enter_context(_started(home))
+            nodes.append(Server(f"http://127.0.0.1:{ports[number][0]}", process, home))
+        keys = until(lambda: nodes[0].api("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1}))
+        made = Cluster([replace(node, token=keys["root_token"]) for node in nodes], stack)
+        _grow(made)
         yield made
+
+
+def _started(home: Path) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    return running(home, f"-config={home / 'openbao.hcl'}")
 
 
 def _config(number: int, ports: list[tuple[int, int]], folder: Path) -> str:
@@ -93,13 +115,8 @@ storage "raft" {{
 """
 
 
-def _initialised(address: str, folder: Path, process: object) -> str:
-    node = Server(address, process, folder, token="")
-    return until(lambda: node.api("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1}))["root_token"]
-
-
-def _ready(made: Cluster) -> None:
-    """Wait until every node votes and answers."""
+def _grow(made: Cluster) -> None:
+    """Wait until every node has joined and votes."""
     leader = made.leader()
     leader.api("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
 
@@ -109,9 +126,7 @@ def _ready(made: Cluster) -> None:
             raise RefusedError("not all nodes vote")
 
     until(vote)
-    until(lambda: leader.api("POST", "secret/data/ready", {"data": {}}))
-    for node in made.nodes:
-        until(lambda node=node: node.api("GET", "secret/data/ready"))
+    made.wait()
 
 
 @pytest.fixture(scope="session")

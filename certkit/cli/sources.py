@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,9 @@ def _expanded(references: Sequence[str]) -> Iterator[str | KnownSource]:
 
 
 def _failed(reference: str, error: InputError) -> KnownSource:
-    return KnownSource([Failure(reference, error.message, error.hint, Reason.BAD_SOURCE)])
+    # Who writes a password into an address will not see it again.
+    shown = re.sub("//[^/]*@", "//***@", reference)
+    return KnownSource([Failure(shown, error.message, error.hint, Reason.BAD_SOURCE)])
 
 
 def is_live(reference: str) -> bool:

@@ -19,6 +19,7 @@ _INTEGER = 0x02
 _BIT_STRING = 0x03
 _OCTET_STRING = 0x04
 _CONSTRUCTED = 0x20
+_VERSION = 0xA0
 _MAX_DEPTH = 24
 
 
@@ -50,6 +51,28 @@ def first_element(data: bytes) -> bytes | None:
         return data[: _element(data, 0, len(data)).end]
     except ValueError:
         return None
+
+
+def issuer_of(certificate: bytes) -> bytes:
+    """The issuer's name of a certificate in DER, as it is encoded (RFC 5280 section 4.1)."""
+    at, _ = _value(certificate, 0)
+    at, _ = _value(certificate, at)
+    if certificate[at] == _VERSION:
+        _, at = _value(certificate, at)
+    for _ in ("serial number", "signature algorithm"):
+        _, at = _value(certificate, at)
+    _, end = _value(certificate, at)
+    return certificate[at:end]
+
+
+def _value(data: bytes, start: int) -> tuple[int, int]:
+    """Where the value of the element at `start` begins and ends, in DER that a library has accepted."""
+    length = data[start + 1]
+    begin = start + 2
+    if length >= 0x80:
+        begin += length & 0x7F
+        length = int.from_bytes(data[start + 2 : begin])
+    return begin, begin + length
 
 
 def encode(tag: int, value: bytes) -> bytes:

@@ -38,6 +38,11 @@ class Duration:
             return cls(text.strip(), None, number)
         return cls(text.strip(), timedelta(**{_UNITS[match[2] or "d"]: number}), None)
 
+    @classmethod
+    def of_length(cls, length: timedelta) -> Duration:
+        """A duration of that length."""
+        return cls(f"{length.total_seconds():g}s", length, None)
+
     def of(self, lifetime: timedelta) -> timedelta:
         """The duration for a certificate of that lifetime."""
         if self.fixed is not None:

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from certkit.core.durations import Duration
 from certkit.errors import InputError
 from certkit.findings import Status
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from certkit.core.durations import Duration
-
 # What applies where no policy says otherwise; `policies/general.toml` says the same.
 DEFAULT_WARN = "28d"
 DEFAULT_CRITICAL = "7d"
 
 _DAY = timedelta(days=1)
+_NOTHING = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,10 @@ class Thresholds:
 
         Expired is critical, and so is not yet valid: neither works today.
         """
-        lifetime = not_after - not_before
-        return _judge(not_before, not_after, now, warn=self.warn.of(lifetime), critical=self.critical.of(lifetime))
+        left, lifetime = not_after - now, not_after - not_before
+        if left < _NOTHING or left < self.critical.of(lifetime) or now < not_before:
+            return Status.CRITICAL
+        return Status.WARNING if left < self.warn.of(lifetime) else Status.OK
 
     def judge_list(self, *, this_update: datetime, next_update: datetime, now: datetime) -> Status:
         """The status of a revocation list: stale is critical, less time left than a threshold triggers it.
@@ -67,14 +69,8 @@ class Thresholds:
         warn, critical = self.warn.of(lifetime), self.critical.of(lifetime)
         if warn >= lifetime:
             warn, critical = lifetime / 4, min(critical, lifetime / 12)
-        return _judge(this_update, next_update, now, warn=warn, critical=critical)
-
-
-def _judge(begin: datetime, end: datetime, now: datetime, *, warn: timedelta, critical: timedelta) -> Status:
-    left = end - now
-    if left < timedelta(0) or left < critical or now < begin:
-        return Status.CRITICAL
-    return Status.WARNING if left < warn else Status.OK
+        fitting = Thresholds(Duration.of_length(warn), Duration.of_length(critical))
+        return fitting.judge(not_before=this_update, not_after=next_update, now=now)
 
 
 def days_left(not_after: datetime, now: datetime) -> int:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import commands
+import endpoints
 import expiry
 import verification
 from harness import Bench, CannotRunError, Effort, find_certkit
@@ -39,6 +40,7 @@ MEASUREMENTS = {
     "keys": (commands.keys, commands.batch),
     "verify": (verification.verification,),
     "expiry": (expiry.directory, expiry.one_file),
+    "endpoints": (endpoints.endpoints, endpoints.dead_hosts),
 }
 
 

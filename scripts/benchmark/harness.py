@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     Work = Callable[[], object]
     Average = Callable[[Sequence[float]], float]
 
+PEAK = """\
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 SUBJECT = "/C=GB/O=Acme Ltd/CN=client"
 
 
@@ -96,10 +101,10 @@ class Bench:
 
     def peak_memory(self, *arguments: str | Path) -> float:
         """Run certkit; the most memory that it, or one of its processes, had at a time, in MB."""
-        with subprocess.Popen([self.certkit, *arguments], stdout=subprocess.DEVNULL, env=environment()) as process:
-            _, _, usage = os.wait4(process.pid, 0)
-            process.returncode = 0
-        return usage.ru_maxrss / 1024
+        # A small process between, for a child is charged with what its parent held when it was started.
+        command = [sys.executable, "-c", PEAK, self.certkit, *arguments]
+        done = subprocess.run(command, capture_output=True, env=environment(), check=False)
+        return int(done.stdout) / 1024
 
     def script(self, path: Path, *arguments: str | Path) -> None:
         """Run a Python script with this interpreter."""
@@ -125,12 +130,18 @@ def alternate(ours: Work, theirs: Work, *, runs: int, average: Average) -> tuple
 
 
 def seconds(work: Work) -> float:
+    """How long some work takes."""
     begin = time.perf_counter()
     work()
     return time.perf_counter() - begin
 
 
 def run(command: Sequence[str | Path], variables: dict[str, str]) -> None:
+    """Run a program that must succeed.
+
+    Raises:
+        CannotRunError: it does not.
+    """
     try:
         done = subprocess.run(
             command,
