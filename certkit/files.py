@@ -15,7 +15,6 @@ import fcntl
 import operator
 import os
 import re
-import secrets
 import stat
 import time
 from dataclasses import dataclass
@@ -79,6 +78,10 @@ class Access:
         """The mode of all other files."""
         return PUBLIC_MODE if self.group is None else 0o640
 
+    def mode_of(self, content: Content) -> int:
+        """The mode of a file with that content."""
+        return self.key_mode if isinstance(content, Secret) else self.public_mode
+
     def give(self, file: int, mode: int) -> None:
         """Set the group and the mode of what is open; the group first, lest another one may read it.
 
@@ -134,14 +137,18 @@ def read_stream(stream: IO[bytes], *, name: str, limit: int = MAX_INPUT_BYTES) -
     return b"".join(chunks)
 
 
-def chunks(path: Path | str, *, start: int = 0) -> Iterator[bytes]:
+def chunks(path: Path | str, *, start: int = 0, must_be_regular: bool = False) -> Iterator[bytes]:
     """The bytes of a file from `start` on, a chunk at a time, so that memory does not grow with it.
+
+    With `must_be_regular`, devices and pipes are an error, for they may have no end.
 
     Raises:
         OSError: it cannot be read.
     """
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (os.O_NONBLOCK if must_be_regular else 0))
     try:
+        if must_be_regular and not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
         if start:
             os.lseek(file, start, os.SEEK_SET)
         size = _FIRST_CHUNK
@@ -165,6 +172,16 @@ def count_lines(path: Path | str, *, end: int) -> int:
         if at >= end:
             break
     return counted
+
+
+def holds(path: Path, content: Content) -> bool:
+    """Whether a file holds exactly this.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    wanted = b"".join(_parts(content))
+    return size(path) == len(wanted) and b"".join(chunks(path)) == wanted
 
 
 def size(path: Path | str) -> int:
@@ -612,7 +629,7 @@ def _translated(what: str, path: Path) -> Iterator[None]:
 
 def temporary_name(target: str) -> str:
     """A name beside the target, for what is not whole yet; as long as a file system allows."""
-    return f".{_cut(target)}.{secrets.token_hex(6)}.tmp"
+    return f".{_cut(target)}.{os.urandom(6).hex()}.tmp"
 
 
 def is_temporary_name(name: str, target: str | None = None) -> bool:
@@ -675,7 +692,7 @@ def _fill(file: int, content: Content, access: Access | None) -> None:
     if access is None:
         os.fchmod(file, _mode(content))
     else:
-        access.give(file, access.key_mode if isinstance(content, Secret) else access.public_mode)
+        access.give(file, access.mode_of(content))
     for part in _parts(content):
         _write_all(file, part)
 
@@ -763,6 +780,7 @@ _HINTS = {
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ENOTEMPTY: "choose an empty or new directory",
     errno.ELOOP: "check the symbolic links of the path",
+    errno.ETIMEDOUT: "see whether what it waited for is stuck, and try again",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import operator
 import warnings
 from dataclasses import dataclass, field, fields, replace
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from certkit.core.expiry import Thresholds
     from certkit.core.reminders import Reminders
-    from certkit.sources.base import Seen, Source
+    from certkit.sources.base import KnownSighting, Seen, Source
 
 # So many files are looked at before their findings are handed on.
 _FILES_AT_ONCE = 1000
@@ -232,11 +232,11 @@ def _gather(sightings: Iterable[Seen], judge: Judge) -> Found:
     return result
 
 
-def _add(found: Sighting | ListSighting, result: Found, judge: Judge) -> None:
+def _add(found: Sighting | KnownSighting | ListSighting, result: Found, judge: Judge) -> None:
     try:
-        row = _judged(found, judge) if isinstance(found, Sighting) else _judged_list(found, judge)
+        row = _judged(found, judge) if isinstance(found, Sighting) else _judged_otherwise(found, judge)
     except Exception as error:  # noqa: BLE001  a field of a hostile certificate may raise when it is read
-        what = "a certificate's fields" if isinstance(found, Sighting) else "a revocation list's fields"
+        what = "a revocation list's fields" if isinstance(found, ListSighting) else "a certificate's fields"
         message = f"cannot read, {found.source}: {what}: {printable(short_reason(error))}"
         result.failures.append(Failure(found.source, message, "get it again", Reason.DECODE_FAILED))
         return
@@ -254,6 +254,17 @@ def _judged(found: Sighting, judge: Judge) -> Row | None:
     return None if judge.is_quiet(status, begin, end) else _certificate(found.source, certificate, status, judge)
 
 
+def _judged_otherwise(found: KnownSighting | ListSighting, judge: Judge) -> Row | None:
+    return _judged_list(found, judge) if isinstance(found, ListSighting) else _judged_facts(found, judge)
+
+
+def _judged_facts(found: KnownSighting, judge: Judge) -> Row | None:
+    """The row of a certificate of which the facts are known, or None where there is nothing to be said of it."""
+    begin, end = found.not_before, found.not_after
+    status = judge.thresholds.judge(not_before=begin, not_after=end, now=judge.now)
+    return None if judge.is_quiet(status, begin, end) else _facts(found, status, judge)
+
+
 def _judged_list(found: ListSighting, judge: Judge) -> Row | None:
     """The row of a revocation list, or None where there is nothing to be said of it."""
     begin, end = found.crl.last_update_utc, found.crl.next_update_utc
@@ -264,6 +275,8 @@ def _judged_list(found: ListSighting, judge: Judge) -> Row | None:
 
 
 def _certificate(source: str, found: x509.Certificate, status: Status, judge: Judge) -> Row:
+    import hashlib
+
     from cryptography.hazmat.primitives.serialization import Encoding
 
     begin, end = found.not_valid_before_utc, found.not_valid_after_utc
@@ -281,6 +294,33 @@ def _certificate(source: str, found: x509.Certificate, status: Status, judge: Ju
         sources=[source],
         labels=_labels(subject=found.subject, issuer=found.issuer) if judge.with_labels else None,
     )
+
+
+def _facts(found: KnownSighting, status: Status, judge: Judge) -> Row:
+    return Row(
+        kind=Kind.CERTIFICATE,
+        subject=found.subject,
+        issuer=found.issuer,
+        serial=found.serial,
+        fingerprint=found.fingerprint,
+        not_before=found.not_before,
+        not_after=found.not_after,
+        days_left=expiry.days_left(found.not_after, judge.now),
+        status=status,
+        sources=[found.source],
+        labels=_labels(**_parsed(subject=found.subject, issuer=found.issuer)) if judge.with_labels else None,
+    )
+
+
+def _parsed(**texts: str) -> dict[str, x509.Name]:
+    """Names from RFC 4514 text; without one that is none, for it may have been cut."""
+    from cryptography import x509
+
+    parsed = {}
+    for holder, text in texts.items():
+        with contextlib.suppress(ValueError):
+            parsed[holder] = x509.Name.from_rfc4514_string(text)
+    return parsed
 
 
 def _list(source: str, found: x509.CertificateRevocationList, end: datetime, status: Status, judge: Judge) -> Row:

@@ -15,6 +15,9 @@ import pytest
 
 from tests import pki
 
+# Servers that many tests share.
+pytest_plugins = ["tests.openbao", "tests.openbao_cluster"]
+
 
 @dataclass(frozen=True)
 class Ran:

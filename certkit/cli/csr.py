@@ -37,14 +37,7 @@ def csr() -> None:
 
 @click.command()
 @inputs.policy_option
-@click.option("--organization", default="", metavar="O", help="The organization's legal name.")
-@click.option("--country", default="", metavar="C", help="Two letters, such as GB or EU.")
-@click.option("--state", default="", metavar="ST", help="State or province.")
-@click.option("--locality", default="", metavar="L", help="Town.")
-@click.option("--unit", "units", multiple=True, metavar="OU", help="Organizational unit; may be repeated.")
-@click.option("--common-name", default="", metavar="CN", help="Common name; some partners replace it.")
-@click.option("--email", default="", metavar="ADDRESS", help="E-mail address in the subject.")
-@click.option("--san", multiple=True, metavar="NAME", help="DNS:x, IP:x, email:x, URI:x and others; may be repeated.")
+@inputs.subject_options
 @inputs.file_option("--key", metavar="KEY", help="Use this private key.")
 @inputs.file_option("--key-out", metavar="KEY", help="Make a new private key in this file.")
 @click.option(
@@ -131,7 +124,7 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing
     secret = writing.passphrase
     held = inputs.private_key(options["key"], secret) if options["key"] is not None else None
     made = request.create(
-        _subject(options),
+        inputs.subject(options),
         policy,
         key=held,
         key_path=_path(options["key"] if held else options["key_out"]),
@@ -156,7 +149,7 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], writi
     from certkit.core.keys import KeySpec
     from certkit.report import json, text
 
-    given = [name for name in (*_SUBJECT_OPTIONS, "key", "key_out", "out") if options[name]]
+    given = [name for name in (*inputs.SUBJECT_OPTIONS, "key", "key_out", "out") if options[name]]
     if options["batch"] is None or options["out_dir"] is None:
         raise InputError("usage: --batch and --out-dir belong together", hint="give both")
     if given:
@@ -176,18 +169,6 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], writi
     elif not output.quiet:
         output.result(text.batch(made, options["out_dir"]))
     return 0
-
-
-_SUBJECT_OPTIONS = ("organization", "country", "state", "locality", "units", "common_name", "email", "san")
-
-
-def _subject(options: dict[str, Any]) -> Any:
-    from certkit.core import names
-
-    subject = names.SubjectOptions(**{name: options[name] for name in _SUBJECT_OPTIONS})
-    for san in subject.san:
-        names.parse_san(san)
-    return subject
 
 
 def _require_usage(options: dict[str, Any], policy: Policy) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import click
 
 from certkit.cli import inputs
 from certkit.cli.output import Output, reporting
+from certkit.cli.stores import store_option
 from certkit.errors import InputError
 from certkit.findings import Status, exit_code, roll_up
 
@@ -41,6 +44,7 @@ class Asked:
     cert: str | None
     key: str | None
     timeout: float
+    store_uri: str | None
     passphrase_file: str | None
 
 
@@ -74,13 +78,15 @@ class Asked:
     show_default=True,
     help="For each live host, all in all.",
 )
+@store_option
 @inputs.passphrase_option
 @reporting
 def expiry(output: Output, **options: Any) -> int:
     """Warn before certificates and revocation lists expire.
 
-    SOURCE is a file, a directory (with all below it), a glob, - or @FILE with a source on each line, or a live host:
-    HOST:PORT, or tls://HOST:PORT with ?servername=NAME and &starttls=smtp (imap, pop3, ldap, postgres, mysql). Exits
+    SOURCE is a file, a directory (with all below it), a glob, - or @FILE with a source on each line; a live host:
+    HOST:PORT, or tls://HOST:PORT with ?servername=NAME and &starttls=smtp (imap, pop3, ldap, postgres, mysql);
+    identity:NAME, or vault://MOUNT/PREFIX with all identities there. Exits
     0 if all is well, 1 if something is near its end, 2 if it is critical, expired or not valid yet, 3 if something
     could not be looked at. With -q nothing is said while all is well.
 
@@ -92,6 +98,7 @@ def expiry(output: Output, **options: Any) -> int:
     """
     from certkit.cli.expiry_report import Reporter
     from certkit.cli.sources import Access, parse
+    from certkit.cli.stores import connected, opened
     from certkit.scan import look, scan
 
     asked = Asked(**options)
@@ -104,9 +111,17 @@ def expiry(output: Output, **options: Any) -> int:
     )
     judge = _judge(asked, reporter)
     client, troubles = _client(asked, output)
-    access = Access(inputs.passphrase(asked.passphrase_file), asked.timeout, client)
-    found = output.counted(look(parse(asked.sources, access), judge), of=lambda part: part.places)
-    result = scan(reporter.told(found), now=judge.now)
+    with contextlib.ExitStack() as stack:
+        secret = inputs.passphrase(asked.passphrase_file)
+        access = Access(
+            passphrase=secret,
+            timeout=asked.timeout,
+            client=client,
+            store=functools.cache(lambda: stack.enter_context(opened(asked.store_uri, output, passphrase=secret))),
+            vault=functools.cache(lambda: stack.enter_context(connected(output))),
+        )
+        found = output.counted(look(parse(asked.sources, access), judge), of=lambda part: part.places)
+        result = scan(reporter.told(found), now=judge.now)
     troubles += reporter.report(result, judge, sources=asked.sources)
     return exit_code(Status.UNKNOWN if result.is_interrupted else roll_up([result.status, *troubles]))
 

@@ -15,10 +15,11 @@ from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from click.shell_completion import CompletionItem
 
+    from certkit.core.names import SubjectOptions
     from certkit.core.policy import Policy
     from certkit.keyfile import HeldKey
 
@@ -66,6 +67,42 @@ class FileName(click.Path):
         if value in {"", b""}:
             self.fail("the name of the file is empty", param, ctx)
         return super().convert(value, param, ctx)
+
+
+SUBJECT_OPTIONS = ("organization", "country", "state", "locality", "units", "common_name", "email", "san")
+
+
+def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what a subject says."""
+    options = (
+        click.option("--organization", default="", metavar="O", help="The organization's legal name."),
+        click.option("--country", default="", metavar="C", help="Two letters, such as GB or EU."),
+        click.option("--state", default="", metavar="ST", help="State or province."),
+        click.option("--locality", default="", metavar="L", help="Town."),
+        click.option("--unit", "units", multiple=True, metavar="OU", help="Organizational unit; may be repeated."),
+        click.option("--common-name", default="", metavar="CN", help="Common name; some partners replace it."),
+        click.option("--email", default="", metavar="ADDRESS", help="E-mail address in the subject."),
+        click.option(
+            "--san", multiple=True, metavar="NAME", help="DNS:x, IP:x, email:x, URI:x and others; may be repeated."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def subject(options: Mapping[str, Any]) -> SubjectOptions:
+    """What those options say.
+
+    Raises:
+        InputError: a value cannot stand in a subject, or is no alternative name.
+    """
+    from certkit.core import names
+
+    found = names.SubjectOptions(**{name: options[name] for name in SUBJECT_OPTIONS})
+    for san in found.san:
+        names.parse_san(san)
+    return found
 
 
 def file_argument(name: str, **attributes: Any) -> Callable[[Any], Any]:

@@ -13,21 +13,31 @@ from certkit.sources.base import Failure, Reason
 from certkit.sources.files import DirectorySource, FileSource, KnownSource, StreamSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from certkit.secret import Secret
     from certkit.sources.base import Source
     from certkit.sources.endpoint import Endpoint
+    from certkit.stores.base import Store
     from certkit.tls import Client
+    from certkit.vault.client import Vault
+
+
+_VAULT, _IDENTITY = "vault://", "identity:"
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What opens sources: the passphrase of PKCS#12 files; for live hosts a time-out in seconds and a certificate."""
+    """What opens sources: the passphrase of PKCS#12 files; for live hosts a time-out in seconds and a certificate.
 
-    passphrase: Secret | None = None
-    timeout: float = 10.0
-    client: Client | None = None
+    `store` opens the store of identities, and `vault` connects to Vault, when the first of them is wanted.
+    """
+
+    passphrase: Secret | None
+    timeout: float
+    client: Client | None
+    store: Callable[[], Store]
+    vault: Callable[[], Vault]
 
 
 def parse(references: Sequence[str], access: Access) -> Iterator[Source]:
@@ -103,11 +113,30 @@ def _files(reference: str, access: Access) -> Iterator[Source]:
         yield FileSource((reference,), access.passphrase)
     elif _is_pattern(reference):
         yield from _glob(reference, access)
+    elif reference.startswith(_VAULT):
+        yield _vault(reference, access)
+    elif reference.startswith(_IDENTITY):
+        yield _identity(reference, access)
     elif reference == inputs.STDIN:
         yield StreamSource(inputs.chunks(), "standard input", access.passphrase)
     else:
         message = f"cannot read, {reference}: no such file or directory"
         yield KnownSource([Failure(reference, message, "check the path", Reason.NOT_FOUND)])
+
+
+def _vault(reference: str, access: Access) -> Source:
+    from certkit.cli.stores import vault_place
+    from certkit.sources.vault import VaultSource
+
+    mount, prefix = vault_place(reference)
+    return VaultSource(access.vault(), mount, prefix)
+
+
+def _identity(reference: str, access: Access) -> Source:
+    from certkit.core.identity import require_name
+    from certkit.sources.identity import IdentitySource
+
+    return IdentitySource(access.store(), require_name(reference.removeprefix(_IDENTITY)))
 
 
 def _glob(pattern: str, access: Access) -> Iterator[Source]:

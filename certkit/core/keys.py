@@ -12,6 +12,9 @@ from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import (
         CertificateIssuerPrivateKeyTypes,
         PrivateKeyTypes,
@@ -134,6 +137,44 @@ def to_pem(key: PrivateKeyTypes, passphrase: Secret | None = None) -> Secret:
     if passphrase is not None:
         protection = serialization.BestAvailableEncryption(passphrase.reveal())
     return Secret(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection))
+
+
+def to_pkcs12(
+    key: Secret, certificate: x509.Certificate, chain: Sequence[x509.Certificate], passphrase: Secret | None
+) -> Secret:
+    """A PKCS#12 bundle (RFC 7292) of a key (PEM), its certificate and those above it; a passphrase encrypts it."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        protection = serialization.BestAvailableEncryption(passphrase.reveal())
+    private_key: Any = load_private_key(key.reveal())
+    made = pkcs12.serialize_key_and_certificates(None, private_key, certificate, chain, protection)
+    return Secret(made)
+
+
+def is_pkcs12_of(
+    data: bytes,
+    key: Secret,
+    certificate: x509.Certificate,
+    chain: Sequence[x509.Certificate],
+    passphrase: Secret | None,
+) -> bool:
+    """Whether a bundle of ours holds just these, and opens with just this passphrase."""
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    try:
+        found = pkcs12.load_pkcs12(data, passphrase.reveal() if passphrase else None)
+    except ValueError:
+        return False
+    return (
+        found.key is not None
+        and to_pem(found.key) == to_pem(load_private_key(key.reveal()))
+        and found.cert is not None
+        and found.cert.certificate == certificate
+        and [each.certificate for each in found.additional_certs] == list(chain)
+    )
 
 
 def load_private_key(data: bytes, passphrase: Secret | None = None) -> PrivateKeyTypes:

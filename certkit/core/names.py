@@ -211,6 +211,13 @@ def san_parts(name: x509.GeneralName) -> tuple[str, str]:
     raise ValueError(f"unknown kind of name: {type(name).__name__}")
 
 
+def fingerprint(certificate: x509.Certificate) -> str:
+    """The SHA-256 fingerprint of a certificate as lower-case hex."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    return certificate.fingerprint(SHA256()).hex()
+
+
 def serial_hex(serial: int) -> str:
     """A serial number as lower-case hex of even length; a negative one, which RFC 5280 forbids, with its sign."""
     digits = f"{abs(serial):x}"

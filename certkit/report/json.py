@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from certkit.errors import CertkitError
     from certkit.findings import Finding
     from certkit.keyfile import MadeKey
+    from certkit.lifecycle.view import GenerationView, Overview
     from certkit.request import MadeRequest
     from certkit.scan import Found, Row, Scan
 
@@ -138,4 +139,36 @@ def _certificate(row: Row, source: str, **more: object) -> Document:
         "not_after": rfc3339(row.not_after),
         "days_left": row.days_left,
         "status": row.status.value,
+    }
+
+
+def identity(found: Overview, *, changed: bool) -> Document:
+    """The result of the commands that change or show one identity."""
+    return {
+        "name": found.name,
+        "policy": found.policy,
+        "changed": changed,
+        "status": found.status.value,
+        "active": _generation(found.active),
+        "pending": _generation(found.pending),
+        "previous": _generation(found.previous),
+        "next": found.next,
+    }
+
+
+def _generation(found: GenerationView | None) -> Document | None:
+    if found is None:
+        return None
+    certificate = found.certificate
+    return {
+        "generation": found.generation,
+        "state": found.state.value,
+        "certificate_name": found.certificate_name,
+        "key_type": found.key.type if found.key else None,
+        "spki_sha256": found.key.spki_sha256 if found.key else None,
+        "csr": found.csr,
+        "not_before": rfc3339(certificate.not_valid_before_utc) if certificate else None,
+        "not_after": rfc3339(certificate.not_valid_after_utc) if certificate else None,
+        "days_left": found.days_left,
+        "fingerprint_sha256": names.fingerprint(certificate) if certificate else None,
     }

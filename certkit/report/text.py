@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from certkit.core.policy import Policy
     from certkit.core.verify import Verdict
     from certkit.findings import Finding
+    from certkit.lifecycle.view import GenerationView, Overview
     from certkit.request import MadeRequest
     from certkit.scan import Row, Scan
 
@@ -246,6 +247,47 @@ def _places(row: Row) -> str:
 
 def _what(row: Row) -> str:
     return f"revocation list of {row.issuer}" if row.kind is Kind.CRL else row.subject
+
+
+def identity(found: Overview, *, changed: bool, paint: Paint = plain) -> str:
+    """An identity with its generations, and what a person does next."""
+    lines = [f"{found.name} for {found.policy}: {paint(found.status.value, found.status)}"]
+    lines += [f"  {_generation(each)}" for each in found.generations]
+    if not changed:
+        lines.append("  nothing changed")
+    if found.next != "nothing":
+        lines.append(f"Next: {printable(found.next)}")
+    if found.pending is not None and found.pending.csr:
+        lines.append(found.pending.csr.rstrip())
+    return _text(lines)
+
+
+def _generation(found: GenerationView) -> str:
+    parts = [found.generation, found.state.value.ljust(len("discarded")), found.key.type if found.key else "?"]
+    if found.certificate is not None and found.days_left is not None:
+        end = found.certificate.not_valid_after_utc
+        left = "expired" if found.days_left < 0 else f"{words.counted(found.days_left, 'day')} left"
+        parts += [f"until {rfc3339(end)}", left]
+    if found.certificate_name:
+        parts.append(printable(found.certificate_name))
+    return "  ".join(parts)
+
+
+def identities(listed: Iterable[Overview], *, paint: Paint = plain) -> str:
+    """Identities, a line each."""
+    found = list(listed)
+    width = max((len(each.name) for each in found), default=0)
+    return _text([_identity_line(each, width, paint) for each in found])
+
+
+def _identity_line(found: Overview, width: int, paint: Paint) -> str:
+    label = paint(found.status.value.ljust(_STATUS_WIDTH), found.status)
+    left = found.active.days_left if found.active else None
+    parts = [label, found.name.ljust(width), found.policy]
+    parts.append("no active certificate" if left is None else f"{words.counted(left, 'day')} left")
+    if found.pending is not None:
+        parts.append(f"{found.pending.state.value}: {found.pending.generation}")
+    return "  ".join(parts)
 
 
 def policies(listed: Iterable[Policy]) -> str:

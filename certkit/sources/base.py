@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from cryptography import x509
 
@@ -53,6 +54,24 @@ class ListSighting:
     crl: x509.CertificateRevocationList
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSighting:
+    """One certificate of which only the facts are seen in one place; its names are RFC 4514 text, safe to show."""
+
+    source: str
+    subject: str
+    issuer: str
+    serial: int
+    fingerprint: bytes
+    not_before: datetime
+    not_after: datetime
+
+    @property
+    def is_leaf(self) -> bool:
+        """It is of no bundle."""
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A place that could not be looked at, or something there that cannot be read."""
@@ -70,7 +89,7 @@ class Passed:
     source: str
 
 
-Seen: TypeAlias = Sighting | ListSighting | Failure | Passed
+Seen: TypeAlias = Sighting | KnownSighting | ListSighting | Failure | Passed
 
 
 class Source(Protocol):

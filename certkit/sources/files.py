@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit import files, processes
-from certkit.core import kubeconfig, objects, pem
+from certkit.core import objects, pem
 from certkit.core.objects import Broken, Item, Kind
 from certkit.errors import InputError
 from certkit.sources.base import Failure, ListSighting, Passed, Reason, Sighting
@@ -69,7 +69,7 @@ class FileSource:
             for number, certificate in enumerate(plain):
                 yield Sighting(path, certificate, number == 0)
         else:
-            yield from self._look_at([begin] if is_whole else files.chunks(path), path)
+            yield from self._look_at([begin] if is_whole else files.chunks(path, must_be_regular=True), path)
 
     def _look_at(self, chunks: Iterable[bytes], path: str) -> Iterator[Seen]:
         return look_at_chunks(chunks, name=path, passphrase=self.passphrase, may_hold_nothing=self.may_hold_nothing)
@@ -104,7 +104,7 @@ class SliceSource:
     def _chunks(self) -> Iterator[bytes]:
         """The bytes from `start` up to the first block that begins at `end` or later."""
         at = self.start
-        for chunk in files.chunks(self.path, start=self.start):
+        for chunk in files.chunks(self.path, start=self.start, must_be_regular=True):
             at += len(chunk)
             if at <= self.end:
                 yield chunk
@@ -209,7 +209,7 @@ def look_at_chunks(
         OSError: the bytes cannot be read.
     """
     begin = b"".join(itertools.islice(source := iter(chunks), 1))
-    if kubeconfig.is_kubeconfig(begin):
+    if b"-----BEGIN" not in begin and b"certificate" in begin and _is_kubeconfig(begin):
         yield from _look_at_kubeconfig(itertools.chain([begin], source), name=name)
         return
     view = _View(name, passphrase)
@@ -219,8 +219,16 @@ def look_at_chunks(
         yield Passed(name) if may_hold_nothing else view.found_nothing()
 
 
+def _is_kubeconfig(begin: bytes) -> bool:
+    from certkit.core import kubeconfig
+
+    return kubeconfig.is_kubeconfig(begin)
+
+
 def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]:
     """The certificates that a kubeconfig holds, and those in the files that it names."""
+    from certkit.core import kubeconfig
+
     data = b""
     for chunk in chunks:
         data += chunk

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 import commands
 import endpoints
 import expiry
+import vault
 import verification
 from harness import Bench, CannotRunError, Effort, find_certkit
 
@@ -40,6 +41,7 @@ MEASUREMENTS = {
     "keys": (commands.keys, commands.batch),
     "verify": (verification.verification,),
     "expiry": (expiry.directory, expiry.one_file),
+    "vault": (vault.secrets,),
     "endpoints": (endpoints.endpoints, endpoints.dead_hosts),
 }
 

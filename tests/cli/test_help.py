@@ -11,11 +11,17 @@ from pathlib import Path
 
 import click
 import pytest
+from cryptography import x509
 
+from certkit import policy_files
 from certkit.cli.boundary import run
 from certkit.cli.commands import LazyGroup, certkit
 from certkit.cli.key import KEY_TYPES
 from certkit.core import keys
+from certkit.core.identity import Settings
+from certkit.core.names import SubjectOptions
+from certkit.lifecycle import answer, enroll, pointer
+from certkit.stores.file import FileStore
 from tests import pki
 from tests.conftest import command as installed
 from tests.conftest import environment
@@ -45,6 +51,35 @@ def test_every_command_has_an_example():
     assert {path for path, _ in commands()} == {path for path, _ in examples()}
 
 
+def prepare_identity(folder, root, command):
+    """An identity called acme, in the default store and in `file:identities`, as the command needs it."""
+    now = pki.datetime.now(pki.UTC)
+    policy = policy_files.load("wise-sandbox")
+    settings = Settings(policy="wise-sandbox", subject=SubjectOptions(organization="Acme Ltd"))
+    for place in ("home/.local/share/certkit/identities", "identities"):
+        if command in {"enroll", "import"}:
+            continue
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        store = FileStore(folder / place)
+        identity = enroll.enroll(store, "acme", settings, policy, now=now).identity
+        for _ in range(0 if command in {"install", "discard"} else 2):
+            pasted = answered(root, identity.generations[-1].csr)
+            number = answer.install(store, "acme", pasted, policy, trust_bundle=root.pem, now=now)[1]
+            identity = pointer.activate(store, "acme", number, now=now).identity
+            if number == "0001":
+                identity = enroll.add_request(store, identity, policy, now=now).identity
+        if command == "install" and place.startswith("home"):
+            (folder / "acme.pem").write_bytes(answered(root, identity.generations[-1].csr))
+
+
+def answered(root, csr):
+    """A certificate for a CSR, for the real time of day."""
+    now = pki.datetime.now(pki.UTC)
+    request = x509.load_pem_x509_csr(csr)
+    issued = root.issue(public_key=request.public_key(), begin=now - pki.DAY, end=now + 300 * pki.DAY)
+    return issued.pem
+
+
 @pytest.mark.parametrize("line", sorted({line for _, line in examples()}))
 def test_every_example_works(tmp_path, root, line):
     """As written, after what it needs is there."""
@@ -62,9 +97,11 @@ def test_every_example_works(tmp_path, root, line):
     if not {"create", "generate"} & set(line.split()):
         made = [*installed(), "csr", "create", "--organization", "A", "--key-out", "acme.key", "--out", "acme.csr"]
         subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
-    if line.startswith("certkit verify"):
+    if line.startswith(("certkit verify", "certkit identity import")):
         pair.write(tmp_path, "acme")
-    (tmp_path / "home/.local/share/bash-completion/completions").mkdir(parents=True)
+    if line.startswith(("certkit identity", "certkit store")):
+        prepare_identity(tmp_path, root, line.split()[2])
+    (tmp_path / "home/.local/share/bash-completion/completions").mkdir(parents=True, exist_ok=True)
     program, rest = line.split(" ", 1)
     assert program == "certkit"
     done = subprocess.run(

@@ -1,0 +1,91 @@
+"""`certkit identity`: named client credentials, from the request to the end."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from certkit.cli import inputs
+from certkit.cli.commands import LazyGroup
+from certkit.cli.output import Output, reporting
+from certkit.cli.stores import opened, store_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from certkit.lifecycle.enroll import Done
+    from certkit.stores.base import Store
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "enroll": ("certkit.cli.identity_make:enroll", "Make an identity and its first request."),
+        "import": ("certkit.cli.identity_make:import_", "Adopt a pair that is in use already."),
+        "install": ("certkit.cli.identity_make:install", "Take in the certificate that answers a request."),
+        "activate": ("certkit.cli.identity_use:activate", "Put a generation to use."),
+        "rollback": ("certkit.cli.identity_use:rollback", "Go back to the generation before."),
+        "discard": ("certkit.cli.identity_use:discard", "Drop a request that the partner refused."),
+        "retire": ("certkit.cli.identity_use:retire", "Put a generation out of use for good."),
+        "list": ("certkit.cli.identity_view:list_", "Show all identities, and how near their end is."),
+        "show": ("certkit.cli.identity_view:show", "Show an identity and its generations."),
+        "export": ("certkit.cli.identity_view:export", "Write what is in use to a directory, again and again."),
+        "copy": ("certkit.cli.identity_use:copy", "Copy an identity to another store."),
+        "remove": ("certkit.cli.identity_use:remove", "Remove an identity with all its keys."),
+    },
+)
+def identity() -> None:
+    """Keep client credentials for partners: key, CSR, certificate and chain under one name.
+
+    An identity has generations, each of which is written once, and a pointer to the one in use. It lives in a store: a
+    directory, or HashiCorp Vault or OpenBao (--store, CERTKIT_STORE).
+
+    \b
+    Example:
+      certkit identity list --store file:identities
+    """
+
+
+name_argument = click.argument("name", metavar="NAME")
+
+
+def in_store(command: Callable[..., int]) -> Callable[..., Any]:
+    """Give a command --store and --passphrase-file, and the store that they open."""
+
+    @store_option
+    @inputs.passphrase_option
+    @reporting
+    @functools.wraps(command)
+    def wrapped(output: Output, *args: Any, store_uri: str | None, passphrase_file: str | None, **kwargs: Any) -> int:
+        with opened(store_uri, output, passphrase=inputs.passphrase(passphrase_file)) as store:
+            return command(output, store, *args, **kwargs)
+
+    return wrapped
+
+
+def tell(output: Output, done: Done) -> int:
+    """Show what a command left, and end well."""
+    from certkit.lifecycle.view import overview
+    from certkit.report import json, text
+
+    policy = inputs.policy(done.identity.record.settings.policy)
+    found = overview(done.identity, policy, now=inputs.now())
+    output.warn_of(done.findings)
+    if output.as_json:
+        output.document(json.identity(found, changed=done.changed))
+    elif not output.quiet:
+        output.result(text.identity(found, changed=done.changed, paint=output.paint))
+    return 0
+
+
+def require_there(store: Store, name: str) -> None:
+    """Refuse a name that is none, or that the store does not know.
+
+    Raises:
+        InputError: as it says.
+    """
+    from certkit.core.identity import require_name
+
+    store.load(require_name(name))

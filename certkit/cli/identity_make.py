@@ -1,0 +1,183 @@
+"""Identities come to be: `certkit identity enroll`, `import` and `install`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from certkit.cli import inputs
+from certkit.cli.identity import in_store, name_argument, tell
+from certkit.cli.key import KEY_TYPES
+from certkit.cli.output import Output, progress, reporting
+from certkit.cli.stores import opened, store_option
+
+if TYPE_CHECKING:
+    from certkit.core.identity import Settings
+    from certkit.stores.base import Store
+
+
+def _filled(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The value of an option; an empty one, as from a variable that is not set, is bad usage."""
+    if value == "":
+        raise click.BadParameter("it is empty", param=parameter)
+    return value
+
+
+group_option = click.option(
+    "--group", metavar="G", callback=_filled, help="Let this group read the keys: 0640, directories 0750."
+)
+ca_option = inputs.file_option("--ca", metavar="FILE", help="The CAs to trust, PEM.")
+
+
+@click.command()
+@name_argument
+@inputs.policy_option
+@inputs.subject_options
+@click.option("--type", "key_type", type=click.Choice(KEY_TYPES), help="The key's type.  [default: the policy's first]")
+@click.option(
+    "--client-id",
+    metavar="ID",
+    callback=_filled,
+    help="What the partner will put in the certificate as its common name.",
+)
+@ca_option
+@group_option
+@in_store
+def enroll(output: Output, store: Store, *, name: str, **options: Any) -> int:
+    """Make an identity: a private key, and a CSR by the partner's rules, to be handed in.
+
+    It says what is to be done next. Again with the same options, or fewer, nothing changes.
+
+    \b
+    Example:
+      certkit identity enroll wise-sandbox --policy wise-sandbox --organization "Acme Ltd" --country GB
+    """
+    from certkit.core.identity import require_name
+    from certkit.lifecycle.enroll import enroll as run
+
+    wanted = _settings(options, policy=_policy(store, require_name(name), options["policy_name"]))
+    policy = inputs.policy(wanted.policy)
+    return tell(output, run(store, name, wanted, policy, now=inputs.now(), progress=progress))
+
+
+@click.command(name="import")
+@name_argument
+@inputs.policy_option
+@inputs.file_option("--key", metavar="KEY", required=True, help="The private key.")
+@inputs.file_option("--cert", metavar="CERT", required=True, help="The certificate, with those above it or without.")
+@click.option(
+    "--client-id", metavar="ID", callback=_filled, help="What the certificate should have as its common name."
+)
+@ca_option
+@group_option
+@store_option
+@inputs.passphrase_option
+@reporting
+def import_(output: Output, *, name: str, key: str, cert: str, **options: Any) -> int:
+    """Adopt a pair that was made elsewhere and is in use already.
+
+    Nothing is written unless key and certificate belong together, and the certificate holds by the partner's rules.
+
+    \b
+    Example:
+      certkit identity import acme --policy wise-sandbox --key acme.key --cert acme.pem --ca wise-ca.pem
+    """
+    from certkit.core import objects
+    from certkit.core.identity import require_name
+    from certkit.lifecycle.adopt import adopt
+
+    require_name(name)
+    secret = inputs.passphrase(options["passphrase_file"])
+    held = inputs.private_key(key, secret)
+    output.warn_of([held.file])
+    with opened(options["store_uri"], output, passphrase=secret) as store:
+        settings = _settings(options, policy=_policy(store, name, options["policy_name"]))
+        done = adopt(
+            store,
+            name,
+            settings,
+            inputs.policy(settings.policy),
+            key=held.key,
+            certificates=objects.certificates(inputs.read(cert), name=cert),
+            anchors=_trusted(settings),
+            now=inputs.now(),
+        )
+    return tell(output, done)
+
+
+@click.command()
+@name_argument
+@inputs.file_argument("certificate", metavar="CERT")
+@ca_option
+@click.option("--no-activate", is_flag=True, help="Leave what is in use as it is.")
+@in_store
+def install(output: Output, store: Store, *, name: str, certificate: str, ca: str | None, no_activate: bool) -> int:
+    """Take in the certificate that answers a request, and put it to use.
+
+    CERT is a file, or - for what is pasted: PEM with or without the chain, however it was copied. It is matched to the
+    request by its public key, and nothing is written unless every check holds.
+
+    \b
+    Example:
+      certkit identity install acme acme.pem --ca wise-ca.pem
+    """
+    from certkit.core.identity import require_name
+    from certkit.lifecycle import pointer
+    from certkit.lifecycle.answer import install as run
+    from certkit.lifecycle.enroll import Done
+
+    identity = store.load(require_name(name))
+    policy = inputs.policy(identity.record.settings.policy)
+    bundle = inputs.read(ca) if ca is not None else None
+    done, number = run(store, name, inputs.read(certificate), policy, trust_bundle=bundle, now=inputs.now())
+    if not no_activate:
+        moved = pointer.activate(store, name, number, now=inputs.now())
+        done = Done(moved.identity, done.changed or moved.changed, done.findings)
+    return tell(output, done)
+
+
+def _policy(store: Store, name: str, given: str) -> str:
+    """The policy that was named; without one that of the identity, if it is there, or the default."""
+    from certkit.stores.base import AbsentError
+
+    source = click.get_current_context().get_parameter_source("policy_name")
+    if source is ParameterSource.DEFAULT:
+        with contextlib.suppress(AbsentError):
+            return store.load(name).record.settings.policy
+    return given
+
+
+def _settings(options: dict[str, Any], *, policy: str) -> Settings:
+    from certkit.core.identity import Settings
+    from certkit.core.names import SubjectOptions
+
+    return Settings(
+        # A policy of the user's own is found again from wherever the next command is run.
+        policy=os.path.abspath(policy) if os.sep in policy or policy.endswith(".toml") else policy,
+        subject=inputs.subject(options) if "organization" in options else SubjectOptions(),
+        key_type=options.get("key_type"),
+        client_id=options["client_id"],
+        group=options["group"],
+        trust_bundle=_bundle(options["ca"]),
+    )
+
+
+def _bundle(reference: str | None) -> str | None:
+    """The CAs of a file as PEM, and nothing else of it."""
+    if reference is None:
+        return None
+    from certkit.core import objects
+    from certkit.lifecycle.answer import pem
+
+    return pem(objects.certificates(inputs.read(reference), name=reference)).decode("ascii")
+
+
+def _trusted(settings: Settings) -> list[Any] | None:
+    from certkit.core import objects
+
+    bundle = settings.trust_bundle
+    return objects.certificates(bundle.encode(), name="the trust bundle") if bundle else None

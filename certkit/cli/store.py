@@ -1,0 +1,48 @@
+"""`certkit store`: the place where identities live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli.commands import LazyGroup
+from certkit.cli.identity import in_store
+from certkit.findings import exit_code, roll_up
+
+if TYPE_CHECKING:
+    from certkit.cli.output import Output
+    from certkit.stores.base import Store
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={"check": ("certkit.cli.store:check", "Say whether the store can be used, and what it lacks.")},
+)
+def store() -> None:
+    """Look after the store of identities: a directory, or HashiCorp Vault or OpenBao.
+
+    \b
+    Example:
+      certkit store check --store file:identities
+    """
+
+
+@click.command()
+@in_store
+def check(output: Output, store: Store) -> int:
+    """Say what works in a store, what is missing, and how to mend it.
+
+    \b
+    Example:
+      certkit store check --store file:identities
+    """
+    from certkit.report import json
+
+    findings = store.check()
+    status = roll_up(finding.status for finding in findings)
+    if output.as_json:
+        output.document(json.judged(status, store.uri, findings))
+    else:
+        output.judged(store.uri, status, findings)
+    return exit_code(status)

@@ -1,0 +1,189 @@
+"""Identities: named client credentials for one partner environment, and the state machine of their generations.
+
+An identity is a record, one small document that changes, and generations, each of which is written once. What a
+generation's state is follows from both. The functions here say which change is allowed; a store makes it, in one step.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from certkit.core.names import SubjectOptions
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MAX_NAME = 64
+VERSION = 1
+
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}", re.ASCII)
+_GENERATION = re.compile(r"[0-9]{4,9}", re.ASCII)
+
+
+class State(StrEnum):
+    """What a generation is: it follows from what is there and from the record."""
+
+    PENDING = "pending"
+    ISSUED = "issued"
+    ACTIVE = "active"
+    PREVIOUS = "previous"
+    RETIRED = "retired"
+    DISCARDED = "discarded"
+
+
+def require_name(name: str) -> str:
+    """The name of an identity: 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"not a name of an identity: {name!r}",
+            hint="use 1 to 64 letters, digits, dots, underscores or hyphens, beginning with a letter or digit",
+        )
+    return name
+
+
+def is_generation(text: str) -> bool:
+    """Whether the text is the number of a generation, as `next_generation` makes them."""
+    return _GENERATION.fullmatch(text) is not None
+
+
+def next_generation(known: Iterable[str]) -> str:
+    """The number of the next generation: one more than the highest, of at least four digits."""
+    return f"{max(map(int, known), default=0) + 1:04}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an identity was enrolled with, and what each renewal asks for again; absent values are None."""
+
+    policy: str
+    subject: SubjectOptions = field(default_factory=SubjectOptions)
+    key_type: str | None = None
+    issuer: str = "manual"
+    client_id: str | None = None
+    probe: str | None = None
+    group: str | None = None
+    trust_bundle: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All of an identity that changes.
+
+    `active` is the generation in use. `left` are those that were in use before, in the order in which they were left.
+    `names` are the certificate names that a person was told to use, by generation.
+    """
+
+    settings: Settings
+    active: str | None = None
+    left: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    discarded: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def state(self, generation: str, *, has_certificate: bool) -> State:
+        """The state of one generation."""
+        if generation == self.active:
+            return State.ACTIVE
+        if generation in self.retired:
+            return State.RETIRED
+        if generation in self.discarded:
+            return State.DISCARDED
+        if not has_certificate:
+            return State.PENDING
+        return State.PREVIOUS if generation in self.left else State.ISSUED
+
+    @property
+    def previous(self) -> str | None:
+        """The generation that a rollback goes back to: the last one left that is not retired."""
+        usable = (each for each in reversed(self.left) if each != self.active and each not in self.retired)
+        return next(usable, None)
+
+    def activate(self, generation: str) -> Record:
+        """The record with another generation in use.
+
+        Raises:
+            InputError: it was retired or discarded.
+        """
+        if generation in (*self.retired, *self.discarded):
+            raise InputError(f"generation {generation} was retired or discarded", hint="activate another one")
+        if generation == self.active:
+            return self
+        left = tuple(each for each in self.left if each not in {generation, self.active})
+        return replace(self, active=generation, left=(*left, self.active) if self.active else left)
+
+    def retire(self, generation: str) -> Record:
+        """The record with a generation put out of use for good.
+
+        Raises:
+            InputError: it is the active one.
+        """
+        if generation == self.active:
+            raise InputError(f"generation {generation} is in use", hint="activate another one first")
+        return self if generation in self.retired else replace(self, retired=(*self.retired, generation))
+
+    def discard(self, generation: str) -> Record:
+        """The record with a request dropped that was never answered.
+
+        Raises:
+            InputError: it is, or was, in use.
+        """
+        if generation == self.active or generation in self.left:
+            raise InputError(f"generation {generation} is no request", hint="retire it instead")
+        return self if generation in self.discarded else replace(self, discarded=(*self.discarded, generation))
+
+    def document(self) -> dict[str, Any]:
+        """The record as JSON-ready data."""
+        return {"version": VERSION, **asdict(self)}
+
+    @classmethod
+    def parse(cls, document: Any, *, where: str) -> Record:
+        """A record from JSON data.
+
+        Raises:
+            InputError: it is none, or one of a newer version of certkit.
+        """
+        try:
+            version = document["version"]
+            if version != VERSION:
+                hint = (
+                    "update certkit" if isinstance(version, int) and version > VERSION else "restore it from a backup"
+                )
+                raise InputError(f"cannot read, {where}: version {version!r} of an identity's record", hint=hint)
+            settings = dict(document["settings"])
+            subject = settings.pop("subject")
+            tuples = {name: tuple(subject[name]) for name in ("units", "san")}
+            lists = {name: tuple(document[name]) for name in ("left", "retired", "discarded")}
+            found = cls(
+                settings=Settings(subject=SubjectOptions(**{**subject, **tuples}), **settings),
+                active=document["active"],
+                names=dict(document["names"]),
+                **lists,
+            )
+            _require_generations(found)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            hint = "restore it from a backup"
+            raise InputError(f"cannot read, {where}: not an identity's record: {error!r}", hint=hint) from error
+        return found
+
+
+def _require_generations(record: Record) -> None:
+    named = [
+        *record.left,
+        *record.retired,
+        *record.discarded,
+        *record.names,
+        *([record.active] if record.active else []),
+    ]
+    if not all(isinstance(each, str) and is_generation(each) for each in named):
+        raise ValueError("a generation's number is none")
+    texts = [getattr(record.settings, each.name) for each in fields(Settings) if each.name != "subject"]
+    if not all(isinstance(text, str | None) for text in texts):
+        raise TypeError("a setting is no text")

@@ -1,0 +1,108 @@
+"""Adopting a pair that was made elsewhere and is in use already."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from certkit.core import describe, keys, verify
+from certkit.core.identity import Record, State, next_generation
+from certkit.errors import InputError
+from certkit.lifecycle import answer, view
+from certkit.lifecycle.enroll import Done, require_same
+from certkit.stores.base import ConflictError, Issued
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from cryptography import x509
+
+    from certkit.core.identity import Settings
+    from certkit.core.policy import Policy
+    from certkit.secret import Secret
+    from certkit.stores.base import Identity, Store
+
+
+def adopt(
+    store: Store,
+    name: str,
+    settings: Settings,
+    policy: Policy,
+    *,
+    key: Any,
+    certificates: Sequence[x509.Certificate],
+    anchors: Sequence[x509.Certificate] | None,
+    now: datetime,
+) -> Done:
+    """An identity whose active generation is a pair at hand; the same again changes nothing.
+
+    Raises:
+        InputError: there is an identity of that name with another pair or other settings.
+        RefusedError: key and certificate do not belong together, or another check does not hold; nothing was written.
+        StoreError: the store cannot be used.
+    """
+    facts = keys.key_facts(key.public_key())
+    own = (each for each in certificates if answer.spki(each) == facts.spki_sha256)
+    leaf = next(own, describe.leaf_of(certificates))
+    untrusted = [each for each in certificates if each is not leaf]
+    question = verify.Question(
+        leaf=leaf,
+        policy=policy,
+        at=now,
+        anchors=anchors,
+        untrusted=untrusted,
+        needs_chain=anchors is not None,
+        client_id=settings.client_id,
+        key=facts,
+    )
+    verdict = answer.up_to_a_root(question)
+    answer.refuse(name, verdict.findings)
+    chain = answer.above(verdict) if anchors else untrusted
+    issued = Issued(certificate=answer.pem([leaf]), chain=answer.pem(chain), trust_bundle=answer.pem(anchors or ()))
+    settings = replace(settings, key_type=settings.key_type or facts.type)
+    done = _store(store, name, settings, issued, leaf, keys.to_pem(key))
+    return replace(done, findings=verdict.findings)
+
+
+def _store(store: Store, name: str, settings: Settings, issued: Issued, leaf: x509.Certificate, key: Secret) -> Done:
+    with contextlib.suppress(ConflictError):
+        store.create(name, Record(settings=settings))
+    identity = store.load(name)
+    is_active = _is_active(identity, leaf)
+    number = None if is_active else _begun(store, identity, key)
+    if not is_active and number is None and identity.generations:
+        hint = "choose another name"
+        raise InputError(f"{name}: there is an identity of that name with another certificate", hint=hint)
+    require_same(name, identity.record.settings, settings)
+    if is_active:
+        return Done(identity, changed=False)
+    number = number or _add(store, name, key)
+    store.install(name, number, issued, facts=answer.facts(leaf, settings))
+    store.change(name, lambda record: record.activate(number))
+    return Done(store.load(name), changed=True)
+
+
+def _add(store: Store, name: str, key: Secret) -> str:
+    """The number of a new generation with a key; another process may be faster with the same one."""
+    number = next_generation(())
+    try:
+        store.add(name, number, key=key, csr=None)
+    except ConflictError:
+        if store.key(name, number) != key:
+            hint = "look at it with `certkit identity show`"
+            raise InputError(f"{name}: another process made a generation of it", hint=hint) from None
+    return number
+
+
+def _begun(store: Store, identity: Identity, key: Secret) -> str | None:
+    """The generation that a run which was killed has made with this key; None if there is none."""
+    begun = (each.number for each in view.in_state(identity, State.PENDING, State.ISSUED) if each.csr is None)
+    return next((number for number in begun if store.key(identity.name, number) == key), None)
+
+
+def _is_active(identity: Identity, leaf: x509.Certificate) -> bool:
+    active = identity.record.active
+    return active is not None and view.certificate(view.generation(identity, active)) == leaf

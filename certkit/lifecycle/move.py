@@ -1,0 +1,94 @@
+"""Moving an identity from one store to another: every generation, and proof that all of it is there."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+from certkit.lifecycle import answer, view
+from certkit.lifecycle.enroll import Done
+from certkit.stores.base import ConflictError, StoreError
+
+if TYPE_CHECKING:
+    from certkit.core.identity import Record
+    from certkit.secret import Secret
+    from certkit.stores.base import Generation, Identity, Store
+
+
+def copy(source: Store, target: Store, name: str) -> Done:
+    """Copy an identity with all its generations, and compare both; what was copied before is completed.
+
+    The record is written last, so that nothing is in use there before all of it is.
+
+    Raises:
+        InputError: the target has another identity of that name, or a key cannot be unlocked; nothing was written.
+        StoreError: a store cannot be used, or both are not equal afterwards.
+    """
+    original = source.load(name)
+    keys = {each.number: source.key(name, each.number) for each in original.generations}
+    idle = _idle(original.record)
+    changed = False
+    try:
+        target.create(name, idle)
+        changed = True
+    except ConflictError:
+        if target.load(name).record not in (idle, original.record):
+            raise _different(name, target) from None
+    there = {each.number: each for each in target.load(name).generations}
+    for generation in original.generations:
+        key = keys[generation.number]
+        changed |= _copy_generation(target, original, generation, there.get(generation.number), key=key)
+    if target.load(name).record != original.record:
+        target.change(name, lambda _: original.record)
+        changed = True
+    _require_equal(source, target, name)
+    return Done(target.load(name), changed)
+
+
+def _idle(record: Record) -> Record:
+    """The record without a pointer."""
+    return replace(record, active=None, left=())
+
+
+def _copy_generation(
+    target: Store, identity: Identity, generation: Generation, there: Generation | None, *, key: Secret
+) -> bool:
+    """Copy one generation, or what is missing of it; whether anything was missing."""
+    name, number, issued = identity.name, generation.number, generation.issued
+    if there == generation:
+        return False
+    if there is None:
+        with contextlib.suppress(ConflictError):  # another run copies it too; what it wrote is compared in the end
+            target.add(name, number, key=key, csr=generation.csr)
+    elif there.csr != generation.csr or there.issued is not None:
+        raise _different(name, target)
+    if issued is not None:
+        leaf = view.certificate(generation)
+        assert leaf is not None  # noqa: S101  it is issued
+        target.install(name, number, issued, facts=answer.facts(leaf, identity.record.settings))
+    return True
+
+
+def _require_equal(source: Store, target: Store, name: str) -> None:
+    """Read both again and compare them, keys included.
+
+    Raises:
+        StoreError: they are not equal.
+    """
+    first, second = source.load(name), target.load(name)
+    if first.record != second.record or list(first.generations) != list(second.generations):
+        raise StoreError(
+            f"{name}: what is in {target.uri} is not what is in {source.uri}",
+            hint="somebody may have changed it meanwhile; copy it again",
+        )
+    for each in first.generations:
+        if source.key(name, each.number) != target.key(name, each.number):
+            raise StoreError(
+                f"{name}: the key of generation {each.number} is not the same in both", hint="copy it again"
+            )
+
+
+def _different(name: str, target: Store) -> InputError:
+    return InputError(f"{name}: {target.uri} has another identity of that name", hint="remove it there first")

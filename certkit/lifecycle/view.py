@@ -1,0 +1,171 @@
+"""What an identity looks like to people and scripts: its generations with their states, and what is to be done next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.core import csr, expiry, keys, objects, pem
+from certkit.core.expiry import Thresholds
+from certkit.core.identity import State
+from certkit.findings import Status
+from certkit.stores.base import AbsentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from cryptography import x509
+
+    from certkit.core.keys import KeyFacts
+    from certkit.core.policy import Policy
+    from certkit.stores.base import Generation, Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationView:
+    """One generation: `csr` is the PEM text while it is pending; what is not there is None."""
+
+    generation: str
+    state: State
+    certificate_name: str | None
+    key: KeyFacts | None
+    csr: str | None
+    certificate: x509.Certificate | None
+    days_left: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """An identity at one moment: `status` is that of the active certificate, unknown without one."""
+
+    name: str
+    policy: str
+    status: Status
+    active: GenerationView | None
+    pending: GenerationView | None
+    previous: GenerationView | None
+    generations: tuple[GenerationView, ...]
+    next: str
+
+
+def overview(identity: Identity, policy: Policy, *, now: datetime) -> Overview:
+    """An identity as it stands."""
+    record = identity.record
+    views = tuple(_view(identity, each, now) for each in identity.generations)
+    by_state = {view.state: view for view in views}
+    by_number = {view.generation: view for view in views}
+    active = by_state.get(State.ACTIVE)
+    return Overview(
+        name=identity.name,
+        policy=record.settings.policy,
+        status=_status(active, policy, now),
+        active=active,
+        pending=by_state.get(State.PENDING) or by_state.get(State.ISSUED),
+        previous=by_number.get(record.previous) if record.previous else None,
+        generations=views,
+        next=_next(identity.name, by_state, policy),
+    )
+
+
+def state_of(identity: Identity, generation: Generation) -> State:
+    """The state of a generation of an identity."""
+    return identity.record.state(generation.number, has_certificate=generation.issued is not None)
+
+
+def in_state(identity: Identity, *states: State) -> list[Generation]:
+    """The generations in one of some states, the oldest first."""
+    return [each for each in identity.generations if state_of(identity, each) in states]
+
+
+def generation(identity: Identity, number: str) -> Generation:
+    """One generation by its number.
+
+    Raises:
+        AbsentError: there is none.
+    """
+    for each in identity.generations:
+        if each.number == number:
+            return each
+    known = ", ".join(each.number for each in identity.generations) or "none"
+    raise AbsentError(f"{identity.name}: there is no generation {number}", hint=f"there are: {known}")
+
+
+def certificate(found: Generation) -> x509.Certificate | None:
+    """The certificate of a generation, or None while its request is open.
+
+    Raises:
+        InputError: what the store has cannot be read.
+    """
+    if found.issued is None:
+        return None
+    return objects.certificates(found.issued.certificate, name=f"generation {found.number}")[0]
+
+
+def request(found: Generation) -> x509.CertificateSigningRequest | None:
+    """The CSR of a generation, or None for one that was imported.
+
+    Raises:
+        InputError: what the store has cannot be read.
+    """
+    if found.csr is None:
+        return None
+    value: x509.CertificateSigningRequest = objects.csr(found.csr, name=f"generation {found.number}").value
+    return value
+
+
+def _view(identity: Identity, found: Generation, now: datetime) -> GenerationView:
+    state = state_of(identity, found)
+    issued = certificate(found)
+    return GenerationView(
+        generation=found.number,
+        state=state,
+        certificate_name=identity.record.names.get(found.number),
+        key=_key(found, issued),
+        csr=_request_text(found) if state is State.PENDING else None,
+        certificate=issued,
+        days_left=expiry.days_left(issued.not_valid_after_utc, now) if issued else None,
+    )
+
+
+def _request_text(found: Generation) -> str | None:
+    """The CSR as PEM, and nothing that somebody may have put around it."""
+    if found.csr is None:
+        return None
+    der = objects.csr(found.csr, name=f"generation {found.number}").der
+    return pem.encode(pem.CERTIFICATE_REQUEST, der).decode("ascii")
+
+
+def _key(found: Generation, issued: x509.Certificate | None) -> KeyFacts | None:
+    asked = None if issued else request(found)
+    if issued is not None:
+        return keys.key_facts(issued.public_key())
+    facts = csr.public_key_facts(asked) if asked is not None else None
+    return None if isinstance(facts, str) else facts
+
+
+def _status(active: GenerationView | None, policy: Policy, now: datetime) -> Status:
+    if active is None or active.certificate is None:
+        return Status.UNKNOWN
+    thresholds = Thresholds(policy.expiry.warn, policy.expiry.critical)
+    begin, end = active.certificate.not_valid_before_utc, active.certificate.not_valid_after_utc
+    return thresholds.judge(not_before=begin, not_after=end, now=now)
+
+
+def _next(name: str, by_state: dict[State, GenerationView], policy: Policy) -> str:
+    if State.PENDING in by_state:
+        return " ".join(_steps(name, by_state[State.PENDING], policy))
+    if State.ISSUED in by_state:
+        return f"activate it: certkit identity activate {name}"
+    if State.ACTIVE in by_state:
+        return "nothing"
+    return f"make a request: certkit identity renew {name}"
+
+
+def _steps(name: str, pending: GenerationView, policy: Policy) -> Iterable[str]:
+    if policy.portal.name:
+        called = f" under the name {pending.certificate_name}" if pending.certificate_name else ""
+        yield f"in {policy.portal.name}, hand in the CSR{called}; then:"
+    else:
+        yield "have the CSR signed; then:"
+    yield f"certkit identity install {name} CERT"

@@ -1,0 +1,186 @@
+"""The certificates of a store of identities in Vault, by their facts: no right to read any secret is needed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.core.identity import State
+from certkit.core.printable import printable
+from certkit.core.times import parse_time
+from certkit.errors import CertkitError, InputError
+from certkit.sources.base import Failure, KnownSighting, Reason
+from certkit.stores import vault_facts
+from certkit.stores import vault_layout as layout
+from certkit.stores.base import StoreError
+from certkit.vault.errors import Kind, VaultError
+from certkit.vault.fields import joined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from certkit.core.identity import Record
+    from certkit.sources.base import Seen
+    from certkit.vault.client import Vault
+    from certkit.vault.kv import Kv, Metadata, Stored
+
+# What was in use before, and may serve for a rollback, ends one day without anything to be done about it.
+_WATCHED = frozenset({State.ACTIVE, State.ISSUED})
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_SERIAL = re.compile(r"-?[0-9a-f]{1,512}", re.ASCII)
+_INSTALL = "install its certificate again: certkit identity install"
+
+_REASONS = {
+    Kind.DENIED: Reason.PERMISSION_DENIED,
+    Kind.BAD_TOKEN: Reason.PERMISSION_DENIED,
+    Kind.CONNECTION: Reason.CONNECTION_FAILED,
+    Kind.TIMED_OUT: Reason.TIMED_OUT,
+    Kind.HOST_NOT_FOUND: Reason.HOST_NOT_FOUND,
+    Kind.TLS: Reason.TLS_FAILED,
+    Kind.TLS_UNTRUSTED: Reason.TLS_FAILED,
+    Kind.TLS_WRONG_NAME: Reason.TLS_FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VaultSource:
+    """All identities below `vault://MOUNT/PREFIX`: of each the certificate in use, and those that are to come into use.
+
+    Who may not read which one is in use sees all whose facts are known.
+    """
+
+    vault: Vault
+    mount: str
+    prefix: str = ""
+
+    @property
+    def weight(self) -> int:
+        """No file."""
+        return 0
+
+    def parts(self) -> Iterable[VaultSource]:
+        """Itself: a few threads ask for many things at once."""
+        return (self,)
+
+    def look(self) -> Iterator[Seen]:
+        """The certificates, in the order of identities and generations; nothing at all is a failure too."""
+        is_empty = True
+        try:
+            for seen in self._look(self.vault.kv(self._location)):
+                is_empty = False
+                yield seen
+        except InputError as error:
+            yield self._failed("", error)
+            return
+        if is_empty:
+            message = f"cannot find, {self._place('')}: there is no certificate of an identity"
+            yield Failure(self._place(""), message, "check the mount and the prefix", Reason.NO_CERTIFICATE_FOUND)
+
+    @property
+    def _location(self) -> str:
+        return joined(self.mount, self.prefix)
+
+    def _place(self, path: str) -> str:
+        return f"vault://{joined(self._location, path)}"
+
+    def _look(self, kv: Kv) -> Iterator[Seen]:
+        watched: dict[str, bool] = {}
+        names = layout.names_in(kv.list())
+        listings = kv.list_many([layout.generations(name) for name in names])
+        pointers = kv.read_many([layout.pointer(name) for name in names])
+        for name, (_, listing), (_, pointer) in zip(names, listings, pointers, strict=True):
+            try:
+                watched |= self._watched(name, listing, pointer)
+            except InputError as error:
+                yield self._failed(name, _unless_all_fail(error))
+        for path, metadata in kv.metadata_many([f"{folder}/{layout.CERTIFICATE}" for folder in watched]):
+            folder = path.removesuffix(f"/{layout.CERTIFICATE}")
+            yield from self._seen(folder, metadata, is_in_use=watched[folder])
+
+    def _watched(
+        self, name: str, listing: tuple[str, ...] | CertkitError, pointer: Stored | CertkitError | None
+    ) -> dict[str, bool]:
+        """The folders of the generations to look at, and whether each is known to be in use.
+
+        Raises:
+            InputError: what there is cannot be seen.
+        """
+        if isinstance(listing, CertkitError):
+            raise listing
+        numbers = layout.numbers_in(listing)
+        record = self._record(name, pointer) if numbers or pointer is not None else None
+        if record is None:
+            return {layout.generation(name, number): False for number in numbers}
+        if record.active is not None and record.active not in numbers:
+            numbers.append(record.active)
+        states = {number: record.state(number, has_certificate=True) for number in numbers}
+        return {
+            layout.generation(name, number): state is State.ACTIVE
+            for number, state in states.items()
+            if state in _WATCHED
+        }
+
+    def _record(self, name: str, pointer: Stored | CertkitError | None) -> Record | None:
+        """The record of an identity; None where we may not read it."""
+        if isinstance(pointer, VaultError) and pointer.kind is Kind.DENIED:
+            return None
+        if isinstance(pointer, CertkitError):
+            raise pointer
+        where = self._place(layout.pointer(name))
+        if pointer is None:
+            hint = "undelete it, or remove what is left of the identity"
+            raise StoreError(f"cannot read, {where}: it is not there, and generations are", hint=hint)
+        return layout.record_of(pointer.data, where=where)
+
+    def _seen(self, folder: str, metadata: Metadata | CertkitError | None, *, is_in_use: bool) -> Iterator[Seen]:
+        """What is known of one generation; nothing, if it is a request."""
+        if isinstance(metadata, CertkitError):
+            yield self._failed(folder, _unless_all_fail(metadata))
+            return
+        facts = vault_facts.of(metadata)
+        if facts is not None:
+            yield self._sighting(folder, facts)
+        elif is_in_use or (metadata is not None and metadata.version > 1):
+            message = f"cannot judge, {self._place(folder)}: nobody wrote the facts of its certificate"
+            yield Failure(self._place(folder), message, _INSTALL, Reason.STORE_FAILED)
+
+    def _sighting(self, folder: str, facts: Mapping[str, str]) -> Seen:
+        place = self._place(folder)
+        if not _FINGERPRINT.fullmatch(facts["fingerprint_sha256"]) or not _SERIAL.fullmatch(facts["serial"]):
+            return _malformed(place, "the fingerprint or the serial number is none")
+        try:
+            begin, end = parse_time(facts["not_before"]), parse_time(facts["not_after"])
+        except InputError as error:
+            return _malformed(place, error.message)
+        return KnownSighting(
+            source=place,
+            subject=printable(facts["subject"]),
+            issuer=printable(facts["issuer"]),
+            serial=int(facts["serial"], 16),
+            fingerprint=bytes.fromhex(facts["fingerprint_sha256"]),
+            not_before=begin,
+            not_after=end,
+        )
+
+    def _failed(self, path: str, error: CertkitError) -> Failure:
+        kind = error.kind if isinstance(error, VaultError) else None
+        reason = Reason.STORE_FAILED if kind is None else _REASONS.get(kind, Reason.STORE_FAILED)
+        return Failure(self._place(path), error.message, error.hint, reason)
+
+
+def _unless_all_fail(error: CertkitError) -> CertkitError:
+    """An error of one place.
+
+    Raises:
+        VaultError: it is none, for the server is out of reach.
+    """
+    if isinstance(error, VaultError) and error.kind.is_about_the_server:
+        raise error
+    return error
+
+
+def _malformed(place: str, why: str) -> Failure:
+    message = f"cannot judge, {place}: the facts of its certificate are malformed: {printable(why)}"
+    return Failure(place, message, _INSTALL, Reason.DECODE_FAILED)

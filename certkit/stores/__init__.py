@@ -1,0 +1,1 @@
+"""Where identities live: one file for each kind of store."""

@@ -1,0 +1,151 @@
+"""What every store of identities can do.
+
+A store keeps, for each identity, a record (`certkit.core.identity.Record`) and generations. The record changes in one
+step, or not at all; a generation's parts are written once. Two processes, on one host or many, may do this at once:
+whoever comes second is told, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from certkit.core.identity import Record
+    from certkit.findings import Finding
+    from certkit.secret import Secret
+
+
+class StoreError(InputError):
+    """A store that cannot be read or written."""
+
+
+class ConflictError(StoreError):
+    """Somebody else was first: what is to be written once is there already, or the record has changed meanwhile."""
+
+
+class AbsentError(StoreError):
+    """The identity, or the generation, is not in the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """The answer to a generation's request, as PEM: the certificate, those above it, and the trust bundle."""
+
+    certificate: bytes
+    chain: bytes
+    trust_bundle: bytes
+
+    @property
+    def fullchain(self) -> bytes:
+        """The certificate and those above it, as servers and clients load them."""
+        return self.certificate + self.chain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One generation as a store has it, without its private key: the CSR (PEM; None if imported), and the answer."""
+
+    number: str
+    csr: bytes | None = None
+    issued: Issued | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An identity as it was in the store at one moment; a generation without a private key is not among them."""
+
+    name: str
+    record: Record
+    generations: Sequence[Generation] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a generation's certificate without the right to read it: texts by name.
+
+    `not_before` and `not_after` (RFC 3339), `fingerprint_sha256`, `serial`, `subject`, `issuer` and `policy`.
+    """
+
+    generation: str
+    values: dict[str, str]
+
+
+class Store(Protocol):
+    """Identities in one place. Every method may raise StoreError."""
+
+    @property
+    def uri(self) -> str:
+        """How the command line names the store: `file:DIR` or `vault://MOUNT/PREFIX`."""
+        ...
+
+    def names(self) -> list[str]:
+        """The identities there, in the order of their names."""
+        ...
+
+    def load(self, name: str) -> Identity:
+        """An identity with all its generations.
+
+        Raises:
+            AbsentError: there is none of that name.
+        """
+        ...
+
+    def create(self, name: str, record: Record) -> None:
+        """A new identity without generations.
+
+        Raises:
+            ConflictError: there is one of that name.
+        """
+        ...
+
+    def change(self, name: str, edit: Callable[[Record], Record]) -> Record:
+        """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
+        ...
+
+    def add(self, name: str, number: str, *, key: Secret, csr: bytes | None) -> None:
+        """A new generation: a private key (PEM) with its CSR (PEM), both or neither.
+
+        Raises:
+            ConflictError: there is a generation of that number.
+        """
+        ...
+
+    def install(self, name: str, number: str, issued: Issued, *, facts: dict[str, str]) -> None:
+        """The answer to a generation's request, and the facts of its certificate for those who may not read it.
+
+        The same once more changes nothing.
+
+        Raises:
+            AbsentError: there is no such generation.
+            ConflictError: it has another answer already.
+        """
+        ...
+
+    def key(self, name: str, number: str) -> Secret:
+        """The private key (PEM) of a generation.
+
+        Raises:
+            AbsentError: there is no such generation.
+        """
+        ...
+
+    def facts(self, name: str) -> list[Facts]:
+        """What is known of the certificates of an identity without reading them."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Everything of an identity, every version of it; nothing to do if there is none."""
+        ...
+
+    def check(self) -> list[Finding]:
+        """Whether the store can be used: what works, what is missing, and how to mend it."""
+        ...

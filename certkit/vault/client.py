@@ -1,0 +1,242 @@
+"""A server, as one token sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from certkit.secret import Secret
+from certkit.vault.errors import Kind, UncertainWrite, VaultError
+from certkit.vault.fields import Rule, checked_path, pick, quoted, texts
+from certkit.vault.kv import Kv
+from certkit.vault.link import Link
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from certkit.vault.link import Asking
+    from certkit.vault.settings import Settings
+
+# How long a token lives that was given to us, nobody has told us; a run that takes so long asks.
+_RENEW_FIRST_SECONDS = 30.0
+_RENEW_SHARE = 2 / 3
+_RENEW_LEAST_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a token is; `ttl` is in seconds, 0 for one that never ends."""
+
+    display_name: str
+    policies: tuple[str, ...]
+    ttl: int
+    is_renewable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Where a secrets engine is mounted (no slash at the ends), of what type, and of KV in which version."""
+
+    path: str
+    type: str
+    version: int | None
+
+
+class Vault:
+    """A connection to Vault or OpenBao; several threads may use it at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._renew_after = time.monotonic() + _RENEW_FIRST_SECONDS
+        self.link = Link(settings)
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Self:
+        """A connection with a token, for which it logs in unless there is one.
+
+        Raises:
+            InputError: hvac is not installed, or a file for TLS is unusable.
+            VaultError: there is no token and no way to log in, or the server refuses, or cannot be reached.
+        """
+        if settings.token is None and settings.login is None:
+            raise VaultError(
+                f"cannot use, {settings.address}: there is no token",
+                hint="set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or log in with `bao login`",
+                kind=Kind.NO_TOKEN,
+            )
+        vault = cls(settings)
+        try:
+            vault.log_in()
+        except BaseException:
+            vault.close()
+            raise
+        return vault
+
+    def log_in(self) -> None:
+        """Get a token as the settings say, and use it; without a login in them, nothing happens.
+
+        Raises:
+            VaultError: the server refuses; of a lost answer nobody knows whether a secret id for one use is spent.
+        """
+        login = self._settings.login
+        if login is None:
+            return
+        where = f"{self.link.address} by {login.method}"
+        try:
+            with self.link.asking("log in", where):
+                path = f"/v1/auth/{quoted(login.mount)}/login"
+                document = self.link.once.login(path, use_token=False, json=dict(login.fields))
+        except UncertainWrite as error:
+            hint = "try again; a secret id for one use may be spent"
+            raise VaultError(f"cannot log in, {where}: {error.reason}", hint=hint, kind=Kind.LOGIN) from error
+        except VaultError as error:
+            raise _refused_login(error, login.mount) if error.kind in _REFUSED_LOGIN else error from None
+        self._take(document, where)
+
+    def _take(self, document: Any, where: str) -> None:
+        """Use the token that a login or a renewal gave."""
+        token = pick(document, "auth", "client_token", of=str, where=where)
+        seconds = pick(document, "auth", "lease_duration", of=int, where=where)
+        self.link.use(Secret(token.encode("utf-8", "surrogateescape")))
+        pause = max(seconds * _RENEW_SHARE, _RENEW_LEAST_SECONDS) if seconds else float("inf")
+        self._renew_after = time.monotonic() + pause
+
+    def keep_token(self) -> None:
+        """Renew our token once two thirds of its time are over, or log in anew.
+
+        Where neither works the token serves as long as it lives, and nothing is raised.
+        """
+        if time.monotonic() < self._renew_after:
+            return
+        with self._lock:
+            if time.monotonic() < self._renew_after:  # another thread has done it
+                return
+            self._renew_after = float("inf")
+            try:
+                self._renew()
+            except VaultError:
+                with contextlib.suppress(VaultError):
+                    self.log_in()
+
+    def _renew(self) -> None:
+        where = f"{self.link.address}, our own token"
+        with self.link.asking("renew", where):
+            document = self.link.again.auth.token.renew_self()
+        self._take(document, where)
+
+    def asking(self, what: str, where: object, *, rule: Rule | None = None) -> Asking:
+        """Ask something of the server with a token that lives: `cannot WHAT, WHERE` begins the errors.
+
+        Raises:
+            VaultError: the server does not do it; `rule` is the ACL rule that would allow it.
+        """
+        self.keep_token()
+        return self.link.asking(what, where, rule=rule)
+
+    def token(self) -> Token:
+        """What our token is.
+
+        Raises:
+            VaultError: the server does not say, for example to a token without the ACL policy `default`.
+        """
+        where = f"{self.link.address}, our own token"
+        with self.asking("look up", where, rule=Rule("read", "auth/token/lookup-self")):
+            document = self.link.again.auth.token.lookup_self()
+        return Token(
+            display_name=pick(document, "data", "display_name", of=str, where=where),
+            policies=texts(pick(document, "data", "policies", of=list, where=where)),
+            ttl=pick(document, "data", "ttl", of=int, where=where),
+            is_renewable=pick(document, "data", "renewable", of=bool, where=where),
+        )
+
+    def capabilities(self, paths: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """What our token may do with each path, in Vault's words: `read`, `create`, `deny`, `root`...
+
+        Raises:
+            VaultError: the server does not say, for example to a token without the ACL policy `default`.
+        """
+        where = f"{self.link.address}, the capabilities of our token"
+        with self.asking("look up", where, rule=Rule("update", "sys/capabilities-self")):
+            document = self.link.again.sys.get_capabilities(paths=list(paths))
+        return {path: texts(pick(document, "data", path, of=list, where=where)) for path in paths}
+
+    def mount(self, path: str) -> Mount:
+        """The mount that a path leads to.
+
+        Raises:
+            VaultError: there is none, or none that our token may see.
+        """
+        where = f"vault://{checked_path(path)}"
+        try:
+            with self.asking("find the mount of", where):
+                document = self.link.again.adapter.get(f"/v1/sys/internal/ui/mounts/{quoted(path)}")
+        except VaultError as error:
+            if error.kind is Kind.DENIED:
+                self._no_mount(path, where)
+            raise
+        options = pick(document, "data", of=dict, where=where).get("options")
+        version = str(options.get("version", "1")) if isinstance(options, dict) else "1"
+        kind = pick(document, "data", "type", of=str, where=where)
+        return Mount(
+            path=pick(document, "data", "path", of=str, where=where).strip("/"),
+            type=kind,
+            version=int(version) if kind == "kv" and version in {"1", "2"} else None,
+        )
+
+    def _no_mount(self, path: str, where: str) -> None:
+        """Tell a mount that does not exist from one that we may not see, as far as the server lets us."""
+        try:
+            with self.asking("find the mount of", where):
+                self.link.again.adapter.get(f"/v1/{quoted(path)}/config")
+            kind = Kind.DENIED
+        except VaultError as error:
+            kind = error.kind
+        if kind is Kind.NO_MOUNT:
+            why = "nothing is mounted there"
+        else:
+            kind, why = Kind.DENIED, "nothing is mounted there, or no ACL policy of our token names anything in it"
+        hint = "check the mount: `bao secrets list` shows those that exist"
+        raise VaultError(f"cannot find the mount of, {where}: {why}", hint=hint, kind=kind)
+
+    def kv(self, location: str) -> Kv:
+        """What is below `MOUNT/PREFIX` (or `MOUNT`), where a KV secrets engine of version 2 is mounted.
+
+        Raises:
+            VaultError: it is not, or our token may not see it.
+        """
+        location = location.strip("/")
+        mount = self.mount(location)
+        if mount.version != 2:
+            found = f"KV version {mount.version}" if mount.version else f"of type {mount.type}"
+            raise VaultError(
+                f"cannot use, vault://{location}: the mount {mount.path} is {found}, not KV version 2",
+                hint=f"give another mount, or change it: `bao kv enable-versioning {mount.path}`",
+                kind=Kind.NOT_KV_2,
+            )
+        return Kv(self, mount.path, location.removeprefix(mount.path).strip("/"))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.link.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+_REFUSED_LOGIN = frozenset({Kind.BAD_REQUEST, Kind.BAD_TOKEN, Kind.DENIED, Kind.NO_MOUNT, Kind.NOT_FOUND})
+
+
+def _refused_login(error: VaultError, mount: str) -> VaultError:
+    message = error.message.removesuffix(", and the server does not seem to know the token")
+    hint = f"check the credentials, and that a login is mounted at auth/{mount}; VAULT_AUTH_PATH names another mount"
+    return VaultError(message, hint=hint, kind=Kind.LOGIN)

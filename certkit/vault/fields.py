@@ -1,0 +1,117 @@
+"""Taking apart what Vault answers, and naming what it is asked for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from certkit.core.printable import printable
+from certkit.errors import InputError
+from certkit.vault.errors import Kind, VaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+T = TypeVar("T")
+
+_PATH = re.compile(r"(?:(?!\.{1,2}(?:/|$))[^/]+/)*(?!\.{1,2}$)[^/]+")
+
+
+def pick(document: object, *names: str, of: type[T], where: object) -> T:
+    """A field of nested objects, of the type that it must have.
+
+    Raises:
+        VaultError: it is missing or of another type.
+    """
+    value = document
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    # To Python, True is a number.
+    if not isinstance(value, of) or (of is int and isinstance(value, bool)):
+        raise _improper(names, where)
+    return value
+
+
+def moment(document: object, *names: str, where: object) -> datetime:
+    """A field that is a time in RFC 3339.
+
+    Raises:
+        VaultError: it is missing or none.
+    """
+    try:
+        return datetime.fromisoformat(pick(document, *names, of=str, where=where)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _improper(names, where) from None
+
+
+def _improper(names: tuple[str, ...], where: object) -> VaultError:
+    return VaultError(
+        f"cannot understand, {where}: the answer has no proper field {'.'.join(names)}",
+        hint="check VAULT_ADDR, and what stands before the server",
+        kind=Kind.NOT_VAULT,
+        was_sent=True,
+    )
+
+
+def texts(values: object) -> tuple[str, ...]:
+    """The texts of a list; nothing where there is no list."""
+    return tuple(str(value) for value in values) if isinstance(values, list) else ()
+
+
+def joined(*parts: str) -> str:
+    """One path from several, without empty parts."""
+    return "/".join(part.strip("/") for part in parts if part.strip("/"))
+
+
+def checked_path(path: str) -> str:
+    """A path as it is, if Vault would not take it for another one.
+
+    Raises:
+        InputError: it has an empty part, `.` or `..`, or characters that nobody could see.
+    """
+    if _PATH.fullmatch(path) is None or not path.isprintable():
+        raise InputError(f"not a path in Vault: {printable(path)!r}", hint="give names with single slashes in between")
+    return path
+
+
+def quoted(path: str) -> str:
+    """A path as a URL has it."""
+    return quote(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path below a mount, for messages: `vault://MOUNT/PATH`; put together only when one is shown."""
+
+    mount: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"vault://{joined(self.mount, self.path)}"
+
+    def rule(self, kind: str, capability: str) -> Rule:
+        """The rule for one of the API's views of it, such as `data` or `metadata`."""
+        return Rule(capability, self.mount, kind, self.path)
+
+
+class Rule:
+    """An ACL rule: `path "secret/data/x" { capabilities = ["read"] }`."""
+
+    __slots__ = ("_capability", "_parts")
+
+    def __init__(self, capability: str, *parts: str) -> None:
+        self._capability = capability
+        self._parts = parts
+
+    def __str__(self) -> str:
+        end = "/" if self._capability == "list" else ""
+        return f'path "{joined(*self._parts)}{end}" {{ capabilities = ["{self._capability}"] }}'
+
+
+def warnings_of(document: object) -> tuple[str, ...]:
+    """What Vault warns of, fit to be shown."""
+    found: Iterable[str] = texts(document.get("warnings")) if isinstance(document, dict) else ()
+    return tuple(printable(" ".join(warning.split()))[:300] for warning in found)

@@ -1,0 +1,63 @@
+"""How a server is, which it tells everybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from certkit.core.printable import printable
+from certkit.vault.errors import Kind, VaultError
+from certkit.vault.fields import pick
+
+if TYPE_CHECKING:
+    from certkit.vault.client import Vault
+
+_MAX_VERSION = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The server's version, its state, and what time it is there, to the second."""
+
+    version: str
+    is_initialized: bool
+    is_sealed: bool
+    is_standby: bool
+    clock: datetime
+
+
+def health(vault: Vault) -> Health | None:
+    """How the server is; None where it does not say, as inside a namespace.
+
+    Raises:
+        VaultError: it cannot be reached.
+    """
+    where = vault.link.address
+    with vault.link.asking("ask for the health of", where):
+        # Whatever its state, it is to answer with 200: another status would be repeated.
+        document = vault.link.again.sys.read_health_status(
+            method="GET",
+            standby_ok="true",
+            sealed_code=200,
+            uninit_code=200,
+            dr_secondary_code=200,
+            performance_standby_code=200,
+        )
+    try:
+        return _health(document, where)
+    except VaultError as error:
+        if error.kind is Kind.NOT_VAULT:
+            return None
+        raise
+
+
+def _health(document: object, where: str) -> Health:
+    seconds = pick(document, "server_time_utc", of=int, where=where)
+    return Health(
+        version=printable(pick(document, "version", of=str, where=where)[:_MAX_VERSION]),
+        is_initialized=pick(document, "initialized", of=bool, where=where),
+        is_sealed=pick(document, "sealed", of=bool, where=where),
+        is_standby=pick(document, "standby", of=bool, where=where),
+        clock=datetime.fromtimestamp(min(max(seconds, 0), 2**35), UTC),
+    )

@@ -1,0 +1,56 @@
+"""Certificates from a PKI mount."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.vault.fields import Rule, checked_path, joined, pick, texts, warnings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from certkit.vault.client import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A certificate that a PKI mount issued, PEM, and the certificates above it, nearest first.
+
+    `warnings` is what the mount did unasked, such as granting a shorter time.
+    """
+
+    certificate: str
+    ca_chain: tuple[str, ...]
+    serial_number: str
+    warnings: tuple[str, ...]
+
+
+def sign(
+    vault: Vault,
+    csr_pem: str,
+    *,
+    mount: str,
+    role: str,
+    common_name: str = "",
+    options: Mapping[str, str] | None = None,
+) -> Signed:
+    """A certificate for a CSR; `options` are further fields of the API, such as `ttl`.
+
+    Raises:
+        VaultError: the server refuses, or cannot be reached.
+        UncertainWrite: a certificate may have been issued, and did not reach us.
+    """
+    path = joined(checked_path(mount), "sign", checked_path(role))
+    where = f"vault://{path}"
+    with vault.asking("sign", where, rule=Rule("update", path)):
+        document = vault.link.once.secrets.pki.sign_certificate(
+            role, csr_pem, common_name, extra_params=dict(options or {}), mount_point=mount
+        )
+    data = pick(document, "data", of=dict, where=where)
+    return Signed(
+        certificate=pick(data, "certificate", of=str, where=where),
+        ca_chain=texts(data.get("ca_chain")) or texts([data["issuing_ca"]] if data.get("issuing_ca") else None),
+        serial_number=pick(data, "serial_number", of=str, where=where),
+        warnings=warnings_of(document),
+    )

@@ -1,0 +1,166 @@
+"""How to reach Vault or OpenBao, from the variables that their own command lines read.
+
+Sources, read on 2026-11-23: https://developer.hashicorp.com/vault/docs/commands#environment-variables and OpenBao's
+`api/client.go` and `api/env.go`. Nothing is left to hvac, which reads some of them when it is imported and ignores
+others.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from certkit.vault.login import Login, credentials
+from certkit.vault.route import Origin, Proxies
+from certkit.vault.variables import Variables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from certkit.secret import Secret
+
+DEFAULT_ADDRESS = "https://127.0.0.1:8200"
+DEFAULT_TIMEOUT_SECONDS = 60.0
+DEFAULT_MAX_RETRIES = 2
+
+_MOST_SECONDS = 24 * 60 * 60.0
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION_PART = r"(\d{1,9}(?:\.\d{0,9})?)(ns|us|µs|ms|s|m|h|d)"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How the server proves who it is, and how we do; file names, empty where there is none."""
+
+    ca_file: str = ""
+    ca_folder: str = ""
+    certificate: str = ""
+    key: str = ""
+    server_name: str = ""
+    skip_verify: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that a connection needs; `token` and `login` are both None where neither was given.
+
+    `timeout` bounds each request in seconds, its repetitions included; `pause` is how long the first repetition waits
+    at least, and each later one twice as long.
+    """
+
+    address: str = DEFAULT_ADDRESS
+    token: Secret | None = None
+    login: Login | None = None
+    namespace: str = ""
+    tls: Tls = field(default_factory=Tls)
+    proxies: Proxies = field(default_factory=Proxies, repr=False)  # their addresses may hold passwords
+    timeout: float = DEFAULT_TIMEOUT_SECONDS
+    max_retries: int = DEFAULT_MAX_RETRIES
+    pause: float = 1.0
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], home: Path) -> Settings:
+        """What the variables say; `home` is where `.vault-token` may be.
+
+        Raises:
+            InputError: a variable has an impossible value, or a file that it names cannot be read.
+        """
+        variables = Variables(environ)
+        token, login = credentials(variables, home)
+        settings = cls(
+            address=_address(variables),
+            token=token,
+            login=login,
+            namespace=_namespace(variables),
+            tls=_tls(variables),
+            proxies=_proxies(variables),
+            timeout=_timeout(variables),
+            max_retries=_max_retries(variables),
+        )
+        settings.proxies.towards(settings.origin)
+        return settings
+
+    @property
+    def origin(self) -> Origin:
+        """The server's scheme, host and port."""
+        return Origin.parse(self.address)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user must be told on every run."""
+        if self.tls.skip_verify and self.origin.scheme == "https":
+            return (f"VAULT_SKIP_VERIFY is set: whoever answers as {self.origin} is believed, and gets the token",)
+        return ()
+
+
+def _address(variables: Variables) -> str:
+    address = variables.get("ADDR") or DEFAULT_ADDRESS
+    hint = "set it to https://HOST:PORT"
+    try:
+        Origin.parse(address)
+    except ValueError as error:
+        raise variables.wrong("ADDR", str(error), hint) from None
+    if "?" in address or "#" in address:
+        raise variables.wrong("ADDR", "it holds more than a path", hint)
+    return address.rstrip("/")
+
+
+def _namespace(variables: Variables) -> str:
+    namespace = variables.get("NAMESPACE").strip("/")
+    if not namespace.isascii() or not namespace.isprintable():
+        raise variables.wrong("NAMESPACE", "it holds characters that no header has", "set it to the namespace's path")
+    return namespace
+
+
+def _tls(variables: Variables) -> Tls:
+    certificate, key = variables.get("CLIENT_CERT"), variables.get("CLIENT_KEY")
+    if bool(certificate) != bool(key):
+        given, missing = ("CLIENT_CERT", "CLIENT_KEY") if certificate else ("CLIENT_KEY", "CLIENT_CERT")
+        raise variables.wrong(given, f"{variables.spelt(missing)} is not set", "set both or neither")
+    ca_file = variables.get("CACERT")
+    return Tls(
+        ca_file=ca_file,
+        ca_folder="" if ca_file else variables.get("CAPATH"),
+        certificate=certificate,
+        key=key,
+        server_name=variables.get("TLS_SERVER_NAME"),
+        skip_verify=variables.flag("SKIP_VERIFY"),
+    )
+
+
+def _proxies(variables: Variables) -> Proxies:
+    # A web server that runs a program as CGI sets HTTP_PROXY from a header of whoever asks (CVE-2016-5386).
+    http = "" if "REQUEST_METHOD" in variables.environ else variables.plain("HTTP_PROXY")
+    return Proxies(
+        always=variables.get("PROXY_ADDR") or variables.get("HTTP_PROXY"),
+        https=variables.plain("HTTPS_PROXY"),
+        http=http,
+        exempt=variables.plain("NO_PROXY"),
+    )
+
+
+def _timeout(variables: Variables) -> float:
+    text = variables.get("CLIENT_TIMEOUT")
+    seconds = _go_duration(text) if text else 0.0
+    if seconds is None or seconds > _MOST_SECONDS:
+        hint = "set it to a number of seconds, or to for example 90s or 1m30s"
+        raise variables.wrong("CLIENT_TIMEOUT", "it is no time of at most a day", hint)
+    return seconds or DEFAULT_TIMEOUT_SECONDS  # Vault takes a zero so
+
+
+def _go_duration(text: str) -> float | None:
+    """The seconds that `60`, `60s` or `1m30s` name, or None."""
+    if re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        return float(text)
+    if not re.fullmatch(f"(?:{_DURATION_PART})+", text, re.ASCII):
+        return None
+    return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_DURATION_PART, text, re.ASCII))
+
+
+def _max_retries(variables: Variables) -> int:
+    text = variables.get("MAX_RETRIES") or str(DEFAULT_MAX_RETRIES)
+    if not re.fullmatch(r"\d{1,2}", text, re.ASCII):
+        raise variables.wrong("MAX_RETRIES", "it is no number from 0 to 99", "set it to a small number")
+    return int(text)

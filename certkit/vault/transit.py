@@ -1,0 +1,48 @@
+"""Encryption by a key that never leaves Vault: the secrets engine Transit."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from certkit.secret import Secret
+from certkit.vault.errors import Kind, VaultError
+from certkit.vault.fields import Rule, checked_path, joined, pick
+
+if TYPE_CHECKING:
+    from certkit.vault.client import Vault
+
+
+def encrypt(vault: Vault, plaintext: Secret, *, mount: str, key: str) -> str:
+    """A secret under the newest version of a key of Transit, as `vault:v1:...`.
+
+    A token that may `create` at this path makes a key that does not exist; one that may only `update` does not.
+
+    Raises:
+        VaultError: the server does not let us, there is no such key, or it cannot be reached.
+    """
+    path = joined(checked_path(mount), "encrypt", checked_path(key))
+    where = f"vault://{path}"
+    encoded = Secret(base64.b64encode(plaintext.reveal()))
+    with vault.asking("encrypt", where, rule=Rule("update", path)):
+        document = vault.link.again.secrets.transit.encrypt_data(key, plaintext=encoded, mount_point=mount)
+    return pick(document, "data", "ciphertext", of=str, where=where)
+
+
+def decrypt(vault: Vault, ciphertext: str, *, mount: str, key: str) -> Secret:
+    """The secret again.
+
+    Raises:
+        VaultError: the server does not let us, it was encrypted with another key, or it cannot be reached.
+    """
+    path = joined(checked_path(mount), "decrypt", checked_path(key))
+    where = f"vault://{path}"
+    with vault.asking("decrypt", where, rule=Rule("update", path)):
+        document = vault.link.again.secrets.transit.decrypt_data(key, ciphertext=ciphertext, mount_point=mount)
+    encoded = pick(document, "data", "plaintext", of=str, where=where)
+    try:
+        return Secret(base64.b64decode(encoded, validate=True))
+    except (binascii.Error, ValueError):
+        hint = "check VAULT_ADDR, and what stands before the server"
+        raise VaultError(f"cannot understand, {where}: not base64", hint=hint, kind=Kind.NOT_VAULT) from None

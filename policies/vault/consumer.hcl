@@ -1,0 +1,34 @@
+# A program or host that uses one identity, here `wise-sandbox`: reads which generation is in use, and the certificates
+# and private keys of this identity. It sees no other one, and changes nothing.
+#
+# Written for the store vault://secret/certkit. For another mount, prefix and identity:
+#   sed 's,"secret/\([a-z]*\)/certkit/wise-sandbox/,"MOUNT/\1/PREFIX/NAME/,' consumer.hcl | bao policy write NAME -
+
+path "secret/data/certkit/wise-sandbox/pointer" {
+  capabilities = ["read"]
+}
+path "secret/data/certkit/wise-sandbox/generations/+/certificate" {
+  capabilities = ["read"]
+}
+path "secret/data/certkit/wise-sandbox/generations/+/key" {
+  capabilities = ["read"]
+}
+
+# Which generations there are.
+path "secret/metadata/certkit/wise-sandbox/generations/" {
+  capabilities = ["list"]
+}
+path "secret/metadata/certkit/wise-sandbox/generations/+/" {
+  capabilities = ["list"]
+}
+
+# What the ACL policy `default` allows as well: to know the own token, and to keep it.
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+path "sys/capabilities-self" {
+  capabilities = ["update"]
+}

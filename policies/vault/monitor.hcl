@@ -1,0 +1,40 @@
+# The cron job that watches expiry: sees which identities there are, which generation is in use, and the facts of
+# certificates. It reads no key and no certificate.
+#
+# Written for the store vault://secret/certkit. For another mount and prefix:
+#   sed 's,"secret/\([a-z]*\)/certkit/,"MOUNT/\1/PREFIX/,' monitor.hcl | bao policy write certkit-monitor -
+
+# The names of identities and generations.
+path "secret/metadata/certkit/" {
+  capabilities = ["list"]
+}
+path "secret/metadata/certkit/+/" {
+  capabilities = ["list"]
+}
+path "secret/metadata/certkit/+/generations/" {
+  capabilities = ["list"]
+}
+path "secret/metadata/certkit/+/generations/+/" {
+  capabilities = ["list"]
+}
+
+# The record, which says what is in use. Without this rule all generations are watched, also those that are retired.
+path "secret/data/certkit/+/pointer" {
+  capabilities = ["read"]
+}
+
+# The facts of certificates: until when they are valid, and whose they are.
+path "secret/metadata/certkit/+/generations/+/certificate" {
+  capabilities = ["read"]
+}
+
+# What the ACL policy `default` allows as well: to know the own token, and to keep it.
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+path "sys/capabilities-self" {
+  capabilities = ["update"]
+}

@@ -1,0 +1,46 @@
+# Terraform, or another program that provisions: makes identities and generations, installs certificates, and moves the
+# pointer. It writes private keys and never reads one back; it overwrites none, and removes nothing.
+#
+# Written for the store vault://secret/certkit. For another mount and prefix:
+#   sed 's,"secret/\([a-z]*\)/certkit/,"MOUNT/\1/PREFIX/,' provisioner.hcl | bao policy write certkit-provisioner -
+
+# The names of identities and generations.
+path "secret/metadata/certkit/" {
+  capabilities = ["list"]
+}
+path "secret/metadata/certkit/+/" {
+  capabilities = ["list"]
+}
+path "secret/metadata/certkit/+/generations/" {
+  capabilities = ["list"]
+}
+path "secret/metadata/certkit/+/generations/+/" {
+  capabilities = ["list"]
+}
+
+path "secret/data/certkit/+/pointer" {
+  capabilities = ["create", "read", "update"]
+}
+path "secret/data/certkit/+/generations/+/certificate" {
+  capabilities = ["create", "read", "update"]
+}
+path "secret/data/certkit/+/generations/+/key" {
+  capabilities = ["create"]
+}
+
+# The facts of certificates, and no other setting of their secrets.
+path "secret/metadata/certkit/+/generations/+/certificate" {
+  capabilities       = ["read", "update"]
+  allowed_parameters = { "custom_metadata" = [] }
+}
+
+# What the ACL policy `default` allows as well: to know the own token, and to keep it.
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+path "sys/capabilities-self" {
+  capabilities = ["update"]
+}

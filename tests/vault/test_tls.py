@@ -1,0 +1,196 @@
+"""TLS with a real OpenBao: private CA, client certificates, names, and what goes wrong."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from cryptography import x509
+
+from certkit.errors import InputError
+from certkit.vault.errors import Kind, VaultError
+from certkit.vault.login import Login
+from tests import pki
+from tests.conftest import openssl
+
+
+@pytest.fixture
+def client_pair(openbao_tls, tmp_path):
+    """The files of a client certificate of the server's own CA."""
+    begin, end = datetime.now(UTC) - pki.DAY, datetime.now(UTC) + pki.YEAR
+    pair = openbao_tls.ca.issue(pki.name(CN="acme-client"), begin=begin, end=end)
+    certificate, key = pair.write(tmp_path, "client")
+    return {"certificate": str(certificate), "key": str(key)}
+
+
+def failure(work):
+    """The error that some work ends with."""
+    with pytest.raises(VaultError) as caught:
+        work()
+    return caught.value
+
+
+def test_a_private_ca_is_trusted(connect, openbao_tls):
+    """VAULT_CACERT names its certificate."""
+    assert connect(openbao_tls.settings()).token().policies == ("root",)
+
+
+def test_a_folder_of_cas_is_trusted(connect, openbao_tls, tmp_path):
+    """VAULT_CAPATH names a folder whose files need no particular names; what is no certificate is passed over."""
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "our-ca.txt").write_bytes(openbao_tls.ca.pem)
+    (tmp_path / "other.pem").write_bytes(pki.root().pem)
+    (tmp_path / "README").write_text("certificates, from München")
+    tls = {"ca_file": "", "ca_folder": str(tmp_path)}
+    assert connect(openbao_tls.settings(tls=tls)).token().policies == ("root",)
+
+
+def test_the_server_s_own_certificate_can_be_trusted(connect, openbao_tls):
+    """As with Go, trust need not go up to a root."""
+    own = str(openbao_tls.folder / "server.pem")
+    assert connect(openbao_tls.settings(tls={"ca_file": own})).token().policies == ("root",)
+
+
+@pytest.mark.parametrize("ca_file", ["", "other.pem"])
+def test_a_server_of_an_unknown_ca_is_not_trusted(connect, openbao_tls, tmp_path, ca_file):
+    """Neither by the system's roots nor by another CA."""
+    (tmp_path / "other.pem").write_bytes(pki.root().pem)
+    tls = {"ca_file": ca_file and str(tmp_path / ca_file)}
+    error = failure(lambda: connect(openbao_tls.settings(tls=tls)).token())
+    assert error.kind is Kind.TLS_UNTRUSTED
+    assert error.message.startswith(f"cannot reach, {openbao_tls.address}: its certificate is not trusted: ")
+    assert error.hint == "set VAULT_CACERT to the certificate of the server's CA"
+
+
+def test_another_name_can_be_expected(connect, openbao_tls):
+    """VAULT_TLS_SERVER_NAME takes the place of the name of the address."""
+    settings = openbao_tls.settings(tls={"server_name": "vault.internal"})
+    assert connect(settings).token().policies == ("root",)
+
+
+@pytest.mark.parametrize("name", ["common.internal", "vault.example"])
+def test_the_name_must_fit(connect, openbao_tls, name):
+    """It must be one of the certificate's; its common name does not count."""
+    error = failure(lambda: connect(openbao_tls.settings(tls={"server_name": name})).token())
+    assert error.kind is Kind.TLS_WRONG_NAME
+    why = f"hostname mismatch, certificate is not valid for '{name}'"
+    assert error.message == f"cannot reach, {openbao_tls.address}: its certificate is for another name: {why}"
+
+
+def test_verification_can_be_skipped(connect, openbao_tls):
+    """VAULT_SKIP_VERIFY believes anybody."""
+    tls = {"ca_file": "", "skip_verify": True, "server_name": "whatever"}
+    assert connect(openbao_tls.settings(tls=tls)).token().policies == ("root",)
+
+
+def test_a_client_certificate_is_shown(connect, openbao_tls, client_pair):
+    """VAULT_CLIENT_CERT and VAULT_CLIENT_KEY open a listener that lets nobody in without."""
+    settings = openbao_tls.settings(address=openbao_tls.strict_address, tls=client_pair)
+    assert connect(settings).token().policies == ("root",)
+
+
+def test_without_a_client_certificate_the_refusal_is_explained(connect, openbao_tls):
+    """With TLS 1.3 it comes after the handshake, as an alert or as a closed connection."""
+    settings = openbao_tls.settings(address=openbao_tls.strict_address)
+    error = failure(lambda: connect(settings).token())
+    assert error.message.startswith(f"cannot reach, {openbao_tls.strict_address}: ")
+    assert error.kind in {Kind.TLS, Kind.CONNECTION}
+
+
+def test_the_login_by_certificate_works(connect, openbao_tls, client_pair):
+    """The certificate of the connection is the credential; a role may be named."""
+    api = openbao_tls.plain.api
+    api("POST", "sys/auth/cert", {"type": "cert"})
+    ca = openbao_tls.ca.pem.decode()
+    api("POST", "auth/cert/certs/acme", {"certificate": ca, "token_policies": "default", "token_ttl": "1h"})
+    for fields in ({}, {"name": "acme"}):
+        login = Login("cert", "cert", fields)
+        token = connect(openbao_tls.settings(token=None, login=login, tls=client_pair)).token()
+        assert token.display_name == "cert-acme"
+    error = failure(lambda: connect(openbao_tls.settings(token=None, login=Login("cert", "cert", {}))))
+    assert error.kind is Kind.LOGIN
+
+
+def test_https_to_a_plain_server_is_recognised(connect, openbao):
+    """The address has the wrong scheme."""
+    address = openbao.address.replace("http:", "https:")
+    error = failure(lambda: connect(openbao.settings(address=address)).token())
+    assert error.message == f"cannot reach, {address}: it does not speak TLS (wrong version number)"
+    assert error.hint == "check VAULT_ADDR: perhaps it is http://"
+
+
+def test_http_to_a_tls_server_is_recognised(connect, openbao_tls):
+    """The other way round."""
+    address = openbao_tls.address.replace("https:", "http:")
+    error = failure(lambda: connect(openbao_tls.settings(address=address)).token())
+    assert error.message == f"cannot reach, {address}: it wants TLS"
+
+
+def test_unusable_files_are_named(connect, openbao_tls, client_pair, tmp_path):
+    """Which file, what is wrong with it, and by which variable it was given."""
+    empty = tmp_path / "empty.pem"
+    empty.write_text("nothing here")
+    cases = [
+        ({"ca_file": "/nowhere"}, "cannot read, /nowhere: no such file or directory"),
+        ({"ca_file": str(empty)}, f"cannot read, {empty}: no CA certificate is there (VAULT_CACERT)"),
+        (
+            {"ca_file": "", "ca_folder": str(tmp_path / "none")},
+            f"cannot read, {tmp_path}/none: no CA certificate is there (VAULT_CAPATH)",
+        ),
+        ({**client_pair, "certificate": "/nowhere"}, "cannot read, /nowhere: no such file or directory"),
+        ({**client_pair, "key": str(empty)}, f"cannot use, {client_pair['certificate']} with {empty}: "),
+    ]
+    for tls, message in cases:
+        with pytest.raises(InputError) as caught:
+            connect(openbao_tls.settings(tls=tls)).token()
+        assert caught.value.message.startswith(message)
+
+
+def test_a_key_with_a_passphrase_does_not_wait_for_a_prompt(connect, openbao_tls, client_pair, tmp_path):
+    """OpenSSL would ask on the terminal."""
+    locked = tmp_path / "locked.key"
+    openssl("pkey", "-in", client_pair["key"], "-aes256", "-passout", "pass:word", "-out", locked)
+    with pytest.raises(InputError) as caught:
+        connect(openbao_tls.settings(tls={**client_pair, "key": str(locked)})).token()
+    pair = f"{client_pair['certificate']} with {locked}"
+    assert caught.value.message == f"cannot use, {pair}: the key has a passphrase (VAULT_CLIENT_CERT)"
+
+
+def test_an_expired_server_certificate_is_said_to_be_expired(connect, openbao_tls, tmp_path):
+    """Its own hint: it is not a matter of trust."""
+    begin = datetime.now(UTC) - pki.YEAR
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    pair = openbao_tls.ca.issue(extensions=(pki.SERVER, address), begin=begin, end=begin + pki.DAY)
+    certificate, key = pair.write(tmp_path, "expired")
+    with handshaking_server(certificate, key) as address:
+        error = failure(lambda: connect(openbao_tls.settings(address=address)).token())
+    assert error.message == f"cannot reach, {address}: its certificate has expired"
+    assert error.kind is Kind.TLS
+
+
+class handshaking_server:  # noqa: N801  used like a function
+    """A server that shakes hands and says no more."""
+
+    def __init__(self, certificate, key):
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
+
+    def __enter__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._serve, daemon=True).start()
+        return f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def _serve(self):
+        try:
+            connected, _ = self._listener.accept()
+            with connected, self._context.wrap_socket(connected, server_side=True):
+                pass
+        except OSError:
+            pass
+
+    def __exit__(self, *_):
+        self._listener.close()
