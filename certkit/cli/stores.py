@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from certkit.cli import inputs
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from certkit.cli.output import Output
     from certkit.secret import Secret
     from certkit.stores.base import Store
+    from certkit.stores.wrapping import Wrapping
     from certkit.vault.client import Vault
 
 FILE, VAULT = "file:", "vault://"
+_TRANSIT = "?transit="
 
 _VAULT_FORM = re.compile(r"vault://([^/?#]+)(?:/([^?#]*))?")
 
@@ -36,20 +39,21 @@ store_option = click.option(
 def opened(uri: str | None, output: Output, *, passphrase: Secret | None = None) -> Iterator[Store]:
     """The store that the words name, or the environment, or the default one.
 
-    With a passphrase, a file store keeps its keys encrypted.
+    With a passphrase, a file store keeps its keys encrypted; `file:DIR?transit=MOUNT/KEY` has Vault encrypt them.
 
     Raises:
         InputError: they name none, or it cannot be reached.
     """
     uri = uri or os.environ.get("CERTKIT_STORE") or f"{FILE}{_default()}"
     if uri.startswith(FILE):
-        yield _file_store(uri, passphrase)
+        with _wrapping(uri, output, passphrase) as wrapping:
+            yield _file_store(uri, wrapping)
     elif uri.startswith(VAULT):
         mount, prefix = vault_place(uri)
         with connected(output) as vault:
             from certkit.stores.vault import VaultStore
 
-            yield VaultStore(vault, mount, prefix)
+            yield VaultStore(vault, mount, prefix, clock=inputs.now)
     else:
         raise InputError(f"not a store: {uri}", hint="give file:DIR or vault://MOUNT/PREFIX")
 
@@ -85,14 +89,33 @@ def connected(output: Output) -> Iterator[Vault]:
         yield vault
 
 
-def _file_store(uri: str, passphrase: Secret | None) -> Store:
-    from certkit.stores.file import FileStore
-    from certkit.stores.wrapping import PassphraseWrapping
+@contextlib.contextmanager
+def _wrapping(uri: str, output: Output, passphrase: Secret | None) -> Iterator[Wrapping | None]:
+    """What protects keys in a directory: Vault's Transit engine, where the address names it, or a passphrase."""
+    _, _, transit = uri.partition(_TRANSIT)
+    if transit:
+        mount, _, key = transit.rpartition("/")
+        if not mount or not key:
+            raise InputError(f"not a store: {uri}", hint=f"give file:DIR{_TRANSIT}MOUNT/KEY")
+        with connected(output) as vault:
+            from certkit.stores.transit import TransitWrapping
 
-    directory = uri.removeprefix(FILE)
+            yield TransitWrapping(vault, key, mount)
+    elif passphrase is not None:
+        from certkit.stores.wrapping import PassphraseWrapping
+
+        yield PassphraseWrapping(passphrase)
+    else:
+        yield None
+
+
+def _file_store(uri: str, wrapping: Wrapping | None) -> Store:
+    from certkit.stores.file import FileStore
+
+    directory = uri.removeprefix(FILE).partition(_TRANSIT)[0]
     if not directory:
         raise InputError(f"not a store: {uri}", hint="name its directory: file:DIR")
-    return FileStore(Path(directory), PassphraseWrapping(passphrase) if passphrase else None)
+    return FileStore(Path(directory), wrapping)
 
 
 def _default() -> Path:

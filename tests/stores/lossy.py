@@ -44,12 +44,18 @@ class Network:
         return self.fate(number, line)
 
 
+class _Relay(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: who gives up what was begun breaks a connection."""
+
+
 @contextlib.contextmanager
 def network(server: str) -> Iterator[Network]:
     """The network in front of the server at an address, as long as the block runs."""
     made = Network()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(made, urlsplit(server).netloc)) as relay:
-        relay.daemon_threads = True
+    with _Relay(("127.0.0.1", 0), _handler(made, urlsplit(server).netloc)) as relay:
         made.address = f"http://127.0.0.1:{relay.server_address[1]}"
         thread = threading.Thread(target=relay.serve_forever, args=(0.02,), daemon=True)
         thread.start()

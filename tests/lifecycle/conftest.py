@@ -1,0 +1,101 @@
+"""Fixtures of the use cases: stores, a partner who answers requests, and identities at any point of their life."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+from cryptography import x509
+
+from certkit.core.identity import Settings
+from certkit.core.names import SubjectOptions
+from certkit.lifecycle import answer, pointer, view
+from certkit.lifecycle import enroll as enrolling
+from certkit.policy_files import load
+from certkit.stores.file import FileStore
+from tests import pki
+
+ROOT = pki.root()
+ISSUING = ROOT.intermediate()
+POLICY = load("wise-sandbox")
+SUBJECT = SubjectOptions(organization="Acme Ltd", country="GB")
+SETTINGS = Settings(policy="wise-sandbox", subject=SUBJECT, trust_bundle=ROOT.pem.decode())
+
+
+def file_store(folder, name):
+    """A store in a directory of its own, which is still to be made."""
+    return FileStore(folder / name, wait_seconds=10)
+
+
+# Every promise about a use case is kept over each kind of store.
+STORES = {"file": file_store}
+
+
+@pytest.fixture(params=STORES)
+def make_store(request, tmp_path):
+    """A function that makes an empty store of a name."""
+    return functools.partial(STORES[request.param], tmp_path)
+
+
+@pytest.fixture
+def store(make_store):
+    """An empty store."""
+    return make_store("store")
+
+
+def enroll(store, name="acme", settings=SETTINGS, *, now=pki.NOW):
+    """Enroll an identity by the rules of its policy."""
+    return enrolling.enroll(store, name, settings, load(settings.policy), now=now)
+
+
+def request_again(store, name="acme"):
+    """One more request for an identity; its generation's number."""
+    enrolling.add_request(store, store.load(name), POLICY, now=pki.NOW)
+    return store.load(name).generations[-1].number
+
+
+def csr_of(store, number="0001", name="acme"):
+    """The CSR of a generation."""
+    return x509.load_pem_x509_csr(view.generation(store.load(name), number).csr)
+
+
+def issue(store, number="0001", name="acme", *, subject=None, issuer=ISSUING, **options):
+    """What the partner answers: a certificate for the key of a request, by default with the CN that it likes."""
+    subject = subject or pki.name(O="Acme Ltd", CN="acme-client-id")
+    return issuer.issue(subject, public_key=csr_of(store, number, name).public_key(), **options)
+
+
+def pasted(pair):
+    """The answer as the portal shows it: the certificate and the issuing CA."""
+    return pair.pem + ISSUING.pem
+
+
+def install(store, data, name="acme", **options):
+    """Take in an answer; the number of its generation."""
+    return answer.install(store, name, data, POLICY, **{"now": pki.NOW, **options})
+
+
+def use(store, name="acme", *, count=1, **options):
+    """Have so many generations issued and put to use, one after the other; their certificates."""
+    certificates = []
+    for turn in range(count):
+        if turn == 0:
+            enroll(store, name)
+        number = f"{turn + 1:04}" if turn == 0 else request_again(store, name)
+        made = issue(store, number, name, **options)
+        install(store, pasted(made), name)
+        pointer.activate(store, name, number, now=pki.NOW)
+        certificates.append(made)
+    return certificates
+
+
+def states(store, name="acme"):
+    """The state of each generation, by its number."""
+    identity = store.load(name)
+    return {each.number: view.state_of(identity, each).value for each in identity.generations}
+
+
+def everything(store):
+    """All that a store shows of all its identities, keys included."""
+    found = [store.load(name) for name in store.names()]
+    return [(each, [store.key(each.name, one.number) for one in each.generations]) for each in found]
