@@ -756,6 +756,11 @@ def _remove_tree(path: Path) -> None:
 
 
 def _umask() -> int:
+    # To ask by setting it would give other threads' files another mode for a moment.
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
     current = os.umask(0o077)
     os.umask(current)
     return current

@@ -22,12 +22,10 @@ from certkit.stores.base import Issued
 from certkit.stores.facts import certificate_facts
 from certkit.stores.vault import VaultStore
 from certkit.vault.client import Vault
-from tests import openbao as servers
 from tests import pki
+from tests.openbao import development_server
 from tests.stores import vault_roles
 from tests.stores.lossy import Fate, network
-
-openbao = servers.openbao
 
 PREFIXES = (f"watched/{number}" for number in itertools.count())
 THRESHOLDS = Thresholds(Duration.parse("28d"), Duration.parse("7d"))
@@ -314,7 +312,7 @@ def test_a_place_that_is_none_is_a_failure(openbao, connect, place, reason):
 
 def test_a_server_that_is_gone_is_one_failure(root, tmp_path):
     """However many identities were there."""
-    with servers.development_server(tmp_path) as server, Vault.connect(server.settings(max_retries=0)) as vault:
+    with development_server(tmp_path) as server, Vault.connect(server.settings(max_retries=0)) as vault:
         store = VaultStore(vault, "secret", "certkit")
         enroll(store, root)
         source = VaultSource(vault, "secret", "certkit")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_NAME = 64
 VERSION = 1
+_MAX_REASON = 160
 
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 _GENERATION = re.compile(r"[0-9]{4,9}", re.ASCII)
@@ -152,38 +153,47 @@ class Record:
         """
         try:
             version = document["version"]
-            if version != VERSION:
+            if type(version) is not int or version != VERSION:
                 hint = (
                     "update certkit" if isinstance(version, int) and version > VERSION else "restore it from a backup"
                 )
                 raise InputError(f"cannot read, {where}: version {version!r} of an identity's record", hint=hint)
             settings = dict(document["settings"])
             subject = settings.pop("subject")
-            tuples = {name: tuple(subject[name]) for name in ("units", "san")}
-            lists = {name: tuple(document[name]) for name in ("left", "retired", "discarded")}
+            parts = {name: _texts(subject[name]) for name in ("units", "san")}
+            lists = {name: _texts(document[name]) for name in ("left", "retired", "discarded")}
             found = cls(
-                settings=Settings(subject=SubjectOptions(**{**subject, **tuples}), **settings),
+                settings=Settings(subject=SubjectOptions(**{**subject, **parts}), **settings),
                 active=document["active"],
                 names=dict(document["names"]),
                 **lists,
             )
+            _require_texts(found)
             _require_generations(found)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             hint = "restore it from a backup"
-            raise InputError(f"cannot read, {where}: not an identity's record: {error!r}", hint=hint) from error
+            reason = repr(error)[:_MAX_REASON]
+            raise InputError(f"cannot read, {where}: not an identity's record: {reason}", hint=hint) from error
         return found
 
 
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError("not a list of texts")
+    return tuple(values)
+
+
+def _require_texts(record: Record) -> None:
+    settings, subject = record.settings, record.settings.subject
+    must = [settings.policy, settings.issuer, *record.names.values()]
+    must += [getattr(subject, each.name) for each in fields(SubjectOptions) if each.name not in {"units", "san"}]
+    may = [getattr(settings, each.name) for each in fields(Settings) if each.name != "subject"]
+    if not all(isinstance(text, str) for text in must) or not all(isinstance(text, str | None) for text in may):
+        raise TypeError("a setting is no text")
+
+
 def _require_generations(record: Record) -> None:
-    named = [
-        *record.left,
-        *record.retired,
-        *record.discarded,
-        *record.names,
-        *([record.active] if record.active else []),
-    ]
+    active = [] if record.active is None else [record.active]
+    named = [*active, *record.left, *record.retired, *record.discarded, *record.names]
     if not all(isinstance(each, str) and is_generation(each) for each in named):
         raise ValueError("a generation's number is none")
-    texts = [getattr(record.settings, each.name) for each in fields(Settings) if each.name != "subject"]
-    if not all(isinstance(text, str | None) for text in texts):
-        raise TypeError("a setting is no text")

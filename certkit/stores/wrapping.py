@@ -103,7 +103,7 @@ def is_sealed(data: bytes) -> bool:
 def trouble(data: bytes, *, name: str) -> InputError | None:
     """Why what a store keeps is no private key that can be used as it is; None if it is one."""
     if data.startswith(TRANSIT):
-        hint = "give the Transit key that it was wrapped with"
+        hint = "name the store with the Transit key that it was wrapped with: file:DIR?transit=MOUNT/KEY"
         return StoreError(f"cannot read, {name}: the private key is wrapped by Vault", hint=hint)
     block = next(iter(pem.blocks(data)), None)
     if block is None or block.der is None or not block.is_private_key:

@@ -362,6 +362,19 @@ def test_what_is_no_document(document):
         ("names", None),
         ("names", ["0001"]),
         ("names", {"first": "x"}),
+        ("names", {"0001": 1}),
+        ("version", True),
+        ("active", []),
+        ("left", {"0001": 1}),
+        ("settings/policy", None),
+        ("settings/issuer", None),
+        ("settings/subject/organization", None),
+        ("settings/subject/state", []),
+        ("settings/subject/units", "Payments"),
+        ("settings/subject/units", [None]),
+        ("settings/subject/san", "DNS:a"),
+        ("settings/subject/san", [1]),
+        ("settings/" + "x" * 10_000, "x"),
     ],
 )
 def test_a_hostile_document(path, value):
@@ -370,6 +383,7 @@ def test_a_hostile_document(path, value):
         Record.parse(changed(path, value), where="record")
     assert refused.value.message.startswith("cannot read, record: ")
     assert refused.value.message.isprintable()
+    assert len(refused.value.message) < 250
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_a_run_that_was_killed_half_way(store, names):
     done = enroll(store)
     assert done.changed
     assert states(store) == {"0001": "pending"}
-    assert done.identity.record.names == names or {"0001": "acme-2026-11-a"}
+    assert done.identity.record.names == (names or {"0001": "acme-2026-11-a"})
 
 
 def test_certificate_names_are_never_the_same(store):

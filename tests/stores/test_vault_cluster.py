@@ -1,0 +1,105 @@
+"""A store in a cluster of three OpenBao servers, of which the leader dies."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import replace
+
+import pytest
+
+from certkit.errors import InputError
+from certkit.secret import Secret
+from certkit.stores.base import ConflictError
+from certkit.stores.vault import VaultStore
+from certkit.vault.client import Vault
+from tests.stores.contract import CSR, RECORD, answer, enroll, facts, key
+
+
+@pytest.fixture
+def stores(openbao_cluster, request):
+    """The store as each of the three servers shows it."""
+    with contextlib.ExitStack() as stack:
+        vaults = [stack.enter_context(Vault.connect(node.settings(pause=0.5))) for node in openbao_cluster.nodes]
+        yield [VaultStore(vault, "secret", request.node.originalname) for vault in vaults]
+
+
+@contextlib.contextmanager
+def together(work, count):
+    """Do some work in threads at once; it is told the number of its thread."""
+    threads = [threading.Thread(target=work, args=(at,)) for at in range(count)]
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.join(120)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_what_was_written_is_seen_at_once(stores):
+    """Through a follower too, by the one who wrote it."""
+    for at, store in enumerate(stores):
+        name = f"acme-{at}"
+        enroll(store, name, issued=1)
+        store.change(name, lambda record: record.activate("0001"))
+        assert store.load(name).record.active == "0001"
+        assert [each.generation for each in store.facts(name)] == ["0001"]
+
+
+def test_of_those_who_add_one_wins(stores):
+    """Through whichever server; the key is that of the request."""
+    enroll(stores[0])
+    for number in ("0001", "0002", "0003", "0004"):
+        won = []
+
+        def work(at, number=number, won=won):
+            with contextlib.suppress(ConflictError):
+                stores[at].add("acme", number, key=Secret(b"key %d" % at), csr=b"csr %d" % at)
+                won.append(at)
+
+        with together(work, 3):
+            pass
+        assert len(won) == 1
+        found = {each.number: each for each in stores[0].load("acme").generations}[number]
+        assert found.csr == b"csr %d" % won[0]
+        assert stores[0].key("acme", number) == Secret(b"key %d" % won[0])
+
+
+def count(record):
+    """A change that shows if it is made twice."""
+    return replace(record, names={"0001": str(int(record.names.get("0001", "0")) + 1)})
+
+
+def test_changes_are_made_once_while_the_leader_dies(stores, openbao_cluster):
+    """What was said to be done is done, and what was said to have failed is not; only doubt may be either."""
+    leader = openbao_cluster.nodes.index(openbao_cluster.leader())
+    living = [store for at, store in enumerate(stores) if at != leader]
+    enroll(living[0], issued=1)
+    done, doubtful, failed = [], [], []
+
+    def work(at):
+        for _ in range(15):
+            try:
+                living[at % 2].change("acme", count)
+                done.append(at)
+            except InputError as error:
+                (doubtful if "cannot tell" in error.message else failed).append(error.message)
+
+    with together(work, 6):
+        with openbao_cluster.without(openbao_cluster.nodes[leader]):
+            living[0].change("acme", lambda record: record.activate("0001"))
+    counted = int(living[0].load("acme").record.names["0001"])
+    assert len(done) <= counted <= len(done) + len(doubtful)
+    assert len(done) > 60
+
+
+def test_a_generation_survives_the_death_of_the_leader(stores, openbao_cluster):
+    """Begun under one leader, it is completed under the next."""
+    leader = openbao_cluster.nodes.index(openbao_cluster.leader())
+    store = next(store for at, store in enumerate(stores) if at != leader)
+    store.create("acme", RECORD)
+    with openbao_cluster.without(openbao_cluster.nodes[leader]):
+        store.add("acme", "0001", key=key(0), csr=CSR)
+        store.install("acme", "0001", answer(0), facts=facts(0))
+        assert store.change("acme", lambda record: record.activate("0001")).active == "0001"
+    assert (store.key("acme", "0001"), store.load("acme").generations[0].issued) == (key(0), answer(0))
