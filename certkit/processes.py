@@ -6,18 +6,20 @@ import contextlib
 import os
 import pickle
 import signal
+import threading
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from certkit.errors import CertkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     T = TypeVar("T")
     R = TypeVar("R")
 
 SECONDS = 5
 _WORTH_A_PROCESS = 100
+_RESULT, _END, _FAILURE = range(3)
 
 
 class ChildError(CertkitError):
@@ -47,32 +49,36 @@ def in_parallel(work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) 
     """
     count = max(1, min(os.cpu_count() or 1, len(items) // _WORTH_A_PROCESS))
     size = -(-len(items) // count) or 1
-    slices = [items[at : at + size] for at in range(0, len(items), size)]
-    return [one for done in stream(work, slices) for one in done]
+    return list(stream(work, [items[at : at + size] for at in range(0, len(items), size)]))
 
 
-def stream(work: Callable[[T], R], portions: Sequence[T]) -> Iterator[R]:
+def stream(work: Callable[[T], Iterable[R]], portions: Sequence[T]) -> Iterator[R]:
     """What `work` makes of each portion, in their order, done by as many processes as there are processors.
 
-    Where there is one portion, or processes cannot be forked, this process does it. What comes back is pickled, which
-    a `Secret` refuses. A failure is raised here and ends the other processes, and so does leaving off.
+    Where there is one portion, or processes cannot be forked, this process does it. Results are handed over one by one,
+    so memory does not grow with them; they are pickled, which a `Secret` refuses. A failure is raised here and ends the
+    other processes, and so does leaving off, or the end of this process.
 
     Raises:
         ChildError: a process died.
     """
     count = min(os.cpu_count() or 1, len(portions)) if hasattr(os, "fork") else 1
     if count < 2:
-        yield from map(work, portions)
+        for portion in portions:
+            yield from work(portion)
         return
     children: list[_Child] = []
+    alive, lifeline = os.pipe()
     try:
         for number in range(count):
-            children.append(_start(work, portions[number::count]))  # noqa: PERF401  each is known as soon as it runs
+            children.append(_start(work, portions[number::count], alive, lifeline))  # noqa: PERF401  known at once
         for number in range(len(portions)):
-            yield children[number % count].result()
+            yield from children[number % count].results()
     finally:
         for child in children:
             child.end()
+        os.close(alive)
+        os.close(lifeline)
 
 
 class _Child:
@@ -82,18 +88,21 @@ class _Child:
         self._pid = pid
         self._pipe = open(pipe, "rb")  # noqa: SIM115  closed by `end`
 
-    def result(self) -> Any:
-        """The next result; waits for it."""
-        try:
-            succeeded, value = pickle.load(self._pipe)  # noqa: S301  from our own child
-        except (EOFError, pickle.UnpicklingError) as error:
-            raise ChildError(
-                "a child process ended before its work was done",
-                hint="there may be too little memory; look at fewer places at a time",
-            ) from error
-        if not succeeded:
-            raise value
-        return value
+    def results(self) -> Iterator[Any]:
+        """The results of its next portion; waits for them."""
+        while True:
+            try:
+                kind, value = pickle.load(self._pipe)  # noqa: S301  from our own child
+            except (EOFError, pickle.UnpicklingError) as error:
+                raise ChildError(
+                    "a child process ended before its work was done",
+                    hint="there may be too little memory; look at fewer places at a time",
+                ) from error
+            if kind == _FAILURE:
+                raise value
+            if kind == _END:
+                return
+            yield value
 
     def end(self) -> None:
         """End the process, whether or not it is done."""
@@ -103,30 +112,59 @@ class _Child:
         os.waitpid(self._pid, 0)
 
 
-def _start(work: Callable[[T], R], portions: Sequence[T]) -> _Child:
+def _start(work: Callable[[T], Iterable[R]], portions: Sequence[T], alive: int, lifeline: int) -> _Child:
     reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        _work_and_exit(work, portions, writer)
+    # A signal must not find the child before it knows what it is.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        child = os.fork()
+        if child == 0:
+            _work_and_exit(work, portions, writer, (reader, lifeline), alive, blocked)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     os.close(writer)
     return _Child(child, reader)
 
 
-def _work_and_exit(work: Callable[[T], R], portions: Sequence[T], writer: int) -> NoReturn:
+def _work_and_exit(
+    work: Callable[[T], Iterable[R]],
+    portions: Sequence[T],
+    writer: int,
+    foreign: Iterable[int],
+    alive: int,
+    blocked: Iterable[int],
+) -> NoReturn:
     try:
         # The terminal sends its interrupt to all of them; this process's parent decides.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for each in foreign:
+            os.close(each)
+        threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
         with open(writer, "wb") as pipe:
             for portion in portions:
-                try:
-                    answer = pickle.dumps((True, work(portion)), pickle.HIGHEST_PROTOCOL)
-                except Exception as error:  # noqa: BLE001  the parent raises it
-                    answer = pickle.dumps((False, error), pickle.HIGHEST_PROTOCOL)
-                pipe.write(answer)
-                pipe.flush()
+                for answer in _answers(work, portion):
+                    pipe.write(answer)
+                    pipe.flush()
     finally:
         os._exit(0)
+
+
+def _answers(work: Callable[[T], Iterable[R]], portion: T) -> Iterator[bytes]:
+    """The results of a portion, and its end or its failure, pickled."""
+    try:
+        for result in work(portion):
+            yield pickle.dumps((_RESULT, result), pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # noqa: BLE001  the parent raises it
+        yield pickle.dumps((_FAILURE, error), pickle.HIGHEST_PROTOCOL)
+    else:
+        yield pickle.dumps((_END, None), pickle.HIGHEST_PROTOCOL)
+
+
+def _end_with(alive: int) -> None:
+    """End this process when the one that started it has ended: nothing is ever written to the pipe that it holds."""
+    os.read(alive, 1)
+    os._exit(1)
 
 
 def _try_and_exit(work: Callable[[], object], seconds: int) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import operator
 import warnings
 from dataclasses import dataclass, field, fields, replace
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # So many files are looked at before their findings are handed on.
 _FILES_AT_ONCE = 1000
+_SIGHTINGS_AT_ONCE = 1000
 _MAX_ISSUERS = 1000
 
 
@@ -103,12 +105,16 @@ _FIELDS = operator.attrgetter(*(each.name for each in fields(Row)))
 
 @dataclass(slots=True)
 class Found:
-    """What was found in some of the places: one row a sighting, failures, and what there is no more to say of."""
+    """What was found in some of the places: one row a sighting, failures, and what there is no more to say of.
+
+    `quiet` counts what is well and not described, `left_out` what nobody asked for.
+    """
 
     rows: list[Row] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     quiet: int = 0
+    left_out: int = 0
 
     def condensed(self) -> Found:
         """The same without the rows, but for one of each status: enough to roll up, and small."""
@@ -117,7 +123,7 @@ class Found:
     @property
     def places(self) -> int:
         """How many certificates and other places this is, for those who watch a long scan."""
-        return len(self.rows) + len(self.failures) + len(self.passed) + self.quiet
+        return len(self.rows) + len(self.failures) + len(self.passed) + self.quiet + self.left_out
 
 
 @dataclass(slots=True)
@@ -210,15 +216,21 @@ def look(sources: Iterable[Source], judge: Judge) -> Iterator[Found]:
             weight += part.weight
     yield from processes.stream(lambda portion: _look_at(portion, judge), portions)
     for part in elsewhere:
-        for sighting in part.look():
-            yield _gather([sighting], judge)
+        yield from _gather(part.look(), judge, at_once=1)
 
 
-def _look_at(portion: Sequence[Source], judge: Judge) -> Found:
-    return _gather((found for part in portion for found in part.look()), judge)
+def _look_at(portion: Sequence[Source], judge: Judge) -> Iterator[Found]:
+    return _gather((found for part in portion for found in part.look()), judge, at_once=_SIGHTINGS_AT_ONCE)
 
 
-def _gather(sightings: Iterable[Seen], judge: Judge) -> Found:
+def _gather(sightings: Iterable[Seen], judge: Judge, *, at_once: int) -> Iterator[Found]:
+    """What was seen, judged, some at a time, so that memory does not grow with the size of a place."""
+    seen = iter(sightings)
+    while (found := _judge_some(itertools.islice(seen, at_once), judge)).places:
+        yield found
+
+
+def _judge_some(sightings: Iterable[Seen], judge: Judge) -> Found:
     result = Found()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -229,6 +241,8 @@ def _gather(sightings: Iterable[Seen], judge: Judge) -> Found:
                 result.passed.append(found.source)
             elif isinstance(found, ListSighting) or found.is_leaf or not judge.leaf_only:
                 _add(found, result, judge)
+            else:
+                result.left_out += 1
     return result
 
 

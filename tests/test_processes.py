@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -71,3 +74,46 @@ def test_a_secret_does_not_cross():
         pytest.skip("one processor does all the work itself")
     with pytest.raises((TypeError, EOFError, InputError)):
         processes.in_parallel(lambda some: [Secret(b"x")] * len(some), range(1000))
+
+
+FOREVER = """\
+import os, time
+from certkit import processes
+
+def work(portion):
+    print(os.getpid(), flush=True)
+    while True:
+        time.sleep(0.01)
+    yield
+
+list(processes.stream(work, [1, 2]))
+"""
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor does all the work itself")
+def test_the_others_end_with_the_process_that_started_them():
+    """However it ended: nobody reads what they would find."""
+    with subprocess.Popen([sys.executable, "-c", FOREVER], stdout=subprocess.PIPE, text=True) as parent:
+        children = [int(parent.stdout.readline()) for _ in range(2)]
+        parent.kill()
+    assert len(set(children)) == 2
+    end = time.monotonic() + 20
+    while any(is_running(child) for child in children):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def is_running(pid):
+    """Whether a process runs, and is no zombie that nobody has waited for."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as status:
+            return status.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_results_are_handed_over_one_by_one():
+    """A portion without end is no obstacle to taking the first of it."""
+    taken = processes.stream(lambda _: itertools.count(), [1, 2])
+    assert [next(taken) for _ in range(3)] == [0, 1, 2]
+    taken.close()

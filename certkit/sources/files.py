@@ -68,6 +68,8 @@ class FileSource:
         if is_whole and end == len(begin) and plain:
             for number, certificate in enumerate(plain):
                 yield Sighting(path, certificate, number == 0)
+        elif not is_whole and b"-----BEGIN" not in begin and files.size(path) > pem.MAX_PIECE_BYTES:
+            yield Passed(path)  # a log or an image, of any size
         else:
             yield from self._look_at([begin] if is_whole else files.chunks(path, must_be_regular=True), path)
 
