@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from cryptography import x509
 
+from certkit.core import identity
 from certkit.core.durations import Duration
 from certkit.core.expiry import Thresholds
-from certkit.core.identity import Record, Settings
+from certkit.core.identity import Record
 from certkit.core.names import distinguished_name
 from certkit.findings import Status
 from certkit.scan import Judge, look, scan
@@ -22,14 +23,16 @@ from certkit.stores.base import Issued
 from certkit.stores.facts import certificate_facts
 from certkit.stores.vault import VaultStore
 from certkit.vault.client import Vault
+from certkit.vault.settings import Settings
 from tests import pki
+from tests.odd_http import odd_server, reply
 from tests.openbao import development_server
 from tests.stores import vault_roles
 from tests.stores.lossy import Fate, network
 
 PREFIXES = (f"watched/{number}" for number in itertools.count())
 THRESHOLDS = Thresholds(Duration.parse("28d"), Duration.parse("7d"))
-RECORD = Record(settings=Settings(policy="wise-sandbox"))
+RECORD = Record(settings=identity.Settings(policy="wise-sandbox"))
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def connect(openbao):
 @pytest.fixture
 def monitor(openbao, store, connect):
     """The store as a source, for the token of a cron job."""
-    prefix = store.location.removeprefix("secret/")
+    prefix = store.secrets.location.removeprefix("secret/")
     vault = connect(vault_roles.settings(openbao, "monitor", prefix=prefix))
     return VaultSource(vault, "secret", prefix)
 
@@ -145,7 +148,7 @@ def test_without_the_record_everything_is_watched(root, openbao, store, connect)
         add(store, number, root.issue(key=root.key))
     add(store, "0003")
     store.change("acme", lambda record: record.activate("0002"))
-    prefix = store.location.removeprefix("secret/")
+    prefix = store.secrets.location.removeprefix("secret/")
     acl = vault_roles.acl("monitor", prefix=prefix).replace('/pointer"', '/nothing"')
     vault = connect(openbao.settings(token=Secret(openbao.token_for(acl, no_default_policy=True).encode())))
     found = scanned(VaultSource(vault, "secret", prefix))
@@ -171,10 +174,13 @@ def test_quiet_rows_are_counted(root, store, monitor):
     assert ([row.status for row in found.rows], found.quiet) == ([Status.CRITICAL], 1)
 
 
-def test_a_certificate_without_facts_is_a_failure(root, store, monitor):
+@pytest.mark.parametrize("is_in_use", [True, False])
+def test_a_certificate_without_facts_is_a_failure(root, store, monitor, is_in_use):
     """The run that installed it was killed before it wrote them."""
     enroll(store, root)
-    store.kv.write_metadata("acme/generations/0001/certificate", {})
+    if not is_in_use:
+        store.change("acme", lambda record: replace(record, active=None))
+    store.secrets.kv.write_metadata("acme/generations/0001/certificate", {})
     found = scanned(monitor)
     place = f"{store.uri}/acme/generations/0001"
     assert [each.message for each in found.failures] == [
@@ -187,7 +193,7 @@ def test_a_certificate_without_facts_is_a_failure(root, store, monitor):
 def test_facts_that_are_missing_are_written_by_installing_again(root, store, monitor):
     """As the hint says."""
     pair = enroll(store, root)
-    store.kv.write_metadata("acme/generations/0001/certificate", {})
+    store.secrets.kv.write_metadata("acme/generations/0001/certificate", {})
     told = certificate_facts(pair.certificate, policy="wise-sandbox")
     store.install("acme", "0001", Issued(certificate=pair.pem, chain=b"", trust_bundle=b""), facts=told)
     assert scanned(monitor).status is Status.OK
@@ -227,19 +233,35 @@ def test_names_that_were_cut_are_shown_as_they_are(root, store, monitor):
     assert "issuer_CN" not in row.labels
 
 
-def test_what_somebody_writes_there_is_shown_safely(store, monitor, openbao):
-    """A text that Vault takes, and that would turn the line around, comes escaped."""
-    store.create("acme", RECORD)
-    add(store, "0001", pki.root(), facts={"subject": "CN=a\u2028b"})
-    [row] = scanned(monitor).rows
+def test_what_a_server_says_is_shown_safely():
+    """Names that would turn the line around come escaped, and Vault's own rules for them are not relied upon."""
+    told = certificate_facts(pki.root().certificate, policy="x") | {"subject": "CN=a\u2028b", "issuer": "CN=\x1b[31m"}
+    metadata = {
+        "current_version": 2,
+        "versions": {"2": {}},
+        "updated_time": "2026-11-23T12:00:00Z",
+        "custom_metadata": told,
+    }
+    answers = [
+        {"type": "kv", "path": "secret/", "options": {"version": "2"}},
+        {"keys": ["acme/"]},
+        {"keys": ["0001/"]},
+        {"data": RECORD.document(), "metadata": {"version": 1, "created_time": "2026-11-23T12:00:00Z"}},
+        metadata,
+    ]
+    with odd_server(*(reply(200, {"data": data}) for data in answers)) as server:
+        settings = Settings(address=server.address, token=Secret(b"x"))
+        with Vault.connect(settings) as vault:
+            [row] = scanned(VaultSource(vault, "secret")).rows
     assert row.subject == r"CN=a\E2\80\A8b"
+    assert row.issuer == r"CN=\1B[31m"
 
 
 def test_a_generation_in_use_that_is_gone_is_a_failure(root, store, monitor):
     """Certificate, facts and all."""
     enroll(store, root)
     for part in ("certificate", "key"):
-        store.kv.delete_all_versions(f"acme/generations/0001/{part}")
+        store.secrets.kv.delete_all_versions(f"acme/generations/0001/{part}")
     assert failures(scanned(monitor)) == [(f"{store.uri}/acme/generations/0001", Reason.STORE_FAILED)]
 
 
@@ -248,7 +270,7 @@ def test_a_record_that_cannot_be_read_is_a_failure(root, openbao, store, monitor
     """The other identities are watched all the same."""
     enroll(store, root)
     enroll(store, root, name="other")
-    openbao.api("POST", f"{store.location.replace('secret', 'secret/data', 1)}/acme/pointer", {"data": data})
+    openbao.api("POST", f"{store.secrets.location.replace('secret', 'secret/data', 1)}/acme/pointer", {"data": data})
     found = scanned(monitor)
     assert failures(found) == [(f"{store.uri}/acme", Reason.STORE_FAILED)]
     assert [row.sources for row in found.rows] == [[f"{store.uri}/other/generations/0001"]]
@@ -257,7 +279,7 @@ def test_a_record_that_cannot_be_read_is_a_failure(root, openbao, store, monitor
 def test_a_record_that_somebody_deleted_is_a_failure(root, openbao, store, monitor):
     """Nobody knows any more what is in use."""
     enroll(store, root)
-    openbao.api("DELETE", f"{store.location.replace('secret', 'secret/data', 1)}/acme/pointer")
+    openbao.api("DELETE", f"{store.secrets.location.replace('secret', 'secret/data', 1)}/acme/pointer")
     found = scanned(monitor)
     assert failures(found) == [(f"{store.uri}/acme", Reason.STORE_FAILED)]
     assert found.failures[0].message == f"cannot read, {store.uri}/acme/pointer: it is not there, and generations are"
@@ -278,7 +300,7 @@ def test_a_record_that_somebody_deleted_is_a_failure(root, openbao, store, monit
 def test_what_may_not_be_seen_is_a_failure(root, openbao, store, connect, rule, source, message):
     """Never silence, where a right is missing."""
     enroll(store, root)
-    prefix = store.location.removeprefix("secret/")
+    prefix = store.secrets.location.removeprefix("secret/")
     acl = vault_roles.acl("monitor", prefix=prefix).replace(f'metadata/{prefix}{rule}"', f'metadata/{prefix}/none"')
     vault = connect(openbao.settings(token=Secret(openbao.token_for(acl, no_default_policy=True).encode())))
     found = scanned(VaultSource(vault, "secret", prefix))
@@ -294,8 +316,8 @@ def test_nothing_to_watch_is_a_failure(store, monitor, content):
         store.create("acme", RECORD)
         add(store, "0001")
     if content == "others":
-        store.kv.create("folder/secret", {"a": "b"})
-        store.kv.create("secret", {"a": "b"})
+        store.secrets.kv.create("folder/secret", {"a": "b"})
+        store.secrets.kv.create("secret", {"a": "b"})
     found = scanned(monitor)
     assert failures(found) == [(store.uri, Reason.NO_CERTIFICATE_FOUND)]
     assert found.failures[0].message == f"cannot find, {store.uri}: there is no certificate of an identity"
@@ -331,7 +353,7 @@ def test_a_server_that_goes_away_meanwhile_is_one_failure(root, openbao, store, 
     with network(openbao.address) as made:
         made.fate = lambda at, _: Fate.ARRIVES if at <= arrive else Fate.REQUEST_IS_LOST
         with Vault.connect(openbao.settings(address=made.address, max_retries=0)) as vault:
-            found = scanned(VaultSource(vault, *store.location.split("/", 1)))
+            found = scanned(VaultSource(vault, *store.secrets.location.split("/", 1)))
     assert failures(found) == [(store.uri, Reason.CONNECTION_FAILED)]
     assert (len(found.rows) > 0) == (arrive > 120)
 

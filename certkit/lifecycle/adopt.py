@@ -11,7 +11,7 @@ from certkit.core.identity import Record, State, next_generation
 from certkit.errors import InputError
 from certkit.lifecycle import answer, view
 from certkit.lifecycle.enroll import Done, require_same
-from certkit.stores.base import ConflictError, Issued
+from certkit.stores.base import AbsentError, ConflictError, Issued
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,9 +91,10 @@ def _add(store: Store, name: str, key: Secret) -> str:
     try:
         store.add(name, number, key=key, csr=None)
     except ConflictError:
-        if store.key(name, number) != key:
-            hint = "look at it with `certkit identity show`"
-            raise InputError(f"{name}: another process made a generation of it", hint=hint) from None
+        with contextlib.suppress(AbsentError):
+            if store.key(name, number) == key:
+                return number
+        raise
     return number
 
 

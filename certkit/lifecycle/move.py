@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,8 +59,7 @@ def _copy_generation(
     if there == generation:
         return False
     if there is None:
-        with contextlib.suppress(ConflictError):  # another run copies it too; what it wrote is compared in the end
-            target.add(name, number, key=key, csr=generation.csr)
+        _add(target, name, generation, key)
     elif there.csr != generation.csr or there.issued is not None:
         raise _different(name, target)
     if issued is not None:
@@ -69,6 +67,15 @@ def _copy_generation(
         assert leaf is not None  # noqa: S101  it is issued
         target.install(name, number, issued, facts=answer.facts(leaf, identity.record.settings))
     return True
+
+
+def _add(target: Store, name: str, generation: Generation, key: Secret) -> None:
+    """Add a generation, unless another run has copied it too; what it wrote is compared in the end."""
+    try:
+        target.add(name, generation.number, key=key, csr=generation.csr)
+    except ConflictError:
+        if generation.number not in {each.number for each in target.load(name).generations}:
+            raise
 
 
 def _require_equal(source: Store, target: Store, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from certkit.core.identity import State
 from certkit.core.printable import printable
@@ -90,14 +90,24 @@ class VaultSource:
         names = layout.names_in(kv.list())
         listings = kv.list_many([layout.generations(name) for name in names])
         pointers = kv.read_many([layout.pointer(name) for name in names])
+        # All answers are taken even where the server is gone, for then they cost nothing, and connections are closed.
+        away = None
         for name, (_, listing), (_, pointer) in zip(names, listings, pointers, strict=True):
             try:
                 watched |= self._watched(name, listing, pointer)
             except InputError as error:
-                yield self._failed(name, _unless_all_fail(error))
+                if _ends_all(error):
+                    away = error
+                else:
+                    yield self._failed(name, error)
         for path, metadata in kv.metadata_many([f"{folder}/{layout.CERTIFICATE}" for folder in watched]):
             folder = path.removesuffix(f"/{layout.CERTIFICATE}")
-            yield from self._seen(folder, metadata, is_in_use=watched[folder])
+            if _ends_all(metadata):
+                away = metadata
+            else:
+                yield from self._seen(folder, metadata, is_in_use=watched[folder])
+        if away is not None:
+            raise away
 
     def _watched(
         self, name: str, listing: tuple[str, ...] | CertkitError, pointer: Stored | CertkitError | None
@@ -137,7 +147,7 @@ class VaultSource:
     def _seen(self, folder: str, metadata: Metadata | CertkitError | None, *, is_in_use: bool) -> Iterator[Seen]:
         """What is known of one generation; nothing, if it is a request."""
         if isinstance(metadata, CertkitError):
-            yield self._failed(folder, _unless_all_fail(metadata))
+            yield self._failed(folder, metadata)
             return
         facts = vault_facts.of(metadata)
         if facts is not None:
@@ -170,15 +180,9 @@ class VaultSource:
         return Failure(self._place(path), error.message, error.hint, reason)
 
 
-def _unless_all_fail(error: CertkitError) -> CertkitError:
-    """An error of one place.
-
-    Raises:
-        VaultError: it is none, for the server is out of reach.
-    """
-    if isinstance(error, VaultError) and error.kind.is_about_the_server:
-        raise error
-    return error
+def _ends_all(answer: object) -> TypeGuard[VaultError]:
+    """Whether an answer says that the server is out of reach, and so no other will come."""
+    return isinstance(answer, VaultError) and answer.kind.is_about_the_server
 
 
 def _malformed(place: str, why: str) -> Failure:

@@ -72,8 +72,8 @@ def _finding(check: str, error: InputError) -> Finding:
 
 
 def _server(store: VaultStore) -> Iterator[Finding]:
-    found = health(store.vault)
-    address = store.vault.link.address
+    found = health(store.secrets.vault)
+    address = store.secrets.vault.link.address
     if found is None:
         yield ok("server", f"{address} answers")
         return
@@ -94,7 +94,7 @@ def _server(store: VaultStore) -> Iterator[Finding]:
 
 
 def _token(store: VaultStore) -> Iterator[Finding]:
-    token = store.vault.token()
+    token = store.secrets.vault.token()
     if "root" in token.policies:
         hint = "use one with an ACL policy of policies/vault"
         yield warning("token", "it is a root token, which may do anything", hint)
@@ -115,26 +115,31 @@ def _duration(seconds: int) -> str:
 
 
 def _mount(store: VaultStore) -> Iterator[Finding]:
-    store.vault.kv(store.location)
-    yield ok("mount", f"{store.vault.mount(store.location).path} is KV version 2")
+    store.secrets.vault.kv(store.secrets.location)
+    yield ok("mount", f"{store.secrets.vault.mount(store.secrets.location).path} is KV version 2")
 
 
 def _access(store: VaultStore) -> Iterator[Finding]:
-    """What our token may do, as the role that it has, or all that is missing for everything."""
-    known = _names(store)
-    things = vault_rights.things(
-        store.vault.mount(store.location).path, store.location, name=known[0] if known else "NAME"
-    )
-    granted = store.vault.capabilities([thing.path for thing in things])
-    role = vault_rights.role(things, granted)
+    """The role that our token can take, or all that it lacks to do everything."""
+    mount = store.secrets.vault.mount(store.secrets.location).path
+    place = vault_rights.Place(mount, store.secrets.location.removeprefix(mount))
+    granted = _granted(store, place)
+    role = vault_rights.role_of(granted)
     if role is not None:
         yield ok("access", f"the token may do what policies/vault/{role}.hcl allows")
         return
-    for thing in things:
-        missing = vault_rights.missing(thing, granted[thing.path])
-        if missing:
-            hint = f"if it is to, an ACL policy of the token must hold: {thing.rule(missing)}"
-            yield warning("access", f"the token may not {thing.what}: {', '.join(missing)}", hint)
+    for thing, has in granted.items():
+        if lacks := vault_rights.missing(thing, has):
+            hint = f"if it is to, an ACL policy of the token must hold: {place.rule(thing)}"
+            yield warning("access", f"the token may not {thing.what}: {', '.join(lacks)}", hint)
+
+
+def _granted(store: VaultStore, place: vault_rights.Place) -> dict[vault_rights.Thing, tuple[str, ...]]:
+    """What our token may do with an identity, one that exists if we see any."""
+    name = next(iter(_names(store)), "NAME")
+    paths = {thing: place.path(thing, name=name, number="0001") for thing in vault_rights.THINGS}
+    granted = store.secrets.vault.capabilities(list(paths.values()))
+    return {thing: granted[path] for thing, path in paths.items()}
 
 
 def _names(store: VaultStore) -> list[str]:
@@ -155,9 +160,9 @@ def _identity(store: VaultStore, name: str) -> Iterator[Finding]:
     check = f"identity:{name}"
     try:
         record = _record(store, name)
-        begun = store.generations(name)
+        begun = store.secrets.generations(name)
         whole = [number for number, has_key in begun.items() if has_key]
-        troubles = list(_troubles(check, record, whole, store.metadata(name, whole)))
+        troubles = list(_troubles(check, record, whole, store.secrets.metadata(name, whole)))
     except InputError as error:
         yield _finding(check, error)
         return
@@ -168,14 +173,14 @@ def _record(store: VaultStore, name: str) -> Record | None:
     """The record of an identity; None where we may not read it."""
     path = layout.pointer(name)
     try:
-        stored = store.kv.read(path)
+        stored = store.secrets.kv.read(path)
     except VaultError as error:
         if error.kind is Kind.DENIED:
             return None
         raise
     if stored is None:
-        raise StoreError(f"cannot read, {store.place(path)}: somebody deleted it", hint=_RESTORE)
-    return layout.record_of(stored.data, where=store.place(path))
+        raise StoreError(f"cannot read, {store.secrets.place(path)}: somebody deleted it", hint=_RESTORE)
+    return layout.record_of(stored.data, where=store.secrets.place(path))
 
 
 def _troubles(

@@ -11,93 +11,132 @@ from certkit.vault.fields import joined
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+ROLES = ("operator", "provisioner", "consumer", "monitor")
+
 _EVERYTHING = "root"
+_ANY = "+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
-    """A kind of path: which, what it is good for, and the capabilities on it that each role has.
+    """Something that is done in a store: with which paths, and the capabilities that each role has on them.
 
-    The roles are those of `policies/vault`: operator, provisioner, consumer, monitor.
+    `below` is the path below the prefix, with `{name}` and `{number}` in it; that of a folder ends with a slash.
     """
 
-    path: str
     what: str
+    view: str
+    below: str
     operator: tuple[str, ...]
     provisioner: tuple[str, ...] = ()
     consumer: tuple[str, ...] = ()
     monitor: tuple[str, ...] = ()
 
-    def rule(self, capabilities: Sequence[str]) -> str:
-        """The ACL rule that allows this."""
-        listed = ", ".join(f'"{each}"' for each in capabilities)
-        return f'path "{self.path}" {{ capabilities = [{listed}] }}'
+    def needed(self, role: str) -> tuple[str, ...]:
+        """The capabilities that a role has."""
+        found: tuple[str, ...] = getattr(self, role)
+        return found
 
 
-ROLES = ("operator", "provisioner", "consumer", "monitor")
+_NAME, _NUMBER = "{name}", "{number}"
+_LIST, _READ, _CHANGE = ("list",), ("read",), ("create", "read", "update")
+
+THINGS = (
+    Thing(
+        what="list the identities",
+        view="metadata",
+        below="",
+        operator=_LIST,
+        provisioner=_LIST,
+        monitor=_LIST,
+    ),
+    Thing(
+        what="look into an identity",
+        view="metadata",
+        below=f"{_NAME}/",
+        operator=_LIST,
+        provisioner=_LIST,
+        monitor=_LIST,
+    ),
+    Thing(
+        what="list its generations",
+        view="metadata",
+        below=f"{layout.generations(_NAME)}/",
+        operator=_LIST,
+        provisioner=_LIST,
+        consumer=_LIST,
+        monitor=_LIST,
+    ),
+    Thing(
+        what="look into a generation",
+        view="metadata",
+        below=f"{layout.generation(_NAME, _NUMBER)}/",
+        operator=_LIST,
+        provisioner=_LIST,
+        consumer=_LIST,
+        monitor=_LIST,
+    ),
+    Thing(
+        what="use records",
+        view="data",
+        below=layout.pointer(_NAME),
+        operator=_CHANGE,
+        provisioner=_CHANGE,
+        consumer=_READ,
+        monitor=_READ,
+    ),
+    Thing(
+        what="use certificates",
+        view="data",
+        below=layout.certificate(_NAME, _NUMBER),
+        operator=_CHANGE,
+        provisioner=_CHANGE,
+        consumer=_READ,
+    ),
+    Thing(
+        what="use private keys",
+        view="data",
+        below=layout.key(_NAME, _NUMBER),
+        operator=("create", "read"),
+        provisioner=("create",),
+        consumer=_READ,
+    ),
+    Thing(
+        what="use the facts of certificates",
+        view="metadata",
+        below=layout.certificate(_NAME, _NUMBER),
+        operator=("read", "update", "delete"),
+        provisioner=("read", "update"),
+        monitor=_READ,
+    ),
+    Thing(what="remove private keys", view="metadata", below=layout.key(_NAME, _NUMBER), operator=("delete",)),
+    Thing(what="remove records", view="metadata", below=layout.pointer(_NAME), operator=("delete",)),
+)
 
 
-def things(mount: str, location: str, *, name: str) -> list[Thing]:
-    """All that a store asks of Vault, for one identity and a generation of it."""
-    prefix = location.removeprefix(mount)
-    number = "0001"
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store is: the mount, and the prefix in it."""
 
-    def folder(path: str) -> str:
-        return f"{joined(mount, 'metadata', prefix, path)}/"
+    mount: str
+    prefix: str
 
-    def view(kind: str, path: str) -> str:
-        return joined(mount, kind, prefix, path)
+    def path(self, thing: Thing, *, name: str = _ANY, number: str = _ANY) -> str:
+        """The API's path for something, of all identities and generations unless some are named."""
+        return f"{joined(self.mount, thing.view, self.prefix)}/{thing.below.format(name=name, number=number)}"
 
-    listing, reading = ("list",), ("read",)
-    changing, creating = ("create", "read", "update"), ("create",)
-    certificate, key = layout.certificate(name, number), layout.key(name, number)
-    everywhere = {"operator": listing, "provisioner": listing, "monitor": listing}
-    return [
-        Thing(path=folder(""), what="list the identities", **everywhere),
-        Thing(path=folder(name), what="list an identity", **everywhere),
-        Thing(path=folder(layout.generations(name)), what="list generations", **everywhere, consumer=listing),
-        Thing(path=folder(layout.generation(name, number)), what="see a generation", **everywhere, consumer=listing),
-        Thing(
-            path=view("data", layout.pointer(name)),
-            what="use the record of an identity",
-            operator=changing,
-            provisioner=changing,
-            consumer=reading,
-            monitor=reading,
-        ),
-        Thing(
-            path=view("data", certificate),
-            what="use certificates",
-            operator=changing,
-            provisioner=changing,
-            consumer=reading,
-        ),
-        Thing(
-            path=view("data", key),
-            what="use private keys",
-            operator=("create", "read"),
-            provisioner=creating,
-            consumer=reading,
-        ),
-        Thing(
-            path=view("metadata", certificate),
-            what="use the facts of certificates",
-            operator=("read", "update", "delete"),
-            provisioner=("read", "update"),
-            monitor=reading,
-        ),
-        Thing(path=view("metadata", key), what="remove private keys", operator=("delete",)),
-        Thing(path=view("metadata", layout.pointer(name)), what="remove an identity", operator=("delete",)),
-    ]
+    def rule(self, thing: Thing) -> str:
+        """The ACL rule that allows it all."""
+        listed = ", ".join(f'"{each}"' for each in thing.operator)
+        return f'path "{self.path(thing)}" {{ capabilities = [{listed}] }}'
 
 
 def missing(thing: Thing, granted: Sequence[str], *, role: str = ROLES[0]) -> tuple[str, ...]:
     """The capabilities that a role needs and a token does not have."""
-    needed: tuple[str, ...] = getattr(thing, role)
-    return () if _EVERYTHING in granted else tuple(each for each in needed if each not in granted)
+    return () if _EVERYTHING in granted else tuple(each for each in thing.needed(role) if each not in granted)
 
 
-def role(things: Sequence[Thing], granted: Mapping[str, Sequence[str]]) -> str | None:
+def role_of(granted: Mapping[Thing, Sequence[str]]) -> str | None:
     """The first role that a token can take; None where it can take none."""
-    able = (role for role in ROLES if not any(missing(each, granted[each.path], role=role) for each in things))
+    able = (role for role in ROLES if not any(missing(thing, has, role=role) for thing, has in granted.items()))
     return next(able, None)

@@ -22,19 +22,19 @@ SUBJECT = SubjectOptions(organization="Acme Ltd", country="GB")
 SETTINGS = Settings(policy="wise-sandbox", subject=SUBJECT, trust_bundle=ROOT.pem.decode())
 
 
-def file_store(folder, name):
+def file_store(request, name):
     """A store in a directory of its own, which is still to be made."""
-    return FileStore(folder / name, wait_seconds=10)
+    return FileStore(request.getfixturevalue("tmp_path") / name, wait_seconds=10)
 
 
-# Every promise about a use case is kept over each kind of store.
+# Every promise about a use case is kept over each kind of store; to add one, name what makes an empty store.
 STORES = {"file": file_store}
 
 
 @pytest.fixture(params=STORES)
-def make_store(request, tmp_path):
+def make_store(request):
     """A function that makes an empty store of a name."""
-    return functools.partial(STORES[request.param], tmp_path)
+    return functools.partial(STORES[request.param], request)
 
 
 @pytest.fixture
@@ -70,9 +70,9 @@ def pasted(pair):
     return pair.pem + ISSUING.pem
 
 
-def install(store, data, name="acme", **options):
-    """Take in an answer; the number of its generation."""
-    return answer.install(store, name, data, POLICY, **{"now": pki.NOW, **options})
+def install(store, data, name="acme", *, policy=POLICY, **options):
+    """Take in an answer; what was done, and the number of its generation."""
+    return answer.install(store, name, data, policy, now=pki.NOW, **options)
 
 
 def use(store, name="acme", *, count=1, **options):

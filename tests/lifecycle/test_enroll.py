@@ -42,7 +42,12 @@ def test_a_type_of_key(store):
 
 @pytest.mark.parametrize(
     "settings",
-    [SETTINGS, replace(SETTINGS, key_type="ec-p256"), Settings(policy="wise-sandbox"), replace(SETTINGS, client_id=None)],
+    [
+        SETTINGS,
+        replace(SETTINGS, key_type="ec-p256"),
+        Settings(policy="wise-sandbox"),
+        replace(SETTINGS, client_id=None),
+    ],
 )
 def test_again_with_the_same_options_or_fewer(store, settings):
     """Nothing changes, not a byte."""

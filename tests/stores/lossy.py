@@ -103,6 +103,7 @@ def _asked(
     server: str, method: str, path: str, body: bytes, headers: dict[str, str]
 ) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection(server, timeout=30)
+    connection.set_debuglevel(0)  # a test may have all others print what they send
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()

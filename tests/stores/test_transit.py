@@ -150,7 +150,7 @@ def test_a_store_without_it_asks_for_it(store):
     for other in (None, PassphraseWrapping(Secret(b"x"))):
         error = refused(lambda other=other: FileStore(store.root, other).key("acme", "0001"))
         assert error.message.endswith("key.pem: the private key is wrapped by Vault")
-        assert error.hint == "give the Transit key that it was wrapped with"
+        assert error.hint.endswith("the Transit key that it was wrapped with: file:DIR?transit=MOUNT/KEY")
 
 
 def test_a_lost_answer_is_asked_for_again(openbao, connect, transit):

@@ -49,7 +49,7 @@ class TestContract(StoreContract):
 
         def open_again():
             opened.append(Vault.connect(operator))
-            return VaultStore(opened[-1], "secret", store.location.removeprefix("secret/"))
+            return VaultStore(opened[-1], "secret", store.secrets.location.removeprefix("secret/"))
 
         yield open_again
         for vault in opened:
@@ -63,7 +63,7 @@ def raw(openbao, path):
 
 def below(store, path):
     """A path in the mount, from one in the store."""
-    return f"{store.location.removeprefix('secret/')}/{path}"
+    return f"{store.secrets.location.removeprefix('secret/')}/{path}"
 
 
 def refused(work, error=StoreError):
@@ -81,7 +81,7 @@ def test_the_layout(store, openbao):
     """Paths and fields are a contract: others read them too."""
     enroll(store, issued=1, pending=1)
     store.change("acme", lambda record: record.activate("0001"))
-    assert sorted(path for path, _ in store.kv.walk()) == [
+    assert sorted(path for path, _ in store.secrets.kv.walk()) == [
         "acme/generations/0001/certificate",
         "acme/generations/0001/key",
         "acme/generations/0002/certificate",
@@ -125,7 +125,7 @@ def test_what_others_put_there_is_passed_over(store):
     """Secrets beside identities, folders of something else, and names that no identity has."""
     enroll(store, issued=1)
     for path in ("acme", "note", "other/secret", "-odd/pointer", "ü/pointer", "acme/note", "acme/generations/x/key"):
-        store.kv.create(path, {})
+        store.secrets.kv.create(path, {})
     assert store.names() == ["acme"]
     assert [each.number for each in store.load("acme").generations] == ["0001"]
     assert store.facts("acme") == [Facts("0001", facts(0))]
@@ -185,9 +185,9 @@ def test_facts_are_made_to_fit(store):
 def test_other_custom_metadata_stay(store):
     """Somebody may have noted an owner there."""
     enroll(store, pending=1)
-    store.kv.write_metadata("acme/generations/0001/certificate", {"owner": "payments"})
+    store.secrets.kv.write_metadata("acme/generations/0001/certificate", {"owner": "payments"})
     store.install("acme", "0001", answer(0), facts=facts(0))
-    found = store.kv.read_metadata("acme/generations/0001/certificate").custom_metadata
+    found = store.secrets.kv.read_metadata("acme/generations/0001/certificate").custom_metadata
     assert found == {"owner": "payments", **facts(0)}
     assert store.facts("acme") == [Facts("0001", facts(0))]
 
@@ -259,14 +259,14 @@ def test_a_generation_in_use_that_is_gone_is_an_error(store):
     """Never an identity without what it uses."""
     enroll(store, issued=2)
     store.change("acme", lambda record: record.activate("0002"))
-    store.kv.delete_all_versions("acme/generations/0002/key")
+    store.secrets.kv.delete_all_versions("acme/generations/0002/key")
     assert refused(lambda: store.load("acme")).message == f"cannot read, {store.uri}/acme: generation 0002 is gone"
 
 
 def test_only_what_is_there_is_put_in_use(store):
     """A generation that nobody made, or that has no key, stays out of the pointer."""
     enroll(store, issued=1)
-    store.kv.create("acme/generations/0002/certificate", {"csr": "x"})
+    store.secrets.kv.create("acme/generations/0002/certificate", {"csr": "x"})
     for number in ("0002", "0003"):
         error = refused(lambda number=number: store.change("acme", lambda record: record.activate(number)), AbsentError)
         assert error.message == f"no generation {number!r} of identity 'acme'"
@@ -278,7 +278,7 @@ def test_only_what_is_there_is_put_in_use(store):
 def test_a_generation_that_never_got_its_key_is_not_there(store):
     """Its number is taken all the same, and the next one is free."""
     enroll(store, issued=1)
-    store.kv.create("acme/generations/0002/certificate", {"csr": "x"})
+    store.secrets.kv.create("acme/generations/0002/certificate", {"csr": "x"})
     assert [each.number for each in store.load("acme").generations] == ["0001"]
     assert store.facts("acme") == [Facts("0001", facts(0))]
     for work in (
@@ -296,10 +296,10 @@ def test_a_removal_leaves_nothing(store, openbao):
     """No version, no metadata, no token that somebody kept there; what has a similar name stays."""
     enroll(store, issued=2, pending=1)
     store.change("acme", lambda record: record.activate("0002"))
-    store.kv.create("acme/tokens/client-credentials", {"access_token": "x"})
+    store.secrets.kv.create("acme/tokens/client-credentials", {"access_token": "x"})
     enroll(store, "acme.2", issued=1)
     store.remove("acme")
-    assert {path.partition("/")[0] for path, _ in store.kv.walk()} == {"acme.2"}
+    assert {path.partition("/")[0] for path, _ in store.secrets.kv.walk()} == {"acme.2"}
     with pytest.raises(RefusedError, match="404"):
         openbao.api("GET", f"secret/metadata/{below(store, 'acme/generations/0001/key')}")
 
@@ -318,7 +318,9 @@ def lossy(store, openbao, operator):
             made.fate = fate
             changes = {"address": made.address, "pause": 0.01, **settings}
             opened.append(Vault.connect(replace(operator, **changes)))
-            over = VaultStore(opened[-1], "secret", store.location.removeprefix("secret/"), wait_seconds=seconds)
+            over = VaultStore(
+                opened[-1], "secret", store.secrets.location.removeprefix("secret/"), wait_seconds=seconds
+            )
             return over, made
 
         yield lossy
@@ -418,7 +420,10 @@ def look_after(store, work, act, old, new):
         with contextlib.suppress(StoreError):
             assert set(store.load("acme").generations) <= set(old[0].generations)
     elif work == "install":
-        assert store.load("acme") in (old[0], new[0])
+        found = store.load("acme")
+        assert found in (old[0], new[0])
+        issued = {each.number for each in found.generations if each.issued}
+        assert {each.generation for each in store.facts("acme")} <= issued
     else:
         assert snapshot(store) in (old, new)
     if work in {"add", "import"} and snapshot(store) == old:
@@ -481,6 +486,23 @@ def test_a_change_that_was_not_made_is_made_upon_the_newer_record(store, lossy):
     assert edits == [None, "0002"]
     record = store.load("acme").record
     assert (record.active, record.left) == ("0001", ("0002",))
+
+
+def test_a_request_of_another_is_not_taken_for_our_own(store, lossy):
+    """We import a pair and the request is lost; before we can look, another one takes the number for his CSR."""
+    store.create("acme", RECORD)
+    taken = []
+
+    def fate(_, line):
+        if line.startswith("POST") and not taken:
+            taken.append(line)
+            store.add("acme", "0001", key=key(1), csr=CSR)
+            return Fate.REQUEST_IS_LOST
+        return Fate.ARRIVES
+
+    over, _ = lossy(fate, max_retries=0)
+    refused(lambda: over.add("acme", "0001", key=key(0), csr=None), ConflictError)
+    assert store.key("acme", "0001") == key(1)
 
 
 def test_where_nobody_can_tell_nothing_is_said_to_be_done(store, lossy):

@@ -103,7 +103,9 @@ def test_a_key_wrapped_by_vault(tmp_path, wrapped):
     with pytest.raises(StoreError) as refused:
         FileStore(tmp_path, wrapped).key("acme", "0001")
     assert refused.value.message.endswith("key.pem: the private key is wrapped by Vault")
-    assert refused.value.hint == "give the Transit key that it was wrapped with"
+    assert (
+        refused.value.hint == "name the store with the Transit key that it was wrapped with: file:DIR?transit=MOUNT/KEY"
+    )
 
 
 def test_an_encrypted_key_where_vault_wraps(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -14,6 +15,7 @@ from cryptography import x509
 from certkit.errors import InputError
 from certkit.vault.errors import Kind, VaultError
 from certkit.vault.login import Login
+from certkit.vault.route import Proxies
 from tests import pki
 from tests.conftest import openssl
 
@@ -170,6 +172,45 @@ def test_an_expired_server_certificate_is_said_to_be_expired(connect, openbao_tl
         error = failure(lambda: connect(openbao_tls.settings(address=address)).token())
     assert error.message == f"cannot reach, {address}: its certificate has expired"
     assert error.kind is Kind.TLS
+
+
+def test_a_proxy_passes_on_what_it_cannot_read(connect, openbao_tls):
+    """Through a tunnel the server proves who it is, and the proxy sees no token."""
+    target = openbao_tls.address.removeprefix("https://")
+    with tunnelling_proxy() as (address, seen):
+        settings = openbao_tls.settings(proxies=Proxies(always=address))
+        assert connect(settings).token().policies == ("root",)
+    assert seen[0].startswith(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n".encode())
+    assert openbao_tls.plain.token.encode() not in b"".join(seen)
+
+
+@contextlib.contextmanager
+def tunnelling_proxy():
+    """A proxy for one connection; its address, and all that clients sent to it."""
+    seen = []
+
+    def relay(source, sink, log):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                log.append(data)
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def serve():
+        client, _ = listener.accept()
+        with client:
+            seen.append(client.recv(65536))
+            host, _, port = seen[0].split()[1].decode().rpartition(":")
+            with socket.create_connection((host, int(port))) as server:
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                back = threading.Thread(target=relay, args=(server, client, []), daemon=True)
+                back.start()
+                relay(client, server, seen)
+                back.join(5)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", seen
 
 
 class handshaking_server:  # noqa: N801  used like a function

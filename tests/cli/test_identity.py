@@ -1,0 +1,791 @@
+"""`certkit identity`: the contract of named credentials, on the installed command."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import pty
+import shutil
+import stat
+import subprocess
+from datetime import UTC, datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from certkit.core.identity import Settings
+from certkit.core.names import SubjectOptions
+from certkit.lifecycle.answer import install
+from certkit.lifecycle.enroll import add_request, enroll
+from certkit.policy_files import load
+from certkit.stores.file import FileStore
+from tests import pki, tls_servers
+from tests.conftest import Command, command, environment, openssl, require_program
+from tests.stores.places import some_group
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+ROOT = pki.root(begin=NOW - 5 * pki.YEAR, end=NOW + 10 * pki.YEAR)
+ISSUING = ROOT.intermediate(begin=NOW - 2 * pki.YEAR, end=NOW + 5 * pki.YEAR)
+OTHER_CA = pki.root(pki.name(O="Partner", CN="Another Root CA"), begin=NOW - pki.YEAR, end=NOW + pki.YEAR)
+
+POLICY = load("wise-sandbox")
+SETTINGS = Settings(
+    policy="wise-sandbox",
+    subject=SubjectOptions(organization="Acme Ltd", country="GB"),
+    trust_bundle=ROOT.pem.decode(),
+)
+ENROLL = ("enroll", "acme", "--policy", "wise-sandbox", "--organization", "Acme Ltd", "--country", "GB")
+TRUSTING = ("--ca", "root.pem")
+GENERATION = {
+    *("generation", "state", "certificate_name", "key_type", "spki_sha256", "csr"),
+    *("not_before", "not_after", "days_left", "fingerprint_sha256"),
+}
+
+
+class Identities(Command):
+    """The installed command `certkit identity` over the store `store` in a folder of its own."""
+
+    def __call__(self, *arguments, env=None, **options):
+        """Run it; no private key may be in what it says."""
+        env = {"CERTKIT_STORE": "file:store", **(env or {})}
+        ran = super().__call__("identity", *arguments, env=env, **options)
+        assert "PRIVATE KEY" not in ran.out + ran.err
+        return ran
+
+    @property
+    def store(self):
+        """The store, for what a test only needs to be there."""
+        return FileStore(self.folder / "store")
+
+    def csr(self, name="acme"):
+        """The CSR that waits for its answer."""
+        return x509.load_pem_x509_csr(self.store.load(name).generations[-1].csr)
+
+    def answer(self, name="acme", *, file="answer.pem", issuer=ISSUING, subject=None, **options):
+        """What the partner answers to the request, in a file with the issuing CA."""
+        subject = subject or pki.name(O="Acme Ltd", CN="acme-client-id")
+        dates = {"begin": NOW - pki.DAY, "end": NOW + 364 * pki.DAY}
+        made = issuer.issue(subject, public_key=self.csr(name).public_key(), **{**dates, **options})
+        (self.folder / file).write_bytes(made.pem + ISSUING.pem)
+        return made
+
+    def use(self, name="acme"):
+        """An identity whose first request was answered and is in use; `answer.pem` is the answer."""
+        enroll(self.store, name, SETTINGS, POLICY, now=NOW)
+        made = self.answer(name)
+        _, number = install(self.store, name, (self.folder / "answer.pem").read_bytes(), POLICY, now=NOW)
+        self.store.change(name, lambda record: record.activate(number))
+        return made
+
+    def renew(self, name="acme", file="newer.pem"):
+        """One more request, as a renewal makes it, and its answer in a file."""
+        add_request(self.store, self.store.load(name), POLICY, now=NOW)
+        return self.answer(name, file=file)
+
+    def files(self, name="acme"):
+        """Every file of an identity in the store, by its path."""
+        folder = self.folder / "store" / name
+        return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
+@pytest.fixture
+def identity(tmp_path):
+    """The command, with the partner's CA beside it."""
+    (tmp_path / "root.pem").write_bytes(ROOT.pem)
+    return Identities(tmp_path)
+
+
+def refuses(identity, code, said, *arguments, **options):
+    """Whether a command is refused with an exit code and some words, and nothing is written."""
+    before = identity.files()
+    ran = identity(*arguments, **options)
+    assert (ran.code, ran.out) == (code, ""), ran
+    assert said in ran.err
+    assert ran.err.startswith("certkit: error: ")
+    assert ran.err.count("\n") == 1
+    assert identity.files() == before
+
+
+# enroll
+
+
+def test_enroll(identity, tmp_path):
+    """Says where the CSR goes, under which name, and what comes then; the CSR is what openssl verifies."""
+    enrolled = identity(*ENROLL)
+    request = (tmp_path / "store/acme/generations/0001/csr.pem").read_text()
+    assert (enrolled.code, enrolled.err) == (0, "")
+    month = f"{NOW:%Y-%m}"
+    assert enrolled.out == (
+        "acme for wise-sandbox: unknown\n"
+        f"  0001  pending    ec-p256  acme-{month}-a\n"
+        f"Next: in Developer Hub, hand in the CSR under the name acme-{month}-a; "
+        "then: certkit identity install acme CERT\n" + request
+    )
+    assert b"verify OK" in openssl("req", "-verify", "-noout", stdin=request.encode()).stderr
+    assert stat.S_IMODE((tmp_path / "store/acme/generations/0001/key.pem").stat().st_mode) == 0o600
+
+
+def test_the_json_of_enroll(identity, tmp_path):
+    """Is the contract's, with everything that is not there as null."""
+    document = identity(*ENROLL, "--json").json
+    request = (tmp_path / "store/acme/generations/0001/csr.pem").read_text()
+    public = x509.load_pem_x509_csr(request.encode()).public_key()
+    digest = openssl("dgst", "-sha256", stdin=public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    name = f"acme-{NOW:%Y-%m}-a"
+    assert document == {
+        "name": "acme",
+        "policy": "wise-sandbox",
+        "changed": True,
+        "status": "unknown",
+        "active": None,
+        "pending": {
+            "generation": "0001",
+            "state": "pending",
+            "certificate_name": name,
+            "key_type": "ec-p256",
+            "spki_sha256": digest.stdout.decode().split()[-1],
+            "csr": request,
+            "not_before": None,
+            "not_after": None,
+            "days_left": None,
+            "fingerprint_sha256": None,
+        },
+        "previous": None,
+        "next": f"in Developer Hub, hand in the CSR under the name {name}; then: certkit identity install acme CERT",
+    }
+
+
+def test_enroll_again(identity):
+    """With the same options, or fewer, or none: exit 0, and nothing changes."""
+    identity(*ENROLL, "--client-id", "acme-client-id", *TRUSTING)
+    before = identity.files()
+    for options in ((*ENROLL[2:], "--client-id", "acme-client-id", *TRUSTING), ENROLL[2:], ("--country", "GB"), ()):
+        again = identity("enroll", "acme", *options, "--json")
+        assert (again.code, again.json["changed"], again.json["policy"]) == (0, False, "wise-sandbox")
+    assert identity.files() == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--policy", "wise-production"), ("--policy", "general"), ("--organization", "Other"), ("--type", "rsa-2048")],
+)
+def test_enroll_again_otherwise(identity, options):
+    """A conflicting option is exit 3 that names it, and nothing changes."""
+    identity(*ENROLL)
+    refuses(identity, 3, f"acme: it is enrolled already, with another {options[0]}. ", "enroll", "acme", *options)
+
+
+def test_enroll_by_a_file(identity, tmp_path):
+    """A policy of the user's own is found again from anywhere."""
+    (tmp_path / "own.toml").write_text('extends = "wise-sandbox"\ntitle = "Our own"\n')
+    identity("enroll", "acme", "--policy", "own.toml", "--organization", "Acme Ltd")
+    shown = identity("show", "acme", "--json", env={"CERTKIT_STORE": f"file:{tmp_path}/store"})
+    assert shown.json["policy"] == str(tmp_path / "own.toml")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("--policy", "wise-sandbox"), 2, "refused, policy wise-sandbox: O is missing"),
+        (("--policy", "absent", "--organization", "Acme"), 3, "absent"),
+        (("--organization", "Acme", "--client-id", ""), 3, "invalid value for '--client-id': it is empty"),
+        (("--organization", "Acme", "--group", "no-such-group"), 3, "this host has no group 'no-such-group'"),
+        (("--organization", "Acme", "--ca", "absent.pem"), 3, "cannot read, absent.pem: no such file or directory"),
+        (("--organization", "Acme", "--type", "rsa-1024"), 3, "usage, "),
+    ],
+)
+def test_what_enroll_refuses(identity, tmp_path, options, code, said):
+    """Leaves no trace."""
+    refuses(identity, code, said, "enroll", "acme", *options)
+    assert not (tmp_path / "store" / "acme").exists()
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "-a", "é", "x" * 65, "a\x1b[31m"])
+def test_what_is_no_name(identity, tmp_path, name):
+    """Is exit 3, and never shown as it is."""
+    ran = identity("enroll", "--organization", "Acme Ltd", "--", name)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("certkit: error: not a name of an identity: ")
+    assert "\x1b" not in ran.err
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("import", "../acme", "--key", "a", "--cert", "b"),
+        ("install", "../acme", "root.pem"),
+        ("activate", "../acme"),
+        ("show", "../acme"),
+        ("export", "../acme", "--out", "tls"),
+        ("copy", "../acme", "--to", "file:other"),
+        ("remove", "../acme", "--force"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_is_no_name_for_any_command(identity, tmp_path, arguments):
+    """Is the first thing that each of them looks at."""
+    ran = identity(*arguments)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("certkit: error: not a name of an identity: '../acme'. ")
+    assert [path.name for path in tmp_path.iterdir()] == ["root.pem"]
+
+
+def test_an_identity_that_is_not_there(identity):
+    """Is exit 3 for every command that wants one, in JSON too."""
+    for arguments in (
+        ("install", "acme", "root.pem"),
+        ("activate", "acme"),
+        ("rollback", "acme"),
+        ("discard", "acme"),
+        ("retire", "acme", "0001"),
+        ("show", "acme"),
+        ("export", "acme", "--out", "tls"),
+        ("copy", "acme", "--to", "file:other"),
+        ("remove", "acme", "--force"),
+    ):
+        ran = identity(*arguments, "--json")
+        assert (ran.code, ran.json["status"]) == (3, "unknown"), arguments
+        assert ran.json["error"] == {
+            "message": "no identity 'acme' in file:store",
+            "hint": "see which there are: certkit identity list",
+        }
+
+
+# install
+
+
+def test_install(identity, tmp_path):
+    """Matches the answer to the request, checks it, and puts it to use."""
+    identity(*ENROLL)
+    made = identity.answer()
+    installed = identity("install", "acme", "answer.pem", *TRUSTING, "--json")
+    document = installed.json
+    assert (installed.code, installed.err) == (0, "")
+    assert document["active"].keys() == GENERATION
+    assert document["active"] | {"spki_sha256": None} == {
+        "generation": "0001",
+        "state": "active",
+        "certificate_name": f"acme-{NOW:%Y-%m}-a",
+        "key_type": "ec-p256",
+        "spki_sha256": None,
+        "csr": None,
+        "not_before": f"{made.certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}",
+        "not_after": f"{made.certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
+        "days_left": 363,
+        "fingerprint_sha256": made.certificate.fingerprint(pki.hashes.SHA256()).hex(),
+    }
+    rest = {name: document[name] for name in ("name", "changed", "status", "pending", "previous", "next")}
+    assert rest == {
+        "name": "acme",
+        "changed": True,
+        "status": "ok",
+        "pending": None,
+        "previous": None,
+        "next": "nothing",
+    }
+    assert (tmp_path / "store/acme/active/fullchain.pem").read_bytes() == made.pem + ISSUING.pem
+    assert (tmp_path / "store/acme/active/ca.pem").read_bytes() == ROOT.pem
+
+
+def test_install_twice(identity):
+    """The same answer changes nothing the second time."""
+    identity.use()
+    before = identity.files()
+    again = identity("install", "acme", "answer.pem", "--json")
+    assert (again.code, again.json["changed"], again.json["active"]["generation"]) == (0, False, "0001")
+    assert identity.files() == before
+
+
+@pytest.mark.parametrize(
+    "paste",
+    [
+        lambda leaf: (ISSUING.pem + leaf).replace(b"\n", b"\r\n"),
+        lambda leaf: b"Dear customer,\n\n" + (leaf + ISSUING.pem).replace(b"\n", b"\n\t"),
+        lambda leaf: (leaf + ISSUING.pem).rstrip(),
+    ],
+    ids=["CRLF", "indented", "no last line end"],
+)
+def test_install_what_is_pasted(identity, tmp_path, paste):
+    """From standard input, however the page was copied."""
+    identity(*ENROLL, *TRUSTING)
+    made = identity.answer()
+    assert identity("install", "acme", "-", stdin=paste(made.pem)).code == 0
+    assert (tmp_path / "store/acme/active/fullchain.pem").read_bytes() == made.pem + ISSUING.pem
+
+
+def test_install_without_activation(identity, tmp_path):
+    """Leaves what is in use; `activate` comes later."""
+    identity(*ENROLL, *TRUSTING)
+    identity.answer()
+    issued = identity("install", "acme", "answer.pem", "--no-activate", "--json").json
+    assert (issued["active"], issued["pending"]["state"], issued["status"]) == (None, "issued", "unknown")
+    assert issued["next"] == "activate it: certkit identity activate acme"
+    assert not (tmp_path / "store/acme/active").exists()
+    active = identity("activate", "acme", "--json").json
+    assert (active["changed"], active["active"]["state"], active["pending"]) == (True, "active", None)
+    assert os.readlink(tmp_path / "store/acme/active") == "generations/0001"
+
+
+@pytest.mark.parametrize(
+    ("shape", "check"),
+    [
+        ({"begin": NOW - pki.YEAR, "end": NOW - pki.DAY}, "validity"),
+        ({"issuer": OTHER_CA}, "chain"),
+        ({"subject": pki.name(O="Other Ltd", CN="acme-client-id")}, "subject"),
+        ({"subject": pki.name(O="Acme Ltd", CN="production-client-id")}, "name"),
+        ({"extensions": (pki.SERVER,)}, "purpose"),
+        ({"end": NOW + 2 * pki.YEAR}, "policy"),
+    ],
+    ids=["expired", "other CA", "O", "CN", "server", "too long"],
+)
+def test_what_install_refuses(identity, shape, check):
+    """Is exit 2 with the check that does not hold, in JSON with all of them; and nothing is written."""
+    identity(*ENROLL, *TRUSTING, "--client-id", "acme-client-id")
+    identity.answer(**shape)
+    refuses(identity, 2, f"refused, acme: {check}: ", "install", "acme", "answer.pem")
+    refused = identity("install", "acme", "answer.pem", "--json")
+    assert (refused.code, refused.json["status"], refused.json["changed"]) == (2, "critical", False)
+    assert {name for name, status in refused.checks().items() if status == "critical"} == {check}
+
+
+def test_the_certificate_of_another_request(identity):
+    """Of another environment's identity, or of nobody: exit 2, with both fingerprints."""
+    identity(*ENROLL, *TRUSTING)
+    identity("enroll", "production", "--policy", "wise-production", "--organization", "Acme Ltd")
+    identity.answer("production")
+    refuses(identity, 2, "refused, acme: key-match: it answers none of the requests", "install", "acme", "answer.pem")
+    checks = identity("install", "acme", "answer.pem", "--json").json["checks"]
+    own = identity("show", "acme", "--json").json["pending"]["spki_sha256"]
+    other = identity("show", "production", "--json").json["pending"]["spki_sha256"]
+    [check] = checks
+    assert (check["id"], check["status"]) == ("key-match", "critical")
+    assert check["message"].endswith(f"SPKI SHA-256 of the certificate {other}, of the requests {own}")
+
+
+def test_nothing_to_trust(identity):
+    """Neither here nor from the enrollment: exit 3."""
+    identity(*ENROLL)
+    identity.answer()
+    refuses(identity, 3, "acme: there is nothing to trust", "install", "acme", "answer.pem")
+
+
+def test_the_certificate_as_its_own_ca(identity):
+    """The same file twice is a mistake: exit 2."""
+    identity(*ENROLL)
+    identity.answer()
+    arguments = ("install", "acme", "answer.pem", "--ca", "answer.pem")
+    refuses(identity, 2, "chain: it is in the trust bundle itself", *arguments)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 100, b"no certificate\n", b"\x30\x82\xff\xff", ROOT.key_pem])
+def test_what_is_no_certificate(identity, data):
+    """Cannot be read: exit 3, and a private key that was pasted by mistake is not shown."""
+    identity(*ENROLL, *TRUSTING)
+    refuses(identity, 3, "cannot read, the answer: ", "install", "acme", "-", stdin=data)
+
+
+# import
+
+
+def test_import(identity, tmp_path):
+    """Adopts a pair that is in use; again it changes nothing."""
+    made = ISSUING.issue(begin=NOW - pki.DAY, end=NOW + 20 * pki.DAY)
+    made.write(tmp_path, "old")
+    (tmp_path / "ca.pem").write_bytes(ISSUING.pem + ROOT.pem)
+    arguments = ("import", "acme", "--policy", "wise-sandbox", "--key", "old.key", "--cert", "old.pem")
+    imported = identity(*arguments, "--ca", "ca.pem", "--json")
+    assert (imported.code, imported.json["changed"], imported.json["status"]) == (0, True, "warning")
+    assert (imported.json["active"]["csr"], imported.json["active"]["certificate_name"]) == (None, None)
+    assert (tmp_path / "store/acme/active/fullchain.pem").read_bytes() == made.pem + ISSUING.pem
+    before = identity.files()
+    for again in (identity(*arguments, "--json"), identity("import", "acme", *arguments[4:], "--json")):
+        assert (again.code, again.json["changed"]) == (0, False)
+    assert identity.files() == before
+    refuses(identity, 3, "with another --policy", *(*arguments[:3], "wise-production", *arguments[4:]))
+
+
+def test_import_what_does_not_belong_together(identity, tmp_path):
+    """Is exit 2, and there is no identity."""
+    ROOT.issue(begin=NOW - pki.DAY, end=NOW + pki.DAY).write(tmp_path, "one")
+    ROOT.issue(begin=NOW - pki.DAY, end=NOW + pki.DAY).write(tmp_path, "two")
+    refuses(identity, 2, "refused, acme: key-match: ", "import", "acme", "--key", "one.key", "--cert", "two.pem")
+    assert not (tmp_path / "store").exists()
+
+
+def test_import_a_key_that_others_can_read(identity, tmp_path):
+    """Is a warning; the copy in the store is private."""
+    ROOT.issue(begin=NOW - pki.DAY, end=NOW + pki.YEAR).write(tmp_path, "old")
+    (tmp_path / "old.key").chmod(0o644)
+    imported = identity("import", "acme", "--key", "old.key", "--cert", "old.pem")
+    assert imported.code == 0
+    assert imported.err.startswith("certkit: warning: old.key may be read by its group or others.")
+    assert stat.S_IMODE((tmp_path / "store/acme/active/key.pem").stat().st_mode) == 0o600
+
+
+# activate, rollback, discard, retire, remove
+
+
+def test_two_generations(identity):
+    """The pointer goes forth and back; what was in use is the previous one, until it is retired."""
+    identity.use()
+    identity.renew()
+    refuses(identity, 2, "it is the certificate of generation 0001 already", "install", "acme", "answer.pem")
+    found = [
+        identity("install", "acme", "newer.pem", "--json").json,
+        identity("rollback", "acme", "--json").json,
+        identity("activate", "acme", "0002", "--json").json,
+        identity("retire", "acme", "0001", "--json").json,
+    ]
+    assert [each["active"]["generation"] for each in found] == ["0002", "0001", "0002", "0002"]
+    assert [each["previous"] and each["previous"]["generation"] for each in found] == ["0001", "0002", "0001", None]
+    assert all(each["changed"] for each in found)
+    refuses(identity, 3, "no other generation was in use before", "rollback", "acme")
+    refuses(identity, 3, "generation 0001 was retired or discarded", "activate", "acme", "0001")
+    refuses(identity, 3, "generation 0002 is in use", "retire", "acme", "0002")
+    refuses(identity, 3, "there is no generation 0003", "retire", "acme", "0003")
+    assert identity("retire", "acme", "0001", "--json").json["changed"] is False
+
+
+def test_discard(identity):
+    """Drops the request; nothing to drop is exit 0; and a new one has a new name."""
+    identity(*ENROLL)
+    dropped = identity("discard", "acme", "--json").json
+    assert (dropped["changed"], dropped["pending"]) == (True, None)
+    assert identity("discard", "acme", "--json").json["changed"] is False
+    refuses(identity, 3, "no generation is ready to be activated", "activate", "acme")
+    again = identity(*ENROLL, "--json").json["pending"]
+    assert (again["generation"], again["certificate_name"]) == ("0002", f"acme-{NOW:%Y-%m}-b")
+
+
+def test_a_request_is_not_activated(identity):
+    """It has no certificate: exit 2."""
+    identity(*ENROLL)
+    refuses(identity, 2, "generation 0001 has no certificate yet", "activate", "acme", "0001")
+
+
+def at_a_terminal(tmp_path, answer, *arguments):
+    """Run a command at a terminal, on which somebody types an answer; its exit code and what the terminal shows."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*command(), "identity", *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=tmp_path,
+        env={**environment(), "CERTKIT_STORE": "file:store", "TERM": "dumb"},
+    )
+    os.close(theirs)
+    os.write(ours, answer)
+    code = process.wait(30)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            shown += chunk
+    except OSError:
+        pass  # the other end is closed
+    os.close(ours)
+    return code, shown.decode()
+
+
+def test_remove_asks(identity, tmp_path):
+    """At a terminal, and takes no for an answer; it says what is in use."""
+    identity.use()
+    code, shown = at_a_terminal(tmp_path, b"n\n", "remove", "acme")
+    assert (code, (tmp_path / "store/acme").exists()) == (3, True)
+    assert "Remove acme with 1 generations and keys, of which 0001 is in use? [y/N]:" in shown
+    assert "certkit: error: acme: it was not removed" in shown
+    assert at_a_terminal(tmp_path, b"y\n", "remove", "acme")[0] == 0
+    assert not (tmp_path / "store/acme").exists()
+
+
+def test_remove_without_a_terminal(identity, tmp_path):
+    """Is exit 3 that names the option; with it, all of the identity is gone."""
+    identity.use()
+    refuses(identity, 3, "acme: nobody can be asked whether to remove it. Use --force", "remove", "acme", stdin=b"y\n")
+    removed = identity("remove", "acme", "--force", "--json")
+    assert (removed.code, removed.json) == (0, {"name": "acme", "changed": True, "status": "ok"})
+    assert [path.name for path in (tmp_path / "store").iterdir()] == [".lock"]
+
+
+# list, show
+
+
+def test_list(identity, tmp_path):
+    """Tells each identity's state in the order of names; the exit code is that of the worst."""
+    ROOT.issue(begin=NOW - 300 * pki.DAY, end=NOW + 20.5 * pki.DAY).write(tmp_path, "old")
+    ROOT.issue(begin=NOW - 300 * pki.DAY, end=NOW + 5.5 * pki.DAY).write(tmp_path, "late")
+    assert (identity("list").code, identity("list").out) == (0, "")
+    codes = []
+    for name, file in (("zeta", "old"), ("late", "late")):
+        identity("import", name, "--policy", "wise-sandbox", "--key", f"{file}.key", "--cert", f"{file}.pem")
+        codes.append(identity("list").code)
+    identity(*ENROLL)
+    listed = identity("list")
+    assert [*codes, listed.code] == [1, 2, 2]
+    assert listed.out == (
+        "unknown   acme  wise-sandbox  no active certificate  pending: 0001\n"
+        "critical  late  wise-sandbox  5 days left\n"
+        "warning   zeta  wise-sandbox  20 days left\n"
+    )
+    documents = identity("list", "--json").json
+    assert [(each["name"], each["status"]) for each in documents] == [
+        ("acme", "unknown"),
+        ("late", "critical"),
+        ("zeta", "warning"),
+    ]
+    assert documents[0] == identity("show", "acme", "--json").json
+
+
+def test_list_goes_on_after_a_broken_one(identity, tmp_path):
+    """The others are told, the broken one is an error, and all is not well."""
+    identity.use()
+    identity("enroll", "broken", "--organization", "Acme Ltd")
+    (tmp_path / "store/broken/identity.json").write_text("{")
+    listed = identity("list")
+    assert (listed.code, listed.out) == (3, "ok        acme  wise-sandbox  363 days left\n")
+    assert "store/broken/identity.json: not an identity's record" in listed.err
+
+
+def test_quiet_is_silent_while_all_is_well(identity):
+    """For cron."""
+    identity.use()
+    for arguments in (("list", "-q"), ("show", "acme", "-q"), ("activate", "acme", "-q"), ("enroll", "acme", "-q")):
+        ran = identity(*arguments)
+        assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+def test_show_never_shows_what_is_around_a_csr(identity, tmp_path):
+    """Somebody may have put control characters there; and a CSR that is broken is an error."""
+    identity(*ENROLL)
+    path = tmp_path / "store/acme/generations/0001/csr.pem"
+    request = path.read_bytes()
+    path.write_bytes(b"\x1b]0;evil\x07" + request + b"\xff\xfe")
+    shown = identity("show", "acme")
+    assert (shown.code, "\x1b" in shown.out) == (0, False)
+    assert shown.out.endswith(request.decode())
+    path.write_bytes(b"\xff")
+    broken = identity("show", "acme")
+    assert (broken.code, broken.out) == (3, "")
+    assert "cannot read, generation 0001" in broken.err
+
+
+# Where identities live
+
+
+def test_the_default_store(identity, tmp_path):
+    """Is in the user's data directory, private."""
+    env = {"XDG_DATA_HOME": str(tmp_path / "data"), "CERTKIT_STORE": ""}
+    assert identity(*ENROLL, env=env).code == 0
+    assert (tmp_path / "data/certkit/identities/acme/generations/0001/key.pem").exists()
+    assert stat.S_IMODE((tmp_path / "data/certkit/identities").stat().st_mode) == 0o700
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_option_counts_more_than_the_variable(identity, tmp_path):
+    """--store wins over CERTKIT_STORE."""
+    identity(*ENROLL, "--store", "file:other")
+    assert (tmp_path / "other/acme").exists()
+    assert not (tmp_path / "store").exists()
+
+
+def test_keys_under_a_passphrase(identity, tmp_path):
+    """Are kept encrypted, are needed to export only, and nothing waits for a prompt."""
+    (tmp_path / "passphrase").write_text("correct horse\n")
+    secret = ("--passphrase-file", "passphrase")
+    identity(*ENROLL, *TRUSTING, *secret)
+    made = identity.answer()
+    assert identity("install", "acme", "answer.pem").code == 0
+    key = tmp_path / "store/acme/active/key.pem"
+    assert key.read_text().startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert openssl("pkey", "-in", key, "-passin", "pass:correct horse", "-noout").returncode == 0
+    locked = identity("export", "acme", "--out", "tls")
+    assert (locked.code, "--passphrase-file" in locked.err, (tmp_path / "tls").exists()) == (3, True, False)
+    assert identity("export", "acme", "--out", "tls", *secret).code == 0
+    public = openssl("pkey", "-in", tmp_path / "tls/key.pem", "-pubout").stdout
+    assert public == made.certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def test_for_a_group(identity, tmp_path):
+    """Keys are 0640 and directories 0750, in the store and in an export, for that group."""
+    group = some_group()
+    identity(*ENROLL, *TRUSTING, "--group", group.gr_name)
+    identity.answer()
+    identity("install", "acme", "answer.pem")
+    identity("export", "acme", "--out", "tls", "--group", group.gr_name)
+    for path, mode in (
+        ("store/acme/generations/0001/key.pem", 0o640),
+        ("store/acme/generations/0001", 0o750),
+        ("tls/key.pem", 0o640),
+        ("tls", 0o750),
+    ):
+        status = (tmp_path / path).stat()
+        assert (stat.S_IMODE(status.st_mode), status.st_gid) == (mode, group.gr_gid), path
+
+
+# export
+
+
+def test_export(identity, tmp_path):
+    """Writes the pair that is in use; again it touches nothing."""
+    made = identity.use()
+    exported = identity("export", "acme", "--out", "tls", "--json")
+    assert (exported.code, exported.json["changed"]) == (0, True)
+    assert (tmp_path / "tls/fullchain.pem").read_bytes() == made.pem + ISSUING.pem
+    times = {path: path.lstat().st_mtime_ns for path in (tmp_path / "tls").rglob("*")}
+    again = identity("export", "acme", "--out", "tls", "--json")
+    assert (again.code, again.json["changed"]) == (0, False)
+    assert {path: path.lstat().st_mtime_ns for path in (tmp_path / "tls").rglob("*")} == times
+
+
+def test_what_export_refuses(identity, tmp_path):
+    """A directory with files of others, a file, a place without a parent, a group that is not there."""
+    identity.use()
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign/x").touch()
+    for arguments, said in (
+        (("--out", "foreign"), "cannot write, foreign: it holds files that are not ours, such as x"),
+        (("--out", "root.pem"), "cannot write, root.pem: not a directory"),
+        (("--out", "a/b"), "cannot write, a/b: no such file or directory"),
+        (("--out", "tls", "--group", "no-such-group"), "no such group: no-such-group"),
+        (("--out", ""), "usage, "),
+        (("--out", "tls", "--format", "jks"), "usage, "),
+    ):
+        refuses(identity, 3, said, "export", "acme", *arguments)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answer.pem", "foreign", "root.pem", "store"]
+    assert [path.name for path in (tmp_path / "foreign").iterdir()] == ["x"]
+
+
+def test_export_where_one_may_not_write(identity, tmp_path):
+    """Is exit 3, also for root without its powers."""
+    identity.use()
+    (tmp_path / "shut").mkdir(mode=0o500)
+    powerless = [require_program("setpriv"), "--bounding-set=-dac_override", "--inh-caps=-all"]
+    done = subprocess.run(
+        [*(powerless if os.geteuid() == 0 else []), *command(), "identity", "export", "acme", "--out", "shut/tls"],
+        cwd=tmp_path,
+        env={**environment(), "CERTKIT_STORE": "file:store"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith(b"certkit: error: cannot write, shut/tls: permission denied. ")
+
+
+def test_a_hook_that_fails(identity, tmp_path):
+    """Is exit 2, the files are in place, and the next run runs it again."""
+    identity.use()
+    hook = tmp_path / "hook"
+    hook.write_text("#!/bin/sh\necho told: $CERTKIT_NAME\ntest -e ready\n")
+    hook.chmod(0o755)
+    arguments = ("export", "acme", "--out", "tls", "--deploy-hook", "./hook", "--json")
+    failed = identity(*arguments)
+    assert (failed.code, failed.json["status"]) == (2, "critical")
+    assert failed.err == (
+        "told: acme\ncertkit: error: hook failed, ./hook: it ended with 1. Mend it and run the same command again\n"
+    )
+    assert (tmp_path / "tls/key.pem").exists()
+    (tmp_path / "ready").touch()
+    assert [identity(*arguments).err for _ in range(2)] == ["told: acme\n", ""]
+
+
+def test_pkcs12(identity, tmp_path):
+    """Opens in openssl with the passphrase that was given."""
+    identity.use()
+    (tmp_path / "passphrase").write_text("correct horse\n")
+    (tmp_path / "another").write_text("battery staple\n")
+    export = ("export", "acme", "--format", "pkcs12", "--passphrase-file", "passphrase")
+    assert identity(*export, "--out", "one").code == 0
+    assert identity(*export, "--out", "two", "--out-passphrase-file", "another").code == 0
+    for folder, passphrase in (("one", "correct horse"), ("two", "battery staple")):
+        bundle = tmp_path / folder / "bundle.p12"
+        opened = openssl("pkcs12", "-in", bundle, "-passin", f"pass:{passphrase}", "-nokeys").stdout
+        assert opened.count(b"-----BEGIN CERTIFICATE-----") == 2
+        assert stat.S_IMODE(bundle.stat().st_mode) == 0o600
+
+
+def test_curl_uses_what_is_exported(identity, tmp_path):
+    """A server that wants a client certificate lets it in, and nobody without one."""
+    curl = require_program("curl")
+    identity.use()
+    assert identity("export", "acme", "--out", "tls", "--format", "curl").code == 0
+    extensions = (pki.SERVER, x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]))
+    server = ROOT.issue(pki.name(CN="partner"), extensions=extensions, begin=NOW - pki.DAY, end=NOW + pki.DAY)
+    (tmp_path / "nginx").mkdir()
+    with tls_servers.nginx(server, tmp_path / "nginx") as port:
+        ask = [curl, "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", f"https://127.0.0.1:{port}/"]
+        without = subprocess.run([*ask, "--cacert", tmp_path / "root.pem"], capture_output=True, check=True)
+        with_it = subprocess.run([*ask, "--config", tmp_path / "tls/curl.conf"], capture_output=True, check=True)
+    assert without.stdout == b"400"
+    assert with_it.stdout in {b"403", b"404"}  # it may ask, and there is nothing
+
+
+def test_nginx_takes_what_is_exported(identity, tmp_path):
+    """In a location that passes on to the partner, in a directory with a blank in its name."""
+    nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin") or require_program("nginx")
+    identity.use()
+    assert identity("export", "acme", "--out", "our tls", "--format", "nginx").code == 0
+    (tmp_path / "nginx.conf").write_text(
+        f"pid {tmp_path}/nginx.pid; events {{}}\n"
+        f"http {{ access_log off; client_body_temp_path {tmp_path}/body; proxy_temp_path {tmp_path}/proxy;\n"
+        f"fastcgi_temp_path {tmp_path}/fastcgi; uwsgi_temp_path {tmp_path}/uwsgi; scgi_temp_path {tmp_path}/scgi;\n"
+        f"server {{ listen 127.0.0.1:{tls_servers.free_port()}; location / {{\n"
+        f'include "{tmp_path}/our tls/nginx.conf";\n'
+        "proxy_pass https://127.0.0.1:1; } } }\n"
+    )
+    tried = subprocess.run(
+        [nginx, "-t", "-e", tmp_path / "error.log", "-p", tmp_path, "-c", tmp_path / "nginx.conf"],
+        capture_output=True,
+        check=False,
+    )
+    assert tried.returncode == 0, tried.stderr.decode()
+
+
+def test_twenty_at_once(identity, tmp_path):
+    """Cron on a busy host: all end well, one changes something."""
+    identity.use()
+    arguments = [*command(), "identity", "export", "acme", "--out", "tls", "--store", "file:store", "--json"]
+    running = [
+        subprocess.Popen(arguments, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(20)
+    ]
+    said = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0] * 20
+    assert sorted(json.loads(out)["changed"] for out, _ in said) == [False] * 19 + [True]
+
+
+# copy
+
+
+def test_copy(identity, tmp_path):
+    """Moves every generation to another store, where it is as here; again it changes nothing."""
+    identity.use()
+    copied = identity("copy", "acme", "--to", "file:other", "--json")
+    assert (copied.code, copied.json["changed"]) == (0, True)
+    before = {str(path.relative_to(tmp_path / "store")): data for path, data in identity.files().items()}
+    there = [path for path in (tmp_path / "other/acme").rglob("*") if path.is_file() and path.name != ".lock"]
+    assert {str(path.relative_to(tmp_path / "other")): path.read_bytes() for path in there} == before
+    assert identity("copy", "acme", "--to", "file:other", "--json").json["changed"] is False
+    shown = identity("show", "acme", "--store", "file:other", "--json").json
+    assert shown == identity("show", "acme", "--json").json
+
+
+def test_copy_keeps_keys_encrypted(identity, tmp_path):
+    """Where they were under a passphrase, they are again; without it nothing is written."""
+    (tmp_path / "passphrase").write_text("correct horse\n")
+    identity(*ENROLL, "--passphrase-file", "passphrase")
+    locked = identity("copy", "acme", "--to", "file:other")
+    assert (locked.code, "--passphrase-file" in locked.err, (tmp_path / "other").exists()) == (3, True, False)
+    assert identity("copy", "acme", "--to", "file:other", "--passphrase-file", "passphrase").code == 0
+    key = (tmp_path / "other/acme/generations/0001/key.pem").read_text()
+    assert key.startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+
+
+def test_copy_never_replaces(identity):
+    """Another identity of that name stays: exit 3."""
+    identity.use()
+    identity(*ENROLL, "--store", "file:other")
+    said = "acme: file:other has another identity of that name"
+    refuses(identity, 3, said, "copy", "acme", "--to", "file:other")

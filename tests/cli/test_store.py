@@ -1,0 +1,90 @@
+"""`certkit store`: whether the place where identities live can be used, on the installed command."""
+
+from __future__ import annotations
+
+import pytest
+
+ENROLL = ("identity", "enroll", "acme", "--organization", "Acme Ltd")
+
+
+@pytest.fixture
+def store(certkit):
+    """A store with one identity."""
+    assert certkit(*ENROLL, "--store", "file:store").code == 0
+    return certkit.folder / "store"
+
+
+def test_a_sound_store(certkit, store):
+    """Is exit 0, and says what is in it."""
+    checked = certkit("store", "check", "--store", "file:store")
+    assert (checked.code, checked.err) == (0, "")
+    assert checked.out == (
+        "file:store: ok\n"
+        "  ok        store                1 identity in store\n"
+        "  ok        identity:acme        1 generation, none is in use\n"
+        "  ok        permissions          nobody may read the keys but those who should\n"
+    )
+
+
+def test_the_json_of_a_check(certkit, store):
+    """Is that of every judging command."""
+    checked = certkit("store", "check", "--store", "file:store", "--json").json
+    assert checked.keys() == {"status", "subject", "checks"}
+    assert (checked["status"], checked["subject"]) == ("ok", "file:store")
+    assert checked["checks"][0] == {
+        "id": "store",
+        "status": "ok",
+        "message": "1 identity in store",
+        "hint": "",
+    }
+
+
+def test_quiet_is_silent_while_all_is_well(certkit, store):
+    """For cron."""
+    checked = certkit("store", "check", "--store", "file:store", "-q")
+    assert (checked.code, checked.out, checked.err) == (0, "", "")
+
+
+def test_what_is_not_private(certkit, store):
+    """A key that others may read is a warning, one that they may write is critical; and it says how to mend it."""
+    key = store / "acme/generations/0001/key.pem"
+    key.chmod(0o644)
+    checked = certkit("store", "check", "--store", "file:store", "--json")
+    assert (checked.code, checked.checks()["permissions"]) == (1, "warning")
+    assert any(check["hint"] == f"chmod 600 {key.relative_to(certkit.folder)}" for check in checked.json["checks"])
+    key.chmod(0o666)
+    assert certkit("store", "check", "--store", "file:store").code == 2
+
+
+def test_what_is_damaged(certkit, store):
+    """Is critical, and the rest is looked at all the same."""
+    certkit("identity", "enroll", "other", "--organization", "Acme Ltd", "--store", "file:store")
+    (store / "acme/generations/0001/key.pem").unlink()
+    checked = certkit("store", "check", "--store", "file:store", "--json")
+    assert (checked.code, checked.checks()["identity:acme"], checked.checks()["identity:other"]) == (
+        2,
+        "critical",
+        "ok",
+    )
+
+
+def test_a_store_that_is_not_there_yet(certkit):
+    """Is a warning, for it may be a misspelt one; nothing is made."""
+    checked = certkit("store", "check", "--store", "file:absent")
+    assert checked.code == 1
+    assert "there is no directory absent" in checked.out
+    assert not (certkit.folder / "absent").exists()
+
+
+def test_a_store_by_the_environment(certkit, store):
+    """CERTKIT_STORE names it where the option does not."""
+    assert certkit("store", "check", env={"CERTKIT_STORE": "file:store"}).out.startswith("file:store: ok\n")
+    assert certkit("store", "check", "--store", "file:store", env={"CERTKIT_STORE": "file:absent"}).code == 0
+
+
+@pytest.mark.parametrize("uri", ["store", "file:", "vault:secret", "vault://", "http://x/y", "s3://bucket"])
+def test_what_is_no_store(certkit, uri):
+    """Is exit 3 that says what to give, in JSON too."""
+    ran = certkit("store", "check", "--store", uri, "--json")
+    assert (ran.code, ran.json["status"]) == (3, "unknown")
+    assert "file:DIR" in ran.err or "vault://MOUNT/PREFIX" in ran.err
