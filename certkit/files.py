@@ -35,6 +35,11 @@ PRIVATE_DIRECTORY_MODE = 0o700
 
 _PAUSE_SECONDS = 0.01
 _CHUNK = 1024 * 1024
+_LARGE = 64 * 1024 * 1024
+_LONGEST_MARKER = 200
+_MARKER_LINE = re.compile(rb"(?m)^[ \t]*-----BEGIN [A-Z0-9 ]{1,60}-----[ \t\r]*$")
+# DER of 128 bytes or more; Java key stores; PuTTY's keys.
+_KEY_STORE = re.compile(rb"\x30[\x80-\x84]|\xfe\xed\xfe\xed|\xce\xce\xce\xce|PuTTY-User-Key-File")
 _FIRST_CHUNK = 64 * 1024
 
 
@@ -152,11 +157,26 @@ def chunks(path: Path | str, *, start: int = 0, must_be_regular: bool = False) -
         if start:
             os.lseek(file, start, os.SEEK_SET)
         size = _FIRST_CHUNK
+        is_large = os.fstat(file).st_size > _LARGE
         while chunk := os.read(file, size):
             yield chunk
             size = _CHUNK
+            if is_large and not chunk.rstrip(b"\0"):
+                yield from _leap(file)
     finally:
         os.close(file)
+
+
+def _leap(file: int) -> Iterator[bytes]:
+    """Leap over a hole, where the system tells of holes; a byte stands for all of it."""
+    with contextlib.suppress(OSError):
+        here = os.lseek(file, 0, os.SEEK_CUR)
+        try:
+            there = os.lseek(file, here, os.SEEK_DATA)
+        except OSError as error:
+            there = os.lseek(file, 0, os.SEEK_END) if error.errno == errno.ENXIO else os.lseek(file, here, os.SEEK_SET)
+        if there > here:
+            yield b"\0"
 
 
 def count_lines(path: Path | str, *, end: int) -> int:
@@ -291,11 +311,69 @@ def listing(path: Path | str) -> list[str]:
         raise failure("cannot read", path, error) from error
 
 
-def matching(pattern: str) -> list[str]:
-    """The files and directories whose paths match a shell pattern; `**` goes through directories."""
-    import glob
+def matching(pattern: str) -> list[str | Oddity]:
+    """The files and directories whose paths match a shell pattern, and directories that cannot be read.
 
-    return sorted(glob.glob(pattern, recursive=True))
+    `**` goes through directories, each of them once. A leading dot has to be matched by one.
+    """
+    first = "/" if pattern.startswith("/") else ""
+    found = list(_expand(first, [part for part in pattern.split("/") if part], set()))
+    return [
+        *dict.fromkeys(sorted(each for each in found if isinstance(each, str))),
+        *(each for each in found if isinstance(each, Oddity)),
+    ]
+
+
+def _expand(base: str, parts: list[str], entered: set[tuple[int, int]]) -> Iterator[str | Oddity]:
+    if not parts:
+        if base and os.path.lexists(base):
+            yield base
+        return
+    part, rest = parts[0], parts[1:]
+    if part == "**":
+        yield from _descend(base, parts, entered)
+    elif any(char in part for char in "*?["):
+        for name in _names(base, part):
+            if isinstance(name, Oddity):
+                yield name
+            elif not rest or os.path.isdir(os.path.join(base, name)):
+                yield from _expand(os.path.join(base, name), rest, set())
+    else:
+        yield from _expand(os.path.join(base, part), rest, set())
+
+
+def _descend(base: str, parts: list[str], entered: set[tuple[int, int]]) -> Iterator[str | Oddity]:
+    """What matches in a directory and in all below it."""
+    try:
+        status = os.stat(base or ".")
+    except OSError:
+        return
+    if (status.st_dev, status.st_ino) in entered:
+        return
+    entered.add((status.st_dev, status.st_ino))
+    yield from _expand(base, parts[1:], set())
+    for name in _names(base, "*"):
+        path = name if isinstance(name, Oddity) else os.path.join(base, name)
+        if isinstance(path, Oddity):
+            yield path
+        elif os.path.isdir(path):
+            yield from _descend(path, parts, entered)
+
+
+def _names(folder: str, pattern: str) -> Iterator[str | Oddity]:
+    """The names in a directory that match a pattern, in their order."""
+    import fnmatch
+
+    try:
+        names = sorted(os.listdir(folder or "."))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        yield Oddity(folder, error)
+        return
+    for name in names:
+        if fnmatch.fnmatchcase(name, pattern) and (pattern.startswith(".") or not name.startswith(".")):
+            yield name
 
 
 def is_exposed(path: Path | str) -> bool:
@@ -441,13 +519,21 @@ def write_report(path: Path, report: Report) -> None:
 
 
 def holds_objects(path: Path) -> bool:
-    """Whether a file may hold keys or certificates, PEM or DER (looked at, not parsed); True if it cannot be read."""
+    """Whether a file may hold keys or certificates (looked at, not parsed); True if it cannot be read.
+
+    No report has a line that is a PEM marker, or begins like DER or a key store.
+    """
+    rest = b""
     try:
-        with open(path, "rb") as stream:
-            begin = stream.read(_CHUNK)
+        for number, chunk in enumerate(chunks(path)):
+            if number == 0 and _KEY_STORE.match(chunk):
+                return True
+            rest = rest[-_LONGEST_MARKER:] + chunk.replace(b"\0", b"")
+            if _MARKER_LINE.search(rest):
+                return True
     except OSError:
         return True
-    return len(begin) == _CHUNK or b"-----BEGIN" in begin.replace(b"\0", b"") or begin[:1] == b"\x30"
+    return False
 
 
 def holds_private_key(path: Path) -> bool:

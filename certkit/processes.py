@@ -35,7 +35,10 @@ def ends_in_time(work: Callable[[], object], *, seconds: int = SECONDS) -> bool:
     """
     if not hasattr(os, "fork"):
         return True
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:  # too many processes
+        return True
     if child == 0:
         _try_and_exit(work, seconds)
     _, status = os.waitpid(child, 0)
@@ -67,18 +70,30 @@ def stream(work: Callable[[T], Iterable[R]], portions: Sequence[T]) -> Iterator[
         for portion in portions:
             yield from work(portion)
         return
-    children: list[_Child] = []
-    alive, lifeline = os.pipe()
-    try:
-        for number in range(count):
-            children.append(_start(work, portions[number::count], alive, lifeline))  # noqa: PERF401  known at once
+    with contextlib.ExitStack() as ending:
+        try:
+            children = _children(work, portions, count, ending)
+        except OSError:  # too many processes, or files
+            ending.close()
+            for portion in portions:
+                yield from work(portion)
+            return
         for number in range(len(portions)):
             yield from children[number % count].results()
-    finally:
-        for child in children:
-            child.end()
-        os.close(alive)
-        os.close(lifeline)
+
+
+def _children(
+    work: Callable[[T], Iterable[R]], portions: Sequence[T], count: int, ending: contextlib.ExitStack
+) -> list[_Child]:
+    alive, lifeline = os.pipe()
+    ending.callback(os.close, alive)
+    ending.callback(os.close, lifeline)
+    children = []
+    for number in range(count):
+        child = _start(work, portions[number::count], alive, lifeline)
+        ending.callback(child.end)
+        children.append(child)
+    return children
 
 
 class _Child:
@@ -114,6 +129,7 @@ class _Child:
 
 def _start(work: Callable[[T], Iterable[R]], portions: Sequence[T], alive: int, lifeline: int) -> _Child:
     reader, writer = os.pipe()
+    child = -1
     # A signal must not find the child before it knows what it is.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
@@ -122,7 +138,9 @@ def _start(work: Callable[[T], Iterable[R]], portions: Sequence[T], alive: int, 
             _work_and_exit(work, portions, writer, (reader, lifeline), alive, blocked)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-    os.close(writer)
+        os.close(writer)
+        if child < 0:
+            os.close(reader)
     return _Child(child, reader)
 
 
@@ -140,7 +158,8 @@ def _work_and_exit(
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         for each in foreign:
             os.close(each)
-        threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # too many threads
+            threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
         with open(writer, "wb") as pipe:
             for portion in portions:
                 for answer in _answers(work, portion):
@@ -171,6 +190,7 @@ def _try_and_exit(work: Callable[[], object], seconds: int) -> NoReturn:
     try:
         # No handler but the kernel's own, which ends the process, whatever it is doing.
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
         signal.setitimer(signal.ITIMER_PROF, seconds)
         with contextlib.suppress(Exception):
             work()

@@ -15,7 +15,7 @@ from certkit.core import expiry, names
 from certkit.core.objects import Kind, short_reason
 from certkit.core.printable import printable
 from certkit.findings import Status, roll_up
-from certkit.sources.base import Failure, ListSighting, Passed, Reason, Sighting
+from certkit.sources.base import Failure, ListSighting, Passed, Reason, Searched, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -107,7 +107,8 @@ _FIELDS = operator.attrgetter(*(each.name for each in fields(Row)))
 class Found:
     """What was found in some of the places: one row a sighting, failures, and what there is no more to say of.
 
-    `quiet` counts what is well and not described, `left_out` what nobody asked for.
+    `quiet` counts what is well and not described, `left_out` what nobody asked for. `searched` tells of directories and
+    patterns whether anything came to light there.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -115,6 +116,7 @@ class Found:
     passed: list[str] = field(default_factory=list)
     quiet: int = 0
     left_out: int = 0
+    searched: dict[str, bool] = field(default_factory=dict)
 
     def condensed(self) -> Found:
         """The same without the rows, but for one of each status: enough to roll up, and small."""
@@ -214,9 +216,38 @@ def look(sources: Iterable[Source], judge: Judge) -> Iterator[Found]:
                 weight = 0
             portions[-1].append(part)
             weight += part.weight
-    yield from processes.stream(lambda portion: _look_at(portion, judge), portions)
-    for part in elsewhere:
-        yield from _gather(part.look(), judge, at_once=1)
+    searched: dict[str, bool] = {}
+    for found in itertools.chain(_in_bulk(portions, judge), _one_by_one(elsewhere, judge)):
+        for origin, has_found in found.searched.items():
+            searched[origin] = searched.get(origin, False) or has_found
+        yield found
+    barren = [origin for origin, has_found in searched.items() if not has_found]
+    if barren:
+        yield Found(failures=[_barren(origin) for origin in barren])
+
+
+def _in_bulk(portions: Sequence[Sequence[Source]], judge: Judge) -> Iterator[Found]:
+    try:
+        yield from processes.stream(lambda portion: _look_at(portion, judge), portions)
+    except processes.ChildError as error:
+        message = f"cannot look everywhere: {error.message}"
+        yield Found(failures=[Failure("files", message, error.hint, Reason.READ_FAILED)])
+
+
+def _one_by_one(parts: Sequence[Source], judge: Judge) -> Iterator[Found]:
+    for part in parts:
+        try:
+            yield from _gather(part.look(), judge, at_once=1)
+        except (OSError, RuntimeError) as error:  # the system has no thread, file or memory left
+            message = f"cannot look everywhere: {short_reason(error)}"
+            hint = "raise the limits of this process"
+            yield Found(failures=[Failure("hosts", message, hint, Reason.READ_FAILED)])
+
+
+def _barren(origin: str) -> Failure:
+    hint = "check the sources; -v lists what was passed over"
+    message = f"cannot find, {origin}: there is no certificate in it"
+    return Failure(origin, message, hint, Reason.NO_CERTIFICATE_FOUND)
 
 
 def _look_at(portion: Sequence[Source], judge: Judge) -> Iterator[Found]:
@@ -226,16 +257,27 @@ def _look_at(portion: Sequence[Source], judge: Judge) -> Iterator[Found]:
 def _gather(sightings: Iterable[Seen], judge: Judge, *, at_once: int) -> Iterator[Found]:
     """What was seen, judged, some at a time, so that memory does not grow with the size of a place."""
     seen = iter(sightings)
-    while (found := _judge_some(itertools.islice(seen, at_once), judge)).places:
+    is_over = False
+    while not is_over:
+        found = Found()
+        try:
+            is_over = _judge_some(itertools.islice(seen, at_once), judge, found)
+        except KeyboardInterrupt:
+            yield found
+            raise
         yield found
 
 
-def _judge_some(sightings: Iterable[Seen], judge: Judge) -> Found:
-    result = Found()
+def _judge_some(sightings: Iterable[Seen], judge: Judge, result: Found) -> bool:
+    """Judge what is seen, as it comes; whether nothing came any more."""
+    is_over = True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for found in sightings:
-            if isinstance(found, Failure):
+            is_over = False
+            if isinstance(found, Searched):
+                result.searched[found.origin] = result.searched.get(found.origin, False) or found.has_found
+            elif isinstance(found, Failure):
                 result.failures.append(found)
             elif isinstance(found, Passed):
                 result.passed.append(found.source)
@@ -243,7 +285,7 @@ def _judge_some(sightings: Iterable[Seen], judge: Judge) -> Found:
                 _add(found, result, judge)
             else:
                 result.left_out += 1
-    return result
+    return is_over
 
 
 def _add(found: Sighting | KnownSighting | ListSighting, result: Found, judge: Judge) -> None:
@@ -367,9 +409,8 @@ def _crl_number(found: x509.CertificateRevocationList) -> int:
 
 def _labels(**holders: x509.Name) -> dict[str, str]:
     """The attributes of names one by one, by `subject_CN` and the like; several of a kind are joined."""
-    labels: dict[str, str] = {}
+    labels: dict[str, list[str]] = {}
     for holder, name in holders.items():
         for attribute in names.attributes(name):
-            label, value = f"{holder}_{attribute.name}", printable(attribute.value)
-            labels[label] = f"{labels[label]},{value}" if label in labels else value
-    return labels
+            labels.setdefault(f"{holder}_{attribute.name}", []).append(printable(attribute.value))
+    return {label: ",".join(values) for label, values in labels.items()}

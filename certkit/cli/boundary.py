@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import re
+import select
 import signal
 import sys
 import warnings
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 OK, CRITICAL, UNKNOWN = 0, 2, 3
+
+# What the system says when standard output cannot be written.
+_OF_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF}
 
 
 class OutputError(CertkitError):
@@ -47,6 +52,8 @@ def run(arguments: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
             signal.signal(number, _terminate)
+    # A parent that ignores its children's end would make us blind to ours.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _reconfigure()
     code = _guarded(arguments, debug=debug)
     return _flushed(code)
@@ -72,11 +79,11 @@ def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
     except SystemExit as error:
         # click ends so when the reader of its help has gone.
         return OK if error.code in {OK, None} else UNKNOWN
-    except OSError as error:  # click's own writing of help
-        _abandon_stdout()
-        return _report(_unwritable(error), UNKNOWN, form="text", debug=debug)
     except BaseException as error:  # noqa: BLE001  nothing may leave as a traceback, a Rust panic included
-        return _report(_internal(error), UNKNOWN, form=form, debug=debug)
+        if isinstance(error, OSError) and error.errno in _OF_OUTPUT:  # click's own writing of help
+            _abandon_stdout()
+            error, form = _unwritable(error), "text"
+        return _report(error if isinstance(error, OutputError) else _internal(error), UNKNOWN, form=form, debug=debug)
     return result if isinstance(result, int) else OK
 
 
@@ -146,7 +153,10 @@ def write_bytes(data: bytes) -> None:
         # Not `sys.stdout.buffer`: unbuffered (python -u), it writes a part and says nothing of the rest.
         rest = memoryview(data)
         while rest:
-            rest = rest[os.write(sys.stdout.fileno(), rest) :]
+            try:
+                rest = rest[os.write(sys.stdout.fileno(), rest) :]
+            except BlockingIOError:  # a pipe that does not wait, as some parents make them
+                select.select([], [sys.stdout.fileno()], [])
     except BrokenPipeError:
         _abandon_stdout()
         raise OutputError(
@@ -175,6 +185,8 @@ def _flushed(code: int) -> int:
 
 def _abandon_stdout() -> None:
     """Point standard output at nothing, so that the interpreter's last flush does not complain."""
+    if sys.stdout is None:
+        return
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())
     os.close(nothing)
@@ -207,7 +219,7 @@ def _wanted_form(arguments: Sequence[str]) -> str:
     formats += [option.removeprefix("--format=") for option in options if option.startswith("--format=")]
     if "--json" in options:
         return "json"
-    return next((form for form in formats if form in {"json", "nagios"}), "text")
+    return next((form for form in reversed(formats) if form in {"json", "nagios"}), "text")
 
 
 def _terminate(number: int, _: FrameType | None) -> None:

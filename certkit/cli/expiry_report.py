@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +12,11 @@ from certkit.findings import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from certkit.cli.output import Output
     from certkit.core.reminders import Reminders
+    from certkit.reminder_file import ReminderFile
     from certkit.scan import Found, Judge, Row, Scan
 
 
@@ -118,9 +121,7 @@ class Reporter:
 
     def _remind(self, scan: Scan, reminders: Reminders) -> list[Status]:
         """Report the rows for which a reminder is due, each once, and all of them: what is recorded was spoken."""
-        from certkit.reminder_file import ReminderFile
-
-        with ReminderFile.open(self._state_file()) as state:
+        with self._opened_state() as state:
             due = state.due(scan.by_urgency, reminders=reminders, now=scan.now)
             self._send(self._table(scan, [each.watched for each in due], show_all=True))
             state.record(due)
@@ -128,12 +129,20 @@ class Reporter:
             self.output.warn_about(trouble)
         return [Status.WARNING] if state.warnings else []
 
-    def _state_file(self) -> Path:
+    def _opened_state(self) -> AbstractContextManager[ReminderFile]:
+        from certkit.reminder_file import ReminderFile
+
         if self.state is not None:
-            return Path(self.state)
+            return ReminderFile.open(Path(self.state))
         import platformdirs
 
-        return platformdirs.user_state_path("certkit") / "reminders.json"
+        try:
+            return ReminderFile.open(platformdirs.user_state_path("certkit") / "reminders.json")
+        except RuntimeError:  # nobody is at home
+            forgetful = ReminderFile(Path("reminders.json"))
+            hint = "name a file with --state; until then every reminder is repeated"
+            forgetful.warnings.append(InputError("cannot keep reminders: this user has no home directory", hint=hint))
+            return contextlib.nullcontext(forgetful)
 
     def _tell_failures(self, scan: Scan, sources: Sequence[str]) -> None:
         """Say what could not be looked at; a report for Nagios says it itself."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import os
+import select
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,7 +147,22 @@ def chunks() -> Iterator[bytes]:
     """
     if sys.stdin is None:
         raise InputError("cannot read, standard input: it is closed", hint="name a file")
-    return iter(functools.partial(sys.stdin.buffer.read, _CHUNK), b"")
+    waiting: list[bytes] = []
+    while chunk := _next_bytes(sys.stdin.fileno()):
+        waiting.append(chunk)
+        if sum(map(len, waiting)) >= _CHUNK:
+            yield b"".join(waiting)
+            waiting = []
+    yield b"".join(waiting)
+
+
+def _next_bytes(file: int) -> bytes:
+    """What comes next; waits for it, also where the other end of the pipe made it one that does not wait."""
+    while True:
+        try:
+            return os.read(file, _CHUNK)
+        except BlockingIOError:
+            select.select([file], [], [])
 
 
 def policy(reference: str) -> Policy:

@@ -94,7 +94,7 @@ def _look(source: str, secret: Secret | None) -> tuple[list[dict[str, Any]], lis
                 )
             )
     if broken:
-        reason, hint = objects.summary(broken)
+        reason, hint = objects.summary(broken[0], len(broken))
         errors.append(InputError(f"cannot read, {source}: {reason}", hint=hint))
     if not described and not errors:
         errors.append(objects.wrong_kind("a key, CSR, certificate, CRL or PKCS#12 bundle", data, [], name=source))

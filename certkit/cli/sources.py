@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from certkit.cli import inputs
 from certkit.errors import InputError
-from certkit.sources.base import Failure, Reason
-from certkit.sources.files import DirectorySource, FileSource, KnownSource, StreamSource
+from certkit.sources.base import Failure, Passed, Reason, Searched
+from certkit.sources.files import DirectorySource, FileSource, KnownSource, StreamSource, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -144,10 +144,15 @@ def _glob(pattern: str, access: Access) -> Iterator[Source]:
 
     paths = files.matching(pattern)
     for path in paths:
-        if files.is_directory(path):
-            yield DirectorySource(path, access.passphrase)
+        if isinstance(path, files.Oddity):
+            yield KnownSource([unreadable(path.path, path.error)] if path.error else [])
+        elif files.is_directory(path):
+            yield DirectorySource(path, access.passphrase, origin=pattern)
+        elif files.is_special(path):
+            yield KnownSource([Passed(path)])
         else:
-            yield FileSource((path,), access.passphrase, may_hold_nothing=True)
+            yield FileSource((path,), access.passphrase, may_hold_nothing=True, origin=pattern)
+    yield KnownSource([Searched(pattern, has_found=not paths)])
     if not paths:
         message = f"cannot read, {pattern}: no file matches"
         yield KnownSource([Failure(pattern, message, "check the pattern", Reason.NOT_FOUND)])
@@ -159,11 +164,13 @@ def _listed(reference: str) -> list[str]:
     if b"-----BEGIN" in data or b"\0" in data or data[:1] == b"\x30":
         hint = "to look at the file itself, leave out the @"
         raise InputError(f"cannot read, {reference}: not a list of sources", hint=hint)
-    lines = data.decode("utf-8", "surrogateescape").splitlines()
+    lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").split("\n")
     listed = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     nested = next((line for line in listed if line.startswith("@")), None)
     if nested:
         raise InputError(
             f"cannot read, {reference}: it names another list, {nested}", hint="name that list on the command line"
         )
+    if not listed:
+        raise InputError(f"cannot read, {reference}: it lists no source", hint="write one source on each line")
     return listed

@@ -15,7 +15,7 @@ from certkit.core import keys, pem
 from certkit.errors import InputError, PassphraseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator
 
     from cryptography import x509
 
@@ -138,10 +138,10 @@ def read(
         yield from _from_der(data, passphrase, only, guard)
 
 
-def summary(broken: Sequence[Broken]) -> tuple[str, str]:
-    """Broken objects of one file in one line: the first, and how many more there are; and the first one's hint."""
-    more = f" (and {len(broken) - 1:,} more broken objects)" if len(broken) > 1 else ""
-    return f"{broken[0].message}{more}", broken[0].hint
+def summary(first: Broken, count: int) -> tuple[str, str]:
+    """The broken objects of one file in one line: the first, and how many more there are; and the first one's hint."""
+    more = f" (and {count - 1:,} more broken objects)" if count > 1 else ""
+    return f"{first.message}{more}", first.hint
 
 
 def explain_nothing(data: bytes) -> tuple[str, str]:

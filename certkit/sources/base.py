@@ -89,7 +89,14 @@ class Passed:
     source: str
 
 
-Seen: TypeAlias = Sighting | KnownSighting | ListSighting | Failure | Passed
+class Searched(NamedTuple):
+    """A place in which something was searched for, and whether any came to light; several parts may tell of one."""
+
+    origin: str
+    has_found: bool
+
+
+Seen: TypeAlias = Searched | Sighting | KnownSighting | ListSighting | Failure | Passed
 
 
 class Source(Protocol):

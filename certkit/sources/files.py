@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from certkit import files, processes
 from certkit.core import objects, pem
 from certkit.core.objects import Broken, Item, Kind
 from certkit.errors import InputError
-from certkit.sources.base import Failure, ListSighting, Passed, Reason, Sighting
+from certkit.sources.base import Failure, ListSighting, Passed, Reason, Searched, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,17 +25,28 @@ if TYPE_CHECKING:
 
 _WATCHED = frozenset({Kind.CERTIFICATE, Kind.CRL, Kind.PKCS12})
 _PORTION = 250
+_MOST_OF_A_FILE = 1024 * 1024
+_MAX_REFERENCES = 100
+# Marker lines of certificates and revocation lists that somebody, or an editor, has spoilt.
+_DASH = rb"(?:-|\xe2\x80[\x90-\x95])"
+_SPOILT = re.compile(
+    _DASH + rb"[ \t]?(?:BEGIN|END) (?:TRUSTED |X509 )?(?:CERTIFICATE|CRL)[ \t]?" + _DASH, re.IGNORECASE
+)
 _SLICE_BYTES = 4 * 1024 * 1024
 _WORTH_A_PROCESS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """Files: one that is named outright must hold something to watch, those that were found by searching may not."""
+    """Files: one that is named outright must hold something to watch, those that were found by searching may not.
+
+    `origin` is where they were found.
+    """
 
     paths: Sequence[str]
     passphrase: Secret | None = None
     may_hold_nothing: bool = False
+    origin: str | None = None
 
     @property
     def weight(self) -> int:
@@ -51,15 +63,19 @@ class FileSource:
         return [SliceSource(self.paths[0], begin, end) for begin, end in itertools.pairwise([*starts, size])]
 
     def look(self) -> Iterator[Seen]:
-        """The certificates of the files, each in its order."""
+        """The certificates of the files, each in its order; then, whether what was searched held any."""
+        has_found = False
         for path in self.paths:
             try:
-                if self.may_hold_nothing:
-                    yield from self._look_in_bulk(path)
-                else:
-                    yield from self._look_at(files.chunks(path), path)
+                seen = self._look_in_bulk(path) if self.may_hold_nothing else self._look_at(files.chunks(path), path)
+                for found in seen:
+                    has_found = has_found or not isinstance(found, Passed)
+                    yield found
             except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+                has_found = True
                 yield unreadable(path, error)
+        if self.origin is not None:
+            yield Searched(self.origin, has_found)
 
     def _look_in_bulk(self, path: str) -> Iterator[Seen]:
         """The certificates of one of very many files: most hold nothing but plain ones, which is soon known."""
@@ -68,8 +84,6 @@ class FileSource:
         if is_whole and end == len(begin) and plain:
             for number, certificate in enumerate(plain):
                 yield Sighting(path, certificate, number == 0)
-        elif not is_whole and b"-----BEGIN" not in begin and files.size(path) > pem.MAX_PIECE_BYTES:
-            yield Passed(path)  # a log or an image, of any size
         else:
             yield from self._look_at([begin] if is_whole else files.chunks(path, must_be_regular=True), path)
 
@@ -128,6 +142,7 @@ class DirectorySource:
 
     path: str
     passphrase: Secret | None = None
+    origin: str | None = None
 
     @property
     def weight(self) -> int:
@@ -136,6 +151,7 @@ class DirectorySource:
 
     def parts(self) -> Iterator[FileSource | KnownSource]:
         """The files in the order of names, directory by directory, some at a time."""
+        origin = self.path if self.origin is None else self.origin
         portion: list[str] = []
         others: list[Failure | Passed] = []
         for found in files.walk(self.path):
@@ -144,12 +160,12 @@ class DirectorySource:
             else:
                 others.append(Passed(found.path) if found.error is None else _in_walk(found.path, found.error))
             if len(portion) == _PORTION:
-                yield FileSource(portion, self.passphrase, may_hold_nothing=True)
+                yield FileSource(portion, self.passphrase, may_hold_nothing=True, origin=origin)
                 portion = []
         if portion:
-            yield FileSource(portion, self.passphrase, may_hold_nothing=True)
-        if others:
-            yield KnownSource(others)
+            yield FileSource(portion, self.passphrase, may_hold_nothing=True, origin=origin)
+        has_failed = any(isinstance(each, Failure) for each in others)
+        yield KnownSource([*others, Searched(origin, has_failed)])
 
     def look(self) -> Iterator[Seen]:
         """What is in its parts."""
@@ -161,7 +177,7 @@ class DirectorySource:
 class KnownSource:
     """What is known already: places that are not there, or are passed over."""
 
-    found: Sequence[Failure | Passed]
+    found: Sequence[Failure | Passed | Searched]
 
     @property
     def weight(self) -> int:
@@ -203,22 +219,32 @@ class StreamSource:
 
 
 def look_at_chunks(
-    chunks: Iterable[bytes], *, name: str, passphrase: Secret | None, may_hold_nothing: bool
+    chunks: Iterable[bytes],
+    *,
+    name: str,
+    passphrase: Secret | None,
+    may_hold_nothing: bool,
+    may_refer: bool = True,
 ) -> Iterator[Seen]:
     """The certificates among the bytes of a file; what is there and cannot be read is a failure.
+
+    A kubeconfig may refer to other files, unless it was referred to itself.
 
     Raises:
         OSError: the bytes cannot be read.
     """
     begin = b"".join(itertools.islice(source := iter(chunks), 1))
-    if b"-----BEGIN" not in begin and b"certificate" in begin and _is_kubeconfig(begin):
-        yield from _look_at_kubeconfig(itertools.chain([begin], source), name=name)
+    if may_refer and b"-----BEGIN" not in begin and b"certificate" in begin and _is_kubeconfig(begin):
+        found = list(_look_at_kubeconfig(itertools.chain([begin], source), name=name))
+        yield from found
+        if not found:
+            yield Passed(name) if may_hold_nothing else _View(name, None).found_nothing()
         return
     view = _View(name, passphrase)
     yield from _look_at_pieces(itertools.chain([begin], source), view, name=name)
     yield from view.failures()
     if not view.has_seen:
-        yield Passed(name) if may_hold_nothing else view.found_nothing()
+        yield Passed(name) if may_hold_nothing and not view.looks_damaged else view.found_nothing()
 
 
 def _is_kubeconfig(begin: bytes) -> bool:
@@ -250,10 +276,16 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
             yield Failure(name, message, "make the kubeconfig anew", Reason.NO_CERTIFICATE_FOUND)
     for problem in found.problems:
         yield Failure(name, f"cannot read, {name}: {problem}", "make the kubeconfig anew", Reason.BAD_KUBECONFIG)
-    for reference in found.references:
-        yield from FileSource((str(Path(name).parent / reference.path),)).look()
-    if not found.embedded and not found.references and not found.problems:
-        yield Passed(name)
+    paths = list(dict.fromkeys(str(Path(name).parent / each.path) for each in found.references))
+    for path in paths[:_MAX_REFERENCES]:
+        try:
+            data_there = files.chunks(path, must_be_regular=True)
+            yield from look_at_chunks(data_there, name=path, passphrase=None, may_hold_nothing=False, may_refer=False)
+        except (OSError, ValueError) as error:
+            yield unreadable(path, error)
+    if len(paths) > _MAX_REFERENCES:
+        message = f"cannot read, {name}: it names {len(paths):,} files"
+        yield Failure(name, message, "make the kubeconfig anew", Reason.BAD_KUBECONFIG)
 
 
 def _look_at_pieces(chunks: Iterable[bytes], view: _View, *, name: str) -> Iterator[Seen]:
@@ -282,7 +314,8 @@ class _View:
         self._lines = 0
         self._begin = b""
         self._others: list[str] = []
-        self._broken: list[Broken] = []
+        self._broken: Broken | None = None
+        self._broken_count = 0
 
     def look_at(self, piece: bytes) -> Iterator[Seen]:
         """The certificates of the next piece."""
@@ -300,7 +333,9 @@ class _View:
     def _look_at_item(self, item: Item | Broken) -> Iterator[Seen]:
         if isinstance(item, Broken):
             self.has_seen = True
-            self._broken.append(replace(item, line=item.line + self._lines) if item.line else item)
+            self._broken_count += 1
+            if self._broken is None:
+                self._broken = replace(item, line=item.line + self._lines) if item.line else item
         elif item.kind is Kind.PKCS12:
             self.has_seen = True
             yield from self._bundle(item)
@@ -327,13 +362,18 @@ class _View:
 
     def failures(self) -> Iterator[Failure]:
         """What could not be read, in one line."""
-        if not self._broken:
+        first = self._broken
+        if first is None:
             return
-        first = self._broken[0]
         if first.line:
-            self._broken[0] = replace(first, line=first.line + self._lines_before())
-        reason, hint = objects.summary(self._broken)
+            first = replace(first, line=first.line + self._lines_before())
+        reason, hint = objects.summary(first, self._broken_count)
         yield Failure(self._name, f"cannot read, {self._name}: {reason}", hint, _reason(first))
+
+    @property
+    def looks_damaged(self) -> bool:
+        """Whether a file in which nothing was found begins to hold something."""
+        return _SPOILT.search(self._begin[:_MOST_OF_A_FILE].replace(b"\0", b"")) is not None
 
     def found_nothing(self) -> Failure:
         """What the file holds instead."""

@@ -12,6 +12,8 @@ from certkit.sources.base import Failure, Reason, Sighting
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from cryptography import x509
+
     from certkit.sources.base import Seen
     from certkit.stores.base import Store
 
@@ -47,12 +49,12 @@ class IdentitySource:
             message = f"cannot read, {source}: no generation is active"
             yield Failure(source, message, hint, Reason.NO_CERTIFICATE_FOUND)
             return
-        for number, certificate in enumerate(objects.certificates(found, name=source)):
+        for number, certificate in enumerate(found):
             yield Sighting(source, certificate, is_leaf=number == 0)
 
-    def _active(self) -> bytes | None:
+    def _active(self) -> list[x509.Certificate] | None:
         identity = self.store.load(self.name)
         for generation in identity.generations:
             if generation.number == identity.record.active and generation.issued is not None:
-                return generation.issued.fullchain
+                return objects.certificates(generation.issued.fullchain, name=f"generation {generation.number}")
         return None

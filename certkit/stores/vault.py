@@ -18,7 +18,7 @@ from certkit.stores import vault_layout as layout
 from certkit.stores.base import ConflictError, Facts, Identity, StoreError
 from certkit.stores.vault_layout import KEY, POINTER
 from certkit.stores.vault_secrets import Secrets, no_generation
-from certkit.stores.vault_writes import as_store_error, expected, tries
+from certkit.stores.vault_writes import all_expected, as_store_error, expected, tries
 from certkit.vault.errors import Kind, UncertainWrite, VaultError
 from certkit.vault.fields import joined
 
@@ -66,7 +66,8 @@ class VaultStore:
     def names(self) -> list[str]:
         """The identities there, in the order of their names; a folder that may not be looked into counts as one."""
         folders = layout.names_in(self.secrets.kv.list())
-        return sorted(name for name, entries in self.secrets.kv.list_many(folders) if _has_pointer(entries))
+        listings = list(self.secrets.kv.list_many(folders))
+        return sorted(name for name, entries in listings if _has_pointer(entries))
 
     @as_store_error
     def load(self, name: str) -> Identity:
@@ -79,11 +80,11 @@ class VaultStore:
         record, _ = self.secrets.record(name)
         numbers = [number for number, has_key in self.secrets.generations(name).items() if has_key]
         # What is read ahead may be older than what was listed before it, so all is listed first.
-        documents = self.secrets.kv.read_many([layout.certificate(name, number) for number in numbers])
-        stored = [(path, self.secrets.present(path, expected(found))) for path, found in documents]
+        paths = [layout.certificate(name, number) for number in numbers]
+        documents = all_expected(self.secrets.kv.read_many(paths))
         generations = tuple(
-            layout.generation_of(number, found.data, where=self.secrets.place(path))
-            for number, (path, found) in zip(numbers, stored, strict=True)
+            layout.generation_of(number, self.secrets.present(path, found).data, where=self.secrets.place(path))
+            for number, path, found in zip(numbers, paths, documents, strict=True)
         )
         if record.active is not None and record.active not in numbers:
             hint = f"activate another one, or end a removal: certkit identity remove {name}"
@@ -232,10 +233,9 @@ class VaultStore:
 
     def _everything(self, name: str) -> Sequence[str]:
         """The paths of all that belongs to an identity: keys first, and last what names it."""
-        paths = []
-        for path, error in self.secrets.kv.walk(name):
-            expected(error)
-            paths.append(path)
+        walked = list(self.secrets.kv.walk(name))
+        all_expected(walked)
+        paths = [path for path, _ in walked]
         return sorted(paths, key=lambda path: (path == layout.pointer(name), not path.endswith(f"/{KEY}")))
 
     def check(self) -> list[Finding]:

@@ -11,7 +11,7 @@ from certkit.secret import Secret
 from certkit.stores import vault_layout as layout
 from certkit.stores.base import AbsentError, StoreError
 from certkit.stores.vault_layout import KEY
-from certkit.stores.vault_writes import expected, has_mark, marked, put
+from certkit.stores.vault_writes import all_expected, has_mark, marked, put
 from certkit.vault.errors import Kind, VaultError
 from certkit.vault.health import health
 
@@ -78,8 +78,8 @@ class Secrets:
             VaultError: we may not see them.
         """
         numbers = layout.numbers_in(self.kv.list(layout.generations(name)))
-        listings = self.kv.list_many([layout.generation(name, number) for number in numbers])
-        return {number: KEY in expected(entries) for number, (_, entries) in zip(numbers, listings, strict=True)}
+        listings = all_expected(self.kv.list_many([layout.generation(name, number) for number in numbers]))
+        return {number: KEY in entries for number, entries in zip(numbers, listings, strict=True)}
 
     def metadata(self, name: str, numbers: Sequence[str]) -> dict[str, Metadata | None]:
         """What is known of the certificates of some generations.
@@ -87,8 +87,8 @@ class Secrets:
         Raises:
             VaultError: we may not know it.
         """
-        answers = self.kv.metadata_many([layout.certificate(name, number) for number in numbers])
-        return {number: expected(metadata) for number, (_, metadata) in zip(numbers, answers, strict=True)}
+        found = all_expected(self.kv.metadata_many([layout.certificate(name, number) for number in numbers]))
+        return dict(zip(numbers, found, strict=True))
 
     def _settled(self, path: str) -> Stored | None:
         """A secret. What another host has just written, a standby does not know yet, and gets some time to learn."""

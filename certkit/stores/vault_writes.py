@@ -14,7 +14,7 @@ from certkit.stores.base import StoreError
 from certkit.vault.errors import CasMismatch, UncertainWrite, VaultError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from certkit.secret import Secret
     from certkit.vault.kv import Kv, Stored
@@ -50,6 +50,15 @@ def expected(answer: T | CertkitError) -> T:
     if isinstance(answer, CertkitError):
         raise answer
     return answer
+
+
+def all_expected(answers: Iterable[tuple[str, T | CertkitError]]) -> list[T]:
+    """The answers to many questions, in their order.
+
+    Raises:
+        CertkitError: one is a failure; all are taken before, so that no connection stays open in between.
+    """
+    return [expected(answer) for _, answer in list(answers)]
 
 
 def tries(seconds: float) -> Iterator[int]:

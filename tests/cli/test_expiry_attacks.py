@@ -334,3 +334,95 @@ def test_hostile_kubeconfigs_are_errors_soon(certkit, folder, shape):
     assert looked.code == 3
     assert looked.json["counts"]["ok"] == 1
     assert {each["reason"] for each in looked.json["errors"]} == {"bad_kubeconfig"}
+
+
+def test_a_report_of_any_size_replaces_itself(certkit, root, tmp_path):
+    """Also one of more than a megabyte, one that begins with a digit, and one with a name like a PEM marker."""
+    names = [pki.name(O="x" * 60, CN=f"-----BEGIN {number}") for number in range(2500)]
+    (tmp_path / "many.pem").write_bytes(b"".join(root.issue(name, key=root.key).pem for name in names))
+    for _ in range(2):
+        assert certkit("expiry", "many.pem", *AT, "--json", "--output", "r.json").code == 0
+    for source in ("nowhere", "many.pem"):
+        certkit("expiry", source, *AT, "--all", "--output", "r.txt")
+    assert (tmp_path / "r.txt").read_text().startswith("ok ")
+    assert (tmp_path / "r.json").stat().st_size > 1 << 20
+    (tmp_path / "keys.jks").write_bytes(b"\xfe\xed\xfe\xed" + bytes(100))
+    assert certkit("expiry", "many.pem", *AT, "--output", "keys.jks").code == 3
+
+
+def test_an_empty_place_beside_a_good_one_is_not_well(certkit, root, tmp_path):
+    """A directory whose mount failed looks like this; so does a list that somebody emptied."""
+    (tmp_path / "fine.pem").write_bytes(root.issue().pem)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("hello")
+    (tmp_path / "list").write_text("# nothing\n")
+    for barren in ("empty", "notes", "notes/*", "@list"):
+        ran = certkit("expiry", barren, "fine.pem", *AT, "--json")
+        assert (barren, ran.code, ran.json["counts"]["ok"], len(ran.json["errors"])) == (barren, 3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE----\nMIIB\n",
+        "\u2014BEGIN CERTIFICATE\u2014\nMIIB\n",
+        "-----begin certificate-----\nMIIB\n",
+        "MIIB\n-----END CERTIFICATE-----\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_spoilt_marker_in_a_directory_is_an_error(certkit, root, tmp_path, text, encoding):
+    """Somebody thinks that this is a certificate."""
+    folder = tmp_path / "certs"
+    folder.mkdir()
+    (folder / "fine.pem").write_bytes(root.issue().pem)
+    (folder / "spoilt.pem").write_bytes(text.encode(encoding))
+    if text.startswith("\u2014") and encoding == "utf-16":
+        return  # not even an editor does that
+    assert certkit("expiry", "certs", *AT).code == 3
+
+
+def test_loops_of_links_do_not_multiply_what_a_pattern_finds(certkit, root, tmp_path):
+    """Each directory is entered once."""
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / "a.pem").write_bytes(root.issue().pem)
+    (folder / "one").symlink_to(".")
+    (folder / "two").symlink_to(".")
+    ran = certkit("expiry", "d/**/*.pem", *AT, "--json")
+    assert (ran.code, ran.json["certificates"][0]["sources"]) == (0, ["d/a.pem"])
+
+
+@pytest.mark.parametrize("reference", ["config", "/dev/zero", "./config"])
+def test_a_kubeconfig_cannot_lead_astray(certkit, root, tmp_path, reference):
+    """Neither to itself nor to what has no end; what stands beside it is told."""
+    (tmp_path / "late.pem").write_bytes(root.issue(end=pki.NOW + pki.DAY).pem)
+    (tmp_path / "config").write_text(
+        f"apiVersion: v1\nkind: Config\nusers:\n- name: a\n  user:\n    client-certificate: {reference}\n"
+    )
+    ran = certkit("expiry", "config", "late.pem", *AT, "--json")
+    assert (ran.code, len(ran.json["certificates"]), len(ran.json["errors"])) == (2, 1, 1)
+
+
+def test_reminders_without_a_home_are_spoken(root, tmp_path):
+    """As in a container with any user id: exit at least 1, and never silence."""
+    (tmp_path / "soon.pem").write_bytes(root.issue(end=pki.NOW + 20 * pki.DAY).pem)
+    nobody = (
+        [require_program("setpriv"), "--reuid=54321", "--regid=54321", "--clear-groups"] if os.geteuid() == 0 else []
+    )
+    environment_without_home = {name: value for name, value in environment().items() if name != "HOME"}
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents:
+        if parent.owner() == "root" and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    done = subprocess.run(
+        [*nobody, *command(), "expiry", "soon.pem", *AT, "-q", "--remind", "28d"],
+        cwd=tmp_path,
+        env=environment_without_home,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert b"20 days left" in done.stdout
