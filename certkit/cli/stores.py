@@ -44,7 +44,8 @@ def opened(uri: str | None, output: Output, *, passphrase: Secret | None = None)
     Raises:
         InputError: they name none, or it cannot be reached.
     """
-    uri = uri or os.environ.get("CERTKIT_STORE") or f"{FILE}{_default()}"
+    if uri is None:
+        uri = os.environ.get("CERTKIT_STORE") or f"{FILE}{_default()}"
     if uri.startswith(FILE):
         with _wrapping(uri, output, passphrase) as wrapping:
             yield _file_store(uri, wrapping)

@@ -251,7 +251,7 @@ def _what(row: Row) -> str:
 
 def identity(found: Overview, *, changed: bool, paint: Paint = plain) -> str:
     """An identity with its generations, and what a person does next."""
-    lines = [f"{found.name} for {found.policy}: {paint(found.status.value, found.status)}"]
+    lines = [f"{found.name} for {printable(found.policy)}: {paint(found.status.value, found.status)}"]
     lines += [f"  {_generation(each)}" for each in found.generations]
     if not changed:
         lines.append("  nothing changed")
@@ -283,7 +283,7 @@ def identities(listed: Iterable[Overview], *, paint: Paint = plain) -> str:
 def _identity_line(found: Overview, width: int, paint: Paint) -> str:
     label = paint(found.status.value.ljust(_STATUS_WIDTH), found.status)
     left = found.active.days_left if found.active else None
-    parts = [label, found.name.ljust(width), found.policy]
+    parts = [label, found.name.ljust(width), printable(found.policy)]
     parts.append("no active certificate" if left is None else f"{words.counted(left, 'day')} left")
     if found.pending is not None:
         parts.append(f"{found.pending.state.value}: {found.pending.generation}")

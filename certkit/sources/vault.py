@@ -61,7 +61,7 @@ class VaultSource:
         return 0
 
     def parts(self) -> Iterable[VaultSource]:
-        """Itself: a few threads ask for many things at once."""
+        """Itself: much is asked at once."""
         return (self,)
 
     def look(self) -> Iterator[Seen]:

@@ -68,6 +68,8 @@ class Secrets:
         stored = self._settled(path)
         if stored is None:
             self.require_not_deleted(path)
+            stored = self.kv.read(path)  # it may have been made meanwhile
+        if stored is None:
             raise self.absent(name)
         return layout.record_of(stored.data, where=self.place(path)), stored
 
@@ -139,7 +141,7 @@ class Secrets:
             if error.kind is not Kind.DENIED:
                 raise
             return
-        if metadata is not None and metadata.version > 0:
+        if metadata is not None and metadata.version > 0 and metadata.is_deleted:
             hint = f"`bao kv undelete -versions={metadata.version}` brings it back, unless it was destroyed"
             raise StoreError(f"cannot read, {self.place(path)}: somebody deleted it", hint=hint)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import pytest
 from cryptography import x509
@@ -13,8 +14,11 @@ from certkit.lifecycle import answer, pointer, view
 from certkit.lifecycle import enroll as enrolling
 from certkit.policy_files import load
 from certkit.stores.file import FileStore
+from certkit.stores.vault import VaultStore
+from certkit.vault.client import Vault
 from tests import pki
 
+PREFIXES = itertools.count()
 ROOT = pki.root()
 ISSUING = ROOT.intermediate()
 POLICY = load("wise-sandbox")
@@ -27,8 +31,15 @@ def file_store(request, name):
     return FileStore(request.getfixturevalue("tmp_path") / name, wait_seconds=10)
 
 
+def vault_store(request, name):
+    """A store at a prefix of its own on a real server."""
+    vault = Vault.connect(request.getfixturevalue("openbao").settings())
+    request.addfinalizer(vault.close)
+    return VaultStore(vault, "secret", f"lifecycle/{next(PREFIXES)}/{name}", wait_seconds=10)
+
+
 # Every promise about a use case is kept over each kind of store; to add one, name what makes an empty store.
-STORES = {"file": file_store}
+STORES = {"file": file_store, "vault": vault_store}
 
 
 @pytest.fixture(params=STORES)
