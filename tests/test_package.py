@@ -25,8 +25,8 @@ def wheel(tmp_path_factory):
 def test_it_carries_policies_pages_and_types(wheel):
     """Everything that a user needs, and no tests."""
     names = zipfile.ZipFile(wheel).namelist()
-    policies = {path.name for path in (PROJECT / "policies").glob("*.toml")}
-    assert {Path(name).name for name in names if name.startswith("certkit/policies/")} == policies
+    policies = {path.relative_to(PROJECT).as_posix() for path in (PROJECT / "policies").rglob("*") if path.is_file()}
+    assert {name.removeprefix("certkit/") for name in names if name.startswith("certkit/policies/")} == policies
     pages = {path.name for path in (PROJECT / "man").iterdir()}
     assert {Path(name).name for name in names if "/share/man/man1/" in name} == pages
     assert "certkit/py.typed" in names

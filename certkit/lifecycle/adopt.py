@@ -12,6 +12,7 @@ from certkit.errors import InputError
 from certkit.lifecycle import answer, view
 from certkit.lifecycle.enroll import Done, require_same
 from certkit.stores.base import AbsentError, ConflictError, Issued
+from certkit.stores.facts import certificate_facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,7 @@ def _store(store: Store, name: str, settings: Settings, issued: Issued, leaf: x5
     if is_active:
         return Done(identity, changed=False)
     number = number or _add(store, name, key)
-    store.install(name, number, issued, facts=answer.facts(leaf, settings))
+    store.install(name, number, issued, facts=certificate_facts(leaf, policy=settings.policy))
     store.change(name, lambda record: record.activate(number))
     return Done(store.load(name), changed=True)
 

@@ -6,14 +6,14 @@ import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from certkit.core import describe, keys, names, objects, verify
+from certkit.core import describe, keys, objects, verify
 from certkit.core.identity import State
-from certkit.core.times import rfc3339
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status, critical
 from certkit.lifecycle import view
 from certkit.lifecycle.enroll import Done
 from certkit.stores.base import Issued
+from certkit.stores.facts import certificate_facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from certkit.core.identity import Settings
     from certkit.core.policy import Policy
     from certkit.core.verify import Question, Verdict
     from certkit.findings import Finding
@@ -49,7 +48,9 @@ def install(
     verdict = judge(identity, generation, leaf, anchors=anchors, untrusted=others, policy=policy, at=now)
     issued = Issued(certificate=pem([leaf]), chain=pem(above(verdict)), trust_bundle=pem(anchors))
     changed = generation.issued is None
-    store.install(name, generation.number, issued, facts=facts(leaf, identity.record.settings))
+    store.install(
+        name, generation.number, issued, facts=certificate_facts(leaf, policy=identity.record.settings.policy)
+    )
     return Done(store.load(name), changed, verdict.findings), generation.number
 
 
@@ -127,19 +128,6 @@ def refuse(name: str, findings: Sequence[Finding]) -> None:
     if bad:
         reasons = "; ".join(f"{each.id}: {each.message}" for each in bad)
         raise RefusedError(f"refused, {name}: {reasons}", hint=bad[0].hint, findings=findings)
-
-
-def facts(certificate: x509.Certificate, settings: Settings) -> dict[str, str]:
-    """What is told of a certificate to those who may not read it."""
-    return {
-        "subject": names.distinguished_name(certificate.subject),
-        "issuer": names.distinguished_name(certificate.issuer),
-        "serial": names.serial_hex(certificate.serial_number),
-        "fingerprint_sha256": names.fingerprint(certificate),
-        "not_before": rfc3339(certificate.not_valid_before_utc),
-        "not_after": rfc3339(certificate.not_valid_after_utc),
-        "policy": settings.policy,
-    }
 
 
 def pem(certificates: Sequence[x509.Certificate]) -> bytes:

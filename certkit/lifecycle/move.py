@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.lifecycle import answer, view
+from certkit.lifecycle import view
 from certkit.lifecycle.enroll import Done
 from certkit.stores.base import ConflictError, StoreError
+from certkit.stores.facts import certificate_facts
 
 if TYPE_CHECKING:
     from certkit.core.identity import Record
@@ -65,7 +66,7 @@ def _copy_generation(
     if issued is not None:
         leaf = view.certificate(generation)
         assert leaf is not None  # noqa: S101  it is issued
-        target.install(name, number, issued, facts=answer.facts(leaf, identity.record.settings))
+        target.install(name, number, issued, facts=certificate_facts(leaf, policy=identity.record.settings.policy))
     return True
 
 
