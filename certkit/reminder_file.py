@@ -7,12 +7,10 @@ reminder is then repeated, and none is left out.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
 import stat
-import time
 from typing import TYPE_CHECKING, Any, Self
 
 from certkit import files
@@ -205,32 +203,16 @@ def _make_directory(folder: Path) -> None:
 @contextlib.contextmanager
 def _locked(path: Path, wait_seconds: float) -> Iterator[None]:
     """Hold the lock that belongs to a file: one on a file beside it, for the file itself is replaced."""
-    lock = path.with_name(f".{path.name[:200]}.lock")
-    deadline = time.monotonic() + wait_seconds
-    while (file := _try_lock(lock)) is None:
-        if time.monotonic() >= deadline:
-            message = f"cannot lock, {lock}: another run has held it for {wait_seconds:g} seconds"
-            raise InputError(message, hint="see whether that run is stuck")
-        time.sleep(_PAUSE_SECONDS)
-    try:
+    name = f".{path.name[:200]}.lock"
+    with contextlib.ExitStack() as held:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        held.callback(os.close, folder)
+        try:
+            held.enter_context(files.locked(folder, name, wait_seconds=wait_seconds))
+        except TimeoutError as error:
+            message = f"cannot lock, {path.parent / name}: another run has held it for {wait_seconds:g} seconds"
+            raise InputError(message, hint="see whether that run is stuck") from error
         yield
-    finally:
-        os.close(file)
-
-
-def _try_lock(lock: Path) -> int | None:
-    """The descriptor of the lock, held; None if another run holds it."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    file = os.open(lock, flags, files.PRIVATE_MODE)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        return None
-    except BaseException:
-        os.close(file)
-        raise
-    return file
 
 
 def _sweep(path: Path) -> None:

@@ -140,11 +140,11 @@ def _identity(reference: str, access: Access) -> Source:
 
 
 def _glob(pattern: str, access: Access) -> Iterator[Source]:
-    from certkit import files
+    from certkit import files, walks
 
-    paths = files.matching(pattern)
+    paths = walks.matching(pattern)
     for path in paths:
-        if isinstance(path, files.Oddity):
+        if isinstance(path, walks.Oddity):
             yield KnownSource([unreadable(path.path, path.error)] if path.error else [])
         elif files.is_directory(path):
             yield DirectorySource(path, access.passphrase, origin=pattern)

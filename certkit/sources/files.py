@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certkit import files, processes
+from certkit import files, processes, walks
 from certkit.core import objects, pem
 from certkit.core.objects import Broken, Item, Kind
 from certkit.errors import InputError
@@ -154,7 +154,7 @@ class DirectorySource:
         origin = self.path if self.origin is None else self.origin
         portion: list[str] = []
         others: list[Failure | Passed] = []
-        for found in files.walk(self.path):
+        for found in walks.walk(self.path):
             if isinstance(found, str):
                 portion.append(found)
             else:
