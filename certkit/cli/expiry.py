@@ -102,6 +102,8 @@ def expiry(output: Output, **options: Any) -> int:
     from certkit.scan import look, scan
 
     asked = Asked(**options)
+    if asked.timeout != asked.timeout:
+        raise InputError("usage, certkit expiry: --timeout is not a number", hint="give seconds, such as 10")
     reporter = Reporter(
         output=output,
         format="json" if output.as_json else asked.format_,
