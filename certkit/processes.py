@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import signal
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -105,6 +104,8 @@ class _Child:
 
     def results(self) -> Iterator[Any]:
         """The results of its next portion; waits for them."""
+        import pickle
+
         while True:
             try:
                 kind, value = pickle.load(self._pipe)  # noqa: S301  from our own child
@@ -171,6 +172,8 @@ def _work_and_exit(
 
 def _answers(work: Callable[[T], Iterable[R]], portion: T) -> Iterator[bytes]:
     """The results of a portion, and its end or its failure, pickled."""
+    import pickle
+
     try:
         for result in work(portion):
             yield pickle.dumps((_RESULT, result), pickle.HIGHEST_PROTOCOL)
