@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certkit import files, processes, walks
+from certkit import files, processes
 from certkit.core import objects, pem
 from certkit.core.objects import Broken, Item, Kind
 from certkit.errors import InputError
@@ -151,6 +151,8 @@ class DirectorySource:
 
     def parts(self) -> Iterator[FileSource | KnownSource]:
         """The files in the order of names, directory by directory, some at a time."""
+        from certkit import walks
+
         origin = self.path if self.origin is None else self.origin
         portion: list[str] = []
         others: list[Failure | Passed] = []
