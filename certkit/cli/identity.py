@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from certkit.lifecycle.enroll import Done
-    from certkit.stores.base import Store
 
 
 @click.group(
@@ -78,14 +77,3 @@ def tell(output: Output, done: Done) -> int:
     elif not output.quiet:
         output.result(text.identity(found, changed=done.changed, paint=output.paint))
     return 0
-
-
-def require_there(store: Store, name: str) -> None:
-    """Refuse a name that is none, or that the store does not know.
-
-    Raises:
-        InputError: as it says.
-    """
-    from certkit.core.identity import require_name
-
-    store.load(require_name(name))

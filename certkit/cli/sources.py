@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from certkit import files
 from certkit.cli import inputs
 from certkit.errors import InputError
 from certkit.sources.base import Failure, Passed, Reason, Searched
@@ -65,8 +66,6 @@ def parse(references: Sequence[str], access: Access) -> Iterator[Source]:
 
 def _expanded(references: Sequence[str]) -> Iterator[str | KnownSource]:
     """The same with lists replaced by what they list."""
-    from certkit import files
-
     for reference in references:
         if not reference.startswith("@") or files.exists(Path(reference)):
             yield reference
@@ -85,8 +84,6 @@ def _failed(reference: str, error: InputError) -> KnownSource:
 
 def is_live(reference: str) -> bool:
     """Whether these words name a live host: `tls://…`, or HOST:PORT where no file is called so."""
-    from certkit import files
-
     if ":" not in reference or files.exists(Path(reference)) or _is_pattern(reference):
         return False
     from certkit.sources.endpoint import is_endpoint
@@ -105,8 +102,6 @@ def _is_pattern(reference: str) -> bool:
 
 
 def _files(reference: str, access: Access) -> Iterator[Source]:
-    from certkit import files
-
     if files.is_directory(reference):
         yield DirectorySource(reference, access.passphrase)
     elif files.exists(Path(reference)):
@@ -140,7 +135,7 @@ def _identity(reference: str, access: Access) -> Source:
 
 
 def _glob(pattern: str, access: Access) -> Iterator[Source]:
-    from certkit import files, walks
+    from certkit import walks
 
     paths = walks.matching(pattern)
     for path in paths:

@@ -50,6 +50,14 @@ def require_name(name: str) -> str:
     return name
 
 
+def is_name(text: str) -> bool:
+    """Whether an identity may be called so."""
+    try:
+        return require_name(text) == text
+    except InputError:
+        return False
+
+
 def is_generation(text: str) -> bool:
     """Whether the text is the number of a generation, as `next_generation` makes them."""
     return _GENERATION.fullmatch(text) is not None

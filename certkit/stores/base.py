@@ -75,6 +75,12 @@ class Facts:
     values: dict[str, str]
 
 
+def no_generation(name: str, number: str) -> AbsentError:
+    """The error for a generation that is not there."""
+    hint = f"see which there are: certkit identity show {name}"
+    return AbsentError(f"no generation {number!r} of identity {name!r}", hint=hint)
+
+
 class Store(Protocol):
     """Identities in one place. Every method may raise StoreError."""
 

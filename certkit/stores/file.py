@@ -21,7 +21,7 @@ from certkit import files
 from certkit.core import identity
 from certkit.errors import InputError
 from certkit.stores import generation_files, identity_folder, record_file
-from certkit.stores.base import AbsentError, ConflictError, Facts, Identity, Issued, StoreError
+from certkit.stores.base import AbsentError, ConflictError, Facts, Identity, Issued, StoreError, no_generation
 from certkit.stores.folder import Folder
 from certkit.stores.record_file import GENERATIONS
 from certkit.stores.wrapping import seal, unseal
@@ -86,7 +86,7 @@ class FileStore:
         """
         identity.require_name(name)
         if record.active is not None:
-            raise identity_folder.no_generation(name, record.active)
+            raise no_generation(name, record.active)
         access = identity_folder.access_of(record)
         self._make_root(access)
         with self._changing_names() as store, store.build(name, access) as folder:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from certkit import files
-from certkit.core.identity import is_generation
+from certkit.core.identity import is_generation, is_name
 from certkit.core.printable import printable
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.stores import file_permissions, generation_files, identity_folder, wrapping
@@ -40,7 +40,7 @@ def _findings(store: FileStore) -> list[Finding]:
     try:
         with Folder.open(store.root) as folder:
             found = [*_store(folder), *file_permissions.of_store(folder)]
-            for name in filter(identity_folder.is_name, folder.names()):
+            for name in filter(is_name, folder.names()):
                 if _is_candidate(folder, name):
                     found += _identity(store, folder, name)
     except StoreError as error:
@@ -66,7 +66,7 @@ def _store(folder: Folder) -> Iterator[Finding]:
     else:
         yield warning("store", f"{identities}, which may not be written to", "run certkit as the directory's owner")
     visible = [name for name in names if not name.startswith(".")]
-    strange = [name for name in visible if not (identity_folder.is_name(name) and _is_candidate(folder, name))]
+    strange = [name for name in visible if not (is_name(name) and _is_candidate(folder, name))]
     yield from _strange("store", folder, [*folder.leftovers(), *strange])
 
 

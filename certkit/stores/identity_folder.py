@@ -6,10 +6,9 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from certkit.core import identity
-from certkit.errors import InputError
 from certkit.files import Access
 from certkit.stores import generation_files, record_file
-from certkit.stores.base import AbsentError, Identity, StoreError
+from certkit.stores.base import Identity, StoreError, no_generation
 from certkit.stores.record_file import GENERATIONS, RECORD
 
 if TYPE_CHECKING:
@@ -20,17 +19,9 @@ if TYPE_CHECKING:
     from certkit.stores.folder import Folder
 
 
-def is_name(text: str) -> bool:
-    """Whether an identity may be called so."""
-    try:
-        return identity.require_name(text) == text
-    except InputError:
-        return False
-
-
 def is_identity(store: Folder, name: str) -> bool:
     """Whether a directory of that name has a record in it, or may not be looked into."""
-    if not is_name(name) or not store.has_folder(name):
+    if not identity.is_name(name) or not store.has_folder(name):
         return False
     try:
         with store.inside(name) as folder:
@@ -117,12 +108,6 @@ def require_generation(folder: Folder, number: str) -> None:
     """
     with generation(folder, number):
         pass
-
-
-def no_generation(name: str, number: str) -> AbsentError:
-    """The error for a generation that is not there."""
-    hint = f"see which there are: certkit identity show {name}"
-    return AbsentError(f"no generation {number!r} of identity {name!r}", hint=hint)
 
 
 def sweep(folder: Folder) -> None:

@@ -15,9 +15,9 @@ from certkit.core import identity
 from certkit.secret import Secret
 from certkit.stores import vault_facts
 from certkit.stores import vault_layout as layout
-from certkit.stores.base import ConflictError, Facts, Identity, StoreError
+from certkit.stores.base import ConflictError, Facts, Identity, StoreError, no_generation
 from certkit.stores.vault_layout import KEY, POINTER
-from certkit.stores.vault_secrets import Secrets, no_generation
+from certkit.stores.vault_secrets import Secrets
 from certkit.stores.vault_writes import all_expected, as_store_error, expected, tries
 from certkit.vault.errors import Kind, UncertainWrite, VaultError
 from certkit.vault.fields import joined

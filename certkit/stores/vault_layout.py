@@ -52,21 +52,13 @@ def key(name: str, number: str) -> str:
 
 def names_in(entries: Iterable[str]) -> list[str]:
     """The folders of a listing that may be identities."""
-    return [entry[:-1] for entry in entries if entry.endswith("/") and is_name(entry[:-1])]
+    return [entry[:-1] for entry in entries if entry.endswith("/") and identity.is_name(entry[:-1])]
 
 
 def numbers_in(entries: Iterable[str]) -> list[str]:
     """The folders of a listing that are generations, in the order of their numbers."""
     folders = (entry[:-1] for entry in entries if entry.endswith("/"))
     return sorted(filter(identity.is_generation, folders), key=lambda number: (int(number), number))
-
-
-def is_name(text: str) -> bool:
-    """Whether an identity may be called so."""
-    try:
-        return identity.require_name(text) == text
-    except InputError:
-        return False
 
 
 def record_of(data: Mapping[str, Any], *, where: str) -> Record:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from certkit.core import identity
 from certkit.secret import Secret
 from certkit.stores import vault_layout as layout
-from certkit.stores.base import AbsentError, StoreError
+from certkit.stores.base import AbsentError, StoreError, no_generation
 from certkit.stores.vault_layout import KEY
 from certkit.stores.vault_writes import all_expected, has_mark, marked, put
 from certkit.vault.errors import Kind, VaultError
@@ -164,12 +164,6 @@ class Secrets:
     def absent(self, name: str) -> AbsentError:
         """The error for an identity that is not there."""
         return AbsentError(f"no identity {name!r} in {self.uri}", hint="see which there are: certkit identity list")
-
-
-def no_generation(name: str, number: str) -> AbsentError:
-    """The error for a generation that is not there."""
-    hint = f"see which there are: certkit identity show {name}"
-    return AbsentError(f"no generation {number!r} of identity {name!r}", hint=hint)
 
 
 def _is_same(there: object, part: str | Secret) -> bool:
