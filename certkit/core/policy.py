@@ -149,6 +149,12 @@ class Hosts:
     web: str = ""
     api: str = ""
     api_mtls: str = ""
+    probe_path: str = ""
+
+    @property
+    def probe_url(self) -> str:
+        """What to ask for, to see whether a client certificate works; empty where it is not known."""
+        return self.api_mtls.rstrip("/") + self.probe_path if self.api_mtls and self.probe_path else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +168,16 @@ class Portal:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A partner's rules, complete and checked."""
+    """A partner's rules, complete and checked.
+
+    `environment` names the partner's environment, which several policies may be about; keys and CAs of one environment
+    have no business in another. It is empty where there is only one.
+    """
 
     name: str
     title: str
     summary: str
+    environment: str
     sources: tuple[Source, ...]
     key: KeyRules
     subject: SubjectRules
@@ -246,6 +257,7 @@ def _from_content(file: PolicyFile, content: Mapping[str, Any]) -> Policy:
         name=file.name,
         title=content["title"],
         summary=content.get("summary", ""),
+        environment=content.get("environment", ""),
         sources=tuple(Source(item["title"], item["read"]) for item in content["sources"]),
         **sections,
     )
@@ -317,6 +329,11 @@ def _url(value: Any) -> str | None:
     return None if good else "expected an https:// address"
 
 
+def _url_path(value: Any) -> str | None:
+    good = isinstance(value, str) and re.fullmatch(r"/[!-~]*", value)
+    return None if good else "expected a path such as /v1/status"
+
+
 def _pattern(value: Any) -> str | None:
     if isinstance(value, str):
         try:
@@ -362,6 +379,7 @@ _attribute = _one_of(*names.ATTRIBUTE_OIDS)
 _SCHEMA: dict[str, Check | dict[str, Check]] = {
     "title": _string,
     "summary": _string,
+    "environment": _string,
     "extends": _string,
     "abstract": _boolean,
     "key": {"types": _list_of(_key_name), "rsa_minimum_bits": _count, "rsa_multiple_of": _count},
@@ -395,7 +413,7 @@ _SCHEMA: dict[str, Check | dict[str, Check]] = {
     },
     "renewal": {"opens": _duration, "reuse_key": _answer, "reminders": _list_of(_day_number)},
     "expiry": {"warn": _duration, "critical": _duration},
-    "hosts": {"web": _url, "api": _url, "api_mtls": _url},
+    "hosts": {"web": _url, "api": _url, "api_mtls": _url, "probe_path": _url_path},
     "portal": {"name": _string, "request_steps": _list_of(_string), "trust_steps": _list_of(_string)},
 }
 _SOURCE_SCHEMA: dict[str, Check] = {"title": _string, "read": _day}

@@ -64,6 +64,21 @@ class Identity:
     generations: Sequence[Generation] = field(default=())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where a generation is, for those who are told so: paths of files, or references `vault://…`.
+
+    In Vault one secret holds `certificate` and what goes with it, so `certificate`, `fullchain` and `ca` are the same.
+    """
+
+    lineage: str
+    key: str
+    certificate: str
+    fullchain: str
+    ca: str
+    is_directory: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a generation's certificate without the right to read it: texts by name.
@@ -142,6 +157,10 @@ class Store(Protocol):
         Raises:
             AbsentError: there is no such generation.
         """
+        ...
+
+    def location(self, found: Identity, number: str) -> Location:
+        """Where a generation is; a directory shows the one in use through the pointer. Nothing is looked for."""
         ...
 
     def facts(self, name: str) -> list[Facts]:

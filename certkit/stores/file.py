@@ -21,7 +21,16 @@ from certkit import files
 from certkit.core import identity
 from certkit.errors import InputError
 from certkit.stores import generation_files, identity_folder, record_file
-from certkit.stores.base import AbsentError, ConflictError, Facts, Identity, Issued, StoreError, no_generation
+from certkit.stores.base import (
+    AbsentError,
+    ConflictError,
+    Facts,
+    Identity,
+    Issued,
+    Location,
+    StoreError,
+    no_generation,
+)
 from certkit.stores.folder import Folder
 from certkit.stores.record_file import GENERATIONS
 from certkit.stores.wrapping import seal, unseal
@@ -146,6 +155,19 @@ class FileStore:
         with self._identity(name) as folder, identity_folder.generation(folder, number) as generation:
             data, path = generation.read(generation_files.KEY), generation.path / generation_files.KEY
         return unseal(data, self.wrapping, name=str(path))
+
+    def location(self, found: Identity, number: str) -> Location:
+        """The paths of a generation's files, for the one in use through the pointer."""
+        home = self.root.absolute() / found.name
+        lineage = home / record_file.POINTER if number == found.record.active else home / GENERATIONS / number
+        return Location(
+            lineage=str(lineage),
+            key=str(lineage / generation_files.KEY),
+            certificate=str(lineage / generation_files.CERTIFICATE),
+            fullchain=str(lineage / generation_files.FULLCHAIN),
+            ca=str(lineage / generation_files.TRUST_BUNDLE),
+            is_directory=True,
+        )
 
     def facts(self, name: str) -> list[Facts]:
         """What the certificates of an identity say.

@@ -15,7 +15,7 @@ from certkit.core import identity
 from certkit.secret import Secret
 from certkit.stores import vault_facts
 from certkit.stores import vault_layout as layout
-from certkit.stores.base import ConflictError, Facts, Identity, StoreError, no_generation
+from certkit.stores.base import ConflictError, Facts, Identity, Location, StoreError, no_generation
 from certkit.stores.vault_layout import KEY, POINTER
 from certkit.stores.vault_secrets import Secrets
 from certkit.stores.vault_writes import all_expected, as_store_error, expected, tries
@@ -199,6 +199,18 @@ class VaultStore:
             self.secrets.require_not_deleted(path)
             raise no_generation(name, number)
         return Secret(layout.key_of(stored.data, where=self.secrets.place(path)))
+
+    def location(self, found: Identity, number: str) -> Location:
+        """References to a generation's secrets."""
+        certificate = self.secrets.place(layout.certificate(found.name, number))
+        return Location(
+            lineage=self.secrets.place(layout.generation(found.name, number)),
+            key=self.secrets.place(layout.key(found.name, number)),
+            certificate=certificate,
+            fullchain=certificate,
+            ca=certificate,
+            is_directory=False,
+        )
 
     @as_store_error
     def facts(self, name: str) -> list[Facts]:

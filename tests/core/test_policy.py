@@ -53,6 +53,26 @@ def test_the_smallest_policy():
     assert (small.expiry.warn.fixed, small.expiry.critical.fixed) == (timedelta(days=28), timedelta(days=7))
 
 
+def test_what_a_probe_asks_for():
+    """The partner's advice, on the host for mutual TLS; nothing where either is not known."""
+    assert policy_files.load("wise-sandbox").hosts.probe_url == (
+        "https://api-mtls.wise-sandbox.com/v1/authenticated/playground"
+    )
+    assert load(GOOD + '[hosts]\nprobe_path = "/x"\n').hosts.probe_url == ""
+    assert refusal(GOOD + '[hosts]\nprobe_path = "x"\n')[0].endswith("expected a path such as /v1/status")
+
+
+def test_environments():
+    """Both policies of Wise's sandbox are about one; a policy of the user's is about that of the one it extends."""
+    names = ["wise-sandbox", "wise-sandbox-legacy", "wise-production", "general"]
+    assert [policy_files.load(name).environment for name in names] == [
+        "Wise sandbox",
+        "Wise sandbox",
+        "Wise production",
+        "",
+    ]
+
+
 def test_unknown_is_a_legal_answer():
     """To every question, and to every count."""
     questions = {
@@ -417,7 +437,7 @@ def test_the_general_policy_takes_what_is_sound():
 )
 def test_wise_has_three_environments(name, web, api, api_mtls):
     """Each with its web UI, its API, and its API for mutual TLS."""
-    assert policy_files.load(name).hosts == policy.Hosts(web, api, api_mtls)
+    assert policy_files.load(name).hosts == policy.Hosts(web, api, api_mtls, "/v1/authenticated/playground")
 
 
 @pytest.mark.parametrize("name", WISE)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +106,24 @@ def test_what_consumers_read(store):
     verified = openssl("verify", "-no_check_time", "-CAfile", active / "ca.pem", "-untrusted", active / "fullchain.pem",
                        active / "certificate.pem")  # fmt: skip
     assert verified.stdout.decode() == f"{active}/certificate.pem: OK\n"
+
+
+def test_where_a_generation_is(store):
+    """The one in use is named by its pointer; whoever is told so finds the files there."""
+    enroll(store, issued=2)
+    activate(store, "0002")
+    found = store.load("acme")
+    in_use, other = store.location(found, "0002"), store.location(found, "0001")
+    assert in_use.lineage == str(store.root / "acme" / "active")
+    assert other.lineage == str(store.root / "acme" / "generations" / "0001")
+    for number, each in ((1, in_use), (0, other)):
+        assert [Path(part).read_bytes() for part in (each.key, each.certificate, each.fullchain, each.ca)] == [
+            PAIRS[number].key_pem,
+            answer(number).certificate,
+            answer(number).fullchain,
+            ROOT.pem,
+        ]
+    assert in_use.is_directory
 
 
 def test_the_record(store):

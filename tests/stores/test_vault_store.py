@@ -77,6 +77,15 @@ def refused(work, error=StoreError):
 # What stands where
 
 
+def test_where_a_generation_is(store):
+    """References by which those who may can read it."""
+    enroll(store, issued=1)
+    where = store.location(store.load("acme"), "0001")
+    assert where.lineage == f"{store.uri}/acme/generations/0001"
+    assert (where.key, where.certificate) == (f"{where.lineage}/key", f"{where.lineage}/certificate")
+    assert not where.is_directory
+
+
 def test_the_layout(store, openbao):
     """Paths and fields are a contract: others read them too."""
     enroll(store, issued=1, pending=1)
