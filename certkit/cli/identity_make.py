@@ -211,7 +211,7 @@ def _issuer(text: str) -> str:
     from certkit.issuers.base import IssuerSpec, Kind
 
     spec = IssuerSpec.parse(text)
-    program, *rest = shlex.split(spec.where) if spec.kind is Kind.COMMAND else [""]
+    program, *rest = spec.arguments() if spec.kind is Kind.COMMAND else [""]
     if os.sep not in program:
         return text
     return f"{spec.kind}:{shlex.join([os.path.abspath(program), *rest])}"

@@ -82,13 +82,11 @@ def log(output: Output, store: Store, *, name: str) -> int:
     Example:
       certkit identity log acme
     """
-    import json
-
-    events = [each.document() for each in store.load(require_name(name)).record.log]
+    events = store.load(require_name(name)).record.log
     if output.as_json:
-        output.document(events)
+        output.document([each.document() for each in events])
     else:
-        output.result("".join(f"{json.dumps(each)}\n" for each in events))
+        output.result("".join(f"{each.line()}\n" for each in events))
     return 0
 
 

@@ -175,7 +175,7 @@ class Record:
 
     def document(self) -> dict[str, Any]:
         """The record as JSON-ready data."""
-        return {"version": VERSION, **asdict(self), "log": [each.document() for each in self.log]}
+        return {"version": VERSION, **asdict(self), "log": [each.line() for each in self.log]}
 
     @classmethod
     def parse(cls, document: Any, *, where: str) -> Record:
@@ -206,7 +206,7 @@ class Record:
             )
             _require_texts(found)
             _require_generations(found)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             hint = "restore it from a backup"
             reason = repr(error)[:_MAX_REASON]
             raise InputError(f"cannot read, {where}: not an identity's record: {reason}", hint=hint) from error

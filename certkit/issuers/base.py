@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -41,7 +42,22 @@ class IssuerSpec:
             hint = "give manual, vault-pki:MOUNT/ROLE or command:PROGRAM"
             raise InputError(f"not an issuer: {text!r}", hint=hint)
         assert kind is not None  # noqa: S101  it would not fit
-        return cls(kind, where.strip("/") if kind is Kind.VAULT_PKI else where)
+        spec = cls(kind, where.strip("/") if kind is Kind.VAULT_PKI else where)
+        if kind is Kind.COMMAND:
+            spec.arguments()
+        return spec
+
+    def arguments(self) -> list[str]:
+        """A program and its arguments, as a shell would split them.
+
+        Raises:
+            InputError: they cannot be split.
+        """
+        try:
+            return shlex.split(self.where)
+        except ValueError as error:
+            reason = str(error).lower()
+            raise InputError(f"not an issuer: {self.where!r}: {reason}", hint="quote it as for a shell") from error
 
     @property
     def is_manual(self) -> bool:
