@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from certkit.core.audit import MAX_EVENTS, Event
 from certkit.core.names import SubjectOptions
+from certkit.core.times import parse_time
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 MAX_NAME = 64
 VERSION = 1
+HANGS = timedelta(days=3)
+"""A request that has waited so long may have been forgotten."""
 _MAX_REASON = 160
 
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}", re.ASCII)
@@ -164,6 +169,16 @@ class Record:
         if generation == self.active or generation in self.left:
             raise InputError(f"generation {generation} is no request", hint="retire it instead")
         return self if generation in self.discarded else replace(self, discarded=(*self.discarded, generation))
+
+    def waiting(self, generation: str, now: datetime) -> timedelta | None:
+        """How long ago a generation was requested; None where nobody knows."""
+        requested = self.requested.get(generation)
+        if requested is None:
+            return None
+        try:
+            return now - parse_time(requested)
+        except InputError:
+            return None
 
     def logged(self, *events: Event) -> Record:
         """The record with more that happened; what is too long ago goes."""

@@ -220,3 +220,22 @@ def test_a_list_with_a_request_that_hangs(identity):
     listed = identity("list", "-q")
     assert listed.code == 1
     assert "pending for 5 days: 0003" in listed.out
+
+
+def test_expiry_with_a_request_that_hangs(identity, certkit):
+    """An expected certificate that is not there has its error, in every format; a fresh request has none."""
+    identity.use()
+    add_request(identity.store, identity.store.load("acme"), POLICY, now=NOW)
+    arguments = ("expiry", "identity:acme", "--leaf-only", "--json")
+    store = {"CERTKIT_STORE": "file:store"}
+    assert certkit(*arguments, env=store).code == 0
+    later = f"{NOW + 4 * pki.DAY:%Y-%m-%dT%H:%M:%SZ}"
+    judged = certkit(*arguments, "--at", later, env=store)
+    assert (judged.code, len(judged.json["certificates"])) == (3, 1)
+    assert judged.json["errors"] == [
+        {
+            "source": "identity:acme",
+            "message": "identity:acme: the request of generation 0002 has waited for 4 days",
+            "reason": "request_waiting",
+        }
+    ]
