@@ -1,0 +1,22 @@
+"""`certkit wise`: the Wise Platform."""
+
+from __future__ import annotations
+
+import click
+
+from certkit.cli.commands import LazyGroup
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "rehearse": ("certkit.cli.wise_rehearse:rehearse", "Run a stand-in for Wise on this machine."),
+    },
+)
+def wise() -> None:
+    """Go through the migration to mTLS with the Wise Platform.
+
+    \b
+    Example:
+      certkit wise rehearse --dir rehearsal
+    """
