@@ -129,7 +129,7 @@ def _settings(rehearsal: Rehearsal, problems: list[int]) -> SSL.Context:
         return bool(is_good)
 
     made.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, look)
-    made.set_client_ca_list([crypto.X509.from_cryptography(rehearsal.ca.certificate).get_subject()])
+    made.add_client_ca(rehearsal.ca.certificate)
     store = made.get_cert_store()
     assert store is not None  # noqa: S101  every context has one
     store.add_cert(crypto.X509.from_cryptography(rehearsal.ca.certificate))

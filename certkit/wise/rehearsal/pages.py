@@ -305,8 +305,8 @@ def _refusal(refusal: CertkitError | None) -> Markup:
         return Markup()
     return html(
         '<div class="refused" role="alert"><h2>Refused</h2><p>{message}. {hint}.</p>\n{findings}</div>',
-        message=refusal.message[:1].upper() + refusal.message[1:],
-        hint=refusal.hint[:1].upper() + refusal.hint[1:],
+        message=_sentence(refusal.message),
+        hint=_sentence(refusal.hint),
         findings=_findings("Why", getattr(refusal, "findings", ())),
     )
 
@@ -316,11 +316,18 @@ def _findings(title: str, findings: Sequence[Finding]) -> Markup:
         return Markup()
     items = joined(
         html(
-            "<li><code>{id}</code>: {message}. <em>{hint}.</em></li>", id=each.id, message=each.message, hint=each.hint
+            "<li><code>{id}</code>: {message}. <em>{hint}.</em></li>",
+            id=each.id,
+            message=each.message,
+            hint=_sentence(each.hint),
         )
         for each in findings
     )
     return html("<h3>{title}</h3>\n<ul>\n{items}\n</ul>", title=title, items=items)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _some(caption: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:

@@ -6,6 +6,7 @@ import contextlib
 import http.server
 import socket
 import socketserver
+import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 MAX_BODY_BYTES = 256 * 1024
 TIMEOUT_SECONDS = 10.0
+_POLL_SECONDS = 0.05
 _MAX_REFUSED_BYTES = 16 * MAX_BODY_BYTES
 
 
@@ -120,8 +122,11 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """Where it listens."""
         return int(self.server_address[1])
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that broke is of no interest."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  the library's signature
+        """Tell of what should not happen; a connection that broke is of no interest."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            self.log(f"internal error: {type(error).__name__}")
 
 
 class _MutualServer(_Server):
@@ -168,7 +173,7 @@ class Listeners:
             for server, answer in answers:
                 server.answer = _bound(answer, rehearsal)
                 server.log = lambda line: log(printable(line))
-                threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
+                threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
                 running.callback(server.shutdown)
             yield
 

@@ -1,0 +1,1 @@
+"""Tests of what is peculiar to the Wise Platform."""
