@@ -18,5 +18,5 @@ def wise() -> None:
 
     \b
     Example:
-      certkit wise rehearse --dir rehearsal
+      certkit wise rehearse --dir rehearsal --port 0
     """
