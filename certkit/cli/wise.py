@@ -14,7 +14,7 @@ from certkit.cli.commands import LazyGroup
     },
 )
 def wise() -> None:
-    """Go through the migration to mTLS with the Wise Platform.
+    """Work with the Wise Platform, or with a stand-in for it on this machine.
 
     \b
     Example:

@@ -1,1 +1,1 @@
-"""What is peculiar to one partner: the Wise Platform."""
+"""Use cases of the Wise Platform: OAuth tokens (the facts are those of Wise's documentation, read on 2026-11-22)."""

@@ -1,1 +1,0 @@
-"""Tests of what is peculiar to the Wise Platform."""
