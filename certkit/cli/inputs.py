@@ -15,15 +15,17 @@ from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from click.shell_completion import CompletionItem
+    from cryptography import x509
 
     from certkit.core.names import SubjectOptions
     from certkit.core.policy import Policy
     from certkit.keyfile import HeldKey
 
 STDIN = "-"
+SYSTEM = "system"
 DEFAULT_POLICY = "general"
 _CHUNK = 1024 * 1024
 _MAX_PASSPHRASE_FILE = 64 * 1024
@@ -175,6 +177,26 @@ def policy(reference: str) -> Policy:
     from certkit import policy_files
 
     return policy_files.load(reference)
+
+
+def anchors(references: Sequence[str]) -> list[x509.Certificate] | None:
+    """The certificates to trust: those of files, of directories, or of the system; None where nothing was named.
+
+    Raises:
+        InputError: one cannot be read, or holds no certificate.
+    """
+    from certkit import anchors
+    from certkit.core import objects
+
+    if not references:
+        return None
+    found: list[x509.Certificate] = []
+    for reference in references:
+        if reference == STDIN:
+            found += objects.certificates(read(reference), name=reference)
+        else:
+            found += anchors.system() if reference == SYSTEM else anchors.trusted(reference)
+    return found
 
 
 def passphrase(file: str | None) -> Secret | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from certkit.sources.base import Source
     from certkit.sources.endpoint import Endpoint
     from certkit.stores.base import Store
-    from certkit.tls import Client
+    from certkit.tls import Credentials
     from certkit.vault.client import Vault
 
 
@@ -36,7 +36,7 @@ class Access:
 
     passphrase: Secret | None
     timeout: float
-    client: Client | None
+    client: Credentials | None
     store: Callable[[], Store]
     vault: Callable[[], Vault]
 

@@ -64,13 +64,12 @@ class Asked:
 
     def endpoint(self, store: Store, name: str) -> Endpoint:
         """Where to ask, with an identity that is made if it is absent."""
-        from certkit.core import objects
         from certkit.wise import addresses, partner
 
         if self.timeout != self.timeout:
             raise InputError("usage, certkit wise token: --timeout is not a number", hint="give seconds, such as 10")
         base_url = addresses.optional(addresses.require_base_url, self.base_url)
-        anchors = None if self.ca is None else objects.certificates(inputs.read(self.ca), name=self.ca)
+        anchors = inputs.anchors([] if self.ca is None else [self.ca])
         found = partner.identity(store, name, environment=self.environment, base_url=base_url)
         return partner.endpoint(
             store,
@@ -107,7 +106,9 @@ def _asking(command: Callable[..., int]) -> Any:
     @click.option("--environment", type=click.Choice(ENVIRONMENTS), help="For an identity that is not there yet.")
     @click.option("--base-url", metavar="URL", help="In place of Wise's API: a rehearsal, a proxy.")
     @click.option("--plain", is_flag=True, help="Without the client certificate, to the plain host.")
-    @inputs.file_option("--ca", metavar="FILE", help="The CAs of the server, PEM.  [default: the identity's]")
+    @inputs.file_option(
+        "--ca", metavar="FILE|DIR|system", help="The CAs of the server.  [default: the identity's, or the system's]"
+    )
     @click.option(
         "--timeout",
         metavar="SECONDS",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from certkit.errors import CertkitError
 from certkit.wise import grants, renewal, states, tokens
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def exchange(
     claim = states.claim(store, name, redirect, expected=expected_state, client_id=client.id, now=now)
     try:
         made = grants.exchange(endpoint, client, redirect, now=now)
-    except CertkitError:
+    except BaseException:
         # The person may mend what is wrong, and try the same redirect again; what its code is worth, Wise knows.
         states.give_back(store, name, claim)
         raise

@@ -132,7 +132,7 @@ def client_credentials(endpoint: Endpoint, client: Client, *, now: datetime) -> 
 
 
 def _ask(endpoint: Endpoint, client: Client, question: Question, *, now: datetime) -> Token:
-    answer = _answer(endpoint, client, question)
+    answer = _answer(endpoint, client, question, now=now)
     where = urlsplit(endpoint.url).netloc
     if answer.status != 200:
         has_certificate = endpoint.credentials is not None
@@ -144,7 +144,7 @@ def _ask(endpoint: Endpoint, client: Client, question: Question, *, now: datetim
         raise UncertainError(f"cannot use the answer of {where}: {error.message}", hint=question.doubt) from error
 
 
-def _answer(endpoint: Endpoint, client: Client, question: Question) -> http.Answer:
+def _answer(endpoint: Endpoint, client: Client, question: Question, *, now: datetime) -> http.Answer:
     """What the server answers; asked again, a few times, where that does no harm."""
     request = http.Request(
         method="POST",
@@ -159,7 +159,11 @@ def _answer(endpoint: Endpoint, client: Client, question: Question) -> http.Answ
     for pause in (*_PAUSES_SECONDS, None):
         try:
             answer = http.send(
-                request, credentials=endpoint.credentials, anchors=endpoint.anchors, timeout=endpoint.timeout
+                request,
+                now=now,
+                credentials=endpoint.credentials,
+                anchors=endpoint.anchors,
+                timeout=endpoint.timeout,
             )
         except http.HttpError as error:
             may_repeat = question.is_repeatable or not error.is_sent

@@ -95,4 +95,4 @@ def _pair(store: Store, found: Identity) -> tuple[Credentials, list[x509.Certifi
     key = objects.private_key(store.key(found.name, number).reveal(), name=where).value
     chain = objects.certificates(issued.fullchain, name=where)
     bundle = objects.certificates(issued.trust_bundle, name=where) if issued.trust_bundle else None
-    return Credentials(key, chain), bundle
+    return Credentials(key, tuple(chain)), bundle
