@@ -29,6 +29,7 @@ _MAX_REASON = 160
 
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 _GENERATION = re.compile(r"[0-9]{4,9}", re.ASCII)
+_DOCUMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
 class State(StrEnum):
@@ -69,6 +70,25 @@ def is_generation(text: str) -> bool:
     return _GENERATION.fullmatch(text) is not None
 
 
+def require_document(text: str) -> str:
+    """The name of a secret document of an identity: letters, digits, `.`, `_` or `-`, at most 128.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not _DOCUMENT.fullmatch(text):
+        raise InputError(
+            f"not a name of a document: {text!r}",
+            hint="use up to 128 letters, digits, dots, underscores or hyphens, beginning with a letter or digit",
+        )
+    return text
+
+
+def is_document(text: str) -> bool:
+    """Whether a secret document of an identity may be called so."""
+    return _DOCUMENT.fullmatch(text) is not None
+
+
 def next_generation(known: Iterable[str]) -> str:
     """The number of the next generation: one more than the highest, of at least four digits."""
     return f"{max(map(int, known), default=0) + 1:04}"
@@ -76,7 +96,10 @@ def next_generation(known: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an identity was enrolled with, and what each renewal asks for again; absent values are None."""
+    """What an identity was enrolled with, and what each renewal asks for again; absent values are None.
+
+    `base_url` replaces the address of the partner's API: a rehearsal, or a proxy.
+    """
 
     policy: str
     subject: SubjectOptions = field(default_factory=SubjectOptions)
@@ -86,6 +109,7 @@ class Settings:
     probe: str | None = None
     group: str | None = None
     trust_bundle: str | None = None
+    base_url: str | None = None
 
     @property
     def is_blank(self) -> bool:
