@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -22,9 +24,11 @@ from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
 from certkit.lifecycle import answer, enroll, pointer
 from certkit.stores.file import FileStore
+from certkit.wise.rehearsal.state import Subscription
 from tests import pki
 from tests.conftest import command as installed
 from tests.conftest import environment
+from tests.wise.rehearsal.stage import Stage, document
 
 PROJECT = Path(__file__).parents[2]
 
@@ -80,6 +84,20 @@ def answered(root, csr):
     return issued.pem
 
 
+@contextlib.contextmanager
+def rehearsed(folder, line):
+    """A line about webhooks with the addresses of a rehearsal, and the token for it."""
+    stage = Stage()
+    token = document(stage.token(grant_type="client_credentials"))["access_token"]
+    hook = Subscription(id="ID", name="x", trigger_on="x", version="x", url="x", mtls_enabled=True, created=pki.NOW)
+    stage.rehearsal.state = replace(stage.rehearsal.state, subscriptions=(hook,))
+    (folder / "wise-ca.pem").write_bytes(stage.rehearsal.ca.pem)
+    with stage.serving() as listeners:
+        _, plain, mutual = listeners.addresses
+        line = line.replace("--environment sandbox", f"--base-url {plain}").replace("https://hooks.example.com", mutual)
+        yield line, {"CERTKIT_TOKEN": token}
+
+
 @pytest.mark.parametrize("line", sorted({line for _, line in examples()}))
 def test_every_example_works(tmp_path, root, line):
     """As written, after what it needs is there."""
@@ -106,14 +124,16 @@ def test_every_example_works(tmp_path, root, line):
     assert program == "certkit"
     if line.startswith("certkit wise rehearse"):  # it runs until it is told to end
         rest += " --ready-file ready & until [ -e ready ]; do sleep 0.1; done; kill $!; wait $!"
-    done = subprocess.run(
-        ["sh", "-c", f"{shlex.join(installed())} {rest}"],
-        cwd=tmp_path,
-        env={**environment(), "HOME": str(tmp_path / "home")},
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
+    is_webhook = line.startswith("certkit wise webhook")
+    with rehearsed(tmp_path, rest) if is_webhook else contextlib.nullcontext((rest, {})) as (rest, more):
+        done = subprocess.run(
+            ["sh", "-c", f"{shlex.join(installed())} {rest}"],
+            cwd=tmp_path,
+            env={**environment(), **more, "HOME": str(tmp_path / "home")},
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
     assert done.returncode == 0, done.stderr
 
 
