@@ -30,6 +30,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _MAX_SAID = 200
 _TOKEN_HINT = "get an application token: certkit wise token client-credentials"  # noqa: S105  advice, not a token
 _REFUSED_HINT = "compare the client id, the event and the address with Wise's documentation"
+_VAGUE = "handshake failure"
 # What nginx answers to a client without a certificate, or with one that it does not trust.
 _NGINX_SAYS = b"SSL certificate"
 
@@ -115,34 +116,51 @@ def check(
         InputError: the address is none, or the server is not reached or not trusted.
     """
     require_url(url)
-    tries = (("no client certificate", None), ("a client certificate that nobody issued", _nobody(now)))
-    return [_tried(url, what, shown, now=now, anchors=anchors, timeout=timeout) for what, shown in tries]
+    asked = [_answer(url, shown, now=now, anchors=anchors, timeout=timeout) for shown in (None, _nobody(now))]
+    # To whom shows no certificate, TLS 1.2 has nothing better to say than "handshake failure", which may mean anything;
+    # but not where the same server gets as far as to judge a certificate.
+    is_explained = isinstance(asked[1], str) and _is_of_certificates(asked[1])
+    return [
+        _judged("no client certificate", asked[0], may_be_vague=is_explained),
+        _judged("a client certificate that nobody issued", asked[1]),
+    ]
 
 
-def _tried(
+def _answer(
     url: str,
-    what: str,
     shown: Credentials | None,
     *,
     now: datetime,
     anchors: Sequence[x509.Certificate] | None,
     timeout: float,
-) -> Finding:
+) -> http.Answer | str:
+    """What a server answers, or the alert with which it ends the handshake, empty where it gives no reason."""
     request = http.Request(method="POST", url=url, headers={"Content-Type": "application/json"}, body=b"{}")
-    hint = "have the server verify client certificates: certkit wise ca shows how with nginx"
     try:
-        answer = http.send(request, now=now, credentials=shown, anchors=anchors, timeout=timeout)
+        return http.send(request, now=now, credentials=shown, anchors=anchors, timeout=timeout)
     except http.HttpError as error:
         if not isinstance(error.__cause__, HandshakeEndedError):
             raise
-        alert = error.__cause__.alert
-        return ok("client-certificate", f"refused with {what}{f': {printable(alert)}' if alert else ''}")
-    if answer.status == 400 and _NGINX_SAYS in answer.body:
+        return error.__cause__.alert
+
+
+def _judged(what: str, found: http.Answer | str, *, may_be_vague: bool = False) -> Finding:
+    hint = "have the server verify client certificates: certkit wise ca shows how with nginx"
+    if isinstance(found, str):
+        if _is_of_certificates(found) or (may_be_vague and found == _VAGUE):
+            return ok("client-certificate", f"refused with {what}: {printable(found)}")
+        said = f"ends the handshake with {what}: {printable(found) or 'it gives no reason'}"
+        return unknown("client-certificate", said, "see the log of the server for the reason")
+    if found.status == 400 and _NGINX_SAYS in found.body:
         return ok("client-certificate", f"refused with {what}: status 400")
-    if answer.status in {401, 403}:
-        said = f"status {answer.status} with {what}; that may be for another reason"
+    if found.status in {401, 403}:
+        said = f"status {found.status} with {what}; that may be for another reason"
         return unknown("client-certificate", said, hint)
-    return critical("client-certificate", f"let in with {what}: status {answer.status}", hint)
+    return critical("client-certificate", f"let in with {what}: status {found.status}", hint)
+
+
+def _is_of_certificates(alert: str) -> bool:
+    return "certificate" in alert or alert == "unknown ca"
 
 
 def _nobody(now: datetime) -> Credentials:

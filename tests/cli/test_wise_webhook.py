@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import socket
+import ssl
 import subprocess
 
 import pytest
@@ -240,6 +242,52 @@ def test_a_server_that_ends_the_handshake_is_well(certkit, tmp_path, stage):
     with stage.serving() as listeners:
         ran = certkit("wise", "webhook", "check", listeners.addresses[2], "--ca", "ca.pem")
     assert (ran.code, ran.out.count("refused with")) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("is_asking", "version", "code"),
+    [(True, "TLSv1_2", 0), (True, "TLSv1_3", 0), (False, "TLSv1_2", 2), (False, "TLSv1_3", 2)],
+)
+def test_both_versions_of_tls_are_judged(certkit, tmp_path, root, is_asking, version, code):
+    """TLS 1.2 tells who shows no certificate only "handshake failure"."""
+    pair = root.issue(extensions=(pki.SERVER, pki.x509.SubjectAlternativeName([pki.x509.DNSName("localhost")])))
+    (tmp_path / "root.pem").write_bytes(root.pem)
+    tls_servers.write(pair, tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "chain.pem", tmp_path / "server.key")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    if is_asking:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(tmp_path / "root.pem")
+
+    def talk(connection):
+        secure = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        with contextlib.suppress(ssl.SSLError):
+            secure.do_handshake()
+            secure.recv(65536)
+            secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        # Hear the client out, lest a reset takes the alert from it.
+        with socket.socket(fileno=secure.detach()) as raw:
+            raw.shutdown(socket.SHUT_WR)
+            while raw.recv(65536):
+                pass
+
+    with tls_servers.serving(talk) as server:
+        ran = certkit("wise", "webhook", "check", f"https://localhost:{server.port}/", "--ca", "root.pem")
+    assert ran.code == code, ran.out + ran.err
+
+
+def test_a_server_that_hangs_up_without_a_reason_is_unknown(certkit, tmp_path, root):
+    """Whether it was for want of a certificate, nobody can say: exit 3."""
+    (tmp_path / "root.pem").write_bytes(root.pem)
+
+    def talk(connection):
+        connection.recv(65536)
+        connection.sendall(b"\x15\x03\x03\x00\x02\x02\x28")
+
+    with tls_servers.serving(talk) as server:
+        ran = certkit("wise", "webhook", "check", f"https://localhost:{server.port}/", "--ca", "root.pem", "--json")
+    assert (ran.code, [each["status"] for each in ran.json["checks"]]) == (3, ["unknown", "unknown"])
 
 
 def test_a_server_that_cannot_be_judged_is_exit_3(certkit, tmp_path, root, stage):
