@@ -23,9 +23,12 @@ from certkit.core import keys
 from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
 from certkit.lifecycle import answer, enroll, pointer
+from certkit.secret import Secret
 from certkit.stores.file import FileStore
+from certkit.wise import grants, partner, renewal
+from certkit.wise.redirect import Redirect
 from certkit.wise.rehearsal.state import Subscription
-from tests import pki
+from tests import pki, wise_server
 from tests.conftest import command as installed
 from tests.conftest import environment
 from tests.wise.rehearsal.stage import Stage, document
@@ -76,6 +79,19 @@ def prepare_identity(folder, root, command):
             (folder / "acme.pem").write_bytes(answered(root, identity.generations[-1].csr))
 
 
+def prepare_tokens(folder, server):
+    """Tokens of an identity called acme in the default store, whose Wise is a server of ours."""
+    (folder / "home/.local/share/certkit").mkdir(parents=True)
+    (folder / "secret.txt").write_text(wise_server.CLIENT_SECRET)
+    store = FileStore(folder / "home/.local/share/certkit/identities")
+    partner.identity(store, "acme", environment="sandbox", base_url=server.address)
+    client = grants.Client(id="acme", secret=Secret(wise_server.CLIENT_SECRET.encode()))
+    code = Secret(server.code().encode())
+    answer = Redirect(redirect_uri=wise_server.REDIRECT_URI, code=code, profile_id="123")
+    at = grants.Endpoint(url=f"{server.address}/oauth/token")
+    renewal.keep(store, "acme", grants.exchange(at, client, answer, now=pki.datetime.now(pki.UTC)))
+
+
 def answered(root, csr):
     """A certificate for a CSR, for the real time of day."""
     now = pki.datetime.now(pki.UTC)
@@ -98,8 +114,15 @@ def rehearsed(folder, line):
         yield line, {"CERTKIT_TOKEN": token}
 
 
+@pytest.fixture(scope="module")
+def wise():
+    """A server that behaves as Wise, to the client of the examples."""
+    with wise_server.serving(wise_server.Wise(client_id="acme")) as server:
+        yield server
+
+
 @pytest.mark.parametrize("line", sorted({line for _, line in examples()}))
-def test_every_example_works(tmp_path, root, line):
+def test_every_example_works(tmp_path, root, wise, line):
     """As written, after what it needs is there."""
     pair = root.issue(begin=pki.datetime.now(pki.UTC) - pki.DAY, end=pki.datetime.now(pki.UTC) + 300 * pki.DAY)
     prepare = {
@@ -119,6 +142,9 @@ def test_every_example_works(tmp_path, root, line):
         pair.write(tmp_path, "acme")
     if line.startswith(("certkit identity", "certkit store")):
         prepare_identity(tmp_path, root, line.split()[2])
+    if line.startswith("certkit wise token"):
+        wise.codes["abc"] = wise_server.REDIRECT_URI
+        prepare_tokens(tmp_path, wise)
     (tmp_path / "home/.local/share/bash-completion/completions").mkdir(parents=True, exist_ok=True)
     program, rest = line.split(" ", 1)
     assert program == "certkit"
