@@ -7,7 +7,7 @@ It is a test double: what Wise documents it does as documented, and every page a
     messages  markup  pages         what is asked and answered; plain HTML
     web  api                        which address leads to which rule
     rehearsal  folder               the state while it runs, and where it lies on disk
-    server  mutual_tls              the three listeners
+    server  mutual_tls  notify      the three listeners, and calls to webhooks
 
 What Wise leaves unsaid is decided here so, and means nothing for Wise:
 
