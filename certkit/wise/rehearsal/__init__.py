@@ -1,6 +1,7 @@
 """A stand-in for Wise on this machine, to go through the whole migration without Wise.
 
-It is a test double: what Wise documents it does as documented, and every page and file of it says that it is not Wise.
+It is a test double: what Wise documents it does as documented. Every page, the name of its CA and the README of its
+directory say that it is not Wise.
 
     state  authority                values: what has happened; the CA and what it signs
     tokens  consent  hub  webhooks  the rules of each part: state, request and clock in, new state and answer out
