@@ -1,0 +1,99 @@
+"""`certkit terraform`: facts for Terraform, and no secret."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli import inputs
+from certkit.cli.commands import LazyGroup
+from certkit.cli.output import reporting
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from certkit.cli.output import Output
+    from certkit.terraform.answer import Answer
+    from certkit.terraform.query import Query
+
+_TIMEOUT_SECONDS = 10.0
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={"query": ("certkit.cli.terraform:query", "Answer a query of Terraform's data source `external`.")},
+)
+def terraform() -> None:
+    """Tell Terraform about identities and certificates: facts, paths and references, never a private key.
+
+    \b
+    Example:
+      certkit terraform query < query.json
+    """
+
+
+@click.command()
+@inputs.passphrase_option
+@reporting
+def query(output: Output, *, passphrase_file: str | None) -> int:
+    """Answer a query of Terraform's data source `external`.
+
+    Standard input is one JSON object of strings: {"identity": NAME} with or without "store", or {"source": SOURCE}
+    with a source of `certkit expiry`; "warn" and "critical" change the thresholds. Standard output is one JSON object
+    of strings, none of them a secret. Nothing is changed. An identity that is not there, and a certificate that has
+    expired, are answers; what cannot be read is exit 3.
+
+    \b
+    Example:
+      certkit terraform query < query.json
+    """
+    from certkit.terraform.query import Query
+
+    asked = Query.parse(_standard_input())
+    output.document(_answer(asked, output, passphrase_file).document())
+    return 0
+
+
+def _standard_input() -> bytes:
+    """What Terraform writes; somebody who sits at a terminal is told what is missing.
+
+    Raises:
+        InputError: there is nothing to read, or far too much.
+    """
+    from certkit import files
+    from certkit.terraform.query import MAX_QUERY_BYTES
+
+    hint = """for example: echo '{"identity": "NAME"}' | certkit terraform query"""
+    if sys.stdin is None:
+        raise InputError("cannot read, standard input: it is closed", hint=hint)
+    if sys.stdin.isatty():
+        raise InputError("cannot read, standard input: it is a terminal, and a query is expected", hint=hint)
+    try:
+        return files.read_stream(sys.stdin.buffer, name="standard input", limit=MAX_QUERY_BYTES)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"cannot read, standard input: {reason}", hint=hint) from error
+
+
+def _answer(asked: Query, output: Output, passphrase_file: str | None) -> Answer:
+    from certkit.cli.sources import Access, parse
+    from certkit.cli.stores import connected, opened
+    from certkit.terraform.answer import about_identity, about_source
+
+    secret = inputs.passphrase(passphrase_file)
+    with contextlib.ExitStack() as stack:
+        store = functools.cache(lambda: stack.enter_context(opened(asked.store, output, passphrase=secret)))
+        if asked.identity is not None:
+            return about_identity(asked, store(), name=asked.identity, policy_of=inputs.policy, now=inputs.now())
+        access = Access(
+            passphrase=secret,
+            timeout=_TIMEOUT_SECONDS,
+            client=None,
+            store=store,
+            vault=functools.cache(lambda: stack.enter_context(connected(output))),
+        )
+        sources = parse([asked.source or ""], access)
+        return about_source(asked, sources, policy=inputs.policy(inputs.DEFAULT_POLICY), now=inputs.now())
