@@ -60,8 +60,6 @@ resource "terraform_data" "identity" {
     enroll = slice(local.enroll, 1, length(local.enroll))
     name   = var.identity
     answer = var.certificate == null ? "" : try(filesha256(var.certificate), "")
-    # When it changes, nothing is made anew, and everything is looked at.
-    refresh = var.refresh
   }
 
   # So that, of all things here, what may remove keys is destroyed last.
@@ -132,6 +130,7 @@ resource "terraform_data" "reading" {
   triggers_replace = {
     identity = terraform_data.identity.id
     renewal  = terraform_data.renewal.id
+    refresh  = var.refresh
     in_use   = try(filesha256("${local.directory}/${var.identity}/active/certificate.pem${substr(terraform_data.renewal.id, 0, 0)}"), "")
   }
 
@@ -142,8 +141,12 @@ resource "terraform_data" "reading" {
   }
 }
 
+# Without what is another thing tomorrow.
 resource "terraform_data" "facts" {
-  input = try(jsondecode(file("${local.file}.json${substr(terraform_data.reading.id, 0, 0)}")), null)
+  input = try({
+    for key, value in jsondecode(file("${local.file}.json${substr(terraform_data.reading.id, 0, 0)}")) : key => value
+    if !contains(["status", "days_left", "ready_for_renewal"], key)
+  }, null)
 
   lifecycle {
     ignore_changes       = [input]

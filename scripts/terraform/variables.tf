@@ -107,7 +107,7 @@ variable "facts" {
 }
 
 variable "refresh" {
-  description = "Any text; when it changes, everything is looked at again, such as a Vault store that others have changed."
+  description = "Any text; when it changes, the facts are read again, as of a Vault store that others have changed."
   type        = string
   default     = null
 }
