@@ -15,7 +15,12 @@ from certkit.cli.output import reporting
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from certkit.cli.output import Output
+    from certkit.secret import Secret
+    from certkit.sources.base import Source
+    from certkit.stores.base import Store
     from certkit.terraform.answer import Answer
     from certkit.terraform.query import Query
 
@@ -79,8 +84,7 @@ def _standard_input() -> bytes:
 
 
 def _answer(asked: Query, output: Output, passphrase_file: str | None) -> Answer:
-    from certkit.cli.sources import Access, parse
-    from certkit.cli.stores import connected, opened
+    from certkit.cli.stores import opened
     from certkit.terraform.answer import about_identity, about_source
 
     secret = inputs.passphrase(passphrase_file)
@@ -88,12 +92,18 @@ def _answer(asked: Query, output: Output, passphrase_file: str | None) -> Answer
         store = functools.cache(lambda: stack.enter_context(opened(asked.store, output, passphrase=secret)))
         if asked.identity is not None:
             return about_identity(asked, store(), name=asked.identity, policy_of=inputs.policy, now=inputs.now())
-        access = Access(
-            passphrase=secret,
-            timeout=_TIMEOUT_SECONDS,
-            client=None,
-            store=store,
-            vault=functools.cache(lambda: stack.enter_context(connected(output))),
-        )
-        sources = parse([asked.source or ""], access)
+        sources = _sources(asked.source or "", output, secret, store=store, stack=stack)
         return about_source(asked, sources, policy=inputs.policy(inputs.DEFAULT_POLICY), now=inputs.now())
+
+
+def _sources(
+    reference: str, output: Output, secret: Secret | None, *, store: Callable[[], Store], stack: contextlib.ExitStack
+) -> Iterator[Source]:
+    """The sources that a reference names, as `certkit expiry` takes it."""
+    from certkit.cli.sources import Access, parse
+    from certkit.cli.stores import connected
+
+    vault = functools.cache(lambda: stack.enter_context(connected(output)))
+    return parse(
+        [reference], Access(passphrase=secret, timeout=_TIMEOUT_SECONDS, client=None, store=store, vault=vault)
+    )
