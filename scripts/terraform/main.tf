@@ -109,15 +109,18 @@ resource "terraform_data" "installed" {
 }
 
 locals {
-  known_end   = var.facts == null ? terraform_data.installed.output : lookup(var.facts, "validity_end_time", "")
-  has_come    = try(timecmp(plantimestamp(), timeadd(local.known_end, "-${var.early_renewal_hours}h")) >= 0, false)
-  is_reported = try(var.facts.ready_for_renewal == "true", false)
+  # The later one of what was installed here and of what `external` has seen: each may be behind. Texts of this form are
+  # in the order of their times.
+  ends        = compact([terraform_data.installed.output, try(var.facts.validity_end_time, "")])
+  end_known   = try(reverse(sort(local.ends))[0], "")
+  has_come    = try(timecmp(plantimestamp(), timeadd(local.end_known, "-${var.early_renewal_hours}h")) >= 0, false)
+  is_reported = try(var.facts.ready_for_renewal == "true" && var.facts.validity_end_time == local.end_known, false)
   is_due      = local.has_come || local.is_reported
 }
 
-# Makes the next request when the certificate nears its end: once, and again in each month in which it is still due.
+# Makes the next request when the certificate nears its end: once, and again in each period in which it is still due.
 resource "terraform_data" "renewal" {
-  triggers_replace = local.is_due ? formatdate("YYYY-MM", plantimestamp()) : "not due"
+  triggers_replace = local.is_due ? formatdate(var.renewal_period, plantimestamp()) : "not due"
 
   provisioner "local-exec" {
     interpreter = local.is_due ? local.renew : local.nothing

@@ -82,6 +82,12 @@ variable "early_renewal_hours" {
   default     = 1080
 }
 
+variable "renewal_period" {
+  description = "How often a renewal is tried that is due: a form of formatdate. The default is once a month; certificates that live for weeks want YYYY-MM-DD."
+  type        = string
+  default     = "YYYY-MM"
+}
+
 variable "warn_hours" {
   description = "Every plan warns when the certificate has less than this left (28 days)."
   type        = number

@@ -88,6 +88,25 @@ def test_a_renewal_that_is_due_is_one_step_of_the_plan(tmp_path, place, root):
     assert made.places_with_secrets() == set()
 
 
+@pytest.mark.skipif(not HAS_RENEW, reason="there is no `certkit identity renew` yet")
+def test_a_renewal_is_due_by_facts_from_outside(tmp_path, directory, root):
+    """Of what others have renewed nothing is due any more, though the last answer here would be."""
+    made = workspace(tmp_path, directory)
+    made.activate(root, days=30)
+    ask = functools.partial(
+        external,
+        ["certkit", "terraform", "query"],
+        {"identity": NAME, "store": directory.uri},
+        folder=made.folder,
+        env=made.env,
+    )
+    made.configure(facts=ask())
+    assert made.is_settled()
+    made.apply(certificate=made.answer(root, name="next.pem"))
+    made.configure(facts=ask())
+    assert made.is_settled()
+
+
 # trouble
 
 
