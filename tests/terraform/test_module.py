@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -23,10 +24,17 @@ from tests.terraform.workspace import MODULE, NAME, Place, Workspace, file_place
 HAS_RENEW = "renew" in identity_group.list_commands(None)
 
 
-@pytest.fixture(params=["file", "vault"])
-def place(request, tmp_path) -> Place:
+@pytest.fixture
+def closing():
+    """What is to be closed when all else is over."""
+    with contextlib.ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(params=["directory", "vault"])
+def place(request) -> Place:
     """An empty store of each kind."""
-    return file_place(tmp_path / "identities") if request.param == "file" else vault_place(request)
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
@@ -35,20 +43,34 @@ def directory(tmp_path) -> Place:
     return file_place(tmp_path / "identities")
 
 
-def workspace(tmp_path, place, name="workspace", **options) -> Workspace:
-    """A configuration that nothing was applied of."""
-    return Workspace(tmp_path / name, place, **options)
+@pytest.fixture
+def vault(openbao, closing) -> Place:
+    """An empty store in Vault."""
+    return vault_place(openbao, closing)
+
+
+@pytest.fixture
+def workspace(tmp_path, closing):
+    """A function that makes configurations that nothing was applied of; none of them leaves a secret anywhere."""
+    made = []
+
+    def make(place, name="workspace", **options) -> Workspace:
+        made.append(Workspace(tmp_path / name, place, **options))
+        return made[-1]
+
+    yield make
+    assert [each.places_with_secrets() for each in made] == [set() for _ in made]
 
 
 # the way of a certificate
 
 
-def test_from_the_request_to_the_certificate(tmp_path, place, root):
+def test_from_the_request_to_the_certificate(workspace, place, root):
     """Each apply leaves nothing to do, and the identity outlives its Terraform.
 
-    The outputs say where the pair is; no private key, token or passphrase is anywhere.
+    The outputs say where the pair is. That no private key, token or passphrase is anywhere, `workspace` sees to.
     """
-    made = workspace(tmp_path, place)
+    made = workspace(place)
     made.run("plan", "-out=saved.plan")
     made.run("apply", "saved.plan")
     asked = made.outputs()
@@ -68,13 +90,12 @@ def test_from_the_request_to_the_certificate(tmp_path, place, root):
     made.run("apply", "last.plan")
     assert place.numbers() == ["0001"]
     assert place.store.load(NAME).record.active == "0001"
-    assert made.places_with_secrets() == set()
 
 
 @pytest.mark.skipif(not HAS_RENEW, reason="there is no `certkit identity renew` yet")
-def test_a_renewal_that_is_due_is_one_step_of_the_plan(tmp_path, place, root):
+def test_a_renewal_that_is_due_is_one_step_of_the_plan(workspace, place, root):
     """It makes the next request, once; its answer replaces the certificate, and then nothing is due."""
-    made = workspace(tmp_path, place)
+    made = workspace(place)
     made.activate(root, days=30)
     assert made.outputs()["csr"].startswith("-----BEGIN CERTIFICATE REQUEST-----\n")
     assert made.outputs()["ready_for_renewal"] is True
@@ -85,13 +106,12 @@ def test_a_renewal_that_is_due_is_one_step_of_the_plan(tmp_path, place, root):
     assert (made.outputs()["state"], made.outputs()["ready_for_renewal"]) == ("active", False)
     assert made.is_settled()
     assert place.store.load(NAME).record.active == "0002"
-    assert made.places_with_secrets() == set()
 
 
 @pytest.mark.skipif(not HAS_RENEW, reason="there is no `certkit identity renew` yet")
-def test_a_renewal_is_due_by_facts_from_outside(tmp_path, directory, root):
+def test_a_renewal_is_due_by_facts_from_outside(workspace, directory, root):
     """Of what others have renewed nothing is due any more, though the last answer here would be."""
-    made = workspace(tmp_path, directory)
+    made = workspace(directory)
     made.activate(root, days=30)
     ask = functools.partial(
         external,
@@ -110,22 +130,21 @@ def test_a_renewal_is_due_by_facts_from_outside(tmp_path, directory, root):
 # trouble
 
 
-def test_two_that_apply_at_once_make_one_request(tmp_path, place):
+def test_two_that_apply_at_once_make_one_request(workspace, place):
     """Two configurations with a state each, on one store: the second one finds what the first one made."""
-    both = [workspace(tmp_path, place, name) for name in ("one", "other")]
+    both = [workspace(place, name) for name in ("one", "other")]
     running = [each.start("apply", "-auto-approve") for each in both]
     assert [process.wait(120) for process in running] == [0, 0]
     assert place.numbers() == ["0001"]
     assert all(each.is_settled() for each in both)
-    assert both[0].places_with_secrets() == set()
 
 
 @pytest.mark.parametrize(
-    ("place", "moment"), [("file", "before"), ("file", "after"), ("vault", "after")], indirect=["place"]
+    ("place", "moment"), [("directory", "before"), ("directory", "after"), ("vault", "after")], indirect=["place"]
 )
-def test_an_apply_that_was_killed_is_applied_again(tmp_path, place, moment):
+def test_an_apply_that_was_killed_is_applied_again(workspace, place, moment):
     """Killed before the request is made, or after it and before Terraform knows: there is one request in the end."""
-    made = workspace(tmp_path, place)
+    made = workspace(place)
     real = (made.folder / "bin" / "certkit").read_text().partition("exec ")[2].strip()
     wait = "exec 3<ready; sleep 600"
     made.script("certkit", f"{real} && {{ {wait}; }}" if moment == "after" else wait)
@@ -139,12 +158,11 @@ def test_an_apply_that_was_killed_is_applied_again(tmp_path, place, moment):
     made.apply()
     assert made.is_settled()
     assert place.numbers() == ["0001"]
-    assert made.places_with_secrets() == set()
 
 
-def test_a_run_that_was_killed_before_facts_were_taken_says_what_to_do(tmp_path, directory):
+def test_a_run_that_was_killed_before_facts_were_taken_says_what_to_do(workspace, directory):
     """Provisioned, and the file of facts is gone before Terraform took it in: told, and mended as it is told."""
-    made = workspace(tmp_path, directory)
+    made = workspace(directory)
     made.run("apply", "-auto-approve", "-target=module.wise.terraform_data.identity")
     shutil.rmtree(made.folder / ".terraform" / "certkit")
     told = made.run("plan", code=1)
@@ -155,24 +173,24 @@ def test_a_run_that_was_killed_before_facts_were_taken_says_what_to_do(tmp_path,
     assert directory.numbers() == ["0001"]
 
 
-def test_the_working_directory_may_be_lost(tmp_path, place, root):
+def test_the_working_directory_may_be_lost(workspace, tmp_path, place, root):
     """With the state elsewhere, a fresh checkout has nothing to do."""
-    made = workspace(tmp_path, place, state=tmp_path / "state" / "terraform.tfstate")
+    made = workspace(place, state=tmp_path / "state" / "terraform.tfstate")
     made.activate(root)
     before = made.outputs()
     configuration = {name: (made.folder / name).read_bytes() for name in ("main.tf.json", "answer.pem", "ca.pem")}
     shutil.rmtree(made.folder)
 
-    again = workspace(tmp_path, place, state=made.state, arguments=made.arguments)
+    again = workspace(place, state=made.state, arguments=made.arguments)
     for name, content in configuration.items():
         (again.folder / name).write_bytes(content)
     assert again.is_settled()
     assert again.outputs() == before
 
 
-def test_the_state_may_be_lost(tmp_path, directory, root):
+def test_the_state_may_be_lost(workspace, directory, root):
     """What is in the store is found again, and nothing is made twice."""
-    made = workspace(tmp_path, directory)
+    made = workspace(directory)
     made.activate(root)
     before = made.outputs()
     shutil.rmtree(made.folder / ".terraform" / "certkit")
@@ -182,9 +200,9 @@ def test_the_state_may_be_lost(tmp_path, directory, root):
     assert directory.numbers() == ["0001"]
 
 
-def test_a_wrong_answer_changes_nothing(tmp_path, directory, root):
+def test_a_wrong_answer_changes_nothing(workspace, directory, root):
     """The apply fails and says why; the right answer heals it."""
-    made = workspace(tmp_path, directory)
+    made = workspace(directory)
     made.apply()
     made.configure(certificate=made.answer(pki.root()), ca="ca.pem")
     (made.folder / "ca.pem").write_bytes(root.pem)
@@ -201,9 +219,9 @@ def test_a_wrong_answer_changes_nothing(tmp_path, directory, root):
 # what others do
 
 
-def test_what_others_put_to_use_in_a_directory_is_noticed(tmp_path, directory, root, certkit):
+def test_what_others_put_to_use_in_a_directory_is_noticed(workspace, directory, root, certkit):
     """The next plan looks again, and so do the outputs."""
-    made = workspace(tmp_path, directory)
+    made = workspace(directory)
     made.apply()
     made.answer(root)
     install = ["identity", "install", NAME, made.folder / "answer.pem", "--ca", made.folder / "ca.pem"]
@@ -214,22 +232,21 @@ def test_what_others_put_to_use_in_a_directory_is_noticed(tmp_path, directory, r
     assert made.is_settled()
 
 
-def test_what_others_put_to_use_in_vault_is_seen_on_demand(tmp_path, request, root, certkit):
+def test_what_others_put_to_use_in_vault_is_seen_on_demand(workspace, vault, root, certkit):
     """By another `refresh`, and it puts nothing else to use."""
-    place = vault_place(request)
-    made = workspace(tmp_path, place)
+    made = workspace(vault)
     made.apply()
     made.answer(root)
     install = ["identity", "install", NAME, made.folder / "answer.pem", "--ca", made.folder / "ca.pem"]
-    assert certkit(*install, "--store", place.uri, env=place.env).code == 0
+    assert certkit(*install, "--store", vault.uri, env=vault.env).code == 0
     made.apply(refresh="now")
     assert made.outputs()["state"] == "active"
     assert made.is_settled()
 
 
-def test_an_identity_that_is_gone_is_told(tmp_path, directory, root):
+def test_an_identity_that_is_gone_is_told(workspace, directory, root):
     """It is not made anew behind anybody's back."""
-    made = workspace(tmp_path, directory)
+    made = workspace(directory)
     made.activate(root)
     directory.store.remove(NAME)
     told = made.run("apply", "-auto-approve", code=1)
@@ -241,9 +258,9 @@ def test_an_identity_that_is_gone_is_told(tmp_path, directory, root):
 # destroying
 
 
-def test_destroy_removes_keys_if_it_was_told_so(tmp_path, directory, root):
+def test_destroy_removes_keys_if_it_was_told_so(workspace, directory, root):
     """By an apply before. No other apply removes any, be it that one, one that takes it back, or one that replaces."""
-    made = workspace(tmp_path, directory, arguments={"remove_on_destroy": True})
+    made = workspace(directory, arguments={"remove_on_destroy": True})
     made.activate(root)
     made.apply(remove_on_destroy=False)
     made.apply(remove_on_destroy=True, subject={"organization": "Acme Ltd"})
@@ -252,23 +269,22 @@ def test_destroy_removes_keys_if_it_was_told_so(tmp_path, directory, root):
     assert directory.store.names() == []
 
 
-def test_a_provisioner_of_vault_cannot_remove_keys(tmp_path, request):
+def test_a_provisioner_of_vault_cannot_remove_keys(workspace, vault):
     """Even if told so: the ACL policy does not let it, and the destroy fails."""
-    place = vault_place(request)
-    made = workspace(tmp_path, place)
+    made = workspace(vault)
     made.apply(remove_on_destroy=True)
     made.run("destroy", "-auto-approve", code=1)
-    assert place.numbers() == ["0001"]
-    assert len(place.private_keys()) == 1
+    assert vault.numbers() == ["0001"]
+    assert len(vault.private_keys()) == 1
 
 
 # refusals and warnings
 
 
-def test_no_value_is_read_by_a_shell(tmp_path, directory):
+def test_no_value_is_read_by_a_shell(workspace, tmp_path, directory):
     """Quotes, dollars, semicolons and hyphens in a subject stand in the request as they are."""
     organization = """--a "b" 'c' $(touch pwned) `touch pwned`; touch pwned & ${x} \\ %"""
-    made = workspace(tmp_path, directory)
+    made = workspace(directory)
     made.apply(subject={"organization": organization, "units": ["-x", "$HOME"]})
     request = x509.load_pem_x509_csr(made.outputs()["csr"].encode())
     values = {attribute.value for attribute in request.subject}
@@ -276,9 +292,9 @@ def test_no_value_is_read_by_a_shell(tmp_path, directory):
     assert not list(tmp_path.rglob("pwned"))
 
 
-def test_a_file_with_a_private_key_is_no_answer(tmp_path, directory, root):
+def test_a_file_with_a_private_key_is_no_answer(workspace, directory, root):
     """The plan refuses it, and nothing of it goes anywhere."""
-    made = workspace(tmp_path, directory)
+    made = workspace(directory)
     foreign = root.issue()
     (made.folder / "answer.pem").write_bytes(foreign.pem + foreign.key_pem)
     made.configure(certificate="answer.pem")
@@ -288,18 +304,18 @@ def test_a_file_with_a_private_key_is_no_answer(tmp_path, directory, root):
     assert "There is no file nothing.pem." in made.run("plan", code=1).err
 
 
-def test_a_bad_name_or_store_is_refused_by_the_plan(tmp_path, directory):
+def test_a_bad_name_or_store_is_refused_by_the_plan(workspace, directory):
     """Before anything is run."""
-    made = workspace(tmp_path, directory)
+    made = workspace(directory)
     made.configure(identity="--force")
     assert "An identity's name is 1 to 64 letters" in made.run("plan", code=1).err
     made.configure(identity=NAME, store="/etc/certkit")
     assert "A store is file:DIR or vault://MOUNT/PREFIX." in made.run("plan", code=1).err
 
 
-def test_every_plan_warns_of_what_is_to_be_done(tmp_path, directory, root):
+def test_every_plan_warns_of_what_is_to_be_done(workspace, directory, root):
     """A request that waits, and a certificate near its end."""
-    made = workspace(tmp_path, directory)
+    made = workspace(directory)
     assert "A request of wise-sandbox waits for its answer" in " ".join(made.apply().out.split())
     told = made.apply(certificate=made.answer(root, days=50), ca="ca.pem", warn_hours=24 * 60).out
     told = " ".join(told.split())
@@ -308,9 +324,9 @@ def test_every_plan_warns_of_what_is_to_be_done(tmp_path, directory, root):
     assert "waits for its answer" not in told
 
 
-def test_outputs_can_insist_on_a_valid_certificate(tmp_path, directory, root):
+def test_outputs_can_insist_on_a_valid_certificate(workspace, directory, root):
     """What uses them waits; the request is made all the same, and its answer is taken."""
-    made = workspace(tmp_path, directory)
+    made = workspace(directory)
     made.configure(require_valid=True)
     told = made.run("apply", "-auto-approve", code=1)
     assert "There is no valid certificate of wise-sandbox: it is pending." in told.err
@@ -323,7 +339,7 @@ def test_outputs_can_insist_on_a_valid_certificate(tmp_path, directory, root):
 
 def test_a_key_in_terraform_would_be_found(tmp_path, directory):
     """In the state, in a plan, and in what is said: the search that finds nothing elsewhere is not blind."""
-    made = workspace(tmp_path, directory)
+    made = Workspace(tmp_path / "workspace", directory)
     made.apply()
     [key] = directory.private_keys()
     leak = {"resource": {"terraform_data": {"leak": {"input": key.decode()}}}}
@@ -378,12 +394,12 @@ def test_an_example_is_valid(tmp_path, example):
         subprocess.run([require_program("terraform"), *arguments], cwd=folder, env=env, capture_output=True, check=True)
 
 
-def test_the_example_with_external_gets_its_facts(tmp_path, directory, root):
+def test_the_example_with_external_gets_its_facts(workspace, directory, root):
     """Its query, answered by the protocol, is what the module takes: what is due by it is due."""
     text = (MODULE / "examples" / "external" / "main.tf").read_text()
     program = json.loads(re.search(r"program = (\[.+\])", text)[1])
     query = dict(re.findall(r'(\w+) = "([^"]+)"', re.search(r"query   = \{(.+)\}", text)[1]))
-    made = workspace(tmp_path, directory)
+    made = workspace(directory)
     ask = functools.partial(external, program, {**query, "store": directory.uri}, folder=made.folder, env=made.env)
     first = ask()
     assert set(query) == {"identity", "store"}

@@ -28,9 +28,10 @@ from tests.stores.vault_roles import acl
 from tests.terraform.secrets import forms, forms_of_key, places_with
 
 if TYPE_CHECKING:
-    import pytest
+    from contextlib import ExitStack
 
     from certkit.stores.base import Store
+    from tests.openbao import Server
 
 MODULE = Path(__file__).parents[2] / "scripts" / "terraform"
 PASSPHRASE = "the passphrase of these tests"
@@ -63,7 +64,9 @@ class Place:
         return [each.number for each in self.store.load(NAME).generations]
 
     def private_keys(self) -> list[bytes]:
-        """The private keys of the identity."""
+        """The private keys of the identity, if it is there."""
+        if NAME not in self.store.names():
+            return []
         return [self.store.key(NAME, number).reveal() for number in self.numbers()]
 
 
@@ -74,13 +77,11 @@ def file_place(folder: Path) -> Place:
     return Place(f"file:{folder}", env, FileStore(folder, wrapping), (PASSPHRASE,), folder)
 
 
-def vault_place(request: pytest.FixtureRequest) -> Place:
+def vault_place(server: Server, closing: ExitStack) -> Place:
     """A prefix of a real server, for which Terraform has the ACL policy of a provisioner and no other."""
-    server = request.getfixturevalue("openbao")
     prefix = f"terraform-{next(_PREFIXES)}"
     token = server.token_for(acl("provisioner", prefix=prefix), no_default_policy=True, ttl="1h")
-    vault = Vault.connect(server.settings())
-    request.addfinalizer(vault.close)
+    vault = closing.enter_context(Vault.connect(server.settings()))
     env = {"VAULT_ADDR": server.address, "VAULT_TOKEN": token}
     return Place(f"vault://secret/{prefix}", env, VaultStore(vault, "secret", prefix), (token,))
 
