@@ -99,7 +99,12 @@ def _answer(asked: Query, output: Output, passphrase_file: str | None) -> Answer
 def _sources(
     reference: str, output: Output, secret: Secret | None, *, store: Callable[[], Store], stack: contextlib.ExitStack
 ) -> Iterator[Source]:
-    """The sources that a reference names, as `certkit expiry` takes it."""
+    """The sources that a reference names, as `certkit expiry` takes it, but for what may have no end: a plan waits.
+
+    Raises:
+        InputError: it names a device or a pipe.
+    """
+    from certkit import files
     from certkit.cli.sources import Access, parse
     from certkit.cli.stores import connected
 

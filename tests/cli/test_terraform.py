@@ -171,6 +171,7 @@ BAD = {
     "a bad threshold": (b'{"identity":"acme","warn":"soon"}', "not a duration: 'soon'"),
     "thresholds that contradict": (b'{"source":"acme.pem","warn":"1d","critical":"2d"}', "critical (2d) is above"),
     "no such file": (b'{"source":"nothing.pem"}', "no such file or directory"),
+    "what has no end": (b'{"source":"/dev/zero"}', "it is a device or a pipe"),
     "standard input": (b'{"source":"-"}', "standard input"),
     "nesting": (b'{"identity":' + b"[" * 30_000, "it is nested too deeply"),
     "too much": (b'{"identity":"' + b"a" * 70_000 + b'"}', "larger than 65,536 bytes"),
