@@ -108,6 +108,8 @@ def _sources(
     from certkit.cli.sources import Access, parse
     from certkit.cli.stores import connected
 
+    if files.is_special(reference) and not files.is_directory(reference):
+        raise InputError(f"cannot read, {reference}: it is a device or a pipe", hint="name a file")
     vault = functools.cache(lambda: stack.enter_context(connected(output)))
     return parse(
         [reference], Access(passphrase=secret, timeout=_TIMEOUT_SECONDS, client=None, store=store, vault=vault)

@@ -37,7 +37,8 @@ variable "subject" {
     units        = optional(list(string), [])
     san          = optional(list(string), [])
   })
-  default = {}
+  default  = {}
+  nullable = false
 }
 
 variable "key_type" {
@@ -80,30 +81,35 @@ variable "early_renewal_hours" {
   description = "A new request is made when the certificate has less than this left (45 days), if the policy agrees."
   type        = number
   default     = 1080
+  nullable    = false
 }
 
 variable "renewal_period" {
   description = "How often a renewal is tried that is due: a form of formatdate. The default is once a month; certificates that live for weeks want YYYY-MM-DD."
   type        = string
   default     = "YYYY-MM"
+  nullable    = false
 }
 
 variable "warn_hours" {
   description = "Every plan warns when the certificate has less than this left (28 days)."
   type        = number
   default     = 672
+  nullable    = false
 }
 
 variable "require_valid" {
   description = "Fail, instead of warning, while there is no certificate that is valid: nothing that uses the outputs is then made or changed."
   type        = bool
   default     = false
+  nullable    = false
 }
 
 variable "remove_on_destroy" {
   description = "Remove the identity with all its keys when this is destroyed. To be applied before the destroy; false keeps the keys."
   type        = bool
   default     = false
+  nullable    = false
 }
 
 variable "facts" {
@@ -122,10 +128,12 @@ variable "certkit" {
   description = "The program."
   type        = string
   default     = "certkit"
+  nullable    = false
 }
 
 variable "facts_directory" {
   description = "Where facts pass from certkit to Terraform. It may be lost between runs."
   type        = string
   default     = ".terraform/certkit"
+  nullable    = false
 }
