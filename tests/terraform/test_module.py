@@ -20,6 +20,7 @@ from tests import pki
 from tests.conftest import require_program
 from tests.terraform.external import external
 from tests.terraform.workspace import MODULE, NAME, Place, Workspace, file_place, vault_place
+from tests.tls_servers import wait_for
 
 HAS_RENEW = "renew" in identity_group.list_commands(None)
 
@@ -151,12 +152,11 @@ def test_an_apply_that_was_killed_is_applied_again(workspace, place, moment):
     """Killed before the request is made, or after it and before Terraform knows: there is one request in the end."""
     made = workspace(place)
     real = (made.folder / "bin" / "certkit").read_text().partition("exec ")[2].strip()
-    wait = "exec 3<ready; sleep 600"
+    wait = "touch ready; exec sleep 600"
     made.script("certkit", f"{real} && {{ {wait}; }}" if moment == "after" else wait)
-    os.mkfifo(made.folder / "ready")
     running = made.start("apply", "-auto-approve", start_new_session=True)
-    with (made.folder / "ready").open("wb"):  # waits for certkit to open its end
-        os.killpg(running.pid, signal.SIGKILL)
+    wait_for((made.folder / "ready").exists, running)
+    os.killpg(running.pid, signal.SIGKILL)
     assert running.wait(60) == -signal.SIGKILL
 
     made.script("certkit", f"exec {real}")
