@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 from cryptography import x509
@@ -20,7 +21,6 @@ from tests import pki
 from tests.conftest import require_program
 from tests.terraform.external import external
 from tests.terraform.workspace import MODULE, NAME, Place, Workspace, file_place, vault_place
-from tests.tls_servers import wait_for
 
 HAS_RENEW = "renew" in identity_group.list_commands(None)
 
@@ -145,6 +145,14 @@ def test_two_that_apply_at_once_make_one_request(workspace, place):
     assert all(each.is_settled() for each in both)
 
 
+def kill_when(is_so, process):
+    """Kill a process and those that it started, the leader of a session, as soon as something is so."""
+    end = time.monotonic() + 60
+    while not is_so() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize(
     ("place", "moment"), [("directory", "before"), ("directory", "after"), ("vault", "after")], indirect=["place"]
 )
@@ -155,8 +163,7 @@ def test_an_apply_that_was_killed_is_applied_again(workspace, place, moment):
     wait = "touch ready; exec sleep 600"
     made.script("certkit", f"{real} && {{ {wait}; }}" if moment == "after" else wait)
     running = made.start("apply", "-auto-approve", start_new_session=True)
-    wait_for((made.folder / "ready").exists, running)
-    os.killpg(running.pid, signal.SIGKILL)
+    kill_when((made.folder / "ready").exists, running)
     assert running.wait(60) == -signal.SIGKILL
 
     made.script("certkit", f"exec {real}")
