@@ -112,5 +112,6 @@ def _sources(
         raise InputError(f"cannot read, {reference}: it is a device or a pipe", hint="name a file")
     vault = functools.cache(lambda: stack.enter_context(connected(output)))
     return parse(
-        [reference], Access(passphrase=secret, timeout=_TIMEOUT_SECONDS, client=None, store=store, vault=vault)
+        [reference],
+        Access(passphrase=secret, timeout=_TIMEOUT_SECONDS, client=None, store=store, vault=vault, now=inputs.now()),
     )

@@ -13,8 +13,6 @@ from certkit.findings import Status
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from certkit.core.policy import Policy
-
 # What applies where no policy says otherwise; `policies/general.toml` says the same.
 DEFAULT_WARN = "28d"
 DEFAULT_CRITICAL = "7d"
@@ -80,8 +78,7 @@ def days_left(not_after: datetime, now: datetime) -> int:
     return (not_after - now) // _DAY
 
 
-def renewal_opens_at(*, not_before: datetime, not_after: datetime, policy: Policy) -> datetime:
-    """From when on a certificate is to be renewed: as its policy says, else for the last third of its life."""
+def renewal_opens(*, not_before: datetime, not_after: datetime, opens: Duration | None) -> datetime:
+    """From when on a certificate is to be renewed: `opens` before its end, or when a third of its lifetime is left."""
     lifetime = not_after - not_before
-    opens = policy.renewal.opens
     return not_after - (opens.of(lifetime) if opens is not None else lifetime / 3)

@@ -172,7 +172,7 @@ def _judged(answer: Answer, query: Query, policy: Policy, *, now: datetime) -> A
         warn=query.warn, critical=query.critical, default_warn=rules.warn, default_critical=rules.critical
     )
     begin, end = parse_time(answer.validity_start_time), parse_time(answer.validity_end_time)
-    opens = expiry.renewal_opens_at(not_before=begin, not_after=end, policy=policy)
+    opens = expiry.renewal_opens(not_before=begin, not_after=end, opens=policy.renewal.opens)
     return replace(
         answer,
         status=thresholds.judge(not_before=begin, not_after=end, now=now).value,

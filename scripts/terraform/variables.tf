@@ -59,6 +59,18 @@ variable "group" {
   default     = null
 }
 
+variable "issuer" {
+  description = "Who answers requests at once: vault-pki:MOUNT/ROLE or command:PROGRAM. Without it a person does."
+  type        = string
+  default     = null
+}
+
+variable "probe" {
+  description = "Where a certificate is tried before it is put to use: a URL, or policy for that of the policy."
+  type        = string
+  default     = null
+}
+
 variable "certificate" {
   description = "The path of what the partner answered: the certificate, PEM, with those above it or without. Null until it is there."
   type        = string
@@ -66,7 +78,7 @@ variable "certificate" {
 }
 
 variable "ca" {
-  description = "The path of the CAs to trust, PEM; needed with `certificate`."
+  description = "The path of the CAs to trust, PEM; needed with `certificate`, and with `issuer` if it does not bring them."
   type        = string
   default     = null
 }

@@ -15,14 +15,11 @@ import time
 import pytest
 from cryptography import x509
 
-from certkit.cli.identity import identity as identity_group
 from certkit.stores.base import AbsentError
 from tests import pki
 from tests.conftest import require_program
 from tests.terraform.external import external
 from tests.terraform.workspace import MODULE, NAME, Place, Workspace, file_place, vault_place
-
-HAS_RENEW = "renew" in identity_group.list_commands(None)
 
 
 @pytest.fixture
@@ -93,7 +90,6 @@ def test_from_the_request_to_the_certificate(workspace, place, root):
     assert place.store.load(NAME).record.active == "0001"
 
 
-@pytest.mark.skipif(not HAS_RENEW, reason="there is no `certkit identity renew` yet")
 def test_a_renewal_that_is_due_is_one_step_of_the_plan(workspace, place, root):
     """It makes the next request, once; its answer replaces the certificate, and then nothing is due.
 
@@ -114,7 +110,6 @@ def test_a_renewal_that_is_due_is_one_step_of_the_plan(workspace, place, root):
     assert place.store.load(NAME).record.active == "0002"
 
 
-@pytest.mark.skipif(not HAS_RENEW, reason="there is no `certkit identity renew` yet")
 def test_a_renewal_is_due_by_facts_from_outside(workspace, directory, root):
     """Of what others have renewed nothing is due any more, though the last answer here would be."""
     made = workspace(directory)
@@ -130,6 +125,20 @@ def test_a_renewal_is_due_by_facts_from_outside(workspace, directory, root):
     assert made.is_settled()
     made.apply(certificate=made.answer(root, name="next.pem"))
     made.configure(facts=ask())
+    assert made.is_settled()
+
+
+def test_an_issuer_that_answers_at_once_needs_one_apply(workspace, directory, root):
+    """From nothing to a certificate in use, which the CAs that were given hold for sound."""
+    made = workspace(directory)
+    root.write(made.folder, "ca")
+    sign = "x509 -req -CA ca.pem -CAkey ca.key -days 200 -extfile ca.cnf"
+    (made.folder / "ca.cnf").write_text("extendedKeyUsage=clientAuth\n")
+    made.script("issuer", f"exec {require_program('openssl')} {sign}")
+    issuer = f"command:{made.folder}/bin/issuer"
+    made.apply(issuer=issuer, ca="ca.pem", policy="general")
+    found = made.outputs()
+    assert (found["state"], found["csr"], found["subject"]) == ("active", "", "O=Acme Ltd,C=GB")
     assert made.is_settled()
 
 
