@@ -12,7 +12,7 @@ import pytest
 from certkit import policy_files
 from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
-from certkit.lifecycle import answer, pointer
+from certkit.lifecycle import activation, answer
 from certkit.lifecycle.enroll import enroll
 from certkit.stores.file import FileStore
 from tests import pki, tls_servers
@@ -60,7 +60,7 @@ def in_use(folder, ca, *, days=200):
     pair = ca.issue(public_key=request.public_key(), begin=now - pki.DAY, end=now + days * pki.DAY + pki.DAY / 2)
     policy = policy_files.load("wise-sandbox")
     answer.install(store, "acme", pair.pem, policy, trust_bundle=ca.pem, now=now)
-    pointer.activate(store, "acme", now=now)
+    activation.activate(store, "acme", now=now)
     return store.key("acme", "0001").reveal()
 
 
