@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
     from certkit.core.names import SubjectOptions
     from certkit.core.policy import Policy
+    from certkit.findings import Finding
     from certkit.keyfile import HeldKey
+    from certkit.tls import Credentials
 
 STDIN = "-"
 SYSTEM = "system"
 DEFAULT_POLICY = "general"
 _CHUNK = 1024 * 1024
-_MAX_PASSPHRASE_FILE = 64 * 1024
+_MAX_SECRET_FILE = 64 * 1024
 
 passphrase_option = click.option(
     "--passphrase-file",
@@ -206,21 +208,24 @@ def passphrase(file: str | None) -> Secret | None:
     """
     from certkit.core.keys import MAX_PASSPHRASE_BYTES
 
+    return _secret(file, "CERTKIT_PASSPHRASE", "passphrase", limit=MAX_PASSPHRASE_BYTES)
+
+
+def _secret(file: str | None, variable: str, what: str, *, limit: int = _MAX_SECRET_FILE) -> Secret | None:
+    """The first line of a file, or a variable; None if there is neither."""
     if file is not None:
         from certkit import files
 
-        data = read(file) if file == STDIN else files.read(file, limit=_MAX_PASSPHRASE_FILE)
+        data = read(file) if file == STDIN else files.read(file, limit=_MAX_SECRET_FILE)
         value, where = data.split(b"\n", 1)[0].removesuffix(b"\r"), file
-    elif os.environ.get("CERTKIT_PASSPHRASE"):
-        value, where = os.environb[b"CERTKIT_PASSPHRASE"], "CERTKIT_PASSPHRASE"
+    elif os.environ.get(variable):
+        value, where = os.environb[variable.encode()], variable
     else:
         return None
     if not value:
-        raise InputError(f"passphrase, {where}: it is empty", hint="put the passphrase in the first line")
-    if len(value) > MAX_PASSPHRASE_BYTES:
-        raise InputError(
-            f"passphrase, {where}: longer than {MAX_PASSPHRASE_BYTES} bytes", hint="choose a shorter passphrase"
-        )
+        raise InputError(f"{what}, {where}: it is empty", hint=f"put the {what} in the first line")
+    if len(value) > limit:
+        raise InputError(f"{what}, {where}: longer than {limit} bytes", hint=f"choose a shorter {what}")
     return Secret(value)
 
 
@@ -249,6 +254,29 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
     if from_stdin:
         return HeldKey(key, skipped("key-file", "the key came from standard input"))
     return HeldKey(key, key_file_finding(Path(reference)))
+
+
+def credentials(cert: str, key: str, secret: Secret | None) -> tuple[Credentials, Finding]:
+    """A client certificate, with those above it, and its private key, from files; and the finding about the key's.
+
+    Raises:
+        InputError: one cannot be read, or they do not belong together.
+    """
+    from certkit.core import objects
+    from certkit.tls import Credentials
+
+    chain = objects.certificates(read(cert), name=cert)
+    held = private_key(key, secret)
+    return Credentials(held.key, tuple(chain)), held.file
+
+
+def token(file: str | None) -> Secret | None:
+    """The access token from a file's first line or from CERTKIT_TOKEN; None if there is neither.
+
+    Raises:
+        InputError: the file cannot be read, or the token is empty.
+    """
+    return _secret(file, "CERTKIT_TOKEN", "token")
 
 
 def _ask(name: str) -> Secret:

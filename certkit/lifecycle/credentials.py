@@ -1,0 +1,48 @@
+"""What a generation shows to servers, and whom it trusts: read from the store, and kept in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.core import objects
+from certkit.errors import InputError
+from certkit.lifecycle import view
+from certkit.tls import Credentials
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from certkit.stores.base import Identity, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A generation's number, its credentials, and the certificates of its trust bundle; None where it has none."""
+
+    generation: str
+    credentials: Credentials
+    anchors: list[x509.Certificate] | None
+
+
+def shown(store: Store, identity: Identity, number: str | None = None) -> Shown:
+    """What a generation shows: the one named, or the active one.
+
+    Raises:
+        InputError: there is none, it has no certificate yet, or what the store has cannot be read.
+        StoreError: the store cannot be used.
+    """
+    name, number = identity.name, number or identity.record.active
+    if number is None:
+        hint = f"install the answer to its request: certkit identity install {name} CERT"
+        raise InputError(f"{name}: no generation is active", hint=hint)
+    issued = view.generation(identity, number).issued
+    if issued is None:
+        hint = f"install the answer to its request: certkit identity install {name} CERT"
+        raise InputError(f"{name}: generation {number} has no certificate yet", hint=hint)
+    what = f"generation {number} of {name}"
+    key = objects.private_key(store.key(name, number).reveal(), name=what).value
+    chain = objects.certificates(issued.fullchain, name=what)
+    bundle = issued.trust_bundle
+    anchors = objects.certificates(bundle, name=f"the trust bundle of {what}") if bundle else None
+    return Shown(number, Credentials(key, tuple(chain)), anchors)
