@@ -83,16 +83,9 @@ def endpoint(
 
 def _pair(store: Store, found: Identity) -> tuple[Credentials, list[x509.Certificate] | None] | None:
     """The active key and certificates, and those to trust; None where nothing is in use."""
-    from certkit.core import objects
-    from certkit.lifecycle import view
-    from certkit.tls import Credentials
+    from certkit.lifecycle import credentials
 
-    number = found.record.active
-    issued = None if number is None else view.generation(found, number).issued
-    if number is None or issued is None:
+    if found.record.active is None:
         return None
-    where = f"{found.name}, generation {number}"
-    key = objects.private_key(store.key(found.name, number).reveal(), name=where).value
-    chain = objects.certificates(issued.fullchain, name=where)
-    bundle = objects.certificates(issued.trust_bundle, name=where) if issued.trust_bundle else None
-    return Credentials(key, tuple(chain)), bundle
+    shown = credentials.shown(store, found)
+    return shown.credentials, shown.anchors
