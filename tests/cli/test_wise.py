@@ -241,6 +241,8 @@ def test_just_the_code(wise, server, from_stdin):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
+        (("--code", "a", "--client-id", "\udcff"), 3, "not a client id"),
+        (("--redirect-url", "\udcff"), 3, "the pasted text is no address"),
         ((), 3, "give one of --redirect-url and --code"),
         (("--code", "a", "--redirect-url", "b"), 3, "give one of --redirect-url and --code"),
         (("--redirect-url", "https://evil.example/?code=a"), 3, "no redirect to https://acme.example/wise"),
@@ -308,6 +310,7 @@ def test_a_client_secret_at_a_terminal(wise, server):
 def test_show(wise, server):
     """Prints lifetimes, never the token; expired is critical."""
     exchange(wise, server)
+    assert wise.token("show", "--client-id", "x", "--client-secret-file", "x", "--base-url", "x", "--plain").code == 0
     ran = wise.token("show")
     assert ran.code == 0
     assert [
