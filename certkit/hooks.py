@@ -1,17 +1,22 @@
-"""Programs of the user's that run after something has changed: told by variables, bounded in time."""
+"""Programs of the user's: hooks, which are told by variables that something has changed, and programs that are asked.
+
+They are bounded in time, and what they answer is bounded in size.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+import time
+from typing import IO, TYPE_CHECKING
 
 from certkit.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 TIMEOUT_SECONDS = 60.0
@@ -30,26 +35,92 @@ def run(program: Path | str, variables: Mapping[str, str], *, timeout: float = T
     Raises:
         HookError: it cannot be run, ends with a code other than 0, or takes too long.
     """
+    with (
+        _telling("hook", program, timeout),
+        _started([str(program)], variables, stdin=subprocess.DEVNULL, stdout=2) as process,
+    ):
+        _require_success(process.wait(timeout))
+
+
+def ask(
+    arguments: Sequence[str], question: bytes, variables: Mapping[str, str], *, timeout: float, limit: int
+) -> bytes:
+    """What a program with arguments answers on standard output to a question on its standard input.
+
+    `variables` is its whole environment. It has `timeout` seconds and may answer `limit` bytes; then it is ended, with
+    all that it has started.
+
+    Raises:
+        HookError: it cannot be run, ends with a code other than 0, takes too long, or answers too much.
+    """
+    import tempfile
+
+    with _telling("program", arguments[0], timeout), tempfile.TemporaryFile() as asked:
+        asked.write(question)
+        asked.seek(0)
+        with _started(arguments, variables, stdin=asked, stdout=subprocess.PIPE) as process:
+            answer = _read(process, time.monotonic() + timeout, limit)
+            _require_success(process.wait(timeout))
+    return answer
+
+
+class _Failure(Exception):  # noqa: N818  it becomes a HookError, with the program's name
+    """Why a program failed."""
+
+
+@contextlib.contextmanager
+def _telling(what: str, program: Path | str, timeout: float) -> Iterator[None]:
+    """A failure is told with the name of the program."""
+    try:
+        yield
+    except (_Failure, subprocess.TimeoutExpired) as error:
+        is_late = isinstance(error, subprocess.TimeoutExpired)
+        reason = f"it took longer than {timeout:g} seconds" if is_late else str(error)
+        hint = "mend it and run the same command again"
+        raise HookError(f"{what} failed, {program}: {reason}", hint=hint) from error
+
+
+@contextlib.contextmanager
+def _started(
+    arguments: Sequence[str], variables: Mapping[str, str], *, stdin: int | IO[bytes], stdout: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that runs; what is wrong meanwhile ends it."""
+    program, *rest = arguments
+    path = os.path.abspath(program) if os.sep in program else program
     try:
         process = subprocess.Popen(
-            [os.path.abspath(program)] if os.sep in str(program) else [str(program)],
-            env=dict(variables),
-            stdin=subprocess.DEVNULL,
-            stdout=2,
-            start_new_session=True,
+            [path, *rest], env=dict(variables), stdin=stdin, stdout=stdout, start_new_session=True
         )
     except (OSError, ValueError) as error:
-        raise _failed(program, _reason(error)) from error
+        raise _Failure(_reason(error)) from error
     try:
-        code = process.wait(timeout)
-    except subprocess.TimeoutExpired:
-        _end(process)
-        raise _failed(program, f"it took longer than {timeout:g} seconds") from None
+        yield process
     except BaseException:
         _end(process)
         raise
+    finally:
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> bytes:
+    """What a program prints until it closes its output."""
+    assert process.stdout is not None  # noqa: S101  it is a pipe
+    output, answer = process.stdout.fileno(), b""
+    while len(answer) <= limit:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([output], [], [], left)[0]:
+            raise subprocess.TimeoutExpired(process.args, left)
+        chunk = os.read(output, limit + 1)
+        if not chunk:
+            return answer
+        answer += chunk
+    raise _Failure(f"it answers more than {limit:,} bytes")
+
+
+def _require_success(code: int) -> None:
     if code:
-        raise _failed(program, f"it ended with {code}" if code > 0 else f"signal {-code} ended it")
+        raise _Failure(f"it ended with {code}" if code > 0 else f"signal {-code} ended it")
 
 
 def executables(directory: Path) -> list[Path]:
@@ -80,7 +151,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _failed(program: Path | str, reason: str) -> HookError:
-    return HookError(f"hook failed, {program}: {reason}", hint="mend it and run the same command again", findings=())

@@ -121,6 +121,7 @@ def expiry(output: Output, **options: Any) -> int:
             client=client,
             store=functools.cache(lambda: stack.enter_context(opened(asked.store_uri, output, passphrase=secret))),
             vault=functools.cache(lambda: stack.enter_context(connected(output))),
+            now=judge.now,
         )
         found = output.counted(look(parse(asked.sources, access), judge), of=lambda part: part.places)
         result = scan(reporter.told(found), now=judge.now)

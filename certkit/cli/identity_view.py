@@ -30,6 +30,8 @@ FORMS = ("pem", "pkcs12", "curl", "nginx")
 def list_(output: Output, store: Store) -> int:
     """Show all identities of a store; the exit code is that of the worst.
 
+    A request that has waited for three days is at least a warning.
+
     \b
     Example:
       certkit identity list --store file:identities
@@ -37,19 +39,23 @@ def list_(output: Output, store: Store) -> int:
     from certkit.report import json, text
 
     found: list[Overview] = []
-    errors: list[CertkitError] = []
+    errors: list[tuple[str, CertkitError]] = []
     for name in store.names():
         try:
             found.append(_overview(store, name))
         except CertkitError as error:
-            errors.append(error)
+            errors.append((name, error))
     statuses = [*(each.status for each in found), *(Status.UNKNOWN for _ in errors)]
+    statuses += [Status.WARNING for each in found if each.hangs]
     if output.as_json:
-        output.document([json.identity(each, changed=False) for each in found])
+        output.document(
+            [json.identity(each, changed=False) for each in found]
+            + [json.unread(name, error) for name, error in errors]
+        )
     else:
-        shown = [each for each in found if not output.quiet or each.status is not Status.OK]
+        shown = [each for each in found if not output.quiet or each.status is not Status.OK or each.hangs]
         output.result(text.identities(shown, paint=output.paint))
-    for failed in errors:
+    for _, failed in errors:
         output.fail(failed)
     return exit_code(roll_up(statuses))
 
@@ -67,6 +73,24 @@ def show(output: Output, store: Store, *, name: str) -> int:
     from certkit.lifecycle.enroll import Done
 
     return tell(output, Done(store.load(require_name(name)), changed=False))
+
+
+@click.command()
+@name_argument
+@in_store
+def log(output: Output, store: Store, *, name: str) -> int:
+    """Show what happened to an identity: when, by whom, and with which key and certificate, a line of JSON each.
+
+    \b
+    Example:
+      certkit identity log acme
+    """
+    events = store.load(require_name(name)).record.log
+    if output.as_json:
+        output.document([each.document() for each in events])
+    else:
+        output.result("".join(f"{each.line()}\n" for each in events))
+    return 0
 
 
 @click.command()

@@ -15,6 +15,9 @@ ENVIRONMENTS = ("sandbox", "sandbox-legacy", "production")
     lazy={
         "authorize-url": ("certkit.cli.wise_authorize:authorize_url", "Print the page where a user grants access."),
         "token": ("certkit.cli.wise_token:token", "Get, renew and show OAuth tokens."),
+        "ca": ("certkit.cli.wise_webhook:ca", "Prepare the trust bundle of a server that Wise calls."),
+        "webhook": ("certkit.cli.wise_webhook:webhook", "Subscribe to webhooks with mTLS, and check the way."),
+        "rehearse": ("certkit.cli.wise_rehearse:rehearse", "Run a stand-in for Wise on this machine."),
     },
 )
 def wise() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -20,14 +22,16 @@ from certkit.cli.key import KEY_TYPES
 from certkit.core import keys
 from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
-from certkit.lifecycle import answer, enroll, pointer
+from certkit.lifecycle import activation, answer, enroll
 from certkit.secret import Secret
 from certkit.stores.file import FileStore
 from certkit.wise import grants, partner, renewal
 from certkit.wise.redirect import Redirect
+from certkit.wise.rehearsal.state import Subscription
 from tests import pki, wise_server
 from tests.conftest import command as installed
 from tests.conftest import environment
+from tests.wise.rehearsal.stage import Stage, document
 
 PROJECT = Path(__file__).parents[2]
 
@@ -68,7 +72,7 @@ def prepare_identity(folder, root, command):
         for _ in range(0 if command in {"install", "discard"} else 2):
             pasted = answered(root, identity.generations[-1].csr)
             number = answer.install(store, "acme", pasted, policy, trust_bundle=root.pem, now=now)[1]
-            identity = pointer.activate(store, "acme", number, now=now).identity
+            identity = activation.activate(store, "acme", number, now=now).identity
             if number == "0001":
                 identity = enroll.add_request(store, identity, policy, now=now).identity
         if command == "install" and place.startswith("home"):
@@ -94,6 +98,20 @@ def answered(root, csr):
     request = x509.load_pem_x509_csr(csr)
     issued = root.issue(public_key=request.public_key(), begin=now - pki.DAY, end=now + 300 * pki.DAY)
     return issued.pem
+
+
+@contextlib.contextmanager
+def rehearsed(folder, line):
+    """A line about webhooks with the addresses of a rehearsal, and the token for it."""
+    stage = Stage()
+    token = document(stage.token(grant_type="client_credentials"))["access_token"]
+    hook = Subscription(id="ID", name="x", trigger_on="x", version="x", url="x", mtls_enabled=True, created=pki.NOW)
+    stage.rehearsal.state = replace(stage.rehearsal.state, subscriptions=(hook,))
+    (folder / "wise-ca.pem").write_bytes(stage.rehearsal.ca.pem)
+    with stage.serving() as listeners:
+        _, plain, mutual = listeners.addresses
+        line = line.replace("--environment sandbox", f"--base-url {plain}").replace("https://hooks.example.com", mutual)
+        yield line, {"CERTKIT_TOKEN": token}
 
 
 @pytest.fixture(scope="module")
@@ -130,13 +148,18 @@ def test_every_example_works(tmp_path, root, wise, line):
     (tmp_path / "home/.local/share/bash-completion/completions").mkdir(parents=True, exist_ok=True)
     program, rest = line.split(" ", 1)
     assert program == "certkit"
-    done = subprocess.run(
-        ["sh", "-c", f"{shlex.join(installed())} {rest}"],
-        cwd=tmp_path,
-        env={**environment(), "HOME": str(tmp_path / "home")},
-        capture_output=True,
-        check=False,
-    )
+    if line.startswith("certkit wise rehearse"):  # it runs until it is told to end
+        rest += " --ready-file ready & until [ -e ready ]; do sleep 0.1; done; kill $!; wait $!"
+    is_webhook = line.startswith("certkit wise webhook")
+    with rehearsed(tmp_path, rest) if is_webhook else contextlib.nullcontext((rest, {})) as (rest, more):
+        done = subprocess.run(
+            ["sh", "-c", f"{shlex.join(installed())} {rest}"],
+            cwd=tmp_path,
+            env={**environment(), **more, "HOME": str(tmp_path / "home")},
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
     assert done.returncode == 0, done.stderr
 
 

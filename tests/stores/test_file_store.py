@@ -158,6 +158,9 @@ def test_the_record(store):
         "retired": [],
         "discarded": [],
         "names": {},
+        "requested": {},
+        "undeployed": None,
+        "log": [],
     }
 
 
