@@ -16,7 +16,7 @@ from cryptography import x509
 
 from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
-from certkit.lifecycle import answer, enroll, pointer
+from certkit.lifecycle import answer, enroll
 from certkit.policy_files import load
 from certkit.stores.file import FileStore
 from certkit.stores.vault import VaultStore
@@ -454,7 +454,7 @@ def active(wise):
     request = x509.load_pem_x509_csr(identity.generations[0].csr)
     issued = ROOT.issue(pki.name(O="Acme Ltd", CN=CLIENT_ID), public_key=request.public_key(), **DATES)
     answer.install(wise.store, "acme", issued.pem, policy, trust_bundle=ROOT.pem, now=NOW)
-    pointer.activate(wise.store, "acme", "0001", now=NOW)
+    wise.store.change("acme", lambda record: record.activate("0001"))
 
 
 def test_with_the_client_certificate(wise, active, tmp_path):
