@@ -9,7 +9,7 @@ from certkit import http
 from certkit.core.identity import Record, Settings, require_name
 from certkit.errors import InputError
 from certkit.stores.base import AbsentError, ConflictError
-from certkit.wise.addresses import ENVIRONMENTS, TOKEN_PATH
+from certkit.wise.addresses import ENVIRONMENTS, TOKEN_PATH, optional, require_base_url
 from certkit.wise.grants import Endpoint
 
 if TYPE_CHECKING:
@@ -64,10 +64,10 @@ def endpoint(
     `anchors`, else the identity's trust bundle, and without a pair the system's.
 
     Raises:
-        InputError: the policy names no such host, or the pair cannot be read.
+        InputError: the policy names no such host, the base URL is not safe, or the pair cannot be read.
         StoreError: the store cannot be used.
     """
-    base = base_url or found.record.settings.base_url
+    base = optional(require_base_url, base_url or found.record.settings.base_url)
     pair = None if plain or (base or "").startswith("http:") else _pair(store, found)
     host = base or (policy.hosts.api_mtls if pair else policy.hosts.api)
     if not host:
