@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from certkit.findings import Finding
     from certkit.secret import Secret
+    from certkit.stores.base import Store
     from certkit.tls import Credentials
 
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     help="Where no URL is given: the partner whose URL it is.",
 )
 @click.option("--ca", "cas", multiple=True, metavar="FILE|DIR|system", help="Trust these CAs; may be repeated.")
-@inputs.file_option("--token-file", metavar="FILE", help="An access token, in the first line (or CERTKIT_TOKEN).")
+@inputs.file_option("--token-file", metavar="FILE", help="An access token (or CERTKIT_TOKEN, or the identity's).")
 @click.option(
     "--timeout",
     metavar="SECONDS",
@@ -74,15 +75,16 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
     _require_one_of_both(options)
     secret = inputs.passphrase(options["passphrase_file"])
     if options["identity"] is not None:
-        url, credentials, anchors, key_file = _of_identity(where, options, output, secret)
+        url, credentials, anchors, token, key_file = _of_identity(where, options, output, secret)
     else:
+        token = inputs.token(options["token_file"])
         url, anchors = where or url_of(options["policy_name"]), None
         credentials, key_file = inputs.credentials(options["cert"], options["key"], secret)
     found = probing.probe(
         probing.target(url),
         credentials=credentials,
         anchors=inputs.anchors(options["cas"]) or anchors,
-        token=inputs.token(options["token_file"]),
+        token=token,
         now=inputs.now(),
         timeout=options["timeout"],
         proxy=options["proxy"] or None,
@@ -109,8 +111,8 @@ def _require_one_of_both(options: dict[str, Any]) -> None:
 
 def _of_identity(
     where: str | None, options: dict[str, Any], output: Output, secret: Secret | None
-) -> tuple[str, Credentials, Sequence[x509.Certificate] | None, Finding]:
-    """The URL, the credentials, the trust bundle, and what is to be said about the key's file."""
+) -> tuple[str, Credentials, Sequence[x509.Certificate] | None, Secret | None, Finding]:
+    """The URL, the credentials, the trust bundle, the token, and what is to be said about the key's file."""
     from certkit.core.identity import require_name
     from certkit.lifecycle.credentials import shown
 
@@ -121,8 +123,20 @@ def _of_identity(
         own = settings.probe if settings.probe and settings.probe != "policy" else None
         url = where or (None if options["policy_name"] else own) or url_of(options["policy_name"] or settings.policy)
         found = shown(store, identity, options["generation"])
+        token = inputs.token(options["token_file"]) or _stored_token(store, name, output)
     key_file = skipped("key-file", f"the key is that of generation {found.generation} in the store")
-    return url, found.credentials, found.anchors, key_file
+    return url, found.credentials, found.anchors, token, key_file
+
+
+def _stored_token(store: Store, name: str, output: Output) -> Secret | None:
+    """The access token that the identity has, if it has one that has not expired."""
+    from certkit.wise.tokens import access_token
+
+    try:
+        return access_token(store, name, now=inputs.now())
+    except InputError as error:  # several, or one that cannot be read
+        output.warn_about(error)
+        return None
 
 
 def url_of(policy: str | None) -> str:
