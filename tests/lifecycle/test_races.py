@@ -9,6 +9,7 @@ import pytest
 
 from certkit.lifecycle import view
 from certkit.lifecycle.renew import Renewal, renew
+from certkit.stores import vault_layout as layout
 from certkit.stores.audited import AuditedStore
 from certkit.stores.file import FileStore
 from certkit.stores.vault import VaultStore
@@ -65,3 +66,19 @@ def test_two_renewers(renewers, issuer, expected, capsys):
     with capsys.disabled():
         print(f"\n{RACES} races, lost {len(lost)}")  # noqa: T201  figures for people
     assert lost == []
+
+
+def test_a_renewer_that_is_held_up(openbao):
+    """Between its request and its key: another one goes on, and what comes late is no second request."""
+    with Vault.connect(openbao.settings()) as vault:
+        plain = VaultStore(vault, "secret", "races/late")
+        store = audited(plain)
+        use(store)
+        request = view.generation(store.load("acme"), "0001").csr
+        plain.secrets.put(layout.certificate("acme", "0002"), layout.document_of(request), cas=0)
+        renew(store, "acme", POLICY, wanted=Renewal(), now=LATE)
+        key = store.key("acme", "0001")
+        plain.secrets.put(layout.key("acme", "0002"), {"private_key": key}, cas=0)
+        assert states(store.load("acme")) == ["active", "discarded", "pending"]
+        again = renew(store, "acme", POLICY, wanted=Renewal(), now=LATE)
+        assert (again.done.changed, list(faults(store, "acme", now=LATE))) == (False, [])

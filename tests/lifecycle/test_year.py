@@ -8,7 +8,7 @@ import itertools
 import os
 import ssl
 import subprocess
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from certkit.stores.vault import VaultStore
 from certkit.vault.client import Vault
 from tests import pki, tls_servers
 from tests.conftest import require_program
-from tests.lifecycle.conftest import ISSUING, POLICY, ROOT, enroll, pasted
+from tests.lifecycle.conftest import ISSUING, POLICY, ROOT, enroll
 from tests.lifecycle.partner import YEAR, Partner, states
 
 if TYPE_CHECKING:
