@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 import shlex
@@ -22,7 +23,7 @@ from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
 from certkit.lifecycle import answer, enroll, pointer
 from certkit.stores.file import FileStore
-from tests import pki
+from tests import pki, tls_servers
 from tests.conftest import command as installed
 from tests.conftest import environment
 
@@ -82,7 +83,7 @@ def answered(root, csr):
 
 @pytest.mark.parametrize("line", sorted({line for _, line in examples()}))
 def test_every_example_works(tmp_path, root, line):
-    """As written, after what it needs is there."""
+    """As written, after what it needs is there; a server is one of this machine."""
     pair = root.issue(begin=pki.datetime.now(pki.UTC) - pki.DAY, end=pki.datetime.now(pki.UTC) + 300 * pki.DAY)
     prepare = {
         "acme.pem": pair.pem,
@@ -97,21 +98,39 @@ def test_every_example_works(tmp_path, root, line):
     if not {"create", "generate"} & set(line.split()):
         made = [*installed(), "csr", "create", "--organization", "A", "--key-out", "acme.key", "--out", "acme.csr"]
         subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
-    if line.startswith(("certkit verify", "certkit identity import")):
+    if line.startswith(("certkit verify", "certkit identity import", "certkit probe")):
         pair.write(tmp_path, "acme")
     if line.startswith(("certkit identity", "certkit store")):
         prepare_identity(tmp_path, root, line.split()[2])
     (tmp_path / "home/.local/share/bash-completion/completions").mkdir(parents=True, exist_ok=True)
     program, rest = line.split(" ", 1)
     assert program == "certkit"
-    done = subprocess.run(
-        ["sh", "-c", f"{shlex.join(installed())} {rest}"],
-        cwd=tmp_path,
-        env={**environment(), "HOME": str(tmp_path / "home")},
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    with server(root, tmp_path) if needs_server(line) else contextlib.nullcontext("") as host:
+        done = subprocess.run(
+            ["sh", "-c", f"{shlex.join(installed())} {rest.replace('https://api.example', host)}"],
+            cwd=tmp_path,
+            env={**environment(), "HOME": str(tmp_path / "home")},
+            capture_output=True,
+            check=False,
+        )
+    assert done.returncode == 0, (done.stdout, done.stderr)
+
+
+def needs_server(line):
+    """Whether an example asks a server."""
+    return line.startswith("certkit probe")
+
+
+@contextlib.contextmanager
+def server(root, folder):
+    """A server that takes the root's clients; its address."""
+    now = pki.datetime.now(pki.UTC)
+    san = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    pair = root.issue(extensions=[pki.SERVER, san], begin=now - pki.DAY, end=now + pki.DAY)
+    (folder / "server").mkdir()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    with tls_servers.web(pair, folder / "server", answer, client_ca=root) as seen:
+        yield f"https://localhost:{int(seen[0])}"
 
 
 @pytest.mark.parametrize(("path", "group"), [(path, each) for path, each in commands() if isinstance(each, LazyGroup)])
