@@ -59,8 +59,8 @@ def changes(before: Record, after: Record) -> Iterator[tuple[str, str | None]]:
     if after.settings != before.settings:
         yield "settings changed", None
     if after.active != before.active:
-        was_left = after.active in before.left
-        yield ("rolled back" if was_left else "activated"), after.active
+        is_older = after.active in before.left and int(after.active) < int(before.active or 0)
+        yield ("rolled back" if is_older else "activated"), after.active
     for what, old, new in (
         ("retired", before.retired, after.retired),
         ("discarded", before.discarded, after.discarded),
