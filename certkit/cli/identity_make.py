@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -152,12 +151,12 @@ def _policy(store: Store, name: str, given: str) -> str:
 
 
 def _settings(options: dict[str, Any], *, policy: str) -> Settings:
+    from certkit import policy_files
     from certkit.core.identity import Settings
     from certkit.core.names import SubjectOptions
 
     return Settings(
-        # A policy of the user's own is found again from wherever the next command is run.
-        policy=os.path.abspath(policy) if os.sep in policy or policy.endswith(".toml") else policy,
+        policy=policy_files.absolute(policy),
         subject=inputs.subject(options) if "organization" in options else SubjectOptions(),
         key_type=options.get("key_type"),
         client_id=options["client_id"],

@@ -1,0 +1,76 @@
+"""The process that Terraform starts, `terraform-provider-certkit`: what the provider needs of the world outside."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from certkit.cli import inputs
+from certkit.cli.boundary import write_result
+from certkit.cli.output import Output
+from certkit.cli.sources import Access, parse
+from certkit.cli.stores import connected, opened
+from certkit.scan import look, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from certkit.scan import Judge, Scan
+    from certkit.stores.base import Store
+    from certkit.terraform.provider.services import Configuration, Warn
+
+_TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Told(Output):
+    """Output whose warnings become Terraform's."""
+
+    as_json: bool = False
+    quiet: bool = True
+    verbose: int = 0
+    told: Callable[[str], None] = field(default=lambda _: None)
+
+    def warn(self, message: str) -> None:
+        """A warning, handed to Terraform."""
+        self.told(message)
+
+
+def main() -> int:
+    """Answer Terraform until it is done; the exit code."""
+    from certkit.terraform.provider.provider import CertkitProvider
+    from certkit.terraform.provider.server import MAGIC, serve
+    from certkit.terraform.provider.services import Services
+
+    name, value = MAGIC
+    if os.environ.get(name) != value:
+        sys.stderr.write("certkit: error: this program is started by Terraform. See `certkit terraform --help`\n")
+        return 3
+    # The terminal sends its interrupt to all of them; Terraform decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    serve(CertkitProvider(Services(open_store=_open_store, look=_look, now=inputs.now)), announce=write_result)
+    return 0
+
+
+@contextlib.contextmanager
+def _open_store(configuration: Configuration, warn: Warn) -> Iterator[Store]:
+    secret = inputs.passphrase(configuration.passphrase_file)
+    with opened(configuration.store, _Told(told=warn), passphrase=secret) as store:
+        yield store
+
+
+def _look(source: str, judge: Judge, configuration: Configuration, warn: Warn) -> Scan:
+    with contextlib.ExitStack() as stack:
+        access = Access(
+            passphrase=inputs.passphrase(configuration.passphrase_file),
+            timeout=_TIMEOUT_SECONDS,
+            client=None,
+            store=functools.cache(lambda: stack.enter_context(_open_store(configuration, warn))),
+            vault=functools.cache(lambda: stack.enter_context(connected(_Told(told=warn)))),
+        )
+        return scan(look(parse([source], access), judge, may_fork=False), now=judge.now)

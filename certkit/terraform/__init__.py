@@ -1,0 +1,1 @@
+"""What Terraform asks of certkit."""

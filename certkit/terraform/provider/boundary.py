@@ -1,0 +1,53 @@
+"""The error boundary of the provider: whatever happens inside becomes a diagnostic, and never a traceback."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Self
+
+from certkit.core.objects import short_reason
+from certkit.core.printable import printable
+from certkit.errors import CertkitError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tf.utils import Diagnostics
+
+# Terraform asks for up to ten things at once. One after the other is fast enough, and what scans fork, and how warnings
+# are silenced, concerns the whole process.
+_ONE_AT_A_TIME = threading.RLock()
+
+
+class Boundary:
+    """A block whose failure is told to Terraform; what comes after it answers in place of the block."""
+
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        self.diagnostics = diagnostics
+
+    def __enter__(self) -> Self:
+        _ONE_AT_A_TIME.acquire()
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> bool:
+        _ONE_AT_A_TIME.release()
+        if error is None:
+            return False
+        self.diagnostics.add_error(*_told(error))
+        return True
+
+    def warn(self, summary: str, detail: str = "") -> None:
+        """Something that works, and ought to be known."""
+        self.diagnostics.add_warning(printable(summary), printable(_sentence(detail)))
+
+
+def _told(error: BaseException) -> tuple[str, str]:
+    """The summary and the detail of a failure."""
+    if isinstance(error, CertkitError):
+        return printable(error.message), printable(_sentence(error.hint))
+    reason = printable(short_reason(error)) if isinstance(error, Exception) else ""
+    return f"internal error: {type(error).__name__}: {reason}", "Please report it."
+
+
+def _sentence(hint: str) -> str:
+    return f"{hint[:1].upper()}{hint[1:]}." if hint else ""

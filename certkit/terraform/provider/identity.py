@@ -1,0 +1,189 @@
+"""The resource `certkit_identity`: an identity with its requests, one for each renewal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tf.iface import Resource
+from tf.types import Bool, Unknown
+
+from certkit import policy_files
+from certkit.core.identity import State as GenerationState
+from certkit.core.identity import require_name
+from certkit.core.keys import KeySpec
+from certkit.errors import InputError
+from certkit.lifecycle import enroll, view
+from certkit.request import refuse_spec, refuse_subject
+from certkit.stores.base import AbsentError
+from certkit.terraform.provider import facts, settings
+from certkit.terraform.provider.boundary import Boundary
+from certkit.terraform.provider.schema import Text, argument, option, require_public, schema
+
+if TYPE_CHECKING:
+    from tf.iface import CreateContext, DeleteContext, ImportContext, PlanContext, ReadContext, UpdateContext
+    from tf.schema import Schema
+    from tf.utils import Diagnostics
+
+    from certkit.stores.base import Store
+    from certkit.terraform.provider.provider import CertkitProvider
+    from certkit.terraform.provider.schema import Config, State
+
+_DESCRIPTION = (
+    "A client credential for a partner: a private key in the store, and a request by the partner's rules to be handed"
+    " in. When the renewal window of the certificate in use is open, the plan shows that a new request will be made,"
+    " with a new key. An identity that is there already with the same arguments is taken over."
+)
+
+
+class IdentityResource(Resource):
+    """An identity in the store of the provider."""
+
+    def __init__(self, provider: CertkitProvider) -> None:
+        self.provider = provider
+
+    @classmethod
+    def get_name(cls) -> str:
+        """The type's name, after the provider's."""
+        return "identity"
+
+    @classmethod
+    def get_schema(cls) -> Schema:
+        """The attributes."""
+        return schema(
+            _DESCRIPTION,
+            argument("name", Text(), "The identity's name: 1 to 64 letters, digits, `.`, `_` or `-`.", required=True),
+            settings.ARGUMENTS,
+            option("renew", Bool(), "Whether a new request is made when the renewal window is open. By default yes."),
+            option(
+                "destroy_keys",
+                Bool(),
+                "Whether destroying the resource removes the identity from the store, with all its keys. By default"
+                " no: Terraform only forgets it. Counts once it is applied.",
+            ),
+            facts.ATTRIBUTES,
+        )
+
+    def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
+        """Refuse what the policy refuses, as far as it is known."""
+        super().validate(diags, type_name, config)
+        with Boundary(diags):
+            require_public(config)
+            if isinstance(config["name"], str):
+                require_name(config["name"])
+            if settings.is_known(config):
+                _refuse(config)
+
+    def create(self, ctx: CreateContext, planned: State) -> State | None:
+        """Enroll; what is there already and fits is taken over."""
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            wanted = settings.settings_of(planned)
+            policy = policy_files.load(wanted.policy)
+            enroll.enroll(store, planned["name"], wanted, policy, now=self.provider.services.now())
+            return self._applied(store, planned)
+        return None
+
+    def read(self, ctx: ReadContext, current: State) -> State | None:
+        """The identity as it is now; none if it was removed."""
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            try:
+                return current | self._found(store, current["name"])
+            except AbsentError:
+                return None
+        return current
+
+    def plan(self, ctx: PlanContext, current: State | None, planned: State) -> State | None:
+        """Show that a request will be made, and refuse what would need other keys."""
+        with Boundary(ctx.diagnostics) as boundary:
+            assert current is not None  # noqa: S101  a plan to create is not asked for
+            _require_same(current, planned, ctx.changed_fields)
+            reason = _reason(current, planned)
+            if reason:
+                boundary.warn(f"{planned['name']}: {reason}, so a new request will be made", "hand it in, then install")
+                planned = planned | dict.fromkeys(_OF_A_REQUEST, Unknown)
+        return planned
+
+    def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
+        """Make the request that was planned, unless somebody else has made it meanwhile."""
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            if planned["generation"] is Unknown:
+                self._request(store, planned["name"])
+            return self._applied(store, planned)
+        return current
+
+    def delete(self, ctx: DeleteContext, current: State) -> State | None:
+        """Forget the identity, or remove it with its keys if that is wanted."""
+        name = current["name"]
+        with Boundary(ctx.diagnostics) as boundary:
+            if current["destroy_keys"]:
+                with self.provider.store(boundary) as store:
+                    store.remove(name)
+            else:
+                boundary.warn(
+                    f"{name}: Terraform forgets it; it stays in the store with its keys",
+                    f"to remove it: certkit identity remove {name}, or destroy_keys = true, applied beforehand",
+                )
+            return None
+        return current
+
+    def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002  tf calls it so
+        """An identity by its name."""
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            return {"name": id, "renew": None, "destroy_keys": None, **self._found(store, require_name(id))}
+        return None
+
+    def _found(self, store: Store, name: str) -> dict[str, Any]:
+        """What the store says of an identity."""
+        identity = store.load(name)
+        known = identity.record.settings
+        policy = policy_files.load(known.policy)
+        return settings.arguments_of(known) | facts.facts(store, identity, policy, now=self.provider.services.now())
+
+    def _applied(self, store: Store, planned: State) -> State:
+        """What the store says, with the arguments as they were planned, which may leave something out."""
+        given = {name: value for name, value in planned.items() if value is not Unknown and name not in facts.NAMES}
+        return self._found(store, planned["name"]) | given
+
+    def _request(self, store: Store, name: str) -> None:
+        identity = store.load(name)
+        if not view.in_state(identity, GenerationState.PENDING, GenerationState.ISSUED):
+            policy = policy_files.load(identity.record.settings.policy)
+            enroll.add_request(store, identity, policy, now=self.provider.services.now())
+
+
+# What a new request changes, or may change.
+_OF_A_REQUEST = (
+    *("generation", "state", "csr", "certificate_name", "spki_sha256"),
+    *("certificate_path", "key_reference", "next"),
+)
+
+
+def _reason(current: State, planned: State) -> str | None:
+    """Why a new request is wanted; None if it is not."""
+    if current["generation"] is None:
+        return "no request waits, and nothing is in use"
+    is_wanted = planned["renew"] is not False and current["state"] == GenerationState.ACTIVE
+    return "the renewal window is open" if is_wanted and current["ready_for_renewal"] else None
+
+
+def _require_same(current: State, planned: State, changed: set[str]) -> None:
+    """Refuse to give an identity other settings, unless it may be removed with its keys and enrolled anew.
+
+    Raises:
+        InputError: an argument differs.
+    """
+    other = [name for name in settings.NAMES if name in changed and planned[name] is not Unknown]
+    if other and not current["destroy_keys"] and "name" not in changed:
+        name = current["name"]
+        raise InputError(
+            f"{name}: it was enrolled with another {' and '.join(other)}",
+            hint="choose another name, or leave the argument out; destroy_keys = true, applied beforehand, lets it be"
+            " replaced with new keys",
+        )
+
+
+def _refuse(config: Config) -> None:
+    wanted = settings.settings_of(config)
+    policy = policy_files.load(wanted.policy)
+    refuse_subject(wanted.subject, policy)
+    if wanted.key_type:
+        refuse_spec(KeySpec.parse(wanted.key_type), policy)
