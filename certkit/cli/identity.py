@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from certkit.lifecycle.enroll import Done
+    from certkit.lifecycle.view import Overview
 
 
 @click.group(
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
         "enroll": ("certkit.cli.identity_make:enroll", "Make an identity and its first request."),
         "import": ("certkit.cli.identity_make:import_", "Adopt a pair that is in use already."),
         "install": ("certkit.cli.identity_make:install", "Take in the certificate that answers a request."),
+        "renew": ("certkit.cli.identity_renew:renew", "Make a new generation when it is time."),
         "activate": ("certkit.cli.identity_use:activate", "Put a generation to use."),
         "rollback": ("certkit.cli.identity_use:rollback", "Go back to the generation before."),
         "discard": ("certkit.cli.identity_use:discard", "Drop a request that the partner refused."),
         "retire": ("certkit.cli.identity_use:retire", "Put a generation out of use for good."),
         "list": ("certkit.cli.identity_view:list_", "Show all identities, and how near their end is."),
         "show": ("certkit.cli.identity_view:show", "Show an identity and its generations."),
+        "log": ("certkit.cli.identity_view:log", "Show what happened to an identity, and who did it."),
         "export": ("certkit.cli.identity_view:export", "Write what is in use to a directory, again and again."),
         "copy": ("certkit.cli.identity_use:copy", "Copy an identity to another store."),
         "remove": ("certkit.cli.identity_use:remove", "Remove an identity with all its keys."),
@@ -64,13 +67,19 @@ def in_store(command: Callable[..., int]) -> Callable[..., Any]:
     return wrapped
 
 
-def tell(output: Output, done: Done) -> int:
-    """Show what a command left, and end well."""
+def overview_of(done: Done) -> Overview:
+    """What a command left, as it stands now."""
     from certkit.lifecycle.view import overview
-    from certkit.report import json, text
 
     policy = inputs.policy(done.identity.record.settings.policy)
-    found = overview(done.identity, policy, now=inputs.now())
+    return overview(done.identity, policy, now=inputs.now())
+
+
+def tell(output: Output, done: Done) -> int:
+    """Show what a command left, and end well."""
+    from certkit.report import json, text
+
+    found = overview_of(done)
     output.warn_of(done.findings)
     if output.as_json:
         output.document(json.identity(found, changed=done.changed))

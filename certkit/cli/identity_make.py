@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from certkit.cli import inputs
+from certkit.cli import activating, inputs
 from certkit.cli.identity import in_store, name_argument, tell
+from certkit.cli.issuers import issuing
 from certkit.cli.key import KEY_TYPES
 from certkit.cli.output import Output, progress, reporting
 from certkit.cli.stores import opened, store_option
+from certkit.errors import InputError
 
 if TYPE_CHECKING:
     from certkit.core.identity import Settings
+    from certkit.core.policy import Policy
     from certkit.stores.base import Store
 
 
@@ -45,11 +48,27 @@ ca_option = inputs.file_option("--ca", metavar="FILE", help="The CAs to trust, P
 )
 @ca_option
 @group_option
+@click.option(
+    "--issuer",
+    metavar="ISSUER",
+    default="manual",
+    show_default=True,
+    help="Who answers the request: manual, vault-pki:MOUNT/ROLE or command:PROGRAM.",
+)
+@click.option(
+    "--probe",
+    metavar="URL|policy",
+    callback=_filled,
+    help="Before a certificate is put to use, try it at this address; policy: at the policy's.",
+)
+@activating.deploying
+@activating.probing
 @in_store
 def enroll(output: Output, store: Store, *, name: str, **options: Any) -> int:
     """Make an identity: a private key, and a CSR by the partner's rules, to be handed in.
 
-    It says what is to be done next. Again with the same options, or fewer, nothing changes.
+    It says what is to be done next; where the issuer answers at once, it does the rest. Again with the same options, or
+    fewer, nothing changes.
 
     \b
     Example:
@@ -60,7 +79,15 @@ def enroll(output: Output, store: Store, *, name: str, **options: Any) -> int:
 
     wanted = _settings(options, policy=_policy(store, require_name(name), options["policy_name"]))
     policy = inputs.policy(wanted.policy)
-    return tell(output, run(store, name, wanted, policy, now=inputs.now(), progress=progress))
+    _require_probe(wanted.probe, policy)
+    done = run(store, name, wanted, policy, now=inputs.now(), progress=progress)
+    with issuing(done.identity.record.settings.issuer, output) as issuer:
+        if issuer is not None:
+            from certkit.lifecycle.renew import carry_through
+
+            how = activating.how(store, name, deploy_hook=options["deploy_hook"], no_probe=options["no_probe"])
+            done = carry_through(store, done, policy, issuer=issuer, how=how, now=inputs.now())
+    return tell(output, done)
 
 
 @click.command(name="import")
@@ -113,8 +140,12 @@ def import_(output: Output, *, name: str, key: str, cert: str, **options: Any) -
 @inputs.file_argument("certificate", metavar="CERT")
 @ca_option
 @click.option("--no-activate", is_flag=True, help="Leave what is in use as it is.")
+@activating.deploying
+@activating.probing
 @in_store
-def install(output: Output, store: Store, *, name: str, certificate: str, ca: str | None, no_activate: bool) -> int:
+def install(
+    output: Output, store: Store, *, name: str, certificate: str, ca: str | None, no_activate: bool, **options: Any
+) -> int:
     """Take in the certificate that answers a request, and put it to use.
 
     CERT is a file, or - for what is pasted: PEM with or without the chain, however it was copied. It is matched to the
@@ -125,7 +156,7 @@ def install(output: Output, store: Store, *, name: str, certificate: str, ca: st
       certkit identity install acme acme.pem --ca wise-ca.pem
     """
     from certkit.core.identity import require_name
-    from certkit.lifecycle import pointer
+    from certkit.lifecycle import activation
     from certkit.lifecycle.answer import install as run
     from certkit.lifecycle.enroll import Done
 
@@ -134,7 +165,8 @@ def install(output: Output, store: Store, *, name: str, certificate: str, ca: st
     bundle = inputs.read(ca) if ca is not None else None
     done, number = run(store, name, inputs.read(certificate), policy, trust_bundle=bundle, now=inputs.now())
     if not no_activate:
-        moved = pointer.activate(store, name, number, now=inputs.now())
+        how = activating.how(store, name, **options)
+        moved = activation.activate(store, name, number, how=how, now=inputs.now())
         done = Done(moved.identity, done.changed or moved.changed, done.findings)
     return tell(output, done)
 
@@ -159,10 +191,41 @@ def _settings(options: dict[str, Any], *, policy: str) -> Settings:
         policy=policy_files.absolute(policy),
         subject=inputs.subject(options) if "organization" in options else SubjectOptions(),
         key_type=options.get("key_type"),
+        issuer=_issuer(options.get("issuer", "manual")),
         client_id=options["client_id"],
+        probe=options.get("probe"),
         group=options["group"],
         trust_bundle=_bundle(options["ca"]),
     )
+
+
+def _issuer(text: str) -> str:
+    """The issuer, a program among them found again from wherever the next command is run.
+
+    Raises:
+        InputError: the text names none.
+    """
+    import shlex
+
+    from certkit.issuers.base import IssuerSpec, Kind
+
+    spec = IssuerSpec.parse(text)
+    program, *rest = shlex.split(spec.where) if spec.kind is Kind.COMMAND else [""]
+    if os.sep not in program:
+        return text
+    return f"{spec.kind}:{shlex.join([os.path.abspath(program), *rest])}"
+
+
+def _require_probe(probe: str | None, policy: Policy) -> None:
+    """Refuse an address that nothing can be asked at.
+
+    Raises:
+        InputError: it is none, or the policy has none.
+    """
+    if probe == "policy" and not policy.hosts.probe_url:
+        raise InputError(f"{policy.title} has no address to probe", hint="give one: --probe https://HOST/PATH")
+    if probe is not None and probe != "policy" and not probe.startswith("https://"):
+        raise InputError(f"not an address to probe: {probe!r}", hint="give https://HOST/PATH, or policy")
 
 
 def _bundle(reference: str | None) -> str | None:

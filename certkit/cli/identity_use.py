@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli import inputs
+from certkit.cli import activating, inputs
 from certkit.cli.identity import in_store, name_argument, tell
 from certkit.cli.output import reporting
 from certkit.cli.stores import opened, store_option
 from certkit.core.identity import require_name
-from certkit.errors import InputError
+from certkit.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
     from certkit.cli.output import Output
@@ -22,32 +22,40 @@ if TYPE_CHECKING:
 @click.command()
 @name_argument
 @click.argument("generation", metavar="[GENERATION]", required=False)
+@activating.deploying
+@activating.probing
 @in_store
-def activate(output: Output, store: Store, *, name: str, generation: str | None) -> int:
+def activate(output: Output, store: Store, *, name: str, generation: str | None, **options: Any) -> int:
     """Put a generation to use: the one that is named, or the one that was installed last.
+
+    An identity with an address to probe is tried there first, and nothing moves if the partner refuses it. Then the
+    deploy hooks run; again without a change only those of a run in which one failed.
 
     \b
     Example:
       certkit identity activate acme
     """
-    from certkit.lifecycle import pointer
+    from certkit.lifecycle import activation
 
-    return tell(output, pointer.activate(store, require_name(name), generation, now=inputs.now()))
+    how = activating.how(store, require_name(name), **options)
+    return tell(output, activation.activate(store, name, generation, how=how, now=inputs.now()))
 
 
 @click.command()
 @name_argument
+@activating.deploying
 @in_store
-def rollback(output: Output, store: Store, *, name: str) -> int:
+def rollback(output: Output, store: Store, *, name: str, deploy_hook: str | None) -> int:
     """Go back to the generation that was in use before, if its certificate is still valid.
 
     \b
     Example:
       certkit identity rollback acme
     """
-    from certkit.lifecycle import pointer
+    from certkit.lifecycle import activation
 
-    return tell(output, pointer.rollback(store, require_name(name), now=inputs.now()))
+    how = activating.how(store, require_name(name), deploy_hook=deploy_hook)
+    return tell(output, activation.rollback(store, name, how=how, now=inputs.now()))
 
 
 @click.command()
@@ -110,7 +118,7 @@ def copy(output: Output, *, name: str, target: str, store_uri: str | None, passp
 @click.option("--force", is_flag=True, help="Do not ask.")
 @in_store
 def remove(output: Output, store: Store, *, name: str, force: bool) -> int:
-    """Remove an identity with all its keys and every version of them. It asks first.
+    """Remove an identity with all its keys and every version of them. It asks first; what is in use needs --force.
 
     \b
     Example:
@@ -132,10 +140,12 @@ def _ask(identity: Identity) -> None:
 
     Raises:
         InputError: nobody can be asked, or the answer is no.
+        RefusedError: it is in use.
     """
     name, active = identity.name, identity.record.active
     if sys.stdin is None or not sys.stdin.isatty():
         raise InputError(f"{name}: nobody can be asked whether to remove it", hint="use --force")
-    in_use = f", of which {active} is in use" if active else ""
-    if not click.confirm(f"Remove {name} with {len(identity.generations)} generations and keys{in_use}?", err=True):
+    if active is not None:
+        raise RefusedError(f"refused, {name}: generation {active} is in use", hint="use --force if nobody needs it")
+    if not click.confirm(f"Remove {name} with {len(identity.generations)} generations and keys?", err=True):
         raise InputError(f"{name}: it was not removed", hint="answer y to remove it")

@@ -30,6 +30,8 @@ FORMS = ("pem", "pkcs12", "curl", "nginx")
 def list_(output: Output, store: Store) -> int:
     """Show all identities of a store; the exit code is that of the worst.
 
+    A request that has waited for three days is at least a warning.
+
     \b
     Example:
       certkit identity list --store file:identities
@@ -44,10 +46,11 @@ def list_(output: Output, store: Store) -> int:
         except CertkitError as error:
             errors.append(error)
     statuses = [*(each.status for each in found), *(Status.UNKNOWN for _ in errors)]
+    statuses += [Status.WARNING for each in found if each.hangs]
     if output.as_json:
         output.document([json.identity(each, changed=False) for each in found])
     else:
-        shown = [each for each in found if not output.quiet or each.status is not Status.OK]
+        shown = [each for each in found if not output.quiet or each.status is not Status.OK or each.hangs]
         output.result(text.identities(shown, paint=output.paint))
     for failed in errors:
         output.fail(failed)
@@ -67,6 +70,26 @@ def show(output: Output, store: Store, *, name: str) -> int:
     from certkit.lifecycle.enroll import Done
 
     return tell(output, Done(store.load(require_name(name)), changed=False))
+
+
+@click.command()
+@name_argument
+@in_store
+def log(output: Output, store: Store, *, name: str) -> int:
+    """Show what happened to an identity: when, by whom, and with which key and certificate, a line of JSON each.
+
+    \b
+    Example:
+      certkit identity log acme
+    """
+    import json
+
+    events = [each.document() for each in store.load(require_name(name)).record.log]
+    if output.as_json:
+        output.document(events)
+    else:
+        output.result("".join(f"{json.dumps(each)}\n" for each in events))
+    return 0
 
 
 @click.command()

@@ -46,15 +46,17 @@ def opened(uri: str | None, output: Output, *, passphrase: Secret | None = None)
     """
     if uri is None:
         uri = os.environ.get("CERTKIT_STORE") or f"{FILE}{_default()}"
+    from certkit.stores.audited import AuditedStore
+
     if uri.startswith(FILE):
         with _wrapping(uri, output, passphrase) as wrapping:
-            yield _file_store(uri, wrapping)
+            yield AuditedStore(_file_store(uri, wrapping), _who(), inputs.now)
     elif uri.startswith(VAULT):
         mount, prefix = vault_place(uri)
         with connected(output) as vault:
             from certkit.stores.vault import VaultStore
 
-            yield VaultStore(vault, mount, prefix, clock=inputs.now)
+            yield AuditedStore(VaultStore(vault, mount, prefix, clock=inputs.now), _who(), inputs.now)
     else:
         raise InputError(f"not a store: {uri}", hint="give file:DIR or vault://MOUNT/PREFIX")
 
@@ -117,6 +119,19 @@ def _file_store(uri: str, wrapping: Wrapping | None) -> Store:
     if not directory:
         raise InputError(f"not a store: {uri}", hint="name its directory: file:DIR")
     return FileStore(Path(directory), wrapping)
+
+
+def _who() -> str:
+    """Who changes what is changed: the user and the host, and whom they were before sudo."""
+    import getpass
+    import socket
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a number without a name
+        user = str(os.getuid())
+    before = os.environ.get("SUDO_USER")
+    return f"{user}@{socket.gethostname()}" + (f" (sudo: {before})" if before else "")
 
 
 def _default() -> Path:

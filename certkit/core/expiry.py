@@ -76,3 +76,9 @@ class Thresholds:
 def days_left(not_after: datetime, now: datetime) -> int:
     """Whole days left, rounded down; negative once expired."""
     return (not_after - now) // _DAY
+
+
+def renewal_opens(*, not_before: datetime, not_after: datetime, opens: Duration | None) -> datetime:
+    """From when on a certificate is to be renewed: `opens` before its end, or when a third of its lifetime is left."""
+    lifetime = not_after - not_before
+    return not_after - (opens.of(lifetime) if opens is not None else lifetime / 3)

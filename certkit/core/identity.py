@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from certkit.core.audit import MAX_EVENTS, Event
 from certkit.core.names import SubjectOptions
 from certkit.errors import InputError
 
@@ -81,13 +82,26 @@ class Settings:
     group: str | None = None
     trust_bundle: str | None = None
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether nobody has said yet what is to be asked for: the identity was made to keep tokens."""
+        return self.key_type is None and self.subject == SubjectOptions()
+
+    def completed(self, others: Settings) -> Settings:
+        """These settings, and where they say nothing the others."""
+        empty = Settings(policy="")
+        given = {each.name: getattr(others, each.name) for each in fields(Settings)}
+        return replace(self, **{name: value for name, value in given.items() if value != getattr(empty, name)})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """All of an identity that changes.
 
     `active` is the generation in use. `left` are those that were in use before, in the order in which they were left.
-    `names` are the certificate names that a person was told to use, by generation.
+    `names` are the certificate names that a person was told to use, and `requested` the times of the requests
+    (RFC 3339), by generation. `undeployed` is the generation in use as long as its deploy hooks have not succeeded.
+    `log` is what happened, the oldest first.
     """
 
     settings: Settings
@@ -96,6 +110,9 @@ class Record:
     retired: tuple[str, ...] = ()
     discarded: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    requested: Mapping[str, str] = field(default_factory=dict)
+    undeployed: str | None = None
+    log: tuple[Event, ...] = ()
 
     def state(self, generation: str, *, has_certificate: bool) -> State:
         """The state of one generation."""
@@ -148,9 +165,17 @@ class Record:
             raise InputError(f"generation {generation} is no request", hint="retire it instead")
         return self if generation in self.discarded else replace(self, discarded=(*self.discarded, generation))
 
+    def logged(self, *events: Event) -> Record:
+        """The record with more that happened; what is too long ago goes."""
+        return replace(self, log=(*self.log, *events)[-MAX_EVENTS:])
+
+    def without_log(self) -> Record:
+        """The record but for what happened to it, to be compared."""
+        return replace(self, log=())
+
     def document(self) -> dict[str, Any]:
         """The record as JSON-ready data."""
-        return {"version": VERSION, **asdict(self)}
+        return {"version": VERSION, **asdict(self), "log": [each.document() for each in self.log]}
 
     @classmethod
     def parse(cls, document: Any, *, where: str) -> Record:
@@ -174,6 +199,9 @@ class Record:
                 settings=Settings(subject=SubjectOptions(**{**subject, **parts}), **settings),
                 active=document["active"],
                 names=dict(document["names"]),
+                requested=dict(document.get("requested", {})),
+                undeployed=document.get("undeployed"),
+                log=tuple(map(Event.parse, document.get("log", []))),
                 **lists,
             )
             _require_texts(found)
@@ -193,7 +221,7 @@ def _texts(values: Any) -> tuple[str, ...]:
 
 def _require_texts(record: Record) -> None:
     settings, subject = record.settings, record.settings.subject
-    must = [settings.policy, settings.issuer, *record.names.values()]
+    must = [settings.policy, settings.issuer, *record.names.values(), *record.requested.values()]
     must += [getattr(subject, each.name) for each in fields(SubjectOptions) if each.name not in {"units", "san"}]
     may = [getattr(settings, each.name) for each in fields(Settings) if each.name != "subject"]
     if not all(isinstance(text, str) for text in must) or not all(isinstance(text, str | None) for text in may):
@@ -201,7 +229,7 @@ def _require_texts(record: Record) -> None:
 
 
 def _require_generations(record: Record) -> None:
-    active = [] if record.active is None else [record.active]
-    named = [*active, *record.left, *record.retired, *record.discarded, *record.names]
+    single = [each for each in (record.active, record.undeployed) if each is not None]
+    named = [*single, *record.left, *record.retired, *record.discarded, *record.names, *record.requested]
     if not all(isinstance(each, str) and is_generation(each) for each in named):
         raise ValueError("a generation's number is none")

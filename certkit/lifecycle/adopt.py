@@ -6,11 +6,12 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from certkit.core import describe, keys, verify
-from certkit.core.identity import Record, State, next_generation
+from certkit.core import describe, keys, names, verify
+from certkit.core.identity import State, next_generation
+from certkit.core.names import SubjectOptions
 from certkit.errors import InputError
-from certkit.lifecycle import answer, view
-from certkit.lifecycle.enroll import Done, require_same
+from certkit.lifecycle import answer, limits, view
+from certkit.lifecycle.enroll import Done, begin, require_same
 from certkit.stores.base import AbsentError, ConflictError, Issued
 from certkit.stores.facts import certificate_facts
 
@@ -60,17 +61,40 @@ def adopt(
         key=facts,
     )
     verdict = answer.up_to_a_root(question)
-    answer.refuse(name, verdict.findings)
+    foreign = limits.used_elsewhere(store, name, policy, spki_sha256=facts.spki_sha256)
+    foreign += limits.foreign_trust(store, name, policy, anchors=anchors or ())
+    answer.refuse(name, [*foreign, *verdict.findings])
     chain = answer.above(verdict) if anchors else untrusted
     issued = Issued(certificate=answer.pem([leaf]), chain=answer.pem(chain), trust_bundle=answer.pem(anchors or ()))
-    settings = replace(settings, key_type=settings.key_type or facts.type)
+    subject = settings.subject if settings.subject.attributes() else _subject(leaf, policy)
+    settings = replace(settings, key_type=settings.key_type or facts.type, subject=subject)
     done = _store(store, name, settings, issued, leaf, keys.to_pem(key))
     return replace(done, findings=verdict.findings)
 
 
+def _subject(leaf: x509.Certificate, policy: Policy) -> SubjectOptions:
+    """What the next request is to ask for: what the certificate says, but for what the partner replaces anyway."""
+    found = [each for each in names.attributes(leaf.subject) if each.name not in policy.subject.overridden]
+
+    def first(short_name: str) -> str:
+        return next(iter(names.values(found, short_name)), "")
+
+    try:
+        return SubjectOptions(
+            organization=first("O"),
+            country=first("C"),
+            state=first("ST"),
+            locality=first("L"),
+            units=names.values(found, "OU"),
+            common_name=first("CN"),
+            email=first("emailAddress"),
+        )
+    except InputError:  # it says what no CSR of ours may
+        return SubjectOptions(organization=first("O"))
+
+
 def _store(store: Store, name: str, settings: Settings, issued: Issued, leaf: x509.Certificate, key: Secret) -> Done:
-    with contextlib.suppress(ConflictError):
-        store.create(name, Record(settings=settings))
+    begin(store, name, settings)
     identity = store.load(name)
     is_active = _is_active(identity, leaf)
     number = None if is_active else _begun(store, identity, key)

@@ -10,7 +10,7 @@ from certkit.core import describe, keys, objects, verify
 from certkit.core.identity import State
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status, critical
-from certkit.lifecycle import view
+from certkit.lifecycle import limits, view
 from certkit.lifecycle.enroll import Done
 from certkit.stores.base import Issued
 from certkit.stores.facts import certificate_facts
@@ -45,6 +45,7 @@ def install(
     leaf, generation = _answered(identity, certificates)
     anchors = _anchors(identity, trust_bundle)
     others = [each for each in certificates if each is not leaf]
+    refuse(name, limits.foreign_trust(store, name, policy, anchors=anchors))
     verdict = judge(identity, generation, leaf, anchors=anchors, untrusted=others, policy=policy, at=now)
     issued = Issued(certificate=pem([leaf]), chain=pem(above(verdict)), trust_bundle=pem(anchors))
     changed = generation.issued is None

@@ -5,15 +5,16 @@ from __future__ import annotations
 import functools
 import time
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certkit import keyfile
 from certkit import request as requests
 from certkit.core import csr, keys
 from certkit.core.identity import Record, Settings, State, next_generation
 from certkit.core.keys import KeySpec
+from certkit.core.times import rfc3339
 from certkit.errors import InputError
-from certkit.lifecycle import view
+from certkit.lifecycle import limits, view
 from certkit.stores.base import AbsentError, ConflictError
 
 if TYPE_CHECKING:
@@ -46,37 +47,77 @@ def enroll(
 ) -> Done:
     """An identity with a request that waits for its answer; what is there already and fits stays as it is.
 
+    An identity that has nothing but tokens yet is completed.
+
     Raises:
         InputError: the identity is there with other settings.
-        RefusedError: the policy refuses the subject or the type of key; nothing was written.
+        RefusedError: the policy refuses the subject or the type of key, or the partner takes no more certificates;
+            nothing was written.
         StoreError: the store cannot be used.
     """
-    if not _is_there(store, name, wanted):
+    known = settings_of(store, name)
+    if known is None or known.is_blank:
         requests.refuse_subject(wanted.subject, policy)
         spec = KeySpec(wanted.key_type) if wanted.key_type else requests.default_spec(policy)
         requests.refuse_spec(spec, policy)
-        try:
-            store.create(name, Record(settings=replace(wanted, key_type=spec.name)))
-        except ConflictError:  # somebody else was faster
-            require_same(name, store.load(name).record.settings, wanted)
+        begin(store, name, replace(wanted, key_type=spec.name))
+    require_same(name, store.load(name).record.settings, wanted)
     identity = store.load(name)
     if view.in_state(identity, State.PENDING, State.ISSUED, State.ACTIVE, State.PREVIOUS):
         return Done(identity, changed=False)
     return add_request(store, identity, policy, now=now, progress=progress)
 
 
-def add_request(
-    store: Store, identity: Identity, policy: Policy, *, now: datetime, progress: Progress = keyfile.silent
-) -> Done:
-    """A new generation: a new key, and a CSR for it. Where another process is faster with its own, nothing changes.
+def settings_of(store: Store, name: str) -> Settings | None:
+    """The settings of an identity; None where there is none of that name."""
+    try:
+        return store.load(name).record.settings
+    except AbsentError:
+        return None
+
+
+def begin(store: Store, name: str, settings: Settings) -> None:
+    """An identity with these settings, new or completed; one that has settings of its own keeps them.
 
     Raises:
-        RefusedError: the policy refuses the CSR; nothing was written.
+        InputError: it has tokens of another environment.
         StoreError: the store cannot be used.
     """
+    try:
+        store.create(name, Record(settings=settings))
+    except ConflictError:
+        store.change(name, lambda record: _completed(name, record, settings))
+
+
+def _completed(name: str, record: Record, settings: Settings) -> Record:
+    known = record.settings
+    if not known.is_blank:
+        return record
+    if known.policy != settings.policy:
+        raise _differs(name, "policy")
+    return replace(record, settings=known.completed(settings))
+
+
+def add_request(
+    store: Store,
+    identity: Identity,
+    policy: Policy,
+    *,
+    now: datetime,
+    key: Any = None,
+    progress: Progress = keyfile.silent,
+) -> Done:
+    """A new generation: a CSR for a new key, or for `key`. Where another process is faster, nothing changes.
+
+    Raises:
+        RefusedError: the policy refuses the CSR, or the partner takes no more certificates; nothing was written.
+        StoreError: the store cannot be used.
+    """
+    findings = limits.room(store, identity.name, policy, now=now)
     settings = identity.record.settings
-    spec = KeySpec(settings.key_type) if settings.key_type else requests.default_spec(policy)
-    key = keyfile.new_key(spec, progress)
+    if key is None:
+        spec = KeySpec(settings.key_type) if settings.key_type else requests.default_spec(policy)
+        key = keyfile.new_key(spec, progress)
     facts = keys.key_facts(key.public_key())
     made = requests.check_own(csr.build(settings.subject, key), settings.subject, policy, facts)
     tried: list[str] = []
@@ -86,20 +127,20 @@ def add_request(
         try:
             store.add(identity.name, number, key=keys.to_pem(key), csr=made.pem)
         except ConflictError:
-            faster = _pending_soon(store, identity.name)
+            faster = _there_soon(store, identity.name, number)
             if faster is not None:
                 return Done(faster, changed=False)
             tried.append(number)  # somebody began it, and never ended
         else:
-            return Done(store.load(identity.name), changed=True)
+            return Done(store.load(identity.name), True, findings)
     raise ConflictError(f"{identity.name}: too many processes make requests", hint="try again")
 
 
-def _pending_soon(store: Store, name: str) -> Identity | None:
-    """The identity, once it has the request that another process is about to make; None if it does not come."""
+def _there_soon(store: Store, name: str, number: str) -> Identity | None:
+    """The identity, once it has the generation that another process is about to make; None if it does not come."""
     for _ in range(_LOOKS):
         identity = store.load(name)
-        if view.in_state(identity, State.PENDING):
+        if any(each.number == number for each in identity.generations):
             return identity
         time.sleep(_PAUSE_SECONDS)
     return None
@@ -113,17 +154,8 @@ def _named(record: Record, *, name: str, number: str, now: datetime) -> Record:
     taken = set(record.names.values())
     suffixes = (chr(at) if at <= ord("z") else f"z{at - ord('z')}" for at in range(ord("a"), ord("a") + 1000))
     free = next(f"{month}-{suffix}" for suffix in suffixes if f"{month}-{suffix}" not in taken)
-    return replace(record, names={**record.names, number: free})
-
-
-def _is_there(store: Store, name: str, wanted: Settings) -> bool:
-    """Whether there is an identity of that name, which then has to have been enrolled with the same options."""
-    try:
-        known = store.load(name).record.settings
-    except AbsentError:
-        return False
-    require_same(name, known, wanted)
-    return True
+    requested = {**record.requested, number: rfc3339(now)}
+    return replace(record, names={**record.names, number: free}, requested=requested)
 
 
 def require_same(name: str, known: Settings, wanted: Settings) -> None:
@@ -136,10 +168,13 @@ def require_same(name: str, known: Settings, wanted: Settings) -> None:
     then = _options(known)
     for option, value in _options(wanted).items():
         if value != then[option] and (value != left_out[option] or option == "policy"):
-            raise InputError(
-                f"{name}: it is enrolled already, with another --{_SPELT.get(option, option).replace('_', '-')}",
-                hint="choose another name, or leave the option out",
-            )
+            raise _differs(name, option)
+
+
+def _differs(name: str, option: str) -> InputError:
+    spelt = _SPELT.get(option, option).replace("_", "-")
+    hint = "choose another name, or leave the option out"
+    return InputError(f"{name}: it is enrolled already, with another --{spelt}", hint=hint)
 
 
 def _options(settings: Settings) -> dict[str, object]:

@@ -34,13 +34,13 @@ def copy(source: Store, target: Store, name: str) -> Done:
         target.create(name, idle)
         changed = True
     except ConflictError:
-        if target.load(name).record not in (idle, original.record):
+        if target.load(name).record.without_log() not in (idle.without_log(), original.record.without_log()):
             raise _different(name, target) from None
     there = {each.number: each for each in target.load(name).generations}
     for generation in original.generations:
         key = keys[generation.number]
         changed |= _copy_generation(target, original, generation, there.get(generation.number), key=key)
-    if target.load(name).record != original.record:
+    if target.load(name).record.without_log() != original.record.without_log():
         target.change(name, lambda _: original.record)
         changed = True
     _require_equal(source, target, name)
@@ -86,7 +86,7 @@ def _require_equal(source: Store, target: Store, name: str) -> None:
         StoreError: they are not equal.
     """
     first, second = source.load(name), target.load(name)
-    if first.record != second.record or list(first.generations) != list(second.generations):
+    if first.record.without_log() != second.record.without_log() or list(first.generations) != list(second.generations):
         raise StoreError(
             f"{name}: what is in {target.uri} is not what is in {source.uri}",
             hint="somebody may have changed it meanwhile; copy it again",

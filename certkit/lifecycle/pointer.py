@@ -16,42 +16,34 @@ if TYPE_CHECKING:
     from certkit.stores.base import Identity, Store
 
 
-def activate(store: Store, name: str, number: str | None = None, *, now: datetime) -> Done:
-    """Put a generation to use: the one named, or the one that was issued last and never used.
-
-    Raises:
-        AbsentError: there is no such generation.
-        InputError: there is none to activate, or it is put out of use.
-        RefusedError: its certificate has expired, or its request is open.
-        StoreError: the store cannot be used.
-    """
-    identity = store.load(name)
-    if number is None:
-        waiting = view.in_state(identity, State.ISSUED)
-        if not waiting:
-            if identity.record.active:
-                return Done(identity, changed=False)
-            hint = f"install the answer to its request: certkit identity install {name} CERT"
-            raise InputError(f"{name}: no generation is ready to be activated", hint=hint)
-        number = waiting[-1].number
-    _require_usable(identity, number, now)
-    return _change(store, identity, lambda record: record.activate(number))
-
-
-def rollback(store: Store, name: str, *, now: datetime) -> Done:
-    """Go back to the generation that was in use before.
+def choose(identity: Identity, number: str | None) -> str | None:
+    """The generation to activate; None where none waits, and one is in use.
 
     Raises:
         InputError: there is none.
-        RefusedError: its certificate has expired.
-        StoreError: the store cannot be used.
     """
-    identity = store.load(name)
+    if number is not None:
+        return number
+    waiting = view.in_state(identity, State.ISSUED)
+    if waiting:
+        return waiting[-1].number
+    if identity.record.active:
+        return None
+    hint = f"install the answer to its request: certkit identity install {identity.name} CERT"
+    raise InputError(f"{identity.name}: no generation is ready to be activated", hint=hint)
+
+
+def before(identity: Identity) -> str:
+    """The generation that was in use before.
+
+    Raises:
+        InputError: there is none.
+    """
     previous = identity.record.previous
     if previous is None:
-        raise InputError(f"{name}: no other generation was in use before", hint="`certkit identity show` lists them")
-    _require_usable(identity, previous, now)
-    return _change(store, identity, lambda record: record.activate(previous))
+        hint = "`certkit identity show` lists them"
+        raise InputError(f"{identity.name}: no other generation was in use before", hint=hint)
+    return previous
 
 
 def retire(store: Store, name: str, number: str) -> Done:
@@ -64,7 +56,7 @@ def retire(store: Store, name: str, number: str) -> Done:
     """
     identity = store.load(name)
     view.generation(identity, number)
-    return _change(store, identity, lambda record: record.retire(number))
+    return change(store, identity, lambda record: record.retire(number))
 
 
 def discard(store: Store, name: str) -> Done:
@@ -81,10 +73,16 @@ def discard(store: Store, name: str) -> Done:
             record = record.discard(number)
         return record
 
-    return _change(store, identity, drop)
+    return change(store, identity, drop)
 
 
-def _require_usable(identity: Identity, number: str, now: datetime) -> None:
+def require_usable(identity: Identity, number: str, now: datetime) -> None:
+    """Refuse a generation that nobody can use.
+
+    Raises:
+        AbsentError: there is none of that number.
+        RefusedError: its certificate has expired, or its request is open.
+    """
     certificate = view.certificate(view.generation(identity, number))
     if certificate is None:
         raise RefusedError(
@@ -98,7 +96,12 @@ def _require_usable(identity: Identity, number: str, now: datetime) -> None:
         )
 
 
-def _change(store: Store, identity: Identity, edit: Callable[[Record], Record]) -> Done:
+def change(store: Store, identity: Identity, edit: Callable[[Record], Record]) -> Done:
+    """Change the record of an identity, if there is anything to change.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
     if edit(identity.record) == identity.record:
         return Done(identity, changed=False)
     store.change(identity.name, edit)

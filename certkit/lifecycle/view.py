@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certkit.core import csr, expiry, keys, objects, pem
 from certkit.core.expiry import Thresholds
 from certkit.core.identity import State
+from certkit.core.times import parse_time
+from certkit.errors import InputError
 from certkit.findings import Status
+from certkit.issuers.base import IssuerSpec
 from certkit.stores.base import AbsentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from cryptography import x509
@@ -22,9 +25,12 @@ if TYPE_CHECKING:
     from certkit.stores.base import Generation, Identity
 
 
+HANGS = timedelta(days=3)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationView:
-    """One generation: `csr` is the PEM text while it is pending; what is not there is None."""
+    """One generation: `csr` is the PEM text while it is pending, and `waiting` how long; what is not there is None."""
 
     generation: str
     state: State
@@ -33,11 +39,15 @@ class GenerationView:
     csr: str | None
     certificate: x509.Certificate | None
     days_left: int | None
+    waiting: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """An identity at one moment: `status` is that of the active certificate, unknown without one."""
+    """An identity at one moment: `status` is that of the active certificate, unknown without one.
+
+    `steps` are those at the partner's portal, where a request is to be handed in.
+    """
 
     name: str
     policy: str
@@ -47,6 +57,14 @@ class Overview:
     previous: GenerationView | None
     generations: tuple[GenerationView, ...]
     next: str
+    portal: str = ""
+    steps: tuple[str, ...] = ()
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a request has waited so long that somebody may have forgotten it."""
+        waiting = self.pending.waiting if self.pending else None
+        return waiting is not None and waiting >= HANGS
 
 
 def overview(identity: Identity, policy: Policy, *, now: datetime) -> Overview:
@@ -56,6 +74,7 @@ def overview(identity: Identity, policy: Policy, *, now: datetime) -> Overview:
     by_state = {view.state: view for view in views}
     by_number = {view.generation: view for view in views}
     active = by_state.get(State.ACTIVE)
+    is_open = State.PENDING in by_state and IssuerSpec.parse(record.settings.issuer).is_manual
     return Overview(
         name=identity.name,
         policy=record.settings.policy,
@@ -64,7 +83,9 @@ def overview(identity: Identity, policy: Policy, *, now: datetime) -> Overview:
         pending=by_state.get(State.PENDING) or by_state.get(State.ISSUED),
         previous=by_number.get(record.previous) if record.previous else None,
         generations=views,
-        next=_next(identity.name, by_state, policy),
+        next=_next(identity, by_state, policy),
+        portal=policy.portal.name if is_open else "",
+        steps=policy.portal.request_steps if is_open else (),
     )
 
 
@@ -89,6 +110,17 @@ def generation(identity: Identity, number: str) -> Generation:
             return each
     known = ", ".join(each.number for each in identity.generations) or "none"
     raise AbsentError(f"{identity.name}: there is no generation {number}", hint=f"there are: {known}")
+
+
+def waiting_for(identity: Identity, pending: Generation, now: datetime) -> timedelta | None:
+    """How long a request has been waiting for its answer; None where nobody knows, or it is answered."""
+    requested = identity.record.requested.get(pending.number)
+    if requested is None or pending.issued is not None:
+        return None
+    try:
+        return now - parse_time(requested)
+    except InputError:
+        return None
 
 
 def certificate(found: Generation) -> x509.Certificate | None:
@@ -125,6 +157,7 @@ def _view(identity: Identity, found: Generation, now: datetime) -> GenerationVie
         csr=_request_text(found) if state is State.PENDING else None,
         certificate=issued,
         days_left=expiry.days_left(issued.not_valid_after_utc, now) if issued else None,
+        waiting=waiting_for(identity, found, now) if state is State.PENDING else None,
     )
 
 
@@ -152,20 +185,25 @@ def _status(active: GenerationView | None, policy: Policy, now: datetime) -> Sta
     return thresholds.judge(not_before=begin, not_after=end, now=now)
 
 
-def _next(name: str, by_state: dict[State, GenerationView], policy: Policy) -> str:
+def _next(identity: Identity, by_state: dict[State, GenerationView], policy: Policy) -> str:
+    name, record = identity.name, identity.record
+    if record.undeployed is not None and record.undeployed == record.active:
+        return f"a deploy hook failed; mend it, then: certkit identity activate {name}"
     if State.PENDING in by_state:
-        return " ".join(_steps(name, by_state[State.PENDING], policy))
+        return _handing_in(identity, by_state[State.PENDING], policy)
     if State.ISSUED in by_state:
         return f"activate it: certkit identity activate {name}"
     if State.ACTIVE in by_state:
         return "nothing"
-    return f"make a request: certkit identity renew {name}"
+    return f"make a request: certkit identity {'enroll' if record.settings.is_blank else 'renew'} {name}"
 
 
-def _steps(name: str, pending: GenerationView, policy: Policy) -> Iterable[str]:
-    if policy.portal.name:
-        called = f" under the name {pending.certificate_name}" if pending.certificate_name else ""
-        yield f"in {policy.portal.name}, hand in the CSR{called}; then:"
-    else:
-        yield "have the CSR signed; then:"
-    yield f"certkit identity install {name} CERT"
+def _handing_in(identity: Identity, pending: GenerationView, policy: Policy) -> str:
+    name = identity.name
+    if pending.csr is None:
+        return f"adopt it again, with its certificate: certkit identity import {name}"
+    if not IssuerSpec.parse(identity.record.settings.issuer).is_manual:
+        return f"have the issuer answer it: certkit identity renew {name}"
+    called = f" under the name {pending.certificate_name}" if pending.certificate_name else ""
+    where = f"in {policy.portal.name}, hand in the CSR{called}" if policy.portal.name else "have the CSR signed"
+    return f"{where}; then: certkit identity install {name} CERT"

@@ -255,7 +255,14 @@ def identity(found: Overview, *, changed: bool, paint: Paint = plain) -> str:
     lines += [f"  {_generation(each)}" for each in found.generations]
     if not changed:
         lines.append("  nothing changed")
-    if found.next != "nothing":
+    if found.steps and found.pending is not None:
+        called = (
+            f", under the name {printable(found.pending.certificate_name)}" if found.pending.certificate_name else ""
+        )
+        lines.append(f"Next, in {printable(found.portal)}{called}:")
+        lines += [f"  {number}. {printable(step)}" for number, step in enumerate(found.steps, 1)]
+        lines.append(f"Then: certkit identity install {found.name} CERT")
+    elif found.next != "nothing":
         lines.append(f"Next: {printable(found.next)}")
     if found.pending is not None and found.pending.csr:
         lines.append(found.pending.csr.rstrip())
@@ -286,7 +293,9 @@ def _identity_line(found: Overview, width: int, paint: Paint) -> str:
     parts = [label, found.name.ljust(width), printable(found.policy)]
     parts.append("no active certificate" if left is None else f"{words.counted(left, 'day')} left")
     if found.pending is not None:
-        parts.append(f"{found.pending.state.value}: {found.pending.generation}")
+        waiting = found.pending.waiting
+        since = f" for {words.counted(waiting.days, 'day')}" if waiting is not None and waiting.days else ""
+        parts.append(f"{found.pending.state.value}{since}: {found.pending.generation}")
     return "  ".join(parts)
 
 

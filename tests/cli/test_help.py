@@ -20,7 +20,7 @@ from certkit.cli.key import KEY_TYPES
 from certkit.core import keys
 from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
-from certkit.lifecycle import answer, enroll, pointer
+from certkit.lifecycle import activation, answer, enroll
 from certkit.stores.file import FileStore
 from tests import pki
 from tests.conftest import command as installed
@@ -65,7 +65,7 @@ def prepare_identity(folder, root, command):
         for _ in range(0 if command in {"install", "discard"} else 2):
             pasted = answered(root, identity.generations[-1].csr)
             number = answer.install(store, "acme", pasted, policy, trust_bundle=root.pem, now=now)[1]
-            identity = pointer.activate(store, "acme", number, now=now).identity
+            identity = activation.activate(store, "acme", number, now=now).identity
             if number == "0001":
                 identity = enroll.add_request(store, identity, policy, now=now).identity
         if command == "install" and place.startswith("home"):

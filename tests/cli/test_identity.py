@@ -20,6 +20,7 @@ from certkit.core.names import SubjectOptions
 from certkit.lifecycle.answer import install
 from certkit.lifecycle.enroll import add_request, enroll
 from certkit.policy_files import load
+from certkit.stores.audited import AuditedStore
 from certkit.stores.file import FileStore
 from tests import pki, tls_servers
 from tests.conftest import Command, command, environment, openssl, require_program
@@ -57,7 +58,7 @@ class Identities(Command):
     @property
     def store(self):
         """The store, for what a test only needs to be there."""
-        return FileStore(self.folder / "store")
+        return AuditedStore(FileStore(self.folder / "store"), "tester", lambda: NOW)
 
     def csr(self, name="acme"):
         """The CSR that waits for its answer."""
@@ -120,8 +121,12 @@ def test_enroll(identity, tmp_path):
     assert enrolled.out == (
         "acme for wise-sandbox: unknown\n"
         f"  0001  pending    ec-p256  acme-{month}-a\n"
-        f"Next: in Developer Hub, hand in the CSR under the name acme-{month}-a; "
-        "then: certkit identity install acme CERT\n" + request
+        f"Next, in Developer Hub, under the name acme-{month}-a:\n"
+        "  1. Log in to Wise's Developer Hub for this environment and open the section Authentication.\n"
+        '  2. Choose "Generate certificate" and type a certificate name that you have not used before.\n'
+        "  3. Paste the CSR, the whole file and nothing else.\n"
+        "  4. Copy the client certificate that the page shows into a .pem file.\n"
+        "Then: certkit identity install acme CERT\n" + request
     )
     assert b"verify OK" in openssl("req", "-verify", "-noout", stdin=request.encode()).stderr
     assert stat.S_IMODE((tmp_path / "store/acme/generations/0001/key.pem").stat().st_mode) == 0o600
@@ -491,13 +496,23 @@ def at_a_terminal(tmp_path, answer, *arguments):
 
 
 def test_remove_asks(identity, tmp_path):
-    """At a terminal, and takes no for an answer; it says what is in use."""
-    identity.use()
+    """At a terminal, and takes no for an answer."""
+    identity(*ENROLL)
     code, shown = at_a_terminal(tmp_path, b"n\n", "remove", "acme")
     assert (code, (tmp_path / "store/acme").exists()) == (3, True)
-    assert "Remove acme with 1 generations and keys, of which 0001 is in use? [y/N]:" in shown
+    assert "Remove acme with 1 generations and keys? [y/N]:" in shown
     assert "certkit: error: acme: it was not removed" in shown
     assert at_a_terminal(tmp_path, b"y\n", "remove", "acme")[0] == 0
+    assert not (tmp_path / "store/acme").exists()
+
+
+def test_what_is_in_use_is_not_removed(identity, tmp_path):
+    """Not even at a terminal; only with --force."""
+    identity.use()
+    code, shown = at_a_terminal(tmp_path, b"y\n", "remove", "acme")
+    assert (code, (tmp_path / "store/acme/active/key.pem").exists()) == (2, True)
+    assert "certkit: error: refused, acme: generation 0001 is in use. Use --force" in shown
+    assert identity("remove", "acme", "--force").code == 0
     assert not (tmp_path / "store/acme").exists()
 
 
@@ -764,9 +779,14 @@ def test_copy(identity, tmp_path):
     identity.use()
     copied = identity("copy", "acme", "--to", "file:other", "--json")
     assert (copied.code, copied.json["changed"]) == (0, True)
+    record = "acme/identity.json"  # it says here as there what happened, and there that it was put to use
     before = {str(path.relative_to(tmp_path / "store")): data for path, data in identity.files().items()}
     there = [path for path in (tmp_path / "other/acme").rglob("*") if path.is_file() and path.name != ".lock"]
-    assert {str(path.relative_to(tmp_path / "other")): path.read_bytes() for path in there} == before
+    after = {str(path.relative_to(tmp_path / "other")): path.read_bytes() for path in there}
+    assert {**after, record: b""} == {**before, record: b""}
+    assert (
+        json.loads(after[record])["log"][: len(json.loads(before[record])["log"])] == json.loads(before[record])["log"]
+    )
     assert identity("copy", "acme", "--to", "file:other", "--json").json["changed"] is False
     shown = identity("show", "acme", "--store", "file:other", "--json").json
     assert shown == identity("show", "acme", "--json").json

@@ -10,7 +10,7 @@ from cryptography import x509
 
 from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
-from certkit.lifecycle import answer, pointer, view
+from certkit.lifecycle import activation, answer, view
 from certkit.lifecycle import enroll as enrolling
 from certkit.policy_files import load
 from certkit.stores.file import FileStore
@@ -95,7 +95,7 @@ def use(store, name="acme", *, count=1, **options):
         number = f"{turn + 1:04}" if turn == 0 else request_again(store, name)
         made = issue(store, number, name, **options)
         install(store, pasted(made), name)
-        pointer.activate(store, name, number, now=pki.NOW)
+        activation.activate(store, name, number, now=pki.NOW)
         certificates.append(made)
     return certificates
 

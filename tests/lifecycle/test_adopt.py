@@ -10,6 +10,7 @@ import pytest
 
 from certkit.core import keys
 from certkit.core.identity import Record, Settings
+from certkit.core.names import SubjectOptions
 from certkit.errors import InputError, RefusedError
 from certkit.lifecycle.adopt import adopt
 from certkit.policy_files import load
@@ -37,14 +38,16 @@ def run(store, pair=PAIR, *, settings=SETTINGS, key=None, certificates=None, anc
 
 
 def test_an_adopted_pair(store):
-    """Is in use at once, without a CSR, with its key as it was."""
+    """Is in use at once, without a CSR, with its key as it was; a renewal will ask for what the certificate says."""
     assert run(store).changed
     identity = store.load("acme")
     [generation] = identity.generations
     assert (identity.record.active, states(store)) == ("0001", {"0001": "active"})
     assert (generation.csr, generation.issued.fullchain) == (None, PAIR.pem + ISSUING.pem)
     assert (generation.issued.trust_bundle, store.key("acme", "0001")) == (ROOT.pem, KEY)
-    assert identity.record.settings == replace(SETTINGS, key_type="ec-p256")
+    assert identity.record.settings == replace(
+        SETTINGS, key_type="ec-p256", subject=SubjectOptions(organization="Acme Ltd")
+    )
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 0], [3, 1, 0], [3, 0, 1]])
@@ -123,7 +126,7 @@ def test_a_run_that_was_killed_half_way(store, steps):
     """Is completed by the next one."""
     run(store, name="whole")
     issued = store.load("whole").generations[0].issued
-    store.create("acme", Record(settings=replace(SETTINGS, key_type="ec-p256")))
+    store.create("acme", Record(settings=store.load("whole").record.settings))
     if steps > 1:
         store.add("acme", "0001", key=KEY, csr=None)
     if steps > 2:

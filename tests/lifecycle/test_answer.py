@@ -10,7 +10,7 @@ from certkit.core import csr, pem
 from certkit.core.identity import Record
 from certkit.core.keys import key_facts
 from certkit.errors import InputError, RefusedError
-from certkit.lifecycle import pointer
+from certkit.lifecycle import activation, pointer
 from certkit.policy_files import load
 from certkit.secret import Secret
 from certkit.stores.base import AbsentError, ConflictError
@@ -224,7 +224,7 @@ def test_the_same_answer_again(store):
     enroll(store)
     data = pasted(issue(store))
     install(store, data)
-    pointer.activate(store, "acme", now=pki.NOW)
+    activation.activate(store, "acme", now=pki.NOW)
     before = everything(store)
     done, number = install(store, data)
     assert (done.changed, number) == (False, "0001")

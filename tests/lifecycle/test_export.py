@@ -16,7 +16,7 @@ from cryptography import x509
 from certkit.core import keys, objects
 from certkit.errors import InputError
 from certkit.hooks import HookError
-from certkit.lifecycle import pointer
+from certkit.lifecycle import activation
 from certkit.lifecycle.adopt import adopt
 from certkit.lifecycle.export import Wanted, export
 from certkit.secret import Secret
@@ -98,7 +98,7 @@ def test_what_is_in_use_now(store, wanted):
     found = []
     for turn in range(3):
         if turn:
-            pointer.rollback(store, "acme", now=pki.NOW)
+            activation.rollback(store, "acme", now=pki.NOW)
         assert export(store, "acme", wanted).changed
         found.append((wanted.directory / "certificate.pem").read_bytes())
     assert found == [second.pem, first.pem, second.pem]
@@ -187,7 +187,7 @@ def test_pkcs12_of_a_pair_that_is_none(store, wanted):
     store.create("mixed", store.load("acme").record)
     store.add("mixed", "0001", key=store.key("other", "0001"), csr=store.load("acme").generations[0].csr)
     install(store, data, "mixed")
-    pointer.activate(store, "mixed", now=pki.NOW)
+    activation.activate(store, "mixed", now=pki.NOW)
     with pytest.raises(InputError, match=r"cannot write, bundle\.p12: "):
         export(store, "mixed", replace(wanted, form="pkcs12"))
     assert not wanted.directory.exists()
@@ -211,7 +211,7 @@ def test_a_hook(store, wanted, hook, tmp_path):
     use(store, count=2)
     asked = replace(wanted, hook=hook)
     counts = []
-    for change in (lambda: None, lambda: None, lambda: pointer.rollback(store, "acme", now=pki.NOW), lambda: None):
+    for change in (lambda: None, lambda: None, lambda: activation.rollback(store, "acme", now=pki.NOW), lambda: None):
         change()
         export(store, "acme", asked)
         counts.append(runs(tmp_path))
@@ -272,7 +272,7 @@ def test_a_hook_that_fails_for_a_later_change(store, wanted, hook, tmp_path):
     first = threading.Thread(target=export, args=(store, "acme", replace(wanted, hook=str(slow))))
     first.start()
     wait_for(tmp_path / "begun")
-    pointer.rollback(store, "acme", now=pki.NOW)
+    activation.rollback(store, "acme", now=pki.NOW)
     with pytest.raises(HookError):
         export(store, "acme", replace(wanted, hook=hook))
     (tmp_path / "go").touch()
@@ -299,7 +299,7 @@ def test_readers_see_pairs(store, wanted):
 
     def work():
         for _ in range(100):
-            pointer.rollback(store, "acme", now=pki.NOW)
+            activation.rollback(store, "acme", now=pki.NOW)
             export(store, "acme", wanted)
         done.set()
 
@@ -337,7 +337,7 @@ def test_a_run_that_is_killed(store, wanted, hook, tmp_path):
     use(store, count=2)
     asked = replace(wanted, hook=hook)
     export(store, "acme", asked)
-    pointer.rollback(store, "acme", now=pki.NOW)
+    activation.rollback(store, "acme", now=pki.NOW)
     shutil.copytree(wanted.directory, tmp_path / "before", symlinks=True)
     old = pair_of(tmp_path / "before")
 

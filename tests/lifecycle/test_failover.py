@@ -16,7 +16,7 @@ from certkit.core import objects
 from certkit.core.identity import Settings, State
 from certkit.core.names import SubjectOptions
 from certkit.errors import CertkitError
-from certkit.lifecycle import answer, enroll, pointer, view
+from certkit.lifecycle import activation, answer, enroll, view
 from certkit.policy_files import load
 from certkit.stores.vault import VaultStore
 from certkit.vault.client import Vault
@@ -69,7 +69,7 @@ def renew(store, name, policy, root, log):
         pasted = root.issue(pki.name(O="Acme Ltd"), public_key=request.public_key()).pem
         _, number = answer.install(store, name, pasted, policy, now=pki.NOW)
         log.installed.append((name, number, pasted))
-        pointer.activate(store, name, number, now=pki.NOW)
+        activation.activate(store, name, number, now=pki.NOW)
         log.activated.append((name, number))
 
 

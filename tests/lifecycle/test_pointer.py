@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from certkit.errors import InputError, RefusedError
-from certkit.lifecycle import pointer, view
+from certkit.lifecycle import activation, pointer, view
 from certkit.stores.base import AbsentError
 from tests import pki
 from tests.lifecycle.conftest import POLICY, enroll, everything, install, issue, pasted, request_again, states, use
@@ -13,12 +13,12 @@ from tests.lifecycle.conftest import POLICY, enroll, everything, install, issue,
 
 def activate(store, number=None, *, now=pki.NOW):
     """Put a generation of the identity to use."""
-    return pointer.activate(store, "acme", number, now=now)
+    return activation.activate(store, "acme", number, now=now)
 
 
 def rollback(store, *, now=pki.NOW):
     """Go back."""
-    return pointer.rollback(store, "acme", now=now)
+    return activation.rollback(store, "acme", now=now)
 
 
 def retire(store, number):

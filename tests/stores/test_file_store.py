@@ -157,6 +157,9 @@ def test_the_record(store):
         "retired": [],
         "discarded": [],
         "names": {},
+        "requested": {},
+        "undeployed": None,
+        "log": [],
     }
 
 

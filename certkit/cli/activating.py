@@ -1,0 +1,58 @@
+"""How commands put a generation to use: with a probe, for an identity that has an address for it, and with hooks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from certkit.cli import inputs
+from certkit.cli.stores import FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from certkit.lifecycle.activation import Activation
+    from certkit.stores.base import Store
+
+_HOOKS = "deploy.d"
+
+
+def deploying(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --deploy-hook."""
+    option = inputs.file_option(
+        "--deploy-hook", metavar="PROGRAM", help="Run this once another generation is in use, after those in deploy.d."
+    )
+    decorated: Callable[..., Any] = option(command)
+    return decorated
+
+
+def probing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --no-probe."""
+    return click.option("--no-probe", is_flag=True, help="Do not ask the partner first, this once.")(command)
+
+
+def how(store: Store, name: str, *, deploy_hook: str | None, no_probe: bool = True) -> Activation:  # noqa: ARG001
+    """How a generation of this identity is put to use.
+
+    Raises:
+        InputError: the directory of hooks cannot be read.
+    """
+    from certkit import hooks
+    from certkit.lifecycle.activation import Activation, Deployment
+
+    programs: list[Path | str] = [*hooks.executables(hooks_directory(store, name))]
+    if deploy_hook is not None:
+        programs.append(deploy_hook)
+    return Activation(deployment=Deployment(programs=programs, environment=os.environ))
+
+
+def hooks_directory(store: Store, name: str) -> Path:
+    """Where the hooks of an identity are: beside it in a directory, for Vault with the user's configuration."""
+    if store.uri.startswith(FILE):
+        return Path(store.uri.removeprefix(FILE)) / name / "hooks" / _HOOKS
+    import platformdirs
+
+    return platformdirs.user_config_path("certkit") / _HOOKS

@@ -1,0 +1,1 @@
+"""Issuers: who turns a CSR into a certificate."""

@@ -1,0 +1,75 @@
+"""What every issuer can do, and how the command line names one: `manual`, `vault-pki:MOUNT/ROLE`, `command:PROGRAM`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from certkit.errors import InputError
+
+MANUAL = "manual"
+
+
+class Kind(StrEnum):
+    """How an issuer is reached."""
+
+    MANUAL = "manual"
+    VAULT_PKI = "vault-pki"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerSpec:
+    """An issuer by its name: its kind, and where it is (`MOUNT/ROLE`, or a program with its arguments)."""
+
+    kind: Kind
+    where: str
+
+    @classmethod
+    def parse(cls, text: str) -> IssuerSpec:
+        """The issuer that the text names.
+
+        Raises:
+            InputError: it names none.
+        """
+        name, separator, where = text.partition(":")
+        kind = next((each for each in Kind if each.value == name), None)
+        fits = {None: False, Kind.MANUAL: not separator, Kind.COMMAND: bool(where.strip())}
+        mount, _, role = where.strip("/").rpartition("/")
+        if not fits.get(kind, bool(mount and role)):
+            hint = "give manual, vault-pki:MOUNT/ROLE or command:PROGRAM"
+            raise InputError(f"not an issuer: {text!r}", hint=hint)
+        assert kind is not None  # noqa: S101  it would not fit
+        return cls(kind, where.strip("/") if kind is Kind.VAULT_PKI else where)
+
+    @property
+    def is_manual(self) -> bool:
+        """Whether a person takes the CSR there, and brings the certificate back."""
+        return self.kind is Kind.MANUAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an issuer answered, as PEM: the certificate, with those above it or without.
+
+    `trust_bundle` is what the issuer is known to stand below, where it is asked over a connection that is trusted.
+    `warnings` is what it did unasked, such as granting a shorter time.
+    """
+
+    certificates: bytes
+    trust_bundle: bytes | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Issuer(Protocol):
+    """Somebody who answers a CSR at once; a person at a portal is none."""
+
+    def issue(self, csr: bytes) -> Answer:
+        """The certificate for a CSR (PEM).
+
+        Raises:
+            RefusedError: the issuer refuses.
+            InputError: it cannot be reached, or what it answers is no certificate.
+        """
+        ...
