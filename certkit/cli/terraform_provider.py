@@ -10,8 +10,9 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from certkit.cli import inputs
+from certkit.cli import activating, inputs
 from certkit.cli.boundary import write_result
+from certkit.cli.issuers import issuing
 from certkit.cli.output import Output
 from certkit.cli.sources import Access, parse
 from certkit.cli.stores import connected, opened
@@ -20,6 +21,8 @@ from certkit.scan import look, scan
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from certkit.issuers.base import Issuer
+    from certkit.lifecycle.activation import Activation
     from certkit.scan import Judge, Scan
     from certkit.stores.base import Store
     from certkit.terraform.provider.services import Configuration, Warn
@@ -53,7 +56,8 @@ def main() -> int:
         return 3
     # The terminal sends its interrupt to all of them; Terraform decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(CertkitProvider(Services(open_store=_open_store, look=_look, now=inputs.now)), announce=write_result)
+    services = Services(open_store=_open_store, issuing=_issuing, how=_how, look=_look, now=inputs.now)
+    serve(CertkitProvider(services), announce=write_result)
     return 0
 
 
@@ -62,6 +66,16 @@ def _open_store(configuration: Configuration, warn: Warn) -> Iterator[Store]:
     secret = inputs.passphrase(configuration.passphrase_file)
     with opened(configuration.store, _Told(told=warn), passphrase=secret) as store:
         yield store
+
+
+@contextlib.contextmanager
+def _issuing(name: str, warn: Warn) -> Iterator[Issuer | None]:
+    with issuing(name, _Told(told=warn)) as issuer:
+        yield issuer
+
+
+def _how(store: Store, name: str) -> Activation:
+    return activating.how(store, name, deploy_hook=None, no_probe=False)
 
 
 def _look(source: str, judge: Judge, configuration: Configuration, warn: Warn) -> Scan:

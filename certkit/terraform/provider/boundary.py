@@ -10,9 +10,12 @@ from certkit.core.printable import printable
 from certkit.errors import CertkitError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
     from tf.utils import Diagnostics
+
+    from certkit.findings import Finding
 
 # Terraform asks for up to ten things at once. One after the other is fast enough, and what scans fork, and how warnings
 # are silenced, concerns the whole process.
@@ -39,6 +42,12 @@ class Boundary:
     def warn(self, summary: str, detail: str = "") -> None:
         """Something that works, and ought to be known."""
         self.diagnostics.add_warning(printable(summary), printable(_sentence(detail)))
+
+    def warn_of(self, name: str, findings: Iterable[Finding]) -> None:
+        """The findings about an identity that are not good."""
+        for each in findings:
+            if not each.is_good:
+                self.warn(f"{name}: {each.message.removeprefix(f'{name}: ')}", each.hint)
 
 
 def _told(error: BaseException) -> tuple[str, str]:

@@ -13,10 +13,19 @@ from certkit.core.identity import State as GenerationState
 from certkit.core.identity import require_name
 from certkit.core.times import rfc3339
 from certkit.errors import InputError
-from certkit.lifecycle import answer, pointer, view
+from certkit.lifecycle import activation, answer, view
 from certkit.stores.base import AbsentError
 from certkit.terraform.provider.boundary import Boundary
-from certkit.terraform.provider.schema import Certificates, Text, argument, computed, option, require_public, schema
+from certkit.terraform.provider.schema import (
+    Certificates,
+    Text,
+    argument,
+    computed,
+    option,
+    require_public,
+    schema,
+    utf8,
+)
 
 if TYPE_CHECKING:
     from tf.iface import CreateContext, DeleteContext, ImportContext, PlanContext, ReadContext, UpdateContext
@@ -120,9 +129,10 @@ class CertificateResource(Resource):
             if planned["generation"] is Unknown:
                 return self._installed(store, planned, boundary)
             if planned["state"] != current["state"]:
-                pointer.activate(store, planned["identity"], planned["generation"], now=self.provider.services.now())
+                self._activate(store, planned["identity"], planned["generation"], boundary)
             identity = store.load(planned["identity"])
-            return planned | _facts(store, identity, view.generation(identity, planned["generation"]))
+            found = _facts(store, identity, view.generation(identity, planned["generation"]))
+            return found | {key: each for key, each in planned.items() if each is not Unknown}
         return current
 
     def delete(self, ctx: DeleteContext, current: State) -> State | None:
@@ -156,13 +166,16 @@ class CertificateResource(Resource):
         bundle = planned["ca"].encode() if planned["ca"] else None
         pasted = planned["certificate"].encode()
         done, number = answer.install(store, name, pasted, policy, trust_bundle=bundle, now=now)
-        for finding in done.findings:
-            if not finding.is_good:
-                boundary.warn(f"{name}: {finding.message}", finding.hint)
+        boundary.warn_of(name, done.findings)
         if planned["activate"] is not False:
-            pointer.activate(store, name, number, now=now)
+            self._activate(store, name, number, boundary)
         identity = store.load(name)
         return planned | _facts(store, identity, view.generation(identity, number))
+
+    def _activate(self, store: Store, name: str, number: str, boundary: Boundary) -> None:
+        services = self.provider.services
+        done = activation.activate(store, name, number, how=services.how(store, name), now=services.now())
+        boundary.warn_of(name, done.findings)
 
     def _wants_use(self, current: State, planned: State, boundary: Boundary) -> bool:
         """Whether the certificate is to be put to use, and can be."""
@@ -191,6 +204,6 @@ def _facts(store: Store, identity: Identity, generation: Generation) -> dict[str
         "not_before": rfc3339(certificate.not_valid_before_utc) if certificate else None,
         "not_after": rfc3339(certificate.not_valid_after_utc) if certificate else None,
         "state": view.state_of(identity, generation).value,
-        "certificate_path": location.fullchain,
-        "key_reference": location.key,
+        "certificate_path": utf8(location.fullchain),
+        "key_reference": utf8(location.key),
     }

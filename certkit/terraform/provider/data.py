@@ -140,7 +140,7 @@ class ExpirySource(_Source):
             answer = self.nothing() | config
             if self._is_idle(config["source"], boundary):
                 return answer | {"status": Status.UNKNOWN.value}
-            judge = Judge(thresholds=_thresholds(config), now=self.provider.services.now())
+            judge = Judge(thresholds=_thresholds(config), now=self.provider.services.now(), leaf_only=True)
             look, configuration = self.provider.services.look, self.provider.configuration
             return answer | _most_urgent(look(config["source"], judge, configuration, boundary.warn))
         return None

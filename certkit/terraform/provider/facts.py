@@ -8,8 +8,8 @@ from tf.types import Bool, String
 
 from certkit.core import names, objects, pem
 from certkit.core.times import rfc3339
-from certkit.lifecycle import view
-from certkit.terraform.provider.schema import computed
+from certkit.lifecycle import renew, view
+from certkit.terraform.provider.schema import computed, utf8
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from certkit.core.policy import Policy
     from certkit.lifecycle.view import GenerationView
     from certkit.stores.base import Identity, Store
-
-_DEFAULT_SHARE = 3
 
 ATTRIBUTES = (
     computed(
@@ -58,7 +56,7 @@ def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) ->
     """
     found = view.overview(identity, policy, now=now)
     newest, certificate = found.pending or found.active, found.active.certificate if found.active else None
-    in_use = found.active or newest
+    in_use, opens = found.active or newest, renew.window(identity, policy)
     location = store.location(identity, in_use.generation) if in_use else None
     return {
         "generation": newest.generation if newest else None,
@@ -70,20 +68,11 @@ def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) ->
         "fingerprint_sha256": names.fingerprint(certificate) if certificate else None,
         "not_before": rfc3339(certificate.not_valid_before_utc) if certificate else None,
         "not_after": rfc3339(certificate.not_valid_after_utc) if certificate else None,
-        "ready_for_renewal": is_due(found.active, policy, now=now),
-        "certificate_path": location.fullchain if location else None,
-        "key_reference": location.key if location else None,
+        "ready_for_renewal": now >= opens if opens else found.pending is None,
+        "certificate_path": utf8(location.fullchain) if location else None,
+        "key_reference": utf8(location.key) if location else None,
         "next": found.next,
     }
-
-
-def is_due(active: GenerationView | None, policy: Policy, *, now: datetime) -> bool:
-    """Whether the renewal window of what is in use is open: by the policy, else in the last third of its lifetime."""
-    if active is None or active.certificate is None:
-        return False
-    begin, end = active.certificate.not_valid_before_utc, active.certificate.not_valid_after_utc
-    opens = policy.renewal.opens
-    return end - now < (opens.of(end - begin) if opens else (end - begin) / _DEFAULT_SHARE)
 
 
 def _request(identity: Identity, newest: GenerationView) -> str | None:

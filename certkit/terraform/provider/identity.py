@@ -12,7 +12,8 @@ from certkit.core.identity import State as GenerationState
 from certkit.core.identity import require_name
 from certkit.core.keys import KeySpec
 from certkit.errors import InputError
-from certkit.lifecycle import enroll, view
+from certkit.issuers.base import IssuerSpec
+from certkit.lifecycle import enroll, renew
 from certkit.request import refuse_spec, refuse_subject
 from certkit.stores.base import AbsentError
 from certkit.terraform.provider import facts, settings
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tf.schema import Schema
     from tf.utils import Diagnostics
 
+    from certkit.core.policy import Policy
     from certkit.stores.base import Store
     from certkit.terraform.provider.provider import CertkitProvider
     from certkit.terraform.provider.schema import Config, State
@@ -33,6 +35,8 @@ _DESCRIPTION = (
     " in. When the renewal window of the certificate in use is open, the plan shows that a new request will be made,"
     " with a new key. An identity that is there already with the same arguments is taken over."
 )
+
+_HAND_IN = "hand it in, and give its answer to certkit_certificate or certkit identity install"
 
 
 class IdentityResource(Resource):
@@ -78,7 +82,8 @@ class IdentityResource(Resource):
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             wanted = settings.settings_of(planned)
             policy = policy_files.load(wanted.policy)
-            enroll.enroll(store, planned["name"], wanted, policy, now=self.provider.services.now())
+            done = enroll.enroll(store, planned["name"], wanted, policy, now=self.provider.services.now())
+            self._carry_through(store, done, policy, boundary)
             return self._applied(store, planned)
         return None
 
@@ -86,9 +91,15 @@ class IdentityResource(Resource):
         """The identity as it is now; none if it was removed."""
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             try:
-                return current | self._found(store, current["name"])
+                found = self._found(store, current["name"])
             except AbsentError:
                 return None
+            if found["ready_for_renewal"] and found["active_generation"] not in {None, found["generation"]}:
+                message = (
+                    f"{current['name']}: the certificate in use ends {found['not_after']}, and its successor waits"
+                )
+                boundary.warn(message, found["next"])
+            return current | found
         return current
 
     def plan(self, ctx: PlanContext, current: State | None, planned: State) -> State | None:
@@ -98,15 +109,18 @@ class IdentityResource(Resource):
             _require_same(current, planned, ctx.changed_fields)
             reason = _reason(current, planned)
             if reason:
-                boundary.warn(f"{planned['name']}: {reason}, so a new request will be made", "hand it in, then install")
-                planned = planned | dict.fromkeys(_OF_A_REQUEST, Unknown)
+                is_manual = IssuerSpec.parse(current["issuer"]).is_manual
+                boundary.warn(
+                    f"{planned['name']}: {reason}, so a new request will be made", _HAND_IN if is_manual else ""
+                )
+                planned = planned | dict.fromkeys(_OF_A_REQUEST if is_manual else facts.NAMES, Unknown)
         return planned
 
     def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
         """Make the request that was planned, unless somebody else has made it meanwhile."""
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             if planned["generation"] is Unknown:
-                self._request(store, planned["name"])
+                self._renew(store, planned["name"], boundary)
             return self._applied(store, planned)
         return current
 
@@ -139,18 +153,29 @@ class IdentityResource(Resource):
         return settings.arguments_of(known) | facts.facts(store, identity, policy, now=self.provider.services.now())
 
     def _applied(self, store: Store, planned: State) -> State:
-        """What the store says, with the arguments as they were planned, which may leave something out."""
-        given = {name: value for name, value in planned.items() if value is not Unknown and name not in facts.NAMES}
-        return self._found(store, planned["name"]) | given
+        """What the store says, but for what was planned: an argument may be left out."""
+        return self._found(store, planned["name"]) | {key: each for key, each in planned.items() if each is not Unknown}
 
-    def _request(self, store: Store, name: str) -> None:
-        identity = store.load(name)
-        if not view.in_state(identity, GenerationState.PENDING, GenerationState.ISSUED):
-            policy = policy_files.load(identity.record.settings.policy)
-            enroll.add_request(store, identity, policy, now=self.provider.services.now())
+    def _carry_through(self, store: Store, done: enroll.Done, policy: Policy, boundary: Boundary) -> None:
+        """Have an issuer that answers at once answer what waits."""
+        services, name = self.provider.services, done.identity.name
+        with services.issuing(done.identity.record.settings.issuer, boundary.warn) as issuer:
+            if issuer is not None:
+                how, now = services.how(store, name), services.now()
+                done = renew.carry_through(store, done, policy, issuer=issuer, how=how, now=now)
+        boundary.warn_of(name, done.findings)
+
+    def _renew(self, store: Store, name: str, boundary: Boundary) -> None:
+        """Make a request, and carry it as far as it goes without a person; nothing if somebody else has."""
+        services, settings = self.provider.services, store.load(name).record.settings
+        with services.issuing(settings.issuer, boundary.warn) as issuer:
+            wanted = renew.Renewal(issuer=issuer, how=services.how(store, name))
+            policy = policy_files.load(settings.policy)
+            renewed = renew.renew(store, name, policy, wanted=wanted, now=services.now())
+        boundary.warn_of(name, [*renewed.done.findings, renewed.said])
 
 
-# What a new request changes, or may change.
+# What a new request changes, where a person answers it; an issuer that answers at once changes everything.
 _OF_A_REQUEST = (
     *("generation", "state", "csr", "certificate_name", "spki_sha256"),
     *("certificate_path", "key_reference", "next"),
@@ -184,6 +209,7 @@ def _require_same(current: State, planned: State, changed: set[str]) -> None:
 def _refuse(config: Config) -> None:
     wanted = settings.settings_of(config)
     policy = policy_files.load(wanted.policy)
+    enroll.require_probe(wanted.probe, policy)
     refuse_subject(wanted.subject, policy)
     if wanted.key_type:
         refuse_spec(KeySpec.parse(wanted.key_type), policy)

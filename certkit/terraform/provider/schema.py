@@ -9,7 +9,9 @@ from tf.types import List, String, Unknown
 
 from certkit import policy_files
 from certkit.core import objects
+from certkit.core.printable import printable
 from certkit.errors import InputError
+from certkit.issuers import base as issuers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,6 +44,17 @@ class PolicyName(Text):
     def meaning(self, value: Any) -> Any:
         """The path as an absolute one."""
         return policy_files.absolute(value) if value else None
+
+
+class Issuer(Text):
+    """An issuer; the path of its program may be relative or not."""
+
+    def meaning(self, value: Any) -> Any:
+        """The issuer with an absolute path."""
+        try:
+            return issuers.absolute(value or issuers.MANUAL)
+        except InputError:
+            return value
 
 
 class Certificates(Text):
@@ -108,6 +121,20 @@ def certificates_only(text: str, *, name: str) -> str:
 
     found = objects.certificates(text.encode(), name=name)
     return b"".join(each.public_bytes(Encoding.PEM) for each in found).decode("ascii")
+
+
+def utf8(text: str) -> str:
+    """The same text, if it can be told to somebody who reads UTF-8: a path from the system need not be so.
+
+    Raises:
+        InputError: it cannot.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        hint = "use a directory whose name is UTF-8"
+        raise InputError(f"cannot tell, {printable(text)}: it is not UTF-8", hint=hint) from error
+    return text
 
 
 def require_public(values: Mapping[str, Any]) -> None:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from certkit.issuers.base import Issuer
+    from certkit.lifecycle.activation import Activation
     from certkit.scan import Judge, Scan
     from certkit.stores.base import Store
 
@@ -28,10 +30,13 @@ class Configuration:
 class Services:
     """The world outside, as functions.
 
-    `open_store` opens the store of a configuration, and `look` judges what is seen in one source; both say through
-    their last argument what ought to be known about the connection.
+    `open_store` opens the store of a configuration, `issuing` the issuer of that name (None: a person), and `look`
+    judges what is seen in one source; all say through their last argument what ought to be known about the connection.
+    `how` says how a generation of an identity is put to use.
     """
 
     open_store: Callable[[Configuration, Warn], AbstractContextManager[Store]]
+    issuing: Callable[[str, Warn], AbstractContextManager[Issuer | None]]
+    how: Callable[[Store, str], Activation]
     look: Callable[[str, Judge, Configuration, Warn], Scan]
     now: Callable[[], datetime]

@@ -10,7 +10,9 @@ from certkit import policy_files
 from certkit.core import names
 from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
-from certkit.terraform.provider.schema import Certificates, PolicyName, Text, Texts, argument, certificates_only
+from certkit.issuers import base as issuers
+from certkit.issuers.base import MANUAL
+from certkit.terraform.provider.schema import Certificates, Issuer, PolicyName, Text, Texts, argument, certificates_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +57,18 @@ ARGUMENTS = (
         Certificates(),
         'The CAs to trust, as PEM: `file("wise-ca.pem")`. Without them, `certkit_certificate` has to name them.',
     ),
+    argument(
+        "issuer",
+        Issuer(),
+        "Who answers the request: `manual` (a person, and `certkit_certificate`), `vault-pki:MOUNT/ROLE` or"
+        " `command:PROGRAM`.",
+        default=MANUAL,
+    ),
+    argument(
+        "probe",
+        Text(),
+        "Before a certificate is put to use, try it at this address (`https://…`); `policy`: at the policy's.",
+    ),
     argument("group", Text(), "Let this group of the host read the keys: 0640, directories 0750. For file stores."),
 )
 NAMES = tuple(each.name for each in ARGUMENTS)
@@ -79,7 +93,9 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
         policy=policy_files.absolute(values["policy"]),
         subject=SubjectOptions(**subject),
         key_type=values["key_type"] or None,
+        issuer=issuers.absolute(values["issuer"] or MANUAL),
         client_id=values["client_id"] or None,
+        probe=values["probe"] or None,
         group=values["group"] or None,
         trust_bundle=certificates_only(values["ca"], name="ca") if values["ca"] else None,
     )
@@ -97,5 +113,7 @@ def arguments_of(settings: Settings) -> dict[str, Any]:
         "key_type": settings.key_type,
         "client_id": settings.client_id,
         "ca": settings.trust_bundle,
+        "issuer": settings.issuer,
+        "probe": settings.probe,
         "group": settings.group,
     }
