@@ -10,13 +10,11 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from certkit.cli import activating, inputs
+from certkit.cli import inputs
 from certkit.cli.boundary import write_result
 from certkit.cli.issuers import issuing
 from certkit.cli.output import Output
-from certkit.cli.sources import Access, parse
 from certkit.cli.stores import connected, opened
-from certkit.scan import look, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,10 +73,15 @@ def _issuing(name: str, warn: Warn) -> Iterator[Issuer | None]:
 
 
 def _how(store: Store, name: str) -> Activation:
+    from certkit.cli import activating
+
     return activating.how(store, name, deploy_hook=None, no_probe=False)
 
 
 def _look(source: str, judge: Judge, configuration: Configuration, warn: Warn) -> Scan:
+    from certkit.cli.sources import Access, parse
+    from certkit.scan import look, scan
+
     with contextlib.ExitStack() as stack:
         access = Access(
             passphrase=inputs.passphrase(configuration.passphrase_file),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self
 
-from certkit.core.objects import short_reason
 from certkit.core.printable import printable
 from certkit.errors import CertkitError
 
@@ -54,6 +53,8 @@ def _told(error: BaseException) -> tuple[str, str]:
     """The summary and the detail of a failure."""
     if isinstance(error, CertkitError):
         return printable(error.message), printable(_sentence(error.hint))
+    from certkit.core.objects import short_reason
+
     reason = printable(short_reason(error)) if isinstance(error, Exception) else ""
     return f"internal error: {type(error).__name__}: {reason}", "Please report it."
 

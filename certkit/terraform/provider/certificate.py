@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING, Any
 from tf.iface import Resource
 from tf.types import Bool, String, Unknown
 
-from certkit import policy_files
-from certkit.core import names, objects
 from certkit.core.identity import State as GenerationState
 from certkit.core.identity import require_name
-from certkit.core.times import rfc3339
 from certkit.errors import InputError
-from certkit.lifecycle import activation, answer, view
 from certkit.stores.base import AbsentError
 from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.schema import (
@@ -85,6 +81,8 @@ class CertificateResource(Resource):
 
     def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
         """Refuse what is no name and no certificate."""
+        from certkit.core import objects
+
         super().validate(diags, type_name, config)
         with Boundary(diags):
             require_public(config)
@@ -102,6 +100,8 @@ class CertificateResource(Resource):
 
     def read(self, ctx: ReadContext, current: State) -> State | None:
         """The certificate as it is in the store; none if it is not there any more."""
+        from certkit.lifecycle import view
+
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             try:
                 identity = store.load(current["identity"])
@@ -125,6 +125,8 @@ class CertificateResource(Resource):
 
     def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
         """Install another certificate, or put this one to use again."""
+        from certkit.lifecycle import view
+
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             if planned["generation"] is Unknown:
                 return self._installed(store, planned, boundary)
@@ -148,6 +150,8 @@ class CertificateResource(Resource):
 
     def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002  tf calls it so
         """The certificate of NAME/GENERATION, or the one that the identity NAME has in use."""
+        from certkit.lifecycle import view
+
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             name, _, number = id.partition("/")
             identity = store.load(require_name(name))
@@ -161,6 +165,9 @@ class CertificateResource(Resource):
         return None
 
     def _installed(self, store: Store, planned: State, boundary: Boundary) -> State:
+        from certkit import policy_files
+        from certkit.lifecycle import answer, view
+
         name, now = planned["identity"], self.provider.services.now()
         policy = policy_files.load(store.load(name).record.settings.policy)
         bundle = planned["ca"].encode() if planned["ca"] else None
@@ -173,6 +180,8 @@ class CertificateResource(Resource):
         return planned | _facts(store, identity, view.generation(identity, number))
 
     def _activate(self, store: Store, name: str, number: str, boundary: Boundary) -> None:
+        from certkit.lifecycle import activation
+
         services = self.provider.services
         done = activation.activate(store, name, number, how=services.how(store, name), now=services.now())
         boundary.warn_of(name, done.findings)
@@ -181,6 +190,8 @@ class CertificateResource(Resource):
         """Whether the certificate is to be put to use, and can be."""
         if planned["activate"] is False or current["state"] == GenerationState.ACTIVE:
             return False
+        from certkit.core.times import rfc3339
+
         is_over = current["not_after"] < rfc3339(self.provider.services.now())
         if is_over or current["state"] not in {GenerationState.ISSUED, GenerationState.PREVIOUS}:
             why = "has expired" if is_over else f"is {current['state']}"
@@ -197,6 +208,10 @@ class CertificateResource(Resource):
 
 
 def _facts(store: Store, identity: Identity, generation: Generation) -> dict[str, Any]:
+    from certkit.core import names
+    from certkit.core.times import rfc3339
+    from certkit.lifecycle import view
+
     certificate, location = view.certificate(generation), store.location(identity, generation.number)
     return {
         "generation": generation.number,

@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Any
 from tf.iface import DataSource
 from tf.types import List, Map, Number, String
 
-from certkit import policy_files
-from certkit.core import csr_check, names, objects
-from certkit.core.durations import Duration
-from certkit.core.expiry import Thresholds
 from certkit.core.identity import require_name
-from certkit.core.times import rfc3339
 from certkit.errors import InputError
 from certkit.findings import Status, roll_up
-from certkit.lifecycle import view
-from certkit.scan import Judge
 from certkit.stores.base import AbsentError
 from certkit.terraform.provider import facts
 from certkit.terraform.provider.boundary import Boundary
@@ -28,6 +21,7 @@ if TYPE_CHECKING:
     from tf.schema import Schema
     from tf.utils import Diagnostics
 
+    from certkit.core.expiry import Thresholds
     from certkit.scan import Scan
     from certkit.terraform.provider.provider import CertkitProvider
     from certkit.terraform.provider.schema import Config, State
@@ -78,6 +72,9 @@ class IdentitySource(_Source):
 
     def read(self, ctx: ReadDataContext, config: Config) -> State | None:
         """The identity as it is now."""
+        from certkit import policy_files
+        from certkit.lifecycle import view
+
         now, name = self.provider.services.now(), config["name"]
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             try:
@@ -136,6 +133,8 @@ class ExpirySource(_Source):
 
     def read(self, ctx: ReadDataContext, config: Config) -> State | None:
         """The certificate that is nearest to its end."""
+        from certkit.scan import Judge
+
         with Boundary(ctx.diagnostics) as boundary:
             answer = self.nothing() | config
             if self._is_idle(config["source"], boundary):
@@ -183,6 +182,9 @@ class CsrCheckSource(_Source):
 
     def read(self, ctx: ReadDataContext, config: Config) -> State | None:
         """Every rule, applied."""
+        from certkit import policy_files
+        from certkit.core import csr_check, names, objects
+
         with Boundary(ctx.diagnostics):
             data = config["csr"].encode()
             policy = policy_files.load(config["policy"] or _DEFAULT_POLICY)
@@ -197,6 +199,10 @@ class CsrCheckSource(_Source):
 
 
 def _thresholds(config: Config) -> Thresholds:
+    from certkit import policy_files
+    from certkit.core.durations import Duration
+    from certkit.core.expiry import Thresholds
+
     rules = policy_files.load(config["policy"] or _DEFAULT_POLICY).expiry
     given = {name: Duration.parse(config[name]) if config[name] else None for name in ("warn", "critical")}
     return Thresholds.choose(**given, default_warn=rules.warn, default_critical=rules.critical)
@@ -208,6 +214,8 @@ def _most_urgent(found: Scan) -> dict[str, Any]:
     Raises:
         InputError: something could not be looked at.
     """
+    from certkit.core.times import rfc3339
+
     if found.failures or not found.rows:
         message, hint = found.trouble
         raise InputError(message, hint=hint)

@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from tf.types import Bool, String
 
-from certkit.core import names, objects, pem
-from certkit.core.times import rfc3339
-from certkit.lifecycle import renew, view
 from certkit.terraform.provider.schema import computed, utf8
 
 if TYPE_CHECKING:
@@ -54,6 +51,10 @@ def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) ->
     Raises:
         InputError: what the store has cannot be read.
     """
+    from certkit.core import names
+    from certkit.core.times import rfc3339
+    from certkit.lifecycle import renew, view
+
     found = view.overview(identity, policy, now=now)
     newest, certificate = found.pending or found.active, found.active.certificate if found.active else None
     in_use, opens = found.active or newest, renew.window(identity, policy)
@@ -77,6 +78,9 @@ def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) ->
 
 def _request(identity: Identity, newest: GenerationView) -> str | None:
     """The CSR of a generation as PEM, answered or not, so that what is made of it stays as it is."""
+    from certkit.core import objects, pem
+    from certkit.lifecycle import view
+
     found = view.generation(identity, newest.generation)
     if found.csr is None:
         return None

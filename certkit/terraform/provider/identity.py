@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, Any
 from tf.iface import Resource
 from tf.types import Bool, Unknown
 
-from certkit import policy_files
 from certkit.core.identity import State as GenerationState
 from certkit.core.identity import require_name
-from certkit.core.keys import KeySpec
 from certkit.errors import InputError
 from certkit.issuers.base import IssuerSpec
-from certkit.lifecycle import enroll, renew
-from certkit.request import refuse_spec, refuse_subject
 from certkit.stores.base import AbsentError
 from certkit.terraform.provider import facts, settings
 from certkit.terraform.provider.boundary import Boundary
@@ -26,6 +22,7 @@ if TYPE_CHECKING:
     from tf.utils import Diagnostics
 
     from certkit.core.policy import Policy
+    from certkit.lifecycle.enroll import Done
     from certkit.stores.base import Store
     from certkit.terraform.provider.provider import CertkitProvider
     from certkit.terraform.provider.schema import Config, State
@@ -79,6 +76,9 @@ class IdentityResource(Resource):
 
     def create(self, ctx: CreateContext, planned: State) -> State | None:
         """Enroll; what is there already and fits is taken over."""
+        from certkit import policy_files
+        from certkit.lifecycle import enroll
+
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             wanted = settings.settings_of(planned)
             policy = policy_files.load(wanted.policy)
@@ -147,6 +147,8 @@ class IdentityResource(Resource):
 
     def _found(self, store: Store, name: str) -> dict[str, Any]:
         """What the store says of an identity."""
+        from certkit import policy_files
+
         identity = store.load(name)
         known = identity.record.settings
         policy = policy_files.load(known.policy)
@@ -156,8 +158,10 @@ class IdentityResource(Resource):
         """What the store says, but for what was planned: an argument may be left out."""
         return self._found(store, planned["name"]) | {key: each for key, each in planned.items() if each is not Unknown}
 
-    def _carry_through(self, store: Store, done: enroll.Done, policy: Policy, boundary: Boundary) -> None:
+    def _carry_through(self, store: Store, done: Done, policy: Policy, boundary: Boundary) -> None:
         """Have an issuer that answers at once answer what waits."""
+        from certkit.lifecycle import renew
+
         services, name = self.provider.services, done.identity.name
         with services.issuing(done.identity.record.settings.issuer, boundary.warn) as issuer:
             if issuer is not None:
@@ -167,6 +171,9 @@ class IdentityResource(Resource):
 
     def _renew(self, store: Store, name: str, boundary: Boundary) -> None:
         """Make a request, and carry it as far as it goes without a person; nothing if somebody else has."""
+        from certkit import policy_files
+        from certkit.lifecycle import renew
+
         services, settings = self.provider.services, store.load(name).record.settings
         with services.issuing(settings.issuer, boundary.warn) as issuer:
             wanted = renew.Renewal(issuer=issuer, how=services.how(store, name))
@@ -207,6 +214,16 @@ def _require_same(current: State, planned: State, changed: set[str]) -> None:
 
 
 def _refuse(config: Config) -> None:
+    """Refuse what enrolling would refuse.
+
+    Raises:
+        CertkitError: it would.
+    """
+    from certkit import policy_files
+    from certkit.core.keys import KeySpec
+    from certkit.lifecycle import enroll
+    from certkit.request import refuse_spec, refuse_subject
+
     wanted = settings.settings_of(config)
     policy = policy_files.load(wanted.policy)
     enroll.require_probe(wanted.probe, policy)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 from tf.schema import Attribute, Schema
 from tf.types import List, String, Unknown
 
-from certkit import policy_files
-from certkit.core import objects
 from certkit.core.printable import printable
 from certkit.errors import InputError
 from certkit.issuers import base as issuers
@@ -43,6 +41,8 @@ class PolicyName(Text):
 
     def meaning(self, value: Any) -> Any:
         """The path as an absolute one."""
+        from certkit import policy_files
+
         return policy_files.absolute(value) if value else None
 
 
@@ -52,7 +52,7 @@ class Issuer(Text):
     def meaning(self, value: Any) -> Any:
         """The issuer with an absolute path."""
         try:
-            return issuers.absolute(value or issuers.MANUAL)
+            return issuers.absolute(value) if value else None
         except InputError:
             return value
 
@@ -118,6 +118,8 @@ def certificates_only(text: str, *, name: str) -> str:
         InputError: there is none, or one cannot be read.
     """
     from cryptography.hazmat.primitives.serialization import Encoding
+
+    from certkit.core import objects
 
     found = objects.certificates(text.encode(), name=name)
     return b"".join(each.public_bytes(Encoding.PEM) for each in found).decode("ascii")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -42,6 +43,7 @@ def serve(provider: Provider, *, announce: Callable[[str], None]) -> None:
     def end(*_: object) -> None:
         os.write(writer, b".")
 
+    signal.signal(signal.SIGTERM, end)
     server = grpc.server(futures.ThreadPoolExecutor(_WORKERS))
     tfplugin_pb2_grpc.add_ProviderServicer_to_server(ProviderServicer(provider), server)
     grpc_controller_pb2_grpc.add_GRPCControllerServicer_to_server(_Controller(end), server)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from tf.types import Unknown
 
-from certkit import policy_files
 from certkit.core import names
 from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
@@ -85,6 +84,8 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
     Raises:
         InputError: a value cannot stand in a subject, or there is no certificate in `ca`.
     """
+    from certkit import policy_files
+
     values: dict[str, Any] = {name: None if arguments[name] is Unknown else arguments[name] for name in NAMES}
     subject: dict[str, Any] = {
         field: tuple(values[name] or ()) if name in _LISTS else values[name] or "" for name, field in _SUBJECT.items()
