@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING, Self
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 # Terraform asks for up to ten things at once. One after the other is fast enough, and what scans fork, and how warnings
 # are silenced, concerns the whole process.
 _ONE_AT_A_TIME = threading.RLock()
+
+_OPTION = re.compile(r"(?<!\S)--([a-z][a-z-]*)")
+# What the command line spells otherwise.
+_ARGUMENTS = {"state": "province", "unit": "units", "type": "key_type"}
 
 
 class Boundary:
@@ -40,7 +45,7 @@ class Boundary:
 
     def warn(self, summary: str, detail: str = "") -> None:
         """Something that works, and ought to be known."""
-        self.diagnostics.add_warning(printable(summary), printable(_sentence(detail)))
+        self.diagnostics.add_warning(_spelt(summary), _spelt(_sentence(detail)))
 
     def warn_of(self, name: str, findings: Iterable[Finding]) -> None:
         """The findings about an identity that are not good."""
@@ -52,11 +57,16 @@ class Boundary:
 def _told(error: BaseException) -> tuple[str, str]:
     """The summary and the detail of a failure."""
     if isinstance(error, CertkitError):
-        return printable(error.message), printable(_sentence(error.hint))
+        return _spelt(error.message), _spelt(_sentence(error.hint))
     from certkit.core.objects import short_reason
 
     reason = printable(short_reason(error)) if isinstance(error, Exception) else ""
     return f"internal error: {type(error).__name__}: {reason}", "Please report it."
+
+
+def _spelt(text: str) -> str:
+    """The same with the arguments of a configuration, where the command line has options."""
+    return _OPTION.sub(lambda found: f"`{_ARGUMENTS.get(found[1], found[1].replace('-', '_'))}`", printable(text))
 
 
 def _sentence(hint: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from certkit.terraform.provider.schema import Text, option, schema
 from certkit.terraform.provider.services import Configuration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from tf.schema import Schema
@@ -37,9 +39,14 @@ _DESCRIPTION = (
 class CertkitProvider(Provider):
     """The provider `certkit/certkit`."""
 
-    def __init__(self, services: Services) -> None:
-        self.services = services
+    def __init__(self, make_services: Callable[[], Services]) -> None:
+        self._make_services = make_services
         self.configuration = Configuration()
+
+    @functools.cached_property
+    def services(self) -> Services:
+        """The world outside; to validate a configuration nobody needs it."""
+        return self._make_services()
 
     def get_model_prefix(self) -> str:
         """What the names of all types begin with."""

@@ -49,7 +49,7 @@ def test_data_sources(file, workspaces, partner):
     assert answers["csr_check.acme"]["checks"][0] == {
         "id": "encoding",
         "status": "ok",
-        "message": "one PEM block and nothing else",
+        "message": "one PEM block, nothing else",
         "hint": "",
     }
     assert answers["expiry.file"]["not_after"] == f"{partner.end(20):%Y-%m-%dT%H:%M:%SZ}"
@@ -68,11 +68,11 @@ ANSWERS = {
 MISTAKES = {
     "a subject that the policy refuses": (
         'resource "certkit_identity" "a" {\n name = "a"\n policy = "wise-sandbox"\n}\n',
-        "O is required by Wise",
+        "O is missing; Wise Platform, sandbox requires it",
     ),
     "a policy that there is not": (
-        'resource "certkit_identity" "a" {\n name = "a"\n policy = "wise"\n}\n',
-        "unknown policy 'wise'",
+        'resource "certkit_identity" "a" {\n name = "a"\n policy = "wize"\n}\n',
+        "unknown policy 'wize'",
     ),
     "a name that is none": (
         'resource "certkit_identity" "a" {\n name = "../a"\n policy = "general"\n common_name = "a"\n}\n',
@@ -102,6 +102,7 @@ def test_mistakes_are_told_before_anything_is_done(file, workspaces, partner):
     ran = work.run("validate")
     assert ran.code == 1
     assert [name for name, (_, said) in MISTAKES.items() if said not in ran.said] == []
+    assert "Set it with `organization`." in ran.said
     assert "`certkit policy list` shows the names" in ran.said
     (work.folder / "key.pem").unlink()
     assert work.holds(*partner.secrets) == []

@@ -227,28 +227,24 @@ def test_two_applies_at_once_make_one_identity(place, begin):
 APPLY = ("apply", "-auto-approve", "-no-color")
 
 
-def test_a_killed_apply_is_completed_by_the_next(file, begin):
-    """Whatever was there when Terraform and the provider were killed: one request in the end, and nothing beside."""
-    work = begin(file, identity(more='key_type = "rsa-4096"'))
+def test_killed_applies_are_completed_by_the_next(file, begin):
+    """Both were killed, or Terraform alone, with whose end the provider ends: one request is left, nothing beside."""
+    work = begin(file, identity(more='key_type = "rsa-3072"'))
     process = work.start(*APPLY)
     wait_for(lambda: file.store.names() or process.poll() is not None)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
+
+    process = work.start(*APPLY)
+    wait_for(lambda: members_of(process.pid)[1:] or process.poll() is not None)
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not members_of(process.pid))
+
     work.apply()
     assert numbers(file) == ["0001"]
     assert work.plan().code == 0
     assert work.holds(*file.secrets) == []
-
-
-def test_a_provider_ends_with_its_terraform(file, begin):
-    """Also when Terraform alone was killed, and cannot say that it is done."""
-    work = begin(file, identity(more='key_type = "rsa-4096"'))
-    process = work.start(*APPLY)
-    wait_for(lambda: file.store.names() or process.poll() is not None)
-    process.kill()
-    process.communicate()
-    wait_for(lambda: not members_of(process.pid))
-    assert numbers(file) in (["0001"], [])
 
 
 def members_of(group):

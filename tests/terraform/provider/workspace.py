@@ -1,4 +1,4 @@
-"""A folder with a configuration, and the real Terraform in it; afterwards it can be searched for what must not be there."""
+"""A folder with a configuration, and the real Terraform in it; it can be searched for what must not be there."""
 
 from __future__ import annotations
 
@@ -153,7 +153,9 @@ def forms_of_key(pem: bytes) -> list[bytes]:
     key = serialization.load_pem_private_key(pem, None)
     der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     lines = [line for line in pem.splitlines() if len(line) > 40]
-    return [pem, der, *lines, key.private_numbers().private_value.to_bytes(32, "big")]
+    numbers = key.private_numbers()
+    number = numbers.p if hasattr(numbers, "p") else numbers.private_value
+    return [pem, der, *lines, number.to_bytes((number.bit_length() + 7) // 8, "big")]
 
 
 def overridden(folder: Path, certkit: Any) -> Path:
