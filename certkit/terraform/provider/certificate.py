@@ -137,16 +137,15 @@ class CertificateResource(Resource):
             return found | {key: each for key, each in planned.items() if each is not Unknown}
         return current
 
-    def delete(self, ctx: DeleteContext, current: State) -> State | None:
+    def delete(self, ctx: DeleteContext, current: State) -> State | None:  # noqa: ARG002  tf gives them
         """Forget the certificate."""
-        with Boundary(ctx.diagnostics) as boundary:
+        return None
+
+    def plan_to_destroy(self, diagnostics: Diagnostics, current: State) -> None:
+        """Say what stays behind."""
+        with Boundary(diagnostics) as boundary:
             name, generation = current["identity"], current["generation"]
-            boundary.warn(
-                f"{name}: Terraform forgets the certificate of generation {generation}; it stays in the store",
-                f"to put it out of use for good: certkit identity retire {name} {generation}",
-            )
-            return None
-        return current
+            boundary.warn(f"{name}: Terraform forgets the certificate of generation {generation}; it stays as it is")
 
     def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002  tf calls it so
         """The certificate of NAME/GENERATION, or the one that the identity NAME has in use."""

@@ -107,6 +107,8 @@ class IdentityResource(Resource):
         with Boundary(ctx.diagnostics) as boundary:
             assert current is not None  # noqa: S101  a plan to create is not asked for
             _require_same(current, planned, ctx.changed_fields)
+            if ctx.changed_fields & {"name", *settings.NAMES}:
+                _say_farewell(current, boundary)
             reason = _reason(current, planned)
             if reason:
                 is_manual = IssuerSpec.parse(current["issuer"]).is_manual
@@ -126,18 +128,17 @@ class IdentityResource(Resource):
 
     def delete(self, ctx: DeleteContext, current: State) -> State | None:
         """Forget the identity, or remove it with its keys if that is wanted."""
-        name = current["name"]
         with Boundary(ctx.diagnostics) as boundary:
             if current["destroy_keys"]:
                 with self.provider.store(boundary) as store:
-                    store.remove(name)
-            else:
-                boundary.warn(
-                    f"{name}: Terraform forgets it; it stays in the store with its keys",
-                    f"to remove it: certkit identity remove {name}, or destroy_keys = true, applied beforehand",
-                )
+                    store.remove(current["name"])
             return None
         return current
+
+    def plan_to_destroy(self, diagnostics: Diagnostics, current: State) -> None:
+        """Say what stays behind."""
+        with Boundary(diagnostics) as boundary:
+            _say_farewell(current, boundary)
 
     def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002  tf calls it so
         """An identity by its name."""
@@ -195,6 +196,17 @@ def _reason(current: State, planned: State) -> str | None:
         return "no request waits, and nothing is in use"
     is_wanted = planned["renew"] is not False and current["state"] == GenerationState.ACTIVE
     return "the renewal window is open" if is_wanted and current["ready_for_renewal"] else None
+
+
+def _say_farewell(current: State, boundary: Boundary) -> None:
+    name = current["name"]
+    if current["destroy_keys"]:
+        boundary.warn(f"{name}: it will be removed from the store with all its keys", "destroy_keys is true")
+    else:
+        boundary.warn(
+            f"{name}: Terraform forgets it; it stays in the store with its keys",
+            f"to remove it: certkit identity remove {name}, or destroy_keys = true, applied beforehand",
+        )
 
 
 def _require_same(current: State, planned: State, changed: set[str]) -> None:

@@ -7,6 +7,7 @@ key for its own lifetime, in memory, and ends with the Terraform that started it
 from __future__ import annotations
 
 import base64
+import json
 import os
 import signal
 import tempfile
@@ -17,8 +18,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from tf.gen import grpc_controller_pb2, grpc_controller_pb2_grpc, grpc_stdio_pb2_grpc, tfplugin_pb2_grpc
+from tf.gen import grpc_controller_pb2, grpc_controller_pb2_grpc, grpc_stdio_pb2_grpc, tfplugin_pb2, tfplugin_pb2_grpc
 from tf.provider import ProviderServicer
+from tf.utils import Diagnostics, read_dynamic_value, to_dynamic_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +47,7 @@ def serve(provider: Provider, *, announce: Callable[[str], None]) -> None:
 
     signal.signal(signal.SIGTERM, end)
     server = grpc.server(futures.ThreadPoolExecutor(_WORKERS))
-    tfplugin_pb2_grpc.add_ProviderServicer_to_server(ProviderServicer(provider), server)
+    tfplugin_pb2_grpc.add_ProviderServicer_to_server(_Servicer(provider), server)
     grpc_controller_pb2_grpc.add_GRPCControllerServicer_to_server(_Controller(end), server)
     grpc_stdio_pb2_grpc.add_GRPCStdioServicer_to_server(_Output(), server)
     certificate, credentials = _transport()
@@ -58,6 +60,33 @@ def serve(provider: Provider, *, announce: Callable[[str], None]) -> None:
         threading.Thread(target=_watch, args=(os.getppid(), end), daemon=True).start()
         os.read(reader, 1)
         server.stop(_GRACE_SECONDS)
+
+
+class _Servicer(ProviderServicer):
+    """What `tf` answers, and what it does not: what it means to destroy something, and what an older state means."""
+
+    def GetProviderSchema(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802  gRPC's name
+        """The schemas, and that plans to destroy are welcome."""
+        answer = super().GetProviderSchema(request, context)
+        answer.server_capabilities.plan_destroy = True
+        return answer
+
+    def UpgradeResourceState(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ARG002, N802  as above
+        """A state that another version of the provider wrote, with the attributes of this one."""
+        known = json.loads(request.raw_state.json)
+        schema = self._get_res_cls(request.type_name).get_schema()
+        state = {each.name: known.get(each.name) for each in schema.attributes}
+        return tfplugin_pb2.UpgradeResourceState.Response(upgraded_state=to_dynamic_value(state))
+
+    def PlanResourceChange(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802  gRPC's name
+        """A plan; one to destroy says what stays behind."""
+        if read_dynamic_value(request.proposed_new_state) is not None:
+            return super().PlanResourceChange(request, context)
+        diagnostics = Diagnostics()
+        resource: Any = self.app.new_resource(self._get_res_cls(request.type_name))
+        resource.plan_to_destroy(diagnostics, read_dynamic_value(request.prior_state))
+        response = tfplugin_pb2.PlanResourceChange.Response
+        return response(planned_state=request.proposed_new_state, diagnostics=diagnostics.to_pb())
 
 
 class _Controller(grpc_controller_pb2_grpc.GRPCControllerServicer):
@@ -88,7 +117,10 @@ def _watch(parent: int, end: Callable[[], None]) -> None:
 
 
 def _transport() -> tuple[bytes, grpc.ServerCredentials]:
-    """A certificate for the socket (DER), and the credentials of the server."""
+    """A certificate for the socket (DER), and the credentials of the server.
+
+    Terraform's own certificate is on a curve that gRPC's TLS does not verify; nobody else gets into the directory.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

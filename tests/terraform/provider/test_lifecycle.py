@@ -88,6 +88,7 @@ def test_from_the_request_to_the_end(place, begin, partner):
     gone = work.run("destroy", "-auto-approve")
     assert gone.code == 0, gone.said
     assert "acme: Terraform forgets it; it stays in the store with its keys" in gone.said
+    assert "acme: Terraform forgets the certificate of generation 0002" in gone.said
     assert numbers(place) == ["0001", "0002"]
     assert work.holds(*place.secrets) == []
     assert [each.name for each in (work.folder / "home").iterdir() if each.name != ".terraform.d"] == []
@@ -158,6 +159,7 @@ def test_what_changed_outside_is_seen(file, begin, partner):
     work = begin(file, identity() + certificate())
     (work.folder / "acme.pem").write_bytes(file.store.load("acme").generations[0].issued.certificate)
     work.apply()
+    work.forget("certkit_identity.acme", "probe")  # as if an older version had made it
 
     enroll.add_request(file.store, file.store.load("acme"), load("wise-sandbox"), now=datetime.now(UTC))
     partner.install(file)
@@ -187,6 +189,7 @@ def test_a_request_that_the_partner_refused_is_made_again(file, begin, partner):
     assert "no request waits, and nothing is in use, so a new request will be made" in work.apply().said
     assert work.state("certkit_identity.acme")["generation"] == "0002"
     destroyed = work.run("destroy", "-auto-approve")
+    assert "acme: it will be removed from the store with all its keys" in destroyed.said
     assert (destroyed.code, file.store.names()) == (0, [])
 
 

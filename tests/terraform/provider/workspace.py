@@ -124,6 +124,15 @@ class Workspace:
                 return each["instances"][0]["attributes"]
         raise AssertionError(f"{address} is not in the state")
 
+    def forget(self, address: str, attribute: str) -> None:
+        """Remove an attribute from the state."""
+        path = self.folder / "terraform.tfstate"
+        document = json.loads(path.read_text())
+        for each in document["resources"]:
+            if f"{each['type']}.{each['name']}" == address:
+                del each["instances"][0]["attributes"][attribute]
+        path.write_text(json.dumps(document))
+
     def holds(self, *secrets: bytes) -> list[str]:
         """What Terraform wrote or said in which one of some secrets is, in whatever form."""
         forms = [form for secret in secrets for form in spellings(secret)]
