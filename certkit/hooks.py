@@ -35,10 +35,11 @@ def run(program: Path | str, variables: Mapping[str, str], *, timeout: float = T
     Raises:
         HookError: it cannot be run, ends with a code other than 0, or takes too long.
     """
-    process = _started([str(program)], variables, stdin=subprocess.DEVNULL, stdout=2)
-    with _ending(process, program, timeout):
-        code = process.wait(timeout)
-    _require_success(program, code)
+    with (
+        _telling("hook", program, timeout),
+        _started([str(program)], variables, stdin=subprocess.DEVNULL, stdout=2) as process,
+    ):
+        _require_success(process.wait(timeout))
 
 
 def ask(
@@ -54,64 +55,72 @@ def ask(
     """
     import tempfile
 
-    program = arguments[0]
-    with tempfile.TemporaryFile() as asked:
+    with _telling("program", arguments[0], timeout), tempfile.TemporaryFile() as asked:
         asked.write(question)
         asked.seek(0)
-        process = _started(arguments, variables, stdin=asked, stdout=subprocess.PIPE)
-    with _ending(process, program, timeout):
-        answer = _read(process, time.monotonic() + timeout, limit)
-        code = process.wait(timeout)
-    if len(answer) > limit:
-        raise _failed(program, f"it answers more than {limit:,} bytes")
-    _require_success(program, code)
+        with _started(arguments, variables, stdin=asked, stdout=subprocess.PIPE) as process:
+            answer = _read(process, time.monotonic() + timeout, limit)
+            _require_success(process.wait(timeout))
     return answer
 
 
-def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> bytes:
-    """What it prints until it closes its output; the end of a program that prints more than the limit."""
-    assert process.stdout is not None  # noqa: S101  it is a pipe
-    answer = b""
-    with process.stdout as output:
-        while len(answer) <= limit:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([output], [], [], left)[0]:
-                raise subprocess.TimeoutExpired(process.args, left)
-            chunk = os.read(output.fileno(), limit + 1)
-            if not chunk:
-                return answer
-            answer += chunk
-    _end(process)
-    return answer
-
-
-def _started(
-    arguments: Sequence[str], variables: Mapping[str, str], *, stdin: int | IO[bytes], stdout: int
-) -> subprocess.Popen[bytes]:
-    program, *rest = arguments
-    path = os.path.abspath(program) if os.sep in program else program
-    try:
-        return subprocess.Popen([path, *rest], env=dict(variables), stdin=stdin, stdout=stdout, start_new_session=True)
-    except (OSError, ValueError) as error:
-        raise _failed(program, _reason(error)) from error
+class _Failure(Exception):  # noqa: N818  it becomes a HookError, with the program's name
+    """Why a program failed."""
 
 
 @contextlib.contextmanager
-def _ending(process: subprocess.Popen[bytes], program: Path | str, timeout: float) -> Iterator[None]:
-    """The program is ended where the wait for it ends otherwise."""
+def _telling(what: str, program: Path | str, timeout: float) -> Iterator[None]:
+    """A failure is told with the name of the program."""
     try:
         yield
-    except subprocess.TimeoutExpired:
-        _end(process)
-        raise _failed(program, f"it took longer than {timeout:g} seconds") from None
+    except (_Failure, subprocess.TimeoutExpired) as error:
+        is_late = isinstance(error, subprocess.TimeoutExpired)
+        reason = f"it took longer than {timeout:g} seconds" if is_late else str(error)
+        hint = "mend it and run the same command again"
+        raise HookError(f"{what} failed, {program}: {reason}", hint=hint) from error
+
+
+@contextlib.contextmanager
+def _started(
+    arguments: Sequence[str], variables: Mapping[str, str], *, stdin: int | IO[bytes], stdout: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that runs; what is wrong meanwhile ends it."""
+    program, *rest = arguments
+    path = os.path.abspath(program) if os.sep in program else program
+    try:
+        process = subprocess.Popen(
+            [path, *rest], env=dict(variables), stdin=stdin, stdout=stdout, start_new_session=True
+        )
+    except (OSError, ValueError) as error:
+        raise _Failure(_reason(error)) from error
+    try:
+        yield process
     except BaseException:
         _end(process)
         raise
+    finally:
+        if process.stdout is not None:
+            process.stdout.close()
 
 
-def _require_success(program: Path | str, code: int) -> None:
+def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> bytes:
+    """What a program prints until it closes its output."""
+    assert process.stdout is not None  # noqa: S101  it is a pipe
+    output, answer = process.stdout.fileno(), b""
+    while len(answer) <= limit:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([output], [], [], left)[0]:
+            raise subprocess.TimeoutExpired(process.args, left)
+        chunk = os.read(output, limit + 1)
+        if not chunk:
+            return answer
+        answer += chunk
+    raise _Failure(f"it answers more than {limit:,} bytes")
+
+
+def _require_success(code: int) -> None:
     if code:
-        raise _failed(program, f"it ended with {code}" if code > 0 else f"signal {-code} ended it")
+        raise _Failure(f"it ended with {code}" if code > 0 else f"signal {-code} ended it")
 
 
 def executables(directory: Path) -> list[Path]:
@@ -142,7 +151,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _failed(program: Path | str, reason: str) -> HookError:
-    return HookError(f"hook failed, {program}: {reason}", hint="mend it and run the same command again", findings=())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import secrets
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from certkit.errors import InputError
 from certkit.findings import Finding, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from cryptography import x509
@@ -23,6 +24,7 @@ def check(
     path: Sequence[x509.Certificate],
     *,
     at: datetime,
+    now: datetime,
     responses: Sequence[bytes] = (),
     ask: bool,
     whole_chain: bool = True,
@@ -31,12 +33,13 @@ def check(
     """What OCSP says of each certificate below the anchor, or of the leaf only.
 
     Responses at hand (DER) come first; with `ask`, the responder that a certificate names is asked for the rest, each
-    for `timeout` seconds at most.
+    for `timeout` seconds at most. `at` is the moment to judge; `now`, that at which it is asked.
     """
     if len(path) < 2:
         return [unknown("revocation", "without a chain nobody can say whose OCSP response counts", "add --ca FILE")]
     pairs = list(itertools.pairwise(path))[: None if whole_chain else 1]
-    return [_one(certificate, issuer, at, responses, ask=ask, timeout=timeout) for certificate, issuer in pairs]
+    ask_for = functools.partial(_ask, now=now, timeout=timeout) if ask else None
+    return [_one(certificate, issuer, at, responses, ask_for) for certificate, issuer in pairs]
 
 
 def _one(
@@ -44,16 +47,14 @@ def _one(
     issuer: x509.Certificate,
     at: datetime,
     responses: Sequence[bytes],
-    *,
-    ask: bool,
-    timeout: float,
+    ask_for: Callable[[str, bytes], bytes] | None,
 ) -> Finding:
     for response in responses:
         finding = ocsp.judge(response, certificate, issuer, at=at)
         if finding is not None:
             return finding
     who = names.distinguished_name(certificate.subject)
-    if not ask:
+    if ask_for is None:
         return unknown("revocation", f"no OCSP response is about {who}", "give one, or let it be asked for with --ocsp")
     responder = ocsp.responder_of(certificate)
     if not responder:
@@ -61,9 +62,12 @@ def _one(
         return unknown("revocation", f"{who} names no OCSP responder", hint)
     nonce = secrets.token_bytes(32)
     try:
-        request = ocsp.request_for(certificate, issuer, nonce)
-        answer = http.post(responder, request, content_type=ocsp.REQUEST_TYPE, timeout=timeout)
+        answer = ask_for(responder, ocsp.request_for(certificate, issuer, nonce))
     except InputError as error:
         return unknown("revocation", error.message, error.hint)
     finding = ocsp.judge(answer, certificate, issuer, at=at, nonce=nonce)
     return finding or unknown("revocation", f"the OCSP responder answered about others than {who}", "ask the issuer")
+
+
+def _ask(responder: str, request: bytes, *, now: datetime, timeout: float) -> bytes:
+    return http.post(responder, request, content_type=ocsp.REQUEST_TYPE, now=now, timeout=timeout)

@@ -1,7 +1,8 @@
 """TLS: what a server presents, within a time limit for all of it, from looking up its name to the handshake.
 
 Nothing is verified here: an expired certificate, one of an unknown CA or of another host is what a look is for. The
-steps stand by themselves, for others to put them together: `connect`, `change_over`, `Channel.handshake`.
+steps stand by themselves, for others to put them together: `connect`, `change_over`, `Channel.handshake`; who goes on
+to `Channel.send` has verified what was presented.
 
 This is the only module that speaks TLS. It does so with pyOpenSSL, which shows the whole chain, takes a private key
 that is in memory only, and still knows old servers. One event loop waits for many servers at once.
@@ -10,6 +11,7 @@ that is in memory only, and still knows old servers. One event loop waits for ma
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 from dataclasses import dataclass, field
@@ -35,10 +37,16 @@ TIMEOUT_SECONDS = 10.0
 MAX_CERTIFICATES = 100
 # OpenSSL takes 100 KiB of certificates and does not bound what it passes over.
 MAX_HANDSHAKE_BYTES = 512 * 1024
+MAX_SESSION_BYTES = 16 * 1024 * 1024
 
 _CHUNK = 64 * 1024
 # Whatever has a certificate and is not too weak for OpenSSL to know at all.
 _CIPHERS = b"ALL:COMPLEMENTOFALL:!aNULL:!PSK:!SRP:@SECLEVEL=0"
+# What may carry a request, in TLS 1.2 (RFC 9325 section 4.2); 1.3 has no others.
+_SOUND_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES:DHE+AES:!aNULL:!aDSS:!PSK:!SRP"
+
+# How long a server of TLS 1.3 is given to say what it thinks of a client certificate: at least, and at most.
+_PATIENCE_SECONDS = (0.03, 0.5)
 
 
 class Trouble(StrEnum):
@@ -59,7 +67,10 @@ class TlsError(InputError):
 
 
 class HandshakeEndedError(TlsError):
-    """The server ended the handshake; `alert` is its reason, or empty where it gave none."""
+    """The server ended the handshake; `alert` is its reason, or empty where it gave none.
+
+    In TLS 1.3 a client learns of it only after its own end of the handshake, when it reads.
+    """
 
     def __init__(self, message: str, *, hint: str, alert: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -67,18 +78,18 @@ class HandshakeEndedError(TlsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """A client certificate, with those above it behind it, and its private key; all of it stays in memory.
+class Credentials:
+    """A private key and its client certificate, with those above it behind it; all of it stays in memory.
 
     Raises:
         InputError: there is no certificate, or the key belongs to another one.
     """
 
-    certificates: tuple[x509.Certificate, ...]
     key: Any = field(repr=False)
+    chain: tuple[x509.Certificate, ...]
 
     def __post_init__(self) -> None:
-        if not self.certificates:
+        if not self.chain:
             raise InputError("no client certificate is given beside its private key", hint="give both")
         if not self._belong_together():
             hint = "give the key that the certificate was requested with"
@@ -88,7 +99,7 @@ class Client:
         from cryptography.exceptions import UnsupportedAlgorithm
 
         try:
-            return bool(self.certificates[0].public_key() == self.key.public_key())
+            return bool(self.chain[0].public_key() == self.key.public_key())
         except (ValueError, UnsupportedAlgorithm) as error:
             raise InputError("the client certificate's key cannot be read", hint="use another certificate") from error
 
@@ -131,7 +142,7 @@ class Deadline:
         return Deadline(self.seconds, now + (self.moment - now) / parts)
 
 
-def context(client: Client | None = None) -> SSL.Context:
+def context(client: Credentials | None = None) -> SSL.Context:
     """Settings for looking at servers, whatever they present; to be made once, for it costs more than a handshake.
 
     Raises:
@@ -150,10 +161,35 @@ def context(client: Client | None = None) -> SSL.Context:
     return made
 
 
-def _identify(made: SSL.Context, client: Client) -> None:
+def strict_context(credentials: Credentials | None = None) -> SSL.Context:
+    """Settings for requests in HTTP/1.1, to servers that the caller verifies: TLS 1.2 or 1.3, and sound ciphers only.
+
+    Raises:
+        InputError: the key is of a kind that TLS does not know.
+    """
     from OpenSSL import SSL
 
-    own, *above = client.certificates
+    made = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    made.set_verify(SSL.VERIFY_NONE)
+    made.set_min_proto_version(SSL.TLS1_2_VERSION)
+    made.set_cipher_list(_SOUND_CIPHERS)
+    made.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    made.set_alpn_protos([b"http/1.1"])
+    made.set_info_callback(_note)
+    if credentials is not None:
+        _identify(made, credentials)
+    return made
+
+
+def _note(connection: SSL.Connection, _: int, __: int) -> None:
+    """Remember the steps of a handshake, for OpenSSL tells of a wish for a client certificate in no other way."""
+    connection.get_app_data().add(connection.get_state_string())
+
+
+def _identify(made: SSL.Context, client: Credentials) -> None:
+    from OpenSSL import SSL
+
+    own, *above = client.chain
     try:
         made.use_certificate(own)
         made.use_privatekey(client.key)
@@ -212,7 +248,7 @@ async def connect(host: str, port: int, *, deadline: Deadline) -> socket.socket:
     addresses = await resolve(host, port, deadline=deadline)
     for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         try:
-            async with _step("connecting", deadline.share(left)):
+            async with step("connecting", deadline.share(left)):
                 return await _connect(family, address)
         except TlsError as error:
             failed = error
@@ -241,7 +277,7 @@ async def resolve(host: str, port: int, *, deadline: Deadline) -> list[resolver.
     """
     import socket
 
-    async with _step("looking up the name", deadline):
+    async with step("looking up the name", deadline):
         try:
             return await resolver.addresses(host, port)
         except (socket.gaierror, ValueError) as error:
@@ -255,7 +291,7 @@ async def change_over(connection: socket.socket, protocol: Starttls, *, deadline
     Raises:
         TlsError: it refuses, or says something else.
     """
-    async with _step(f"STARTTLS of {protocol}", deadline):
+    async with step(f"STARTTLS of {protocol}", deadline):
         try:
             await starttls.negotiate(connection, protocol)
         except StarttlsError as error:
@@ -274,8 +310,12 @@ class Channel:
         if server_name is not None:
             self._tls.set_tlsext_host_name(server_name.encode("ascii"))
         self._tls.set_connect_state()
+        self._steps: set[bytes] = set()
+        self._tls.set_app_data(self._steps)
         self._begin = b""
-        self._left = MAX_HANDSHAKE_BYTES
+        self._left = self._limit = MAX_HANDSHAKE_BYTES
+        self._patience = 0.0
+        self._early = b""
 
     async def handshake(self, *, deadline: Deadline) -> None:
         """Shake hands.
@@ -284,9 +324,13 @@ class Channel:
             HandshakeEndedError: the server ended the handshake.
             TlsError: it failed in another way.
         """
+        import asyncio
+
         from OpenSSL import SSL
 
-        async with _step("TLS handshake", deadline):
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        async with step("TLS handshake", deadline):
             try:
                 await self._run(self._tls.do_handshake)
             except (ConnectionError, EOFError) as error:
@@ -296,7 +340,102 @@ class Channel:
                 ) from error
             except SSL.Error as error:
                 self._send_last()
-                raise self._failure(error) from error
+                raise self._failure(error, "the TLS handshake") from error
+        least, most = _PATIENCE_SECONDS
+        self._patience = min(max(2 * (clock() - began), least), most)
+        self._left = self._limit = MAX_SESSION_BYTES
+
+    async def settle(self, *, deadline: Deadline) -> None:
+        """Hear what a server of TLS 1.3 says at once about the client's certificate: a ticket, or an alert.
+
+        Whoever sends first may never see the alert, for the connection is reset by what the server has not read. A
+        server that says nothing is waited for as long as the handshake took, twice, which is tens of milliseconds.
+
+        Raises:
+            HandshakeEndedError: the server refuses to go on.
+        """
+        from OpenSSL import SSL
+
+        if not self.wants_certificate or self._tls.get_protocol_version() < SSL.TLS1_3_VERSION:
+            return
+        async with step("the end of the TLS handshake", deadline):
+            if await self._is_readable(self._patience):
+                await self._hear()
+
+    async def _hear(self) -> None:
+        """Take in what has come."""
+        from OpenSSL import SSL
+
+        try:
+            self._tls.bio_write(await self._receive())
+            with contextlib.suppress(SSL.WantReadError):
+                self._early += self._tls.recv(_CHUNK)
+        except EOFError as error:
+            raise HandshakeEndedError("the server closes the connection after the handshake", hint=_END_HINT) from error
+        except SSL.Error as error:
+            raise self._failure(error, "TLS") from error
+
+    async def _is_readable(self, seconds: float) -> bool:
+        """Whether something comes within so many seconds; nothing is taken in, so that nothing is lost."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
+        loop.add_reader(self._connection, readable.set)
+        try:
+            await asyncio.wait_for(readable.wait(), seconds)
+        except TimeoutError:
+            return False
+        finally:
+            loop.remove_reader(self._connection)
+        return True
+
+    async def send(self, data: bytes) -> None:
+        """Say something; to a server that has gone away, in vain: what it said before can still be received.
+
+        Raises:
+            OSError: the connection fails.
+            TlsError: TLS fails.
+        """
+        from OpenSSL import SSL
+
+        try:
+            while data:
+                data = data[await self._run(functools.partial(self._tls.send, data[:_CHUNK])) :]
+        except EOFError:
+            return
+        except SSL.Error as error:
+            raise self._failure(error, "TLS") from error
+
+    async def receive(self) -> bytes:
+        """What the server says next; nothing, once it has said everything.
+
+        Raises:
+            HandshakeEndedError: it answers with an alert.
+            OSError: the connection fails.
+            TlsError: TLS fails.
+        """
+        from OpenSSL import SSL
+
+        if self._early:
+            early, self._early = self._early, b""
+            return early
+        try:
+            return await self._run(functools.partial(self._tls.recv, _CHUNK))
+        except (SSL.ZeroReturnError, EOFError):
+            return b""
+        except SSL.Error as error:
+            raise self._failure(error, "TLS") from error
+
+    @property
+    def wants_certificate(self) -> bool:
+        """Whether the server has asked for a client certificate; known with `strict_context` only."""
+        return any(b"read server certificate request" in step for step in self._steps)
+
+    @property
+    def accepted_cas(self) -> tuple[crypto.X509Name, ...]:
+        """The CAs whose client certificates the server says it accepts; as a rule, none means any."""
+        return tuple(self._tls.get_client_ca_list())
 
     @property
     def has_chain(self) -> bool:
@@ -353,8 +492,10 @@ class Channel:
     async def _send(self, data: bytes) -> None:
         import asyncio
 
-        if data:
-            await asyncio.get_running_loop().sock_sendall(self._connection, data)
+        # Where the other end has gone, what it said before can still be read.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            if data:
+                await asyncio.get_running_loop().sock_sendall(self._connection, data)
 
     def _send_last(self) -> None:
         last = self._written()
@@ -364,23 +505,25 @@ class Channel:
     async def _receive(self) -> bytes:
         import asyncio
 
+        # A server that never stops would else never let a deadline pass.
+        await asyncio.sleep(0)
         data = await asyncio.get_running_loop().sock_recv(self._connection, _CHUNK)
         if not data:
             raise EOFError
         self._left -= len(data)
         if self._left < 0:
-            raise TlsError(f"the server sends more than {MAX_HANDSHAKE_BYTES:,} bytes", hint=_SERVER_HINT)
+            raise TlsError(f"the server sends more than {self._limit:,} bytes", hint=_SERVER_HINT)
         self._begin += data[: 16 - len(self._begin)]
         return data
 
-    def _failure(self, error: SSL.Error) -> TlsError:
+    def _failure(self, error: SSL.Error, what: str) -> TlsError:
         """What OpenSSL's error means."""
         if not re.match(rb"[\x14-\x17]\x03", self._begin):
             return _not_tls(self._begin)
         reason = _reason(error)
         alert = _ALERT.fullmatch(reason)
         if alert is None:
-            return TlsError(f"the TLS handshake fails: {reason}", hint=_SERVER_HINT)
+            return TlsError(f"{what} fails: {reason}", hint=_SERVER_HINT)
         return HandshakeEndedError(
             f"the server answers with the TLS alert {alert[1]}", hint=_ALERT_HINT, alert=alert[1]
         )
@@ -435,7 +578,7 @@ def _reason(error: SSL.Error) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _step(doing: str, deadline: Deadline) -> AsyncIterator[None]:
+async def step(doing: str, deadline: Deadline) -> AsyncIterator[None]:
     """A step that ends with its deadline, and whose failures are told in plain words."""
     import asyncio
 

@@ -169,7 +169,7 @@ def test_a_client_certificate(root, tmp_path):
     mine = root.issue(begin=NOW - pki.DAY, end=NOW + pki.DAY)
     with tls_servers.tls(root.issue(), tmp_path, client_ca=root) as server:
         texts = [f"tls://127.0.0.1:{server.port}?servername={name}.example" for name in "ab"]
-        assert len(look(*texts, client=tls.Client((mine.certificate,), mine.key))) == 4
+        assert len(look(*texts, client=tls.Credentials(mine.key, (mine.certificate,)))) == 4
         for _ in range(100):
             if len(server.clients) == 2:
                 break

@@ -169,11 +169,11 @@ def test_a_server_that_never_answers(port):
         silent.listen()
         began = time.monotonic()
         with pytest.raises(InputError, match=r"no answer|timed out"):
-            http.post(f"http://127.0.0.1:{port}/", b"", content_type="text/plain", timeout=0.5)
+            http.post(f"http://127.0.0.1:{port}/", b"", content_type="text/plain", now=NOW, timeout=0.5)
     assert time.monotonic() - began < 10
 
 
 def test_other_addresses_are_not_opened():
     """A certificate cannot make certkit read a file of this machine."""
     with pytest.raises(InputError, match="neither http nor https"):
-        http.post("file:///etc/passwd", b"", content_type="text/plain")
+        http.post("file:///etc/passwd", b"", content_type="text/plain", now=NOW)

@@ -168,7 +168,7 @@ def test_a_client_certificate(root, tmp_path, version, kind):
     issuing = root.intermediate(begin=NOW - pki.DAY, end=NOW + pki.YEAR)
     key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else None
     mine = issuing.issue(key=key, **SOON)
-    client = tls.Client((mine.certificate, issuing.certificate), mine.key)
+    client = tls.Credentials(mine.key, (mine.certificate, issuing.certificate))
     server_pair = root.issue(pki.name(CN="server.example"), **SOON)
     version = ssl.TLSVersion[version]
     with tls_servers.tls(server_pair, tmp_path, version=version, client_ca=root) as server:
@@ -184,19 +184,19 @@ def test_a_client_certificate(root, tmp_path, version, kind):
 def test_a_client_s_key_stays_out_of_sight(root):
     """Of what is printed."""
     pair = root.issue()
-    assert "key" not in repr(tls.Client((pair.certificate,), pair.key))
+    assert "key" not in repr(tls.Credentials(pair.key, (pair.certificate,)))
 
 
 def test_a_client_certificate_and_the_key_of_another(root):
     """It is refused before any server is asked."""
     with pytest.raises(InputError, match="the private key does not belong to the client certificate"):
-        tls.Client((root.issue().certificate,), root.issue().key)
+        tls.Credentials(root.issue().key, (root.issue().certificate,))
 
 
 def test_a_client_s_key_without_a_certificate(root):
     """As above."""
     with pytest.raises(InputError, match="no client certificate is given beside its private key"):
-        tls.Client((), root.issue().key)
+        tls.Credentials(root.issue().key, ())
 
 
 def test_a_client_s_key_of_a_kind_that_cannot_sign(root):
@@ -204,7 +204,7 @@ def test_a_client_s_key_of_a_kind_that_cannot_sign(root):
     key = x25519.X25519PrivateKey.generate()
     pair = root.issue(key=key)
     with pytest.raises(InputError, match="the client certificate is of a kind that TLS does not know"):
-        tls.context(tls.Client((pair.certificate,), key))
+        tls.context(tls.Credentials(key, (pair.certificate,)))
 
 
 # --- What goes wrong ------------------------------------------------------------------------------------------------

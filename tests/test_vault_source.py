@@ -362,3 +362,14 @@ def test_it_is_no_file(monitor):
     """It is looked at in one process, in one part."""
     assert monitor.weight == 0
     assert list(monitor.parts()) == [monitor]
+
+
+def test_a_request_that_hangs(store, monitor):
+    """Is a certificate that is expected; one of today is nothing to watch."""
+    record = replace(RECORD, requested={"0001": "2026-11-18T12:00:00Z", "0002": "2026-11-23T12:00:00Z"})
+    store.create("acme", record)
+    for number in ("0001", "0002"):
+        store.add("acme", number, key=Secret(b"key"), csr=b"csr")
+    [failure] = scanned(replace(monitor, now=pki.NOW)).failures
+    assert (failure.reason, failure.source) == (Reason.REQUEST_WAITING, f"{store.uri}/acme/generations/0001")
+    assert failure.message.endswith("the request of generation 0001 has waited for 5 days")

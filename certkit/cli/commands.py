@@ -49,6 +49,7 @@ COMMANDS = {
     "identity": ("certkit.cli.identity:identity", "Keep client credentials for partners under a name."),
     "store": ("certkit.cli.store:store", "Look after the store of identities."),
     "policy": ("certkit.cli.policy:policy", "Show and check partners' rules."),
+    "wise": ("certkit.cli.wise:wise", "Work with the Wise Platform."),
     "terraform": ("certkit.cli.terraform:terraform", "Bring identities and expiry into Terraform."),
     "completion": ("certkit.cli.completion:completion", "Print the completion script of a shell."),
 }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from certkit.core.expiry import Thresholds
     from certkit.core.reminders import Reminders
     from certkit.scan import Judge
-    from certkit.tls import Client
+    from certkit.tls import Credentials
 
 FORMATS = ("text", "json", "jsonl", "prometheus", "nagios", "html", "ics")
 
@@ -121,6 +121,7 @@ def expiry(output: Output, **options: Any) -> int:
             client=client,
             store=functools.cache(lambda: stack.enter_context(opened(asked.store_uri, output, passphrase=secret))),
             vault=functools.cache(lambda: stack.enter_context(connected(output))),
+            now=judge.now,
         )
         found = output.counted(look(parse(asked.sources, access), judge), of=lambda part: part.places)
         result = scan(reporter.told(found), now=judge.now)
@@ -156,19 +157,19 @@ def _reminders(asked: Asked) -> Reminders | None:
     return Reminders.of_days(days)
 
 
-def _client(asked: Asked, output: Output) -> tuple[Client | None, list[Status]]:
+def _client(asked: Asked, output: Output) -> tuple[Credentials | None, list[Status]]:
     """The certificate for live hosts, and the status of what is to be said about its key file."""
     if asked.cert is None and asked.key is None:
         return None, []
     if asked.cert is None or asked.key is None:
         raise InputError("only one of --cert and --key is given", hint="give both, or none")
     from certkit.core import objects
-    from certkit.tls import Client
+    from certkit.tls import Credentials
 
     chain = objects.certificates(inputs.read(asked.cert), name=asked.cert)
     held = inputs.private_key(asked.key, inputs.passphrase(asked.passphrase_file))
     output.warn_of([held.file])
-    return Client(tuple(chain), held.key), [held.file.status]
+    return Credentials(held.key, tuple(chain)), [held.file.status]
 
 
 def _thresholds(asked: Asked) -> Thresholds:

@@ -11,7 +11,7 @@ from certkit.cli.identity import in_store, overview_of
 from certkit.cli.issuers import issuing
 from certkit.cli.output import progress
 from certkit.core.identity import require_name
-from certkit.errors import CertkitError, InputError, RefusedError
+from certkit.errors import CertkitError, InputError
 from certkit.findings import Status, exit_code, roll_up
 
 if TYPE_CHECKING:
@@ -55,13 +55,15 @@ def renew(output: Output, store: Store, *, name: str | None, all_: bool, **optio
 
 def _renew_all(output: Output, store: Store, options: dict[str, Any]) -> int:
     """Renew all that there are; the exit code of the worst."""
+    from certkit.report import json
+
     documents, statuses = [], []
     for name in store.names():
         try:
             renewed = _renew(output, store, name, options)
         except CertkitError as error:
             output.fail(error)
-            documents.append(_failed(name, error))
+            documents.append(json.unread(name, error))
             statuses.append(Status(documents[-1]["status"]))
             continue
         _say(output, renewed)
@@ -120,11 +122,3 @@ def _document(renewed: Renewed) -> dict[str, Any]:
     from certkit.report import json
 
     return json.identity(overview_of(renewed.done), changed=renewed.done.changed)
-
-
-def _failed(name: str, error: CertkitError) -> dict[str, Any]:
-    """An identity that could not be renewed, for JSON."""
-    from certkit.report import json
-
-    status = Status.CRITICAL if isinstance(error, RefusedError) else Status.UNKNOWN
-    return {"name": name, **json.error(error), "status": status.value, "changed": False}

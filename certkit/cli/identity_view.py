@@ -39,20 +39,23 @@ def list_(output: Output, store: Store) -> int:
     from certkit.report import json, text
 
     found: list[Overview] = []
-    errors: list[CertkitError] = []
+    errors: list[tuple[str, CertkitError]] = []
     for name in store.names():
         try:
             found.append(_overview(store, name))
         except CertkitError as error:
-            errors.append(error)
+            errors.append((name, error))
     statuses = [*(each.status for each in found), *(Status.UNKNOWN for _ in errors)]
     statuses += [Status.WARNING for each in found if each.hangs]
     if output.as_json:
-        output.document([json.identity(each, changed=False) for each in found])
+        output.document(
+            [json.identity(each, changed=False) for each in found]
+            + [json.unread(name, error) for name, error in errors]
+        )
     else:
         shown = [each for each in found if not output.quiet or each.status is not Status.OK or each.hangs]
         output.result(text.identities(shown, paint=output.paint))
-    for failed in errors:
+    for _, failed in errors:
         output.fail(failed)
     return exit_code(roll_up(statuses))
 
@@ -82,13 +85,11 @@ def log(output: Output, store: Store, *, name: str) -> int:
     Example:
       certkit identity log acme
     """
-    import json
-
-    events = [each.document() for each in store.load(require_name(name)).record.log]
+    events = store.load(require_name(name)).record.log
     if output.as_json:
-        output.document(events)
+        output.document([each.document() for each in events])
     else:
-        output.result("".join(f"{json.dumps(each)}\n" for each in events))
+        output.result("".join(f"{each.line()}\n" for each in events))
     return 0
 
 

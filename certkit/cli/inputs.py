@@ -15,18 +15,21 @@ from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from click.shell_completion import CompletionItem
+    from cryptography import x509
 
     from certkit.core.names import SubjectOptions
     from certkit.core.policy import Policy
     from certkit.keyfile import HeldKey
 
 STDIN = "-"
+SYSTEM = "system"
 DEFAULT_POLICY = "general"
 _CHUNK = 1024 * 1024
 _MAX_PASSPHRASE_FILE = 64 * 1024
+_MAX_CLIENT_SECRET = 1024
 
 passphrase_option = click.option(
     "--passphrase-file",
@@ -176,6 +179,26 @@ def policy(reference: str) -> Policy:
     return policy_files.load(reference)
 
 
+def anchors(references: Sequence[str]) -> list[x509.Certificate] | None:
+    """The certificates to trust: those of files, of directories, or of the system; None where nothing was named.
+
+    Raises:
+        InputError: one cannot be read, or holds no certificate.
+    """
+    from certkit import anchors
+    from certkit.core import objects
+
+    if not references:
+        return None
+    found: list[x509.Certificate] = []
+    for reference in references:
+        if reference == STDIN:
+            found += objects.certificates(read(reference), name=reference)
+        else:
+            found += anchors.system() if reference == SYSTEM else anchors.trusted(reference)
+    return found
+
+
 def passphrase(file: str | None) -> Secret | None:
     """The passphrase from a file's first line or from CERTKIT_PASSPHRASE; None if there is neither.
 
@@ -185,10 +208,7 @@ def passphrase(file: str | None) -> Secret | None:
     from certkit.core.keys import MAX_PASSPHRASE_BYTES
 
     if file is not None:
-        from certkit import files
-
-        data = read(file) if file == STDIN else files.read(file, limit=_MAX_PASSPHRASE_FILE)
-        value, where = data.split(b"\n", 1)[0].removesuffix(b"\r"), file
+        value, where = _first_line(file), file
     elif os.environ.get("CERTKIT_PASSPHRASE"):
         value, where = os.environb[b"CERTKIT_PASSPHRASE"], "CERTKIT_PASSPHRASE"
     else:
@@ -200,6 +220,54 @@ def passphrase(file: str | None) -> Secret | None:
             f"passphrase, {where}: longer than {MAX_PASSPHRASE_BYTES} bytes", hint="choose a shorter passphrase"
         )
     return Secret(value)
+
+
+def client_secret(file: str | None) -> Secret | None:
+    """The client secret from a file's first line or from CERTKIT_CLIENT_SECRET; None if there is neither.
+
+    Raises:
+        InputError: the file cannot be read, or the secret is empty or too long.
+    """
+    if file is not None:
+        value, where = _first_line(file), file
+    elif os.environ.get("CERTKIT_CLIENT_SECRET"):
+        value, where = os.environb[b"CERTKIT_CLIENT_SECRET"], "CERTKIT_CLIENT_SECRET"
+    else:
+        return None
+    return _checked_secret(value, where)
+
+
+def required_client_secret(file: str | None) -> Secret:
+    """The same, asked for on a terminal where there is neither.
+
+    Raises:
+        InputError: there is no terminal, or the secret is empty or too long.
+    """
+    secret = client_secret(file)
+    if secret is not None:
+        return secret
+    if not _is_terminal():
+        hint = "give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET"
+        raise InputError("there is no client secret, and nobody to ask for it", hint=hint)
+    asked = click.prompt("Client secret", hide_input=True, err=True, default="", show_default=False)
+    return _checked_secret(asked.encode("utf-8", "surrogateescape"), "the terminal")
+
+
+def _checked_secret(value: bytes, where: str) -> Secret:
+    if not value:
+        raise InputError(f"client secret, {where}: it is empty", hint="put the secret in the first line")
+    if len(value) > _MAX_CLIENT_SECRET:
+        hint = "check that it is the right file"
+        raise InputError(f"client secret, {where}: longer than {_MAX_CLIENT_SECRET} bytes", hint=hint)
+    return Secret(value)
+
+
+def _first_line(file: str) -> bytes:
+    """The first line of a file or of standard input, without its end."""
+    from certkit import files
+
+    data = read(file) if file == STDIN else files.read(file, limit=_MAX_PASSPHRASE_FILE)
+    return data.split(b"\n", 1)[0].removesuffix(b"\r")
 
 
 def private_key(reference: str, secret: Secret | None) -> HeldKey:

@@ -32,6 +32,6 @@ def issuing(text: str, output: Output) -> Iterator[Issuer | None]:
     elif spec.kind is Kind.COMMAND:
         from certkit.issuers.command import Command
 
-        yield Command(spec.where, os.environ)
+        yield Command(spec.arguments(), os.environ)
     else:
         yield None

@@ -15,12 +15,13 @@ from certkit.sources.files import DirectorySource, FileSource, KnownSource, Stre
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from certkit.secret import Secret
     from certkit.sources.base import Source
     from certkit.sources.endpoint import Endpoint
     from certkit.stores.base import Store
-    from certkit.tls import Client
+    from certkit.tls import Credentials
     from certkit.vault.client import Vault
 
 
@@ -31,14 +32,16 @@ _VAULT, _IDENTITY = "vault://", "identity:"
 class Access:
     """What opens sources: the passphrase of PKCS#12 files; for live hosts a time-out in seconds and a certificate.
 
-    `store` opens the store of identities, and `vault` connects to Vault, when the first of them is wanted.
+    `store` opens the store of identities, and `vault` connects to Vault, when the first of them is wanted. `now` is the
+    moment that is judged.
     """
 
     passphrase: Secret | None
     timeout: float
-    client: Client | None
+    client: Credentials | None
     store: Callable[[], Store]
     vault: Callable[[], Vault]
+    now: datetime
 
 
 def parse(references: Sequence[str], access: Access) -> Iterator[Source]:
@@ -124,14 +127,14 @@ def _vault(reference: str, access: Access) -> Source:
     from certkit.sources.vault import VaultSource
 
     mount, prefix = vault_place(reference)
-    return VaultSource(access.vault(), mount, prefix)
+    return VaultSource(access.vault(), mount, prefix, access.now)
 
 
 def _identity(reference: str, access: Access) -> Source:
     from certkit.core.identity import require_name
     from certkit.sources.identity import IdentitySource
 
-    return IdentitySource(access.store(), require_name(reference.removeprefix(_IDENTITY)))
+    return IdentitySource(access.store(), require_name(reference.removeprefix(_IDENTITY)), access.now)
 
 
 def _glob(pattern: str, access: Access) -> Iterator[Source]:

@@ -74,5 +74,6 @@ def _look(source: str, judge: Judge, configuration: Configuration, warn: Warn) -
             client=None,
             store=functools.cache(lambda: stack.enter_context(_open_store(configuration, warn))),
             vault=functools.cache(lambda: stack.enter_context(connected(_Told(told=warn)))),
+            now=judge.now,
         )
         return scan(look(parse([source], access), judge, may_fork=False), now=judge.now)

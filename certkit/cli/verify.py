@@ -8,7 +8,6 @@ import click
 
 from certkit.cli import inputs
 from certkit.cli.output import Output, reporting
-from certkit.errors import InputError
 from certkit.findings import exit_code, roll_up, skipped
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from certkit.core.keys import KeyFacts
     from certkit.core.verify import Question, Verdict
     from certkit.findings import Finding
-
-SYSTEM = "system"
 
 
 @click.command()
@@ -124,7 +121,7 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
         leaf=leaf,
         policy=policy,
         at=parse_time(options["at"]) if options["at"] else inputs.now(),
-        anchors=_anchors(options["cas"]),
+        anchors=inputs.anchors(options["cas"]),
         untrusted=[*extra, *_certificates(options["untrusted"])],
         needs_chain=not options["no_chain"],
         purpose=options["purpose"],
@@ -148,6 +145,7 @@ def _ocsp(verdict: Verdict, question: Question, options: dict[str, Any]) -> list
     return ocsp.check(
         verdict.path,
         at=question.at,
+        now=inputs.now(),
         responses=[inputs.read(response) for response in options["responses"]],
         ask=options["ocsp"],
         whole_chain=question.revocation_of_chain,
@@ -161,41 +159,7 @@ def _facts(key: Any) -> KeyFacts | None:
     return None if key is None else key_facts(key.public_key())
 
 
-def _anchors(references: Sequence[str]) -> list[Any] | None:
-    """The certificates to trust; None where nothing was named."""
-    if not references:
-        return None
-    found = []
-    for reference in references:
-        found += _system_roots() if reference == SYSTEM else _trusted(reference)
-    return found
-
-
-def _trusted(reference: str) -> list[Any]:
-    """The certificates of a file, or of the files of a directory, of which some may hold other things."""
-    from certkit import files
-    from certkit.core import objects
-
-    if not files.is_directory(reference):
-        return _certificates([reference])
-    listed = files.listing(reference)
-    found = [each for path in listed for each in objects.certificates(files.read(path), name=path, may_be_none=True)]
-    if not found:
-        raise InputError(f"cannot read, {reference}: no file in it holds a certificate", hint="check --ca")
-    return found
-
-
 def _certificates(references: Sequence[str]) -> list[Any]:
     from certkit.core import objects
 
     return [each for reference in references for each in objects.certificates(inputs.read(reference), name=reference)]
-
-
-def _system_roots() -> list[Any]:
-    import ssl
-
-    paths = ssl.get_default_verify_paths()
-    for place in (paths.cafile, paths.capath):
-        if place:
-            return _trusted(place)
-    raise InputError("cannot read, system: this machine has no store of trusted CAs", hint="name a CA file with --ca")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -33,13 +34,18 @@ class Event:
         """The event as JSON-ready data, without what there is nothing to say of."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
+    def line(self) -> str:
+        """The event as a line of JSON; servers limit how many texts a document has, so each event is one."""
+        return json.dumps(self.document())
+
     @classmethod
-    def parse(cls, document: Any) -> Event:
-        """An event from JSON data.
+    def parse(cls, line: Any) -> Event:
+        """An event from a line of JSON.
 
         Raises:
-            TypeError: it is none.
+            TypeError, ValueError: it is none.
         """
+        document = json.loads(line)
         names = {each.name for each in fields(cls)}
         if not isinstance(document, dict) or not names >= set(document):
             raise TypeError("not an event")

@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from certkit.core.audit import MAX_EVENTS, Event
 from certkit.core.names import SubjectOptions
+from certkit.core.times import parse_time
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 MAX_NAME = 64
 VERSION = 1
+HANGS = timedelta(days=3)
+"""A request that has waited so long may have been forgotten."""
 _MAX_REASON = 160
 
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 _GENERATION = re.compile(r"[0-9]{4,9}", re.ASCII)
+_DOCUMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
 class State(StrEnum):
@@ -64,6 +70,25 @@ def is_generation(text: str) -> bool:
     return _GENERATION.fullmatch(text) is not None
 
 
+def require_document(text: str) -> str:
+    """The name of a secret document of an identity: letters, digits, `.`, `_` or `-`, at most 128.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not _DOCUMENT.fullmatch(text):
+        raise InputError(
+            f"not a name of a document: {text!r}",
+            hint="use up to 128 letters, digits, dots, underscores or hyphens, beginning with a letter or digit",
+        )
+    return text
+
+
+def is_document(text: str) -> bool:
+    """Whether a secret document of an identity may be called so."""
+    return _DOCUMENT.fullmatch(text) is not None
+
+
 def next_generation(known: Iterable[str]) -> str:
     """The number of the next generation: one more than the highest, of at least four digits."""
     return f"{max(map(int, known), default=0) + 1:04}"
@@ -71,7 +96,10 @@ def next_generation(known: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an identity was enrolled with, and what each renewal asks for again; absent values are None."""
+    """What an identity was enrolled with, and what each renewal asks for again; absent values are None.
+
+    `base_url` replaces the address of the partner's API: a rehearsal, or a proxy.
+    """
 
     policy: str
     subject: SubjectOptions = field(default_factory=SubjectOptions)
@@ -81,6 +109,7 @@ class Settings:
     probe: str | None = None
     group: str | None = None
     trust_bundle: str | None = None
+    base_url: str | None = None
 
     @property
     def is_blank(self) -> bool:
@@ -165,6 +194,16 @@ class Record:
             raise InputError(f"generation {generation} is no request", hint="retire it instead")
         return self if generation in self.discarded else replace(self, discarded=(*self.discarded, generation))
 
+    def waiting(self, generation: str, now: datetime) -> timedelta | None:
+        """How long ago a generation was requested; None where nobody knows."""
+        requested = self.requested.get(generation)
+        if requested is None:
+            return None
+        try:
+            return now - parse_time(requested)
+        except InputError:
+            return None
+
     def logged(self, *events: Event) -> Record:
         """The record with more that happened; what is too long ago goes."""
         return replace(self, log=(*self.log, *events)[-MAX_EVENTS:])
@@ -175,7 +214,7 @@ class Record:
 
     def document(self) -> dict[str, Any]:
         """The record as JSON-ready data."""
-        return {"version": VERSION, **asdict(self), "log": [each.document() for each in self.log]}
+        return {"version": VERSION, **asdict(self), "log": [each.line() for each in self.log]}
 
     @classmethod
     def parse(cls, document: Any, *, where: str) -> Record:
@@ -206,7 +245,7 @@ class Record:
             )
             _require_texts(found)
             _require_generations(found)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             hint = "restore it from a backup"
             reason = repr(error)[:_MAX_REASON]
             raise InputError(f"cannot read, {where}: not an identity's record: {reason}", hint=hint) from error

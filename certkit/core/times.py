@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,9 @@ _TIME = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}:\d{2})(?:\.\d+)?(?:[Zz]|([+-])(\d{2}):(\d{2})))?",
     re.ASCII,
 )
+
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -39,3 +43,19 @@ def parse_time(text: str) -> datetime:
     except (ValueError, OverflowError) as error:
         raise InputError(f"not a time: {text!r}: {error}", hint=hint) from error
     return moment
+
+
+def parse_moment(text: str) -> datetime:
+    """A moment as computers write it: RFC 3339 with up to nine digits of a second, of which six are kept.
+
+    Without an offset it is UTC.
+
+    Raises:
+        InputError: the text is none.
+    """
+    if _MOMENT.fullmatch(text):
+        with contextlib.suppress(ValueError, OverflowError):  # a day that does not exist
+            moment = datetime.fromisoformat(text.upper())
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    hint = "it should be RFC 3339 such as 2026-11-22T10:00:00.123456789Z"
+    raise InputError(f"not a time: {text[:80]!r}", hint=hint)

@@ -43,7 +43,22 @@ class IssuerSpec:
             hint = "give manual, vault-pki:MOUNT/ROLE or command:PROGRAM"
             raise InputError(f"not an issuer: {text!r}", hint=hint)
         assert kind is not None  # noqa: S101  it would not fit
-        return cls(kind, where.strip("/") if kind is Kind.VAULT_PKI else where)
+        spec = cls(kind, where.strip("/") if kind is Kind.VAULT_PKI else where)
+        if kind is Kind.COMMAND:
+            spec.arguments()
+        return spec
+
+    def arguments(self) -> list[str]:
+        """A program and its arguments, as a shell would split them.
+
+        Raises:
+            InputError: they cannot be split.
+        """
+        try:
+            return shlex.split(self.where)
+        except ValueError as error:
+            reason = str(error).lower()
+            raise InputError(f"not an issuer: {self.where!r}: {reason}", hint="quote it as for a shell") from error
 
     @property
     def is_manual(self) -> bool:
@@ -58,7 +73,7 @@ def absolute(text: str) -> str:
         InputError: the text names none.
     """
     spec = IssuerSpec.parse(text)
-    program, *rest = shlex.split(spec.where) if spec.kind is Kind.COMMAND else [""]
+    program, *rest = spec.arguments() if spec.kind is Kind.COMMAND else [""]
     if os.sep not in program:
         return text
     return f"{spec.kind}:{shlex.join([os.path.abspath(program), *rest])}"

@@ -1,4 +1,4 @@
-"""Moving an identity from one store to another: every generation, and proof that all of it is there."""
+"""Moving an identity from one store to another: every generation and document, and proof that all of it is there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def copy(source: Store, target: Store, name: str) -> Done:
-    """Copy an identity with all its generations, and compare both; what was copied before is completed.
+    """Copy an identity with all its generations and documents, and compare both; what was copied before is completed.
 
     The record is written last, so that nothing is in use there before all of it is.
 
@@ -40,6 +40,8 @@ def copy(source: Store, target: Store, name: str) -> Done:
     for generation in original.generations:
         key = keys[generation.number]
         changed |= _copy_generation(target, original, generation, there.get(generation.number), key=key)
+    for document in source.documents(name):
+        changed |= _copy_document(source, target, name, document)
     if target.load(name).record.without_log() != original.record.without_log():
         target.change(name, lambda _: original.record)
         changed = True
@@ -79,6 +81,22 @@ def _add(target: Store, name: str, generation: Generation, key: Secret) -> None:
             raise
 
 
+def _copy_document(source: Store, target: Store, name: str, document: str) -> bool:
+    """Copy a secret document; whether it was missing. What the target has may be newer, and is not overwritten.
+
+    Raises:
+        InputError: the target has another one.
+    """
+    wanted, there = source.document(name, document), target.document(name, document)
+    if wanted is None or (there is not None and there.fields == wanted.fields):
+        return False
+    if there is not None:
+        hint = "both may have been renewed since; remove the one that is no longer used"
+        raise InputError(f"{name}: {target.uri} has another document {document}", hint=hint)
+    target.put_document(name, document, wanted.fields, over=None)
+    return True
+
+
 def _require_equal(source: Store, target: Store, name: str) -> None:
     """Read both again and compare them, keys included.
 
@@ -91,6 +109,10 @@ def _require_equal(source: Store, target: Store, name: str) -> None:
             f"{name}: what is in {target.uri} is not what is in {source.uri}",
             hint="somebody may have changed it meanwhile; copy it again",
         )
+    for document in {*source.documents(name), *target.documents(name)}:
+        ours, theirs = source.document(name, document), target.document(name, document)
+        if ours is None or theirs is None or ours.fields != theirs.fields:
+            raise StoreError(f"{name}: the document {document} is not the same in both", hint="copy it again")
     for each in first.generations:
         if source.key(name, each.number) != target.key(name, each.number):
             raise StoreError(

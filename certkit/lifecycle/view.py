@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certkit.core import csr, expiry, keys, objects, pem
 from certkit.core.expiry import Thresholds
-from certkit.core.identity import State
-from certkit.core.times import parse_time
-from certkit.errors import InputError
+from certkit.core.identity import HANGS, State
 from certkit.findings import Status
 from certkit.issuers.base import IssuerSpec
 from certkit.stores.base import AbsentError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from cryptography import x509
 
     from certkit.core.keys import KeyFacts
     from certkit.core.policy import Policy
     from certkit.stores.base import Generation, Identity
-
-
-HANGS = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +108,7 @@ def generation(identity: Identity, number: str) -> Generation:
 
 def waiting_for(identity: Identity, pending: Generation, now: datetime) -> timedelta | None:
     """How long a request has been waiting for its answer; None where nobody knows, or it is answered."""
-    requested = identity.record.requested.get(pending.number)
-    if requested is None or pending.issued is not None:
-        return None
-    try:
-        return now - parse_time(requested)
-    except InputError:
-        return None
+    return None if pending.issued is not None else identity.record.waiting(pending.number, now)
 
 
 def certificate(found: Generation) -> x509.Certificate | None:

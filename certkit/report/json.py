@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.core import names
 from certkit.core.times import rfc3339
+from certkit.errors import RefusedError
 from certkit.findings import Status, exit_code
 
 if TYPE_CHECKING:
@@ -154,6 +155,12 @@ def identity(found: Overview, *, changed: bool) -> Document:
         "previous": _generation(found.previous),
         "next": found.next,
     }
+
+
+def unread(name: str, failure: CertkitError) -> Document:
+    """An identity in a list of them of which nothing is known, or that was refused what it was to do."""
+    status = Status.CRITICAL if isinstance(failure, RefusedError) else Status.UNKNOWN
+    return {"name": name, "changed": False, **error(failure), "status": status.value}
 
 
 def _generation(found: GenerationView | None) -> Document | None:

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     TIMED_OUT = "timed_out"
     TLS_FAILED = "tls_failed"
     STORE_FAILED = "store_failed"
+    REQUEST_WAITING = "request_waiting"
 
 
 class Sighting(NamedTuple):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from certkit import tls
+from certkit.core import hosts
 from certkit.errors import InputError
 from certkit.sources.base import Failure, Reason, Sighting
 from certkit.starttls import Starttls
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from OpenSSL import SSL
 
     from certkit.sources.base import Seen
-    from certkit.tls import Client, Presented, TlsError
+    from certkit.tls import Credentials, Presented, TlsError
 
     Ask = Callable[["Endpoint"], Awaitable[list[Seen]]]
 
@@ -38,8 +38,6 @@ _HINT = "write HOST:PORT, [IPV6]:PORT, or tls://HOST:PORT?servername=NAME&startt
 _PARTS = re.compile(r"(?:([^:/?#]*)://)?([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.DOTALL)
 _USER = re.compile(r"//[^/?#]*@")
 _AUTHORITY = re.compile(r"(\[[^\[\]]+\]|[^\[\]:\\@]+)(?::(\d{1,9}))?", re.ASCII)
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
-_MAX_NAME = 253
 _ALIASES = {"sni": "servername"}
 
 
@@ -48,7 +46,7 @@ def is_endpoint(text: str) -> bool:
     if text[: len(SCHEME)].lower() == SCHEME:
         return True
     match = _AUTHORITY.fullmatch(text)
-    return match is not None and match[2] is not None and _host(match[1]) is not None
+    return match is not None and match[2] is not None and hosts.parse(match[1]) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +92,14 @@ def _parse(text: str) -> tuple[str, int, str | None, Starttls | None]:
     if not 0 < port < 1 << 16:
         raise ValueError("there is no such port")
     wanted = options.get("servername")
-    return host, port, _own_name(host) if wanted is None else _chosen_name(wanted), protocol
+    return host, port, hosts.server_name(host) if wanted is None else _chosen_name(wanted), protocol
 
 
 def _split(text: str) -> tuple[str, int | None, str]:
     match = _PARTS.fullmatch(text)
     scheme, authority, path, query, fragment = match.groups() if match else (None, "", "", None, None)
     authority_match = _AUTHORITY.fullmatch(authority)
-    host = _host(authority_match[1]) if authority_match else None
+    host = hosts.parse(authority_match[1]) if authority_match else None
     if scheme is not None and f"{scheme}://".lower() != SCHEME:
         raise ValueError(f"{scheme!r} is not looked at, only {SCHEME}")
     if "@" in authority:
@@ -117,43 +115,10 @@ def _split(text: str) -> tuple[str, int | None, str]:
     return host, int(authority_match[2]) if authority_match[2] else None, query or ""
 
 
-def _host(text: str) -> str | None:
-    """A host as it is looked up: an IP address, or a name in ASCII; None if it is neither."""
-    if text.startswith("["):
-        return text[1:-1] if _is_address(text[1:-1], 6) else None
-    return text if _is_address(text, 4) else _name(text)
-
-
-def _is_address(text: str, version: int | None = None) -> bool:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return version in {None, address.version}
-
-
-def _name(text: str) -> str | None:
-    """A host's name in lower case and ASCII (RFC 3490), or None if it is none; a last label of digits is none."""
-    if len(text) > _MAX_NAME:
-        return None
-    try:
-        name = text.lower() if text.isascii() else text.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        return None
-    labels = name.removesuffix(".").split(".")
-    is_name = all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit() and len(name) <= _MAX_NAME
-    return name if is_name else None
-
-
-def _own_name(host: str) -> str | None:
-    """The name to ask a host for: its own, without the dot at the end (RFC 6066 section 3)."""
-    return None if _is_address(host) else host.removesuffix(".")
-
-
 def _chosen_name(text: str) -> str | None:
     if not text:
         return None
-    name = _name(text)
+    name = hosts.name(text)
     if name is None:
         raise ValueError("servername is not the name of a host")
     return name.removesuffix(".")
@@ -189,7 +154,7 @@ class EndpointSource:
 
     endpoints: tuple[Endpoint, ...]
     timeout: float = tls.TIMEOUT_SECONDS
-    client: Client | None = None
+    client: Credentials | None = None
 
     @property
     def weight(self) -> int:

@@ -11,6 +11,7 @@ from certkit.core.printable import printable
 from certkit.core.times import parse_time
 from certkit.errors import CertkitError, InputError
 from certkit.sources.base import Failure, KnownSighting, Reason
+from certkit.sources.identity import hanging
 from certkit.stores import vault_facts
 from certkit.stores import vault_layout as layout
 from certkit.stores.base import StoreError
@@ -19,6 +20,7 @@ from certkit.vault.fields import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from certkit.core.identity import Record
     from certkit.sources.base import Seen
@@ -45,15 +47,31 @@ _REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Watched:
+    """A generation to look at, and the record of its identity, if we may read it."""
+
+    name: str
+    number: str
+    record: Record | None
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether it is known to be in use."""
+        return self.record is not None and self.record.active == self.number
+
+
+@dataclass(frozen=True, slots=True)
 class VaultSource:
     """All identities below `vault://MOUNT/PREFIX`: of each the certificate in use, and those that are to come into use.
 
-    Who may not read which one is in use sees all whose facts are known.
+    Who may not read which one is in use sees all whose facts are known. With `now`, requests that have waited too long
+    are told.
     """
 
     vault: Vault
     mount: str
     prefix: str = ""
+    now: datetime | None = None
 
     @property
     def weight(self) -> int:
@@ -86,7 +104,7 @@ class VaultSource:
         return f"vault://{joined(self._location, path)}"
 
     def _look(self, kv: Kv) -> Iterator[Seen]:
-        watched: dict[str, bool] = {}
+        watched: dict[str, _Watched] = {}
         names = layout.names_in(kv.list())
         listings = kv.list_many([layout.generations(name) for name in names])
         pointers = kv.read_many([layout.pointer(name) for name in names])
@@ -105,14 +123,14 @@ class VaultSource:
             if _ends_all(metadata):
                 away = metadata
             else:
-                yield from self._seen(folder, metadata, is_in_use=watched[folder])
+                yield from self._seen(folder, metadata, watched[folder])
         if away is not None:
             raise away
 
     def _watched(
         self, name: str, listing: tuple[str, ...] | CertkitError, pointer: Stored | CertkitError | None
-    ) -> dict[str, bool]:
-        """The folders of the generations to look at, and whether each is known to be in use.
+    ) -> dict[str, _Watched]:
+        """The folders of the generations to look at, and what is known of each.
 
         Raises:
             InputError: what there is cannot be seen.
@@ -122,12 +140,12 @@ class VaultSource:
         numbers = layout.numbers_in(listing)
         record = self._record(name, pointer) if numbers or pointer is not None else None
         if record is None:
-            return {layout.generation(name, number): False for number in numbers}
+            return {layout.generation(name, number): _Watched(name, number, None) for number in numbers}
         if record.active is not None and record.active not in numbers:
             numbers.append(record.active)
         states = {number: record.state(number, has_certificate=True) for number in numbers}
         return {
-            layout.generation(name, number): state is State.ACTIVE
+            layout.generation(name, number): _Watched(name, number, record)
             for number, state in states.items()
             if state in _WATCHED
         }
@@ -144,17 +162,19 @@ class VaultSource:
             raise StoreError(f"cannot read, {where}: it is not there, and generations are", hint=hint)
         return layout.record_of(pointer.data, where=where)
 
-    def _seen(self, folder: str, metadata: Metadata | CertkitError | None, *, is_in_use: bool) -> Iterator[Seen]:
-        """What is known of one generation; nothing, if it is a request."""
+    def _seen(self, folder: str, metadata: Metadata | CertkitError | None, watched: _Watched) -> Iterator[Seen]:
+        """What is known of one generation; nothing, if it is a request that has not waited for long."""
         if isinstance(metadata, CertkitError):
             yield self._failed(folder, metadata)
             return
         facts = vault_facts.of(metadata)
         if facts is not None:
             yield self._sighting(folder, facts)
-        elif is_in_use or (metadata is not None and metadata.version > 1):
+        elif watched.is_in_use or (metadata is not None and metadata.version > 1):
             message = f"cannot judge, {self._place(folder)}: nobody wrote the facts of its certificate"
             yield Failure(self._place(folder), message, _INSTALL, Reason.STORE_FAILED)
+        elif watched.record is not None and self.now is not None:
+            yield from hanging(self._place(folder), watched.name, watched.number, watched.record, self.now)
 
     def _sighting(self, folder: str, facts: Mapping[str, str]) -> Seen:
         place = self._place(folder)

@@ -10,13 +10,13 @@ from certkit.core.audit import Event
 from certkit.core.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from certkit.core.identity import Record
     from certkit.findings import Finding
     from certkit.secret import Secret
-    from certkit.stores.base import Facts, Identity, Issued, Location, Store
+    from certkit.stores.base import Document, Facts, Identity, Issued, Location, Store
 
 _INSTALLED = "installed"
 
@@ -99,6 +99,22 @@ class AuditedStore:
     def facts(self, name: str) -> list[Facts]:
         """As the store has them."""
         return self.store.facts(name)
+
+    def documents(self, name: str) -> list[str]:
+        """As the store has them."""
+        return self.store.documents(name)
+
+    def document(self, name: str, document: str) -> Document | None:
+        """As the store has it."""
+        return self.store.document(name, document)
+
+    def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
+        """Write it; tokens come and go twice a day, so there is no event for it."""
+        return self.store.put_document(name, document, fields, over=over)
+
+    def delete_document(self, name: str, document: str) -> None:
+        """Delete it."""
+        self.store.delete_document(name, document)
 
     def remove(self, name: str) -> None:
         """Remove it, and with it all that was told of it."""

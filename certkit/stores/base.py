@@ -1,8 +1,9 @@
 """What every store of identities can do.
 
-A store keeps, for each identity, a record (`certkit.core.identity.Record`) and generations. The record changes in one
-step, or not at all; a generation's parts are written once. Two processes, on one host or many, may do this at once:
-whoever comes second is told, and nothing is lost.
+A store keeps, for each identity, a record (`certkit.core.identity.Record`), generations, and small secret documents
+such as tokens. The record changes in one step, or not at all; a generation's parts are written once; a document is
+written over the version that the writer knows. Two processes, on one host or many, may do this at once: whoever comes
+second is told, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from certkit.core.identity import Record
     from certkit.findings import Finding
@@ -62,6 +63,14 @@ class Identity:
     name: str
     record: Record
     generations: Sequence[Generation] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A small secret document of an identity: texts (UTF-8) by name, and the version that a write over it names."""
+
+    fields: Mapping[str, Secret]
+    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +174,39 @@ class Store(Protocol):
 
     def facts(self, name: str) -> list[Facts]:
         """What is known of the certificates of an identity without reading them."""
+        ...
+
+    def documents(self, name: str) -> list[str]:
+        """The names of the secret documents of an identity, in their order.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
+        ...
+
+    def document(self, name: str, document: str) -> Document | None:
+        """A secret document of an identity; None where there is none of that name.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
+        ...
+
+    def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
+        """Write a document, whole, over the version that is known, or as a new one (None); its new version.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+            ConflictError: another version is there, or none.
+        """
+        ...
+
+    def delete_document(self, name: str, document: str) -> None:
+        """A document with every version of it; nothing to do if there is none.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
         ...
 
     def remove(self, name: str) -> None:

@@ -3,11 +3,13 @@
     STORE/NAME/identity.json                  the record, but for what is in use
     STORE/NAME/active -> generations/ID       the pointer: what is in use
     STORE/NAME/generations/ID/*.pem           a generation, each file written once, the certificate last
+    STORE/NAME/tokens/*.json                  secret documents, for their owner only
 
 Every change is one rename of something whole and synced: of a new directory (`create`, `add`), of a directory that goes
-away (`remove`), of the record or the pointer (`change`); or it is the appearance of the certificate (`install`). A run
-that is killed leaves the old state or the new one; what it had not finished has a temporary name, and the next run
-removes it. One run at a time changes an identity. Who only reads needs no lock and no right to write.
+away (`remove`), of the record or the pointer (`change`), of a document (`put_document`); or it is the appearance of the
+certificate (`install`). A run that is killed leaves the old state or the new one; what it had not finished has a
+temporary name, and the next run removes it. One run at a time changes an identity. Who only reads needs no lock and no
+right to write.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ from typing import TYPE_CHECKING
 from certkit import files
 from certkit.core import identity
 from certkit.errors import InputError
-from certkit.stores import generation_files, identity_folder, record_file
+from certkit.stores import document_files, generation_files, identity_folder, record_file
 from certkit.stores.base import (
     AbsentError,
     ConflictError,
+    Document,
     Facts,
     Identity,
     Issued,
@@ -36,7 +39,7 @@ from certkit.stores.record_file import GENERATIONS
 from certkit.stores.wrapping import seal, unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from certkit.core.identity import Record
     from certkit.files import Access
@@ -193,6 +196,49 @@ class FileStore:
         except Exception as error:  # a field of a damaged certificate may raise when it is read
             reason = objects.short_reason(error)
             raise StoreError(f"cannot read, {path}: {reason}", hint="restore it from a backup") from error
+
+    def documents(self, name: str) -> list[str]:
+        """The names of the secret documents of an identity, in their order.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
+        with self._identity(name) as folder:
+            identity_folder.require_identity(folder)
+            return document_files.names(folder)
+
+    def document(self, name: str, document: str) -> Document | None:
+        """A secret document of an identity; None where there is none of that name.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+            StoreError: it is damaged, or may not be read.
+        """
+        identity.require_document(document)
+        with self._identity(name) as folder:
+            identity_folder.require_identity(folder)
+            return document_files.read(folder, document)
+
+    def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
+        """Write a document, whole, over the version that is known, or as a new one (None); its new version.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+            ConflictError: another version is there, or none.
+        """
+        identity.require_document(document)
+        with self._changing(name) as folder:
+            return document_files.write(folder, document, fields, over=over)
+
+    def delete_document(self, name: str, document: str) -> None:
+        """A document of an identity; nothing to do if there is none.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
+        identity.require_document(document)
+        with self._changing(name) as folder:
+            document_files.delete(folder, document)
 
     def remove(self, name: str) -> None:
         """Everything of an identity: it is gone in one step, and then deleted; nothing to do if there is none."""

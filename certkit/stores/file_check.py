@@ -11,8 +11,9 @@ from certkit import files
 from certkit.core.identity import is_generation, is_name
 from certkit.core.printable import printable
 from certkit.findings import Finding, critical, ok, unknown, warning
-from certkit.stores import file_permissions, generation_files, identity_folder, wrapping
+from certkit.stores import document_files, file_permissions, generation_files, identity_folder, wrapping
 from certkit.stores.base import StoreError
+from certkit.stores.document_files import TOKENS
 from certkit.stores.folder import LOCK, Folder
 from certkit.stores.record_file import GENERATIONS, POINTER, RECORD
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from certkit.stores.base import Identity
     from certkit.stores.file import FileStore
 
-# What belongs in the directory of an identity; `hooks` and `tokens` are others' business.
-_OURS = frozenset({RECORD, POINTER, GENERATIONS, LOCK, "hooks", "tokens"})
+# What belongs in the directory of an identity; `hooks` are others' business.
+_OURS = frozenset({RECORD, POINTER, GENERATIONS, TOKENS, LOCK, "hooks"})
 _MOST_NAMES = 5
 _SWEPT = "the next change removes it"
 
@@ -103,6 +104,7 @@ def _troubles(store: FileStore, folder: Folder, found: Identity) -> Iterator[Fin
         for generation in found.generations:
             with generations.inside(generation.number) as own:
                 yield from _generation(check, store, own)
+    yield from _documents(check, folder)
     known = {generation.number for generation in found.generations}
     lost = [number for number in found.record.left if number not in known]
     if lost:
@@ -111,6 +113,23 @@ def _troubles(store: FileStore, folder: Folder, found: Identity) -> Iterator[Fin
         store.facts(found.name)
     except StoreError as error:
         yield _finding(check, error)
+
+
+def _documents(check: str, folder: Folder) -> Iterator[Finding]:
+    """What is wrong with the secret documents of an identity."""
+    if not folder.has(TOKENS):
+        return
+    try:
+        with folder.inside(TOKENS) as tokens:
+            yield from _strange(check, tokens, [name for name in tokens.names() if not document_files.is_file(name)])
+    except StoreError as error:
+        yield _finding(check, error)
+        return
+    for name in document_files.names(folder):
+        try:
+            document_files.read(folder, name)
+        except StoreError as error:
+            yield _finding(check, error)
 
 
 def _strange(check: str, folder: Folder, names: list[str]) -> Iterator[Finding]:

@@ -9,15 +9,16 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from certkit.files import Access
 from certkit.findings import Finding, critical, warning
-from certkit.stores import generation_files, identity_folder
+from certkit.stores import document_files, generation_files, identity_folder
+from certkit.stores.document_files import TOKENS
 from certkit.stores.record_file import GENERATIONS, RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from certkit.files import Access
     from certkit.stores.base import Identity
     from certkit.stores.folder import Folder
 
@@ -52,7 +53,17 @@ def of_identity(folder: Folder, found: Identity) -> Iterator[Finding]:
             with generations.inside(generation.number) as own:
                 yield from wanted.faults_in(own, [generation_files.KEY], access.key_mode)
                 yield from wanted.faults_in(own, _PUBLIC, access.public_mode)
+    yield from _of_documents(folder, wanted.owner)
     yield from _closed(folder.above.path, found.record.settings.group, access.group)
+
+
+def _of_documents(folder: Folder, owner: int) -> Iterator[Finding]:
+    """The same of secret documents, which are for their owner only, whatever the group."""
+    wanted = _Wanted(Access(), owner)
+    if folder.has_folder(TOKENS):
+        yield from wanted.faults_in(folder, [TOKENS], wanted.access.directory_mode)
+        with folder.inside(TOKENS) as tokens:
+            yield from wanted.faults_in(tokens, filter(document_files.is_file, tokens.names()), wanted.access.key_mode)
 
 
 def _closed(root: Path, name: str | None, group: int | None) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from certkit.core import identity
 from certkit.files import Access
 from certkit.stores import generation_files, record_file
 from certkit.stores.base import Identity, StoreError, no_generation
+from certkit.stores.document_files import TOKENS
 from certkit.stores.record_file import GENERATIONS, RECORD
 
 if TYPE_CHECKING:
@@ -113,6 +114,9 @@ def require_generation(folder: Folder, number: str) -> None:
 def sweep(folder: Folder) -> None:
     """Remove what killed runs have left below the directory of an identity; for those who hold its lock."""
     folder.sweep()
+    if folder.has(TOKENS):
+        with folder.inside(TOKENS) as tokens:
+            tokens.sweep()
     with folder.inside(GENERATIONS) as generations:
         generations.sweep()
         for number in filter(identity.is_generation, generations.names()):

@@ -15,7 +15,7 @@ from certkit.core import identity
 from certkit.secret import Secret
 from certkit.stores import vault_facts
 from certkit.stores import vault_layout as layout
-from certkit.stores.base import ConflictError, Facts, Identity, Location, StoreError, no_generation
+from certkit.stores.base import ConflictError, Document, Facts, Identity, Location, StoreError, no_generation
 from certkit.stores.vault_layout import KEY, POINTER
 from certkit.stores.vault_secrets import Secrets
 from certkit.stores.vault_writes import all_expected, as_store_error, expected, tries
@@ -23,7 +23,7 @@ from certkit.vault.errors import Kind, UncertainWrite, VaultError
 from certkit.vault.fields import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from certkit.core.identity import Record
@@ -225,6 +225,65 @@ class VaultStore:
         numbers = layout.numbers_in(self.secrets.kv.list(layout.generations(name)))
         values = {number: vault_facts.of(metadata) for number, metadata in self.secrets.metadata(name, numbers).items()}
         return [Facts(number, found) for number, found in values.items() if found]
+
+    @as_store_error
+    def documents(self, name: str) -> list[str]:
+        """The names of the secret documents of an identity, in their order.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
+        identity.require_name(name)
+        found = sorted(filter(identity.is_document, self.secrets.kv.list(layout.documents(name))))
+        if not found:
+            self.secrets.record(name)
+        return found
+
+    @as_store_error
+    def document(self, name: str, document: str) -> Document | None:
+        """A secret document of an identity; None where there is none of that name.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+            StoreError: it is damaged, somebody deleted it, or it may not be read.
+        """
+        path = layout.document(identity.require_name(name), identity.require_document(document))
+        stored = self.secrets.kv.read(path)
+        if stored is None:
+            self.secrets.record(name)
+            self.secrets.require_not_deleted(path)
+            return None
+        fields = layout.fields_of(stored.data, where=self.secrets.place(path))
+        return Document(fields=fields, version=str(stored.version))
+
+    @as_store_error
+    def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
+        """Write a document, whole, over the version that is known, or as a new one (None); its new version.
+
+        Where somebody wrote over what we wrote before we could tell that it was written, this is a conflict too.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+            ConflictError: another version is there, or none.
+        """
+        path = layout.document(identity.require_name(name), identity.require_document(document))
+        self.secrets.record(name)
+        cas = int(over or 0)
+        if not self.secrets.put(path, fields, cas=cas):
+            place = self.secrets.place(path)
+            raise ConflictError(f"cannot write, {place}: it has changed meanwhile", hint="look at it, and try again")
+        return str(cas + 1)
+
+    @as_store_error
+    def delete_document(self, name: str, document: str) -> None:
+        """A document with every version of it; nothing to do if there is none.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
+        path = layout.document(identity.require_name(name), identity.require_document(document))
+        self.secrets.record(name)
+        self.secrets.kv.delete_all_versions(path)
 
     @as_store_error
     def remove(self, name: str) -> None:

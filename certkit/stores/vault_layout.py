@@ -3,6 +3,7 @@
     NAME/pointer                       the record of the identity, which says what is in use
     NAME/generations/ID/certificate    csr, and once there is an answer certificate, ca_chain and trust_bundle
     NAME/generations/ID/key            private_key
+    NAME/tokens/DOCUMENT               a secret document, field by field
 
 They are apart because different people may read them. Each part of a generation is PEM, as one text. What is known of a
 certificate stands in the custom metadata of its secret, which can be read without the right to read any secret.
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from certkit.core import identity
 from certkit.core.identity import Record
 from certkit.errors import InputError
+from certkit.secret import Secret
 from certkit.stores.base import Generation, Issued, StoreError
 
 if TYPE_CHECKING:
@@ -48,6 +50,16 @@ def certificate(name: str, number: str) -> str:
 def key(name: str, number: str) -> str:
     """The path of a generation's private key."""
     return f"{generation(name, number)}/{KEY}"
+
+
+def documents(name: str) -> str:
+    """The folder of an identity's secret documents."""
+    return f"{name}/tokens"
+
+
+def document(name: str, document: str) -> str:
+    """The path of a secret document."""
+    return f"{documents(name)}/{document}"
 
 
 def names_in(entries: Iterable[str]) -> list[str]:
@@ -108,6 +120,15 @@ def generation_of(number: str, data: Mapping[str, Any], *, where: str) -> Genera
         trust_bundle=_part(data, "trust_bundle", where),
     )
     return Generation(number=number, csr=csr, issued=issued)
+
+
+def fields_of(data: Mapping[str, Any], *, where: str) -> dict[str, Secret]:
+    """A secret document from the data of a secret.
+
+    Raises:
+        StoreError: they are something else.
+    """
+    return {name: Secret(_part(data, name, where)) for name in data}
 
 
 def key_of(data: Mapping[str, Any], *, where: str) -> bytes:

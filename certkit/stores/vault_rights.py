@@ -109,6 +109,21 @@ THINGS = (
         provisioner=("read", "update"),
         monitor=_READ,
     ),
+    Thing(
+        what="list tokens",
+        view="metadata",
+        below=f"{layout.documents(_NAME)}/",
+        operator=_LIST,
+        consumer=_LIST,
+    ),
+    Thing(
+        what="use tokens",
+        view="data",
+        below=layout.document(_NAME, _NUMBER),
+        operator=_CHANGE,
+        consumer=_CHANGE,
+    ),
+    Thing(what="remove tokens", view="metadata", below=layout.document(_NAME, _NUMBER), operator=("delete",)),
     Thing(what="remove private keys", view="metadata", below=layout.key(_NAME, _NUMBER), operator=("delete",)),
     Thing(what="remove records", view="metadata", below=layout.pointer(_NAME), operator=("delete",)),
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from certkit.core import identity
+from certkit.core.audit import Event
 from certkit.core.identity import Record, Settings, State
 from certkit.core.names import SubjectOptions
 from certkit.errors import InputError
@@ -157,6 +158,22 @@ def test_where_a_rollback_goes(record, expected):
     assert record.previous == expected
 
 
+def test_a_record_of_before():
+    """One that knows of no log, no times and no hooks is read as it was."""
+    document = json.loads(json.dumps(used("0001").document()))
+    for name in ("requested", "undeployed", "log"):
+        del document[name]
+    assert Record.parse(document, where="record") == used("0001")
+
+
+def test_settings_that_are_completed():
+    """What was said stays, what was not is taken from the others."""
+    blank = Settings(policy="wise-sandbox", client_id="a")
+    others = Settings(policy="wise-sandbox", subject=SubjectOptions(organization="Acme"), key_type="ec-p256")
+    assert (blank.is_blank, others.is_blank) == (True, False)
+    assert blank.completed(others) == replace(others, client_id="a")
+
+
 def test_the_same_again_changes_nothing():
     """Whatever the change is, its second time gives the record that it was given."""
     record = used("0001", "0002", "0003").retire("0001").discard("0004")
@@ -297,6 +314,12 @@ RECORDS = st.builds(
     retired=NUMBERS,
     discarded=NUMBERS,
     names=st.dictionaries(st.just("0002"), st.text(max_size=12)),
+    requested=st.dictionaries(st.just("0002"), st.text(max_size=12)),
+    undeployed=st.none() | st.just("0001"),
+    log=st.lists(
+        st.builds(Event, time=TEXTS, who=st.text(max_size=12), what=TEXTS, generation=MAYBE, spki_sha256=MAYBE),
+        max_size=3,
+    ).map(tuple),
 )
 
 
@@ -363,6 +386,18 @@ def test_what_is_no_document(document):
         ("names", ["0001"]),
         ("names", {"first": "x"}),
         ("names", {"0001": 1}),
+        ("requested", ["0001"]),
+        ("requested", {"0001": 1}),
+        ("requested", {"first": "x"}),
+        ("undeployed", 1),
+        ("undeployed", "../0001"),
+        ("log", "x"),
+        ("log", ["x"]),
+        ("log", [{}]),
+        ("log", ["{}"]),
+        ("log", ["[" * 100_000]),
+        ("log", ['{"time": 1, "who": "x", "what": "x"}']),
+        ("log", ['{"time": "x", "who": "x", "what": "x", "more": "x"}']),
         ("version", True),
         ("active", []),
         ("left", {"0001": 1}),
@@ -403,7 +438,19 @@ JSON = st.recursive(
     max_leaves=6,
 )
 PLACES = [
-    *("version", "settings", "active", "left", "retired", "discarded", "names", "more"),
+    *(
+        "version",
+        "settings",
+        "active",
+        "left",
+        "retired",
+        "discarded",
+        "names",
+        "requested",
+        "undeployed",
+        "log",
+        "more",
+    ),
     *(f"settings/{name}" for name in ("policy", "subject", "key_type", "issuer", "group", "more")),
     *(f"settings/subject/{name}" for name in ("organization", "units", "san", "email", "more")),
 ]

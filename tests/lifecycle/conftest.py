@@ -107,6 +107,14 @@ def states(store, name="acme"):
 
 
 def everything(store):
-    """All that a store shows of all its identities, keys included."""
+    """All that a store shows of all its identities, keys and documents included."""
     found = [store.load(name) for name in store.names()]
-    return [(each, [store.key(each.name, one.number) for one in each.generations]) for each in found]
+    return [
+        (each, [store.key(each.name, one.number) for one in each.generations], documents(store, each.name))
+        for each in found
+    ]
+
+
+def documents(store, name="acme"):
+    """The fields of each secret document of an identity."""
+    return {each: store.document(name, each).fields for each in store.documents(name)}

@@ -16,7 +16,7 @@ from certkit.stores.base import AbsentError, ConflictError, StoreError
 from certkit.stores.file import FileStore
 from certkit.stores.wrapping import PassphraseWrapping
 from tests import pki
-from tests.lifecycle.conftest import enroll, everything, request_again, use
+from tests.lifecycle.conftest import documents, enroll, everything, request_again, use
 
 
 @pytest.fixture
@@ -33,6 +33,7 @@ def rich(store):
     request_again(store)
     pointer.discard(store, "acme")
     request_again(store)
+    store.put_document("acme", "client_credentials", {"access_token": Secret(b"x")}, over=None)
     return store
 
 
@@ -41,6 +42,16 @@ def test_all_of_it_is_copied(rich, target):
     assert copy(rich, target, "acme").changed
     assert everything(target) == everything(rich)
     assert target.facts("acme") == rich.facts("acme")
+
+
+def test_another_document_there_is_not_overwritten(rich, target):
+    """It may be the newer one; nothing is in use there before it is clear."""
+    copy(rich, target, "acme")
+    known = target.document("acme", "client_credentials").version
+    target.put_document("acme", "client_credentials", {"access_token": Secret(b"newer")}, over=known)
+    with pytest.raises(InputError, match="has another document client_credentials"):
+        copy(rich, target, "acme")
+    assert documents(target) == {"client_credentials": {"access_token": Secret(b"newer")}}
 
 
 def test_again(rich, target):
@@ -60,7 +71,7 @@ class LosingStore:
         self._left = left
 
     def __getattr__(self, name):
-        if name not in {"create", "add", "install", "change"}:
+        if name not in {"create", "add", "install", "change", "put_document"}:
             return getattr(self._store, name)
         if self._left == 0:
             raise StoreError("the connection is lost", hint="try again")
@@ -68,7 +79,7 @@ class LosingStore:
         return getattr(self._store, name)
 
 
-@pytest.mark.parametrize("changes", range(10))
+@pytest.mark.parametrize("changes", range(11))
 def test_a_copy_that_broke_off(rich, target, changes):
     """Has nothing in use, and is completed by the next one."""
     with pytest.raises(StoreError, match="the connection is lost"):

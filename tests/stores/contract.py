@@ -16,7 +16,7 @@ from certkit.core.names import SubjectOptions
 from certkit.errors import InputError
 from certkit.findings import Finding
 from certkit.secret import Secret
-from certkit.stores.base import AbsentError, ConflictError, Facts, Generation, Identity, Issued, StoreError
+from certkit.stores.base import AbsentError, ConflictError, Document, Facts, Generation, Identity, Issued, StoreError
 from certkit.stores.facts import certificate_facts
 from tests import pki
 
@@ -35,8 +35,12 @@ ROOT = pki.root()
 ISSUER = ROOT.intermediate()
 PAIRS = [ISSUER.issue(pki.name(O="Acme Ltd", CN=f"client {number}"), serial=number + 1) for number in range(4)]
 
+FIELDS = {"access_token": Secret(b"first-token" * 20), "scope": Secret("überweisungen".encode())}
+OTHERS = {"access_token": Secret(b"second-token" * 20)}
+
 UNKNOWN_NAMES = ["absent", "ACME", "acme.", "x" * 64]
 BAD_NAMES = ["", ".", "..", ".hidden", "a/b", "/etc", "a\0b", "a b", "a\n", "é", "x" * 65, "-a", "acme/../acme"]
+BAD_DOCUMENTS = ["", ".", "..", ".hidden", "a/b", "../pointer", "a\0b", "a b", "a\n", "é", "x" * 129, "-a"]
 BAD_NUMBERS = ["", "1", "..", "../0001", "0001/..", "0001\n", "x" * 300, "0002\0", "0001.tmp"]
 
 
@@ -136,6 +140,10 @@ class StoreContract:
             lambda: store.install(name, "0001", answer(0), facts=facts(0)),
             lambda: store.key(name, "0001"),
             lambda: store.facts(name),
+            lambda: store.documents(name),
+            lambda: store.document(name, "x"),
+            lambda: store.put_document(name, "x", FIELDS, over=None),
+            lambda: store.delete_document(name, "x"),
             lambda: store.remove(name),
         ):
             with pytest.raises(InputError):
@@ -153,6 +161,10 @@ class StoreContract:
             lambda: store.install(name, "0001", answer(0), facts=facts(0)),
             lambda: store.key(name, "0001"),
             lambda: store.facts(name),
+            lambda: store.documents(name),
+            lambda: store.document(name, "x"),
+            lambda: store.put_document(name, "x", FIELDS, over=None),
+            lambda: store.delete_document(name, "x"),
         ):
             with pytest.raises(AbsentError) as refused:
                 call()
@@ -351,15 +363,111 @@ class StoreContract:
         assert (len(won), len(told)) == (1, 3)
         assert store.key("acme", "0001") == key(won[0])
 
+    # Secret documents
+
+    def test_a_document_is_kept(self, store, open_again):
+        """Text by text, for everybody, and beside the generations."""
+        enroll(store, issued=1)
+        version = store.put_document("acme", "authorization_code.123", FIELDS, over=None)
+        assert open_again().document("acme", "authorization_code.123") == Document(fields=FIELDS, version=version)
+        assert store.documents("acme") == ["authorization_code.123"]
+        assert len(store.load("acme").generations) == 1
+
+    def test_no_documents(self, store):
+        """Are none, and none to delete."""
+        enroll(store)
+        store.delete_document("acme", "x")
+        assert (store.documents("acme"), store.document("acme", "x")) == ([], None)
+
+    def test_documents_are_in_order(self, store):
+        """By their names, up to the longest."""
+        enroll(store)
+        names = ["b", "A", "a.1", "0", "a_b", "a-b", "x" * 128, "a.tmp", "a.json"]
+        for name in names:
+            store.put_document("acme", name, FIELDS, over=None)
+        assert store.documents("acme") == sorted(names)
+
+    @pytest.mark.parametrize("name", BAD_DOCUMENTS)
+    def test_what_is_no_name_of_a_document(self, store, name):
+        """Is refused, and nothing is written."""
+        enroll(store)
+        for call in (
+            lambda: store.document("acme", name),
+            lambda: store.put_document("acme", name, FIELDS, over=None),
+            lambda: store.delete_document("acme", name),
+        ):
+            with pytest.raises(InputError):
+                call()
+        assert store.documents("acme") == []
+        assert store.load("acme").record == RECORD
+
+    def test_a_document_is_written_over_what_is_known(self, store):
+        """Whole: fields that the new one lacks are gone."""
+        enroll(store)
+        first = store.put_document("acme", "x", FIELDS, over=None)
+        second = store.put_document("acme", "x", OTHERS, over=first)
+        assert store.document("acme", "x") == Document(fields=OTHERS, version=second)
+
+    def test_a_document_is_not_written_over_what_is_not_known(self, store):
+        """Be there one where none is expected, another one, or none; that is a conflict, and changes nothing."""
+        enroll(store)
+        first = store.put_document("acme", "x", FIELDS, over=None)
+        with pytest.raises(ConflictError):
+            store.put_document("acme", "x", OTHERS, over=None)
+        second = store.put_document("acme", "x", OTHERS, over=first)
+        with pytest.raises(ConflictError):
+            store.put_document("acme", "x", FIELDS, over=first)
+        with pytest.raises(ConflictError):
+            store.put_document("acme", "y", FIELDS, over=first)
+        assert store.document("acme", "x") == Document(fields=OTHERS, version=second)
+        assert store.documents("acme") == ["x"]
+
+    def test_a_document_is_deleted(self, store, open_again):
+        """For everybody; one of the same name begins anew."""
+        enroll(store)
+        store.put_document("acme", "x", FIELDS, over=None)
+        store.put_document("acme", "y", FIELDS, over=None)
+        store.delete_document("acme", "x")
+        assert (open_again().documents("acme"), open_again().document("acme", "x")) == (["y"], None)
+        store.put_document("acme", "x", OTHERS, over=None)
+        assert store.document("acme", "x").fields == OTHERS
+
+    def test_one_of_many_writes_over_a_document(self, store, open_again):
+        """Of those who know the same version, all others are told."""
+        enroll(store)
+        known = store.put_document("acme", "x", FIELDS, over=None)
+        won, told = [], []
+
+        def work(at):
+            try:
+                open_again().put_document("acme", "x", {"access_token": Secret(b"%d" % at)}, over=known)
+                won.append(at)
+            except ConflictError:
+                told.append(at)
+
+        threads = [threading.Thread(target=work, args=(at,)) for at in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert (len(won), len(told)) == (1, 5)
+        assert store.document("acme", "x").fields == {"access_token": Secret(b"%d" % won[0])}
+
     # Removal
 
     def test_what_is_removed_is_gone(self, store, open_again):
-        """Its name, its record, its generations and its keys."""
+        """Its name, its record, its generations, its keys and its documents."""
         enroll(store, issued=2)
         activate(store, "0002")
+        store.put_document("acme", "x", FIELDS, over=None)
         store.remove("acme")
         assert open_again().names() == []
-        for call in (lambda: store.load("acme"), lambda: store.key("acme", "0001"), lambda: store.facts("acme")):
+        for call in (
+            lambda: store.load("acme"),
+            lambda: store.key("acme", "0001"),
+            lambda: store.facts("acme"),
+            lambda: store.document("acme", "x"),
+        ):
             with pytest.raises(AbsentError):
                 call()
 
@@ -375,8 +483,10 @@ class StoreContract:
         """One of the same name begins anew, and may use the same numbers."""
         enroll(store, issued=2)
         activate(store, "0002")
+        store.put_document("acme", "x", FIELDS, over=None)
         store.remove("acme")
         enroll(store, pending=1)
+        assert store.documents("acme") == []
         assert store.load("acme") == Identity("acme", RECORD, (Generation(number="0001", csr=CSR),))
 
     # Secrets and checks
@@ -386,12 +496,17 @@ class StoreContract:
         enroll(store, issued=1)
         with pytest.raises(ConflictError) as refused:
             store.add("acme", "0001", key=key(1), csr=CSR)
+        store.put_document("acme", "x", FIELDS, over=None)
+        with pytest.raises(ConflictError) as told:
+            store.put_document("acme", "x", OTHERS, over=None)
         shown = f"{store!r} {store.load('acme')!r} {store.facts('acme')!r} {refused.value!r} {refused.value.hint}"
-        assert "PRIVATE KEY" not in shown
+        shown += f"{store.document('acme', 'x')!r} {told.value!r} {told.value.hint}"
+        assert [word for word in ("PRIVATE KEY", "first-token", "second-token") if word in shown] == []
 
     def test_a_sound_store(self, store):
         """Is checked without a complaint, and says what it is."""
         enroll(store, issued=1)
+        store.put_document("acme", "x", FIELDS, over=None)
         found = store.check()
         assert [finding for finding in found if not finding.is_good] == []
         assert any(isinstance(finding, Finding) and finding.id == "store" for finding in found)

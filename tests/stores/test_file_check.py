@@ -9,7 +9,7 @@ import pytest
 
 from certkit.findings import Status
 from certkit.stores.file import FileStore
-from tests.stores.contract import activate, enroll
+from tests.stores.contract import FIELDS, activate, enroll
 from tests.stores.places import enroll_for, let_through, some_group, tree, with_group
 
 
@@ -183,4 +183,55 @@ def test_a_check_of_what_is_half_there(store):
             " it holds only blanks or NULs -> restore it from a backup"
         ),
         "warning identity:acme: generations that were in use are gone: 0002 -> restore them from a backup",
+    ]
+
+
+def test_documents_that_are_damaged_or_open_to_others(store):
+    """Are told one by one, and nothing of what they hold."""
+    enroll(store)
+    store.put_document("acme", "sound", FIELDS, over=None)
+    tokens = store.root / "acme" / "tokens"
+    (tokens / "broken.json").write_text('{"access_token": "first-token"')
+    (tokens / "odd.json").write_text('{"access_token": ["first-token"]}')
+    (tokens / "note.txt").write_text("first-token")
+    (tokens / "odd.json").chmod(0o600)
+    (tokens / "broken.json").chmod(0o644)
+    tokens.chmod(0o755)
+    assert told(store) == [
+        "warning identity:acme: not put into STORE/acme/tokens by certkit: note.txt -> move it away",
+        (
+            "critical identity:acme: cannot read, STORE/acme/tokens/broken.json: not a document of texts"
+            " -> restore it from a backup, or remove it and ask for another"
+        ),
+        (
+            "critical identity:acme: cannot read, STORE/acme/tokens/odd.json: not a document of texts"
+            " -> restore it from a backup, or remove it and ask for another"
+        ),
+        "warning permissions: others may read STORE/acme/tokens (mode 0755) -> chmod 700 STORE/acme/tokens",
+        (
+            "warning permissions: others may read STORE/acme/tokens/broken.json (mode 0644)"
+            " -> chmod 600 STORE/acme/tokens/broken.json"
+        ),
+    ]
+
+
+def test_documents_are_for_their_owner_only(store):
+    """Also where a group may read the keys."""
+    let_through(store.root.parent)
+    enroll_for(store, some_group().gr_name)
+    store.put_document("acme", "x", FIELDS, over=None)
+    found = tree(store.root / "acme")
+    assert (found["tokens"], found["tokens/x.json"]) == ("d 0700", "f 0600")
+    assert told(store) == []
+
+
+def test_a_directory_of_documents_that_is_none(store):
+    """Is told, and stops nothing else."""
+    enroll(store)
+    (store.root / "acme" / "tokens").symlink_to("elsewhere")
+    assert told(store) == [
+        (
+            "critical identity:acme: cannot read, STORE/acme/tokens: it is a symbolic link"
+            " -> put what it leads to in its place; a store follows no such links"
+        )
     ]

@@ -16,7 +16,7 @@ from certkit.stores.vault import VaultStore
 from certkit.vault.client import Vault
 from tests.openbao import RefusedError
 from tests.stores import vault_roles
-from tests.stores.contract import CSR, RECORD, answer, enroll, facts, key
+from tests.stores.contract import CSR, FIELDS, OTHERS, RECORD, answer, enroll, facts, key
 from tests.stores.lossy import Fate, network
 
 PREFIXES = (f"roles/{number}" for number in itertools.count())
@@ -41,6 +41,15 @@ METHODS = {
         lambda store: store.change("wise-sandbox", lambda record: record.activate("0001")),
         {"operator", "provisioner"},
     ),
+    "documents": (lambda store: store.documents("wise-sandbox"), {"operator", "consumer"}),
+    "document": (lambda store: store.document("wise-sandbox", "x"), {"operator", "consumer"}),
+    "document of another one": (lambda store: store.document("other", "x"), {"operator"}),
+    "first document": (
+        lambda store: store.put_document("wise-sandbox", "y", FIELDS, over=None),
+        {"operator", "consumer"},
+    ),
+    "put document": (lambda store: store.put_document("wise-sandbox", "x", OTHERS, over="1"), {"operator", "consumer"}),
+    "delete document": (lambda store: store.delete_document("wise-sandbox", "x"), {"operator"}),
     "remove": (lambda store: store.remove("wise-sandbox"), {"operator"}),
 }
 
@@ -53,6 +62,8 @@ def prefix(openbao):
         store = VaultStore(root, "secret", prefix)
         enroll(store, "wise-sandbox", issued=1, pending=1)
         enroll(store, "other", issued=1)
+        for name in ("wise-sandbox", "other"):
+            store.put_document(name, "x", FIELDS, over=None)
     return prefix
 
 
@@ -165,7 +176,12 @@ FORBIDDEN = {
         ("GET", "secret/metadata/PREFIX/wise-sandbox/?list=true", None),
         ("GET", "secret/metadata/PREFIX/other/generations/?list=true", None),
         ("GET", f"secret/metadata/PREFIX/{KEY}", None),
-        ("GET", "secret/data/PREFIX/wise-sandbox/tokens/x", None),
+        ("GET", "secret/data/PREFIX/other/tokens/x", None),
+        ("POST", "secret/data/PREFIX/other/tokens/x", WRITE),
+        ("GET", "secret/metadata/PREFIX/other/tokens/?list=true", None),
+        ("DELETE", "secret/data/PREFIX/wise-sandbox/tokens/x", None),
+        ("DELETE", "secret/metadata/PREFIX/wise-sandbox/tokens/x", None),
+        ("POST", "secret/data/PREFIX/wise-sandbox/tokens/x/y", WRITE),
         ("POST", f"secret/data/PREFIX/{KEY}", WRITE),
         ("POST", f"secret/data/PREFIX/{POINTER}", WRITE),
         ("POST", f"secret/metadata/PREFIX/{CERTIFICATE}", {"custom_metadata": {"not_after": "later"}}),

@@ -14,7 +14,7 @@ from certkit.stores.vault import VaultStore
 from certkit.vault.client import Vault
 from tests.openbao import RefusedError
 from tests.stores import vault_roles
-from tests.stores.contract import CSR, PAIRS, RECORD, StoreContract, answer, enroll, facts, key
+from tests.stores.contract import CSR, FIELDS, OTHERS, PAIRS, RECORD, StoreContract, answer, enroll, facts, key
 from tests.stores.lossy import Fate, network
 
 PREFIXES = (f"certkit/{number}" for number in itertools.count())
@@ -313,6 +313,36 @@ def test_a_removal_leaves_nothing(store, openbao):
         openbao.api("GET", f"secret/metadata/{below(store, 'acme/generations/0001/key')}")
 
 
+def test_a_document_is_a_secret_of_fields(store, openbao):
+    """So that others can read a single one of them; a removal takes every version."""
+    enroll(store)
+    known = store.put_document("acme", "client_credentials", FIELDS, over=None)
+    store.put_document("acme", "client_credentials", OTHERS, over=known)
+    path = below(store, "acme/tokens/client_credentials")
+    assert raw(openbao, f"data/{path}")["data"] == {"access_token": "second-token" * 20}
+    assert raw(openbao, f"data/{path}?version=1")["data"]["scope"] == "überweisungen"
+    store.delete_document("acme", "client_credentials")
+    with pytest.raises(RefusedError, match="404"):
+        openbao.api("GET", f"secret/metadata/{path}")
+
+
+@pytest.mark.parametrize("value", [1, None, ["x"], {"a": "b"}])
+def test_what_is_no_document_is_an_error(store, openbao, value):
+    """Whatever somebody put there; it is not shown."""
+    enroll(store)
+    openbao.api("POST", f"secret/data/{below(store, 'acme/tokens/x')}", {"data": {"access_token": value}})
+    error = refused(lambda: store.document("acme", "x"))
+    assert error.message == f"cannot read, {store.uri}/acme/tokens/x: it has no text access_token"
+
+
+def test_a_document_that_somebody_deleted_is_not_taken_for_absent(store, openbao):
+    """It can be brought back."""
+    enroll(store)
+    store.put_document("acme", "x", FIELDS, over=None)
+    openbao.api("DELETE", f"secret/data/{below(store, 'acme/tokens/x')}")
+    assert refused(lambda: store.document("acme", "x")).hint.startswith("`bao kv undelete -versions=1` brings it back")
+
+
 # Lost requests and answers
 
 
@@ -341,6 +371,7 @@ def begin(store, made):
     """An identity with so much of it made."""
     if made:
         enroll(store, issued=1, pending=1)
+        store.put_document("acme", "x", FIELDS, over=None)
 
 
 WORK = {
@@ -349,6 +380,9 @@ WORK = {
     "import": (True, lambda store: store.add("acme", "0003", key=key(2), csr=None)),
     "install": (True, lambda store: store.install("acme", "0002", answer(1), facts=facts(1))),
     "change": (True, lambda store: store.change("acme", lambda record: record.activate("0001"))),
+    "first document": (True, lambda store: store.put_document("acme", "y", FIELDS, over=None)),
+    "document": (True, lambda store: store.put_document("acme", "x", OTHERS, over="1")),
+    "delete document": (True, lambda store: store.delete_document("acme", "x")),
     "remove": (True, lambda store: store.remove("acme")),
 }
 LOSSES = [Fate.REQUEST_IS_LOST, Fate.ANSWER_IS_LOST, Fate.ANSWER_IS_500]
@@ -359,7 +393,8 @@ def snapshot(store):
     if not store.names():
         return None
     found = store.load("acme")
-    return found, [store.key("acme", each.number) for each in found.generations], store.facts("acme")
+    documents = {name: store.document("acme", name) for name in store.documents("acme")}
+    return found, [store.key("acme", each.number) for each in found.generations], store.facts("acme"), documents
 
 
 @pytest.mark.parametrize("retries", [0, 2])
@@ -393,7 +428,7 @@ def act_again(store, work, act):
     try:
         act(store)
     except ConflictError:
-        assert work in {"create", "add", "import"}
+        assert work in {"create", "add", "import", "first document", "document"}
 
 
 @pytest.mark.parametrize("last", [Fate.REQUEST_IS_LOST, Fate.ANSWER_IS_LOST])

@@ -1,0 +1,84 @@
+"""`certkit wise authorize-url`: where a user grants access."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli import inputs
+from certkit.cli.output import reporting
+from certkit.cli.stores import opened, store_option
+from certkit.cli.wise import ENVIRONMENTS
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from certkit.cli.output import Output
+
+
+@click.command("authorize-url")
+@click.option("--environment", type=click.Choice(ENVIRONMENTS), required=True, help="Which of Wise's environments.")
+@click.option("--client-id", metavar="ID", required=True, help="The client id of this environment.")
+@click.option("--redirect-uri", metavar="URI", required=True, help="One that Wise has configured for the client.")
+@click.option("--state", metavar="S", help="A state of your own, which comes back in the redirect.")
+@click.option("--identity", metavar="NAME", help="Remember a random state, for `token exchange` to check.")
+@click.option("--open", "opens", is_flag=True, help="Open the page in a browser, too.")
+@store_option
+@reporting
+def authorize_url(
+    output: Output,
+    *,
+    environment: str,
+    client_id: str,
+    redirect_uri: str,
+    state: str | None,
+    identity: str | None,
+    opens: bool,
+    store_uri: str | None,
+) -> int:
+    """Print the page where a user picks an account and grants access: one line, the URL.
+
+    Wise then redirects to the redirect URI. Nothing has to run there: paste the address into `certkit wise token
+    exchange`. An identity that is not there is made.
+
+    \b
+    Example:
+      certkit wise authorize-url --environment sandbox --client-id acme --redirect-uri https://acme.example/wise
+    """
+    from certkit.wise import addresses
+
+    if state is not None and identity is not None:
+        hint = "with --identity a random state is made and checked"
+        raise InputError("usage, certkit wise authorize-url: --state and --identity exclude each other", hint=hint)
+    addresses.require_client_id(client_id)
+    addresses.require_redirect_uri(redirect_uri)
+    addresses.optional(addresses.require_state, state)
+    if identity is not None:
+        state = _remembered(output, identity, environment, client_id, redirect_uri, store_uri)
+    policy = inputs.policy(addresses.ENVIRONMENTS[environment])
+    url = addresses.authorize_url(policy, client_id=client_id, redirect_uri=redirect_uri, state=state)
+    if output.as_json:
+        output.document({"url": url, "environment": environment, "identity": identity, "state": state})
+    else:
+        output.result(f"{url}\n")
+    if opens:
+        _open(output, url)
+    return 0
+
+
+def _remembered(
+    output: Output, name: str, environment: str, client_id: str, redirect_uri: str, store_uri: str | None
+) -> str:
+    """A random state that the identity remembers."""
+    from certkit.wise import partner, states
+
+    with opened(store_uri, output) as store:
+        partner.identity(store, name, environment=environment, base_url=None)
+        return states.remember(store, name, client_id=client_id, redirect_uri=redirect_uri, now=inputs.now())
+
+
+def _open(output: Output, url: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(url):
+        output.warn("no browser could be opened. Open the address by hand")

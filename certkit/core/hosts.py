@@ -1,0 +1,48 @@
+"""Hosts: names and IP addresses, as they are looked up and as servers are asked for them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_MAX_NAME = 253
+
+
+def parse(text: str) -> str | None:
+    """A host as it is looked up: an IP address, or a name in ASCII; None if it is neither."""
+    if text.startswith("["):
+        return text[1:-1] if is_address(text[1:-1], 6) else None
+    return text if is_address(text, 4) else name(text)
+
+
+def is_address(text: str, version: int | None = None) -> bool:
+    """Whether a text is an IP address, of that version."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return version in {None, address.version}
+
+
+def name(text: str) -> str | None:
+    """A host's name in lower case and ASCII (RFC 3490), or None if it is none; a last label of digits is none."""
+    if len(text) > _MAX_NAME:
+        return None
+    try:
+        made = text.lower() if text.isascii() else text.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return None
+    labels = made.removesuffix(".").split(".")
+    is_name = all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit() and len(made) <= _MAX_NAME
+    return made if is_name else None
+
+
+def server_name(host: str) -> str | None:
+    """The name to ask a host for: its own, without the dot at the end (RFC 6066 section 3)."""
+    return None if is_address(host) else host.removesuffix(".")
+
+
+def with_port(host: str, port: int) -> str:
+    """A host and a port, as they are written."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

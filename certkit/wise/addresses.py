@@ -1,0 +1,120 @@
+"""Wise's environments, and the addresses of OAuth in them.
+
+Wise developer documentation, "Environments" and "Testing in Sandbox", read on 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode, urlsplit
+
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from certkit.core.policy import Policy
+
+# The policy of each environment; `sandbox-legacy` has the older hosts of the migration guide.
+ENVIRONMENTS = {
+    "sandbox": "wise-sandbox",
+    "sandbox-legacy": "wise-sandbox-legacy",
+    "production": "wise-production",
+}
+TOKEN_PATH = "/oauth/token"  # noqa: S105  a path, not a token
+
+_MAX_TEXT = 512
+_MAX_URL = 2048
+_BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", re.ASCII)
+_REDIRECT_URI = re.compile(r"https?://[!-\"$-~]+", re.ASCII)
+_VISIBLE = re.compile(rf"[!-~]{{1,{_MAX_TEXT}}}", re.ASCII)
+
+
+def authorize_url(policy: Policy, *, client_id: str, redirect_uri: str, state: str | None = None) -> str:
+    """The page where a user picks an account and grants access; Wise then redirects to `redirect_uri`.
+
+    Raises:
+        InputError: the policy names no such page.
+    """
+    if not policy.hosts.web:
+        raise InputError(f"policy {policy.name}: it has no hosts.web", hint="use a policy of Wise's environments")
+    query = {"client_id": client_id, "redirect_uri": redirect_uri} | ({} if state is None else {"state": state})
+    return f"{policy.hosts.web.rstrip('/')}/oauth/authorize/?{urlencode(query, quote_via=quote)}"
+
+
+def require_client_id(text: str) -> str:
+    """A client id: visible ASCII without a colon, which ends it in HTTP Basic (RFC 7617 section 2).
+
+    Raises:
+        InputError: it is none.
+    """
+    if not _VISIBLE.fullmatch(text) or ":" in text:
+        raise InputError(f"not a client id: {_shown(text)}", hint="copy it from the message of Wise that it came in")
+    return text
+
+
+def require_state(text: str) -> str:
+    """A state: visible ASCII.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not _VISIBLE.fullmatch(text):
+        raise InputError(f"not a state: {_shown(text)}", hint=f"use up to {_MAX_TEXT} letters, digits and signs")
+    return text
+
+
+def require_redirect_uri(text: str) -> str:
+    """A redirect URI: http or https, without a fragment (RFC 6749 section 3.1.2).
+
+    Raises:
+        InputError: it is none.
+    """
+    if not _is_url(text, _REDIRECT_URI):
+        hint = "give the address that Wise has configured for the client, such as https://partner.example/wise"
+        raise InputError(f"not a redirect URI: {_shown(text)}", hint=hint)
+    return text
+
+
+def require_base_url(text: str) -> str:
+    """The address of an API in place of the environment's, without a slash at its end.
+
+    Plain http goes to loopback addresses only, for the client secret would travel in clear.
+
+    Raises:
+        InputError: it is none, or not safe.
+    """
+    if not _is_url(text, _BASE_URL):
+        raise InputError(f"not a base URL: {_shown(text)}", hint="give for example https://proxy.example/wise")
+    if text.startswith("http:") and not _is_loopback(urlsplit(text).hostname or ""):
+        hint = "use https; plain http is for http://127.0.0.1:PORT and http://[::1]:PORT"
+        raise InputError(f"not a safe base URL: {text}: the client secret would travel in clear", hint=hint)
+    return text.rstrip("/")
+
+
+def optional(check: Callable[[str], str], text: str | None) -> str | None:
+    """What a check makes of a text, if there is one."""
+    return None if text is None else check(text)
+
+
+def _is_url(text: str, form: re.Pattern[str]) -> bool:
+    if len(text) > _MAX_URL or not form.fullmatch(text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:80]}…")

@@ -1,0 +1,62 @@
+"""From what a person pastes to a token in the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from certkit.wise import grants, renewal, states, tokens
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from certkit.stores.base import Store
+    from certkit.wise.grants import Client, Endpoint
+    from certkit.wise.redirect import Redirect
+    from certkit.wise.tokens import Token
+
+
+def exchange(
+    store: Store,
+    name: str,
+    endpoint: Endpoint,
+    client: Client,
+    *,
+    redirect: Redirect,
+    expected_state: str | None = None,
+    now: datetime,
+) -> Token:
+    """The token for the code of a redirect, in the store. Its state is used up with it.
+
+    Raises:
+        RefusedError: the state does not hold, or Wise refuses.
+        UncertainError: nobody knows whether the code is used up.
+        InputError: Wise cannot be asked.
+        StoreError: the store cannot be used; if Wise had answered already, the token is lost.
+    """
+    known = _known(store, name, tokens.document_name(tokens.AUTHORIZATION_CODE, redirect.profile_id))
+    claim = states.claim(store, name, redirect, expected=expected_state, client_id=client.id, now=now)
+    try:
+        made = grants.exchange(endpoint, client, redirect, now=now)
+    except BaseException:
+        # The person may mend what is wrong, and try the same redirect again; what its code is worth, Wise knows.
+        states.give_back(store, name, claim)
+        raise
+    return renewal.keep(store, name, made, over=known)
+
+
+def apply(store: Store, name: str, endpoint: Endpoint, client: Client, *, now: datetime) -> Token:
+    """A new token of the application itself, in the store.
+
+    Raises:
+        RefusedError: Wise refuses.
+        InputError: Wise cannot be asked, or its answer cannot be used.
+        StoreError: the store cannot be used.
+    """
+    known = _known(store, name, tokens.document_name(tokens.CLIENT_CREDENTIALS))
+    return renewal.keep(store, name, grants.client_credentials(endpoint, client, now=now), over=known)
+
+
+def _known(store: Store, name: str, document: str) -> str | None:
+    """The version of the token that a new one will take the place of; asked for first, for Wise's answer comes once."""
+    there = tokens.read(store, name, document)
+    return None if there is None else there.version

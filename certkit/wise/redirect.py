@@ -1,0 +1,122 @@
+"""The address that Wise redirected a user to, as a person pastes it. It is hostile until shown otherwise.
+
+`<redirect_uri>/?code=<code>&profileId=<profile id>`, and `state` if it was asked for (Wise developer documentation,
+"Testing in Sandbox", read on 2026-11-22).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+from certkit.core.printable import printable
+from certkit.errors import InputError, RefusedError
+from certkit.secret import Secret
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+_MAX_URL = 8192
+_MOST_FIELDS = 32
+_MAX_SAID = 200
+_CODE = re.compile(r"[!-~]{1,2048}", re.ASCII)
+_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", re.ASCII)
+_HINT = "copy the whole address from the browser, from https:// to its end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect:
+    """What Wise sent back: the code, and with it the profile that the user picked, and the state.
+
+    Where a person copied only the code out of it, it is not whole: nobody knows whether it had a state.
+    """
+
+    redirect_uri: str
+    code: Secret
+    profile_id: str | None = None
+    state: str | None = None
+    is_whole: bool = True
+
+
+def parse(pasted: str, *, redirect_uri: str) -> Redirect:
+    """What a pasted address holds, if it is a redirect to that URI; white space of a copied line is passed over.
+
+    Raises:
+        InputError: it is none, or leads elsewhere.
+        RefusedError: the user or Wise did not grant access.
+    """
+    parts = _split("".join(pasted[: 2 * _MAX_URL].split()))
+    if _place(parts) != _place(_split(redirect_uri)):
+        raise InputError(f"the pasted address is no redirect to {redirect_uri}", hint="check --redirect-uri")
+    fields = _fields(parts.query)
+    if "error" in fields:
+        said = ": ".join(fields[name] for name in ("error", "error_description") if fields.get(name))
+        hint = "see whether access was granted, and whether Wise knows this redirect URI; then begin again"
+        raise RefusedError(f"Wise granted no access: {printable(said)[:_MAX_SAID]}", hint=hint)
+    if "code" not in fields:
+        raise InputError("the pasted address has no code", hint=_HINT)
+    profile = fields.get("profileId") or None
+    return Redirect(
+        redirect_uri=redirect_uri,
+        code=require_code(fields["code"]),
+        profile_id=profile and require_profile(profile),
+        state=fields.get("state"),
+    )
+
+
+def require_code(text: str) -> Secret:
+    """An authorization code.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not _CODE.fullmatch(text):
+        raise InputError("that is no authorization code", hint=_HINT)
+    return Secret(text.encode("ascii"))
+
+
+def require_profile(text: str) -> str:
+    """The id of a profile: letters, digits and hyphens.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not _PROFILE.fullmatch(text):
+        raise InputError(f"not the id of a profile: {text[:80]!r}", hint="give the number that profileId= has")
+    return text
+
+
+def _split(text: str) -> SplitResult:
+    problem = None
+    if len(text) > _MAX_URL or not text.isascii() or not text.isprintable():
+        problem = "it is too long, or has characters that no address has"
+    else:
+        try:
+            parts = urlsplit(text)
+            if parts.scheme.lower() in {"http", "https"} and parts.hostname and parts.port != 0:
+                return parts
+        except ValueError:
+            pass
+    raise InputError(f"the pasted text is no address: {problem or 'it does not begin with https://'}", hint=_HINT)
+
+
+def _place(parts: SplitResult) -> tuple[object, ...]:
+    """Where an address leads; Wise puts a slash after the redirect URI."""
+    scheme = parts.scheme.lower()
+    port = parts.port or {"http": 80, "https": 443}[scheme]
+    return scheme, parts.username, parts.password, parts.hostname, port, parts.path.rstrip("/")
+
+
+def _fields(query: str) -> dict[str, str]:
+    """The fields of a query; one that we read is there once at most."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError:
+        raise InputError("the pasted address has a query that cannot be read", hint=_HINT) from None
+    names = [name for name, _ in pairs]
+    double = next((name for name in ("code", "profileId", "state", "error") if names.count(name) > 1), None)
+    if double:
+        raise InputError(f"the pasted address has {double}= twice", hint=_HINT)
+    return dict(pairs)

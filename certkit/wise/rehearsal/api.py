@@ -1,0 +1,72 @@
+"""The API, plain and with mTLS: which address leads to which rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from certkit.wise.rehearsal import tokens, webhooks
+from certkit.wise.rehearsal.messages import Reply, as_json, failure
+
+if TYPE_CHECKING:
+    from certkit.wise.rehearsal.messages import Request
+    from certkit.wise.rehearsal.rehearsal import Rehearsal
+    from certkit.wise.rehearsal.state import Grant
+
+PLAYGROUND = "/v1/authenticated/playground"
+
+
+def plain(rehearsal: Rehearsal, request: Request) -> Reply:
+    """What the API without client certificates answers."""
+    if rehearsal.state.is_enforced:
+        return failure(401, "unauthorized", "This client must use mTLS: call the mTLS address")
+    return _common(rehearsal, request)
+
+
+def mutual(rehearsal: Rehearsal, request: Request) -> Reply:
+    """What the API answers to who has shown a good client certificate."""
+    if (request.method, request.path) == ("GET", PLAYGROUND):
+        return _playground(rehearsal, request)
+    return _common(rehearsal, request)
+
+
+def _common(rehearsal: Rehearsal, request: Request) -> Reply:
+    if (request.method, request.path) == ("POST", "/oauth/token"):
+        secret = rehearsal.client_secret
+        return rehearsal.change(lambda state, now: tokens.answer(state, request, secret=secret, now=now))
+    match request.path.split("/"):
+        case ["", "v3", "applications", client_id, "subscriptions", *rest] if request.method == "POST":
+            return _application(rehearsal, request, client_id, rest)
+    return failure(404, "not_found", "The rehearsal has nothing here")
+
+
+def _playground(rehearsal: Rehearsal, request: Request) -> Reply:
+    grant = tokens.bearer(rehearsal.state, request, now=rehearsal.clock())
+    if isinstance(grant, Reply):
+        return grant
+    return as_json({"message": "Certificate and token are good.", "from": "certkit rehearsal, not Wise"})
+
+
+def _application(rehearsal: Rehearsal, request: Request, client_id: str, rest: list[str]) -> Reply:
+    grant = tokens.bearer(rehearsal.state, request, now=rehearsal.clock())
+    if isinstance(grant, Reply):
+        return grant
+    if client_id != rehearsal.state.client_id:
+        return failure(403, "forbidden", "The token is another application's")
+    if not rest:
+        return _subscribe(rehearsal, request, grant)
+    match rest:
+        case [subscription_id, "test-notifications"]:
+            return _notify(rehearsal, subscription_id)
+    return failure(404, "not_found", "The rehearsal has nothing here")
+
+
+def _subscribe(rehearsal: Rehearsal, request: Request, grant: Grant) -> Reply:
+    return rehearsal.change(lambda state, now: webhooks.subscribe(state, request, grant, now=now))
+
+
+def _notify(rehearsal: Rehearsal, subscription_id: str) -> Reply:
+    found = webhooks.find(rehearsal.state, subscription_id)
+    if found is None:
+        return failure(404, "not_found", "There is no such subscription")
+    went = rehearsal.notify(found, webhooks.notification(found, now=rehearsal.clock()))
+    return as_json({"subscription_id": found.id, "rehearsal": went}, status=202)

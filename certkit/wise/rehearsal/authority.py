@@ -1,0 +1,197 @@
+"""The rehearsal's certification authority, and what it signs; its name says that it is not Wise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Any
+
+from certkit.core import keys, names
+from certkit.core.names import Attribute
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from cryptography import x509
+
+    from certkit.secret import Secret
+
+CA_NAME = "certkit rehearsal CA, not Wise"
+CLIENT_DAYS = 365
+# The rehearsal's clock may be set back and forth, and the clients' clocks are not.
+_BEFORE, _AFTER = timedelta(days=5 * 365), timedelta(days=20 * 365)
+_HOSTS = ("localhost", "127.0.0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A private key and its certificate."""
+
+    key: Any
+    certificate: x509.Certificate
+
+    @property
+    def pem(self) -> bytes:
+        """The certificate as PEM."""
+        return to_pem(self.certificate)
+
+    @property
+    def key_pem(self) -> Secret:
+        """The private key as PEM."""
+        return keys.to_pem(self.key)
+
+
+def load(key: Secret, certificate: bytes, *, name: str) -> Pair:
+    """The pair that was kept.
+
+    Raises:
+        InputError: one of them cannot be read, or they do not belong together.
+    """
+    from cryptography import x509
+
+    hint = "give another directory with --dir, or remove this one"
+    try:
+        found = Pair(keys.load_private_key(key.reveal()), x509.load_pem_x509_certificate(certificate))
+        fits = found.key.public_key() == found.certificate.public_key()
+    except (ValueError, InputError) as error:
+        raise InputError(f"cannot resume, {name}: its keys or certificates are damaged", hint=hint) from error
+    if not fits:
+        raise InputError(f"cannot resume, {name}: a key does not belong to its certificate", hint=hint)
+    return found
+
+
+def new(*, now: datetime) -> Pair:
+    """A new CA."""
+    from cryptography import x509
+
+    key = _new_key()
+    name = names.build_name([Attribute("O", "certkit rehearsal"), Attribute("CN", CA_NAME)])
+    extensions = [(x509.BasicConstraints(ca=True, path_length=0), True), (_usage(is_ca=True), True)]
+    certificate = _sign(name, key.public_key(), name, key, extensions, begin=now - _BEFORE, end=now + _AFTER)
+    return Pair(key, certificate)
+
+
+def server(ca: Pair, *, now: datetime) -> Pair:
+    """A new pair for the mTLS address."""
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    key = _new_key()
+    subject = names.build_name([Attribute("O", "certkit rehearsal"), Attribute("CN", "certkit rehearsal, not Wise")])
+    san = [x509.DNSName(_HOSTS[0]), x509.IPAddress(IPv4Address(_HOSTS[1]))]
+    extensions = [
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+        (x509.SubjectAlternativeName(san), False),
+    ]
+    certificate = _leaf(ca, subject, key.public_key(), extensions, begin=now - _BEFORE, end=now + _AFTER)
+    return Pair(key, certificate)
+
+
+def notifier(ca: Pair, *, now: datetime) -> Pair:
+    """A new pair with which the rehearsal calls webhooks."""
+    key = _new_key()
+    subject = names.build_name([Attribute("O", "certkit rehearsal"), Attribute("CN", "webhooks, not Wise")])
+    certificate = _leaf(ca, subject, key.public_key(), [_client_usage()], begin=now - _BEFORE, end=now + _AFTER)
+    return Pair(key, certificate)
+
+
+def client(ca: Pair, public_key: Any, subject: Iterable[Attribute], *, now: datetime) -> x509.Certificate:
+    """A client certificate for a year."""
+    end = now + timedelta(days=CLIENT_DAYS)
+    return _leaf(ca, names.build_name(subject), public_key, [_client_usage()], begin=now, end=end)
+
+
+def revocation_list(
+    ca: Pair, revoked: Iterable[tuple[int, datetime]], *, now: datetime
+) -> x509.CertificateRevocationList:
+    """A CRL of the moment: serial numbers with the times of their revocation."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    day = timedelta(days=1)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ca.certificate.subject)
+    builder = builder.last_update(now - day).next_update(now + day)
+    for serial, moment in revoked:
+        one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(moment)
+        builder = builder.add_revoked_certificate(one.build())
+    return builder.sign(ca.key, hashes.SHA256())
+
+
+def to_pem(certificate: x509.Certificate) -> bytes:
+    """A certificate as PEM."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def _new_key() -> Any:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _client_usage() -> tuple[Any, bool]:
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    return x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False
+
+
+def _usage(*, is_ca: bool) -> x509.KeyUsage:
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=not is_ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=is_ca,
+        crl_sign=is_ca,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _leaf(
+    ca: Pair,
+    subject: x509.Name,
+    public_key: Any,
+    extensions: Sequence[tuple[Any, bool]],
+    *,
+    begin: datetime,
+    end: datetime,
+) -> x509.Certificate:
+    from cryptography import x509
+
+    common = [
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (_usage(is_ca=False), True),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key()), False),
+    ]
+    issuer = ca.certificate.subject
+    return _sign(subject, public_key, issuer, ca.key, [*common, *extensions], begin=begin, end=end)
+
+
+def _sign(
+    subject: x509.Name,
+    public_key: Any,
+    issuer: x509.Name,
+    key: Any,
+    extensions: Sequence[tuple[Any, bool]],
+    *,
+    begin: datetime,
+    end: datetime,
+) -> x509.Certificate:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public_key)
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(begin).not_valid_after(end)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    for extension, is_critical in extensions:
+        builder = builder.add_extension(extension, critical=is_critical)
+    return builder.sign(key, hashes.SHA256())

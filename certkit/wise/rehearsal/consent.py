@@ -1,0 +1,76 @@
+"""The authorization page's rules: who may ask, and where the answer goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from certkit.errors import RefusedError
+from certkit.wise.rehearsal.state import MAX_REMEMBERED, PROFILES, Code, State, digest, new_token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+CODE_MINUTES = 30
+MAX_STATE_CHARACTERS = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What an application asks its user for; `state` comes back to it as it was."""
+
+    redirect_uri: str
+    state: str = ""
+
+
+def asked(state: State, parameters: Mapping[str, str], *, redirect_uris: tuple[str, ...]) -> Asked:
+    """What an authorization request asks for.
+
+    Raises:
+        RefusedError: the client is unknown, or the redirect URI is none of those configured for it; the user must not
+            be sent there.
+    """
+    if parameters.get("client_id") != state.client_id:
+        raise RefusedError("unknown client_id", hint=f"the client id of this rehearsal is {state.client_id}")
+    uri = parameters.get("redirect_uri", "")
+    if uri not in redirect_uris:
+        hint = f"it must be written as it was configured: {', '.join(redirect_uris)}"
+        raise RefusedError("wrong redirect_uri: it is not configured for this client", hint=hint)
+    if len(parameters.get("state", "")) > MAX_STATE_CHARACTERS:
+        raise RefusedError("the state is too long", hint=f"use at most {MAX_STATE_CHARACTERS} characters")
+    return Asked(redirect_uri=uri, state=parameters.get("state", ""))
+
+
+def grant(state: State, asked: Asked, profile: str, *, now: datetime) -> tuple[State, str]:
+    """The state with a new code, and the address that takes it to the application.
+
+    Raises:
+        RefusedError: there is no such profile.
+    """
+    profile_id = next((each.id for each in PROFILES if str(each.id) == profile), None)
+    if profile_id is None:
+        raise RefusedError("no account was chosen", hint="go back and choose one of the accounts")
+    word = new_token()
+    code = Code(
+        sha256=digest(word),
+        redirect_uri=asked.redirect_uri,
+        profile_id=profile_id,
+        expires=now + timedelta(minutes=CODE_MINUTES),
+    )
+    kept = [each for each in state.codes if now < each.expires]
+    address = _address(asked, code=word, profileId=str(profile_id))
+    return replace(state, codes=(*kept, code)[-MAX_REMEMBERED:]), address
+
+
+def deny(asked: Asked) -> str:
+    """The address that tells the application no (RFC 6749 section 4.1.2.1)."""
+    return _address(asked, error="access_denied")
+
+
+def _address(asked: Asked, **parameters: str) -> str:
+    if asked.state:
+        parameters["state"] = asked.state
+    return f"{asked.redirect_uri.rstrip('/')}/?{urlencode(parameters, errors='surrogateescape')}"

@@ -1,0 +1,169 @@
+"""Where a rehearsal lies on disk, so that it can be stopped and resumed. All of it is for the rehearsal only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from certkit import files
+from certkit.errors import InputError
+from certkit.secret import Secret
+from certkit.wise.rehearsal import authority
+from certkit.wise.rehearsal import state as states
+from certkit.wise.rehearsal.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from certkit.wise.rehearsal.authority import Pair
+
+DEFAULT_CLIENT_ID = "rehearsal-client"
+STATE, SECRET, POLICY, LOCK = "rehearsal-state.json", "rehearsal-client-secret", "wise-rehearsal.toml", "lock"
+CA, SERVER, NOTIFIER = "rehearsal-ca", "rehearsal-server", "rehearsal-webhook-client"
+
+_README = b"""\
+This directory belongs to `certkit wise rehearse`, a stand-in for Wise on this machine.
+Nothing in it is of Wise, and nothing in it is of use anywhere else: no key, no certificate, no secret.
+Trust its CA nowhere but in the rehearsal. Remove the directory when you have finished.
+"""
+_POLICY = """\
+# For the rehearsal only, not Wise: Wise's rules with the addresses of `certkit wise rehearse`.
+extends = "wise"
+title = "Rehearsal of the Wise Platform, not Wise"
+environment = "rehearsal"
+
+[hosts]
+api_mtls = "{api_mtls}"
+
+[portal]
+name = "Developer Hub of the rehearsal"
+request_steps = [
+    "Open {web}/developer-hub, which is a rehearsal and not Wise.",
+    "Type a certificate name that you have not used before.",
+    "Paste the CSR, the whole file and nothing else, and choose \\"Generate certificate\\".",
+    "Copy the client certificate that the page shows into a .pem file.",
+]
+trust_steps = [
+    "On the same page choose \\"Get Wise certificate\\" and keep the CA certificate, for the rehearsal only.",
+]
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """A rehearsal's directory, held by this process, and what was found in it."""
+
+    path: Path
+    state: State
+    ca: Pair
+    server: Pair
+    client_secret: Secret = field(repr=False)
+
+    def keep(self, state: State) -> None:
+        """Keep the state in place of the one before.
+
+        Raises:
+            InputError: it cannot be written; the old one remains.
+        """
+        # Private like the keys beside it, though it holds only digests.
+        files.publish(self.path / STATE, Secret(states.dump(state)), replace=True)
+
+    def write_policy(self, *, web: str, api_mtls: str) -> Path:
+        """Write the policy whose addresses are the rehearsal's; its path.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        path = self.path / POLICY
+        files.write_report(path, files.Report([_POLICY.format(web=web, api_mtls=api_mtls)]))
+        return path
+
+
+@contextlib.contextmanager
+def opened(
+    path: Path, *, client_id: str | None = None, redirect_uris: Sequence[str] = (), now: datetime
+) -> Iterator[Folder]:
+    """The rehearsal in a directory, new or resumed, until the context ends.
+
+    Redirect URIs that are given take the place of those of before.
+
+    Raises:
+        InputError: the directory is in use, holds something else or is damaged, or its client id is another one.
+    """
+    with files_translated(path):
+        if not _is_ours(path):
+            _make(path, State(client_id=client_id or DEFAULT_CLIENT_ID), now)
+        with _held(path):
+            found = _load(path)
+            if client_id not in {None, found.state.client_id}:
+                hint = "leave --client-id out, or give another directory with --dir"
+                raise InputError(f"cannot resume, {path}: its client id is {found.state.client_id}", hint=hint)
+            if redirect_uris:
+                found = replace(found, state=replace(found.state, redirect_uris=tuple(redirect_uris)))
+                found.keep(found.state)
+            yield found
+
+
+@contextlib.contextmanager
+def files_translated(path: Path) -> Iterator[None]:
+    """Tell what the system says of the directory as an `InputError`."""
+    try:
+        yield
+    except OSError as error:
+        raise files.failure("cannot use", path, error) from error
+
+
+def _is_ours(path: Path) -> bool:
+    if files.exists(path / STATE):
+        return True
+    if files.exists(path) and (not files.is_directory(path) or os.listdir(path)):
+        raise InputError(
+            f"cannot use, {path}: it is not the directory of a rehearsal", hint="give an empty or new directory"
+        )
+    return False
+
+
+def _make(path: Path, state: State, now: datetime) -> None:
+    path.parent.mkdir(mode=files.PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
+    ca = authority.new(now=now)
+    pairs = {CA: ca, SERVER: authority.server(ca, now=now), NOTIFIER: authority.notifier(ca, now=now)}
+    with files.Staging(path) as staging:
+        staging.write("README", _README)
+        staging.write(SECRET, Secret(f"{states.new_token()}\n".encode()))
+        for stem, pair in pairs.items():
+            staging.write(f"{stem}.key", pair.key_pem)
+            staging.write(f"{stem}.pem", pair.pem)
+        staging.write(STATE, Secret(states.dump(state)))
+        staging.publish()
+
+
+def _load(path: Path) -> Folder:
+    return Folder(
+        path=path,
+        state=states.load(files.read(path / STATE), name=str(path / STATE)),
+        ca=_pair(path, CA),
+        server=_pair(path, SERVER),
+        client_secret=Secret(files.read(path / SECRET, limit=4096).split(b"\n", 1)[0]),
+    )
+
+
+def _pair(path: Path, stem: str) -> Pair:
+    key, certificate = (files.read(path / f"{stem}.{kind}", limit=64 * 1024) for kind in ("key", "pem"))
+    return authority.load(Secret(key), certificate, name=str(path))
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    with contextlib.ExitStack() as held:
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        held.callback(os.close, folder)
+        try:
+            held.enter_context(files.locked(folder, LOCK, wait_seconds=0))
+        except TimeoutError as error:
+            hint = "stop it, or give another directory with --dir"
+            raise InputError(f"cannot use, {path}: another rehearsal runs there", hint=hint) from error
+        yield

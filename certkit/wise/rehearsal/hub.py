@@ -1,0 +1,90 @@
+"""Developer Hub's rules: a CSR is pasted under a new name, and a certificate comes back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from certkit.core import csr_check, names, objects
+from certkit.core.names import Attribute
+from certkit.errors import RefusedError
+from certkit.findings import Status
+from certkit.wise.rehearsal import authority
+from certkit.wise.rehearsal.state import MAX_REMEMBERED, Issued, State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from certkit.core.policy import Policy
+    from certkit.findings import Finding
+    from certkit.wise.rehearsal.authority import Pair
+
+MAX_NAME_CHARACTERS = 64
+_KEPT = ("C", "O")
+
+
+def issue(
+    state: State, name: str, csr: bytes, *, policy: Policy, ca: Pair, now: datetime
+) -> tuple[State, Issued, Sequence[Finding]]:
+    """The state with a new certificate, the certificate, and what is worth a warning about its CSR.
+
+    Raises:
+        RefusedError: the name is taken, ten certificates are live, or the policy forbids the CSR; its findings say why.
+        InputError: no CSR can be read.
+    """
+    _require_free_name(state, name)
+    _require_room(state, policy, now)
+    request = objects.csr(csr, name="the CSR").value
+    findings = csr_check.check_request(request, csr, policy)
+    bad = [each for each in findings if each.status in {Status.CRITICAL, Status.UNKNOWN}]
+    if bad:
+        raise RefusedError("the CSR is refused", hint="make a new one with certkit csr create", findings=bad)
+    kept = [each for each in names.attributes(request.subject) if each.name in _KEPT]
+    subject = [*kept, Attribute("CN", state.client_id)]
+    certificate = authority.client(ca, request.public_key(), subject, now=now)
+    issued = Issued(
+        name=name,
+        serial=names.serial_hex(certificate.serial_number),
+        subject=names.distinguished_name(certificate.subject),
+        not_after=certificate.not_valid_after_utc,
+        pem=authority.to_pem(certificate).decode(),
+    )
+    warnings = [each for each in findings if each.status is Status.WARNING]
+    return replace(state, certificates=(*state.certificates, issued)), issued, warnings
+
+
+def revoke(state: State, serial: str, *, now: datetime) -> State:
+    """The state in which a certificate is revoked."""
+    return replace(
+        state,
+        certificates=tuple(
+            replace(each, revoked=now) if each.serial == serial and each.revoked is None else each
+            for each in state.certificates
+        ),
+    )
+
+
+def revoked(state: State) -> list[tuple[int, datetime]]:
+    """The serial numbers of the certificates that are revoked, with the times."""
+    return [(int(each.serial, 16), each.revoked) for each in state.certificates if each.revoked is not None]
+
+
+def _require_free_name(state: State, name: str) -> None:
+    if not name or len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
+        hint = f"type 1 to {MAX_NAME_CHARACTERS} printable characters"
+        raise RefusedError("the certificate name cannot be used", hint=hint)
+    if name in {each.name for each in state.certificates}:
+        raise RefusedError(
+            "the certificate name was used before", hint="every certificate name is unique: type another"
+        )
+
+
+def _require_room(state: State, policy: Policy, now: datetime) -> None:
+    most = policy.certificate.max_live or MAX_REMEMBERED
+    live = sum(each.is_live(now) for each in state.certificates)
+    if live >= most:
+        hint = "revoke one that is not used any more, or wait until one expires"
+        raise RefusedError(f"{live} certificates are live, and no more than {most} may be", hint=hint)
+    if len(state.certificates) >= MAX_REMEMBERED:
+        raise RefusedError("the rehearsal is full", hint="start a new one with --dir")

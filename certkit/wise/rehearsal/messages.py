@@ -1,0 +1,69 @@
+"""What is asked of the rehearsal and what it answers, as values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAX_FIELDS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a client asks; names of headers are lower-case. The repr says nothing that may be secret."""
+
+    method: str
+    path: str
+    query: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    def form(self) -> dict[str, str]:
+        """The fields of the body, the first of each name; bytes that are no UTF-8 as lone surrogates.
+
+        A body that is no form has none.
+        """
+        return _fields(self.body.decode("ascii", "surrogateescape"))
+
+    def parameters(self) -> dict[str, str]:
+        """The fields of the query, the first of each name."""
+        return _fields(self.query)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What is answered."""
+
+    status: int = 200
+    content_type: str = "text/html; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+
+def as_json(document: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """A document as an answer of the API."""
+    body = json.dumps(document).encode()
+    return Reply(status=status, content_type="application/json", headers=headers or {}, body=body)
+
+
+def failure(status: int, error: str, description: str) -> Reply:
+    """A failure as the token endpoint tells it: `{"error", "error_description"}`."""
+    return as_json({"error": error, "error_description": description}, status=status)
+
+
+def redirect(address: str) -> Reply:
+    """Go to another address, and get it."""
+    return Reply(status=303, headers={"Location": address})
+
+
+def _fields(text: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        return {}
+    return dict(reversed(pairs))

@@ -1,0 +1,141 @@
+"""The TLS side of the mTLS address: a client certificate of the rehearsal's CA, live by the rehearsal's clock."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import struct
+from typing import TYPE_CHECKING, Any
+
+from certkit.wise.rehearsal import authority, hub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from OpenSSL import SSL
+
+    from certkit.wise.rehearsal.rehearsal import Rehearsal
+
+# What OpenSSL finds wrong with a certificate (x509_vfy.h), in words for those who rehearse it.
+_PROBLEMS = {
+    9: "the client certificate is not valid yet",
+    10: "the client certificate has expired",
+    18: "the client certificate is self-signed, not of the rehearsal's CA",
+    20: "the client certificate is not of the rehearsal's CA",
+    23: "the client certificate is revoked",
+    26: "the certificate is not for clients",
+}
+
+
+class Stream(io.RawIOBase):
+    """A TLS connection as what `http.server` reads from and writes to."""
+
+    def __init__(self, connection: SSL.Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def readable(self) -> bool:
+        """It can be read from."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what comes next; 0 at the end.
+
+        Raises:
+            OSError: nothing came in time, or the connection broke.
+        """
+        from OpenSSL import SSL
+
+        try:
+            return int(self._connection.recv_into(buffer))
+        except (SSL.ZeroReturnError, SSL.SysCallError):
+            return 0
+        except SSL.Error as error:  # WantReadError: the socket's own time is over
+            raise OSError("no request in time") from error
+
+    def sendall(self, data: bytes) -> None:
+        """Write all of it.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        from OpenSSL import SSL
+
+        try:
+            self._connection.sendall(data)
+        except SSL.Error as error:
+            raise OSError("the client went away") from error
+
+    def settimeout(self, _: float | None) -> None:
+        """The socket below has its own time."""
+
+    def makefile(self, *_: object) -> io.BufferedReader:
+        """What requests are read from."""
+        return io.BufferedReader(self)
+
+
+@contextlib.contextmanager
+def accepted(rehearsal: Rehearsal, connection: socket.socket, *, timeout: float) -> Iterator[Stream]:
+    """A connection whose client has shown a good certificate; each read or write has `timeout` seconds.
+
+    Raises:
+        ConnectionError: the client has shown none, or a bad one, and was told so by an alert.
+    """
+    from OpenSSL import SSL
+
+    connection.settimeout(None)
+    limit = struct.pack("ll", int(timeout), 0)
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        connection.setsockopt(socket.SOL_SOCKET, option, limit)
+    problems: list[int] = []
+    secure = SSL.Connection(_settings(rehearsal, problems), connection)
+    secure.set_accept_state()
+    try:
+        secure.do_handshake()
+    except SSL.Error as error:
+        raise ConnectionError(_reason(error, problems)) from error
+    try:
+        yield Stream(secure)
+    finally:
+        with contextlib.suppress(SSL.Error):
+            secure.shutdown()
+
+
+def _settings(rehearsal: Rehearsal, problems: list[int]) -> SSL.Context:
+    """What is asked of a client at this moment; a context of its own, for time and revocations change.
+
+    `problems` takes the numbers of what is wrong with its certificate.
+    """
+    from OpenSSL import SSL, crypto
+
+    now = rehearsal.clock()
+    made = SSL.Context(SSL.TLS_SERVER_METHOD)
+    made.set_min_proto_version(SSL.TLS1_2_VERSION)
+    made.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    made.set_options(SSL.OP_NO_TICKET)
+    made.use_certificate(rehearsal.server.certificate)
+    made.use_privatekey(rehearsal.server.key)
+
+    def look(_: SSL.Connection, __: crypto.X509, problem: int, ___: int, is_good: int) -> bool:
+        if not is_good:
+            problems.append(problem)
+        return bool(is_good)
+
+    made.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, look)
+    made.add_client_ca(rehearsal.ca.certificate)
+    store = made.get_cert_store()
+    assert store is not None  # noqa: S101  every context has one
+    store.add_cert(crypto.X509.from_cryptography(rehearsal.ca.certificate))
+    store.add_crl(authority.revocation_list(rehearsal.ca, hub.revoked(rehearsal.state), now=now))
+    store.set_time(now)
+    store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
+    return made
+
+
+def _reason(error: SSL.Error, problems: list[int]) -> str:
+    for problem in problems:
+        if problem in _PROBLEMS:
+            return _PROBLEMS[problem]
+    reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return str(reasons[-1][2]) if reasons else "the handshake broke off"

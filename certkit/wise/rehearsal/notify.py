@@ -1,0 +1,45 @@
+"""Notifications to webhooks on this machine."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from certkit.wise.rehearsal.folder import NOTIFIER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from certkit.wise.rehearsal.state import Subscription
+
+_SECONDS = 5.0
+
+
+def notify(folder: Path, subscription: Subscription, body: bytes) -> str:
+    """Take a notification to a webhook, with the rehearsal's client certificate if mTLS is enabled; how it went."""
+    parts = urlsplit(subscription.url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    headers = {"Content-Type": "application/json"}
+    try:
+        connection = http.client.HTTPSConnection(
+            parts.hostname or "", parts.port, timeout=_SECONDS, context=_context(folder, subscription)
+        )
+        try:
+            connection.request("POST", target, body, headers)
+            return f"delivered: the webhook answered {connection.getresponse().status}"
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return f"not delivered: {str(error) or type(error).__name__}"
+
+
+def _context(folder: Path, subscription: Subscription) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # It calls nobody but this machine, where servers seldom have a certificate that could be verified.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if subscription.mtls_enabled:
+        context.load_cert_chain(folder / f"{NOTIFIER}.pem", folder / f"{NOTIFIER}.key")
+    return context

@@ -1,0 +1,374 @@
+"""The pages of the rehearsal: plain HTML, without scripts, each of which says that it is not Wise."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from certkit.core.times import rfc3339
+from certkit.wise.rehearsal.markup import Markup, html, joined, lines
+from certkit.wise.rehearsal.state import PROFILES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from certkit.errors import CertkitError
+    from certkit.findings import Finding
+    from certkit.wise.rehearsal.consent import Asked
+    from certkit.wise.rehearsal.state import Grant, Issued, State
+
+_STYLE = """
+:root { color-scheme: light dark; --page: #f4f6f9; --surface: #fff; --ink: #172033; --quiet: #55607a; --edge: #7b879d;
+  --notice: #fff3d9; --notice-ink: #6b4000; --link: #1f5fd6; --bad: #b3241b; --good: #0e6a4b; }
+@media (prefers-color-scheme: dark) { :root { --page: #0e131c; --surface: #161d2a; --ink: #e7ecf5; --quiet: #a3afc4;
+  --edge: #75839b; --notice: #352811; --notice-ink: #f5c462; --link: #8ab4ff; --bad: #ff9d94; --good: #74d8b0; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 1rem/1.5 system-ui, "Liberation Sans", sans-serif; }
+.notice { margin: 0; padding: .6rem 1.25rem; background: var(--notice); color: var(--notice-ink); font-weight: 600;
+  text-align: center; }
+nav, main, footer { max-width: 56rem; margin: 0 auto; padding: .75rem 1.25rem; }
+nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0; padding: 0; list-style: none; }
+a { color: var(--link); }
+h1 { margin: .5rem 0; font-size: 1.6rem; line-height: 1.25; } h2 { margin: 2rem 0 .5rem; font-size: 1.2rem; }
+code, textarea, input, td, dd { overflow-wrap: anywhere; }
+code, textarea { font: .875rem/1.45 ui-monospace, "Liberation Mono", monospace; }
+label, legend { font-weight: 600; } label { display: block; margin-top: .75rem; }
+fieldset { margin: .75rem 0; padding: .5rem 1rem; border: 1px solid var(--edge); border-radius: .5rem; }
+fieldset label { margin: .25rem 0; font-weight: 400; }
+input:not([type=radio]), textarea { display: block; width: 100%; padding: .5rem; border: 1px solid var(--edge);
+  border-radius: .5rem; background: var(--surface); color: inherit; }
+input:not([type=radio]) { font: inherit; }
+button { margin: .75rem .5rem 0 0; padding: .5rem 1.1rem; border: 1px solid var(--link); border-radius: .5rem;
+  background: var(--surface); color: var(--link); font: inherit; font-weight: 600; cursor: pointer; }
+button.first { background: var(--link); color: var(--surface); }
+td button { margin: 0 .25rem .25rem 0; padding: .2rem .6rem; }
+form.inline { display: inline; }
+:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
+.table { overflow-x: auto; } table { width: 100%; border-collapse: collapse; background: var(--surface); }
+th, td { padding: .5rem .75rem; border: 1px solid var(--edge); text-align: left; vertical-align: top; }
+dt { font-weight: 600; } dd { margin: 0 0 .5rem; } .quiet, footer { color: var(--quiet); }
+.refused { padding: .75rem 1rem; border: 2px solid var(--bad); border-radius: .5rem; background: var(--surface); }
+.refused h2 { margin: 0; color: var(--bad); } .live { color: var(--good); } .revoked, .expired { color: var(--bad); }
+"""
+STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} - rehearsal, not Wise</title>
+<style>{style}</style>
+</head>
+<body>
+<p class="notice" role="note">This is a rehearsal on your own machine, not Wise. Nothing here counts.</p>
+<nav aria-label="Pages"><ul>
+<li><a href="/">Rehearsal</a></li>
+<li><a href="/developer-hub">Developer Hub</a></li>
+<li><a href="/settings">Settings</a></li>
+<li><a href="/controls">Controls</a></li>
+</ul></nav>
+<main>
+<h1>{title}</h1>
+{content}
+</main>
+<footer>A test double of certkit with the documented behaviour. Its clock says {now}.</footer>
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the parts of the rehearsal are, for its pages."""
+
+    web: str
+    api: str
+    api_mtls: str
+    client_secret_file: str
+    ca_file: str
+
+
+def start(state: State, places: Places, *, now: datetime) -> Markup:
+    """The first page: what this is, and the way through the migration."""
+    content = html(
+        """<p>Go through the migration to client certificates here before you do it with Wise.</p>
+<dl>
+<dt>Web pages</dt><dd><code>{web}</code></dd>
+<dt>API, without a client certificate</dt><dd><code>{api}</code></dd>
+<dt>API with mTLS</dt><dd><code>{api_mtls}</code></dd>
+<dt>Client id</dt><dd><code>{client_id}</code></dd>
+<dt>Client secret</dt><dd>in the file <code>{secret}</code></dd>
+<dt>CA certificate</dt><dd>in the file <code>{ca}</code></dd>
+</dl>
+<h2>The way</h2>
+<ol>
+<li>Send the user to the authorization page, <code>{web}/oauth/authorize/</code>, with <code>client_id</code> and
+<code>redirect_uri</code>.</li>
+<li>Exchange the code for tokens at <code>{api}/oauth/token</code>.</li>
+<li>Make a key and a CSR, and paste the CSR in <a href="/developer-hub">Developer Hub</a>.</li>
+<li>Take in the certificate and the CA certificate.</li>
+<li>Call <code>{api_mtls}/v1/authenticated/playground</code> with certificate and token.</li>
+<li>Make it fail, with the <a href="/controls">controls</a>.</li>
+</ol>""",
+        web=places.web,
+        api=places.api,
+        api_mtls=places.api_mtls,
+        client_id=state.client_id,
+        secret=places.client_secret_file,
+        ca=places.ca_file,
+    )
+    return _page("Rehearsal", content, now=now)
+
+
+def authorize(state: State, asked: Asked, *, now: datetime) -> Markup:
+    """The authorization page: the user chooses an account and grants access, or does not."""
+    choices = joined(
+        html(
+            '<label><input type="radio" name="profile" value="{id}"{checked}> {name} ({id})</label>',
+            id=profile.id,
+            name=profile.name,
+            checked=Markup(" checked") if number == 0 else "",
+        )
+        for number, profile in enumerate(PROFILES)
+    )
+    content = html(
+        """<p>The application <strong>{client_id}</strong> asks for access to one of your accounts.
+Afterwards you go to <code>{redirect_uri}</code>.</p>
+<form method="post" action="/oauth/authorize/">
+<input type="hidden" name="client_id" value="{client_id}">
+<input type="hidden" name="redirect_uri" value="{redirect_uri}">
+<input type="hidden" name="state" value="{state}">
+<fieldset><legend>Account</legend>
+{choices}
+</fieldset>
+<button class="first" name="decision" value="grant">Give access</button>
+<button name="decision" value="deny">Cancel</button>
+</form>""",
+        client_id=state.client_id,
+        redirect_uri=asked.redirect_uri,
+        state=asked.state,
+        choices=choices,
+    )
+    return _page("Give access to your account", content, now=now)
+
+
+def callback(address: str, *, now: datetime) -> Markup:
+    """Where the built-in redirect URI leads: what an application would have got."""
+    content = html(
+        """<p>You would be back in your application now, and it would take the code from the address of this page.
+Paste the whole address there where you are asked for it; the code works once, within 30 minutes.</p>
+<label for="address">The address</label>
+<textarea id="address" rows="4" readonly>{address}</textarea>""",
+        address=address,
+    )
+    return _page("Back in your application", content, now=now)
+
+
+def settings(state: State, *, now: datetime) -> Markup:
+    """The settings page: which applications are linked."""
+    linked = [each for each in state.grants if each.profile_id is not None and not each.is_revoked]
+    rows = [(state.client_id, _profile(each), rfc3339(each.created)) for each in linked]
+    table = _table("Linked applications", ("Application", "Account", "Tokens of"), rows)
+    nothing = html('<p class="quiet">No application is linked yet: give access on the authorization page.</p>')
+    return _page("Settings", html("<h2>Linked applications</h2>\n{what}", what=table if rows else nothing), now=now)
+
+
+def hub(state: State, *, now: datetime, name: str = "", csr: str = "", refusal: CertkitError | None = None) -> Markup:
+    """Developer Hub: the form for a CSR, with what was typed if it was refused, and the certificates."""
+    rows = [
+        (
+            html('<a href="{address}">{name}</a>', address=_certificate_address(each), name=each.name),
+            each.serial,
+            rfc3339(each.not_after),
+            html('<span class="{word}">{word}</span>', word=each.standing(now)),
+        )
+        for each in reversed(state.certificates)
+    ]
+    content = html(
+        """{refusal}
+<h2>Authentication</h2>
+<p><a href="/developer-hub/wise.ca-certificate.rehearsal.pem" download>Get Wise certificate</a>
+<span class="quiet">(of the rehearsal's CA)</span></p>
+<form method="post" action="/developer-hub">
+<label for="name">Certificate name</label>
+<input id="name" name="name" value="{name}" maxlength="64" required aria-describedby="name-help">
+<span id="name-help" class="quiet">One that you have not used before.</span>
+<label for="csr">Certificate signing request (CSR)</label>
+<textarea id="csr" name="csr" rows="12" required spellcheck="false" aria-describedby="csr-help">
+{csr}</textarea>
+<span id="csr-help" class="quiet">The PEM block and nothing else. At most 10 certificates may be live.</span><br>
+<button class="first">Generate certificate</button>
+</form>
+<h2>Certificates</h2>
+{certificates}""",
+        refusal=_refusal(refusal),
+        name=name,
+        csr=lines(csr),
+        certificates=_table("Certificates", ("Name", "Serial number", "Ends", "State"), rows)
+        if rows
+        else html('<p class="quiet">None yet.</p>'),
+    )
+    return _page("Developer Hub", content, now=now)
+
+
+def certificate(issued: Issued, *, now: datetime, warnings: Sequence[Finding] = ()) -> Markup:
+    """A certificate, to be copied or downloaded."""
+    content = html(
+        """<p>Copy the client certificate into a <code>.pem</code> file, or
+<a href="{address}.pem" download="{file}">download it</a>.</p>
+{warnings}
+<label for="certificate">Client certificate</label>
+<textarea id="certificate" rows="16" readonly spellcheck="false">
+{pem}</textarea>
+<dl><dt>Subject</dt><dd>{subject}</dd><dt>Ends</dt><dd>{end}</dd><dt>State</dt><dd>{standing}</dd></dl>""",
+        address=_certificate_address(issued),
+        file=f"{issued.serial}.pem",
+        warnings=_findings("Worth knowing about the CSR", warnings),
+        pem=lines(issued.pem),
+        subject=issued.subject,
+        end=rfc3339(issued.not_after),
+        standing=issued.standing(now),
+    )
+    return _page(f"Certificate {issued.name}", content, now=now)
+
+
+def controls(state: State, *, now: datetime) -> Markup:
+    """The levers with which failures are rehearsed; nothing of this is at Wise."""
+    tokens = [
+        (
+            each.kind,
+            _profile(each),
+            rfc3339(each.access_expires) if now < each.access_expires else "ended",
+            "revoked" if each.is_revoked else rfc3339(each.refresh_expires) if each.refresh_expires else "none",
+            joined(_token_buttons(each, now)),
+        )
+        for each in reversed(state.grants)
+    ]
+    live = [(each.name, each.serial, _button("revoke-certificate", each.serial, f"Revoke {each.name}"))
+            for each in state.certificates if each.is_live(now)]  # fmt: skip
+    hooks = [(each.name, each.trigger_on, each.url) for each in state.subscriptions]
+    content = html(
+        """<p>Make happen what happens to everybody some day, and see what your programs do.</p>
+<h2>mTLS</h2>
+<p>{enforced}</p>
+{enforce}
+<h2>Tokens</h2>
+{tokens}
+<h2>Live certificates</h2>
+{live}
+<h2>Users created over the API</h2>
+<p>{users}</p>
+<form method="post" action="/controls">
+<input type="hidden" name="action" value="add-user">
+<label for="email">E-mail address</label><input id="email" name="email" type="email" maxlength="254" required>
+<label for="registration">Registration code, as your application chose it</label>
+<input id="registration" name="registration_code" maxlength="200" required autocomplete="off">
+<button>Add the user</button>
+</form>
+<h2>Webhook subscriptions</h2>
+{hooks}""",
+        enforced="mTLS is enforced: the plain API refuses every call."
+        if state.is_enforced
+        else "mTLS is not enforced.",
+        enforce=_button("relax", "", "Allow the plain API")
+        if state.is_enforced
+        else _button("enforce", "", "Enforce mTLS"),
+        tokens=_some("Tokens", ("Grant", "Account", "Access token until", "Refresh token until", "Change"), tokens),
+        live=_some("Live certificates", ("Name", "Serial number", "Change"), live),
+        users=f"{len(state.users)} registered.",
+        hooks=_some("Webhook subscriptions", ("Name", "Event", "Address"), hooks),
+    )
+    return _page("Controls of the rehearsal", content, now=now)
+
+
+def refused(refusal: CertkitError, *, now: datetime) -> Markup:
+    """A page that only says why something is refused."""
+    return _page("Refused", _refusal(refusal), now=now)
+
+
+def missing(*, now: datetime) -> Markup:
+    """The page for an address where nothing is."""
+    return _page("There is no such page", html('<p>Go back to the <a href="/">beginning</a>.</p>'), now=now)
+
+
+def _page(title: str, content: Markup, *, now: datetime) -> Markup:
+    return html(_PAGE, title=title, style=Markup(_STYLE), content=content, now=rfc3339(now))
+
+
+def _refusal(refusal: CertkitError | None) -> Markup:
+    if refusal is None:
+        return Markup()
+    return html(
+        '<div class="refused" role="alert"><h2>Refused</h2><p>{message}. {hint}.</p>\n{findings}</div>',
+        message=_sentence(refusal.message),
+        hint=_sentence(refusal.hint),
+        findings=_findings("Why", getattr(refusal, "findings", ())),
+    )
+
+
+def _findings(title: str, findings: Sequence[Finding]) -> Markup:
+    if not findings:
+        return Markup()
+    items = joined(
+        html(
+            "<li><code>{id}</code>: {message}. <em>{hint}.</em></li>",
+            id=each.id,
+            message=each.message,
+            hint=_sentence(each.hint),
+        )
+        for each in findings
+    )
+    return html("<h3>{title}</h3>\n<ul>\n{items}\n</ul>", title=title, items=items)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _some(caption: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:
+    return _table(caption, heads, rows) if rows else html('<p class="quiet">None.</p>')
+
+
+def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Markup:
+    head = joined(html('<th scope="col">{head}</th>', head=head) for head in heads)
+    body = joined(
+        html("<tr>{cells}</tr>", cells=joined(html("<td>{cell}</td>", cell=cell) for cell in row)) for row in rows
+    )
+    return html(
+        '<div class="table" role="region" aria-label="{caption}" tabindex="0"><table>\n'
+        "<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>",
+        caption=caption,
+        head=head,
+        body=body,
+    )
+
+
+def _token_buttons(grant: Grant, now: datetime) -> Iterable[Markup]:
+    if grant.refresh_expires is not None and not grant.is_revoked:
+        yield _button("revoke-refresh-token", grant.id, "Revoke the refresh token")
+    if now < grant.access_expires:
+        yield _button("end-access-token", grant.id, "End the access token")
+
+
+def _button(action: str, subject: str, text: str) -> Markup:
+    return html(
+        '<form class="inline" method="post" action="/controls"><input type="hidden" name="action" value="{action}">'
+        '<input type="hidden" name="subject" value="{subject}"><button>{text}</button></form>',
+        action=action,
+        subject=subject,
+        text=text,
+    )
+
+
+def _profile(grant: Grant) -> str:
+    names = {profile.id: profile.name for profile in PROFILES}
+    return names.get(grant.profile_id, "none") if grant.profile_id is not None else "none"
+
+
+def _certificate_address(issued: Issued) -> str:
+    return f"/developer-hub/certificates/{quote(issued.serial)}"

@@ -1,0 +1,216 @@
+"""The three listeners of a rehearsal, on 127.0.0.1 only."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import socket
+import socketserver
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from certkit.core.printable import printable
+from certkit.errors import CertkitError, InputError
+from certkit.wise.rehearsal import api, mutual_tls, web
+from certkit.wise.rehearsal.messages import Reply, Request, failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from certkit.wise.rehearsal.rehearsal import Rehearsal
+
+    Answer = Callable[[Rehearsal, Request], Reply]
+    Log = Callable[[str], None]
+
+HOST = "127.0.0.1"
+MAX_BODY_BYTES = 256 * 1024
+TIMEOUT_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+_DRAIN_SECONDS = 2.0
+_MAX_DRAINED = 4 * 1024 * 1024
+_CHUNK = 64 * 1024
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """One request, one answer, one connection."""
+
+    server: _Server
+    server_version = "certkit-rehearsal-not-Wise"
+    sys_version = ""
+    timeout = TIMEOUT_SECONDS
+    error_message_format = "A rehearsal, not Wise: %(code)d %(message)s\n"
+    error_content_type = "text/plain; charset=utf-8"
+
+    def do_GET(self) -> None:
+        self._serve("GET")
+
+    def do_HEAD(self) -> None:
+        self._serve("GET")
+
+    def do_POST(self) -> None:
+        self._serve("POST")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the library's name
+        """Say nothing here: lines of requests may hold codes and tokens."""
+
+    def _serve(self, method: str) -> None:
+        body = self._body() if method == "POST" else b""
+        reply = self._reply(method, body) if isinstance(body, bytes) else body
+        path = self.path.partition("?")[0]
+        self.server.log(f"{self.command} {path[:200]} {reply.status}")
+        self._send(reply)
+
+    def _reply(self, method: str, body: bytes) -> Reply:
+        path, _, query = self.path.partition("?")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(method=method, path=path, query=query, headers=headers, body=body)
+        try:
+            return self.server.answer(request)
+        except CertkitError as error:
+            self.server.log(f"{error.message}. {error.hint}")
+            return failure(500, "server_error", error.message)
+        except Exception as error:  # noqa: BLE001  whatever a request does, the next one is answered
+            self.server.log(f"internal error: {type(error).__name__}")
+            return failure(500, "server_error", "Internal error of the rehearsal")
+
+    def _body(self) -> bytes | Reply:
+        """The body, or the refusal of one that is too long or of unknown length."""
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()) or len(length) > 18:
+            return failure(411, "invalid_request", "The length of the body is missing")
+        if int(length) > MAX_BODY_BYTES:
+            return failure(413, "invalid_request", "The body is too long")
+        return self.rfile.read(int(length))
+
+    def _send(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        headers = {
+            "Content-Type": reply.content_type,
+            "Content-Length": str(len(reply.body)),
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "same-origin",
+            "X-Content-Type-Options": "nosniff",
+            "X-Rehearsal": "not Wise",
+        }
+        for name, value in (headers | dict(reply.headers)).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """A listener whose every connection has a thread of its own."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int) -> None:
+        super().__init__((HOST, port), _Handler)
+        self.answer: Callable[[Request], Reply] = _not_yet
+        self.log: Log = _silent
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.server_address[1])
+
+    def shutdown_request(self, request: Any) -> None:
+        """Say that nothing more comes, and read what is left: a reset would take the answer, or the alert, away."""
+        with contextlib.suppress(OSError):
+            request.settimeout(_DRAIN_SECONDS)
+            request.shutdown(socket.SHUT_WR)
+            left = _MAX_DRAINED
+            while left > 0 and (chunk := request.recv(_CHUNK)):
+                left -= len(chunk)
+        self.close_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  the library's signature
+        """Tell of what should not happen; a connection that broke is of no interest."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            self.log(f"internal error: {type(error).__name__}")
+
+
+class _MutualServer(_Server):
+    """A listener that talks only to those who show a good client certificate."""
+
+    rehearsal: Rehearsal | None = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection, if its client may."""
+        if self.rehearsal is None:
+            return
+        assert isinstance(request, socket.socket)  # noqa: S101  TCP servers have no other
+        try:
+            with mutual_tls.accepted(self.rehearsal, request, timeout=TIMEOUT_SECONDS) as stream:
+                _Handler(stream, client_address, self)  # type: ignore[arg-type]
+        except ConnectionError as error:
+            self.log(f"mTLS refused: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Three listeners: they take connections from the beginning, and answer them once `serving`."""
+
+    web: _Server
+    api: _Server
+    api_mtls: _MutualServer
+
+    @property
+    def addresses(self) -> tuple[str, str, str]:
+        """The addresses of the pages, of the API, and of the API with mTLS."""
+        return (
+            f"http://{HOST}:{self.web.port}",
+            f"http://{HOST}:{self.api.port}",
+            f"https://{HOST}:{self.api_mtls.port}",
+        )
+
+    @contextlib.contextmanager
+    def serving(self, rehearsal: Rehearsal, *, log: Log) -> Iterator[None]:
+        """Answer requests, each in a thread, until the context ends; `log` is told of each, without its secrets."""
+        self.api_mtls.rehearsal = rehearsal
+        answers: tuple[tuple[_Server, Answer], ...]
+        answers = ((self.web, web.answer), (self.api, api.plain), (self.api_mtls, api.mutual))
+        with contextlib.ExitStack() as running:
+            for server, answer in answers:
+                server.answer = _bound(answer, rehearsal)
+                server.log = lambda line: log(printable(line))
+                threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
+                running.callback(server.shutdown)
+            yield
+
+
+@contextlib.contextmanager
+def listening(port: int) -> Iterator[Listeners]:
+    """Listen at three ports from `port` on; 0 takes three that are free.
+
+    Raises:
+        InputError: one of them is taken.
+    """
+    with contextlib.ExitStack() as held:
+        ports = (0, 0, 0) if port == 0 else (port, port + 1, port + 2)
+        try:
+            pages, plain = (held.enter_context(_Server(each)) for each in ports[:2])
+            mutual = held.enter_context(_MutualServer(ports[2]))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InputError(
+                f"cannot listen, {HOST}:{port} to {port + 2}: {reason}", hint="give another --port, or 0 for free ones"
+            ) from error
+        yield Listeners(pages, plain, mutual)
+
+
+def _bound(answer: Answer, rehearsal: Rehearsal) -> Callable[[Request], Reply]:
+    return lambda request: answer(rehearsal, request)
+
+
+def _not_yet(_: Request) -> Reply:
+    return failure(503, "temporarily_unavailable", "The rehearsal has not begun")
+
+
+def _silent(_: str) -> None:
+    pass

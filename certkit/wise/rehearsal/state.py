@@ -1,0 +1,180 @@
+"""What has happened in a rehearsal, as one value; of tokens and codes it keeps only the digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from certkit.errors import InputError
+
+V = TypeVar("V")
+
+VERSION = 1
+_MARK = "rehearsal, not Wise"
+# What a rehearsal remembers of each kind; the oldest go.
+MAX_REMEMBERED = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """An account that a user may choose when access is granted."""
+
+    id: int
+    name: str
+
+
+PROFILES = (
+    Profile(id=10000001, name="Rehearsal Ltd, business"),
+    Profile(id=10000002, name="Robin Rehearsal, personal"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """An authorization code that has not been used."""
+
+    sha256: str
+    redirect_uri: str
+    profile_id: int
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Access that was given, with its latest tokens."""
+
+    id: str
+    kind: str
+    profile_id: int | None
+    created: datetime
+    access_sha256: str
+    access_expires: datetime
+    refresh_sha256: str | None = None
+    refresh_expires: datetime | None = None
+    is_revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A certificate that Developer Hub made."""
+
+    name: str
+    serial: str
+    subject: str
+    not_after: datetime
+    pem: str
+    revoked: datetime | None = None
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it is neither expired nor revoked."""
+        return self.revoked is None and now <= self.not_after
+
+    def standing(self, now: datetime) -> str:
+        """Live, expired or revoked, in a word."""
+        if self.revoked is not None:
+            return "revoked"
+        return "live" if self.is_live(now) else "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A user that was created over the API, with a registration code."""
+
+    email: str
+    code_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A webhook subscription of the application."""
+
+    id: str
+    name: str
+    trigger_on: str
+    version: str
+    url: str
+    mtls_enabled: bool
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything that a rehearsal remembers. It holds no secret."""
+
+    client_id: str
+    redirect_uris: tuple[str, ...] = ()
+    is_enforced: bool = False
+    codes: tuple[Code, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    certificates: tuple[Issued, ...] = ()
+    users: tuple[User, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+
+    def grant(self, old: Grant | None, new: Grant, *, now: datetime) -> State:
+        """The state with a grant in place of another one, without those that are of no use any more."""
+        kept = [each for each in self.grants if each is not old and _is_of_use(each, now)]
+        return replace(self, grants=(*kept, new)[-MAX_REMEMBERED:])
+
+
+def _is_of_use(grant: Grant, now: datetime) -> bool:
+    may_be_renewed = grant.refresh_expires is not None and not grant.is_revoked and now < grant.refresh_expires
+    return may_be_renewed or now < grant.access_expires
+
+
+def new_token() -> str:
+    """A word that nobody can guess."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(word: str) -> str:
+    """What is kept of a token, code or secret: its SHA-256 as hex."""
+    return hashlib.sha256(word.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+_KINDS: dict[str, type[Any]] = {
+    "codes": Code,
+    "grants": Grant,
+    "certificates": Issued,
+    "users": User,
+    "subscriptions": Subscription,
+}
+_MOMENTS = {"expires", "created", "access_expires", "refresh_expires", "not_after", "revoked"}
+
+
+def dump(state: State) -> bytes:
+    """The state as JSON, to be kept in a file."""
+    document = {"certkit": _MARK, "version": VERSION, **asdict(state)}
+    return json.dumps(document, default=datetime.isoformat, indent=1).encode()
+
+
+def load(data: bytes, *, name: str) -> State:
+    """The state that was kept.
+
+    Raises:
+        InputError: it is none of ours, or damaged.
+    """
+    try:
+        document = json.loads(data)
+        _require_ours(document.pop("certkit"), document.pop("version"))
+        listed = {part: tuple(_value(kind, each) for each in document.pop(part)) for part, kind in _KINDS.items()}
+        return State(**{**document, **listed, "redirect_uris": tuple(document["redirect_uris"])})
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        hint = "give another directory with --dir, or remove this one"
+        raise InputError(f"cannot resume, {name}: not the state of a rehearsal", hint=hint) from error
+
+
+def _require_ours(mark: object, version: object) -> None:
+    if (mark, version) != (_MARK, VERSION):
+        raise ValueError("another version")
+
+
+def _value(kind: type[V], document: dict[str, Any]) -> V:
+    known = {each.name for each in fields(kind)}  # type: ignore[arg-type]
+    if set(document) != known:
+        raise ValueError("other fields")
+    moments = {name: datetime.fromisoformat(document[name]) for name in _MOMENTS & known if document[name] is not None}
+    return kind(**{**document, **moments})

@@ -1,0 +1,87 @@
+"""Webhook subscriptions of the application: what may be subscribed to, and what a test notification says."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from certkit.core.times import rfc3339
+from certkit.wise.rehearsal.messages import Reply, as_json, failure
+from certkit.wise.rehearsal.state import MAX_REMEMBERED, State, Subscription
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from certkit.wise.rehearsal.messages import Request
+    from certkit.wise.rehearsal.state import Grant
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_MAX_CHARACTERS = 1024
+
+
+def subscribe(state: State, request: Request, grant: Grant, *, now: datetime) -> tuple[State, Reply]:
+    """What `POST /v3/applications/{clientId}/subscriptions` does and answers."""
+    if grant.kind != "client_credentials":
+        return state, failure(403, "forbidden", "An application token (client_credentials) is wanted")
+    if len(state.subscriptions) >= MAX_REMEMBERED:
+        return state, failure(400, "invalid_request", "The rehearsal is full")
+    made = _subscription(request.body, now)
+    if isinstance(made, str):
+        return state, failure(400, "invalid_request", made)
+    return replace(state, subscriptions=(*state.subscriptions, made)), as_json(_document(made), status=201)
+
+
+def find(state: State, subscription_id: str) -> Subscription | None:
+    """The subscription of that id, or None."""
+    return next((each for each in state.subscriptions if each.id == subscription_id), None)
+
+
+def notification(subscription: Subscription, *, now: datetime) -> bytes:
+    """The body of a test notification; its fields are the rehearsal's own."""
+    said = {
+        "subscription_id": subscription.id,
+        "event_type": subscription.trigger_on,
+        "sent_at": rfc3339(now),
+        "data": {"test": True, "from": "certkit rehearsal, not Wise"},
+    }
+    return json.dumps(said).encode()
+
+
+def _subscription(body: bytes, now: datetime) -> Subscription | str:
+    """What a body asks for, or what is wrong with it."""
+    try:
+        asked = json.loads(body)
+        delivery = asked["delivery"]
+        found = {"name": asked["name"], "trigger_on": asked["trigger_on"]}
+        found |= {"version": delivery["version"], "url": delivery["url"]}
+        is_mutual = delivery.get("mtls_enabled", False)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return "Wanted is JSON with name, trigger_on and delivery {version, url}"
+    if not all(_is_word(each) for each in found.values()) or not isinstance(is_mutual, bool):
+        return "name, trigger_on, version and url are texts, mtls_enabled is true or false"
+    if not _is_loopback(found["url"]):
+        return "The rehearsal notifies https addresses of this machine only: https://127.0.0.1:PORT/"
+    return Subscription(id=str(uuid.uuid4()), mtls_enabled=is_mutual, created=now, **found)
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _MAX_CHARACTERS and value.isprintable()
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 443
+    except ValueError:
+        return False
+    return parts.scheme == "https" and parts.hostname in _LOOPBACK and port > 0
+
+
+def _document(made: Subscription) -> dict[str, object]:
+    listed = asdict(made)
+    delivery = {name: listed[name] for name in ("version", "url", "mtls_enabled")}
+    about = {name: listed[name] for name in ("id", "name", "trigger_on")}
+    return {**about, "delivery": delivery, "created_on": rfc3339(made.created)}

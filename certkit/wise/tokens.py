@@ -1,0 +1,220 @@
+"""Tokens as an identity keeps them: one document in the store for each grant and profile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from certkit.core.times import parse_moment
+from certkit.errors import InputError
+from certkit.findings import Status
+from certkit.secret import Secret
+from certkit.stores.base import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from certkit.stores.base import Document, Store
+
+AUTHORIZATION_CODE, CLIENT_CREDENTIALS = "authorization_code", "client_credentials"
+GRANTS = (AUTHORIZATION_CODE, CLIENT_CREDENTIALS)
+
+# A token is due so long before its end, or in the last quarter of its life if that is shorter.
+_MARGIN = timedelta(minutes=10)
+_SHARE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An access token with what Wise says of it.
+
+    `received_at` is by our clock, everything else by Wise's. `lease` is by the clock of the host that is about to renew
+    the token: until then others wait for it. A lease that is over and still there was never ended, so nobody knows
+    whether the token is still good: a renewal makes the one before it invalid.
+    """
+
+    grant: str
+    client_id: str
+    access: Secret
+    received_at: datetime
+    expires_at: datetime
+    refresh: Secret | None = None
+    refresh_expires_at: datetime | None = None
+    created_at: datetime | None = None
+    scope: str | None = None
+    profile_id: str | None = None
+    lease: datetime | None = None
+
+    @property
+    def document(self) -> str:
+        """The name of its document in the store."""
+        return document_name(self.grant, self.profile_id)
+
+    def is_refreshable(self, now: datetime) -> bool:
+        """Whether a refresh token is there, and has not expired."""
+        return self.refresh is not None and (self.refresh_expires_at is None or now < self.refresh_expires_at)
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is time for another one: near the end of its life, or left in doubt."""
+        margin = min(_MARGIN, max(self.expires_at - self.received_at, timedelta()) / _SHARE)
+        return now >= self.expires_at - margin or self.is_in_doubt(now)
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether its life is over."""
+        return now >= self.expires_at
+
+    def is_leased(self, now: datetime) -> bool:
+        """Whether somebody is about to renew it."""
+        return self.lease is not None and now < self.lease
+
+    def is_in_doubt(self, now: datetime) -> bool:
+        """Whether somebody began to renew it, and never ended."""
+        return self.lease is not None and now >= self.lease
+
+    def is_newer_than(self, other: Token) -> bool:
+        """Whether Wise made it after the other one, which is then invalid; by when they end where that is not said."""
+        if self.created_at is not None and other.created_at is not None:
+            return self.created_at > other.created_at
+        return self.expires_at > other.expires_at
+
+    def status(self, now: datetime) -> Status:
+        """Expired is critical; that it ends soon and cannot be refreshed, or may not work, is a warning."""
+        if self.is_expired(now):
+            return Status.CRITICAL
+        is_ending = self.is_due(now) and not self.is_refreshable(now)
+        return Status.WARNING if is_ending or self.is_in_doubt(now) else Status.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A token as it is in the store, and the version that a write over it names."""
+
+    token: Token
+    version: str
+
+
+def document_name(grant: str, profile_id: str | None = None) -> str:
+    """The name of the document of a grant and a profile."""
+    return grant if profile_id is None else f"{grant}.{profile_id}"
+
+
+def access_token(
+    store: Store, name: str, *, profile_id: str | None = None, grant: str | None = None, now: datetime
+) -> Secret | None:
+    """The access token of an identity, as the store has it; None where there is none, or it has expired.
+
+    Nobody is asked whether it still works.
+
+    Raises:
+        InputError: there are several, and neither profile nor grant tells which.
+        StoreError: the store cannot be used, or there is no such identity.
+    """
+    document = _picked(store, name, profile_id=profile_id, grant=grant)
+    kept = None if document is None else read(store, name, document)
+    return None if kept is None or kept.token.is_expired(now) else kept.token.access
+
+
+def find(store: Store, name: str, *, profile_id: str | None = None, grant: str | None = None) -> Kept:
+    """The token of an identity that profile and grant tell, or the only one.
+
+    Raises:
+        InputError: there is none, or there are several.
+        StoreError: the store cannot be used, or there is no such identity.
+    """
+    document = _picked(store, name, profile_id=profile_id, grant=grant)
+    kept = None if document is None else read(store, name, document)
+    if kept is None:
+        hint = "get one: certkit wise token exchange, or client-credentials"
+        raise InputError(f"{name}: there is no such token", hint=hint)
+    return kept
+
+
+def read(store: Store, name: str, document: str) -> Kept | None:
+    """A token by the name of its document, or None.
+
+    Raises:
+        StoreError: it is damaged, or the store cannot be used.
+    """
+    found = store.document(name, document)
+    return None if found is None else Kept(_parse(found, where=f"{name}, {document}"), found.version)
+
+
+def write(store: Store, name: str, token: Token, *, over: str | None) -> Kept:
+    """Write a token over a version of it, or as a new one (None).
+
+    Raises:
+        ConflictError: another version is there, or none.
+        StoreError: the store cannot be used.
+    """
+    return Kept(token, store.put_document(name, token.document, _fields(token), over=over))
+
+
+def _picked(store: Store, name: str, *, profile_id: str | None, grant: str | None) -> str | None:
+    documents = [each for each in store.documents(name) if _is_token(each)]
+    found = [
+        each
+        for each in documents
+        if grant in {None, each.partition(".")[0]} and profile_id in {None, each.partition(".")[2]}
+    ]
+    if len(found) > 1:
+        hint = "pick one with --profile, or with --grant"
+        raise InputError(f"{name}: there are several tokens: {', '.join(found)}", hint=hint)
+    return found[0] if found else None
+
+
+def _is_token(document: str) -> bool:
+    return document.partition(".")[0] in GRANTS
+
+
+def _fields(token: Token) -> dict[str, Secret]:
+    """A token as the fields of a document; those that it has not are left out."""
+    texts = {
+        "grant": token.grant,
+        "client_id": token.client_id,
+        "scope": token.scope,
+        "profile_id": token.profile_id,
+        "received_at": _text(token.received_at),
+        "expires_at": _text(token.expires_at),
+        "refresh_token_expires_at": _text(token.refresh_expires_at),
+        "created_at": _text(token.created_at),
+        "lease": _text(token.lease),
+    }
+    secrets = {"access_token": token.access, "refresh_token": token.refresh}
+    fields = {name: Secret(text.encode()) for name, text in texts.items() if text is not None}
+    return fields | {name: secret for name, secret in secrets.items() if secret is not None}
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _parse(document: Document, *, where: str) -> Token:
+    secrets = document.fields
+    try:
+        texts = {name: value.reveal().decode() for name, value in secrets.items() if not name.endswith("_token")}
+        return Token(
+            grant=texts["grant"],
+            client_id=texts["client_id"],
+            access=secrets["access_token"],
+            refresh=secrets.get("refresh_token"),
+            received_at=parse_moment(texts["received_at"]),
+            expires_at=parse_moment(texts["expires_at"]),
+            refresh_expires_at=_moment(texts, "refresh_token_expires_at"),
+            created_at=_moment(texts, "created_at"),
+            lease=_moment(texts, "lease"),
+            scope=texts.get("scope"),
+            profile_id=texts.get("profile_id"),
+        )
+    except (KeyError, UnicodeDecodeError, InputError) as error:
+        hint = "restore it from a backup, or get another: certkit wise token exchange"
+        raise StoreError(f"cannot read, {where}: not a token", hint=hint) from error
+
+
+def _moment(texts: Mapping[str, str], name: str) -> datetime | None:
+    return parse_moment(texts[name]) if name in texts else None
+
+
+def leased(token: Token, until: datetime | None) -> Token:
+    """The same token with a lease, or without."""
+    return replace(token, lease=until)

@@ -1,0 +1,241 @@
+"""`certkit identity renew`, issuers, hooks and the log: the contract, on the installed command."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from certkit.lifecycle.answer import install
+from certkit.lifecycle.enroll import add_request, enroll
+from tests import pki
+from tests.cli.test_identity import ENROLL, ISSUING, NOW, POLICY, ROOT, SETTINGS, TRUSTING, Identities
+
+SIGN = """\
+import os
+import sys
+from cryptography import x509
+from datetime import datetime, timedelta
+from cryptography.hazmat.primitives import hashes, serialization
+if not os.path.exists("ca.key"):
+    sys.exit("cannot sign")
+csr = x509.load_pem_x509_csr(sys.stdin.buffer.read())
+ca = x509.load_pem_x509_certificate(open("ca.pem", "rb").read())
+key = serialization.load_pem_private_key(open("ca.key", "rb").read(), None)
+now = datetime.fromisoformat(sys.argv[1])
+builder = x509.CertificateBuilder(ca.subject, csr.subject, csr.public_key(), x509.random_serial_number())
+builder = builder.not_valid_before(now - timedelta(days=int(sys.argv[2]))).not_valid_after(now + timedelta(days=60))
+print(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode())
+"""
+
+
+@pytest.fixture
+def identity(tmp_path):
+    """The command, with the partner's CA beside it."""
+    (tmp_path / "root.pem").write_bytes(ROOT.pem)
+    return Identities(tmp_path)
+
+
+@pytest.fixture
+def signer(tmp_path):
+    """An issuer of the user's own: a program that signs, as `--issuer` names it."""
+    (tmp_path / "ca.pem").write_bytes(ISSUING.pem)
+    (tmp_path / "ca.key").write_bytes(ISSUING.key_pem)
+    (tmp_path / "sign.py").write_text(SIGN)
+    (tmp_path / "bundle.pem").write_bytes(ISSUING.pem + ROOT.pem)
+    return f"command:{sys.executable} sign.py {NOW:%Y-%m-%dT%H:%M:%S}"
+
+
+def renewable(identity, days_left=20, name="acme"):
+    """An identity in use, whose certificate ends soon."""
+    enroll(identity.store, name, SETTINGS, POLICY, now=NOW)
+    identity.answer(name, begin=NOW - 300 * pki.DAY, end=NOW + days_left * pki.DAY + pki.DAY / 2)
+    install(identity.store, name, (identity.folder / "answer.pem").read_bytes(), POLICY, now=NOW)
+    identity.store.change(name, lambda record: record.activate("0001"))
+
+
+def test_nothing_is_due(identity):
+    """Exit 0, and it says from when on it is; JSON says that nothing changed."""
+    identity.use()
+    before = identity.files()
+    renewed = identity("renew", "acme")
+    assert (renewed.code, renewed.err) == (0, "")
+    assert renewed.out.startswith("acme: nothing is due before ")
+    assert identity("renew", "acme", "-q").out == ""
+    assert identity("renew", "acme", "--json").json["changed"] is False
+    assert identity.files() == before
+
+
+def test_a_request_is_made(identity):
+    """When the window is open: the portal's steps, the name to type, and the CSR."""
+    renewable(identity)
+    renewed = identity("renew", "acme")
+    assert (renewed.code, renewed.err) == (0, "")
+    assert f"Next, in Developer Hub, under the name acme-{NOW:%Y-%m}-b:" in renewed.out
+    assert renewed.out.endswith("-----END CERTIFICATE REQUEST-----\n")
+
+
+@pytest.mark.parametrize(("days_left", "code"), [(40, 0), (20, 1), (5, 2)])
+def test_a_request_that_hangs(identity, days_left, code):
+    """Is said on standard error, with the portal's step, and the exit code is how near the end is; also when quiet."""
+    renewable(identity, days_left)
+    assert identity("renew", "acme").code == 0
+    for option in ((), ("--json",)):
+        again = identity("renew", "acme", *option)
+        assert again.code == code
+        assert "certkit: acme: the request of generation 0002 waits for its answer" in again.err
+        assert "Hand in the CSR in Developer Hub, then: certkit identity install acme CERT" in again.err
+    assert (identity("renew", "acme", "-q").err != "") == (code > 0)
+
+
+def test_a_dry_run(identity):
+    """Says what would happen, and changes nothing."""
+    renewable(identity)
+    before = identity.files()
+    renewed = identity("renew", "acme", "--dry-run")
+    assert (renewed.code, renewed.err) == (0, "")
+    assert renewed.out == "acme: it is time; this would make a new request, and wait for the answer\n"
+    assert identity.files() == before
+
+
+def test_all(identity):
+    """Goes on after one fails; a list, with the failure in its place, and the exit code of the worst."""
+    renewable(identity, name="a")
+    renewable(identity, name="b")
+    identity.use("c")
+    (identity.folder / "store/b/identity.json").write_text("{")
+    renewed = identity("renew", "--all", "--json")
+    assert renewed.code == 3
+    assert [(each["name"], each["changed"], each["status"]) for each in renewed.json] == [
+        ("a", True, "warning"),
+        ("b", False, "unknown"),
+        ("c", False, "ok"),
+    ]
+    assert "not an identity's record" in renewed.json[1]["error"]["message"]
+    assert "certkit: error: cannot read, " in renewed.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("acme", "--all"), ("../acme",), ("acme", "--jitter", "33%"), ("acme", "--jitter", "soon")]
+)
+def test_bad_usage(identity, arguments):
+    """Is exit 3, and nothing changes."""
+    renewable(identity)
+    before = identity.files()
+    assert identity("renew", *arguments).code == 3
+    assert identity.files() == before
+
+
+def test_an_issuer_that_is_a_program(identity, signer):
+    """Enroll carries it through, and so does renew when it is time; relative paths hold wherever it is run."""
+    options = ("--policy", "general", "--organization", "Acme Ltd", "--ca", "bundle.pem", "--issuer", f"{signer} 300")
+    enrolled = identity("enroll", "mine", *options, "--json")
+    assert (enrolled.code, enrolled.err) == (0, ""), enrolled
+    assert (enrolled.json["active"]["generation"], enrolled.json["next"]) == ("0001", "nothing")
+    assert identity("enroll", "mine", *options, "--json").json["changed"] is False
+    renewed = identity("renew", "mine", "--json")
+    assert (renewed.code, renewed.json["changed"]) == (0, True)
+    assert (renewed.json["active"]["generation"], renewed.json["previous"]["generation"]) == ("0002", "0001")
+
+
+def test_an_issuer_that_fails(identity, signer):
+    """Is exit 2 with its reason; the request stays and is answered by the next run."""
+    options = ("--policy", "general", "--organization", "Acme Ltd", "--ca", "bundle.pem", "--issuer", f"{signer} 1")
+    (identity.folder / "ca.key").rename(identity.folder / "away.key")
+    failed = identity("enroll", "mine", *options)
+    assert failed.code == 2
+    assert "cannot sign\ncertkit: error: program failed" in failed.err
+    (identity.folder / "away.key").rename(identity.folder / "ca.key")
+    assert identity("renew", "mine", "--json").json["active"]["generation"] == "0001"
+
+
+@pytest.mark.parametrize("issuer", ["acme", "vault-pki:role", "command:", "command:'"])
+def test_what_is_no_issuer(identity, issuer):
+    """Is exit 3, before anything is written."""
+    refused = identity(*ENROLL, "--issuer", issuer)
+    assert (refused.code, "not a" in refused.err) == (3, True)
+    assert identity.files() == {}
+
+
+def test_hooks_of_an_identity(identity):
+    """Executables in its hooks/deploy.d run, and then the one that is named; a failure is exit 2, and retried."""
+    identity(*ENROLL)
+    identity.answer()
+    folder = identity.folder / "store/acme/hooks/deploy.d"
+    folder.mkdir(parents=True)
+    (folder / "10-reload").write_text('#!/bin/sh\necho "$CERTKIT_NAME $CERTKIT_KEY_PATH" >>told\n')
+    (folder / "10-reload").chmod(0o755)
+    (folder / "note.txt").write_text("not to be run")
+    (identity.folder / "last").write_text("#!/bin/sh\nexit 1\n")
+    (identity.folder / "last").chmod(0o755)
+    failed = identity("install", "acme", "answer.pem", *TRUSTING, "--deploy-hook", "./last")
+    assert failed.code == 2
+    assert "certkit: error: hook failed, ./last: it ended with 1" in failed.err
+    shown = identity("show", "acme", "--json").json
+    assert (shown["active"]["generation"], shown["next"]) == (
+        "0001",
+        "a deploy hook failed; mend it, then: certkit identity activate acme",
+    )
+    assert identity("activate", "acme").code == 0
+    assert identity("show", "acme", "--json").json["next"] == "nothing"
+    path = identity.folder / "store/acme/active/key.pem"
+    assert (identity.folder / "told").read_text() == f"acme {path}\n" * 2
+    assert identity("activate", "acme").code == 0
+    assert (identity.folder / "told").read_text() == f"acme {path}\n" * 2
+
+
+def test_the_log(identity):
+    """A line of JSON for each thing that happened, with who did it; one document with --json."""
+    identity(*ENROLL)
+    identity.answer()
+    identity("install", "acme", "answer.pem", *TRUSTING)
+    shown = identity("log", "acme")
+    events = [json.loads(line) for line in shown.out.splitlines()]
+    assert [each["what"] for each in events] == ["created", "requested", "installed", "activated"]
+    assert all("@" in each["who"] for each in events)
+    assert identity("log", "acme", "--json").json == events
+
+
+def test_the_twelfth(identity):
+    """One more than the partner takes is exit 2, and says what to give up."""
+    identity.use()
+    for _ in range(2):
+        add_request(identity.store, identity.store.load("acme"), POLICY, now=NOW)
+        identity.store.change("acme", lambda record: record.discard(max(record.names)))
+    policy = identity.folder / "strict.toml"
+    policy.write_text('extends = "wise-sandbox"\ntitle = "Strict"\n[certificate]\nmax_live = 1\n')
+    refused = identity("enroll", "other", "--policy", "strict.toml", "--organization", "Acme Ltd", "--json")
+    assert refused.code == 2
+    assert refused.json["checks"][0]["message"] == "Strict takes 1 live certificates, and there are 1"
+
+
+def test_a_list_with_a_request_that_hangs(identity):
+    """Tells its age, and is a warning at least."""
+    identity.use()
+    add_request(identity.store, identity.store.load("acme"), POLICY, now=NOW)
+    assert identity("list").code == 0
+    identity.store.change("acme", lambda record: record.discard("0002"))
+    add_request(identity.store, identity.store.load("acme"), POLICY, now=NOW - 5 * pki.DAY)
+    listed = identity("list", "-q")
+    assert listed.code == 1
+    assert "pending for 5 days: 0003" in listed.out
+
+
+def test_expiry_with_a_request_that_hangs(identity, certkit):
+    """An expected certificate that is not there has its error, in every format; a fresh request has none."""
+    identity.use()
+    add_request(identity.store, identity.store.load("acme"), POLICY, now=NOW)
+    arguments = ("expiry", "identity:acme", "--leaf-only", "--json")
+    store = {"CERTKIT_STORE": "file:store"}
+    assert certkit(*arguments, env=store).code == 0
+    later = f"{NOW + 4 * pki.DAY:%Y-%m-%dT%H:%M:%SZ}"
+    judged = certkit(*arguments, "--at", later, env=store)
+    assert (judged.code, len(judged.json["certificates"])) == (3, 1)
+    assert judged.json["errors"] == [
+        {
+            "source": "identity:acme",
+            "message": "identity:acme: the request of generation 0002 has waited for 4 days",
+            "reason": "request_waiting",
+        }
+    ]

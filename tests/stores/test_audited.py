@@ -1,0 +1,132 @@
+"""`certkit.stores.audited`: who did what, kept with the identity in both stores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from certkit.core.audit import MAX_EVENTS, Event
+from certkit.errors import InputError
+from certkit.lifecycle import activation, answer, enroll, move, pointer
+from certkit.stores.audited import AuditedStore
+from certkit.stores.base import ConflictError
+from tests import pki
+from tests.lifecycle.conftest import POLICY, SETTINGS, install, issue, pasted
+from tests.lifecycle.conftest import make_store as make_store
+from tests.lifecycle.conftest import store as store
+
+AT = "2026-11-23T12:00:00Z"
+
+
+@pytest.fixture
+def audited(store):
+    """An empty store that remembers what alice does."""
+    return AuditedStore(store, "alice@host", lambda: pki.NOW)
+
+
+def log(store, name="acme"):
+    """What happened, and to which generation."""
+    return [(each.what, each.generation) for each in store.load(name).record.log]
+
+
+def test_a_life(audited):
+    """Every change leaves its event, in order, with who did it and when."""
+    enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
+    made = issue(audited)
+    install(audited, pasted(made))
+    activation.activate(audited, "acme", now=pki.NOW)
+    enroll.add_request(audited, audited.load("acme"), POLICY, now=pki.NOW)
+    install(audited, pasted(issue(audited, "0002")))
+    activation.activate(audited, "acme", now=pki.NOW)
+    activation.rollback(audited, "acme", now=pki.NOW)
+    pointer.retire(audited, "acme", "0002")
+    enroll.add_request(audited, audited.load("acme"), POLICY, now=pki.NOW)
+    pointer.discard(audited, "acme")
+    assert log(audited) == [
+        ("created", None),
+        ("requested", "0001"),
+        ("installed", "0001"),
+        ("activated", "0001"),
+        ("requested", "0002"),
+        ("installed", "0002"),
+        ("activated", "0002"),
+        ("rolled back", "0001"),
+        ("retired", "0002"),
+        ("requested", "0003"),
+        ("discarded", "0003"),
+    ]
+    events = audited.load("acme").record.log
+    assert {(each.who, each.time) for each in events} == {("alice@host", AT)}
+    spki = answer.spki(made.certificate)
+    fingerprint = made.certificate.fingerprint(pki.hashes.SHA256()).hex()
+    assert events[1].document() == {
+        "time": AT,
+        "who": "alice@host",
+        "what": "requested",
+        "generation": "0001",
+        "certificate_name": "acme-2026-11-a",
+        "spki_sha256": spki,
+    }
+    assert (events[2].spki_sha256, events[2].fingerprint_sha256) == (spki, fingerprint)
+
+
+def test_what_changes_nothing(audited):
+    """Leaves no event, and writes nothing."""
+    enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
+    install(audited, pasted(made := issue(audited)))
+    before = audited.load("acme")
+    enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
+    install(audited, pasted(made))
+    pointer.discard(audited, "acme")
+    assert audited.load("acme") == before
+
+
+def test_an_installation_that_was_not_told(store, audited):
+    """By a run that was killed, is told by the next one."""
+    enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
+    made = issue(audited)
+    install(store, pasted(made))
+    assert log(audited) == [("created", None), ("requested", "0001")]
+    install(audited, pasted(made))
+    assert log(audited)[-1] == ("installed", "0001")
+
+
+def test_what_is_refused(audited):
+    """Leaves no event."""
+    enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
+    before = log(audited)
+    with pytest.raises(ConflictError):
+        audited.create("acme", enroll.Record(settings=SETTINGS))
+    with pytest.raises(InputError):
+        audited.change("acme", lambda record: record.discard("0001").activate("0001"))
+    assert log(audited) == before
+
+
+def test_a_copy_takes_it_along(audited, make_store):
+    """What happened before is there too, and what happens there is no difference to the original."""
+    enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
+    install(audited, pasted(issue(audited)))
+    activation.activate(audited, "acme", now=pki.NOW)
+    target = AuditedStore(make_store("target"), "bob@host", lambda: pki.NOW)
+    assert move.copy(audited, target, "acme").changed
+    assert log(target)[: len(log(audited))] == log(audited)
+    assert target.load("acme").record.log[-1].who == "bob@host"
+    assert not move.copy(audited, target, "acme").changed
+
+
+def test_hooks_that_succeed_late(audited):
+    """Are told, too."""
+    enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
+    install(audited, pasted(issue(audited)))
+    audited.change("acme", lambda record: replace(record.activate("0001"), undeployed="0001"))
+    audited.change("acme", lambda record: replace(record, undeployed=None))
+    assert log(audited)[-2:] == [("activated", "0001"), ("deployed", "0001")]
+
+
+def test_a_log_is_bounded(audited):
+    """The latest events stay."""
+    enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
+    event = Event(time=AT, who="alice@host", what="looked at")
+    audited.change("acme", lambda record: record.logged(*[event] * MAX_EVENTS))
+    assert log(audited) == [("looked at", None)] * MAX_EVENTS
