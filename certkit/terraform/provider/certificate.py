@@ -199,10 +199,11 @@ class CertificateResource(Resource):
                 "give the certificate that took its place",
             )
             return False
-        boundary.warn(
-            f"{planned['identity']}: generation {current['generation']} is not in use any more, and will be again",
-            "if another certificate is to be in use, give that one",
-        )
+        if current["state"] == GenerationState.PREVIOUS:
+            boundary.warn(
+                f"{planned['identity']}: generation {current['generation']} is not in use any more, and will be again",
+                "if another certificate is to be in use, give that one",
+            )
         return True
 
 

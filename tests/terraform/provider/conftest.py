@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from certkit.core.identity import State
 from certkit.lifecycle import answer, pointer, view
@@ -161,6 +162,12 @@ class Partner:
         """A CSR of somebody's."""
         builder = x509.CertificateSigningRequestBuilder(pki.name(CN="acme"))
         return builder.sign(pki.new_key(), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    def bundle(self) -> bytes:
+        """A PKCS#12 bundle that the passphrase opens."""
+        pair = self.ca.issue(end=self.end(300))
+        encryption = serialization.BestAvailableEncryption(PASSPHRASE)
+        return pkcs12.serialize_key_and_certificates(None, pair.key, pair.certificate, None, encryption)
 
     def install(self, place: Place, name: str = "acme", *, days: int = 200) -> str:
         """Answer the request that waits, without Terraform; the generation that is in use then."""

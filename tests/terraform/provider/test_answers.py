@@ -30,17 +30,21 @@ data "certkit_expiry" "file" {
   warn     = "30d"
   critical = "10d"
 }
-data "certkit_expiry" "bundle" {
+data "certkit_expiry" "directory" {
   source = "."
+}
+data "certkit_expiry" "bundle" {
+  source = "acme.p12"
 }
 """
 
 
 def test_data_sources(file, workspaces, partner):
-    """Facts of an identity, of a file and a directory, and of CSRs; an identity that is not there is an answer."""
+    """Facts of an identity, of files, of a directory, and of CSRs; an identity that is not there is an answer."""
     work = workspaces(file)
     (work.folder / "soon.pem").write_bytes(partner.ca.issue(end=partner.end(20)).pem)
     (work.folder / "acme.csr").write_bytes(partner.csr())
+    (work.folder / "acme.p12").write_bytes(partner.bundle())
     work.write(provider(file) + DATA)
     work.apply()
     answers = {name: work.state(f"data.certkit_{name}") for name in ANSWERS}
@@ -62,7 +66,8 @@ ANSWERS = {
     "identity.nobody": {"state": "absent", "status": "unknown", "days_left": None, "csr": None},
     "expiry.nobody": {"status": "unknown", "days_left": None},
     "expiry.file": {"status": "warning", "days_left": 19, "subject": "CN=acme-client-id,O=Acme Ltd"},
-    "expiry.bundle": {"status": "warning", "days_left": 19},
+    "expiry.directory": {"status": "warning", "days_left": 19},
+    "expiry.bundle": {"status": "ok"},
 }
 
 MISTAKES = {
