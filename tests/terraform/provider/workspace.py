@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import subprocess
+import time
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import serialization
 
 from tests.conftest import environment, require_program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SOURCE = "certkit/certkit"
 HEADER = f"""\
@@ -176,6 +179,9 @@ def overridden(folder: Path, certkit: Any) -> Path:
     return path
 
 
-def group_of(process: subprocess.Popen[bytes]) -> int:
-    """The process group that a started Terraform leads."""
-    return os.getpgid(process.pid)
+def wait_for(condition: Callable[[], Any]) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
