@@ -130,6 +130,7 @@ def test_every_example_works(tmp_path, root, wise, line):
         "partners/acme.pem": pair.pem,
         "wise-ca.pem": root.pem,
         "clients.jsonl": b'{"name": "acme", "organization": "Acme Ltd"}\n',
+        "query.json": b'{"identity": "acme"}\n',
         "partner.toml": b'extends = "wise-sandbox"\ntitle = "Ours"\n',
     }
     (tmp_path / "partners").mkdir()

@@ -23,12 +23,14 @@ from certkit.vault.client import Vault
 from tests import pki
 from tests.conftest import Command, require_program
 from tests.stores import vault_roles
-from tests.terraform.provider.workspace import Workspace, forms_of_key, overridden
+from tests.terraform.provider.workspace import Workspace, overridden
+from tests.terraform.secrets import forms, forms_of_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PREFIXES = itertools.count()
+SECRET = {"CERTKIT_PASSPHRASE", "VAULT_TOKEN"}
 PASSPHRASE = b"correct horse battery staple"
 
 
@@ -41,16 +43,12 @@ class Place:
     variables: dict[str, str]
 
     @property
-    def secrets(self) -> list[bytes]:
+    def secrets(self) -> set[bytes]:
         """All that must not come into Terraform: keys of every identity, the token, the passphrase."""
-        keys = [
-            form
-            for name in self.store.names()
-            for each in self.store.load(name).generations
-            for form in forms_of_key(self.store.key(name, each.number).reveal())
-        ]
-        assert keys
-        return keys + [value.encode() for value in self.variables.values() if not value.startswith("http")]
+        numbers = [(name, each.number) for name in self.store.names() for each in self.store.load(name).generations]
+        assert numbers
+        keys = [forms_of_key(self.store.key(*number).reveal()) for number in numbers]
+        return set().union(*keys, *(forms(value.encode()) for name, value in self.variables.items() if name in SECRET))
 
 
 def file_place(request) -> Place:
@@ -148,7 +146,7 @@ class Partner:
         return self.ca.issue(public_key=key, begin=begin, end=now + days * pki.DAY)
 
     @property
-    def secrets(self) -> list[bytes]:
+    def secrets(self) -> set[bytes]:
         """The forms of the CA's private key."""
         return forms_of_key(self.ca.key_pem)
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import subprocess
 import time
-import zipfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryptography.hazmat.primitives import serialization
-
 from tests.conftest import environment, require_program
+from tests.terraform.secrets import places_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 SOURCE = "certkit/certkit"
 HEADER = f"""\
@@ -136,38 +133,9 @@ class Workspace:
                 del each["instances"][0]["attributes"][attribute]
         path.write_text(json.dumps(document))
 
-    def holds(self, *secrets: bytes) -> list[str]:
-        """What Terraform wrote or said in which one of some secrets is, in whatever form."""
-        forms = [form for secret in secrets for form in spellings(secret)]
-        return [name for name, data in self._written() if any(form in data for form in forms)]
-
-    def _written(self):
-        """Every file below the folder, and the members of plans, which are archives."""
-        for path in filter(Path.is_file, self.folder.rglob("*")):
-            yield path.name, path.read_bytes()
-            if zipfile.is_zipfile(path):
-                archive = zipfile.ZipFile(path)
-                yield from ((f"{path.name}:{name}", archive.read(name)) for name in archive.namelist())
-
-
-def spellings(secret: bytes) -> list[bytes]:
-    """The forms in which a secret may be found: as it is, in hexadecimal, and in base64 at every offset."""
-    found = [secret, secret.hex().encode()]
-    for offset in range(3):
-        encoded = base64.b64encode(b"\0" * offset + secret)
-        # The first and the last characters depend on what stands beside.
-        found.append(encoded[4 if offset else 0 : -4])
-    return found
-
-
-def forms_of_key(pem: bytes) -> list[bytes]:
-    """A private key as PEM, as its lines, as DER, and as its number."""
-    key = serialization.load_pem_private_key(pem, None)
-    der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    lines = [line for line in pem.splitlines() if len(line) > 40]
-    numbers = key.private_numbers()
-    number = numbers.p if hasattr(numbers, "p") else numbers.private_value
-    return [pem, der, *lines, number.to_bytes((number.bit_length() + 7) // 8, "big")]
+    def holds(self, secrets: Iterable[bytes]) -> set[str]:
+        """The files of what Terraform wrote and said in which one of some secrets is, in whatever form."""
+        return places_with(secrets, self.folder)
 
 
 def overridden(folder: Path, certkit: Any) -> Path:
