@@ -40,6 +40,7 @@ _VALID = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 def serve(provider: Provider, *, announce: Callable[[str], None]) -> None:
     """Answer Terraform until it says that it is done, or is gone; `announce` tells it where."""
+    parent = os.getppid()
     reader, writer = os.pipe()
 
     def end(*_: object) -> None:
@@ -57,7 +58,7 @@ def serve(provider: Provider, *, announce: Callable[[str], None]) -> None:
         server.start()
         shown = base64.b64encode(certificate).decode().rstrip("=")
         announce(f"{_HANDSHAKE_VERSION}|{_PROTOCOL_VERSION}|unix|{socket}|grpc|{shown}\n")
-        threading.Thread(target=_watch, args=(os.getppid(), end), daemon=True).start()
+        threading.Thread(target=_watch, args=(parent, end), daemon=True).start()
         os.read(reader, 1)
         server.stop(_GRACE_SECONDS)
 

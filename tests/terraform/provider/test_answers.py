@@ -120,11 +120,8 @@ def test_a_store_that_cannot_be_used(file, workspaces, partner, uri):
     work = workspaces(file)
     (work.folder / "ca.pem").write_bytes(partner.ca.pem)
     work.write(f'provider "certkit" {{\n store = "{uri}"\n}}\n' + identity())
-    work.variables = {
-        "VAULT_ADDR": "http://127.0.0.1:1",
-        "VAULT_TOKEN": "hvs.no-token-of-anybody",
-        "VAULT_MAX_RETRIES": "0",
-    }
+    token = "hvs.no-token-of-anybody"
+    work.variables = {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_TOKEN": token, "VAULT_MAX_RETRIES": "0"}
     ran = work.run("apply", "-auto-approve")
     assert ran.code == 1
     assert {"nowhere": "not a store: nowhere", "vault://secret/x": "http://127.0.0.1:1"}[uri] in ran.said
