@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MAX_INPUT_BYTES = 64 * 1024 * 1024
 PRIVATE_MODE = 0o600
 PUBLIC_MODE = 0o644
+PROGRAM_MODE = 0o755
 PRIVATE_DIRECTORY_MODE = 0o700
 
 _PAUSE_SECONDS = 0.01
@@ -55,7 +56,14 @@ class Report:
             yield part.encode("utf-8", "backslashreplace")
 
 
-Content: TypeAlias = bytes | Secret | Report
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Something that can be run, by everybody as far as the umask allows."""
+
+    content: bytes
+
+
+Content: TypeAlias = bytes | Secret | Report | Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -666,12 +674,16 @@ def _fill(file: int, content: Content, access: Access | None) -> None:
 def _parts(content: Content) -> Iterable[bytes]:
     if isinstance(content, Secret):
         return [content.reveal()]
+    if isinstance(content, Program):
+        return [content.content]
     return content.encoded() if isinstance(content, Report) else [content]
 
 
 def _mode(content: Content) -> int:
     if isinstance(content, Secret):
         return PRIVATE_MODE
+    if isinstance(content, Program):
+        return PROGRAM_MODE & ~_umask()
     is_public = isinstance(content, Report) and content.is_public
     return PUBLIC_MODE if is_public else PUBLIC_MODE & ~_umask()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from pathlib import Path
 
@@ -30,6 +31,11 @@ def load(reference: str) -> policy.Policy:
     return policy.build(_lineage(_one(reference)))
 
 
+def absolute(reference: str) -> str:
+    """The same policy, named so that it is found again from wherever the next command is run."""
+    return os.path.abspath(reference) if _is_path(reference) else reference
+
+
 def load_file(path: str) -> policy.Policy:
     """The policy in the TOML file at that path, whatever its name looks like.
 
@@ -53,10 +59,14 @@ def _lineage(file: policy.PolicyFile) -> list[policy.PolicyFile]:
 
 
 def _one(reference: str, *, beside: Path | None = None) -> policy.PolicyFile:
-    if "/" in reference or "\\" in reference or reference.endswith(".toml"):
+    if _is_path(reference):
         path = (beside or Path()) / reference
         return _parse(path, name=path.stem)
     return _builtin(reference)
+
+
+def _is_path(reference: str) -> bool:
+    return "/" in reference or "\\" in reference or reference.endswith(".toml")
 
 
 def _builtin(name: str) -> policy.PolicyFile:

@@ -201,8 +201,8 @@ def scan(found: Iterable[Found], *, now: datetime) -> Scan:
     return result
 
 
-def look(sources: Iterable[Source], judge: Judge) -> Iterator[Found]:
-    """Look at every source, part by part; files in bulk are looked at by every processor."""
+def look(sources: Iterable[Source], judge: Judge, *, may_fork: bool = True) -> Iterator[Found]:
+    """Look at every source, part by part; files in bulk are looked at by every processor, if this one may fork."""
     elsewhere: list[Source] = []
     portions: list[list[Source]] = []
     weight = _FILES_AT_ONCE
@@ -217,7 +217,8 @@ def look(sources: Iterable[Source], judge: Judge) -> Iterator[Found]:
             portions[-1].append(part)
             weight += part.weight
     searched: dict[str, bool] = {}
-    for found in itertools.chain(_in_bulk(portions, judge), _one_by_one(elsewhere, judge)):
+    bulk = _in_bulk(portions if may_fork else [list(itertools.chain(*portions))], judge)
+    for found in itertools.chain(bulk, _one_by_one(elsewhere, judge)):
         for origin, has_found in found.searched.items():
             searched[origin] = searched.get(origin, False) or has_found
         yield found

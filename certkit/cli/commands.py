@@ -51,7 +51,7 @@ COMMANDS = {
     "store": ("certkit.cli.store:store", "Look after the store of identities."),
     "policy": ("certkit.cli.policy:policy", "Show and check partners' rules."),
     "wise": ("certkit.cli.wise:wise", "Work with the Wise Platform."),
-    "terraform": ("certkit.cli.terraform:terraform", "Answer Terraform's questions, without a secret."),
+    "terraform": ("certkit.cli.terraform:terraform", "Serve Terraform, without a secret."),
     "completion": ("certkit.cli.completion:completion", "Print the completion script of a shell."),
 }
 

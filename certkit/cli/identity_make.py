@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,11 +14,9 @@ from certkit.cli.issuers import issuing
 from certkit.cli.key import KEY_TYPES
 from certkit.cli.output import Output, progress, reporting
 from certkit.cli.stores import opened, store_option
-from certkit.errors import InputError
 
 if TYPE_CHECKING:
     from certkit.core.identity import Settings
-    from certkit.core.policy import Policy
     from certkit.stores.base import Store
 
 
@@ -77,10 +74,11 @@ def enroll(output: Output, store: Store, *, name: str, **options: Any) -> int:
     """
     from certkit.core.identity import require_name
     from certkit.lifecycle.enroll import enroll as run
+    from certkit.lifecycle.enroll import require_probe
 
     wanted = _settings(options, policy=_policy(store, require_name(name), options["policy_name"]))
     policy = inputs.policy(wanted.policy)
-    _require_probe(wanted.probe, policy)
+    require_probe(wanted.probe, policy)
     done = run(store, name, wanted, policy, now=inputs.now(), progress=progress)
     with issuing(done.identity.record.settings.issuer, output) as issuer:
         if issuer is not None:
@@ -184,49 +182,21 @@ def _policy(store: Store, name: str, given: str) -> str:
 
 
 def _settings(options: dict[str, Any], *, policy: str) -> Settings:
+    from certkit import policy_files
     from certkit.core.identity import Settings
     from certkit.core.names import SubjectOptions
+    from certkit.issuers import base as issuers
 
     return Settings(
-        # A policy of the user's own is found again from wherever the next command is run.
-        policy=os.path.abspath(policy) if os.sep in policy or policy.endswith(".toml") else policy,
+        policy=policy_files.absolute(policy),
         subject=inputs.subject(options) if "organization" in options else SubjectOptions(),
         key_type=options.get("key_type"),
-        issuer=_issuer(options.get("issuer", "manual")),
+        issuer=issuers.absolute(options.get("issuer", issuers.MANUAL)),
         client_id=options["client_id"],
         probe=options.get("probe"),
         group=options["group"],
         trust_bundle=_bundle(options["ca"]),
     )
-
-
-def _issuer(text: str) -> str:
-    """The issuer, a program among them found again from wherever the next command is run.
-
-    Raises:
-        InputError: the text names none.
-    """
-    import shlex
-
-    from certkit.issuers.base import IssuerSpec, Kind
-
-    spec = IssuerSpec.parse(text)
-    program, *rest = spec.arguments() if spec.kind is Kind.COMMAND else [""]
-    if os.sep not in program:
-        return text
-    return f"{spec.kind}:{shlex.join([os.path.abspath(program), *rest])}"
-
-
-def _require_probe(probe: str | None, policy: Policy) -> None:
-    """Refuse an address that nothing can be asked at.
-
-    Raises:
-        InputError: it is none, or the policy has none.
-    """
-    if probe == "policy" and not policy.hosts.probe_url:
-        raise InputError(f"{policy.title} has no address to probe", hint="give one: --probe https://HOST/PATH")
-    if probe is not None and probe != "policy" and not probe.startswith("https://"):
-        raise InputError(f"not an address to probe: {probe!r}", hint="give https://HOST/PATH, or policy")
 
 
 def _bundle(reference: str | None) -> str | None:

@@ -29,7 +29,13 @@ _TIMEOUT_SECONDS = 10.0
 
 @click.group(
     cls=LazyGroup,
-    lazy={"query": ("certkit.cli.terraform:query", "Answer a query of Terraform's data source `external`.")},
+    lazy={
+        "query": ("certkit.cli.terraform:query", "Answer a query of Terraform's data source `external`."),
+        "install-provider": (
+            "certkit.cli.terraform_install:install_provider",
+            "Put the provider where Terraform finds it.",
+        ),
+    },
 )
 def terraform() -> None:
     """Tell Terraform about identities and certificates: facts, paths and references, never a private key.

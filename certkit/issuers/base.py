@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
@@ -63,6 +64,19 @@ class IssuerSpec:
     def is_manual(self) -> bool:
         """Whether a person takes the CSR there, and brings the certificate back."""
         return self.kind is Kind.MANUAL
+
+
+def absolute(text: str) -> str:
+    """The same issuer, a program among them named so that it is found again from wherever the next command is run.
+
+    Raises:
+        InputError: the text names none.
+    """
+    spec = IssuerSpec.parse(text)
+    program, *rest = spec.arguments() if spec.kind is Kind.COMMAND else [""]
+    if os.sep not in program:
+        return text
+    return f"{spec.kind}:{shlex.join([os.path.abspath(program), *rest])}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

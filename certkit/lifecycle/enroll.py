@@ -68,6 +68,18 @@ def enroll(
     return add_request(store, identity, policy, now=now, progress=progress)
 
 
+def require_probe(probe: str | None, policy: Policy) -> None:
+    """Refuse an address that nothing can be asked at.
+
+    Raises:
+        InputError: it is none, or the policy has none.
+    """
+    if probe == "policy" and not policy.hosts.probe_url:
+        raise InputError(f"{policy.title} has no address to probe", hint="give one: --probe https://HOST/PATH")
+    if probe is not None and probe != "policy" and not probe.startswith("https://"):
+        raise InputError(f"not an address to probe: {probe!r}", hint="give https://HOST/PATH, or policy")
+
+
 def settings_of(store: Store, name: str) -> Settings | None:
     """The settings of an identity; None where there is none of that name."""
     try:

@@ -8,6 +8,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,7 +20,11 @@ _SHORTEST = 24
 def forms_of_key(pem: bytes) -> set[bytes]:
     """What nobody else may have of a private key: its PEM, its DER and its number, plain, in base64 and in hex."""
     key = serialization.load_pem_private_key(pem, None)
-    number = key.private_numbers().private_value.to_bytes(key.key_size // 8, "big")
+    numbers = key.private_numbers()
+    if isinstance(key, rsa.RSAPrivateKey):
+        number = numbers.p.to_bytes(key.key_size // 16)
+    else:
+        number = numbers.private_value.to_bytes(key.key_size // 8)
     traditional = key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )

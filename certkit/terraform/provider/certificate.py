@@ -1,0 +1,224 @@
+"""The resource `certkit_certificate`: the answer to a request, installed and in use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tf.iface import Resource
+from tf.types import Bool, String, Unknown
+
+from certkit.core.identity import State as GenerationState
+from certkit.core.identity import require_name
+from certkit.errors import InputError
+from certkit.stores.base import AbsentError
+from certkit.terraform.provider.boundary import Boundary
+from certkit.terraform.provider.schema import (
+    Certificates,
+    Text,
+    argument,
+    computed,
+    option,
+    require_public,
+    schema,
+    utf8,
+)
+
+if TYPE_CHECKING:
+    from tf.iface import CreateContext, DeleteContext, ImportContext, PlanContext, ReadContext, UpdateContext
+    from tf.schema import Schema
+    from tf.utils import Diagnostics
+
+    from certkit.stores.base import Generation, Identity, Store
+    from certkit.terraform.provider.provider import CertkitProvider
+    from certkit.terraform.provider.schema import Config, State
+
+_DESCRIPTION = (
+    "The certificate that a partner issued for a request of an identity. It is matched to the request by its public"
+    " key, and nothing is written unless every check holds; then it is put to use."
+)
+_OF_THE_CERTIFICATE = ("generation", "fingerprint_sha256", "not_before", "not_after")
+_OF_ITS_USE = ("state", "certificate_path", "key_reference")
+
+
+class CertificateResource(Resource):
+    """A generation of an identity that has its certificate."""
+
+    def __init__(self, provider: CertkitProvider) -> None:
+        self.provider = provider
+
+    @classmethod
+    def get_name(cls) -> str:
+        """The type's name, after the provider's."""
+        return "certificate"
+
+    @classmethod
+    def get_schema(cls) -> Schema:
+        """The attributes."""
+        return schema(
+            _DESCRIPTION,
+            argument("identity", Text(), "The identity's name.", required=True),
+            option(
+                "certificate",
+                Certificates(),
+                'The certificate, PEM, with those above it or without: `file("acme.pem")`.',
+                required=True,
+            ),
+            option(
+                "ca",
+                Certificates(),
+                "The CAs to trust, as PEM. By default those that the identity was enrolled with. Counts when a"
+                " certificate is installed.",
+            ),
+            option("activate", Bool(), "Whether the certificate is put to use. By default yes."),
+            computed("generation", String(), "The generation that it belongs to."),
+            computed("fingerprint_sha256", String(), "The fingerprint of the certificate."),
+            computed("not_before", String(), "From when on it is valid, RFC 3339."),
+            computed("not_after", String(), "Until when it is valid, RFC 3339."),
+            computed("state", String(), "`active`, `issued` (never in use yet), `previous` or `retired`."),
+            computed("certificate_path", String(), "Where it is, with its chain: a path, or a reference in Vault."),
+            computed("key_reference", String(), "Where its key is: a path, or a reference in Vault. Never a key."),
+        )
+
+    def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
+        """Refuse what is no name and no certificate."""
+        from certkit.core import objects
+
+        super().validate(diags, type_name, config)
+        with Boundary(diags):
+            require_public(config)
+            if isinstance(config["identity"], str):
+                require_name(config["identity"])
+            for each in ("certificate", "ca"):
+                if isinstance(config[each], str):
+                    objects.certificates(config[each].encode(), name=each)
+
+    def create(self, ctx: CreateContext, planned: State) -> State | None:
+        """Install the certificate, and put it to use."""
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            return self._installed(store, planned, boundary)
+        return None
+
+    def read(self, ctx: ReadContext, current: State) -> State | None:
+        """The certificate as it is in the store; none if it is not there any more."""
+        from certkit.lifecycle import view
+
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            try:
+                identity = store.load(current["identity"])
+                found = _facts(store, identity, view.generation(identity, current["generation"]))
+            except AbsentError:
+                return None
+            return current | found if found["fingerprint_sha256"] == current["fingerprint_sha256"] else None
+        return current
+
+    def plan(self, ctx: PlanContext, current: State | None, planned: State) -> State | None:
+        """Show that another certificate will be installed, or this one put to use again."""
+        with Boundary(ctx.diagnostics) as boundary:
+            assert current is not None  # noqa: S101  a plan to create is not asked for
+            if "certificate" in ctx.changed_fields:
+                return planned | dict.fromkeys((*_OF_THE_CERTIFICATE, *_OF_ITS_USE), Unknown)
+            if "ca" in ctx.changed_fields:
+                boundary.warn(f"{planned['identity']}: `ca` will count when the next certificate is installed")
+            if self._wants_use(current, planned, boundary):
+                return planned | dict.fromkeys(_OF_ITS_USE, Unknown) | {"state": GenerationState.ACTIVE.value}
+        return planned
+
+    def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
+        """Install another certificate, or put this one to use again."""
+        from certkit.lifecycle import view
+
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            if planned["generation"] is Unknown:
+                return self._installed(store, planned, boundary)
+            if planned["state"] != current["state"]:
+                self._activate(store, planned["identity"], planned["generation"], boundary)
+            identity = store.load(planned["identity"])
+            found = _facts(store, identity, view.generation(identity, planned["generation"]))
+            return found | {key: each for key, each in planned.items() if each is not Unknown}
+        return current
+
+    def delete(self, ctx: DeleteContext, current: State) -> State | None:  # noqa: ARG002  tf gives them
+        """Forget the certificate."""
+        return None
+
+    def plan_to_destroy(self, diagnostics: Diagnostics, current: State) -> None:
+        """Say what stays behind."""
+        with Boundary(diagnostics) as boundary:
+            name, generation = current["identity"], current["generation"]
+            boundary.warn(f"{name}: Terraform forgets the certificate of generation {generation}; it stays as it is")
+
+    def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002  tf calls it so
+        """The certificate of NAME/GENERATION, or the one that the identity NAME has in use."""
+        from certkit.lifecycle import view
+
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            name, _, number = id.partition("/")
+            identity = store.load(require_name(name))
+            generation = view.generation(identity, number or identity.record.active or "")
+            if generation.issued is None:
+                hint = f"install the answer to its request: certkit identity install {name} CERT"
+                raise InputError(f"{name}: generation {generation.number} has no certificate yet", hint=hint)
+            certificate = generation.issued.certificate.decode("ascii")
+            given = {"identity": name, "certificate": certificate, "ca": None, "activate": None}
+            return given | _facts(store, identity, generation)
+        return None
+
+    def _installed(self, store: Store, planned: State, boundary: Boundary) -> State:
+        from certkit import policy_files
+        from certkit.lifecycle import answer, view
+
+        name, now = planned["identity"], self.provider.services.now()
+        policy = policy_files.load(store.load(name).record.settings.policy)
+        bundle = planned["ca"].encode() if planned["ca"] else None
+        pasted = planned["certificate"].encode()
+        done, number = answer.install(store, name, pasted, policy, trust_bundle=bundle, now=now)
+        boundary.warn_of(name, done.findings)
+        if planned["activate"] is not False:
+            self._activate(store, name, number, boundary)
+        identity = store.load(name)
+        return planned | _facts(store, identity, view.generation(identity, number))
+
+    def _activate(self, store: Store, name: str, number: str, boundary: Boundary) -> None:
+        from certkit.lifecycle import activation
+
+        services = self.provider.services
+        done = activation.activate(store, name, number, how=services.how(store, name), now=services.now())
+        boundary.warn_of(name, done.findings)
+
+    def _wants_use(self, current: State, planned: State, boundary: Boundary) -> bool:
+        """Whether the certificate is to be put to use, and can be."""
+        if planned["activate"] is False or current["state"] == GenerationState.ACTIVE:
+            return False
+        from certkit.core.times import rfc3339
+
+        is_over = current["not_after"] < rfc3339(self.provider.services.now())
+        if is_over or current["state"] not in {GenerationState.ISSUED, GenerationState.PREVIOUS}:
+            why = "has expired" if is_over else f"is {current['state']}"
+            boundary.warn(
+                f"{planned['identity']}: generation {current['generation']} {why}, and another one is in use",
+                "give the certificate that took its place",
+            )
+            return False
+        if current["state"] == GenerationState.PREVIOUS:
+            boundary.warn(
+                f"{planned['identity']}: generation {current['generation']} is not in use any more, and will be again",
+                "if another certificate is to be in use, give that one",
+            )
+        return True
+
+
+def _facts(store: Store, identity: Identity, generation: Generation) -> dict[str, Any]:
+    from certkit.core import names
+    from certkit.core.times import rfc3339
+    from certkit.lifecycle import view
+
+    certificate, location = view.certificate(generation), store.location(identity, generation.number)
+    return {
+        "generation": generation.number,
+        "fingerprint_sha256": names.fingerprint(certificate) if certificate else None,
+        "not_before": rfc3339(certificate.not_valid_before_utc) if certificate else None,
+        "not_after": rfc3339(certificate.not_valid_after_utc) if certificate else None,
+        "state": view.state_of(identity, generation).value,
+        "certificate_path": utf8(location.fullchain),
+        "key_reference": utf8(location.key),
+    }

@@ -1,0 +1,232 @@
+"""The data sources: facts of an identity, nearness of expiry, and whether a partner will take a CSR."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tf.iface import DataSource
+from tf.types import List, Map, Number, String
+
+from certkit.core.identity import require_name
+from certkit.errors import InputError
+from certkit.findings import Status, roll_up
+from certkit.stores.base import AbsentError
+from certkit.terraform.provider import facts
+from certkit.terraform.provider.boundary import Boundary
+from certkit.terraform.provider.schema import Text, computed, option, require_public, schema
+
+if TYPE_CHECKING:
+    from tf.iface import ReadDataContext
+    from tf.schema import Schema
+    from tf.utils import Diagnostics
+
+    from certkit.core.expiry import Thresholds
+    from certkit.scan import Scan
+    from certkit.terraform.provider.provider import CertkitProvider
+    from certkit.terraform.provider.schema import Config, State
+
+_ABSENT = "absent"
+_IDENTITY = "identity:"
+_DEFAULT_POLICY = "general"
+
+
+class _Source(DataSource):
+    """A data source of the provider."""
+
+    def __init__(self, provider: CertkitProvider) -> None:
+        self.provider = provider
+
+    def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
+        """Refuse a private key among the arguments."""
+        super().validate(diags, type_name, config)
+        with Boundary(diags):
+            require_public(config)
+
+    @classmethod
+    def nothing(cls) -> State:
+        """All attributes without a value."""
+        return {each.name: None for each in cls.get_schema().attributes}
+
+
+class IdentitySource(_Source):
+    """An identity as it is, whoever made it."""
+
+    @classmethod
+    def get_name(cls) -> str:
+        """The type's name, after the provider's."""
+        return "identity"
+
+    @classmethod
+    def get_schema(cls) -> Schema:
+        """The attributes."""
+        return schema(
+            "An identity in the store, whoever made it. One that is not there has the state `absent`, so that a first"
+            " plan works.",
+            option("name", Text(), "The identity's name.", required=True),
+            computed("policy", String(), "Its policy."),
+            computed("status", String(), "Of the active certificate: `ok`, `warning` or `critical`; else `unknown`."),
+            computed("days_left", Number(), "Whole days until the active certificate ends; another number every day."),
+            facts.ATTRIBUTES,
+        )
+
+    def read(self, ctx: ReadDataContext, config: Config) -> State | None:
+        """The identity as it is now."""
+        from certkit import policy_files
+        from certkit.lifecycle import view
+
+        now, name = self.provider.services.now(), config["name"]
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            try:
+                identity = store.load(require_name(name))
+            except AbsentError:
+                return self.nothing() | {"name": name, "state": _ABSENT, "status": Status.UNKNOWN.value}
+            policy = policy_files.load(identity.record.settings.policy)
+            found = view.overview(identity, policy, now=now)
+            return {
+                "name": name,
+                "policy": found.policy,
+                "status": found.status.value,
+                "days_left": found.active.days_left if found.active else None,
+                **facts.facts(store, identity, policy, now=now),
+            }
+        return None
+
+
+class ExpirySource(_Source):
+    """How near its end a certificate is, wherever it is."""
+
+    @classmethod
+    def get_name(cls) -> str:
+        """The type's name, after the provider's."""
+        return "expiry"
+
+    @classmethod
+    def get_schema(cls) -> Schema:
+        """The attributes."""
+        return schema(
+            "How near its end a certificate is. Of several, this is about the one with which somebody has to do"
+            " something first. What cannot be read is an error.",
+            option(
+                "source",
+                Text(),
+                "A file, a directory, a glob, a live host (`HOST:PORT`), `identity:NAME` or `vault://MOUNT/PREFIX`, as"
+                " `certkit expiry` takes it.",
+                required=True,
+            ),
+            option("warn", Text(), "Warn below this time left: `28d`, `2w`, `33%`. By default the policy's."),
+            option("critical", Text(), "Critical below this time left. By default the policy's."),
+            option("policy", Text(), "The policy whose times apply. By default `general`."),
+            computed(
+                "status",
+                String(),
+                "`ok`, `warning` or `critical`; `unknown` for an identity that has nothing in use or is absent.",
+            ),
+            computed("days_left", Number(), "Whole days left, negative once it has expired; another number every day."),
+            computed("not_before", String(), "From when on it is valid, RFC 3339."),
+            computed("not_after", String(), "Until when it is valid, RFC 3339."),
+            computed("fingerprint_sha256", String(), "Its fingerprint."),
+            computed("subject", String(), "Its subject, RFC 4514."),
+            computed("issuer", String(), "Its issuer, RFC 4514."),
+            computed("serial", String(), "Its serial number, hexadecimal."),
+        )
+
+    def read(self, ctx: ReadDataContext, config: Config) -> State | None:
+        """The certificate that is nearest to its end."""
+        from certkit.scan import Judge
+
+        with Boundary(ctx.diagnostics) as boundary:
+            answer = self.nothing() | config
+            if self._is_idle(config["source"], boundary):
+                return answer | {"status": Status.UNKNOWN.value}
+            judge = Judge(thresholds=_thresholds(config), now=self.provider.services.now(), leaf_only=True)
+            look, configuration = self.provider.services.look, self.provider.configuration
+            return answer | _most_urgent(look(config["source"], judge, configuration, boundary.warn))
+        return None
+
+    def _is_idle(self, source: str, boundary: Boundary) -> bool:
+        """Whether the source is an identity that has nothing in use, as before the first apply."""
+        if not source.startswith(_IDENTITY):
+            return False
+        with self.provider.store(boundary) as store:
+            try:
+                return store.load(require_name(source.removeprefix(_IDENTITY))).record.active is None
+            except AbsentError:
+                return True
+
+
+class CsrCheckSource(_Source):
+    """Whether a partner will take a CSR."""
+
+    @classmethod
+    def get_name(cls) -> str:
+        """The type's name, after the provider's."""
+        return "csr_check"
+
+    @classmethod
+    def get_schema(cls) -> Schema:
+        """The attributes."""
+        return schema(
+            "Whether a partner will take a CSR, by the rules of a policy.",
+            option(
+                "csr",
+                String(),
+                'The CSR, PEM, as it will be handed in: `file("acme.csr")`.',
+                required=True,
+            ),
+            option("policy", Text(), "A policy's name, or the path of its file. By default `general`."),
+            computed("status", String(), "`ok`, `warning`, `critical`, or `unknown` if something cannot be decided."),
+            computed("subject", String(), "Its subject, RFC 4514."),
+            computed("checks", List(Map(String())), "What was checked: maps of `id`, `status`, `message` and `hint`."),
+        )
+
+    def read(self, ctx: ReadDataContext, config: Config) -> State | None:
+        """Every rule, applied."""
+        from certkit import policy_files
+        from certkit.core import csr_check, names, objects
+
+        with Boundary(ctx.diagnostics):
+            data = config["csr"].encode()
+            policy = policy_files.load(config["policy"] or _DEFAULT_POLICY)
+            findings = csr_check.check(data, policy, name="csr")
+            return {
+                **config,
+                "status": roll_up(each.status for each in findings).value,
+                "subject": names.subject_or_none(objects.csr(data, name="csr").value),
+                "checks": [asdict(each) for each in findings],
+            }
+        return None
+
+
+def _thresholds(config: Config) -> Thresholds:
+    from certkit import policy_files
+    from certkit.core.durations import Duration
+    from certkit.core.expiry import Thresholds
+
+    rules = policy_files.load(config["policy"] or _DEFAULT_POLICY).expiry
+    given = {name: Duration.parse(config[name]) if config[name] else None for name in ("warn", "critical")}
+    return Thresholds.choose(**given, default_warn=rules.warn, default_critical=rules.critical)
+
+
+def _most_urgent(found: Scan) -> dict[str, Any]:
+    """The facts of the certificate for which somebody has to act first.
+
+    Raises:
+        InputError: something could not be looked at.
+    """
+    from certkit.core.times import rfc3339
+
+    if found.failures or not found.rows:
+        message, hint = found.trouble
+        raise InputError(message, hint=hint)
+    row = found.by_urgency[0]
+    return {
+        "status": row.status.value,
+        "days_left": row.days_left,
+        "not_before": rfc3339(row.not_before),
+        "not_after": rfc3339(row.not_after),
+        "fingerprint_sha256": row.fingerprint_sha256,
+        "subject": row.subject,
+        "issuer": row.issuer,
+        "serial": row.serial_hex,
+    }

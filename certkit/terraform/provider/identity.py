@@ -1,0 +1,244 @@
+"""The resource `certkit_identity`: an identity with its requests, one for each renewal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tf.iface import Resource
+from tf.types import Bool, Unknown
+
+from certkit.core.identity import State as GenerationState
+from certkit.core.identity import require_name
+from certkit.errors import InputError
+from certkit.issuers.base import IssuerSpec
+from certkit.stores.base import AbsentError
+from certkit.terraform.provider import facts, settings
+from certkit.terraform.provider.boundary import Boundary
+from certkit.terraform.provider.schema import Text, argument, option, require_public, schema
+
+if TYPE_CHECKING:
+    from tf.iface import CreateContext, DeleteContext, ImportContext, PlanContext, ReadContext, UpdateContext
+    from tf.schema import Schema
+    from tf.utils import Diagnostics
+
+    from certkit.core.policy import Policy
+    from certkit.lifecycle.enroll import Done
+    from certkit.stores.base import Store
+    from certkit.terraform.provider.provider import CertkitProvider
+    from certkit.terraform.provider.schema import Config, State
+
+_DESCRIPTION = (
+    "A client credential for a partner: a private key in the store, and a request by the partner's rules to be handed"
+    " in. When the renewal window of the certificate in use is open, the plan shows that a new request will be made,"
+    " with a new key. An identity that is there already with the same arguments is taken over."
+)
+
+_HAND_IN = "hand it in, and give its answer to certkit_certificate or certkit identity install"
+
+
+class IdentityResource(Resource):
+    """An identity in the store of the provider."""
+
+    def __init__(self, provider: CertkitProvider) -> None:
+        self.provider = provider
+
+    @classmethod
+    def get_name(cls) -> str:
+        """The type's name, after the provider's."""
+        return "identity"
+
+    @classmethod
+    def get_schema(cls) -> Schema:
+        """The attributes."""
+        return schema(
+            _DESCRIPTION,
+            argument("name", Text(), "The identity's name: 1 to 64 letters, digits, `.`, `_` or `-`.", required=True),
+            settings.ARGUMENTS,
+            option("renew", Bool(), "Whether a new request is made when the renewal window is open. By default yes."),
+            option(
+                "destroy_keys",
+                Bool(),
+                "Whether destroying the resource removes the identity from the store, with all its keys. By default"
+                " no: Terraform only forgets it. Counts once it is applied.",
+            ),
+            facts.ATTRIBUTES,
+        )
+
+    def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
+        """Refuse what the policy refuses, as far as it is known."""
+        super().validate(diags, type_name, config)
+        with Boundary(diags):
+            require_public(config)
+            if isinstance(config["name"], str):
+                require_name(config["name"])
+            if settings.is_known(config):
+                _refuse(config)
+
+    def create(self, ctx: CreateContext, planned: State) -> State | None:
+        """Enroll; what is there already and fits is taken over."""
+        from certkit import policy_files
+        from certkit.lifecycle import enroll
+
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            wanted = settings.settings_of(planned)
+            policy = policy_files.load(wanted.policy)
+            done = enroll.enroll(store, planned["name"], wanted, policy, now=self.provider.services.now())
+            self._carry_through(store, done, policy, boundary)
+            return self._applied(store, planned)
+        return None
+
+    def read(self, ctx: ReadContext, current: State) -> State | None:
+        """The identity as it is now; none if it was removed."""
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            try:
+                found = self._found(store, current["name"])
+            except AbsentError:
+                return None
+            if found["ready_for_renewal"] and found["active_generation"] not in {None, found["generation"]}:
+                message = (
+                    f"{current['name']}: the certificate in use ends {found['not_after']}, and its successor waits"
+                )
+                boundary.warn(message, found["next"])
+            return current | found
+        return current
+
+    def plan(self, ctx: PlanContext, current: State | None, planned: State) -> State | None:
+        """Show that a request will be made, and refuse what would need other keys."""
+        with Boundary(ctx.diagnostics) as boundary:
+            assert current is not None  # noqa: S101  a plan to create is not asked for
+            _require_same(current, planned, ctx.changed_fields)
+            if ctx.changed_fields & {"name", *settings.NAMES}:
+                _say_farewell(current, boundary)
+            reason = _reason(current, planned)
+            if reason:
+                is_manual = IssuerSpec.parse(current["issuer"]).is_manual
+                boundary.warn(
+                    f"{planned['name']}: {reason}, so a new request will be made", _HAND_IN if is_manual else ""
+                )
+                planned = planned | dict.fromkeys(_OF_A_REQUEST if is_manual else facts.NAMES, Unknown)
+        return planned
+
+    def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
+        """Make the request that was planned, unless somebody else has made it meanwhile."""
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            if planned["generation"] is Unknown:
+                self._renew(store, planned["name"], boundary)
+            return self._applied(store, planned)
+        return current
+
+    def delete(self, ctx: DeleteContext, current: State) -> State | None:
+        """Forget the identity, or remove it with its keys if that is wanted."""
+        with Boundary(ctx.diagnostics) as boundary:
+            if current["destroy_keys"]:
+                with self.provider.store(boundary) as store:
+                    store.remove(current["name"])
+            return None
+        return current
+
+    def plan_to_destroy(self, diagnostics: Diagnostics, current: State) -> None:
+        """Say what stays behind."""
+        with Boundary(diagnostics) as boundary:
+            _say_farewell(current, boundary)
+
+    def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002  tf calls it so
+        """An identity by its name."""
+        with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            return {"name": id, "renew": None, "destroy_keys": None, **self._found(store, require_name(id))}
+        return None
+
+    def _found(self, store: Store, name: str) -> dict[str, Any]:
+        """What the store says of an identity."""
+        from certkit import policy_files
+
+        identity = store.load(name)
+        known = identity.record.settings
+        policy = policy_files.load(known.policy)
+        return settings.arguments_of(known) | facts.facts(store, identity, policy, now=self.provider.services.now())
+
+    def _applied(self, store: Store, planned: State) -> State:
+        """What the store says, but for what was planned: an argument may be left out."""
+        return self._found(store, planned["name"]) | {key: each for key, each in planned.items() if each is not Unknown}
+
+    def _carry_through(self, store: Store, done: Done, policy: Policy, boundary: Boundary) -> None:
+        """Have an issuer that answers at once answer what waits."""
+        from certkit.lifecycle import renew
+
+        services, name = self.provider.services, done.identity.name
+        with services.issuing(done.identity.record.settings.issuer, boundary.warn) as issuer:
+            if issuer is not None:
+                how, now = services.how(store, name), services.now()
+                done = renew.carry_through(store, done, policy, issuer=issuer, how=how, now=now)
+        boundary.warn_of(name, done.findings)
+
+    def _renew(self, store: Store, name: str, boundary: Boundary) -> None:
+        """Make a request, and carry it as far as it goes without a person; nothing if somebody else has."""
+        from certkit import policy_files
+        from certkit.lifecycle import renew
+
+        services, settings = self.provider.services, store.load(name).record.settings
+        with services.issuing(settings.issuer, boundary.warn) as issuer:
+            wanted = renew.Renewal(issuer=issuer, how=services.how(store, name))
+            policy = policy_files.load(settings.policy)
+            renewed = renew.renew(store, name, policy, wanted=wanted, now=services.now())
+        boundary.warn_of(name, [*renewed.done.findings, renewed.said])
+
+
+# What a new request changes, where a person answers it; an issuer that answers at once changes everything.
+_OF_A_REQUEST = (
+    *("generation", "state", "csr", "certificate_name", "spki_sha256"),
+    *("certificate_path", "key_reference", "next"),
+)
+
+
+def _reason(current: State, planned: State) -> str | None:
+    """Why a new request is wanted; None if it is not."""
+    if current["generation"] is None:
+        return "no request waits, and nothing is in use"
+    is_wanted = planned["renew"] is not False and current["state"] == GenerationState.ACTIVE
+    return "the renewal window is open" if is_wanted and current["ready_for_renewal"] else None
+
+
+def _say_farewell(current: State, boundary: Boundary) -> None:
+    name = current["name"]
+    if current["destroy_keys"]:
+        boundary.warn(f"{name}: it will be removed from the store with all its keys", "destroy_keys is true")
+    else:
+        boundary.warn(
+            f"{name}: Terraform forgets it; it stays in the store with its keys",
+            f"to remove it: certkit identity remove {name}, or destroy_keys = true, applied beforehand",
+        )
+
+
+def _require_same(current: State, planned: State, changed: set[str]) -> None:
+    """Refuse to give an identity other settings, unless it may be removed with its keys and enrolled anew.
+
+    Raises:
+        InputError: an argument differs.
+    """
+    other = [name for name in settings.NAMES if name in changed and planned[name] is not Unknown]
+    if other and not current["destroy_keys"] and "name" not in changed:
+        name = current["name"]
+        raise InputError(
+            f"{name}: it was enrolled with another {' and '.join(other)}",
+            hint="choose another name, or leave the argument out; destroy_keys = true, applied beforehand, lets it be"
+            " replaced with new keys",
+        )
+
+
+def _refuse(config: Config) -> None:
+    """Refuse what enrolling would refuse.
+
+    Raises:
+        CertkitError: it would.
+    """
+    from certkit import policy_files
+    from certkit.core.keys import KeySpec
+    from certkit.lifecycle import enroll
+    from certkit.request import refuse_spec, refuse_subject
+
+    wanted = settings.settings_of(config)
+    policy = policy_files.load(wanted.policy)
+    enroll.require_probe(wanted.probe, policy)
+    refuse_subject(wanted.subject, policy)
+    if wanted.key_type:
+        refuse_spec(KeySpec.parse(wanted.key_type), policy)

@@ -1,0 +1,121 @@
+"""Laying the provider down where Terraform finds it without a registry: in a filesystem mirror."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit import files
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOST, SOURCE = "registry.terraform.io", "certkit/certkit"
+_PROGRAM = "terraform-provider-certkit"
+
+# What Terraform calls the processors that Python knows.
+_MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+# What kernels read of a first line (Linux before 5.1).
+_LONGEST_FIRST_LINE = 126
+
+_LAUNCHER = """\
+# Written by `certkit terraform install-provider`.
+import sys
+
+from certkit.cli.terraform_provider import main
+
+sys.exit(main())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Where the provider is, and whether anything was written."""
+
+    mirror: Path
+    directory: Path
+    version: str
+    changed: bool
+
+
+def install(mirror: Path, *, python: str, version: str) -> Installed:
+    """A program in the mirror that starts the provider with this interpreter; the same one is not touched.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    number = semantic(version)
+    directory = mirror / HOST / SOURCE / number / system()
+    path = directory / f"{_PROGRAM}_v{number}"
+    program = files.Program(launcher(python).encode())
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        changed = not path.exists() or not files.holds(path, program)
+    except OSError as error:
+        raise files.failure("cannot write", path, error) from error
+    if changed:
+        files.publish(path, program, replace=True)
+    return Installed(mirror, directory, number, changed)
+
+
+def launcher(python: str) -> str:
+    """The program: a first line that names the interpreter, or where none can, one that a shell reads."""
+    first = f"#!{python}"
+    if len(first) <= _LONGEST_FIRST_LINE and not re.search(r"\s", python):
+        return f"{first}\n{_LAUNCHER}"
+    # A shell runs the second line; Python sees a text there.
+    quoted = python.replace("'", "'\"'\"'")
+    return f"#!/bin/sh\n'''exec' '{quoted}' \"$0\" \"$@\"\n' '''\n{_LAUNCHER}"
+
+
+def semantic(version: str) -> str:
+    """A version as Terraform spells it: `0.2.0rc1` is `0.2.0-rc1`."""
+    rest = version.lstrip("0123456789.")
+    return f"{version.removesuffix(rest).rstrip('.')}-{rest}" if rest else version
+
+
+def system() -> str:
+    """This system as Terraform calls it, such as `linux_amd64`.
+
+    Raises:
+        InputError: Terraform has no name for it that is known here.
+    """
+    name, machine = platform.system().lower(), platform.machine().lower()
+    if machine not in _MACHINES:
+        raise InputError(f"cannot install the provider on {name} {machine}", hint="use certkit terraform query there")
+    return f"{name}_{_MACHINES[machine]}"
+
+
+def mirror_block(installed: Installed) -> str:
+    """What tells Terraform of the mirror, in its configuration (`~/.terraformrc`)."""
+    return f"""\
+provider_installation {{
+  filesystem_mirror {{
+    path    = {_quoted(installed.mirror)}
+    include = ["{SOURCE}"]
+  }}
+  direct {{
+    exclude = ["{SOURCE}"]
+  }}
+}}
+"""
+
+
+def override_block(installed: Installed) -> str:
+    """What has Terraform take the provider from its directory without `init`, in its configuration."""
+    return f"""\
+provider_installation {{
+  dev_overrides {{
+    "{SOURCE}" = {_quoted(installed.directory)}
+  }}
+  direct {{}}
+}}
+"""
+
+
+def _quoted(path: Path) -> str:
+    return json.dumps(str(path), ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")

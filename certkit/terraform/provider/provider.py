@@ -1,0 +1,102 @@
+"""The provider itself: its configuration, and what it offers."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from tf.iface import DataSource, Provider, Resource
+from tf.types import Unknown
+
+from certkit.errors import InputError
+from certkit.terraform.provider.boundary import Boundary
+from certkit.terraform.provider.certificate import CertificateResource
+from certkit.terraform.provider.data import CsrCheckSource, ExpirySource, IdentitySource
+from certkit.terraform.provider.identity import IdentityResource
+from certkit.terraform.provider.schema import Text, option, schema
+from certkit.terraform.provider.services import Configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from tf.schema import Schema
+    from tf.utils import Diagnostics
+
+    from certkit.stores.base import Store
+    from certkit.terraform.provider.schema import Config
+    from certkit.terraform.provider.services import Services
+
+ADDRESS = "registry.terraform.io/certkit/certkit"
+
+_DESCRIPTION = (
+    "Keys, CSRs and client certificates for mutual TLS with a partner. Private keys are made in a store and stay there:"
+    " a directory, HashiCorp Vault or OpenBao. No key, token or passphrase is in a configuration, a plan or a state."
+)
+
+
+class CertkitProvider(Provider):
+    """The provider `certkit/certkit`."""
+
+    def __init__(self, make_services: Callable[[], Services]) -> None:
+        self._make_services = make_services
+        self.configuration = Configuration()
+
+    @functools.cached_property
+    def services(self) -> Services:
+        """The world outside; to validate a configuration nobody needs it."""
+        return self._make_services()
+
+    def get_model_prefix(self) -> str:
+        """What the names of all types begin with."""
+        return "certkit_"
+
+    def get_provider_schema(self, diags: Diagnostics) -> Schema:  # noqa: ARG002  tf gives it
+        """The arguments of the provider's block."""
+        return schema(
+            _DESCRIPTION,
+            option(
+                "store",
+                Text(),
+                "Where identities live: `file:DIR` or `vault://MOUNT/PREFIX`. By default `CERTKIT_STORE`, else a"
+                " directory of the user's. Vault is configured by the variables that the `vault` command reads.",
+            ),
+            option(
+                "passphrase_file",
+                Text(),
+                "The path of a file whose first line is the passphrase of the keys in a directory. By default"
+                " `CERTKIT_PASSPHRASE`, else keys are not encrypted.",
+            ),
+        )
+
+    def full_name(self) -> str:
+        """The provider's address."""
+        return ADDRESS
+
+    def validate_config(self, diags: Diagnostics, config: Config) -> None:
+        """Nothing to refuse: the store is tried when it is wanted."""
+
+    def configure_provider(self, diags: Diagnostics, config: Config) -> None:
+        """Take in the provider's block."""
+        with Boundary(diags):
+            self.configuration = Configuration(**config)
+
+    def get_data_sources(self) -> list[type[DataSource]]:
+        """The data sources."""
+        return [IdentitySource, ExpirySource, CsrCheckSource]
+
+    def get_resources(self) -> list[type[Resource]]:
+        """The resources."""
+        return [IdentityResource, CertificateResource]
+
+    def store(self, boundary: Boundary) -> AbstractContextManager[Store]:
+        """The store of identities.
+
+        Raises:
+            InputError: it cannot be reached, or Terraform does not know yet which it is.
+        """
+        if any(value is Unknown for value in asdict(self.configuration).values()):
+            hint = "give it as text or as a variable, or apply first what it depends on"
+            raise InputError("the store of the provider is not known yet", hint=hint)
+        return self.services.open_store(self.configuration, boundary.warn)

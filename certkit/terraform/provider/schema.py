@@ -1,0 +1,153 @@
+"""How attributes are declared, and the types of values of which several spellings mean the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tf.schema import Attribute, Schema
+from tf.types import List, String, Unknown
+
+from certkit.core.printable import printable
+from certkit.errors import InputError
+from certkit.issuers import base as issuers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tf.types import TfType
+
+State = dict[str, Any]
+Config = dict[str, Any]
+
+_PRIVATE_KEY = "PRIVATE KEY-----"
+
+
+class Text(String):
+    """A text; an empty one is none."""
+
+    def semantically_equal(self, a_decoded: Any, b_decoded: Any) -> bool:
+        """Whether both mean the same; what is not known yet may be anything."""
+        if a_decoded is Unknown or b_decoded is Unknown:
+            return a_decoded is b_decoded
+        return bool(self.meaning(a_decoded) == self.meaning(b_decoded))
+
+    def meaning(self, value: Any) -> Any:
+        """What a value says, in one form for all its spellings."""
+        return value or None
+
+
+class PolicyName(Text):
+    """The name of a policy, or the path of its file, relative or not."""
+
+    def meaning(self, value: Any) -> Any:
+        """The path as an absolute one."""
+        from certkit import policy_files
+
+        return policy_files.absolute(value) if value else None
+
+
+class Issuer(Text):
+    """An issuer; the path of its program may be relative or not."""
+
+    def meaning(self, value: Any) -> Any:
+        """The issuer with an absolute path."""
+        try:
+            return issuers.absolute(value) if value else None
+        except InputError:
+            return value
+
+
+class Certificates(Text):
+    """Certificates as PEM, with whatever text around them."""
+
+    def meaning(self, value: Any) -> Any:
+        """The certificates as PEM, and nothing else."""
+        try:
+            return certificates_only(value, name="") if value else None
+        except InputError:
+            return value
+
+
+class Texts(List):
+    """Texts in their order; an empty list is none."""
+
+    def __init__(self) -> None:
+        super().__init__(String())
+
+    def semantically_equal(self, a_decoded: Any, b_decoded: Any) -> bool:
+        """Whether both mean the same; what is not known yet may be anything."""
+        if a_decoded is Unknown or b_decoded is Unknown:
+            return a_decoded is b_decoded
+        return (a_decoded or []) == (b_decoded or [])
+
+
+def argument(name: str, kind: TfType, description: str, *, required: bool = False, default: Any = None) -> Attribute:
+    """An argument of a resource that cannot change without another resource; left out, it stays as it is."""
+    return Attribute(
+        name,
+        kind,
+        description,
+        required=required,
+        optional=not required,
+        computed=not required,
+        requires_replace=True,
+        default=default,
+    )
+
+
+def option(name: str, kind: TfType, description: str, *, required: bool = False) -> Attribute:
+    """An argument that may change at any time."""
+    return Attribute(name, kind, description, required=required, optional=not required)
+
+
+def computed(name: str, kind: TfType, description: str) -> Attribute:
+    """What the provider says."""
+    return Attribute(name, kind, description, computed=True)
+
+
+def schema(description: str, *attributes: Attribute | Iterable[Attribute]) -> Schema:
+    """The schema of a resource or data source."""
+    listed = [each for part in attributes for each in ([part] if isinstance(part, Attribute) else part)]
+    return Schema(attributes=listed, version=0, description=description)
+
+
+def certificates_only(text: str, *, name: str) -> str:
+    """The certificates in a PEM text, and nothing else of it.
+
+    Raises:
+        InputError: there is none, or one cannot be read.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from certkit.core import objects
+
+    found = objects.certificates(text.encode(), name=name)
+    return b"".join(each.public_bytes(Encoding.PEM) for each in found).decode("ascii")
+
+
+def utf8(text: str) -> str:
+    """The same text, if it can be told to somebody who reads UTF-8: a path from the system need not be so.
+
+    Raises:
+        InputError: it cannot.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        hint = "use a directory whose name is UTF-8"
+        raise InputError(f"cannot tell, {printable(text)}: it is not UTF-8", hint=hint) from error
+    return text
+
+
+def require_public(values: Mapping[str, Any]) -> None:
+    """Refuse a private key where something public belongs: every argument comes into the state.
+
+    Raises:
+        InputError: there is one.
+    """
+    for name, value in values.items():
+        if isinstance(value, str) and _PRIVATE_KEY in value:
+            raise InputError(
+                f"{name}: there is a private key in it, which Terraform would write into its state",
+                hint="give the certificates or the request alone; keys live in the store",
+            )

@@ -1,0 +1,42 @@
+"""What the process that Terraform starts gives to the provider: stores, places to look at, and the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from certkit.issuers.base import Issuer
+    from certkit.lifecycle.activation import Activation
+    from certkit.scan import Judge, Scan
+    from certkit.stores.base import Store
+
+    Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What the provider's block says; absent values are None."""
+
+    store: str | None = None
+    passphrase_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The world outside, as functions.
+
+    `open_store` opens the store of a configuration, `issuing` the issuer of that name (None: a person), and `look`
+    judges what is seen in one source; all say through their last argument what ought to be known about the connection.
+    `how` says how a generation of an identity is put to use.
+    """
+
+    open_store: Callable[[Configuration, Warn], AbstractContextManager[Store]]
+    issuing: Callable[[str, Warn], AbstractContextManager[Issuer | None]]
+    how: Callable[[Store, str], Activation]
+    look: Callable[[str, Judge, Configuration, Warn], Scan]
+    now: Callable[[], datetime]

@@ -1,0 +1,128 @@
+"""What the provider says to those who ask, and to those who are mistaken."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.terraform.provider.conftest import identity, provider
+
+DATA = """\
+resource "certkit_identity" "acme" {
+  name         = "acme"
+  policy       = "wise-sandbox"
+  organization = "Acme Ltd"
+}
+data "certkit_csr_check" "acme" {
+  csr    = certkit_identity.acme.csr
+  policy = "wise-sandbox"
+}
+data "certkit_csr_check" "unknown_policy_rules" {
+  csr = file("acme.csr")
+}
+data "certkit_identity" "nobody" {
+  name = "nobody"
+}
+data "certkit_expiry" "nobody" {
+  source = "identity:nobody"
+}
+data "certkit_expiry" "file" {
+  source   = "soon.pem"
+  warn     = "30d"
+  critical = "10d"
+}
+data "certkit_expiry" "directory" {
+  source = "."
+}
+data "certkit_expiry" "bundle" {
+  source = "acme.p12"
+}
+"""
+
+
+def test_data_sources(file, workspaces, partner):
+    """Facts of an identity, of files, of a directory, and of CSRs; an identity that is not there is an answer."""
+    work = workspaces(file)
+    (work.folder / "soon.pem").write_bytes(partner.ca.issue(end=partner.end(20)).pem)
+    (work.folder / "acme.csr").write_bytes(partner.csr())
+    (work.folder / "acme.p12").write_bytes(partner.bundle())
+    work.write(provider(file) + DATA)
+    work.apply()
+    answers = {name: work.state(f"data.certkit_{name}") for name in ANSWERS}
+    shown = {name: {key: answers[name][key] for key in wanted} for name, wanted in ANSWERS.items()}
+    assert shown == ANSWERS
+    assert answers["csr_check.acme"]["checks"][0] == {
+        "id": "encoding",
+        "status": "ok",
+        "message": "one PEM block, nothing else",
+        "hint": "",
+    }
+    assert answers["expiry.file"]["not_after"] == f"{partner.end(20):%Y-%m-%dT%H:%M:%SZ}"
+    assert work.holds(file.secrets) == set()
+
+
+ANSWERS = {
+    "csr_check.acme": {"status": "ok", "subject": "O=Acme Ltd"},
+    "csr_check.unknown_policy_rules": {"status": "ok", "subject": "CN=acme"},
+    "identity.nobody": {"state": "absent", "status": "unknown", "days_left": None, "csr": None},
+    "expiry.nobody": {"status": "unknown", "days_left": None},
+    "expiry.file": {"status": "warning", "days_left": 19, "subject": "CN=acme-client-id,O=Acme Ltd"},
+    "expiry.directory": {"status": "warning", "days_left": 19},
+    "expiry.bundle": {"status": "ok"},
+}
+
+MISTAKES = {
+    "a subject that the policy refuses": (
+        'resource "certkit_identity" "a" {\n name = "a"\n policy = "wise-sandbox"\n}\n',
+        "O is missing; Wise Platform, sandbox requires it",
+    ),
+    "a policy that there is not": (
+        'resource "certkit_identity" "a" {\n name = "a"\n policy = "wize"\n}\n',
+        "unknown policy 'wize'",
+    ),
+    "a name that is none": (
+        'resource "certkit_identity" "a" {\n name = "../a"\n policy = "general"\n common_name = "a"\n}\n',
+        "not a name of an identity: '../a'",
+    ),
+    "a private key where the CA belongs": (
+        'resource "certkit_identity" "a" {\n name = "a"\n policy = "general"\n ca = file("key.pem")\n}\n',
+        "ca: there is a private key in it",
+    ),
+    "no certificate": (
+        'resource "certkit_certificate" "a" {\n identity = "a"\n certificate = "hello"\n}\n',
+        "cannot read, certificate: ",
+    ),
+    "an issuer that is none": (
+        'resource "certkit_identity" "a" {\n name = "a"\n policy = "general"\n common_name = "a"\n issuer = "x"\n}\n',
+        "not an issuer: 'x'",
+    ),
+}
+
+
+def test_mistakes_are_told_before_anything_is_done(file, workspaces, partner):
+    """Each as a diagnostic of its own, with a hint; nothing is written."""
+    work = workspaces(file)
+    (work.folder / "key.pem").write_bytes(partner.ca.key_pem)
+    blocks = (text.replace('"a" {', f'"a{at}" {{', 1) for at, (text, _) in enumerate(MISTAKES.values()))
+    work.write(provider(file) + "".join(blocks))
+    ran = work.run("validate")
+    assert ran.code == 1
+    assert [name for name, (_, said) in MISTAKES.items() if said not in ran.said] == []
+    assert "Set it with `organization`." in ran.said
+    assert "`certkit policy list` shows the names" in ran.said
+    (work.folder / "key.pem").unlink()
+    assert work.holds(partner.secrets) == set()
+    assert not file.store.root.exists()
+
+
+@pytest.mark.parametrize("uri", ["nowhere", "vault://secret/x"])
+def test_a_store_that_cannot_be_used(file, workspaces, partner, uri):
+    """It is told what is wrong with it."""
+    work = workspaces(file)
+    (work.folder / "ca.pem").write_bytes(partner.ca.pem)
+    work.write(f'provider "certkit" {{\n store = "{uri}"\n}}\n' + identity())
+    token = "hvs.no-token-of-anybody"
+    work.variables = {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_TOKEN": token, "VAULT_MAX_RETRIES": "0"}
+    ran = work.run("apply", "-auto-approve")
+    assert ran.code == 1
+    assert {"nowhere": "not a store: nowhere", "vault://secret/x": "http://127.0.0.1:1"}[uri] in ran.said
+    assert work.holds([token.encode()]) == set()

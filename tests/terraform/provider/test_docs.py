@@ -1,0 +1,37 @@
+"""The provider's documentation, in the registry's form."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.terraform.provider.workspace import HEADER, Workspace
+
+PROJECT = Path(__file__).parents[3]
+DOCS = PROJECT / "scripts" / "terraform" / "provider" / "docs"
+
+
+def test_pages_list_exactly_what_the_schemas_have():
+    """scripts/make_provider_docs.py writes that part of each page from the schemas; run it after a change."""
+    spec = importlib.util.spec_from_file_location("make_provider_docs", PROJECT / "scripts" / "make_provider_docs.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    wanted = dict(make.pages())
+    assert {str(path.relative_to(DOCS)): path.read_text() for path in DOCS.rglob("*.md")} == wanted
+
+
+@pytest.mark.parametrize("pages", [("index.md", "data-sources/*.md"), ("resources/*.md",)])
+def test_examples_are_valid(tmp_path, cli_configuration, partner, pages):
+    """Terraform accepts every example, together with the others."""
+    texts = [path.read_text() for page in pages for path in sorted(DOCS.glob(page))]
+    examples = "\n".join(each for text in texts for each in re.findall("```terraform\n(.*?)```", text, re.DOTALL))
+    for name in ("wise-ca.pem", "wise.pem"):
+        (tmp_path / name).write_bytes(partner.ca.pem)
+    (tmp_path / "acme.csr").write_bytes(partner.csr())
+    has_header = "required_providers" in examples
+    (tmp_path / "main.tf").write_text(examples if has_header else HEADER + examples)
+    ran = Workspace(tmp_path, cli_configuration).run("validate")
+    assert ran.code == 0, ran.said

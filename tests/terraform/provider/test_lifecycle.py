@@ -1,0 +1,230 @@
+"""Terraform makes, renews, adopts and forgets identities, and never sees a key."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from certkit.core.identity import Settings
+from certkit.core.names import SubjectOptions
+from certkit.lifecycle import enroll, pointer
+from certkit.policy_files import load
+from tests.conftest import require_program
+from tests.terraform.provider.conftest import certificate, identity, provider
+from tests.terraform.provider.workspace import wait_for
+
+
+@pytest.fixture
+def begin(workspaces, partner):
+    """A function that makes a workspace over a store, with the partner's CA in it."""
+
+    def make(place, configuration):
+        work = workspaces(place)
+        (work.folder / "ca.pem").write_bytes(partner.ca.pem)
+        work.write(provider(place) + configuration)
+        return work
+
+    return make
+
+
+def enrolled(place, partner, name="acme"):
+    """An identity that somebody has enrolled without Terraform."""
+    subject = SubjectOptions(organization="Acme Ltd", country="GB")
+    settings = Settings(policy="wise-sandbox", subject=subject, trust_bundle=partner.ca.pem.decode())
+    enroll.enroll(place.store, name, settings, load("wise-sandbox"), now=datetime.now(UTC))
+
+
+def active(place, name="acme"):
+    """The generation that an identity has in use."""
+    return place.store.load(name).record.active
+
+
+def numbers(place, name="acme"):
+    """The generations of an identity."""
+    return [each.number for each in place.store.load(name).generations]
+
+
+def test_from_the_request_to_the_end(place, begin, partner):
+    """Enroll, install, renew when it is time, forget: each plan says what comes, and the next one is empty."""
+    work = begin(place, identity())
+    assert "certkit_identity.acme will be created" in work.apply().said
+    asked = work.state("certkit_identity.acme")
+    assert (asked["generation"], asked["state"], asked["active_generation"]) == ("0001", "pending", None)
+    assert "Developer Hub" in asked["next"]
+
+    work.write(provider(place) + identity() + certificate())
+    (work.folder / "acme.pem").write_bytes(partner.answer(asked["csr"], days=30).pem)
+    assert "certkit_certificate.acme will be created" in work.apply().said
+    used = work.state("certkit_certificate.acme")
+    assert (used["generation"], used["state"]) == ("0001", "active")
+    assert active(place) == "0001"
+
+    # 30 days are left, and Wise's policy opens the window at 45.
+    due = work.apply_in_two_steps()
+    assert "acme: the renewal window is open, so a new request will be made" in due.said
+    assert '~ generation = "0001" -> (known after apply)' in due.said
+    assert "0 to add, 1 to change, 0 to destroy" in due.said
+    waiting = work.plan()
+    assert waiting.code == 0, waiting.said
+    assert "and its successor waits" in waiting.said
+    renewed = work.state("certkit_identity.acme")
+    assert (renewed["generation"], renewed["state"], renewed["active_generation"]) == ("0002", "pending", "0001")
+    assert renewed["csr"] != asked["csr"]
+
+    (work.folder / "acme.pem").write_bytes(partner.answer(renewed["csr"]).pem)
+    assert "0 to add, 1 to change, 0 to destroy" in work.apply().said
+    assert work.state("certkit_certificate.acme")["generation"] == "0002"
+    assert active(place) == "0002"
+    assert work.plan().code == 0
+
+    gone = work.run("destroy", "-auto-approve")
+    assert gone.code == 0, gone.said
+    assert "acme: Terraform forgets it; it stays in the store with its keys" in gone.said
+    assert "acme: Terraform forgets the certificate of generation 0002" in gone.said
+    assert numbers(place) == ["0001", "0002"]
+    assert work.holds(place.secrets) == set()
+    assert [each.name for each in (work.folder / "home").iterdir() if each.name != ".terraform.d"] == []
+
+
+def test_what_is_there_is_imported(place, begin, partner):
+    """An identity and its certificate, by name; the plan afterwards is empty."""
+    enrolled(place, partner)
+    partner.install(place)
+    blocks = "".join(
+        f'import {{\n  to = {address}\n  id = "acme"\n}}\n'
+        for address in ("certkit_identity.acme", "certkit_certificate.acme")
+    )
+    work = begin(place, identity() + certificate() + blocks)
+    (work.folder / "acme.pem").write_bytes(place.store.load("acme").generations[0].issued.certificate)
+    assert "2 imported, 0 added, 0 changed, 0 destroyed" in work.apply().said
+    assert work.state("certkit_identity.acme")["organization"] == "Acme Ltd"
+    assert work.state("certkit_certificate.acme")["state"] == "active"
+    assert work.plan().code == 0
+    assert work.holds(place.secrets) == set()
+
+
+def test_an_issuer_that_answers_at_once(file, begin, partner):
+    """One apply makes the request, has it signed, and puts the certificate to use; when it is time, once more."""
+    issuer = file.store.root.parent / "issuer.py"
+    issuer.write_text(ISSUER)
+    partner.ca.write(file.store.root.parent, "issuer")
+    days = file.store.root.parent / "days"
+    days.write_text("30")
+    command = shlex.join([sys.executable, str(issuer)])
+    work = begin(file, identity(more=f'issuer = "command:{command}"'))
+    work.apply()
+    made = work.state("certkit_identity.acme")
+    assert (made["generation"], made["state"], made["next"]) == ("0001", "active", "nothing")
+
+    days.write_text("300")
+    assert "~ not_after " in work.apply().said
+    assert work.state("certkit_identity.acme")["active_generation"] == "0002"
+    assert work.holds(file.secrets) == set()
+
+
+ISSUER = """\
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+here = Path(__file__).parent
+csr = x509.load_pem_x509_csr(sys.stdin.buffer.read())
+ca = x509.load_pem_x509_certificate((here / "issuer.pem").read_bytes())
+key = serialization.load_pem_private_key((here / "issuer.key").read_bytes(), None)
+end = datetime.now(UTC) + timedelta(days=int((here / "days").read_text()))
+builder = x509.CertificateBuilder(ca.subject, csr.subject, csr.public_key(), x509.random_serial_number())
+builder = builder.not_valid_before(end - timedelta(days=365)).not_valid_after(end)
+usage = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH])
+signed = builder.add_extension(usage, critical=False).sign(key, hashes.SHA256())
+sys.stdout.buffer.write(signed.public_bytes(serialization.Encoding.PEM))
+"""
+
+
+def test_what_changed_outside_is_seen(file, begin, partner):
+    """Another generation in use, another policy, a discarded request, a removed identity: the plan says what comes."""
+    enrolled(file, partner)
+    partner.install(file)
+    work = begin(file, identity() + certificate())
+    (work.folder / "acme.pem").write_bytes(file.store.load("acme").generations[0].issued.certificate)
+    work.apply()
+    work.forget("certkit_identity.acme", "probe")  # as if an older version had made it
+
+    enroll.add_request(file.store, file.store.load("acme"), load("wise-sandbox"), now=datetime.now(UTC))
+    partner.install(file)
+    back = work.apply()
+    assert "acme: generation 0001 is not in use any more, and will be again" in back.said
+    assert '~ state = "previous" -> "active"' in back.said
+    assert active(file) == "0001"
+
+    work.write(provider(file) + identity(more='locality = "London"') + certificate())
+    other = work.plan()
+    assert other.code == 1
+    assert "acme: it was enrolled with another locality" in other.said
+
+    work.write(provider(file) + identity() + certificate())
+    file.store.remove("acme")
+    gone = work.plan()
+    assert gone.code == 2
+    assert "certkit_identity.acme will be created" in gone.said
+
+
+def test_a_request_that_the_partner_refused_is_made_again(file, begin, partner):
+    """It was discarded, nothing is in use: the plan shows a new one. With `destroy_keys`, nothing stays behind."""
+    enrolled(file, partner)
+    work = begin(file, identity(more="destroy_keys = true"))
+    work.apply()
+    pointer.discard(file.store, "acme")
+    assert "no request waits, and nothing is in use, so a new request will be made" in work.apply().said
+    assert work.state("certkit_identity.acme")["generation"] == "0002"
+    destroyed = work.run("destroy", "-auto-approve")
+    assert "acme: it will be removed from the store with all its keys" in destroyed.said
+    assert (destroyed.code, file.store.names()) == (0, [])
+
+
+def test_a_clock_far_away(file, begin, partner):
+    """The renewal window opens with time alone, and Terraform reaches a provider with another clock."""
+    require_program("faketime")
+    enrolled(file, partner)
+    partner.install(file, days=200)
+    work = begin(file, identity())
+    work.apply()
+    library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+    work.variables |= {"LD_PRELOAD": library, "FAKETIME": "+180d"}
+    due = work.plan()
+    assert due.code == 2, due.said
+    assert "the renewal window is open" in due.said
+
+
+def test_two_applies_at_once_make_one_identity(place, begin):
+    """Both succeed, and both know the one generation that there is."""
+    works = [begin(place, identity()) for _ in range(2)]
+    ran = [work.finish(process) for work, process in [(work, work.start(*APPLY)) for work in works]]
+    assert [each.code for each in ran] == [0, 0], [each.said for each in ran]
+    csr, *_ = place.store.load("acme").generations[0].csr.decode().splitlines()[1:]
+    assert numbers(place) == ["0001"]
+    assert all(csr in work.state("certkit_identity.acme")["csr"] for work in works)
+    assert all(work.holds(place.secrets) == set() for work in works)
+
+
+APPLY = ("apply", "-auto-approve", "-no-color")
+
+
+def test_a_killed_apply_is_completed_by_the_next(file, begin):
+    """Whatever was there when Terraform and the provider were killed: one request is left, and nothing beside."""
+    work = begin(file, identity(more='key_type = "rsa-3072"'))
+    process = work.start(*APPLY)
+    wait_for(lambda: file.store.names() or process.poll() is not None)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    work.apply()
+    assert numbers(file) == ["0001"]
+    assert work.plan().code == 0
+    assert work.holds(file.secrets) == set()
