@@ -188,15 +188,14 @@ def _settings(options: dict[str, Any], *, policy: str) -> Settings:
     from certkit.core.names import SubjectOptions
 
     return Settings(
-        # A policy of the user's own is found again from wherever the next command is run.
-        policy=os.path.abspath(policy) if os.sep in policy or policy.endswith(".toml") else policy,
+        policy=inputs.policy_reference(policy),
         subject=inputs.subject(options) if "organization" in options else SubjectOptions(),
         key_type=options.get("key_type"),
         issuer=_issuer(options.get("issuer", "manual")),
         client_id=options["client_id"],
         probe=options.get("probe"),
         group=options["group"],
-        trust_bundle=_bundle(options["ca"]),
+        trust_bundle=trust_bundle(options["ca"]),
     )
 
 
@@ -229,7 +228,7 @@ def _require_probe(probe: str | None, policy: Policy) -> None:
         raise InputError(f"not an address to probe: {probe!r}", hint="give https://HOST/PATH, or policy")
 
 
-def _bundle(reference: str | None) -> str | None:
+def trust_bundle(reference: str | None) -> str | None:
     """The CAs of a file as PEM, and nothing else of it."""
     if reference is None:
         return None

@@ -30,6 +30,7 @@ DEFAULT_POLICY = "general"
 _CHUNK = 1024 * 1024
 _MAX_PASSPHRASE_FILE = 64 * 1024
 _MAX_CLIENT_SECRET = 1024
+_MAX_TOKEN = 8192
 
 passphrase_option = click.option(
     "--passphrase-file",
@@ -142,6 +143,11 @@ def read(reference: str) -> bytes:
         raise InputError(f"cannot read, standard input: {reason}", hint="name a file") from error
 
 
+def typed(text: str) -> str:
+    """A text of the command line, or what standard input has for `-`."""
+    return read(STDIN).decode("utf-8", "replace").strip() if text == STDIN else text
+
+
 def chunks() -> Iterator[bytes]:
     """Standard input, a chunk at a time.
 
@@ -177,6 +183,11 @@ def policy(reference: str) -> Policy:
     from certkit import policy_files
 
     return policy_files.load(reference)
+
+
+def policy_reference(text: str) -> str:
+    """A policy's name, or the whole path of a file, which is found again from wherever the next command is run."""
+    return os.path.abspath(text) if os.sep in text or text.endswith(".toml") else text
 
 
 def anchors(references: Sequence[str]) -> list[x509.Certificate] | None:
@@ -246,7 +257,7 @@ def required_client_secret(file: str | None) -> Secret:
     secret = client_secret(file)
     if secret is not None:
         return secret
-    if not _is_terminal():
+    if not is_terminal():
         hint = "give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET"
         raise InputError("there is no client secret, and nobody to ask for it", hint=hint)
     asked = click.prompt("Client secret", hide_input=True, err=True, default="", show_default=False)
@@ -270,6 +281,23 @@ def _first_line(file: str) -> bytes:
     return data.split(b"\n", 1)[0].removesuffix(b"\r")
 
 
+def token(file: str | None) -> Secret | None:
+    """The access token from a file's first line or from CERTKIT_TOKEN; None if there is neither.
+
+    Raises:
+        InputError: the file cannot be read, or it holds no token.
+    """
+    if file is not None:
+        value, where = _first_line(file), file
+    elif os.environ.get("CERTKIT_TOKEN"):
+        value, where = os.environb[b"CERTKIT_TOKEN"], "CERTKIT_TOKEN"
+    else:
+        return None
+    if not 0 < len(value) <= _MAX_TOKEN or not all(0x21 <= byte <= 0x7E for byte in value):
+        raise InputError(f"access token, {where}: that is none", hint="put the token alone in the first line")
+    return Secret(value)
+
+
 def private_key(reference: str, secret: Secret | None) -> HeldKey:
     """The private key of a file or standard input, and the finding about the file.
 
@@ -289,7 +317,7 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
     try:
         key = objects.private_key(data, name=name, passphrase=secret).value
     except PassphraseError:
-        if secret is not None or from_stdin or not _is_terminal():
+        if secret is not None or from_stdin or not is_terminal():
             raise
         key = objects.private_key(data, name=name, passphrase=_ask(name)).value
     if from_stdin:
@@ -301,5 +329,6 @@ def _ask(name: str) -> Secret:
     return Secret(click.prompt(f"Passphrase of {name}", hide_input=True, err=True).encode("utf-8", "surrogateescape"))
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Whether a person can be asked."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()

@@ -11,7 +11,7 @@ import click
 from certkit.cli import inputs
 from certkit.cli.commands import LazyGroup
 from certkit.cli.identity import in_store
-from certkit.cli.wise import ENVIRONMENTS
+from certkit.cli.wise import environment_options, policy_of
 from certkit.errors import InputError, RefusedError
 from certkit.findings import exit_code
 
@@ -57,6 +57,7 @@ class Asked:
     client_id: str | None
     client_secret_file: str | None
     environment: str | None
+    policy_name: str | None
     base_url: str | None
     plain: bool
     ca: str | None
@@ -70,7 +71,8 @@ class Asked:
             raise InputError("usage, certkit wise token: --timeout is not a number", hint="give seconds, such as 10")
         base_url = addresses.optional(addresses.require_base_url, self.base_url)
         anchors = inputs.anchors([] if self.ca is None else [self.ca])
-        found = partner.identity(store, name, environment=self.environment, base_url=base_url)
+        policy = policy_of(environment=self.environment, policy_name=self.policy_name)
+        found = partner.identity(store, name, policy=policy, base_url=base_url)
         return partner.endpoint(
             store,
             found,
@@ -103,7 +105,7 @@ def _asking(command: Callable[..., int]) -> Any:
 
     @click.option("--client-id", metavar="ID", help="The client id of this environment.")
     @inputs.file_option("--client-secret-file", metavar="FILE", help="Its first line is the client secret.")
-    @click.option("--environment", type=click.Choice(ENVIRONMENTS), help="For an identity that is not there yet.")
+    @environment_options
     @click.option("--base-url", metavar="URL", help="In place of Wise's API: a rehearsal, a proxy.")
     @click.option("--plain", is_flag=True, help="Without the client certificate, to the plain host.")
     @inputs.file_option(
@@ -243,7 +245,7 @@ def get(
     from certkit.wise import tokens
 
     first = tokens.find(store, name, profile_id=profile_id, grant=grant)
-    found = first.token if no_refresh else _fresh(output, store, name, first, asked)
+    found = first.token if no_refresh else fresh(output, store, name, first, asked)
     if found.is_expired(inputs.now()):
         hint = "renew it: certkit wise token refresh, or without --no-refresh and with --client-secret-file"
         raise RefusedError(f"{name}: the access token has expired", hint=hint)
@@ -285,21 +287,16 @@ def _redirect(*, redirect_uri: str, redirect_url: str | None, code: str | None, 
         hint = "paste the address with --redirect-url, or its code with --code"
         raise InputError("usage, certkit wise token exchange: give one of --redirect-url and --code", hint=hint)
     if redirect_url is None:
-        copied = redirect.require_code(_typed(code or ""))
+        copied = redirect.require_code(inputs.typed(code or ""))
         return redirect.Redirect(redirect_uri=redirect_uri, code=copied, profile_id=profile_id, is_whole=False)
-    found = redirect.parse(_typed(redirect_url), redirect_uri=redirect_uri)
+    found = redirect.parse(inputs.typed(redirect_url), redirect_uri=redirect_uri)
     if profile_id not in {None, found.profile_id}:
         hint = "leave --profile out, or have the user pick that profile"
         raise InputError(f"the redirect is for profile {found.profile_id}, not {profile_id}", hint=hint)
     return found
 
 
-def _typed(text: str) -> str:
-    """A text of the command line, or what standard input has for `-`."""
-    return inputs.read(inputs.STDIN).decode("utf-8", "replace").strip() if text == inputs.STDIN else text
-
-
-def _fresh(output: Output, store: Store, name: str, first: Kept, asked: Asked) -> Token:
+def fresh(output: Output, store: Store, name: str, first: Kept, asked: Asked) -> Token:
     """The token, renewed if it is due and nobody need be asked; while it lives, not to renew it is no error."""
     now, token = inputs.now(), first.token
     if not token.is_due(now) and not token.is_leased(now):
