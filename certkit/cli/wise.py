@@ -50,6 +50,7 @@ def policy_of(*, environment: str | None, policy_name: str | None) -> str | None
         "authorize-url": ("certkit.cli.wise_authorize:authorize_url", "Print the page where a user grants access."),
         "token": ("certkit.cli.wise_token:token", "Get, renew and show OAuth tokens."),
         "setup": ("certkit.cli.wise_setup:setup", "Go through all steps, from the client id to a call by mTLS."),
+        "check": ("certkit.cli.wise_check:check", "Compare sandbox and production before going live."),
         "rehearse": ("certkit.cli.wise_rehearse:rehearse", "Run a stand-in for Wise on this machine."),
     },
 )
