@@ -37,6 +37,7 @@ class Wise:
     """
 
     address: str = ""
+    client_id: str = CLIENT_ID
     life: int = 43199
     rotates: bool = False
     codes: dict[str, str] = field(default_factory=dict)
@@ -59,7 +60,7 @@ class Wise:
     def secrets(self) -> list[str]:
         """All that nobody may see: tokens that were made, codes that were sent, and the client secret."""
         sent = [form[name] for form in self.requests for name in ("code", "refresh_token") if name in form]
-        basic = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+        basic = base64.b64encode(f"{self.client_id}:{CLIENT_SECRET}".encode()).decode()
         return [CLIENT_SECRET, basic, *self.made, *sent]
 
     def answer(self, authorization: str, form: dict[str, str]) -> Answer:
@@ -67,7 +68,7 @@ class Wise:
         instead = self.instead(form)
         if instead is not None:
             return instead
-        expected = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+        expected = base64.b64encode(f"{self.client_id}:{CLIENT_SECRET}".encode()).decode()
         if authorization != f"Basic {expected}":
             return _error(401, "invalid_client", "Client authentication failed.")
         with self.lock:
@@ -78,7 +79,7 @@ class Wise:
 
     def _authorization_code(self, form: dict[str, str]) -> Answer:
         redirect_uri = self.codes.pop(form.get("code", ""), None)
-        if redirect_uri is None or (form.get("redirect_uri"), form.get("client_id")) != (redirect_uri, CLIENT_ID):
+        if redirect_uri is None or (form.get("redirect_uri"), form.get("client_id")) != (redirect_uri, self.client_id):
             return _error(400, "invalid_grant", "Invalid user credentials.")
         return self._token(self._new("refresh"))
 

@@ -51,6 +51,8 @@ def policy_of(*, environment: str | None, policy_name: str | None) -> str | None
         "token": ("certkit.cli.wise_token:token", "Get, renew and show OAuth tokens."),
         "setup": ("certkit.cli.wise_setup:setup", "Go through all steps, from the client id to a call by mTLS."),
         "check": ("certkit.cli.wise_check:check", "Compare sandbox and production before going live."),
+        "ca": ("certkit.cli.wise_webhook:ca", "Prepare the trust bundle of a server that Wise calls."),
+        "webhook": ("certkit.cli.wise_webhook:webhook", "Subscribe to webhooks with mTLS, and check the way."),
         "rehearse": ("certkit.cli.wise_rehearse:rehearse", "Run a stand-in for Wise on this machine."),
     },
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,10 +23,15 @@ from certkit.core import keys
 from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
 from certkit.lifecycle import activation, answer, enroll
+from certkit.secret import Secret
 from certkit.stores.file import FileStore
-from tests import pki
+from certkit.wise import grants, partner, renewal
+from certkit.wise.redirect import Redirect
+from certkit.wise.rehearsal.state import Subscription
+from tests import pki, wise_server
 from tests.conftest import command as installed
 from tests.conftest import environment
+from tests.wise.rehearsal.stage import Stage, document
 
 PROJECT = Path(__file__).parents[2]
 
@@ -72,6 +79,19 @@ def prepare_identity(folder, root, command):
             (folder / "acme.pem").write_bytes(answered(root, identity.generations[-1].csr))
 
 
+def prepare_tokens(folder, server):
+    """Tokens of an identity called acme in the default store, whose Wise is a server of ours."""
+    (folder / "home/.local/share/certkit").mkdir(parents=True)
+    (folder / "secret.txt").write_text(wise_server.CLIENT_SECRET)
+    store = FileStore(folder / "home/.local/share/certkit/identities")
+    partner.identity(store, "acme", environment="sandbox", base_url=server.address)
+    client = grants.Client(id="acme", secret=Secret(wise_server.CLIENT_SECRET.encode()))
+    code = Secret(server.code().encode())
+    answer = Redirect(redirect_uri=wise_server.REDIRECT_URI, code=code, profile_id="123")
+    at = grants.Endpoint(url=f"{server.address}/oauth/token")
+    renewal.keep(store, "acme", grants.exchange(at, client, answer, now=pki.datetime.now(pki.UTC)))
+
+
 def answered(root, csr):
     """A certificate for a CSR, for the real time of day."""
     now = pki.datetime.now(pki.UTC)
@@ -80,8 +100,29 @@ def answered(root, csr):
     return issued.pem
 
 
+@contextlib.contextmanager
+def rehearsed(folder, line):
+    """A line about webhooks with the addresses of a rehearsal, and the token for it."""
+    stage = Stage()
+    token = document(stage.token(grant_type="client_credentials"))["access_token"]
+    hook = Subscription(id="ID", name="x", trigger_on="x", version="x", url="x", mtls_enabled=True, created=pki.NOW)
+    stage.rehearsal.state = replace(stage.rehearsal.state, subscriptions=(hook,))
+    (folder / "wise-ca.pem").write_bytes(stage.rehearsal.ca.pem)
+    with stage.serving() as listeners:
+        _, plain, mutual = listeners.addresses
+        line = line.replace("--environment sandbox", f"--base-url {plain}").replace("https://hooks.example.com", mutual)
+        yield line, {"CERTKIT_TOKEN": token}
+
+
+@pytest.fixture(scope="module")
+def wise():
+    """A server that behaves as Wise, to the client of the examples."""
+    with wise_server.serving(wise_server.Wise(client_id="acme")) as server:
+        yield server
+
+
 @pytest.mark.parametrize("line", sorted({line for _, line in examples()}))
-def test_every_example_works(tmp_path, root, line):
+def test_every_example_works(tmp_path, root, wise, line):
     """As written, after what it needs is there."""
     pair = root.issue(begin=pki.datetime.now(pki.UTC) - pki.DAY, end=pki.datetime.now(pki.UTC) + 300 * pki.DAY)
     prepare = {
@@ -101,19 +142,24 @@ def test_every_example_works(tmp_path, root, line):
         pair.write(tmp_path, "acme")
     if line.startswith(("certkit identity", "certkit store")):
         prepare_identity(tmp_path, root, line.split()[2])
+    if line.startswith("certkit wise token"):
+        wise.codes["abc"] = wise_server.REDIRECT_URI
+        prepare_tokens(tmp_path, wise)
     (tmp_path / "home/.local/share/bash-completion/completions").mkdir(parents=True, exist_ok=True)
     program, rest = line.split(" ", 1)
     assert program == "certkit"
     if line.startswith("certkit wise rehearse"):  # it runs until it is told to end
         rest += " --ready-file ready & until [ -e ready ]; do sleep 0.1; done; kill $!; wait $!"
-    done = subprocess.run(
-        ["sh", "-c", f"{shlex.join(installed())} {rest}"],
-        cwd=tmp_path,
-        env={**environment(), "HOME": str(tmp_path / "home")},
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
+    is_webhook = line.startswith("certkit wise webhook")
+    with rehearsed(tmp_path, rest) if is_webhook else contextlib.nullcontext((rest, {})) as (rest, more):
+        done = subprocess.run(
+            ["sh", "-c", f"{shlex.join(installed())} {rest}"],
+            cwd=tmp_path,
+            env={**environment(), **more, "HOME": str(tmp_path / "home")},
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
     assert done.returncode == 0, done.stderr
 
 

@@ -136,6 +136,22 @@ def test_the_whole_way_by_forms_and_commands(certkit, tmp_path):
             wise.playground(tmp_path, renewed["access_token"])
 
 
+def test_the_token_commands_work_with_it(certkit, tmp_path):
+    """`certkit wise token` gets, keeps and renews the rehearsal's tokens, as it does Wise's."""
+    with rehearsing(tmp_path) as wise:
+        form = {"client_id": wise.client_id, "redirect_uri": wise.redirect_uris[0], "state": "word"}
+        granted = ask(f"{wise.web}/oauth/authorize/", {**form, "profile": "10000002", "decision": "grant"})
+        client = ("--client-id", wise.client_id, "--client-secret-file", wise.client_secret_file)
+        common = ("--identity", "acme", *client, "--base-url", wise.api, "--store", "file:identities", "--json")
+        pasted = ("--redirect-uri", wise.redirect_uris[0], "--redirect-url", granted[2]["Location"], "--state", "word")
+        got = certkit("wise", "token", "exchange", *pasted, *common)
+        assert (got.code, got.json["profile_id"], got.json["scope"]) == (0, "10000002", "transfers"), got.err
+        assert certkit("wise", "token", "refresh", "--force", *common).code == 0
+        assert certkit("wise", "token", "client-credentials", *common).code == 0
+        grants = [(each.text) for each in page.read(ask(f"{wise.web}/controls")[1]).all("tbody")[0].all("tr")]
+        assert [each.split()[0] for each in grants] == ["client_credentials", "authorization_code"]
+
+
 def test_an_identity_goes_through_it(certkit, tmp_path):
     """Enrolled with the policy that the rehearsal writes, its request is pasted and its certificate installed."""
     with rehearsing(tmp_path) as wise:

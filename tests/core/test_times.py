@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from certkit.core.times import parse_time, rfc3339
+from certkit.core.times import parse_moment, parse_time, rfc3339
 from certkit.errors import InputError
 
 TEN = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -80,3 +80,46 @@ def test_other_text_is_refused(text):
 def test_times_are_written_in_utc(moment, text):
     """To the second, with Z, and four digits of the year."""
     assert rfc3339(moment) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-22T10:00:00Z", datetime(2026, 11, 22, 10, tzinfo=UTC)),
+        ("2026-11-22T10:00:00.123456789Z", datetime(2026, 11, 22, 10, 0, 0, 123456, tzinfo=UTC)),
+        ("2026-11-22T10:00:00.1Z", datetime(2026, 11, 22, 10, 0, 0, 100000, tzinfo=UTC)),
+        ("2026-11-22t10:00:00.12345678z", datetime(2026, 11, 22, 10, 0, 0, 123456, tzinfo=UTC)),
+        ("2026-11-22T10:00:00.123", datetime(2026, 11, 22, 10, 0, 0, 123000, tzinfo=UTC)),
+        ("2026-11-22 12:00:00+02:00", datetime(2026, 11, 22, 10, tzinfo=UTC)),
+        ("2026-11-22T12:00:00.000000000+0200", datetime(2026, 11, 22, 10, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_of_a_computer(text, moment):
+    """Up to nine digits of a second; without an offset it is UTC."""
+    assert parse_moment(text) == moment
+    assert parse_moment(text).tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2026-11-22",
+        "20261122T100000Z",
+        "2026-W47-7T10:00:00Z",
+        "2026-11-22T10:00:00.1234567890Z",
+        "2026-11-22T10:00Z",
+        "2026-02-30T10:00:00Z",
+        "2026-11-22T25:00:00Z",
+        "2026-11-22T10:00:00+25:00",
+        "0001-01-01T00:00:00+10:00",
+        "9999-12-31T23:59:59-10:00",
+        " 2026-11-22T10:00:00Z",
+        "٢٠٢٦-11-22T10:00:00Z",
+        "1763805600",
+    ],
+)
+def test_what_is_no_moment(text):
+    """Is refused, whatever Python makes of it."""
+    with pytest.raises(InputError, match="not a time"):
+        parse_moment(text)

@@ -229,6 +229,9 @@ def test_each_right_that_is_missing_is_named_with_its_rule(openbao, connect, pla
         "the token may not use certificates: create, read, update",
         "the token may not use private keys: create, read",
         "the token may not use the facts of certificates: read, update, delete",
+        "the token may not list tokens: list",
+        "the token may not use tokens: create, read, update",
+        "the token may not remove tokens: delete",
         "the token may not remove private keys: delete",
         "the token may not remove records: delete",
     ]

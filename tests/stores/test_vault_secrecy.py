@@ -23,7 +23,7 @@ from certkit.vault.client import Vault
 from certkit.vault.login import Login
 from tests.conftest import require_program
 from tests.stores import vault_roles
-from tests.stores.contract import CSR, PAIRS, RECORD, answer, enroll, facts, key
+from tests.stores.contract import CSR, FIELDS, OTHERS, PAIRS, RECORD, answer, enroll, facts, key
 from tests.stores.lossy import Fate, network
 
 PREFIXES = (f"secrecy/{number}" for number in itertools.count())
@@ -155,6 +155,12 @@ def everything(store):
         lambda: store.key("acme", "0001"),
         lambda: store.key("acme", "0002"),
         lambda: store.facts("acme"),
+        lambda: store.put_document("acme", "x", FIELDS, over=None),
+        lambda: store.put_document("acme", "x", OTHERS, over=None),
+        lambda: store.put_document("acme", "x", OTHERS, over="1"),
+        lambda: store.document("acme", "x"),
+        lambda: store.documents("acme"),
+        lambda: store.delete_document("acme", "x"),
         store.names,
         store.check,
         lambda: (store, store.secrets.vault, store.secrets.kv, store.secrets.vault.link),
@@ -177,7 +183,7 @@ def test_nothing_that_is_shown_holds_a_secret(openbao, approle, prefix, said, fa
             shown += "".join(attempt(work) for work in everything(store))
     shown += said()
     assert "acme" in shown
-    hidden += [*bodies(0), *bodies(1)]
+    hidden += [*bodies(0), *bodies(1), "first-token", "second-token"]
     assert [text for text in hidden if text in shown] == []
 
 

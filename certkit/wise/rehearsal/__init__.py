@@ -1,13 +1,14 @@
 """A stand-in for Wise on this machine, to go through the whole migration without Wise.
 
-It is a test double: what Wise documents it does as documented, and every page and file of it says that it is not Wise.
+It is a test double: what Wise documents it does as documented. Every page, the name of its CA and the README of its
+directory say that it is not Wise.
 
     state  authority                values: what has happened; the CA and what it signs
     tokens  consent  hub  webhooks  the rules of each part: state, request and clock in, new state and answer out
     messages  markup  pages         what is asked and answered; plain HTML
     web  api                        which address leads to which rule
     rehearsal  folder               the state while it runs, and where it lies on disk
-    server  mutual_tls              the three listeners
+    server  mutual_tls  notify      the three listeners, and calls to webhooks
 
 What Wise leaves unsaid is decided here so, and means nothing for Wise:
 

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
     from certkit.wise.rehearsal.rehearsal import Rehearsal
 
-_CHUNK = 64 * 1024
-_MAX_DRAINED = 1024 * 1024
-_DRAIN_SECONDS = 2.0
-
 # What OpenSSL finds wrong with a certificate (x509_vfy.h), in words for those who rehearse it.
 _PROBLEMS = {
     9: "the client certificate is not valid yet",
@@ -98,14 +94,12 @@ def accepted(rehearsal: Rehearsal, connection: socket.socket, *, timeout: float)
     try:
         secure.do_handshake()
     except SSL.Error as error:
-        _drain(connection)
         raise ConnectionError(_reason(error, problems)) from error
     try:
         yield Stream(secure)
     finally:
         with contextlib.suppress(SSL.Error):
             secure.shutdown()
-        _drain(connection)
 
 
 def _settings(rehearsal: Rehearsal, problems: list[int]) -> SSL.Context:
@@ -145,13 +139,3 @@ def _reason(error: SSL.Error, problems: list[int]) -> str:
             return _PROBLEMS[problem]
     reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return str(reasons[-1][2]) if reasons else "the handshake broke off"
-
-
-def _drain(connection: socket.socket) -> None:
-    """Say that nothing more comes, and read what is left: a reset would take the alert from the client."""
-    with contextlib.suppress(OSError):
-        connection.settimeout(_DRAIN_SECONDS)
-        connection.shutdown(socket.SHUT_WR)
-        left = _MAX_DRAINED
-        while left > 0 and (chunk := connection.recv(_CHUNK)):
-            left -= len(chunk)

@@ -57,9 +57,9 @@ def test_lines_as_a_browser_sends_them(stage):
     assert stage.paste("first", csr().replace(b"\n", b"\r\n")).status == 201
 
 
-@pytest.mark.parametrize("key", [ec.SECP256R1(), ec.SECP384R1(), 2048, 3072, 4096])
-def test_each_type_of_key_that_wise_takes(stage, key):
-    """RSA of 2048, 3072 or 4096 bits, P-256 and P-384."""
+@pytest.mark.parametrize("key", [ec.SECP256R1(), ec.SECP384R1(), 2048])
+def test_types_of_keys_that_wise_takes(stage, key):
+    """P-256, P-384 and RSA; the sizes are those of the policy."""
     made = rsa.generate_private_key(65537, key) if isinstance(key, int) else ec.generate_private_key(key)
     assert stage.paste("first", csr(key=made)).status == 201
 

@@ -6,14 +6,16 @@ import http.client
 import json
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 
+from certkit.errors import InputError
 from tests import pki
 from tests.pki import NOW
-from tests.wise.rehearsal.stage import SECRET, Stage, basic, wait_until
+from tests.wise.rehearsal.stage import REDIRECT_URI, SECRET, Stage, basic, wait_until
 
 PLAYGROUND = "/v1/authenticated/playground"
 
@@ -157,6 +159,33 @@ def test_the_pages_and_the_api_answer_over_http(stage):
     assert head.endswith(b"\r\n\r\n")
     assert b'{"error": "unauthorized"' in api
     assert stage.log == ["GET /callback/ 200", "HEAD / 200", "POST /oauth/token 401"]
+
+
+def test_a_code_that_many_use_at_once_works_once(stage):
+    """One of them gets tokens, the others are refused."""
+    code = stage.code()
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: stage.exchange(code).status, range(8)))
+    assert sorted(statuses) == [200, *[400] * 7]
+
+
+def test_what_cannot_be_kept_has_not_happened(stage):
+    """A full disk: the answer is 500, and the code still works afterwards."""
+    code = stage.code()
+    keep = stage.rehearsal.keep
+
+    def full(_):
+        raise InputError("cannot write, state: no space left on device", hint="free some space and try again")
+
+    stage.rehearsal.keep = full
+    body = f"grant_type=authorization_code&client_id=acme-client-id&redirect_uri={REDIRECT_URI}&code={code}".encode()
+    header = f"Authorization: {basic('acme-client-id', SECRET)}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with stage.serving() as listeners:
+        answer = said(listeners.api, b"POST /oauth/token HTTP/1.0\r\n" + header + body)
+    assert answer.startswith(b"HTTP/1.0 500 ")
+    assert b"no space left" in answer
+    stage.rehearsal.keep = keep
+    assert stage.exchange(code).status == 200
 
 
 HOSTILE = [

@@ -1,0 +1,213 @@
+"""Webhooks with mTLS: Wise calls the partner, whose server asks for Wise's client certificate.
+
+Source: Wise's developer documentation, "mTLS for webhooks", read on 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from certkit import http
+from certkit.core.printable import printable
+from certkit.errors import InputError, RefusedError
+from certkit.findings import critical, ok, unknown
+from certkit.tls import Credentials, HandshakeEndedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from cryptography import x509
+
+    from certkit.findings import Finding
+    from certkit.secret import Secret
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_MAX_SAID = 200
+_TOKEN_HINT = "get an application token: certkit wise token client-credentials"  # noqa: S105  advice, not a token
+_REFUSED_HINT = "compare the client id, the event and the address with Wise's documentation"
+_VAGUE = "handshake failure"
+# What nginx answers to a client without a certificate, or with one that it does not trust.
+_NGINX_SAYS = b"SSL certificate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """Where subscriptions are made, and with what."""
+
+    base: str
+    client_id: str
+    token: Secret
+    credentials: Credentials | None = None
+    anchors: Sequence[x509.Certificate] | None = None
+    timeout: float = http.TIMEOUT_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What the application wants to hear of, and where; `version` is that of the event's schema."""
+
+    name: str
+    trigger_on: str
+    version: str
+    url: str
+    mtls_enabled: bool = True
+
+    def document(self) -> dict[str, Any]:
+        """The subscription as Wise takes it."""
+        delivery = {"version": self.version, "url": self.url, "mtls_enabled": self.mtls_enabled}
+        return {"name": self.name, "trigger_on": self.trigger_on, "delivery": delivery}
+
+
+def create(api: Api, wanted: Subscription, *, now: datetime) -> str:
+    """Subscribe; the id of the new subscription.
+
+    Raises:
+        RefusedError: Wise refuses.
+        InputError: there is no answer, or one that cannot be used.
+    """
+    require_url(wanted.url)
+    answer = _post(api, "", json.dumps(wanted.document()).encode(), now=now)
+    try:
+        found = json.loads(answer.body)["id"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _unusable(api) from error
+    if not isinstance(found, str) or not _ID.fullmatch(found):
+        raise _unusable(api)
+    return found
+
+
+def send_test(api: Api, subscription_id: str, *, now: datetime) -> int:
+    """Have Wise send a test notification; the status of its answer.
+
+    Raises:
+        RefusedError: Wise refuses.
+        InputError: the id is none, or there is no answer.
+    """
+    if not _ID.fullmatch(subscription_id):
+        hint = "give the one that `certkit wise webhook create` printed"
+        raise InputError(f"not the id of a subscription: {printable(subscription_id[:80])!r}", hint=hint)
+    return _post(api, f"/{subscription_id}/test-notifications", b"{}", now=now).status
+
+
+def require_url(url: str) -> str:
+    """The address of a webhook: https, for Wise shows its certificate there.
+
+    Raises:
+        InputError: it is none.
+    """
+    hint = "give for example https://hooks.partner.example/wise"
+    if not url.lower().startswith("https://"):
+        raise InputError(f"not an https address: {printable(url[:200])!r}", hint=hint)
+    http.Address.parse(url)
+    return url
+
+
+def check(
+    url: str, *, now: datetime, anchors: Sequence[x509.Certificate] | None = None, timeout: float = http.TIMEOUT_SECONDS
+) -> list[Finding]:
+    """Whether a webhook server lets in only who shows a certificate that it trusts: tried with none, and with ours.
+
+    Raises:
+        InputError: the address is none, or the server is not reached or not trusted.
+    """
+    require_url(url)
+    asked = [_answer(url, shown, now=now, anchors=anchors, timeout=timeout) for shown in (None, _nobody(now))]
+    # To whom shows no certificate, TLS 1.2 has nothing better to say than "handshake failure", which may mean anything;
+    # but not where the same server gets as far as to judge a certificate.
+    is_explained = isinstance(asked[1], str) and _is_of_certificates(asked[1])
+    return [
+        _judged("no client certificate", asked[0], may_be_vague=is_explained),
+        _judged("a client certificate that nobody issued", asked[1]),
+    ]
+
+
+def _answer(
+    url: str,
+    shown: Credentials | None,
+    *,
+    now: datetime,
+    anchors: Sequence[x509.Certificate] | None,
+    timeout: float,
+) -> http.Answer | str:
+    """What a server answers, or the alert with which it ends the handshake, empty where it gives no reason."""
+    request = http.Request(method="POST", url=url, headers={"Content-Type": "application/json"}, body=b"{}")
+    try:
+        return http.send(request, now=now, credentials=shown, anchors=anchors, timeout=timeout)
+    except http.HttpError as error:
+        if not isinstance(error.__cause__, HandshakeEndedError):
+            raise
+        return error.__cause__.alert
+
+
+def _judged(what: str, found: http.Answer | str, *, may_be_vague: bool = False) -> Finding:
+    hint = "have the server verify client certificates: certkit wise ca shows how with nginx"
+    if isinstance(found, str):
+        if _is_of_certificates(found) or (may_be_vague and found == _VAGUE):
+            return ok("client-certificate", f"refused with {what}: {printable(found)}")
+        said = f"ends the handshake with {what}: {printable(found) or 'it gives no reason'}"
+        return unknown("client-certificate", said, "see the log of the server for the reason")
+    if found.status == 400 and _NGINX_SAYS in found.body:
+        return ok("client-certificate", f"refused with {what}: status 400")
+    if found.status in {401, 403}:
+        said = f"status {found.status} with {what}; that may be for another reason"
+        return unknown("client-certificate", said, hint)
+    return critical("client-certificate", f"let in with {what}: status {found.status}", hint)
+
+
+def _is_of_certificates(alert: str) -> bool:
+    return "certificate" in alert or alert == "unknown ca"
+
+
+def _nobody(now: datetime) -> Credentials:
+    """A key and a certificate that it signed itself."""
+    from datetime import timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from certkit.core import names
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = names.build_name([names.Attribute("CN", "certkit check, trusted by nobody")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    return Credentials(key, (builder.sign(key, hashes.SHA256()),))
+
+
+def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.Answer:
+    token = api.token.reveal().decode("ascii")
+    request = http.Request(
+        method="POST",
+        url=f"{api.base}/v3/applications/{quote(api.client_id, safe='')}/subscriptions{path}",
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": "application/json"},
+        body=body,
+    )
+    answer = http.send(request, now=now, credentials=api.credentials, anchors=api.anchors, timeout=api.timeout)
+    if 200 <= answer.status < 300:
+        return answer
+    where = urlsplit(api.base).netloc
+    if not 400 <= answer.status < 500 or answer.status == 429:
+        raise InputError(f"{where} does not do it now: status {answer.status}", hint="check the address, or try again")
+    said = _shown(answer.body.replace(token.encode(), b"(hidden)"))
+    hint = _TOKEN_HINT if answer.status in {401, 403} else _REFUSED_HINT
+    raise RefusedError(f"refused by {where}: status {answer.status}{said}", hint=hint)
+
+
+def _shown(body: bytes) -> str:
+    """The beginning of what a server says, fit to be shown."""
+    said = printable(" ".join(body[: 4 * _MAX_SAID].decode("utf-8", "replace").split()))
+    return f": {said[:_MAX_SAID]}" if said else ""
+
+
+def _unusable(api: Api) -> InputError:
+    where = urlsplit(api.base).netloc
+    return InputError(
+        f"cannot use the answer of {where}: it names no subscription", hint="see with Wise whether it was made"
+    )
