@@ -1,7 +1,7 @@
 # A stand-in for Wise; in its place comes Wise itself, with --environment sandbox instead of --policy.
 certkit wise rehearse --dir rehearsal --port 0 --client-id acme --redirect-uri https://acme.example/wise --ready-file ready.json &
 trap 'kill $!' EXIT
-until test -s ready.json; do sleep 0.1; done
+until test -s ready.json; do kill -0 $!; sleep 0.1; done
 
 # 1. Client id and secret, as the form of your Customer Success Manager gives them; then the address to grant access at.
 certkit wise setup acme --policy rehearsal/wise-rehearsal.toml --client-id acme --redirect-uri https://acme.example/wise

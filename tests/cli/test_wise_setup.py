@@ -150,8 +150,7 @@ def test_for_people_it_is_a_list(certkit, tmp_path):
         "  later  token",
     ]
     assert said[-1] == (
-        f"Then: certkit wise setup acme --store file:{tmp_path}/identities "
-        "--client-secret-file FILE --redirect-url 'PASTED'"
+        "Then: certkit wise setup acme --store file:identities --client-secret-file FILE --redirect-url 'PASTED'"
     )
 
 
