@@ -169,7 +169,7 @@ def test_a_wrong_redirect_uri(setup, tmp_path):
     with rehearsing(tmp_path, *REHEARSAL):
         other = setup(*POLICY, "--client-id", "acme", "--redirect-uri", "https://other.example").json["next"]["url"]
         status, body, _ = ask(other)
-        assert (status, "wrong redirect_uri: it is not configured for this client" in body) == (400, True)
+        assert (status, "Wrong redirect_uri: it is not configured for this client" in body) == (400, True)
         pasted = granted(setup("--redirect-uri", URI).json["next"]["url"])
         elsewhere = setup("--redirect-uri", "https://other.example", "--redirect-url", pasted, *SECRET)
         told(elsewhere, 3, "is no redirect to https://other.example. Check --redirect-uri")
@@ -220,7 +220,7 @@ def test_a_csr_with_comments(acme, tmp_path):
         assert checked.code == 2
         assert [each["id"] for each in checked.json["checks"] if each["status"] == "critical"] == ["encoding"]
         status, body, _ = ask(f"{wise.web}/developer-hub", {"name": "a", "csr": (tmp_path / "acme.csr").read_text()})
-        assert (status, "the CSR is refused" in body) == (400, True)
+        assert (status, "The CSR is refused" in body) == (400, True)
 
 
 def test_an_eleventh_certificate(setup, acme, tmp_path):
