@@ -18,6 +18,11 @@ class Secret:
         """The bytes themselves."""
         return self._value
 
+    @property
+    def is_one_word(self) -> bool:
+        """Whether it is visible ASCII only, as tokens are that go into a header."""
+        return bool(self._value) and all(0x21 <= byte < 0x7F for byte in self._value)
+
     def __repr__(self) -> str:
         return "Secret(hidden)"
 

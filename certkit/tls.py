@@ -121,6 +121,14 @@ class Presented:
 
 
 @dataclass(frozen=True, slots=True)
+class CaName:
+    """The name of a CA that a server accepts client certificates of: its encoding, and RFC 4514 text, safe to show."""
+
+    der: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Deadline:
     """The moment, by the clock of the running event loop, at which so many seconds will have passed."""
 
@@ -244,8 +252,16 @@ async def connect(host: str, port: int, *, deadline: Deadline) -> socket.socket:
     Raises:
         TlsError: the name is not found, or nobody answers; the message does not say where.
     """
+    return await connect_to(await resolve(host, port, deadline=deadline), deadline=deadline)
+
+
+async def connect_to(addresses: Sequence[resolver.Address], *, deadline: Deadline) -> socket.socket:
+    """The same with the addresses of a host.
+
+    Raises:
+        TlsError: nobody answers.
+    """
     failed = TlsError("the name has no address", hint=_NAME_HINT, trouble=Trouble.HOST_NOT_FOUND)
-    addresses = await resolve(host, port, deadline=deadline)
     for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         try:
             async with step("connecting", deadline.share(left)):
@@ -370,8 +386,9 @@ class Channel:
             self._tls.bio_write(await self._receive())
             with contextlib.suppress(SSL.WantReadError):
                 self._early += self._tls.recv(_CHUNK)
-        except EOFError as error:
-            raise HandshakeEndedError("the server closes the connection after the handshake", hint=_END_HINT) from error
+        except (ConnectionError, EOFError) as error:
+            how = "resets" if isinstance(error, ConnectionResetError) else "closes"
+            raise HandshakeEndedError(f"the server {how} the connection after the handshake", hint=_END_HINT) from error
         except SSL.Error as error:
             raise self._failure(error, "TLS") from error
 
@@ -433,9 +450,19 @@ class Channel:
         return any(b"read server certificate request" in step for step in self._steps)
 
     @property
-    def accepted_cas(self) -> tuple[crypto.X509Name, ...]:
-        """The CAs whose client certificates the server says it accepts; as a rule, none means any."""
-        return tuple(self._tls.get_client_ca_list())
+    def accepted_cas(self) -> tuple[CaName, ...]:
+        """The CAs whose client certificates the server says it accepts; where it names none, it does not say."""
+        return tuple(map(_ca_name, self._tls.get_client_ca_list()))
+
+    @property
+    def tls_version(self) -> str:
+        """The version of TLS, as `TLSv1.3`."""
+        return self._tls.get_protocol_version_name()
+
+    @property
+    def cipher(self) -> str | None:
+        """The cipher, or None before there is one."""
+        return self._tls.get_cipher_name()
 
     @property
     def has_chain(self) -> bool:
@@ -454,8 +481,7 @@ class Channel:
         if len(sent) > MAX_CERTIFICATES:
             raise TlsError(f"the server presents more than {MAX_CERTIFICATES} certificates", hint=_SERVER_HINT)
         chain, unreadable = _loaded(sent)
-        version, cipher = self._tls.get_protocol_version_name(), self._tls.get_cipher_name()
-        return Presented(tuple(chain), version, cipher, tuple(unreadable), refusal)
+        return Presented(tuple(chain), self.tls_version, self.cipher, tuple(unreadable), refusal)
 
     def close(self) -> None:
         """Say goodbye, and do not wait for an answer."""
@@ -529,6 +555,12 @@ class Channel:
         )
 
 
+def _ca_name(found: crypto.X509Name) -> CaName:
+    parts = [(each.decode("latin-1"), value.decode("utf-8", "replace")) for each, value in found.get_components()]
+    texts = [f"{short}={re.sub(_ESCAPED, _ESCAPE, value)}" for short, value in reversed(parts)]
+    return CaName(found.der(), printable(",".join(texts)))
+
+
 def _loaded(sent: Sequence[crypto.X509]) -> tuple[list[x509.Certificate], list[str]]:
     """The certificates of a chain that can be read, and what is wrong with the others; the first one must be read."""
     chain: list[x509.Certificate] = []
@@ -546,6 +578,9 @@ def _loaded(sent: Sequence[crypto.X509]) -> tuple[list[x509.Certificate], list[s
 
 # The names that OpenSSL gives to alerts begin with the version that brought them, in its older releases.
 _ALERT = re.compile(r"(?:sslv3 alert|tls alert|ssl/tls alert|tlsv1 alert|tlsv1|tlsv13 alert|tlsv13) (.+)")
+
+# What must be escaped in a value of a name (RFC 4514 section 2.4).
+_ESCAPED, _ESCAPE = r'([,+"\\<>;])', r"\\\1"
 
 _NAME_HINT = "check the name of the host, and that this machine can look it up"
 _CONNECT_HINT = "check the host and the port, and that this machine may reach them"

@@ -14,8 +14,10 @@ from certkit.cli.stores import FILE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from certkit.lifecycle.activation import Activation
-    from certkit.stores.base import Store
+    from certkit.core.identity import Settings
+    from certkit.findings import Finding
+    from certkit.lifecycle.activation import Activation, Probe
+    from certkit.stores.base import Identity, Store
 
 _HOOKS = "deploy.d"
 
@@ -34,11 +36,11 @@ def probing(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--no-probe", is_flag=True, help="Do not ask the partner first, this once.")(command)
 
 
-def how(store: Store, name: str, *, deploy_hook: str | None, no_probe: bool = True) -> Activation:  # noqa: ARG001
+def how(store: Store, name: str, *, deploy_hook: str | None, no_probe: bool = False) -> Activation:
     """How a generation of this identity is put to use.
 
     Raises:
-        InputError: the directory of hooks cannot be read.
+        InputError: the directory of hooks cannot be read, or the address to probe is none.
     """
     from certkit import hooks
     from certkit.lifecycle.activation import Activation, Deployment
@@ -46,7 +48,29 @@ def how(store: Store, name: str, *, deploy_hook: str | None, no_probe: bool = Tr
     programs: list[Path | str] = [*hooks.executables(hooks_directory(store, name))]
     if deploy_hook is not None:
         programs.append(deploy_hook)
-    return Activation(deployment=Deployment(programs=programs, environment=os.environ))
+    settings = store.load(name).record.settings
+    return Activation(
+        probe=None if settings.probe is None or no_probe else _guard(store, settings),
+        deployment=Deployment(programs=programs, environment=os.environ),
+    )
+
+
+def _guard(store: Store, settings: Settings) -> Probe:
+    """A question to the partner: what it says to a generation's certificate, at the identity's address for that."""
+    from certkit import probe
+    from certkit.cli.probe import url_of
+    from certkit.lifecycle import credentials
+
+    own = settings.probe if settings.probe != "policy" else None
+    where = probe.target(own or url_of(settings.policy))
+
+    def ask(identity: Identity, number: str) -> Finding:
+        shown = credentials.shown(store, identity, number)
+        proxy = os.environ.get("CERTKIT_PROXY") or None
+        found = probe.probe(where, credentials=shown.credentials, anchors=shown.anchors, now=inputs.now(), proxy=proxy)
+        return found.verdict_on_certificate()
+
+    return ask
 
 
 def hooks_directory(store: Store, name: str) -> Path:

@@ -46,10 +46,12 @@ COMMANDS = {
     "inspect": ("certkit.cli.inspect:inspect", "Show what is in a key, CSR, certificate, CRL or PKCS#12 file."),
     "verify": ("certkit.cli.verify:verify", "Judge whether a certificate may be relied upon."),
     "expiry": ("certkit.cli.expiry:expiry", "Warn before certificates expire."),
+    "probe": ("certkit.cli.probe:probe", "Try a client certificate at a server, and say what becomes of it."),
     "identity": ("certkit.cli.identity:identity", "Keep client credentials for partners under a name."),
     "store": ("certkit.cli.store:store", "Look after the store of identities."),
     "policy": ("certkit.cli.policy:policy", "Show and check partners' rules."),
     "wise": ("certkit.cli.wise:wise", "Work with the Wise Platform."),
+    "terraform": ("certkit.cli.terraform:terraform", "Answer Terraform's questions, without a secret."),
     "completion": ("certkit.cli.completion:completion", "Print the completion script of a shell."),
 }
 

@@ -163,13 +163,9 @@ def _client(asked: Asked, output: Output) -> tuple[Credentials | None, list[Stat
         return None, []
     if asked.cert is None or asked.key is None:
         raise InputError("only one of --cert and --key is given", hint="give both, or none")
-    from certkit.core import objects
-    from certkit.tls import Credentials
-
-    chain = objects.certificates(inputs.read(asked.cert), name=asked.cert)
-    held = inputs.private_key(asked.key, inputs.passphrase(asked.passphrase_file))
-    output.warn_of([held.file])
-    return Credentials(held.key, tuple(chain)), [held.file.status]
+    client, file = inputs.credentials(asked.cert, asked.key, inputs.passphrase(asked.passphrase_file))
+    output.warn_of([file])
+    return client, [file.status]
 
 
 def _thresholds(asked: Asked) -> Thresholds:

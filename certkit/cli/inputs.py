@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 
     from certkit.core.names import SubjectOptions
     from certkit.core.policy import Policy
+    from certkit.findings import Finding
     from certkit.keyfile import HeldKey
+    from certkit.tls import Credentials
 
 STDIN = "-"
 SYSTEM = "system"
 DEFAULT_POLICY = "general"
 _CHUNK = 1024 * 1024
-_MAX_PASSPHRASE_FILE = 64 * 1024
+_MAX_SECRET_FILE = 64 * 1024
 _MAX_CLIENT_SECRET = 1024
 _MAX_TOKEN = 8192
+_ALONE = "give the access token alone, in one line"
 
 passphrase_option = click.option(
     "--passphrase-file",
@@ -218,18 +221,26 @@ def passphrase(file: str | None) -> Secret | None:
     """
     from certkit.core.keys import MAX_PASSPHRASE_BYTES
 
+    return _secret(file, "CERTKIT_PASSPHRASE", "passphrase", limit=MAX_PASSPHRASE_BYTES)
+
+
+def _secret(file: str | None, variable: str, what: str, *, limit: int = _MAX_SECRET_FILE) -> Secret | None:
+    """The first line of a file, or a variable; None if there is neither."""
     if file is not None:
-        value, where = _first_line(file), file
-    elif os.environ.get("CERTKIT_PASSPHRASE"):
-        value, where = os.environb[b"CERTKIT_PASSPHRASE"], "CERTKIT_PASSPHRASE"
-    else:
-        return None
+        from certkit import files
+
+        data = read(file) if file == STDIN else files.read(file, limit=_MAX_SECRET_FILE)
+        return _checked(data.split(b"\n", 1)[0].removesuffix(b"\r"), file, what, limit=limit)
+    if os.environ.get(variable):
+        return _checked(os.environb[variable.encode()], variable, what, limit=limit)
+    return None
+
+
+def _checked(value: bytes, where: str, what: str, *, limit: int) -> Secret:
     if not value:
-        raise InputError(f"passphrase, {where}: it is empty", hint="put the passphrase in the first line")
-    if len(value) > MAX_PASSPHRASE_BYTES:
-        raise InputError(
-            f"passphrase, {where}: longer than {MAX_PASSPHRASE_BYTES} bytes", hint="choose a shorter passphrase"
-        )
+        raise InputError(f"{what}, {where}: it is empty", hint=f"put the {what} in the first line")
+    if len(value) > limit:
+        raise InputError(f"{what}, {where}: longer than {limit} bytes", hint="check that it is the right one")
     return Secret(value)
 
 
@@ -239,13 +250,7 @@ def client_secret(file: str | None) -> Secret | None:
     Raises:
         InputError: the file cannot be read, or the secret is empty or too long.
     """
-    if file is not None:
-        value, where = _first_line(file), file
-    elif os.environ.get("CERTKIT_CLIENT_SECRET"):
-        value, where = os.environb[b"CERTKIT_CLIENT_SECRET"], "CERTKIT_CLIENT_SECRET"
-    else:
-        return None
-    return _checked_secret(value, where)
+    return _secret(file, "CERTKIT_CLIENT_SECRET", "client secret", limit=_MAX_CLIENT_SECRET)
 
 
 def required_client_secret(file: str | None) -> Secret:
@@ -261,41 +266,8 @@ def required_client_secret(file: str | None) -> Secret:
         hint = "give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET"
         raise InputError("there is no client secret, and nobody to ask for it", hint=hint)
     asked = click.prompt("Client secret", hide_input=True, err=True, default="", show_default=False)
-    return _checked_secret(asked.encode("utf-8", "surrogateescape"), "the terminal")
-
-
-def _checked_secret(value: bytes, where: str) -> Secret:
-    if not value:
-        raise InputError(f"client secret, {where}: it is empty", hint="put the secret in the first line")
-    if len(value) > _MAX_CLIENT_SECRET:
-        hint = "check that it is the right file"
-        raise InputError(f"client secret, {where}: longer than {_MAX_CLIENT_SECRET} bytes", hint=hint)
-    return Secret(value)
-
-
-def _first_line(file: str) -> bytes:
-    """The first line of a file or of standard input, without its end."""
-    from certkit import files
-
-    data = read(file) if file == STDIN else files.read(file, limit=_MAX_PASSPHRASE_FILE)
-    return data.split(b"\n", 1)[0].removesuffix(b"\r")
-
-
-def token(file: str | None) -> Secret | None:
-    """The access token from a file's first line or from CERTKIT_TOKEN; None if there is neither.
-
-    Raises:
-        InputError: the file cannot be read, or it holds no token.
-    """
-    if file is not None:
-        value, where = _first_line(file), file
-    elif os.environ.get("CERTKIT_TOKEN"):
-        value, where = os.environb[b"CERTKIT_TOKEN"], "CERTKIT_TOKEN"
-    else:
-        return None
-    if not 0 < len(value) <= _MAX_TOKEN or not all(0x21 <= byte <= 0x7E for byte in value):
-        raise InputError(f"access token, {where}: that is none", hint="put the token alone in the first line")
-    return Secret(value)
+    given = asked.encode("utf-8", "surrogateescape")
+    return _checked(given, "the terminal", "client secret", limit=_MAX_CLIENT_SECRET)
 
 
 def private_key(reference: str, secret: Secret | None) -> HeldKey:
@@ -323,6 +295,32 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
     if from_stdin:
         return HeldKey(key, skipped("key-file", "the key came from standard input"))
     return HeldKey(key, key_file_finding(Path(reference)))
+
+
+def credentials(cert: str, key: str, secret: Secret | None) -> tuple[Credentials, Finding]:
+    """A client certificate, with those above it, and its private key, from files; and the finding about the key's.
+
+    Raises:
+        InputError: one cannot be read, or they do not belong together.
+    """
+    from certkit.core import objects
+    from certkit.tls import Credentials
+
+    chain = objects.certificates(read(cert), name=cert)
+    held = private_key(key, secret)
+    return Credentials(held.key, tuple(chain)), held.file
+
+
+def token(file: str | None) -> Secret | None:
+    """The access token from a file's first line or from CERTKIT_TOKEN; None if there is neither.
+
+    Raises:
+        InputError: the file cannot be read, or what is in it is no token.
+    """
+    found = _secret(file, "CERTKIT_TOKEN", "token", limit=_MAX_TOKEN)
+    if found is not None and not found.is_one_word:
+        raise InputError(f"token, {file or 'CERTKIT_TOKEN'}: not one word of visible ASCII", hint=_ALONE)
+    return found
 
 
 def _ask(name: str) -> Secret:

@@ -18,7 +18,7 @@ from certkit.findings import Status
 
 if TYPE_CHECKING:
     from certkit.cli.output import Output
-    from certkit.cli.wise_token import Asked
+    from certkit.cli.wise_options import Asked
     from certkit.core.policy import Policy
     from certkit.stores.base import Store
     from certkit.wise.progress import Situation
@@ -91,10 +91,10 @@ class _Walk:
     @property
     def asked(self) -> Asked:
         """How Wise is asked."""
-        from certkit.cli.wise_token import Asked
+        from certkit.cli.wise_options import Asked
 
         given = {each: self.options[each] for each in Asked.__dataclass_fields__ if each in self.options}
-        return Asked(**{**given, "client_id": self.look().client_id, "plain": False, "ca": None})
+        return Asked(**{**given, "client_id": self.look().client_id, "policy": None, "plain": False, "ca": None})
 
     def look(self) -> Situation:
         """How far it has come."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,20 +9,17 @@ import click
 from certkit.cli import inputs
 from certkit.cli.commands import LazyGroup
 from certkit.cli.identity import in_store
-from certkit.cli.wise import environment_options, policy_of
+from certkit.cli.wise_options import asking, grant_option, identity_option, like_asking, profile_option
 from certkit.errors import InputError, RefusedError
 from certkit.findings import exit_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from certkit.cli.output import Output
+    from certkit.cli.wise_options import Asked
     from certkit.stores.base import Store
-    from certkit.wise.grants import Client, Endpoint
+    from certkit.wise.grants import Client
     from certkit.wise.redirect import Redirect
     from certkit.wise.tokens import Kept, Token
-
-_GRANTS = ("authorization_code", "client_credentials")
 
 
 @click.group(
@@ -50,91 +45,14 @@ def token() -> None:
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The options of the commands that ask Wise."""
-
-    client_id: str | None
-    client_secret_file: str | None
-    environment: str | None
-    policy_name: str | None
-    base_url: str | None
-    plain: bool
-    ca: str | None
-    timeout: float
-
-    def endpoint(self, store: Store, name: str) -> Endpoint:
-        """Where to ask, with an identity that is made if it is absent."""
-        from certkit.wise import addresses, partner
-
-        if self.timeout != self.timeout:
-            raise InputError("usage, certkit wise token: --timeout is not a number", hint="give seconds, such as 10")
-        base_url = addresses.optional(addresses.require_base_url, self.base_url)
-        anchors = inputs.anchors([] if self.ca is None else [self.ca])
-        policy = policy_of(environment=self.environment, policy_name=self.policy_name)
-        found = partner.identity(store, name, policy=policy, base_url=base_url)
-        return partner.endpoint(
-            store,
-            found,
-            inputs.policy(found.record.settings.policy),
-            base_url=base_url,
-            plain=self.plain,
-            anchors=anchors,
-            timeout=self.timeout,
-        )
-
-    def client(self, known: str | None = None) -> Client:
-        """The client credentials; `known` is the client id that a token was made for."""
-        from certkit.wise import addresses
-        from certkit.wise.grants import Client
-
-        client_id = self.client_id or known
-        if client_id is None:
-            raise InputError("usage, certkit wise token: there is no client id", hint="give --client-id")
-        addresses.require_client_id(client_id)
-        return Client(id=client_id, secret=inputs.required_client_secret(self.client_secret_file))
-
-
-_identity_option = click.option("--identity", "name", metavar="NAME", required=True, help="Whose token it is.")
-_profile_option = click.option("--profile", "profile_id", metavar="ID", help="The profile, where there are several.")
-_grant_option = click.option("--grant", type=click.Choice(_GRANTS), help="The grant, where there are several.")
-
-
-def _asking(command: Callable[..., int]) -> Any:
-    """Give a command the options of those that ask Wise, as its argument `asked`."""
-
-    @click.option("--client-id", metavar="ID", help="The client id of this environment.")
-    @inputs.file_option("--client-secret-file", metavar="FILE", help="Its first line is the client secret.")
-    @environment_options
-    @click.option("--base-url", metavar="URL", help="In place of Wise's API: a rehearsal, a proxy.")
-    @click.option("--plain", is_flag=True, help="Without the client certificate, to the plain host.")
-    @inputs.file_option(
-        "--ca", metavar="FILE|DIR|system", help="The CAs of the server.  [default: the identity's, or the system's]"
-    )
-    @click.option(
-        "--timeout",
-        metavar="SECONDS",
-        type=click.FloatRange(min=0.1, max=3600),
-        default=10.0,
-        show_default=True,
-        help="For each request, all in all.",
-    )
-    @functools.wraps(command)
-    def wrapped(*args: Any, **options: Any) -> int:
-        asked = Asked(**{each: options.pop(each) for each in Asked.__dataclass_fields__})
-        return command(*args, asked=asked, **options)
-
-    return wrapped
-
-
 @click.command()
-@_identity_option
+@identity_option
 @click.option("--redirect-uri", metavar="URI", required=True, help="The one that the user was sent with.")
 @click.option("--redirect-url", metavar="URL", help="The address that Wise redirected to, as pasted; - reads it.")
 @click.option("--code", metavar="CODE", help="Just the code of that address; - reads it.")
 @click.option("--state", metavar="S", help="The state that was given to authorize-url.")
-@_profile_option
-@_asking
+@profile_option
+@asking
 @in_store
 def exchange(output: Output, store: Store, *, asked: Asked, name: str, state: str | None, **options: Any) -> int:
     """Get a user's token for the code of a redirect. A code lives for 30 minutes, and works once.
@@ -154,8 +72,8 @@ def exchange(output: Output, store: Store, *, asked: Asked, name: str, state: st
 
 
 @click.command("client-credentials")
-@_identity_option
-@_asking
+@identity_option
+@asking
 @in_store
 def client_credentials(output: Output, store: Store, *, asked: Asked, name: str) -> int:
     """Get a token of the application itself, which lives for 12 hours and is not refreshed but got anew.
@@ -171,11 +89,11 @@ def client_credentials(output: Output, store: Store, *, asked: Asked, name: str)
 
 
 @click.command()
-@_identity_option
-@_profile_option
-@_grant_option
+@identity_option
+@profile_option
+@grant_option
 @click.option("--force", is_flag=True, help="Also if it is not due.")
-@_asking
+@asking
 @in_store
 def refresh(
     output: Output, store: Store, *, asked: Asked, name: str, profile_id: str | None, grant: str | None, force: bool
@@ -197,11 +115,12 @@ def refresh(
 
 
 @click.command()
-@_identity_option
-@_profile_option
-@_grant_option
+@identity_option
+@profile_option
+@grant_option
+@like_asking
 @in_store
-def show(output: Output, store: Store, *, name: str, profile_id: str | None, grant: str | None) -> int:
+def show(output: Output, store: Store, *, name: str, profile_id: str | None, grant: str | None, **_: Any) -> int:
     """Show until when a token lives, and never the token. Nobody is asked whether it still works.
 
     Exit 2 once it has expired, 1 where it ends soon and cannot be refreshed, or a renewal did not end.
@@ -218,11 +137,11 @@ def show(output: Output, store: Store, *, name: str, profile_id: str | None, gra
 
 
 @click.command()
-@_identity_option
-@_profile_option
-@_grant_option
+@identity_option
+@profile_option
+@grant_option
 @click.option("--no-refresh", is_flag=True, help="Print what is there, as long as it has not expired.")
-@_asking
+@asking
 @in_store
 def get(
     output: Output,
@@ -258,11 +177,14 @@ def get(
 
 
 @click.command("revoke-local")
-@_identity_option
-@_profile_option
-@_grant_option
+@identity_option
+@profile_option
+@grant_option
+@like_asking
 @in_store
-def revoke_local(output: Output, store: Store, *, name: str, profile_id: str | None, grant: str | None) -> int:
+def revoke_local(
+    output: Output, store: Store, *, name: str, profile_id: str | None, grant: str | None, **_: Any
+) -> int:
     """Remove a token from the store, with every version of it. Wise is not told, and still takes it until it expires.
 
     \b
@@ -305,11 +227,9 @@ def fresh(output: Output, store: Store, name: str, first: Kept, asked: Asked) ->
     if secret is None or (token.refresh is None and token.grant != "client_credentials"):
         return token
     from certkit.http import HttpError
-    from certkit.wise.grants import Client
 
-    client = Client(id=asked.client_id or token.client_id, secret=secret)
     try:
-        return _renewed(store, name, first, asked, client, force=False)
+        return _renewed(store, name, first, asked, asked.client(token.client_id, secret=secret), force=False)
     except (HttpError, RefusedError) as error:
         if token.is_expired(now):
             raise

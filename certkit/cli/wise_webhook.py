@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +16,14 @@ from certkit.cli.wise import ENVIRONMENTS
 from certkit.core.printable import printable
 from certkit.errors import InputError
 from certkit.findings import exit_code, roll_up
-from certkit.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from certkit.secret import Secret
     from certkit.tls import Credentials
     from certkit.wise.webhooks import Api
 
-_MAX_TOKEN = 8192
 _API_OPTIONS = ("client_id", "environment", "base_url", "token_file", "cert", "key", "ca", "timeout", "passphrase_file")
 
 _ca_option = inputs.file_option("--ca", metavar="FILE|DIR|system", help="The CAs of the server.  [default: system]")
@@ -207,29 +205,19 @@ def _base(asked: dict[str, Any], *, is_mutual: bool) -> str:
 
 
 def _credentials(output: Output, asked: dict[str, Any]) -> Credentials | None:
-    from certkit.core import objects
-
     if asked["cert"] is None and asked["key"] is None:
         return None
     if asked["cert"] is None or asked["key"] is None:
         raise InputError("usage: --cert and --key belong together", hint="give both")
-    from certkit.tls import Credentials
-
-    held = inputs.private_key(asked["key"], inputs.passphrase(asked["passphrase_file"]))
-    output.warn_of([held.file])
-    chain = objects.certificates(inputs.read(asked["cert"]), name=asked["cert"])
-    return Credentials(held.key, tuple(chain))
+    found, key_file = inputs.credentials(asked["cert"], asked["key"], inputs.passphrase(asked["passphrase_file"]))
+    output.warn_of([key_file])
+    return found
 
 
 def _token(file: str | None) -> Secret:
     """The application token, from the first line of a file or from CERTKIT_TOKEN."""
-    if file is not None:
-        value, where = inputs.read(file).split(b"\n", 1)[0].strip(), file
-    else:
-        value, where = os.environb.get(b"CERTKIT_TOKEN", b"").strip(), "CERTKIT_TOKEN"
-    if not value:
+    token = inputs.token(file)
+    if token is None:
         hint = "give --token-file FILE, or set CERTKIT_TOKEN"
         raise InputError("there is no application token", hint=hint)
-    if len(value) > _MAX_TOKEN or not all(0x21 <= byte < 0x7F for byte in value):
-        raise InputError(f"token, {where}: not one word of visible ASCII", hint="check that it is the right file")
-    return Secret(value)
+    return token

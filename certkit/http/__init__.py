@@ -179,7 +179,7 @@ async def _ask_proxy(connection: socket.socket, address: Address, proxy: Proxy, 
     except AnswerError as error:
         raise AnswerError(f"the proxy: {error.message}", hint=_PROXY_HINT) from error
     if not 200 <= answer.status < 300:
-        raise AnswerError(f"the proxy refuses: HTTP {answer.status}", hint=_PROXY_HINT, status=answer.status)
+        raise AnswerError(f"the proxy refuses: HTTP {answer.status}", hint=_PROXY_HINT)
 
 
 _PROXY_HINT = "check the proxy, the user that it is given, and that it may reach the host"

@@ -46,11 +46,7 @@ class NoAnswerError(TlsError):
 
 
 class AnswerError(InputError):
-    """An answer that cannot be used; `status` is what it began with, or None."""
-
-    def __init__(self, message: str, *, hint: str = _HINT, status: int | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.status = status
+    """An answer that cannot be used."""
 
 
 class Stream(Protocol):
@@ -88,14 +84,19 @@ class Plain:
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer; `is_sent` says whether a byte of the request may have gone out."""
+    """One request and its answer, and how far they came, should they fail.
+
+    `is_sent` says whether a byte of the request may have gone out, `is_heard` whether anything came back, and `status`
+    what the answer began with.
+    """
 
     stream: Stream
     request: Request
     target: str
     host: str
     is_sent: bool = False
-    _heard: bool = False
+    is_heard: bool = False
+    status: int | None = None
 
     async def run(self) -> Answer:
         """The answer.
@@ -112,14 +113,15 @@ class Exchange:
         data = self._words(talk)
         self.is_sent = True
         await self.stream.send(data)
-        status: int | None = None
         try:
             response = await self._response(talk)
-            status = response.status_code
-            body = await self._body(talk, status)
+            self.status = response.status_code
+            body = await self._body(talk, self.status)
         except h11.RemoteProtocolError as error:
-            raise AnswerError(self._complaint(status), status=status) from error
-        return Answer(status=status, headers=_headers(response), body=body)
+            begun = "the answer is cut short or malformed"
+            complaint = "the server does not answer in HTTP/1.1" if self.status is None else begun
+            raise AnswerError(complaint, hint=_HINT) from error
+        return Answer(status=self.status, headers=_headers(response), body=body)
 
     def _words(self, talk: h11.Connection) -> bytes:
         import h11
@@ -158,7 +160,7 @@ class Exchange:
             if isinstance(event, h11.Data):
                 body += event.data
             if len(body) > MAX_ANSWER_BYTES:
-                raise AnswerError(f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes", status=status)
+                raise AnswerError(f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes", hint=_HINT)
         return bytes(body)
 
     async def _event(self, talk: h11.Connection) -> object:
@@ -168,21 +170,18 @@ class Exchange:
             try:
                 data = await self.stream.receive()
             except (BrokenPipeError, ConnectionResetError) as error:
-                if self._heard:
+                if self.is_heard:
                     raise
                 raise self._ended("resets") from error
-            if not data and not self._heard:
+            if not data and not self.is_heard:
                 raise self._ended()
-            self._heard = True
+            self.is_heard = True
             talk.receive_data(data)
         return event
 
     def _ended(self, how: str = "closes") -> NoAnswerError:
         message = f"the server {how} the connection before it answers"
         return NoAnswerError(message, hint=_HINT, trouble=Trouble.CONNECTION_FAILED)
-
-    def _complaint(self, status: int | None) -> str:
-        return "the server does not answer in HTTP/1.1" if status is None else "the answer is cut short or malformed"
 
 
 def _headers(response: h11.Response) -> dict[str, str]:

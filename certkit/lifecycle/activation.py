@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from certkit.core.identity import Record
-    from certkit.secret import Secret
-    from certkit.stores.base import Generation, Identity, Store
+    from certkit.stores.base import Identity, Store
 
-Probe: TypeAlias = "Callable[[Identity, Generation, Secret], Finding]"
-"""What the partner says to a pair: ok, critical where it refuses the certificate, unknown where nobody can tell."""
+Probe: TypeAlias = "Callable[[Identity, str], Finding]"
+"""What the partner says to a generation: ok, critical where it refuses it, unknown where nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +81,7 @@ def _move(store: Store, identity: Identity, number: str, *, how: Activation, now
     pointer.require_usable(identity, number, now)
     if number == earlier:
         return deploy(store, Done(identity, changed=False), how.deployment)
-    findings = _prove(store, identity, number, how.probe, "it stays as it was")
+    findings = _prove(identity, number, how.probe, "it stays as it was")
 
     def move(record: Record) -> Record:
         moved = record.activate(number)
@@ -94,7 +93,7 @@ def _move(store: Store, identity: Identity, number: str, *, how: Activation, now
     return deploy(store, replace(done, findings=findings), how.deployment)
 
 
-def _prove(store: Store, identity: Identity, number: str, probe: Probe | None, outcome: str) -> tuple[Finding, ...]:
+def _prove(identity: Identity, number: str, probe: Probe | None, outcome: str) -> tuple[Finding, ...]:
     """What the partner says to a pair.
 
     Raises:
@@ -103,7 +102,7 @@ def _prove(store: Store, identity: Identity, number: str, probe: Probe | None, o
     """
     if probe is None:
         return ()
-    found = probe(identity, view.generation(identity, number), store.key(identity.name, number))
+    found = probe(identity, number)
     if found.status is Status.CRITICAL:
         message = f"refused, {identity.name}: the probe of generation {number} failed: {found.message}; {outcome}"
         raise RefusedError(message, hint=found.hint, findings=(found,))
@@ -121,7 +120,7 @@ def _prove_in_use(store: Store, identity: Identity, number: str, earlier: str | 
     """
     back = f"rolled back to generation {earlier}" if earlier else "there is none to roll back to"
     try:
-        _prove(store, identity, number, probe, back)
+        _prove(identity, number, probe, back)
     except CertkitError:
         if earlier is not None:
             store.change(identity.name, lambda record: _back(record, number, earlier))

@@ -8,14 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from certkit import keyfile
-from certkit.core import expiry, objects
+from certkit.core import expiry
 from certkit.core.expiry import Thresholds
 from certkit.core.identity import State
 from certkit.core.policy import Answer as PolicyAnswer
 from certkit.core.times import rfc3339
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Finding, Status, critical, ok, warning
-from certkit.lifecycle import activation, answer, view
+from certkit.lifecycle import activation, answer, credentials, view
 from certkit.lifecycle.activation import PLAIN
 from certkit.lifecycle.enroll import Done, add_request
 from certkit.stores.base import ConflictError
@@ -206,7 +206,7 @@ def _key(store: Store, identity: Identity, policy: Policy) -> tuple[Any, tuple[F
     if policy.renewal.reuse_key is PolicyAnswer.NO:
         message, hint = f"{policy.title} takes each key once", "leave out --reuse-key"
         raise RefusedError(f"refused, {name}: {message}", hint=hint, findings=(critical("policy", message, hint),))
-    found = objects.private_key(store.key(name, active).reveal(), name=f"the key of generation {active}").value
+    found = credentials.private_key(store, name, active)
     if policy.renewal.reuse_key is PolicyAnswer.YES:
         return found, ()
     message = f"whether {policy.title} takes a key again is not known"

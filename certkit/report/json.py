@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from certkit.core import names
 from certkit.core.times import rfc3339
 from certkit.errors import RefusedError
-from certkit.findings import Status, exit_code
+from certkit.findings import Status, exit_code, roll_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.keyfile import MadeKey
     from certkit.lifecycle.view import GenerationView, Overview
+    from certkit.probe import Probe
     from certkit.request import MadeRequest
     from certkit.scan import Found, Row, Scan
 
@@ -47,7 +48,7 @@ def key(facts: KeyFacts) -> Document:
 
 
 def judged(status: Status, subject: str | None, findings: Iterable[Finding]) -> Document:
-    """The result of `csr check` and `verify`; an unknown one says first why."""
+    """The result of `csr check` and `verify`, and part of that of `probe`; an unknown one says first why."""
     listed = list(findings)
     document: Document = {"status": status.value, "subject": subject, "checks": checks(listed)}
     if exit_code(status) == exit_code(Status.UNKNOWN):
@@ -70,6 +71,21 @@ def evidence(verdict: Verdict) -> Document:
         if verdict.holds_until
         else [],
         "holds_until": rfc3339(verdict.holds_until) if verdict.holds_until else None,
+    }
+
+
+def probed(probe: Probe, findings: Iterable[Finding]) -> Document:
+    """The result of `probe`, with the findings and what was seen of both sides; what was not seen is null."""
+    listed = list(findings)
+    ends = {"server_not_after": probe.server_not_after, "client_not_after": probe.client_not_after}
+    return {
+        **judged(roll_up(finding.status for finding in listed), probe.subject, listed),
+        "target": str(probe.target),
+        "tls_version": probe.tls_version,
+        "cipher": probe.cipher,
+        "acceptable_cas": None if probe.accepted_cas is None else list(probe.accepted_cas),
+        "server_chain": [names.subject_or_none(each) for each in probe.server_chain],
+        **{name: None if end is None else rfc3339(end) for name, end in ends.items()},
     }
 
 

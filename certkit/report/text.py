@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from certkit.core.verify import Verdict
     from certkit.findings import Finding
     from certkit.lifecycle.view import GenerationView, Overview
+    from certkit.probe import Probe
     from certkit.request import MadeRequest
     from certkit.scan import Row, Scan
 
@@ -71,6 +72,20 @@ def evidence(verdict: Verdict) -> str:
         for label, each in drawn
     ]
     return _text([*lines, f"  The chain holds until {rfc3339(verdict.holds_until)}."])
+
+
+def probed(probe: Probe) -> str:
+    """What was seen of both sides of a connection."""
+    server = [names.subject_or_none(each) or "unreadable" for each in probe.server_chain]
+    ends = (("server", probe.server_not_after), ("client", probe.client_not_after))
+    lines = [f"  TLS           {probe.tls_version}, {probe.cipher}"] if probe.tls_version else []
+    lines += [f"  server chain  {' <- '.join(server)}"] if server else []
+    lines += [f"  {side} until  {rfc3339(end)}" for side, end in ends if end is not None]
+    if probe.accepted_cas is not None:
+        shown = [*probe.accepted_cas[:MAX_SANS]] or ["it names none"]
+        more = len(probe.accepted_cas) - MAX_SANS
+        lines += [f"  accepts       {each}" for each in [*shown, *([f"and {more} more"] if more > 0 else [])]]
+    return _text(lines)
 
 
 def created(made: MadeRequest, policy: Policy) -> str:

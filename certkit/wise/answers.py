@@ -167,7 +167,7 @@ def refusal(
 
 def _error(document: Mapping[str, Any] | None) -> tuple[str, ...] | None:
     """The OAuth error of an answer, and what is said of it (RFC 6749 section 5.2); None where there is none."""
-    if document is None or not isinstance(document.get("error"), str):
+    if document is None or not isinstance(document.get("error"), str) or not document["error"].strip():
         return None
     from oauthlib.oauth2 import OAuth2Error
     from oauthlib.oauth2.rfc6749.parameters import parse_token_response

@@ -9,7 +9,7 @@ from certkit import http
 from certkit.core.identity import Record, Settings, require_name
 from certkit.errors import InputError
 from certkit.stores.base import AbsentError, ConflictError
-from certkit.wise.addresses import ENVIRONMENTS, TOKEN_PATH
+from certkit.wise.addresses import ENVIRONMENTS, TOKEN_PATH, optional, require_base_url
 from certkit.wise.grants import Endpoint
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ def endpoint(
     `anchors`, else the identity's trust bundle, and without a pair the system's.
 
     Raises:
-        InputError: the policy names no such host, or the pair cannot be read.
+        InputError: the policy names no such host, the base URL is not safe, or the pair cannot be read.
         StoreError: the store cannot be used.
     """
-    base = base_url or found.record.settings.base_url
+    base = optional(require_base_url, base_url or found.record.settings.base_url)
     pair = None if plain or (base or "").startswith("http:") else _pair(store, found)
     host = base or (policy.hosts.api_mtls if pair else policy.hosts.api)
     if not host:
@@ -84,16 +84,9 @@ def endpoint(
 
 def _pair(store: Store, found: Identity) -> tuple[Credentials, list[x509.Certificate] | None] | None:
     """The active key and certificates, and those to trust; None where nothing is in use."""
-    from certkit.core import objects
-    from certkit.lifecycle import view
-    from certkit.tls import Credentials
+    from certkit.lifecycle import credentials
 
-    number = found.record.active
-    issued = None if number is None else view.generation(found, number).issued
-    if number is None or issued is None:
+    if found.record.active is None:
         return None
-    where = f"{found.name}, generation {number}"
-    key = objects.private_key(store.key(found.name, number).reveal(), name=where).value
-    chain = objects.certificates(issued.fullchain, name=where)
-    bundle = objects.certificates(issued.trust_bundle, name=where) if issued.trust_bundle else None
-    return Credentials(key, tuple(chain)), bundle
+    shown = credentials.shown(store, found)
+    return shown.credentials, shown.anchors

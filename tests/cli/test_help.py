@@ -84,7 +84,7 @@ def prepare_tokens(folder, server):
     (folder / "home/.local/share/certkit").mkdir(parents=True)
     (folder / "secret.txt").write_text(wise_server.CLIENT_SECRET)
     store = FileStore(folder / "home/.local/share/certkit/identities")
-    partner.identity(store, "acme", environment="sandbox", base_url=server.address)
+    partner.identity(store, "acme", policy="wise-sandbox", base_url=server.address)
     client = grants.Client(id="acme", secret=Secret(wise_server.CLIENT_SECRET.encode()))
     code = Secret(server.code().encode())
     answer = Redirect(redirect_uri=wise_server.REDIRECT_URI, code=code, profile_id="123")
@@ -143,6 +143,7 @@ def test_every_example_works(tmp_path, root, wise, line):
         "partners/acme.pem": pair.pem,
         "wise-ca.pem": root.pem,
         "clients.jsonl": b'{"name": "acme", "organization": "Acme Ltd"}\n',
+        "query.json": b'{"identity": "acme"}\n',
         "partner.toml": b'extends = "wise-sandbox"\ntitle = "Ours"\n',
     }
     (tmp_path / "partners").mkdir()

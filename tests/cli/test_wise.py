@@ -16,7 +16,7 @@ from cryptography import x509
 
 from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
-from certkit.lifecycle import answer, enroll, pointer
+from certkit.lifecycle import answer, enroll
 from certkit.policy_files import load
 from certkit.stores.file import FileStore
 from certkit.stores.vault import VaultStore
@@ -241,6 +241,8 @@ def test_just_the_code(wise, server, from_stdin):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
+        (("--code", "a", "--client-id", "\udcff"), 3, "not a client id"),
+        (("--redirect-url", "\udcff"), 3, "the pasted text is no address"),
         ((), 3, "give one of --redirect-url and --code"),
         (("--code", "a", "--redirect-url", "b"), 3, "give one of --redirect-url and --code"),
         (("--redirect-url", "https://evil.example/?code=a"), 3, "no redirect to https://acme.example/wise"),
@@ -308,6 +310,7 @@ def test_a_client_secret_at_a_terminal(wise, server):
 def test_show(wise, server):
     """Prints lifetimes, never the token; expired is critical."""
     exchange(wise, server)
+    assert wise.token("show", "--client-id", "x", "--client-secret-file", "x", "--base-url", "x", "--plain").code == 0
     ran = wise.token("show")
     assert ran.code == 0
     assert [
@@ -451,7 +454,7 @@ def active(wise):
     request = x509.load_pem_x509_csr(identity.generations[0].csr)
     issued = ROOT.issue(pki.name(O="Acme Ltd", CN=CLIENT_ID), public_key=request.public_key(), **DATES)
     answer.install(wise.store, "acme", issued.pem, policy, trust_bundle=ROOT.pem, now=NOW)
-    pointer.activate(wise.store, "acme", "0001", now=NOW)
+    wise.store.change("acme", lambda record: record.activate("0001"))
 
 
 def test_with_the_client_certificate(wise, active, tmp_path):

@@ -464,3 +464,26 @@ def test_any_document_is_read_or_refused(path, value):
         Record.parse(changed(path, value), where="record")
     except InputError as refused:
         assert refused.message.isprintable()  # noqa: PT017  a good record is a right answer too
+
+
+def test_a_record_of_before_there_were_base_urls():
+    """Is read as one without."""
+    record = Record(settings=Settings(policy="wise-sandbox"))
+    document = json.loads(json.dumps(record.document()))
+    del document["settings"]["base_url"]
+    assert Record.parse(document, where="x") == record
+
+
+@pytest.mark.parametrize("name", ["a", "authorization_code.123", "state.0a", "A-1_b", "x" * 128])
+def test_a_name_of_a_document(name):
+    """Is letters, digits, dots, underscores and hyphens."""
+    assert identity.require_document(name) == name
+    assert identity.is_document(name)
+
+
+@pytest.mark.parametrize("name", ["", ".a", "-a", "_a", "a/b", "a b", "a\n", "é", "x" * 129])
+def test_what_is_no_name_of_a_document(name):
+    """Is refused: it becomes part of a path."""
+    assert not identity.is_document(name)
+    with pytest.raises(InputError, match="not a name of a document"):
+        identity.require_document(name)

@@ -152,6 +152,7 @@ def test_the_record(store):
             "probe": "https://127.0.0.1/",
             "group": None,
             "trust_bundle": "-----BEGIN CERTIFICATE-----\n",
+            "base_url": None,
         },
         "left": ["0001"],
         "retired": [],

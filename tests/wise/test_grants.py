@@ -249,6 +249,7 @@ def test_a_wrong_secret(wise):
     [
         (404, b"<html>", "does not answer as Wise does: status 404, and no JSON"),
         (404, {"message": "x"}, "does not answer as Wise does: status 404"),
+        (400, {"error": " "}, "does not answer as Wise does: status 400"),
         (400, {"error": {"code": 7}}, "does not answer as Wise does: status 400"),
         (302, b"", "leads elsewhere: status 302, and no JSON"),
         (204, b"", "does not answer as Wise does: status 204, and no JSON"),

@@ -52,7 +52,8 @@ def judge(
         good = next(each for each in found if each.id == "chain")
         return ok("server-chain", good.message), name
     worst = next((each for each in bad if each.status is Status.CRITICAL), bad[0])
-    return replace(worst, id="server-chain"), name
+    hint = "add --ca FILE, or --ca system" if worst.status is Status.WARNING else worst.hint
+    return replace(worst, id="server-chain", hint=hint), name
 
 
 def _sound() -> Policy:

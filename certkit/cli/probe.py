@@ -1,0 +1,153 @@
+"""`certkit probe`: whether a server accepts a client certificate, and if not, why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from certkit.cli import inputs
+from certkit.cli.output import Output, reporting
+from certkit.cli.stores import opened, store_option
+from certkit.errors import InputError
+from certkit.findings import exit_code, roll_up, skipped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography import x509
+
+    from certkit.findings import Finding
+    from certkit.secret import Secret
+    from certkit.stores.base import Store
+    from certkit.tls import Credentials
+
+
+@click.command()
+@click.argument("where", metavar="[URL|HOST:PORT]", required=False)
+@click.option("--identity", metavar="NAME", help="Show this identity's certificate, and trust its bundle.")
+@click.option("--generation", metavar="GENERATION", help="Another generation of it than the active one.")
+@inputs.file_option("--cert", metavar="CERT", help="The certificate to show, and those above it.")
+@inputs.file_option("--key", metavar="KEY", help="Its private key.")
+@click.option(
+    "--policy",
+    "policy_name",
+    metavar="POLICY",
+    shell_complete=inputs.complete_policies,
+    help="Where no URL is given: the partner whose URL it is.",
+)
+@click.option("--ca", "cas", multiple=True, metavar="FILE|DIR|system", help="Trust these CAs; may be repeated.")
+@inputs.file_option("--token-file", metavar="FILE", help="An access token (or CERTKIT_TOKEN, or the identity's).")
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.1, max=600),
+    default=10.0,
+    show_default=True,
+    help="For all of it.",
+)
+@click.option(
+    "--proxy",
+    metavar="URL",
+    envvar="CERTKIT_PROXY",
+    help="http://HOST:PORT; one with USER:PASSWORD@ belongs in CERTKIT_PROXY.",
+)
+@store_option
+@inputs.passphrase_option
+@reporting
+def probe(output: Output, *, where: str | None, **options: Any) -> int:
+    """Try a client certificate at a server, and say in plain words what becomes of it.
+
+    A real connection in TLS 1.2 or 1.3, and a request read to the end, for that is when many servers refuse a
+    certificate. Nothing is sent to a server that is not trusted, and a token only to one that was verified. Without
+    --ca or an identity's trust bundle the server is not verified, which is a warning. Exits 0 if all is well, 1 for a
+    warning, 2 if the certificate, the token or the server is refused, 3 if nobody was reached.
+
+    \b
+    Example:
+      certkit probe https://api.example/v1/me --cert acme.pem --key acme.key --ca wise-ca.pem
+    """
+    from certkit import probe as probing
+    from certkit.report import json, text
+
+    if options["timeout"] != options["timeout"]:
+        raise InputError("usage, certkit probe: --timeout is not a number", hint="give seconds, such as 10")
+    _require_one_of_both(options)
+    secret = inputs.passphrase(options["passphrase_file"])
+    if options["identity"] is not None:
+        url, credentials, anchors, token, key_file = _of_identity(where, options, output, secret)
+    else:
+        token = inputs.token(options["token_file"])
+        url, anchors = where or url_of(options["policy_name"]), None
+        credentials, key_file = inputs.credentials(options["cert"], options["key"], secret)
+    found = probing.probe(
+        probing.target(url),
+        credentials=credentials,
+        anchors=inputs.anchors(options["cas"]) or anchors,
+        token=token,
+        now=inputs.now(),
+        timeout=options["timeout"],
+        proxy=options["proxy"] or None,
+    )
+    findings = [*found.findings, key_file]
+    status = roll_up(finding.status for finding in findings)
+    if output.as_json:
+        output.document(json.probed(found, findings))
+    else:
+        output.judged(str(found.target), status, findings)
+        if not output.quiet:
+            output.result(text.probed(found))
+    return exit_code(status)
+
+
+def _require_one_of_both(options: dict[str, Any]) -> None:
+    pair = [options["cert"], options["key"]]
+    if (options["identity"] is None) == (pair == [None, None]) or (options["identity"] is None and None in pair):
+        hint = "give --identity NAME, or --cert CERT and --key KEY"
+        raise InputError("usage, certkit probe: one client certificate is wanted", hint=hint)
+    if options["generation"] is not None and options["identity"] is None:
+        raise InputError("usage, certkit probe: --generation is of an identity", hint="give --identity NAME")
+
+
+def _of_identity(
+    where: str | None, options: dict[str, Any], output: Output, secret: Secret | None
+) -> tuple[str, Credentials, Sequence[x509.Certificate] | None, Secret | None, Finding]:
+    """The URL, the credentials, the trust bundle, the token, and what is to be said about the key's file."""
+    from certkit.core.identity import require_name
+    from certkit.lifecycle.credentials import shown
+
+    name = require_name(options["identity"])
+    with opened(options["store_uri"], output, passphrase=secret) as store:
+        identity = store.load(name)
+        settings = identity.record.settings
+        own = settings.probe if settings.probe and settings.probe != "policy" else None
+        url = where or (None if options["policy_name"] else own) or url_of(options["policy_name"] or settings.policy)
+        found = shown(store, identity, options["generation"])
+        token = inputs.token(options["token_file"]) or _stored_token(store, name, output)
+    key_file = skipped("key-file", f"the key is that of generation {found.generation} in the store")
+    return url, found.credentials, found.anchors, token, key_file
+
+
+def _stored_token(store: Store, name: str, output: Output) -> Secret | None:
+    """The access token that the identity has, if it has one that has not expired."""
+    from certkit.wise.tokens import access_token
+
+    try:
+        return access_token(store, name, now=inputs.now())
+    except InputError as error:  # several, or one that cannot be read
+        output.warn_about(error)
+        return None
+
+
+def url_of(policy: str | None) -> str:
+    """The URL that a policy has for probes.
+
+    Raises:
+        InputError: it has none, or there is no policy.
+    """
+    if policy is None:
+        raise InputError("usage, certkit probe: nothing to probe is named", hint="give URL, HOST:PORT or --policy")
+    url = inputs.policy(policy).hosts.probe_url
+    if not url:
+        raise InputError(f"policy, {policy}: it names no URL for probes", hint="give URL or HOST:PORT")
+    return url

@@ -1,0 +1,273 @@
+"""Use case: a real mTLS connection with a client certificate, and what becomes of it, told apart in plain words.
+
+In TLS 1.3 a server refuses a client certificate after the client's own handshake, and some gateways refuse it in HTTP:
+so a request is sent, and its answer read to the end. Nothing is sent to a server that is not trusted, and a token only
+to one that was verified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from certkit import http, tls
+from certkit.core import hosts, names
+from certkit.core.verify import server
+from certkit.errors import InputError
+from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown
+from certkit.probe import judge
+from certkit.probe.judge import CHECKS, ClientSide
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from cryptography import x509
+    from OpenSSL import SSL
+
+    from certkit.secret import Secret
+
+__all__ = ["Probe", "Target", "probe", "target"]
+
+Target: TypeAlias = http.Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What a probe found: a finding for each check, and facts, which are None as far as it did not come.
+
+    `accepted_cas` are the CAs that the server says it accepts; it is empty where it asks for a certificate and names
+    none.
+    """
+
+    target: Target
+    subject: str | None
+    findings: tuple[Finding, ...]
+    tls_version: str | None = None
+    cipher: str | None = None
+    accepted_cas: tuple[str, ...] | None = None
+    server_chain: tuple[x509.Certificate, ...] = ()
+    client_not_after: datetime
+
+    @property
+    def status(self) -> Status:
+        """The findings' roll-up."""
+        return roll_up(finding.status for finding in self.findings)
+
+    @property
+    def server_not_after(self) -> datetime | None:
+        """The end of the server's own certificate; None also where it cannot be read."""
+        try:
+            return self.server_chain[0].not_valid_after_utc if self.server_chain else None
+        except ValueError:
+            return None
+
+    def verdict_on_certificate(self) -> Finding:
+        """What is known about the client certificate alone.
+
+        It is ok where it was accepted; a warning where the server asks for none, or accepts one that has expired;
+        critical where it was refused; unknown where nobody was reached, or the server is not trusted.
+        """
+        return next(finding for finding in self.findings if finding.id == "client-certificate")
+
+
+def target(text: str) -> Target:
+    """What to probe: an https URL, or HOST:PORT.
+
+    Raises:
+        InputError: it is neither.
+    """
+    try:
+        found = http.Address.parse(text if "://" in text else f"https://{text}/")
+    except InputError as error:
+        raise InputError(f"cannot probe: {error.message}", hint=_TARGET_HINT) from error
+    if not found.is_secure:
+        raise InputError(f"cannot probe, {found}: without TLS there is no client certificate", hint=_TARGET_HINT)
+    if "://" not in text and not text.rpartition(":")[2].isdigit():
+        raise InputError("cannot probe: the port is missing", hint=_TARGET_HINT)
+    return found
+
+
+def probe(
+    where: Target,
+    *,
+    credentials: tls.Credentials,
+    anchors: Sequence[x509.Certificate] | None,
+    token: Secret | None = None,
+    now: datetime,
+    timeout: float = tls.TIMEOUT_SECONDS,
+    proxy: str | None = None,
+) -> Probe:
+    """What becomes of a connection with a client certificate, within `timeout` seconds for all of it.
+
+    `anchors` are what the server's chain may end in; None: it cannot be verified, which is a warning. `token` goes into
+    the header Authorization. `proxy` is `http://[USER:PASSWORD@]HOST:PORT`.
+
+    Raises:
+        InputError: the key is of a kind that TLS does not know, or the proxy's address or the token is malformed.
+    """
+    import asyncio
+
+    client = ClientSide(credentials.chain, now)
+    request = http.Request(method="GET", url="", headers=_headers(token, is_verified=anchors is not None))
+    way = http.Proxy.parse(proxy) if proxy is not None else None
+    probing = _Probing(where, client, request, way, anchors, withholds=token is not None and anchors is None)
+    asyncio.run(probing.run(tls.strict_context(credentials), timeout))
+    return probing.result()
+
+
+_TARGET_HINT = "give https://HOST/PATH or HOST:PORT"
+
+
+def _headers(token: Secret | None, *, is_verified: bool) -> dict[str, str]:
+    """The headers of the request; a token only where the server will have been verified.
+
+    Raises:
+        InputError: the token is malformed (RFC 6750 section 2.1).
+    """
+    import re
+
+    if token is None:
+        return {}
+    if not re.fullmatch(rb"[A-Za-z0-9._~+/-]+=*", token.reveal()):
+        raise InputError("the token is malformed", hint="give the access token alone, in one line")
+    return {"Authorization": f"Bearer {token.reveal().decode('ascii')}"} if is_verified else {}
+
+
+@dataclass(slots=True)
+class _Probing:
+    """One probe on its way, and its findings, by check."""
+
+    where: Target
+    client: ClientSide
+    request: http.Request
+    proxy: http.Proxy | None
+    anchors: Sequence[x509.Certificate] | None
+    withholds: bool
+    found: dict[str, Finding] = field(default_factory=dict)
+    channel: tls.Channel | None = None
+    chain: tuple[x509.Certificate, ...] = ()
+
+    def result(self) -> Probe:
+        """All that was found; other checks are skipped, but for the certificate, about which nothing is known."""
+        missing = {check: skipped(check, "it did not come to that") for check in CHECKS}
+        missing["client-certificate"] = unknown("client-certificate", "it did not come to that", "see the other checks")
+        has_shaken = self.channel is not None and bool(self.chain)
+        asks = self.channel is not None and self.channel.wants_certificate
+        return Probe(
+            target=self.where,
+            subject=names.subject_or_none(self.client.leaf),
+            findings=tuple((missing | self.found)[check] for check in CHECKS),
+            tls_version=self.channel.tls_version if self.channel and has_shaken else None,
+            cipher=self.channel.cipher if self.channel and has_shaken else None,
+            accepted_cas=tuple(each.text for each in self.channel.accepted_cas) if self.channel and asks else None,
+            server_chain=self.chain,
+            client_not_after=self.client.leaf.not_valid_after_utc,
+        )
+
+    async def run(self, settings: SSL.Context, timeout: float) -> None:  # noqa: ASYNC109
+        """Go as far as it goes."""
+        deadline = tls.Deadline.after(timeout)
+        connection = await self._connection(deadline)
+        if connection is None:
+            return
+        with connection:
+            self.channel = tls.Channel(connection, settings, server_name=hosts.server_name(self.where.host))
+            if await self._handshake(self.channel, deadline):
+                await self._ask(self.channel, deadline)
+
+    def _add(self, *findings: Finding) -> None:
+        self.found |= {finding.id: finding for finding in findings}
+
+    async def _connection(self, deadline: tls.Deadline) -> socket.socket | None:
+        """A connection to the server, or to the proxy's end of one; None where there is none."""
+        where = hosts.with_port(self.where.host, self.where.port)
+        try:
+            if self.proxy is not None:
+                self._add(skipped("dns", "the proxy looks it up"))
+                connection = await http.reach(self.where, self.proxy, deadline=deadline)
+                self._add(ok("connect", f"connected to {where} through the proxy"))
+                return connection
+            addresses = await tls.resolve(self.where.host, self.where.port, deadline=deadline)
+            shown = ", ".join(dict.fromkeys(str(address[0]) for _, address in addresses))
+            self._add(ok("dns", f"{self.where.host} is {shown}"))
+            connection = await tls.connect_to(addresses, deadline=deadline)
+        except InputError as error:
+            check = "connect" if "dns" in self.found else "dns"
+            self._add(unknown(check, f"{where}: {error.message}", error.hint))
+            return None
+        self._add(ok("connect", f"connected to {where}"))
+        return connection
+
+    async def _handshake(self, channel: tls.Channel, deadline: tls.Deadline) -> bool:
+        """Shake hands and judge the server; whether something may be sent to it."""
+        refusal: tls.HandshakeEndedError | None = None
+        try:
+            await channel.handshake(deadline=deadline)
+        except tls.HandshakeEndedError as error:
+            refusal = error
+        except tls.TlsError as error:
+            self._add(self._untold(error, "connect"))
+            return False
+        if not self._judge_server(channel, refusal):
+            return False
+        if refusal is not None and not (channel.wants_certificate or judge.is_about_certificates(refusal)):
+            self._add(critical("connect", refusal.message, judge.ALERT_HINT))
+        elif refusal is not None:
+            self._add(judge.ended(refusal, self.client, channel.accepted_cas, asks=channel.wants_certificate))
+        return refusal is None
+
+    def _judge_server(self, channel: tls.Channel, refusal: tls.HandshakeEndedError | None) -> bool:
+        """Whether the server may be believed, and sent something."""
+        if refusal is not None and not channel.has_chain:
+            self._add(critical("connect", refusal.message, judge.ALERT_HINT))
+            return False
+        try:
+            self.chain = channel.presented().chain
+        except tls.TlsError as error:
+            self._add(critical("server-chain", error.message, error.hint))
+            return False
+        found = server.judge(self.chain, host=self.where.host, anchors=self.anchors, at=self.client.now)
+        self._add(*found)
+        if any(finding.status in {Status.CRITICAL, Status.UNKNOWN} for finding in found):
+            message = "not told by a server that is trusted, so nothing was sent"
+            self._add(unknown("client-certificate", message, "first see to the server's certificate"))
+            return False
+        return True
+
+    async def _ask(self, channel: tls.Channel, deadline: tls.Deadline) -> None:
+        """Send a request, read the answer, and judge it."""
+        exchange = http.exchange(channel, self.request, self.where, self.proxy)
+        try:
+            await channel.settle(deadline=deadline)
+            async with tls.step("the answer", deadline):
+                answer = await exchange.run()
+        except (tls.HandshakeEndedError, http.NoAnswerError) as error:
+            asks = channel.wants_certificate
+            self._add(judge.ended(error, self.client, channel.accepted_cas, asks=asks))
+            if not asks:
+                self._add(unknown("http", error.message, error.hint))
+        except InputError as error:
+            self._add(self._untold(error, "http"))
+            if exchange.is_heard and exchange.status not in judge.CERTIFICATE_STATUSES:
+                self._add(judge.accepted(self.client, asks=channel.wants_certificate))
+        else:
+            channel.close()
+            self._judge_answer(answer, channel)
+
+    def _judge_answer(self, answer: http.Answer, channel: tls.Channel) -> None:
+        has_token = "Authorization" in self.request.headers
+        asks, cas = channel.wants_certificate, channel.accepted_cas
+        self._add(judge.answered(answer, self.client, cas, asks=asks))
+        finding = judge.http_finding(answer, has_token=has_token, now=self.client.now)
+        if self.withholds:
+            finding = replace(finding, message=f"{finding.message}; the token was not sent to a server not verified")
+        self._add(finding)
+
+    @staticmethod
+    def _untold(error: InputError, check: str) -> Finding:
+        """Silence is unknown; nonsense is critical."""
+        trouble = getattr(error, "trouble", None)
+        is_silent = trouble in {tls.Trouble.TIMED_OUT, tls.Trouble.CONNECTION_FAILED}
+        return (unknown if is_silent else critical)(check, error.message, error.hint)

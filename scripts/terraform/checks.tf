@@ -1,0 +1,31 @@
+locals {
+  facts = terraform_data.facts.output
+  end   = local.facts.validity_end_time
+  day   = substr(local.end, 0, 10)
+
+  is_valid        = try(timecmp(plantimestamp(), local.end) < 0, false)
+  has_request     = local.facts.csr != ""
+  is_near_renewal = try(timecmp(plantimestamp(), timeadd(local.end, "-${var.early_renewal_hours}h")) >= 0, false)
+  is_near         = try(timecmp(plantimestamp(), timeadd(local.end, "-${var.warn_hours}h")) >= 0, false)
+}
+
+check "expiry" {
+  assert {
+    condition     = !local.is_near
+    error_message = "The certificate of ${var.identity} ${local.is_valid ? "expires" : "has expired"} on ${local.day}."
+  }
+}
+
+check "request" {
+  assert {
+    condition     = !local.has_request
+    error_message = "A request of ${var.identity} waits for its answer: hand in the output `csr`, and set `certificate` to the answer."
+  }
+}
+
+check "certificate" {
+  assert {
+    condition     = local.facts.state == "active" || local.has_request
+    error_message = "No certificate of ${var.identity} is in use, and no request waits: it is ${local.facts.state}."
+  }
+}

@@ -1,0 +1,151 @@
+variable "identity" {
+  description = "The name of the identity, such as wise-sandbox."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", var.identity))
+    error_message = "An identity's name is 1 to 64 letters, digits, dots, underscores or hyphens, beginning with a letter or digit."
+  }
+}
+
+variable "store" {
+  description = "Where identities live: file:DIR or vault://MOUNT/PREFIX. Without it CERTKIT_STORE, or a directory of the user's. How to reach Vault, and its token, come from the environment (VAULT_ADDR, VAULT_TOKEN, …) and never from here."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.store == null ? true : can(regex("^(file:|vault://).", var.store))
+    error_message = "A store is file:DIR or vault://MOUNT/PREFIX."
+  }
+}
+
+variable "policy" {
+  description = "The partner's rules: a name of `certkit policy list`, or the path of a TOML file."
+  type        = string
+  default     = null
+}
+
+variable "subject" {
+  description = "What the request says of you. Without it the identity must be there already."
+  type = object({
+    organization = optional(string)
+    country      = optional(string)
+    state        = optional(string)
+    locality     = optional(string)
+    common_name  = optional(string)
+    email        = optional(string)
+    units        = optional(list(string), [])
+    san          = optional(list(string), [])
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "key_type" {
+  description = "The type of the key, such as ec-p256. Without it the policy's first."
+  type        = string
+  default     = null
+}
+
+variable "client_id" {
+  description = "What the partner puts into the certificate as its common name."
+  type        = string
+  default     = null
+}
+
+variable "group" {
+  description = "The group that may read the keys of a file store."
+  type        = string
+  default     = null
+}
+
+variable "issuer" {
+  description = "Who answers requests at once: vault-pki:MOUNT/ROLE or command:PROGRAM. Without it a person does."
+  type        = string
+  default     = null
+}
+
+variable "probe" {
+  description = "Where a certificate is tried before it is put to use: a URL, or policy for that of the policy."
+  type        = string
+  default     = null
+}
+
+variable "certificate" {
+  description = "The path of what the partner answered: the certificate, PEM, with those above it or without. Null until it is there."
+  type        = string
+  default     = null
+}
+
+variable "ca" {
+  description = "The path of the CAs to trust, PEM; needed with `certificate`, and with `issuer` if it does not bring them."
+  type        = string
+  default     = null
+}
+
+variable "passphrase_file" {
+  description = "The path of the passphrase that protects keys in a file store. Its content is not read by Terraform."
+  type        = string
+  default     = null
+}
+
+variable "early_renewal_hours" {
+  description = "A new request is made when the certificate has less than this left (45 days), if the policy agrees."
+  type        = number
+  default     = 1080
+  nullable    = false
+}
+
+variable "renewal_period" {
+  description = "How often a renewal is tried that is due: a form of formatdate. The default is once a month; certificates that live for weeks want YYYY-MM-DD."
+  type        = string
+  default     = "YYYY-MM"
+  nullable    = false
+}
+
+variable "warn_hours" {
+  description = "Every plan warns when the certificate has less than this left (28 days)."
+  type        = number
+  default     = 672
+  nullable    = false
+}
+
+variable "require_valid" {
+  description = "Fail, instead of warning, while there is no certificate that is valid: nothing that uses the outputs is then made or changed."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "remove_on_destroy" {
+  description = "Remove the identity with all its keys when this is destroyed. To be applied before the destroy; false keeps the keys."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "facts" {
+  description = "What the data source `external` has answered, where that provider is at hand: then a renewal is due as of now."
+  type        = map(string)
+  default     = null
+}
+
+variable "refresh" {
+  description = "Any text; when it changes, the facts are read again, as of a Vault store that others have changed."
+  type        = string
+  default     = null
+}
+
+variable "certkit" {
+  description = "The program."
+  type        = string
+  default     = "certkit"
+  nullable    = false
+}
+
+variable "facts_directory" {
+  description = "Where facts pass from certkit to Terraform. It may be lost between runs."
+  type        = string
+  default     = ".terraform/certkit"
+  nullable    = false
+}

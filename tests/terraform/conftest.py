@@ -1,0 +1,7 @@
+"""Fixtures: the stores over which use cases keep their promises."""
+
+from __future__ import annotations
+
+from tests.lifecycle.conftest import make_store, store
+
+__all__ = ["make_store", "store"]

@@ -1,0 +1,232 @@
+"""What Terraform is told, over every kind of store, at any point of an identity's life."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+
+from certkit.core import keys
+from certkit.core.durations import Duration
+from certkit.core.identity import Record
+from certkit.errors import InputError
+from certkit.lifecycle import pointer
+from certkit.policy_files import load
+from certkit.sources.base import Failure, KnownSighting, Passed, Reason, Searched, Sighting
+from certkit.stores.base import StoreError
+from certkit.terraform.answer import Answer, about_identity, about_source
+from certkit.terraform.query import Query
+from tests import pki
+from tests.lifecycle.conftest import SETTINGS, csr_of, enroll, install, issue, pasted, request_again, use
+
+NOW = pki.NOW
+NONE = dict.fromkeys((each.name for each in fields(Answer)), "")
+
+
+def told(store, *, now=NOW, **thresholds):
+    """What is told of the identity acme."""
+    query = Query(identity="acme", **{name: Duration.parse(text) for name, text in thresholds.items()})
+    return about_identity(query, store, name="acme", policy_of=load, now=now).document()
+
+
+def fingerprint(public_key):
+    """The fingerprint of a public key."""
+    return keys.key_facts(public_key).spki_sha256
+
+
+# identities
+
+
+def test_no_identity(store):
+    """It is absent, and all else is empty."""
+    assert told(store) == {**NONE, "state": "absent"}
+
+
+def test_an_identity_whose_enrolling_was_killed(store):
+    """Without a generation there is nothing yet, and enrolling again completes it."""
+    store.create("acme", Record(settings=SETTINGS))
+    assert told(store) == {**NONE, "state": "absent"}
+
+
+def test_a_pending_request(store):
+    """The CSR is there to be handed in, and where its key is; no certificate is due."""
+    enroll(store)
+    location = store.location(store.load("acme"), "0001")
+    assert told(store) == {
+        **NONE,
+        "status": "unknown",
+        "state": "pending",
+        "ready_for_renewal": "false",
+        "spki_sha256": fingerprint(csr_of(store).public_key()),
+        "csr": store.load("acme").generations[0].csr.decode(),
+        "key_reference": location.key,
+    }
+
+
+def test_a_certificate_that_is_not_in_use_yet(store):
+    """It is issued, and its facts are told; nothing in use is judged."""
+    enroll(store)
+    made = issue(store)
+    install(store, pasted(made))
+    found = told(store)
+    assert (found["status"], found["state"], found["ready_for_renewal"]) == ("unknown", "issued", "false")
+    assert found["validity_end_time"] == "2027-11-22T12:00:00Z"
+    assert found["csr"] == ""
+
+
+def test_a_certificate_in_use(store):
+    """All of its facts, and where the pair is."""
+    [made] = use(store)
+    location = store.location(store.load("acme"), "0001")
+    assert told(store) == {
+        "status": "ok",
+        "state": "active",
+        "days_left": "364",
+        "validity_start_time": "2026-11-22T12:00:00Z",
+        "validity_end_time": "2027-11-22T12:00:00Z",
+        "ready_for_renewal": "false",
+        "fingerprint_sha256": made.certificate.fingerprint(hashes.SHA256()).hex(),
+        "spki_sha256": fingerprint(made.certificate.public_key()),
+        "subject": "CN=acme-client-id,O=Acme Ltd",
+        "issuer": "CN=Partner Issuing CA,O=Partner",
+        "serial": f"{made.certificate.serial_number:040x}",
+        "csr": "",
+        "certificate_path": location.certificate,
+        "key_reference": location.key,
+    }
+
+
+def test_a_request_beside_a_certificate_in_use(store):
+    """Both are told: the facts of what is in use, and the CSR."""
+    use(store)
+    before = told(store)
+    number = request_again(store)
+    assert told(store) == {**before, "csr": store.load("acme").generations[-1].csr.decode()}
+    assert number == "0002"
+
+
+def test_a_request_that_was_discarded(store):
+    """Nothing is in use and nothing waits: another request is wanted."""
+    enroll(store)
+    pointer.discard(store, "acme")
+    found = told(store)
+    assert (found["status"], found["state"], found["ready_for_renewal"]) == ("unknown", "discarded", "true")
+    assert found["csr"] == ""
+
+
+@pytest.mark.parametrize(("days", "ready"), [(320, "true"), (319, "true"), (318.9, "false"), (400, "true")])
+def test_a_renewal_is_due_by_the_policy(store, days, ready):
+    """Wise's opens 45 days before the end, of which it is 364 days from now; it stays so when it has expired."""
+    use(store)
+    assert told(store, now=NOW + days * pki.DAY)["ready_for_renewal"] == ready
+
+
+def test_a_renewal_is_due_for_the_last_third_where_no_policy_says_otherwise(tmp_path):
+    """As with other tools."""
+    pair = pki.root().issue(begin=NOW, end=NOW + 90 * pki.DAY)
+    policy = load("general")
+    answers = [
+        about_source(
+            Query(source="x"), [Seen(Sighting("x", pair.certificate))], policy=policy, now=NOW + days * pki.DAY
+        )
+        for days in (59.9, 60)
+    ]
+    assert [each.ready_for_renewal for each in answers] == ["false", "true"]
+
+
+@pytest.mark.parametrize(("days", "status"), [(0, "ok"), (340, "warning"), (360, "critical"), (365, "critical")])
+def test_the_status_is_by_the_thresholds_of_the_policy(store, days, status):
+    """28 and 7 days for Wise."""
+    use(store)
+    assert told(store, now=NOW + days * pki.DAY)["status"] == status
+
+
+def test_thresholds_of_the_query_win(store):
+    """One of them, or both."""
+    use(store)
+    assert told(store, warn="365d")["status"] == "warning"
+    assert told(store, warn="2000d", critical="365d")["status"] == "critical"
+
+
+def test_a_store_that_is_damaged_is_an_error(tmp_path):
+    """Not an identity that is absent."""
+    from certkit.stores.file import FileStore
+
+    store = FileStore(tmp_path / "store")
+    enroll(store)
+    (tmp_path / "store" / "acme" / "identity.json").write_text("{")
+    with pytest.raises(StoreError):
+        told(store)
+
+
+# sources
+
+
+class Seen:
+    """A source in which this is seen."""
+
+    weight = 0
+
+    def __init__(self, *seen):
+        self.seen = seen
+
+    def parts(self):
+        """Itself."""
+        return (self,)
+
+    def look(self):
+        """What is seen."""
+        return iter(self.seen)
+
+
+def told_of(*seen, now=NOW):
+    """What is told of a source in which this is seen."""
+    return about_source(Query(source="place"), [Seen(*seen)], policy=load("general"), now=now)
+
+
+def test_the_most_urgent_certificate_of_a_source_is_told(root):
+    """What is not valid yet is more urgent than what ends sooner; the leaf of a bundle counts."""
+    soon = root.issue(end=NOW + 40 * pki.DAY)
+    later = root.issue(begin=NOW + pki.DAY)
+    seen = [Sighting("a", soon.certificate), Sighting("a", root.issue(end=NOW).certificate, is_leaf=False)]
+    assert told_of(*seen).days_left == "40"
+    assert told_of(*seen, Sighting("b", later.certificate), Passed("c")).days_left == "364"
+
+
+def test_facts_of_a_certificate_that_may_not_be_read():
+    """As a monitor of Vault sees them: without the public key."""
+    known = KnownSighting(
+        source="vault://secret/certkit/acme",
+        subject="CN=x",
+        issuer="CN=y",
+        serial=255,
+        fingerprint=b"\x01" * 32,
+        not_before=NOW - pki.DAY,
+        not_after=NOW + pki.DAY,
+    )
+    assert told_of(known).document() == {
+        **NONE,
+        "status": "critical",
+        "days_left": "1",
+        "validity_start_time": "2026-11-22T12:00:00Z",
+        "validity_end_time": "2026-11-24T12:00:00Z",
+        "ready_for_renewal": "false",
+        "fingerprint_sha256": "01" * 32,
+        "subject": "CN=x",
+        "issuer": "CN=y",
+        "serial": "ff",
+    }
+
+
+def test_a_part_that_cannot_be_read_is_an_error(root):
+    """Also beside certificates that can: the most urgent one may be there."""
+    failure = Failure("b", "cannot read, b: permission denied", "read it as its owner", Reason.PERMISSION_DENIED)
+    with pytest.raises(InputError, match="cannot read, b: permission denied"):
+        told_of(Sighting("a", root.issue().certificate), failure)
+
+
+def test_no_certificate_is_an_error():
+    """It would be taken for good news."""
+    with pytest.raises(InputError, match="cannot find, place: there is no certificate in it"):
+        told_of(Searched("place", has_found=False), Passed("notes.txt"))
