@@ -8,6 +8,7 @@ import click
 
 from certkit.cli import inputs
 from certkit.cli.identity import in_store
+from certkit.errors import InputError
 from certkit.findings import Finding, exit_code, ok, roll_up, warning
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def check(output: Output, store: Store, *, sandbox: str, production: str, online
     from certkit.report import json
     from certkit.wise import going_live
 
+    if timeout != timeout:  # noqa: PLR0124  that is how NaN tells
+        raise InputError("usage, certkit wise check: --timeout is not a number", hint="give seconds, such as 10")
     now = inputs.now()
     one, other = (going_live.side(store, require_name(name)) for name in (sandbox, production))
     findings = going_live.compare(one, other)

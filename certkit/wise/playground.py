@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from certkit import http, tls
 from certkit.findings import critical, ok, skipped, unknown
+from certkit.probe import judge
 from certkit.wise.addresses import TOKEN_PATH
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def call(endpoint: Endpoint, policy: Policy, token: Secret | None, *, now: datet
             request, now=now, credentials=endpoint.credentials, anchors=endpoint.anchors, timeout=endpoint.timeout
         )
     except http.HttpError as error:
-        if isinstance(error.__cause__, tls.HandshakeEndedError):
+        ended = error.__cause__
+        if isinstance(ended, tls.HandshakeEndedError) and judge.is_about_certificates(ended):
             return critical(_CERTIFICATE, error.message, _CERTIFICATE_HINT)
         return unknown("connect", error.message, error.hint)
     return _judged(answer, where, has_token=token is not None)
