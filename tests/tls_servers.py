@@ -120,6 +120,86 @@ def tls(
         yield server
 
 
+@contextlib.contextmanager
+def web(
+    pair: Pair,
+    folder: Path,
+    answer: bytes,
+    *,
+    version: ssl.TLSVersion | None = None,
+    client_ca: Pair | None = None,
+    after: Talk = lambda _: None,
+) -> Iterator[list[bytes]]:
+    """A server that reads a request and says the same to each; the requests, behind its port as the first entry."""
+    context = _context(pair, folder)
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    if client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=client_ca.pem.decode())
+    seen: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            heard = b""
+            while b"\r\n\r\n" not in heard and (more := secure.recv(65536)):
+                heard += more
+            seen.append(heard)
+            secure.sendall(answer)
+            after(secure)
+
+    with serving(talk) as server:
+        seen.append(str(server.port).encode())
+        yield seen
+
+
+def refusing(pair: Pair, folder: Path, alert: int) -> Talk:
+    """Shake hands in TLS 1.2 until the client has shown its certificate, and then say this alert."""
+    context = _context(pair, folder)
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(folder / "chain.pem")
+
+    def talk(connection: socket.socket) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        secure = context.wrap_bio(incoming, outgoing, server_side=True)
+        while not outgoing.pending:
+            incoming.write(connection.recv(65536))
+            with contextlib.suppress(ssl.SSLWantReadError):
+                secure.do_handshake()
+        connection.sendall(outgoing.read())
+        connection.recv(65536)
+        connection.sendall(bytes([0x15, 3, 3, 0, 2, 2, alert]))
+
+    return talk
+
+
+def tunnel(seen: list[bytes]) -> Talk:
+    """A proxy that makes a way to any host, once; it remembers what it was asked."""
+
+    def talk(connection: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(65536)
+        seen.append(head)
+        host, _, port = head.split()[1].decode().rpartition(":")
+        with socket.create_connection((host, int(port))) as other:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=_pour, args=(other, connection), daemon=True)
+            back.start()
+            _pour(connection, other)
+            back.join(10)
+
+    return talk
+
+
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
 def _context(pair: Pair, folder: Path) -> ssl.SSLContext:
     write(pair, folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -165,23 +245,24 @@ http {{
         listen 127.0.0.1:{port} ssl;
         ssl_certificate {folder}/chain.pem;
         ssl_certificate_key {folder}/server.key;
-        ssl_client_certificate {folder}/chain.pem;
+        ssl_client_certificate {folder}/{client_ca};
         ssl_verify_client on;
         ssl_session_cache off;
         ssl_session_tickets off;
+        {more}
     }}
 }}
 """
 
 
 @contextlib.contextmanager
-def nginx(pair: Pair, folder: Path) -> Iterator[int]:
-    """An nginx that wants client certificates; its port."""
+def nginx(pair: Pair, folder: Path, *, client_ca: str = "chain.pem", more: str = "") -> Iterator[int]:
+    """An nginx that wants client certificates, of the CAs in a file of the folder; its port."""
     program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin") or require_program("nginx")
     port = free_port()
     write(pair, folder)
     configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX.format(folder=folder, port=port))
+    configuration.write_text(NGINX.format(folder=folder, port=port, client_ca=client_ca, more=more))
     command = [program, "-e", folder / "error.log", "-p", folder, "-c", configuration]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with ending(process):

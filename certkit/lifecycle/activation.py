@@ -9,7 +9,7 @@ from certkit import hooks
 from certkit.core.times import rfc3339
 from certkit.errors import CertkitError, InputError, RefusedError
 from certkit.findings import Finding, Status
-from certkit.lifecycle import pointer, view
+from certkit.lifecycle import answer, pointer, view
 from certkit.lifecycle.enroll import Done
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def _move(store: Store, identity: Identity, number: str, *, how: Activation, now
     if number == earlier:
         return deploy(store, Done(identity, changed=False), how.deployment)
     findings = _prove(identity, number, how.probe, "it stays as it was")
+    answer.complete(store, identity, view.generation(identity, number))
 
     def move(record: Record) -> Record:
         moved = record.activate(number)

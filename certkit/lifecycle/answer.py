@@ -50,9 +50,7 @@ def install(
     verdict = judge(identity, generation, leaf, anchors=anchors, untrusted=others, policy=policy, at=now)
     issued = Issued(certificate=pem([leaf]), chain=pem(above(verdict)), trust_bundle=pem(anchors))
     changed = generation.issued is None
-    store.install(
-        name, generation.number, issued, facts=certificate_facts(leaf, policy=identity.record.settings.policy)
-    )
+    _write(store, identity, generation.number, issued, leaf)
     return Done(store.load(name), changed, verdict.findings), generation.number
 
 
@@ -77,6 +75,22 @@ def trust(store: Store, name: str, policy: Policy, bundle: str) -> bool:
 def _trusting(record: Record, bundle: str) -> Record:
     settings = record.settings
     return record if settings.trust_bundle else replace(record, settings=replace(settings, trust_bundle=bundle))
+
+
+def complete(store: Store, identity: Identity, generation: Generation) -> None:
+    """Write what goes with a certificate, where a run that installed it was killed before it had done so.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    leaf = view.certificate(generation)
+    if leaf is not None and generation.issued is not None:
+        _write(store, identity, generation.number, generation.issued, leaf)
+
+
+def _write(store: Store, identity: Identity, number: str, issued: Issued, leaf: x509.Certificate) -> None:
+    facts = certificate_facts(leaf, policy=identity.record.settings.policy)
+    store.install(identity.name, number, issued, facts=facts)
 
 
 def judge(

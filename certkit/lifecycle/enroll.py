@@ -130,9 +130,14 @@ def add_request(
             faster = _there_soon(store, identity.name, number)
             if faster is not None:
                 return Done(faster, changed=False)
-            tried.append(number)  # somebody began it, and never ended
+            given_up = store.change(identity.name, functools.partial(_given_up, number=number))
+            if number not in given_up.discarded:
+                return Done(store.load(identity.name), changed=False)
+            tried.append(number)
         else:
-            return Done(store.load(identity.name), True, findings)
+            made_by_us = store.load(identity.name)
+            is_late = number in made_by_us.record.discarded
+            return Done(made_by_us, changed=not is_late, findings=findings)
     raise ConflictError(f"{identity.name}: too many processes make requests", hint="try again")
 
 
@@ -144,6 +149,11 @@ def _there_soon(store: Store, name: str, number: str) -> Identity | None:
             return identity
         time.sleep(_PAUSE_SECONDS)
     return None
+
+
+def _given_up(record: Record, *, number: str) -> Record:
+    """The record without a request that somebody began and did not end, lest it comes late and there are two."""
+    return record if number == record.active or number in record.left else record.discard(number)
 
 
 def _named(record: Record, *, name: str, number: str, now: datetime) -> Record:

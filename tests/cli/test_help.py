@@ -28,7 +28,7 @@ from certkit.stores.file import FileStore
 from certkit.wise import grants, partner, renewal
 from certkit.wise.redirect import Redirect
 from certkit.wise.rehearsal.state import Subscription
-from tests import pki, wise_server
+from tests import pki, tls_servers, wise_server
 from tests.conftest import command as installed
 from tests.conftest import environment
 from tests.wise.rehearsal.stage import Stage, document
@@ -136,7 +136,7 @@ def wise():
 
 @pytest.mark.parametrize("line", sorted({line for _, line in examples()}))
 def test_every_example_works(tmp_path, root, wise, line):
-    """As written, after what it needs is there."""
+    """As written, after what it needs is there; a server is one of this machine."""
     pair = root.issue(begin=pki.datetime.now(pki.UTC) - pki.DAY, end=pki.datetime.now(pki.UTC) + 300 * pki.DAY)
     prepare = {
         "acme.pem": pair.pem,
@@ -152,7 +152,7 @@ def test_every_example_works(tmp_path, root, wise, line):
     if not {"create", "generate"} & set(line.split()):
         made = [*installed(), "csr", "create", "--organization", "A", "--key-out", "acme.key", "--out", "acme.csr"]
         subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
-    if line.startswith(("certkit verify", "certkit identity import")):
+    if line.startswith(("certkit verify", "certkit identity import", "certkit probe")):
         pair.write(tmp_path, "acme")
     if line.startswith(("certkit identity", "certkit store")):
         prepare_identity(tmp_path, root, line.split()[2])
@@ -166,8 +166,7 @@ def test_every_example_works(tmp_path, root, wise, line):
     assert program == "certkit"
     if line.startswith("certkit wise rehearse"):  # it runs until it is told to end
         rest += " --ready-file ready & until [ -e ready ]; do sleep 0.1; done; kill $!; wait $!"
-    is_webhook = line.startswith("certkit wise webhook")
-    with rehearsed(tmp_path, rest) if is_webhook else contextlib.nullcontext((rest, {})) as (rest, more):
+    with answering(tmp_path, root, rest) as (rest, more):
         done = subprocess.run(
             ["sh", "-c", f"{shlex.join(installed())} {rest}"],
             cwd=tmp_path,
@@ -177,7 +176,28 @@ def test_every_example_works(tmp_path, root, wise, line):
             timeout=60,
         )
     # Whether reminders run is different from host to host.
-    assert done.returncode in ({0, 1} if line.startswith("certkit wise check") else {0}), done.stderr
+    assert done.returncode in ({0, 1} if line.startswith("certkit wise check") else {0}), (done.stdout, done.stderr)
+
+
+def answering(folder, root, line):
+    """A line with the address of the server that it asks, as long as that runs, and variables for it."""
+    if line.startswith("wise webhook"):
+        return rehearsed(folder, line)
+    if line.startswith("probe"):
+        return served(folder, root, line)
+    return contextlib.nullcontext((line, {}))
+
+
+@contextlib.contextmanager
+def served(folder, root, line):
+    """A line with the address of a server that takes the root's clients."""
+    now = pki.datetime.now(pki.UTC)
+    san = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    pair = root.issue(extensions=[pki.SERVER, san], begin=now - pki.DAY, end=now + pki.DAY)
+    (folder / "server").mkdir()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    with tls_servers.web(pair, folder / "server", answer, client_ca=root) as seen:
+        yield line.replace("https://api.example", f"https://localhost:{int(seen[0])}"), {}
 
 
 @pytest.mark.parametrize(("path", "group"), [(path, each) for path, each in commands() if isinstance(each, LazyGroup)])

@@ -28,11 +28,13 @@ class Fate(Enum):
 class Network:
     """Where certkit finds the server, what it asked for so far, and what becomes of each request.
 
-    `fate` is told the number of the request, from 1 on, and its line such as `POST /v1/secret/data/x`.
+    `fate` is told the number of the request, from 1 on, and its line such as `POST /v1/secret/data/x`. `on_loss` is
+    called where something is lost, before who asked can notice.
     """
 
     address: str = ""
     fate: Callable[[int, str], Fate] = lambda *_: Fate.ARRIVES
+    on_loss: Callable[[], None] = lambda: None
     lines: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -76,10 +78,12 @@ def _handler(made: Network, server: str) -> type[BaseHTTPRequestHandler]:
             fate = made.decide(f"{self.command} {self.path}")
             if fate is Fate.REQUEST_IS_LOST:
                 self.close_connection = True
+                made.on_loss()
                 return
             status, headers, answer = _asked(server, self.command, self.path, body, dict(self.headers))
             if fate is Fate.ANSWER_IS_LOST:
                 self.close_connection = True
+                made.on_loss()
                 return
             if fate is Fate.ANSWER_IS_500:
                 status, answer = 500, b'{"errors": ["no quorum"]}'
