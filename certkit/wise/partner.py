@@ -44,7 +44,7 @@ def identity(store: Store, name: str, *, policy: str | None, base_url: str | Non
     known = found.record.settings.policy
     if policy not in {None, known}:
         raise InputError(
-            f"{name}: it is enrolled for {known}, not {policy}", hint="leave --environment and --policy out"
+            f"{name}: it is enrolled for {known}, not {policy}", hint="leave --environment out, or --policy"
         )
     return found
 
