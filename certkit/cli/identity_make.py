@@ -195,11 +195,11 @@ def _settings(options: dict[str, Any], *, policy: str) -> Settings:
         client_id=options["client_id"],
         probe=options.get("probe"),
         group=options["group"],
-        trust_bundle=_bundle(options["ca"]),
+        trust_bundle=trust_bundle(options["ca"]),
     )
 
 
-def _bundle(reference: str | None) -> str | None:
+def trust_bundle(reference: str | None) -> str | None:
     """The CAs of a file as PEM, and nothing else of it."""
     if reference is None:
         return None

@@ -146,6 +146,11 @@ def read(reference: str) -> bytes:
         raise InputError(f"cannot read, standard input: {reason}", hint="name a file") from error
 
 
+def typed(text: str) -> str:
+    """A text of the command line, or what standard input has for `-`."""
+    return read(STDIN).decode("utf-8", "replace").strip() if text == STDIN else text
+
+
 def chunks() -> Iterator[bytes]:
     """Standard input, a chunk at a time.
 
@@ -252,7 +257,7 @@ def required_client_secret(file: str | None) -> Secret:
     secret = client_secret(file)
     if secret is not None:
         return secret
-    if not _is_terminal():
+    if not is_terminal():
         hint = "give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET"
         raise InputError("there is no client secret, and nobody to ask for it", hint=hint)
     asked = click.prompt("Client secret", hide_input=True, err=True, default="", show_default=False)
@@ -279,7 +284,7 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
     try:
         key = objects.private_key(data, name=name, passphrase=secret).value
     except PassphraseError:
-        if secret is not None or from_stdin or not _is_terminal():
+        if secret is not None or from_stdin or not is_terminal():
             raise
         key = objects.private_key(data, name=name, passphrase=_ask(name)).value
     if from_stdin:
@@ -317,5 +322,6 @@ def _ask(name: str) -> Secret:
     return Secret(click.prompt(f"Passphrase of {name}", hide_input=True, err=True).encode("utf-8", "surrogateescape"))
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Whether a person can be asked."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()

@@ -9,7 +9,7 @@ import click
 from certkit.cli import inputs
 from certkit.cli.output import reporting
 from certkit.cli.stores import opened, store_option
-from certkit.cli.wise import ENVIRONMENTS
+from certkit.cli.wise import WHICH_HINT, environment_options, policy_of
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("authorize-url")
-@click.option("--environment", type=click.Choice(ENVIRONMENTS), required=True, help="Which of Wise's environments.")
+@environment_options
 @click.option("--client-id", metavar="ID", required=True, help="The client id of this environment.")
 @click.option("--redirect-uri", metavar="URI", required=True, help="One that Wise has configured for the client.")
 @click.option("--state", metavar="S", help="A state of your own, which comes back in the redirect.")
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 def authorize_url(
     output: Output,
     *,
-    environment: str,
     client_id: str,
     redirect_uri: str,
     state: str | None,
     identity: str | None,
     opens: bool,
     store_uri: str | None,
+    **where: str | None,
 ) -> int:
     """Print the page where a user picks an account and grants access: one line, the URL.
 
@@ -53,12 +53,14 @@ def authorize_url(
     addresses.require_client_id(client_id)
     addresses.require_redirect_uri(redirect_uri)
     addresses.optional(addresses.require_state, state)
+    policy = policy_of(**where)
+    if policy is None:
+        raise InputError("usage, certkit wise authorize-url: missing option '--environment'", hint=WHICH_HINT)
     if identity is not None:
-        state = _remembered(output, identity, environment, client_id, redirect_uri, store_uri)
-    policy = inputs.policy(addresses.ENVIRONMENTS[environment])
-    url = addresses.authorize_url(policy, client_id=client_id, redirect_uri=redirect_uri, state=state)
+        state = _remembered(output, identity, policy, client_id, redirect_uri, store_uri)
+    url = addresses.authorize_url(inputs.policy(policy), client_id=client_id, redirect_uri=redirect_uri, state=state)
     if output.as_json:
-        output.document({"url": url, "environment": environment, "identity": identity, "state": state})
+        output.document({"url": url, "environment": where["environment"], "identity": identity, "state": state})
     else:
         output.result(f"{url}\n")
     if opens:
@@ -67,13 +69,13 @@ def authorize_url(
 
 
 def _remembered(
-    output: Output, name: str, environment: str, client_id: str, redirect_uri: str, store_uri: str | None
+    output: Output, name: str, policy: str, client_id: str, redirect_uri: str, store_uri: str | None
 ) -> str:
     """A random state that the identity remembers."""
     from certkit.wise import partner, states
 
     with opened(store_uri, output) as store:
-        partner.identity(store, name, environment=environment, base_url=None)
+        partner.identity(store, name, policy=policy, base_url=None)
         return states.remember(store, name, client_id=client_id, redirect_uri=redirect_uri, now=inputs.now())
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli import inputs
-from certkit.cli.wise import ENVIRONMENTS
+from certkit.cli.wise import ENVIRONMENTS, policy_of
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Asked:
     client_id: str | None
     client_secret_file: str | None
     environment: str | None
+    policy: str | None
     base_url: str | None
     plain: bool
     ca: str | None
@@ -44,7 +45,8 @@ class Asked:
             raise InputError("usage, certkit wise token: --timeout is not a number", hint="give seconds, such as 10")
         base_url = addresses.optional(addresses.require_base_url, self.base_url)
         anchors = inputs.anchors([] if self.ca is None else [self.ca])
-        found = partner.identity(store, name, environment=self.environment, base_url=base_url)
+        policy = policy_of(environment=self.environment, policy_name=self.policy)
+        found = partner.identity(store, name, policy=policy, base_url=base_url)
         return partner.endpoint(
             store,
             found,
@@ -86,6 +88,7 @@ def asking(command: Callable[..., int], *, hidden: bool = False) -> Any:
         "--client-id": {"metavar": "ID", "help": "The client id of this environment."},
         "--client-secret-file": {"metavar": "FILE", "type": file, "help": "Its first line is the client secret."},
         "--environment": {"type": click.Choice(ENVIRONMENTS), "help": "For an identity that is not there yet."},
+        "--policy": {"type": file, "metavar": "POLICY", "help": "In its place, such as a rehearsal's."},
         "--base-url": {"metavar": "URL", "help": "In place of Wise's API: a rehearsal, a proxy."},
         "--plain": {"is_flag": True, "help": "Without the client certificate, to the plain host."},
         "--ca": {"metavar": "FILE|DIR|system", "type": file, "help": _CA_HELP},

@@ -148,7 +148,7 @@ def _facts(held: Folder, rehearsal: Rehearsal) -> dict[str, Any]:
         "client_secret_file": places.client_secret_file,
         "redirect_uris": list(rehearsal.redirect_uris),
         "ca_file": places.ca_file,
-        "policy": str(held.write_policy(web=places.web, api_mtls=places.api_mtls)),
+        "policy": str(held.write_policy(web=places.web, api=places.api, api_mtls=places.api_mtls)),
         "directory": str(held.path),
         "pid": os.getpid(),
     }

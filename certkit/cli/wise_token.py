@@ -164,7 +164,7 @@ def get(
     from certkit.wise import tokens
 
     first = tokens.find(store, name, profile_id=profile_id, grant=grant)
-    found = first.token if no_refresh else _fresh(output, store, name, first, asked)
+    found = first.token if no_refresh else fresh(output, store, name, first, asked)
     if found.is_expired(inputs.now()):
         hint = "renew it: certkit wise token refresh, or without --no-refresh and with --client-secret-file"
         raise RefusedError(f"{name}: the access token has expired", hint=hint)
@@ -209,21 +209,16 @@ def _redirect(*, redirect_uri: str, redirect_url: str | None, code: str | None, 
         hint = "paste the address with --redirect-url, or its code with --code"
         raise InputError("usage, certkit wise token exchange: give one of --redirect-url and --code", hint=hint)
     if redirect_url is None:
-        copied = redirect.require_code(_typed(code or ""))
+        copied = redirect.require_code(inputs.typed(code or ""))
         return redirect.Redirect(redirect_uri=redirect_uri, code=copied, profile_id=profile_id, is_whole=False)
-    found = redirect.parse(_typed(redirect_url), redirect_uri=redirect_uri)
+    found = redirect.parse(inputs.typed(redirect_url), redirect_uri=redirect_uri)
     if profile_id not in {None, found.profile_id}:
         hint = "leave --profile out, or have the user pick that profile"
         raise InputError(f"the redirect is for profile {found.profile_id}, not {profile_id}", hint=hint)
     return found
 
 
-def _typed(text: str) -> str:
-    """A text of the command line, or what standard input has for `-`."""
-    return inputs.read(inputs.STDIN).decode("utf-8", "replace").strip() if text == inputs.STDIN else text
-
-
-def _fresh(output: Output, store: Store, name: str, first: Kept, asked: Asked) -> Token:
+def fresh(output: Output, store: Store, name: str, first: Kept, asked: Asked) -> Token:
     """The token, renewed if it is due and nobody need be asked; while it lives, not to renew it is no error."""
     now, token = inputs.now(), first.token
     if not token.is_due(now) and not token.is_leased(now):

@@ -144,7 +144,10 @@ class ExpiryRules:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """The partner's addresses (https URLs); empty where there is none or it is not known."""
+    """The partner's addresses: https URLs, and plain http for loopback addresses only, as a rehearsal has them.
+
+    Empty where there is none or it is not known.
+    """
 
     web: str = ""
     api: str = ""
@@ -325,7 +328,9 @@ def _duration(value: Any) -> str | None:
 
 
 def _url(value: Any) -> str | None:
-    good = isinstance(value, str) and re.fullmatch(r"https://[a-z0-9.-]+(:\d+)?(/[!-~]*)?", value)
+    good = isinstance(value, str) and re.fullmatch(
+        r"(https://[a-z0-9.-]+|http://(127\.0\.0\.1|\[::1\]))(:\d+)?(/[!-~]*)?", value
+    )
     return None if good else "expected an https:// address"
 
 

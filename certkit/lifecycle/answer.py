@@ -11,7 +11,7 @@ from certkit.core.identity import State
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status, critical
 from certkit.lifecycle import limits, view
-from certkit.lifecycle.enroll import Done
+from certkit.lifecycle.enroll import Done, require_same
 from certkit.stores.base import Issued
 from certkit.stores.facts import certificate_facts
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from certkit.core.identity import Record
     from certkit.core.policy import Policy
     from certkit.core.verify import Question, Verdict
     from certkit.findings import Finding
@@ -51,6 +52,29 @@ def install(
     changed = generation.issued is None
     _write(store, identity, generation.number, issued, leaf)
     return Done(store.load(name), changed, verdict.findings), generation.number
+
+
+def trust(store: Store, name: str, policy: Policy, bundle: str) -> bool:
+    """Have an identity trust the CAs of a bundle (PEM) from its next answer on; whether that is new.
+
+    Raises:
+        InputError: it trusts others.
+        RefusedError: they are those of another environment.
+        StoreError: the store cannot be used.
+    """
+    known = store.load(name).record.settings
+    wanted = replace(known, trust_bundle=bundle)
+    if known.trust_bundle is not None:
+        require_same(name, known, wanted)
+        return False
+    refuse(name, limits.foreign_trust(store, name, policy, anchors=objects.certificates(bundle.encode(), name=name)))
+    store.change(name, lambda record: _trusting(record, bundle))
+    return True
+
+
+def _trusting(record: Record, bundle: str) -> Record:
+    settings = record.settings
+    return record if settings.trust_bundle else replace(record, settings=replace(settings, trust_bundle=bundle))
 
 
 def complete(store: Store, identity: Identity, generation: Generation) -> None:

@@ -106,7 +106,7 @@ def foreign_trust(store: Store, name: str, policy: Policy, *, anchors: Iterable[
     """A finding where what is to be trusted is what an identity of another environment trusts."""
     known = set(anchors)
     for identity, theirs in _elsewhere(store, name, policy):
-        if known & set(_trusted(identity)):
+        if known & set(trusted(identity)):
             message = f"the trust bundle is that of {identity.name}, which is for {theirs.title}"
             return [critical("chain", message, "give the CA of this environment with --ca")]
     return []
@@ -145,7 +145,7 @@ def _spki(generation: Generation) -> str | None:
     return spki(holder) if holder is not None else None
 
 
-def _trusted(identity: Identity) -> list[x509.Certificate]:
+def trusted(identity: Identity) -> list[x509.Certificate]:
     """All that an identity trusts, by its settings and by its generations; what cannot be read is nobody's."""
     bundle = identity.record.settings.trust_bundle
     texts = {bundle.encode()} if bundle else set()

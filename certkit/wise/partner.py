@@ -22,16 +22,15 @@ if TYPE_CHECKING:
     from certkit.tls import Credentials
 
 
-def identity(store: Store, name: str, *, environment: str | None, base_url: str | None) -> Identity:
+def identity(store: Store, name: str, *, policy: str | None, base_url: str | None) -> Identity:
     """The identity of that name, which is made if it is absent: tokens come before the key.
 
-    Without an environment, one for a base URL is of the sandbox.
+    `policy` is a policy's name or path. Without one, an identity for a base URL is of the sandbox.
 
     Raises:
         InputError: it is absent and nothing tells its environment, or it is there and of another one.
         StoreError: the store cannot be used.
     """
-    policy = None if environment is None else ENVIRONMENTS[environment]
     try:
         found = store.load(require_name(name))
     except AbsentError as error:
@@ -44,7 +43,9 @@ def identity(store: Store, name: str, *, environment: str | None, base_url: str 
         found = store.load(name)
     known = found.record.settings.policy
     if policy not in {None, known}:
-        raise InputError(f"{name}: it is enrolled for {known}, not {policy}", hint="leave --environment out")
+        raise InputError(
+            f"{name}: it is enrolled for {known}, not {policy}", hint="leave --environment out, or --policy"
+        )
     return found
 
 

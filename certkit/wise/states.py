@@ -91,6 +91,25 @@ def claim(
     return _use(store, name, document, asked, version)
 
 
+def latest(store: Store, name: str) -> Asked | None:
+    """What was asked for last, as far as it is remembered.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    return max((asked for _, asked, _ in _all(store, name)), key=lambda asked: asked.asked_at, default=None)
+
+
+def is_used(store: Store, name: str, redirect: Redirect) -> bool:
+    """Whether a token came of a redirect before.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    found = None if redirect.state is None else _read(store, name, _document(redirect.state))
+    return found is not None and found[0].used
+
+
 def give_back(store: Store, name: str, claim: Claim | None) -> None:
     """Let a state be used after all, for no token came of it."""
     if claim is not None:

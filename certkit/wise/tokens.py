@@ -130,6 +130,16 @@ def find(store: Store, name: str, *, profile_id: str | None = None, grant: str |
     return kept
 
 
+def every(store: Store, name: str) -> list[Kept]:
+    """All tokens of an identity.
+
+    Raises:
+        StoreError: one is damaged, or the store cannot be used, or there is no such identity.
+    """
+    found = (read(store, name, each) for each in store.documents(name) if _is_token(each))
+    return [each for each in found if each is not None]
+
+
 def read(store: Store, name: str, document: str) -> Kept | None:
     """A token by the name of its document, or None.
 

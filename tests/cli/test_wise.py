@@ -431,7 +431,7 @@ def test_many_hosts_get_a_token_from_vault(wise, server, openbao):
     """With the rights of a consumer: one asks Wise, all have what it got, and Vault has it too."""
     with Vault.connect(openbao.settings()) as vault:
         store = VaultStore(vault, "secret", "cli/wise")
-        partner.identity(store, "acme", environment=None, base_url=server.address)
+        partner.identity(store, "acme", policy=None, base_url=server.address)
         token = vault_roles.settings(openbao, "consumer", prefix="cli/wise", name="acme").token.reveal().decode()
         env = {"CERTKIT_STORE": "vault://secret/cli/wise", "VAULT_ADDR": openbao.address, "VAULT_TOKEN": token}
         assert exchange(wise, server, env=env).code == 0

@@ -212,6 +212,8 @@ def test_a_mistake_is_named_with_its_line(text, line, reason, hint):
         ("renewal.reminders = [28, -1]", "renewal.reminders: item 2: expected a number of days"),
         ("renewal.reminders = [true]", "renewal.reminders: item 1: expected a number of days"),
         ("hosts.api = 'http://api.example'", "hosts.api: expected an https:// address"),
+        ("hosts.api = 'http://127.0.0.1.example'", "hosts.api: expected an https:// address"),
+        ("hosts.api = 'http://localhost:8790'", "hosts.api: expected an https:// address"),
         ("hosts.api = 'https://a b'", "hosts.api: expected an https:// address"),
         ("subject.common_name_pattern = '('", "subject.common_name_pattern: expected a regular expression"),
         ("subject.max_length = 64", "subject.max_length: expected a table such as { O = 64 }"),

@@ -52,7 +52,7 @@ def open_store(request, tmp_path) -> Iterator[Callable[[], Store]]:
     prefix, opened = next(PREFIXES), []
     settings = vault_roles.settings(openbao, "consumer", prefix=prefix, name="acme")
     with Vault.connect(openbao.settings()) as root:
-        partner.identity(VaultStore(root, "secret", prefix), "acme", environment="sandbox", base_url=None)
+        partner.identity(VaultStore(root, "secret", prefix), "acme", policy="wise-sandbox", base_url=None)
 
     def open_store() -> Store:
         opened.append(Vault.connect(settings))
@@ -67,7 +67,7 @@ def open_store(request, tmp_path) -> Iterator[Callable[[], Store]]:
 def store(tmp_path) -> Store:
     """A store in a directory, with an identity."""
     store = FileStore(tmp_path / "store")
-    partner.identity(store, "acme", environment="sandbox", base_url=None)
+    partner.identity(store, "acme", policy="wise-sandbox", base_url=None)
     return store
 
 
@@ -84,7 +84,7 @@ def redirect(wise: Wise, **fields: str) -> Redirect:
 
 def begin(store: Store, wise: Wise, *, expired: bool = True) -> Token:
     """An identity with a token that is due, or one that is fresh."""
-    partner.identity(store, "acme", environment="sandbox", base_url=None)
+    partner.identity(store, "acme", policy="wise-sandbox", base_url=None)
     made = grants.exchange(endpoint(wise), CLIENT, redirect(wise), now=now())
     if expired:
         made = replace(made, received_at=now() - timedelta(hours=13), expires_at=now() - timedelta(hours=1))

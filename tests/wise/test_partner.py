@@ -46,26 +46,26 @@ def reach(store, policy=SANDBOX, **options):
 
 
 @pytest.mark.parametrize(
-    ("environment", "base_url", "settings"),
+    ("policy", "base_url", "settings"),
     [
-        ("sandbox", None, Settings(policy="wise-sandbox")),
-        ("sandbox-legacy", None, Settings(policy="wise-sandbox-legacy")),
-        ("production", "https://p.example", Settings(policy="wise-production", base_url="https://p.example")),
+        ("wise-sandbox", None, Settings(policy="wise-sandbox")),
+        ("wise-sandbox-legacy", None, Settings(policy="wise-sandbox-legacy")),
+        ("wise-production", "https://p.example", Settings(policy="wise-production", base_url="https://p.example")),
         (None, "http://127.0.0.1:1", Settings(policy="wise-sandbox", base_url="http://127.0.0.1:1")),
     ],
 )
-def test_an_identity_is_made(store, environment, base_url, settings):
-    """With the policy of its environment, and no generation; the next time it is there."""
-    found = partner.identity(store, "other", environment=environment, base_url=base_url)
+def test_an_identity_is_made(store, policy, base_url, settings):
+    """With its policy, and no generation; the next time it is there."""
+    found = partner.identity(store, "other", policy=policy, base_url=base_url)
     assert (found.record, found.generations) == (Record(settings=settings), ())
-    assert partner.identity(store, "other", environment=None, base_url=None) == found
-    assert partner.identity(store, "other", environment=environment, base_url="https://elsewhere.example") == found
+    assert partner.identity(store, "other", policy=None, base_url=None) == found
+    assert partner.identity(store, "other", policy=policy, base_url="https://elsewhere.example") == found
 
 
 def test_an_identity_that_is_absent(store):
     """Is not made of nothing."""
     with pytest.raises(AbsentError) as told:
-        partner.identity(store, "other", environment=None, base_url=None)
+        partner.identity(store, "other", policy=None, base_url=None)
     assert told.value.hint.endswith("--environment, or --base-url")
     assert store.names() == ["acme"]
 
@@ -73,7 +73,7 @@ def test_an_identity_that_is_absent(store):
 def test_an_identity_of_another_environment(store):
     """Is not mistaken: the client secret of one is no business of the other."""
     with pytest.raises(InputError, match="acme: it is enrolled for wise-sandbox, not wise-production"):
-        partner.identity(store, "acme", environment="production", base_url=None)
+        partner.identity(store, "acme", policy="wise-production", base_url=None)
 
 
 # The way to Wise

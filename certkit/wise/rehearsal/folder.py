@@ -37,6 +37,8 @@ title = "Rehearsal of the Wise Platform, not Wise"
 environment = "rehearsal"
 
 [hosts]
+web = "{web}"
+api = "{api}"
 api_mtls = "{api_mtls}"
 
 [portal]
@@ -72,14 +74,14 @@ class Folder:
         # Private like the keys beside it, though it holds only digests.
         files.publish(self.path / STATE, Secret(states.dump(state)), replace=True)
 
-    def write_policy(self, *, web: str, api_mtls: str) -> Path:
+    def write_policy(self, *, web: str, api: str, api_mtls: str) -> Path:
         """Write the policy whose addresses are the rehearsal's; its path.
 
         Raises:
             InputError: it cannot be written.
         """
         path = self.path / POLICY
-        files.write_report(path, files.Report([_POLICY.format(web=web, api_mtls=api_mtls)]))
+        files.write_report(path, files.Report([_POLICY.format(web=web, api=api, api_mtls=api_mtls)]))
         return path
 
 

@@ -1,0 +1,73 @@
+"""How far `wise setup` has come, as text and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from certkit.core.printable import printable
+from certkit.findings import Status
+from certkit.wise import progress
+from certkit.wise.progress import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from certkit.wise.progress import Situation
+
+_LABEL_WIDTH = len("later")
+_STEP_WIDTH = max(map(len, Step))
+
+
+def document(found: Situation, *, command: str, url: str | None, changed: bool) -> dict[str, Any]:
+    """The situation as the contract of the command line has it; `url` is the page where access is granted."""
+    return {
+        "identity": found.identity.name,
+        "environment": found.environment,
+        "done": [step.value for step in found.done],
+        "next": {"step": found.next.value, "message": progress.advice(found), "command": command, "url": url},
+        "changed": changed,
+        "status": status(found).value,
+    }
+
+
+def status(found: Situation) -> Status:
+    """Ok once a call was answered; before that nobody can tell."""
+    return Status.OK if found.is_answered else Status.UNKNOWN
+
+
+def text(found: Situation, *, command: str, url: str | None, paint: Callable[[str, Status], str]) -> str:
+    """The same for people: what is done, what is next and what comes later, and the page or the command for it."""
+    lines = [f"{found.identity.name} for {printable(found.policy.title)}"]
+    done = found.done
+    for step in found.wanted:
+        label = "done" if step in done else "next" if step is found.next else "later"
+        painted = paint(label.ljust(_LABEL_WIDTH), Status.OK if step in done else Status.SKIPPED)
+        lines.append(f"  {painted}  {step.ljust(_STEP_WIDTH)}  {printable(_fact(found, step))}".rstrip())
+    lines.append(f"Next: {printable(progress.advice(found))}.")
+    if url is not None:
+        lines.append(url)
+    if found.next is Step.REQUEST:
+        steps = (*found.policy.portal.request_steps, *found.policy.portal.trust_steps)
+        lines += [f"  {number}. {printable(step)}" for number, step in enumerate(steps, 1)]
+    pending = found.overview.pending
+    if found.next is Step.REQUEST and pending is not None and pending.csr:
+        lines.append(pending.csr.rstrip())
+    lines.append(f"Then: {printable(command)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _fact(found: Situation, step: Step) -> str:
+    """What is known of a step that is done."""
+    overview, token = found.overview, found.token.token if found.token else None
+    match step:
+        case Step.CLIENT if found.client_id:
+            return f"client id {found.client_id}"
+        case Step.TOKEN if token:
+            return token.grant + (f", profile {token.profile_id}" if token.profile_id else "")
+        case Step.ENROLL if overview.generations:
+            return f"generation {overview.generations[-1].generation}, a key and a CSR"
+        case Step.CERTIFICATE if overview.active:
+            return f"generation {overview.active.generation}, {overview.active.days_left} days left"
+        case Step.CALL if found.is_answered:
+            return "answered 200"
+    return ""
