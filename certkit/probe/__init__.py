@@ -38,7 +38,7 @@ class Probe:
     """What a probe found: a finding for each check, and facts, which are None as far as it did not come.
 
     `accepted_cas` are the CAs that the server says it accepts; it is empty where it asks for a certificate and names
-    none.
+    none. `http_status` is that of an answer that came whole.
     """
 
     target: Target
@@ -49,6 +49,7 @@ class Probe:
     accepted_cas: tuple[str, ...] | None = None
     server_chain: tuple[x509.Certificate, ...] = ()
     client_not_after: datetime
+    http_status: int | None = None
 
     @property
     def status(self) -> Status:
@@ -148,6 +149,7 @@ class _Probing:
     found: dict[str, Finding] = field(default_factory=dict)
     channel: tls.Channel | None = None
     chain: tuple[x509.Certificate, ...] = ()
+    http_status: int | None = None
 
     def result(self) -> Probe:
         """All that was found; other checks are skipped, but for the certificate, about which nothing is known."""
@@ -164,6 +166,7 @@ class _Probing:
             accepted_cas=tuple(each.text for each in self.channel.accepted_cas) if self.channel and asks else None,
             server_chain=self.chain,
             client_not_after=self.client.leaf.not_valid_after_utc,
+            http_status=self.http_status,
         )
 
     async def run(self, settings: SSL.Context, timeout: float) -> None:  # noqa: ASYNC109
@@ -257,6 +260,7 @@ class _Probing:
             self._judge_answer(answer, channel)
 
     def _judge_answer(self, answer: http.Answer, channel: tls.Channel) -> None:
+        self.http_status = answer.status
         has_token = "Authorization" in self.request.headers
         asks, cas = channel.wants_certificate, channel.accepted_cas
         self._add(judge.answered(answer, self.client, cas, asks=asks))

@@ -5,12 +5,12 @@ Wise developer documentation, "mTLS", read on 2026-11-22.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from certkit import http, tls
-from certkit.findings import critical, ok, skipped, unknown
-from certkit.probe import judge
+from certkit import anchors, probe
+from certkit.findings import Status, critical, ok, skipped, unknown
 from certkit.wise.addresses import TOKEN_PATH
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from certkit.core.policy import Policy
     from certkit.findings import Finding
+    from certkit.probe import Probe
     from certkit.secret import Secret
     from certkit.wise.grants import Endpoint
 
@@ -41,29 +42,29 @@ def call(endpoint: Endpoint, policy: Policy, token: Secret | None, *, now: datet
         return unknown(_CERTIFICATE, f"no client certificate would be shown to {where}", hint)
     if not policy.hosts.probe_path:
         return unknown(_HTTP, f"policy {policy.name} names nothing to call", "set hosts.probe_path")
-    headers = {} if token is None else {"Authorization": f"Bearer {token.reveal().decode('ascii', 'replace')}"}
-    request = http.Request(method="GET", url=base + policy.hosts.probe_path, headers=headers)
-    try:
-        answer = http.send(
-            request, now=now, credentials=endpoint.credentials, anchors=endpoint.anchors, timeout=endpoint.timeout
-        )
-    except http.HttpError as error:
-        ended = error.__cause__
-        if isinstance(ended, tls.HandshakeEndedError) and judge.is_about_certificates(ended):
-            return critical(_CERTIFICATE, error.message, _CERTIFICATE_HINT)
-        return unknown("connect", error.message, error.hint)
-    return _judged(answer, where, has_token=token is not None)
+    found = probe.probe(
+        probe.target(base + policy.hosts.probe_path),
+        credentials=endpoint.credentials,
+        anchors=endpoint.anchors if endpoint.anchors is not None else anchors.system(),
+        token=token,
+        now=now,
+        timeout=endpoint.timeout,
+    )
+    return _judged(found, where, has_token=token is not None)
 
 
-def _judged(answer: http.Answer, where: str, *, has_token: bool) -> Finding:
-    status = answer.status
+def _judged(found: Probe, where: str, *, has_token: bool) -> Finding:
+    certificate, status = found.verdict_on_certificate(), found.http_status
+    if certificate.status is Status.CRITICAL:
+        return replace(certificate, hint=_CERTIFICATE_HINT)
     if status == 200:
         return ok(_HTTP, f"{where} answers 200 to certificate and token")
-    if status == 400 and b"SSL certificate" in answer.body:
-        return critical(_CERTIFICATE, f"{where} does not accept the client certificate", _CERTIFICATE_HINT)
     if status == 401 and not has_token:
         return skipped(_HTTP, f"{where} accepts the client certificate; no token was tried", "give --token-file")
     if status in {401, 403}:
         return critical(_HTTP, f"{where} does not accept the token: status {status}", _TOKEN_HINT)
-    hint = "check the address, and what stands between"
-    return unknown(_HTTP, f"{where} answers with status {status}", hint)
+    if status is not None:
+        hint = "check the address, and what stands between"
+        return unknown(_HTTP, f"{where} answers with status {status}", hint)
+    first = next(each for each in found.findings if not each.is_good)
+    return unknown(first.id, first.message, first.hint)
