@@ -28,7 +28,8 @@ SCHEME = "tls://"
 DEFAULT_PORT = 443
 
 _AT_ONCE = 256
-# To take every answer at once would cost a tenth of the time, for the two threads would change places each time.
+# To take every answer at once would cost a tenth of the time, for the two threads would change places each time. And an
+# interrupt that comes just before a wait does not end it, so each wait is short.
 _PAUSE_SECONDS = 0.01
 # Files that this process may need beside its connections.
 _SPARE_FILES = 64
@@ -226,7 +227,7 @@ def _ask_all(endpoints: Sequence[Endpoint], ask: Ask) -> Iterator[list[Seen]]:
     thread.start()
     try:
         for _ in endpoints:
-            if answers.empty():
+            while answers.empty():
                 time.sleep(_PAUSE_SECONDS)
             answer = answers.get()
             if isinstance(answer, BaseException):
