@@ -251,6 +251,10 @@ def _yaml(text: str) -> _Document:
             if not builder.take(event):
                 break
     except yaml.YAMLError as error:
+        if "maximum nesting depth" in str(
+            getattr(error, "problem", "")
+        ):  # newer libyaml looks ahead, and has a limit too
+            raise _nested_too_deeply() from error
         mark = getattr(error, "problem_mark", None)
         where = f", see line {mark.line + 1}" if mark is not None else ""
         raise InputError(f"it is a kubeconfig that is not YAML{where}", hint=_HINT) from error
@@ -306,7 +310,7 @@ class _Builder:
 
     def _begin(self, value: Any, anchor: str | None) -> None:
         if len(self._open) == MAX_DEPTH:
-            raise InputError(f"it is a kubeconfig nested deeper than {MAX_DEPTH} levels", hint=_HINT)
+            raise _nested_too_deeply()
         self._add(value, anchor)
         self._open.append(_Open(value))
 
@@ -317,6 +321,10 @@ class _Builder:
             self.document = value
         elif (repeated := self._open[-1].add(value)) is not None:
             self.problems.append(_twice(repeated))
+
+
+def _nested_too_deeply() -> InputError:
+    return InputError(f"it is a kubeconfig nested deeper than {MAX_DEPTH} levels", hint=_HINT)
 
 
 class _Open:
