@@ -251,9 +251,8 @@ def _yaml(text: str) -> _Document:
             if not builder.take(event):
                 break
     except yaml.YAMLError as error:
-        if "maximum nesting depth" in str(
-            getattr(error, "problem", "")
-        ):  # newer libyaml looks ahead, and has a limit too
+        # Newer ones of libyaml look ahead, and have a limit of their own.
+        if "maximum nesting depth" in str(getattr(error, "problem", "")):
             raise _nested_too_deeply() from error
         mark = getattr(error, "problem_mark", None)
         where = f", see line {mark.line + 1}" if mark is not None else ""
