@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from typing import Any
 import pytest
 
 from tests import pki
+
+# A shell's job in the background is told to ignore Ctrl-C, and what it starts would ignore it, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Servers that many tests share.
 pytest_plugins = ["tests.openbao", "tests.openbao_cluster"]

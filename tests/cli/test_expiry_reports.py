@@ -10,7 +10,6 @@ import select
 import signal
 import stat
 import subprocess
-import time
 from datetime import timedelta
 
 import pytest
@@ -198,8 +197,8 @@ def test_at_most_a_hundred_of_a_source_are_shown(certkit, root, tmp_path):
     assert len(certkit("expiry", "bundle.pem", *AT, "--all").out.splitlines()) == 121
 
 
-def interrupted(arguments, folder, *, terminal):
-    """Run certkit, with a terminal for stderr or without, and press Ctrl-C when its first line has come."""
+def interrupted(arguments, folder, *, server, terminal):
+    """Run certkit, with a terminal for stderr or without, and press Ctrl-C once it has connected to a server."""
     reader, writer = pty.openpty() if terminal else os.pipe()
     process = subprocess.Popen(
         [*command(), *map(str, arguments)],
@@ -210,7 +209,8 @@ def interrupted(arguments, folder, *, terminal):
         start_new_session=True,
     )
     os.close(writer)
-    time.sleep(2)
+    server.settimeout(60)
+    connection, _ = server.accept()
     os.killpg(process.pid, signal.SIGINT)
     out = process.stdout.read().decode()
     code = process.wait(timeout=30)
@@ -225,6 +225,7 @@ def interrupted(arguments, folder, *, terminal):
         said += chunk
     os.close(reader)
     process.stdout.close()
+    connection.close()
     return code, out, said.decode()
 
 
@@ -237,7 +238,7 @@ def test_ctrl_c_prints_what_is_known_so_far(root, tmp_path, terminal):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         arguments = ("expiry", "fine.pem", f"127.0.0.1:{port}", *AT, "--timeout", "60")
-        code, out, said = interrupted(arguments, tmp_path, terminal=terminal)
+        code, out, said = interrupted(arguments, tmp_path, server=silent, terminal=terminal)
     assert code == 3
     assert out.startswith("critical  5 days left")
     assert "interrupted: only a part was looked at" in said
@@ -277,7 +278,8 @@ def test_an_interrupted_run_leaves_the_old_report(root, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         options = ("--timeout", "60", "--format", "prometheus", "--output", "c.prom")
-        code, _, said = interrupted(("expiry", "fine.pem", f"127.0.0.1:{port}", *options), tmp_path, terminal=False)
+        arguments = ("expiry", "fine.pem", f"127.0.0.1:{port}", *options)
+        code, _, said = interrupted(arguments, tmp_path, server=silent, terminal=False)
     assert code == 3
     assert "c.prom is left as it was" in said
     assert (tmp_path / "c.prom").read_text() == "old"
