@@ -128,14 +128,10 @@ def gateway(tmp_path):
     made = Gateway(folder, tls_servers.free_port())
     made.set_clock(pki.NOW)
     made.write_lists()
-    text = tls_servers.NGINX.format(folder=folder, port=made.port)
+    more = f"ssl_verify_depth 3; ssl_crl {folder}/crl.pem; root {folder}/html;"
+    text = tls_servers.NGINX.format(folder=folder, port=made.port, client_ca="above.pem", more=more)
     names = ("LD_PRELOAD", "FAKETIME_TIMESTAMP_FILE", "FAKETIME_NO_CACHE", "FAKETIME_DONT_RESET", "TZ")
     text = "".join(f"env {name};\n" for name in names) + "master_process off;\n" + text
-    text = text.replace(f"ssl_client_certificate {folder}/chain.pem", f"ssl_client_certificate {folder}/above.pem")
-    text = text.replace(
-        "ssl_verify_client on;",
-        f"ssl_verify_client on; ssl_verify_depth 3; ssl_crl {folder}/crl.pem; root {folder}/html;",
-    )
     (folder / "nginx.conf").write_text(text)
     moved = {
         **os.environ,
