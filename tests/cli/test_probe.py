@@ -11,7 +11,7 @@ from cryptography import x509
 from certkit import policy_files
 from certkit.core.identity import Settings
 from certkit.core.names import SubjectOptions
-from certkit.lifecycle import answer, enroll, pointer
+from certkit.lifecycle import activation, answer, enroll
 from certkit.stores.file import FileStore
 from tests import pki, tls_servers
 
@@ -55,7 +55,7 @@ def test_an_identity(certkit, root, tmp_path, port):
     key = x509.load_pem_x509_csr(request).public_key()
     issued = root.issue(public_key=key, begin=NOW - pki.DAY, end=NOW + 300 * pki.DAY)
     number = answer.install(store, "acme", issued.pem, policy, trust_bundle=root.pem, now=NOW)[1]
-    pointer.activate(store, "acme", number, now=NOW)
+    activation.activate(store, "acme", number, now=NOW)
     ran = certkit("probe", "--identity", "acme", "--store", "file:ids", "--json")
     assert (ran.code, ran.json["target"]) == (0, f"https://localhost:{port}/v1")
 
