@@ -69,6 +69,8 @@ def _renew_all(output: Output, store: Store, options: dict[str, Any]) -> int:
         _say(output, renewed)
         documents.append(_document(renewed))
         statuses.append(renewed.said.status)
+    if not documents:
+        output.warn(f"there is no identity in {store.uri}. Check --store and CERTKIT_STORE")
     if output.as_json:
         output.document(documents)
     return exit_code(roll_up(statuses))

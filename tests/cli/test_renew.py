@@ -116,6 +116,14 @@ def test_all(identity):
     assert "certkit: error: cannot read, " in renewed.err
 
 
+def test_all_of_an_empty_store(identity):
+    """Nothing is due, but somebody may have named the wrong store: it is said, also when quiet."""
+    renewed = identity("renew", "--all", "-q")
+    assert (renewed.code, renewed.out) == (0, "")
+    assert renewed.err == "certkit: warning: there is no identity in file:store. Check --store and CERTKIT_STORE\n"
+    assert identity("renew", "--all", "--json").json == []
+
+
 @pytest.mark.parametrize(
     "arguments", [(), ("acme", "--all"), ("../acme",), ("acme", "--jitter", "33%"), ("acme", "--jitter", "soon")]
 )
