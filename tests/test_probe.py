@@ -36,12 +36,12 @@ def client(root):
     return root.issue(**SOON)
 
 
-def probe(port, root, client, *, host="localhost", anchors=(), now=NOW, **options):
+def probe(port, root, client, *, host="localhost", anchors=(), now=None, **options):
     """What a probe finds; the root is trusted unless something else is."""
     credentials = tls.Credentials(client.key, (client.certificate,))
     trusted = [root.certificate] if anchors == () else anchors
     where = probing.target(f"{host}:{port}")
-    return probing.probe(where, credentials=credentials, anchors=trusted, now=now, **options)
+    return probing.probe(where, credentials=credentials, anchors=trusted, now=now or datetime.now(UTC), **options)
 
 
 def statuses(found):

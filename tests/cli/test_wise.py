@@ -360,7 +360,8 @@ def test_get_while_wise_is_away(wise, server):
     server.life = 1200
     exchange(wise, server)
     kept = tokens.find(wise.store, "acme")
-    due = replace(kept.token, received_at=NOW - timedelta(hours=12), expires_at=NOW + timedelta(minutes=9))
+    now = datetime.now(UTC)
+    due = replace(kept.token, received_at=now - timedelta(hours=12), expires_at=now + timedelta(minutes=9))
     tokens.write(wise.store, "acme", due, over=kept.version)
     ran = wise.token("get", "--base-url", "http://127.0.0.1:1")
     assert (ran.code, ran.out) == (0, f"{server.made[-1]}\n")
