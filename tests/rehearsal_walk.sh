@@ -1,5 +1,6 @@
 # A stand-in for Wise; in its place comes Wise itself, with --environment sandbox instead of --policy.
-certkit wise rehearse --dir rehearsal --port 0 --client-id acme --redirect-uri https://acme.example/wise --ready-file ready.json &
+certkit wise rehearse --dir rehearsal --port 0 --client-id acme --redirect-uri https://acme.example/wise \
+    --ready-file ready.json &
 trap 'kill $!' EXIT
 until test -s ready.json; do kill -0 $!; sleep 0.1; done
 
@@ -11,7 +12,8 @@ url=$(certkit wise setup acme --json | sed -n 's/.*"url": "\(.*\)".*/\1/p')
 pasted=$(curl -sS -o /dev/null -w '%{redirect_url}' -d "${url#*\?}&profile=10000001&decision=grant" "${url%%\?*}")
 
 # 3. Paste it: the code becomes a token. The organization makes a key and a CSR.
-certkit wise setup acme --redirect-url "$pasted" --client-secret-file rehearsal/rehearsal-client-secret --organization "Acme Ltd" --country GB
+certkit wise setup acme --redirect-url "$pasted" --client-secret-file rehearsal/rehearsal-client-secret \
+    --organization "Acme Ltd" --country GB
 
 # 4. In Developer Hub: paste the CSR under a new name, copy the certificate, get the CA certificate. As a script:
 hub=${url%%/oauth/*}/developer-hub

@@ -59,7 +59,7 @@ def policy_of(*, environment: str | None, policy_name: str | None) -> str | None
     },
 )
 def wise() -> None:
-    """Work with the Wise Platform: have a user grant access, and keep the tokens that come of it.
+    """Work with the Wise Platform: tokens, the way to the first call by mTLS, webhooks, and a rehearsal.
 
     \b
     Example:
