@@ -266,7 +266,8 @@ def _what(row: Row) -> str:
 
 def identity(found: Overview, *, changed: bool, paint: Paint = plain) -> str:
     """An identity with its generations, and what a person does next."""
-    lines = [f"{found.name} for {printable(found.policy)}: {paint(found.status.value, found.status)}"]
+    label = found.status.value if found.active is not None else "no active certificate"
+    lines = [f"{found.name} for {printable(found.policy)}: {paint(label, found.status)}"]
     lines += [f"  {_generation(each)}" for each in found.generations]
     if not changed:
         lines.append("  nothing changed")

@@ -119,7 +119,7 @@ def test_enroll(identity, tmp_path):
     assert (enrolled.code, enrolled.err) == (0, "")
     month = f"{NOW:%Y-%m}"
     assert enrolled.out == (
-        "acme for wise-sandbox: unknown\n"
+        "acme for wise-sandbox: no active certificate\n"
         f"  0001  pending    ec-p256  acme-{month}-a\n"
         f"Next, in Developer Hub, under the name acme-{month}-a:\n"
         "  1. Log in to Wise's Developer Hub for this environment and open the section Authentication.\n"
