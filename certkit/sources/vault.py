@@ -32,6 +32,7 @@ _WATCHED = frozenset({State.ACTIVE, State.ISSUED})
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SERIAL = re.compile(r"-?[0-9a-f]{1,512}", re.ASCII)
+_EMPTY = "check the mount and the prefix, and see what waits: certkit identity list"
 _INSTALL = "install its certificate again: certkit identity install"
 
 _REASONS = {
@@ -94,7 +95,7 @@ class VaultSource:
             return
         if is_empty:
             message = f"cannot find, {self._place('')}: there is no certificate of an identity"
-            yield Failure(self._place(""), message, "check the mount and the prefix", Reason.NO_CERTIFICATE_FOUND)
+            yield Failure(self._place(""), message, _EMPTY, Reason.NO_CERTIFICATE_FOUND)
 
     @property
     def _location(self) -> str:
