@@ -202,10 +202,10 @@ def strangers_and_friends() -> tuple[x509.Certificate, ...]:
 
 
 def in_time(made: Made, **asked: Any) -> Verdict:
-    """The verdict, which must come within seconds."""
-    begin = time.monotonic()
+    """The verdict, which must come within seconds of work, however busy the machine is."""
+    begin = time.process_time()
     verdict = judge(made, **asked)
-    assert time.monotonic() - begin < IN_TIME
+    assert time.process_time() - begin < IN_TIME
     return verdict
 
 
