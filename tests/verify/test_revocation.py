@@ -516,13 +516,16 @@ def test_revoked_beats_cannot_tell() -> None:
 
 @pytest.mark.parametrize("indirect", [False, True])
 def test_a_long_list_is_fast(indirect: bool) -> None:  # noqa: FBT001
-    """100,000 entries take less than two seconds, of other issuers too."""
+    """100,000 entries take ten times the work of 10,000, not a hundred times, of other issuers too."""
     issuer = ROOT.certificate.subject if indirect else None
-    entries = [entry(number, issuer=issuer) for number in range(1, 100_001)]
-    made = of(ROOT, *entries, critical=[scope(indirect_crl=True)] if indirect else [])
-    begin = time.perf_counter()
-    assert judge(made).status.value == "ok"
-    assert time.perf_counter() - begin < 2
+    took = []
+    for count in (10_000, 100_000):
+        entries = [entry(number, issuer=issuer) for number in range(1, count + 1)]
+        made = of(ROOT, *entries, critical=[scope(indirect_crl=True)] if indirect else [])
+        begin = time.process_time()
+        assert judge(made).status.value == "ok"
+        took.append(time.process_time() - begin)
+    assert took[1] < 40 * took[0]
 
 
 def test_hostile_lists_do_not_raise() -> None:
