@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 class CertkitError(Exception):
     """A failure that a person can act upon: what is wrong, and a hint what to do.
 
-    Both are lower case without a full stop at the end; neither ever holds a secret.
+    Both are lower case without a full stop at the end; neither ever holds a secret. `is_changed` is whether something
+    was done all the same, as where only the hook failed that ran afterwards.
     """
+
+    is_changed = False
 
     def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)

@@ -123,7 +123,7 @@ def _document(error: CertkitError) -> str:
 
     document = json.error(error)
     if isinstance(error, RefusedError):
-        document |= {"status": "critical", "changed": False, "checks": json.checks(error.findings)}
+        document |= {"status": "critical", "changed": error.is_changed, "checks": json.checks(error.findings)}
     return json.render(document)
 
 

@@ -145,8 +145,13 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
     if deployment is None or number is None or identity.record.undeployed != number or not _has_hooks(deployment):
         return done
     variables = {**deployment.environment, **told(store, identity, number)}
-    for program in deployment.programs:
-        hooks.run(program, variables)
+    try:
+        for program in deployment.programs:
+            hooks.run(program, variables)
+    except hooks.HookError as error:
+        error.is_changed = done.changed
+        error.hint = f"mend it, and have it run again: certkit identity activate {identity.name}, with the same hook"
+        raise
 
     def deployed(record: Record) -> Record:
         return replace(record, undeployed=None) if record.undeployed == number else record

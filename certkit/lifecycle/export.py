@@ -72,7 +72,11 @@ def export(store: Store, name: str, wanted: Wanted) -> Exported:
     contents = _FORMS[wanted.form](store.key(name, number), generation.issued, wanted)
     changed = versions.switch(wanted.directory, contents, Access(wanted.group), marks=wanted.hook is not None)
     if wanted.hook is not None and (mark := versions.mark(wanted.directory)) is not None:
-        hooks.run(wanted.hook, {**wanted.environment, **variables(name, wanted, generation)})
+        try:
+            hooks.run(wanted.hook, {**wanted.environment, **variables(name, wanted, generation)})
+        except hooks.HookError as error:
+            error.is_changed = changed
+            raise
         versions.unmark(wanted.directory, mark)
     return Exported(identity, number, changed)
 

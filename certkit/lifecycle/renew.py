@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,7 @@ def renew(
         HookError: a deploy hook failed; the new generation is in use.
         StoreError: the store cannot be used.
     """
+    began = time.monotonic()
     identity = store.load(name)
     waiting = view.in_state(identity, State.PENDING, State.ISSUED)
     opens = window(identity, policy, jitter=wanted.jitter)
@@ -94,7 +96,7 @@ def renew(
     done = replace(done, findings=(*findings, *done.findings))
     if wanted.issuer is None or not done.changed:
         return Renewed(done, ok("validity", f"{name}: a request was made"))
-    return _answered(store, done, policy, wanted=wanted, now=now)
+    return _answered(store, done, policy, wanted=wanted, now=_later(now, began))
 
 
 def window(identity: Identity, policy: Policy, *, jitter: timedelta = _NOTHING) -> datetime | None:
@@ -140,7 +142,9 @@ def _issue(
     if pending.csr is None:
         hint = f"adopt it again, with its certificate: certkit identity import {identity.name}"
         raise InputError(f"{identity.name}: generation {pending.number} has no CSR", hint=hint)
+    began = time.monotonic()
     found = issuer.issue(pending.csr)
+    now = _later(now, began)  # the certificate may begin only when it was signed
     told = [warning("policy", f"the issuer says: {each}", "look at what was issued") for each in found.warnings]
     bundle = None if identity.record.settings.trust_bundle else found.trust_bundle
     try:
@@ -148,6 +152,11 @@ def _issue(
     except ConflictError:
         installed = Done(store.load(identity.name), changed=False)
     return installed, told
+
+
+def _later(now: datetime, began: float) -> datetime:
+    """The time, once the work is done that began at `now`, by the monotonic clock at `began`."""
+    return now + timedelta(seconds=time.monotonic() - began)
 
 
 def _carry_on(

@@ -176,7 +176,7 @@ def identity(found: Overview, *, changed: bool) -> Document:
 def unread(name: str, failure: CertkitError) -> Document:
     """An identity in a list of them of which nothing is known, or that was refused what it was to do."""
     status = Status.CRITICAL if isinstance(failure, RefusedError) else Status.UNKNOWN
-    return {"name": name, "changed": False, **error(failure), "status": status.value}
+    return {"name": name, "changed": failure.is_changed, **error(failure), "status": status.value}
 
 
 def _generation(found: GenerationView | None) -> Document | None:

@@ -166,6 +166,30 @@ def test_what_is_no_issuer(identity, issuer):
     assert identity.files() == {}
 
 
+def test_an_issuer_that_takes_its_time(identity, signer):
+    """A certificate that begins when it is signed, after the command began, is taken."""
+    moment = "datetime.fromisoformat(sys.argv[1])"
+    late = "began = int(time.time())\nwhile int(time.time()) == began:\n    time.sleep(0.01)\nnow = datetime.now(UTC)"
+    script = SIGN.replace(f"now = {moment}", late).replace("import sys\n", "import sys\nimport time\n")
+    (identity.folder / "sign.py").write_text(script.replace("import datetime,", "import UTC, datetime,"))
+    enrolled = identity(*ENROLL, "--ca", "bundle.pem", "--issuer", f"{signer} 0", "--json")
+    assert (enrolled.code, enrolled.json["active"]["generation"]) == (0, "0001")
+    renewed = identity("renew", "acme", "--force", "--json")
+    assert (renewed.code, renewed.json["active"]["generation"]) == (0, "0002")
+
+
+def test_a_hook_that_fails_after_a_change(identity):
+    """JSON says that another generation is in use, and that nothing changed when only the hook ran again."""
+    identity(*ENROLL)
+    identity.answer()
+    hook = ("--deploy-hook", "./missing", "--json")
+    failed = identity("install", "acme", "answer.pem", *TRUSTING, *hook)
+    assert (failed.code, failed.json["changed"]) == (2, True)
+    again = identity("activate", "acme", *hook)
+    assert (again.code, again.json["changed"]) == (2, False)
+    assert identity("renew", "--all", *hook).json[0]["changed"] is False
+
+
 def test_hooks_of_an_identity(identity):
     """Executables in its hooks/deploy.d run, and then the one that is named; a failure is exit 2, and retried."""
     identity(*ENROLL)
