@@ -48,9 +48,9 @@ def how(store: Store, name: str, *, deploy_hook: str | None, no_probe: bool = Fa
     programs: list[Path | str] = [*hooks.executables(hooks_directory(store, name))]
     if deploy_hook is not None:
         programs.append(deploy_hook)
-    settings = store.load(name).record.settings
+    settings = None if no_probe else store.load(name).record.settings
     return Activation(
-        probe=None if settings.probe is None or no_probe else _guard(store, settings),
+        probe=None if settings is None or settings.probe is None else _guard(store, settings),
         deployment=Deployment(programs=programs, environment=os.environ),
     )
 

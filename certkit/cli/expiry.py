@@ -70,14 +70,7 @@ class Asked:
 @click.option("--all", "show_all", is_flag=True, help="Show every certificate of a source, not the first 100.")
 @inputs.file_option("--cert", metavar="FILE", help="A certificate to show to live hosts that want one, with --key.")
 @inputs.file_option("--key", metavar="FILE", help="Its private key.")
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0.1, max=3600),
-    default=10.0,
-    show_default=True,
-    help="For each live host, all in all.",
-)
+@inputs.timeout_option("For each live host, all in all.")
 @store_option
 @inputs.passphrase_option
 @reporting
@@ -102,8 +95,6 @@ def expiry(output: Output, **options: Any) -> int:
     from certkit.scan import look, scan
 
     asked = Asked(**options)
-    if asked.timeout != asked.timeout:
-        raise InputError("usage, certkit expiry: --timeout is not a number", hint="give seconds, such as 10")
     reporter = Reporter(
         output=output,
         format="json" if output.as_json else asked.format_,

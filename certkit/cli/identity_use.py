@@ -54,7 +54,7 @@ def rollback(output: Output, store: Store, *, name: str, deploy_hook: str | None
     """
     from certkit.lifecycle import activation
 
-    how = activating.how(store, require_name(name), deploy_hook=deploy_hook)
+    how = activating.how(store, require_name(name), deploy_hook=deploy_hook, no_probe=True)
     return tell(output, activation.rollback(store, name, how=how, now=inputs.now()))
 
 

@@ -76,6 +76,26 @@ class FileName(click.Path):
         return super().convert(value, param, ctx)
 
 
+class Seconds(click.FloatRange):
+    """A number of seconds, within bounds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; what calls itself not a number (NaN) is within no bounds, and none."""
+        found = super().convert(value, param, ctx)
+        if found != found:  # noqa: PLR0124  that is how NaN tells
+            where = ctx.command_path if ctx is not None else "certkit"
+            raise InputError(f"usage, {where}: --timeout is not a number", hint="give seconds, such as 10")
+        return found
+
+
+def timeout_option(words: str | None = None, *, most: float = 3600, **attributes: Any) -> Callable[[Any], Any]:
+    """The option for how long others may take."""
+    seconds = Seconds(min=0.1, max=most)
+    return click.option(
+        "--timeout", metavar="SECONDS", type=seconds, default=10.0, show_default=True, help=words, **attributes
+    )
+
+
 SUBJECT_OPTIONS = ("organization", "country", "state", "locality", "units", "common_name", "email", "san")
 
 

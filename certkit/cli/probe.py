@@ -38,14 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option("--ca", "cas", multiple=True, metavar="FILE|DIR|system", help="Trust these CAs; may be repeated.")
 @inputs.file_option("--token-file", metavar="FILE", help="An access token (or CERTKIT_TOKEN, or the identity's).")
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0.1, max=600),
-    default=10.0,
-    show_default=True,
-    help="For all of it.",
-)
+@inputs.timeout_option("For all of it.", most=600)
 @click.option(
     "--proxy",
     metavar="URL",
@@ -70,8 +63,6 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
     from certkit import probe as probing
     from certkit.report import json, text
 
-    if options["timeout"] != options["timeout"]:
-        raise InputError("usage, certkit probe: --timeout is not a number", hint="give seconds, such as 10")
     _require_one_of_both(options)
     secret = inputs.passphrase(options["passphrase_file"])
     if options["identity"] is not None:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Hold it to the letter of RFC 5280, and servers to the Web PKI's rules.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True, max=600),
+    type=inputs.Seconds(min=0, min_open=True, max=600),
     default=10,
     show_default=True,
     help="Seconds for each OCSP responder.",

@@ -8,7 +8,6 @@ import click
 
 from certkit.cli import inputs
 from certkit.cli.identity import in_store
-from certkit.errors import InputError
 from certkit.findings import Finding, exit_code, ok, roll_up, warning
 
 if TYPE_CHECKING:
@@ -20,14 +19,7 @@ if TYPE_CHECKING:
 @click.argument("sandbox", metavar="SANDBOX")
 @click.argument("production", metavar="PRODUCTION")
 @click.option("--online", is_flag=True, help="Ask Wise, too: certificate, token, and the plain host to fall back to.")
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0.1, max=3600),
-    default=10.0,
-    show_default=True,
-    help="For each request, all in all.",
-)
+@inputs.timeout_option("For each request, all in all.")
 @in_store
 def check(output: Output, store: Store, *, sandbox: str, production: str, online: bool, timeout: float) -> int:
     """Compare two identities of a store before going live: what must differ between them, and what must hold.
@@ -44,8 +36,6 @@ def check(output: Output, store: Store, *, sandbox: str, production: str, online
     from certkit.report import json
     from certkit.wise import going_live
 
-    if timeout != timeout:  # noqa: PLR0124  that is how NaN tells
-        raise InputError("usage, certkit wise check: --timeout is not a number", hint="give seconds, such as 10")
     now = inputs.now()
     one, other = (going_live.side(store, require_name(name)) for name in (sandbox, production))
     findings = going_live.compare(one, other)

@@ -41,8 +41,6 @@ class Asked:
         """Where to ask, with an identity that is made if it is absent."""
         from certkit.wise import addresses, partner
 
-        if self.timeout != self.timeout:
-            raise InputError("usage, certkit wise token: --timeout is not a number", hint="give seconds, such as 10")
         base_url = addresses.optional(addresses.require_base_url, self.base_url)
         anchors = inputs.anchors([] if self.ca is None else [self.ca])
         policy = policy_of(environment=self.environment, policy_name=self.policy)
@@ -82,7 +80,6 @@ def asking(command: Callable[..., int], *, hidden: bool = False) -> Any:
         asked = Asked(**{each: options.pop(each) for each in Asked.__dataclass_fields__})
         return command(*args, asked=asked, **options)
 
-    seconds = click.FloatRange(min=0.1, max=3600)
     file = inputs.FileName()
     options: dict[str, dict[str, Any]] = {
         "--client-id": {"metavar": "ID", "help": "The client id of this environment."},
@@ -92,14 +89,8 @@ def asking(command: Callable[..., int], *, hidden: bool = False) -> Any:
         "--base-url": {"metavar": "URL", "help": "In place of Wise's API: a rehearsal, a proxy."},
         "--plain": {"is_flag": True, "help": "Without the client certificate, to the plain host."},
         "--ca": {"metavar": "FILE|DIR|system", "type": file, "help": _CA_HELP},
-        "--timeout": {
-            "metavar": "SECONDS",
-            "type": seconds,
-            "default": 10.0,
-            "show_default": True,
-            "help": _TIME_HELP,
-        },
     }
+    wrapped = inputs.timeout_option(_TIME_HELP, hidden=hidden)(wrapped)
     for name, attributes in reversed(options.items()):
         wrapped = click.option(name, hidden=hidden, **attributes)(wrapped)
     return wrapped

@@ -39,14 +39,7 @@ if TYPE_CHECKING:
 @inputs.file_option("--cert", metavar="FILE", help="The certificate that Developer Hub shows; - reads it.")
 @inputs.file_option("--token-file", metavar="FILE", help="An access token of your own (or CERTKIT_TOKEN).")
 @click.option("--skip-oauth", is_flag=True, help="Begin with the key: tokens are there already.")
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0.1, max=3600),
-    default=10.0,
-    show_default=True,
-    help="For each request, all in all.",
-)
+@inputs.timeout_option("For each request, all in all.")
 @in_store
 def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
     """Go through all steps of Wise's guide: access, tokens, key and CSR, certificate, and a call by mTLS.

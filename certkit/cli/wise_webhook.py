@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 _API_OPTIONS = ("client_id", "environment", "base_url", "token_file", "cert", "key", "ca", "timeout", "passphrase_file")
 
 _ca_option = inputs.file_option("--ca", metavar="FILE|DIR|system", help="The CAs of the server.  [default: system]")
-_timeout_option = click.option(
-    "--timeout", metavar="SECONDS", type=click.FloatRange(min=0.1, max=3600), default=10.0, show_default=True
-)
+_timeout_option = inputs.timeout_option()
 
 
 @click.group(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from certkit import hooks
-from certkit.core.times import rfc3339
 from certkit.errors import CertkitError, InputError, RefusedError
 from certkit.findings import Finding, Status
+from certkit.hooks import HookError
 from certkit.lifecycle import answer, pointer, view
 from certkit.lifecycle.enroll import Done
+from certkit.lifecycle.notify import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -144,12 +144,17 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
     number = identity.record.active
     if deployment is None or number is None or identity.record.undeployed != number or not _has_hooks(deployment):
         return done
-    variables = {**deployment.environment, **told(store, identity, number)}
+    generation, where = view.generation(identity, number), store.location(identity, number)
     try:
-        for program in deployment.programs:
-            hooks.run(program, variables)
-    except hooks.HookError as error:
-        error.is_changed = done.changed
+        notify(
+            deployment.programs,
+            deployment.environment,
+            name=identity.name,
+            generation=generation,
+            where=where,
+            changed=done.changed,
+        )
+    except HookError as error:
         error.hint = f"mend it, and have it run again: certkit identity activate {identity.name}, with the same hook"
         raise
 
@@ -162,19 +167,3 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
 
 def _has_hooks(deployment: Deployment | None) -> bool:
     return deployment is not None and bool(deployment.programs)
-
-
-def told(store: Store, identity: Identity, number: str) -> dict[str, str]:
-    """What a hook is told of the generation in use, by names of ours and by certbot's; never a secret."""
-    where = store.location(identity, number)
-    certificate = view.certificate(view.generation(identity, number))
-    key = "CERTKIT_KEY_PATH" if where.is_directory else "CERTKIT_KEY_REFERENCE"
-    return {
-        "CERTKIT_NAME": identity.name,
-        "CERTKIT_LINEAGE": where.lineage,
-        "RENEWED_LINEAGE": where.lineage,
-        "CERTKIT_CERT_PATH": where.certificate,
-        key: where.key,
-        "CERTKIT_CHAIN_PATH": where.fullchain,
-        "CERTKIT_NOT_AFTER": rfc3339(certificate.not_valid_after_utc) if certificate else "",
-    }

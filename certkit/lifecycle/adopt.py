@@ -61,8 +61,9 @@ def adopt(
         key=facts,
     )
     verdict = answer.up_to_a_root(question)
-    foreign = limits.used_elsewhere(store, name, policy, spki_sha256=facts.spki_sha256)
-    foreign += limits.foreign_trust(store, name, policy, anchors=anchors or ())
+    others = limits.elsewhere(store, name, policy)
+    foreign = limits.used_elsewhere(others, spki_sha256=facts.spki_sha256)
+    foreign += limits.foreign_trust(others, anchors=anchors or ())
     answer.refuse(name, [*foreign, *verdict.findings])
     chain = answer.above(verdict) if anchors else untrusted
     issued = Issued(certificate=answer.pem([leaf]), chain=answer.pem(chain), trust_bundle=answer.pem(anchors or ()))

@@ -46,7 +46,7 @@ def install(
     leaf, generation = _answered(identity, certificates)
     anchors = _anchors(identity, trust_bundle)
     others = [each for each in certificates if each is not leaf]
-    refuse(name, limits.foreign_trust(store, name, policy, anchors=anchors))
+    refuse(name, limits.foreign_trust(limits.elsewhere(store, name, policy), anchors=anchors))
     verdict = judge(identity, generation, leaf, anchors=anchors, untrusted=others, policy=policy, at=now)
     issued = Issued(certificate=pem([leaf]), chain=pem(above(verdict)), trust_bundle=pem(anchors))
     changed = generation.issued is None
@@ -67,7 +67,8 @@ def trust(store: Store, name: str, policy: Policy, bundle: str) -> bool:
     if known.trust_bundle is not None:
         require_same(name, known, wanted)
         return False
-    refuse(name, limits.foreign_trust(store, name, policy, anchors=objects.certificates(bundle.encode(), name=name)))
+    anchors = objects.certificates(bundle.encode(), name=name)
+    refuse(name, limits.foreign_trust(limits.elsewhere(store, name, policy), anchors=anchors))
     store.change(name, lambda record: _trusting(record, bundle))
     return True
 

@@ -61,8 +61,8 @@ def enroll(
         spec = KeySpec(wanted.key_type) if wanted.key_type else requests.default_spec(policy)
         requests.refuse_spec(spec, policy)
         begin(store, name, replace(wanted, key_type=spec.name))
-    require_same(name, store.load(name).record.settings, wanted)
     identity = store.load(name)
+    require_same(name, identity.record.settings, wanted)
     if view.in_state(identity, State.PENDING, State.ISSUED, State.ACTIVE, State.PREVIOUS):
         return Done(identity, changed=False)
     return add_request(store, identity, policy, now=now, progress=progress)

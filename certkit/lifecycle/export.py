@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit import hooks, versions
+from certkit import versions
 from certkit.core import keys, objects
 from certkit.core.printable import printable
-from certkit.core.times import rfc3339
 from certkit.errors import InputError
 from certkit.files import Access
 from certkit.lifecycle import view
+from certkit.lifecycle.notify import notify
 from certkit.secret import Secret
+from certkit.stores.base import Location
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from certkit.files import Content
-    from certkit.stores.base import Generation, Identity, Issued, Store
+    from certkit.stores.base import Identity, Issued, Store
 
 KEY, CERTIFICATE, FULLCHAIN, CA = "key.pem", "certificate.pem", "fullchain.pem", "ca.pem"
 BUNDLE = "bundle.p12"
@@ -72,29 +73,26 @@ def export(store: Store, name: str, wanted: Wanted) -> Exported:
     contents = _FORMS[wanted.form](store.key(name, number), generation.issued, wanted)
     changed = versions.switch(wanted.directory, contents, Access(wanted.group), marks=wanted.hook is not None)
     if wanted.hook is not None and (mark := versions.mark(wanted.directory)) is not None:
-        try:
-            hooks.run(wanted.hook, {**wanted.environment, **variables(name, wanted, generation)})
-        except hooks.HookError as error:
-            error.is_changed = changed
-            raise
+        where = _location(wanted)
+        notify([wanted.hook], wanted.environment, name=name, generation=generation, where=where, changed=changed)
         versions.unmark(wanted.directory, mark)
     return Exported(identity, number, changed)
 
 
-def variables(name: str, wanted: Wanted, generation: Generation) -> dict[str, str]:
-    """What a hook is told, by names of ours and by certbot's, wherever it runs; never a secret."""
-    certificate = view.certificate(generation)
-    directory = wanted.directory.absolute()
-    is_bundle = wanted.form == "pkcs12"
-    return {
-        "CERTKIT_NAME": name,
-        "CERTKIT_LINEAGE": str(directory),
-        "RENEWED_LINEAGE": str(directory),
-        "CERTKIT_CERT_PATH": str(directory / (BUNDLE if is_bundle else CERTIFICATE)),
-        "CERTKIT_KEY_PATH": str(directory / (BUNDLE if is_bundle else KEY)),
-        "CERTKIT_CHAIN_PATH": str(directory / (BUNDLE if is_bundle else FULLCHAIN)),
-        "CERTKIT_NOT_AFTER": rfc3339(certificate.not_valid_after_utc) if certificate else "",
-    }
+def _location(wanted: Wanted) -> Location:
+    """Where the generation is for the programs of this host."""
+
+    def path(file: str) -> str:
+        return str(wanted.directory.absolute() / (BUNDLE if wanted.form == "pkcs12" else file))
+
+    return Location(
+        lineage=str(wanted.directory.absolute()),
+        key=path(KEY),
+        certificate=path(CERTIFICATE),
+        fullchain=path(FULLCHAIN),
+        ca=path(CA),
+        is_directory=True,
+    )
 
 
 def _pem(key: Secret, issued: Issued, _: Wanted) -> dict[str, Content]:

@@ -5,8 +5,9 @@ A store knows what certkit made or adopted. What else the partner has issued, no
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from certkit import policy_files
 from certkit.core import objects
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from certkit.core.policy import Policy
     from certkit.findings import Finding
     from certkit.stores.base import Generation, Identity, Store
+
+Elsewhere: TypeAlias = "Sequence[tuple[Identity, Policy]]"
+"""Identities of other environments, each with its policy."""
 
 _USABLE = (State.ISSUED, State.ACTIVE, State.PREVIOUS)
 _PROPOSED = 3
@@ -92,9 +96,9 @@ def _proposal(found: Sequence[Live]) -> str:
     )
 
 
-def used_elsewhere(store: Store, name: str, policy: Policy, *, spki_sha256: str) -> list[Finding]:
+def used_elsewhere(others: Elsewhere, *, spki_sha256: str) -> list[Finding]:
     """A finding where a key is that of an identity of another environment."""
-    for identity, theirs in _elsewhere(store, name, policy):
+    for identity, theirs in others:
         for each in identity.generations:
             if _spki(each) == spki_sha256:
                 message = f"the key is that of {identity.name}, which is for {theirs.title}"
@@ -102,10 +106,10 @@ def used_elsewhere(store: Store, name: str, policy: Policy, *, spki_sha256: str)
     return []
 
 
-def foreign_trust(store: Store, name: str, policy: Policy, *, anchors: Iterable[x509.Certificate]) -> list[Finding]:
+def foreign_trust(others: Elsewhere, *, anchors: Iterable[x509.Certificate]) -> list[Finding]:
     """A finding where what is to be trusted is what an identity of another environment trusts."""
     known = set(anchors)
-    for identity, theirs in _elsewhere(store, name, policy):
+    for identity, theirs in others:
         if known & set(trusted(identity)):
             message = f"the trust bundle is that of {identity.name}, which is for {theirs.title}"
             return [critical("chain", message, "give the CA of this environment with --ca")]
@@ -114,23 +118,27 @@ def foreign_trust(store: Store, name: str, policy: Policy, *, anchors: Iterable[
 
 def _all(store: Store, unread: list[str]) -> Iterator[tuple[Identity, Policy]]:
     """The identities of a store, with their policies; those that cannot be read are named in `unread`."""
+    load = functools.cache(policy_files.load)
     for name in store.names():
         try:
             identity = store.load(name)
-            policy = policy_files.load(identity.record.settings.policy)
+            policy = load(identity.record.settings.policy)
         except CertkitError:
             unread.append(name)
             continue
         yield identity, policy
 
 
-def _elsewhere(store: Store, name: str, policy: Policy) -> Iterator[tuple[Identity, Policy]]:
-    """The other identities that are for another environment; there is none where an environment has no name."""
+def elsewhere(store: Store, name: str, policy: Policy) -> Elsewhere:
+    """The other identities that are for another environment; there is none where an environment has no name.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
     if not policy.environment:
-        return
-    for identity, theirs in _all(store, []):
-        if identity.name != name and theirs.environment not in {"", policy.environment}:
-            yield identity, theirs
+        return ()
+    known = {"", policy.environment}
+    return [found for found in _all(store, []) if found[0].name != name and found[1].environment not in known]
 
 
 def _is_same(one: Policy, other: Policy) -> bool:

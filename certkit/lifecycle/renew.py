@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from certkit import keyfile
 from certkit.core import expiry
-from certkit.core.expiry import Thresholds
 from certkit.core.identity import State
 from certkit.core.policy import Answer as PolicyAnswer
 from certkit.core.times import rfc3339
@@ -184,9 +183,7 @@ def _judged(identity: Identity, policy: Policy, what: str, hint: str, now: datet
     certificate = view.certificate(view.generation(identity, active)) if active else None
     if certificate is None:
         return Finding("validity", Status.OK, f"{identity.name}: {what}", hint)
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    thresholds = Thresholds(policy.expiry.warn, policy.expiry.critical)
-    status = thresholds.judge(not_before=begin, not_after=end, now=now)
+    status, end = view.judged(certificate, policy, now), certificate.not_valid_after_utc
     verb = "expired" if end < now else "ends"
     return Finding("validity", status, f"{identity.name}: {what}; the certificate in use {verb} {rfc3339(end)}", hint)
 

@@ -72,7 +72,7 @@ def overview(identity: Identity, policy: Policy, *, now: datetime) -> Overview:
     return Overview(
         name=identity.name,
         policy=record.settings.policy,
-        status=_status(active, policy, now),
+        status=judged(active.certificate if active else None, policy, now),
         active=active,
         pending=by_state.get(State.PENDING) or by_state.get(State.ISSUED),
         previous=by_number.get(record.previous) if record.previous else None,
@@ -165,11 +165,12 @@ def _key(found: Generation, issued: x509.Certificate | None) -> KeyFacts | None:
     return None if isinstance(facts, str) else facts
 
 
-def _status(active: GenerationView | None, policy: Policy, now: datetime) -> Status:
-    if active is None or active.certificate is None:
+def judged(certificate: x509.Certificate | None, policy: Policy, now: datetime) -> Status:
+    """How near its end a certificate is, by its policy; unknown where there is none."""
+    if certificate is None:
         return Status.UNKNOWN
     thresholds = Thresholds(policy.expiry.warn, policy.expiry.critical)
-    begin, end = active.certificate.not_valid_before_utc, active.certificate.not_valid_after_utc
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return thresholds.judge(not_before=begin, not_after=end, now=now)
 
 

@@ -299,3 +299,23 @@ def test_it_runs_as_a_module(tmp_path):
     """`python -m certkit` is the same command."""
     done = subprocess.run([sys.executable, "-m", "certkit", "--version"], capture_output=True, cwd=tmp_path, check=True)
     assert done.stdout.startswith(b"certkit ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("expiry", "x.pem"),
+        ("verify", "x.pem"),
+        ("probe", "127.0.0.1:1"),
+        ("wise", "setup", "acme"),
+        ("wise", "check", "a", "b"),
+        ("wise", "webhook", "check", "https://127.0.0.1:1/"),
+        ("wise", "token", "get", "--identity", "acme"),
+    ],
+)
+def test_a_time_out_that_is_no_number(certkit, arguments):
+    """Is exit 3 before anything else, in every command that has one."""
+    ran = certkit(*arguments, "--timeout", "nan")
+    command = " ".join(each for each in ("certkit", *arguments) if each.isalpha() and each not in {"acme", "a", "b"})
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == f"certkit: error: usage, {command}: --timeout is not a number. Give seconds, such as 10\n"
