@@ -100,7 +100,7 @@ def used_elsewhere(others: Elsewhere, *, spki_sha256: str) -> list[Finding]:
     """A finding where a key is that of an identity of another environment."""
     for identity, theirs in others:
         for each in identity.generations:
-            if _spki(each) == spki_sha256:
+            if spki_of(each) == spki_sha256:
                 message = f"the key is that of {identity.name}, which is for {theirs.title}"
                 return [critical("key-match", message, "each environment has a key of its own; make a new one")]
     return []
@@ -146,7 +146,8 @@ def _is_same(one: Policy, other: Policy) -> bool:
     return (one.environment or one.name) == (other.environment or other.name)
 
 
-def _spki(generation: Generation) -> str | None:
+def spki_of(generation: Generation) -> str | None:
+    """The fingerprint of a generation's public key, by its certificate or its request; None where neither tells."""
     from certkit.lifecycle.answer import spki
 
     holder = view.certificate(generation) or view.request(generation)

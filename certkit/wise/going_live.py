@@ -16,7 +16,6 @@ from certkit.wise import partner, playground, progress
 from certkit.wise.addresses import ENVIRONMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from certkit.core.policy import Policy
@@ -114,7 +113,10 @@ def _hosts(one: Side, environments: tuple[str, ...]) -> Finding:
 
 
 def _keys(sandbox: Side, production: Side) -> Finding:
-    mine, theirs = (dict(_spki(each)) for each in (sandbox, production))
+    mine, theirs = (
+        {spki: each.number for each in one.identity.generations if (spki := limits.spki_of(each)) is not None}
+        for one in (sandbox, production)
+    )
     common = sorted(set(mine) & set(theirs))
     if common:
         both = f"{sandbox.name} {mine[common[0]]} and {production.name} {theirs[common[0]]}"
@@ -123,14 +125,6 @@ def _keys(sandbox: Side, production: Side) -> Finding:
     if not mine or not theirs:
         return unknown("key-match", "one of both has no key yet", "see `certkit identity list`")
     return ok("key-match", "no key is used in both, over all generations")
-
-
-def _spki(one: Side) -> Iterator[tuple[str, str]]:
-    for each in one.identity.generations:
-        holder = view.certificate(each) or view.request(each)
-        found = None if holder is None else answer.spki(holder)
-        if found is not None:
-            yield found, each.number
 
 
 def _trust(sandbox: Side, production: Side) -> Finding:
