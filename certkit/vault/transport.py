@@ -33,6 +33,8 @@ _MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 307, 308})
 # Refused before anything was done: over a quota (429), a state not yet reached (412).
 _UNTOUCHED = frozenset({412, 429})
+# What one server does not let us do, the one that redirected to it did not do either.
+_REFUSED_BY_ALL = frozenset({401, 403, 404})
 _WORTH_REPEATING = frozenset({*_UNTOUCHED, 500, 502, 503, 504})
 _MAX_PAUSE_SECONDS = 10.0
 
@@ -76,8 +78,8 @@ class Transport:
         deadline = Deadline(self._settings.timeout)
         in_doubt = False
         for attempt in range(self._settings.max_retries + 1):
-            outcome = self._attempt(request, deadline, None if attempt else sent_on)
-            in_doubt = in_doubt or (not request.is_read and _leaves_doubt(outcome))
+            outcome, was_passed_on = self._attempt(request, deadline, None if attempt else sent_on)
+            in_doubt = in_doubt or (not request.is_read and _leaves_doubt(outcome, was_passed_on=was_passed_on))
             if not _is_worth_repeating(outcome) or (in_doubt and not may_repeat):
                 break
             if attempt == self._settings.max_retries or not self._waited(attempt, outcome, deadline):
@@ -102,17 +104,22 @@ class Transport:
             return None
         return connection
 
-    def _attempt(self, request: Request, deadline: Deadline, sent_on: Connection | None) -> Response | VaultError:
+    def _attempt(
+        self, request: Request, deadline: Deadline, sent_on: Connection | None
+    ) -> tuple[Response | VaultError, bool]:
+        """What came of a request, and whether a server was asked before the one that answered."""
         origin, target = self._origin, request.target
+        was_passed_on = False
         try:
             for _ in range(_MAX_REDIRECTS + 1):
                 answer = self._ask(origin, target, request, deadline, sent_on)
                 if answer.status not in _REDIRECTS:
-                    return self._understood(answer, origin, request)
-                (origin, target), sent_on = _redirected(answer, origin, target), None
+                    return self._understood(answer, origin, request), was_passed_on
+                was_passed_on, sent_on = True, None
+                origin, target = _redirected(answer, origin, target)
         except VaultError as error:
-            return error
-        return _astray(origin, "there are too many redirects")
+            return error, was_passed_on
+        return _astray(origin, "there are too many redirects"), was_passed_on
 
     def _ask(
         self, origin: Origin, target: str, request: Request, deadline: Deadline, sent_on: Connection | None
@@ -211,10 +218,16 @@ class Transport:
                 idle.pop().close()
 
 
-def _leaves_doubt(outcome: Response | VaultError) -> bool:
-    """Whether a server may have acted without saying so."""
+def _leaves_doubt(outcome: Response | VaultError, *, was_passed_on: bool) -> bool:
+    """Whether a server may have acted without saying so.
+
+    A standby redirects a write to its leader also after it has handed it to the leader itself and got no answer, for
+    example because the leader died of late.
+    """
     if isinstance(outcome, VaultError):
-        return outcome.was_sent
+        return outcome.was_sent or was_passed_on
+    if was_passed_on:
+        return not outcome.ok and outcome.status_code not in _REFUSED_BY_ALL
     return outcome.status_code >= 500 and not outcome.was_refused
 
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from certkit.vault.errors import CasMismatch, Kind, VaultError
+from certkit.vault.errors import CasMismatch, Kind, UncertainWrite, VaultError
 from certkit.vault.kv import Kv
 from tests.odd_http import odd_server, reply, secret
 
@@ -57,17 +57,12 @@ def test_a_write_survives_the_death_of_the_leader(connect, openbao_cluster):
         assert secrets.read("x").data == {"a": "b"}
 
 
-def test_a_follower_that_leads_to_a_dead_leader_is_named(connect, openbao_cluster):
-    """Both addresses stand in the error."""
+def test_a_write_that_a_follower_cannot_hand_over_is_uncertain(connect, openbao_cluster):
+    """It may have handed it over before the leader died."""
     follower, leader = openbao_cluster.followers()[0], openbao_cluster.leader()
     secrets = connect(follower.settings(max_retries=0)).kv("secret/dead")
-    with openbao_cluster.without(leader):
-        with pytest.raises(VaultError) as caught:
-            secrets.create("x", {"a": "b"})
-        assert caught.value.kind in {Kind.CONNECTION, Kind.UNCERTAIN}
-        if caught.value.kind is Kind.CONNECTION:
-            way = f"{leader.address}, to which {follower.address} redirects"
-            assert caught.value.message == f"cannot reach, {way}: connection refused"
+    with openbao_cluster.without(leader), pytest.raises(UncertainWrite):
+        secrets.create("x", {"a": "b"})
 
 
 def test_without_a_quorum_nothing_is_said_to_be_written(connect, openbao_cluster):

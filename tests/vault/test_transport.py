@@ -227,6 +227,47 @@ def test_after_a_redirect_to_a_dead_leader_the_first_server_is_asked_again(odd_k
         assert odd_kv(follower).read("x").version == 7
 
 
+MISMATCH = reply(400, {"errors": ["check-and-set parameter did not match the current version"]})
+
+
+def towards(leader):
+    """A redirect to the leader."""
+    return reply(307, Location=f"{leader.address}/v1/secret/data/x")
+
+
+def test_a_write_that_a_standby_redirects_may_have_been_done_already(odd_kv):
+    """It may have handed it to the leader, which did it and died: that the next one finds it done proves nothing."""
+    with odd_server(secret()) as dead:
+        pass
+    with odd_server(towards(dead), MISMATCH) as standby, pytest.raises(UncertainWrite) as caught:
+        odd_kv(standby).write("x", {}, cas=0)
+    assert caught.value.reason == "the server answers: check-and-set parameter did not match the current version"
+    assert len(standby.asked) == 2
+
+
+def test_a_standby_that_leads_to_a_dead_leader_is_named(odd_kv):
+    """Both addresses stand in the error."""
+    with odd_server(secret()) as dead:
+        pass
+    with odd_server(towards(dead)) as standby, pytest.raises(UncertainWrite) as caught:
+        odd_kv(standby, max_retries=0).write("x", {}, cas=0)
+    way = f"{dead.address}, to which {standby.address} redirects"
+    assert caught.value.reason == f"cannot reach, {way}: connection refused"
+
+
+def test_a_leader_that_finds_a_redirected_write_done_may_have_done_it(odd_kv):
+    """The standby may have handed it over before."""
+    with odd_server(MISMATCH) as leader, odd_server(towards(leader)) as standby, pytest.raises(UncertainWrite):
+        odd_kv(standby).write("x", {}, cas=0)
+
+
+def test_what_a_leader_does_not_allow_was_not_done_by_way_of_a_standby(odd_kv):
+    """An ACL policy is the same for both."""
+    denied = reply(403, {"errors": ["1 error occurred:\n\t* permission denied"]})
+    with odd_server(denied) as leader, odd_server(towards(leader)) as standby:
+        assert failure(lambda: odd_kv(standby).write("x", {}, cas=0)).kind is Kind.DENIED
+
+
 def test_what_follows_a_write_sees_it(odd_kv):
     """The state that a write reached goes along with every later request, so that no follower answers with less."""
     written = reply(200, {"data": {"version": 2}}, X_Vault_Index="abc=")
