@@ -12,10 +12,11 @@ A check's result is a finding (`certkit.findings`), not an exception.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from certkit.findings import Finding
 
@@ -43,6 +44,16 @@ def _restore(kind: type[CertkitError], message: str, state: dict[str, object]) -
     error = kind(message, hint="")
     error.__dict__.update(state)
     return error
+
+
+@contextlib.contextmanager
+def after(changed: bool) -> Iterator[None]:  # noqa: FBT001  it reads as `with after(done.changed)`
+    """A block before which something was done, or not: what fails in it says so (`CertkitError.is_changed`)."""
+    try:
+        yield
+    except CertkitError as error:
+        error.is_changed |= changed
+        raise
 
 
 class InputError(CertkitError):

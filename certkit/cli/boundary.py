@@ -122,8 +122,10 @@ def _document(error: CertkitError) -> str:
     from certkit.report import json
 
     document = json.error(error)
+    if isinstance(error, RefusedError) or error.is_changed:
+        document["changed"] = error.is_changed
     if isinstance(error, RefusedError):
-        document |= {"status": "critical", "changed": error.is_changed, "checks": json.checks(error.findings)}
+        document |= {"status": "critical", "checks": json.checks(error.findings)}
     return json.render(document)
 
 

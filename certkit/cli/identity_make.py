@@ -14,6 +14,7 @@ from certkit.cli.issuers import issuing
 from certkit.cli.key import KEY_TYPES
 from certkit.cli.output import Output, progress, reporting
 from certkit.cli.stores import opened, store_option
+from certkit.errors import after
 
 if TYPE_CHECKING:
     from certkit.core.identity import Settings
@@ -80,7 +81,7 @@ def enroll(output: Output, store: Store, *, name: str, **options: Any) -> int:
     policy = inputs.policy(wanted.policy)
     require_probe(wanted.probe, policy)
     done = run(store, name, wanted, policy, now=inputs.now(), progress=progress)
-    with issuing(done.identity.record.settings.issuer, output) as issuer:
+    with after(done.changed), issuing(done.identity.record.settings.issuer, output) as issuer:
         if issuer is not None:
             from certkit.lifecycle.renew import carry_through
 
@@ -164,8 +165,9 @@ def install(
     bundle = inputs.read(ca) if ca is not None else None
     done, number = run(store, name, inputs.read(certificate), policy, trust_bundle=bundle, now=inputs.now())
     if not no_activate:
-        how = activating.how(store, name, **options)
-        moved = activation.activate(store, name, number, how=how, now=inputs.now())
+        with after(done.changed):
+            how = activating.how(store, name, **options)
+            moved = activation.activate(store, name, number, how=how, now=inputs.now())
         done = Done(moved.identity, done.changed or moved.changed, done.findings)
     return tell(output, done)
 

@@ -58,7 +58,9 @@ def opened(uri: str | None, output: Output, *, passphrase: Secret | None = None)
 
             yield AuditedStore(VaultStore(vault, mount, prefix, clock=inputs.now), _who(), inputs.now)
     else:
-        raise InputError(f"not a store: {uri}", hint="give file:DIR or vault://MOUNT/PREFIX")
+        is_path = "/" in uri and "://" not in uri
+        hint = f"for a directory give file:{uri}" if is_path else "give file:DIR or vault://MOUNT/PREFIX"
+        raise InputError(f"not a store: {uri}", hint=hint)
 
 
 def vault_place(uri: str) -> tuple[str, str]:

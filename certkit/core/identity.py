@@ -25,7 +25,6 @@ MAX_NAME = 64
 VERSION = 1
 HANGS = timedelta(days=3)
 """A request that has waited so long may have been forgotten."""
-_MAX_REASON = 160
 
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 _GENERATION = re.compile(r"[0-9]{4,9}", re.ASCII)
@@ -247,7 +246,8 @@ class Record:
             _require_generations(found)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             hint = "restore it from a backup"
-            reason = repr(error)[:_MAX_REASON]
+            is_missing = isinstance(error, KeyError)
+            reason = f"{error.args[0]} is missing" if is_missing else "something in it is of the wrong kind"
             raise InputError(f"cannot read, {where}: not an identity's record: {reason}", hint=hint) from error
         return found
 

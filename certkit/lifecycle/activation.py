@@ -122,8 +122,10 @@ def _prove_in_use(store: Store, identity: Identity, number: str, earlier: str | 
     back = f"rolled back to generation {earlier}" if earlier else "there is none to roll back to"
     try:
         _prove(identity, number, probe, back)
-    except CertkitError:
-        if earlier is not None:
+    except CertkitError as error:
+        if earlier is None:
+            error.is_changed = True
+        else:
             store.change(identity.name, lambda record: _back(record, number, earlier))
         raise
 

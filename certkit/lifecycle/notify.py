@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from certkit import hooks
 from certkit.core.times import rfc3339
+from certkit.errors import after
 from certkit.lifecycle import view
 
 if TYPE_CHECKING:
@@ -32,12 +33,9 @@ def notify(
         HookError: one failed, and the rest is not run.
     """
     variables = {**environment, **_told(name, generation, where)}
-    try:
+    with after(changed):
         for program in programs:
             hooks.run(program, variables)
-    except hooks.HookError as error:
-        error.is_changed = changed
-        raise
 
 
 def _told(name: str, generation: Generation, where: Location) -> dict[str, str]:

@@ -13,7 +13,7 @@ from certkit.core import expiry
 from certkit.core.identity import State
 from certkit.core.policy import Answer as PolicyAnswer
 from certkit.core.times import rfc3339
-from certkit.errors import InputError, RefusedError
+from certkit.errors import InputError, RefusedError, after
 from certkit.findings import Finding, Status, critical, ok, warning
 from certkit.lifecycle import activation, answer, credentials, view
 from certkit.lifecycle.activation import PLAIN
@@ -126,11 +126,13 @@ def carry_through(
     waiting = view.in_state(identity, State.PENDING, State.ISSUED)
     if not waiting:
         return activation.deploy(store, done, how.deployment)
-    number, findings = waiting[-1].number, done.findings
+    number, findings, changed = waiting[-1].number, done.findings, done.changed
     if waiting[-1].issued is None:
-        installed, told = _issue(store, identity, waiting[-1], policy, issuer, now)
-        findings = (*findings, *told, *installed.findings)
-    moved = activation.activate(store, identity.name, number, how=how, now=now)
+        with after(changed):
+            installed, told = _issue(store, identity, waiting[-1], policy, issuer, now)
+        findings, changed = (*findings, *told, *installed.findings), changed or installed.changed
+    with after(changed):
+        moved = activation.activate(store, identity.name, number, how=how, now=now)
     return Done(moved.identity, True, (*findings, *moved.findings))
 
 

@@ -304,6 +304,18 @@ def test_install_twice(identity):
     assert identity.files() == before
 
 
+def test_what_is_installed_and_not_put_to_use(identity):
+    """Because the partner cannot be asked: JSON tells that it is there, and the second time that nothing changed."""
+    identity(*ENROLL, "--probe", "https://127.0.0.1:1/")
+    identity.answer()
+    install = ("install", "acme", "answer.pem", *TRUSTING, "--json")
+    stopped = identity(*install)
+    assert (stopped.code, stopped.json["changed"]) == (3, True)
+    assert "the probe of generation 0001 failed" in stopped.json["error"]["message"]
+    assert identity("show", "acme", "--json").json["pending"]["state"] == "issued"
+    assert "changed" not in identity(*install).json
+
+
 @pytest.mark.parametrize(
     "paste",
     [

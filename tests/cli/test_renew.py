@@ -148,12 +148,13 @@ def test_an_issuer_that_is_a_program(identity, signer):
 
 
 def test_an_issuer_that_fails(identity, signer):
-    """Is exit 2 with its reason; the request stays and is answered by the next run."""
+    """Is exit 2 with its reason; the request stays, of which JSON tells, and is answered by the next run."""
     options = ("--policy", "general", "--organization", "Acme Ltd", "--ca", "bundle.pem", "--issuer", f"{signer} 1")
     (identity.folder / "ca.key").rename(identity.folder / "away.key")
-    failed = identity("enroll", "mine", *options)
-    assert failed.code == 2
+    failed = identity("enroll", "mine", *options, "--json")
+    assert (failed.code, failed.json["changed"]) == (2, True)
     assert "cannot sign\ncertkit: error: program failed" in failed.err
+    assert identity("enroll", "mine", *options, "--json").json["changed"] is False
     (identity.folder / "away.key").rename(identity.folder / "ca.key")
     assert identity("renew", "mine", "--json").json["active"]["generation"] == "0001"
 

@@ -45,6 +45,21 @@ def test_quiet_is_silent_while_all_is_well(certkit, store):
     assert (checked.code, checked.out, checked.err) == (0, "", "")
 
 
+@pytest.mark.parametrize(
+    ("uri", "hint"),
+    [
+        ("/etc/store", "For a directory give file:/etc/store"),
+        ("stores/a", "For a directory give file:stores/a"),
+        ("store", "Give file:DIR or vault://MOUNT/PREFIX"),
+        ("https://vault", "Give file:DIR or vault://MOUNT/PREFIX"),
+    ],
+)
+def test_what_was_meant_for_a_store_is_said(certkit, uri, hint):
+    """Is bad usage, and what was probably meant is said."""
+    refused = certkit("store", "check", "--store", uri)
+    assert (refused.code, refused.err) == (3, f"certkit: error: not a store: {uri}. {hint}\n")
+
+
 def test_what_is_not_private(certkit, store):
     """A key that others may read is a warning, one that they may write is critical; and it says how to mend it."""
     key = store / "acme/generations/0001/key.pem"

@@ -355,6 +355,14 @@ def test_what_is_no_document(document):
     assert refused.value.hint == "restore it from a backup"
 
 
+def test_what_is_missing_is_named():
+    """In words of ours."""
+    with pytest.raises(InputError, match="not an identity's record: settings is missing"):
+        Record.parse({"version": 1}, where="x")
+    with pytest.raises(InputError, match="not an identity's record: something in it is of the wrong kind"):
+        Record.parse([], where="x")
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

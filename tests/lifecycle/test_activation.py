@@ -87,8 +87,9 @@ def test_what_is_not_proved(renewed, answer, error):
 def test_what_fails_once_it_is_in_use(renewed, hook, answer, error):
     """Loses the pointer at once to what was in use before, and no hook runs."""
     how = Activation(probe=Asking(renewed, WELL, answer), deployment=deploying(hook()).deployment)
-    with pytest.raises(error, match=f"{answer.message}; rolled back to generation 0001"):
+    with pytest.raises(error, match=f"{answer.message}; rolled back to generation 0001") as caught:
         activate(renewed, how=how)
+    assert not caught.value.is_changed
     assert renewed.load("acme").record.active == "0001"
     assert renewed.load("acme").record.undeployed is None
     assert not hook().with_name("told").exists()
@@ -98,8 +99,9 @@ def test_the_first_one_that_fails_once_it_is_in_use(store):
     """Stays, for there is nothing else; it is said so."""
     enroll(store)
     install(store, pasted(issue(store)))
-    with pytest.raises(RefusedError, match="there is none to roll back to"):
+    with pytest.raises(RefusedError, match="there is none to roll back to") as caught:
         activate(store, how=Activation(probe=Asking(store, WELL, REFUSED)))
+    assert caught.value.is_changed
     assert states(store) == {"0001": "active"}
 
 
