@@ -14,7 +14,7 @@ from certkit.cli.issuers import issuing
 from certkit.cli.key import KEY_TYPES
 from certkit.cli.output import Output, progress, reporting
 from certkit.cli.stores import opened, store_option
-from certkit.errors import after
+from certkit.errors import InputError, after
 
 if TYPE_CHECKING:
     from certkit.core.identity import Settings
@@ -202,13 +202,21 @@ def _settings(options: dict[str, Any], *, policy: str) -> Settings:
 
 
 def trust_bundle(reference: str | None) -> str | None:
-    """The CAs of a file as PEM, and nothing else of it."""
+    """The CAs of a file as PEM, and nothing else of it.
+
+    Raises:
+        InputError: there is no certificate, or none that may be a CA's.
+    """
     if reference is None:
         return None
-    from certkit.core import objects
-    from certkit.lifecycle.answer import pem
+    from certkit.core import describe, objects
+    from certkit.lifecycle.answer import is_root, pem
 
-    return pem(objects.certificates(inputs.read(reference), name=reference)).decode("ascii")
+    found = objects.certificates(inputs.read(reference), name=reference)
+    if not any(describe.is_ca(each) or is_root(each) for each in found):
+        hint = "give the certificate of the partner's CA, not the one that was issued for you"
+        raise InputError(f"cannot trust, {reference}: it holds no certificate of a CA", hint=hint)
+    return pem(found).decode("ascii")
 
 
 def _trusted(settings: Settings) -> list[Any] | None:

@@ -123,6 +123,8 @@ class _Walk:
         except AbsentError as error:
             raise InputError(f"{error.message}, and nothing tells its environment", hint=WHICH_HINT) from error
         self.changed = is_new
+        if not self.options["skip_oauth"]:
+            self._note()
         self.policy = inputs.policy(found.record.settings.policy)
 
     def grant(self) -> bool:
@@ -147,8 +149,18 @@ class _Walk:
 
         if found.client_id is None:
             self.options["client_id"] = addresses.require_client_id(pasting.line("Client id") or "")
+            self._note()
         if found.redirect_uri is None:
             self.options["redirect_uri"] = addresses.require_redirect_uri(pasting.line("Redirect URI") or "")
+            self._note()
+
+    def _note(self) -> None:
+        """Remember what is given of the client, for a run that goes on from here."""
+        from certkit.wise import states
+
+        given = {each: self.options[each] for each in ("client_id", "redirect_uri")}
+        if any(given.values()):
+            self.changed |= states.note(self.store, self.name, **given)
 
     def _sent(self, found: Situation) -> str | None:
         """Send the user to the page where access is granted; what is pasted then, if somebody is there to paste it."""

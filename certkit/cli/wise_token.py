@@ -110,6 +110,8 @@ def refresh(
 
     first = tokens.find(store, name, profile_id=profile_id, grant=grant)
     if not force and not first.token.is_due(inputs.now()):
+        if not (output.quiet or output.as_json):
+            output.say(f"{name}: the token is not due, and was not renewed; --force renews it all the same")
         return _tell(output, name, first.token)
     return _tell(output, name, _renewed(store, name, first, asked, asked.client(first.token.client_id), force=force))
 
@@ -193,7 +195,14 @@ def revoke_local(
     """
     from certkit.wise import tokens
 
-    found = tokens.find(store, name, profile_id=profile_id, grant=grant).token
+    kept = tokens.look(store, name, profile_id=profile_id, grant=grant)
+    if kept is None:
+        if output.as_json:
+            output.document({"identity": name, "changed": False, "status": "ok"})
+        elif not output.quiet:
+            output.result(f"{name}: there is no such token, nothing changed\n")
+        return 0
+    found = kept.token
     store.delete_document(name, found.document)
     output.warn(f"{name}: Wise was not told, and takes the token until it expires")
     return _tell(output, name, found)

@@ -43,7 +43,7 @@ def webhook() -> None:
 
     \b
     Example:
-      certkit wise webhook check https://hooks.example.com/wise --ca wise-ca.pem
+      certkit wise webhook check https://hooks.example.com/wise
     """
 
 
@@ -129,7 +129,7 @@ def check(output: Output, *, url: str, ca: str | None, timeout: float) -> int:
 
     \b
     Example:
-      certkit wise webhook check https://hooks.example.com/wise --ca wise-ca.pem
+      certkit wise webhook check https://hooks.example.com/wise
     """
     from certkit.wise import webhooks
 
@@ -162,6 +162,9 @@ def ca(output: Output, *, sources: tuple[str, ...], out: str, force: bool) -> in
     """
     from certkit.wise import trust
 
+    if out == "-":
+        hint = "nginx reads it by its path: give --out FILE"
+        raise InputError("usage, certkit wise ca: the bundle cannot go to standard output", hint=hint)
     made = trust.bundle([(source, inputs.read(source)) for source in sources], now=inputs.now())
     path = Path(out).absolute()
     changed = trust.write(made, path, force=force)

@@ -144,6 +144,9 @@ def _unfinished(begin: re.Match[bytes], end: int, line: int) -> Block:
 
 def _decoded(data: bytes, begin: re.Match[bytes], end: re.Match[bytes], line: int) -> Block:
     body = data[begin.end() : end.start()]
+    if body.startswith((rb"\n", rb"\r\n")):
+        # A text in JSON, such as the trust bundle in an identity's record.
+        body = body.replace(rb"\r", b"").replace(rb"\n", b"\n")
     has_headers = b":" in body
     if has_headers:
         # RFC 1421 headers stand before the base64; folded lines begin with white space.

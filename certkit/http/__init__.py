@@ -44,15 +44,19 @@ __all__ = [
 
 TIMEOUT_SECONDS = tls.TIMEOUT_SECONDS
 
-_ENDED_HINT = "certkit probe tells more about what a server thinks of a client certificate"
+_ENDED_HINT = "see what the server thinks of a client certificate: certkit probe"
 
 
 class HttpError(InputError):
-    """A request that was not answered; `is_sent` is False only if surely no byte of it left this machine."""
+    """A request that was not answered; `is_sent` is False only if surely no byte of it left this machine.
 
-    def __init__(self, message: str, *, hint: str, is_sent: bool = False) -> None:
+    `alert` is the TLS alert by which the server ended the connection, by OpenSSL's name, or empty.
+    """
+
+    def __init__(self, message: str, *, hint: str, is_sent: bool = False, alert: str = "") -> None:
         super().__init__(message, hint=hint)
         self.is_sent = is_sent
+        self.alert = alert
 
 
 def send(
@@ -79,8 +83,10 @@ def send(
         return asyncio.run(sending.run(timeout))
     except InputError as error:
         where = f", {sending.where}" if sending.where else ""
-        hint = _ENDED_HINT if isinstance(error, tls.HandshakeEndedError) else error.hint
-        raise HttpError(f"cannot ask{where}: {error.message}", hint=hint, is_sent=sending.is_sent) from error
+        hint, alert = (_ENDED_HINT, error.alert) if isinstance(error, tls.HandshakeEndedError) else (error.hint, "")
+        raise HttpError(
+            f"cannot ask{where}: {error.message}", hint=hint, is_sent=sending.is_sent, alert=alert
+        ) from error
 
 
 def post(url: str, body: bytes, *, content_type: str, now: datetime, timeout: float = TIMEOUT_SECONDS) -> bytes:

@@ -57,25 +57,31 @@ def install(
 def trust(store: Store, name: str, policy: Policy, bundle: str) -> bool:
     """Have an identity trust the CAs of a bundle (PEM) from its next answer on; whether that is new.
 
+    Until there is an answer the wrong ones can be replaced.
+
     Raises:
         InputError: it trusts others.
         RefusedError: they are those of another environment.
         StoreError: the store cannot be used.
     """
-    known = store.load(name).record.settings
-    wanted = replace(known, trust_bundle=bundle)
-    if known.trust_bundle is not None:
-        require_same(name, known, wanted)
+    identity = store.load(name)
+    known = identity.record.settings
+    if known.trust_bundle == bundle:
         return False
+    if known.trust_bundle is not None and any(each.issued for each in identity.generations):
+        require_same(name, known, replace(known, trust_bundle=bundle))
     anchors = objects.certificates(bundle.encode(), name=name)
     refuse(name, limits.foreign_trust(limits.elsewhere(store, name, policy), anchors=anchors))
-    store.change(name, lambda record: _trusting(record, bundle))
+    store.change(name, lambda record: _trusting(record, known.trust_bundle, bundle))
     return True
 
 
-def _trusting(record: Record, bundle: str) -> Record:
+def _trusting(record: Record, before: str | None, bundle: str) -> Record:
+    """The record with another bundle, unless somebody has changed it meanwhile."""
     settings = record.settings
-    return record if settings.trust_bundle else replace(record, settings=replace(settings, trust_bundle=bundle))
+    return (
+        replace(record, settings=replace(settings, trust_bundle=bundle)) if settings.trust_bundle == before else record
+    )
 
 
 def complete(store: Store, identity: Identity, generation: Generation) -> None:
@@ -136,7 +142,7 @@ def up_to_a_root(question: Question) -> Verdict:
         )
         found = verify.verify(question)
         return replace(found, findings=(*(each for each in found.findings if each.id != "chain"), own))
-    roots = [each for each in anchors if _is_root(each)]
+    roots = [each for each in anchors if is_root(each)]
     wide = replace(question, anchors=roots, untrusted=[*question.untrusted, *anchors])
     found = verify.verify(wide if roots else question)
     return found if not roots or not _bad(found.findings) else verify.verify(question)
@@ -144,10 +150,11 @@ def up_to_a_root(question: Question) -> Verdict:
 
 def above(verdict: Verdict) -> list[x509.Certificate]:
     """What goes with a certificate to those who check it: the rest of its path, but for a root, which they have."""
-    return [each for each in verdict.path[1:] if not _is_root(each)]
+    return [each for each in verdict.path[1:] if not is_root(each)]
 
 
-def _is_root(certificate: x509.Certificate) -> bool:
+def is_root(certificate: x509.Certificate) -> bool:
+    """Whether a certificate was issued under its own name."""
     try:
         return certificate.subject == certificate.issuer
     except Exception:  # noqa: BLE001  a name that cannot be read has a finding of its own

@@ -215,7 +215,7 @@ class _Probing:
             return False
         if not self._judge_server(channel, refusal):
             return False
-        if refusal is not None and not (channel.wants_certificate or judge.is_about_certificates(refusal)):
+        if refusal is not None and not (channel.wants_certificate or judge.is_about_certificates(refusal.alert)):
             self._add(critical("connect", refusal.message, judge.ALERT_HINT))
         elif refusal is not None:
             self._add(judge.ended(refusal, self.client, channel.accepted_cas, asks=channel.wants_certificate))

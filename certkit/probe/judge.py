@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from certkit.http import Answer
-    from certkit.tls import CaName, HandshakeEndedError, TlsError
+    from certkit.tls import CaName, TlsError
 
 CHECKS = ("dns", "connect", "server-chain", "name", "client-certificate", "http")
 
@@ -39,7 +39,7 @@ _ALERTS = {
     "bad certificate": ("is bad", "check that it is the one the partner issued, and that its chain is complete"),
     "unsupported certificate": ("is of a kind that it does not take", "check its key type and its purpose"),
     "certificate revoked": ("is revoked", "get a new certificate"),
-    "certificate expired": ("has expired or is not valid yet", "renew it, or check both clocks"),
+    "certificate expired": ("has expired or is not valid yet", "compare both clocks: by this machine's it is valid"),
     "certificate unknown": ("is not acceptable to it", "ask the partner whether it is registered with them"),
     "unknown ca": ("is of a CA that it does not know", "check the environment, and give --cert the intermediates too"),
     "access denied": ("is valid and has no access", "ask the partner whether it is registered for this host"),
@@ -47,6 +47,10 @@ _ALERTS = {
     "decrypt error": ("does not fit its signature", "check that key and certificate belong together"),
     "handshake failure": ("is probably not what it wants", "check its key type and its CA"),
 }
+# Those that say themselves whether it is about dates.
+_CLEAR = frozenset({
+    "certificate expired", "certificate revoked", "access denied", "certificate required", "decrypt error",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,20 @@ class ClientSide:
         """The client certificate."""
         return self.chain[0]
 
-    def clock_trouble(self, there: datetime | None = None) -> str:
-        """What to look at before the certificate is blamed: its dates, and clocks; empty where both are fine."""
+    def date_trouble(self) -> str:
+        """What is wrong with its dates by this machine's clock; empty where it is valid."""
         begin, end = self.leaf.not_valid_before_utc, self.leaf.not_valid_after_utc
         if self.now > end:
             return f"it expired on {rfc3339(end)}: renew it"
         if self.now < begin:
             return f"it is not valid before {rfc3339(begin)}: wait until then, or check this machine's clock"
+        return ""
+
+    def clock_trouble(self, there: datetime | None = None) -> str:
+        """What to look at before the certificate is blamed: its dates, and clocks; empty where both are fine."""
+        begin, end = self.leaf.not_valid_before_utc, self.leaf.not_valid_after_utc
+        if trouble := self.date_trouble():
+            return trouble
         if there is not None and not begin <= there <= end:
             return f"it is not valid by the server's clock, which says {rfc3339(there)}: compare both clocks"
         if self.now - begin < _SKEW:
@@ -88,9 +99,14 @@ def accepted(client: ClientSide, *, asks: bool) -> Finding:
     return ok(_CHECK, f"the server asked for one, and accepted {names.subject_or_none(client.leaf) or 'ours'}")
 
 
-def is_about_certificates(error: HandshakeEndedError) -> bool:
+def is_about_certificates(alert: str) -> bool:
     """Whether an alert is one that is said of certificates only."""
-    return error.alert in _ALERTS and error.alert != "handshake failure"
+    return alert in _ALERTS and alert != "handshake failure"
+
+
+def said(alert: str) -> str:
+    """What an alert about certificates says of the client's."""
+    return f"the server says that the client certificate {_ALERTS[alert][0]} (TLS alert {alert})"
 
 
 def ended(error: TlsError, client: ClientSide, accepts: Sequence[CaName], *, asks: bool) -> Finding:
@@ -98,7 +114,8 @@ def ended(error: TlsError, client: ClientSide, accepts: Sequence[CaName], *, ask
     alert = getattr(error, "alert", "")
     if alert in _ALERTS and (asks or alert != "handshake failure"):
         means, hint = _ALERTS[alert]
-        return _refused(f"refused: the server says that it {means} (TLS alert {alert})", hint, client, accepts)
+        message = f"refused: the server says that it {means} (TLS alert {alert})"
+        return _refused(message, hint, client, accepts, is_clear=alert in _CLEAR)
     if not asks:
         return accepted(client, asks=False)
     hint = "ask the partner for the reason; their log tells"
@@ -124,13 +141,20 @@ def answered(answer: Answer, client: ClientSide, accepts: Sequence[CaName], *, a
 
 
 def _refused(
-    message: str, hint: str, client: ClientSide, accepts: Sequence[CaName], there: datetime | None = None
+    message: str,
+    hint: str,
+    client: ClientSide,
+    accepts: Sequence[CaName],
+    there: datetime | None = None,
+    *,
+    is_clear: bool = False,
 ) -> Finding:
     issuers = {each.issuer.public_bytes() for each in client.chain}
     if accepts and not issuers & {each.der for each in accepts}:
         shown = "; ".join(each.text for each in accepts[:3]) + ("; and others" if len(accepts) > 3 else "")
         hint = f"{hint}; it accepts certificates of {shown}"
-    return critical(_CHECK, message, client.clock_trouble(there) or hint)
+    trouble = client.date_trouble() if is_clear else client.clock_trouble(there)
+    return critical(_CHECK, message, trouble or hint)
 
 
 def http_finding(answer: Answer, *, has_token: bool, now: datetime) -> Finding:

@@ -29,7 +29,12 @@ _MAX_SAID = 200
 _LONGEST_LIFE = 10**10
 _TOKEN = re.compile(r"[!-~]{1,8192}", re.ASCII)
 
+CERTIFICATE_HINT = (
+    "it may have expired, be revoked, or be of another environment: look in Developer Hub, and replace it with "
+    "certkit identity renew --force"
+)
 CLIENT_HINT = "check the client id and secret; each environment has a pair of its own"
+_PLAIN_HINT = "once Wise enforces mTLS, the plain host does not serve the client: use an identity with a certificate"
 
 
 class UncertainError(InputError):
@@ -152,11 +157,11 @@ def refusal(
     error = _error(document)
     if error is not None:
         said = _shown(": ".join(error), hidden=hidden)
-        return RefusedError(f"refused by {where}: {said}", hint=_hint(error[0], status, question))
+        hint = _hint(error[0], status, question, has_certificate=has_certificate)
+        return RefusedError(f"refused by {where}: {said}", hint=hint)
     if status in {401, 403}:
-        return RefusedError(
-            f"refused by {where}: status {status}", hint=_door_hint(status, has_certificate=has_certificate)
-        )
+        hint = _door_hint(status, has_certificate=has_certificate)
+        return RefusedError(f"refused by {where}: status {status}", hint=hint)
     if status == 400 and b"SSL certificate" in answer.body:
         hint = "see whether it is the one that Wise issued, and not expired: certkit probe, certkit verify"
         return RefusedError(f"refused by {where}: it does not accept the client certificate", hint=hint)
@@ -181,11 +186,12 @@ def _error(document: Mapping[str, Any] | None) -> tuple[str, ...] | None:
     return None
 
 
-def _hint(error: str, status: int, question: Question) -> str:
+def _hint(error: str, status: int, question: Question, *, has_certificate: bool) -> str:
     if error == "invalid_grant":
         return question.refused
     if error in {"invalid_client", "unauthorized", "unauthorized_client"} or status == 401:
-        return CLIENT_HINT
+        is_clear = has_certificate or error == "invalid_client"
+        return CLIENT_HINT if is_clear else f"{CLIENT_HINT}; {_PLAIN_HINT}"
     if error == "invalid_request":
         return "check --client-id and --redirect-uri, and that it is the token address of Wise"
     return "see what Wise says"
@@ -195,7 +201,7 @@ def _door_hint(status: int, *, has_certificate: bool) -> str:
     if status == 401:
         return CLIENT_HINT
     if not has_certificate:
-        return "once Wise enforces mTLS, the plain host does not serve the client: use an identity with a certificate"
+        return _PLAIN_HINT
     return "see whether Wise accepts the client certificate: certkit probe"
 
 

@@ -200,6 +200,6 @@ def _fallback(one: Side, timeout: float, now: datetime) -> Finding:
         answer = http.send(http.Request(method="GET", url=f"{url.rstrip('/')}/"), now=now, timeout=timeout)
     except http.HttpError as error:
         return warning("fallback", f"the plain host does not answer: {error.message}", error.hint)
-    return ok(
-        "fallback", f"the plain host {urlsplit(url).netloc} answers, while Wise does not enforce mTLS ({answer.status})"
-    )
+    where = urlsplit(url).netloc
+    message = f"the plain host {where} answers (status {answer.status}); once Wise enforces mTLS it serves no calls"
+    return ok("fallback", message)

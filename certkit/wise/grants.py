@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from certkit import http
-from certkit.errors import InputError
+from certkit.errors import InputError, RefusedError
+from certkit.probe import judge
 from certkit.secret import Secret
 from certkit.wise import answers
-from certkit.wise.answers import CLIENT_HINT, Question, UncertainError
+from certkit.wise.answers import CERTIFICATE_HINT, CLIENT_HINT, Question, UncertainError
 from certkit.wise.tokens import AUTHORIZATION_CODE, CLIENT_CREDENTIALS, Token
 
 if TYPE_CHECKING:
@@ -166,6 +167,9 @@ def _answer(endpoint: Endpoint, client: Client, question: Question, *, now: date
                 timeout=endpoint.timeout,
             )
         except http.HttpError as error:
+            if endpoint.credentials is not None and judge.is_about_certificates(error.alert):
+                where = urlsplit(endpoint.url).netloc
+                raise RefusedError(f"refused by {where}: {judge.said(error.alert)}", hint=CERTIFICATE_HINT) from error
             may_repeat = question.is_repeatable or not error.is_sent
             if pause is None or not may_repeat:
                 if error.is_sent:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from certkit import anchors, probe
 from certkit.findings import Status, critical, ok, skipped, unknown
 from certkit.wise.addresses import TOKEN_PATH
+from certkit.wise.answers import CERTIFICATE_HINT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from certkit.wise.grants import Endpoint
 
 _CERTIFICATE, _HTTP = "client-certificate", "http"
-_CERTIFICATE_HINT = (
-    "it may have expired, be revoked, or be of another environment: look in Developer Hub, and replace it with "
-    "certkit identity renew --force"
-)
 _TOKEN_HINT = "renew it: certkit wise token refresh --force; if that is refused too, begin again with `certkit wise authorize-url`"  # noqa: S105, E501  advice
 
 
@@ -56,7 +53,7 @@ def call(endpoint: Endpoint, policy: Policy, token: Secret | None, *, now: datet
 def _judged(found: Probe, where: str, *, has_token: bool) -> Finding:
     certificate, status = found.verdict_on_certificate(), found.http_status
     if certificate.status is Status.CRITICAL:
-        return replace(certificate, hint=_CERTIFICATE_HINT)
+        return replace(certificate, hint=CERTIFICATE_HINT)
     if status == 200:
         return ok(_HTTP, f"{where} answers 200 to certificate and token")
     if status == 401 and not has_token:

@@ -121,13 +121,14 @@ def look(
     identity = store.load(name)
     token = None if skips_oauth else _token(store, name, profile_id, now)
     asked = None if skips_oauth else states.latest(store, name)
-    made_for = token.token.client_id if token else asked.client_id if asked else None
+    noted_id, noted_uri = (None, None) if skips_oauth else states.noted(store, name)
+    made_for = token.token.client_id if token else noted_id or (asked.client_id if asked else None)
     return Situation(
         identity=identity,
         policy=policy,
         overview=view.overview(identity, policy, now=now),
         client_id=client_id or identity.record.settings.client_id or made_for,
-        redirect_uri=redirect_uri or (asked.redirect_uri if asked else None),
+        redirect_uri=redirect_uri or noted_uri or (asked.redirect_uri if asked else None),
         token=token,
         skips_oauth=skips_oauth,
     )

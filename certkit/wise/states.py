@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LIFE = timedelta(hours=1)
 _FORGOTTEN_AFTER = timedelta(days=1)
 _PREFIX = "state."
+_NOTE = "client"
 _AGAIN = "begin again with `certkit wise authorize-url`"
 
 
@@ -63,6 +64,37 @@ def remember(store: Store, name: str, *, client_id: str, redirect_uri: str, now:
     return state
 
 
+def note(store: Store, name: str, *, client_id: str | None, redirect_uri: str | None) -> bool:
+    """Remember what the next authorization is asked for with, as far as it is given; whether that is new.
+
+    Raises:
+        StoreError: the store cannot be used, or another process has noted something meanwhile.
+    """
+    there = store.document(name, _NOTE)
+    known = {} if there is None else dict(there.fields)
+    given = {"client_id": client_id, "redirect_uri": redirect_uri}
+    fields = known | {each: Secret(text.encode()) for each, text in given.items() if text is not None}
+    if fields == known:
+        return False
+    store.put_document(name, _NOTE, fields, over=None if there is None else there.version)
+    return True
+
+
+def noted(store: Store, name: str) -> tuple[str | None, str | None]:
+    """The client id and the redirect URI that `note` remembers.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    there = store.document(name, _NOTE)
+    fields = {} if there is None else there.fields
+    return _text(fields.get("client_id")), _text(fields.get("redirect_uri"))
+
+
+def _text(field: Secret | None) -> str | None:
+    return None if field is None else field.reveal().decode("utf-8", "replace")
+
+
 def claim(
     store: Store, name: str, redirect: Redirect, *, expected: str | None, client_id: str, now: datetime
 ) -> Claim | None:
@@ -84,7 +116,7 @@ def claim(
     found = None if document is None else _read(store, name, document)
     if document is None or found is None:
         if not is_vouched:
-            _refuse_unknown(store, name, redirect, now=now)
+            _refuse_unknown(store, name, redirect, expected=expected, now=now)
         return None
     asked, version = found
     _refuse_unfit(name, asked, redirect, client_id=client_id, now=now)
@@ -134,14 +166,15 @@ def _refuse_unfit(name: str, asked: Asked, redirect: Redirect, *, client_id: str
             raise InputError(f"{name}: the user was asked with another {option}", hint=hint)
 
 
-def _refuse_unknown(store: Store, name: str, redirect: Redirect, *, now: datetime) -> None:
+def _refuse_unknown(store: Store, name: str, redirect: Redirect, *, expected: str | None, now: datetime) -> None:
     """Refuse a redirect whose state is not remembered, if it has one or should have one."""
     if redirect.state is not None:
         hint = f"it may be somebody else's, or more than a day old; {_AGAIN} --identity {name}"
         raise RefusedError(f"{name}: nobody here has asked with the state of this redirect", hint=hint)
     if any(not asked.used and now - asked.asked_at <= LIFE for _, asked, _ in _all(store, name)):
         hint = "paste the whole address with --redirect-url, or give the state that came back with --state"
-        raise RefusedError(f"{name}: the state that was asked for is missing", hint=hint)
+        what = "the state that was asked for is missing" if expected is None else "another state was asked for"
+        raise RefusedError(f"{name}: {what}", hint=hint)
 
 
 def _use(store: Store, name: str, document: str, asked: Asked, version: str) -> Claim:

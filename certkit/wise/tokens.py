@@ -110,8 +110,7 @@ def access_token(
         InputError: there are several, and neither profile nor grant tells which.
         StoreError: the store cannot be used, or there is no such identity.
     """
-    document = _picked(store, name, profile_id=profile_id, grant=grant)
-    kept = None if document is None else read(store, name, document)
+    kept = look(store, name, profile_id=profile_id, grant=grant)
     return None if kept is None or kept.token.is_expired(now) else kept.token.access
 
 
@@ -122,12 +121,22 @@ def find(store: Store, name: str, *, profile_id: str | None = None, grant: str |
         InputError: there is none, or there are several.
         StoreError: the store cannot be used, or there is no such identity.
     """
-    document = _picked(store, name, profile_id=profile_id, grant=grant)
-    kept = None if document is None else read(store, name, document)
+    kept = look(store, name, profile_id=profile_id, grant=grant)
     if kept is None:
         hint = "get one: certkit wise token exchange, or client-credentials"
         raise InputError(f"{name}: there is no such token", hint=hint)
     return kept
+
+
+def look(store: Store, name: str, *, profile_id: str | None = None, grant: str | None = None) -> Kept | None:
+    """The same, or None where there is none.
+
+    Raises:
+        InputError: there are several.
+        StoreError: the store cannot be used, or there is no such identity.
+    """
+    document = _picked(store, name, profile_id=profile_id, grant=grant)
+    return None if document is None else read(store, name, document)
 
 
 def every(store: Store, name: str) -> list[Kept]:
@@ -168,7 +177,7 @@ def _picked(store: Store, name: str, *, profile_id: str | None, grant: str | Non
         if grant in {None, each.partition(".")[0]} and profile_id in {None, each.partition(".")[2]}
     ]
     if len(found) > 1:
-        hint = "pick one with --profile, or with --grant"
+        hint = "pick one with --profile ('' for the one without), or with --grant"
         raise InputError(f"{name}: there are several tokens: {', '.join(found)}", hint=hint)
     return found[0] if found else None
 

@@ -372,7 +372,9 @@ def test_refresh(wise, server):
     """Renews what is due, or what it is forced to; the client id is that of the token."""
     exchange(wise, server)
     before = len(server.made)
-    assert wise.token("refresh").code == 0
+    kept = wise.token("refresh")
+    assert (kept.code, "the token is not due, and was not renewed; --force" in kept.err) == (0, True)
+    assert [wise.token("refresh", *quiet).err for quiet in (["-q"], ["--json"])] == ["", ""]
     assert len(server.made) == before
     ran = wise.token("refresh", "--force", "--json")
     assert (ran.code, ran.json["status"], ran.json["profile_id"]) == (0, "ok", "123")
@@ -405,7 +407,9 @@ def test_revoke_local(wise, server):
         "certkit: warning: acme: Wise was not told, and takes the token until it expires\n",
     )
     refused(wise.token("show"), 3, "acme: there is no such token", "certkit wise token exchange")
-    refused(wise.token("revoke-local"), 3, "acme: there is no such token")
+    again = wise.token("revoke-local", "--json")
+    assert (again.code, again.json) == (0, {"identity": "acme", "changed": False, "status": "ok"})
+    refused(wise("token", "revoke-local", "--identity", "nobody"), 3, "no identity 'nobody'")
 
 
 # Many processes

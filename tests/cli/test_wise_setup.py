@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests import pki
 from tests.cli.test_wise_rehearse import ask, rehearsing
 from tests.conftest import command, environment
 from tests.report import page
@@ -250,6 +251,44 @@ def test_a_revoked_certificate(setup, acme, tmp_path):
         through(wise, setup, acme, tmp_path)
         control(wise, "Revoke first")
         told(setup(), 2, "certificate revoked", "certkit identity renew --force")
+        for what in (("client-credentials", "--client-id", "acme"), ("refresh", "--force")):
+            asked = acme("wise", "token", *what, "--identity", "acme", *SECRET)
+            told(asked, 2, "the client certificate is revoked (TLS alert certificate revoked)", "identity renew")
+
+
+def test_once_mtls_is_enforced(setup, acme, tmp_path):
+    """The plain host refuses the client, and it is said why it may."""
+    with rehearsing(tmp_path, *REHEARSAL) as wise:
+        through(wise, setup, acme, tmp_path)
+        control(wise, "Enforce mTLS")
+        plain = acme("wise", "token", "refresh", "--force", "--plain", "--identity", "acme", *SECRET)
+        told(plain, 2, "This client must use mTLS", "once Wise enforces mTLS, the plain host does not serve the client")
+
+
+def test_the_wrong_file_as_ca(setup, acme, tmp_path):
+    """Is refused where it is no CA's; one of another CA can be replaced until there is a certificate."""
+    with rehearsing(tmp_path, *REHEARSAL) as wise:
+        csr = (
+            setup(*POLICY, "--skip-oauth", *SUBJECT)
+            and acme("identity", "show", "acme", "--json").json["pending"]["csr"]
+        )
+        leaf = issued(wise, csr, tmp_path)
+        told(setup("--skip-oauth", "--ca", leaf), 3, f"cannot trust, {leaf}: it holds no certificate of a CA")
+        (tmp_path / "other.pem").write_bytes(pki.root().pem)
+        assert setup("--skip-oauth", "--ca", "other.pem").json["changed"] is True
+        told(setup("--skip-oauth", "--cert", leaf), 2, "chain: ")
+        assert "certificate" in setup("--skip-oauth", "--ca", wise.ca_file, "--cert", leaf).json["done"]
+        told(setup("--skip-oauth", "--ca", "other.pem"), 3, "with another --ca")
+
+
+def test_what_is_given_of_the_client_is_kept(setup, tmp_path):
+    """The client id in one run, the redirect URI in the next."""
+    with rehearsing(tmp_path, *REHEARSAL):
+        assert setup(*POLICY, "--client-id", "acme").json["next"]["command"].endswith(" --redirect-uri URI")
+        assert setup("--client-id", "acme").json["changed"] is False
+        asked = setup("--redirect-uri", URI).json
+        assert (asked["done"], asked["next"]["step"]) == (["client"], "authorize")
+        assert parse_qs(urlsplit(asked["next"]["url"]).query)["client_id"] == ["acme"]
 
 
 def test_a_revoked_refresh_token(setup, acme, tmp_path):

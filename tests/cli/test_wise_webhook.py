@@ -343,6 +343,7 @@ def test_a_file_without_certificates_is_exit_3(certkit, tmp_path):
     (tmp_path / "ca.pem").write_bytes(b"nonsense")
     assert certkit("wise", "ca", "ca.pem", "--out", "bundle.pem").code == 3
     assert certkit("wise", "ca", "missing.pem", "--out", "bundle.pem").code == 3
+    assert "cannot go to standard output" in certkit("wise", "ca", "ca.pem", "--out", "-").err
 
 
 def _subscription(url):

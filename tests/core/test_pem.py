@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import time
 
 import pytest
@@ -72,6 +73,12 @@ def test_a_broken_block_says_what_is_wrong(data, problem):
     """It is found, has no bytes, and names its problem."""
     block = only(data)
     assert (block.label, block.der, block.problem) == ("GREETING", None, problem)
+
+
+def test_a_block_in_a_text_of_json():
+    """Its line ends are escaped, as in an identity's record."""
+    text = json.dumps({"ca": HELLO.decode(), "dos": HELLO.replace(b"\n", b"\r\n").decode()}).encode()
+    assert [block.der for block in pem.blocks(text)] == [b"hello", b"hello"]
 
 
 def test_a_broken_block_does_not_hide_the_next():

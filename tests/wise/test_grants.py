@@ -197,7 +197,7 @@ PLAIN = "once Wise enforces mTLS, the plain host does not serve the client: use 
             CODE,
         ),
         (401, {"error": "invalid_client"}, "invalid_client", PAIR),
-        (401, {"error": "unauthorized", "error_description": "No."}, "unauthorized: No", PAIR),
+        (401, {"error": "unauthorized", "error_description": "No."}, "unauthorized: No", f"{PAIR}; {PLAIN}"),
         (400, {"error": "something_new", "error_description": ["x"]}, "something_new", "see what Wise says"),
         (401, b"", "status 401", PAIR),
         (401, {"timestamp": "x"}, "status 401", PAIR),

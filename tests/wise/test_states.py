@@ -91,7 +91,8 @@ def test_a_state_of_the_callers_own(store):
 def test_a_code_without_its_redirect(store):
     """Its state comes from the caller, and is used up as well."""
     state = remember(store)
-    assert refused(store, None, expected="other", is_whole=False) == "acme: the state that was asked for is missing"
+    assert refused(store, None, expected="other", is_whole=False) == "acme: another state was asked for"
+    assert refused(store, None, is_whole=False) == "acme: the state that was asked for is missing"
     assert claim(store, None, expected=state, is_whole=False) is not None
     assert refused(store, None, expected=state, is_whole=False) == "acme: the state of this redirect was used already"
 

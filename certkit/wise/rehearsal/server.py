@@ -77,7 +77,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _body(self) -> bytes | Reply:
         """The body, or the refusal of one that is too long or of unknown length."""
-        length = self.headers.get("Content-Length", "")
+        length = self.headers.get("Content-Length") or ("" if self.headers.get("Transfer-Encoding") else "0")
         if not (length.isascii() and length.isdigit()) or len(length) > 18:
             return failure(411, "invalid_request", "The length of the body is missing")
         if int(length) > MAX_BODY_BYTES:

@@ -196,13 +196,22 @@ HOSTILE = [
     (b"GET " + b"x" * 70_000 + b" HTTP/1.0\r\n\r\n", b"414"),
     (b"GET / HTTP/1.0\r\n" + b"".join(b"A%d: b\r\n" % number for number in range(200)) + b"\r\n", b"431"),
     (b"DELETE / HTTP/1.0\r\n\r\n", b"501"),
-    (b"POST /oauth/token HTTP/1.0\r\n\r\n", b"411"),
+    (b"POST /oauth/token HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", b"411"),
     (b"POST /oauth/token HTTP/1.0\r\nContent-Length: -1\r\n\r\n", b"411"),
     (b"POST /oauth/token HTTP/1.0\r\nContent-Length: \xb2\r\n\r\n", b"411"),
     (b"POST /oauth/token HTTP/1.0\r\nContent-Length: 99999999999999999\r\n\r\n" + b"x" * 300_000, b"413"),
     (b"GET /\xff\xfe?\xff HTTP/1.0\r\n\xff: \xff\r\n\r\n", b"404"),
     (b"GET //evil.example/.. HTTP/1.0\r\nHost: \xff\r\n\r\n", b""),
 ]
+
+
+def test_a_request_without_a_body(stage):
+    """Lacks its grant type, as Wise's documentation has it."""
+    asked = f"POST /oauth/token HTTP/1.0\r\nAuthorization: {basic('acme-client-id', SECRET)}\r\n\r\n"
+    with stage.serving() as listeners:
+        answer = said(listeners.api, asked.encode())
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert b"Missing grant type" in answer
 
 
 @pytest.mark.parametrize(("data", "status"), HOSTILE)
