@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from certkit import probe as probing
 from certkit import tls
 from certkit.errors import InputError
+from certkit.probe import judge
 from certkit.secret import Secret
 from tests import pki, tls_servers
 
@@ -298,3 +299,29 @@ def test_what_cannot_be_probed(text):
     """It is refused before anybody is asked."""
     with pytest.raises(InputError, match="cannot probe"):
         probing.target(text)
+
+
+# --- what alerts say ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("alert", "hint"),
+    [
+        ("certificate revoked", "get a new certificate"),
+        ("certificate expired", "compare both clocks: by this machine's it is valid"),
+        ("bad certificate", "it is valid only since "),
+    ],
+)
+def test_a_certificate_of_a_minute_ago(root, alert, hint):
+    """Clocks are looked at first, but for alerts that say themselves whether it is about dates."""
+    young = judge.ClientSide((root.issue(begin=NOW - pki.DAY / 1440, end=NOW + pki.DAY).certificate,), NOW)
+    ended = tls.HandshakeEndedError("it ended", hint="", alert=alert)
+    found = judge.ended(ended, young, (), asks=True)
+    assert (found.status.value, found.hint.startswith(hint)) == ("critical", True), found.hint
+
+
+def test_an_expired_certificate_is_renewed(root):
+    """What this machine knows of its dates is said."""
+    old = judge.ClientSide((root.issue(begin=NOW - 2 * pki.DAY, end=NOW - pki.DAY).certificate,), NOW)
+    found = judge.ended(tls.HandshakeEndedError("", hint="", alert="certificate expired"), old, (), asks=True)
+    assert found.hint.endswith(": renew it")

@@ -37,7 +37,7 @@ ATTRIBUTES = (
     computed(
         "certificate_path",
         String(),
-        "Where the certificate with its chain is: a path that renewals do not change, or a reference in Vault.",
+        "Where the certificate in use is, with its chain: a path that renewals do not change, or a reference in Vault.",
     ),
     computed("key_reference", String(), "Where the private key is: a path, or a reference in Vault. Never a key."),
     computed("next", String(), "What a person does now."),
@@ -70,7 +70,7 @@ def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) ->
         "not_before": rfc3339(certificate.not_valid_before_utc) if certificate else None,
         "not_after": rfc3339(certificate.not_valid_after_utc) if certificate else None,
         "ready_for_renewal": now >= opens if opens else found.pending is None,
-        "certificate_path": utf8(location.fullchain) if location else None,
+        "certificate_path": utf8(location.fullchain) if location and certificate else None,
         "key_reference": utf8(location.key) if location else None,
         "next": found.next,
     }

@@ -115,7 +115,7 @@ class IdentityResource(Resource):
                 boundary.warn(
                     f"{planned['name']}: {reason}, so a new request will be made", _HAND_IN if is_manual else ""
                 )
-                planned = planned | dict.fromkeys(_OF_A_REQUEST if is_manual else facts.NAMES, Unknown)
+                planned = planned | dict.fromkeys(_renewed(current, is_manual=is_manual), Unknown)
         return planned
 
     def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
@@ -183,11 +183,20 @@ class IdentityResource(Resource):
         boundary.warn_of(name, [*renewed.done.findings, renewed.said])
 
 
-# What a new request changes, where a person answers it; an issuer that answers at once changes everything.
-_OF_A_REQUEST = (
-    *("generation", "state", "csr", "certificate_name", "spki_sha256"),
-    *("certificate_path", "key_reference", "next"),
-)
+_OF_A_REQUEST = ("generation", "state", "csr", "certificate_name", "spki_sha256", "next")
+_PLACES = ("certificate_path", "key_reference")
+
+
+def _renewed(current: State, *, is_manual: bool) -> set[str]:
+    """What a new request changes: little where a person answers it, all where an issuer answers at once.
+
+    Where the pair in use is does not change with the pair, but for the references in Vault.
+    """
+    stays = current["active_generation"] is not None and (
+        is_manual or not (current["certificate_path"] or "").startswith("vault:")
+    )
+    names = {*_OF_A_REQUEST, *_PLACES} if is_manual else {*facts.NAMES}
+    return names - {*_PLACES} if stays else names
 
 
 def _reason(current: State, planned: State) -> str | None:
