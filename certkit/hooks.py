@@ -107,9 +107,11 @@ def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> byte
     """What a program prints until it closes its output."""
     assert process.stdout is not None  # noqa: S101  it is a pipe
     output, answer = process.stdout.fileno(), b""
+    waiting = select.poll()  # `select.select` knows the first 1,024 descriptors only
+    waiting.register(output)
     while len(answer) <= limit:
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([output], [], [], left)[0]:
+        if left <= 0 or not waiting.poll(left * 1000):
             raise subprocess.TimeoutExpired(process.args, left)
         chunk = os.read(output, limit + 1)
         if not chunk:

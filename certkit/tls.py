@@ -16,7 +16,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from certkit import resolver, starttls
 from certkit.core.objects import short_reason
@@ -94,6 +94,19 @@ class Credentials:
         if not self._belong_together():
             hint = "give the key that the certificate was requested with"
             raise InputError("the private key does not belong to the client certificate", hint=hint)
+
+    @classmethod
+    def of(cls, key: Any, certificates: Sequence[x509.Certificate]) -> Self:
+        """A private key and certificates in any order; the one that has the key is shown, with the others behind it.
+
+        Raises:
+            InputError: as for the class.
+        """
+        from certkit.core.keys import is_pair
+
+        own = next((each for each in certificates if is_pair(key, each)), None)
+        first = [] if own is None else [own]
+        return cls(key, (*first, *(each for each in certificates if each is not own)))
 
     def _belong_together(self) -> bool:
         from cryptography.exceptions import UnsupportedAlgorithm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import operator
 import os
 import stat
@@ -57,13 +58,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _odd(entry: os.DirEntry[str]) -> str | Oddity:
-    """The path of a file behind a symbolic link, or an oddity."""
+    """The path of a file behind a symbolic link, or an oddity; links that lead in a circle lead to nothing."""
     if entry.name.startswith("."):
         return Oddity(entry.path)
     try:
         return entry.path if stat.S_ISREG(entry.stat().st_mode) else Oddity(entry.path)
     except OSError as error:
-        return Oddity(entry.path, error)
+        return Oddity(entry.path, None if error.errno == errno.ELOOP else error)
 
 
 def matching(pattern: str) -> list[str | Oddity]:

@@ -230,19 +230,20 @@ def test_without_anchors_no_token_is_sent(root, server_pair, client, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("answer", "message", "certificate"),
     [
-        (b"rubbish\r\n\r\n", "the server does not answer in HTTP/1.1"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1", "the answer is cut short or malformed"),
-        (b"HTTP/1.1 200 OK\r\n\r\n" + bytes(300_000), "the answer is longer than 262,144 bytes"),
+        (b"rubbish\r\n\r\n", "the server does not answer in HTTP/1.1", "unknown"),
+        (b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n", "the server does not answer in HTTP/1.1", "unknown"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1", "the answer is cut short or malformed", "ok"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + bytes(300_000), "the answer is longer than 262,144 bytes", "ok"),
     ],
 )
-def test_nonsense(root, server_pair, client, tmp_path, answer, message):
-    """It is no trouble of the certificate's."""
+def test_nonsense(root, server_pair, client, tmp_path, answer, message, certificate):
+    """It is no trouble of the certificate's, if a status tells so much."""
     with tls_servers.web(server_pair, tmp_path, answer, client_ca=root) as seen:
         found = probe(int(seen[0]), root, client)
     assert of(found, "http") == ("critical", message)
-    assert of(found)[0] == "ok"
+    assert (of(found)[0], found.verdict_on_certificate().status.value) == (certificate, certificate)
 
 
 def test_a_server_that_says_nothing(root, server_pair, client, tmp_path):

@@ -133,12 +133,12 @@ def test_symbolic_links_are_followed_and_loops_end(root, folder, tmp_path):
 
 
 def test_links_that_lead_nowhere_are_errors(folder):
-    """Somebody expected a certificate there."""
+    """Somebody expected a certificate there; those that lead in a circle are passed over."""
     (folder / "gone.pem").symlink_to("nowhere")
     (folder / "round.pem").symlink_to("round.pem")
     found = scanned(DirectorySource(str(folder)))
     assert {each.reason for each in found.failures} == {Reason.BROKEN_SYMLINK}
-    assert len(found.failures) == 2
+    assert [each.source.rpartition("/")[2] for each in found.failures] == ["gone.pem"]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def how(store: Store, name: str, *, deploy_hook: str | None, no_probe: bool = Fa
     settings = None if no_probe else store.load(name).record.settings
     return Activation(
         probe=None if settings is None or settings.probe is None else _guard(store, settings),
-        deployment=Deployment(programs=programs, environment=os.environ),
+        deployment=Deployment(programs=programs, environment=os.environ, asked=deploy_hook),
     )
 
 

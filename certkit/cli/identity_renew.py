@@ -62,7 +62,7 @@ def _renew_all(output: Output, store: Store, options: dict[str, Any]) -> int:
         try:
             renewed = _renew(output, store, name, options)
         except CertkitError as error:
-            output.fail(error)
+            output.fail(error, name)
             documents.append(json.unread(name, error))
             statuses.append(Status(documents[-1]["status"]))
             continue

@@ -124,14 +124,23 @@ def remove(output: Output, store: Store, *, name: str, force: bool) -> int:
     Example:
       certkit identity remove acme --force
     """
-    identity = store.load(require_name(name))
-    if not force:
-        _ask(identity)
-    store.remove(name)
+    from certkit.stores.base import AbsentError
+
+    is_there = True
+    try:
+        identity = store.load(require_name(name))
+    except AbsentError:
+        if not force:
+            raise
+        is_there = False
+    else:
+        if not force:
+            _ask(identity)
+    store.remove(name)  # what a run that was killed has left, too
     if output.as_json:
-        output.document({"name": name, "changed": True, "status": "ok"})
+        output.document({"name": name, "changed": is_there, "status": "ok"})
     elif not output.quiet:
-        output.result(f"{name} is removed\n")
+        output.result(f"{name} is removed\n" if is_there else f"{name} is not there, nothing changed\n")
     return 0
 
 

@@ -55,8 +55,10 @@ def list_(output: Output, store: Store) -> int:
     else:
         shown = [each for each in found if not output.quiet or each.status is not Status.OK or each.hangs]
         output.result(text.identities(shown, paint=output.paint))
-    for _, failed in errors:
-        output.fail(failed)
+    for name, failed in errors:
+        output.fail(failed, name)
+    if not statuses:
+        output.warn(f"there is no identity in {store.uri}. Check --store and CERTKIT_STORE")
     return exit_code(roll_up(statuses))
 
 

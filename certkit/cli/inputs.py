@@ -323,7 +323,7 @@ def credentials(cert: str, key: str, secret: Secret | None) -> tuple[Credentials
 
     chain = objects.certificates(read(cert), name=cert)
     held = private_key(key, secret)
-    return Credentials(held.key, tuple(chain)), held.file
+    return Credentials.of(held.key, chain), held.file
 
 
 def token(file: str | None) -> Secret | None:

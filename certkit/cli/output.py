@@ -99,9 +99,10 @@ class Output:
         """A warning about something that did not work and stopped nothing."""
         self.warn(f"{trouble.message}. {_sentence(trouble.hint)}")
 
-    def fail(self, error: CertkitError) -> None:
-        """A failure that did not stop the command, on standard error."""
-        click.echo(f"certkit: error: {printable(error.message)}. {printable(_sentence(error.hint))}", err=True)
+    def fail(self, error: CertkitError, name: str = "") -> None:
+        """A failure that did not stop the command, on standard error; `name` is what it is about."""
+        about = f"{name}: " if name not in error.message else ""
+        click.echo(f"certkit: error: {about}{printable(error.message)}. {printable(_sentence(error.hint))}", err=True)
 
     def say(self, message: str) -> None:
         """Something that must be known, on standard error, even when quiet."""

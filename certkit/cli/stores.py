@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FILE, VAULT = "file:", "vault://"
 _TRANSIT = "?transit="
+_SETTING = re.compile(r"\?\w*=", re.ASCII)
 
 _VAULT_FORM = re.compile(r"vault://([^/?#]+)(?:/([^?#]*))?")
 
@@ -120,6 +121,8 @@ def _file_store(uri: str, wrapping: Wrapping | None) -> Store:
     directory = uri.removeprefix(FILE).partition(_TRANSIT)[0]
     if not directory:
         raise InputError(f"not a store: {uri}", hint="name its directory: file:DIR")
+    if _SETTING.search(directory):  # lest keys are not sealed for a slip of the pen
+        raise InputError(f"not a store: {uri}", hint=f"after the directory only {_TRANSIT}MOUNT/KEY may follow")
     return FileStore(Path(directory), wrapping)
 
 

@@ -10,6 +10,7 @@ from certkit.errors import InputError
 
 _FORM = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*(s|m|h|d|w|%)?", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_SPOKEN = ((86400 * 365, "years"), (86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +60,10 @@ class Duration:
 
     def __str__(self) -> str:
         return self.text
+
+
+def spoken(length: timedelta) -> str:
+    """A length of time in the largest unit of which it has two: `28 hours`, `3 days`."""
+    seconds = int(length.total_seconds())
+    size, unit = next(((size, unit) for size, unit in _SPOKEN if seconds >= 2 * size), (1, "seconds"))
+    return f"{seconds // size:,} {unit}"

@@ -128,8 +128,8 @@ class Record:
 
     `active` is the generation in use. `left` are those that were in use before, in the order in which they were left.
     `names` are the certificate names that a person was told to use, and `requested` the times of the requests
-    (RFC 3339), by generation. `undeployed` is the generation in use as long as its deploy hooks have not succeeded.
-    `log` is what happened, the oldest first.
+    (RFC 3339), by generation. `undeployed` is the generation in use as long as its deploy hooks have not succeeded, and
+    `undeployed_hook` the one among them that was named for that once. `log` is what happened, the oldest first.
     """
 
     settings: Settings
@@ -140,6 +140,7 @@ class Record:
     names: Mapping[str, str] = field(default_factory=dict)
     requested: Mapping[str, str] = field(default_factory=dict)
     undeployed: str | None = None
+    undeployed_hook: str | None = None
     log: tuple[Event, ...] = ()
 
     def state(self, generation: str, *, has_certificate: bool) -> State:
@@ -239,6 +240,7 @@ class Record:
                 names=dict(document["names"]),
                 requested=dict(document.get("requested", {})),
                 undeployed=document.get("undeployed"),
+                undeployed_hook=document.get("undeployed_hook"),
                 log=tuple(map(Event.parse, document.get("log", []))),
                 **lists,
             )
@@ -263,6 +265,7 @@ def _require_texts(record: Record) -> None:
     must = [settings.policy, settings.issuer, *record.names.values(), *record.requested.values()]
     must += [getattr(subject, each.name) for each in fields(SubjectOptions) if each.name not in {"units", "san"}]
     may = [getattr(settings, each.name) for each in fields(Settings) if each.name != "subject"]
+    may.append(record.undeployed_hook)
     if not all(isinstance(text, str) for text in must) or not all(isinstance(text, str | None) for text in may):
         raise TypeError("a setting is no text")
 

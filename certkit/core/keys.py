@@ -284,3 +284,11 @@ def _rare_type_and_bits(key: PublicKeyTypes) -> tuple[str, int]:
 def _first_words(error: Exception) -> str:
     # The library's messages go on about causes in general; the first sentence is about this key.
     return str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")[:160] or type(error).__name__
+
+
+def is_pair(key: Any, certificate: x509.Certificate) -> bool:
+    """Whether a certificate is for a private key; one whose key cannot be read is for none."""
+    try:
+        return bool(certificate.public_key() == key.public_key())
+    except Exception:  # noqa: BLE001  a foreign key meets a parser
+        return False

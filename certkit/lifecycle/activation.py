@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from certkit.errors import CertkitError, InputError, RefusedError
+from certkit.errors import CertkitError, InputError, PassphraseError, RefusedError
 from certkit.findings import Finding, Status
 from certkit.hooks import HookError
-from certkit.lifecycle import answer, pointer, view
+from certkit.lifecycle import answer, credentials, pointer, view
 from certkit.lifecycle.enroll import Done
 from certkit.lifecycle.notify import notify
+from certkit.stores.base import SealedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,10 +28,14 @@ Probe: TypeAlias = "Callable[[Identity, str], Finding]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """The programs that are run once a generation is in use, and the environment that they inherit."""
+    """The programs that are run once a generation is in use, and the environment that they inherit.
+
+    `asked` is the one among them that was named for this once; should it fail, it is named in the record.
+    """
 
     programs: Sequence[Path | str] = ()
     environment: Mapping[str, str]
+    asked: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +65,28 @@ def activate(store: Store, name: str, number: str | None = None, *, how: Activat
     identity = store.load(name)
     chosen = pointer.choose(identity, number)
     if chosen is None:
-        return deploy(store, Done(identity, changed=False), how.deployment)
-    return _move(store, identity, chosen, how=how, now=now)
+        done = deploy(store, Done(identity, changed=False), how.deployment)
+    else:
+        done = _move(store, identity, chosen, how=how, now=now)
+    if how.deployment is not None:
+        _require_deployed(done)
+    return done
+
+
+def _require_deployed(done: Done) -> None:
+    """Refuse to end well while a hook that failed has not run again.
+
+    Raises:
+        HookError: one has not.
+    """
+    name, record = done.identity.name, done.identity.record
+    if record.undeployed is None or record.undeployed != record.active:
+        return
+    which = record.undeployed_hook or "one of another host or user"
+    hint = f"run it again: certkit identity activate {name} --deploy-hook {record.undeployed_hook or 'PROGRAM'}"
+    error = HookError(f"not deployed, {name}: a deploy hook failed and has not run again: {which}", hint=hint)
+    error.is_changed = done.changed
+    raise error
 
 
 def rollback(store: Store, name: str, *, how: Activation = PLAIN, now: datetime) -> Done:
@@ -81,17 +107,35 @@ def _move(store: Store, identity: Identity, number: str, *, how: Activation, now
     pointer.require_usable(identity, number, now)
     if number == earlier:
         return deploy(store, Done(identity, changed=False), how.deployment)
+    _require_pair(store, identity, number)
     findings = _prove(identity, number, how.probe, "it stays as it was")
     answer.complete(store, identity, view.generation(identity, number))
 
     def move(record: Record) -> Record:
-        moved = record.activate(number)
-        return replace(moved, undeployed=number if _has_hooks(how.deployment) else None)
+        owed = how.deployment if _has_hooks(how.deployment) else None
+        return replace(
+            record.activate(number),
+            undeployed=number if owed else None,
+            undeployed_hook=owed.asked if owed else None,
+        )
 
     done = pointer.change(store, identity, move)
     if how.probe is not None and done.changed:
-        _prove_in_use(store, done.identity, number, earlier, how.probe)
+        _prove_in_use(store, done.identity, number, identity.record, how.probe)
     return deploy(store, replace(done, findings=findings), how.deployment)
+
+
+def _require_pair(store: Store, identity: Identity, number: str) -> None:
+    """Refuse a key that is not the certificate's, where it can be seen: in a directory, and not sealed.
+
+    In Vault not everybody who may activate may read keys.
+
+    Raises:
+        InputError: it is another one, or none.
+    """
+    if store.location(identity, number).is_directory:
+        with contextlib.suppress(PassphraseError, SealedError):
+            credentials.require_pair(identity, number, store.key(identity.name, number))
 
 
 def _prove(identity: Identity, number: str, probe: Probe | None, outcome: str) -> tuple[Finding, ...]:
@@ -113,26 +157,34 @@ def _prove(identity: Identity, number: str, probe: Probe | None, outcome: str) -
     return (found,)
 
 
-def _prove_in_use(store: Store, identity: Identity, number: str, earlier: str | None, probe: Probe) -> None:
-    """Try the pair as it is in use now; where that fails, go back to what was in use.
+def _prove_in_use(store: Store, identity: Identity, number: str, before: Record, probe: Probe) -> None:
+    """Try the pair as it is in use now; where that fails, go back to what was in use, as if it had never moved.
 
     Raises:
         CertkitError: it failed.
     """
-    back = f"rolled back to generation {earlier}" if earlier else "there is none to roll back to"
+    back = f"rolled back to generation {before.active}" if before.active else "there is none to roll back to"
     try:
         _prove(identity, number, probe, back)
     except CertkitError as error:
-        if earlier is None:
+        if before.active is None:
             error.is_changed = True
         else:
-            store.change(identity.name, lambda record: _back(record, number, earlier))
+            store.change(identity.name, lambda record: _back(record, number, before))
         raise
 
 
-def _back(record: Record, number: str, earlier: str) -> Record:
+def _back(record: Record, number: str, before: Record) -> Record:
     """The record with what was in use before, unless somebody has moved the pointer meanwhile."""
-    return replace(record.activate(earlier), undeployed=None) if record.active == number else record
+    if record.active != number:
+        return record
+    return replace(
+        record,
+        active=before.active,
+        left=before.left,
+        undeployed=before.undeployed,
+        undeployed_hook=before.undeployed_hook,
+    )
 
 
 def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
@@ -146,6 +198,7 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
     number = identity.record.active
     if deployment is None or number is None or identity.record.undeployed != number or not _has_hooks(deployment):
         return done
+    is_owed = identity.record.undeployed_hook is not None and deployment.asked is None
     generation, where = view.generation(identity, number), store.location(identity, number)
     try:
         notify(
@@ -157,11 +210,14 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
             changed=done.changed,
         )
     except HookError as error:
-        error.hint = f"mend it, and have it run again: certkit identity activate {identity.name}, with the same hook"
+        same = f" --deploy-hook {deployment.asked}" if deployment.asked is not None else ""
+        error.hint = f"mend it, and have it run again: certkit identity activate {identity.name}{same}"
         raise
+    if is_owed:
+        return done
 
     def deployed(record: Record) -> Record:
-        return replace(record, undeployed=None) if record.undeployed == number else record
+        return replace(record, undeployed=None, undeployed_hook=None) if record.undeployed == number else record
 
     store.change(identity.name, deployed)
     return replace(done, identity=store.load(identity.name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from certkit.core import objects
+from certkit.core import keys, objects
 from certkit.errors import InputError
 from certkit.lifecycle import view
 from certkit.tls import Credentials
@@ -13,6 +13,7 @@ from certkit.tls import Credentials
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from certkit.secret import Secret
     from certkit.stores.base import Identity, Store
 
 
@@ -46,6 +47,20 @@ def shown(store: Store, identity: Identity, number: str | None = None) -> Shown:
     bundle = issued.trust_bundle
     anchors = objects.certificates(bundle, name=f"the trust bundle of {what}") if bundle else None
     return Shown(number, Credentials(key, tuple(chain)), anchors)
+
+
+def require_pair(identity: Identity, number: str, key: Secret) -> None:
+    """Refuse a private key (PEM) that is none, or that does not belong to the certificate of its generation.
+
+    Raises:
+        InputError: it is so, or what the store has cannot be read.
+    """
+    what = f"generation {number} of {identity.name}"
+    leaf = view.certificate(view.generation(identity, number))
+    held = objects.private_key(key.reveal(), name=f"the private key of {what}").value
+    if leaf is not None and not keys.is_pair(held, leaf):
+        hint = f"restore both from a backup, or make a new pair: certkit identity renew {identity.name} --force"
+        raise InputError(f"cannot use, {what}: its private key does not belong to its certificate", hint=hint)
 
 
 def private_key(store: Store, name: str, number: str) -> Any:

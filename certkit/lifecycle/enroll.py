@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from certkit import keyfile
 from certkit import request as requests
-from certkit.core import csr, keys
+from certkit.core import csr, keys, objects
 from certkit.core.identity import Record, Settings, State, next_generation
 from certkit.core.keys import KeySpec
 from certkit.core.times import rfc3339
 from certkit.errors import InputError
+from certkit.findings import Status
 from certkit.lifecycle import limits, view
 from certkit.stores.base import AbsentError, ConflictError
 
@@ -56,16 +57,38 @@ def enroll(
         StoreError: the store cannot be used.
     """
     known = settings_of(store, name)
+    findings: tuple[Finding, ...] = ()
+    if wanted.trust_bundle is not None and (known is None or known.trust_bundle is None):
+        findings = _foreign_trust(store, name, wanted.trust_bundle, policy)
     if known is None or known.is_blank:
+        limits.room(store, name, policy, now=now)  # before anything is made that would be in the way
         requests.refuse_subject(wanted.subject, policy)
         spec = KeySpec(wanted.key_type) if wanted.key_type else requests.default_spec(policy)
         requests.refuse_spec(spec, policy)
         begin(store, name, replace(wanted, key_type=spec.name))
     identity = store.load(name)
+    is_trusting = identity.record.settings.trust_bundle is None and wanted.trust_bundle is not None
+    if is_trusting:
+        require_same(name, replace(identity.record.settings, trust_bundle=wanted.trust_bundle), wanted)
+        store.change(name, lambda record: _trusting(record, wanted.trust_bundle))
+        identity = store.load(name)
     require_same(name, identity.record.settings, wanted)
     if view.in_state(identity, State.PENDING, State.ISSUED, State.ACTIVE, State.PREVIOUS):
-        return Done(identity, changed=False)
-    return add_request(store, identity, policy, now=now, progress=progress)
+        return Done(identity, changed=is_trusting, findings=findings)
+    done = add_request(store, identity, policy, now=now, progress=progress)
+    return replace(done, findings=(*findings, *done.findings))
+
+
+def _foreign_trust(store: Store, name: str, bundle: str, policy: Policy) -> tuple[Finding, ...]:
+    """A warning where these are the CAs of another environment, for then no answer will be taken."""
+    anchors = objects.certificates(bundle.encode(), name="the trust bundle")
+    found = limits.foreign_trust(limits.elsewhere(store, name, policy), anchors=anchors)
+    return tuple(replace(each, status=Status.WARNING) for each in found)
+
+
+def _trusting(record: Record, bundle: str | None) -> Record:
+    settings = record.settings
+    return record if settings.trust_bundle else replace(record, settings=replace(settings, trust_bundle=bundle))
 
 
 def require_probe(probe: str | None, policy: Policy) -> None:

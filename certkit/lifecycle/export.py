@@ -10,7 +10,7 @@ from certkit.core import keys, objects
 from certkit.core.printable import printable
 from certkit.errors import InputError
 from certkit.files import Access
-from certkit.lifecycle import view
+from certkit.lifecycle import credentials, view
 from certkit.lifecycle.notify import notify
 from certkit.secret import Secret
 from certkit.stores.base import Location
@@ -70,7 +70,9 @@ def export(store: Store, name: str, wanted: Wanted) -> Exported:
     generation = view.generation(identity, number)
     if generation.issued is None:
         raise InputError(f"{name}: generation {number} has no certificate", hint="look at it: certkit identity show")
-    contents = _FORMS[wanted.form](store.key(name, number), generation.issued, wanted)
+    key = store.key(name, number)
+    credentials.require_pair(identity, number, key)
+    contents = _FORMS[wanted.form](key, generation.issued, wanted)
     changed = versions.switch(wanted.directory, contents, Access(wanted.group), marks=wanted.hook is not None)
     if wanted.hook is not None and (mark := versions.mark(wanted.directory)) is not None:
         where = _location(wanted)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from certkit import keyfile
 from certkit.core import expiry
+from certkit.core.durations import spoken
 from certkit.core.identity import State
 from certkit.core.policy import Answer as PolicyAnswer
 from certkit.core.times import rfc3339
 from certkit.errors import InputError, RefusedError, after
 from certkit.findings import Finding, Status, critical, ok, warning
-from certkit.lifecycle import activation, answer, credentials, view
+from certkit.lifecycle import activation, answer, credentials, limits, view
 from certkit.lifecycle.activation import PLAIN
 from certkit.lifecycle.enroll import Done, add_request
 from certkit.stores.base import ConflictError
@@ -87,9 +88,10 @@ def renew(
         done = activation.deploy(store, Done(identity, changed=False), _hooks(wanted))
         return Renewed(done, ok("validity", f"{name}: nothing is due before {rfc3339(opens)}"))
     if wanted.dry_run:
+        findings = limits.room(store, name, policy, now=now)
         end = "have it signed and put it to use" if wanted.issuer else "wait for the answer"
         said = ok("validity", f"{name}: it is time; this would make a new request, and {end}")
-        return Renewed(Done(identity, changed=False), said)
+        return Renewed(Done(identity, changed=False, findings=findings), said)
     key, findings = _key(store, identity, policy) if wanted.reuse_key else (None, ())
     done = add_request(store, identity, policy, now=now, key=key, progress=progress)
     done = replace(done, findings=(*findings, *done.findings))
@@ -170,9 +172,12 @@ def _carry_on(
     if waiting.issued is not None:
         what = f"generation {waiting.number} is installed and not in use"
         hint = f"put it to use: certkit identity activate {identity.name}"
+    elif wanted.issuer is not None:
+        what = f"this would have the request of generation {waiting.number} answered, and put it to use"
+        return Renewed(done, ok("validity", f"{identity.name}: {what}"))
     else:
         age = view.waiting_for(identity, waiting, now)
-        since = f" for {age.days} days" if age is not None and age.days else ""
+        since = f" for {spoken(age)}" if age is not None else ""
         where = f" in {policy.portal.name}" if policy.portal.name else ""
         what = f"the request of generation {waiting.number} waits{since} for its answer"
         hint = f"hand in the CSR{where}, then: certkit identity install {identity.name} CERT"

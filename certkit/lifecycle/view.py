@@ -177,7 +177,8 @@ def judged(certificate: x509.Certificate | None, policy: Policy, now: datetime) 
 def _next(identity: Identity, by_state: dict[State, GenerationView], policy: Policy) -> str:
     name, record = identity.name, identity.record
     if record.undeployed is not None and record.undeployed == record.active:
-        return f"a deploy hook failed; mend it, then: certkit identity activate {name}"
+        same = f" --deploy-hook {record.undeployed_hook}" if record.undeployed_hook else ""
+        return f"a deploy hook failed; mend it, then: certkit identity activate {name}{same}"
     if State.PENDING in by_state:
         return _handing_in(identity, by_state[State.PENDING], policy)
     if State.ISSUED in by_state:

@@ -70,7 +70,10 @@ class Probe:
         It is ok where it was accepted; a warning where the server asks for none, or accepts one that has expired;
         critical where it was refused; unknown where nobody was reached, or the server is not trusted.
         """
-        return next(finding for finding in self.findings if finding.id == "client-certificate")
+        found = next(finding for finding in self.findings if finding.id == "client-certificate")
+        bad = (each for each in self.findings if each is not found and each.status in _BAD)
+        first = next(bad, None) if found.status is Status.UNKNOWN else None
+        return found if first is None else replace(found, message=first.message, hint=first.hint)
 
 
 def target(text: str) -> Target:
@@ -118,6 +121,7 @@ def probe(
     return probing.result()
 
 
+_BAD = frozenset({Status.CRITICAL, Status.UNKNOWN})
 _TARGET_HINT = "give https://HOST/PATH or HOST:PORT"
 
 
@@ -253,7 +257,7 @@ class _Probing:
                 self._add(unknown("http", error.message, error.hint))
         except InputError as error:
             self._add(self._untold(error, "http"))
-            if exchange.is_heard and exchange.status not in judge.CERTIFICATE_STATUSES:
+            if judge.says_more_than_certificates(exchange.status):
                 self._add(judge.accepted(self.client, asks=channel.wants_certificate))
         else:
             channel.close()

@@ -122,6 +122,11 @@ def ended(error: TlsError, client: ClientSide, accepts: Sequence[CaName], *, ask
     return _refused(f"probably refused: {error.message}", hint, client, accepts)
 
 
+def says_more_than_certificates(status: int | None) -> bool:
+    """Whether the status of an answer that did not come whole tells that the certificate is not the trouble."""
+    return status is not None and status >= 200 and status not in CERTIFICATE_STATUSES
+
+
 def answered(answer: Answer, client: ClientSide, accepts: Sequence[CaName], *, asks: bool) -> Finding:
     """The server answered in HTTP, by which some gateways refuse certificates (nginx: 400, and a page in HTML)."""
     if not asks or answer.status not in CERTIFICATE_STATUSES:

@@ -304,7 +304,8 @@ def identities(listed: Iterable[Overview], *, paint: Paint = plain) -> str:
 
 
 def _identity_line(found: Overview, width: int, paint: Paint) -> str:
-    label = paint(found.status.value.ljust(_STATUS_WIDTH), found.status)
+    status = Status.WARNING if found.hangs and found.status is Status.OK else found.status
+    label = paint(status.value.ljust(_STATUS_WIDTH), status)
     left = found.active.days_left if found.active else None
     parts = [label, found.name.ljust(width), printable(found.policy)]
     parts.append("no active certificate" if left is None else f"{words.counted(left, 'day')} left")

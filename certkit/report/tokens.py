@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from certkit.core.durations import spoken
 from certkit.core.printable import printable
 from certkit.core.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from certkit.findings import Status
     from certkit.wise.tokens import Token
-
-_UNITS = ((86400 * 365, "years"), (86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
 def document(name: str, token: Token, *, now: datetime) -> dict[str, Any]:
@@ -59,13 +58,7 @@ def _refresh(token: Token, now: datetime) -> str:
 def _life(end: datetime, now: datetime) -> str:
     left = end - now
     passed = left.total_seconds() <= 0
-    return f"until {rfc3339(end)}, {f'{_length(-left)} ago' if passed else f'{_length(left)} left'}"
-
-
-def _length(length: timedelta) -> str:
-    seconds = int(length.total_seconds())
-    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= 2 * size), (1, "seconds"))
-    return f"{seconds // size:,} {unit}"
+    return f"until {rfc3339(end)}, {f'{spoken(-left)} ago' if passed else f'{spoken(left)} left'}"
 
 
 def _moment(moment: datetime | None) -> str | None:

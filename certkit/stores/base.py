@@ -25,6 +25,10 @@ class StoreError(InputError):
     """A store that cannot be read or written."""
 
 
+class SealedError(StoreError):
+    """A private key that is kept sealed, in another way than the store was opened with."""
+
+
 class ConflictError(StoreError):
     """Somebody else was first: what is to be written once is there already, or the record has changed meanwhile."""
 

@@ -135,6 +135,8 @@ class FileStore:
         kept = seal(key, self.wrapping)
         with self._changing(name) as folder, folder.inside(GENERATIONS) as generations:
             access = identity_folder.access_of(record_file.read(folder))
+            if self.wrapping is None:
+                identity_folder.require_open_keys(generations)
             generation_files.add(generations, number, key=kept, csr=csr, access=access)
 
     def install(self, name: str, number: str, issued: Issued, *, facts: dict[str, str]) -> None:  # noqa: ARG002
@@ -301,7 +303,8 @@ class FileStore:
     def _changing_names(self) -> Iterator[Folder]:
         """The directory of the store for one who makes or removes an identity, while nobody else does."""
         with Folder.open(self.root) as store, store.locked(wait_seconds=self.wait_seconds):
-            store.sweep()
+            with contextlib.suppress(StoreError):  # `check` tells of what cannot be deleted
+                store.sweep()
             yield store
 
     def _sweep_elsewhere(self, store: Folder) -> None:

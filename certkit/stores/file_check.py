@@ -8,9 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from certkit import files
+from certkit.core import keys, objects
 from certkit.core.identity import is_generation, is_name
 from certkit.core.printable import printable
+from certkit.errors import InputError
 from certkit.findings import Finding, critical, ok, unknown, warning
+from certkit.secret import Secret
 from certkit.stores import document_files, file_permissions, generation_files, identity_folder, wrapping
 from certkit.stores.base import StoreError
 from certkit.stores.document_files import TOKENS
@@ -155,6 +158,36 @@ def _generation(check: str, store: FileStore, folder: Folder) -> Iterator[Findin
         yield _finding(check, trouble)
     elif store.wrapping is not None and trouble is None and not wrapping.is_sealed(data):
         yield warning(check, f"{path} is not sealed, as new keys are", "renew, and retire this generation")
+    if trouble is None:
+        yield from _key(check, store, folder, data)
+
+
+def _key(check: str, store: FileStore, folder: Folder, data: bytes) -> Iterator[Finding]:
+    """Whether a private key can be opened, if the store is opened with what that takes, and belongs where it is."""
+    if not wrapping.is_sealed(data):
+        yield from _pair(check, folder, Secret(data))
+    elif store.wrapping is not None:
+        try:
+            key = wrapping.unseal(data, store.wrapping, name=str(folder.path / generation_files.KEY))
+        except InputError as error:
+            yield unknown(check, error.message, error.hint)
+        else:
+            yield from _pair(check, folder, key)
+
+
+def _pair(check: str, folder: Folder, key: Secret) -> Iterator[Finding]:
+    """Whether a private key belongs to the certificate beside it, as far as both can be read."""
+    certificate = folder.read_if_there(generation_files.CERTIFICATE)
+    if certificate is None:
+        return
+    try:
+        held = objects.private_key(key.reveal(), name=str(folder.path / generation_files.KEY)).value
+        leaf = objects.certificates(certificate, name=str(folder.path / generation_files.CERTIFICATE))[0]
+    except InputError:
+        return  # told elsewhere
+    if not keys.is_pair(held, leaf):
+        message = f"the private key in {folder.path} does not belong to the certificate beside it"
+        yield critical(check, message, "restore both from a backup, or renew")
 
 
 def _counted(count: int, one: str, many: str) -> str:

@@ -6,11 +6,13 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from certkit.core import identity
+from certkit.errors import PassphraseError
 from certkit.files import Access
 from certkit.stores import generation_files, record_file
 from certkit.stores.base import Identity, StoreError, no_generation
 from certkit.stores.document_files import TOKENS
 from certkit.stores.record_file import GENERATIONS, RECORD
+from certkit.stores.wrapping import is_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +101,21 @@ def generation(folder: Folder, number: str) -> Iterator[Folder]:
             raise no_generation(folder.path.name, number)
         with generations.inside(number) as found:
             yield found
+
+
+def require_open_keys(generations: Folder) -> None:
+    """Refuse to keep a key as it is beside others that are sealed.
+
+    Raises:
+        PassphraseError: one is.
+    """
+    for number in filter(identity.is_generation, generations.names()):
+        with generations.inside(number) as found:
+            if is_sealed(found.read_if_there(generation_files.KEY) or b""):
+                hint = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
+                raise PassphraseError(
+                    f"cannot write a key, {generations.path}: the one of {number} is encrypted", hint=hint
+                )
 
 
 def require_generation(folder: Folder, number: str) -> None:

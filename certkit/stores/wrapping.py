@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from certkit.core import keys, objects, pem
 from certkit.errors import PassphraseError
 from certkit.secret import Secret
-from certkit.stores.base import StoreError
+from certkit.stores.base import SealedError, StoreError
 
 if TYPE_CHECKING:
     from certkit.errors import InputError
@@ -104,7 +104,7 @@ def trouble(data: bytes, *, name: str) -> InputError | None:
     """Why what a store keeps is no private key that can be used as it is; None if it is one."""
     if data.startswith(TRANSIT):
         hint = "name the store with the Transit key that it was wrapped with: file:DIR?transit=MOUNT/KEY"
-        return StoreError(f"cannot read, {name}: the private key is wrapped by Vault", hint=hint)
+        return SealedError(f"cannot read, {name}: the private key is wrapped by Vault", hint=hint)
     block = next(iter(pem.blocks(data)), None)
     if block is None or block.der is None or not block.is_private_key:
         reason = objects.explain_nothing(data)[0] if block is None else block.problem or "it holds something else"

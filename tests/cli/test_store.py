@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from tests import pki
+
+NOW = datetime.now(UTC).replace(microsecond=0)
 ENROLL = ("identity", "enroll", "acme", "--organization", "Acme Ltd")
 
 
@@ -51,6 +56,7 @@ def test_quiet_is_silent_while_all_is_well(certkit, store):
         ("/etc/store", "For a directory give file:/etc/store"),
         ("stores/a", "For a directory give file:stores/a"),
         ("store", "Give file:DIR or vault://MOUNT/PREFIX"),
+        ("file:store?Transit=transit/key", "After the directory only ?transit=MOUNT/KEY may follow"),
         ("https://vault", "Give file:DIR or vault://MOUNT/PREFIX"),
     ],
 )
@@ -69,6 +75,27 @@ def test_what_is_not_private(certkit, store):
     assert any(check["hint"] == f"chmod 600 {key.relative_to(certkit.folder)}" for check in checked.json["checks"])
     key.chmod(0o666)
     assert certkit("store", "check", "--store", "file:store").code == 2
+
+
+def test_a_key_of_another_certificate(certkit):
+    """Is critical, and is not activated, exported or gone back to; a sealed one is opened if that can be done."""
+    ca = pki.root()
+    (certkit.folder / "ca.pem").write_bytes(ca.pem)
+    for name in ("one", "two"):
+        pair = ca.issue(pki.name(O="Acme Ltd"), begin=NOW - pki.DAY, end=NOW + 90 * pki.DAY)
+        (certkit.folder / f"{name}.pem").write_bytes(pair.pem)
+        (certkit.folder / f"{name}.key").write_bytes(pair.key_pem)
+        (certkit.folder / f"{name}.key").chmod(0o600)
+        pair = ("--key", f"{name}.key", "--cert", f"{name}.pem", "--ca", "ca.pem", "--store", "file:store")
+        assert certkit("identity", "import", name, "--policy", "general", *pair).code == 0
+    assert certkit("store", "check", "--store", "file:store").code == 0
+    generations = [certkit.folder / "store" / name / "generations/0001/key.pem" for name in ("one", "two")]
+    generations[0].write_bytes(generations[1].read_bytes())
+    checked = certkit("store", "check", "--store", "file:store", "--json")
+    assert (checked.code, checked.checks()["identity:one"]) == (2, "critical")
+    exported = certkit("identity", "export", "one", "--out", "tls", "--store", "file:store")
+    assert (exported.code, "its private key does not belong to its certificate" in exported.err) == (3, True)
+    assert not (certkit.folder / "tls").exists()
 
 
 def test_what_is_damaged(certkit, store):

@@ -161,7 +161,7 @@ def test_where_a_rollback_goes(record, expected):
 def test_a_record_of_before():
     """One that knows of no log, no times and no hooks is read as it was."""
     document = json.loads(json.dumps(used("0001").document()))
-    for name in ("requested", "undeployed", "log"):
+    for name in ("requested", "undeployed", "undeployed_hook", "log"):
         del document[name]
     assert Record.parse(document, where="record") == used("0001")
 
@@ -316,6 +316,7 @@ RECORDS = st.builds(
     names=st.dictionaries(st.just("0002"), st.text(max_size=12)),
     requested=st.dictionaries(st.just("0002"), st.text(max_size=12)),
     undeployed=st.none() | st.just("0001"),
+    undeployed_hook=st.none() | st.text(),
     log=st.lists(
         st.builds(Event, time=TEXTS, who=st.text(max_size=12), what=TEXTS, generation=MAYBE, spki_sha256=MAYBE),
         max_size=3,
@@ -398,6 +399,7 @@ def test_what_is_missing_is_named():
         ("requested", {"0001": 1}),
         ("requested", {"first": "x"}),
         ("undeployed", 1),
+        ("undeployed_hook", 1),
         ("undeployed", "../0001"),
         ("log", "x"),
         ("log", ["x"]),
@@ -456,6 +458,7 @@ PLACES = [
         "names",
         "requested",
         "undeployed",
+        "undeployed_hook",
         "log",
         "more",
     ),

@@ -90,6 +90,9 @@ def test_what_fails_once_it_is_in_use(renewed, hook, answer, error):
     with pytest.raises(error, match=f"{answer.message}; rolled back to generation 0001") as caught:
         activate(renewed, how=how)
     assert not caught.value.is_changed
+    # It can be tried again, and nobody is led back to it.
+    assert states(renewed) == {"0001": "active", "0002": "issued"}
+    assert renewed.load("acme").record.previous is None
     assert renewed.load("acme").record.active == "0001"
     assert renewed.load("acme").record.undeployed is None
     assert not hook().with_name("told").exists()
@@ -168,3 +171,19 @@ def test_hooks_run_when_going_back(renewed, hook, tmp_path):
     activate(renewed)
     activation.rollback(renewed, "acme", how=deploying(hook()), now=pki.NOW)
     assert "CERTKIT_NAME=acme" in (tmp_path / "told").read_text()
+
+
+def test_a_key_of_another_certificate(store):
+    """Is not put to use from a directory; in Vault it is not looked at, for not everybody may read it."""
+    enroll(store)
+    enroll(store, "other")
+    data = pasted(issue(store))
+    store.create("mixed", store.load("acme").record)
+    store.add("mixed", "0001", key=store.key("other", "0001"), csr=store.load("acme").generations[0].csr)
+    install(store, data, "mixed")
+    if store.uri.startswith("vault:"):
+        assert activation.activate(store, "mixed", now=pki.NOW).changed
+        return
+    with pytest.raises(InputError, match="its private key does not belong to its certificate"):
+        activation.activate(store, "mixed", now=pki.NOW)
+    assert store.load("mixed").record.active is None

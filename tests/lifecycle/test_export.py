@@ -179,17 +179,18 @@ def test_pkcs12_with_another_passphrase(store, wanted):
         assert not export(store, "acme", asked).changed
 
 
-def test_pkcs12_of_a_pair_that_is_none(store, wanted):
-    """Is an error, for the store is damaged."""
+@pytest.mark.parametrize("form", ["pem", "pkcs12", "curl", "nginx"])
+def test_a_pair_that_is_none(store, wanted, form):
+    """Is an error in every form, for the store is damaged, and what was exported before stays."""
     enroll(store)
     data = pasted(issue(store))
     enroll(store, "other")
     store.create("mixed", store.load("acme").record)
     store.add("mixed", "0001", key=store.key("other", "0001"), csr=store.load("acme").generations[0].csr)
     install(store, data, "mixed")
-    activation.activate(store, "mixed", now=pki.NOW)
-    with pytest.raises(InputError, match=r"cannot write, bundle\.p12: "):
-        export(store, "mixed", replace(wanted, form="pkcs12"))
+    store.change("mixed", lambda record: record.activate("0001"))
+    with pytest.raises(InputError, match="generation 0001 of mixed: its private key does not belong to its certif"):
+        export(store, "mixed", replace(wanted, form=form))
     assert not wanted.directory.exists()
 
 

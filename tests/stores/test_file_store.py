@@ -160,6 +160,7 @@ def test_the_record(store):
         "names": {},
         "requested": {},
         "undeployed": None,
+        "undeployed_hook": None,
         "log": [],
     }
 

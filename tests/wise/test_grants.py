@@ -119,6 +119,7 @@ def test_an_answer_that_says_little(wise):
         ({"scope": {}}, "scope is of another kind than documented"),
         ({"expires_at": None, "expires_in": None}, "it has no expires_at"),
         ({"expires_at": None, "expires_in": True}, "expires_in is of another kind than documented"),
+        ({"expires_at": None, "expires_in": 10**400}, "expires_in is of another kind than documented"),
         ({"expires_at": None, "expires_in": "12h"}, "expires_in is of another kind than documented"),
         ({"expires_at": None, "expires_in": -1}, "expires_in is of another kind than documented"),
         ({"expires_at": None, "expires_in": 1e300}, "expires_in is of another kind than documented"),
