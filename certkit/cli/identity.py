@@ -75,7 +75,7 @@ def overview_of(done: Done) -> Overview:
     return overview(done.identity, policy, now=inputs.now())
 
 
-def tell(output: Output, done: Done) -> int:
+def tell(output: Output, done: Done, *, only_reads: bool = False) -> int:
     """Show what a command left, and end well."""
     from certkit.report import json, text
 
@@ -84,5 +84,6 @@ def tell(output: Output, done: Done) -> int:
     if output.as_json:
         output.document(json.identity(found, changed=done.changed))
     elif not output.quiet:
-        output.result(text.identity(found, changed=done.changed, paint=output.paint))
+        changed = None if only_reads else done.changed
+        output.result(text.identity(found, changed=changed, paint=output.paint))
     return 0

@@ -74,7 +74,7 @@ def show(output: Output, store: Store, *, name: str) -> int:
     """
     from certkit.lifecycle.enroll import Done
 
-    return tell(output, Done(store.load(require_name(name)), changed=False))
+    return tell(output, Done(store.load(require_name(name)), changed=False), only_reads=True)
 
 
 @click.command()

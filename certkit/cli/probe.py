@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from certkit.cli import inputs
 from certkit.cli.output import Output, reporting
@@ -64,6 +65,7 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
     from certkit.report import json, text
 
     _require_one_of_both(options)
+    _refuse_a_password_in_arguments(options["proxy"])
     secret = inputs.passphrase(options["passphrase_file"])
     if options["identity"] is not None:
         url, credentials, anchors, token, key_file = _of_identity(where, options, output, secret)
@@ -98,6 +100,14 @@ def _require_one_of_both(options: dict[str, Any]) -> None:
         raise InputError("usage, certkit probe: one client certificate is wanted", hint=hint)
     if options["generation"] is not None and options["identity"] is None:
         raise InputError("usage, certkit probe: --generation is of an identity", hint="give --identity NAME")
+
+
+def _refuse_a_password_in_arguments(proxy: str | None) -> None:
+    """Refuse a proxy's user and password where everybody on this machine can read them."""
+    source = click.get_current_context().get_parameter_source("proxy")
+    if proxy is not None and "@" in proxy and source is ParameterSource.COMMANDLINE:
+        hint = "arguments are no place for secrets: put the URL in CERTKIT_PROXY"
+        raise InputError("usage, certkit probe: --proxy holds a user and a password", hint=hint)
 
 
 def _of_identity(

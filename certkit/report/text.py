@@ -264,12 +264,12 @@ def _what(row: Row) -> str:
     return f"revocation list of {row.issuer}" if row.kind is Kind.CRL else row.subject
 
 
-def identity(found: Overview, *, changed: bool, paint: Paint = plain) -> str:
-    """An identity with its generations, and what a person does next."""
+def identity(found: Overview, *, changed: bool | None, paint: Paint = plain) -> str:
+    """An identity with its generations, and what a person does next; `changed` is None where nothing was to change."""
     label = found.status.value if found.active is not None else "no active certificate"
     lines = [f"{found.name} for {printable(found.policy)}: {paint(label, found.status)}"]
     lines += [f"  {_generation(each)}" for each in found.generations]
-    if not changed:
+    if changed is False:
         lines.append("  nothing changed")
     if found.steps and found.pending is not None:
         called = (

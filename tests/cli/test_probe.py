@@ -42,6 +42,27 @@ def test_a_pair_from_files(certkit, root, tmp_path, port):
     assert certkit("probe", f"https://localhost:{port}/", *pair).code == 1
 
 
+def test_certificates_in_any_order(certkit, root, tmp_path, port):
+    """The one that belongs to the key is shown, wherever it stands in its file."""
+    pair = root.issue(begin=NOW - pki.DAY, end=NOW + 2 * pki.DAY)
+    pair.write(tmp_path, "acme")
+    (tmp_path / "chain.pem").write_bytes(root.pem + pair.pem)
+    ran = certkit(
+        "probe", f"localhost:{port}", "--cert", "chain.pem", "--key", "acme.key", "--ca", "root.pem", "--json"
+    )
+    assert (ran.code, ran.json["subject"]) == (0, "CN=acme-client-id,O=Acme Ltd")
+
+
+def test_no_password_is_an_argument(certkit, root, tmp_path, port):
+    """Of a proxy; it is not repeated, and the variable takes it."""
+    root.issue(begin=NOW - pki.DAY, end=NOW + 2 * pki.DAY).write(tmp_path, "acme")
+    asked = ["probe", f"localhost:{port}", "--cert", "acme.pem", "--key", "acme.key", "--ca", "root.pem"]
+    refused = certkit(*asked, "--proxy", "http://user:hunter2@127.0.0.1:1")
+    assert (refused.code, "CERTKIT_PROXY" in refused.err, "hunter2" in refused.err) == (3, True, False)
+    tried = certkit(*asked, env={"CERTKIT_PROXY": "http://user:hunter2@127.0.0.1:1"})
+    assert (tried.code, "hunter2" in tried.out + tried.err) == (3, False)
+
+
 def test_an_identity(certkit, root, tmp_path, port):
     """Its key, chain, bundle and URL come from the store."""
     policy = policy_files.load("wise-sandbox")
