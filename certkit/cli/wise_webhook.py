@@ -43,7 +43,7 @@ def webhook() -> None:
 
     \b
     Example:
-      certkit wise webhook check https://hooks.example.com/wise
+      certkit wise webhook check https://hooks.example.com/wise --ca server-ca.pem
     """
 
 
@@ -129,7 +129,7 @@ def check(output: Output, *, url: str, ca: str | None, timeout: float) -> int:
 
     \b
     Example:
-      certkit wise webhook check https://hooks.example.com/wise
+      certkit wise webhook check https://hooks.example.com/wise --ca server-ca.pem
     """
     from certkit.wise import webhooks
 

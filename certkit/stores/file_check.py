@@ -13,7 +13,6 @@ from certkit.core.identity import is_generation, is_name
 from certkit.core.printable import printable
 from certkit.errors import InputError
 from certkit.findings import Finding, critical, ok, unknown, warning
-from certkit.secret import Secret
 from certkit.stores import document_files, file_permissions, generation_files, identity_folder, wrapping
 from certkit.stores.base import StoreError
 from certkit.stores.document_files import TOKENS
@@ -163,29 +162,20 @@ def _generation(check: str, store: FileStore, folder: Folder) -> Iterator[Findin
 
 
 def _key(check: str, store: FileStore, folder: Folder, data: bytes) -> Iterator[Finding]:
-    """Whether a private key can be opened, if the store is opened with what that takes, and belongs where it is."""
-    if not wrapping.is_sealed(data):
-        yield from _pair(check, folder, Secret(data))
-    elif store.wrapping is not None:
-        try:
-            key = wrapping.unseal(data, store.wrapping, name=str(folder.path / generation_files.KEY))
-        except InputError as error:
-            yield unknown(check, error.message, error.hint)
-        else:
-            yield from _pair(check, folder, key)
-
-
-def _pair(check: str, folder: Folder, key: Secret) -> Iterator[Finding]:
-    """Whether a private key belongs to the certificate beside it, as far as both can be read."""
+    """Whether a private key belongs to the certificate beside it, as far as it can be opened."""
     certificate = folder.read_if_there(generation_files.CERTIFICATE)
-    if certificate is None:
+    if certificate is None or (wrapping.is_sealed(data) and store.wrapping is None):
         return
     try:
-        held = objects.private_key(key.reveal(), name=str(folder.path / generation_files.KEY)).value
+        key = wrapping.key(data, store.wrapping, name=str(folder.path / generation_files.KEY))
+    except InputError as error:
+        yield unknown(check, error.message, error.hint)
+        return
+    try:
         leaf = objects.certificates(certificate, name=str(folder.path / generation_files.CERTIFICATE))[0]
     except InputError:
         return  # told elsewhere
-    if not keys.is_pair(held, leaf):
+    if not keys.is_pair(key, leaf):
         message = f"the private key in {folder.path} does not belong to the certificate beside it"
         yield critical(check, message, "restore both from a backup, or renew")
 

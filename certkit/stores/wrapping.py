@@ -6,7 +6,7 @@ What is kept tells by its first bytes how it is to be opened, so a store may hol
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from certkit.core import keys, objects, pem
 from certkit.errors import PassphraseError
@@ -93,6 +93,15 @@ def unseal(data: bytes, wrapping: Wrapping | None, *, name: str) -> Secret:
     if problem is not None:
         raise problem
     return Secret(data)
+
+
+def key(data: bytes, wrapping: Wrapping | None, *, name: str) -> Any:
+    """The private key, loaded, from what a store keeps; raises as `unseal` does.
+
+    Raises:
+        InputError: it is none.
+    """
+    return objects.private_key(unseal(data, wrapping, name=name).reveal(), name=name).value
 
 
 def is_sealed(data: bytes) -> bool:

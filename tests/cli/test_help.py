@@ -120,7 +120,7 @@ def rehearsed(folder, line):
     token = document(stage.token(grant_type="client_credentials"))["access_token"]
     hook = Subscription(id="ID", name="x", trigger_on="x", version="x", url="x", mtls_enabled=True, created=pki.NOW)
     stage.rehearsal.state = replace(stage.rehearsal.state, subscriptions=(hook,))
-    (folder / "wise-ca.pem").write_bytes(stage.rehearsal.ca.pem)
+    (folder / "server-ca.pem").write_bytes(stage.rehearsal.ca.pem)
     with stage.serving() as listeners:
         _, plain, mutual = listeners.addresses
         line = line.replace("--environment sandbox", f"--base-url {plain}").replace("https://hooks.example.com", mutual)
