@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from certkit.core.expiry import Thresholds
     from certkit.core.reminders import Reminders
+    from certkit.findings import Finding
     from certkit.sources.base import KnownSighting, Seen, Source
 
 # So many files are looked at before their findings are handed on.
@@ -132,7 +133,8 @@ class Found:
 class Scan:
     """What a scan found: certificates, failures, and the files without anything to watch.
 
-    `quiet` counts sightings of certificates that are well and that nobody wanted described.
+    `quiet` counts sightings of certificates that are well and that nobody wanted described. `findings` are about what
+    it was done with, such as the file of a private key.
     """
 
     now: datetime
@@ -141,6 +143,7 @@ class Scan:
     passed: list[str] = field(default_factory=list)
     quiet: int = 0
     is_interrupted: bool = False
+    findings: tuple[Finding, ...] = ()
 
     @property
     def found_nothing(self) -> bool:
@@ -153,7 +156,7 @@ class Scan:
         if self.is_interrupted or self.found_nothing:
             return Status.UNKNOWN
         failed = [Status.UNKNOWN] if self.failures else []
-        return roll_up([*failed, *(row.status for row in self.rows)])
+        return roll_up([*failed, *(row.status for row in self.rows), *(each.status for each in self.findings)])
 
     @property
     def trouble(self) -> tuple[str, str]:
@@ -179,9 +182,9 @@ class Scan:
         return sorted(self.rows, key=lambda row: (order[row.status], row.not_after, row.sources[0]))
 
 
-def scan(found: Iterable[Found], *, now: datetime) -> Scan:
+def scan(found: Iterable[Found], *, now: datetime, findings: Sequence[Finding] = ()) -> Scan:
     """One row for each certificate, however often it is seen; what was found so far when the user interrupts."""
-    result = Scan(now)
+    result = Scan(now, findings=tuple(findings))
     rows: dict[bytes, Row] = {}
     try:
         for part in found:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from certkit.core.durations import Duration
     from certkit.core.expiry import Thresholds
     from certkit.core.reminders import Reminders
+    from certkit.findings import Finding
     from certkit.scan import Judge
     from certkit.tls import Credentials
 
@@ -103,7 +104,7 @@ def expiry(output: Output, **options: Any) -> int:
         show_all=asked.show_all,
     )
     judge = _judge(asked, reporter)
-    client, troubles = _client(asked, output)
+    client, findings = _client(asked, output)
     with contextlib.ExitStack() as stack:
         secret = inputs.passphrase(asked.passphrase_file)
         access = Access(
@@ -115,8 +116,8 @@ def expiry(output: Output, **options: Any) -> int:
             now=judge.now,
         )
         found = output.counted(look(parse(asked.sources, access), judge), of=lambda part: part.places)
-        result = scan(reporter.told(found), now=judge.now)
-    troubles += reporter.report(result, judge, sources=asked.sources)
+        result = scan(reporter.told(found), now=judge.now, findings=findings)
+    troubles = reporter.report(result, judge, sources=asked.sources)
     return exit_code(Status.UNKNOWN if result.is_interrupted else roll_up([result.status, *troubles]))
 
 
@@ -148,15 +149,15 @@ def _reminders(asked: Asked) -> Reminders | None:
     return Reminders.of_days(days)
 
 
-def _client(asked: Asked, output: Output) -> tuple[Credentials | None, list[Status]]:
-    """The certificate for live hosts, and the status of what is to be said about its key file."""
+def _client(asked: Asked, output: Output) -> tuple[Credentials | None, list[Finding]]:
+    """The certificate for live hosts, and what is wrong with its key file."""
     if asked.cert is None and asked.key is None:
         return None, []
     if asked.cert is None or asked.key is None:
         raise InputError("only one of --cert and --key is given", hint="give both, or none")
     client, file = inputs.credentials(asked.cert, asked.key, inputs.passphrase(asked.passphrase_file))
     output.warn_of([file])
-    return client, [file.status]
+    return client, [] if file.is_good else [file]
 
 
 def _thresholds(asked: Asked) -> Thresholds:

@@ -127,6 +127,8 @@ def scanned(scan: Scan) -> Iterator[str]:
         "errors": [{"source": each.source, "message": each.message, "reason": each.reason} for each in scan.failures],
         "counts": scan.counts(),
     }
+    if scan.findings:
+        rest["checks"] = checks(scan.findings)
     if scan.status is Status.UNKNOWN:
         message, hint = scan.trouble
         rest["error"] = {"message": message, "hint": hint}

@@ -41,6 +41,7 @@ def render(scan: Scan, *, thresholds: Thresholds) -> str:
     head = f"CERTKIT {scan.status.value.upper()} - {_summary(scan)}| {_performance(scan, thresholds)}"
     lines = (f"{status.value.upper().ljust(_STATUS_WIDTH)}  {words}" for status, words in _troubles(scan))
     number = len(scan.failures) + sum(row.status is not Status.OK for row in scan.rows)
+    number += sum(not each.is_good for each in scan.findings)
     details = _within(MAX_BYTES - len(head.encode()), lines, number)
     return "".join(f"{line}\n" for line in (head, *details))
 
@@ -72,6 +73,7 @@ def _troubles(scan: Scan) -> Iterator[tuple[Status, str]]:
     yield from ((row.status, _described(row, scan)) for row in rows if row.status is Status.CRITICAL)
     yield from ((Status.UNKNOWN, _safe(failure.message, _MESSAGE_LENGTH)) for failure in scan.failures)
     yield from ((row.status, _described(row, scan)) for row in rows if row.status is Status.WARNING)
+    yield from ((each.status, _safe(each.message, _MESSAGE_LENGTH)) for each in scan.findings if not each.is_good)
 
 
 def _described(row: Row, scan: Scan) -> str:

@@ -267,6 +267,10 @@ def test_an_open_key_file_is_a_warning(certkit, root, tmp_path):
     ran = certkit("expiry", "client.pem", "--cert", certificate, "--key", key, *AT)
     assert ran.code == 1
     assert "client.key" in ran.err
+    asked = ("expiry", "client.pem", "--cert", certificate, "--key", key, *AT)
+    assert certkit(*asked, "--format", "nagios").out.startswith("CERTKIT WARNING - ")
+    document = certkit(*asked, "--json").json
+    assert (document["status"], [each["id"] for each in document["checks"]]) == ("warning", ["key-file"])
 
 
 def test_an_interrupted_run_leaves_the_old_report(root, tmp_path):
