@@ -63,6 +63,7 @@ def dated(root):
 
 
 LAYOUTS = {
+    "line ends spelt out": lambda pem: pem.replace(b"\n", rb"\n"),
     "carriage returns and line feeds": lambda pem: pem.replace(b"\n", b"\r\n"),
     "carriage returns alone": lambda pem: pem.replace(b"\n", b"\r"),
     "one line": lambda pem: pem.replace(b"\n", b" "),
@@ -98,7 +99,6 @@ BROKEN = {
     "cut PKCS#12": lambda _: bytes.fromhex("308203e8020103308203"),
     "DER and more": lambda made: made.public_bytes(serialization.Encoding.DER) + b"\n",
     "a quoted mail": lambda made: b"> " + made.public_bytes(serialization.Encoding.PEM).replace(b"\n", b"\n> "),
-    "line ends spelt out": lambda made: made.public_bytes(serialization.Encoding.PEM).replace(b"\n", rb"\n"),
     "a day that does not exist": lambda made: pem_of(
         made.public_bytes(serialization.Encoding.DER).replace(b"261122", b"260230")
     ),
