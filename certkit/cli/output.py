@@ -101,7 +101,8 @@ class Output:
 
     def fail(self, error: CertkitError, name: str = "") -> None:
         """A failure that did not stop the command, on standard error; `name` is what it is about."""
-        about = f"{name}: " if name not in error.message else ""
+        is_named = not name or any(form in error.message for form in (f"{name}: ", f"/{name}", f"'{name}'"))
+        about = "" if is_named else f"{name}: "
         click.echo(f"certkit: error: {about}{printable(error.message)}. {printable(_sentence(error.hint))}", err=True)
 
     def say(self, message: str) -> None:
