@@ -66,4 +66,4 @@ def spoken(length: timedelta) -> str:
     """A length of time in the largest unit of which it has two: `28 hours`, `3 days`."""
     seconds = int(length.total_seconds())
     size, unit = next(((size, unit) for size, unit in _SPOKEN if seconds >= 2 * size), (1, "seconds"))
-    return f"{seconds // size:,} {unit}"
+    return f"{seconds // size:,} {unit if seconds != 1 else 'second'}"

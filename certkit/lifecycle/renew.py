@@ -177,9 +177,9 @@ def _carry_on(
         return Renewed(done, ok("validity", f"{identity.name}: {what}"))
     else:
         age = view.waiting_for(identity, waiting, now)
-        since = f" for {spoken(age)}" if age is not None else ""
+        since = f", for {spoken(age)} now" if age is not None else ""
         where = f" in {policy.portal.name}" if policy.portal.name else ""
-        what = f"the request of generation {waiting.number} waits{since} for its answer"
+        what = f"the request of generation {waiting.number} waits for its answer{since}"
         hint = f"hand in the CSR{where}, then: certkit identity install {identity.name} CERT"
     return Renewed(done, _judged(identity, policy, what, hint, now))
 

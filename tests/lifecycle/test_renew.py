@@ -105,7 +105,7 @@ def test_a_request_that_hangs(store, left, status, end):
     before = everything(store)
     renewed = run(store, now=END - left * pki.DAY)
     assert (renewed.done.changed, renewed.said.status) == (False, status)
-    assert f"the request of generation 0002 waits for {44 - left} days for its answer" in renewed.said.message
+    assert f"the request of generation 0002 waits for its answer, for {44 - left} days now" in renewed.said.message
     assert f"the certificate in use {end} 2027-11-22T12:00:00Z" in renewed.said.message
     assert renewed.said.hint == "hand in the CSR in Developer Hub, then: certkit identity install acme CERT"
     assert everything(store) == before
@@ -116,7 +116,7 @@ def test_the_first_request_hangs(store):
     enroll(store)
     renewed = run(store, now=pki.NOW + 9 * pki.DAY)
     assert (renewed.done.changed, renewed.said.status) == (False, Status.OK)
-    assert "the request of generation 0001 waits for 9 days" in renewed.said.message
+    assert "the request of generation 0001 waits for its answer, for 9 days now" in renewed.said.message
 
 
 def test_what_is_installed_and_not_in_use(store):
