@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from certkit.lifecycle.enroll import Done
     from certkit.lifecycle.view import Overview
+    from certkit.stores.base import Store
 
 
 @click.group(
@@ -87,3 +88,8 @@ def tell(output: Output, done: Done, *, only_reads: bool = False) -> int:
         changed = None if only_reads else done.changed
         output.result(text.identity(found, changed=changed, paint=output.paint))
     return 0
+
+
+def warn_of_nothing(output: Output, store: Store) -> None:
+    """Say that a store has no identities: somebody may have named the wrong one."""
+    output.warn(f"there is no identity in {store.uri}. Check --store and CERTKIT_STORE")

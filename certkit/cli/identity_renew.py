@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli import activating, inputs
-from certkit.cli.identity import in_store, overview_of
+from certkit.cli.identity import in_store, overview_of, warn_of_nothing
 from certkit.cli.issuers import issuing
 from certkit.cli.output import progress
 from certkit.core.identity import require_name
@@ -70,7 +70,7 @@ def _renew_all(output: Output, store: Store, options: dict[str, Any]) -> int:
         documents.append(_document(renewed))
         statuses.append(renewed.said.status)
     if not documents:
-        output.warn(f"there is no identity in {store.uri}. Check --store and CERTKIT_STORE")
+        warn_of_nothing(output, store)
     if output.as_json:
         output.document(documents)
     return exit_code(roll_up(statuses))

@@ -133,9 +133,8 @@ def remove(output: Output, store: Store, *, name: str, force: bool) -> int:
         if not force:
             raise
         is_there = False
-    else:
-        if not force:
-            _ask(identity)
+    if not force:
+        _ask(identity)
     store.remove(name)  # what a run that was killed has left, too
     if output.as_json:
         output.document({"name": name, "changed": is_there, "status": "ok"})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli import inputs
-from certkit.cli.identity import in_store, name_argument, tell
+from certkit.cli.identity import in_store, name_argument, tell, warn_of_nothing
 from certkit.cli.output import reporting
 from certkit.cli.stores import opened, store_option
 from certkit.core.identity import require_name
@@ -58,7 +58,7 @@ def list_(output: Output, store: Store) -> int:
     for name, failed in errors:
         output.fail(failed, name)
     if not statuses:
-        output.warn(f"there is no identity in {store.uri}. Check --store and CERTKIT_STORE")
+        warn_of_nothing(output, store)
     return exit_code(roll_up(statuses))
 
 

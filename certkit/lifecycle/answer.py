@@ -11,7 +11,7 @@ from certkit.core.identity import State
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status, critical
 from certkit.lifecycle import limits, view
-from certkit.lifecycle.enroll import Done, require_same
+from certkit.lifecycle.enroll import Done, require_same, trusting
 from certkit.stores.base import Issued
 from certkit.stores.facts import certificate_facts
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from certkit.core.identity import Record
     from certkit.core.policy import Policy
     from certkit.core.verify import Question, Verdict
     from certkit.findings import Finding
@@ -72,16 +71,8 @@ def trust(store: Store, name: str, policy: Policy, bundle: str) -> bool:
         require_same(name, known, replace(known, trust_bundle=bundle))
     anchors = objects.certificates(bundle.encode(), name=name)
     refuse(name, limits.foreign_trust(limits.elsewhere(store, name, policy), anchors=anchors))
-    store.change(name, lambda record: _trusting(record, known.trust_bundle, bundle))
+    store.change(name, lambda record: trusting(record, bundle, before=known.trust_bundle))
     return True
-
-
-def _trusting(record: Record, before: str | None, bundle: str) -> Record:
-    """The record with another bundle, unless somebody has changed it meanwhile."""
-    settings = record.settings
-    return (
-        replace(record, settings=replace(settings, trust_bundle=bundle)) if settings.trust_bundle == before else record
-    )
 
 
 def complete(store: Store, identity: Identity, generation: Generation) -> None:

@@ -57,11 +57,12 @@ def enroll(
         StoreError: the store cannot be used.
     """
     known = settings_of(store, name)
+    room: tuple[Finding, ...] | None = None
     findings: tuple[Finding, ...] = ()
     if wanted.trust_bundle is not None and (known is None or known.trust_bundle is None):
         findings = _foreign_trust(store, name, wanted.trust_bundle, policy)
     if known is None or known.is_blank:
-        limits.room(store, name, policy, now=now)  # before anything is made that would be in the way
+        room = limits.room(store, name, policy, now=now)  # before anything is made that would be in the way
         requests.refuse_subject(wanted.subject, policy)
         spec = KeySpec(wanted.key_type) if wanted.key_type else requests.default_spec(policy)
         requests.refuse_spec(spec, policy)
@@ -70,12 +71,12 @@ def enroll(
     is_trusting = identity.record.settings.trust_bundle is None and wanted.trust_bundle is not None
     if is_trusting:
         require_same(name, replace(identity.record.settings, trust_bundle=wanted.trust_bundle), wanted)
-        store.change(name, lambda record: _trusting(record, wanted.trust_bundle))
+        store.change(name, lambda record: trusting(record, wanted.trust_bundle))
         identity = store.load(name)
     require_same(name, identity.record.settings, wanted)
     if view.in_state(identity, State.PENDING, State.ISSUED, State.ACTIVE, State.PREVIOUS):
         return Done(identity, changed=is_trusting, findings=findings)
-    done = add_request(store, identity, policy, now=now, progress=progress)
+    done = add_request(store, identity, policy, now=now, room=room, progress=progress)
     return replace(done, findings=(*findings, *done.findings))
 
 
@@ -86,9 +87,12 @@ def _foreign_trust(store: Store, name: str, bundle: str, policy: Policy) -> tupl
     return tuple(replace(each, status=Status.WARNING) for each in found)
 
 
-def _trusting(record: Record, bundle: str | None) -> Record:
+def trusting(record: Record, bundle: str | None, *, before: str | None = None) -> Record:
+    """The record with a trust bundle in the place of the one before, unless somebody has changed it meanwhile."""
     settings = record.settings
-    return record if settings.trust_bundle else replace(record, settings=replace(settings, trust_bundle=bundle))
+    if settings.trust_bundle != before:
+        return record
+    return replace(record, settings=replace(settings, trust_bundle=bundle))
 
 
 def require_probe(probe: str | None, policy: Policy) -> None:
@@ -140,15 +144,18 @@ def add_request(
     *,
     now: datetime,
     key: Any = None,
+    room: tuple[Finding, ...] | None = None,
     progress: Progress = keyfile.silent,
 ) -> Done:
     """A new generation: a CSR for a new key, or for `key`. Where another process is faster, nothing changes.
+
+    `room` is what `limits.room` has said, if it was asked already.
 
     Raises:
         RefusedError: the policy refuses the CSR, or the partner takes no more certificates; nothing was written.
         StoreError: the store cannot be used.
     """
-    findings = limits.room(store, identity.name, policy, now=now)
+    findings = limits.room(store, identity.name, policy, now=now) if room is None else room
     settings = identity.record.settings
     if key is None:
         spec = KeySpec(settings.key_type) if settings.key_type else requests.default_spec(policy)

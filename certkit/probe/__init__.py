@@ -237,7 +237,7 @@ class _Probing:
             return False
         found = server.judge(self.chain, host=self.where.host, anchors=self.anchors, at=self.client.now)
         self._add(*found)
-        if any(finding.status in {Status.CRITICAL, Status.UNKNOWN} for finding in found):
+        if any(finding.status in _BAD for finding in found):
             message = "not told by a server that is trusted, so nothing was sent"
             self._add(unknown("client-certificate", message, "first see to the server's certificate"))
             return False

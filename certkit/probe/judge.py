@@ -104,18 +104,17 @@ def is_about_certificates(alert: str) -> bool:
     return alert in _ALERTS and alert != "handshake failure"
 
 
-def said(alert: str) -> str:
+def said(alert: str, of: str = "the client certificate") -> str:
     """What an alert about certificates says of the client's."""
-    return f"the server says that the client certificate {_ALERTS[alert][0]} (TLS alert {alert})"
+    return f"the server says that {of} {_ALERTS[alert][0]} (TLS alert {alert})"
 
 
 def ended(error: TlsError, client: ClientSide, accepts: Sequence[CaName], *, asks: bool) -> Finding:
     """The server ended the connection in the handshake, or before it answered."""
     alert = getattr(error, "alert", "")
     if alert in _ALERTS and (asks or alert != "handshake failure"):
-        means, hint = _ALERTS[alert]
-        message = f"refused: the server says that it {means} (TLS alert {alert})"
-        return _refused(message, hint, client, accepts, is_clear=alert in _CLEAR)
+        hint = _ALERTS[alert][1]
+        return _refused(f"refused: {said(alert, of='it')}", hint, client, accepts, is_clear=alert in _CLEAR)
     if not asks:
         return accepted(client, asks=False)
     hint = "ask the partner for the reason; their log tells"
