@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from certkit import __version__
-from certkit.cli.commands import certkit
+from certkit.cli.shared.commands import certkit
 
 EXIT_CODES = (
     ("0", "All is well, or the change is done."),

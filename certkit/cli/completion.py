@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from certkit.cli.boundary import write_result
+from certkit.cli.shared.boundary import write_result
 from certkit.errors import InputError
 
 
@@ -18,7 +18,7 @@ def completion(shell: str) -> int:
     Example:
       certkit completion bash > ~/.local/share/bash-completion/completions/certkit
     """
-    from certkit.cli.commands import certkit
+    from certkit.cli.shared.commands import certkit
 
     kind = get_completion_class(shell)
     if kind is None:

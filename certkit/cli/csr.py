@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli import inputs
-from certkit.cli.commands import LazyGroup
 from certkit.cli.key import KEY_TYPES, force_option, if_absent_option, require_one
-from certkit.cli.output import Output, progress, reporting
+from certkit.cli.shared import inputs
+from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.output import Output, progress, reporting
 from certkit.errors import InputError
 from certkit.findings import exit_code, roll_up
 
 if TYPE_CHECKING:
-    from certkit.core.policy import Policy
-    from certkit.keyfile import Writing
+    from certkit.csr.keyfile import Writing
+    from certkit.policy.rules import Policy
 
 
 @click.group(
@@ -62,7 +62,7 @@ def create(output: Output, *, policy_name: str, **options: Any) -> int:
           --key-out acme.key --out acme.csr
       certkit csr create --policy wise-sandbox --batch clients.jsonl --out-dir clients
     """
-    from certkit import keyfile
+    from certkit.csr import keyfile
 
     require_one(if_absent=options["if_absent"], force=options["force"])
     policy = inputs.policy(policy_name)
@@ -93,9 +93,10 @@ def check(output: Output, *, source: str, policy_name: str, key: str | None, pas
     Example:
       certkit csr check acme.csr --policy wise-sandbox --key acme.key
     """
-    from certkit.core import csr_check, keys, names, objects
+    from certkit.csr import check as csr_check
     from certkit.findings import skipped
     from certkit.report import json
+    from certkit.x509 import keys, names, objects
 
     policy = inputs.policy(policy_name)
     data = inputs.read(source)
@@ -113,9 +114,9 @@ def check(output: Output, *, source: str, policy_name: str, key: str | None, pas
 
 
 def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing: Writing) -> int:
-    from certkit import request
-    from certkit.core.keys import KeySpec
+    from certkit.csr import create as request
     from certkit.report import json, text
+    from certkit.x509.keys import KeySpec
 
     _require_usage(options, policy)
     to_stdout = options["out"] == inputs.STDIN
@@ -145,9 +146,9 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing
 
 
 def _create_batch(output: Output, policy: Policy, options: dict[str, Any], writing: Writing) -> int:
-    from certkit import batch
-    from certkit.core.keys import KeySpec
+    from certkit.csr import batch
     from certkit.report import json, text
+    from certkit.x509.keys import KeySpec
 
     given = [name for name in (*inputs.SUBJECT_OPTIONS, "key", "key_out", "out") if options[name]]
     if options["batch"] is None or options["out_dir"] is None:

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli import inputs
-from certkit.cli.output import Output, reporting
-from certkit.cli.stores import store_option
+from certkit.cli.shared import inputs
+from certkit.cli.shared.output import Output, reporting
+from certkit.cli.shared.stores import store_option
 from certkit.errors import InputError
 from certkit.findings import Status, exit_code, roll_up
 
 if TYPE_CHECKING:
     from certkit.cli.expiry_report import Reporter
-    from certkit.core.durations import Duration
-    from certkit.core.expiry import Thresholds
-    from certkit.core.reminders import Reminders
+    from certkit.durations import Duration
+    from certkit.expiry.reminders import Reminders
+    from certkit.expiry.scan import Judge
+    from certkit.expiry.thresholds import Thresholds
     from certkit.findings import Finding
-    from certkit.scan import Judge
-    from certkit.tls import Credentials
+    from certkit.net.tls import Credentials
 
 FORMATS = ("text", "json", "jsonl", "prometheus", "nagios", "html", "ics")
 
@@ -91,9 +91,9 @@ def expiry(output: Output, **options: Any) -> int:
       certkit expiry partners/ --format html --output expiry.html
     """
     from certkit.cli.expiry_report import Reporter
-    from certkit.cli.sources import Access, parse
-    from certkit.cli.stores import connected, opened
-    from certkit.scan import look, scan
+    from certkit.cli.shared.sources import Access, parse
+    from certkit.cli.shared.stores import connected, opened
+    from certkit.expiry.scan import look, scan
 
     asked = Asked(**options)
     reporter = Reporter(
@@ -122,8 +122,8 @@ def expiry(output: Output, **options: Any) -> int:
 
 
 def _judge(asked: Asked, reporter: Reporter) -> Judge:
-    from certkit.core.times import parse_time
-    from certkit.scan import Judge
+    from certkit.expiry.scan import Judge
+    from certkit.times import parse_time
 
     return Judge(
         thresholds=_thresholds(asked),
@@ -138,7 +138,7 @@ def _judge(asked: Asked, reporter: Reporter) -> Judge:
 def _reminders(asked: Asked) -> Reminders | None:
     if asked.remind is None:
         return None
-    from certkit.core.reminders import Reminders
+    from certkit.expiry.reminders import Reminders
 
     if asked.remind != "policy":
         return Reminders.parse(asked.remind)
@@ -161,8 +161,8 @@ def _client(asked: Asked, output: Output) -> tuple[Credentials | None, list[Find
 
 
 def _thresholds(asked: Asked) -> Thresholds:
-    from certkit.core.durations import Duration
-    from certkit.core.expiry import Thresholds
+    from certkit.durations import Duration
+    from certkit.expiry.thresholds import Thresholds
 
     default_warn, default_critical = _defaults(asked.policy_name)
     return Thresholds.choose(
@@ -175,8 +175,8 @@ def _thresholds(asked: Asked) -> Thresholds:
 
 def _defaults(policy_name: str) -> tuple[Duration, Duration]:
     """The thresholds of a policy; those of the default one are known without reading it."""
-    from certkit.core.durations import Duration
-    from certkit.core.expiry import DEFAULT_CRITICAL, DEFAULT_WARN
+    from certkit.durations import Duration
+    from certkit.expiry.thresholds import DEFAULT_CRITICAL, DEFAULT_WARN
 
     if policy_name == inputs.DEFAULT_POLICY:
         return Duration.parse(DEFAULT_WARN), Duration.parse(DEFAULT_CRITICAL)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from certkit.cli.output import Output
-    from certkit.core.reminders import Reminders
-    from certkit.reminder_file import ReminderFile
-    from certkit.scan import Found, Judge, Row, Scan
+    from certkit.cli.shared.output import Output
+    from certkit.expiry.reminder_file import ReminderFile
+    from certkit.expiry.reminders import Reminders
+    from certkit.expiry.scan import Found, Judge, Row, Scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +78,10 @@ class Reporter:
         if self.target is None:
             self.output.stream(parts)
             return
-        from certkit import files
+        from certkit.files import writing
 
         # Metrics are read by another user, whatever the umask of the one that writes them.
-        files.write_report(Path(self.target), files.Report(parts, is_public=self.format == "prometheus"))
+        writing.write_report(Path(self.target), writing.Report(parts, is_public=self.format == "prometheus"))
 
     def _rendered(self, scan: Scan, judge: Judge) -> Iterable[str]:
         match self.format:
@@ -130,7 +130,7 @@ class Reporter:
         return [Status.WARNING] if state.warnings else []
 
     def _opened_state(self) -> AbstractContextManager[ReminderFile]:
-        from certkit.reminder_file import ReminderFile
+        from certkit.expiry.reminder_file import ReminderFile
 
         if self.state is not None:
             return ReminderFile.open(Path(self.state))

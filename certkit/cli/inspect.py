@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli import inputs
-from certkit.cli.output import Output, reporting
+from certkit.cli.shared import inputs
+from certkit.cli.shared.output import Output, reporting
 from certkit.errors import CertkitError, InputError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
     Example:
       certkit inspect acme.csr
     """
-    from certkit.cli.sources import is_live
+    from certkit.cli.shared.sources import is_live
     from certkit.report import json, text
 
     secret = inputs.passphrase(passphrase_file)
@@ -50,10 +50,10 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
 
 def _look_at_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError]]:
     """The certificates that a live host presents, described, and what went wrong."""
-    from certkit.core import describe
-    from certkit.core.objects import Kind
-    from certkit.sources.base import Failure, Sighting
-    from certkit.sources.endpoint import Endpoint, EndpointSource
+    from certkit.expiry.sources.base import Failure, Sighting
+    from certkit.expiry.sources.endpoint import Endpoint, EndpointSource
+    from certkit.x509 import describe
+    from certkit.x509.objects import Kind
 
     described: list[dict[str, Any]] = []
     errors: list[CertkitError] = []
@@ -71,7 +71,7 @@ def _look_at_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError]
 def _look(source: str, secret: Secret | None) -> tuple[list[dict[str, Any]], list[CertkitError]]:
     """The objects of one source, described, and what could not be read."""
     from certkit import processes
-    from certkit.core import describe, objects
+    from certkit.x509 import describe, objects
 
     try:
         data = inputs.read(source)

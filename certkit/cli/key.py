@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli import inputs
-from certkit.cli.commands import LazyGroup
-from certkit.cli.output import Output, progress, reporting
-from certkit.core.printable import printable
+from certkit.cli.shared import inputs
+from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.output import Output, progress, reporting
 from certkit.errors import InputError
 from certkit.findings import roll_up
+from certkit.printable import printable
 
 if TYPE_CHECKING:
-    from certkit.core.keys import KeySpec
-    from certkit.keyfile import Writing
+    from certkit.csr.keyfile import Writing
+    from certkit.x509.keys import KeySpec
 
 # Spelt out, so that help and completion need not import the code behind them; a test holds the two together.
 KEY_TYPES = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
@@ -56,8 +56,8 @@ def generate(
     Example:
       certkit key generate --type ec-p384 --out acme.key
     """
-    from certkit import keyfile
-    from certkit.core.keys import KeySpec
+    from certkit.csr import keyfile
+    from certkit.x509.keys import KeySpec
 
     spec = KeySpec.parse(key_type) if key_type else None
     writing = keyfile.Writing(
@@ -97,8 +97,8 @@ def require_one(*, if_absent: bool, force: bool) -> None:
 
 
 def _print_key(output: Output, spec: KeySpec, writing: Writing) -> int:
-    from certkit import keyfile
-    from certkit.core.keys import to_pem
+    from certkit.csr import keyfile
+    from certkit.x509.keys import to_pem
 
     if output.as_json:
         raise InputError("usage: --json never prints a private key", hint="give --out a file")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from certkit.cli import inputs
-from certkit.cli.commands import LazyGroup
-from certkit.cli.output import Output, reporting
-from certkit.core.printable import printable
+from certkit.cli.shared import inputs
+from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.output import Output, reporting
+from certkit.printable import printable
 
 
 @click.group(
@@ -36,10 +36,10 @@ def list_(output: Output) -> int:
     Example:
       certkit policy list
     """
-    from certkit import policy_files
+    from certkit.policy import catalogue
     from certkit.report import text
 
-    found = [policy_files.load(name) for name in policy_files.names()]
+    found = [catalogue.load(name) for name in catalogue.names()]
     if output.as_json:
         output.document([{"name": each.name, "title": each.title, "summary": each.summary} for each in found])
     else:
@@ -57,7 +57,7 @@ def show(output: Output, *, reference: str) -> int:
     Example:
       certkit policy show wise-sandbox
     """
-    from certkit.core.policy import as_document
+    from certkit.policy.rules import as_document
     from certkit.report import text
 
     document = as_document(inputs.policy(reference))
@@ -80,9 +80,9 @@ def validate(output: Output, *, path: str) -> int:
     Example:
       certkit policy validate ./partner.toml
     """
-    from certkit import policy_files
+    from certkit.policy import catalogue
 
-    found = policy_files.load_file(path)
+    found = catalogue.load_file(path)
     if output.as_json:
         output.document({"status": "ok", "name": found.name, "title": found.title})
     elif not output.quiet:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from certkit.cli import inputs
-from certkit.cli.output import Output, reporting
-from certkit.cli.stores import opened, store_option
+from certkit.cli.shared import inputs
+from certkit.cli.shared.output import Output, reporting
+from certkit.cli.shared.stores import opened, store_option
 from certkit.errors import InputError
 from certkit.findings import exit_code, roll_up, skipped
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from certkit.findings import Finding
+    from certkit.net.tls import Credentials
     from certkit.secret import Secret
     from certkit.stores.base import Store
-    from certkit.tls import Credentials
 
 
 @click.command()
@@ -114,8 +114,8 @@ def _of_identity(
     where: str | None, options: dict[str, Any], output: Output, secret: Secret | None
 ) -> tuple[str, Credentials, Sequence[x509.Certificate] | None, Secret | None, Finding]:
     """The URL, the credentials, the trust bundle, the token, and what is to be said about the key's file."""
-    from certkit.core.identity import require_name
-    from certkit.lifecycle.credentials import shown
+    from certkit.identity.credentials import shown
+    from certkit.stores.record import require_name
 
     name = require_name(options["identity"])
     with opened(options["store_uri"], output, passphrase=secret) as store:

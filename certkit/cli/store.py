@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.commands import LazyGroup
 from certkit.cli.identity import in_store
+from certkit.cli.shared.commands import LazyGroup
 from certkit.findings import exit_code, roll_up
 
 if TYPE_CHECKING:
-    from certkit.cli.output import Output
+    from certkit.cli.shared.output import Output
     from certkit.stores.base import Store
 
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli import inputs
-from certkit.cli.output import Output, reporting
+from certkit.cli.shared import inputs
+from certkit.cli.shared.output import Output, reporting
 from certkit.findings import exit_code, roll_up, skipped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from certkit.core.keys import KeyFacts
-    from certkit.core.verify import Question, Verdict
     from certkit.findings import Finding
+    from certkit.verify import Question, Verdict
+    from certkit.x509.keys import KeyFacts
 
 
 @click.command()
@@ -83,9 +83,9 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
     Example:
       certkit verify acme.pem --ca wise-ca.pem --key acme.key --policy wise-sandbox
     """
-    from certkit.core import names
-    from certkit.core import verify as verification
+    from certkit import verify as verification
     from certkit.report import json, text
+    from certkit.x509 import names
 
     question, key_file = _question(source, options)
     verdict = verification.verify(question)
@@ -106,9 +106,9 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
 def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
     """What the options ask, and the finding about the private key's file."""
     from certkit import processes
-    from certkit.core import describe, objects
-    from certkit.core import verify as verification
-    from certkit.core.times import parse_time
+    from certkit import verify as verification
+    from certkit.times import parse_time
+    from certkit.x509 import describe, objects
 
     secret = inputs.passphrase(options["passphrase_file"])
     policy = inputs.policy(options["policy_name"])
@@ -140,7 +140,7 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
 
 def _ocsp(verdict: Verdict, question: Question, options: dict[str, Any]) -> list[Finding]:
     """What OCSP says of the path."""
-    from certkit import ocsp
+    from certkit.net import ocsp
 
     return ocsp.check(
         verdict.path,
@@ -154,12 +154,12 @@ def _ocsp(verdict: Verdict, question: Question, options: dict[str, Any]) -> list
 
 
 def _facts(key: Any) -> KeyFacts | None:
-    from certkit.core.keys import key_facts
+    from certkit.x509.keys import key_facts
 
     return None if key is None else key_facts(key.public_key())
 
 
 def _certificates(references: Sequence[str]) -> list[Any]:
-    from certkit.core import objects
+    from certkit.x509 import objects
 
     return [each for reference in references for each in objects.certificates(inputs.read(reference), name=reference)]

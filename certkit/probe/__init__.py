@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from certkit import http, tls
-from certkit.core import hosts, names
-from certkit.core.verify import server
 from certkit.errors import InputError
 from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown
+from certkit.net import hosts, http, tls
 from certkit.probe import judge
 from certkit.probe.judge import CHECKS, ClientSide
+from certkit.verify import server
+from certkit.x509 import names
 
 if TYPE_CHECKING:
     import socket

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from certkit.core import names
-from certkit.core.times import rfc3339
 from certkit.findings import Finding, critical, ok, unknown, warning
+from certkit.times import rfc3339
+from certkit.x509 import names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cryptography import x509
 
-    from certkit.http import Answer
-    from certkit.tls import CaName, TlsError
+    from certkit.net.http import Answer
+    from certkit.net.tls import CaName, TlsError
 
 CHECKS = ("dns", "connect", "server-chain", "name", "client-certificate", "http")
 

@@ -9,13 +9,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit.core.printable import printable
-from certkit.core.times import rfc3339
 from certkit.findings import Status
+from certkit.printable import printable
 from certkit.report import timeline
 from certkit.report.optional import needs
 from certkit.report.summary import summary
 from certkit.report.words import NOUNS, clock, counted, day, outlook, shortened
+from certkit.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     import jinja2
 
+    from certkit.expiry.scan import Row, Scan
     from certkit.report.timeline import Column
-    from certkit.scan import Row, Scan
 
 MAX_URGENT = 20
 MAX_SOURCES = 20

@@ -11,20 +11,20 @@ import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from certkit.core.durations import Duration
-from certkit.core.objects import Kind
-from certkit.core.printable import printable
-from certkit.core.times import rfc3339
+from certkit.durations import Duration
+from certkit.printable import printable
 from certkit.report.optional import needs
 from certkit.report.summary import summary
 from certkit.report.words import NOUNS, counted, day, shortened
+from certkit.times import rfc3339
+from certkit.x509.objects import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import icalendar
 
-    from certkit.scan import Row, Scan
+    from certkit.expiry.scan import Row, Scan
 
     Reminder = int | timedelta | Duration
 

@@ -6,23 +6,23 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from certkit.core import names
-from certkit.core.times import rfc3339
 from certkit.errors import RefusedError
 from certkit.findings import Status, exit_code, roll_up
+from certkit.times import rfc3339
+from certkit.x509 import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from certkit.core.keys import KeyFacts
-    from certkit.core.verify import Verdict
+    from certkit.csr.create import MadeRequest
+    from certkit.csr.keyfile import MadeKey
     from certkit.errors import CertkitError
+    from certkit.expiry.scan import Found, Row, Scan
     from certkit.findings import Finding
-    from certkit.keyfile import MadeKey
-    from certkit.lifecycle.view import GenerationView, Overview
+    from certkit.identity.overview import GenerationView, Overview
     from certkit.probe import Probe
-    from certkit.request import MadeRequest
-    from certkit.scan import Found, Row, Scan
+    from certkit.verify import Verdict
+    from certkit.x509.keys import KeyFacts
 
 Document = dict[str, Any]
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from certkit.core.objects import Kind
-from certkit.core.printable import printable
-from certkit.core.times import rfc3339
 from certkit.findings import Status
+from certkit.printable import printable
 from certkit.report.words import outlook, shortened
+from certkit.times import rfc3339
+from certkit.x509.objects import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from certkit.core.durations import Duration
-    from certkit.core.expiry import Thresholds
+    from certkit.durations import Duration
     from certkit.errors import CertkitError
-    from certkit.scan import Row, Scan
+    from certkit.expiry.scan import Row, Scan
+    from certkit.expiry.thresholds import Thresholds
 
 # Nagios keeps 8 KiB of what a plugin says (MAX_PLUGIN_OUTPUT_LENGTH).
 MAX_BYTES = 8000

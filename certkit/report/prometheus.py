@@ -12,17 +12,17 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from certkit.core.objects import Kind
-from certkit.core.printable import printable
+from certkit.expiry.sources.base import Reason
+from certkit.printable import printable
 from certkit.report.optional import needs
 from certkit.report.words import shortened
-from certkit.sources.base import Reason
+from certkit.x509.objects import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from certkit.scan import Row, Scan
+    from certkit.expiry.scan import Row, Scan
 
     # The values of `_LABELS`, with the certificate or revocation list that was seen there.
     Series = Mapping[tuple[str, ...], Row]

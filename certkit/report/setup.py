@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from certkit.core.printable import printable
 from certkit.findings import Status
-from certkit.wise import progress
-from certkit.wise.progress import Step
+from certkit.printable import printable
+from certkit.wise import guide
+from certkit.wise.guide import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from certkit.wise.progress import Situation
+    from certkit.wise.guide import Situation
 
 _LABEL_WIDTH = len("later")
 _STEP_WIDTH = max(map(len, Step))
@@ -24,7 +24,7 @@ def document(found: Situation, *, command: str, url: str | None, changed: bool) 
         "identity": found.identity.name,
         "environment": found.environment,
         "done": [step.value for step in found.done],
-        "next": {"step": found.next.value, "message": progress.advice(found), "command": command, "url": url},
+        "next": {"step": found.next.value, "message": guide.advice(found), "command": command, "url": url},
         "changed": changed,
         "status": status(found).value,
     }
@@ -43,7 +43,7 @@ def text(found: Situation, *, command: str, url: str | None, paint: Callable[[st
         label = "done" if step in done else "next" if step is found.next else "later"
         painted = paint(label.ljust(_LABEL_WIDTH), Status.OK if step in done else Status.SKIPPED)
         lines.append(f"  {painted}  {step.ljust(_STEP_WIDTH)}  {printable(_fact(found, step))}".rstrip())
-    lines.append(f"Next: {printable(progress.advice(found))}.")
+    lines.append(f"Next: {printable(guide.advice(found))}.")
     if url is not None:
         lines.append(url)
     if found.next is Step.REQUEST:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit.core.printable import printable
 from certkit.findings import Status
+from certkit.printable import printable
 from certkit.report.words import counted, day, kinds, shortened, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from certkit.scan import Row, Scan
+    from certkit.expiry.scan import Row, Scan
 
 
 @dataclass(frozen=True, slots=True)

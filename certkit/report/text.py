@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from certkit.core import names
-from certkit.core.objects import Kind
-from certkit.core.printable import printable
-from certkit.core.times import rfc3339
 from certkit.findings import Status
+from certkit.printable import printable
 from certkit.report import words
+from certkit.times import rfc3339
+from certkit.x509 import names
+from certkit.x509.objects import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from certkit.core.policy import Policy
-    from certkit.core.verify import Verdict
+    from certkit.csr.create import MadeRequest
+    from certkit.expiry.scan import Row, Scan
     from certkit.findings import Finding
-    from certkit.lifecycle.view import GenerationView, Overview
+    from certkit.identity.overview import GenerationView, Overview
+    from certkit.policy.rules import Policy
     from certkit.probe import Probe
-    from certkit.request import MadeRequest
-    from certkit.scan import Row, Scan
+    from certkit.verify import Verdict
 
     Paint = Callable[[str, Status], str]
 

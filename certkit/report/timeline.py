@@ -14,7 +14,7 @@ from certkit.report.words import MONTHS, day
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from certkit.scan import Row
+    from certkit.expiry.scan import Row
 
 _WEEK = timedelta(weeks=1)
 _FEWEST = 8

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from certkit.core.durations import spoken
-from certkit.core.printable import printable
-from certkit.core.times import rfc3339
+from certkit.durations import spoken
+from certkit.printable import printable
+from certkit.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,12 +6,12 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from certkit.core.objects import Kind
+from certkit.x509.objects import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from certkit.scan import Row
+    from certkit.expiry.scan import Row
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),

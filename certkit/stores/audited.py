@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from certkit.core import audit, keys, objects
-from certkit.core.audit import Event
-from certkit.core.times import rfc3339
+from certkit.stores import audit
+from certkit.stores.audit import Event
+from certkit.times import rfc3339
+from certkit.x509 import keys, objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from certkit.core.identity import Record
     from certkit.findings import Finding
     from certkit.secret import Secret
     from certkit.stores.base import Document, Facts, Identity, Issued, Location, Store
+    from certkit.stores.record import Record
 
 _INSTALLED = "installed"
 

@@ -1,6 +1,6 @@
 """What every store of identities can do.
 
-A store keeps, for each identity, a record (`certkit.core.identity.Record`), generations, and small secret documents
+A store keeps, for each identity, a record (`certkit.stores.record.Record`), generations, and small secret documents
 such as tokens. The record changes in one step, or not at all; a generation's parts are written once; a document is
 written over the version that the writer knows. Two processes, on one host or many, may do this at once: whoever comes
 second is told, and nothing is lost.
@@ -16,9 +16,9 @@ from certkit.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from certkit.core.identity import Record
     from certkit.findings import Finding
     from certkit.secret import Secret
+    from certkit.stores.record import Record
 
 
 class StoreError(InputError):

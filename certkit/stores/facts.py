@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from certkit.core import names
-from certkit.core.times import rfc3339
+from certkit.times import rfc3339
+from certkit.x509 import names
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.stores.base import StoreError
-from certkit.stores.vault_writes import as_store_error
-from certkit.stores.wrapping import TRANSIT
+from certkit.stores.sealing import TRANSIT
+from certkit.stores.vault.writes import as_store_error
 from certkit.vault import transit
 
 if TYPE_CHECKING:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from certkit.core import describe, expiry, names
-from certkit.core.expiry import Thresholds
-from certkit.core.printable import printable
-from certkit.core.times import parse_time, rfc3339
 from certkit.errors import InputError
+from certkit.expiry import thresholds as expiry
+from certkit.expiry.sources.base import Failure, KnownSighting, Sighting
+from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status
-from certkit.lifecycle import view
-from certkit.sources.base import Failure, KnownSighting, Sighting
+from certkit.identity import overview
+from certkit.printable import printable
 from certkit.stores.base import AbsentError
-from certkit.terraform.query import is_utf8
+from certkit.terraform.external import is_utf8
+from certkit.times import parse_time, rfc3339
+from certkit.x509 import describe, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from certkit.core.policy import Policy
-    from certkit.sources.base import Source
+    from certkit.expiry.sources.base import Source
+    from certkit.policy.rules import Policy
     from certkit.stores.base import Store
-    from certkit.terraform.query import Query
+    from certkit.terraform.external import Query
 
 ABSENT = "absent"
 
@@ -86,7 +87,7 @@ def about_identity(
     if not identity.generations:  # enrolling was killed, and is completed when it is done again
         return Answer(state=ABSENT)
     policy = policy_of(identity.record.settings.policy)
-    found = view.overview(identity, policy, now=now)
+    found = overview.overview(identity, policy, now=now)
     shown = found.active or found.pending or found.generations[-1]
     answer = Answer(spki_sha256=shown.key.spki_sha256 if shown.key else "")
     if shown.certificate is not None:

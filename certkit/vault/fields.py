@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from certkit.core.printable import printable
 from certkit.errors import InputError
+from certkit.printable import printable
 from certkit.vault.errors import Kind, VaultError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from certkit.core.printable import printable
+from certkit.printable import printable
 from certkit.vault.errors import Kind, VaultError
 from certkit.vault.fields import pick
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from certkit.core.printable import printable
+from certkit.printable import printable
 from certkit.vault.errors import Kind, VaultError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certkit import files
 from certkit.errors import InputError
+from certkit.files import writing
 from certkit.vault.errors import Kind, VaultError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _load(made: ssl.SSLContext, path: Path | str) -> bool:
     import ssl
 
     try:
-        made.load_verify_locations(cadata=files.read(path).decode("ascii", "ignore"))
+        made.load_verify_locations(cadata=writing.read(path).decode("ascii", "ignore"))
     except (ssl.SSLError, ValueError):
         return False
     return True
@@ -72,8 +72,8 @@ def _no_certificate(path: str, variable: str) -> InputError:
 def _show(made: ssl.SSLContext, tls: Tls) -> None:
     import ssl
 
-    files.read(tls.certificate)
-    files.read(tls.key)
+    writing.read(tls.certificate)
+    writing.read(tls.key)
     try:
         made.load_cert_chain(tls.certificate, tls.key, password=_no_passphrase)
     except (ssl.SSLError, ValueError, OSError) as error:

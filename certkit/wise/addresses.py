@@ -15,7 +15,7 @@ from certkit.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from certkit.core.policy import Policy
+    from certkit.policy.rules import Policy
 
 # The policy of each environment; `sandbox-legacy` has the older hosts of the migration guide.
 ENVIRONMENTS = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from certkit.wise import grants, renewal, states, tokens
+from certkit.wise import oauth, oauth_state, token_lease, tokens
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.stores.base import Store
-    from certkit.wise.grants import Client, Endpoint
+    from certkit.wise.oauth import Client, Endpoint
     from certkit.wise.redirect import Redirect
     from certkit.wise.tokens import Token
 
@@ -34,14 +34,14 @@ def exchange(
         StoreError: the store cannot be used; if Wise had answered already, the token is lost.
     """
     known = _known(store, name, tokens.document_name(tokens.AUTHORIZATION_CODE, redirect.profile_id))
-    claim = states.claim(store, name, redirect, expected=expected_state, client_id=client.id, now=now)
+    claim = oauth_state.claim(store, name, redirect, expected=expected_state, client_id=client.id, now=now)
     try:
-        made = grants.exchange(endpoint, client, redirect, now=now)
+        made = oauth.exchange(endpoint, client, redirect, now=now)
     except BaseException:
         # The person may mend what is wrong, and try the same redirect again; what its code is worth, Wise knows.
-        states.give_back(store, name, claim)
+        oauth_state.give_back(store, name, claim)
         raise
-    return renewal.keep(store, name, made, over=known)
+    return token_lease.keep(store, name, made, over=known)
 
 
 def apply(store: Store, name: str, endpoint: Endpoint, client: Client, *, now: datetime) -> Token:
@@ -53,7 +53,7 @@ def apply(store: Store, name: str, endpoint: Endpoint, client: Client, *, now: d
         StoreError: the store cannot be used.
     """
     known = _known(store, name, tokens.document_name(tokens.CLIENT_CREDENTIALS))
-    return renewal.keep(store, name, grants.client_credentials(endpoint, client, now=now), over=known)
+    return token_lease.keep(store, name, oauth.client_credentials(endpoint, client, now=now), over=known)
 
 
 def _known(store: Store, name: str, document: str) -> str | None:

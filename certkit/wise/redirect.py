@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from certkit.core.printable import printable
 from certkit.errors import InputError, RefusedError
+from certkit.printable import printable
 from certkit.secret import Secret
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from certkit.core.times import parse_moment
 from certkit.errors import InputError
 from certkit.findings import Status
 from certkit.secret import Secret
 from certkit.stores.base import StoreError
+from certkit.times import parse_moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

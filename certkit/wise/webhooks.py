@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from certkit import http
-from certkit.core.printable import printable
 from certkit.errors import InputError, RefusedError
 from certkit.findings import critical, ok, unknown
-from certkit.tls import Credentials, HandshakeEndedError
+from certkit.net import http
+from certkit.net.tls import Credentials, HandshakeEndedError
+from certkit.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,7 +171,7 @@ def _nobody(now: datetime) -> Credentials:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    from certkit.core import names
+    from certkit.x509 import names
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = names.build_name([names.Attribute("CN", "certkit check, trusted by nobody")])

@@ -98,7 +98,7 @@ def _names(port: int, count: int) -> list[str]:
 
 
 def _look(names: Sequence[str], timeout: float) -> list[object]:
-    from certkit.sources.endpoint import Endpoint, EndpointSource
+    from certkit.expiry.sources.endpoint import Endpoint, EndpointSource
 
     return list(EndpointSource(tuple(map(Endpoint.parse, names)), timeout).look())
 

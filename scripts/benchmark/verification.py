@@ -54,11 +54,11 @@ def _verifier(leaf: Path, middle: Path, root: Path) -> tuple[Work, Work]:
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509 import load_pem_x509_certificate
 
-    from certkit import policy_files
-    from certkit.core.verify import Question, verify
+    from certkit.policy import catalogue
+    from certkit.verify import Question, verify
 
     first, second, last = (load_pem_x509_certificate(path.read_bytes()) for path in (leaf, middle, root))
-    policy = policy_files.load("general")
+    policy = catalogue.load("general")
     question = Question(leaf=first, untrusted=[second], anchors=[last], at=datetime.now(UTC), policy=policy)
     if verify(question).status != "ok":
         raise CannotRunError("the chain does not verify")

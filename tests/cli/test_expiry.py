@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from certkit import policy_files
-from certkit.core.expiry import DEFAULT_CRITICAL, DEFAULT_WARN
+from certkit.expiry.thresholds import DEFAULT_CRITICAL, DEFAULT_WARN
+from certkit.policy import catalogue
 from tests import pki
 from tests.conftest import openssl
 
@@ -163,7 +163,7 @@ def test_a_report_that_cannot_be_written_is_exit_3(certkit, certificates):
 
 def test_the_default_thresholds_are_those_of_the_general_policy():
     """They are known without reading the policy, to start fast; the two may not drift apart."""
-    rules = policy_files.load("general").expiry
+    rules = catalogue.load("general").expiry
     assert (str(rules.warn), str(rules.critical)) == (DEFAULT_WARN, DEFAULT_CRITICAL)
 
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import pytest
 
-from certkit.core.times import rfc3339
+from certkit.times import rfc3339
 from tests import pki
 from tests.conftest import command, environment, require_program
 

@@ -15,19 +15,19 @@ import click
 import pytest
 from cryptography import x509
 
-from certkit import policy_files
-from certkit.cli.boundary import run
-from certkit.cli.commands import LazyGroup, certkit
 from certkit.cli.key import KEY_TYPES
-from certkit.core import keys
-from certkit.core.identity import Settings
-from certkit.core.names import SubjectOptions
-from certkit.lifecycle import activation, answer, enroll
+from certkit.cli.shared.boundary import run
+from certkit.cli.shared.commands import LazyGroup, certkit
+from certkit.identity import activate, enroll, install
+from certkit.policy import catalogue
 from certkit.secret import Secret
-from certkit.stores.file import FileStore
-from certkit.wise import grants, partner, renewal
+from certkit.stores.file.store import FileStore
+from certkit.stores.record import Settings
+from certkit.wise import endpoints, oauth, token_lease
 from certkit.wise.redirect import Redirect
 from certkit.wise.rehearsal.state import Subscription
+from certkit.x509 import keys
+from certkit.x509.names import SubjectOptions
 from tests import pki, tls_servers, wise_server
 from tests.conftest import command as installed
 from tests.conftest import environment
@@ -61,7 +61,7 @@ def test_every_command_has_an_example():
 def prepare_identity(folder, root, command):
     """An identity called acme, in the default store and in `file:identities`, as the command needs it."""
     now = pki.datetime.now(pki.UTC)
-    policy = policy_files.load("wise-sandbox")
+    policy = catalogue.load("wise-sandbox")
     settings = Settings(policy="wise-sandbox", subject=SubjectOptions(organization="Acme Ltd"))
     for place in ("home/.local/share/certkit/identities", "identities"):
         if command in {"enroll", "import"}:
@@ -71,8 +71,8 @@ def prepare_identity(folder, root, command):
         identity = enroll.enroll(store, "acme", settings, policy, now=now).identity
         for _ in range(0 if command in {"install", "discard"} else 2):
             pasted = answered(root, identity.generations[-1].csr)
-            number = answer.install(store, "acme", pasted, policy, trust_bundle=root.pem, now=now)[1]
-            identity = activation.activate(store, "acme", number, now=now).identity
+            number = install.install(store, "acme", pasted, policy, trust_bundle=root.pem, now=now)[1]
+            identity = activate.activate(store, "acme", number, now=now).identity
             if number == "0001":
                 identity = enroll.add_request(store, identity, policy, now=now).identity
         if command == "install" and place.startswith("home"):
@@ -84,12 +84,12 @@ def prepare_tokens(folder, server):
     (folder / "home/.local/share/certkit").mkdir(parents=True)
     (folder / "secret.txt").write_text(wise_server.CLIENT_SECRET)
     store = FileStore(folder / "home/.local/share/certkit/identities")
-    partner.identity(store, "acme", policy="wise-sandbox", base_url=server.address)
-    client = grants.Client(id="acme", secret=Secret(wise_server.CLIENT_SECRET.encode()))
+    endpoints.identity(store, "acme", policy="wise-sandbox", base_url=server.address)
+    client = oauth.Client(id="acme", secret=Secret(wise_server.CLIENT_SECRET.encode()))
     code = Secret(server.code().encode())
-    answer = Redirect(redirect_uri=wise_server.REDIRECT_URI, code=code, profile_id="123")
-    at = grants.Endpoint(url=f"{server.address}/oauth/token")
-    renewal.keep(store, "acme", grants.exchange(at, client, answer, now=pki.datetime.now(pki.UTC)))
+    redirect = Redirect(redirect_uri=wise_server.REDIRECT_URI, code=code, profile_id="123")
+    at = oauth.Endpoint(url=f"{server.address}/oauth/token")
+    token_lease.keep(store, "acme", oauth.exchange(at, client, redirect, now=pki.datetime.now(pki.UTC)))
 
 
 def prepare_both(folder):
@@ -98,11 +98,11 @@ def prepare_both(folder):
     store = FileStore(folder / "home/.local/share/certkit/identities")
     store.root.mkdir(parents=True)
     for name in ("sandbox", "production"):
-        policy, ca = policy_files.load(f"wise-{name}"), pki.root(begin=now - pki.YEAR, end=now + pki.YEAR)
+        policy, ca = catalogue.load(f"wise-{name}"), pki.root(begin=now - pki.YEAR, end=now + pki.YEAR)
         settings = Settings(policy=f"wise-{name}", subject=SubjectOptions(organization="Acme Ltd"))
         csr = enroll.enroll(store, f"acme-{name}", settings, policy, now=now).identity.generations[0].csr
-        number = answer.install(store, f"acme-{name}", answered(ca, csr), policy, trust_bundle=ca.pem, now=now)[1]
-        activation.activate(store, f"acme-{name}", number, now=now)
+        number = install.install(store, f"acme-{name}", answered(ca, csr), policy, trust_bundle=ca.pem, now=now)[1]
+        activate.activate(store, f"acme-{name}", number, now=now)
 
 
 def answered(root, csr):
@@ -219,7 +219,7 @@ def test_the_types_on_the_command_line_are_those_that_are_made():
 def test_help_imports_nothing_heavy(words):
     """Start-up is a feature: no page of help needs cryptography."""
     code = (
-        "import sys\nfrom certkit.cli.boundary import run\n"
+        "import sys\nfrom certkit.cli.shared.boundary import run\n"
         f"run({words!r})\nassert not [name for name in sys.modules if name.startswith(('cryptography', 'OpenSSL'))]"
     )
     python = installed()[0].replace("/certkit", "/python")

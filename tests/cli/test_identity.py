@@ -15,13 +15,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from certkit.core.identity import Settings
-from certkit.core.names import SubjectOptions
-from certkit.lifecycle.answer import install
-from certkit.lifecycle.enroll import add_request, enroll
-from certkit.policy_files import load
+from certkit.identity.enroll import add_request, enroll
+from certkit.identity.install import install
+from certkit.policy.catalogue import load
 from certkit.stores.audited import AuditedStore
-from certkit.stores.file import FileStore
+from certkit.stores.file.store import FileStore
+from certkit.stores.record import Settings
+from certkit.x509.names import SubjectOptions
 from tests import pki, tls_servers
 from tests.conftest import Command, command, environment, openssl, require_program
 from tests.stores.places import some_group

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from cryptography import x509
 
-from certkit import policy_files
-from certkit.core.identity import Settings
-from certkit.core.names import SubjectOptions
-from certkit.lifecycle import activation, answer, enroll
-from certkit.stores.file import FileStore
+from certkit.identity import activate, enroll, install
+from certkit.policy import catalogue
+from certkit.stores.file.store import FileStore
+from certkit.stores.record import Settings
+from certkit.x509.names import SubjectOptions
 from tests import pki, tls_servers
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -65,7 +65,7 @@ def test_no_password_is_an_argument(certkit, root, tmp_path, port):
 
 def test_an_identity(certkit, root, tmp_path, port):
     """Its key, chain, bundle and URL come from the store."""
-    policy = policy_files.load("wise-sandbox")
+    policy = catalogue.load("wise-sandbox")
     store = FileStore(tmp_path / "ids")
     settings = Settings(
         policy="wise-sandbox",
@@ -75,8 +75,8 @@ def test_an_identity(certkit, root, tmp_path, port):
     request = enroll.enroll(store, "acme", settings, policy, now=NOW).identity.generations[-1].csr
     key = x509.load_pem_x509_csr(request).public_key()
     issued = root.issue(public_key=key, begin=NOW - pki.DAY, end=NOW + 300 * pki.DAY)
-    number = answer.install(store, "acme", issued.pem, policy, trust_bundle=root.pem, now=NOW)[1]
-    activation.activate(store, "acme", number, now=NOW)
+    number = install.install(store, "acme", issued.pem, policy, trust_bundle=root.pem, now=NOW)[1]
+    activate.activate(store, "acme", number, now=NOW)
     ran = certkit("probe", "--identity", "acme", "--store", "file:ids", "--json")
     assert (ran.code, ran.json["target"]) == (0, f"https://localhost:{port}/v1")
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from certkit.lifecycle.answer import install
-from certkit.lifecycle.enroll import add_request, enroll
+from certkit.identity.enroll import add_request, enroll
+from certkit.identity.install import install
 from tests import pki
 from tests.cli.test_identity import ENROLL, ISSUING, NOW, POLICY, ROOT, SETTINGS, TRUSTING, Identities
 

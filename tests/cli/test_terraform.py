@@ -9,12 +9,12 @@ import subprocess
 
 import pytest
 
-from certkit import policy_files
-from certkit.core.identity import Settings
-from certkit.core.names import SubjectOptions
-from certkit.lifecycle import activation, answer
-from certkit.lifecycle.enroll import enroll
-from certkit.stores.file import FileStore
+from certkit.identity import activate, install
+from certkit.identity.enroll import enroll
+from certkit.policy import catalogue
+from certkit.stores.file.store import FileStore
+from certkit.stores.record import Settings
+from certkit.x509.names import SubjectOptions
 from tests import pki, tls_servers
 from tests.conftest import command, environment
 from tests.terraform.external import ExternalError, external, result_of
@@ -55,12 +55,12 @@ def in_use(folder, ca, *, days=200):
     now = pki.datetime.now(pki.UTC)
     store = FileStore(folder / "identities")
     settings = Settings(policy="wise-sandbox", subject=SubjectOptions(organization="Acme Ltd"))
-    identity = enroll(store, "acme", settings, policy_files.load("wise-sandbox"), now=now).identity
+    identity = enroll(store, "acme", settings, catalogue.load("wise-sandbox"), now=now).identity
     request = pki.x509.load_pem_x509_csr(identity.generations[0].csr)
     pair = ca.issue(public_key=request.public_key(), begin=now - pki.DAY, end=now + days * pki.DAY + pki.DAY / 2)
-    policy = policy_files.load("wise-sandbox")
-    answer.install(store, "acme", pair.pem, policy, trust_bundle=ca.pem, now=now)
-    activation.activate(store, "acme", now=now)
+    policy = catalogue.load("wise-sandbox")
+    install.install(store, "acme", pair.pem, policy, trust_bundle=ca.pem, now=now)
+    activate.activate(store, "acme", now=now)
     return store.key("acme", "0001").reveal()
 
 

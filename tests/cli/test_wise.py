@@ -14,14 +14,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from cryptography import x509
 
-from certkit.core.identity import Settings
-from certkit.core.names import SubjectOptions
-from certkit.lifecycle import answer, enroll
-from certkit.policy_files import load
-from certkit.stores.file import FileStore
-from certkit.stores.vault import VaultStore
+from certkit.identity import enroll, install
+from certkit.policy.catalogue import load
+from certkit.stores.file.store import FileStore
+from certkit.stores.record import Settings
+from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
-from certkit.wise import partner, tokens
+from certkit.wise import endpoints, tokens
+from certkit.x509.names import SubjectOptions
 from tests import pki, wise_server
 from tests.conftest import Command, command, environment
 from tests.stores import vault_roles
@@ -436,7 +436,7 @@ def test_many_hosts_get_a_token_from_vault(wise, server, openbao):
     """With the rights of a consumer: one asks Wise, all have what it got, and Vault has it too."""
     with Vault.connect(openbao.settings()) as vault:
         store = VaultStore(vault, "secret", "cli/wise")
-        partner.identity(store, "acme", policy=None, base_url=server.address)
+        endpoints.identity(store, "acme", policy=None, base_url=server.address)
         token = vault_roles.settings(openbao, "consumer", prefix="cli/wise", name="acme").token.reveal().decode()
         env = {"CERTKIT_STORE": "vault://secret/cli/wise", "VAULT_ADDR": openbao.address, "VAULT_TOKEN": token}
         assert exchange(wise, server, env=env).code == 0
@@ -458,7 +458,7 @@ def active(wise):
     identity = enroll.enroll(wise.store, "acme", settings, policy, now=NOW).identity
     request = x509.load_pem_x509_csr(identity.generations[0].csr)
     issued = ROOT.issue(pki.name(O="Acme Ltd", CN=CLIENT_ID), public_key=request.public_key(), **DATES)
-    answer.install(wise.store, "acme", issued.pem, policy, trust_bundle=ROOT.pem, now=NOW)
+    install.install(wise.store, "acme", issued.pem, policy, trust_bundle=ROOT.pem, now=NOW)
     wise.store.change("acme", lambda record: record.activate("0001"))
 
 

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
-from certkit import policy_files, schedules
-from certkit.core.identity import Record, Settings
-from certkit.core.names import SubjectOptions
-from certkit.lifecycle import activation, answer, enroll
+from certkit.identity import activate, enroll, install
+from certkit.policy import catalogue
 from certkit.secret import Secret
-from certkit.stores.file import FileStore
-from certkit.wise import tokens
+from certkit.stores.file.store import FileStore
+from certkit.stores.record import Record, Settings
+from certkit.wise import schedules, tokens
 from certkit.wise.tokens import Token
+from certkit.x509.names import SubjectOptions
 from tests import pki
 from tests.cli.test_wise_rehearse import rehearsing
 from tests.cli.test_wise_setup import REHEARSAL, STORE, through
@@ -36,7 +36,7 @@ def identity(store, name, policy, *, ca=None, key=None, days=300, base_url=None)
     now = datetime.now(UTC)
     ca = ca or pki.root(begin=now - pki.YEAR, end=now + pki.YEAR)
     settings = Settings(policy=policy, subject=SubjectOptions(organization="Acme Ltd"), base_url=base_url)
-    rules = policy_files.load(policy)
+    rules = catalogue.load(policy)
     if key is None:
         csr = enroll.enroll(store, name, settings, rules, now=now).identity.generations[0].csr
     else:
@@ -45,8 +45,8 @@ def identity(store, name, policy, *, ca=None, key=None, days=300, base_url=None)
     public_key = x509.load_pem_x509_csr(csr).public_key()
     subject = pki.name(O="Acme Ltd", CN="acme")
     issued = ca.issue(subject, public_key=public_key, begin=now - pki.DAY, end=now + days * pki.DAY)
-    number = answer.install(store, name, issued.pem, rules, trust_bundle=ca.pem, now=now)[1]
-    activation.activate(store, name, number, now=now)
+    number = install.install(store, name, issued.pem, rules, trust_bundle=ca.pem, now=now)[1]
+    activate.activate(store, name, number, now=now)
     token = Token(
         grant="client_credentials",
         client_id="acme",

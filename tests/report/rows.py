@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from certkit.core.durations import Duration
-from certkit.core.expiry import Thresholds, days_left
-from certkit.core.objects import Kind
-from certkit.scan import Row
-from certkit.sources.base import Failure, Reason
+from certkit.durations import Duration
+from certkit.expiry.scan import Row
+from certkit.expiry.sources.base import Failure, Reason
+from certkit.expiry.thresholds import Thresholds, days_left
+from certkit.x509.objects import Kind
 from tests.pki import DAY, NOW
 
 if TYPE_CHECKING:

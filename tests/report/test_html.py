@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 import pytest
 
+from certkit.expiry.scan import Scan
 from certkit.report import html, timeline
-from certkit.scan import Scan
 from tests.pki import DAY, NOW, YEAR
 from tests.report import page
 from tests.report.rows import certificate, failure, revocation_list

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from icalendar import Calendar
 
-from certkit.core.durations import Duration
+from certkit.durations import Duration
+from certkit.expiry.scan import Scan
 from certkit.report import ics
-from certkit.scan import Scan
 from tests.pki import DAY, NOW
 from tests.report.rows import certificate, failure, revocation_list
 

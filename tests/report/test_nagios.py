@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certkit.core.durations import Duration
-from certkit.core.expiry import Thresholds
-from certkit.core.objects import Kind
+from certkit.durations import Duration
+from certkit.expiry.scan import Row, Scan
+from certkit.expiry.sources.base import Failure, Reason
+from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status, exit_code
 from certkit.report import nagios
-from certkit.scan import Row, Scan
-from certkit.sources.base import Failure, Reason
+from certkit.x509.objects import Kind
 from tests import pki
 
 THRESHOLDS = Thresholds(Duration.parse("28d"), Duration.parse("7d"))

@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from certkit.core.durations import Duration
-from certkit.core.expiry import Thresholds
-from certkit.core.objects import Kind
-from certkit.core.printable import printable
+from certkit.durations import Duration
+from certkit.expiry.scan import Judge, Row, Scan, look, scan
+from certkit.expiry.sources.base import Failure, Reason
+from certkit.expiry.sources.files import FileSource
+from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status
+from certkit.printable import printable
 from certkit.report import prometheus
-from certkit.scan import Judge, Row, Scan, look, scan
-from certkit.sources.base import Failure, Reason
-from certkit.sources.files import FileSource
+from certkit.x509.objects import Kind
 from tests import pki
 from tests.conftest import require_program
 

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import pytest
 
-from certkit.core.identity import Record, Settings, State
-from certkit.core.names import SubjectOptions
 from certkit.errors import InputError
 from certkit.findings import Finding
 from certkit.secret import Secret
 from certkit.stores.base import AbsentError, ConflictError, Document, Facts, Generation, Identity, Issued, StoreError
 from certkit.stores.facts import certificate_facts
+from certkit.stores.record import Record, Settings, State
+from certkit.x509.names import SubjectOptions
 from tests import pki
 
 SETTINGS = Settings(

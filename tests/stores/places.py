@@ -7,7 +7,7 @@ import os
 import stat
 from dataclasses import replace
 
-from certkit.core.identity import Record
+from certkit.stores.record import Record
 from tests.stores.contract import CSR, SETTINGS, activate, answer, key
 
 

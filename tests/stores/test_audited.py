@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from certkit.core.audit import MAX_EVENTS, Event
 from certkit.errors import InputError
-from certkit.lifecycle import activation, answer, enroll, move, pointer
+from certkit.identity import activate, copy, enroll, pointer
+from certkit.identity import install as answer
+from certkit.stores.audit import MAX_EVENTS, Event
 from certkit.stores.audited import AuditedStore
 from certkit.stores.base import ConflictError
 from tests import pki
-from tests.lifecycle.conftest import POLICY, SETTINGS, install, issue, pasted
-from tests.lifecycle.conftest import make_store as make_store
-from tests.lifecycle.conftest import store as store
+from tests.identity.conftest import POLICY, SETTINGS, install, issue, pasted
+from tests.identity.conftest import make_store as make_store
+from tests.identity.conftest import store as store
 
 AT = "2026-11-23T12:00:00Z"
 
@@ -35,11 +36,11 @@ def test_a_life(audited):
     enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
     made = issue(audited)
     install(audited, pasted(made))
-    activation.activate(audited, "acme", now=pki.NOW)
+    activate.activate(audited, "acme", now=pki.NOW)
     enroll.add_request(audited, audited.load("acme"), POLICY, now=pki.NOW)
     install(audited, pasted(issue(audited, "0002")))
-    activation.activate(audited, "acme", now=pki.NOW)
-    activation.rollback(audited, "acme", now=pki.NOW)
+    activate.activate(audited, "acme", now=pki.NOW)
+    activate.rollback(audited, "acme", now=pki.NOW)
     pointer.retire(audited, "acme", "0002")
     enroll.add_request(audited, audited.load("acme"), POLICY, now=pki.NOW)
     pointer.discard(audited, "acme")
@@ -107,12 +108,12 @@ def test_a_copy_takes_it_along(audited, make_store):
     """What happened before is there too, and what happens there is no difference to the original."""
     enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
     install(audited, pasted(issue(audited)))
-    activation.activate(audited, "acme", now=pki.NOW)
+    activate.activate(audited, "acme", now=pki.NOW)
     target = AuditedStore(make_store("target"), "bob@host", lambda: pki.NOW)
-    assert move.copy(audited, target, "acme").changed
+    assert copy.copy(audited, target, "acme").changed
     assert log(target)[: len(log(audited))] == log(audited)
     assert target.load("acme").record.log[-1].who == "bob@host"
-    assert not move.copy(audited, target, "acme").changed
+    assert not copy.copy(audited, target, "acme").changed
 
 
 def test_hooks_that_succeed_late(audited):

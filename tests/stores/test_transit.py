@@ -6,9 +6,9 @@ import pytest
 
 from certkit.secret import Secret
 from certkit.stores.base import StoreError
-from certkit.stores.file import FileStore
+from certkit.stores.file.store import FileStore
+from certkit.stores.sealing import PassphraseWrapping, is_sealed
 from certkit.stores.transit import TransitWrapping
-from certkit.stores.wrapping import PassphraseWrapping, is_sealed
 from certkit.vault.client import Vault
 from tests.stores.contract import StoreContract, enroll, key
 from tests.stores.lossy import Fate, network

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.lifecycle.conftest import make_store, store
+from tests.identity.conftest import make_store, store
 
 __all__ = ["make_store", "store"]

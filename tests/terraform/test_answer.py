@@ -7,18 +7,18 @@ from dataclasses import fields
 import pytest
 from cryptography.hazmat.primitives import hashes
 
-from certkit.core import keys
-from certkit.core.durations import Duration
-from certkit.core.identity import Record
+from certkit.durations import Duration
 from certkit.errors import InputError
-from certkit.lifecycle import pointer
-from certkit.policy_files import load
-from certkit.sources.base import Failure, KnownSighting, Passed, Reason, Searched, Sighting
+from certkit.expiry.sources.base import Failure, KnownSighting, Passed, Reason, Searched, Sighting
+from certkit.identity import pointer
+from certkit.policy.catalogue import load
 from certkit.stores.base import StoreError
+from certkit.stores.record import Record
 from certkit.terraform.answer import Answer, about_identity, about_source
-from certkit.terraform.query import Query
+from certkit.terraform.external import Query
+from certkit.x509 import keys
 from tests import pki
-from tests.lifecycle.conftest import SETTINGS, csr_of, enroll, install, issue, pasted, request_again, use
+from tests.identity.conftest import SETTINGS, csr_of, enroll, install, issue, pasted, request_again, use
 
 NOW = pki.NOW
 NONE = dict.fromkeys((each.name for each in fields(Answer)), "")
@@ -151,7 +151,7 @@ def test_thresholds_of_the_query_win(store):
 
 def test_a_store_that_is_damaged_is_an_error(tmp_path):
     """Not an identity that is absent."""
-    from certkit.stores.file import FileStore
+    from certkit.stores.file.store import FileStore
 
     store = FileStore(tmp_path / "store")
     enroll(store)

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
-from certkit import policy_files
-from certkit.core.identity import Settings
-from certkit.core.names import SubjectOptions
-from certkit.lifecycle.enroll import enroll
+from certkit.identity.enroll import enroll
+from certkit.policy import catalogue
 from certkit.secret import Secret
-from certkit.stores.file import FileStore
-from certkit.stores.vault import VaultStore
-from certkit.stores.wrapping import PassphraseWrapping
+from certkit.stores.file.store import FileStore
+from certkit.stores.record import Settings
+from certkit.stores.sealing import PassphraseWrapping
+from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
+from certkit.x509.names import SubjectOptions
 from tests import pki
 from tests.conftest import Ran, command, environment, require_program
 from tests.stores.vault_roles import acl
@@ -182,7 +182,7 @@ class Workspace:
     def activate(self, ca: pki.CA, *, days: float = 300) -> None:
         """Put a certificate to use for a request that was made before Terraform came."""
         settings = Settings(policy="wise-sandbox", subject=SubjectOptions(organization="Acme Ltd", country="GB"))
-        enroll(self.place.store, NAME, settings, policy_files.load("wise-sandbox"), now=datetime.now(UTC))
+        enroll(self.place.store, NAME, settings, catalogue.load("wise-sandbox"), now=datetime.now(UTC))
         self.apply(certificate=self.answer(ca, days=days), ca="ca.pem")
 
     def places_with_secrets(self) -> set[str]:

@@ -23,7 +23,7 @@ from tests.verify.test_shapes import judge
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from certkit.core.verify import Verdict
+    from certkit.verify import Verdict
 
 bounded = settings(max_examples=200, deadline=None, database=None, suppress_health_check=[HealthCheck.filter_too_much])
 

@@ -17,12 +17,12 @@ import cryptography_vectors
 import pytest
 from cryptography import x509
 
-from certkit import policy_files
-from certkit.core.verify import Question, verify
 from certkit.findings import Status
+from certkit.policy import catalogue
+from certkit.verify import Question, verify
 
 if TYPE_CHECKING:
-    from certkit.core.verify import Verdict
+    from certkit.verify import Verdict
 
 FOLDER = Path(cryptography_vectors.__path__[0]) / "x509" / "PKITS_data"
 AT = datetime(2011, 4, 15, tzinfo=UTC)
@@ -159,7 +159,7 @@ def verdict(test: str, *, backwards: bool = False, with_lists: bool = True) -> V
         return verify(
             Question(
                 leaf=certificates()[f"{test}EE"],
-                policy=policy_files.load("general"),
+                policy=catalogue.load("general"),
                 at=AT,
                 anchors=[certificates()["TrustAnchorRootCertificate"]],
                 untrusted=cas[::order],

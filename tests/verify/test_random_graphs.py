@@ -17,9 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
-from certkit import policy_files
-from certkit.core.verify import Question, verify
 from certkit.findings import Status
+from certkit.policy import catalogue
+from certkit.verify import Question, verify
 from tests import pki
 from tests.pki import DAY, NOW, YEAR
 from tests.verify import shapes
@@ -237,7 +237,7 @@ def is_accepted(
     leaf: x509.Certificate, anchors: Sequence[x509.Certificate], untrusted: Sequence[x509.Certificate], **asked: Any
 ) -> bool:
     """Whether the verifier takes a certificate."""
-    policy = policy_files.load("general")
+    policy = catalogue.load("general")
     question = Question(leaf=leaf, anchors=anchors, untrusted=untrusted, at=NOW, policy=policy, **asked)
     return verify(question).status in {Status.OK, Status.WARNING}
 

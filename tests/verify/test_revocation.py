@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from certkit.core.verify import revocation
+from certkit.verify import revocation
 from tests import pki
 from tests.conftest import openssl
 from tests.pki import DAY, NOW, YEAR

@@ -11,10 +11,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from certkit import policy_files
-from certkit.core.keys import key_facts
-from certkit.core.verify import Question, verify
 from certkit.findings import roll_up
+from certkit.policy import catalogue
+from certkit.verify import Question, verify
+from certkit.x509.keys import key_facts
 from tests import pki
 from tests.pki import CLIENT, DAY, NOW, SERVER, YEAR
 from tests.verify import shapes
@@ -38,7 +38,7 @@ from tests.verify.shapes import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from certkit.core.verify import Verdict
+    from certkit.verify import Verdict
 
 SECOND = timedelta(seconds=1)
 ANY_USAGE = "2.5.29.37.0"
@@ -59,7 +59,7 @@ class Shape:
 def judge(made: Made, **asked: Any) -> Verdict:
     """The verdict on what was made, by the general policy at the tests' time unless something else is asked."""
     asked = {"policy": "general", "at": NOW, "crls": made.crls, "csr": made.csr, **asked}
-    asked["policy"] = policy_files.load(asked["policy"])
+    asked["policy"] = catalogue.load(asked["policy"])
     return verify(Question(leaf=made.leaf, anchors=made.anchors, untrusted=made.untrusted, **asked))
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from certkit.secret import Secret
-from certkit.stores.file import FileStore
-from certkit.stores.vault import VaultStore
+from certkit.stores.file.store import FileStore
+from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
-from certkit.wise import grants, partner, renewal, tokens
-from certkit.wise.grants import Client, Endpoint
+from certkit.wise import endpoints, oauth, token_lease, tokens
+from certkit.wise.oauth import Client, Endpoint
 from certkit.wise.redirect import Redirect
 from tests import wise_server
 from tests.stores import vault_roles
@@ -52,7 +52,7 @@ def open_store(request, tmp_path) -> Iterator[Callable[[], Store]]:
     prefix, opened = next(PREFIXES), []
     settings = vault_roles.settings(openbao, "consumer", prefix=prefix, name="acme")
     with Vault.connect(openbao.settings()) as root:
-        partner.identity(VaultStore(root, "secret", prefix), "acme", policy="wise-sandbox", base_url=None)
+        endpoints.identity(VaultStore(root, "secret", prefix), "acme", policy="wise-sandbox", base_url=None)
 
     def open_store() -> Store:
         opened.append(Vault.connect(settings))
@@ -67,7 +67,7 @@ def open_store(request, tmp_path) -> Iterator[Callable[[], Store]]:
 def store(tmp_path) -> Store:
     """A store in a directory, with an identity."""
     store = FileStore(tmp_path / "store")
-    partner.identity(store, "acme", policy="wise-sandbox", base_url=None)
+    endpoints.identity(store, "acme", policy="wise-sandbox", base_url=None)
     return store
 
 
@@ -84,11 +84,11 @@ def redirect(wise: Wise, **fields: str) -> Redirect:
 
 def begin(store: Store, wise: Wise, *, expired: bool = True) -> Token:
     """An identity with a token that is due, or one that is fresh."""
-    partner.identity(store, "acme", policy="wise-sandbox", base_url=None)
-    made = grants.exchange(endpoint(wise), CLIENT, redirect(wise), now=now())
+    endpoints.identity(store, "acme", policy="wise-sandbox", base_url=None)
+    made = oauth.exchange(endpoint(wise), CLIENT, redirect(wise), now=now())
     if expired:
         made = replace(made, received_at=now() - timedelta(hours=13), expires_at=now() - timedelta(hours=1))
-    return renewal.keep(store, "acme", made)
+    return token_lease.keep(store, "acme", made)
 
 
 def stored(store: Store) -> Token:
@@ -104,11 +104,11 @@ def valid(wise: Wise) -> list[bytes]:
 def renew(store: Store, wise: Wise, *, clock=now, force: bool = False, ask=None) -> Token:
     """What a host does that renews the token."""
     own = endpoint(wise)
-    return renewal.renewed(
+    return token_lease.renewed(
         store,
         "acme",
         tokens.find(store, "acme"),
-        ask=ask or (lambda token: grants.renew(own, CLIENT, token, now=clock())),
+        ask=ask or (lambda token: oauth.renew(own, CLIENT, token, now=clock())),
         clock=clock,
         force=force,
         longest_seconds=own.longest_seconds,

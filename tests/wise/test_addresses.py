@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from certkit import policy_files
 from certkit.cli import wise as wise_commands
 from certkit.errors import InputError
+from certkit.policy import catalogue
 from certkit.wise import addresses
 
 URLS = {
@@ -26,7 +26,7 @@ HOSTS = {
 @pytest.mark.parametrize("environment", URLS)
 def test_the_page_of_each_environment(environment):
     """As documented, with the hosts of its policy."""
-    policy = policy_files.load(addresses.ENVIRONMENTS[environment])
+    policy = catalogue.load(addresses.ENVIRONMENTS[environment])
     url = addresses.authorize_url(policy, client_id="acme", redirect_uri="https://a.example/wise")
     assert url == URLS[environment]
     assert (policy.hosts.api, policy.hosts.api_mtls) == HOSTS[environment]
@@ -39,7 +39,7 @@ def test_the_environments_of_the_command_line():
 
 def test_a_state_and_odd_characters_are_quoted():
     """Nothing of a value becomes part of the address."""
-    policy = policy_files.load("wise-sandbox")
+    policy = catalogue.load("wise-sandbox")
     url = addresses.authorize_url(policy, client_id="a&b=c d", redirect_uri="https://a.example/?x=1&y=2", state="s#t+u")
     query = "client_id=a%26b%3Dc%20d&redirect_uri=https%3A%2F%2Fa.example%2F%3Fx%3D1%26y%3D2&state=s%23t%2Bu"
     assert url == f"https://wise-sandbox.com/oauth/authorize/?{query}"
@@ -48,7 +48,7 @@ def test_a_state_and_odd_characters_are_quoted():
 def test_a_policy_without_the_page():
     """Is refused."""
     with pytest.raises(InputError, match=r"policy general: it has no hosts\.web"):
-        addresses.authorize_url(policy_files.load("general"), client_id="a", redirect_uri="https://a.example/")
+        addresses.authorize_url(catalogue.load("general"), client_id="a", redirect_uri="https://a.example/")
 
 
 @pytest.mark.parametrize(

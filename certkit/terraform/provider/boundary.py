@@ -6,8 +6,8 @@ import re
 import threading
 from typing import TYPE_CHECKING, Self
 
-from certkit.core.printable import printable
 from certkit.errors import CertkitError
+from certkit.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +58,7 @@ def _told(error: BaseException) -> tuple[str, str]:
     """The summary and the detail of a failure."""
     if isinstance(error, CertkitError):
         return _spelt(error.message), _spelt(_sentence(error.hint))
-    from certkit.core.objects import short_reason
+    from certkit.x509.objects import short_reason
 
     reason = printable(short_reason(error)) if isinstance(error, Exception) else ""
     return f"internal error: {type(error).__name__}: {reason}", "Please report it."

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from tf.iface import Resource
 from tf.types import Bool, String, Unknown
 
-from certkit.core.identity import State as GenerationState
-from certkit.core.identity import require_name
 from certkit.errors import InputError
 from certkit.stores.base import AbsentError
+from certkit.stores.record import State as GenerationState
+from certkit.stores.record import require_name
 from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.schema import (
     Certificates,
@@ -81,7 +81,7 @@ class CertificateResource(Resource):
 
     def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
         """Refuse what is no name and no certificate."""
-        from certkit.core import objects
+        from certkit.x509 import objects
 
         super().validate(diags, type_name, config)
         with Boundary(diags):
@@ -100,12 +100,12 @@ class CertificateResource(Resource):
 
     def read(self, ctx: ReadContext, current: State) -> State | None:
         """The certificate as it is in the store; none if it is not there any more."""
-        from certkit.lifecycle import view
+        from certkit.identity import overview
 
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             try:
                 identity = store.load(current["identity"])
-                found = _facts(store, identity, view.generation(identity, current["generation"]))
+                found = _facts(store, identity, overview.generation(identity, current["generation"]))
             except AbsentError:
                 return None
             return current | found if found["fingerprint_sha256"] == current["fingerprint_sha256"] else None
@@ -125,7 +125,7 @@ class CertificateResource(Resource):
 
     def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
         """Install another certificate, or put this one to use again."""
-        from certkit.lifecycle import view
+        from certkit.identity import overview
 
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             if planned["generation"] is Unknown:
@@ -133,7 +133,7 @@ class CertificateResource(Resource):
             if planned["state"] != current["state"]:
                 self._activate(store, planned["identity"], planned["generation"], boundary)
             identity = store.load(planned["identity"])
-            found = _facts(store, identity, view.generation(identity, planned["generation"]))
+            found = _facts(store, identity, overview.generation(identity, planned["generation"]))
             return found | {key: each for key, each in planned.items() if each is not Unknown}
         return current
 
@@ -149,12 +149,12 @@ class CertificateResource(Resource):
 
     def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002  tf calls it so
         """The certificate of NAME/GENERATION, or the one that the identity NAME has in use."""
-        from certkit.lifecycle import view
+        from certkit.identity import overview
 
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             name, _, number = id.partition("/")
             identity = store.load(require_name(name))
-            generation = view.generation(identity, number or identity.record.active or "")
+            generation = overview.generation(identity, number or identity.record.active or "")
             if generation.issued is None:
                 hint = f"install the answer to its request: certkit identity install {name} CERT"
                 raise InputError(f"{name}: generation {generation.number} has no certificate yet", hint=hint)
@@ -164,32 +164,32 @@ class CertificateResource(Resource):
         return None
 
     def _installed(self, store: Store, planned: State, boundary: Boundary) -> State:
-        from certkit import policy_files
-        from certkit.lifecycle import answer, view
+        from certkit.identity import install, overview
+        from certkit.policy import catalogue
 
         name, now = planned["identity"], self.provider.services.now()
-        policy = policy_files.load(store.load(name).record.settings.policy)
+        policy = catalogue.load(store.load(name).record.settings.policy)
         bundle = planned["ca"].encode() if planned["ca"] else None
         pasted = planned["certificate"].encode()
-        done, number = answer.install(store, name, pasted, policy, trust_bundle=bundle, now=now)
+        done, number = install.install(store, name, pasted, policy, trust_bundle=bundle, now=now)
         boundary.warn_of(name, done.findings)
         if planned["activate"] is not False:
             self._activate(store, name, number, boundary)
         identity = store.load(name)
-        return planned | _facts(store, identity, view.generation(identity, number))
+        return planned | _facts(store, identity, overview.generation(identity, number))
 
     def _activate(self, store: Store, name: str, number: str, boundary: Boundary) -> None:
-        from certkit.lifecycle import activation
+        from certkit.identity import activate
 
         services = self.provider.services
-        done = activation.activate(store, name, number, how=services.how(store, name), now=services.now())
+        done = activate.activate(store, name, number, how=services.how(store, name), now=services.now())
         boundary.warn_of(name, done.findings)
 
     def _wants_use(self, current: State, planned: State, boundary: Boundary) -> bool:
         """Whether the certificate is to be put to use, and can be."""
         if planned["activate"] is False or current["state"] == GenerationState.ACTIVE:
             return False
-        from certkit.core.times import rfc3339
+        from certkit.times import rfc3339
 
         is_over = current["not_after"] < rfc3339(self.provider.services.now())
         if is_over or current["state"] not in {GenerationState.ISSUED, GenerationState.PREVIOUS}:
@@ -208,17 +208,17 @@ class CertificateResource(Resource):
 
 
 def _facts(store: Store, identity: Identity, generation: Generation) -> dict[str, Any]:
-    from certkit.core import names
-    from certkit.core.times import rfc3339
-    from certkit.lifecycle import view
+    from certkit.identity import overview
+    from certkit.times import rfc3339
+    from certkit.x509 import names
 
-    certificate, location = view.certificate(generation), store.location(identity, generation.number)
+    certificate, location = overview.certificate(generation), store.location(identity, generation.number)
     return {
         "generation": generation.number,
         "fingerprint_sha256": names.fingerprint(certificate) if certificate else None,
         "not_before": rfc3339(certificate.not_valid_before_utc) if certificate else None,
         "not_after": rfc3339(certificate.not_valid_after_utc) if certificate else None,
-        "state": view.state_of(identity, generation).value,
+        "state": overview.state_of(identity, generation).value,
         "certificate_path": utf8(location.fullchain),
         "key_reference": utf8(location.key),
     }

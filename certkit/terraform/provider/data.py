@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from tf.iface import DataSource
 from tf.types import List, Map, Number, String
 
-from certkit.core.identity import require_name
 from certkit.errors import InputError
 from certkit.findings import Status, roll_up
 from certkit.stores.base import AbsentError
+from certkit.stores.record import require_name
 from certkit.terraform.provider import facts
 from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.schema import Text, computed, option, require_public, schema
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tf.schema import Schema
     from tf.utils import Diagnostics
 
-    from certkit.core.expiry import Thresholds
-    from certkit.scan import Scan
+    from certkit.expiry.scan import Scan
+    from certkit.expiry.thresholds import Thresholds
     from certkit.terraform.provider.provider import CertkitProvider
     from certkit.terraform.provider.schema import Config, State
 
@@ -72,8 +72,8 @@ class IdentitySource(_Source):
 
     def read(self, ctx: ReadDataContext, config: Config) -> State | None:
         """The identity as it is now."""
-        from certkit import policy_files
-        from certkit.lifecycle import view
+        from certkit.identity import overview
+        from certkit.policy import catalogue
 
         now, name = self.provider.services.now(), config["name"]
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
@@ -81,8 +81,8 @@ class IdentitySource(_Source):
                 identity = store.load(require_name(name))
             except AbsentError:
                 return self.nothing() | {"name": name, "state": _ABSENT, "status": Status.UNKNOWN.value}
-            policy = policy_files.load(identity.record.settings.policy)
-            found = view.overview(identity, policy, now=now)
+            policy = catalogue.load(identity.record.settings.policy)
+            found = overview.overview(identity, policy, now=now)
             return {
                 "name": name,
                 "policy": found.policy,
@@ -133,7 +133,7 @@ class ExpirySource(_Source):
 
     def read(self, ctx: ReadDataContext, config: Config) -> State | None:
         """The certificate that is nearest to its end."""
-        from certkit.scan import Judge
+        from certkit.expiry.scan import Judge
 
         with Boundary(ctx.diagnostics) as boundary:
             answer = self.nothing() | config
@@ -182,13 +182,14 @@ class CsrCheckSource(_Source):
 
     def read(self, ctx: ReadDataContext, config: Config) -> State | None:
         """Every rule, applied."""
-        from certkit import policy_files
-        from certkit.core import csr_check, names, objects
+        from certkit.csr import check
+        from certkit.policy import catalogue
+        from certkit.x509 import names, objects
 
         with Boundary(ctx.diagnostics):
             data = config["csr"].encode()
-            policy = policy_files.load(config["policy"] or _DEFAULT_POLICY)
-            findings = csr_check.check(data, policy, name="csr")
+            policy = catalogue.load(config["policy"] or _DEFAULT_POLICY)
+            findings = check.check(data, policy, name="csr")
             return {
                 **config,
                 "status": roll_up(each.status for each in findings).value,
@@ -199,11 +200,11 @@ class CsrCheckSource(_Source):
 
 
 def _thresholds(config: Config) -> Thresholds:
-    from certkit import policy_files
-    from certkit.core.durations import Duration
-    from certkit.core.expiry import Thresholds
+    from certkit.durations import Duration
+    from certkit.expiry.thresholds import Thresholds
+    from certkit.policy import catalogue
 
-    rules = policy_files.load(config["policy"] or _DEFAULT_POLICY).expiry
+    rules = catalogue.load(config["policy"] or _DEFAULT_POLICY).expiry
     given = {name: Duration.parse(config[name]) if config[name] else None for name in ("warn", "critical")}
     return Thresholds.choose(**given, default_warn=rules.warn, default_critical=rules.critical)
 
@@ -214,7 +215,7 @@ def _most_urgent(found: Scan) -> dict[str, Any]:
     Raises:
         InputError: something could not be looked at.
     """
-    from certkit.core.times import rfc3339
+    from certkit.times import rfc3339
 
     if found.failures or not found.rows:
         message, hint = found.trouble

@@ -11,8 +11,8 @@ from certkit.terraform.provider.schema import computed, utf8
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from certkit.core.policy import Policy
-    from certkit.lifecycle.view import GenerationView
+    from certkit.identity.overview import GenerationView
+    from certkit.policy.rules import Policy
     from certkit.stores.base import Identity, Store
 
 ATTRIBUTES = (
@@ -51,11 +51,11 @@ def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) ->
     Raises:
         InputError: what the store has cannot be read.
     """
-    from certkit.core import names
-    from certkit.core.times import rfc3339
-    from certkit.lifecycle import renew, view
+    from certkit.identity import overview, renew
+    from certkit.times import rfc3339
+    from certkit.x509 import names
 
-    found = view.overview(identity, policy, now=now)
+    found = overview.overview(identity, policy, now=now)
     newest, certificate = found.pending or found.active, found.active.certificate if found.active else None
     in_use, opens = found.active or newest, renew.window(identity, policy)
     location = store.location(identity, in_use.generation) if in_use else None
@@ -78,10 +78,10 @@ def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) ->
 
 def _request(identity: Identity, newest: GenerationView) -> str | None:
     """The CSR of a generation as PEM, answered or not, so that what is made of it stays as it is."""
-    from certkit.core import objects, pem
-    from certkit.lifecycle import view
+    from certkit.identity import overview
+    from certkit.x509 import objects, pem
 
-    found = view.generation(identity, newest.generation)
+    found = overview.generation(identity, newest.generation)
     if found.csr is None:
         return None
     der = objects.csr(found.csr, name=f"generation {found.number}").der

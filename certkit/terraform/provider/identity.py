@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from tf.iface import Resource
 from tf.types import Bool, Unknown
 
-from certkit.core.identity import State as GenerationState
-from certkit.core.identity import require_name
 from certkit.errors import InputError
-from certkit.issuers.base import IssuerSpec
+from certkit.identity.issuers.base import IssuerSpec
 from certkit.stores.base import AbsentError
+from certkit.stores.record import State as GenerationState
+from certkit.stores.record import require_name
 from certkit.terraform.provider import facts, settings
 from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.schema import Text, argument, option, require_public, schema
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tf.schema import Schema
     from tf.utils import Diagnostics
 
-    from certkit.core.policy import Policy
-    from certkit.lifecycle.enroll import Done
+    from certkit.identity.enroll import Done
+    from certkit.policy.rules import Policy
     from certkit.stores.base import Store
     from certkit.terraform.provider.provider import CertkitProvider
     from certkit.terraform.provider.schema import Config, State
@@ -76,12 +76,12 @@ class IdentityResource(Resource):
 
     def create(self, ctx: CreateContext, planned: State) -> State | None:
         """Enroll; what is there already and fits is taken over."""
-        from certkit import policy_files
-        from certkit.lifecycle import enroll
+        from certkit.identity import enroll
+        from certkit.policy import catalogue
 
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             wanted = settings.settings_of(planned)
-            policy = policy_files.load(wanted.policy)
+            policy = catalogue.load(wanted.policy)
             done = enroll.enroll(store, planned["name"], wanted, policy, now=self.provider.services.now())
             self._carry_through(store, done, policy, boundary)
             return self._applied(store, planned)
@@ -148,11 +148,11 @@ class IdentityResource(Resource):
 
     def _found(self, store: Store, name: str) -> dict[str, Any]:
         """What the store says of an identity."""
-        from certkit import policy_files
+        from certkit.policy import catalogue
 
         identity = store.load(name)
         known = identity.record.settings
-        policy = policy_files.load(known.policy)
+        policy = catalogue.load(known.policy)
         return settings.arguments_of(known) | facts.facts(store, identity, policy, now=self.provider.services.now())
 
     def _applied(self, store: Store, planned: State) -> State:
@@ -161,7 +161,7 @@ class IdentityResource(Resource):
 
     def _carry_through(self, store: Store, done: Done, policy: Policy, boundary: Boundary) -> None:
         """Have an issuer that answers at once answer what waits."""
-        from certkit.lifecycle import renew
+        from certkit.identity import renew
 
         services, name = self.provider.services, done.identity.name
         with services.issuing(done.identity.record.settings.issuer, boundary.warn) as issuer:
@@ -172,13 +172,13 @@ class IdentityResource(Resource):
 
     def _renew(self, store: Store, name: str, boundary: Boundary) -> None:
         """Make a request, and carry it as far as it goes without a person; nothing if somebody else has."""
-        from certkit import policy_files
-        from certkit.lifecycle import renew
+        from certkit.identity import renew
+        from certkit.policy import catalogue
 
         services, settings = self.provider.services, store.load(name).record.settings
         with services.issuing(settings.issuer, boundary.warn) as issuer:
             wanted = renew.Renewal(issuer=issuer, how=services.how(store, name))
-            policy = policy_files.load(settings.policy)
+            policy = catalogue.load(settings.policy)
             renewed = renew.renew(store, name, policy, wanted=wanted, now=services.now())
         boundary.warn_of(name, [*renewed.done.findings, renewed.said])
 
@@ -240,13 +240,13 @@ def _refuse(config: Config) -> None:
     Raises:
         CertkitError: it would.
     """
-    from certkit import policy_files
-    from certkit.core.keys import KeySpec
-    from certkit.lifecycle import enroll
-    from certkit.request import refuse_spec, refuse_subject
+    from certkit.csr.create import refuse_spec, refuse_subject
+    from certkit.identity import enroll
+    from certkit.policy import catalogue
+    from certkit.x509.keys import KeySpec
 
     wanted = settings.settings_of(config)
-    policy = policy_files.load(wanted.policy)
+    policy = catalogue.load(wanted.policy)
     enroll.require_probe(wanted.probe, policy)
     refuse_subject(wanted.subject, policy)
     if wanted.key_type:

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit import files
 from certkit.errors import InputError
+from certkit.files import writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,14 +51,14 @@ def install(mirror: Path, *, python: str, version: str) -> Installed:
     number = semantic(version)
     directory = mirror / HOST / SOURCE / number / system()
     path = directory / f"{_PROGRAM}_v{number}"
-    program = files.Program(launcher(python).encode())
+    program = writing.Program(launcher(python).encode())
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        changed = not path.exists() or not files.holds(path, program)
+        changed = not path.exists() or not writing.holds(path, program)
     except OSError as error:
-        raise files.failure("cannot write", path, error) from error
+        raise writing.failure("cannot write", path, error) from error
     if changed:
-        files.publish(path, program, replace=True)
+        writing.publish(path, program, replace=True)
     return Installed(mirror, directory, number, changed)
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from tf.schema import Attribute, Schema
 from tf.types import List, String, Unknown
 
-from certkit.core.printable import printable
 from certkit.errors import InputError
-from certkit.issuers import base as issuers
+from certkit.identity.issuers import base as issuers
+from certkit.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,9 +41,9 @@ class PolicyName(Text):
 
     def meaning(self, value: Any) -> Any:
         """The path as an absolute one."""
-        from certkit import policy_files
+        from certkit.policy import catalogue
 
-        return policy_files.absolute(value) if value else None
+        return catalogue.absolute(value) if value else None
 
 
 class Issuer(Text):
@@ -119,7 +119,7 @@ def certificates_only(text: str, *, name: str) -> str:
     """
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    from certkit.core import objects
+    from certkit.x509 import objects
 
     found = objects.certificates(text.encode(), name=name)
     return b"".join(each.public_bytes(Encoding.PEM) for each in found).decode("ascii")

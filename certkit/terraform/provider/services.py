@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from certkit.issuers.base import Issuer
-    from certkit.lifecycle.activation import Activation
-    from certkit.scan import Judge, Scan
+    from certkit.expiry.scan import Judge, Scan
+    from certkit.identity.activate import Activation
+    from certkit.identity.issuers.base import Issuer
     from certkit.stores.base import Store
 
     Warn = Callable[[str], None]

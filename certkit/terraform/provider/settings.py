@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from tf.types import Unknown
 
-from certkit.core import names
-from certkit.core.identity import Settings
-from certkit.core.names import SubjectOptions
-from certkit.issuers import base as issuers
-from certkit.issuers.base import MANUAL
-from certkit.terraform.provider.schema import Certificates, Issuer, PolicyName, Text, Texts, argument, certificates_only
+from certkit.identity.issuers import base as issuers
+from certkit.identity.issuers.base import MANUAL
+from certkit.stores.record import Settings
+from certkit.terraform.provider.schema import (
+    Certificates,
+    Issuer,
+    PolicyName,
+    Text,
+    Texts,
+    argument,
+    certificates_only,
+)
+from certkit.x509 import names
+from certkit.x509.names import SubjectOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,14 +92,14 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
     Raises:
         InputError: a value cannot stand in a subject, or there is no certificate in `ca`.
     """
-    from certkit import policy_files
+    from certkit.policy import catalogue
 
     values: dict[str, Any] = {name: None if arguments[name] is Unknown else arguments[name] for name in NAMES}
     subject: dict[str, Any] = {
         field: tuple(values[name] or ()) if name in _LISTS else values[name] or "" for name, field in _SUBJECT.items()
     }
     found = Settings(
-        policy=policy_files.absolute(values["policy"]),
+        policy=catalogue.absolute(values["policy"]),
         subject=SubjectOptions(**subject),
         key_type=values["key_type"] or None,
         issuer=issuers.absolute(values["issuer"] or MANUAL),

@@ -7,9 +7,9 @@ from datetime import timedelta
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
-from certkit.core import keys, names
-from certkit.core.names import Attribute
 from certkit.errors import InputError
+from certkit.x509 import keys, names
+from certkit.x509.names import Attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

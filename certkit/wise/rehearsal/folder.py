@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from certkit import files
 from certkit.errors import InputError
+from certkit.files import writing
 from certkit.secret import Secret
 from certkit.wise.rehearsal import authority
 from certkit.wise.rehearsal import state as states
@@ -72,7 +72,7 @@ class Folder:
             InputError: it cannot be written; the old one remains.
         """
         # Private like the keys beside it, though it holds only digests.
-        files.publish(self.path / STATE, Secret(states.dump(state)), replace=True)
+        writing.publish(self.path / STATE, Secret(states.dump(state)), replace=True)
 
     def write_policy(self, *, web: str, api: str, api_mtls: str) -> Path:
         """Write the policy whose addresses are the rehearsal's; its path.
@@ -81,7 +81,7 @@ class Folder:
             InputError: it cannot be written.
         """
         path = self.path / POLICY
-        files.write_report(path, files.Report([_POLICY.format(web=web, api=api, api_mtls=api_mtls)]))
+        writing.write_report(path, writing.Report([_POLICY.format(web=web, api=api, api_mtls=api_mtls)]))
         return path
 
 
@@ -116,13 +116,13 @@ def files_translated(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise files.failure("cannot use", path, error) from error
+        raise writing.failure("cannot use", path, error) from error
 
 
 def _is_ours(path: Path) -> bool:
-    if files.exists(path / STATE):
+    if writing.exists(path / STATE):
         return True
-    if files.exists(path) and (not files.is_directory(path) or os.listdir(path)):
+    if writing.exists(path) and (not writing.is_directory(path) or os.listdir(path)):
         raise InputError(
             f"cannot use, {path}: it is not the directory of a rehearsal", hint="give an empty or new directory"
         )
@@ -130,10 +130,10 @@ def _is_ours(path: Path) -> bool:
 
 
 def _make(path: Path, state: State, now: datetime) -> None:
-    path.parent.mkdir(mode=files.PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=writing.PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
     ca = authority.new(now=now)
     pairs = {CA: ca, SERVER: authority.server(ca, now=now), NOTIFIER: authority.notifier(ca, now=now)}
-    with files.Staging(path) as staging:
+    with writing.Staging(path) as staging:
         staging.write("README", _README)
         staging.write(SECRET, Secret(f"{states.new_token()}\n".encode()))
         for stem, pair in pairs.items():
@@ -146,15 +146,15 @@ def _make(path: Path, state: State, now: datetime) -> None:
 def _load(path: Path) -> Folder:
     return Folder(
         path=path,
-        state=states.load(files.read(path / STATE), name=str(path / STATE)),
+        state=states.load(writing.read(path / STATE), name=str(path / STATE)),
         ca=_pair(path, CA),
         server=_pair(path, SERVER),
-        client_secret=Secret(files.read(path / SECRET, limit=4096).split(b"\n", 1)[0]),
+        client_secret=Secret(writing.read(path / SECRET, limit=4096).split(b"\n", 1)[0]),
     )
 
 
 def _pair(path: Path, stem: str) -> Pair:
-    key, certificate = (files.read(path / f"{stem}.{kind}", limit=64 * 1024) for kind in ("key", "pem"))
+    key, certificate = (writing.read(path / f"{stem}.{kind}", limit=64 * 1024) for kind in ("key", "pem"))
     return authority.load(Secret(key), certificate, name=str(path))
 
 
@@ -164,7 +164,7 @@ def _held(path: Path) -> Iterator[None]:
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         held.callback(os.close, folder)
         try:
-            held.enter_context(files.locked(folder, LOCK, wait_seconds=0))
+            held.enter_context(writing.locked(folder, LOCK, wait_seconds=0))
         except TimeoutError as error:
             hint = "stop it, or give another directory with --dir"
             raise InputError(f"cannot use, {path}: another rehearsal runs there", hint=hint) from error

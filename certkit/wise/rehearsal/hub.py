@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from certkit.core import csr_check, names, objects
-from certkit.core.names import Attribute
+from certkit.csr import check
 from certkit.errors import RefusedError
 from certkit.findings import Status
 from certkit.wise.rehearsal import authority
 from certkit.wise.rehearsal.state import MAX_REMEMBERED, Issued, State
+from certkit.x509 import names, objects
+from certkit.x509.names import Attribute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from certkit.core.policy import Policy
     from certkit.findings import Finding
+    from certkit.policy.rules import Policy
     from certkit.wise.rehearsal.authority import Pair
 
 MAX_NAME_CHARACTERS = 64
@@ -36,7 +37,7 @@ def issue(
     _require_free_name(state, name)
     _require_room(state, policy, now)
     request = objects.csr(csr, name="the CSR").value
-    findings = csr_check.check_request(request, csr, policy)
+    findings = check.check_request(request, csr, policy)
     bad = [each for each in findings if each.status in {Status.CRITICAL, Status.UNKNOWN}]
     if bad:
         raise RefusedError("the CSR is refused", hint="make a new one with certkit csr create", findings=bad)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from certkit.core.times import rfc3339
+from certkit.times import rfc3339
 from certkit.wise.rehearsal.markup import Markup, html, joined, lines
 from certkit.wise.rehearsal.state import PROFILES
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from certkit.core.policy import Policy
+    from certkit.policy.rules import Policy
     from certkit.secret import Secret
     from certkit.wise.rehearsal.authority import Pair
     from certkit.wise.rehearsal.pages import Places

@@ -11,8 +11,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from certkit.core.printable import printable
 from certkit.errors import CertkitError, InputError
+from certkit.printable import printable
 from certkit.wise.rehearsal import api, mutual_tls, web
 from certkit.wise.rehearsal.messages import Reply, Request, failure
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
-from certkit.core.times import rfc3339
+from certkit.times import rfc3339
 from certkit.wise.rehearsal.messages import Reply, as_json, failure
 from certkit.wise.rehearsal.state import Grant, State, digest, new_token
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from certkit.core.times import rfc3339
+from certkit.times import rfc3339
 from certkit.wise.rehearsal.messages import Reply, as_json, failure
 from certkit.wise.rehearsal.state import MAX_REMEMBERED, State, Subscription
 

@@ -12,13 +12,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from certkit.core.identity import State
-from certkit.lifecycle import answer, pointer, view
-from certkit.policy_files import load
+from certkit.identity import install as answer
+from certkit.identity import overview, pointer
+from certkit.policy.catalogue import load
 from certkit.secret import Secret
-from certkit.stores.file import FileStore
-from certkit.stores.vault import VaultStore
-from certkit.stores.wrapping import PassphraseWrapping
+from certkit.stores.file.store import FileStore
+from certkit.stores.record import State
+from certkit.stores.sealing import PassphraseWrapping
+from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from tests import pki
 from tests.conftest import Command, require_program
@@ -170,7 +171,7 @@ class Partner:
     def install(self, place: Place, name: str = "acme", *, days: int = 200) -> str:
         """Answer the request that waits, without Terraform; the generation that is in use then."""
         found = place.store.load(name)
-        waiting = view.in_state(found, State.PENDING)[-1]
+        waiting = overview.in_state(found, State.PENDING)[-1]
         pasted = self.answer(waiting.csr.decode(), days=days).pem
         now = datetime.now(UTC)
         _, number = answer.install(place.store, name, pasted, load("wise-sandbox"), now=now)

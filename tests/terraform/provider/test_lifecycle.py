@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from certkit.core.identity import Settings
-from certkit.core.names import SubjectOptions
-from certkit.lifecycle import enroll, pointer
-from certkit.policy_files import load
+from certkit.identity import enroll, pointer
+from certkit.policy.catalogue import load
+from certkit.stores.record import Settings
+from certkit.x509.names import SubjectOptions
 from tests.conftest import require_program
 from tests.terraform.provider.conftest import certificate, identity, provider
 from tests.terraform.provider.workspace import wait_for

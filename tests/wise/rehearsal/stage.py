@@ -13,15 +13,15 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from cryptography import x509
 
-from certkit import policy_files
-from certkit.core import csr as csrs
-from certkit.core.names import SubjectOptions
+from certkit.csr import build as csrs
+from certkit.policy import catalogue
 from certkit.secret import Secret
 from certkit.wise.rehearsal import api, authority, server, web
 from certkit.wise.rehearsal.messages import Reply, Request
 from certkit.wise.rehearsal.pages import Places
 from certkit.wise.rehearsal.rehearsal import Rehearsal
 from certkit.wise.rehearsal.state import State
+from certkit.x509.names import SubjectOptions
 from tests.pki import NOW, Pair, new_key
 from tests.report import page
 
@@ -57,7 +57,7 @@ class Stage:
         self.rehearsal = Rehearsal(
             state=State(client_id="acme-client-id", redirect_uris=(REDIRECT_URI,)),
             places=places,
-            policy=policy_files.load("wise-sandbox"),
+            policy=catalogue.load("wise-sandbox"),
             ca=ca,
             server=server_pair,
             client_secret=Secret(SECRET.encode()),

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certkit.core import names
+from certkit.x509 import names
 from tests.pki import NOW, new_key
 from tests.wise.rehearsal.stage import Stage, csr, shown
 

@@ -1,0 +1,95 @@
+"""`certkit identity`: named client credentials, from the request to the end."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from certkit.cli.shared import inputs
+from certkit.cli.shared.commands import LazyGroup
+from certkit.cli.shared.output import Output, reporting
+from certkit.cli.shared.stores import opened, store_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from certkit.identity.enroll import Done
+    from certkit.identity.overview import Overview
+    from certkit.stores.base import Store
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "enroll": ("certkit.cli.identity.enroll:enroll", "Make an identity and its first request."),
+        "import": ("certkit.cli.identity.enroll:import_", "Adopt a pair that is in use already."),
+        "install": ("certkit.cli.identity.enroll:install", "Take in the certificate that answers a request."),
+        "renew": ("certkit.cli.identity.renew:renew", "Make a new generation when it is time."),
+        "activate": ("certkit.cli.identity.use:activate", "Put a generation to use."),
+        "rollback": ("certkit.cli.identity.use:rollback", "Go back to the generation before."),
+        "discard": ("certkit.cli.identity.use:discard", "Drop a request that the partner refused."),
+        "retire": ("certkit.cli.identity.use:retire", "Put a generation out of use for good."),
+        "list": ("certkit.cli.identity.view:list_", "Show all identities, and how near their end is."),
+        "show": ("certkit.cli.identity.view:show", "Show an identity and its generations."),
+        "log": ("certkit.cli.identity.view:log", "Show what happened to an identity, and who did it."),
+        "export": ("certkit.cli.identity.view:export", "Write what is in use to a directory, again and again."),
+        "copy": ("certkit.cli.identity.use:copy", "Copy an identity to another store."),
+        "remove": ("certkit.cli.identity.use:remove", "Remove an identity with all its keys."),
+    },
+)
+def identity() -> None:
+    """Keep client credentials for partners: key, CSR, certificate and chain under one name.
+
+    An identity has generations, each of which is written once, and a pointer to the one in use. It lives in a store: a
+    directory, or HashiCorp Vault or OpenBao (--store, CERTKIT_STORE).
+
+    \b
+    Example:
+      certkit identity list --store file:identities
+    """
+
+
+name_argument = click.argument("name", metavar="NAME")
+
+
+def in_store(command: Callable[..., int]) -> Callable[..., Any]:
+    """Give a command --store and --passphrase-file, and the store that they open."""
+
+    @store_option
+    @inputs.passphrase_option
+    @reporting
+    @functools.wraps(command)
+    def wrapped(output: Output, *args: Any, store_uri: str | None, passphrase_file: str | None, **kwargs: Any) -> int:
+        with opened(store_uri, output, passphrase=inputs.passphrase(passphrase_file)) as store:
+            return command(output, store, *args, **kwargs)
+
+    return wrapped
+
+
+def overview_of(done: Done) -> Overview:
+    """What a command left, as it stands now."""
+    from certkit.identity.overview import overview
+
+    policy = inputs.policy(done.identity.record.settings.policy)
+    return overview(done.identity, policy, now=inputs.now())
+
+
+def tell(output: Output, done: Done, *, only_reads: bool = False) -> int:
+    """Show what a command left, and end well."""
+    from certkit.report import json, text
+
+    found = overview_of(done)
+    output.warn_of(done.findings)
+    if output.as_json:
+        output.document(json.identity(found, changed=done.changed))
+    elif not output.quiet:
+        changed = None if only_reads else done.changed
+        output.result(text.identity(found, changed=changed, paint=output.paint))
+    return 0
+
+
+def warn_of_nothing(output: Output, store: Store) -> None:
+    """Say that a store has no identities: somebody may have named the wrong one."""
+    output.warn(f"there is no identity in {store.uri}. Check --store and CERTKIT_STORE")

@@ -1,0 +1,228 @@
+"""The error boundary: whatever happens inside becomes one line, one JSON document, and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import re
+import select
+import signal
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli.shared.commands import certkit
+from certkit.errors import CertkitError, InputError, RefusedError
+from certkit.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+OK, CRITICAL, UNKNOWN = 0, 2, 3
+
+# What the system says when standard output cannot be written.
+_OF_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF}
+
+
+class OutputError(CertkitError):
+    """The result cannot be written."""
+
+
+class _Terminated(BaseException):
+    """A signal that ends the process; on the way out, temporary files go."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit code is that of the contract.
+
+    0 well, 1 warning, 2 critical or refused, 3 could not tell or bad usage; 128 + n when signal n ended it.
+    """
+    debug = _wants_debug(arguments)
+    if not debug:
+        warnings.simplefilter("ignore")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, _terminate)
+    # A parent that ignores its children's end would make us blind to ours.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _reconfigure()
+    code = _guarded(arguments, debug=debug)
+    return _flushed(code)
+
+
+def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
+    form = _wanted_form(arguments)
+    try:
+        result = certkit.main(args=list(arguments), prog_name="certkit", standalone_mode=False)
+    except CertkitError as error:
+        code = CRITICAL if isinstance(error, RefusedError) else UNKNOWN
+        return _report(error, code, form=form, debug=debug)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _say(error.format_message())
+        return UNKNOWN
+    except click.ClickException as error:
+        return _report(_usage(error), UNKNOWN, form=form, debug=debug)
+    except (click.Abort, KeyboardInterrupt):
+        _say("certkit: interrupted")
+        return 128 + signal.SIGINT
+    except _Terminated as error:
+        return 128 + error.number
+    except SystemExit as error:
+        # click ends so when the reader of its help has gone.
+        return OK if error.code in {OK, None} else UNKNOWN
+    except BaseException as error:  # noqa: BLE001  nothing may leave as a traceback, a Rust panic included
+        if isinstance(error, OSError) and error.errno in _OF_OUTPUT:  # click's own writing of help
+            _abandon_stdout()
+            error, form = _unwritable(error), "text"
+        return _report(error if isinstance(error, OutputError) else _internal(error), UNKNOWN, form=form, debug=debug)
+    return result if isinstance(result, int) else OK
+
+
+def _usage(error: click.ClickException) -> InputError:
+    message = " ".join(error.format_message().split()).rstrip(".?")
+    where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "certkit"
+    return InputError(f"usage, {where}: {message[:1].lower()}{message[1:]}", hint=f"see `{where} --help`")
+
+
+def _internal(error: BaseException) -> InputError:
+    if isinstance(error, MemoryError):
+        return InputError("out of memory", hint="the input is too large for this machine")
+    reason = " ".join(str(error).split())[:200]
+    return InputError(
+        f"internal error: {type(error).__name__}: {reason}",
+        hint="please report it; CERTKIT_DEBUG=1 shows where it happened",
+    )
+
+
+def _report(error: CertkitError, code: int, *, form: str, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        _say(traceback.format_exc())
+    if form != "text" and not isinstance(error, OutputError):
+        try:
+            write_result(_document(error) if form == "json" else _nagios_line(error))
+        except OutputError as failed:
+            error = failed
+    hint = error.hint[:1].upper() + error.hint[1:]
+    _say(f"certkit: error: {printable(error.message)}. {printable(hint)}")
+    return code
+
+
+def _document(error: CertkitError) -> str:
+    from certkit.report import json
+
+    document = json.error(error)
+    if isinstance(error, RefusedError) or error.is_changed:
+        document["changed"] = error.is_changed
+    if isinstance(error, RefusedError):
+        document |= {"status": "critical", "checks": json.checks(error.findings)}
+    return json.render(document)
+
+
+def _nagios_line(error: CertkitError) -> str:
+    from certkit.report import nagios
+
+    return nagios.error(error)
+
+
+def write_result(text: str) -> None:
+    """Write a result to standard output, whole.
+
+    Raises:
+        OutputError: it cannot be written: a full device, a reader that went away, no standard output at all.
+    """
+    write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Write bytes to standard output, whole; raises as `write_result` does."""
+    if not data:
+        return
+    if sys.stdout is None:
+        raise OutputError("cannot write, standard output: it is closed", hint="redirect it to a file or to /dev/null")
+    try:
+        sys.stdout.flush()
+        # Not `sys.stdout.buffer`: unbuffered (python -u), it writes a part and says nothing of the rest.
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[os.write(sys.stdout.fileno(), rest) :]
+            except BlockingIOError:  # a pipe that does not wait, as some parents make them
+                select.select([], [sys.stdout.fileno()], [])
+    except BrokenPipeError:
+        _abandon_stdout()
+        raise OutputError(
+            "cannot write, standard output: its reader went away", hint="the result may be incomplete"
+        ) from None
+    except OSError as error:
+        _abandon_stdout()
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: OSError) -> OutputError:
+    reason = (error.strerror or str(error)).lower()
+    return OutputError(f"cannot write, standard output: {reason}", hint="free some space or redirect it")
+
+
+def _flushed(code: int) -> int:
+    """The exit code, once everything is written; help and completion are written by click itself."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        _abandon_stdout()
+        return _report(_unwritable(error), UNKNOWN, form="text", debug=False)
+    return code
+
+
+def _abandon_stdout() -> None:
+    """Point standard output at nothing, so that the interpreter's last flush does not complain."""
+    if sys.stdout is None:
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
+
+
+def _reconfigure() -> None:
+    """Print what the terminal's encoding lacks as escapes instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(line: str) -> None:
+    # Where nobody listens, nothing is said.
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(line, err=True)
+
+
+def _wants_debug(arguments: Sequence[str]) -> bool:
+    """Whether tracebacks are wanted: CERTKIT_DEBUG, or -v twice in whatever form."""
+    flags = [word for word in arguments if re.fullmatch(r"-[qvh]+", word)]
+    verbose = sum(word.count("v") for word in flags) + arguments.count("--verbose")
+    return verbose > 1 or os.environ.get("CERTKIT_DEBUG", "0") not in {"", "0", "false"}
+
+
+def _wanted_form(arguments: Sequence[str]) -> str:
+    """The form in which a program waits for the result, and for an error too: `json`, `nagios`, or else `text`."""
+    options = list(arguments[: arguments.index("--")]) if "--" in arguments else list(arguments)
+    formats = [value for option, value in itertools.pairwise(options) if option == "--format"]
+    formats += [option.removeprefix("--format=") for option in options if option.startswith("--format=")]
+    if "--json" in options:
+        return "json"
+    return next((form for form in reversed(formats) if form in {"json", "nagios"}), "text")
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    raise _Terminated(number)

@@ -1,0 +1,347 @@
+"""What commands take in: files and standard input, passphrases, keys, policies, the time."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from certkit.errors import InputError, PassphraseError
+from certkit.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from click.shell_completion import CompletionItem
+    from cryptography import x509
+
+    from certkit.csr.keyfile import HeldKey
+    from certkit.findings import Finding
+    from certkit.net.tls import Credentials
+    from certkit.policy.rules import Policy
+    from certkit.x509.names import SubjectOptions
+
+STDIN = "-"
+SYSTEM = "system"
+DEFAULT_POLICY = "general"
+_CHUNK = 1024 * 1024
+_MAX_SECRET_FILE = 64 * 1024
+_MAX_CLIENT_SECRET = 1024
+_MAX_TOKEN = 8192
+_ALONE = "give the access token alone, in one line"
+
+passphrase_option = click.option(
+    "--passphrase-file",
+    metavar="FILE",
+    help="The passphrase is the first line of this file (or CERTKIT_PASSPHRASE).",
+)
+
+
+def complete_policies(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Shell completion of policies: the names that are built in, and files."""
+    from click.shell_completion import CompletionItem
+
+    from certkit.policy import catalogue
+
+    found = [CompletionItem(name) for name in catalogue.names() if name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
+
+
+policy_option = click.option(
+    "--policy",
+    "policy_name",
+    metavar="POLICY",
+    default=DEFAULT_POLICY,
+    show_default=True,
+    shell_complete=complete_policies,
+    help="A policy's name (`certkit policy list`) or the path of a TOML file.",
+)
+
+
+class FileName(click.Path):
+    """The name of a file, or `-`; whether it can be used is found out where it is used, by name."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=str, allow_dash=True, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name; an empty one, as from a variable that is not set, is bad usage."""
+        if value in {"", b""}:
+            self.fail("the name of the file is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds, within bounds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; what calls itself not a number (NaN) is within no bounds, and none."""
+        found = super().convert(value, param, ctx)
+        if found != found:  # noqa: PLR0124  that is how NaN tells
+            where = ctx.command_path if ctx is not None else "certkit"
+            raise InputError(f"usage, {where}: --timeout is not a number", hint="give seconds, such as 10")
+        return found
+
+
+def timeout_option(words: str | None = None, *, most: float = 3600, **attributes: Any) -> Callable[[Any], Any]:
+    """The option for how long others may take."""
+    seconds = Seconds(min=0.1, max=most)
+    return click.option(
+        "--timeout", metavar="SECONDS", type=seconds, default=10.0, show_default=True, help=words, **attributes
+    )
+
+
+SUBJECT_OPTIONS = ("organization", "country", "state", "locality", "units", "common_name", "email", "san")
+
+
+def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what a subject says."""
+    options = (
+        click.option("--organization", default="", metavar="O", help="The organization's legal name."),
+        click.option("--country", default="", metavar="C", help="Two letters, such as GB or EU."),
+        click.option("--state", default="", metavar="ST", help="State or province."),
+        click.option("--locality", default="", metavar="L", help="Town."),
+        click.option("--unit", "units", multiple=True, metavar="OU", help="Organizational unit; may be repeated."),
+        click.option("--common-name", default="", metavar="CN", help="Common name; some partners replace it."),
+        click.option("--email", default="", metavar="ADDRESS", help="E-mail address in the subject."),
+        click.option(
+            "--san", multiple=True, metavar="NAME", help="DNS:x, IP:x, email:x, URI:x and others; may be repeated."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def subject(options: Mapping[str, Any]) -> SubjectOptions:
+    """What those options say.
+
+    Raises:
+        InputError: a value cannot stand in a subject, or is no alternative name.
+    """
+    from certkit.x509 import names
+
+    found = names.SubjectOptions(**{name: options[name] for name in SUBJECT_OPTIONS})
+    for san in found.san:
+        names.parse_san(san)
+    return found
+
+
+def file_argument(name: str, **attributes: Any) -> Callable[[Any], Any]:
+    """An argument that names files; `-` is standard input."""
+    return click.argument(name, type=FileName(), **attributes)
+
+
+def file_option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
+    """An option that names a file."""
+    return click.option(*names, type=FileName(), **attributes)
+
+
+def now() -> datetime:
+    """The time of day, in UTC."""
+    return datetime.now(UTC)
+
+
+def read(reference: str) -> bytes:
+    """The bytes of a file, or of standard input for `-`.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from certkit.files import writing
+
+    if reference != STDIN:
+        return writing.read(reference)
+    if sys.stdin is None:
+        raise InputError("cannot read, standard input: it is closed", hint="name a file")
+    try:
+        return writing.read_stream(sys.stdin.buffer, name="standard input")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"cannot read, standard input: {reason}", hint="name a file") from error
+
+
+def typed(text: str) -> str:
+    """A text of the command line, or what standard input has for `-`."""
+    return read(STDIN).decode("utf-8", "replace").strip() if text == STDIN else text
+
+
+def chunks() -> Iterator[bytes]:
+    """Standard input, a chunk at a time.
+
+    Raises:
+        InputError: it is closed.
+    """
+    if sys.stdin is None:
+        raise InputError("cannot read, standard input: it is closed", hint="name a file")
+    waiting: list[bytes] = []
+    while chunk := _next_bytes(sys.stdin.fileno()):
+        waiting.append(chunk)
+        if sum(map(len, waiting)) >= _CHUNK:
+            yield b"".join(waiting)
+            waiting = []
+    yield b"".join(waiting)
+
+
+def _next_bytes(file: int) -> bytes:
+    """What comes next; waits for it, also where the other end of the pipe made it one that does not wait."""
+    while True:
+        try:
+            return os.read(file, _CHUNK)
+        except BlockingIOError:
+            select.select([file], [], [])
+
+
+def policy(reference: str) -> Policy:
+    """The policy of that name or at that path.
+
+    Raises:
+        PolicyError: there is none, or it breaks the format.
+    """
+    from certkit.policy import catalogue
+
+    return catalogue.load(reference)
+
+
+def anchors(references: Sequence[str]) -> list[x509.Certificate] | None:
+    """The certificates to trust: those of files, of directories, or of the system; None where nothing was named.
+
+    Raises:
+        InputError: one cannot be read, or holds no certificate.
+    """
+    from certkit.verify import anchors
+    from certkit.x509 import objects
+
+    if not references:
+        return None
+    found: list[x509.Certificate] = []
+    for reference in references:
+        if reference == STDIN:
+            found += objects.certificates(read(reference), name=reference)
+        else:
+            found += anchors.system() if reference == SYSTEM else anchors.trusted(reference)
+    return found
+
+
+def passphrase(file: str | None) -> Secret | None:
+    """The passphrase from a file's first line or from CERTKIT_PASSPHRASE; None if there is neither.
+
+    Raises:
+        InputError: the file cannot be read, or the passphrase is empty or too long.
+    """
+    from certkit.x509.keys import MAX_PASSPHRASE_BYTES
+
+    return _secret(file, "CERTKIT_PASSPHRASE", "passphrase", limit=MAX_PASSPHRASE_BYTES)
+
+
+def _secret(file: str | None, variable: str, what: str, *, limit: int = _MAX_SECRET_FILE) -> Secret | None:
+    """The first line of a file, or a variable; None if there is neither."""
+    if file is not None:
+        from certkit.files import writing
+
+        data = read(file) if file == STDIN else writing.read(file, limit=_MAX_SECRET_FILE)
+        return _checked(data.split(b"\n", 1)[0].removesuffix(b"\r"), file, what, limit=limit)
+    if os.environ.get(variable):
+        return _checked(os.environb[variable.encode()], variable, what, limit=limit)
+    return None
+
+
+def _checked(value: bytes, where: str, what: str, *, limit: int) -> Secret:
+    if not value:
+        raise InputError(f"{what}, {where}: it is empty", hint=f"put the {what} in the first line")
+    if len(value) > limit:
+        raise InputError(f"{what}, {where}: longer than {limit} bytes", hint="check that it is the right one")
+    return Secret(value)
+
+
+def client_secret(file: str | None) -> Secret | None:
+    """The client secret from a file's first line or from CERTKIT_CLIENT_SECRET; None if there is neither.
+
+    Raises:
+        InputError: the file cannot be read, or the secret is empty or too long.
+    """
+    return _secret(file, "CERTKIT_CLIENT_SECRET", "client secret", limit=_MAX_CLIENT_SECRET)
+
+
+def required_client_secret(file: str | None) -> Secret:
+    """The same, asked for on a terminal where there is neither.
+
+    Raises:
+        InputError: there is no terminal, or the secret is empty or too long.
+    """
+    secret = client_secret(file)
+    if secret is not None:
+        return secret
+    if not is_terminal():
+        hint = "give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET"
+        raise InputError("there is no client secret, and nobody to ask for it", hint=hint)
+    asked = click.prompt("Client secret", hide_input=True, err=True, default="", show_default=False)
+    given = asked.encode("utf-8", "surrogateescape")
+    return _checked(given, "the terminal", "client secret", limit=_MAX_CLIENT_SECRET)
+
+
+def private_key(reference: str, secret: Secret | None) -> HeldKey:
+    """The private key of a file or standard input, and the finding about the file.
+
+    A locked key without a passphrase asks for it on a terminal.
+
+    Raises:
+        PassphraseError: it is locked, and the passphrase is missing or wrong.
+        InputError: it cannot be read or used.
+    """
+    from certkit.csr.keyfile import HeldKey, key_file_finding
+    from certkit.findings import skipped
+    from certkit.x509 import objects
+
+    data = read(reference)
+    from_stdin = reference == STDIN
+    name = "standard input" if from_stdin else reference
+    try:
+        key = objects.private_key(data, name=name, passphrase=secret).value
+    except PassphraseError:
+        if secret is not None or from_stdin or not is_terminal():
+            raise
+        key = objects.private_key(data, name=name, passphrase=_ask(name)).value
+    if from_stdin:
+        return HeldKey(key, skipped("key-file", "the key came from standard input"))
+    return HeldKey(key, key_file_finding(Path(reference)))
+
+
+def credentials(cert: str, key: str, secret: Secret | None) -> tuple[Credentials, Finding]:
+    """A client certificate, with those above it, and its private key, from files; and the finding about the key's.
+
+    Raises:
+        InputError: one cannot be read, or they do not belong together.
+    """
+    from certkit.net.tls import Credentials
+    from certkit.x509 import objects
+
+    chain = objects.certificates(read(cert), name=cert)
+    held = private_key(key, secret)
+    return Credentials.of(held.key, chain), held.file
+
+
+def token(file: str | None) -> Secret | None:
+    """The access token from a file's first line or from CERTKIT_TOKEN; None if there is neither.
+
+    Raises:
+        InputError: the file cannot be read, or what is in it is no token.
+    """
+    found = _secret(file, "CERTKIT_TOKEN", "token", limit=_MAX_TOKEN)
+    if found is not None and not found.is_one_word:
+        raise InputError(f"token, {file or 'CERTKIT_TOKEN'}: not one word of visible ASCII", hint=_ALONE)
+    return found
+
+
+def _ask(name: str) -> Secret:
+    return Secret(click.prompt(f"Passphrase of {name}", hide_input=True, err=True).encode("utf-8", "surrogateescape"))
+
+
+def is_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()

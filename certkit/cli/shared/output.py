@@ -1,0 +1,180 @@
+"""What commands say: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from certkit.cli.shared.boundary import write_bytes, write_result
+from certkit.findings import Status
+from certkit.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from certkit.errors import CertkitError
+    from certkit.findings import Finding
+
+    T = TypeVar("T")
+
+_WRITE_SIZE = 256 * 1024
+_REFRESH_SECONDS = 0.2
+_COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.CRITICAL: "red", Status.UNKNOWN: "magenta"}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How the person or script wants to be told: as JSON, quietly, or at length."""
+
+    as_json: bool
+    quiet: bool
+    verbose: int
+
+    def result(self, text: str) -> None:
+        """The result itself, as text."""
+        write_result(text)
+
+    def stream(self, parts: Iterable[str]) -> None:
+        """The result itself, as text that comes in parts."""
+        waiting: list[str] = []
+        size = 0
+        for part in parts:
+            waiting.append(part)
+            size += len(part)
+            if size > _WRITE_SIZE:
+                write_result("".join(waiting))
+                waiting, size = [], 0
+        write_result("".join(waiting))
+
+    def counted(self, work: Iterable[T], *, of: Callable[[T], int]) -> Iterator[T]:
+        """The same, while a terminal shows how much has been looked at; elsewhere nothing is said.
+
+        `of` says how much a part is.
+        """
+        if not _has_terminal():
+            yield from work
+            return
+        total, shown = 0, time.monotonic()
+        try:
+            for part in work:
+                yield part
+                total += of(part)
+                if time.monotonic() - shown > _REFRESH_SECONDS:
+                    shown = time.monotonic()
+                    _show(f"{total:,} looked at")
+        finally:
+            _show("")
+
+    def raw(self, data: bytes) -> None:
+        """The result itself, as bytes."""
+        write_bytes(data)
+
+    def document(self, document: object) -> None:
+        """The result itself, as one JSON document."""
+        from certkit.report import json
+
+        write_result(json.render(document))
+
+    def judged(self, title: str, status: Status, findings: Sequence[Finding]) -> None:
+        """A verdict with its findings, as text; quiet leaves out what is good."""
+        from certkit.report import text
+
+        if not self.quiet or status is not Status.OK:
+            write_result(text.findings(title, status, findings, paint=self.paint, only_bad=self.quiet))
+
+    def warn(self, message: str) -> None:
+        """A warning, on standard error; it is said even when quiet."""
+        click.echo(f"certkit: warning: {printable(message)}", err=True)
+
+    def warn_about(self, trouble: CertkitError) -> None:
+        """A warning about something that did not work and stopped nothing."""
+        self.warn(f"{trouble.message}. {_sentence(trouble.hint)}")
+
+    def fail(self, error: CertkitError, name: str = "") -> None:
+        """A failure that did not stop the command, on standard error; `name` is what it is about."""
+        is_named = not name or any(form in error.message for form in (f"{name}: ", f"/{name}", f"'{name}'"))
+        about = "" if is_named else f"{name}: "
+        click.echo(f"certkit: error: {about}{printable(error.message)}. {printable(_sentence(error.hint))}", err=True)
+
+    def say(self, message: str) -> None:
+        """Something that must be known, on standard error, even when quiet."""
+        click.echo(f"certkit: {printable(message)}", err=True)
+
+    def warn_of(self, findings: Iterable[Finding]) -> None:
+        """The findings that are not good, as warnings; where they come from is in JSON too."""
+        for finding in findings:
+            if not finding.is_good:
+                self.warn(f"{finding.message}. {_sentence(finding.hint)}")
+
+    def paint(self, text: str, status: Status) -> str:
+        """A status in its colour, on a terminal that wants colours."""
+        colour = _COLOURS.get(status)
+        return click.style(text, fg=colour) if colour and _wants_colour() else text
+
+
+def _sentence(hint: str) -> str:
+    return hint[:1].upper() + hint[1:]
+
+
+def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Give a command the options --json, -q and -v, and as its first argument the `Output` that they choose."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing of what is fine.")
+    @click.option("-v", "--verbose", count=True, help="Explain more; -vv shows tracebacks.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, as_json: bool, quiet: bool, verbose: int, **kwargs: Any) -> int | None:
+        return command(Output(as_json, quiet, verbose), *args, **kwargs)
+
+    return wrapped
+
+
+@contextlib.contextmanager
+def progress(message: str) -> Iterator[None]:
+    """Show on a terminal that long work goes on; elsewhere say nothing."""
+    if not _has_terminal():
+        yield
+        return
+    done = threading.Event()
+    spinner = threading.Thread(target=_spin, args=(message, done), daemon=True)
+    spinner.start()
+    try:
+        yield
+    finally:
+        done.set()
+        spinner.join()
+        _show("")
+
+
+def _spin(message: str, done: threading.Event) -> None:
+    for mark in itertools.cycle("|/-\\"):
+        _show(f"{message} {mark}")
+        if done.wait(0.1):
+            return
+
+
+def _show(words: str) -> None:
+    """Show something in the terminal's last line, in place of what was shown there."""
+    assert sys.stderr is not None  # noqa: S101  there is a terminal
+    sys.stderr.write(f"\r\x1b[K{words}")
+    sys.stderr.flush()
+
+
+def _has_terminal() -> bool:
+    stream = sys.stderr
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _wants_colour() -> bool:
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdout is not None and sys.stdout.isatty()

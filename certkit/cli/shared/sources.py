@@ -1,0 +1,174 @@
+"""Sources of certificates by the words that name them on the command line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from certkit.cli.shared import inputs
+from certkit.errors import InputError
+from certkit.expiry.sources.base import Failure, Passed, Reason, Searched
+from certkit.expiry.sources.files import DirectorySource, FileSource, KnownSource, StreamSource, unreadable
+from certkit.files import writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from certkit.expiry.sources.base import Source
+    from certkit.expiry.sources.endpoint import Endpoint
+    from certkit.net.tls import Credentials
+    from certkit.secret import Secret
+    from certkit.stores.base import Store
+    from certkit.vault.client import Vault
+
+
+_VAULT, _IDENTITY = "vault://", "identity:"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What opens sources: the passphrase of PKCS#12 files; for live hosts a time-out in seconds and a certificate.
+
+    `store` opens the store of identities, and `vault` connects to Vault, when the first of them is wanted. `now` is the
+    moment that is judged.
+    """
+
+    passphrase: Secret | None
+    timeout: float
+    client: Credentials | None
+    store: Callable[[], Store]
+    vault: Callable[[], Vault]
+    now: datetime
+
+
+def parse(references: Sequence[str], access: Access) -> Iterator[Source]:
+    """The sources that the words name, decided in the order of the contract; what is none is a failure of its own.
+
+    All live hosts are one source, so that many that are dead cost one time-out.
+    """
+    endpoints: list[Endpoint] = []
+    for reference in _expanded(references):
+        if isinstance(reference, KnownSource):
+            yield reference
+            continue
+        try:
+            if is_live(reference):
+                endpoints.append(_endpoint(reference))
+            else:
+                yield from _files(reference, access)
+        except InputError as error:
+            yield _failed(reference, error)
+    if endpoints:
+        from certkit.expiry.sources.endpoint import EndpointSource
+
+        yield EndpointSource(tuple(endpoints), access.timeout, access.client)
+
+
+def _expanded(references: Sequence[str]) -> Iterator[str | KnownSource]:
+    """The same with lists replaced by what they list."""
+    for reference in references:
+        if not reference.startswith("@") or writing.exists(Path(reference)):
+            yield reference
+            continue
+        try:
+            yield from _listed(reference[1:])
+        except InputError as error:
+            yield _failed(reference, error)
+
+
+def _failed(reference: str, error: InputError) -> KnownSource:
+    # Who writes a password into an address will not see it again.
+    shown = re.sub("//[^/]*@", "//***@", reference)
+    return KnownSource([Failure(shown, error.message, error.hint, Reason.BAD_SOURCE)])
+
+
+def is_live(reference: str) -> bool:
+    """Whether these words name a live host: `tls://…`, or HOST:PORT where no file is called so."""
+    if ":" not in reference or writing.exists(Path(reference)) or _is_pattern(reference):
+        return False
+    from certkit.expiry.sources.endpoint import is_endpoint
+
+    return reference.startswith("tls://") or is_endpoint(reference)
+
+
+def _endpoint(reference: str) -> Endpoint:
+    from certkit.expiry.sources.endpoint import Endpoint
+
+    return Endpoint.parse(reference)
+
+
+def _is_pattern(reference: str) -> bool:
+    return any(char in reference for char in "*?[") and not reference.startswith(("tls://", "["))
+
+
+def _files(reference: str, access: Access) -> Iterator[Source]:
+    if writing.is_directory(reference):
+        yield DirectorySource(reference, access.passphrase)
+    elif writing.exists(Path(reference)):
+        yield FileSource((reference,), access.passphrase)
+    elif _is_pattern(reference):
+        yield from _glob(reference, access)
+    elif reference.startswith(_VAULT):
+        yield _vault(reference, access)
+    elif reference.startswith(_IDENTITY):
+        yield _identity(reference, access)
+    elif reference == inputs.STDIN:
+        yield StreamSource(inputs.chunks(), "standard input", access.passphrase)
+    else:
+        message = f"cannot read, {reference}: no such file or directory"
+        yield KnownSource([Failure(reference, message, "check the path", Reason.NOT_FOUND)])
+
+
+def _vault(reference: str, access: Access) -> Source:
+    from certkit.cli.shared.stores import vault_place
+    from certkit.expiry.sources.vault import VaultSource
+
+    mount, prefix = vault_place(reference)
+    return VaultSource(access.vault(), mount, prefix, access.now)
+
+
+def _identity(reference: str, access: Access) -> Source:
+    from certkit.expiry.sources.identity import IdentitySource
+    from certkit.stores.record import require_name
+
+    return IdentitySource(access.store(), require_name(reference.removeprefix(_IDENTITY)), access.now)
+
+
+def _glob(pattern: str, access: Access) -> Iterator[Source]:
+    from certkit.expiry.sources import finding
+
+    paths = finding.matching(pattern)
+    for path in paths:
+        if isinstance(path, finding.Oddity):
+            yield KnownSource([unreadable(path.path, path.error)] if path.error else [])
+        elif writing.is_directory(path):
+            yield DirectorySource(path, access.passphrase, origin=pattern)
+        elif writing.is_special(path):
+            yield KnownSource([Passed(path)])
+        else:
+            yield FileSource((path,), access.passphrase, may_hold_nothing=True, origin=pattern)
+    yield KnownSource([Searched(pattern, has_found=not paths)])
+    if not paths:
+        message = f"cannot read, {pattern}: no file matches"
+        yield KnownSource([Failure(pattern, message, "check the pattern", Reason.NOT_FOUND)])
+
+
+def _listed(reference: str) -> list[str]:
+    """The sources in a list, one a line; blank lines and lines that begin with # are passed over."""
+    data = inputs.read(reference)
+    if b"-----BEGIN" in data or b"\0" in data or data[:1] == b"\x30":
+        hint = "to look at the file itself, leave out the @"
+        raise InputError(f"cannot read, {reference}: not a list of sources", hint=hint)
+    lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").split("\n")
+    listed = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    nested = next((line for line in listed if line.startswith("@")), None)
+    if nested:
+        raise InputError(
+            f"cannot read, {reference}: it names another list, {nested}", hint="name that list on the command line"
+        )
+    if not listed:
+        raise InputError(f"cannot read, {reference}: it lists no source", hint="write one source on each line")
+    return listed

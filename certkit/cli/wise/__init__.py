@@ -1,0 +1,67 @@
+"""`certkit wise`: the steps of the Wise Platform that are not about keys and certificates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from certkit.cli.shared import inputs
+from certkit.cli.shared.commands import LazyGroup
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# As in certkit.wise.addresses, which need not be imported for a page of help.
+ENVIRONMENTS = ("sandbox", "sandbox-legacy", "production")
+WHICH_HINT = f"give one of {', '.join(ENVIRONMENTS)}, or --policy for a rehearsal"
+
+
+def environment_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --environment and --policy, for an identity that is not there yet."""
+    policy = inputs.file_option(
+        "--policy", "policy_name", metavar="POLICY", help="In its place, such as a rehearsal's."
+    )
+    environment = click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Which of Wise's environments.")
+    decorated: Callable[..., Any] = environment(policy(command))
+    return decorated
+
+
+def policy_of(*, environment: str | None, policy_name: str | None) -> str | None:
+    """The policy that these options name, by name or whole path; None without them.
+
+    Raises:
+        InputError: both are given.
+    """
+    if environment is not None and policy_name is not None:
+        hint = "a policy tells its environment: leave --environment out"
+        raise InputError("usage: --environment and --policy exclude each other", hint=hint)
+    from certkit.policy import catalogue
+    from certkit.wise import addresses
+
+    if policy_name is not None:
+        return catalogue.absolute(policy_name)
+
+    return addresses.ENVIRONMENTS[environment] if environment is not None else None
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "authorize-url": ("certkit.cli.wise.authorize_url:authorize_url", "Print the page where a user grants access."),
+        "token": ("certkit.cli.wise.token:token", "Get, renew and show OAuth tokens."),
+        "setup": ("certkit.cli.wise.setup:setup", "Go through all steps, from the client id to a call by mTLS."),
+        "check": ("certkit.cli.wise.check:check", "Compare sandbox and production before going live."),
+        "ca": ("certkit.cli.wise.webhook:ca", "Prepare the trust bundle of a server that Wise calls."),
+        "webhook": ("certkit.cli.wise.webhook:webhook", "Subscribe to webhooks with mTLS, and check the way."),
+        "rehearse": ("certkit.cli.wise.rehearse:rehearse", "Run a stand-in for Wise on this machine."),
+    },
+)
+def wise() -> None:
+    """Work with the Wise Platform: tokens, the way to the first call by mTLS, webhooks, and a rehearsal.
+
+    \b
+    Example:
+      certkit wise authorize-url --environment sandbox --client-id acme --redirect-uri https://acme.example/wise
+    """

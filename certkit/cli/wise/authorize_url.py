@@ -1,0 +1,86 @@
+"""`certkit wise authorize-url`: where a user grants access."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli.shared import inputs
+from certkit.cli.shared.output import reporting
+from certkit.cli.shared.stores import opened, store_option
+from certkit.cli.wise import WHICH_HINT, environment_options, policy_of
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from certkit.cli.shared.output import Output
+
+
+@click.command("authorize-url")
+@environment_options
+@click.option("--client-id", metavar="ID", required=True, help="The client id of this environment.")
+@click.option("--redirect-uri", metavar="URI", required=True, help="One that Wise has configured for the client.")
+@click.option("--state", metavar="S", help="A state of your own, which comes back in the redirect.")
+@click.option("--identity", metavar="NAME", help="Remember a random state, for `token exchange` to check.")
+@click.option("--open", "opens", is_flag=True, help="Open the page in a browser, too.")
+@store_option
+@reporting
+def authorize_url(
+    output: Output,
+    *,
+    client_id: str,
+    redirect_uri: str,
+    state: str | None,
+    identity: str | None,
+    opens: bool,
+    store_uri: str | None,
+    **where: str | None,
+) -> int:
+    """Print the page where a user picks an account and grants access: one line, the URL.
+
+    Wise then redirects to the redirect URI. Nothing has to run there: paste the address into `certkit wise token
+    exchange`. An identity that is not there is made.
+
+    \b
+    Example:
+      certkit wise authorize-url --environment sandbox --client-id acme --redirect-uri https://acme.example/wise
+    """
+    from certkit.wise import addresses
+
+    if state is not None and identity is not None:
+        hint = "with --identity a random state is made and checked"
+        raise InputError("usage, certkit wise authorize-url: --state and --identity exclude each other", hint=hint)
+    addresses.require_client_id(client_id)
+    addresses.require_redirect_uri(redirect_uri)
+    addresses.optional(addresses.require_state, state)
+    policy = policy_of(**where)
+    if policy is None:
+        raise InputError("usage, certkit wise authorize-url: missing option '--environment'", hint=WHICH_HINT)
+    if identity is not None:
+        state = _remembered(output, identity, policy, client_id, redirect_uri, store_uri)
+    url = addresses.authorize_url(inputs.policy(policy), client_id=client_id, redirect_uri=redirect_uri, state=state)
+    if output.as_json:
+        output.document({"url": url, "environment": where["environment"], "identity": identity, "state": state})
+    else:
+        output.result(f"{url}\n")
+    if opens:
+        _open(output, url)
+    return 0
+
+
+def _remembered(
+    output: Output, name: str, policy: str, client_id: str, redirect_uri: str, store_uri: str | None
+) -> str:
+    """A random state that the identity remembers."""
+    from certkit.wise import endpoints, oauth_state
+
+    with opened(store_uri, output) as store:
+        endpoints.identity(store, name, policy=policy, base_url=None)
+        return oauth_state.remember(store, name, client_id=client_id, redirect_uri=redirect_uri, now=inputs.now())
+
+
+def _open(output: Output, url: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(url):
+        output.warn("no browser could be opened. Open the address by hand")

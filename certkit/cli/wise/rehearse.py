@@ -1,0 +1,198 @@
+"""`certkit wise rehearse`: a stand-in for Wise on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from certkit.cli.shared import inputs
+from certkit.cli.shared.output import Output, reporting
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from certkit.wise.rehearsal.folder import Folder
+    from certkit.wise.rehearsal.rehearsal import Rehearsal
+    from certkit.wise.rehearsal.server import Listeners
+
+DEFAULT_PORT = 8790
+_ENDING = {signal.SIGINT, signal.SIGTERM}
+_CLIENT_ID = re.compile(r"[!-9;-~]{1,64}")
+# No query and no fragment: the code is added behind the path.
+_REDIRECT_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-~]{1,1000}")
+_FURTHEST_BACK, _FURTHEST_ON = timedelta(days=-4 * 365), timedelta(days=15 * 365)
+
+
+@click.command()
+@inputs.file_option(
+    "--dir",
+    "directory",
+    metavar="DIR",
+    help="Where the rehearsal lies; made or resumed.  [default: a directory of the user's]",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65533),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="The first of three ports in a row; 0 takes free ones.",
+)
+@click.option("--client-id", metavar="ID", help="The client id that Wise would give.  [default: rehearsal-client]")
+@click.option(
+    "--redirect-uri",
+    "redirect_uris",
+    multiple=True,
+    metavar="URI",
+    help="Where users may be sent; may be repeated.  [default: a page of the rehearsal]",
+)
+@click.option(
+    "--clock-offset", default="0d", metavar="DURATION", help="Set the rehearsal's clock forward (330d) or back (-330d)."
+)
+@inputs.file_option("--ready-file", metavar="FILE", help="Once it listens, write what --json prints to this file.")
+@reporting
+def rehearse(output: Output, *, directory: str | None, port: int, ready_file: str | None, **options: Any) -> int:
+    """Run a stand-in for Wise on this machine, to go through the whole migration without Wise.
+
+    It has the authorization page, the token endpoint, Developer Hub for a CSR, and an API with mTLS, with the behaviour
+    that Wise documents. It listens on 127.0.0.1 only, prints its addresses, and runs until Ctrl-C or SIGTERM. Its CA,
+    its client secret and its state stay in DIR: start it again to go on. Nothing in there is of use anywhere else.
+
+    \b
+    Example:
+      certkit wise rehearse --dir rehearsal --port 0
+    """
+    from certkit.wise.rehearsal import folder, server
+
+    client_id, redirect_uris = options["client_id"], options["redirect_uris"]
+    offset = _offset(options["clock_offset"])
+    _require_usable(client_id, redirect_uris)
+    # Blocked before the first thread starts, so that the signals wait for `sigwait` whichever thread they reach.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    path = Path(directory).absolute() if directory else _default()
+    now = inputs.now() + offset
+    with (
+        server.listening(port) as listeners,
+        folder.opened(path, client_id=client_id, redirect_uris=redirect_uris, now=now) as held,
+    ):
+        rehearsal = _rehearsal(held, listeners, offset)
+        with listeners.serving(rehearsal, log=output.say if output.verbose else lambda _: None):
+            _serve(output, _facts(held, rehearsal), ready_file)
+    return 0
+
+
+def _serve(output: Output, facts: dict[str, Any], ready_file: str | None) -> None:
+    """Tell where it listens, and wait for the end."""
+    line = json.dumps(facts) + "\n"
+    with _ready(ready_file, line):
+        if output.as_json:
+            output.result(line)
+        elif not output.quiet:
+            output.result(_text(facts))
+        signal.sigwait(_ENDING)
+
+
+@contextlib.contextmanager
+def _ready(ready_file: str | None, line: str) -> Iterator[None]:
+    """Have the file while it listens, and no longer."""
+    from certkit.files import writing
+
+    if ready_file is None:
+        yield
+        return
+    writing.write_report(Path(ready_file), writing.Report([line]))
+    try:
+        yield
+    finally:
+        if not writing.is_special(ready_file):
+            with contextlib.suppress(OSError):
+                os.unlink(ready_file)
+
+
+def _rehearsal(held: Folder, listeners: Listeners, offset: timedelta) -> Rehearsal:
+    from certkit.wise.rehearsal import folder, notify
+    from certkit.wise.rehearsal.pages import Places
+    from certkit.wise.rehearsal.rehearsal import Rehearsal
+
+    web, api, api_mtls = listeners.addresses
+    secret, ca = held.path / folder.SECRET, held.path / f"{folder.CA}.pem"
+    return Rehearsal(
+        state=held.state,
+        places=Places(web=web, api=api, api_mtls=api_mtls, client_secret_file=str(secret), ca_file=str(ca)),
+        policy=inputs.policy("wise-sandbox"),
+        ca=held.ca,
+        server=held.server,
+        client_secret=held.client_secret,
+        clock=lambda: inputs.now() + offset,
+        keep=held.keep,
+        notify=lambda subscription, body: notify.notify(held.path, subscription, body),
+    )
+
+
+def _facts(held: Folder, rehearsal: Rehearsal) -> dict[str, Any]:
+    places = rehearsal.places
+    return {
+        "rehearsal": "not Wise",
+        "web": places.web,
+        "api": places.api,
+        "api_mtls": places.api_mtls,
+        "client_id": rehearsal.state.client_id,
+        "client_secret_file": places.client_secret_file,
+        "redirect_uris": list(rehearsal.redirect_uris),
+        "ca_file": places.ca_file,
+        "policy": str(held.write_policy(web=places.web, api=places.api, api_mtls=places.api_mtls)),
+        "directory": str(held.path),
+        "pid": os.getpid(),
+    }
+
+
+def _text(facts: dict[str, Any]) -> str:
+    rows = (
+        ("Web pages", facts["web"]),
+        ("API", facts["api"]),
+        ("API with mTLS", facts["api_mtls"]),
+        ("Client id", facts["client_id"]),
+        ("Client secret", f"in {facts['client_secret_file']}"),
+        ("Redirect URI", ", ".join(facts["redirect_uris"])),
+        ("CA certificate", facts["ca_file"]),
+        ("Policy", facts["policy"]),
+    )
+    listed = "".join(f"  {name:<15} {value}\n" for name, value in rows)
+    return f"A rehearsal on this machine, not Wise. Begin with its web pages; Ctrl-C ends it.\n\n{listed}"
+
+
+def _offset(text: str) -> timedelta:
+    from certkit.durations import Duration
+
+    sign = -1 if text.startswith("-") else 1
+    length = Duration.parse(text.lstrip("+-")).fixed
+    hint = "give for example 330d, or -330d for a clock that is slow"
+    if length is None:
+        raise InputError(f"usage: --clock-offset is a length of time, not {text!r}", hint=hint)
+    if not _FURTHEST_BACK <= sign * length <= _FURTHEST_ON:
+        raise InputError("usage: --clock-offset is more than 4 years back or 15 years on", hint=hint)
+    return sign * length
+
+
+def _require_usable(client_id: str | None, redirect_uris: tuple[str, ...]) -> None:
+    if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
+        hint = "use up to 64 letters, digits and signs without a colon"
+        raise InputError("usage: --client-id cannot be a client id", hint=hint)
+    for uri in redirect_uris:
+        if not _REDIRECT_URI.fullmatch(uri) or set("?#") & set(uri):
+            hint = "give an address such as http://127.0.0.1:9000/callback, without ? and #"
+            raise InputError(f"usage: --redirect-uri cannot be used: {uri!r}", hint=hint)
+
+
+def _default() -> Path:
+    import platformdirs
+
+    return platformdirs.user_state_path("certkit") / "wise-rehearsal"

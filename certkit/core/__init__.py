@@ -1,1 +1,0 @@
-"""Pure functions over bytes, objects, a policy and a clock: no I/O, no environment, no time of day."""

@@ -1,0 +1,203 @@
+"""Use case: keys and CSRs by the thousand, in one directory."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from certkit import processes
+from certkit.csr import build, keyfile
+from certkit.csr import create as request
+from certkit.errors import InputError
+from certkit.files import writing as files
+from certkit.x509 import keys, names
+from certkit.x509.keys import KeySpec
+from certkit.x509.names import SubjectOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from certkit.csr.create import MadeRequest
+    from certkit.csr.keyfile import Writing
+    from certkit.policy.rules import Policy
+
+MAX_ENTRIES = 100_000
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_TEXT_OPTIONS = ("organization", "country", "state", "locality", "common_name", "email")
+_LIST_OPTIONS = {"unit": "units", "san": "san"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a batch: the name of its files, its subject, the type of its key."""
+
+    name: str
+    subject: SubjectOptions
+    spec: KeySpec
+
+
+def parse(data: bytes, policy: Policy, *, name: str, spec: KeySpec | None = None) -> list[Entry]:
+    """The entries of a batch file: JSON Lines, one object of subject options a line, with a `name`.
+
+    Raises:
+        InputError: a line is not such an object, with its number.
+    """
+    default = spec or request.default_spec(policy)
+    entries = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if not line.strip():
+            continue
+        where = f"batch, {name}, line {number}"
+        entry = _entry(line, where, default)
+        if entry.name in seen:
+            raise InputError(
+                f"{where}: the name {entry.name!r} is that of line {seen[entry.name]} too",
+                hint="give every line its own name",
+            )
+        seen[entry.name] = number
+        entries.append(entry)
+        if len(entries) > MAX_ENTRIES:
+            raise InputError(f"{where}: more than {MAX_ENTRIES:,} entries", hint="split the file")
+    if not entries:
+        hint = 'write one object a line: {"name": "acme", "organization": "Acme Ltd"}'
+        raise InputError(f"batch, {name}: it holds no entries", hint=hint)
+    return entries
+
+
+def create(entries: Sequence[Entry], policy: Policy, directory: Path, *, writing: Writing) -> list[MadeRequest]:
+    """A key and a CSR for each entry, as `NAME.key` and `NAME.csr` in one directory: all of them, or none.
+
+    With `if_absent`, what is there and fits stays, and the rest is added.
+
+    Raises:
+        RefusedError: the policy refuses one of them; nothing was written.
+        InputError: a file exists and does not fit, or something cannot be written.
+    """
+    files.require_directory(directory.absolute())
+    if files.exists(directory) and not files.is_directory(directory):
+        raise InputError(f"cannot write, {directory}: not a directory", hint="name a directory with --out-dir")
+    for entry in entries:
+        request.refuse_subject(entry.subject, policy, who=entry.name)
+        request.refuse_spec(entry.spec, policy, who=entry.name)
+    made: dict[str, MadeRequest] = {}
+    missing = []
+    with writing.progress(f"making {len(entries):,} keys and CSRs"), files.Staging(directory) as staging:
+        for entry in entries:
+            if _is_there(entry, directory):
+                made[entry.name] = _existing(entry, policy, directory, staging, writing)
+            else:
+                missing.append(entry)
+
+        if missing:
+            staging.open()
+
+        def make(some: Sequence[Entry]) -> list[MadeRequest]:
+            return [_new(entry, policy, directory, staging, writing) for entry in some]
+
+        for entry, one in zip(missing, processes.in_parallel(make, missing), strict=True):
+            made[entry.name] = one
+        staging.publish()
+    return [made[entry.name] for entry in entries]
+
+
+def _is_there(entry: Entry, directory: Path) -> bool:
+    return any(files.exists(path) for path in _paths(entry, directory))
+
+
+def _paths(entry: Entry, directory: Path) -> tuple[Path, Path]:
+    return directory / f"{entry.name}.key", directory / f"{entry.name}.csr"
+
+
+def _new(entry: Entry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing) -> MadeRequest:
+    key_path, csr_path = _paths(entry, directory)
+    key = entry.spec.generate()
+    facts = keys.key_facts(key.public_key())
+    checked = request.check_own(build.build(entry.subject, key), entry.subject, policy, facts)
+    staging.write(key_path.name, keys.to_pem(key, writing.passphrase))
+    staging.write(csr_path.name, checked.pem)
+    return request.MadeRequest(
+        changed=True,
+        csr_path=csr_path,
+        key_path=key_path,
+        csr=checked,
+        key_file=keyfile.is_private(key_path),
+        name=entry.name,
+    )
+
+
+def _existing(entry: Entry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing) -> MadeRequest:
+    key_path, csr_path = _paths(entry, directory)
+    if not writing.if_absent:
+        for path in (key_path, csr_path):
+            files.require_absent(path, hint="choose another directory, or use --if-absent")
+    if not files.exists(key_path):
+        raise InputError(f"cannot complete, {csr_path}: the CSR is there and its key is not", hint="move the CSR away")
+    held = keyfile.existing_key(key_path, entry.spec, writing.passphrase)
+    facts = keys.key_facts(held.key.public_key())
+    has_csr = files.exists(csr_path)
+    if has_csr:
+        checked = request.read_existing(csr_path, entry.subject, policy, facts)
+    else:
+        checked = request.check_own(build.build(entry.subject, held.key), entry.subject, policy, facts)
+        staging.write(csr_path.name, checked.pem)
+    return request.MadeRequest(
+        changed=not has_csr,
+        csr_path=csr_path,
+        key_path=key_path,
+        csr=checked,
+        key_file=held.file,
+        name=entry.name,
+    )
+
+
+def _entry(line: bytes, where: str, default: KeySpec) -> Entry:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON: {error}", hint="write one JSON object a line") from error
+    if not isinstance(found, dict):
+        hint = 'such as {"name": "acme", "organization": "Acme Ltd"}'
+        raise InputError(f"{where}: expected a JSON object", hint=hint)
+    known = ("name", "type", *_TEXT_OPTIONS, *_LIST_OPTIONS)
+    for key in found:
+        if key not in known:
+            raise InputError(f"{where}: unknown key {key!r}", hint=f"known: {', '.join(known)}")
+    name = found.get("name")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InputError(
+            f"{where}: `name` must be 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit",
+            hint="the files are called NAME.key and NAME.csr",
+        )
+    try:
+        return Entry(name, _subject(found), KeySpec.parse(_text(found, "type")) if "type" in found else default)
+    except InputError as error:
+        raise InputError(f"{where}: {error.message}", hint=error.hint) from error
+
+
+def _subject(found: dict[str, Any]) -> SubjectOptions:
+    options: dict[str, Any] = {option: _text(found, option) for option in _TEXT_OPTIONS if option in found}
+    options |= {field: _texts(found, option) for option, field in _LIST_OPTIONS.items() if option in found}
+    subject = SubjectOptions(**options)
+    for san in subject.san:
+        names.parse_san(san)
+    return subject
+
+
+def _text(found: dict[str, Any], option: str) -> str:
+    value = found[option]
+    if not isinstance(value, str):
+        raise InputError(f"`{option}` must be a string", hint="put the value in quotes")
+    return value
+
+
+def _texts(found: dict[str, Any], option: str) -> tuple[str, ...]:
+    value = found[option]
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise InputError(f"`{option}` must be a string or a list of strings", hint="put the values in quotes")
+    return tuple(items)

@@ -1,0 +1,102 @@
+"""Certificate signing requests (PKCS#10, RFC 2986): building them, and reading their facts."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+from certkit.x509 import keys, names, objects, pem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+
+    from certkit.x509.keys import KeyFacts
+    from certkit.x509.names import SubjectOptions
+
+
+def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes) -> bytes:
+    """A CSR as one PEM block and nothing else, signed with the digest that fits the key.
+
+    Raises:
+        InputError: a value cannot be encoded, or the key cannot sign.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    builder = x509.CertificateSigningRequestBuilder().subject_name(names.build_name(options.attributes()))
+    if options.san:
+        # RFC 5280 section 4.2.1.6: critical where the subject is empty.
+        san = x509.SubjectAlternativeName(_unique(map(names.parse_san, options.san)))
+        builder = builder.add_extension(san, critical=not options.attributes())
+    try:
+        request = builder.sign(key, _digest_for(key))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"the CSR cannot be signed: {error}", hint="use a key of one of the policy's types") from error
+    return pem.encode(pem.CERTIFICATE_REQUEST, request.public_bytes(Encoding.DER))
+
+
+def public_key_facts(request: x509.CertificateSigningRequest) -> KeyFacts | str:
+    """The facts of a CSR's public key, or why it cannot be used."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return keys.key_facts(request.public_key())
+    except Exception as error:  # noqa: BLE001  a foreign key meets a parser
+        return objects.short_reason(error)
+
+
+def requested_extensions(request: x509.CertificateSigningRequest) -> x509.Extensions | str:
+    """The extensions that a CSR asks for, or why they cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return request.extensions
+    except Exception as error:  # noqa: BLE001  as above
+        return objects.short_reason(error)
+
+
+def is_signature_valid(request: x509.CertificateSigningRequest) -> bool | None:
+    """Whether the CSR is signed with its own key, however weak the digest; None where the library cannot tell."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return keys.is_signature(
+            request.public_key(),
+            request.signature,
+            request.tbs_certrequest_bytes,
+            request.signature_algorithm_parameters,
+            request.signature_hash_algorithm,
+        )
+    except (UnsupportedAlgorithm, ValueError, TypeError):
+        return None
+
+
+def digest_name(request: x509.CertificateSigningRequest) -> str | None:
+    """The name of the digest that a CSR is signed with; None for a signature without one (Ed25519, Ed448).
+
+    Raises:
+        cryptography.exceptions.UnsupportedAlgorithm: the library does not know the algorithm.
+    """
+    algorithm = request.signature_hash_algorithm
+    return algorithm.name if algorithm else None
+
+
+def _digest_for(key: CertificateIssuerPrivateKeyTypes) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
+    """SHA-256, or the digest that fits the curve (RFC 5480 section 4); EdDSA brings its own."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
+
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.key_size > 256:
+        return hashes.SHA384() if key.key_size <= 384 else hashes.SHA512()
+    if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
+        return None
+    return hashes.SHA256()
+
+
+def _unique(sans: Iterable[x509.GeneralName]) -> list[x509.GeneralName]:
+    return list(dict.fromkeys(sans))

@@ -1,0 +1,272 @@
+"""Use case: a CSR and its key on disk, repeatably.
+
+Nothing is written before everything is made, read back and checked against the policy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from certkit.csr import build, check, keyfile
+from certkit.errors import ExistsError, InputError, RefusedError
+from certkit.files import writing as files
+from certkit.findings import Finding, Status, critical, roll_up
+from certkit.x509 import describe, keys, names, objects
+from certkit.x509.keys import KeyFacts, KeySpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from cryptography import x509
+
+    from certkit.csr.keyfile import HeldKey, Writing
+    from certkit.policy.rules import Policy
+    from certkit.x509.names import SubjectOptions
+
+
+# Key and CSR may each be somebody else's by the time they are written.
+_RACES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A CSR's bytes, read back: its subject, its key, and the policy's findings."""
+
+    pem: bytes
+    subject: str
+    facts: KeyFacts
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeRequest:
+    """A CSR and its key: whether anything was written, where, and the findings; in a batch under a name."""
+
+    changed: bool
+    csr_path: Path | None
+    key_path: Path | None
+    csr: Checked
+    key_file: Finding
+    kept: tuple[Path, ...] = ()
+    name: str | None = None
+
+    @property
+    def checks(self) -> tuple[Finding, ...]:
+        """The findings about the CSR, and the one about the key's file."""
+        return (*self.csr.findings, self.key_file)
+
+    @property
+    def status(self) -> Status:
+        """The findings' roll-up."""
+        return roll_up(finding.status for finding in self.checks)
+
+
+def default_spec(policy: Policy) -> KeySpec:
+    """The type of key that a policy lists first among those that certkit makes.
+
+    Raises:
+        RefusedError: there is none.
+    """
+    name = policy.key.default_type
+    if name is None:
+        raise RefusedError(
+            f"{policy.title} takes no type of key that certkit makes", hint=f"it takes {policy.key.describe()}"
+        )
+    return KeySpec(name)
+
+
+def create(
+    subject: SubjectOptions,
+    policy: Policy,
+    *,
+    key: HeldKey | None = None,
+    key_path: Path | None,
+    csr_path: Path | None,
+    spec: KeySpec | None = None,
+    writing: Writing,
+) -> MadeRequest:
+    """A CSR for a subject by a policy's rules: with `key`, or with a new key at `key_path`.
+
+    `key_path` of a key at hand is only told, None if it came from a stream. `csr_path` None writes no file; the CSR
+    is in the result.
+
+    Raises:
+        RefusedError: the policy refuses the subject, the key, or the CSR; nothing was written.
+        InputError: a file exists and does not fit, or something cannot be read or written.
+    """
+    attempt = functools.partial(
+        _create, subject, policy, key=key, key_path=key_path, csr_path=csr_path, spec=spec, writing=writing
+    )
+    for _ in range(_RACES if writing.if_absent else 0):
+        # Where somebody else is faster, what is there now may fit.
+        with contextlib.suppress(ExistsError):
+            return attempt()
+    return attempt()
+
+
+def _create(
+    subject: SubjectOptions,
+    policy: Policy,
+    *,
+    key: HeldKey | None,
+    key_path: Path | None,
+    csr_path: Path | None,
+    spec: KeySpec | None,
+    writing: Writing,
+) -> MadeRequest:
+    new_key_path = key_path if key is None else None
+    _require_targets(key_path, csr_path, writing, is_new_key=key is None)
+    refuse_subject(subject, policy)
+    if spec is not None:
+        refuse_spec(spec, policy)
+    if new_key_path is not None and writing.if_absent and files.exists(new_key_path):
+        key = keyfile.existing_key(new_key_path, spec, writing.passphrase)
+    old_csr = csr_path if writing.if_absent and csr_path is not None and files.exists(csr_path) else None
+    if key is None and old_csr is not None:
+        raise InputError(
+            f"cannot complete, {old_csr}: the CSR is there and its key {key_path} is not",
+            hint="move the CSR away, or name the key that it was made with by --key",
+        )
+    private_key = key.key if key else keyfile.new_key(spec or default_spec(policy), writing.progress)
+    facts = keys.key_facts(private_key.public_key())
+    if key is not None:
+        refuse([check.key_finding(facts.type, facts.bits, policy.key, partner=policy.title)], policy)
+    if old_csr is not None:
+        checked = read_existing(old_csr, subject, policy, facts)
+    else:
+        checked = check_own(build.build(subject, private_key), subject, policy, facts)
+    kept: list[Path | None] = []
+    made_key_path = new_key_path if key is None else None
+    if made_key_path is not None:
+        kept.append(keyfile.write_key(made_key_path, private_key, writing))
+    if csr_path is not None and old_csr is None:
+        kept.append(_write_csr(csr_path, checked.pem, writing, made_key_path))
+    return MadeRequest(
+        changed=key is None or old_csr is None,
+        csr_path=csr_path,
+        key_path=key_path,
+        csr=checked,
+        key_file=key.file if key else keyfile.is_private(key_path),
+        kept=tuple(path for path in kept if path),
+    )
+
+
+def check_own(pem: bytes, subject: SubjectOptions, policy: Policy, facts: KeyFacts) -> Checked:
+    """A CSR read back from its own bytes, checked against the policy and against what was asked for.
+
+    Raises:
+        RefusedError: the policy refuses it, or it is not what was asked for.
+    """
+    request = objects.csr(pem, name="CSR").value
+    findings = check.check_request(request, pem, policy, key=facts)
+    refuse(findings, policy)
+    problem = _difference(request, subject)
+    if problem:
+        hint = "report this: certkit wrote something else than was asked for"
+        raise RefusedError(f"refused, CSR: {problem}", hint=hint)
+    return Checked(pem, names.distinguished_name(request.subject), facts, tuple(findings))
+
+
+def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: KeyFacts) -> Checked:
+    """A CSR that is there, if it was made with this key, asks for this subject, and follows the policy.
+
+    Raises:
+        InputError: it does not fit.
+        RefusedError: the policy refuses it.
+    """
+    data = files.read(path)
+    request = objects.csr(data, name=str(path)).value
+    hint = "choose another name, or use --force to replace the CSR"
+    held = build.public_key_facts(request)
+    if isinstance(held, str) or held.spki_sha256 != facts.spki_sha256:
+        raise InputError(f"cannot use, {path}: the CSR was made with another key", hint=hint)
+    problem = _difference(request, subject)
+    if problem:
+        raise InputError(f"cannot use, {path}: the CSR asks for something else: {problem}", hint=hint)
+    findings = check.check_request(request, data, policy, key=facts)
+    refuse(findings, policy)
+    return Checked(data, names.distinguished_name(request.subject), facts, tuple(findings))
+
+
+def refuse_subject(subject: SubjectOptions, policy: Policy, *, who: str = "") -> None:
+    """Raise where a policy refuses a subject, before a key is made for it.
+
+    Raises:
+        RefusedError: with the findings.
+    """
+    found = check.subject_findings(subject.attributes(), policy.subject, partner=policy.title)
+    if not subject.attributes() and not subject.san and found[0].is_good:
+        hint = "set --common-name or --organization"
+        found = [critical("subject", "it is empty, and there is no alternative name", hint)]
+    refuse(found, policy, who)
+
+
+def refuse_spec(spec: KeySpec, policy: Policy, *, who: str = "") -> None:
+    """Raise where a policy does not take a type of key, before one is made.
+
+    Raises:
+        RefusedError: with the finding.
+    """
+    refuse([check.key_finding(spec.name, spec.bits, policy.key, partner=policy.title)], policy, who)
+
+
+def refuse(findings: Sequence[Finding], policy: Policy, who: str = "") -> None:
+    """Raise where findings are critical or unknown.
+
+    Raises:
+        RefusedError: with all the findings.
+    """
+    bad = [finding for finding in findings if finding.status in {Status.CRITICAL, Status.UNKNOWN}]
+    if bad:
+        prefix = f"{who}: " if who else ""
+        reasons = "; ".join(finding.message for finding in bad)
+        raise RefusedError(f"refused, {prefix}policy {policy.name}: {reasons}", hint=bad[0].hint, findings=findings)
+
+
+def _require_targets(key_path: Path | None, csr_path: Path | None, writing: Writing, *, is_new_key: bool) -> None:
+    if key_path is not None and csr_path is not None and files.is_same(key_path, csr_path):
+        raise InputError(f"cannot write, {key_path}: key and CSR need two files", hint="give --out another name")
+    targets = [path for path in (key_path if is_new_key else None, csr_path) if path is not None]
+    for path in targets:
+        if not (writing.if_absent and files.exists(path)):
+            files.require_directory(path)
+        if writing.force:
+            files.require_replaceable(path)
+        elif not writing.if_absent:
+            files.require_absent(path)
+
+
+def _difference(request: x509.CertificateSigningRequest, subject: SubjectOptions) -> str | None:
+    """How a CSR differs from the subject and alternative names that were asked for; None if it does not."""
+    if names.attributes(request.subject) != subject.attributes():
+        return f"its subject is {names.distinguished_name(request.subject)}"
+    extensions = build.requested_extensions(request)
+    held: set[Any] = set() if isinstance(extensions, str) else set(describe.san(extensions))
+    if held != {names.san_text(names.parse_san(text)) for text in subject.san}:
+        return f"its alternative names are {', '.join(sorted(held)) or 'absent'}"
+    return None
+
+
+def _write_csr(path: Path, pem: bytes, writing: Writing, made_key_path: Path | None) -> Path | None:
+    """Write the CSR; with `force` over an old one, unless that name holds a private key, which is kept.
+
+    A failure tells of the key that was made for it.
+    """
+    try:
+        return _replace_or_publish(path, pem, writing)
+    except InputError as error:
+        if made_key_path is None:
+            raise
+        hint = f"{error.hint}; the key {made_key_path} is made, and --if-absent completes it"
+        raise type(error)(error.message, hint=hint) from error
+
+
+def _replace_or_publish(path: Path, pem: bytes, writing: Writing) -> Path | None:
+    is_precious = writing.force and files.exists(path) and files.holds_private_key(path)
+    kept = files.set_aside(path, writing.now) if is_precious else None
+    files.publish(path, pem, replace=writing.force)
+    return kept

@@ -1,0 +1,128 @@
+"""The bytes around a CSR: PEM, and what else stands in the file that will be handed to a partner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from certkit.findings import Finding, critical, ok, warning
+from certkit.policy.rules import Answer
+from certkit.x509 import objects, pem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from certkit.policy.rules import CsrRules
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# RFC 7468 writes 64; older encoders wrote 76, which is read everywhere.
+_MAX_PEM_LINE = 76
+
+
+def findings(data: bytes, rules: CsrRules, partner: str) -> Iterator[Finding]:
+    """The findings `encoding`: one for each thing that the partner refuses or may refuse, or one that all is well."""
+    blocks = list(pem.blocks(data))
+    problems = list(_der_problems(rules, partner) if not blocks else _pem_problems(data, blocks, rules, partner))
+    yield from problems
+    if not problems:
+        yield ok("encoding", "one PEM block, nothing else" if _is_bare(data, blocks) else _accepted_form(blocks))
+
+
+def _accepted_form(blocks: list[pem.Block]) -> str:
+    return "DER" if not blocks else "PEM; the partner accepts text around it and further objects"
+
+
+def _is_bare(data: bytes, blocks: list[pem.Block]) -> bool:
+    return len(blocks) == 1 and not (data[: blocks[0].start] + data[blocks[0].end :]).strip()
+
+
+def _der_problems(rules: CsrRules, partner: str) -> Iterator[Finding]:
+    if "der" not in rules.forms:
+        yield critical(
+            "encoding",
+            f"the CSR is DER; {partner} takes PEM",
+            "convert it: openssl req -inform DER -in CSR -out CSR.pem",
+        )
+
+
+def _pem_problems(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str) -> Iterator[Finding]:
+    private = [block for block in blocks if block.is_private_key]
+    if private:
+        yield critical(
+            "encoding",
+            f"the file holds a private key (line {private[0].line}), which never leaves your side",
+            "keep key and CSR in two files; if this file was sent to anyone, make a new key",
+        )
+    others = len(blocks) - len(private)
+    if others > 1:
+        yield from _asked(
+            rules.further_objects, f"the file holds {others} PEM objects", partner, "keep the CSR alone in its file"
+        )
+    line = _text_line(data, blocks)
+    if line:
+        yield from _asked(
+            rules.surrounding_text,
+            f"there is {_what_text(data)} outside the PEM block (line {line})",
+            partner,
+            "remove it: openssl req -in CSR -out CLEAN (without -text)",
+        )
+    request = next((block for block in blocks if objects.kind_of(block) is objects.Kind.CSR), blocks[0])
+    if request.label == pem.NEW_CERTIFICATE_REQUEST:
+        yield from _asked(
+            rules.new_label,
+            "the label is NEW CERTIFICATE REQUEST",
+            partner,
+            "write it anew with today's label: openssl req -in CSR -out CLEAN",
+        )
+    if request.has_headers:
+        yield critical(
+            "encoding", "there are header lines inside the PEM block", "write it anew: openssl req -in CSR -out CLEAN"
+        )
+    if b"\r\n" in data[request.start : request.end]:
+        yield from _asked(rules.crlf, "the lines end with CR LF", partner, "convert them: sed -i 's/\\r$//' CSR")
+    layout = _bad_layout(data, request)
+    if layout and not request.has_headers:
+        yield critical(
+            "encoding", f"{layout}, which openssl and others cannot read", "make it anew: certkit csr create"
+        )
+
+
+def _bad_layout(data: bytes, block: pem.Block) -> str:
+    """What keeps strict readers from a PEM block that lenient ones read (RFC 7468 section 3); empty if nothing."""
+    text = data[block.start : block.end].replace(b"\r\n", b"\n")
+    if b"\r" in text:
+        return "the lines end with CR alone"
+    before, after = data[: block.start], data[block.end :]
+    if before and before[-1:] not in b"\r\n" and before != _BYTE_ORDER_MARK:
+        return "the BEGIN line does not begin at the start of a line"
+    first, *body, last = [*text.split(b"\n"), b""] if b"\n" not in text else text.split(b"\n")
+    if not first.endswith(b"-----") or not last.startswith(b"-----") or after[:1].strip():
+        return "the BEGIN and END lines do not stand alone"
+    if any(not line or b" " in line or b"\t" in line for line in body):
+        return "there are blanks inside the PEM block"
+    if any(len(line) > _MAX_PEM_LINE for line in body):
+        return f"there are lines of more than {_MAX_PEM_LINE} characters"
+    return ""
+
+
+def _asked(answer: Answer, fact: str, partner: str, hint: str) -> Iterator[Finding]:
+    """What a partner's answer makes of a fact: nothing, a refusal, or a warning that the partner does not say."""
+    if answer is Answer.NO:
+        yield critical("encoding", f"{fact}; {partner} refuses that", hint)
+    elif answer is Answer.UNKNOWN:
+        yield warning("encoding", f"{fact}; whether {partner} accepts that is not known", hint)
+
+
+def _what_text(data: bytes) -> str:
+    return "a byte order mark" if data.startswith(_BYTE_ORDER_MARK) else "text"
+
+
+def _text_line(data: bytes, blocks: list[pem.Block]) -> int | None:
+    """The first line on which text stands outside of the PEM blocks; white space does not count."""
+    at = 0
+    for start, end in [*((block.start, block.end) for block in blocks), (len(data), len(data))]:
+        between = data[at:start]
+        rest = between.lstrip()
+        if rest:
+            return pem.line_number(data, start - len(rest))
+        at = end
+    return None

@@ -1,0 +1,149 @@
+"""Use case: private keys on disk, made once and found again."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from certkit.errors import ExistsError, InputError
+from certkit.files import writing as files
+from certkit.findings import Finding, ok, warning
+from certkit.x509 import keys
+from certkit.x509.keys import KeyFacts, KeySpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+
+    from certkit.secret import Secret
+
+    Progress = Callable[[str], AbstractContextManager[None]]
+
+
+def silent(_: str) -> AbstractContextManager[None]:
+    """Progress that nobody sees."""
+    return nullcontext()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """How existing files are treated, and what protects a new key.
+
+    `if_absent` accepts what is there and fits; `force` replaces it, and keeps an old key beside it.
+    """
+
+    if_absent: bool = False
+    force: bool = False
+    passphrase: Secret | None = None
+    now: datetime
+    progress: Progress = silent
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """A private key at hand, and the finding about the file that it came from."""
+
+    key: Any
+    file: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class MadeKey:
+    """A private key on disk: whether it is new, its facts, and the old file that was kept."""
+
+    changed: bool
+    path: Path
+    facts: KeyFacts
+    kept: Path | None
+    checks: tuple[Finding, ...]
+
+
+def key_file_finding(path: Path) -> Finding:
+    """Whether a private key's file keeps group and others out.
+
+    Raises:
+        InputError: the file cannot be examined.
+    """
+    if files.is_exposed(path):
+        return warning("key-file", f"{path} may be read by its group or others", f"make it private: chmod 600 {path}")
+    return is_private(path)
+
+
+def is_private(path: Path | None) -> Finding:
+    """The finding of a key file that certkit wrote itself."""
+    return ok("key-file", f"{path} is private")
+
+
+def generate_key(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
+    """A private key at `path`: new, or with `if_absent` the one that is there if it is of that type (None: of any).
+
+    Raises:
+        InputError: the file exists and does not fit, or cannot be written.
+    """
+    if writing.if_absent and files.exists(path):
+        return _found(path, spec, writing)
+    files.require_directory(path)
+    if not writing.force:
+        files.require_absent(path)
+    key = new_key(spec or KeySpec(keys.KEY_TYPES[0]), writing.progress)
+    try:
+        kept = write_key(path, key, writing)
+    except ExistsError:
+        if not writing.if_absent:
+            raise
+        return _found(path, spec, writing)  # somebody else was faster
+    return MadeKey(True, path, keys.key_facts(key.public_key()), kept, (is_private(path),))
+
+
+def _found(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
+    held = existing_key(path, spec, writing.passphrase)
+    return MadeKey(False, path, keys.key_facts(held.key.public_key()), None, (held.file,))
+
+
+def new_key(spec: KeySpec, progress: Progress = silent) -> CertificateIssuerPrivateKeyTypes:
+    """A new private key in memory; slow ones show progress."""
+    with progress(f"making a key of type {spec.name}") if spec.is_slow else nullcontext():
+        return spec.generate()
+
+
+def existing_key(path: Path, spec: KeySpec | None, passphrase: Secret | None) -> HeldKey:
+    """The key in a file, which must be of the type asked for, and protected if a passphrase was given.
+
+    Raises:
+        PassphraseError: it is locked, and the passphrase is missing or wrong.
+        InputError: it cannot be read, or is not what was asked for.
+    """
+    from certkit.x509 import objects
+
+    data = files.read(path)
+    item = objects.private_key(data, name=str(path), passphrase=passphrase)
+    found, _ = keys.type_and_bits(item.value.public_key())
+    if spec is not None and found != spec.name:
+        raise InputError(
+            f"cannot use, {path}: it holds a key of type {found}, not {spec.name}",
+            hint="choose another name, or use --force to make a new key (the old one is kept)",
+        )
+    if passphrase is not None and not item.is_encrypted:
+        raise InputError(
+            f"cannot use, {path}: the key is not encrypted, and a passphrase was given for it",
+            hint="choose another name, or encrypt it: openssl pkcs8 -topk8 -in KEY -out NEWKEY",
+        )
+    return HeldKey(item.value, key_file_finding(path))
+
+
+def write_key(path: Path, key: Any, writing: Writing) -> Path | None:
+    """Write a new private key; with `force`, the old file is kept, and its new name is the answer.
+
+    Raises:
+        InputError: the name is taken, or the file cannot be written.
+    """
+    content = keys.to_pem(key, writing.passphrase)
+    if writing.force:
+        return files.replace_key(path, content, writing.now)
+    files.publish(path, content)
+    return None

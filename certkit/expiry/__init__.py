@@ -1,0 +1,1 @@
+"""How near certificates are to their end, wherever they are kept."""

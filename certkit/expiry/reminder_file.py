@@ -1,0 +1,233 @@
+"""What reminders were spoken, in one small file: safe among concurrent runs, and whenever a run ends.
+
+From reading to recording a run holds a lock. It speaks before it records, so what can be lost is a record: one
+reminder is then repeated, and none is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, Any, Self
+
+from certkit.errors import InputError
+from certkit.expiry import reminders as rules
+from certkit.expiry.reminders import PREMATURE, Spoken
+from certkit.files import writing
+from certkit.secret import Secret
+from certkit.times import parse_time, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from certkit.expiry.reminders import Due, Memory, Reminders, W
+
+MAX_BYTES = 16 * 1024 * 1024
+LOCK_SECONDS = 10.0
+VERSION = 1
+
+_PAUSE_SECONDS = 0.02
+_HINT = "until then every reminder is repeated; give another place with --state"
+
+# Every file of ours begins like this, so that no other file is ever replaced.
+_OURS = b'{"certkit": "reminders", '
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
+_MAX_SECONDS = 999_999 * 7 * 86_400
+
+
+class ReminderFile:
+    """The reminders that were spoken before, while this run holds the lock on them.
+
+    Nothing that is wrong with the file stops a reminder: it is told in `warnings`, nothing is remembered, and
+    everything is due that applies.
+
+        with ReminderFile.open(path) as state:
+            due = state.due(rows, reminders=reminders, now=now)
+            speak(due)
+            state.record(due)
+        for warning in state.warnings: ...
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.warnings: list[InputError] = []
+        self._path = path
+        self._is_kept = False
+        self._content = b""
+        self._memory: Memory = {}
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, path: Path, *, wait_seconds: float = LOCK_SECONDS) -> Iterator[Self]:
+        """The state in that file; a file and directory that are missing are made, private to the user.
+
+        Another run may hold the lock for so many seconds; then this one goes on without.
+        """
+        state = cls(path)
+        with contextlib.ExitStack() as held:
+            try:
+                with _translated(path):
+                    _make_directory(path.parent)
+                    writing.require_directory(path)
+                    _content(path)  # lest a lock is left beside a file that is not ours
+                    held.enter_context(_locked(path, wait_seconds))
+                    state._read()
+            except InputError as error:
+                state.warnings.append(InputError(error.message, hint=f"{error.hint}; {_HINT}"))
+            yield state
+
+    def due(self, watched: Iterable[W], *, reminders: Reminders, now: datetime) -> list[Due[W]]:
+        """The reminders to be spoken, at most one of each certificate, in their order."""
+        listed = list(watched)
+        self._memory = rules.refreshed(self._memory, seen=listed, now=now)
+        return rules.due(listed, reminders=reminders, memory=self._memory, now=now)
+
+    def record(self, spoken: Sequence[Due[Any]]) -> None:
+        """Remember what was spoken, and forget what is past; to be called whenever speaking has succeeded."""
+        self._memory = rules.recorded(self._memory, spoken)
+        if not self._is_kept or (not self._memory and not self._content):
+            return
+        content = _rendered(self._memory)
+        if content == self._content:
+            return
+        try:
+            _sweep(self._path)
+            # No secret, but nobody else's business; this is how a file becomes 0600 from its first byte.
+            writing.publish(self._path, Secret(content), replace=True)
+            self._content = content
+        except InputError as error:
+            self.warnings.append(InputError(error.message, hint=f"{error.hint}; {_HINT}"))
+
+    def _read(self) -> None:
+        """Remember what the file says; what is broken is forgotten, and replaced when something is recorded."""
+        self._content = _content(self._path)
+        self._is_kept = True
+        try:
+            self._memory = _parsed(self._content) if self._content.strip(b"\0") else {}
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError, InputError):
+            message = f"cannot read, {self._path}: it is broken, and what was spoken is forgotten"
+            hint = "reminders are repeated once; the file is replaced"
+            self.warnings.append(InputError(message, hint=hint))
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of the file, which is ours; none if there is no such file."""
+    if path.is_symlink():
+        raise InputError(f"cannot keep reminders, {path}: it is a symbolic link", hint="name the file itself")
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b""
+    with contextlib.ExitStack() as opened:
+        opened.callback(os.close, file)
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise InputError(f"cannot keep reminders, {path}: not a regular file", hint="choose another name")
+        if not os.access(path, os.W_OK):
+            raise InputError(f"cannot keep reminders, {path}: no permission to write to it", hint="see its mode")
+        with open(file, "rb", buffering=0, closefd=False) as stream:
+            content = writing.read_stream(stream, name=str(path), limit=MAX_BYTES)
+    _require_ours(content, path)
+    return content
+
+
+def _require_ours(content: bytes, path: Path) -> None:
+    """Refuse what no certkit has written, or a later one; nothing, or the zeros of lost power, are as good as ours."""
+    if _OURS.startswith(content.strip(b"\0 \r\n")):
+        return
+    if not content.startswith(_OURS):
+        raise InputError(
+            f"cannot keep reminders, {path}: it is a file of another kind, and is not replaced",
+            hint="remove it if it is of no use",
+        )
+    version = re.match(rb'"version": (\d{1,9})\b', content[len(_OURS) :])
+    if version is not None and int(version[1]) > VERSION:
+        raise InputError(
+            f"cannot keep reminders, {path}: it was written by a newer version of certkit",
+            hint="update certkit, or remove the file",
+        )
+
+
+def _parsed(content: bytes) -> dict[str, Spoken]:
+    document = json.loads(content)
+    if document["version"] != VERSION:
+        raise ValueError("no such version")
+    return {_fingerprint(key): _spoken(value) for key, value in document["certificates"].items()}
+
+
+def _fingerprint(text: str) -> str:
+    if not _FINGERPRINT.fullmatch(text):
+        raise ValueError("not a fingerprint")
+    return text
+
+
+def _spoken(value: Any) -> Spoken:
+    not_before, not_after, seen = (parse_time(value[name]) for name in ("not_before", "not_after", "seen"))
+    marks = frozenset(value["spoken"])
+    if not all(mark == PREMATURE or (type(mark) is int and 0 <= mark <= _MAX_SECONDS) for mark in marks):
+        raise ValueError("not a reminder")
+    return Spoken(not_before, not_after, seen, marks)
+
+
+def _rendered(memory: Memory) -> bytes:
+    """The file's bytes, a line for each certificate; where it would be too large, without what ended first."""
+    kept = sorted(memory.items(), key=lambda item: (item[1].not_after, item[0]), reverse=True)
+    while len(content := _document(kept)) > MAX_BYTES:
+        kept = kept[: len(kept) // 2]
+    return content
+
+
+def _document(kept: Sequence[tuple[str, Spoken]]) -> bytes:
+    lines = ",\n".join(f'"{fingerprint}": {json.dumps(_value(spoken))}' for fingerprint, spoken in kept)
+    return _OURS + f'"version": {VERSION}, "certificates": {{\n{lines}\n}}}}\n'.encode()
+
+
+def _value(spoken: Spoken) -> dict[str, Any]:
+    return {
+        "not_before": rfc3339(spoken.not_before),
+        "not_after": rfc3339(spoken.not_after),
+        "seen": rfc3339(spoken.seen),
+        "spoken": sorted(spoken.marks, key=lambda mark: mark if isinstance(mark, int) else -1, reverse=True),
+    }
+
+
+def _make_directory(folder: Path) -> None:
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=writing.PRIVATE_DIRECTORY_MODE, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(path: Path, wait_seconds: float) -> Iterator[None]:
+    """Hold the lock that belongs to a file: one on a file beside it, for the file itself is replaced."""
+    name = f".{path.name[:200]}.lock"
+    with contextlib.ExitStack() as held:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        held.callback(os.close, folder)
+        try:
+            held.enter_context(writing.locked(folder, name, wait_seconds=wait_seconds))
+        except TimeoutError as error:
+            message = f"cannot lock, {path.parent / name}: another run has held it for {wait_seconds:g} seconds"
+            raise InputError(message, hint="see whether that run is stuck") from error
+        yield
+
+
+def _sweep(path: Path) -> None:
+    """Remove what runs that were killed have left; nobody else writes while the lock is held."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(path.parent):
+            if writing.is_temporary_name(name, path.name):
+                os.unlink(path.parent / name)
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        hint = "check the path and its permissions"
+        raise InputError(f"cannot keep reminders, {path}: {reason}", hint=hint) from error

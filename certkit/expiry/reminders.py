@@ -1,0 +1,196 @@
+"""Reminders before expiry: each threshold speaks once for each certificate.
+
+What is remembered of a certificate are the reminders that were spoken of it, each for as long as it is true: a
+threshold that is not passed any more was spoken by a clock that was wrong, and will be spoken again. In doubt a
+reminder is repeated; none is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+
+from certkit.durations import Duration
+from certkit.errors import InputError
+from certkit.x509.objects import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+MAX_THRESHOLDS = 50
+
+# What is remembered of a reminder: its threshold in whole seconds for that certificate, or this.
+PREMATURE = "premature"
+Mark: TypeAlias = int | str
+
+_SECOND = timedelta(seconds=1)
+_HINT = "give for example 28d,14d,7d,3d,1d,0d"
+
+# Runs at the same time, and hosts that share a state, may differ by this much about what time it is.
+_SLACK = timedelta(minutes=10)
+# What expired and was last seen longer ago than this is forgotten.
+_KEPT = timedelta(days=365)
+# The day on which something was last seen need not be exact, so that most runs have nothing to write.
+_SEEN_AGAIN = timedelta(days=30)
+
+
+class Watched(Protocol):
+    """What reminders are about: a certificate or revocation list, such as a row of a scan."""
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it is a certificate or a revocation list."""
+        ...
+
+    @property
+    def fingerprint_sha256(self) -> str:
+        """The fingerprint in lower-case hex."""
+        ...
+
+    @property
+    def not_before(self) -> datetime:
+        """When it begins to be valid."""
+        ...
+
+    @property
+    def not_after(self) -> datetime:
+        """When it ends."""
+        ...
+
+
+W = TypeVar("W", bound=Watched)
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """One reminder: what is remembered of it, and its threshold as it was written."""
+
+    mark: Mark
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reminders:
+    """The thresholds at which to remind; their order does not matter."""
+
+    thresholds: tuple[Duration, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Reminders:
+        """The thresholds of a list such as `28d,14d,7d,3d,1d,0d`; shares of the lifetime (`33%`) may be among them.
+
+        Raises:
+            InputError: the text is no such list, or a very long one.
+        """
+        parts = text.split(",")
+        if len(parts) > MAX_THRESHOLDS:
+            raise InputError(f"not a list of reminders: more than {MAX_THRESHOLDS}", hint=_HINT)
+        try:
+            return cls(tuple(map(Duration.parse, parts)))
+        except InputError as error:
+            raise InputError(f"not a list of reminders: {text!r}: {error.message}", hint=_HINT) from error
+
+    @classmethod
+    def of_days(cls, days: Iterable[int]) -> Reminders:
+        """The thresholds that a policy lists, in days."""
+        return cls(tuple(Duration.parse(f"{number}d") for number in days))
+
+    def passed(self, watched: Watched, now: datetime) -> Reminder | None:
+        """The reminder that applies: of the thresholds with less time left than that, the tightest; None before all.
+
+        What is not yet valid has a reminder of its own in place of all others.
+        """
+        begin, end = watched.not_before, watched.not_after
+        if now < begin and now <= end:
+            return Reminder(PREMATURE, "not yet valid")
+        is_list = watched.kind is Kind.CRL
+        lengths = (_length(each, end - begin, is_list=is_list) for each in self.thresholds)
+        tightest = min((each for each in lengths if end - now < each[0] * _SECOND), default=None)
+        return Reminder(*tightest) if tightest is not None else None
+
+    def concerns(self, *, not_before: datetime, not_after: datetime, now: datetime) -> bool:
+        """Whether there may be a reminder for what has these dates: a quick look, for the many that have none."""
+        left, lifetime = not_after - now, not_after - not_before
+        return now < not_before or any(left < each.of(lifetime) for each in self.thresholds)
+
+
+def _length(threshold: Duration, lifetime: timedelta, *, is_list: bool) -> tuple[int, str]:
+    """A threshold in whole seconds, which is what dates of certificates are made of, and as text.
+
+    A revocation list is replaced as a matter of course: one that has just been issued needs no reminder. As in
+    `certkit.expiry.thresholds`, a quarter of the lifetime takes the place of what it has never had left.
+    """
+    length, text = threshold.of(lifetime), threshold.text
+    if is_list and length >= lifetime:
+        length, text = lifetime / 4, "25%"
+    return max(0, length // _SECOND), text
+
+
+@dataclass(frozen=True, slots=True)
+class Due(Generic[W]):
+    """A reminder to be spoken, of what, and at which moment it was found to be due."""
+
+    watched: W
+    reminder: Reminder
+    moment: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What is remembered of one certificate: the reminders spoken, its dates, and when it was last seen."""
+
+    not_before: datetime
+    not_after: datetime
+    seen: datetime
+    marks: frozenset[Mark]
+
+    def still_true(self, now: datetime) -> frozenset[Mark]:
+        """The reminders that may have been spoken at this time of day, or not long after it."""
+        return frozenset(mark for mark in self.marks if self._is_true(mark, now))
+
+    def _is_true(self, mark: Mark, now: datetime) -> bool:
+        if isinstance(mark, int):
+            return self.not_after - now - mark * _SECOND < _SLACK
+        return now - self.not_before < _SLACK
+
+
+# What is remembered of everything, by fingerprint in lower-case hex.
+Memory: TypeAlias = "Mapping[str, Spoken]"
+
+
+def refreshed(memory: Memory, *, seen: Iterable[Watched], now: datetime) -> dict[str, Spoken]:
+    """What is worth remembering: what is still true, and not of certificates that are long gone."""
+    present = {watched.fingerprint_sha256 for watched in seen}
+    kept = {}
+    for fingerprint, spoken in memory.items():
+        last = min(spoken.seen, now)
+        if fingerprint in present and now - last > _SEEN_AGAIN:
+            last = now
+        marks = spoken.still_true(now)
+        if marks and now - max(last, spoken.not_after) <= _KEPT:
+            kept[fingerprint] = replace(spoken, seen=last, marks=marks)
+    return kept
+
+
+def due(watched: Iterable[W], *, reminders: Reminders, memory: Memory, now: datetime) -> list[Due[W]]:
+    """The reminders that apply and were not spoken, in the order of what is watched."""
+    found = []
+    for each in watched:
+        reminder = reminders.passed(each, now)
+        spoken = memory.get(each.fingerprint_sha256)
+        if reminder is not None and (spoken is None or reminder.mark not in spoken.still_true(now)):
+            found.append(Due(each, reminder, now))
+    return found
+
+
+def recorded(memory: Memory, spoken: Sequence[Due[W]]) -> dict[str, Spoken]:
+    """The memory with reminders added that were spoken."""
+    result = dict(memory)
+    for each in spoken:
+        fingerprint, watched = each.watched.fingerprint_sha256, each.watched
+        known = result.get(fingerprint)
+        marks = (known.marks if known else frozenset()) | {each.reminder.mark}
+        result[fingerprint] = Spoken(watched.not_before, watched.not_after, each.moment, marks)
+    return result

@@ -1,0 +1,271 @@
+"""Certificates that servers present."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from certkit.errors import InputError
+from certkit.expiry.sources.base import Failure, Reason, Sighting
+from certkit.net import hosts, tls
+from certkit.net.starttls import Starttls
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from queue import SimpleQueue
+
+    from OpenSSL import SSL
+
+    from certkit.expiry.sources.base import Seen
+    from certkit.net.tls import Credentials, Presented, TlsError
+
+    Ask = Callable[["Endpoint"], Awaitable[list[Seen]]]
+
+SCHEME = "tls://"
+DEFAULT_PORT = 443
+
+_AT_ONCE = 256
+# To take every answer at once would cost a tenth of the time, for the two threads would change places each time. And an
+# interrupt that comes just before a wait does not end it, so each wait is short.
+_PAUSE_SECONDS = 0.01
+# Files that this process may need beside its connections.
+_SPARE_FILES = 64
+
+_HINT = "write HOST:PORT, [IPV6]:PORT, or tls://HOST:PORT?servername=NAME&starttls=PROTOCOL"
+# RFC 3986 appendix B, without the scheme where there is none.
+_PARTS = re.compile(r"(?:([^:/?#]*)://)?([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.DOTALL)
+_USER = re.compile(r"//[^/?#]*@")
+_AUTHORITY = re.compile(r"(\[[^\[\]]+\]|[^\[\]:\\@]+)(?::(\d{1,9}))?", re.ASCII)
+_ALIASES = {"sni": "servername"}
+
+
+def is_endpoint(text: str) -> bool:
+    """Whether a text is meant as an endpoint: it begins with tls://, or is HOST:PORT, be there such a port or not."""
+    if text[: len(SCHEME)].lower() == SCHEME:
+        return True
+    match = _AUTHORITY.fullmatch(text)
+    return match is not None and match[2] is not None and hosts.parse(match[1]) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server listens, the name that it is asked for, and what it speaks before TLS.
+
+    `text` is how somebody wrote it; two that differ in nothing else are equal.
+    """
+
+    host: str
+    port: int
+    server_name: str | None = None
+    starttls: Starttls | None = None
+    text: str = field(default="", compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoint:
+        """The endpoint that the text names: HOST:PORT, or a tls:// address, whose port is 443 unless it says more.
+
+        The name that the server is asked for (RFC 6066 section 3) is the host, unless that is an IP address, and
+        may be chosen with `servername` (or `sni`); an empty one asks for none.
+
+        Raises:
+            InputError: the text names none.
+        """
+        try:
+            return cls(*_parse(text), text=text)
+        except ValueError as error:
+            shown = _USER.sub("//...@", text)  # who names a user may have given a password too
+            raise InputError(f"not an endpoint: {shown!r}: {error}", hint=_HINT) from error
+
+    def __str__(self) -> str:
+        return self.text or (f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}")
+
+
+def _parse(text: str) -> tuple[str, int, str | None, Starttls | None]:
+    """Host, port, name to ask for and protocol; a ValueError says what is wrong."""
+    host, port, query = _split(text)
+    options = _options(query)
+    protocol = _protocol(options.get("starttls"))
+    if port is None:
+        port = protocol.port if protocol else DEFAULT_PORT
+    if not 0 < port < 1 << 16:
+        raise ValueError("there is no such port")
+    wanted = options.get("servername")
+    return host, port, hosts.server_name(host) if wanted is None else _chosen_name(wanted), protocol
+
+
+def _split(text: str) -> tuple[str, int | None, str]:
+    match = _PARTS.fullmatch(text)
+    scheme, authority, path, query, fragment = match.groups() if match else (None, "", "", None, None)
+    authority_match = _AUTHORITY.fullmatch(authority)
+    host = hosts.parse(authority_match[1]) if authority_match else None
+    if scheme is not None and f"{scheme}://".lower() != SCHEME:
+        raise ValueError(f"{scheme!r} is not looked at, only {SCHEME}")
+    if "@" in authority:
+        raise ValueError("it names a user")
+    if path.strip("/") or len(path) > 1 or fragment is not None:
+        raise ValueError("there is something after the port")
+    if scheme is None and (path or query is not None):
+        raise ValueError(f"only what begins with {SCHEME} has options")
+    if authority_match is None or host is None:
+        raise ValueError("the host is neither a name nor an IP address, or the port no number")
+    if scheme is None and authority_match[2] is None:
+        raise ValueError("the port is missing")
+    return host, int(authority_match[2]) if authority_match[2] else None, query or ""
+
+
+def _chosen_name(text: str) -> str | None:
+    if not text:
+        return None
+    name = hosts.name(text)
+    if name is None:
+        raise ValueError("servername is not the name of a host")
+    return name.removesuffix(".")
+
+
+def _options(query: str) -> dict[str, str]:
+    from urllib.parse import parse_qsl
+
+    options: dict[str, str] = {}
+    if not query:
+        return options
+    for written, value in parse_qsl(query, keep_blank_values=True, strict_parsing=True):
+        name = _ALIASES.get(written, written)
+        if name not in {"servername", "starttls"}:
+            raise ValueError(f"there is no option {written!r}")
+        if name in options:
+            raise ValueError(f"{name} is there twice")
+        options[name] = value
+    return options
+
+
+def _protocol(text: str | None) -> Starttls | None:
+    if text is None:
+        return None
+    if text.lower() not in set(Starttls):
+        raise ValueError(f"starttls is one of {', '.join(Starttls)}")
+    return Starttls(text.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSource:
+    """Servers, asked all at once, each within `timeout` seconds; with a client's certificate, if one is given."""
+
+    endpoints: tuple[Endpoint, ...]
+    timeout: float = tls.TIMEOUT_SECONDS
+    client: Credentials | None = None
+
+    @property
+    def weight(self) -> int:
+        """No file."""
+        return 0
+
+    def parts(self) -> tuple[EndpointSource]:
+        """The whole: servers that hang cost the least where all are asked at once."""
+        return (self,)
+
+    def look(self) -> Iterator[Seen]:
+        """What the servers present, in the order in which they answer; each is asked once.
+
+        Raises:
+            InputError: the client's key is of a kind that TLS does not know.
+        """
+        texts: dict[Endpoint, list[str]] = {}
+        for endpoint in self.endpoints:
+            texts.setdefault(endpoint, []).append(str(endpoint))
+        settings = tls.context(self.client)
+
+        async def ask(endpoint: Endpoint) -> list[Seen]:
+            answer = await _ask(endpoint, settings, self.timeout)
+            return [seen for text in dict.fromkeys(texts[endpoint]) for seen in _told(text, answer)]
+
+        for told in _ask_all(list(texts), ask):
+            yield from told
+
+
+async def _ask(endpoint: Endpoint, settings: SSL.Context, timeout: float) -> Presented | TlsError:  # noqa: ASYNC109
+    try:
+        return await tls.look(
+            endpoint.host,
+            endpoint.port,
+            settings=settings,
+            deadline=tls.Deadline.after(timeout),
+            server_name=endpoint.server_name,
+            protocol=endpoint.starttls,
+        )
+    except tls.TlsError as error:
+        return error
+
+
+def _told(text: str, answer: Presented | TlsError) -> Iterator[Seen]:
+    if isinstance(answer, tls.TlsError):
+        yield Failure(text, answer.message, answer.hint, Reason(answer.trouble.value))
+        return
+    for number, certificate in enumerate(answer.chain):
+        yield Sighting(text, certificate, is_leaf=number == 0)
+    for problem in answer.unreadable:
+        message = f"cannot read, {text}: {problem}"
+        yield Failure(text, message, "look at the server with openssl s_client", Reason.DECODE_FAILED)
+
+
+def _ask_all(endpoints: Sequence[Endpoint], ask: Ask) -> Iterator[list[Seen]]:
+    """What each endpoint answers, as the answers come.
+
+    They are asked in a thread of their own, so that whoever takes the answers may take his time, and may leave off.
+    """
+    import asyncio
+    import queue
+    import threading
+    import time
+
+    answers: SimpleQueue[list[Seen] | BaseException] = queue.SimpleQueue()
+    loop = asyncio.new_event_loop()
+    asking = loop.create_task(_ask_in_turn(endpoints, ask, answers))
+    thread = threading.Thread(target=_run, args=(loop, asking, answers), daemon=True)
+    thread.start()
+    try:
+        for _ in endpoints:
+            while answers.empty():
+                time.sleep(_PAUSE_SECONDS)
+            answer = answers.get()
+            if isinstance(answer, BaseException):
+                raise answer
+            yield answer
+    finally:
+        loop.call_soon_threadsafe(asking.cancel)
+        thread.join()
+        loop.close()
+
+
+def _run(loop: asyncio.AbstractEventLoop, asking: asyncio.Task[None], answers: SimpleQueue[Any]) -> None:
+    import asyncio
+
+    try:
+        loop.run_until_complete(asking)
+    except asyncio.CancelledError:
+        pass
+    except BaseException as error:  # noqa: BLE001  it is raised where the answers are taken
+        answers.put(error)
+
+
+async def _ask_in_turn(endpoints: Sequence[Endpoint], ask: Ask, answers: SimpleQueue[Any]) -> None:
+    import asyncio
+
+    waiting = iter(endpoints)
+
+    async def work() -> None:
+        for endpoint in waiting:
+            answers.put(await ask(endpoint))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(_at_once(), len(endpoints))):
+            group.create_task(work())
+
+
+def _at_once() -> int:
+    """How many connections this process may have at a time."""
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _AT_ONCE if soft == resource.RLIM_INFINITY else max(1, min(_AT_ONCE, soft - _SPARE_FILES))

@@ -1,0 +1,77 @@
+"""The certificate in use of an identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+from certkit.expiry.sources.base import Failure, Reason, Sighting
+from certkit.stores.record import HANGS, State
+from certkit.x509 import objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from cryptography import x509
+
+    from certkit.expiry.sources.base import Seen
+    from certkit.stores.base import Identity, Store
+    from certkit.stores.record import Record
+
+SCHEME = "identity:"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySource:
+    """What an identity has in use, with the certificates above it, and the request that has waited too long."""
+
+    store: Store
+    name: str
+    now: datetime
+
+    @property
+    def weight(self) -> int:
+        """No file of many."""
+        return 0
+
+    def parts(self) -> Iterable[IdentitySource]:
+        """Itself."""
+        return (self,)
+
+    def look(self) -> Iterator[Seen]:
+        """The certificate in use; none in use is a failure, for somebody counts on it."""
+        source = f"{SCHEME}{self.name}"
+        try:
+            identity = self.store.load(self.name)
+            found = _active(identity)
+        except InputError as error:
+            yield Failure(source, f"cannot read, {source}: {error.message}", error.hint, Reason.STORE_FAILED)
+            return
+        if found is None:
+            hint = f"see what it waits for: certkit identity show {self.name}"
+            message = f"cannot read, {source}: no generation is active"
+            yield Failure(source, message, hint, Reason.NO_CERTIFICATE_FOUND)
+            return
+        for number, certificate in enumerate(found):
+            yield Sighting(source, certificate, is_leaf=number == 0)
+        for generation in identity.generations:
+            if identity.record.state(generation.number, has_certificate=generation.issued is not None) is State.PENDING:
+                yield from hanging(source, self.name, generation.number, identity.record, self.now)
+
+
+def _active(identity: Identity) -> list[x509.Certificate] | None:
+    for generation in identity.generations:
+        if generation.number == identity.record.active and generation.issued is not None:
+            return objects.certificates(generation.issued.fullchain, name=f"generation {generation.number}")
+    return None
+
+
+def hanging(source: str, name: str, number: str, record: Record, now: datetime) -> Iterator[Failure]:
+    """A request that has waited so long that somebody may have forgotten it: a certificate that is expected."""
+    waiting = record.waiting(number, now)
+    if waiting is not None and waiting >= HANGS:
+        message = f"{source}: the request of generation {number} has waited for {waiting.days} days"
+        hint = f"see what it waits for: certkit identity show {name}"
+        yield Failure(source, message, hint, Reason.REQUEST_WAITING)

@@ -1,0 +1,349 @@
+"""Kubeconfig files: the certificates in them, and the files of certificates that they name.
+
+Source: the package k8s.io/client-go/tools/clientcmd/api/v1, read 2026-11-23, by which `...-data` wins over a path.
+Only names, certificates and paths of certificates are taken out; keys, tokens and passwords are never looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import json
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from certkit.errors import InputError
+from certkit.printable import printable
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+MAX_BYTES = 4 * 1024 * 1024
+MAX_DEPTH = 64
+MAX_VALUES = 200_000
+MAX_PROBLEMS = 20
+
+_MAX_NAME = 200
+_MAX_PATH = 4096
+_HINT = "compare it with the output of `kubectl config view`"
+
+# A file is looked at if it begins like a kubeconfig, for text about kubeconfigs and manifests with one inside are none.
+_BEGIN = re.compile(
+    rb"""(?:\xef\xbb\xbf)?(?:[ \t\r]*(?:\#[^\n]*|%[^\n]*|---[ \t\r]*(?:\#[^\n]*)?)?\n)*+[ \t]*
+    (?:(\{)|["']?(?:apiVersion|kind|clusters|users|contexts|current-context|preferences|extensions)["']?[ \t]*:)""",
+    re.VERBOSE,
+)
+_BLOCK = re.compile(rb"^[\"']?(?:clusters|users)[\"']?[ \t]*:", re.MULTILINE)
+_FLOW = re.compile(rb"[\"'{,\s](?:clusters|users)[\"']?\s*:")
+_CONTENT = re.compile(
+    rb"""(?:certificate-authority|client-certificate)(?:-data)?["']?\s*:|\bkind["']?\s*:\s*["']?Config["']?\s*(?:$|[,}\#])""",
+    re.MULTILINE | re.VERBOSE,
+)
+
+
+class Holder(StrEnum):
+    """What in a kubeconfig has certificates: a user has its own, a cluster those of its authorities."""
+
+    USER = "user"
+    CLUSTER = "cluster"
+
+
+_FIELDS = {Holder.USER: "client-certificate", Holder.CLUSTER: "certificate-authority"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A user or a cluster, by its name, which is safe to show."""
+
+    holder: Holder
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.holder.value} {self.name or '(without a name)'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The certificates that an entry brings along: PEM, if all is well."""
+
+    entry: Entry
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The file that has an entry's certificates; a relative path begins in the kubeconfig's own directory."""
+
+    entry: Entry
+    path: str
+
+
+@dataclass(slots=True)
+class Kubeconfig:
+    """What a kubeconfig says about certificates, and what is wrong with it, in words."""
+
+    embedded: list[Embedded] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def is_kubeconfig(data: bytes) -> bool:
+    """Whether the bytes look like a kubeconfig: a quick look, for most files are none."""
+    if b"users" not in data and b"clusters" not in data:
+        return False
+    begin = _BEGIN.match(data, 0, MAX_BYTES)
+    if begin is None or not _CONTENT.search(data, 0, MAX_BYTES):
+        return False
+    entries = _FLOW if begin[1] else _BLOCK
+    return entries.search(data, 0, MAX_BYTES) is not None
+
+
+def read(data: bytes) -> Kubeconfig:
+    """The certificates of a kubeconfig, YAML or JSON; what is wrong with one entry does not hide the others.
+
+    Raises:
+        InputError: nothing can be read; the message is a reason (`it is ...`) and never quotes the file.
+    """
+    document, problems = _document(data)
+    if not isinstance(document, dict):
+        raise InputError("it is a kubeconfig that is not a mapping", hint=_HINT)
+    reader = _Reader()
+    for problem in problems:
+        reader.complain(problem)
+    for holder in Holder:
+        reader.read(document, holder)
+    return reader.found
+
+
+class _Reader:
+    """Goes through the entries of a document and gathers what they say."""
+
+    def __init__(self) -> None:
+        self.found = Kubeconfig()
+        self._left = MAX_BYTES
+
+    def complain(self, problem: str) -> None:
+        """Note a problem once, and no more when there are many already."""
+        if len(self.found.problems) < MAX_PROBLEMS and problem not in self.found.problems:
+            self.found.problems.append(problem)
+
+    def read(self, document: dict[str, Any], holder: Holder) -> None:
+        """Gather what all users, or all clusters, say."""
+        names: set[str] = set()
+        for number, item in enumerate(self._items(document, f"{holder.value}s"), 1):
+            fields = self._mapping(item, f"{holder.value} number {number}")
+            name = fields.get("name") or ""
+            if not isinstance(name, str):
+                self.complain(f"{holder.value} number {number}: its name is not text")
+                name = ""
+            entry = Entry(holder, _shown(name))
+            if name and name in names:
+                self.complain(f"{entry}: the name is there twice")
+            names.add(name)
+            self._read_entry(entry, self._mapping(fields.get(holder.value), str(entry)))
+
+    def _read_entry(self, entry: Entry, fields: dict[str, Any]) -> None:
+        path_name = _FIELDS[entry.holder]
+        data_name = f"{path_name}-data"
+        data, path = self._text(fields, data_name, entry), self._text(fields, path_name, entry)
+        if data:
+            decoded = self._decoded(data)
+            if decoded is None:
+                self.complain(f"{entry}: {data_name} is not base64")
+            else:
+                self.found.embedded.append(Embedded(entry, decoded))
+        elif len(path) > _MAX_PATH:
+            self.complain(f"{entry}: {path_name} is longer than any path")
+        elif path:
+            self.found.references.append(Reference(entry, path))
+
+    def _items(self, document: dict[str, Any], name: str) -> list[Any]:
+        items = self._mapping(document, "the kubeconfig").get(name) or []
+        if not isinstance(items, list):
+            self.complain(f"{name} is not a list")
+            return []
+        return items
+
+    def _mapping(self, value: Any, where: str) -> dict[str, Any]:
+        if not value:
+            return {}
+        if not isinstance(value, dict):
+            self.complain(f"{where} is not a mapping")
+            return {}
+        if "<<" in value:
+            self.complain(f"{where} has a merge key (<<), which is not read")
+        return value
+
+    def _text(self, fields: dict[str, Any], name: str, entry: Entry) -> str:
+        value = fields.get(name) or ""
+        if isinstance(value, str):
+            return value.strip()
+        self.complain(f"{entry}: {name} is not text")
+        return ""
+
+    def _decoded(self, text: str) -> bytes | None:
+        # Through aliases a few bytes could stand for any number of certificates.
+        self._left -= len(text)
+        if self._left < 0:
+            raise InputError("it is a kubeconfig with more certificates than a file can hold", hint=_HINT)
+        try:
+            return base64.b64decode("".join(text.split()), validate=True)
+        except (binascii.Error, ValueError):
+            return None
+
+
+def _shown(name: str) -> str:
+    """A name that is safe to show, cut if it is very long."""
+    return printable(name[:_MAX_NAME]) + ("…" if len(name) > _MAX_NAME else "")
+
+
+# A document, of dictionaries by text, lists, text and None; and what is wrong with it, in words.
+_Document: TypeAlias = "tuple[Any, list[str]]"
+
+
+def _document(data: bytes) -> _Document:
+    if len(data) > MAX_BYTES:
+        raise InputError(f"it is a kubeconfig larger than {MAX_BYTES:,} bytes", hint=_HINT)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("it is a kubeconfig that is not UTF-8 text", hint=_HINT) from error
+    if text.lstrip().startswith("{"):
+        # YAML may begin like this as well.
+        with contextlib.suppress(ValueError, RecursionError):
+            return _json(text)
+    return _yaml(text)
+
+
+def _json(text: str) -> _Document:
+    problems: list[str] = []
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in made:
+                problems.append(_twice(key))
+            made[key] = value
+        return made
+
+    # A number is as good as any other text here, and may be longer than Python converts.
+    return json.loads(text, object_pairs_hook=mapping, parse_int=str, parse_float=str, parse_constant=str), problems
+
+
+def _twice(key: str) -> str:
+    return f"the key {_shown(key)} is there twice"
+
+
+def _yaml(text: str) -> _Document:
+    """The first document, which is all that kubectl reads, made of what PyYAML's parser finds.
+
+    PyYAML's own loaders recurse, convert numbers and merge mappings at any cost, and their errors quote the file.
+    """
+    yaml = _pyyaml()
+    builder = _Builder(yaml)
+    try:
+        for count, event in enumerate(yaml.parse(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))):
+            if count > MAX_VALUES:
+                raise InputError(f"it is a kubeconfig of more than {MAX_VALUES:,} values", hint=_HINT)
+            if not builder.take(event):
+                break
+    except yaml.YAMLError as error:
+        # Newer ones of libyaml look ahead, and have a limit of their own.
+        if "maximum nesting depth" in str(getattr(error, "problem", "")):
+            raise _nested_too_deeply() from error
+        mark = getattr(error, "problem_mark", None)
+        where = f", see line {mark.line + 1}" if mark is not None else ""
+        raise InputError(f"it is a kubeconfig that is not YAML{where}", hint=_HINT) from error
+    return builder.document, builder.problems
+
+
+def _pyyaml() -> ModuleType:
+    try:
+        import yaml
+    except ImportError as error:
+        hint = "install it: pip install 'certkit[kubeconfig]'"
+        raise InputError("it is a kubeconfig, and PyYAML is not installed", hint=hint) from error
+    return yaml
+
+
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+class _Builder:
+    """Builds a document from a parser's events, without recursion and without copies of what is repeated."""
+
+    def __init__(self, yaml: ModuleType) -> None:
+        self.document: Any = None
+        self.problems: list[str] = []
+        self._yaml = yaml
+        self._documents = 0
+        self._anchors: dict[str, Any] = {}
+        self._open: list[_Open] = []
+
+    def take(self, event: Any) -> bool:
+        """Add what the event brings; False once there is no more to be read."""
+        yaml = self._yaml
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                self.problems.append("it has more than one document, of which only the first is read")
+                return False
+        elif isinstance(event, yaml.AliasEvent):
+            self._add(self._alias(event.anchor))
+        elif isinstance(event, yaml.ScalarEvent):
+            is_null = event.implicit[0] and event.value in _NULL
+            self._add(None if is_null else event.value, event.anchor)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._begin({} if isinstance(event, yaml.MappingStartEvent) else [], event.anchor)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._open.pop()
+        return True
+
+    def _alias(self, anchor: str) -> Any:
+        if anchor not in self._anchors:
+            raise InputError("it is a kubeconfig with an alias of nothing", hint=_HINT)
+        return self._anchors[anchor]
+
+    def _begin(self, value: Any, anchor: str | None) -> None:
+        if len(self._open) == MAX_DEPTH:
+            raise _nested_too_deeply()
+        self._add(value, anchor)
+        self._open.append(_Open(value))
+
+    def _add(self, value: Any, anchor: str | None = None) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = value
+        if not self._open:
+            self.document = value
+        elif (repeated := self._open[-1].add(value)) is not None:
+            self.problems.append(_twice(repeated))
+
+
+def _nested_too_deeply() -> InputError:
+    return InputError(f"it is a kubeconfig nested deeper than {MAX_DEPTH} levels", hint=_HINT)
+
+
+class _Open:
+    """A list or mapping whose end has not been read yet."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        self._key: Any = None
+        self._has_key = False
+
+    def add(self, value: Any) -> str | None:
+        """Add an item, a key or the value of the last key; the key, if it was there already."""
+        if isinstance(self._value, list):
+            self._value.append(value)
+            return None
+        if not self._has_key:
+            # Whatever else may be a key in YAML, none of ours is.
+            self._key, self._has_key = (value if isinstance(value, str) else None), True
+            return None
+        repeated = self._key if self._key in self._value else None
+        self._value[self._key] = value
+        self._has_key = False
+        return repeated

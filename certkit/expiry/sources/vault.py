@@ -1,0 +1,211 @@
+"""The certificates of a store of identities in Vault, by their facts: no right to read any secret is needed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeGuard
+
+from certkit.errors import CertkitError, InputError
+from certkit.expiry.sources.base import Failure, KnownSighting, Reason
+from certkit.expiry.sources.identity import hanging
+from certkit.printable import printable
+from certkit.stores.base import StoreError
+from certkit.stores.record import State
+from certkit.stores.vault import facts as vault_facts
+from certkit.stores.vault import layout
+from certkit.times import parse_time
+from certkit.vault.errors import Kind, VaultError
+from certkit.vault.fields import joined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from certkit.expiry.sources.base import Seen
+    from certkit.stores.record import Record
+    from certkit.vault.client import Vault
+    from certkit.vault.kv import Kv, Metadata, Stored
+
+# What was in use before, and may serve for a rollback, ends one day without anything to be done about it.
+_WATCHED = frozenset({State.ACTIVE, State.ISSUED})
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_SERIAL = re.compile(r"-?[0-9a-f]{1,512}", re.ASCII)
+_EMPTY = "check the mount and the prefix, and see what waits: certkit identity list"
+_INSTALL = "install its certificate again: certkit identity install"
+
+_REASONS = {
+    Kind.DENIED: Reason.PERMISSION_DENIED,
+    Kind.BAD_TOKEN: Reason.PERMISSION_DENIED,
+    Kind.CONNECTION: Reason.CONNECTION_FAILED,
+    Kind.TIMED_OUT: Reason.TIMED_OUT,
+    Kind.HOST_NOT_FOUND: Reason.HOST_NOT_FOUND,
+    Kind.TLS: Reason.TLS_FAILED,
+    Kind.TLS_UNTRUSTED: Reason.TLS_FAILED,
+    Kind.TLS_WRONG_NAME: Reason.TLS_FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A generation to look at, and the record of its identity, if we may read it."""
+
+    name: str
+    number: str
+    record: Record | None
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether it is known to be in use."""
+        return self.record is not None and self.record.active == self.number
+
+
+@dataclass(frozen=True, slots=True)
+class VaultSource:
+    """All identities below `vault://MOUNT/PREFIX`: of each the certificate in use, and those that are to come into use.
+
+    Who may not read which one is in use sees all whose facts are known. With `now`, requests that have waited too long
+    are told.
+    """
+
+    vault: Vault
+    mount: str
+    prefix: str = ""
+    now: datetime | None = None
+
+    @property
+    def weight(self) -> int:
+        """No file."""
+        return 0
+
+    def parts(self) -> Iterable[VaultSource]:
+        """Itself: much is asked at once."""
+        return (self,)
+
+    def look(self) -> Iterator[Seen]:
+        """The certificates, in the order of identities and generations; nothing at all is a failure too."""
+        is_empty = True
+        try:
+            for seen in self._look(self.vault.kv(self._location)):
+                is_empty = False
+                yield seen
+        except InputError as error:
+            yield self._failed("", error)
+            return
+        if is_empty:
+            message = f"cannot find, {self._place('')}: there is no certificate of an identity"
+            yield Failure(self._place(""), message, _EMPTY, Reason.NO_CERTIFICATE_FOUND)
+
+    @property
+    def _location(self) -> str:
+        return joined(self.mount, self.prefix)
+
+    def _place(self, path: str) -> str:
+        return f"vault://{joined(self._location, path)}"
+
+    def _look(self, kv: Kv) -> Iterator[Seen]:
+        watched: dict[str, _Watched] = {}
+        names = layout.names_in(kv.list())
+        listings = kv.list_many([layout.generations(name) for name in names])
+        pointers = kv.read_many([layout.pointer(name) for name in names])
+        # All answers are taken even where the server is gone, for then they cost nothing, and connections are closed.
+        away = None
+        for name, (_, listing), (_, pointer) in zip(names, listings, pointers, strict=True):
+            try:
+                watched |= self._watched(name, listing, pointer)
+            except InputError as error:
+                if _ends_all(error):
+                    away = error
+                else:
+                    yield self._failed(name, error)
+        for path, metadata in kv.metadata_many([f"{folder}/{layout.CERTIFICATE}" for folder in watched]):
+            folder = path.removesuffix(f"/{layout.CERTIFICATE}")
+            if _ends_all(metadata):
+                away = metadata
+            else:
+                yield from self._seen(folder, metadata, watched[folder])
+        if away is not None:
+            raise away
+
+    def _watched(
+        self, name: str, listing: tuple[str, ...] | CertkitError, pointer: Stored | CertkitError | None
+    ) -> dict[str, _Watched]:
+        """The folders of the generations to look at, and what is known of each.
+
+        Raises:
+            InputError: what there is cannot be seen.
+        """
+        if isinstance(listing, CertkitError):
+            raise listing
+        numbers = layout.numbers_in(listing)
+        record = self._record(name, pointer) if numbers or pointer is not None else None
+        if record is None:
+            return {layout.generation(name, number): _Watched(name, number, None) for number in numbers}
+        if record.active is not None and record.active not in numbers:
+            numbers.append(record.active)
+        states = {number: record.state(number, has_certificate=True) for number in numbers}
+        return {
+            layout.generation(name, number): _Watched(name, number, record)
+            for number, state in states.items()
+            if state in _WATCHED
+        }
+
+    def _record(self, name: str, pointer: Stored | CertkitError | None) -> Record | None:
+        """The record of an identity; None where we may not read it."""
+        if isinstance(pointer, VaultError) and pointer.kind is Kind.DENIED:
+            return None
+        if isinstance(pointer, CertkitError):
+            raise pointer
+        where = self._place(layout.pointer(name))
+        if pointer is None:
+            hint = "undelete it, or remove what is left of the identity"
+            raise StoreError(f"cannot read, {where}: it is not there, and generations are", hint=hint)
+        return layout.record_of(pointer.data, where=where)
+
+    def _seen(self, folder: str, metadata: Metadata | CertkitError | None, watched: _Watched) -> Iterator[Seen]:
+        """What is known of one generation; nothing, if it is a request that has not waited for long."""
+        if isinstance(metadata, CertkitError):
+            yield self._failed(folder, metadata)
+            return
+        facts = vault_facts.of(metadata)
+        if facts is not None:
+            yield self._sighting(folder, facts)
+        elif watched.is_in_use or (metadata is not None and metadata.version > 1):
+            message = f"cannot judge, {self._place(folder)}: nobody wrote the facts of its certificate"
+            yield Failure(self._place(folder), message, _INSTALL, Reason.STORE_FAILED)
+        elif watched.record is not None and self.now is not None:
+            yield from hanging(self._place(folder), watched.name, watched.number, watched.record, self.now)
+
+    def _sighting(self, folder: str, facts: Mapping[str, str]) -> Seen:
+        place = self._place(folder)
+        if not _FINGERPRINT.fullmatch(facts["fingerprint_sha256"]) or not _SERIAL.fullmatch(facts["serial"]):
+            return _malformed(place, "the fingerprint or the serial number is none")
+        try:
+            begin, end = parse_time(facts["not_before"]), parse_time(facts["not_after"])
+        except InputError as error:
+            return _malformed(place, error.message)
+        return KnownSighting(
+            source=place,
+            subject=printable(facts["subject"]),
+            issuer=printable(facts["issuer"]),
+            serial=int(facts["serial"], 16),
+            fingerprint=bytes.fromhex(facts["fingerprint_sha256"]),
+            not_before=begin,
+            not_after=end,
+        )
+
+    def _failed(self, path: str, error: CertkitError) -> Failure:
+        kind = error.kind if isinstance(error, VaultError) else None
+        reason = Reason.STORE_FAILED if kind is None else _REASONS.get(kind, Reason.STORE_FAILED)
+        return Failure(self._place(path), error.message, error.hint, reason)
+
+
+def _ends_all(answer: object) -> TypeGuard[VaultError]:
+    """Whether an answer says that the server is out of reach, and so no other will come."""
+    return isinstance(answer, VaultError) and answer.kind.is_about_the_server
+
+
+def _malformed(place: str, why: str) -> Failure:
+    message = f"cannot judge, {place}: the facts of its certificate are malformed: {printable(why)}"
+    return Failure(place, message, _INSTALL, Reason.DECODE_FAILED)

@@ -1,0 +1,84 @@
+"""Nearness of expiry: thresholds, and what a certificate's time left means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from certkit.durations import Duration
+from certkit.errors import InputError
+from certkit.findings import Status
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# What applies where no policy says otherwise; `policies/general.toml` says the same.
+DEFAULT_WARN = "28d"
+DEFAULT_CRITICAL = "7d"
+
+_DAY = timedelta(days=1)
+_NOTHING = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which time left a certificate is a warning, or critical."""
+
+    warn: Duration
+    critical: Duration
+
+    @classmethod
+    def choose(
+        cls, *, warn: Duration | None, critical: Duration | None, default_warn: Duration, default_critical: Duration
+    ) -> Thresholds:
+        """The thresholds asked for, completed by the defaults; a default gives way to what was asked for.
+
+        Raises:
+            InputError: both were asked for, and critical is above warn.
+        """
+        if warn is not None and critical is not None and critical.exceeds(warn):
+            raise InputError(
+                f"critical ({critical}) is above warn ({warn})", hint="give a --warn that is at least --critical"
+            )
+        chosen_warn, chosen_critical = warn or default_warn, critical or default_critical
+        if chosen_critical.exceeds(chosen_warn):
+            if critical is None:
+                chosen_critical = chosen_warn
+            else:
+                chosen_warn = chosen_critical
+        return cls(chosen_warn, chosen_critical)
+
+    def judge(self, *, not_before: datetime, not_after: datetime, now: datetime) -> Status:
+        """The status of a certificate: less time left than a threshold triggers it.
+
+        Expired is critical, and so is not yet valid: neither works today.
+        """
+        left, lifetime = not_after - now, not_after - not_before
+        if left < _NOTHING or left < self.critical.of(lifetime) or now < not_before:
+            return Status.CRITICAL
+        return Status.WARNING if left < self.warn.of(lifetime) else Status.OK
+
+    def judge_list(self, *, this_update: datetime, next_update: datetime, now: datetime) -> Status:
+        """The status of a revocation list: stale is critical, less time left than a threshold triggers it.
+
+        A list may live for a week only and be replaced as a matter of course. Where a new one would be a warning
+        already, shares of its lifetime take over: a quarter for a warning, at most a twelfth for critical.
+        """
+        lifetime = next_update - this_update
+        warn, critical = self.warn.of(lifetime), self.critical.of(lifetime)
+        if warn >= lifetime:
+            warn, critical = lifetime / 4, min(critical, lifetime / 12)
+        fitting = Thresholds(Duration.of_length(warn), Duration.of_length(critical))
+        return fitting.judge(not_before=this_update, not_after=next_update, now=now)
+
+
+def days_left(not_after: datetime, now: datetime) -> int:
+    """Whole days left, rounded down; negative once expired."""
+    return (not_after - now) // _DAY
+
+
+def renewal_opens(*, not_before: datetime, not_after: datetime, opens: Duration | None) -> datetime:
+    """From when on a certificate is to be renewed: `opens` before its end, or when a third of its lifetime is left."""
+    lifetime = not_after - not_before
+    return not_after - (opens.of(lifetime) if opens is not None else lifetime / 3)

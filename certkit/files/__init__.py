@@ -1,0 +1,1 @@
+"""Files and folders: the only code that touches the disk."""

@@ -1,0 +1,227 @@
+"""Putting a generation to use: proved before the pointer moves and after, and told to the programs that use it."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from certkit.errors import CertkitError, InputError, PassphraseError, RefusedError
+from certkit.findings import Finding, Status
+from certkit.identity import credentials, install, overview, pointer
+from certkit.identity.enroll import Done
+from certkit.identity.hooks import HookError
+from certkit.identity.notify import notify
+from certkit.stores.base import SealedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from certkit.stores.base import Identity, Store
+    from certkit.stores.record import Record
+
+Probe: TypeAlias = "Callable[[Identity, str], Finding]"
+"""What the partner says to a generation: ok, critical where it refuses it, unknown where nobody can tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """The programs that are run once a generation is in use, and the environment that they inherit.
+
+    `asked` is the one among them that was named for this once; should it fail, it is named in the record.
+    """
+
+    programs: Sequence[Path | str] = ()
+    environment: Mapping[str, str]
+    asked: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """How a generation is put to use: with what it is proved, if at all, and what is run then."""
+
+    probe: Probe | None = None
+    deployment: Deployment | None = None
+
+
+PLAIN = Activation()
+
+
+def activate(store: Store, name: str, number: str | None = None, *, how: Activation = PLAIN, now: datetime) -> Done:
+    """Put a generation to use, the one named or the one that was issued last, unless the partner refuses it.
+
+    With a probe, the pair is tried before the pointer moves, and once more through the pointer; where that fails the
+    pointer moves back at once. Then the deploy hooks run; those that failed are run again the next time.
+
+    Raises:
+        AbsentError: there is no such generation.
+        InputError: there is none to activate, or the partner cannot be asked; nothing moved.
+        RefusedError: its certificate has expired or the partner refuses it; what was in use is in use.
+        HookError: a hook failed; the generation is in use.
+        StoreError: the store cannot be used.
+    """
+    identity = store.load(name)
+    chosen = pointer.choose(identity, number)
+    if chosen is None:
+        done = deploy(store, Done(identity, changed=False), how.deployment)
+    else:
+        done = _move(store, identity, chosen, how=how, now=now)
+    if how.deployment is not None:
+        _require_deployed(done)
+    return done
+
+
+def _require_deployed(done: Done) -> None:
+    """Refuse to end well while a hook that failed has not run again.
+
+    Raises:
+        HookError: one has not.
+    """
+    name, record = done.identity.name, done.identity.record
+    if record.undeployed is None or record.undeployed != record.active:
+        return
+    which = record.undeployed_hook or "one of another host or user"
+    hint = f"run it again: certkit identity activate {name} --deploy-hook {record.undeployed_hook or 'PROGRAM'}"
+    error = HookError(f"not deployed, {name}: a deploy hook failed and has not run again: {which}", hint=hint)
+    error.is_changed = done.changed
+    raise error
+
+
+def rollback(store: Store, name: str, *, how: Activation = PLAIN, now: datetime) -> Done:
+    """Go back to the generation that was in use before, without a probe: it has proved itself, and there is haste.
+
+    Raises:
+        InputError: there is none.
+        RefusedError: its certificate has expired.
+        HookError: a hook failed; the generation is in use.
+        StoreError: the store cannot be used.
+    """
+    identity = store.load(name)
+    return _move(store, identity, pointer.before(identity), how=replace(how, probe=None), now=now)
+
+
+def _move(store: Store, identity: Identity, number: str, *, how: Activation, now: datetime) -> Done:
+    earlier = identity.record.active
+    pointer.require_usable(identity, number, now)
+    if number == earlier:
+        return deploy(store, Done(identity, changed=False), how.deployment)
+    _require_pair(store, identity, number)
+    findings = _prove(identity, number, how.probe, "it stays as it was")
+    install.complete(store, identity, overview.generation(identity, number))
+
+    def move(record: Record) -> Record:
+        owed = how.deployment if _has_hooks(how.deployment) else None
+        return replace(
+            record.activate(number),
+            undeployed=number if owed else None,
+            undeployed_hook=owed.asked if owed else None,
+        )
+
+    done = pointer.change(store, identity, move)
+    if how.probe is not None and done.changed:
+        _prove_in_use(store, done.identity, number, identity.record, how.probe)
+    return deploy(store, replace(done, findings=findings), how.deployment)
+
+
+def _require_pair(store: Store, identity: Identity, number: str) -> None:
+    """Refuse a key that is not the certificate's, where it can be seen: in a directory, and not sealed.
+
+    In Vault not everybody who may activate may read keys.
+
+    Raises:
+        InputError: it is another one, or none.
+    """
+    if store.location(identity, number).is_directory:
+        with contextlib.suppress(PassphraseError, SealedError):
+            credentials.require_pair(identity, number, store.key(identity.name, number))
+
+
+def _prove(identity: Identity, number: str, probe: Probe | None, outcome: str) -> tuple[Finding, ...]:
+    """What the partner says to a pair.
+
+    Raises:
+        RefusedError: it refuses it.
+        InputError: it cannot be asked.
+    """
+    if probe is None:
+        return ()
+    found = probe(identity, number)
+    if found.status is Status.CRITICAL:
+        message = f"refused, {identity.name}: the probe of generation {number} failed: {found.message}; {outcome}"
+        raise RefusedError(message, hint=found.hint, findings=(found,))
+    if found.status is Status.UNKNOWN:
+        message = f"cannot tell, {identity.name}: the probe of generation {number} failed: {found.message}; {outcome}"
+        raise InputError(message, hint=found.hint)
+    return (found,)
+
+
+def _prove_in_use(store: Store, identity: Identity, number: str, before: Record, probe: Probe) -> None:
+    """Try the pair as it is in use now; where that fails, go back to what was in use, as if it had never moved.
+
+    Raises:
+        CertkitError: it failed.
+    """
+    back = f"rolled back to generation {before.active}" if before.active else "there is none to roll back to"
+    try:
+        _prove(identity, number, probe, back)
+    except CertkitError as error:
+        if before.active is None:
+            error.is_changed = True
+        else:
+            store.change(identity.name, lambda record: _back(record, number, before))
+        raise
+
+
+def _back(record: Record, number: str, before: Record) -> Record:
+    """The record with what was in use before, unless somebody has moved the pointer meanwhile."""
+    if record.active != number:
+        return record
+    return replace(
+        record,
+        active=before.active,
+        left=before.left,
+        undeployed=before.undeployed,
+        undeployed_hook=before.undeployed_hook,
+    )
+
+
+def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
+    """Run the hooks of what is in use, if they have not succeeded yet.
+
+    Raises:
+        HookError: one failed; the rest is not run, and all are run again the next time.
+        StoreError: the store cannot be used.
+    """
+    identity = done.identity
+    number = identity.record.active
+    if deployment is None or number is None or identity.record.undeployed != number or not _has_hooks(deployment):
+        return done
+    is_owed = identity.record.undeployed_hook is not None and deployment.asked is None
+    generation, where = overview.generation(identity, number), store.location(identity, number)
+    try:
+        notify(
+            deployment.programs,
+            deployment.environment,
+            name=identity.name,
+            generation=generation,
+            where=where,
+            changed=done.changed,
+        )
+    except HookError as error:
+        same = f" --deploy-hook {deployment.asked}" if deployment.asked is not None else ""
+        error.hint = f"mend it, and have it run again: certkit identity activate {identity.name}{same}"
+        raise
+    if is_owed:
+        return done
+
+    def deployed(record: Record) -> Record:
+        return replace(record, undeployed=None, undeployed_hook=None) if record.undeployed == number else record
+
+    store.change(identity.name, deployed)
+    return replace(done, identity=store.load(identity.name))
+
+
+def _has_hooks(deployment: Deployment | None) -> bool:
+    return deployment is not None and bool(deployment.programs)

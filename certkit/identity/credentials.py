@@ -1,0 +1,73 @@
+"""What a generation shows to servers, and whom it trusts: read from the store, and kept in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from certkit.errors import InputError
+from certkit.identity import overview
+from certkit.net.tls import Credentials
+from certkit.x509 import keys, objects
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from certkit.secret import Secret
+    from certkit.stores.base import Identity, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A generation's number, its credentials, and the certificates of its trust bundle; None where it has none."""
+
+    generation: str
+    credentials: Credentials
+    anchors: list[x509.Certificate] | None
+
+
+def shown(store: Store, identity: Identity, number: str | None = None) -> Shown:
+    """What a generation shows: the one named, or the active one.
+
+    Raises:
+        InputError: there is none, it has no certificate yet, or what the store has cannot be read.
+        StoreError: the store cannot be used.
+    """
+    name, number = identity.name, number or identity.record.active
+    if number is None:
+        hint = f"install the answer to its request: certkit identity install {name} CERT"
+        raise InputError(f"{name}: no generation is active", hint=hint)
+    issued = overview.generation(identity, number).issued
+    if issued is None:
+        hint = f"install the answer to its request: certkit identity install {name} CERT"
+        raise InputError(f"{name}: generation {number} has no certificate yet", hint=hint)
+    what = f"generation {number} of {name}"
+    key = private_key(store, name, number)
+    chain = objects.certificates(issued.fullchain, name=what)
+    bundle = issued.trust_bundle
+    anchors = objects.certificates(bundle, name=f"the trust bundle of {what}") if bundle else None
+    return Shown(number, Credentials(key, tuple(chain)), anchors)
+
+
+def require_pair(identity: Identity, number: str, key: Secret) -> None:
+    """Refuse a private key (PEM) that is none, or that does not belong to the certificate of its generation.
+
+    Raises:
+        InputError: it is so, or what the store has cannot be read.
+    """
+    what = f"generation {number} of {identity.name}"
+    leaf = overview.certificate(overview.generation(identity, number))
+    held = objects.private_key(key.reveal(), name=f"the private key of {what}").value
+    if leaf is not None and not keys.is_pair(held, leaf):
+        hint = f"restore both from a backup, or make a new pair: certkit identity renew {identity.name} --force"
+        raise InputError(f"cannot use, {what}: its private key does not belong to its certificate", hint=hint)
+
+
+def private_key(store: Store, name: str, number: str) -> Any:
+    """The private key of a generation.
+
+    Raises:
+        InputError: what the store has cannot be read.
+        StoreError: the store cannot be used.
+    """
+    return objects.private_key(store.key(name, number).reveal(), name=f"generation {number} of {name}").value

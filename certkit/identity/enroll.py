@@ -1,0 +1,235 @@
+"""Enrolling: an identity and its first request."""
+
+from __future__ import annotations
+
+import functools
+import time
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from certkit.csr import build, keyfile
+from certkit.csr import create as requests
+from certkit.errors import InputError
+from certkit.findings import Status
+from certkit.identity import limits, overview
+from certkit.stores.base import AbsentError, ConflictError
+from certkit.stores.record import Record, Settings, State, next_generation
+from certkit.times import rfc3339
+from certkit.x509 import keys, objects
+from certkit.x509.keys import KeySpec
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from certkit.csr.keyfile import Progress
+    from certkit.findings import Finding
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Identity, Store
+
+_TRIES = 20
+_LOOKS = 10
+_PAUSE_SECONDS = 0.2
+
+# Settings that the command line spells otherwise.
+_SPELT = {"key_type": "type", "units": "unit", "trust_bundle": "ca"}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a use case left: the identity, whether anything changed, and the findings if something was judged."""
+
+    identity: Identity
+    changed: bool
+    findings: tuple[Finding, ...] = ()
+
+
+def enroll(
+    store: Store, name: str, wanted: Settings, policy: Policy, *, now: datetime, progress: Progress = keyfile.silent
+) -> Done:
+    """An identity with a request that waits for its answer; what is there already and fits stays as it is.
+
+    An identity that has nothing but tokens yet is completed.
+
+    Raises:
+        InputError: the identity is there with other settings.
+        RefusedError: the policy refuses the subject or the type of key, or the partner takes no more certificates;
+            nothing was written.
+        StoreError: the store cannot be used.
+    """
+    known = settings_of(store, name)
+    room: tuple[Finding, ...] | None = None
+    findings: tuple[Finding, ...] = ()
+    if wanted.trust_bundle is not None and (known is None or known.trust_bundle is None):
+        findings = _foreign_trust(store, name, wanted.trust_bundle, policy)
+    if known is None or known.is_blank:
+        room = limits.room(store, name, policy, now=now)  # before anything is made that would be in the way
+        requests.refuse_subject(wanted.subject, policy)
+        spec = KeySpec(wanted.key_type) if wanted.key_type else requests.default_spec(policy)
+        requests.refuse_spec(spec, policy)
+        begin(store, name, replace(wanted, key_type=spec.name))
+    identity = store.load(name)
+    is_trusting = identity.record.settings.trust_bundle is None and wanted.trust_bundle is not None
+    if is_trusting:
+        require_same(name, replace(identity.record.settings, trust_bundle=wanted.trust_bundle), wanted)
+        store.change(name, lambda record: trusting(record, wanted.trust_bundle))
+        identity = store.load(name)
+    require_same(name, identity.record.settings, wanted)
+    if overview.in_state(identity, State.PENDING, State.ISSUED, State.ACTIVE, State.PREVIOUS):
+        return Done(identity, changed=is_trusting, findings=findings)
+    done = add_request(store, identity, policy, now=now, room=room, progress=progress)
+    return replace(done, findings=(*findings, *done.findings))
+
+
+def _foreign_trust(store: Store, name: str, bundle: str, policy: Policy) -> tuple[Finding, ...]:
+    """A warning where these are the CAs of another environment, for then no answer will be taken."""
+    anchors = objects.certificates(bundle.encode(), name="the trust bundle")
+    found = limits.foreign_trust(limits.elsewhere(store, name, policy), anchors=anchors)
+    return tuple(replace(each, status=Status.WARNING) for each in found)
+
+
+def trusting(record: Record, bundle: str | None, *, before: str | None = None) -> Record:
+    """The record with a trust bundle in the place of the one before, unless somebody has changed it meanwhile."""
+    settings = record.settings
+    if settings.trust_bundle != before:
+        return record
+    return replace(record, settings=replace(settings, trust_bundle=bundle))
+
+
+def require_probe(probe: str | None, policy: Policy) -> None:
+    """Refuse an address that nothing can be asked at.
+
+    Raises:
+        InputError: it is none, or the policy has none.
+    """
+    if probe == "policy" and not policy.hosts.probe_url:
+        raise InputError(f"{policy.title} has no address to probe", hint="give one: --probe https://HOST/PATH")
+    if probe is not None and probe != "policy" and not probe.startswith("https://"):
+        raise InputError(f"not an address to probe: {probe!r}", hint="give https://HOST/PATH, or policy")
+
+
+def settings_of(store: Store, name: str) -> Settings | None:
+    """The settings of an identity; None where there is none of that name."""
+    try:
+        return store.load(name).record.settings
+    except AbsentError:
+        return None
+
+
+def begin(store: Store, name: str, settings: Settings) -> None:
+    """An identity with these settings, new or completed; one that has settings of its own keeps them.
+
+    Raises:
+        InputError: it has tokens of another environment.
+        StoreError: the store cannot be used.
+    """
+    try:
+        store.create(name, Record(settings=settings))
+    except ConflictError:
+        store.change(name, lambda record: _completed(name, record, settings))
+
+
+def _completed(name: str, record: Record, settings: Settings) -> Record:
+    known = record.settings
+    if not known.is_blank:
+        return record
+    if known.policy != settings.policy:
+        raise _differs(name, "policy")
+    return replace(record, settings=known.completed(settings))
+
+
+def add_request(
+    store: Store,
+    identity: Identity,
+    policy: Policy,
+    *,
+    now: datetime,
+    key: Any = None,
+    room: tuple[Finding, ...] | None = None,
+    progress: Progress = keyfile.silent,
+) -> Done:
+    """A new generation: a CSR for a new key, or for `key`. Where another process is faster, nothing changes.
+
+    `room` is what `limits.room` has said, if it was asked already.
+
+    Raises:
+        RefusedError: the policy refuses the CSR, or the partner takes no more certificates; nothing was written.
+        StoreError: the store cannot be used.
+    """
+    findings = limits.room(store, identity.name, policy, now=now) if room is None else room
+    settings = identity.record.settings
+    if key is None:
+        spec = KeySpec(settings.key_type) if settings.key_type else requests.default_spec(policy)
+        key = keyfile.new_key(spec, progress)
+    facts = keys.key_facts(key.public_key())
+    made = requests.check_own(build.build(settings.subject, key), settings.subject, policy, facts)
+    tried: list[str] = []
+    for _ in range(_TRIES):
+        number = next_generation([*(each.number for each in identity.generations), *tried])
+        store.change(identity.name, functools.partial(_named, name=identity.name, number=number, now=now))
+        try:
+            store.add(identity.name, number, key=keys.to_pem(key), csr=made.pem)
+        except ConflictError:
+            faster = _there_soon(store, identity.name, number)
+            if faster is not None:
+                return Done(faster, changed=False)
+            given_up = store.change(identity.name, functools.partial(_given_up, number=number))
+            if number not in given_up.discarded:
+                return Done(store.load(identity.name), changed=False)
+            tried.append(number)
+        else:
+            made_by_us = store.load(identity.name)
+            is_late = number in made_by_us.record.discarded
+            return Done(made_by_us, changed=not is_late, findings=findings)
+    raise ConflictError(f"{identity.name}: too many processes make requests", hint="try again")
+
+
+def _there_soon(store: Store, name: str, number: str) -> Identity | None:
+    """The identity, once it has the generation that another process is about to make; None if it does not come."""
+    for _ in range(_LOOKS):
+        identity = store.load(name)
+        if any(each.number == number for each in identity.generations):
+            return identity
+        time.sleep(_PAUSE_SECONDS)
+    return None
+
+
+def _given_up(record: Record, *, number: str) -> Record:
+    """The record without a request that somebody began and did not end, lest it comes late and there are two."""
+    return record if number == record.active or number in record.left else record.discard(number)
+
+
+def _named(record: Record, *, name: str, number: str, now: datetime) -> Record:
+    """The record with a certificate name for a generation: unique, for partners refuse a name that was used before."""
+    if number in record.names:
+        return record
+    month = f"{name}-{now:%Y-%m}"
+    taken = set(record.names.values())
+    suffixes = (chr(at) if at <= ord("z") else f"z{at - ord('z')}" for at in range(ord("a"), ord("a") + 1000))
+    free = next(f"{month}-{suffix}" for suffix in suffixes if f"{month}-{suffix}" not in taken)
+    requested = {**record.requested, number: rfc3339(now)}
+    return replace(record, names={**record.names, number: free}, requested=requested)
+
+
+def require_same(name: str, known: Settings, wanted: Settings) -> None:
+    """Refuse to enroll or import again with other options; what is left out now stays as it is.
+
+    Raises:
+        InputError: an option differs.
+    """
+    left_out = _options(Settings(policy=wanted.policy))
+    then = _options(known)
+    for option, value in _options(wanted).items():
+        if value != then[option] and (value != left_out[option] or option == "policy"):
+            raise _differs(name, option)
+
+
+def _differs(name: str, option: str) -> InputError:
+    spelt = _SPELT.get(option, option).replace("_", "-")
+    hint = "choose another name, or leave the option out"
+    return InputError(f"{name}: it is enrolled already, with another --{spelt}", hint=hint)
+
+
+def _options(settings: Settings) -> dict[str, object]:
+    """The settings one by one, those of the subject too."""
+    parts = {each.name: getattr(settings, each.name) for each in fields(Settings) if each.name != "subject"}
+    return parts | {each.name: getattr(settings.subject, each.name) for each in fields(settings.subject)}

@@ -1,0 +1,157 @@
+"""Exporting the active generation to a directory, for the programs of a host; repeatable, as from cron."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+from certkit.files import release
+from certkit.files.writing import Access
+from certkit.identity import credentials, overview
+from certkit.identity.notify import notify
+from certkit.printable import printable
+from certkit.secret import Secret
+from certkit.stores.base import Location
+from certkit.x509 import keys, objects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from certkit.files.writing import Content
+    from certkit.stores.base import Identity, Issued, Store
+
+KEY, CERTIFICATE, FULLCHAIN, CA = "key.pem", "certificate.pem", "fullchain.pem", "ca.pem"
+BUNDLE = "bundle.p12"
+CURL, NGINX = "curl.conf", "nginx.conf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a host wants: where, in which form, for which group, and what is run after a change.
+
+    `passphrase` protects a PKCS#12 bundle. `environment` is what the hook inherits.
+    """
+
+    directory: Path
+    form: str = "pem"
+    group: int | None = None
+    passphrase: Secret | None = None
+    hook: str | None = None
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was exported: the identity, its generation, and whether anything changed."""
+
+    identity: Identity
+    generation: str
+    changed: bool
+
+
+def export(store: Store, name: str, wanted: Wanted) -> Exported:
+    """Let a directory hold the active generation.
+
+    What is there already is not touched; otherwise the whole of it is switched in by one rename, and then the hook
+    runs. A hook that failed is run again the next time.
+
+    Raises:
+        InputError: there is no active generation, or the directory is somebody else's.
+        HookError: the hook failed; the files are in place.
+        StoreError: the store cannot be used.
+    """
+    identity = store.load(name)
+    number = identity.record.active
+    if number is None:
+        hint = f"install the answer to its request: certkit identity install {name} CERT"
+        raise InputError(f"{name}: no generation is active", hint=hint)
+    generation = overview.generation(identity, number)
+    if generation.issued is None:
+        raise InputError(f"{name}: generation {number} has no certificate", hint="look at it: certkit identity show")
+    key = store.key(name, number)
+    credentials.require_pair(identity, number, key)
+    contents = _FORMS[wanted.form](key, generation.issued, wanted)
+    changed = release.switch(wanted.directory, contents, Access(wanted.group), marks=wanted.hook is not None)
+    if wanted.hook is not None and (mark := release.mark(wanted.directory)) is not None:
+        where = _location(wanted)
+        notify([wanted.hook], wanted.environment, name=name, generation=generation, where=where, changed=changed)
+        release.unmark(wanted.directory, mark)
+    return Exported(identity, number, changed)
+
+
+def _location(wanted: Wanted) -> Location:
+    """Where the generation is for the programs of this host."""
+
+    def path(file: str) -> str:
+        return str(wanted.directory.absolute() / (BUNDLE if wanted.form == "pkcs12" else file))
+
+    return Location(
+        lineage=str(wanted.directory.absolute()),
+        key=path(KEY),
+        certificate=path(CERTIFICATE),
+        fullchain=path(FULLCHAIN),
+        ca=path(CA),
+        is_directory=True,
+    )
+
+
+def _pem(key: Secret, issued: Issued, _: Wanted) -> dict[str, Content]:
+    trusted: dict[str, Content] = {CA: issued.trust_bundle} if issued.trust_bundle else {}
+    return {KEY: key, CERTIFICATE: issued.certificate, FULLCHAIN: issued.fullchain, **trusted}
+
+
+def _pkcs12(key: Secret, issued: Issued, wanted: Wanted) -> dict[str, Content]:
+    leaf, *chain = objects.certificates(issued.fullchain, name="the certificate")
+    known = release.read(wanted.directory, BUNDLE)
+    if known is not None and keys.is_pkcs12_of(known, key, leaf, chain, wanted.passphrase):
+        return {BUNDLE: Secret(known)}  # its salt would be another one each time
+    try:
+        return {BUNDLE: keys.to_pkcs12(key, leaf, chain, wanted.passphrase)}
+    except ValueError as error:
+        reason = objects.short_reason(error)
+        raise InputError(f"cannot write, {BUNDLE}: {reason}", hint="look at the pair: certkit store check") from error
+
+
+def _curl(key: Secret, issued: Issued, wanted: Wanted) -> dict[str, Content]:
+    contents = _pem(key, issued, wanted)
+    lines = (("cert", FULLCHAIN), ("key", KEY), ("cacert", CA))
+    named = [(option, _quoted(wanted.directory / name)) for option, name in lines if name in contents]
+    return {**contents, CURL: "".join(f'{option} = "{path}"\n' for option, path in named).encode()}
+
+
+def _nginx(key: Secret, issued: Issued, wanted: Wanted) -> dict[str, Content]:
+    contents = _pem(key, issued, wanted)
+    lines = (
+        ("proxy_ssl_certificate", FULLCHAIN),
+        ("proxy_ssl_certificate_key", KEY),
+        ("proxy_ssl_trusted_certificate", CA),
+    )
+    named = [(option, _quoted(wanted.directory / name)) for option, name in lines if name in contents]
+    text = "".join(f'{option} "{path}";\n' for option, path in named)
+    # Where nothing is trusted, nginx wants to be told what to trust.
+    text += "proxy_ssl_verify on;\nproxy_ssl_server_name on;\n"
+    return {**contents, NGINX: text.encode()}
+
+
+def _quoted(path: Path) -> str:
+    """A path for a configuration file, between double quotes.
+
+    Raises:
+        InputError: nothing can quote it there.
+    """
+    text = str(path.absolute())
+    if printable(text) != text or '"' in text or "\\" in text or "$" in text:
+        hint = "name a directory without quotes, backslashes, dollars and control characters"
+        raise InputError(f"cannot write, {text}: its name cannot stand in a configuration file", hint=hint)
+    return text
+
+
+_FORMS: dict[str, Callable[[Secret, Issued, Wanted], dict[str, Content]]] = {
+    "pem": _pem,
+    "pkcs12": _pkcs12,
+    "curl": _curl,
+    "nginx": _nginx,
+}
+FORMS = tuple(_FORMS)

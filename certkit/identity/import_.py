@@ -1,0 +1,136 @@
+"""Adopting a pair that was made elsewhere and is in use already."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from certkit import verify
+from certkit.errors import InputError
+from certkit.identity import install, limits, overview
+from certkit.identity.enroll import Done, begin, require_same
+from certkit.stores.base import AbsentError, ConflictError, Issued
+from certkit.stores.facts import certificate_facts
+from certkit.stores.record import State, next_generation
+from certkit.x509 import describe, keys, names
+from certkit.x509.names import SubjectOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from cryptography import x509
+
+    from certkit.policy.rules import Policy
+    from certkit.secret import Secret
+    from certkit.stores.base import Identity, Store
+    from certkit.stores.record import Settings
+
+
+def adopt(
+    store: Store,
+    name: str,
+    settings: Settings,
+    policy: Policy,
+    *,
+    key: Any,
+    certificates: Sequence[x509.Certificate],
+    anchors: Sequence[x509.Certificate] | None,
+    now: datetime,
+) -> Done:
+    """An identity whose active generation is a pair at hand; the same again changes nothing.
+
+    Raises:
+        InputError: there is an identity of that name with another pair or other settings.
+        RefusedError: key and certificate do not belong together, or another check does not hold; nothing was written.
+        StoreError: the store cannot be used.
+    """
+    facts = keys.key_facts(key.public_key())
+    own = (each for each in certificates if install.spki(each) == facts.spki_sha256)
+    leaf = next(own, describe.leaf_of(certificates))
+    untrusted = [each for each in certificates if each is not leaf]
+    question = verify.Question(
+        leaf=leaf,
+        policy=policy,
+        at=now,
+        anchors=anchors,
+        untrusted=untrusted,
+        needs_chain=anchors is not None,
+        client_id=settings.client_id,
+        key=facts,
+    )
+    verdict = install.up_to_a_root(question)
+    others = limits.elsewhere(store, name, policy)
+    foreign = limits.used_elsewhere(others, spki_sha256=facts.spki_sha256)
+    foreign += limits.foreign_trust(others, anchors=anchors or ())
+    install.refuse(name, [*foreign, *verdict.findings])
+    chain = install.above(verdict) if anchors else untrusted
+    issued = Issued(certificate=install.pem([leaf]), chain=install.pem(chain), trust_bundle=install.pem(anchors or ()))
+    subject = settings.subject if settings.subject.attributes() else _subject(leaf, policy)
+    settings = replace(settings, key_type=settings.key_type or facts.type, subject=subject)
+    done = _store(store, name, settings, issued, leaf, keys.to_pem(key))
+    return replace(done, findings=verdict.findings)
+
+
+def _subject(leaf: x509.Certificate, policy: Policy) -> SubjectOptions:
+    """What the next request is to ask for: what the certificate says, but for what the partner replaces anyway."""
+    found = [each for each in names.attributes(leaf.subject) if each.name not in policy.subject.overridden]
+
+    def first(short_name: str) -> str:
+        return next(iter(names.values(found, short_name)), "")
+
+    try:
+        return SubjectOptions(
+            organization=first("O"),
+            country=first("C"),
+            state=first("ST"),
+            locality=first("L"),
+            units=names.values(found, "OU"),
+            common_name=first("CN"),
+            email=first("emailAddress"),
+        )
+    except InputError:  # it says what no CSR of ours may
+        return SubjectOptions(organization=first("O"))
+
+
+def _store(store: Store, name: str, settings: Settings, issued: Issued, leaf: x509.Certificate, key: Secret) -> Done:
+    begin(store, name, settings)
+    identity = store.load(name)
+    is_active = _is_active(identity, leaf)
+    number = None if is_active else _begun(store, identity, key)
+    if not is_active and number is None and identity.generations:
+        hint = "choose another name"
+        raise InputError(f"{name}: there is an identity of that name with another certificate", hint=hint)
+    require_same(name, identity.record.settings, settings)
+    if is_active:
+        return Done(identity, changed=False)
+    number = number or _add(store, name, key)
+    store.install(name, number, issued, facts=certificate_facts(leaf, policy=settings.policy))
+    store.change(name, lambda record: record.activate(number))
+    return Done(store.load(name), changed=True)
+
+
+def _add(store: Store, name: str, key: Secret) -> str:
+    """The number of a new generation with a key; another process may be faster with the same one."""
+    number = next_generation(())
+    try:
+        store.add(name, number, key=key, csr=None)
+    except ConflictError:
+        with contextlib.suppress(AbsentError):
+            if store.key(name, number) == key:
+                return number
+        raise
+    return number
+
+
+def _begun(store: Store, identity: Identity, key: Secret) -> str | None:
+    """The generation that a run which was killed has made with this key; None if there is none."""
+    begun = (each.number for each in overview.in_state(identity, State.PENDING, State.ISSUED) if each.csr is None)
+    return next((number for number in begun if store.key(identity.name, number) == key), None)
+
+
+def _is_active(identity: Identity, leaf: x509.Certificate) -> bool:
+    active = identity.record.active
+    return active is not None and overview.certificate(overview.generation(identity, active)) == leaf

@@ -1,0 +1,229 @@
+"""Taking in what an issuer answered: matched by public key, checked, and only then written."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from certkit import verify
+from certkit.errors import InputError, RefusedError
+from certkit.findings import Status, critical
+from certkit.identity import limits, overview
+from certkit.identity.enroll import Done, require_same, trusting
+from certkit.stores.base import Issued
+from certkit.stores.facts import certificate_facts
+from certkit.stores.record import State
+from certkit.x509 import describe, keys, objects
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from cryptography import x509
+
+    from certkit.findings import Finding
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Generation, Identity, Store
+    from certkit.verify import Question, Verdict
+
+
+def install(
+    store: Store, name: str, pasted: bytes, policy: Policy, *, trust_bundle: bytes | None = None, now: datetime
+) -> tuple[Done, str]:
+    """Take in the answer to a request; the generation's number. The same answer once more changes nothing.
+
+    `pasted` is what a person copied: the certificate, with those above it or without; `trust_bundle` (PEM) are the
+    CAs to trust, if the identity was not enrolled with them.
+
+    Raises:
+        InputError: there is no certificate, or nothing to trust.
+        RefusedError: it answers no request, or a check does not hold; nothing was written.
+        StoreError: the store cannot be used.
+    """
+    identity = store.load(name)
+    certificates = objects.certificates(pasted, name="the answer")
+    leaf, generation = _answered(identity, certificates)
+    anchors = _anchors(identity, trust_bundle)
+    others = [each for each in certificates if each is not leaf]
+    refuse(name, limits.foreign_trust(limits.elsewhere(store, name, policy), anchors=anchors))
+    verdict = judge(identity, generation, leaf, anchors=anchors, untrusted=others, policy=policy, at=now)
+    issued = Issued(certificate=pem([leaf]), chain=pem(above(verdict)), trust_bundle=pem(anchors))
+    changed = generation.issued is None
+    _write(store, identity, generation.number, issued, leaf)
+    return Done(store.load(name), changed, verdict.findings), generation.number
+
+
+def trust(store: Store, name: str, policy: Policy, bundle: str) -> bool:
+    """Have an identity trust the CAs of a bundle (PEM) from its next answer on; whether that is new.
+
+    Until there is an answer the wrong ones can be replaced.
+
+    Raises:
+        InputError: it trusts others.
+        RefusedError: they are those of another environment.
+        StoreError: the store cannot be used.
+    """
+    identity = store.load(name)
+    known = identity.record.settings
+    if known.trust_bundle == bundle:
+        return False
+    if known.trust_bundle is not None and any(each.issued for each in identity.generations):
+        require_same(name, known, replace(known, trust_bundle=bundle))
+    anchors = objects.certificates(bundle.encode(), name=name)
+    refuse(name, limits.foreign_trust(limits.elsewhere(store, name, policy), anchors=anchors))
+    store.change(name, lambda record: trusting(record, bundle, before=known.trust_bundle))
+    return True
+
+
+def complete(store: Store, identity: Identity, generation: Generation) -> None:
+    """Write what goes with a certificate, where a run that installed it was killed before it had done so.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    leaf = overview.certificate(generation)
+    if leaf is not None and generation.issued is not None:
+        _write(store, identity, generation.number, generation.issued, leaf)
+
+
+def _write(store: Store, identity: Identity, number: str, issued: Issued, leaf: x509.Certificate) -> None:
+    facts = certificate_facts(leaf, policy=identity.record.settings.policy)
+    store.install(identity.name, number, issued, facts=facts)
+
+
+def judge(
+    identity: Identity,
+    generation: Generation,
+    leaf: x509.Certificate,
+    *,
+    anchors: Sequence[x509.Certificate],
+    untrusted: Sequence[x509.Certificate],
+    policy: Policy,
+    at: datetime,
+) -> Verdict:
+    """The verdict on an answer for which every check holds.
+
+    Raises:
+        RefusedError: one does not; with all findings.
+    """
+    question = verify.Question(
+        leaf=leaf,
+        policy=policy,
+        at=at,
+        anchors=anchors,
+        untrusted=untrusted,
+        client_id=identity.record.settings.client_id,
+        csr=overview.request(generation),
+    )
+    verdict = up_to_a_root(question)
+    findings = (*verdict.findings, *_in_use(identity, generation, leaf))
+    refuse(identity.name, findings)
+    return replace(verdict, findings=findings)
+
+
+def up_to_a_root(question: Question) -> Verdict:
+    """The verdict over a path to a root, where one is trusted: a partner may know nothing but the root.
+
+    A certificate that is trusted for its own sake is refused, for it says nothing about the partner.
+    """
+    anchors = question.anchors or ()
+    if question.leaf in anchors:
+        own = critical(
+            "chain", "it is in the trust bundle itself", "give the certificate of the partner's CA with --ca"
+        )
+        found = verify.verify(question)
+        return replace(found, findings=(*(each for each in found.findings if each.id != "chain"), own))
+    roots = [each for each in anchors if is_root(each)]
+    wide = replace(question, anchors=roots, untrusted=[*question.untrusted, *anchors])
+    found = verify.verify(wide if roots else question)
+    return found if not roots or not _bad(found.findings) else verify.verify(question)
+
+
+def above(verdict: Verdict) -> list[x509.Certificate]:
+    """What goes with a certificate to those who check it: the rest of its path, but for a root, which they have."""
+    return [each for each in verdict.path[1:] if not is_root(each)]
+
+
+def is_root(certificate: x509.Certificate) -> bool:
+    """Whether a certificate was issued under its own name."""
+    try:
+        return certificate.subject == certificate.issuer
+    except Exception:  # noqa: BLE001  a name that cannot be read has a finding of its own
+        return False
+
+
+def _bad(findings: Sequence[Finding]) -> list[Finding]:
+    return [each for each in findings if each.status in {Status.CRITICAL, Status.UNKNOWN}]
+
+
+def refuse(name: str, findings: Sequence[Finding]) -> None:
+    """Raise where a finding is critical or could not be decided.
+
+    Raises:
+        RefusedError: with all findings.
+    """
+    bad = _bad(findings)
+    if bad:
+        reasons = "; ".join(f"{each.id}: {each.message}" for each in bad)
+        raise RefusedError(f"refused, {name}: {reasons}", hint=bad[0].hint, findings=findings)
+
+
+def pem(certificates: Sequence[x509.Certificate]) -> bytes:
+    """Certificates as PEM, one block after the other."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
+
+
+def _answered(identity: Identity, certificates: Sequence[x509.Certificate]) -> tuple[x509.Certificate, Generation]:
+    """The certificate and the generation whose key it has, one that waits if there is one.
+
+    Raises:
+        RefusedError: there is none.
+    """
+    known = overview.in_state(identity, State.PENDING, State.ISSUED, State.ACTIVE)
+    wanted = {spki(request): each for each in known if (request := overview.request(each)) is not None}
+    wanted.pop(None, None)
+    found = [(each, wanted[own]) for each in certificates if (own := spki(each)) in wanted]
+    if found:
+        return min(found, key=lambda pair: pair[1].issued is not None)
+    message = (
+        f"it answers none of the requests: SPKI SHA-256 of the certificate {spki(describe.leaf_of(certificates))}, "
+        f"of the requests {', '.join(filter(None, wanted)) or 'none'}"
+    )
+    hint = f"take the certificate that was issued for the CSR of `certkit identity show {identity.name}`"
+    findings = [critical("key-match", message, hint)]
+    raise RefusedError(f"refused, {identity.name}: key-match: {message}", hint=hint, findings=findings)
+
+
+def spki(holder: x509.Certificate | x509.CertificateSigningRequest) -> str | None:
+    """The fingerprint of the public key; None where it cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return keys.key_facts(holder.public_key()).spki_sha256
+    except Exception:  # noqa: BLE001  a foreign key meets a parser
+        return None
+
+
+def _anchors(identity: Identity, trust_bundle: bytes | None) -> list[x509.Certificate]:
+    bundle = identity.record.settings.trust_bundle
+    data = trust_bundle if trust_bundle is not None else (bundle.encode() if bundle else None)
+    if data is None:
+        raise InputError(
+            f"{identity.name}: there is nothing to trust, so the certificate cannot be judged",
+            hint="give the partner's CA with --ca",
+        )
+    return objects.certificates(data, name="the trust bundle")
+
+
+def _in_use(identity: Identity, answered: Generation, leaf: x509.Certificate) -> list[Finding]:
+    """A finding where the certificate is one that the identity has, and not the answer that it waits for."""
+    waits = overview.in_state(identity, State.PENDING)
+    for each in identity.generations:
+        is_old = each.number != answered.number or (waits and each.number == identity.record.active)
+        if is_old and overview.certificate(each) == leaf:
+            hint = "take the new certificate from where the request was handed in"
+            return [critical("key-match", f"it is the certificate of generation {each.number} already", hint)]
+    return []

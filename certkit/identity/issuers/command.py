@@ -1,0 +1,32 @@
+"""Any program as an issuer: it gets the CSR on standard input, and answers on standard output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.identity import hooks
+from certkit.identity.issuers.base import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MAX_ANSWER_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program with its arguments, which no shell runs. `variables` is its environment."""
+
+    arguments: Sequence[str]
+    variables: Mapping[str, str]
+    timeout: float = hooks.TIMEOUT_SECONDS
+
+    def issue(self, csr: bytes) -> Answer:
+        """The certificate for a CSR (PEM), as the program prints it; what it says goes to standard error.
+
+        Raises:
+            HookError: it cannot be run, ends with a code other than 0, takes too long, or answers too much.
+        """
+        answer = hooks.ask(self.arguments, csr, self.variables, timeout=self.timeout, limit=MAX_ANSWER_BYTES)
+        return Answer(certificates=answer)

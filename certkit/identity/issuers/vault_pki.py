@@ -1,0 +1,50 @@
+"""The PKI secrets engine of Vault or OpenBao as an issuer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.errors import RefusedError
+from certkit.identity.issuers.base import Answer
+from certkit.vault.errors import Kind, VaultError
+
+if TYPE_CHECKING:
+    from certkit.vault.client import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class VaultPki:
+    """A role of a PKI mount; `where` is MOUNT/ROLE."""
+
+    vault: Vault
+    where: str
+
+    def issue(self, csr: bytes) -> Answer:
+        """The certificate for a CSR (PEM), those above it, and the one at the top to be trusted.
+
+        Where the answer is lost on its way, the role may have issued a certificate that nobody has.
+
+        Raises:
+            RefusedError: the role refuses what the CSR asks for.
+            VaultError: the server does not let us, or cannot be reached.
+        """
+        from certkit.vault import pki
+
+        mount, _, role = self.where.rpartition("/")
+        try:
+            signed = pki.sign(self.vault, csr.decode("ascii"), mount=mount, role=role)
+        except VaultError as error:
+            if error.kind is Kind.BAD_REQUEST:
+                raise RefusedError(error.message, hint=error.hint) from error
+            raise
+        chain = _text(signed.ca_chain)
+        return Answer(
+            certificates=_text((signed.certificate,)) + chain,
+            trust_bundle=_text(signed.ca_chain[-1:]) or None,
+            warnings=signed.warnings,
+        )
+
+
+def _text(certificates: tuple[str, ...]) -> bytes:
+    return "".join(f"{each.strip()}\n" for each in certificates).encode()

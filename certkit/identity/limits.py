@@ -1,0 +1,168 @@
+"""What a partner's limits and environments mean for a whole store: how many certificates, whose key, whose CA.
+
+A store knows what certkit made or adopted. What else the partner has issued, nobody can tell from here.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from certkit.errors import CertkitError, RefusedError
+from certkit.findings import critical, warning
+from certkit.identity import overview
+from certkit.policy import catalogue
+from certkit.stores.record import State
+from certkit.x509 import objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from cryptography import x509
+
+    from certkit.findings import Finding
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Generation, Identity, Store
+
+Elsewhere: TypeAlias = "Sequence[tuple[Identity, Policy]]"
+"""Identities of other environments, each with its policy."""
+
+_USABLE = (State.ISSUED, State.ACTIVE, State.PREVIOUS)
+_PROPOSED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A live certificate, or a request for one: issued, unexpired and not retired."""
+
+    name: str
+    generation: str
+    state: State
+    not_after: datetime | None
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.generation} ({self.state})"
+
+
+def room(store: Store, name: str, policy: Policy, *, now: datetime) -> tuple[Finding, ...]:
+    """Whether the partner takes one more certificate; a warning where it is the last one, or nobody can tell.
+
+    Raises:
+        RefusedError: the partner has as many as it takes.
+        StoreError: the store cannot be used.
+    """
+    limit = policy.certificate.max_live
+    if limit is None:
+        return ()
+    unread: list[str] = []
+    found = [
+        each for identity, theirs in _all(store, unread) if _is_same(policy, theirs) for each in _live(identity, now)
+    ]
+    if len(found) >= limit:
+        message = f"{policy.title} takes {limit} live certificates, and there are {len(found)}"
+        findings = (critical("policy", message, _proposal(found)),)
+        raise RefusedError(f"refused, {name}: {message}", hint=_proposal(found), findings=findings)
+    said: list[Finding] = []
+    if len(found) == limit - 1:
+        message = f"this is the last of the {limit} live certificates that {policy.title} takes"
+        said.append(warning("policy", message, _proposal(found)))
+    if unread:
+        message = f"nobody can tell how many certificates are live: {', '.join(unread)} cannot be read"
+        said.append(warning("policy", message, "see `certkit store check`"))
+    return tuple(said)
+
+
+def _live(identity: Identity, now: datetime) -> Iterator[Live]:
+    for each in overview.in_state(identity, State.PENDING, *_USABLE):
+        certificate = overview.certificate(each)
+        end = certificate.not_valid_after_utc if certificate else None
+        if end is None or end >= now:
+            yield Live(identity.name, each.number, overview.state_of(identity, each), end)
+
+
+def _proposal(found: Sequence[Live]) -> str:
+    """Which to give up: those that nothing uses, what ends first before the others."""
+    idle = [each for each in found if each.state is not State.ACTIVE and each.not_after is not None]
+    if not idle:
+        return "revoke one at the partner that nothing uses, then: certkit identity retire NAME GENERATION"
+    idle.sort(key=lambda each: (each.state is State.ISSUED, each.not_after))
+    listed = ", ".join(map(str, idle[:_PROPOSED]))
+    first = idle[0]
+    return (
+        f"nothing uses {listed}; revoke it at the partner, then: "
+        f"certkit identity retire {first.name} {first.generation}"
+    )
+
+
+def used_elsewhere(others: Elsewhere, *, spki_sha256: str) -> list[Finding]:
+    """A finding where a key is that of an identity of another environment."""
+    for identity, theirs in others:
+        for each in identity.generations:
+            if spki_of(each) == spki_sha256:
+                message = f"the key is that of {identity.name}, which is for {theirs.title}"
+                return [critical("key-match", message, "each environment has a key of its own; make a new one")]
+    return []
+
+
+def foreign_trust(others: Elsewhere, *, anchors: Iterable[x509.Certificate]) -> list[Finding]:
+    """A finding where what is to be trusted is what an identity of another environment trusts."""
+    known = set(anchors)
+    for identity, theirs in others:
+        if known & set(trusted(identity)):
+            message = f"the trust bundle is that of {identity.name}, which is for {theirs.title}"
+            return [critical("chain", message, "give the CA of this environment with --ca")]
+    return []
+
+
+def _all(store: Store, unread: list[str]) -> Iterator[tuple[Identity, Policy]]:
+    """The identities of a store, with their policies; those that cannot be read are named in `unread`."""
+    load = functools.cache(catalogue.load)
+    for name in store.names():
+        try:
+            identity = store.load(name)
+            policy = load(identity.record.settings.policy)
+        except CertkitError:
+            unread.append(name)
+            continue
+        yield identity, policy
+
+
+def elsewhere(store: Store, name: str, policy: Policy) -> Elsewhere:
+    """The other identities that are for another environment; there is none where an environment has no name.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    if not policy.environment:
+        return ()
+    known = {"", policy.environment}
+    return [found for found in _all(store, []) if found[0].name != name and found[1].environment not in known]
+
+
+def _is_same(one: Policy, other: Policy) -> bool:
+    """Whether two policies are about the same environment of a partner."""
+    return (one.environment or one.name) == (other.environment or other.name)
+
+
+def spki_of(generation: Generation) -> str | None:
+    """The fingerprint of a generation's public key, by its certificate or its request; None where neither tells."""
+    from certkit.identity.install import spki
+
+    holder = overview.certificate(generation) or overview.request(generation)
+    return spki(holder) if holder is not None else None
+
+
+def trusted(identity: Identity) -> list[x509.Certificate]:
+    """All that an identity trusts, by its settings and by its generations; what cannot be read is nobody's."""
+    bundle = identity.record.settings.trust_bundle
+    texts = {bundle.encode()} if bundle else set()
+    texts |= {each.issued.trust_bundle for each in identity.generations if each.issued and each.issued.trust_bundle}
+    found: list[x509.Certificate] = []
+    for text in texts:
+        try:
+            found += objects.certificates(text, name=f"the trust bundle of {identity.name}")
+        except CertkitError:
+            continue
+    return found

@@ -1,0 +1,201 @@
+"""What an identity looks like to people and scripts: its generations with their states, and what is to be done next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.csr import build
+from certkit.expiry import thresholds as expiry
+from certkit.expiry.thresholds import Thresholds
+from certkit.findings import Status
+from certkit.identity.issuers.base import IssuerSpec
+from certkit.stores.base import AbsentError
+from certkit.stores.record import HANGS, State
+from certkit.x509 import keys, objects, pem
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from cryptography import x509
+
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Generation, Identity
+    from certkit.x509.keys import KeyFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationView:
+    """One generation: `csr` is the PEM text while it is pending, and `waiting` how long; what is not there is None."""
+
+    generation: str
+    state: State
+    certificate_name: str | None
+    key: KeyFacts | None
+    csr: str | None
+    certificate: x509.Certificate | None
+    days_left: int | None
+    waiting: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """An identity at one moment: `status` is that of the active certificate, unknown without one.
+
+    `steps` are those at the partner's portal, where a request is to be handed in.
+    """
+
+    name: str
+    policy: str
+    status: Status
+    active: GenerationView | None
+    pending: GenerationView | None
+    previous: GenerationView | None
+    generations: tuple[GenerationView, ...]
+    next: str
+    portal: str = ""
+    steps: tuple[str, ...] = ()
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a request has waited so long that somebody may have forgotten it."""
+        waiting = self.pending.waiting if self.pending else None
+        return waiting is not None and waiting >= HANGS
+
+
+def overview(identity: Identity, policy: Policy, *, now: datetime) -> Overview:
+    """An identity as it stands."""
+    record = identity.record
+    views = tuple(_view(identity, each, now) for each in identity.generations)
+    by_state = {view.state: view for view in views}
+    by_number = {view.generation: view for view in views}
+    active = by_state.get(State.ACTIVE)
+    is_open = State.PENDING in by_state and IssuerSpec.parse(record.settings.issuer).is_manual
+    return Overview(
+        name=identity.name,
+        policy=record.settings.policy,
+        status=judged(active.certificate if active else None, policy, now),
+        active=active,
+        pending=by_state.get(State.PENDING) or by_state.get(State.ISSUED),
+        previous=by_number.get(record.previous) if record.previous else None,
+        generations=views,
+        next=_next(identity, by_state, policy),
+        portal=policy.portal.name if is_open else "",
+        steps=policy.portal.request_steps if is_open else (),
+    )
+
+
+def state_of(identity: Identity, generation: Generation) -> State:
+    """The state of a generation of an identity."""
+    return identity.record.state(generation.number, has_certificate=generation.issued is not None)
+
+
+def in_state(identity: Identity, *states: State) -> list[Generation]:
+    """The generations in one of some states, the oldest first."""
+    return [each for each in identity.generations if state_of(identity, each) in states]
+
+
+def generation(identity: Identity, number: str) -> Generation:
+    """One generation by its number.
+
+    Raises:
+        AbsentError: there is none.
+    """
+    for each in identity.generations:
+        if each.number == number:
+            return each
+    known = ", ".join(each.number for each in identity.generations) or "none"
+    raise AbsentError(f"{identity.name}: there is no generation {number}", hint=f"there are: {known}")
+
+
+def waiting_for(identity: Identity, pending: Generation, now: datetime) -> timedelta | None:
+    """How long a request has been waiting for its answer; None where nobody knows, or it is answered."""
+    return None if pending.issued is not None else identity.record.waiting(pending.number, now)
+
+
+def certificate(found: Generation) -> x509.Certificate | None:
+    """The certificate of a generation, or None while its request is open.
+
+    Raises:
+        InputError: what the store has cannot be read.
+    """
+    if found.issued is None:
+        return None
+    return objects.certificates(found.issued.certificate, name=f"generation {found.number}")[0]
+
+
+def request(found: Generation) -> x509.CertificateSigningRequest | None:
+    """The CSR of a generation, or None for one that was imported.
+
+    Raises:
+        InputError: what the store has cannot be read.
+    """
+    if found.csr is None:
+        return None
+    value: x509.CertificateSigningRequest = objects.csr(found.csr, name=f"generation {found.number}").value
+    return value
+
+
+def _view(identity: Identity, found: Generation, now: datetime) -> GenerationView:
+    state = state_of(identity, found)
+    issued = certificate(found)
+    return GenerationView(
+        generation=found.number,
+        state=state,
+        certificate_name=identity.record.names.get(found.number),
+        key=_key(found, issued),
+        csr=_request_text(found) if state is State.PENDING else None,
+        certificate=issued,
+        days_left=expiry.days_left(issued.not_valid_after_utc, now) if issued else None,
+        waiting=waiting_for(identity, found, now) if state is State.PENDING else None,
+    )
+
+
+def _request_text(found: Generation) -> str | None:
+    """The CSR as PEM, and nothing that somebody may have put around it."""
+    if found.csr is None:
+        return None
+    der = objects.csr(found.csr, name=f"generation {found.number}").der
+    return pem.encode(pem.CERTIFICATE_REQUEST, der).decode("ascii")
+
+
+def _key(found: Generation, issued: x509.Certificate | None) -> KeyFacts | None:
+    asked = None if issued else request(found)
+    if issued is not None:
+        return keys.key_facts(issued.public_key())
+    facts = build.public_key_facts(asked) if asked is not None else None
+    return None if isinstance(facts, str) else facts
+
+
+def judged(certificate: x509.Certificate | None, policy: Policy, now: datetime) -> Status:
+    """How near its end a certificate is, by its policy; unknown where there is none."""
+    if certificate is None:
+        return Status.UNKNOWN
+    thresholds = Thresholds(policy.expiry.warn, policy.expiry.critical)
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return thresholds.judge(not_before=begin, not_after=end, now=now)
+
+
+def _next(identity: Identity, by_state: dict[State, GenerationView], policy: Policy) -> str:
+    name, record = identity.name, identity.record
+    if record.undeployed is not None and record.undeployed == record.active:
+        same = f" --deploy-hook {record.undeployed_hook}" if record.undeployed_hook else ""
+        return f"a deploy hook failed; mend it, then: certkit identity activate {name}{same}"
+    if State.PENDING in by_state:
+        return _handing_in(identity, by_state[State.PENDING], policy)
+    if State.ISSUED in by_state:
+        return f"activate it: certkit identity activate {name}"
+    if State.ACTIVE in by_state:
+        return "nothing"
+    return f"make a request: certkit identity {'enroll' if record.settings.is_blank else 'renew'} {name}"
+
+
+def _handing_in(identity: Identity, pending: GenerationView, policy: Policy) -> str:
+    name = identity.name
+    if pending.csr is None:
+        return f"adopt it again, with its certificate: certkit identity import {name}"
+    if not IssuerSpec.parse(identity.record.settings.issuer).is_manual:
+        return f"have the issuer answer it: certkit identity renew {name}"
+    called = f" under the name {pending.certificate_name}" if pending.certificate_name else ""
+    where = f"in {policy.portal.name}, hand in the CSR{called}" if policy.portal.name else "have the CSR signed"
+    return f"{where}; then: certkit identity install {name} CERT"

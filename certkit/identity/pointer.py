@@ -1,0 +1,108 @@
+"""Moving the pointer of an identity, and putting generations out of use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError, RefusedError
+from certkit.identity import overview
+from certkit.identity.enroll import Done
+from certkit.stores.record import Record, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from certkit.stores.base import Identity, Store
+
+
+def choose(identity: Identity, number: str | None) -> str | None:
+    """The generation to activate; None where none waits, and one is in use.
+
+    Raises:
+        InputError: there is none.
+    """
+    if number is not None:
+        return number
+    waiting = overview.in_state(identity, State.ISSUED)
+    if waiting:
+        return waiting[-1].number
+    if identity.record.active:
+        return None
+    hint = f"install the answer to its request: certkit identity install {identity.name} CERT"
+    raise InputError(f"{identity.name}: no generation is ready to be activated", hint=hint)
+
+
+def before(identity: Identity) -> str:
+    """The generation that was in use before.
+
+    Raises:
+        InputError: there is none.
+    """
+    previous = identity.record.previous
+    if previous is None:
+        hint = "`certkit identity show` lists them"
+        raise InputError(f"{identity.name}: no other generation was in use before", hint=hint)
+    return previous
+
+
+def retire(store: Store, name: str, number: str) -> Done:
+    """Put a generation out of use for good.
+
+    Raises:
+        AbsentError: there is no such generation.
+        InputError: it is the active one.
+        StoreError: the store cannot be used.
+    """
+    identity = store.load(name)
+    overview.generation(identity, number)
+    return change(store, identity, lambda record: record.retire(number))
+
+
+def discard(store: Store, name: str) -> Done:
+    """Drop the request that waits for an answer, as when the portal refused it.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    identity = store.load(name)
+    numbers = [each.number for each in overview.in_state(identity, State.PENDING)]
+
+    def drop(record: Record) -> Record:
+        for number in numbers:
+            record = record.discard(number)
+        return record
+
+    return change(store, identity, drop)
+
+
+def require_usable(identity: Identity, number: str, now: datetime) -> None:
+    """Refuse a generation that nobody can use.
+
+    Raises:
+        AbsentError: there is none of that number.
+        RefusedError: its certificate has expired, or its request is open.
+    """
+    certificate = overview.certificate(overview.generation(identity, number))
+    if certificate is None:
+        raise RefusedError(
+            f"refused, {identity.name}: generation {number} has no certificate yet",
+            hint=f"install the answer to its request: certkit identity install {identity.name} CERT",
+        )
+    if certificate.not_valid_after_utc < now:
+        raise RefusedError(
+            f"refused, {identity.name}: the certificate of generation {number} has expired",
+            hint=f"make a new one: certkit identity renew {identity.name}",
+        )
+
+
+def change(store: Store, identity: Identity, edit: Callable[[Record], Record]) -> Done:
+    """Change the record of an identity, if there is anything to change.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    if edit(identity.record) == identity.record:
+        return Done(identity, changed=False)
+    store.change(identity.name, edit)
+    return Done(store.load(identity.name), changed=True)

@@ -1,0 +1,226 @@
+"""Renewing: a new generation when it is time, carried as far as it goes without a person."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from certkit.csr import keyfile
+from certkit.durations import spoken
+from certkit.errors import InputError, RefusedError, after
+from certkit.expiry import thresholds
+from certkit.findings import Finding, Status, critical, ok, warning
+from certkit.identity import activate, credentials, install, limits, overview
+from certkit.identity.activate import PLAIN
+from certkit.identity.enroll import Done, add_request
+from certkit.policy.rules import Answer as PolicyAnswer
+from certkit.stores.base import ConflictError
+from certkit.stores.record import State
+from certkit.times import rfc3339
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from certkit.csr.keyfile import Progress
+    from certkit.identity.activate import Activation
+    from certkit.identity.issuers.base import Issuer
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Generation, Identity, Store
+
+_NOTHING = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """How an identity is renewed: `issuer` answers at once, None is a person at a portal.
+
+    With `force` it is renewed before it is time; with `reuse_key` the new certificate is for the key in use; with
+    `dry_run` nothing is written. The window opens later by a share of `jitter` that is each generation's own, and the
+    same on all hosts.
+    """
+
+    issuer: Issuer | None = None
+    how: Activation = PLAIN
+    force: bool = False
+    reuse_key: bool = False
+    dry_run: bool = False
+    jitter: timedelta = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What a renewal left, what there is to say of it, and how it is to be judged."""
+
+    done: Done
+    said: Finding
+
+
+def renew(
+    store: Store,
+    name: str,
+    policy: Policy,
+    *,
+    wanted: Renewal,
+    now: datetime,
+    progress: Progress = keyfile.silent,
+) -> Renewed:
+    """Renew an identity if it is time, and carry on what an earlier run began.
+
+    There is one request at a time: where one waits, it is answered if the issuer answers at once; where a person has to
+    bring the answer, nothing changes, and the longer the certificate in use waits for it the worse it is.
+
+    Raises:
+        RefusedError: the policy, the issuer or the partner refuses; what was in use is in use.
+        InputError: there is nothing to renew, or the issuer or the partner cannot be reached.
+        HookError: a deploy hook failed; the new generation is in use.
+        StoreError: the store cannot be used.
+    """
+    began = time.monotonic()
+    identity = store.load(name)
+    waiting = overview.in_state(identity, State.PENDING, State.ISSUED)
+    opens = window(identity, policy, jitter=wanted.jitter)
+    if waiting:
+        return _carry_on(store, identity, waiting[-1], policy, wanted=wanted, now=now)
+    if not wanted.force and opens is not None and now < opens:
+        done = activate.deploy(store, Done(identity, changed=False), _hooks(wanted))
+        return Renewed(done, ok("validity", f"{name}: nothing is due before {rfc3339(opens)}"))
+    if wanted.dry_run:
+        findings = limits.room(store, name, policy, now=now)
+        end = "have it signed and put it to use" if wanted.issuer else "wait for the answer"
+        said = ok("validity", f"{name}: it is time; this would make a new request, and {end}")
+        return Renewed(Done(identity, changed=False, findings=findings), said)
+    key, findings = _key(store, identity, policy) if wanted.reuse_key else (None, ())
+    done = add_request(store, identity, policy, now=now, key=key, progress=progress)
+    done = replace(done, findings=(*findings, *done.findings))
+    if wanted.issuer is None or not done.changed:
+        return Renewed(done, ok("validity", f"{name}: a request was made"))
+    return _answered(store, done, policy, wanted=wanted, now=_later(now, began))
+
+
+def window(identity: Identity, policy: Policy, *, jitter: timedelta = _NOTHING) -> datetime | None:
+    """From when on an identity is to be renewed; None where nothing is in use, so that it is time at once."""
+    if identity.record.active is None:
+        return None
+    active = overview.generation(identity, identity.record.active)
+    certificate = overview.certificate(active)
+    if certificate is None:
+        return None
+    opens = thresholds.renewal_opens(
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        opens=policy.renewal.opens,
+    )
+    digest = hashlib.sha256(f"{identity.name}\0{active.number}".encode()).digest()
+    return opens + jitter * (int.from_bytes(digest[:4], "big") / 2**32)
+
+
+def carry_through(
+    store: Store, done: Done, policy: Policy, *, issuer: Issuer, how: Activation = PLAIN, now: datetime
+) -> Done:
+    """Have the request that waits answered by its issuer, install the answer, and put it to use.
+
+    Raises as `renew` does.
+    """
+    identity = done.identity
+    waiting = overview.in_state(identity, State.PENDING, State.ISSUED)
+    if not waiting:
+        return activate.deploy(store, done, how.deployment)
+    number, findings, changed = waiting[-1].number, done.findings, done.changed
+    if waiting[-1].issued is None:
+        with after(changed):
+            installed, told = _issue(store, identity, waiting[-1], policy, issuer, now)
+        findings, changed = (*findings, *told, *installed.findings), changed or installed.changed
+    with after(changed):
+        moved = activate.activate(store, identity.name, number, how=how, now=now)
+    return Done(moved.identity, True, (*findings, *moved.findings))
+
+
+def _issue(
+    store: Store, identity: Identity, pending: Generation, policy: Policy, issuer: Issuer, now: datetime
+) -> tuple[Done, list[Finding]]:
+    """Ask the issuer, and install what it answers; where another process was faster, its answer counts."""
+    if pending.csr is None:
+        hint = f"adopt it again, with its certificate: certkit identity import {identity.name}"
+        raise InputError(f"{identity.name}: generation {pending.number} has no CSR", hint=hint)
+    began = time.monotonic()
+    found = issuer.issue(pending.csr)
+    now = _later(now, began)  # the certificate may begin only when it was signed
+    told = [warning("policy", f"the issuer says: {each}", "look at what was issued") for each in found.warnings]
+    bundle = None if identity.record.settings.trust_bundle else found.trust_bundle
+    try:
+        installed, _ = install.install(store, identity.name, found.certificates, policy, trust_bundle=bundle, now=now)
+    except ConflictError:
+        installed = Done(store.load(identity.name), changed=False)
+    return installed, told
+
+
+def _later(now: datetime, began: float) -> datetime:
+    """The time, once the work is done that began at `now`, by the monotonic clock at `began`."""
+    return now + timedelta(seconds=time.monotonic() - began)
+
+
+def _carry_on(
+    store: Store, identity: Identity, waiting: Generation, policy: Policy, *, wanted: Renewal, now: datetime
+) -> Renewed:
+    """What an earlier run began: answered at once, or judged by how long it can still wait."""
+    done = Done(identity, changed=False)
+    if wanted.issuer is not None and not wanted.dry_run:
+        return _answered(store, done, policy, wanted=wanted, now=now)
+    if waiting.issued is not None:
+        what = f"generation {waiting.number} is installed and not in use"
+        hint = f"put it to use: certkit identity activate {identity.name}"
+    elif wanted.issuer is not None:
+        what = f"this would have the request of generation {waiting.number} answered, and put it to use"
+        return Renewed(done, ok("validity", f"{identity.name}: {what}"))
+    else:
+        age = overview.waiting_for(identity, waiting, now)
+        since = f", for {spoken(age)} now" if age is not None else ""
+        where = f" in {policy.portal.name}" if policy.portal.name else ""
+        what = f"the request of generation {waiting.number} waits for its answer{since}"
+        hint = f"hand in the CSR{where}, then: certkit identity install {identity.name} CERT"
+    return Renewed(done, _judged(identity, policy, what, hint, now))
+
+
+def _judged(identity: Identity, policy: Policy, what: str, hint: str, now: datetime) -> Finding:
+    """What waits, as bad as the certificate in use is near its end."""
+    active = identity.record.active
+    certificate = overview.certificate(overview.generation(identity, active)) if active else None
+    if certificate is None:
+        return Finding("validity", Status.OK, f"{identity.name}: {what}", hint)
+    status, end = overview.judged(certificate, policy, now), certificate.not_valid_after_utc
+    verb = "expired" if end < now else "ends"
+    return Finding("validity", status, f"{identity.name}: {what}; the certificate in use {verb} {rfc3339(end)}", hint)
+
+
+def _answered(store: Store, done: Done, policy: Policy, *, wanted: Renewal, now: datetime) -> Renewed:
+    assert wanted.issuer is not None  # noqa: S101  who calls this has one
+    carried = carry_through(store, done, policy, issuer=wanted.issuer, how=wanted.how, now=now)
+    number = carried.identity.record.active
+    return Renewed(carried, ok("validity", f"{carried.identity.name}: generation {number} is in use"))
+
+
+def _hooks(wanted: Renewal) -> activate.Deployment | None:
+    return None if wanted.dry_run else wanted.how.deployment
+
+
+def _key(store: Store, identity: Identity, policy: Policy) -> tuple[Any, tuple[Finding, ...]]:
+    """The key in use, for one more certificate.
+
+    Raises:
+        RefusedError: the partner takes each key once.
+        InputError: nothing is in use.
+    """
+    name, active = identity.name, identity.record.active
+    if active is None:
+        raise InputError(f"{name}: nothing is in use whose key could be used again", hint="leave out --reuse-key")
+    if policy.renewal.reuse_key is PolicyAnswer.NO:
+        message, hint = f"{policy.title} takes each key once", "leave out --reuse-key"
+        raise RefusedError(f"refused, {name}: {message}", hint=hint, findings=(critical("policy", message, hint),))
+    found = credentials.private_key(store, name, active)
+    if policy.renewal.reuse_key is PolicyAnswer.YES:
+        return found, ()
+    message = f"whether {policy.title} takes a key again is not known"
+    return found, (warning("policy", message, "a new key with each renewal is what rotation is for"),)

@@ -1,0 +1,1 @@
+"""Connections: the only code that opens sockets."""

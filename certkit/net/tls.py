@@ -1,0 +1,643 @@
+"""TLS: what a server presents, within a time limit for all of it, from looking up its name to the handshake.
+
+Nothing is verified here: an expired certificate, one of an unknown CA or of another host is what a look is for. The
+steps stand by themselves, for others to put them together: `connect`, `change_over`, `Channel.handshake`; who goes on
+to `Channel.send` has verified what was presented.
+
+This is the only module that speaks TLS. It does so with pyOpenSSL, which shows the whole chain, takes a private key
+that is in memory only, and still knows old servers. One event loop waits for many servers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from certkit.errors import InputError
+from certkit.net import resolver, starttls
+from certkit.net.starttls import Starttls, StarttlsError
+from certkit.printable import printable
+from certkit.x509.objects import short_reason
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from cryptography import x509
+    from OpenSSL import SSL, crypto
+
+    T = TypeVar("T")
+
+TIMEOUT_SECONDS = 10.0
+MAX_CERTIFICATES = 100
+# OpenSSL takes 100 KiB of certificates and does not bound what it passes over.
+MAX_HANDSHAKE_BYTES = 512 * 1024
+MAX_SESSION_BYTES = 16 * 1024 * 1024
+
+_CHUNK = 64 * 1024
+# Whatever has a certificate and is not too weak for OpenSSL to know at all.
+_CIPHERS = b"ALL:COMPLEMENTOFALL:!aNULL:!PSK:!SRP:@SECLEVEL=0"
+# What may carry a request, in TLS 1.2 (RFC 9325 section 4.2); 1.3 has no others.
+_SOUND_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES:DHE+AES:!aNULL:!aDSS:!PSK:!SRP"
+
+# How long a server of TLS 1.3 is given to say what it thinks of a client certificate: at least, and at most.
+_PATIENCE_SECONDS = (0.03, 0.5)
+
+
+class Trouble(StrEnum):
+    """What kind of thing went wrong with a connection."""
+
+    HOST_NOT_FOUND = "host_not_found"
+    CONNECTION_FAILED = "connection_failed"
+    TIMED_OUT = "timed_out"
+    TLS_FAILED = "tls_failed"
+
+
+class TlsError(InputError):
+    """A server could not be spoken to."""
+
+    def __init__(self, message: str, *, hint: str, trouble: Trouble = Trouble.TLS_FAILED) -> None:
+        super().__init__(message, hint=hint)
+        self.trouble = trouble
+
+
+class HandshakeEndedError(TlsError):
+    """The server ended the handshake; `alert` is its reason, or empty where it gave none.
+
+    In TLS 1.3 a client learns of it only after its own end of the handshake, when it reads.
+    """
+
+    def __init__(self, message: str, *, hint: str, alert: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.alert = alert
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A private key and its client certificate, with those above it behind it; all of it stays in memory.
+
+    Raises:
+        InputError: there is no certificate, or the key belongs to another one.
+    """
+
+    key: Any = field(repr=False)
+    chain: tuple[x509.Certificate, ...]
+
+    def __post_init__(self) -> None:
+        if not self.chain:
+            raise InputError("no client certificate is given beside its private key", hint="give both")
+        if not self._belong_together():
+            hint = "give the key that the certificate was requested with"
+            raise InputError("the private key does not belong to the client certificate", hint=hint)
+
+    @classmethod
+    def of(cls, key: Any, certificates: Sequence[x509.Certificate]) -> Self:
+        """A private key and certificates in any order; the one that has the key is shown, with the others behind it.
+
+        Raises:
+            InputError: as for the class.
+        """
+        from certkit.x509.keys import is_pair
+
+        own = next((each for each in certificates if is_pair(key, each)), None)
+        first = [] if own is None else [own]
+        return cls(key, (*first, *(each for each in certificates if each is not own)))
+
+    def _belong_together(self) -> bool:
+        from cryptography.exceptions import UnsupportedAlgorithm
+
+        try:
+            return bool(self.chain[0].public_key() == self.key.public_key())
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise InputError("the client certificate's key cannot be read", hint="use another certificate") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a server presented: its chain in the order sent, its own certificate first.
+
+    `unreadable` says what is wrong with certificates above it that cannot be read, and so are not in the chain.
+    `refusal` says how the server ended the handshake after it had presented its chain, if it did: as a rule, because
+    it wants a client certificate.
+    """
+
+    chain: tuple[x509.Certificate, ...]
+    tls_version: str
+    cipher: str | None
+    unreadable: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaName:
+    """The name of a CA that a server accepts client certificates of: its encoding, and RFC 4514 text, safe to show."""
+
+    der: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The moment, by the clock of the running event loop, at which so many seconds will have passed."""
+
+    seconds: float
+    moment: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """The deadline so many seconds from now."""
+        import asyncio
+
+        return cls(seconds, asyncio.get_running_loop().time() + seconds)
+
+    def share(self, parts: int) -> Deadline:
+        """The end of one of so many equal parts of the time that is left."""
+        import asyncio
+
+        now = asyncio.get_running_loop().time()
+        return Deadline(self.seconds, now + (self.moment - now) / parts)
+
+
+def context(client: Credentials | None = None) -> SSL.Context:
+    """Settings for looking at servers, whatever they present; to be made once, for it costs more than a handshake.
+
+    Raises:
+        InputError: the client's key is of a kind that TLS does not know.
+    """
+    from OpenSSL import SSL
+
+    made = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    made.set_verify(SSL.VERIFY_NONE)
+    made.set_min_proto_version(0)
+    made.set_cipher_list(_CIPHERS)
+    made.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
+    made.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    if client is not None:
+        _identify(made, client)
+    return made
+
+
+def strict_context(credentials: Credentials | None = None) -> SSL.Context:
+    """Settings for requests in HTTP/1.1, to servers that the caller verifies: TLS 1.2 or 1.3, and sound ciphers only.
+
+    Raises:
+        InputError: the key is of a kind that TLS does not know.
+    """
+    from OpenSSL import SSL
+
+    made = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    made.set_verify(SSL.VERIFY_NONE)
+    made.set_min_proto_version(SSL.TLS1_2_VERSION)
+    made.set_cipher_list(_SOUND_CIPHERS)
+    made.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    made.set_alpn_protos([b"http/1.1"])
+    made.set_info_callback(_note)
+    if credentials is not None:
+        _identify(made, credentials)
+    return made
+
+
+def _note(connection: SSL.Connection, _: int, __: int) -> None:
+    """Remember the steps of a handshake, for OpenSSL tells of a wish for a client certificate in no other way."""
+    connection.get_app_data().add(connection.get_state_string())
+
+
+def _identify(made: SSL.Context, client: Credentials) -> None:
+    from OpenSSL import SSL
+
+    own, *above = client.chain
+    try:
+        made.use_certificate(own)
+        made.use_privatekey(client.key)
+        for each in above:
+            made.add_extra_chain_cert(each)
+    except (SSL.Error, TypeError) as error:
+        raise InputError(
+            "the client certificate is of a kind that TLS does not know", hint="use another one"
+        ) from error
+
+
+async def look(
+    host: str,
+    port: int,
+    *,
+    settings: SSL.Context,
+    deadline: Deadline,
+    server_name: str | None = None,
+    protocol: Starttls | None = None,
+) -> Presented:
+    """What the server at that host (a name or an IP address) and port presents.
+
+    `server_name` is the name that it is asked for (RFC 6066 section 3); `protocol`, what it speaks before TLS.
+
+    Raises:
+        TlsError: nothing is presented that could be read; the message names the host and the port.
+    """
+    try:
+        with await connect(host, port, deadline=deadline) as connection:
+            if protocol is not None:
+                await change_over(connection, protocol, deadline=deadline)
+            return await _look_through(Channel(connection, settings, server_name=server_name), deadline)
+    except TlsError as error:
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise TlsError(f"cannot look, {where}: {error.message}", hint=error.hint, trouble=error.trouble) from error
+
+
+async def _look_through(channel: Channel, deadline: Deadline) -> Presented:
+    try:
+        await channel.handshake(deadline=deadline)
+    except HandshakeEndedError as error:
+        if not channel.has_chain:
+            raise
+        return channel.presented(refusal=error.message)
+    channel.close()
+    return channel.presented()
+
+
+async def connect(host: str, port: int, *, deadline: Deadline) -> socket.socket:
+    """A non-blocking socket connected to the first address of the host that answers; each has its share of the time.
+
+    Raises:
+        TlsError: the name is not found, or nobody answers; the message does not say where.
+    """
+    return await connect_to(await resolve(host, port, deadline=deadline), deadline=deadline)
+
+
+async def connect_to(addresses: Sequence[resolver.Address], *, deadline: Deadline) -> socket.socket:
+    """The same with the addresses of a host.
+
+    Raises:
+        TlsError: nobody answers.
+    """
+    failed = TlsError("the name has no address", hint=_NAME_HINT, trouble=Trouble.HOST_NOT_FOUND)
+    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        try:
+            async with step("connecting", deadline.share(left)):
+                return await _connect(family, address)
+        except TlsError as error:
+            failed = error
+    raise failed
+
+
+async def _connect(family: int, address: tuple[Any, ...]) -> socket.socket:
+    import asyncio
+    import socket
+
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def resolve(host: str, port: int, *, deadline: Deadline) -> list[resolver.Address]:
+    """The addresses of a host, each with its family, as sockets take them.
+
+    Raises:
+        TlsError: there are none.
+    """
+    import socket
+
+    async with step("looking up the name", deadline):
+        try:
+            return await resolver.addresses(host, port)
+        except (socket.gaierror, ValueError) as error:
+            words = (getattr(error, "strerror", None) or "not the name of a host").lower()
+            raise TlsError(words, hint=_NAME_HINT, trouble=Trouble.HOST_NOT_FOUND) from error
+
+
+async def change_over(connection: socket.socket, protocol: Starttls, *, deadline: Deadline) -> None:
+    """Bring a server of another protocol to the point where TLS begins.
+
+    Raises:
+        TlsError: it refuses, or says something else.
+    """
+    async with step(f"STARTTLS of {protocol}", deadline):
+        try:
+            await starttls.negotiate(connection, protocol)
+        except StarttlsError as error:
+            raise TlsError(error.message, hint=error.hint) from error
+
+
+class Channel:
+    """TLS over a connected, non-blocking socket."""
+
+    def __init__(self, connection: socket.socket, settings: SSL.Context, *, server_name: str | None) -> None:
+        from OpenSSL import SSL
+
+        self._connection = connection
+        # It reads and writes memory, so that what comes in can be counted, and looked at where it is not TLS.
+        self._tls = SSL.Connection(settings, None)
+        if server_name is not None:
+            self._tls.set_tlsext_host_name(server_name.encode("ascii"))
+        self._tls.set_connect_state()
+        self._steps: set[bytes] = set()
+        self._tls.set_app_data(self._steps)
+        self._begin = b""
+        self._left = self._limit = MAX_HANDSHAKE_BYTES
+        self._patience = 0.0
+        self._early = b""
+
+    async def handshake(self, *, deadline: Deadline) -> None:
+        """Shake hands.
+
+        Raises:
+            HandshakeEndedError: the server ended the handshake.
+            TlsError: it failed in another way.
+        """
+        import asyncio
+
+        from OpenSSL import SSL
+
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        async with step("TLS handshake", deadline):
+            try:
+                await self._run(self._tls.do_handshake)
+            except (ConnectionError, EOFError) as error:
+                how = "resets" if isinstance(error, ConnectionResetError) else "closes"
+                raise HandshakeEndedError(
+                    f"the server {how} the connection in the handshake", hint=_END_HINT
+                ) from error
+            except SSL.Error as error:
+                self._send_last()
+                raise self._failure(error, "the TLS handshake") from error
+        least, most = _PATIENCE_SECONDS
+        self._patience = min(max(2 * (clock() - began), least), most)
+        self._left = self._limit = MAX_SESSION_BYTES
+
+    async def settle(self, *, deadline: Deadline) -> None:
+        """Hear what a server of TLS 1.3 says at once about the client's certificate: a ticket, or an alert.
+
+        Whoever sends first may never see the alert, for the connection is reset by what the server has not read. A
+        server that says nothing is waited for as long as the handshake took, twice, which is tens of milliseconds.
+
+        Raises:
+            HandshakeEndedError: the server refuses to go on.
+        """
+        from OpenSSL import SSL
+
+        if not self.wants_certificate or self._tls.get_protocol_version() < SSL.TLS1_3_VERSION:
+            return
+        async with step("the end of the TLS handshake", deadline):
+            if await self._is_readable(self._patience):
+                await self._hear()
+
+    async def _hear(self) -> None:
+        """Take in what has come."""
+        from OpenSSL import SSL
+
+        try:
+            self._tls.bio_write(await self._receive())
+            with contextlib.suppress(SSL.WantReadError):
+                self._early += self._tls.recv(_CHUNK)
+        except (ConnectionError, EOFError) as error:
+            how = "resets" if isinstance(error, ConnectionResetError) else "closes"
+            raise HandshakeEndedError(f"the server {how} the connection after the handshake", hint=_END_HINT) from error
+        except SSL.Error as error:
+            raise self._failure(error, "TLS") from error
+
+    async def _is_readable(self, seconds: float) -> bool:
+        """Whether something comes within so many seconds; nothing is taken in, so that nothing is lost."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
+        loop.add_reader(self._connection, readable.set)
+        try:
+            await asyncio.wait_for(readable.wait(), seconds)
+        except TimeoutError:
+            return False
+        finally:
+            loop.remove_reader(self._connection)
+        return True
+
+    async def send(self, data: bytes) -> None:
+        """Say something; to a server that has gone away, in vain: what it said before can still be received.
+
+        Raises:
+            OSError: the connection fails.
+            TlsError: TLS fails.
+        """
+        from OpenSSL import SSL
+
+        try:
+            while data:
+                data = data[await self._run(functools.partial(self._tls.send, data[:_CHUNK])) :]
+        except EOFError:
+            return
+        except SSL.Error as error:
+            raise self._failure(error, "TLS") from error
+
+    async def receive(self) -> bytes:
+        """What the server says next; nothing, once it has said everything.
+
+        Raises:
+            HandshakeEndedError: it answers with an alert.
+            OSError: the connection fails.
+            TlsError: TLS fails.
+        """
+        from OpenSSL import SSL
+
+        if self._early:
+            early, self._early = self._early, b""
+            return early
+        try:
+            return await self._run(functools.partial(self._tls.recv, _CHUNK))
+        except (SSL.ZeroReturnError, EOFError):
+            return b""
+        except SSL.Error as error:
+            raise self._failure(error, "TLS") from error
+
+    @property
+    def wants_certificate(self) -> bool:
+        """Whether the server has asked for a client certificate; known with `strict_context` only."""
+        return any(b"read server certificate request" in step for step in self._steps)
+
+    @property
+    def accepted_cas(self) -> tuple[CaName, ...]:
+        """The CAs whose client certificates the server says it accepts; where it names none, it does not say."""
+        return tuple(map(_ca_name, self._tls.get_client_ca_list()))
+
+    @property
+    def tls_version(self) -> str:
+        """The version of TLS, as `TLSv1.3`."""
+        return self._tls.get_protocol_version_name()
+
+    @property
+    def cipher(self) -> str | None:
+        """The cipher, or None before there is one."""
+        return self._tls.get_cipher_name()
+
+    @property
+    def has_chain(self) -> bool:
+        """Whether the server has presented certificates."""
+        return bool(self._tls.get_peer_cert_chain())
+
+    def presented(self, *, refusal: str = "") -> Presented:
+        """What the server has presented.
+
+        Raises:
+            TlsError: it is nothing, or too much, or its own certificate cannot be read.
+        """
+        sent = self._tls.get_peer_cert_chain() or []
+        if not sent:
+            raise TlsError("the server presents no certificate", hint="look at its configuration")
+        if len(sent) > MAX_CERTIFICATES:
+            raise TlsError(f"the server presents more than {MAX_CERTIFICATES} certificates", hint=_SERVER_HINT)
+        chain, unreadable = _loaded(sent)
+        return Presented(tuple(chain), self.tls_version, self.cipher, tuple(unreadable), refusal)
+
+    def close(self) -> None:
+        """Say goodbye, and do not wait for an answer."""
+        from OpenSSL import SSL
+
+        with contextlib.suppress(SSL.Error):
+            self._tls.shutdown()
+        self._send_last()
+
+    async def _run(self, operation: Callable[[], T]) -> T:
+        """What an operation of OpenSSL returns, once it has been fed what it wants to read.
+
+        Its arithmetic keeps the event loop for a third of a millisecond, as a rule; the largest group for
+        Diffie-Hellman that OpenSSL takes from a server keeps it for three quarters of a second.
+        """
+        from OpenSSL import SSL
+
+        while True:
+            with contextlib.suppress(SSL.WantReadError):
+                result = operation()
+                await self._send(self._written())
+                return result
+            await self._send(self._written())
+            self._tls.bio_write(await self._receive())
+
+    def _written(self) -> bytes:
+        from OpenSSL import SSL
+
+        try:
+            return self._tls.bio_read(_CHUNK)
+        except SSL.WantReadError:
+            return b""
+
+    async def _send(self, data: bytes) -> None:
+        import asyncio
+
+        # Where the other end has gone, what it said before can still be read.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            if data:
+                await asyncio.get_running_loop().sock_sendall(self._connection, data)
+
+    def _send_last(self) -> None:
+        last = self._written()
+        with contextlib.suppress(OSError):
+            self._connection.send(last)
+
+    async def _receive(self) -> bytes:
+        import asyncio
+
+        # A server that never stops would else never let a deadline pass.
+        await asyncio.sleep(0)
+        data = await asyncio.get_running_loop().sock_recv(self._connection, _CHUNK)
+        if not data:
+            raise EOFError
+        self._left -= len(data)
+        if self._left < 0:
+            raise TlsError(f"the server sends more than {self._limit:,} bytes", hint=_SERVER_HINT)
+        self._begin += data[: 16 - len(self._begin)]
+        return data
+
+    def _failure(self, error: SSL.Error, what: str) -> TlsError:
+        """What OpenSSL's error means."""
+        if not re.match(rb"[\x14-\x17]\x03", self._begin):
+            return _not_tls(self._begin)
+        reason = _reason(error)
+        alert = _ALERT.fullmatch(reason)
+        if alert is None:
+            return TlsError(f"{what} fails: {reason}", hint=_SERVER_HINT)
+        return HandshakeEndedError(
+            f"the server answers with the TLS alert {alert[1]}", hint=_ALERT_HINT, alert=alert[1]
+        )
+
+
+def _ca_name(found: crypto.X509Name) -> CaName:
+    parts = [(each.decode("latin-1"), value.decode("utf-8", "replace")) for each, value in found.get_components()]
+    texts = [f"{short}={re.sub(_ESCAPED, _ESCAPE, value)}" for short, value in reversed(parts)]
+    return CaName(found.der(), printable(",".join(texts)))
+
+
+def _loaded(sent: Sequence[crypto.X509]) -> tuple[list[x509.Certificate], list[str]]:
+    """The certificates of a chain that can be read, and what is wrong with the others; the first one must be read."""
+    chain: list[x509.Certificate] = []
+    unreadable = []
+    for number, each in enumerate(sent, 1):
+        try:
+            chain.append(each.to_cryptography())
+        except Exception as error:
+            reason = printable(short_reason(error))
+            if number == 1:
+                raise TlsError(f"the server's certificate cannot be read: {reason}", hint=_SERVER_HINT) from error
+            unreadable.append(f"certificate {number} of {len(sent)}: {reason}")
+    return chain, unreadable
+
+
+# The names that OpenSSL gives to alerts begin with the version that brought them, in its older releases.
+_ALERT = re.compile(r"(?:sslv3 alert|tls alert|ssl/tls alert|tlsv1 alert|tlsv1|tlsv13 alert|tlsv13) (.+)")
+
+# What must be escaped in a value of a name (RFC 4514 section 2.4).
+_ESCAPED, _ESCAPE = r'([,+"\\<>;])', r"\\\1"
+
+_NAME_HINT = "check the name of the host, and that this machine can look it up"
+_CONNECT_HINT = "check the host and the port, and that this machine may reach them"
+_TIMEOUT_HINT = "check the host and the port, or allow more time with --timeout"
+_SERVER_HINT = "look at the server with openssl s_client"
+_END_HINT = "if it speaks another protocol before TLS, say which, as in tls://HOST:PORT?starttls=smtp"
+_ALERT_HINT = "it may want another name: tls://HOST:PORT?servername=NAME; openssl s_client shows more"
+
+_GREETINGS = (
+    (rb"HTTP/", "it answers in plain HTTP", "check the port"),
+    (rb"SSH-", "it speaks SSH", "check the port"),
+    (rb"\d{3}[ -]", "it greets as mail servers do", "say so: tls://HOST:PORT?starttls=smtp"),
+    (rb"\* ", "it greets as IMAP servers do", "say so: tls://HOST:PORT?starttls=imap"),
+    (rb"\+OK", "it greets as POP3 servers do", "say so: tls://HOST:PORT?starttls=pop3"),
+    (rb"...\0[\x0a\xff]", "it greets as MySQL servers do", "say so: tls://HOST:PORT?starttls=mysql"),
+)
+
+
+def _not_tls(begin: bytes) -> TlsError:
+    for pattern, words, hint in _GREETINGS:
+        if re.match(pattern, begin, re.DOTALL):
+            return TlsError(f"the server does not speak TLS: {words}", hint=hint)
+    return TlsError("the server does not speak TLS", hint=_END_HINT)
+
+
+def _reason(error: SSL.Error) -> str:
+    """The first reason in OpenSSL's queue of errors."""
+    queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return next((reason for _, _, reason in queue if reason), "unknown error")
+
+
+@contextlib.asynccontextmanager
+async def step(doing: str, deadline: Deadline) -> AsyncIterator[None]:
+    """A step that ends with its deadline, and whose failures are told in plain words."""
+    import asyncio
+
+    try:
+        async with asyncio.timeout_at(deadline.moment):
+            yield
+    except OSError as error:
+        is_late = isinstance(error, TimeoutError)
+        if error.errno is None:
+            words, hint = f"no answer within {deadline.seconds:g} seconds ({doing})", _TIMEOUT_HINT
+        else:
+            words, hint = os.strerror(error.errno).lower(), _CONNECT_HINT
+        trouble = Trouble.TIMED_OUT if is_late else Trouble.CONNECTION_FAILED
+        raise TlsError(words, hint=hint, trouble=trouble) from error

@@ -1,0 +1,193 @@
+"""HTTP/1.1 over a connection: one request, and its answer, bounded in size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from certkit import __version__
+from certkit.errors import InputError
+from certkit.net.tls import TlsError, Trouble
+from certkit.printable import printable
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+    import h11
+
+MAX_ANSWER_BYTES = 256 * 1024
+
+_CHUNK = 64 * 1024
+_HINT = "check the address, and ask those who run the server"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked for. Headers and body may hold secrets, and are not shown."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was answered; the names of the headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class NoAnswerError(TlsError):
+    """The server ended the connection before it said anything."""
+
+
+class AnswerError(InputError):
+    """An answer that cannot be used."""
+
+
+class Stream(Protocol):
+    """What a request is sent over."""
+
+    async def send(self, data: bytes) -> None:
+        """Send; where the other end has gone, in vain."""
+
+    async def receive(self) -> bytes:
+        """What comes next; nothing at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A connected, non-blocking socket, without TLS."""
+
+    connection: socket.socket
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it; where the other end has gone, what it said before can still be received."""
+        import asyncio
+        import contextlib
+
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            await asyncio.get_running_loop().sock_sendall(self.connection, data)
+
+    async def receive(self) -> bytes:
+        """What comes next; nothing at the end."""
+        import asyncio
+
+        # A server that never stops would else never let a deadline pass.
+        await asyncio.sleep(0)
+        return await asyncio.get_running_loop().sock_recv(self.connection, _CHUNK)
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer, and how far they came, should they fail.
+
+    `is_sent` says whether a byte of the request may have gone out, `is_heard` whether anything came back, and `status`
+    what the answer began with.
+    """
+
+    stream: Stream
+    request: Request
+    target: str
+    host: str
+    is_sent: bool = False
+    is_heard: bool = False
+    status: int | None = None
+
+    async def run(self) -> Answer:
+        """The answer.
+
+        Raises:
+            NoAnswerError: the server ends the connection before it answers.
+            AnswerError: the answer is not HTTP, is cut short, or too long.
+            InputError: the request cannot be put into words of HTTP.
+            TlsError: the connection fails, or the server answers with an alert.
+        """
+        import h11
+
+        talk = h11.Connection(h11.CLIENT)
+        data = self._words(talk)
+        self.is_sent = True
+        await self.stream.send(data)
+        try:
+            response = await self._response(talk)
+            self.status = response.status_code
+            body = await self._body(talk, self.status)
+        except h11.RemoteProtocolError as error:
+            begun = "the answer is cut short or malformed"
+            complaint = "the server does not answer in HTTP/1.1" if self.status is None else begun
+            raise AnswerError(complaint, hint=_HINT) from error
+        return Answer(status=self.status, headers=_headers(response), body=body)
+
+    def _words(self, talk: h11.Connection) -> bytes:
+        import h11
+
+        request = self.request
+        given = {name.lower() for name in request.headers}
+        ours = {"Host": self.host, "User-Agent": f"certkit/{__version__}", "Connection": "close"}
+        if request.body or request.method in {"POST", "PUT", "PATCH"}:
+            ours["Content-Length"] = str(len(request.body))
+        headers = [*((name, value) for name, value in ours.items() if name.lower() not in given)]
+        headers += request.headers.items()
+        try:
+            head = talk.send(h11.Request(method=request.method, target=self.target, headers=headers))
+            body = talk.send(h11.Data(data=request.body)) if request.body else b""
+            end = talk.send(h11.EndOfMessage())
+        except (h11.LocalProtocolError, UnicodeError):
+            # h11 would quote the value, which may be a secret.
+            raise InputError("the request's method or one of its headers is malformed", hint=_HINT) from None
+        return b"".join(part for part in (head, body, end) if part)
+
+    async def _response(self, talk: h11.Connection) -> h11.Response:
+        import h11
+
+        while not isinstance(event := await self._event(talk), h11.Response):
+            if isinstance(event, h11.ConnectionClosed):
+                raise self._ended()
+        return event
+
+    async def _body(self, talk: h11.Connection, status: int) -> bytes:
+        import h11
+
+        body = bytearray()
+        if self.request.method == "CONNECT" and 200 <= status < 300:
+            return b""
+        while not isinstance(event := await self._event(talk), h11.EndOfMessage):
+            if isinstance(event, h11.Data):
+                body += event.data
+            if len(body) > MAX_ANSWER_BYTES:
+                raise AnswerError(f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes", hint=_HINT)
+        return bytes(body)
+
+    async def _event(self, talk: h11.Connection) -> object:
+        import h11
+
+        while (event := talk.next_event()) is h11.NEED_DATA:
+            try:
+                data = await self.stream.receive()
+            except (BrokenPipeError, ConnectionResetError) as error:
+                if self.is_heard:
+                    raise
+                raise self._ended("resets") from error
+            if not data and not self.is_heard:
+                raise self._ended()
+            self.is_heard = True
+            talk.receive_data(data)
+        return event
+
+    def _ended(self, how: str = "closes") -> NoAnswerError:
+        message = f"the server {how} the connection before it answers"
+        return NoAnswerError(message, hint=_HINT, trouble=Trouble.CONNECTION_FAILED)
+
+
+def _headers(response: h11.Response) -> dict[str, str]:
+    """Headers by their names, those given more than once with commas between (RFC 9110 section 5.3)."""
+    found: dict[str, str] = {}
+    for name, value in response.headers:
+        key, text = name.decode("latin-1"), printable(value.decode("latin-1"))
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found

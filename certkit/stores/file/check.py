@@ -1,0 +1,192 @@
+"""Whether a file store can be used: what is there, who may read it, and whether every identity is whole."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+from certkit.files import writing
+from certkit.files.folder import LOCK, Folder
+from certkit.findings import Finding, critical, ok, unknown, warning
+from certkit.printable import printable
+from certkit.stores import sealing
+from certkit.stores.base import StoreError
+from certkit.stores.file import documents, identity, permissions
+from certkit.stores.file import generations as generation_files
+from certkit.stores.file.documents import TOKENS
+from certkit.stores.file.record import GENERATIONS, POINTER, RECORD
+from certkit.stores.record import is_generation, is_name
+from certkit.x509 import keys, objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from certkit.stores.base import Identity
+    from certkit.stores.file.store import FileStore
+
+# What belongs in the directory of an identity; `hooks` are others' business.
+_OURS = frozenset({RECORD, POINTER, GENERATIONS, TOKENS, LOCK, "hooks"})
+_MOST_NAMES = 5
+_SWEPT = "the next change removes it"
+
+
+def check(store: FileStore) -> list[Finding]:
+    """Findings `store`, `permissions`, and `identity:NAME` for each identity; nothing is changed."""
+    return [replace(each, message=printable(each.message), hint=printable(each.hint)) for each in _findings(store)]
+
+
+def _findings(store: FileStore) -> list[Finding]:
+    if not writing.exists(store.root):
+        hint = "check the path; enrolling the first identity makes the directory"
+        return [warning("store", f"there is no directory {store.root}", hint)]
+    try:
+        with Folder.open(store.root) as folder:
+            found = [*_store(folder), *permissions.of_store(folder)]
+            for name in filter(is_name, folder.names()):
+                if _is_candidate(folder, name):
+                    found += _identity(store, folder, name)
+    except StoreError as error:
+        return [_finding("store", error)]
+    if not any(each.id == "permissions" for each in found):
+        found.append(ok("permissions", "nobody may read the keys but those who should"))
+    return found
+
+
+def _finding(check: str, error: StoreError) -> Finding:
+    """An error as a finding; what may not be looked at is unknown."""
+    kind = unknown if isinstance(error.__cause__, PermissionError) else critical
+    return kind(check, error.message, error.hint)
+
+
+def _store(folder: Folder) -> Iterator[Finding]:
+    """What the directory of the store is like, apart from the identities."""
+    names = folder.names()
+    count = sum(identity.is_identity(folder, name) for name in names)
+    identities = f"{_counted(count, 'identity', 'identities')} in {folder.path}"
+    if os.access(folder.path, os.W_OK | os.X_OK):
+        yield ok("store", identities)
+    else:
+        yield warning("store", f"{identities}, which may not be written to", "run certkit as the directory's owner")
+    visible = [name for name in names if not name.startswith(".")]
+    strange = [name for name in visible if not (is_name(name) and _is_candidate(folder, name))]
+    yield from _strange("store", folder, [*folder.leftovers(), *strange])
+
+
+def _is_candidate(folder: Folder, name: str) -> bool:
+    """Whether something is an identity, or stands where one may have been: a directory, or a link to one."""
+    status = folder.status(name)
+    return status is not None and (stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode))
+
+
+def _identity(store: FileStore, folder: Folder, name: str) -> Iterator[Finding]:
+    """What there is to say of one identity."""
+    check = f"identity:{name}"
+    try:
+        with folder.inside(name) as own:
+            identity.require_identity(own)
+            found = store.load(name)
+            yield from list(_troubles(store, own, found)) or [ok(check, _summary(found))]
+            yield from permissions.of_identity(own, found)
+    except StoreError as error:
+        yield _finding(check, error)
+
+
+def _summary(found: Identity) -> str:
+    generations = _counted(len(found.generations), "generation", "generations")
+    return f"{generations}, {found.record.active or 'none'} is in use"
+
+
+def _troubles(store: FileStore, folder: Folder, found: Identity) -> Iterator[Finding]:
+    """What is wrong with an identity that can be loaded."""
+    check = f"identity:{found.name}"
+    yield from _strange(check, folder, [name for name in folder.names() if name not in _OURS])
+    with folder.inside(GENERATIONS) as generations:
+        yield from _strange(check, generations, [name for name in generations.names() if not is_generation(name)])
+        for generation in found.generations:
+            with generations.inside(generation.number) as own:
+                yield from _generation(check, store, own)
+    yield from _documents(check, folder)
+    known = {generation.number for generation in found.generations}
+    lost = [number for number in found.record.left if number not in known]
+    if lost:
+        yield warning(check, f"generations that were in use are gone: {_listed(lost)}", "restore them from a backup")
+    try:
+        store.facts(found.name)
+    except StoreError as error:
+        yield _finding(check, error)
+
+
+def _documents(check: str, folder: Folder) -> Iterator[Finding]:
+    """What is wrong with the secret documents of an identity."""
+    if not folder.has(TOKENS):
+        return
+    try:
+        with folder.inside(TOKENS) as tokens:
+            yield from _strange(check, tokens, [name for name in tokens.names() if not documents.is_file(name)])
+    except StoreError as error:
+        yield _finding(check, error)
+        return
+    for name in documents.names(folder):
+        try:
+            documents.read(folder, name)
+        except StoreError as error:
+            yield _finding(check, error)
+
+
+def _strange(check: str, folder: Folder, names: list[str]) -> Iterator[Finding]:
+    """Names that do not belong into a directory."""
+    left = [name for name in names if writing.is_temporary_name(name)]
+    others = [name for name in names if name not in left]
+    if left:
+        yield warning(check, f"left in {folder.path} by runs that were killed: {_listed(left)}", _SWEPT)
+    if others:
+        yield warning(check, f"not put into {folder.path} by certkit: {_listed(others)}", "move it away")
+
+
+def _generation(check: str, store: FileStore, folder: Folder) -> Iterator[Finding]:
+    """What is wrong in the directory of a generation."""
+    yield from _strange(check, folder, [name for name in folder.names() if name not in generation_files.FILES])
+    is_begun = folder.has(generation_files.FULLCHAIN) or folder.has(generation_files.TRUST_BUNDLE)
+    if is_begun and not folder.has(generation_files.CERTIFICATE):
+        yield warning(check, f"an install in {folder.path} did not end", "install the certificate again")
+    path = folder.path / generation_files.KEY
+    data = folder.read(generation_files.KEY)
+    trouble = None if sealing.is_sealed(data) else sealing.trouble(data, name=str(path))
+    if isinstance(trouble, StoreError):
+        yield _finding(check, trouble)
+    elif store.wrapping is not None and trouble is None and not sealing.is_sealed(data):
+        yield warning(check, f"{path} is not sealed, as new keys are", "renew, and retire this generation")
+    if trouble is None:
+        yield from _key(check, store, folder, data)
+
+
+def _key(check: str, store: FileStore, folder: Folder, data: bytes) -> Iterator[Finding]:
+    """Whether a private key belongs to the certificate beside it, as far as it can be opened."""
+    certificate = folder.read_if_there(generation_files.CERTIFICATE)
+    if certificate is None or (sealing.is_sealed(data) and store.wrapping is None):
+        return
+    try:
+        key = sealing.key(data, store.wrapping, name=str(folder.path / generation_files.KEY))
+    except InputError as error:
+        yield unknown(check, error.message, error.hint)
+        return
+    try:
+        leaf = objects.certificates(certificate, name=str(folder.path / generation_files.CERTIFICATE))[0]
+    except InputError:
+        return  # told elsewhere
+    if not keys.is_pair(key, leaf):
+        message = f"the private key in {folder.path} does not belong to the certificate beside it"
+        yield critical(check, message, "restore both from a backup, or renew")
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def _listed(names: list[str]) -> str:
+    """Some of the names, and how many more there are."""
+    rest = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")

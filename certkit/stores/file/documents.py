@@ -1,0 +1,100 @@
+"""The secret documents of an identity in its directory: a file each, for nobody but its owner.
+
+The version of a document is the digest of its bytes: who writes over what he knows loses nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from certkit.files.writing import Access
+from certkit.secret import Secret
+from certkit.stores import record
+from certkit.stores.base import ConflictError, Document, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from certkit.files.folder import Folder
+
+TOKENS = "tokens"
+_SUFFIX = ".json"
+_HINT = "restore it from a backup, or remove it and ask for another"
+
+
+def is_file(name: str) -> bool:
+    """Whether a file of that name is a document."""
+    return name.endswith(_SUFFIX) and record.is_document(name.removesuffix(_SUFFIX))
+
+
+def names(folder: Folder) -> list[str]:
+    """The documents in an identity's directory, in the order of their names."""
+    if not folder.has(TOKENS):
+        return []
+    with folder.inside(TOKENS) as tokens:
+        return sorted(name.removesuffix(_SUFFIX) for name in tokens.names() if is_file(name))
+
+
+def read(folder: Folder, name: str) -> Document | None:
+    """A document in an identity's directory, or None.
+
+    Raises:
+        StoreError: it cannot be read, or is none.
+    """
+    if not folder.has(TOKENS):
+        return None
+    with folder.inside(TOKENS) as tokens:
+        data = tokens.read_if_there(name + _SUFFIX)
+        return None if data is None else _parse(data, where=str(tokens.path / (name + _SUFFIX)))
+
+
+def write(folder: Folder, name: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
+    """Write a document over a version of it, or as a new one (None), for one who holds the lock; its new version.
+
+    Raises:
+        ConflictError: another version is there, or none.
+        StoreError: it cannot be written; the old one remains.
+    """
+    content = _encode(fields)
+    if not folder.has(TOKENS):
+        with folder.make(TOKENS, Access()):
+            folder.sync()
+    with folder.inside(TOKENS) as tokens:
+        there = tokens.read_if_there(name + _SUFFIX)
+        if over != (None if there is None else _version(there)):
+            path = tokens.path / (name + _SUFFIX)
+            raise ConflictError(f"cannot write, {path}: it has changed meanwhile", hint="look at it, and try again")
+        tokens.write(name + _SUFFIX, content, Access(), replace=there is not None)
+    return _version(content.reveal())
+
+
+def delete(folder: Folder, name: str) -> None:
+    """Delete a document, for one who holds the lock; nothing to do where there is none."""
+    if folder.has(TOKENS):
+        with folder.inside(TOKENS) as tokens:
+            tokens.remove(name + _SUFFIX)
+            tokens.sync()
+
+
+def _version(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _encode(fields: Mapping[str, Secret]) -> Secret:
+    try:
+        texts = {name: value.reveal().decode("utf-8") for name, value in fields.items()}
+    except UnicodeDecodeError:
+        raise StoreError("cannot write, a document: a field is not text in UTF-8", hint="ask for another") from None
+    return Secret(f"{json.dumps(texts, indent=2)}\n".encode())
+
+
+def _parse(data: bytes, *, where: str) -> Document:
+    try:
+        texts = json.loads(data)
+        fields = {name: Secret(value.encode("utf-8")) for name, value in texts.items()}
+    except (ValueError, AttributeError, RecursionError):
+        # Not "from": the error quotes what it could not read.
+        raise StoreError(f"cannot read, {where}: not a document of texts", hint=_HINT) from None
+    return Document(fields=fields, version=_version(data))

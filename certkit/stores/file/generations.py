@@ -1,0 +1,80 @@
+"""A generation in its directory: files that are written once, the certificate last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from certkit.stores.base import ConflictError, Generation, Issued, StoreError
+
+if TYPE_CHECKING:
+    from certkit.files.folder import Folder
+    from certkit.files.writing import Access
+    from certkit.secret import Secret
+
+KEY = "key.pem"
+CSR = "csr.pem"
+CERTIFICATE = "certificate.pem"
+FULLCHAIN = "fullchain.pem"
+TRUST_BUNDLE = "ca.pem"
+FILES = (KEY, CSR, CERTIFICATE, FULLCHAIN, TRUST_BUNDLE)
+
+
+def add(generations: Folder, number: str, *, key: Secret, csr: bytes | None, access: Access) -> None:
+    """A new generation, both files at once; the key as it is to be kept.
+
+    Raises:
+        ConflictError: there is one of that number.
+        StoreError: it cannot be written, and nothing of it remains.
+    """
+    with generations.build(number, access) as folder:
+        folder.write(KEY, key, access)
+        if csr is not None:
+            folder.write(CSR, csr, access)
+
+
+def install(folder: Folder, issued: Issued, access: Access) -> None:
+    """The answer to a generation's request; what a run that was killed has left of one is replaced.
+
+    Raises:
+        ConflictError: it has another answer.
+        StoreError: it cannot be written; without a certificate it counts as not answered.
+    """
+    known = _issued(folder)
+    if known is None:
+        folder.write(TRUST_BUNDLE, issued.trust_bundle, access, replace=True)
+        folder.write(FULLCHAIN, issued.fullchain, access, replace=True)
+        folder.write(CERTIFICATE, issued.certificate, access)
+    elif known != issued:
+        raise ConflictError(
+            f"cannot install, {folder.path}: it has another certificate already",
+            hint="each generation has one; renew for another",
+        )
+    else:
+        folder.sync()  # the run that wrote it may have been killed before it did so
+
+
+def read(folder: Folder, number: str) -> Generation:
+    """A generation without its key.
+
+    Raises:
+        StoreError: a file is missing or cannot be read.
+    """
+    if not folder.has(KEY):
+        raise StoreError(
+            f"cannot read, {folder.path}: {KEY} is missing", hint="restore it from a backup, or move the directory away"
+        )
+    return Generation(number=number, csr=folder.read_if_there(CSR), issued=_issued(folder))
+
+
+def _issued(folder: Folder) -> Issued | None:
+    certificate = folder.read_if_there(CERTIFICATE)
+    if certificate is None:
+        return None
+    fullchain = folder.read(FULLCHAIN)
+    if not fullchain.startswith(certificate):
+        raise StoreError(
+            f"cannot read, {folder.path / FULLCHAIN}: it does not begin with the certificate",
+            hint="restore both from a backup",
+        )
+    chain = fullchain.removeprefix(certificate)
+    return Issued(certificate=certificate, chain=chain, trust_bundle=folder.read(TRUST_BUNDLE))

@@ -1,0 +1,142 @@
+"""An identity in its directory: the record, the pointer, and a directory for each generation."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from certkit.errors import PassphraseError
+from certkit.files.writing import Access
+from certkit.stores import record as identity
+from certkit.stores.base import Identity, StoreError, no_generation
+from certkit.stores.file import generations as generation_files
+from certkit.stores.file import record as record_file
+from certkit.stores.file.documents import TOKENS
+from certkit.stores.file.record import GENERATIONS, RECORD
+from certkit.stores.sealing import is_sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from certkit.files.folder import Folder
+    from certkit.stores.base import Generation
+    from certkit.stores.record import Record
+
+
+def is_identity(store: Folder, name: str) -> bool:
+    """Whether a directory of that name has a record in it, or may not be looked into."""
+    if not identity.is_name(name) or not store.has_folder(name):
+        return False
+    try:
+        with store.inside(name) as folder:
+            return folder.has(RECORD)
+    except StoreError:
+        return True
+
+
+def require_identity(folder: Folder) -> None:
+    """Refuse to change directories that are something else.
+
+    Raises:
+        StoreError: it is none.
+    """
+    if not folder.has(RECORD):
+        hint = f"restore its {RECORD} from a backup, or remove the directory by hand"
+        raise StoreError(f"not an identity, {folder.path}: it has no {RECORD}", hint=hint)
+
+
+def access_of(record: Record) -> Access:
+    """Who may read what belongs to an identity, by the group that it was enrolled with.
+
+    Raises:
+        StoreError: this host knows no such group.
+    """
+    name = record.settings.group
+    if name is None:
+        return Access()
+    import grp
+
+    try:
+        return Access(grp.getgrnam(name).gr_gid)
+    except (KeyError, ValueError) as error:  # ValueError: a NUL in the name
+        hint = "make it (groupadd), or enrol the identity with another --group"
+        raise StoreError(f"this host has no group {name!r}", hint=hint) from error
+
+
+def read(name: str, folder: Folder) -> Identity:
+    """An identity; it may be half of one and half of another if somebody changes it meanwhile (`watched`).
+
+    Raises:
+        StoreError: it is damaged, or may not be read.
+    """
+    record = record_file.read(folder)
+    with folder.inside(GENERATIONS) as generations:
+        numbers = sorted(filter(identity.is_generation, generations.names()), key=int)
+        return Identity(name, record, tuple(_read_generation(generations, number) for number in numbers))
+
+
+def _read_generation(generations: Folder, number: str) -> Generation:
+    with generations.inside(number) as folder:
+        return generation_files.read(folder, number)
+
+
+@contextlib.contextmanager
+def watched(folder: Folder) -> Iterator[Callable[[], bool]]:
+    """A question: whether nobody has changed the identity since, or removed it.
+
+    Every change makes the record a new file, also one that only moves the pointer.
+    """
+    with folder.watched(RECORD) as is_same:
+        yield lambda: is_same() and folder.is_in_place
+
+
+@contextlib.contextmanager
+def generation(folder: Folder, number: str) -> Iterator[Folder]:
+    """The directory of a generation.
+
+    Raises:
+        AbsentError: there is none of that number.
+    """
+    with folder.inside(GENERATIONS) as generations:
+        if not identity.is_generation(number) or not generations.has(number):
+            raise no_generation(folder.path.name, number)
+        with generations.inside(number) as found:
+            yield found
+
+
+def require_open_keys(generations: Folder) -> None:
+    """Refuse to keep a key as it is beside others that are sealed.
+
+    Raises:
+        PassphraseError: one is.
+    """
+    for number in filter(identity.is_generation, generations.names()):
+        with generations.inside(number) as found:
+            if is_sealed(found.read_if_there(generation_files.KEY) or b""):
+                hint = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
+                raise PassphraseError(
+                    f"cannot write a key, {generations.path}: the one of {number} is encrypted", hint=hint
+                )
+
+
+def require_generation(folder: Folder, number: str) -> None:
+    """Refuse the number of a generation that is not there.
+
+    Raises:
+        AbsentError: there is none of that number.
+    """
+    with generation(folder, number):
+        pass
+
+
+def sweep(folder: Folder) -> None:
+    """Remove what killed runs have left below the directory of an identity; for those who hold its lock."""
+    folder.sweep()
+    if folder.has(TOKENS):
+        with folder.inside(TOKENS) as tokens:
+            tokens.sweep()
+    with folder.inside(GENERATIONS) as generations:
+        generations.sweep()
+        for number in filter(identity.is_generation, generations.names()):
+            with generations.inside(number) as found:
+                found.sweep()

@@ -1,0 +1,339 @@
+"""A store of identities in a directory.
+
+    STORE/NAME/identity.json                  the record, but for what is in use
+    STORE/NAME/active -> generations/ID       the pointer: what is in use
+    STORE/NAME/generations/ID/*.pem           a generation, each file written once, the certificate last
+    STORE/NAME/tokens/*.json                  secret documents, for their owner only
+
+Every change is one rename of something whole and synced: of a new directory (`create`, `add`), of a directory that goes
+away (`remove`), of the record or the pointer (`change`), of a document (`put_document`); or it is the appearance of the
+certificate (`install`). A run that is killed leaves the old state or the new one; what it had not finished has a
+temporary name, and the next run removes it. One run at a time changes an identity. Who only reads needs no lock and no
+right to write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003  a field's type
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+from certkit.files import writing
+from certkit.files.folder import Folder
+from certkit.stores import record as identity
+from certkit.stores.base import (
+    AbsentError,
+    ConflictError,
+    Document,
+    Facts,
+    Identity,
+    Issued,
+    Location,
+    StoreError,
+    no_generation,
+)
+from certkit.stores.file import (
+    documents as document_files,
+)
+from certkit.stores.file import (
+    generations as generation_files,
+)
+from certkit.stores.file import (
+    identity as identity_folder,
+)
+from certkit.stores.file import (
+    record as record_file,
+)
+from certkit.stores.file.record import GENERATIONS
+from certkit.stores.sealing import seal, unseal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from certkit.files.writing import Access
+    from certkit.findings import Finding
+    from certkit.secret import Secret
+    from certkit.stores.record import Record
+    from certkit.stores.sealing import Wrapping
+
+LOCK_SECONDS = 30.0
+
+# A reader begins again so often when somebody changes what it reads.
+_READINGS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class FileStore:
+    """Identities below a directory, whose private keys are kept as `wrapping` says; `base.Store` has the promises.
+
+    Another run may hold the lock on an identity for `wait_seconds`.
+    """
+
+    root: Path
+    wrapping: Wrapping | None = None
+    wait_seconds: float = LOCK_SECONDS
+
+    @property
+    def uri(self) -> str:
+        """How the command line names the store."""
+        return f"file:{self.root}"
+
+    def names(self) -> list[str]:
+        """The identities there, in the order of their names; none where there is no such directory."""
+        if not writing.exists(self.root):
+            return []
+        with Folder.open(self.root) as store:
+            return [name for name in store.names() if identity_folder.is_identity(store, name)]
+
+    def load(self, name: str) -> Identity:
+        """An identity with all its generations, as it was at one moment.
+
+        Raises:
+            AbsentError: there is none of that name.
+            StoreError: it is damaged, or may not be read.
+        """
+        for _ in range(_READINGS):
+            with self._identity(name) as folder, identity_folder.watched(folder) as is_unchanged:
+                found = identity_folder.read(name, folder)
+                if is_unchanged():
+                    return found
+        raise StoreError(f"cannot read, {self.root / name}: it changes all the time", hint="try again")
+
+    def create(self, name: str, record: Record) -> None:
+        """A new identity without generations; a store that is not there yet is made.
+
+        Raises:
+            ConflictError: there is one of that name.
+        """
+        identity.require_name(name)
+        if record.active is not None:
+            raise no_generation(name, record.active)
+        access = identity_folder.access_of(record)
+        self._make_root(access)
+        with self._changing_names() as store, store.build(name, access) as folder:
+            with folder.make(GENERATIONS, access):
+                pass
+            record_file.write(folder, record, access)
+
+    def change(self, name: str, edit: Callable[[Record], Record]) -> Record:
+        """Change the record in one step; what `edit` raises is raised.
+
+        Raises:
+            AbsentError: there is no identity of that name, or no generation as it is to be in use.
+        """
+        with self._changing(name) as folder:
+            before = record_file.read(folder)
+            after = edit(before)
+            if after == before:
+                folder.sync()  # the run that wrote it may have been killed before it did so
+                return before
+            if after.active is not None:
+                identity_folder.require_generation(folder, after.active)
+            record_file.write(folder, after, identity_folder.access_of(after), before=before)
+            return after
+
+    def add(self, name: str, number: str, *, key: Secret, csr: bytes | None) -> None:
+        """A new generation: a private key (PEM) with its CSR (PEM), both or neither.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+            ConflictError: there is a generation of that number.
+        """
+        if not identity.is_generation(number):
+            raise StoreError(f"not the number of a generation: {number!r}", hint="use four digits, such as 0001")
+        kept = seal(key, self.wrapping)
+        with self._changing(name) as folder, folder.inside(GENERATIONS) as generations:
+            access = identity_folder.access_of(record_file.read(folder))
+            if self.wrapping is None:
+                identity_folder.require_open_keys(generations)
+            generation_files.add(generations, number, key=kept, csr=csr, access=access)
+
+    def install(self, name: str, number: str, issued: Issued, *, facts: dict[str, str]) -> None:  # noqa: ARG002
+        """The answer to a generation's request; the facts are read from its certificate when they are wanted.
+
+        Raises:
+            AbsentError: there is no such generation.
+            ConflictError: it has another answer already.
+        """
+        with self._changing(name) as folder, identity_folder.generation(folder, number) as generation:
+            access = identity_folder.access_of(record_file.read(folder))
+            generation_files.install(generation, issued, access)
+
+    def key(self, name: str, number: str) -> Secret:
+        """The private key (PEM) of a generation.
+
+        Raises:
+            AbsentError: there is no such generation.
+            PassphraseError: it is encrypted, and the passphrase is missing or wrong.
+        """
+        with self._identity(name) as folder, identity_folder.generation(folder, number) as generation:
+            data, path = generation.read(generation_files.KEY), generation.path / generation_files.KEY
+        return unseal(data, self.wrapping, name=str(path))
+
+    def location(self, found: Identity, number: str) -> Location:
+        """The paths of a generation's files, for the one in use through the pointer."""
+        home = self.root.absolute() / found.name
+        lineage = home / record_file.POINTER if number == found.record.active else home / GENERATIONS / number
+        return Location(
+            lineage=str(lineage),
+            key=str(lineage / generation_files.KEY),
+            certificate=str(lineage / generation_files.CERTIFICATE),
+            fullchain=str(lineage / generation_files.FULLCHAIN),
+            ca=str(lineage / generation_files.TRUST_BUNDLE),
+            is_directory=True,
+        )
+
+    def facts(self, name: str) -> list[Facts]:
+        """What the certificates of an identity say.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+            StoreError: a certificate cannot be read.
+        """
+        found = self.load(name)
+        answered = [(each.number, each.issued) for each in found.generations if each.issued]
+        return [Facts(number, self._facts(found, number, issued)) for number, issued in answered]
+
+    def _facts(self, found: Identity, number: str, issued: Issued) -> dict[str, str]:
+        from certkit.stores.facts import certificate_facts
+        from certkit.x509 import objects
+
+        path = self.root / found.name / GENERATIONS / number / generation_files.CERTIFICATE
+        try:
+            [certificate, *_] = objects.certificates(issued.certificate, name=str(path))
+            return certificate_facts(certificate, policy=found.record.settings.policy)
+        except InputError as error:
+            raise StoreError(error.message, hint=error.hint) from error
+        except Exception as error:  # a field of a damaged certificate may raise when it is read
+            reason = objects.short_reason(error)
+            raise StoreError(f"cannot read, {path}: {reason}", hint="restore it from a backup") from error
+
+    def documents(self, name: str) -> list[str]:
+        """The names of the secret documents of an identity, in their order.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
+        with self._identity(name) as folder:
+            identity_folder.require_identity(folder)
+            return document_files.names(folder)
+
+    def document(self, name: str, document: str) -> Document | None:
+        """A secret document of an identity; None where there is none of that name.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+            StoreError: it is damaged, or may not be read.
+        """
+        identity.require_document(document)
+        with self._identity(name) as folder:
+            identity_folder.require_identity(folder)
+            return document_files.read(folder, document)
+
+    def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
+        """Write a document, whole, over the version that is known, or as a new one (None); its new version.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+            ConflictError: another version is there, or none.
+        """
+        identity.require_document(document)
+        with self._changing(name) as folder:
+            return document_files.write(folder, document, fields, over=over)
+
+    def delete_document(self, name: str, document: str) -> None:
+        """A document of an identity; nothing to do if there is none.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
+        identity.require_document(document)
+        with self._changing(name) as folder:
+            document_files.delete(folder, document)
+
+    def remove(self, name: str) -> None:
+        """Everything of an identity: it is gone in one step, and then deleted; nothing to do if there is none."""
+        identity.require_name(name)
+        if not writing.exists(self.root):
+            return
+        with Folder.open(self.root) as store:
+            if not store.has(name) and not store.leftovers():
+                return
+        with self._changing_names() as store:
+            if store.has(name):
+                self._rename_away(store, name)
+                store.sweep()
+
+    def _rename_away(self, store: Folder, name: str) -> None:
+        """Give an identity a temporary name, under which it is deleted, if not by this run then by the next."""
+        with store.inside(name) as folder:
+            identity_folder.require_identity(folder)
+            with folder.locked(wait_seconds=self.wait_seconds):
+                store.rename(name, writing.temporary_name(name))
+
+    def check(self) -> list[Finding]:
+        """Whether the store can be used: what works, what is missing, and how to mend it."""
+        from certkit.stores.file.check import check
+
+        return check(self)
+
+    @contextlib.contextmanager
+    def _identity(self, name: str) -> Iterator[Folder]:
+        """The directory of an identity; what fails because it is removed meanwhile finds it absent."""
+        identity.require_name(name)
+        with contextlib.ExitStack() as opened:
+            try:
+                store = opened.enter_context(Folder.open(self.root))
+                folder = opened.enter_context(store.inside(name))
+            except StoreError as error:
+                if not isinstance(error.__cause__, FileNotFoundError):
+                    raise
+                raise self._absent(name) from error
+            try:
+                yield folder
+            except StoreError as error:
+                if folder.is_in_place:
+                    raise
+                raise self._absent(name) from error
+
+    @contextlib.contextmanager
+    def _changing(self, name: str) -> Iterator[Folder]:
+        """The directory of an identity for one who changes it, while nobody else does; killed runs left nothing."""
+        with self._identity(name) as folder:
+            identity_folder.require_identity(folder)
+            with folder.locked(wait_seconds=self.wait_seconds):
+                if not folder.is_in_place:
+                    raise self._absent(name)
+                identity_folder.sweep(folder)
+                self._sweep_elsewhere(folder.above)
+                yield folder
+
+    @contextlib.contextmanager
+    def _changing_names(self) -> Iterator[Folder]:
+        """The directory of the store for one who makes or removes an identity, while nobody else does."""
+        with Folder.open(self.root) as store, store.locked(wait_seconds=self.wait_seconds):
+            with contextlib.suppress(StoreError):  # `check` tells of what cannot be deleted
+                store.sweep()
+            yield store
+
+    def _sweep_elsewhere(self, store: Folder) -> None:
+        """Delete what was to be removed, keys and all, unless somebody is at it."""
+        if store.leftovers():
+            with contextlib.suppress(StoreError), store.locked(wait_seconds=0):
+                store.sweep()
+
+    def _absent(self, name: str) -> AbsentError:
+        return AbsentError(f"no identity {name!r} in {self.uri}", hint="see which there are: certkit identity list")
+
+    def _make_root(self, access: Access) -> None:
+        """Make the directory of the store and those above it that are missing; what is there stays as it is."""
+        missing = [each for each in (self.root, *self.root.parents) if not writing.exists(each)]
+        for path in reversed(missing):
+            with (
+                Folder.open(path.parent) as above,
+                contextlib.suppress(ConflictError),  # somebody else was faster
+                above.make(path.name, access),
+            ):
+                above.sync()

@@ -1,0 +1,277 @@
+"""Identities: named client credentials for one partner environment, and the state machine of their generations.
+
+An identity is a record, one small document that changes, and generations, each of which is written once. What a
+generation's state is follows from both. The functions here say which change is allowed; a store makes it, in one step.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from certkit.errors import InputError
+from certkit.stores.audit import MAX_EVENTS, Event
+from certkit.times import parse_time
+from certkit.x509.names import SubjectOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+MAX_NAME = 64
+VERSION = 1
+HANGS = timedelta(days=3)
+"""A request that has waited so long may have been forgotten."""
+
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}", re.ASCII)
+_GENERATION = re.compile(r"[0-9]{4,9}", re.ASCII)
+_DOCUMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+
+
+class State(StrEnum):
+    """What a generation is: it follows from what is there and from the record."""
+
+    PENDING = "pending"
+    ISSUED = "issued"
+    ACTIVE = "active"
+    PREVIOUS = "previous"
+    RETIRED = "retired"
+    DISCARDED = "discarded"
+
+
+def require_name(name: str) -> str:
+    """The name of an identity: 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"not a name of an identity: {name!r}",
+            hint="use 1 to 64 letters, digits, dots, underscores or hyphens, beginning with a letter or digit",
+        )
+    return name
+
+
+def is_name(text: str) -> bool:
+    """Whether an identity may be called so."""
+    try:
+        return require_name(text) == text
+    except InputError:
+        return False
+
+
+def is_generation(text: str) -> bool:
+    """Whether the text is the number of a generation, as `next_generation` makes them."""
+    return _GENERATION.fullmatch(text) is not None
+
+
+def require_document(text: str) -> str:
+    """The name of a secret document of an identity: letters, digits, `.`, `_` or `-`, at most 128.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not _DOCUMENT.fullmatch(text):
+        raise InputError(
+            f"not a name of a document: {text!r}",
+            hint="use up to 128 letters, digits, dots, underscores or hyphens, beginning with a letter or digit",
+        )
+    return text
+
+
+def is_document(text: str) -> bool:
+    """Whether a secret document of an identity may be called so."""
+    return _DOCUMENT.fullmatch(text) is not None
+
+
+def next_generation(known: Iterable[str]) -> str:
+    """The number of the next generation: one more than the highest, of at least four digits."""
+    return f"{max(map(int, known), default=0) + 1:04}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an identity was enrolled with, and what each renewal asks for again; absent values are None.
+
+    `base_url` replaces the address of the partner's API: a rehearsal, or a proxy.
+    """
+
+    policy: str
+    subject: SubjectOptions = field(default_factory=SubjectOptions)
+    key_type: str | None = None
+    issuer: str = "manual"
+    client_id: str | None = None
+    probe: str | None = None
+    group: str | None = None
+    trust_bundle: str | None = None
+    base_url: str | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nobody has said yet what is to be asked for: the identity was made to keep tokens."""
+        return self.key_type is None and self.subject == SubjectOptions()
+
+    def completed(self, others: Settings) -> Settings:
+        """These settings, and where they say nothing the others."""
+        empty = Settings(policy="")
+        given = {each.name: getattr(others, each.name) for each in fields(Settings)}
+        return replace(self, **{name: value for name, value in given.items() if value != getattr(empty, name)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All of an identity that changes.
+
+    `active` is the generation in use. `left` are those that were in use before, in the order in which they were left.
+    `names` are the certificate names that a person was told to use, and `requested` the times of the requests
+    (RFC 3339), by generation. `undeployed` is the generation in use as long as its deploy hooks have not succeeded, and
+    `undeployed_hook` the one among them that was named for that once. `log` is what happened, the oldest first.
+    """
+
+    settings: Settings
+    active: str | None = None
+    left: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    discarded: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    requested: Mapping[str, str] = field(default_factory=dict)
+    undeployed: str | None = None
+    undeployed_hook: str | None = None
+    log: tuple[Event, ...] = ()
+
+    def state(self, generation: str, *, has_certificate: bool) -> State:
+        """The state of one generation."""
+        if generation == self.active:
+            return State.ACTIVE
+        if generation in self.retired:
+            return State.RETIRED
+        if generation in self.discarded:
+            return State.DISCARDED
+        if not has_certificate:
+            return State.PENDING
+        return State.PREVIOUS if generation in self.left else State.ISSUED
+
+    @property
+    def previous(self) -> str | None:
+        """The generation that a rollback goes back to: the last one left that is not retired."""
+        usable = (each for each in reversed(self.left) if each != self.active and each not in self.retired)
+        return next(usable, None)
+
+    def activate(self, generation: str) -> Record:
+        """The record with another generation in use.
+
+        Raises:
+            InputError: it was retired or discarded.
+        """
+        if generation in (*self.retired, *self.discarded):
+            raise InputError(f"generation {generation} was retired or discarded", hint="activate another one")
+        if generation == self.active:
+            return self
+        left = tuple(each for each in self.left if each not in {generation, self.active})
+        return replace(self, active=generation, left=(*left, self.active) if self.active else left)
+
+    def retire(self, generation: str) -> Record:
+        """The record with a generation put out of use for good.
+
+        Raises:
+            InputError: it is the active one.
+        """
+        if generation == self.active:
+            raise InputError(f"generation {generation} is in use", hint="activate another one first")
+        return self if generation in self.retired else replace(self, retired=(*self.retired, generation))
+
+    def discard(self, generation: str) -> Record:
+        """The record with a request dropped that was never answered.
+
+        Raises:
+            InputError: it is, or was, in use.
+        """
+        if generation == self.active or generation in self.left:
+            raise InputError(f"generation {generation} is no request", hint="retire it instead")
+        return self if generation in self.discarded else replace(self, discarded=(*self.discarded, generation))
+
+    def waiting(self, generation: str, now: datetime) -> timedelta | None:
+        """How long ago a generation was requested; None where nobody knows."""
+        requested = self.requested.get(generation)
+        if requested is None:
+            return None
+        try:
+            return now - parse_time(requested)
+        except InputError:
+            return None
+
+    def logged(self, *events: Event) -> Record:
+        """The record with more that happened; what is too long ago goes."""
+        return replace(self, log=(*self.log, *events)[-MAX_EVENTS:])
+
+    def without_log(self) -> Record:
+        """The record but for what happened to it, to be compared."""
+        return replace(self, log=())
+
+    def document(self) -> dict[str, Any]:
+        """The record as JSON-ready data."""
+        return {"version": VERSION, **asdict(self), "log": [each.line() for each in self.log]}
+
+    @classmethod
+    def parse(cls, document: Any, *, where: str) -> Record:
+        """A record from JSON data.
+
+        Raises:
+            InputError: it is none, or one of a newer version of certkit.
+        """
+        try:
+            version = document["version"]
+            if type(version) is not int or version != VERSION:
+                hint = (
+                    "update certkit" if isinstance(version, int) and version > VERSION else "restore it from a backup"
+                )
+                raise InputError(f"cannot read, {where}: version {version!r} of an identity's record", hint=hint)
+            settings = dict(document["settings"])
+            subject = settings.pop("subject")
+            parts = {name: _texts(subject[name]) for name in ("units", "san")}
+            lists = {name: _texts(document[name]) for name in ("left", "retired", "discarded")}
+            found = cls(
+                settings=Settings(subject=SubjectOptions(**{**subject, **parts}), **settings),
+                active=document["active"],
+                names=dict(document["names"]),
+                requested=dict(document.get("requested", {})),
+                undeployed=document.get("undeployed"),
+                undeployed_hook=document.get("undeployed_hook"),
+                log=tuple(map(Event.parse, document.get("log", []))),
+                **lists,
+            )
+            _require_texts(found)
+            _require_generations(found)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            hint = "restore it from a backup"
+            is_missing = isinstance(error, KeyError)
+            reason = f"{error.args[0]} is missing" if is_missing else "something in it is of the wrong kind"
+            raise InputError(f"cannot read, {where}: not an identity's record: {reason}", hint=hint) from error
+        return found
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError("not a list of texts")
+    return tuple(values)
+
+
+def _require_texts(record: Record) -> None:
+    settings, subject = record.settings, record.settings.subject
+    must = [settings.policy, settings.issuer, *record.names.values(), *record.requested.values()]
+    must += [getattr(subject, each.name) for each in fields(SubjectOptions) if each.name not in {"units", "san"}]
+    may = [getattr(settings, each.name) for each in fields(Settings) if each.name != "subject"]
+    may.append(record.undeployed_hook)
+    if not all(isinstance(text, str) for text in must) or not all(isinstance(text, str | None) for text in may):
+        raise TypeError("a setting is no text")
+
+
+def _require_generations(record: Record) -> None:
+    single = [each for each in (record.active, record.undeployed) if each is not None]
+    named = [*single, *record.left, *record.retired, *record.discarded, *record.names, *record.requested]
+    if not all(isinstance(each, str) and is_generation(each) for each in named):
+        raise ValueError("a generation's number is none")

@@ -1,0 +1,125 @@
+"""Keys at rest: how a store keeps a private key, if not as it is.
+
+What is kept tells by its first bytes how it is to be opened, so a store may hold keys of several forms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from certkit.errors import PassphraseError
+from certkit.secret import Secret
+from certkit.stores.base import SealedError, StoreError
+from certkit.x509 import keys, objects, pem
+
+if TYPE_CHECKING:
+    from certkit.errors import InputError
+
+ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
+TRANSIT = b"vault:v"
+
+
+class Wrapping(Protocol):
+    """A way to keep private keys; what it makes of them begins with its `prefix`."""
+
+    @property
+    def prefix(self) -> bytes:
+        """The first bytes of what it makes."""
+        ...
+
+    def seal(self, key_pem: Secret) -> bytes:
+        """A private key (PEM) as it is to be kept.
+
+        Raises:
+            InputError: it cannot be sealed.
+        """
+        ...
+
+    def open(self, data: bytes, *, name: str) -> Secret:
+        """The private key (PEM) again, from what begins with the prefix; `name` is where it comes from.
+
+        Raises:
+            InputError: it cannot be opened.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PassphraseWrapping:
+    """Keys are encrypted PKCS#8 PEM (RFC 5958), under a passphrase."""
+
+    passphrase: Secret
+
+    @property
+    def prefix(self) -> bytes:
+        """The line that such files begin with (RFC 7468 section 11)."""
+        return ENCRYPTED
+
+    def seal(self, key_pem: Secret) -> bytes:
+        """A private key, encrypted.
+
+        Raises:
+            InputError: it is none.
+        """
+        key = objects.private_key(key_pem.reveal(), name="the private key").value
+        return keys.to_pem(key, self.passphrase).reveal()
+
+    def open(self, data: bytes, *, name: str) -> Secret:
+        """The private key, decrypted.
+
+        Raises:
+            PassphraseError: the passphrase is wrong.
+            InputError: it is no such file.
+        """
+        return keys.to_pem(objects.private_key(data, name=name, passphrase=self.passphrase).value)
+
+
+def seal(key_pem: Secret, wrapping: Wrapping | None) -> Secret:
+    """A private key (PEM) as a store keeps it."""
+    return key_pem if wrapping is None else Secret(wrapping.seal(key_pem))
+
+
+def unseal(data: bytes, wrapping: Wrapping | None, *, name: str) -> Secret:
+    """The private key (PEM) from what a store keeps, be it sealed or not; `name` is where it comes from.
+
+    Raises:
+        PassphraseError: it is encrypted, and the passphrase is missing or wrong.
+        StoreError: it is no key, or wrapped in another way than this.
+    """
+    if wrapping is not None and data.startswith(wrapping.prefix):
+        return wrapping.open(data, name=name)
+    problem = trouble(data, name=name)
+    if problem is not None:
+        raise problem
+    return Secret(data)
+
+
+def key(data: bytes, wrapping: Wrapping | None, *, name: str) -> Any:
+    """The private key, loaded, from what a store keeps; raises as `unseal` does.
+
+    Raises:
+        InputError: it is none.
+    """
+    return objects.private_key(unseal(data, wrapping, name=name).reveal(), name=name).value
+
+
+def is_sealed(data: bytes) -> bool:
+    """Whether what a store keeps begins like a key that was sealed, in whatever way."""
+    return data.startswith((ENCRYPTED, TRANSIT))
+
+
+def trouble(data: bytes, *, name: str) -> InputError | None:
+    """Why what a store keeps is no private key that can be used as it is; None if it is one."""
+    if data.startswith(TRANSIT):
+        hint = "name the store with the Transit key that it was wrapped with: file:DIR?transit=MOUNT/KEY"
+        return SealedError(f"cannot read, {name}: the private key is wrapped by Vault", hint=hint)
+    block = next(iter(pem.blocks(data)), None)
+    if block is None or block.der is None or not block.is_private_key:
+        reason = objects.explain_nothing(data)[0] if block is None else block.problem or "it holds something else"
+        hint = "restore it from a backup"
+        return StoreError(f"cannot read, {name}: expected a private key: {reason}", hint=hint)
+    if keys.is_encrypted(block.der, has_headers=block.has_headers):
+        hint = "give its passphrase with --passphrase-file"
+        return PassphraseError(f"cannot read, {name}: the private key is encrypted", hint=hint)
+    return None

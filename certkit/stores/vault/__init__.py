@@ -1,0 +1,1 @@
+"""Identities in HashiCorp Vault or OpenBao."""

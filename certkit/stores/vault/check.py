@@ -1,0 +1,205 @@
+"""Whether a store in Vault can be used: the server, our token, the mount, our rights, and every identity.
+
+Nothing is changed, and no certificate and no key is read: the token of a cron job is enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+from certkit.findings import Finding, critical, ok, unknown, warning
+from certkit.printable import printable
+from certkit.stores.base import StoreError
+from certkit.stores.vault import facts, layout, rights
+from certkit.times import rfc3339
+from certkit.vault.errors import Kind, VaultError
+from certkit.vault.health import health
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from certkit.stores.record import Record
+    from certkit.stores.vault.store import VaultStore
+    from certkit.vault.kv import Metadata
+
+_MOST_SKEW_SECONDS = 60
+_SHORT_TTL_SECONDS = 300
+
+_INSTALL = "install its certificate again"
+_RESTORE = "bring it back with `bao kv undelete`, or from a backup"
+
+
+def check(store: VaultStore) -> list[Finding]:
+    """Findings `server`, `clock`, `token`, `mount`, `access`, `store`, and `identity:NAME` for each identity."""
+    found: list[Finding] = []
+    for name, look in (
+        ("server", _server),
+        ("token", _token),
+        ("mount", _mount),
+        ("access", _access),
+        ("store", _store),
+    ):
+        try:
+            found += look(store)
+        except InputError as error:
+            found.append(_finding(name, error))
+            if _ends_all(error):
+                break
+    return [replace(each, message=printable(each.message), hint=printable(each.hint)) for each in found]
+
+
+def _kind(error: InputError) -> Kind | None:
+    """What Vault said, if it was Vault."""
+    said = error.__cause__ if isinstance(error, StoreError) else error
+    return said.kind if isinstance(said, VaultError) else None
+
+
+def _ends_all(error: InputError) -> bool:
+    """Whether every further question would fail in the same way."""
+    kind = _kind(error)
+    fatal = {Kind.BAD_TOKEN, Kind.NO_MOUNT, Kind.NOT_KV_2, Kind.NO_NAMESPACE}
+    return kind is not None and (kind.is_about_the_server or kind in fatal)
+
+
+def _finding(check: str, error: InputError) -> Finding:
+    """An error as a finding: unknown where the server cannot be reached, or does not let us look."""
+    kind = _kind(error)
+    is_away = kind is not None and kind.is_about_the_server and kind is not Kind.SEALED
+    cannot_tell = is_away or kind in {Kind.DENIED, Kind.RATE_LIMITED, Kind.SERVER, Kind.NOT_VAULT}
+    return (unknown if cannot_tell else critical)(check, error.message, error.hint)
+
+
+def _server(store: VaultStore) -> Iterator[Finding]:
+    found = health(store.secrets.vault)
+    address = store.secrets.vault.link.address
+    if found is None:
+        yield ok("server", f"{address} answers")
+        return
+    if not found.is_initialized:
+        yield critical("server", f"{address} is not initialised", "initialise it: `bao operator init`")
+    elif found.is_sealed:
+        yield critical("server", f"{address} is sealed", "unseal it: `bao operator unseal`")
+    else:
+        yield ok("server", f"{address} answers, version {found.version}{', a standby' if found.is_standby else ''}")
+    if store.clock is None:
+        return
+    apart = abs((found.clock - store.clock()).total_seconds())
+    if apart > _MOST_SKEW_SECONDS:
+        message = f"the server says that it is {rfc3339(found.clock)}, {apart:,.0f} seconds from what this host says"
+        yield warning("clock", message, "set both clocks, for example by NTP")
+    else:
+        yield ok("clock", "the server and this host agree on the time")
+
+
+def _token(store: VaultStore) -> Iterator[Finding]:
+    token = store.secrets.vault.token()
+    if "root" in token.policies:
+        hint = "use one with an ACL policy of policies/vault"
+        yield warning("token", "it is a root token, which may do anything", hint)
+        return
+    life = "it never ends" if token.ttl == 0 else f"it lives for {_duration(token.ttl)}"
+    message = f"{token.display_name}, {life}{', and can be renewed' if token.is_renewable else ''}"
+    if 0 < token.ttl < _SHORT_TTL_SECONDS and not token.is_renewable:
+        yield warning("token", message, "log in again")
+    else:
+        yield ok("token", message)
+
+
+def _duration(seconds: int) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds // size:,} {unit}"
+    return f"{seconds} seconds"
+
+
+def _mount(store: VaultStore) -> Iterator[Finding]:
+    store.secrets.vault.kv(store.secrets.location)
+    yield ok("mount", f"{store.secrets.vault.mount(store.secrets.location).path} is KV version 2")
+
+
+def _access(store: VaultStore) -> Iterator[Finding]:
+    """The role that our token can take, or all that it lacks to do everything."""
+    mount = store.secrets.vault.mount(store.secrets.location).path
+    place = rights.Place(mount, store.secrets.location.removeprefix(mount))
+    granted = _granted(store, place)
+    role = rights.role_of(granted)
+    if role is not None:
+        yield ok("access", f"the token may do what policies/vault/{role}.hcl allows")
+        return
+    for thing, has in granted.items():
+        if lacks := rights.missing(thing, has):
+            hint = f"if it is to, an ACL policy of the token must hold: {place.rule(thing)}"
+            yield warning("access", f"the token may not {thing.what}: {', '.join(lacks)}", hint)
+
+
+def _granted(store: VaultStore, place: rights.Place) -> dict[rights.Thing, tuple[str, ...]]:
+    """What our token may do with an identity, one that exists if we see any."""
+    name = next(iter(_names(store)), "NAME")
+    paths = {thing: place.path(thing, name=name, number="0001") for thing in rights.THINGS}
+    granted = store.secrets.vault.capabilities(list(paths.values()))
+    return {thing: granted[path] for thing, path in paths.items()}
+
+
+def _names(store: VaultStore) -> list[str]:
+    try:
+        return store.names()
+    except StoreError:
+        return []
+
+
+def _store(store: VaultStore) -> Iterator[Finding]:
+    names = store.names()
+    yield ok("store", f"{len(names)} {'identity' if len(names) == 1 else 'identities'} in {store.uri}")
+    for name in names:
+        yield from _identity(store, name)
+
+
+def _identity(store: VaultStore, name: str) -> Iterator[Finding]:
+    check = f"identity:{name}"
+    try:
+        record = _record(store, name)
+        begun = store.secrets.generations(name)
+        whole = [number for number, has_key in begun.items() if has_key]
+        troubles = list(_troubles(check, record, whole, store.secrets.metadata(name, whole)))
+    except InputError as error:
+        yield _finding(check, error)
+        return
+    yield from troubles or [ok(check, _summary(record, whole, begun=len(begun) - len(whole)))]
+
+
+def _record(store: VaultStore, name: str) -> Record | None:
+    """The record of an identity; None where we may not read it."""
+    path = layout.pointer(name)
+    try:
+        stored = store.secrets.kv.read(path)
+    except VaultError as error:
+        if error.kind is Kind.DENIED:
+            return None
+        raise
+    if stored is None:
+        raise StoreError(f"cannot read, {store.secrets.place(path)}: somebody deleted it", hint=_RESTORE)
+    return layout.record_of(stored.data, where=store.secrets.place(path))
+
+
+def _troubles(
+    check: str, record: Record | None, whole: list[str], metadata: dict[str, Metadata | None]
+) -> Iterator[Finding]:
+    """What is wrong with an identity: `whole` are its generations that have a key."""
+    for number in whole:
+        known = metadata[number]
+        if known is None or known.is_deleted:
+            yield critical(check, f"the certificate of generation {number} is deleted", _RESTORE)
+        elif known.version > 1 and not facts.of(known):
+            message = f"nobody wrote the facts of the certificate of generation {number}, so expiry cannot watch it"
+            yield warning(check, message, _INSTALL)
+    if record is not None and record.active is not None and record.active not in whole:
+        yield critical(check, f"generation {record.active}, which is in use, is gone", "activate another one")
+
+
+def _summary(record: Record | None, whole: list[str], *, begun: int) -> str:
+    generations = f"{len(whole)} generation{'' if len(whole) == 1 else 's'}"
+    unfinished = f", {begun} more begun and not ended" if begun else ""
+    in_use = "" if record is None else f", {record.active or 'none'} is in use"
+    return f"{generations}{unfinished}{in_use}"

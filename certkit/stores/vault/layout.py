@@ -1,0 +1,147 @@
+"""Where a store in Vault keeps what, and in what form; all paths are below its prefix.
+
+    NAME/pointer                       the record of the identity, which says what is in use
+    NAME/generations/ID/certificate    csr, and once there is an answer certificate, ca_chain and trust_bundle
+    NAME/generations/ID/key            private_key
+    NAME/tokens/DOCUMENT               a secret document, field by field
+
+They are apart because different people may read them. Each part of a generation is PEM, as one text. What is known of a
+certificate stands in the custom metadata of its secret, which can be read without the right to read any secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from certkit.errors import InputError
+from certkit.secret import Secret
+from certkit.stores import record
+from certkit.stores.base import Generation, Issued, StoreError
+from certkit.stores.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+POINTER, KEY, CERTIFICATE = "pointer", "key", "certificate"
+
+_HINT = "restore it from a backup, or see its older versions with `bao kv get -version`"
+
+
+def pointer(name: str) -> str:
+    """The path of an identity's record."""
+    return f"{name}/{POINTER}"
+
+
+def generations(name: str) -> str:
+    """The folder of an identity's generations."""
+    return f"{name}/generations"
+
+
+def generation(name: str, number: str) -> str:
+    """The folder of one generation."""
+    return f"{generations(name)}/{number}"
+
+
+def certificate(name: str, number: str) -> str:
+    """The path of a generation's request and certificate."""
+    return f"{generation(name, number)}/{CERTIFICATE}"
+
+
+def key(name: str, number: str) -> str:
+    """The path of a generation's private key."""
+    return f"{generation(name, number)}/{KEY}"
+
+
+def documents(name: str) -> str:
+    """The folder of an identity's secret documents."""
+    return f"{name}/tokens"
+
+
+def document(name: str, document: str) -> str:
+    """The path of a secret document."""
+    return f"{documents(name)}/{document}"
+
+
+def names_in(entries: Iterable[str]) -> list[str]:
+    """The folders of a listing that may be identities."""
+    return [entry[:-1] for entry in entries if entry.endswith("/") and record.is_name(entry[:-1])]
+
+
+def numbers_in(entries: Iterable[str]) -> list[str]:
+    """The folders of a listing that are generations, in the order of their numbers."""
+    folders = (entry[:-1] for entry in entries if entry.endswith("/"))
+    return sorted(filter(record.is_generation, folders), key=lambda number: (int(number), number))
+
+
+def record_of(data: Mapping[str, Any], *, where: str) -> Record:
+    """The record in a secret.
+
+    Raises:
+        StoreError: it holds none.
+    """
+    try:
+        return Record.parse(data, where=where)
+    except InputError as error:
+        raise StoreError(error.message, hint=error.hint) from error
+
+
+def document_of(csr: bytes | None, issued: Issued | None = None) -> dict[str, str]:
+    """A generation without its key as the data of a secret.
+
+    Raises:
+        StoreError: a part of it is no text.
+    """
+    parts = {"csr": csr}
+    if issued is not None:
+        parts |= {"certificate": issued.certificate, "ca_chain": issued.chain, "trust_bundle": issued.trust_bundle}
+    return {name: _text(name, part) for name, part in parts.items() if part is not None}
+
+
+def _text(name: str, part: bytes) -> str:
+    try:
+        return part.decode("utf-8")
+    except UnicodeDecodeError as error:
+        hint = "remove what stands beside the PEM blocks"
+        raise StoreError(f"cannot write, {name}: it is not text in UTF-8", hint=hint) from error
+
+
+def generation_of(number: str, data: Mapping[str, Any], *, where: str) -> Generation:
+    """A generation from the data of a secret.
+
+    Raises:
+        StoreError: they are something else.
+    """
+    csr = _part(data, "csr", where) if data.get("csr") is not None else None
+    if data.get("certificate") is None:
+        return Generation(number=number, csr=csr)
+    issued = Issued(
+        certificate=_part(data, "certificate", where),
+        chain=_part(data, "ca_chain", where),
+        trust_bundle=_part(data, "trust_bundle", where),
+    )
+    return Generation(number=number, csr=csr, issued=issued)
+
+
+def fields_of(data: Mapping[str, Any], *, where: str) -> dict[str, Secret]:
+    """A secret document from the data of a secret.
+
+    Raises:
+        StoreError: they are something else.
+    """
+    return {name: Secret(_part(data, name, where)) for name in data}
+
+
+def key_of(data: Mapping[str, Any], *, where: str) -> bytes:
+    """The private key from the data of a secret.
+
+    Raises:
+        StoreError: they are something else.
+    """
+    return _part(data, "private_key", where)
+
+
+def _part(data: Mapping[str, Any], name: str, where: str) -> bytes:
+    value = data.get(name)
+    if not isinstance(value, str):
+        raise StoreError(f"cannot read, {where}: it has no text {name}", hint=_HINT)
+    return value.encode("utf-8", "surrogatepass")

@@ -1,0 +1,322 @@
+"""A store of identities in Vault or OpenBao, in a KV secrets engine of version 2.
+
+`certkit.stores.vault.layout` says what stands where. The record, which says what is in use, is one secret, and changes
+by check-and-set. A generation begins with its request and is there once it has its key; its certificate is written over
+the request, and then its facts beside it. A run that is killed leaves the old state or the new one; the number of a
+generation that never got its key is not used again. Private keys are in memory only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from certkit.secret import Secret
+from certkit.stores import record as identity
+from certkit.stores.base import ConflictError, Document, Facts, Identity, Location, StoreError, no_generation
+from certkit.stores.vault import facts as vault_facts
+from certkit.stores.vault import layout
+from certkit.stores.vault.layout import KEY, POINTER
+from certkit.stores.vault.secrets import Secrets
+from certkit.stores.vault.writes import all_expected, as_store_error, expected, tries
+from certkit.vault.errors import Kind, UncertainWrite, VaultError
+from certkit.vault.fields import joined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from certkit.errors import CertkitError
+    from certkit.findings import Finding
+    from certkit.stores.base import Issued
+    from certkit.stores.record import Record
+    from certkit.vault.client import Vault
+    from certkit.vault.kv import Stored
+
+WAIT_SECONDS = 30.0
+
+_MOST_ROUNDS = 10
+
+
+class VaultStore:
+    """Identities below a prefix of a mount; `base.Store` has the promises.
+
+    Others who change the same record hold us up for `wait_seconds` at most. With a clock, `check` compares it with the
+    server's.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        mount: str,
+        prefix: str = "",
+        *,
+        wait_seconds: float = WAIT_SECONDS,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.secrets = Secrets(vault, joined(mount, prefix), wait_seconds=wait_seconds)
+        self.clock = clock
+
+    @property
+    def uri(self) -> str:
+        """How the command line names the store."""
+        return self.secrets.uri
+
+    @as_store_error
+    def names(self) -> list[str]:
+        """The identities there, in the order of their names; a folder that may not be looked into counts as one."""
+        folders = layout.names_in(self.secrets.kv.list())
+        listings = list(self.secrets.kv.list_many(folders))
+        return sorted(name for name, entries in listings if _has_pointer(entries))
+
+    @as_store_error
+    def load(self, name: str) -> Identity:
+        """An identity with all its generations.
+
+        Raises:
+            AbsentError: there is none of that name.
+            StoreError: it is damaged, or may not be read.
+        """
+        record, _ = self.secrets.record(name)
+        numbers = [number for number, has_key in self.secrets.generations(name).items() if has_key]
+        # What is read ahead may be older than what was listed before it, so all is listed first.
+        paths = [layout.certificate(name, number) for number in numbers]
+        documents = all_expected(self.secrets.kv.read_many(paths))
+        generations = tuple(
+            layout.generation_of(number, self.secrets.present(path, found).data, where=self.secrets.place(path))
+            for number, path, found in zip(numbers, paths, documents, strict=True)
+        )
+        if record.active is not None and record.active not in numbers:
+            hint = f"activate another one, or end a removal: certkit identity remove {name}"
+            raise StoreError(f"cannot read, {self.secrets.place(name)}: generation {record.active} is gone", hint=hint)
+        return Identity(name, record, generations)
+
+    @as_store_error
+    def create(self, name: str, record: Record) -> None:
+        """A new identity without generations.
+
+        Raises:
+            ConflictError: there is one of that name.
+        """
+        identity.require_name(name)
+        if record.active is not None:
+            raise no_generation(name, record.active)
+        if not self.secrets.put_record(name, record, before={}, cas=0):
+            raise ConflictError(f"there is an identity {name!r} in {self.uri} already", hint="choose another name")
+
+    @as_store_error
+    def change(self, name: str, edit: Callable[[Record], Record]) -> Record:
+        """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.
+
+        Raises:
+            AbsentError: there is no identity of that name, or no generation as it is to be in use.
+            StoreError: others change it all the time, or nobody can tell whether it was changed.
+        """
+        for _ in tries(self.secrets.wait_seconds):
+            before, stored = self.secrets.record(name)
+            after = edit(before)
+            if after == before:
+                return before
+            if after.active is not None and after.active != before.active:
+                self.secrets.require_generation(name, after.active)
+            if self.secrets.put_record(name, after, before=stored.data, cas=stored.version):
+                return after
+        raise StoreError(f"cannot change, {self.secrets.place(name)}: others change it all the time", hint="try again")
+
+    @as_store_error
+    def add(self, name: str, number: str, *, key: Secret, csr: bytes | None) -> None:
+        """A new generation: a private key (PEM) with its CSR (PEM), both or neither.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+            ConflictError: there is a generation of that number, or one was begun.
+        """
+        if not identity.is_generation(number):
+            raise StoreError(f"not the number of a generation: {number!r}", hint="use four digits, such as 0001")
+        self.secrets.record(name)
+        # In this order no key ever lacks its request, and whoever is second is told before a key is written.
+        if not (
+            self.secrets.put(layout.certificate(name, number), layout.document_of(csr), cas=0)
+            and self._put_key(name, number, key, has_request=csr is not None)
+        ):
+            hint = "take the next number"
+            raise ConflictError(f"there is a generation {number} of identity {name!r} already", hint=hint)
+
+    def _put_key(self, name: str, number: str, key: Secret, *, has_request: bool) -> bool:
+        """Write a private key beside its request, which nobody but us has written, if there is one."""
+        try:
+            return self.secrets.put(layout.key(name, number), {"private_key": key}, cas=0)
+        except UncertainWrite:
+            # Who may not read keys sees whether there is one all the same.
+            with contextlib.suppress(VaultError):
+                if has_request and KEY in self.secrets.kv.list(layout.generation(name, number)):
+                    return True
+            raise
+
+    @as_store_error
+    def install(self, name: str, number: str, issued: Issued, *, facts: dict[str, str]) -> None:
+        """The answer to a generation's request, and then its facts; the same once more completes what is missing.
+
+        Raises:
+            AbsentError: there is no such generation.
+            ConflictError: it has another answer already.
+        """
+        identity.require_name(name)
+        self.secrets.require_generation(name, number)
+        path = layout.certificate(name, number)
+        place = self.secrets.place(path)
+        for _ in tries(self.secrets.wait_seconds):
+            stored = self.secrets.require(path)
+            known = layout.generation_of(number, stored.data, where=place)
+            if known.issued not in {None, issued}:
+                hint = "each generation has one; renew for another"
+                raise ConflictError(f"cannot install, {place}: it has another certificate already", hint=hint)
+            document = layout.document_of(known.csr, issued)
+            if known.issued == issued or self.secrets.put(path, document, cas=stored.version):
+                self._put_facts(path, stored, facts)
+                return
+        raise StoreError(f"cannot install, {place}: others change it all the time", hint="try again")
+
+    def _put_facts(self, path: str, stored: Stored, facts: dict[str, str]) -> None:
+        """Write what is not there yet; other custom metadata stay."""
+        wanted = {**stored.custom_metadata, **vault_facts.to_metadata(facts)}
+        if wanted != stored.custom_metadata:
+            self.secrets.kv.write_metadata(path, wanted)
+
+    @as_store_error
+    def key(self, name: str, number: str) -> Secret:
+        """The private key (PEM) of a generation.
+
+        Raises:
+            AbsentError: there is no such generation.
+        """
+        identity.require_name(name)
+        if not identity.is_generation(number):
+            raise no_generation(name, number)
+        path = layout.key(name, number)
+        stored = self.secrets.kv.read(path)
+        if stored is None:
+            self.secrets.require_not_deleted(path)
+            raise no_generation(name, number)
+        return Secret(layout.key_of(stored.data, where=self.secrets.place(path)))
+
+    def location(self, found: Identity, number: str) -> Location:
+        """References to a generation's secrets."""
+        certificate = self.secrets.place(layout.certificate(found.name, number))
+        return Location(
+            lineage=self.secrets.place(layout.generation(found.name, number)),
+            key=self.secrets.place(layout.key(found.name, number)),
+            certificate=certificate,
+            fullchain=certificate,
+            ca=certificate,
+            is_directory=False,
+        )
+
+    @as_store_error
+    def facts(self, name: str) -> list[Facts]:
+        """What is known of the certificates of an identity, without the right to read any secret.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
+        identity.require_name(name)
+        if POINTER not in self.secrets.kv.list(name):
+            raise self.secrets.absent(name)
+        numbers = layout.numbers_in(self.secrets.kv.list(layout.generations(name)))
+        values = {number: vault_facts.of(metadata) for number, metadata in self.secrets.metadata(name, numbers).items()}
+        return [Facts(number, found) for number, found in values.items() if found]
+
+    @as_store_error
+    def documents(self, name: str) -> list[str]:
+        """The names of the secret documents of an identity, in their order.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
+        identity.require_name(name)
+        found = sorted(filter(identity.is_document, self.secrets.kv.list(layout.documents(name))))
+        if not found:
+            self.secrets.record(name)
+        return found
+
+    @as_store_error
+    def document(self, name: str, document: str) -> Document | None:
+        """A secret document of an identity; None where there is none of that name.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+            StoreError: it is damaged, somebody deleted it, or it may not be read.
+        """
+        path = layout.document(identity.require_name(name), identity.require_document(document))
+        stored = self.secrets.kv.read(path)
+        if stored is None:
+            self.secrets.record(name)
+            self.secrets.require_not_deleted(path)
+            return None
+        fields = layout.fields_of(stored.data, where=self.secrets.place(path))
+        return Document(fields=fields, version=str(stored.version))
+
+    @as_store_error
+    def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
+        """Write a document, whole, over the version that is known, or as a new one (None); its new version.
+
+        Where somebody wrote over what we wrote before we could tell that it was written, this is a conflict too.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+            ConflictError: another version is there, or none.
+        """
+        path = layout.document(identity.require_name(name), identity.require_document(document))
+        self.secrets.record(name)
+        cas = int(over or 0)
+        if not self.secrets.put(path, fields, cas=cas):
+            place = self.secrets.place(path)
+            raise ConflictError(f"cannot write, {place}: it has changed meanwhile", hint="look at it, and try again")
+        return str(cas + 1)
+
+    @as_store_error
+    def delete_document(self, name: str, document: str) -> None:
+        """A document with every version of it; nothing to do if there is none.
+
+        Raises:
+            AbsentError: there is no identity of that name.
+        """
+        path = layout.document(identity.require_name(name), identity.require_document(document))
+        self.secrets.record(name)
+        self.secrets.kv.delete_all_versions(path)
+
+    @as_store_error
+    def remove(self, name: str) -> None:
+        """Everything of an identity, every version of it, the keys first; nothing to do if there is none.
+
+        Raises:
+            StoreError: somebody writes there all the time, or we may not.
+        """
+        identity.require_name(name)
+        for _ in range(_MOST_ROUNDS):
+            paths = self._everything(name)
+            if not paths:
+                return
+            for path in paths:
+                self.secrets.kv.delete_all_versions(path)
+        place = self.secrets.place(name)
+        raise StoreError(f"cannot remove, {place}: others write there all the time", hint="try again")
+
+    def _everything(self, name: str) -> Sequence[str]:
+        """The paths of all that belongs to an identity: keys first, and last what names it."""
+        walked = list(self.secrets.kv.walk(name))
+        all_expected(walked)
+        paths = [path for path, _ in walked]
+        return sorted(paths, key=lambda path: (path == layout.pointer(name), not path.endswith(f"/{KEY}")))
+
+    def check(self) -> list[Finding]:
+        """Whether the store can be used: what works, what is missing, and how to mend it."""
+        from certkit.stores.vault.check import check
+
+        return check(self)
+
+
+def _has_pointer(entries: tuple[str, ...] | CertkitError) -> bool:
+    if isinstance(entries, VaultError) and entries.kind is Kind.DENIED:
+        return True
+    return POINTER in expected(entries)

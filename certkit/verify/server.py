@@ -1,0 +1,76 @@
+"""Whether a server may be spoken to: its chain, and the host that it was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from certkit import verify
+from certkit.findings import Finding, Status, ok
+from certkit.policy.rules import (
+    CertificateRules,
+    CsrRules,
+    ExpiryRules,
+    Hosts,
+    KeyRules,
+    Policy,
+    Portal,
+    RenewalRules,
+    SubjectRules,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from cryptography import x509
+
+# What the chain of a server must stand up to, in the order in which it is told.
+_CHAIN_CHECKS = ("chain", "validity", "purpose", "key-type", "signature-algorithm")
+
+
+def judge(
+    chain: Sequence[x509.Certificate], *, host: str, anchors: Sequence[x509.Certificate] | None, at: datetime
+) -> tuple[Finding, Finding]:
+    """The findings `server-chain` and `name` about what a server presents, its own certificate first.
+
+    `anchors` None: there was nothing to trust; then the first one is a warning, unless something is wrong besides.
+    """
+    question = verify.Question(
+        leaf=chain[0],
+        policy=_sound(),
+        at=at,
+        anchors=anchors,
+        untrusted=chain[1:],
+        purpose="server",
+        hostname=host,
+    )
+    found = verify.verify(question).findings
+    name = next(each for each in found if each.id == "name")
+    bad = [each for check in _CHAIN_CHECKS for each in found if each.id == check and not each.is_good]
+    if not bad:
+        good = next(each for each in found if each.id == "chain")
+        return ok("server-chain", good.message), name
+    worst = next((each for each in bad if each.status is Status.CRITICAL), bad[0])
+    hint = "add --ca FILE, or --ca system" if worst.status is Status.WARNING else worst.hint
+    return replace(worst, id="server-chain", hint=hint), name
+
+
+def _sound() -> Policy:
+    """No partner's rules: sound keys (NIST SP 800-57 part 1 rev. 5, table 2)."""
+    types = ("ec-p256", "ec-p384", "ec-p521", "ed25519", "ed448")
+    return Policy(
+        name="server",
+        title="TLS",
+        summary="",
+        environment="",
+        sources=(),
+        key=KeyRules(types=types, rsa_minimum_bits=2048),
+        subject=SubjectRules(),
+        csr=CsrRules(),
+        certificate=CertificateRules(),
+        renewal=RenewalRules(),
+        expiry=ExpiryRules(),
+        hosts=Hosts(),
+        portal=Portal(),
+    )

@@ -1,0 +1,93 @@
+"""The trust bundle of a server that receives Wise's webhooks: the CAs of Wise's client certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.errors import RefusedError
+from certkit.files import writing
+from certkit.findings import critical
+from certkit.x509 import names, objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from cryptography import x509
+
+    from certkit.findings import Finding
+
+_NGINX = """\
+# In the server block that receives Wise's webhooks, beside its own ssl_certificate:
+ssl_client_certificate "{path}";
+ssl_verify_client on;
+ssl_verify_depth {depth};
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """CA certificates, each once, and their PEM."""
+
+    certificates: tuple[x509.Certificate, ...]
+
+    @property
+    def pem(self) -> bytes:
+        """The certificates and nothing else."""
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        return b"".join(each.public_bytes(Encoding.PEM) for each in self.certificates)
+
+    def nginx(self, path: Path) -> str:
+        """What nginx is told, once the bundle lies at that path."""
+        # nginx counts the certificates above the client's; Wise may send one that is not in the bundle.
+        escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+        return _NGINX.format(path=escaped, depth=len(self.certificates) + 1)
+
+
+def bundle(sources: Sequence[tuple[str, bytes]], *, now: datetime) -> Bundle:
+    """The CA certificates of files, by name and content.
+
+    Raises:
+        InputError: one of them holds no certificate.
+        RefusedError: a certificate is none of a CA, or is not valid now; trusting it would let the wrong ones in.
+    """
+    found = [each for name, data in sources for each in objects.certificates(data, name=name)]
+    unique = tuple(dict.fromkeys(found))
+    findings = [finding for each in unique for finding in _problems(each, now)]
+    if findings:
+        hint = 'use the file that "Get Wise Certificate" in Developer Hub downloads'
+        raise RefusedError(f"not a trust bundle: {findings[0].message}", hint=hint, findings=findings)
+    return Bundle(certificates=unique)
+
+
+def write(made: Bundle, path: Path, *, force: bool = False) -> bool:
+    """Write a bundle; whether anything changed.
+
+    Raises:
+        InputError: another file has that name and `force` is False, or it holds a private key, or cannot be written.
+    """
+    if writing.exists(path) and writing.size(path) == len(made.pem) and writing.read(path) == made.pem:
+        return False
+    if not force:
+        writing.require_absent(path)
+    if writing.exists(path) and writing.holds_private_key(path):
+        writing.require_absent(path, hint="it may hold a private key: choose another name")
+    writing.publish(path, made.pem, replace=force)
+    return True
+
+
+def _problems(certificate: x509.Certificate, now: datetime) -> Iterator[Finding]:
+    from cryptography import x509
+
+    subject = names.subject_or_none(certificate) or "a certificate without a readable subject"
+    try:
+        is_ca = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        is_ca = False
+    if not is_ca:
+        yield critical("purpose", f"{subject} is not a CA", "leave it out")
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        yield critical("validity", f"{subject} is not valid now", "download it again")

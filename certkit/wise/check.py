@@ -1,0 +1,206 @@
+"""Whether a production identity is ready, seen beside that of the sandbox: what must differ, and what must hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from certkit.errors import CertkitError
+from certkit.findings import Status, critical, ok, skipped, unknown, warning
+from certkit.identity import install, limits, overview
+from certkit.net import http
+from certkit.policy import catalogue
+from certkit.verify import Question
+from certkit.wise import endpoints, first_call, guide
+from certkit.wise.addresses import ENVIRONMENTS
+from certkit.x509 import names, objects
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from certkit.findings import Finding
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Generation, Identity, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two identities, with its policy."""
+
+    identity: Identity
+    policy: Policy
+
+    @property
+    def name(self) -> str:
+        """What the identity is called."""
+        return self.identity.name
+
+    @property
+    def active(self) -> Generation | None:
+        """The generation in use, if it has a certificate."""
+        number = self.identity.record.active
+        found = None if number is None else overview.generation(self.identity, number)
+        return found if found and found.issued else None
+
+
+def side(store: Store, name: str) -> Side:
+    """An identity and its policy.
+
+    Raises:
+        InputError: there is none, or its policy cannot be used.
+        StoreError: the store cannot be used.
+    """
+    identity = store.load(name)
+    return Side(identity, catalogue.load(identity.record.settings.policy))
+
+
+def compare(sandbox: Side, production: Side) -> list[Finding]:
+    """What must differ between both: environments and hosts, keys over all generations, and trust bundles."""
+    return [
+        _environments(sandbox, production),
+        _hosts(sandbox, ("sandbox", "sandbox-legacy")),
+        _hosts(production, ("production",)),
+        _keys(sandbox, production),
+        _trust(sandbox, production),
+    ]
+
+
+def look(store: Store, one: Side, *, now: datetime) -> list[Finding]:
+    """What must hold for one of both: its certificate, the time that is left, its token."""
+    return [_named(one, finding) for finding in (_chain(one, now), _expiry(one, now), _token(store, one, now))]
+
+
+def ask(store: Store, one: Side, *, timeout: float, now: datetime) -> list[Finding]:
+    """What Wise says to certificate and token, and whether the plain host, which is the way back, answers."""
+    return [_named(one, finding) for finding in (_call(store, one, timeout, now), _fallback(one, timeout, now))]
+
+
+def not_asked() -> list[Finding]:
+    """The same where nobody is to be asked."""
+    return [skipped(check, "Wise was not asked", "ask with --online") for check in ("http", "fallback")]
+
+
+def _named(one: Side, finding: Finding) -> Finding:
+    return replace(finding, message=f"{one.name}: {finding.message}")
+
+
+def _environments(sandbox: Side, production: Side) -> Finding:
+    wanted = catalogue.load(ENVIRONMENTS["production"]).environment
+    known = catalogue.load(ENVIRONMENTS["sandbox"]).environment
+    mine, theirs = sandbox.policy.environment or "no environment", production.policy.environment or "no environment"
+    if theirs != wanted:
+        hint = "enroll one with --policy wise-production, and name it second"
+        return critical("environment", f"{production.name} is for {theirs}, not for {wanted}", hint)
+    if mine == theirs:
+        return critical("environment", f"{sandbox.name} is for {mine} too", "name the sandbox identity first")
+    if not mine.startswith(known):
+        return warning("environment", f"{sandbox.name} is for {mine}, not for {known}", "try in Wise's sandbox, too")
+    return ok("environment", f"{sandbox.name} is for {mine}, {production.name} for {theirs}")
+
+
+def _hosts(one: Side, environments: tuple[str, ...]) -> Finding:
+    """Whether an identity's addresses are those of its environment, with nothing in their place."""
+    base_url = one.identity.record.settings.base_url
+    if base_url is not None:
+        hint = "where it is no proxy of yours, enroll without --base-url"
+        return warning("hosts", f"{one.name}: {base_url} is in place of Wise's API", hint)
+    known = [catalogue.load(ENVIRONMENTS[each]).hosts for each in environments]
+    if one.policy.hosts in known:
+        return ok("hosts", f"{one.name}: {one.policy.hosts.api_mtls}")
+    message = f"{one.name}: {one.policy.hosts.api_mtls or 'no host'} is not {known[0].api_mtls}"
+    found = critical("hosts", message, f"use policy {ENVIRONMENTS[environments[0]]}")
+    return found if "production" in environments else replace(found, status=Status.WARNING)
+
+
+def _keys(sandbox: Side, production: Side) -> Finding:
+    mine, theirs = (
+        {spki: each.number for each in one.identity.generations if (spki := limits.spki_of(each)) is not None}
+        for one in (sandbox, production)
+    )
+    common = sorted(set(mine) & set(theirs))
+    if common:
+        both = f"{sandbox.name} {mine[common[0]]} and {production.name} {theirs[common[0]]}"
+        hint = f"each environment has a key of its own: certkit identity renew {production.name} --force"
+        return critical("key-match", f"{both} have the same key", hint)
+    if not mine or not theirs:
+        return unknown("key-match", "one of both has no key yet", "see `certkit identity list`")
+    return ok("key-match", "no key is used in both, over all generations")
+
+
+def _trust(sandbox: Side, production: Side) -> Finding:
+    mine, theirs = (set(limits.trusted(each.identity)) for each in (sandbox, production))
+    if mine & theirs:
+        shared = names.distinguished_name(next(iter(mine & theirs)).subject)
+        hint = 'take each environment\'s CA from its own Developer Hub, with "Get Wise Certificate"'
+        return critical("trust", f"both trust {shared}", hint)
+    if not mine or not theirs:
+        return unknown("trust", "one of both has no trust bundle", "give it with certkit wise setup --ca")
+    return ok("trust", "the trust bundles have nothing in common")
+
+
+def _chain(one: Side, now: datetime) -> Finding:
+    """Whether the certificate in use leads to the identity's own trust bundle, and holds by its policy."""
+    found = one.active
+    if found is None or found.issued is None:
+        return critical("chain", "no certificate is in use", f"see what is next: certkit wise setup {one.name}")
+    leaf, *above = objects.certificates(found.issued.fullchain, name=f"generation {found.number}")
+    bundle = found.issued.trust_bundle
+    question = Question(
+        leaf=leaf,
+        policy=one.policy,
+        at=now,
+        anchors=objects.certificates(bundle, name="the trust bundle") if bundle else [],
+        untrusted=above,
+        client_id=one.identity.record.settings.client_id,
+        csr=overview.request(found),
+    )
+    bad = [each for each in install.up_to_a_root(question).findings if not each.is_good]
+    if bad:
+        worst = next((each for each in bad if each.status is Status.CRITICAL), bad[0])
+        return replace(worst, id="chain", message=f"{worst.id}: {worst.message}")
+    return ok("chain", "the certificate leads to its own trust bundle")
+
+
+def _expiry(one: Side, now: datetime) -> Finding:
+    found = overview.overview(one.identity, one.policy, now=now)
+    if found.active is None or found.active.days_left is None:
+        return unknown("expiry", "no certificate is in use", f"see what is next: certkit wise setup {one.name}")
+    left = "it has expired" if found.active.days_left < 0 else f"{found.active.days_left} days left"
+    if found.status is Status.OK:
+        return ok("expiry", left)
+    return replace(warning("expiry", left, f"renew it: certkit identity renew {one.name}"), status=found.status)
+
+
+def _token(store: Store, one: Side, now: datetime) -> Finding:
+    kept = guide.look(store, one.name, one.policy, now=now).token
+    if kept is None:
+        hint = f"begin with certkit wise setup {one.name}, unless the tokens are kept elsewhere"
+        return warning("token", "there is no token that works or can be renewed", hint)
+    if kept.token.is_expired(now):
+        return warning("token", "the access token has expired", f"certkit wise token refresh --identity {one.name}")
+    return ok("token", "there is a token")
+
+
+def _call(store: Store, one: Side, timeout: float, now: datetime) -> Finding:
+    kept = guide.look(store, one.name, one.policy, now=now).token
+    token = None if kept is None or kept.token.is_expired(now) else kept.token.access
+    try:
+        endpoint = endpoints.endpoint(store, one.identity, one.policy, timeout=timeout)
+    except CertkitError as error:
+        return unknown("http", error.message, error.hint)
+    return replace(first_call.call(endpoint, one.policy, token, now=now), id="http")
+
+
+def _fallback(one: Side, timeout: float, now: datetime) -> Finding:
+    """Whether the plain host answers anything at all: the way back while Wise does not enforce mTLS."""
+    url = one.policy.hosts.api
+    if not url:
+        return unknown("fallback", f"policy {one.policy.name} names no plain host", "set hosts.api")
+    try:
+        answer = http.send(http.Request(method="GET", url=f"{url.rstrip('/')}/"), now=now, timeout=timeout)
+    except http.HttpError as error:
+        return warning("fallback", f"the plain host does not answer: {error.message}", error.hint)
+    where = urlsplit(url).netloc
+    message = f"the plain host {where} answers (status {answer.status}); once Wise enforces mTLS it serves no calls"
+    return ok("fallback", message)

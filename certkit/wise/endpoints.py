@@ -1,0 +1,92 @@
+"""The identity that tokens belong to, and how Wise is reached with it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+from certkit.net import http
+from certkit.stores.base import AbsentError, ConflictError
+from certkit.stores.record import Record, Settings, require_name
+from certkit.wise.addresses import ENVIRONMENTS, TOKEN_PATH, optional, require_base_url
+from certkit.wise.oauth import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography import x509
+
+    from certkit.net.tls import Credentials
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Identity, Store
+
+
+def identity(store: Store, name: str, *, policy: str | None, base_url: str | None) -> Identity:
+    """The identity of that name, which is made if it is absent: tokens come before the key.
+
+    `policy` is a policy's name or path. Without one, an identity for a base URL is of the sandbox.
+
+    Raises:
+        InputError: it is absent and nothing tells its environment, or it is there and of another one.
+        StoreError: the store cannot be used.
+    """
+    try:
+        found = store.load(require_name(name))
+    except AbsentError as error:
+        if policy is None and base_url is None:
+            hint = "check the name; to begin with tokens, say where: --environment, or --base-url"
+            raise AbsentError(error.message, hint=hint) from error
+        settings = Settings(policy=policy or ENVIRONMENTS["sandbox"], base_url=base_url)
+        with contextlib.suppress(ConflictError):  # another run was faster
+            store.create(name, Record(settings=settings))
+        found = store.load(name)
+    known = found.record.settings.policy
+    if policy not in {None, known}:
+        raise InputError(
+            f"{name}: it is enrolled for {known}, not {policy}", hint="leave --environment out, or --policy"
+        )
+    return found
+
+
+def endpoint(
+    store: Store,
+    found: Identity,
+    policy: Policy,
+    *,
+    base_url: str | None = None,
+    plain: bool = False,
+    anchors: Sequence[x509.Certificate] | None = None,
+    timeout: float = http.TIMEOUT_SECONDS,
+) -> Endpoint:
+    """Where tokens come from: the mTLS host with the active pair, once there is one, and else the plain host.
+
+    `base_url` replaces either host, and `plain` leaves the pair out. The pair stays in memory. Those trusted are
+    `anchors`, else the identity's trust bundle, and without a pair the system's.
+
+    Raises:
+        InputError: the policy names no such host, the base URL is not safe, or the pair cannot be read.
+        StoreError: the store cannot be used.
+    """
+    base = optional(require_base_url, base_url or found.record.settings.base_url)
+    pair = None if plain or (base or "").startswith("http:") else _pair(store, found)
+    host = base or (policy.hosts.api_mtls if pair else policy.hosts.api)
+    if not host:
+        raise InputError(f"policy {policy.name}: it names no API host", hint="give --base-url")
+    credentials, bundle = pair or (None, None)
+    return Endpoint(
+        url=host.rstrip("/") + TOKEN_PATH,
+        credentials=credentials,
+        anchors=anchors if anchors is not None else bundle,
+        timeout=timeout,
+    )
+
+
+def _pair(store: Store, found: Identity) -> tuple[Credentials, list[x509.Certificate] | None] | None:
+    """The active key and certificates, and those to trust; None where nothing is in use."""
+    from certkit.identity import credentials
+
+    if found.record.active is None:
+        return None
+    shown = credentials.shown(store, found)
+    return shown.credentials, shown.anchors

@@ -1,0 +1,68 @@
+"""The call that Wise advises to try a new certificate with: `GET <mTLS API>/v1/authenticated/playground`.
+
+Wise developer documentation, "mTLS", read on 2026-11-22.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from certkit import probe
+from certkit.findings import Status, critical, ok, skipped, unknown
+from certkit.verify import anchors
+from certkit.wise.addresses import TOKEN_PATH
+from certkit.wise.oauth_answers import CERTIFICATE_HINT
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from certkit.findings import Finding
+    from certkit.policy.rules import Policy
+    from certkit.probe import Probe
+    from certkit.secret import Secret
+    from certkit.wise.oauth import Endpoint
+
+_CERTIFICATE, _HTTP = "client-certificate", "http"
+_TOKEN_HINT = "renew it: certkit wise token refresh --force; if that is refused too, begin again with `certkit wise authorize-url`"  # noqa: S105, E501  advice
+
+
+def call(endpoint: Endpoint, policy: Policy, token: Secret | None, *, now: datetime) -> Finding:
+    """What Wise says to the certificate that goes with an endpoint, and to a token.
+
+    Ok only where both are good; without a token `skipped`, if the certificate is good.
+    """
+    base = endpoint.url.removesuffix(TOKEN_PATH)
+    where = urlsplit(base).netloc
+    if endpoint.credentials is None:
+        hint = "give the address of the API with mTLS, and activate a certificate"
+        return unknown(_CERTIFICATE, f"no client certificate would be shown to {where}", hint)
+    if not policy.hosts.probe_path:
+        return unknown(_HTTP, f"policy {policy.name} names nothing to call", "set hosts.probe_path")
+    found = probe.probe(
+        probe.target(base + policy.hosts.probe_path),
+        credentials=endpoint.credentials,
+        anchors=endpoint.anchors if endpoint.anchors is not None else anchors.system(),
+        token=token,
+        now=now,
+        timeout=endpoint.timeout,
+    )
+    return _judged(found, where, has_token=token is not None)
+
+
+def _judged(found: Probe, where: str, *, has_token: bool) -> Finding:
+    certificate, status = found.verdict_on_certificate(), found.http_status
+    if certificate.status is Status.CRITICAL:
+        return replace(certificate, hint=CERTIFICATE_HINT)
+    if status == 200:
+        return ok(_HTTP, f"{where} answers 200 to certificate and token")
+    if status == 401 and not has_token:
+        return skipped(_HTTP, f"{where} accepts the client certificate; no token was tried", "give --token-file")
+    if status in {401, 403}:
+        return critical(_HTTP, f"{where} does not accept the token: status {status}", _TOKEN_HINT)
+    if status is not None:
+        hint = "check the address, and what stands between"
+        return unknown(_HTTP, f"{where} answers with status {status}", hint)
+    first = next(each for each in found.findings if not each.is_good)
+    return unknown(first.id, first.message, first.hint)

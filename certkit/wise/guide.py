@@ -1,0 +1,196 @@
+"""How far an identity has come on the way from the client credentials to a call by mTLS.
+
+Everything follows from what the store has, so the way can be left and taken up again anywhere. Only whether a call is
+answered is found out by calling.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from certkit.identity import overview as view
+from certkit.stores.record import State
+from certkit.wise import oauth_state, tokens
+from certkit.wise.addresses import ENVIRONMENTS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from certkit.identity.overview import Overview
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Identity, Store
+    from certkit.wise.tokens import Kept
+
+
+class Step(StrEnum):
+    """The steps of the guide, in their order."""
+
+    CLIENT = "client"
+    AUTHORIZE = "authorize"
+    TOKEN = "token"  # noqa: S105  a step, not a token
+    ENROLL = "enroll"
+    REQUEST = "request"
+    TRUST = "trust"
+    CERTIFICATE = "certificate"
+    CALL = "call"
+    REMINDERS = "reminders"
+
+
+OAUTH = (Step.CLIENT, Step.AUTHORIZE, Step.TOKEN)
+_USABLE = (State.PENDING, State.ISSUED, State.ACTIVE, State.PREVIOUS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What is there of an identity: `token` is one that works or can be renewed, `is_answered` that of a call."""
+
+    identity: Identity
+    policy: Policy
+    overview: Overview
+    client_id: str | None
+    redirect_uri: str | None
+    token: Kept | None
+    skips_oauth: bool
+    is_answered: bool = False
+
+    @property
+    def environment(self) -> str:
+        """The environment by the name of the option, or what the policy calls it."""
+        names = {policy: name for name, policy in ENVIRONMENTS.items()}
+        return names.get(self.identity.record.settings.policy, self.policy.environment)
+
+    @property
+    def is_enrolled(self) -> bool:
+        """Whether there is a request or a certificate."""
+        return bool(view.in_state(self.identity, *_USABLE))
+
+    @property
+    def has_trust(self) -> bool:
+        """Whether it is known whom to trust."""
+        issued = (each.issued for each in self.identity.generations)
+        return bool(self.identity.record.settings.trust_bundle) or any(each and each.trust_bundle for each in issued)
+
+    @property
+    def done(self) -> tuple[Step, ...]:
+        """The steps that are done, in their order; those that are skipped are not among them."""
+        is_issued = any(each.issued for each in view.in_state(self.identity, *_USABLE))
+        holds = {
+            Step.CLIENT: self.token is not None or None not in {self.client_id, self.redirect_uri},
+            Step.AUTHORIZE: self.token is not None,
+            Step.TOKEN: self.token is not None,
+            Step.ENROLL: self.is_enrolled,
+            Step.REQUEST: is_issued,
+            Step.TRUST: self.has_trust,
+            Step.CERTIFICATE: self.identity.record.active is not None,
+            Step.CALL: self.is_answered,
+        }
+        return tuple(step for step in self.wanted if holds.get(step))
+
+    @property
+    def wanted(self) -> tuple[Step, ...]:
+        """All steps that are to be taken."""
+        return tuple(step for step in Step if not (self.skips_oauth and step in OAUTH))
+
+    @property
+    def next(self) -> Step:
+        """The first step that is not done; whether reminders come is for people to see."""
+        done = self.done
+        return next(step for step in self.wanted if step not in done)
+
+
+def look(
+    store: Store,
+    name: str,
+    policy: Policy,
+    *,
+    client_id: str | None = None,
+    redirect_uri: str | None = None,
+    profile_id: str | None = None,
+    skips_oauth: bool = False,
+    now: datetime,
+) -> Situation:
+    """The situation of an identity that is there; what is given goes before what the store remembers.
+
+    Raises:
+        InputError: what the store has cannot be read.
+        StoreError: the store cannot be used.
+    """
+    identity = store.load(name)
+    token = None if skips_oauth else _token(store, name, profile_id, now)
+    asked = None if skips_oauth else oauth_state.latest(store, name)
+    noted_id, noted_uri = (None, None) if skips_oauth else oauth_state.noted(store, name)
+    made_for = token.token.client_id if token else noted_id or (asked.client_id if asked else None)
+    return Situation(
+        identity=identity,
+        policy=policy,
+        overview=view.overview(identity, policy, now=now),
+        client_id=client_id or identity.record.settings.client_id or made_for,
+        redirect_uri=redirect_uri or noted_uri or (asked.redirect_uri if asked else None),
+        token=token,
+        skips_oauth=skips_oauth,
+    )
+
+
+def _token(store: Store, name: str, profile_id: str | None, now: datetime) -> Kept | None:
+    """The token to go on with: of those that work or can be renewed, a user's, and of these the latest."""
+    usable = [
+        each
+        for each in tokens.every(store, name)
+        if profile_id in {None, each.token.profile_id}
+        and (not each.token.is_expired(now) or each.token.is_refreshable(now))
+    ]
+    return max(
+        usable, key=lambda each: (each.token.grant == tokens.AUTHORIZATION_CODE, each.token.received_at), default=None
+    )
+
+
+def command(situation: Situation, *, store_uri: str | None) -> str:
+    """What a person runs next, with words in capitals for what is to be filled in."""
+    name = situation.identity.name
+    if situation.next is Step.REMINDERS:
+        days = ",".join(f"{day}d" for day in situation.policy.renewal.reminders)
+        again = ["certkit", "expiry", "-q", f"identity:{name}", *(["--remind", days] if days else [])]
+    else:
+        again = ["certkit", "wise", "setup", name, *(["--skip-oauth"] if situation.skips_oauth else [])]
+    where = ["--store", store_uri] if store_uri is not None else []
+    return " ".join([shlex.join([*again, *where]), *_fill_in(situation)])
+
+
+def _fill_in(situation: Situation) -> list[str]:
+    match situation.next:
+        case Step.CLIENT:
+            client = [] if situation.client_id else ["--client-id ID"]
+            return [*client, *([] if situation.redirect_uri else ["--redirect-uri URI"])]
+        case Step.AUTHORIZE | Step.TOKEN:
+            return ["--client-secret-file FILE", "--redirect-url 'PASTED'"]
+        case Step.ENROLL:
+            return ["--organization O", "--country C"]
+        case Step.REQUEST:
+            return [*([] if situation.has_trust else ["--ca CA.pem"]), "--cert CERT.pem"]
+        case Step.TRUST:
+            return ["--ca CA.pem"]
+        case Step.CALL if situation.skips_oauth:
+            return ["--token-file FILE"]
+        case Step.CALL:
+            return ["--client-secret-file FILE"]
+    return []
+
+
+def advice(situation: Situation) -> str:
+    """What a person does next, in a sentence."""
+    pending, portal = situation.overview.pending, situation.policy.portal.name or "the partner's portal"
+    called = f" under the name {pending.certificate_name}" if pending and pending.certificate_name else ""
+    return {
+        Step.CLIENT: "have the client id and a redirect URI at hand, as Wise has configured them for this environment",
+        Step.AUTHORIZE: "open the address, pick an account and grant access; then copy the address that it leads to",
+        Step.TOKEN: "paste the address that granting access has led to",
+        Step.ENROLL: "say which organization the certificate is for: a key and a CSR are made",
+        Step.REQUEST: f"in {portal}, hand in the CSR{called}, and copy the certificate and the CA certificate",
+        Step.TRUST: f"in {portal}, get the CA certificate",
+        Step.CERTIFICATE: "put the certificate to use",
+        Step.CALL: "make a call with the certificate and a token",
+        Step.REMINDERS: "all is done; have cron or systemd tell before the certificate ends",
+    }[situation.next]

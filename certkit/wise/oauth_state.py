@@ -1,0 +1,225 @@
+"""The `state` of an authorization (RFC 6749 section 10.12): random, remembered in the store, and good for one exchange.
+
+It proves that the redirect answers what we asked for, and was not sent by somebody who wants us to use another account.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError, RefusedError
+from certkit.secret import Secret
+from certkit.stores.base import ConflictError, StoreError
+from certkit.times import parse_moment
+
+if TYPE_CHECKING:
+    from certkit.stores.base import Store
+    from certkit.wise.redirect import Redirect
+
+# Somebody has to log in and pick an account; the code that comes back lives for 30 minutes.
+LIFE = timedelta(hours=1)
+_FORGOTTEN_AFTER = timedelta(days=1)
+_PREFIX = "state."
+_NOTE = "client"
+_AGAIN = "begin again with `certkit wise authorize-url`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked for with a state, and whether its answer has come."""
+
+    client_id: str
+    redirect_uri: str
+    asked_at: datetime
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A state that is used from now on, unless it is given back."""
+
+    document: str
+    asked: Asked
+    version: str
+
+
+def remember(store: Store, name: str, *, client_id: str, redirect_uri: str, now: datetime) -> str:
+    """A new state for an identity that is there; states that nobody needs any longer are forgotten.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    state = secrets.token_urlsafe(32)
+    asked = Asked(client_id=client_id, redirect_uri=redirect_uri, asked_at=now)
+    store.put_document(name, _document(state), _fields(asked), over=None)
+    with contextlib.suppress(StoreError):  # not everybody may delete
+        for document, old, _ in _all(store, name):
+            if now - old.asked_at > _FORGOTTEN_AFTER:
+                store.delete_document(name, document)
+    return state
+
+
+def note(store: Store, name: str, *, client_id: str | None, redirect_uri: str | None) -> bool:
+    """Remember what the next authorization is asked for with, as far as it is given; whether that is new.
+
+    Raises:
+        StoreError: the store cannot be used, or another process has noted something meanwhile.
+    """
+    there = store.document(name, _NOTE)
+    known = {} if there is None else dict(there.fields)
+    given = {"client_id": client_id, "redirect_uri": redirect_uri}
+    fields = known | {each: Secret(text.encode()) for each, text in given.items() if text is not None}
+    if fields == known:
+        return False
+    store.put_document(name, _NOTE, fields, over=None if there is None else there.version)
+    return True
+
+
+def noted(store: Store, name: str) -> tuple[str | None, str | None]:
+    """The client id and the redirect URI that `note` remembers.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    there = store.document(name, _NOTE)
+    fields = {} if there is None else there.fields
+    return _text(fields.get("client_id")), _text(fields.get("redirect_uri"))
+
+
+def _text(field: Secret | None) -> str | None:
+    return None if field is None else field.reveal().decode("utf-8", "replace")
+
+
+def claim(
+    store: Store, name: str, redirect: Redirect, *, expected: str | None, client_id: str, now: datetime
+) -> Claim | None:
+    """Use up the state that came back; None where none was asked for.
+
+    `expected` is what the caller says that it must be. One that is not remembered counts only if the caller expects it.
+    Where the redirect is not whole there is nothing to compare that with, so then none may be waiting.
+
+    Raises:
+        RefusedError: it is missing, another one, used, or too old.
+        InputError: the client or the redirect URI are not those that were asked with.
+        StoreError: the store cannot be used.
+    """
+    is_vouched = redirect.is_whole and expected is not None
+    if is_vouched and not _is_same(redirect.state, expected):
+        raise RefusedError(f"{name}: the redirect has another state than the one expected", hint=_AGAIN)
+    state = redirect.state if redirect.is_whole else expected
+    document = None if state is None else _document(state)
+    found = None if document is None else _read(store, name, document)
+    if document is None or found is None:
+        if not is_vouched:
+            _refuse_unknown(store, name, redirect, expected=expected, now=now)
+        return None
+    asked, version = found
+    _refuse_unfit(name, asked, redirect, client_id=client_id, now=now)
+    return _use(store, name, document, asked, version)
+
+
+def latest(store: Store, name: str) -> Asked | None:
+    """What was asked for last, as far as it is remembered.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    return max((asked for _, asked, _ in _all(store, name)), key=lambda asked: asked.asked_at, default=None)
+
+
+def is_used(store: Store, name: str, redirect: Redirect) -> bool:
+    """Whether a token came of a redirect before.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    found = None if redirect.state is None else _read(store, name, _document(redirect.state))
+    return found is not None and found[0].used
+
+
+def give_back(store: Store, name: str, claim: Claim | None) -> None:
+    """Let a state be used after all, for no token came of it."""
+    if claim is not None:
+        with contextlib.suppress(StoreError):  # then the user is asked once more
+            store.put_document(name, claim.document, _fields(claim.asked), over=claim.version)
+
+
+def _refuse_unfit(name: str, asked: Asked, redirect: Redirect, *, client_id: str, now: datetime) -> None:
+    """Refuse a state that was used, is too old, or was for something else."""
+    if asked.used:
+        hint = f"a code works once, too; {_AGAIN}"
+        raise RefusedError(f"{name}: the state of this redirect was used already", hint=hint)
+    if now - asked.asked_at > LIFE:
+        minutes = LIFE.total_seconds() / 60
+        raise RefusedError(f"{name}: the state of this redirect is older than {minutes:g} minutes", hint=_AGAIN)
+    for option, then, given in (
+        ("--client-id", asked.client_id, client_id),
+        ("--redirect-uri", asked.redirect_uri, redirect.redirect_uri),
+    ):
+        if given != then:
+            hint = f"give {option} {then}, or {_AGAIN}"
+            raise InputError(f"{name}: the user was asked with another {option}", hint=hint)
+
+
+def _refuse_unknown(store: Store, name: str, redirect: Redirect, *, expected: str | None, now: datetime) -> None:
+    """Refuse a redirect whose state is not remembered, if it has one or should have one."""
+    if redirect.state is not None:
+        hint = f"it may be somebody else's, or more than a day old; {_AGAIN} --identity {name}"
+        raise RefusedError(f"{name}: nobody here has asked with the state of this redirect", hint=hint)
+    if any(not asked.used and now - asked.asked_at <= LIFE for _, asked, _ in _all(store, name)):
+        hint = "paste the whole address with --redirect-url, or give the state that came back with --state"
+        what = "the state that was asked for is missing" if expected is None else "another state was asked for"
+        raise RefusedError(f"{name}: {what}", hint=hint)
+
+
+def _use(store: Store, name: str, document: str, asked: Asked, version: str) -> Claim:
+    try:
+        version = store.put_document(name, document, _fields(replace(asked, used=True)), over=version)
+    except ConflictError as error:
+        message = f"{name}: another run is using the state of this redirect"
+        raise RefusedError(message, hint=f"see what came of it: certkit wise token show --identity {name}") from error
+    return Claim(document=document, asked=asked, version=version)
+
+
+def _is_same(one: str | None, other: str | None) -> bool:
+    """Whether two states are the same, in a time that does not tell where they differ."""
+    digests = [hashlib.sha256((each or "").encode("utf-8", "replace")).digest() for each in (one, other)]
+    return None not in {one, other} and secrets.compare_digest(*digests)
+
+
+def _all(store: Store, name: str) -> list[tuple[str, Asked, str]]:
+    names = [each for each in store.documents(name) if each.startswith(_PREFIX)]
+    return [(each, *found) for each in names if (found := _read(store, name, each)) is not None]
+
+
+def _document(state: str) -> str:
+    """The name of the document of a state; what came back is hostile, so only its digest is part of it."""
+    return _PREFIX + hashlib.sha256(state.encode("utf-8", "replace")).hexdigest()
+
+
+def _read(store: Store, name: str, document: str) -> tuple[Asked, str] | None:
+    found = store.document(name, document)
+    if found is None:
+        return None
+    try:
+        texts = {each: value.reveal().decode() for each, value in found.fields.items()}
+        asked = Asked(
+            client_id=texts["client_id"],
+            redirect_uri=texts["redirect_uri"],
+            asked_at=parse_moment(texts["asked_at"]),
+            used="used" in texts,
+        )
+    except (KeyError, UnicodeDecodeError, InputError) as error:
+        raise StoreError(f"cannot read, {name}, {document}: not a state", hint=_AGAIN) from error
+    return asked, found.version
+
+
+def _fields(asked: Asked) -> dict[str, Secret]:
+    moment = asked.asked_at.astimezone(UTC).isoformat()
+    texts = {"client_id": asked.client_id, "redirect_uri": asked.redirect_uri, "asked_at": moment}
+    return {name: Secret(text.encode()) for name, text in (texts | ({"used": "yes"} if asked.used else {})).items()}

@@ -1,0 +1,150 @@
+"""Renewing a token that several hosts share: all end with the same one, the one that Wise made last.
+
+A renewal makes the access token before it invalid, so hosts must not renew side by side. Who is about to renew writes a
+lease into the token's document, by compare-and-set; the others wait for the new token and use it. A lease has an end,
+for its holder may be killed.
+
+Leases are courtesy; what decides is which token Wise made last (`Token.is_newer_than`). Who cannot write because
+somebody else has written meanwhile compares both, and writes over the older one only. So even hosts that renew side by
+side, because their clocks are apart or one was stopped for long, end with the valid token in the store.
+
+What remains: a run that is killed, or loses the network, between Wise's answer and the write leaves a token in the
+store that Wise no longer takes. Its lease stays; once that is over, the token counts as due, and the next run renews it
+with the refresh token, or says that the user has to be asked again. After the exchange of a code nothing is left to
+renew with, and the user is asked again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError, RefusedError
+from certkit.stores.base import AbsentError, ConflictError, StoreError
+from certkit.wise import tokens
+from certkit.wise.oauth_answers import UncertainError
+from certkit.wise.tokens import Kept, leased
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from certkit.stores.base import Store
+    from certkit.wise.tokens import Token
+
+    Clock = Callable[[], datetime]
+    Ask = Callable[[Token], Token]
+
+_FIRST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 0.5
+_PATIENCE_SECONDS = 20.0
+
+
+def renewed(
+    store: Store, name: str, first: Kept, *, ask: Ask, clock: Clock, force: bool, longest_seconds: float
+) -> Token:
+    """The token after `first`, be it made by this run or by another; `first` itself if it is not due.
+
+    `ask` gets the next token from Wise, in `longest_seconds` at most. With `force` a token that is not due is renewed
+    too, unless another run has done so meanwhile.
+
+    Raises:
+        RefusedError: Wise refuses to renew it.
+        UncertainError: nobody knows whether Wise has renewed it.
+        InputError: Wise cannot be asked, or the token is gone.
+        StoreError: the store cannot be used.
+    """
+    lease = longest_seconds + _PATIENCE_SECONDS
+    for patience_is_over in _waiting(lease):
+        kept = _there(store, name, first.token.document)
+        token, now = kept.token, clock()
+        if token.is_leased(now) and not patience_is_over:
+            continue
+        is_wanted = force and token.access == first.token.access
+        if not is_wanted and not token.is_due(now) and not token.is_leased(now):
+            return token
+        try:
+            ours = tokens.write(store, name, leased(token, now + timedelta(seconds=lease)), over=kept.version)
+        except ConflictError:
+            continue
+        return _renew(store, name, ours, token, ask, clock)
+    raise InputError(f"{name}: others renew its token all the time", hint="try again")
+
+
+def keep(store: Store, name: str, token: Token, *, over: str | None = None) -> Token:
+    """Write a token that Wise has just made, unless the store has a newer one; the one that the store has then.
+
+    Raises:
+        InputError: the token was removed meanwhile, and stays so.
+        StoreError: the store cannot be used; the token is lost.
+    """
+    expects_none = over is None
+    for is_last in _waiting(_PATIENCE_SECONDS):
+        try:
+            return tokens.write(store, name, token, over=over).token
+        except ConflictError:
+            there = tokens.read(store, name, token.document)
+        except AbsentError:
+            raise
+        except StoreError as error:
+            if is_last:
+                raise _lost(name, error) from error
+            continue  # Wise's answer comes once
+        if there is None and not expects_none:
+            raise InputError(f"{name}: the token was removed while it was renewed", hint="get another one")
+        if there is not None and not token.is_newer_than(there.token):
+            return there.token
+        over = None if there is None else there.version
+    raise InputError(f"{name}: others write its token all the time", hint="try again")
+
+
+def _renew(store: Store, name: str, ours: Kept, before: Token, ask: Ask, clock: Clock) -> Token:
+    """Ask Wise for the next token, while we hold the lease, and write it."""
+    try:
+        made = ask(before)
+    except UncertainError:
+        _end_lease(store, name, ours, leased(before, clock()))
+        raise
+    except RefusedError:
+        there = tokens.read(store, name, before.document)
+        if there is not None and there.token.access != before.access:
+            return there.token  # another run was faster, with the same refresh token
+        _end_lease(store, name, ours, before)
+        raise
+    except InputError:
+        _end_lease(store, name, ours, before)
+        raise
+    return keep(store, name, made, over=ours.version)
+
+
+def _end_lease(store: Store, name: str, ours: Kept, token: Token) -> None:
+    """Let others renew the token; one whose lease ends now is in doubt, and due."""
+    with contextlib.suppress(StoreError):  # then it ends by itself
+        tokens.write(store, name, token, over=ours.version)
+
+
+def _there(store: Store, name: str, document: str) -> Kept:
+    kept = tokens.read(store, name, document)
+    if kept is None:
+        raise InputError(f"{name}: there is no such token any longer", hint="get one: certkit wise token exchange")
+    return kept
+
+
+def _lost(name: str, error: StoreError) -> StoreError:
+    hint = f"{error.hint}; then renew it (certkit wise token refresh), or have the user asked again"
+    return StoreError(f"{name}: the new token could not be kept and is lost: {error.message}", hint=hint)
+
+
+def _waiting(seconds: float) -> Iterator[bool]:
+    """Turns with growing pauses in between, and whether the time is over: so it is in the last turns."""
+    end = time.monotonic() + seconds
+    pause = _FIRST_PAUSE_SECONDS
+    over = 0
+    while over < 10:
+        is_over = time.monotonic() >= end
+        over += is_over
+        yield is_over
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

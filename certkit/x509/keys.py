@@ -1,0 +1,294 @@
+"""Private and public keys: the types that are offered, making them, reading them, describing them."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from certkit.errors import InputError, PassphraseError
+from certkit.secret import Secret
+from certkit.x509 import der as tlv
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import (
+        CertificateIssuerPrivateKeyTypes,
+        PrivateKeyTypes,
+        PublicKeyTypes,
+    )
+
+# The types that certkit makes, the default first.
+KEY_TYPES = ("ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096")
+
+_CURVE_NAMES = {"secp192r1": "p192", "secp224r1": "p224", "secp256r1": "p256", "secp384r1": "p384", "secp521r1": "p521"}
+
+# PKCS#8 of an RSA-8192 key takes 4.7 kB; loading it takes seconds, and the time grows with the cube.
+MAX_PRIVATE_KEY_BYTES = 6 * 1024
+# A million PBKDF2 iterations take about half a second; OpenSSL writes 2,048, password managers up to 1,000,000.
+MAX_KDF_COST = 10_000_000
+# OpenSSL's limit for a passphrase (PEM_BUFSIZE less its terminator).
+MAX_PASSPHRASE_BYTES = 1023
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """A type of key that certkit makes, such as `ec-p256` or `rsa-3072`."""
+
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> KeySpec:
+        """The spec of that name.
+
+        Raises:
+            InputError: certkit does not make such keys.
+        """
+        if text not in KEY_TYPES:
+            raise InputError(f"unknown key type {text!r}", hint=f"choose one of {', '.join(KEY_TYPES)}")
+        return cls(text)
+
+    @property
+    def bits(self) -> int:
+        """The size of such keys."""
+        return int(self.name.partition("-")[2].lstrip("p"))
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether making such a key takes long enough to tell a person that work is under way."""
+        return self.name in {"rsa-3072", "rsa-4096"}
+
+    def generate(self) -> CertificateIssuerPrivateKeyTypes:
+        """A new private key; RSA keys have the public exponent 65537 (FIPS 186-5 A.1.1)."""
+        family, _, size = self.name.partition("-")
+        if family == "rsa":
+            from cryptography.hazmat.primitives.asymmetric import rsa
+
+            return rsa.generate_private_key(public_exponent=65537, key_size=int(size))
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        return ec.generate_private_key(ec.SECP256R1() if size == "p256" else ec.SECP384R1())
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """What may be told of a key: its type, its size in bits, and the SHA-256 of its public half (SPKI, DER)."""
+
+    type: str
+    bits: int
+    spki_sha256: str
+
+
+def key_facts(key: PublicKeyTypes) -> KeyFacts:
+    """The facts of a public key."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    name, bits = type_and_bits(key)
+    return KeyFacts(name, bits, hashlib.sha256(spki).hexdigest())
+
+
+def type_and_bits(key: PublicKeyTypes) -> tuple[str, int]:
+    """The name of a public key's type, spelt as `--type` does (`rsa-2560`, `ec-p521`, `dsa-2048`), and its size."""
+    return _common_type_and_bits(key) or _rare_type_and_bits(key)
+
+
+def is_signature(key: Any, signature: bytes, signed: bytes, scheme: Any, digest: Any) -> bool | None:
+    """Whether a signature over some bytes is that of a public key; None where key and scheme do not fit.
+
+    `scheme` is the padding for RSA keys and the algorithm for elliptic curves, None for the usual one; `digest` is
+    None for EdDSA.
+    """
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
+
+    try:
+        match key:
+            case rsa.RSAPublicKey() if digest:
+                key.verify(signature, signed, scheme or padding.PKCS1v15(), digest)
+            case ec.EllipticCurvePublicKey() if digest:
+                key.verify(signature, signed, scheme or ec.ECDSA(digest))
+            case dsa.DSAPublicKey() if digest:
+                key.verify(signature, signed, digest)
+            case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey() if digest is None:
+                key.verify(signature, signed)
+            case _:
+                return None
+    except InvalidSignature:
+        return False
+    except (UnsupportedAlgorithm, ValueError, TypeError):
+        return None
+    return True
+
+
+def is_weak_digest(name: str) -> bool:
+    """Whether no signature should be made with a digest of that name any more (RFC 6194, RFC 6151)."""
+    return name in {"md2", "md4", "md5", "sha1"}
+
+
+def to_pem(key: PrivateKeyTypes, passphrase: Secret | None = None) -> Secret:
+    """A private key as one PKCS#8 PEM block (RFC 5958), encrypted if there is a passphrase."""
+    from cryptography.hazmat.primitives import serialization
+
+    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        protection = serialization.BestAvailableEncryption(passphrase.reveal())
+    return Secret(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection))
+
+
+def to_pkcs12(
+    key: Secret, certificate: x509.Certificate, chain: Sequence[x509.Certificate], passphrase: Secret | None
+) -> Secret:
+    """A PKCS#12 bundle (RFC 7292) of a key (PEM), its certificate and those above it; a passphrase encrypts it."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        protection = serialization.BestAvailableEncryption(passphrase.reveal())
+    private_key: Any = load_private_key(key.reveal())
+    made = pkcs12.serialize_key_and_certificates(None, private_key, certificate, chain, protection)
+    return Secret(made)
+
+
+def is_pkcs12_of(
+    data: bytes,
+    key: Secret,
+    certificate: x509.Certificate,
+    chain: Sequence[x509.Certificate],
+    passphrase: Secret | None,
+) -> bool:
+    """Whether a bundle of ours holds just these, and opens with just this passphrase."""
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    try:
+        found = pkcs12.load_pkcs12(data, passphrase.reveal() if passphrase else None)
+    except ValueError:
+        return False
+    return (
+        found.key is not None
+        and to_pem(found.key) == to_pem(load_private_key(key.reveal()))
+        and found.cert is not None
+        and found.cert.certificate == certificate
+        and [each.certificate for each in found.additional_certs] == list(chain)
+    )
+
+
+def load_private_key(data: bytes, passphrase: Secret | None = None) -> PrivateKeyTypes:
+    """A private key from one PEM block or DER: PKCS#8, PKCS#1, SEC1, encrypted or not.
+
+    A passphrase that is not needed is not used. RSA keys are checked for consistency.
+
+    Raises:
+        PassphraseError: the key is encrypted, and the passphrase is missing or wrong.
+        InputError: it is no key that certkit can use, or one made to keep it busy.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
+    is_pem = data.lstrip().startswith(b"-----BEGIN")
+
+    def load(data: bytes, password: bytes | None) -> PrivateKeyTypes:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if is_pem:
+                return serialization.load_pem_private_key(data, password)
+            return serialization.load_der_private_key(data, password)
+
+    try:
+        return load(data, None)
+    except TypeError:
+        pass  # it is encrypted
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError(f"not a usable private key: {_first_words(error)}", hint=_CONVERT_HINT) from error
+    if passphrase is None:
+        raise PassphraseError("the private key is encrypted", hint="give its passphrase with --passphrase-file")
+    try:
+        return load(data, passphrase.reveal())
+    except UnsupportedAlgorithm as error:
+        raise InputError(f"the key's encryption is not supported: {error}", hint=_CONVERT_HINT) from error
+    except ValueError as error:
+        raise PassphraseError(
+            "the private key cannot be decrypted: the passphrase is wrong or the file is damaged",
+            hint="check the first line of the passphrase file; openssl pkey -in KEY converts unusual ciphers",
+        ) from error
+
+
+_CONVERT_HINT = "convert it with: openssl pkey -in KEY -out NEWKEY"
+
+
+def require_affordable(key_der: bytes) -> None:
+    """Refuse a private key whose loading would take minutes: too big, or a giant key derivation count.
+
+    Raises:
+        InputError: loading it would take too long.
+    """
+    if len(key_der) > MAX_PRIVATE_KEY_BYTES:
+        raise InputError(
+            f"the private key has {len(key_der):,} bytes, more than an RSA key of 8192 bits",
+            hint="partners take RSA of 2048 to 4096 bits or P-256; make such a key",
+        )
+    if is_encrypted(key_der) and tlv.kdf_cost(key_der) > MAX_KDF_COST:
+        raise InputError(
+            f"the private key asks for more than {MAX_KDF_COST:,} key derivation rounds",
+            hint="re-encrypt it with fewer: openssl pkcs8 -topk8 -iter 600000",
+        )
+
+
+def is_encrypted(key_der: bytes, *, has_headers: bool = False) -> bool:
+    """Whether DER that claims to be a private key is encrypted PKCS#8, or PEM with encryption headers."""
+    if has_headers:
+        return True
+    try:
+        outer = next(iter(tlv.elements(key_der)))
+        first = next(iter(tlv.elements(key_der, outer.start, outer.end)))
+    except (StopIteration, ValueError):
+        return False
+    # EncryptedPrivateKeyInfo begins with an AlgorithmIdentifier, every other form with a version.
+    return first.tag == tlv.SEQUENCE
+
+
+def _common_type_and_bits(key: PublicKeyTypes) -> tuple[str, int] | None:
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        name = key.curve.name
+        return f"ec-{_CURVE_NAMES.get(name, name).lower()}", key.curve.key_size
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"rsa-{key.key_size}", key.key_size
+    return None
+
+
+def _rare_type_and_bits(key: PublicKeyTypes) -> tuple[str, int]:
+    from cryptography.hazmat.primitives.asymmetric import dsa, ed448, ed25519, x448, x25519
+
+    fixed: tuple[tuple[type, str, int], ...] = (
+        (ed25519.Ed25519PublicKey, "ed25519", 256),
+        (ed448.Ed448PublicKey, "ed448", 456),
+        (x25519.X25519PublicKey, "x25519", 256),
+        (x448.X448PublicKey, "x448", 448),
+    )
+    for kind, name, bits in fixed:
+        if isinstance(key, kind):
+            return name, bits
+    if isinstance(key, dsa.DSAPublicKey):
+        return f"dsa-{key.key_size}", key.key_size
+    size = int(getattr(key, "key_size", 0))
+    name = type(key).__name__.removesuffix("PublicKey").lower()
+    return (f"{name}-{size}" if size else name), size
+
+
+def _first_words(error: Exception) -> str:
+    # The library's messages go on about causes in general; the first sentence is about this key.
+    return str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")[:160] or type(error).__name__
+
+
+def is_pair(key: Any, certificate: x509.Certificate) -> bool:
+    """Whether a certificate is for a private key; one whose key cannot be read is for none."""
+    try:
+        return bool(certificate.public_key() == key.public_key())
+    except Exception:  # noqa: BLE001  a foreign key meets a parser
+        return False

@@ -1,0 +1,376 @@
+"""Names: distinguished names (RFC 4514, X.520), alternative names, and how they are printed."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+from certkit.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cryptography import x509
+
+# Short names of RFC 4514 section 3 and RFC 4519, and those that OpenSSL prints, by object identifier.
+ATTRIBUTE_OIDS = {
+    "C": "2.5.4.6",
+    "ST": "2.5.4.8",
+    "L": "2.5.4.7",
+    "O": "2.5.4.10",
+    "OU": "2.5.4.11",
+    "CN": "2.5.4.3",
+    "emailAddress": "1.2.840.113549.1.9.1",
+    "serialNumber": "2.5.4.5",
+    "street": "2.5.4.9",
+    "postalCode": "2.5.4.17",
+    "organizationIdentifier": "2.5.4.97",
+    "businessCategory": "2.5.4.15",
+    "title": "2.5.4.12",
+    "GN": "2.5.4.42",
+    "SN": "2.5.4.4",
+    "DC": "0.9.2342.19200300.100.1.25",
+    "UID": "0.9.2342.19200300.100.1.1",
+}
+_SHORT_NAMES = {oid: name for name, oid in ATTRIBUTE_OIDS.items()}
+
+# Upper bounds in characters (RFC 5280 appendix A.1, "Upper Bounds").
+UPPER_BOUNDS = {
+    "C": 2,
+    "ST": 128,
+    "L": 128,
+    "O": 64,
+    "OU": 64,
+    "CN": 64,
+    "emailAddress": 255,
+    "serialNumber": 64,
+    "title": 64,
+}
+
+SAN_TYPES = ("DNS", "IP", "email", "URI", "RID", "dirName", "otherName")
+
+_DNS_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_OID = re.compile(r"[0-2](\.(0|[1-9]\d{0,18})){1,32}", re.ASCII)
+_SAN_FORM = re.compile(r"(DNS|IP|email|URI|RID|dirName|otherName|UPN):(.*)", re.IGNORECASE | re.DOTALL)
+_UPN_OID = "1.3.6.1.4.1.311.20.2.3"
+_UTF8_STRING = 0x0C
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectOptions:
+    """What a person asks a subject to say; absent parts are empty.
+
+    Attributes are written in the usual order: C, ST, L, O, OU, CN, emailAddress.
+    """
+
+    organization: str = ""
+    country: str = ""
+    state: str = ""
+    locality: str = ""
+    units: tuple[str, ...] = ()
+    common_name: str = ""
+    email: str = ""
+    san: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for attribute in self.attributes():
+            _require_text(attribute.value, f"{attribute.name} of the subject")
+        if not self.email.isascii():
+            hint = "write an international domain in its xn-- form"
+            raise InputError("emailAddress of the subject: not ASCII (RFC 5280 appendix A.1, IA5String)", hint=hint)
+
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The subject's attributes in the order in which they are written."""
+        pairs = (
+            ("C", self.country),
+            ("ST", self.state),
+            ("L", self.locality),
+            ("O", self.organization),
+            *(("OU", unit) for unit in self.units),
+            ("CN", self.common_name),
+            ("emailAddress", self.email),
+        )
+        return tuple(Attribute(name, value) for name, value in pairs if value)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a distinguished name: its short name (or dotted identifier) and its value."""
+
+    name: str
+    value: str
+
+
+def distinguished_name(name: x509.Name) -> str:
+    """A name as RFC 4514 text, most specific part first, safe to show."""
+    return printable(name.rfc4514_string())
+
+
+def subject_or_none(holder: x509.Certificate | x509.CertificateSigningRequest) -> str | None:
+    """The subject of a certificate or CSR as RFC 4514 text, or None where it cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return distinguished_name(holder.subject)
+    except Exception:  # noqa: BLE001  hostile bytes meet a parser: it has its own kinds of error
+        return None
+
+
+def attributes(name: x509.Name) -> tuple[Attribute, ...]:
+    """The attributes of a name in the order of its encoding."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = list(name)
+    return tuple(
+        Attribute(_SHORT_NAMES.get(item.oid.dotted_string, item.oid.dotted_string), _as_text(item.value))
+        for item in found
+    )
+
+
+def values(found: Iterable[Attribute], short_name: str) -> tuple[str, ...]:
+    """All values of one attribute, by its short name."""
+    return tuple(item.value for item in found if item.name == short_name)
+
+
+def build_name(wanted: Iterable[Attribute]) -> x509.Name:
+    """A distinguished name with one attribute in each part (RDN), in the given order.
+
+    The country is a PrintableString, an e-mail address an IA5String, the rest UTF8String
+    (RFC 5280 section 4.1.2.4).
+
+    Raises:
+        InputError: a value cannot be encoded.
+    """
+    from cryptography import x509
+
+    parts = []
+    for attribute in wanted:
+        oid = x509.ObjectIdentifier(ATTRIBUTE_OIDS[attribute.name])
+        try:
+            # The library warns of more than 64 bytes; X.520 counts characters, and the policy has judged them.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                parts.append(x509.NameAttribute(oid, attribute.value, _validate=False))
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"{attribute.name} cannot be encoded: {error}", hint="correct the value of that option"
+            ) from error
+    return x509.Name(parts)
+
+
+def parse_san(text: str) -> x509.GeneralName:
+    """An alternative name from its text form, `TYPE:value`, or a bare value whose type shows.
+
+    The forms are `DNS:x`, `IP:x`, `email:x`, `URI:x`, `RID:1.2.3`, `dirName:CN=x,O=y`, `UPN:user@realm` and
+    `otherName:1.2.3;UTF8:text`.
+
+    Raises:
+        InputError: the value does not fit its type (RFC 5280 section 4.2.1.6).
+    """
+    _require_text(text, f"alternative name {text!r}")
+    match = _SAN_FORM.fullmatch(text)
+    kind, value = (match[1].lower(), match[2]) if match else (_guess_kind(text), text)
+    try:
+        return _SAN_PARSERS[kind](value)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"not an alternative name: {printable(text)!r}: {error}",
+            hint="give for example DNS:client.example.com, IP:192.0.2.1, email:ops@example.com or URI:spiffe://x/y",
+        ) from error
+
+
+def san_text(name: x509.GeneralName) -> str:
+    """An alternative name as `TYPE:value`, safe to show; the types are those of `SAN_TYPES`."""
+    kind, value = san_parts(name)
+    return printable(f"{kind}:{value}")
+
+
+def san_parts(name: x509.GeneralName) -> tuple[str, str]:
+    """The type (one of `SAN_TYPES`) and the value of an alternative name."""
+    from cryptography import x509
+
+    match name:
+        case x509.DNSName():
+            return "DNS", name.value
+        case x509.IPAddress():
+            return "IP", str(name.value)
+        case x509.RFC822Name():
+            return "email", name.value
+        case x509.UniformResourceIdentifier():
+            return "URI", name.value
+        case x509.RegisteredID():
+            return "RID", name.value.dotted_string
+        case x509.DirectoryName():
+            return "dirName", name.value.rfc4514_string()
+        case x509.OtherName():
+            return "otherName", f"{name.type_id.dotted_string};{_other_value(name.value)}"
+    raise ValueError(f"unknown kind of name: {type(name).__name__}")
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """The SHA-256 fingerprint of a certificate as lower-case hex."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    return certificate.fingerprint(SHA256()).hex()
+
+
+def serial_hex(serial: int) -> str:
+    """A serial number as lower-case hex of even length; a negative one, which RFC 5280 forbids, with its sign."""
+    digits = f"{abs(serial):x}"
+    return ("-" if serial < 0 else "") + digits.zfill(len(digits) + len(digits) % 2)
+
+
+def is_dns_name(text: str) -> bool:
+    """Whether the text is a host name in its ASCII form; a wildcard may be the whole first label."""
+    labels = text.removesuffix(".").split(".")
+    if labels[0] == "*" and len(labels) > 1:
+        labels = labels[1:]
+    return len(text) <= 253 and all(_DNS_LABEL.fullmatch(label) for label in labels)
+
+
+def _as_text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else f"#{value.hex()}"
+
+
+def has_control(value: str) -> bool:
+    """Whether a text holds control characters (C0, DEL or C1)."""
+    return any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in value)
+
+
+def _require_text(value: str, what: str) -> None:
+    """Refuse what no certificate should carry: bytes that are no UTF-8, and control characters."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"{printable(what)}: not valid UTF-8", hint="check the terminal's encoding") from None
+    if has_control(value):
+        raise InputError(
+            f"{printable(what)} holds a control character",
+            hint="remove line ends, tabs and other control characters from the value",
+        )
+
+
+def _guess_kind(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        pass
+    else:
+        return "ip"
+    if "://" in text:
+        return "uri"
+    return "email" if "@" in text else "dns"
+
+
+def _dns(value: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    if _guess_kind(value) == "ip":
+        raise ValueError("an address: give IP:ADDRESS")
+    if not is_dns_name(value):
+        hint = "" if value.isascii() else " (write an international name in its xn-- form)"
+        raise ValueError(f"not a host name{hint}")
+    return x509.DNSName(value)
+
+
+def _ip(value: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    address = ipaddress.ip_address(value)
+    if getattr(address, "scope_id", None):
+        raise ValueError("an address with a zone means nothing elsewhere")
+    return x509.IPAddress(address)
+
+
+def _email(value: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    local, _, host = value.rpartition("@")
+    if not re.fullmatch(r"[!-?A-~]+", local) or not is_dns_name(host) or "*" in host:
+        raise ValueError("not an e-mail address of the form user@host in ASCII")
+    return x509.RFC822Name(value)
+
+
+def _uri(value: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", value):
+        raise ValueError("not an absolute URI in ASCII")
+    return x509.UniformResourceIdentifier(value)
+
+
+def _registered_id(value: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    return x509.RegisteredID(x509.ObjectIdentifier(_oid(value)))
+
+
+def _directory_name(value: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    if not value.strip():
+        raise ValueError("the name is empty")
+    return x509.DirectoryName(x509.Name.from_rfc4514_string(value, {"emailAddress": _email_oid()}))
+
+
+def _email_oid() -> x509.ObjectIdentifier:
+    from cryptography import x509
+
+    return x509.ObjectIdentifier(ATTRIBUTE_OIDS["emailAddress"])
+
+
+def _user_principal_name(value: str) -> x509.GeneralName:
+    return _utf8_other_name(_UPN_OID, value)
+
+
+def _other_name(value: str) -> x509.GeneralName:
+    oid, _, rest = value.partition(";")
+    kind, _, text = rest.partition(":")
+    if kind.upper() not in {"UTF8", "UTF8STRING"} or not text:
+        raise ValueError("give otherName:OID;UTF8:text")
+    return _utf8_other_name(_oid(oid), text)
+
+
+def _utf8_other_name(oid: str, text: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    if not text:
+        raise ValueError("the value is empty")
+    from certkit.x509 import der
+
+    return x509.OtherName(x509.ObjectIdentifier(oid), der.encode(_UTF8_STRING, text.encode("utf-8")))
+
+
+def _other_value(der: bytes) -> str:
+    """The value of an otherName: text where it is a UTF8String, hex otherwise."""
+    from certkit.x509 import der as tlv
+
+    try:
+        element = next(iter(tlv.elements(der)))
+        if element.tag == _UTF8_STRING and element.end == len(der):
+            return "UTF8:" + der[element.start :].decode("utf-8")
+    except (StopIteration, ValueError):
+        pass
+    return f"#{der.hex()}"
+
+
+def _oid(text: str) -> str:
+    if not _OID.fullmatch(text):
+        raise ValueError("not an object identifier")
+    return text
+
+
+_SAN_PARSERS = {
+    "dns": _dns,
+    "ip": _ip,
+    "email": _email,
+    "uri": _uri,
+    "rid": _registered_id,
+    "dirname": _directory_name,
+    "othername": _other_name,
+    "upn": _user_principal_name,
+}

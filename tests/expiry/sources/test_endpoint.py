@@ -1,0 +1,318 @@
+"""Live endpoints as a source of certificates: how they are written, and many of them at once."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certkit.errors import InputError
+from certkit.expiry.sources.base import Failure, Reason, Sighting
+from certkit.expiry.sources.endpoint import Endpoint, EndpointSource, is_endpoint
+from certkit.net import tls
+from certkit.net.starttls import Starttls
+from tests import pki, tls_servers
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def pair(root):
+    """A server's certificate, with a CA above it."""
+    return root.issue(pki.name(CN="server.example"), extensions=[pki.SERVER])
+
+
+def look(*texts, timeout=20.0, client=None):
+    """What the endpoints of these names present."""
+    endpoints = tuple(Endpoint.parse(text) for text in texts)
+    return list(EndpointSource(endpoints, timeout, client).look())
+
+
+# --- How they are written -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "server_name", "starttls"),
+    [
+        ("example.com:443", "example.com", 443, "example.com", None),
+        ("EXAMPLE.com:8443", "example.com", 8443, "example.com", None),
+        ("example.com.:443", "example.com.", 443, "example.com", None),
+        ("localhost:1", "localhost", 1, "localhost", None),
+        ("my_host-1:65535", "my_host-1", 65535, "my_host-1", None),
+        ("192.0.2.1:443", "192.0.2.1", 443, None, None),
+        ("[::1]:8443", "::1", 8443, None, None),
+        ("[fe80::1%eth0]:443", "fe80::1%eth0", 443, None, None),
+        ("bücher.example:443", "xn--bcher-kva.example", 443, "xn--bcher-kva.example", None),
+        ("tls://example.com:8443", "example.com", 8443, "example.com", None),
+        ("TLS://example.com:8443/", "example.com", 8443, "example.com", None),
+        ("tls://example.com", "example.com", 443, "example.com", None),
+        ("tls://[2001:db8::1]", "2001:db8::1", 443, None, None),
+        ("tls://example.com?starttls=smtp", "example.com", 25, "example.com", Starttls.SMTP),
+        ("tls://example.com?starttls=imap", "example.com", 143, "example.com", Starttls.IMAP),
+        ("tls://example.com?starttls=pop3", "example.com", 110, "example.com", Starttls.POP3),
+        ("tls://example.com?starttls=ldap", "example.com", 389, "example.com", Starttls.LDAP),
+        ("tls://example.com?starttls=postgres", "example.com", 5432, "example.com", Starttls.POSTGRES),
+        ("tls://example.com?starttls=mysql", "example.com", 3306, "example.com", Starttls.MYSQL),
+        ("tls://example.com:587/?starttls=SMTP", "example.com", 587, "example.com", Starttls.SMTP),
+        ("tls://192.0.2.1:443?servername=Example.com", "192.0.2.1", 443, "example.com", None),
+        ("tls://192.0.2.1:443?sni=example.com&starttls=ldap", "192.0.2.1", 443, "example.com", Starttls.LDAP),
+        ("tls://example.com?servername=", "example.com", 443, None, None),
+    ],
+)
+def test_endpoints(text, host, port, server_name, starttls):
+    """HOST:PORT, or a tls:// address with options; the text is kept as it was given."""
+    endpoint = Endpoint.parse(text)
+    assert endpoint == Endpoint(host, port, server_name, starttls)
+    assert str(endpoint) == text
+    assert is_endpoint(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("example.com", "the port is missing"),
+        ("example.com:99999", "there is no such port"),
+        ("example.com:0", "there is no such port"),
+        ("tls://example.com:99999", "there is no such port"),
+        ("tls://example.com:", "the host is neither a name nor an IP address, or the port no number"),
+        ("tls://example.com:https", "the host is neither a name nor an IP address, or the port no number"),
+        ("tls://", "the host is neither a name nor an IP address, or the port no number"),
+        ("tls://::1:443", "the host is neither a name nor an IP address, or the port no number"),
+        ("tls://[::g]:443", "the host is neither a name nor an IP address, or the port no number"),
+        ("tls://[192.0.2.1]:443", "the host is neither a name nor an IP address, or the port no number"),
+        ("tls://exa mple.com", "the host is neither a name nor an IP address, or the port no number"),
+        ("tls://exa\u202emple.com", "the host is neither a name nor an IP address, or the port no number"),
+        ("tls://-example.com", "the host is neither a name nor an IP address, or the port no number"),
+        ("tls://127.1", "the host is neither a name nor an IP address, or the port no number"),
+        ("tls://" + "a." * 200 + "example", "the host is neither a name nor an IP address, or the port no number"),
+        ("tls://example.com/path", "there is something after the port"),
+        ("tls://example.com//", "there is something after the port"),
+        ("tls://example.com#top", "there is something after the port"),
+        ("https://example.com/", "'https' is not looked at, only tls://"),
+        ("example.com:443?starttls=smtp", "only what begins with tls:// has options"),
+        ("tls://example.com?starttls=ftp", "starttls is one of smtp, imap, pop3, ldap, postgres, mysql"),
+        ("tls://example.com?startls=smtp", "there is no option 'startls'"),
+        ("tls://example.com?sni=a&servername=b", "servername is there twice"),
+        ("tls://example.com?servername=192.0.2.1", "servername is not the name of a host"),
+        ("tls://example.com?servername", "bad query field: 'servername'"),
+    ],
+)
+def test_what_is_no_endpoint(text, why):
+    """What is wrong with it is told, and how endpoints are written."""
+    with pytest.raises(InputError) as raised:
+        Endpoint.parse(text)
+    assert raised.value.message == f"not an endpoint: {text!r}: {why}"
+    assert raised.value.hint.startswith("write HOST:PORT, [IPV6]:PORT, or tls://HOST:PORT?")
+
+
+def test_an_endpoint_with_a_password():
+    """It is refused, and not shown."""
+    with pytest.raises(InputError) as raised:
+        Endpoint.parse("tls://user:secret@example.com")
+    assert raised.value.message == "not an endpoint: 'tls://...@example.com': it names a user"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["C:\\x", "C:x", "foo:bar", "a/b:443", "./host:443", "acme.pem", "::1:443", "identity:acme", "a:1:2", ":443"],
+)
+def test_what_is_not_meant_as_an_endpoint(text):
+    """Files and other sources are not taken for endpoints."""
+    assert not is_endpoint(text)
+
+
+@given(st.text() | st.text().map("{}://".format) | st.text("tls:/[]?&=#@.0123456789a%é").map("tls://{}".format))
+def test_any_text(text):
+    """It is an endpoint that can be asked, or an error that can be told."""
+    try:
+        endpoint = Endpoint.parse(text)
+    except InputError as error:
+        told = error.message
+    else:
+        told = f"{endpoint.host} {endpoint.port} {endpoint.server_name}"
+        assert told.isascii()
+        assert 0 < endpoint.port < 65536
+    assert told.isprintable()
+
+
+# --- Looking at them ------------------------------------------------------------------------------------------------
+
+
+def test_the_chain_under_the_name_that_was_given(pair, tmp_path):
+    """The server's own certificate is the leaf."""
+    with tls_servers.tls(pair, tmp_path) as server:
+        text = f"tls://127.0.0.1:{server.port}?servername=acme.example"
+        seen = look(text)
+    root = pair.above[0]
+    assert seen == [Sighting(text, pair.certificate, is_leaf=True), Sighting(text, root, is_leaf=False)]
+    assert server.names == ["acme.example"]
+
+
+def test_starttls(pair, tmp_path):
+    """As the address says."""
+    with tls_servers.tls(pair, tmp_path, before=tls_servers.smtp) as server:
+        text = f"tls://localhost:{server.port}?starttls=smtp"
+        assert Sighting(text, pair.certificate) in look(text)
+
+
+def test_a_client_certificate(root, tmp_path):
+    """It is presented to every server."""
+    mine = root.issue(begin=NOW - pki.DAY, end=NOW + pki.DAY)
+    with tls_servers.tls(root.issue(), tmp_path, client_ca=root) as server:
+        texts = [f"tls://127.0.0.1:{server.port}?servername={name}.example" for name in "ab"]
+        assert len(look(*texts, client=tls.Credentials(mine.key, (mine.certificate,)))) == 4
+        for _ in range(100):
+            if len(server.clients) == 2:
+                break
+            time.sleep(0.05)
+    assert server.clients == [["Acme Ltd", "acme-client-id"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("talk", "reason"),
+    [
+        (tls_servers.silent, Reason.TIMED_OUT),
+        (tls_servers.closing, Reason.TLS_FAILED),
+        (None, Reason.CONNECTION_FAILED),
+    ],
+    ids=["silent", "closing", "nobody"],
+)
+def test_failures(pair, tmp_path, talk, reason):
+    """They carry a reason of the closed list, and do not end the search."""
+    with tls_servers.tls(pair, tmp_path) as sound, tls_servers.serving(talk or tls_servers.silent) as server:
+        port = server.port if talk else tls_servers.free_port()
+        found = look(f"127.0.0.1:{port}", f"localhost:{sound.port}", timeout=1)
+    [failed] = [each for each in found if isinstance(each, Failure)]
+    assert (failed.source, failed.reason) == (f"127.0.0.1:{port}", reason)
+    assert failed.message.startswith(f"cannot look, 127.0.0.1:{port}: ")
+    assert failed.hint
+    assert len(found) == 3
+
+
+def test_a_name_that_does_not_exist():
+    """As above; top level `invalid` never does (RFC 6761)."""
+    [failed] = look("certkit.invalid:443", timeout=60)
+    assert failed.reason is Reason.HOST_NOT_FOUND
+
+
+def test_an_endpoint_that_is_there_twice_is_asked_once(pair, tmp_path):
+    """Both ways in which it was written are told."""
+    with tls_servers.tls(pair, tmp_path) as server:
+        short, long = f"localhost:{server.port}", f"tls://LOCALHOST:{server.port}/"
+        found = look(short, long, short)
+    assert [each.source for each in found] == [short, short, long, long]
+    assert server.accepted == 1
+
+
+def test_no_endpoints():
+    """Nothing is seen."""
+    assert look() == []
+
+
+# --- Many at once ---------------------------------------------------------------------------------------------------
+
+
+def test_two_hundred_dead_hosts_cost_one_time_out(pair, tmp_path):
+    """And those that live are seen in the meantime, though they come last."""
+    with tls_servers.tls(pair, tmp_path) as sound, tls_servers.serving(tls_servers.silent) as dead:
+        texts = [f"tls://127.0.0.1:{dead.port}?servername=h{number}" for number in range(200)]
+        texts += [f"tls://127.0.0.1:{sound.port}?servername=h{number}" for number in range(20)]
+        began = time.monotonic()
+        found = look(*texts, timeout=3)
+        took = time.monotonic() - began
+    assert [type(each) for each in found] == [Sighting] * 40 + [Failure] * 200
+    assert took < 6
+
+
+def test_a_thousand_hosts_are_not_a_thousand_connections():
+    """Nor threads; the server may see a connection end a little late."""
+    with tls_servers.serving(tls_servers.silent) as server:
+        before = threading.active_count()
+        texts = (f"tls://127.0.0.1:{server.port}?servername=h{number}" for number in range(1000))
+        source = EndpointSource(tuple(map(Endpoint.parse, texts)), 0.5)
+        threads = []
+        for failed in source.look():
+            assert failed.reason is Reason.TIMED_OUT
+            threads.append(threading.active_count() - before - server.open)
+    assert server.most_open < 300
+    assert max(threads) < 10
+
+
+def test_few_files_are_enough(pair, tmp_path):
+    """Where a process may have few files open, fewer connections are open at a time."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with tls_servers.tls(pair, tmp_path) as server:
+        port = server.port
+        code = (
+            "import resource, sys; from certkit.expiry.sources.endpoint import Endpoint, EndpointSource;"
+            f"resource.setrlimit(resource.RLIMIT_NOFILE, (80, {hard}));"
+            f"made = [Endpoint('127.0.0.1', {port}, f'h{{n}}') for n in range(100)];"
+            "seen = list(EndpointSource(tuple(made)).look()); print(len(seen), {type(each).__name__ for each in seen})"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+    assert done.stdout == b"200 {'Sighting'}\n"
+    assert soft > 80
+
+
+def test_who_takes_his_time_makes_nobody_late(pair, tmp_path):
+    """Servers are asked while the taker is busy with what he has."""
+    with tls_servers.tls(pair, tmp_path) as server:
+        texts = (f"tls://127.0.0.1:{server.port}?servername=h{number}" for number in range(300))
+        looking = EndpointSource(tuple(map(Endpoint.parse, texts)), 1.0).look()
+        first = next(looking)
+        time.sleep(2)
+        found = [first, *looking]
+    assert [type(each) for each in found] == [Sighting] * 600
+
+
+def test_who_leaves_off_leaves_nothing_behind():
+    """Connections are closed, and nobody waits for a time-out."""
+    with tls_servers.serving(tls_servers.silent) as silent, tls_servers.serving(tls_servers.closing) as closing:
+        texts = [f"tls://127.0.0.1:{silent.port}?servername=h{number}" for number in range(100)]
+        looking = EndpointSource(tuple(map(Endpoint.parse, [f"127.0.0.1:{closing.port}", *texts])), 60).look()
+        began = time.monotonic()
+        next(looking)
+        looking.close()
+        for _ in range(200):
+            if not silent.open:
+                break
+            time.sleep(0.05)
+        assert (silent.open, silent.accepted > 0) == (0, True)
+    assert time.monotonic() - began < 20
+
+
+def test_an_interrupt_does_not_wait_for_time_outs():
+    """Ctrl-C ends a search in servers that say nothing, and in names that nobody knows."""
+    code = (
+        "import socket, sys, time; from certkit.expiry.sources.endpoint import Endpoint, EndpointSource;"
+        "genuine = socket.getaddrinfo;"
+        "socket.getaddrinfo = lambda *a, **o: genuine(*a, **o) if o.get('flags') else time.sleep(60);"
+        "made = [Endpoint('127.0.0.1', int(sys.argv[1]), f'h{n}') for n in range(100)];"
+        "made += [Endpoint(f'h{n}.example', 443) for n in range(100)];"
+        "print('begun', flush=True); list(EndpointSource(tuple(made), 60).look())"
+    )
+    with tls_servers.serving(tls_servers.silent) as server:
+        command = [sys.executable, "-W", "error", "-c", code, str(server.port)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            for _ in range(200):
+                if server.open == 100:
+                    break
+                time.sleep(0.05)
+            began = time.monotonic()
+            os.kill(process.pid, signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+    assert time.monotonic() - began < 20
+    assert process.returncode == -signal.SIGINT
+    assert said.decode().splitlines()[-1] == "KeyboardInterrupt"
+    assert said.count(b"Traceback") == 1

@@ -1,0 +1,208 @@
+"""Looking at many places: what is found, in what order, and what cannot be looked at."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from certkit.durations import Duration
+from certkit.expiry.scan import Judge, look, scan
+from certkit.expiry.sources import files as file_sources
+from certkit.expiry.sources.base import Reason
+from certkit.expiry.sources.files import DirectorySource, FileSource, StreamSource
+from certkit.expiry.thresholds import Thresholds
+from certkit.findings import Status
+from tests import pki
+
+THRESHOLDS = Thresholds(Duration.parse("28d"), Duration.parse("7d"))
+
+
+def scanned(*sources, **options):
+    """What a scan of the sources finds at `pki.NOW`."""
+    judge = Judge(THRESHOLDS, pki.NOW, **options)
+    return scan(look(sources, judge), now=pki.NOW)
+
+
+def crl(issuer, *, begin=pki.NOW - pki.DAY, end=pki.NOW + 60 * pki.DAY):
+    """A revocation list of a CA, as PEM."""
+    builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, begin, end)
+    signed = builder.add_extension(x509.CRLNumber(7), critical=False).sign(issuer.key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An empty directory to look at."""
+    (tmp_path / "certs").mkdir()
+    return tmp_path / "certs"
+
+
+def test_many_files_are_looked_at_in_their_order(root, folder):
+    """Several processes share them; what comes back is as if one had done it."""
+    pem = root.issue().pem
+    names = [f"{number:05}.pem" for number in range(2500)]
+    for name in names:
+        (folder / name).write_bytes(pem)
+    found = scanned(DirectorySource(str(folder)))
+    assert [row.sources for row in found.rows] == [[str(folder / name) for name in names]]
+
+
+def test_a_broken_file_among_thousands_hides_nothing(root, folder):
+    """It is the one error, and all the others are there."""
+    for number in range(2000):
+        (folder / f"{number:04}.pem").write_bytes(root.issue(key=root.key).pem if number < 3 else b"text")
+    (folder / "1000.pem").write_text("-----BEGIN CERTIFICATE-----\nnonsens*\n-----END CERTIFICATE-----\n")
+    found = scanned(DirectorySource(str(folder)))
+    assert len(found.rows) == 3
+    assert [(each.source, each.reason) for each in found.failures] == [(str(folder / "1000.pem"), Reason.BAD_PEM)]
+    assert found.status is Status.UNKNOWN
+    assert len(found.passed) == 1996
+
+
+@pytest.fixture
+def bundle(root, folder, monkeypatch):
+    """A file of some hundred certificates, which is cut into many slices."""
+    monkeypatch.setattr(file_sources, "_SLICE_BYTES", 10_000)
+    path = folder / "bundle.pem"
+    pairs = [root.issue(pki.name(CN=f"client {number}"), key=root.key) for number in range(300)]
+    path.write_bytes(b"".join(pair.pem for pair in pairs))
+    return path
+
+
+def test_a_large_file_is_read_in_slices(bundle):
+    """Every certificate once, in the order of the file, wherever a slice begins."""
+    source = FileSource((str(bundle),))
+    assert len(list(source.parts())) > 10
+    assert [row.subject for row in scanned(source).rows] == [f"CN=client {number}" for number in range(300)]
+
+
+@pytest.mark.parametrize("size", range(9_000, 9_060))
+def test_slices_may_begin_anywhere(bundle, size, monkeypatch):
+    """In the middle of a marker, of a line, of a block."""
+    monkeypatch.setattr(file_sources, "_SLICE_BYTES", size)
+    source = FileSource((str(bundle),))
+    seen = [found.certificate.subject for part in source.parts() for found in part.look()]
+    assert seen == [pki.name(CN=f"client {number}") for number in range(300)]
+
+
+def test_a_broken_block_in_a_slice_is_told_with_its_line(bundle):
+    """The line is that of the file, not of the slice."""
+    lines = bundle.read_bytes().splitlines(keepends=True)
+    broken = next(at for at in range(1500, len(lines)) if b"BEGIN" in lines[at])
+    lines[broken + 2] = b"*" + lines[broken + 2]
+    bundle.write_bytes(b"".join(lines))
+    found = scanned(FileSource((str(bundle),)))
+    assert len(found.rows) == 299
+    assert f"'CERTIFICATE' at line {broken + 1}: it is not valid base64" in found.failures[0].message
+
+
+def test_only_the_first_slice_has_the_leaf(bundle):
+    """--leaf-only means the first certificate of the file."""
+    assert [row.subject for row in scanned(FileSource((str(bundle),)), leaf_only=True).rows] == ["CN=client 0"]
+
+
+def test_hidden_files_are_passed_over_quietly(root, folder):
+    """Kubernetes keeps old versions of a mounted secret in hidden directories; what is in use is linked to."""
+    hidden = folder / "..2026_11_23"
+    hidden.mkdir()
+    (hidden / "tls.crt").write_bytes(root.issue().pem)
+    (folder / "..data").symlink_to(hidden.name)
+    (folder / "tls.crt").symlink_to("..data/tls.crt")
+    (folder / ".broken.pem").write_text("-----BEGIN CERTIFICATE-----")
+    found = scanned(DirectorySource(str(folder)))
+    assert [row.sources for row in found.rows] == [[str(folder / "tls.crt")]]
+    assert found.failures == []
+    assert len(found.passed) == 3
+
+
+def test_symbolic_links_are_followed_and_loops_end(root, folder, tmp_path):
+    """A directory behind a link is looked at, once."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "a.pem").write_bytes(root.issue().pem)
+    (elsewhere / "back").symlink_to(folder)
+    (folder / "one").symlink_to(elsewhere)
+    (folder / "two").symlink_to(elsewhere)
+    (folder / "self").symlink_to(folder)
+    found = scanned(DirectorySource(str(folder)))
+    assert [row.sources for row in found.rows] == [[str(folder / "one" / "a.pem")]]
+    assert found.failures == []
+
+
+def test_links_that_lead_nowhere_are_errors(folder):
+    """Somebody expected a certificate there; those that lead in a circle are passed over."""
+    (folder / "gone.pem").symlink_to("nowhere")
+    (folder / "round.pem").symlink_to("round.pem")
+    found = scanned(DirectorySource(str(folder)))
+    assert {each.reason for each in found.failures} == {Reason.BROKEN_SYMLINK}
+    assert [each.source.rpartition("/")[2] for each in found.failures] == ["gone.pem"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "status"),
+    [
+        (-100, 300, Status.OK),
+        (-100, 20, Status.WARNING),
+        (-100, 5, Status.CRITICAL),
+        (-100, -1, Status.CRITICAL),
+        # A list for a week is replaced within the week: shares of its lifetime count.
+        (-1, 6, Status.OK),
+        (-5.5, 1.5, Status.WARNING),
+        (-6.5, 0.5, Status.CRITICAL),
+        (1, 300, Status.CRITICAL),
+    ],
+)
+def test_revocation_lists_end_too(root, folder, begin, end, status):
+    """A list is a row of its own, and ends with its next update."""
+    path = folder / "list.pem"
+    path.write_bytes(crl(root, begin=pki.NOW + timedelta(days=begin), end=pki.NOW + timedelta(days=end)))
+    (row,) = scanned(DirectorySource(str(folder))).rows
+    assert (row.kind, row.status, row.serial) == ("crl", status, 7)
+    assert row.subject == row.issuer == "CN=Partner Root CA,O=Partner"
+
+
+def test_a_certificate_that_is_not_valid_yet_is_critical(root, folder):
+    """It does not work today, however long it will."""
+    (folder / "early.pem").write_bytes(root.issue(begin=pki.NOW + pki.DAY, end=pki.NOW + 300 * pki.DAY).pem)
+    assert scanned(DirectorySource(str(folder))).status is Status.CRITICAL
+
+
+def test_what_is_well_is_only_counted_where_only_the_urgent_is_wanted(root, folder):
+    """A quiet run describes what needs somebody; the rest has to be there all the same."""
+    (folder / "fine.pem").write_bytes(root.issue().pem)
+    quiet = scanned(DirectorySource(str(folder)), only_urgent=True)
+    assert (quiet.rows, quiet.quiet, quiet.status) == ([], 1, Status.OK)
+    (folder / "late.pem").write_bytes(root.issue(end=pki.NOW + pki.DAY).pem)
+    quiet = scanned(DirectorySource(str(folder)), only_urgent=True)
+    assert ([row.days_left for row in quiet.rows], quiet.counts()["ok"]) == ([1], 1)
+
+
+def test_nothing_found_is_not_well(folder):
+    """An empty directory, or one with other files only."""
+    (folder / "notes.txt").write_text("hello")
+    assert scanned(DirectorySource(str(folder))).status is Status.UNKNOWN
+    assert scanned(DirectorySource(str(folder)), only_urgent=True).status is Status.UNKNOWN
+
+
+def test_a_stream_of_any_length_is_read(root):
+    """Cut in small chunks, as a pipe does."""
+    data = b"".join(root.issue(pki.name(CN=str(number)), key=root.key).pem for number in range(5))
+    source = StreamSource((data[at : at + 100] for at in range(0, len(data), 100)), "standard input")
+    assert [row.subject for row in scanned(source).rows] == [f"CN={number}" for number in range(5)]
+
+
+def test_labels_for_metrics(root, folder):
+    """One for each attribute; several of a kind are joined, and what is invisible is shown."""
+    subject = x509.Name.from_rfc4514_string("CN=a\\0Ab,OU=one,OU=two,O=Acme Ltd")
+    (folder / "a.pem").write_bytes(root.issue(subject).pem)
+    (row,) = scanned(DirectorySource(str(folder)), with_labels=True).rows
+    assert row.labels == {
+        "subject_O": "Acme Ltd",
+        "subject_OU": "two,one",
+        "subject_CN": "a\\0Ab",
+        "issuer_O": "Partner",
+        "issuer_CN": "Partner Root CA",
+    }

@@ -1,0 +1,157 @@
+"""`certkit.identity.hooks`: programs that run after a change, told by variables and bounded in time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from certkit.errors import InputError
+from certkit.identity import hooks
+from certkit.identity.hooks import HookError
+
+PATH = {"PATH": os.defpath}
+
+
+@pytest.fixture
+def script(tmp_path):
+    """A function that writes a shell script; its path."""
+
+    def write(text, name="hook"):
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+        return path
+
+    return write
+
+
+def lives(pid):
+    """Whether a process still runs; one that has ended and that nobody has waited for does not."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as status:
+            return status.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def ends(pid):
+    """Whether a process ends within a few seconds."""
+    for _ in range(100):
+        if not lives(pid):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def read_pid(path):
+    """The process id that a script wrote."""
+    return int(path.read_text())
+
+
+def test_variables_are_the_whole_environment(tmp_path, script):
+    """Nothing else is inherited."""
+    program = script('/usr/bin/env > "$OUT"')
+    hooks.run(program, {"CERTKIT_NAME": "acme", "OUT": str(tmp_path / "out")})
+    told = set((tmp_path / "out").read_text().splitlines())
+    assert told - {line for line in told if line.split("=")[0] in {"PWD", "SHLVL", "_", "OLDPWD"}} == {
+        "CERTKIT_NAME=acme",
+        f"OUT={tmp_path / 'out'}",
+    }
+
+
+def test_what_it_says(script, capfd):
+    """Goes to standard error, for standard output is for one document; and it reads nothing."""
+    hooks.run(script("echo said; echo complained >&2; cat"), PATH)
+    assert capfd.readouterr() == ("", "said\ncomplained\n")
+
+
+def test_a_relative_path(tmp_path, script, monkeypatch):
+    """Is one from where we are; a bare name is looked for in PATH."""
+    script(': > "$OUT"', "reload")
+    monkeypatch.chdir(tmp_path)
+    hooks.run("./reload", {**PATH, "OUT": "first"})
+    hooks.run("reload", {"PATH": str(tmp_path), "OUT": "second"})
+    assert (tmp_path / "first").exists()
+    assert (tmp_path / "second").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("exit 7", "it ended with 7"), ("kill -TERM $$", "signal 15 ended it"), ("exec nothing", "it ended with 127")],
+)
+def test_a_hook_that_fails(script, text, reason):
+    """Is an error that says how it ended, and what to do."""
+    program = script(text)
+    with pytest.raises(HookError) as failed:
+        hooks.run(program, PATH)
+    assert failed.value.message == f"hook failed, {program}: {reason}"
+    assert failed.value.hint == "mend it and run the same command again"
+
+
+def test_what_cannot_be_run(tmp_path, script):
+    """A missing program, one that is none, one that may not be executed, a directory, a name with NUL."""
+    (tmp_path / "data").write_text("no program\n")
+    (tmp_path / "data").chmod(0o755)
+    script("exit 0", "locked").chmod(0o644)
+    for name, reason in (
+        ("absent", "no such file or directory"),
+        ("data", "exec format error"),
+        ("locked", "permission denied"),
+        (".", "permission denied"),
+        ("a\0b", "embedded null byte"),
+    ):
+        with pytest.raises(HookError, match=f": {reason}$"):
+            hooks.run(f"{tmp_path}/{name}", PATH)
+    with pytest.raises(HookError, match="hook failed, absent: no such file or directory"):
+        hooks.run("absent", PATH)
+
+
+def test_a_hook_that_hangs(tmp_path, script):
+    """Is ended, with all that it has started."""
+    program = script('sleep 600 & echo $! > "$OUT"; wait')
+    began = time.monotonic()
+    with pytest.raises(HookError, match=r"it took longer than 0\.5 seconds$"):
+        hooks.run(program, {**PATH, "OUT": str(tmp_path / "pid")}, timeout=0.5)
+    assert time.monotonic() - began < 30
+    assert ends(read_pid(tmp_path / "pid"))
+
+
+def test_an_interrupt(tmp_path, script):
+    """Ends it too."""
+    program = script('echo $$ > "$OUT"; sleep 0.3; kill -INT $PPID; exec sleep 600')
+    with pytest.raises(KeyboardInterrupt):
+        hooks.run(program, {**PATH, "OUT": str(tmp_path / "pid")})
+    assert ends(read_pid(tmp_path / "pid"))
+
+
+def test_what_a_hook_leaves_running(tmp_path, script):
+    """Such as the server that it restarted, goes on."""
+    hooks.run(script('sleep 600 & echo $! > "$OUT"'), {**PATH, "OUT": str(tmp_path / "pid")})
+    pid = read_pid(tmp_path / "pid")
+    try:
+        time.sleep(0.2)
+        assert lives(pid)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_executables(tmp_path, script):
+    """Are those in a directory, in the order of their names; no hidden files, no editor's copies, no directories."""
+    for name in ("20-reload", "10-check", ".hidden", "10-check~"):
+        script("exit 0", name)
+    (tmp_path / "README").write_text("no program")
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "30-link").symlink_to("10-check")
+    (tmp_path / "40-broken").symlink_to("nowhere")
+    assert [path.name for path in hooks.executables(tmp_path)] == ["10-check", "20-reload", "30-link"]
+
+
+def test_where_there_are_no_hooks(tmp_path):
+    """Nothing is to be run; but what cannot be looked at is an error."""
+    (tmp_path / "file").touch()
+    assert hooks.executables(tmp_path / "absent") == []
+    with pytest.raises(InputError, match=r"cannot read, .*file: not a directory"):
+        hooks.executables(tmp_path / "file")

@@ -1,0 +1,84 @@
+"""Two renewers at once: never two requests, never a lost key."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from certkit.identity import overview
+from certkit.identity.renew import Renewal, renew
+from certkit.stores.audited import AuditedStore
+from certkit.stores.file.store import FileStore
+from certkit.stores.vault import layout
+from certkit.stores.vault.store import VaultStore
+from certkit.vault.client import Vault
+from tests import pki
+from tests.identity.conftest import POLICY, use
+from tests.identity.partner import YEAR, Partner, faults, states
+
+RACES = 50
+LATE = pki.NOW + YEAR - 20 * pki.DAY
+
+
+def audited(store):
+    """The store as the command line uses it."""
+    return AuditedStore(store, "alice@host", lambda: LATE)
+
+
+@pytest.fixture(params=["a directory", "Vault"])
+def renewers(request, tmp_path):
+    """Two stores of their own, over the same place."""
+    if request.param == "a directory":
+        yield [audited(FileStore(tmp_path / "store")) for _ in range(2)]
+        return
+    settings = request.getfixturevalue("openbao").settings()
+    prefix = f"races/{tmp_path.name}"
+    with Vault.connect(settings) as first, Vault.connect(settings) as second:
+        yield [audited(VaultStore(vault, "secret", prefix)) for vault in (first, second)]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "expected"),
+    [(None, ["active", "pending"]), (Partner(LATE), ["previous", "active"])],
+    ids=["manual", "automatic"],
+)
+def test_two_renewers(renewers, issuer, expected, capsys):
+    """Make one generation, which waits for a person or is in use, and both tell the same."""
+    lost = []
+    for turn in range(RACES):
+        store, name = renewers[0], f"acme-{turn}"
+        use(store, name)
+        gate = threading.Barrier(2)
+
+        def run(own, name=name, gate=gate):
+            gate.wait(60)
+            return renew(own, name, POLICY, wanted=Renewal(issuer=issuer), now=LATE).done.identity
+
+        with ThreadPoolExecutor(2) as pool:
+            told = list(pool.map(run, renewers))
+        found = store.load(name)
+        asked = {overview.generation(each, "0002").csr for each in (*told, found)}
+        if states(found) != expected or len(asked) > 1 or list(faults(store, name, now=LATE)):
+            lost.append((turn, states(found)))
+        store.remove(name)
+    with capsys.disabled():
+        print(f"\n{RACES} races, lost {len(lost)}")  # noqa: T201  figures for people
+    assert lost == []
+
+
+def test_a_renewer_that_is_held_up(openbao):
+    """Between its request and its key: another one goes on, and what comes late is no second request."""
+    with Vault.connect(openbao.settings()) as vault:
+        plain = VaultStore(vault, "secret", "races/late")
+        store = audited(plain)
+        use(store)
+        request = overview.generation(store.load("acme"), "0001").csr
+        plain.secrets.put(layout.certificate("acme", "0002"), layout.document_of(request), cas=0)
+        renew(store, "acme", POLICY, wanted=Renewal(), now=LATE)
+        key = store.key("acme", "0001")
+        plain.secrets.put(layout.key("acme", "0002"), {"private_key": key}, cas=0)
+        assert states(store.load("acme")) == ["active", "discarded", "pending"]
+        again = renew(store, "acme", POLICY, wanted=Renewal(), now=LATE)
+        assert (again.done.changed, list(faults(store, "acme", now=LATE))) == (False, [])

@@ -1,0 +1,328 @@
+"""Probes of real servers on this machine: nginx, Python's, and hostile ones."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from certkit import probe as probing
+from certkit.errors import InputError
+from certkit.net import tls
+from certkit.probe import judge
+from certkit.secret import Secret
+from tests import pki, tls_servers
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+SOON = {"begin": NOW - pki.DAY, "end": NOW + pki.DAY}
+SAN = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.fixture(scope="module")
+def server_pair(root):
+    """A sound server of this machine."""
+    return root.issue(pki.name(CN="server"), extensions=[pki.SERVER, SAN], **SOON)
+
+
+@pytest.fixture(scope="module")
+def client(root):
+    """A sound client."""
+    return root.issue(**SOON)
+
+
+def probe(port, root, client, *, host="localhost", anchors=(), now=None, **options):
+    """What a probe finds; the root is trusted unless something else is."""
+    credentials = tls.Credentials(client.key, (client.certificate,))
+    trusted = [root.certificate] if anchors == () else anchors
+    where = probing.target(f"{host}:{port}")
+    return probing.probe(where, credentials=credentials, anchors=trusted, now=now or datetime.now(UTC), **options)
+
+
+def statuses(found):
+    """The statuses, by check, without those that were not come to."""
+    return {each.id: each.status.value for each in found.findings if each.status.value != "skipped"}
+
+
+def of(found, check="client-certificate"):
+    """One finding as its status and message."""
+    return next((each.status.value, each.message) for each in found.findings if each.id == check)
+
+
+GOOD = dict.fromkeys(("dns", "connect", "server-chain", "name", "client-certificate", "http"), "ok")
+
+# --- nginx ----------------------------------------------------------------------------------------------------------
+
+
+def crl(root, *revoked):
+    """A list of a CA that revokes certificates."""
+    made = x509.CertificateRevocationListBuilder().issuer_name(root.certificate.subject)
+    made = made.last_update(NOW - pki.DAY).next_update(NOW + pki.DAY)
+    for each in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(each.certificate.serial_number)
+        made = made.add_revoked_certificate(entry.revocation_date(NOW - pki.DAY).build())
+    return made.sign(root.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture(scope="module", params=["TLSv1.2", "TLSv1.3"])
+def gateway(request, root, server_pair, tmp_path_factory):
+    """An nginx with a revocation list; its port, the version of TLS, and a client that is revoked."""
+    folder = tmp_path_factory.mktemp("nginx")
+    revoked = root.issue(**SOON)
+    (folder / "crl.pem").write_bytes(crl(root, revoked))
+    (folder / "ca.pem").write_bytes(root.pem)
+    more = f"ssl_protocols {request.param}; ssl_crl {folder}/crl.pem; location / {{ return 200 ok; }}"
+    with tls_servers.nginx(server_pair, folder, client_ca="ca.pem", more=more) as port:
+        yield port, request.param, revoked
+
+
+def test_a_gateway_that_accepts(gateway, root, client):
+    """All is well, with the version, the CAs that it names, and both ends."""
+    port, version, _ = gateway
+    found = probe(port, root, client)
+    assert (statuses(found), found.status.value, found.tls_version) == (GOOD, "ok", version)
+    assert found.accepted_cas == ("CN=Partner Root CA,O=Partner",)
+    assert (found.server_not_after, found.client_not_after) == (NOW + pki.DAY, NOW + pki.DAY)
+    assert found.verdict_on_certificate().status.value == "ok"
+
+
+def refused_clients(root, revoked):
+    """Clients that nginx refuses, and the words of the hint that tell why."""
+    stranger = pki.root(pki.name(CN="Elsewhere")).issue(**SOON)
+    old = root.issue(begin=NOW - 2 * pki.DAY, end=NOW - pki.DAY)
+    early = root.issue(begin=NOW + pki.DAY, end=NOW + 2 * pki.DAY)
+    return [
+        (revoked, "it may be revoked"),
+        (stranger, "it accepts certificates of CN=Partner Root CA,O=Partner"),
+        (old, "it expired on"),
+        (early, "it is not valid before"),
+    ]
+
+
+def test_a_gateway_that_refuses_in_http(gateway, root):
+    """Its 400 is a refused certificate; what this side can see of the reason is in the hint."""
+    port, _, revoked = gateway
+    for client, hint in refused_clients(root, revoked):
+        verdict = probe(port, root, client).verdict_on_certificate()
+        assert verdict.status.value == "critical"
+        assert verdict.message == "refused: HTTP 400, the gateway says that the certificate is in error"
+        assert hint in verdict.hint
+
+
+def test_clocks_that_differ(gateway, root, client):
+    """The clock is told, before anything else is blamed."""
+    found = probe(gateway[0], root, client, now=NOW + timedelta(hours=2))
+    assert "the server's clock says" in of(found, "http")[1]
+    assert of(found)[0] == "ok"
+
+
+# --- Alerts ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_alert_is_always_seen(root, server_pair, client, tmp_path, version):
+    """Also in TLS 1.3, where it comes after the handshake, and is lost to those who send first."""
+    other = pki.root(pki.name(CN="Elsewhere"))
+    with tls_servers.tls(server_pair, tmp_path, version=version, client_ca=other) as server:
+        seen = {of(probe(server.port, root, client)) for _ in range(50)}
+    words = "refused: the server says that it is of a CA that it does not know (TLS alert unknown ca)"
+    assert seen == {("critical", words)}
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (40, "is probably not what it wants (TLS alert handshake failure)"),
+        (42, "is bad (TLS alert bad certificate)"),
+        (43, "is of a kind that it does not take (TLS alert unsupported certificate)"),
+        (44, "is revoked (TLS alert certificate revoked)"),
+        (45, "has expired or is not valid yet (TLS alert certificate expired)"),
+        (46, "is not acceptable to it (TLS alert certificate unknown)"),
+        (48, "is of a CA that it does not know (TLS alert unknown ca)"),
+        (49, "is valid and has no access (TLS alert access denied)"),
+        (51, "does not fit its signature (TLS alert decrypt error)"),
+        (116, "was not sent, though it requires one (TLS alert certificate required)"),
+    ],
+)
+def test_each_alert_in_plain_words(root, server_pair, client, tmp_path, number, words):
+    """What a server says of a certificate."""
+    with tls_servers.serving(tls_servers.refusing(server_pair, tmp_path, number)) as server:
+        found = probe(server.port, root, client)
+    assert of(found) == ("critical", f"refused: the server says that it {words}")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_server_that_goes_without_an_answer(root, server_pair, client, tmp_path, version):
+    """It asked for a certificate, and so probably refuses it."""
+    with tls_servers.web(server_pair, tmp_path, b"", version=version, client_ca=root) as seen:
+        found = probe(int(seen[0]), root, client)
+    assert of(found)[0] == "critical"
+    assert of(found)[1].startswith("probably refused: the server ")
+
+
+# --- Servers that are no good, and such that want no certificate -----------------------------------------------------
+
+
+def test_no_client_certificate_wanted(root, server_pair, client, tmp_path):
+    """It is a warning: what the server answers says nothing about the certificate."""
+    with tls_servers.web(server_pair, tmp_path, OK) as seen:
+        found = probe(int(seen[0]), root, client)
+    assert statuses(found) == {**GOOD, "client-certificate": "warning"}
+    assert (of(found)[1], found.accepted_cas) == ("the server asks for no client certificate", None)
+
+
+@pytest.mark.parametrize(("status", "token", "wanted"), [(401, None, "ok"), (403, b"abc", "critical")])
+def test_401_and_403_are_about_the_token(root, server_pair, client, tmp_path, status, token, wanted):
+    """And not about TLS; a token goes to a server that was verified."""
+    answer = f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode()
+    with tls_servers.web(server_pair, tmp_path, answer, client_ca=root) as seen:
+        found = probe(int(seen[0]), root, client, token=Secret(token) if token else None)
+    assert statuses(found) == {**GOOD, "http": wanted}
+    assert "token" in of(found, "http")[1]
+    assert (b"authorization: Bearer abc\r\n".lower() in seen[1].lower()) == bool(token)
+
+
+def test_a_400_that_says_nothing(root, server_pair, client, tmp_path):
+    """Nobody can tell whether it is about the certificate."""
+    answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+    with tls_servers.web(server_pair, tmp_path, answer, client_ca=root) as seen:
+        assert of(probe(int(seen[0]), root, client))[0] == "unknown"
+
+
+def bad_servers(root):
+    """Servers that are not trusted, and the check that says so."""
+    stranger = pki.root(pki.name(CN="Elsewhere"))
+    other = x509.SubjectAlternativeName([x509.DNSName("other.example")])
+    old = {"begin": NOW - 2 * pki.DAY, "end": NOW - pki.DAY}
+    return {
+        "stranger": (stranger.issue(extensions=[pki.SERVER, SAN], **SOON), "server-chain"),
+        "expired": (root.issue(extensions=[pki.SERVER, SAN], **old), "server-chain"),
+        "a client": (root.issue(extensions=[pki.CLIENT, SAN], **SOON), "server-chain"),
+        "another host": (root.issue(extensions=[pki.SERVER, other], **SOON), "name"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["stranger", "expired", "a client", "another host"])
+def test_a_server_that_is_not_trusted(root, client, tmp_path, kind):
+    """It is sent nothing, and what it says of the certificate does not count; its chain is told."""
+    pair, check = bad_servers(root)[kind]
+    with tls_servers.web(pair, tmp_path, OK, client_ca=root) as seen:
+        found = probe(int(seen[0]), root, client, token=Secret(b"abc"))
+    assert statuses(found)[check] == "critical"
+    assert found.server_chain[0] == pair.certificate
+    assert found.verdict_on_certificate().status.value == "unknown"
+    assert not any(seen[1:])
+
+
+def test_without_anchors_no_token_is_sent(root, server_pair, client, tmp_path):
+    """The chain is a warning, and the token stays here."""
+    with tls_servers.web(server_pair, tmp_path, OK, client_ca=root) as seen:
+        found = probe(int(seen[0]), root, client, anchors=None, token=Secret(b"abc"))
+    assert statuses(found) == {**GOOD, "server-chain": "warning"}
+    assert of(found, "http")[1] == "HTTP 200; the token was not sent to a server not verified"
+    assert b"abc" not in b"".join(seen[1:])
+
+
+@pytest.mark.parametrize(
+    ("answer", "message", "certificate"),
+    [
+        (b"rubbish\r\n\r\n", "the server does not answer in HTTP/1.1", "unknown"),
+        (b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n", "the server does not answer in HTTP/1.1", "unknown"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1", "the answer is cut short or malformed", "ok"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + bytes(300_000), "the answer is longer than 262,144 bytes", "ok"),
+    ],
+)
+def test_nonsense(root, server_pair, client, tmp_path, answer, message, certificate):
+    """It is no trouble of the certificate's, if a status tells so much."""
+    with tls_servers.web(server_pair, tmp_path, answer, client_ca=root) as seen:
+        found = probe(int(seen[0]), root, client)
+    assert of(found, "http") == ("critical", message)
+    assert (of(found)[0], found.verdict_on_certificate().status.value) == (certificate, certificate)
+
+
+def test_a_server_that_says_nothing(root, server_pair, client, tmp_path):
+    """It is unknown, once the time is over."""
+    began = time.monotonic()
+    with tls_servers.web(server_pair, tmp_path, b"", client_ca=root, after=tls_servers.silent) as seen:
+        found = probe(int(seen[0]), root, client, timeout=1)
+    assert time.monotonic() - began < 10
+    assert (of(found)[0], of(found, "http")[0]) == ("unknown", "unknown")
+
+
+@pytest.mark.parametrize("talk", [tls_servers.flooding(b"HTTP/1.1 100 Continue\r\n\r\n"), tls_servers.closing])
+def test_what_does_not_speak_tls(root, client, talk):
+    """It is told of the connection, and nothing is known of the certificate."""
+    with tls_servers.serving(talk) as server:
+        found = probe(server.port, root, client, timeout=2)
+    assert (of(found, "connect")[0], of(found)[0]) == ("critical", "unknown")
+
+
+def test_an_endless_preface(root, server_pair, client, tmp_path):
+    """A server that never comes to the point ends with the time."""
+    flood = tls_servers.flooding(b"HTTP/1.1 100 Continue\r\n\r\n")
+    with tls_servers.web(server_pair, tmp_path, b"", client_ca=root, after=flood) as seen:
+        found = probe(int(seen[0]), root, client, timeout=1)
+    assert of(found, "http")[0] in {"unknown", "critical"}
+
+
+def test_nobody_there(root, client):
+    """Refused, and not found, are told apart."""
+    assert "connection refused" in of(probe(tls_servers.free_port(), root, client), "connect")[1]
+    found = probe(443, root, client, host="nowhere.invalid")
+    assert statuses(found) == {"dns": "unknown", "client-certificate": "unknown"}
+
+
+def test_a_proxy(root, server_pair, client, tmp_path):
+    """It makes a way to the host, and is told who asks."""
+    asked = []
+    host = tls_servers.web(server_pair, tmp_path, OK, client_ca=root)
+    with host as seen, tls_servers.serving(tls_servers.tunnel(asked)) as proxy:
+        found = probe(int(seen[0]), root, client, proxy=f"http://me:p%40ss@127.0.0.1:{proxy.port}")
+    assert statuses(found) == {check: "ok" for check in GOOD if check != "dns"}
+    assert b"Proxy-Authorization: Basic bWU6cEBzcw==" in asked[0]
+
+
+def test_a_proxy_that_refuses(root, client):
+    """Nobody was reached."""
+    with tls_servers.serving(tls_servers.answering(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")) as proxy:
+        found = probe(443, root, client, proxy=f"http://127.0.0.1:{proxy.port}")
+    assert of(found, "connect") == ("unknown", "localhost:443: the proxy refuses: HTTP 407")
+
+
+@pytest.mark.parametrize("text", ["host", "http://host/", "https://a:b@host/", "host:0", "https://host/a b", "x://h:1"])
+def test_what_cannot_be_probed(text):
+    """It is refused before anybody is asked."""
+    with pytest.raises(InputError, match="cannot probe"):
+        probing.target(text)
+
+
+# --- what alerts say ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("alert", "hint"),
+    [
+        ("certificate revoked", "get a new certificate"),
+        ("certificate expired", "compare both clocks: by this machine's it is valid"),
+        ("bad certificate", "it is valid only since "),
+    ],
+)
+def test_a_certificate_of_a_minute_ago(root, alert, hint):
+    """Clocks are looked at first, but for alerts that say themselves whether it is about dates."""
+    young = judge.ClientSide((root.issue(begin=NOW - pki.DAY / 1440, end=NOW + pki.DAY).certificate,), NOW)
+    ended = tls.HandshakeEndedError("it ended", hint="", alert=alert)
+    found = judge.ended(ended, young, (), asks=True)
+    assert (found.status.value, found.hint.startswith(hint)) == ("critical", True), found.hint
+
+
+def test_an_expired_certificate_is_renewed(root):
+    """What this machine knows of its dates is said."""
+    old = judge.ClientSide((root.issue(begin=NOW - 2 * pki.DAY, end=NOW - pki.DAY).certificate,), NOW)
+    found = judge.ended(tls.HandshakeEndedError("", hint="", alert="certificate expired"), old, (), asks=True)
+    assert found.hint.endswith(": renew it")

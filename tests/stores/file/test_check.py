@@ -1,0 +1,237 @@
+"""`certkit.stores.file.check`: what a check of a file store says."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from certkit.findings import Status
+from certkit.stores.file.store import FileStore
+from tests.stores.contract import FIELDS, activate, enroll
+from tests.stores.places import enroll_for, let_through, some_group, tree, with_group
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store, whose directory is still to be made."""
+    return FileStore(tmp_path / "store", wait_seconds=10)
+
+
+def told(store):
+    """What a check complains about: status, id, message and hint, with STORE for the path."""
+    return [
+        f"{each.status} {each.id}: {each.message} -> {each.hint}".replace(str(store.root), "STORE")
+        for each in store.check()
+        if not each.is_good
+    ]
+
+
+def test_a_check_of_a_sound_store(store):
+    """Says what is there, for people."""
+    enroll(store, issued=2, pending=1)
+    enroll(store, "other")
+    activate(store, "0002")
+    assert [(each.id, each.status, each.message) for each in store.check()] == [
+        ("store", Status.OK, f"2 identities in {store.root}"),
+        ("identity:acme", Status.OK, "3 generations, 0002 is in use"),
+        ("identity:other", Status.OK, "0 generations, none is in use"),
+        ("permissions", Status.OK, "nobody may read the keys but those who should"),
+    ]
+
+
+def test_a_check_of_a_store_that_is_not_there(store):
+    """Does not make it."""
+    assert told(store) == [
+        "warning store: there is no directory STORE -> check the path; enrolling the first identity makes the directory"
+    ]
+    assert not store.root.exists()
+
+
+def test_a_check_changes_nothing(store):
+    """Not even the leftovers of a killed run, which the next change removes."""
+    enroll(store, issued=1)
+    (store.root / ".acme.0123456789ab.tmp").mkdir()
+    (store.root / "acme" / "generations" / ".0002.0123456789ab.tmp").mkdir()
+    before = tree(store.root)
+    assert told(store) == [
+        "warning store: left in STORE by runs that were killed: .acme.0123456789ab.tmp -> the next change removes it",
+        (
+            "warning identity:acme: left in STORE/acme/generations by runs that were killed: .0002.0123456789ab.tmp"
+            " -> the next change removes it"
+        ),
+    ]
+    assert tree(store.root) == before
+    store.change("acme", lambda record: record)
+    assert told(store) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "expected"),
+    [
+        (".", 0o777, "critical permissions: others may write to STORE"),
+        ("acme", 0o755, "warning permissions: others may read STORE/acme (mode 0755) -> chmod 700 STORE/acme"),
+        ("acme/generations", 0o770, "critical permissions: others may write to STORE/acme/generations (mode 0770)"),
+        ("acme/generations/0001", 0o701, "warning permissions: others may read STORE/acme/generations/0001 (mode"),
+        ("acme/generations/0001/key.pem", 0o644, "warning permissions: others may read STORE/acme/generations/0001/k"),
+        ("acme/generations/0001/key.pem", 0o666, "critical permissions: others may write to STORE/acme/generations"),
+        ("acme/generations/0001/ca.pem", 0o646, "critical permissions: others may write to STORE/acme/generations"),
+        ("acme/identity.json", 0o664, "critical permissions: others may write to STORE/acme/identity.json (mode 0664)"),
+    ],
+)
+def test_a_check_of_permissions(store, path, mode, expected):
+    """Tells who may read or write what they should not, and the command that mends it."""
+    enroll(store, issued=1)
+    (store.root / path).chmod(mode)
+    [said] = told(store)
+    assert said.startswith(expected)
+
+
+@pytest.mark.parametrize("path", ["acme/generations/0001/csr.pem", "acme/identity.json"])
+def test_what_is_public_may_be_more_private(store, path):
+    """A stricter mode than ours is nobody's trouble."""
+    enroll(store, issued=1)
+    (store.root / path).chmod(0o600)
+    assert told(store) == []
+
+
+def test_a_check_of_owners(store):
+    """What belongs to another user than the store does is told."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    enroll(store, issued=1)
+    os.chown(store.root / "acme" / "generations" / "0001" / "key.pem", 65534, -1)
+    assert told(store) == [
+        (
+            "warning permissions: STORE/acme/generations/0001/key.pem belongs to user 65534"
+            " -> chown 0 STORE/acme/generations/0001/key.pem"
+        )
+    ]
+
+
+def test_a_check_of_a_group(tmp_path, store):
+    """Tells where the group of an identity does not get through, and what it may not read."""
+    group = some_group()
+    store.root.mkdir(mode=0o700)
+    enroll_for(store, group.gr_name)
+    let_through(tmp_path)
+    assert told(store) == [
+        f"warning permissions: the group {group.gr_name} does not get through STORE -> chmod o+x STORE"
+    ]
+    store.root.chmod(0o711)
+    key_file = store.root / "acme" / "generations" / "0001" / "key.pem"
+    key_file.chmod(0o600)
+    assert told(store) == [
+        (
+            "warning permissions: those who should read STORE/acme/generations/0001/key.pem may not (mode 0600)"
+            " -> chmod 640 STORE/acme/generations/0001/key.pem"
+        )
+    ]
+
+
+def test_a_check_of_a_group_that_is_gone(store):
+    """Is told once for each of its identities."""
+    enroll(store, issued=1)
+    path = store.root / "acme" / "identity.json"
+    path.write_bytes(json.dumps(with_group("no-such-group").document()).encode())
+    assert told(store) == [
+        (
+            "critical identity:acme: this host has no group 'no-such-group'"
+            " -> make it (groupadd), or enrol the identity with another --group"
+        )
+    ]
+
+
+def test_a_check_of_strange_files(store):
+    """Names what certkit did not put there, escaped, and not all of very many."""
+    enroll(store, issued=1)
+    (store.root / "acme" / "hooks" / "deploy.d").mkdir(parents=True)
+    (store.root / ".git").mkdir()
+    (store.root / "notes\x1b[31m\u202e").write_text("x")
+    for number in range(8):
+        (store.root / "acme" / "generations" / f"old-{number}").mkdir()
+    (store.root / "acme" / "generations" / "0001" / "key.pem.bak").write_text("x")
+    (store.root / "lost").mkdir()
+    assert told(store) == [
+        r"warning store: not put into STORE by certkit: notes\1B[31m\E2\80\AE -> move it away",
+        (
+            "warning identity:acme: not put into STORE/acme/generations by certkit:"
+            " old-0, old-1, old-2, old-3, old-4 and 3 more -> move it away"
+        ),
+        "warning identity:acme: not put into STORE/acme/generations/0001 by certkit: key.pem.bak -> move it away",
+        (
+            "critical identity:lost: not an identity, STORE/lost: it has no identity.json"
+            " -> restore its identity.json from a backup, or remove the directory by hand"
+        ),
+    ]
+
+
+def test_a_check_of_what_is_half_there(store):
+    """An install that did not end, a generation that is gone, a key that is none."""
+    enroll(store, issued=2)
+    activate(store, "0002")
+    activate(store, "0001")
+    own = store.root / "acme" / "generations"
+    (own / "0001" / "certificate.pem").unlink()
+    (own / "0001" / "key.pem").write_bytes(b"\0" * 241)
+    (own / "0002").rename(store.root / "acme" / "hooks")
+    assert told(store) == [
+        "warning identity:acme: an install in STORE/acme/generations/0001 did not end -> install the certificate again",
+        (
+            "critical identity:acme: cannot read, STORE/acme/generations/0001/key.pem: expected a private key:"
+            " it holds only blanks or NULs -> restore it from a backup"
+        ),
+        "warning identity:acme: generations that were in use are gone: 0002 -> restore them from a backup",
+    ]
+
+
+def test_documents_that_are_damaged_or_open_to_others(store):
+    """Are told one by one, and nothing of what they hold."""
+    enroll(store)
+    store.put_document("acme", "sound", FIELDS, over=None)
+    tokens = store.root / "acme" / "tokens"
+    (tokens / "broken.json").write_text('{"access_token": "first-token"')
+    (tokens / "odd.json").write_text('{"access_token": ["first-token"]}')
+    (tokens / "note.txt").write_text("first-token")
+    (tokens / "odd.json").chmod(0o600)
+    (tokens / "broken.json").chmod(0o644)
+    tokens.chmod(0o755)
+    assert told(store) == [
+        "warning identity:acme: not put into STORE/acme/tokens by certkit: note.txt -> move it away",
+        (
+            "critical identity:acme: cannot read, STORE/acme/tokens/broken.json: not a document of texts"
+            " -> restore it from a backup, or remove it and ask for another"
+        ),
+        (
+            "critical identity:acme: cannot read, STORE/acme/tokens/odd.json: not a document of texts"
+            " -> restore it from a backup, or remove it and ask for another"
+        ),
+        "warning permissions: others may read STORE/acme/tokens (mode 0755) -> chmod 700 STORE/acme/tokens",
+        (
+            "warning permissions: others may read STORE/acme/tokens/broken.json (mode 0644)"
+            " -> chmod 600 STORE/acme/tokens/broken.json"
+        ),
+    ]
+
+
+def test_documents_are_for_their_owner_only(store):
+    """Also where a group may read the keys."""
+    let_through(store.root.parent)
+    enroll_for(store, some_group().gr_name)
+    store.put_document("acme", "x", FIELDS, over=None)
+    found = tree(store.root / "acme")
+    assert (found["tokens"], found["tokens/x.json"]) == ("d 0700", "f 0600")
+    assert told(store) == []
+
+
+def test_a_directory_of_documents_that_is_none(store):
+    """Is told, and stops nothing else."""
+    enroll(store)
+    (store.root / "acme" / "tokens").symlink_to("elsewhere")
+    assert told(store) == [
+        (
+            "critical identity:acme: cannot read, STORE/acme/tokens: it is a symbolic link"
+            " -> put what it leads to in its place; a store follows no such links"
+        )
+    ]

@@ -1,0 +1,127 @@
+"""`certkit.wise.oauth_state`: a redirect answers what was asked for, once, and in time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from certkit.errors import InputError, RefusedError
+from certkit.secret import Secret
+from certkit.wise import oauth_state
+from certkit.wise.redirect import Redirect
+from tests.pki import NOW
+
+URI = "https://acme.example/wise"
+MINUTE = timedelta(minutes=1)
+
+
+def remember(store, at=NOW):
+    """A state that was asked with."""
+    return oauth_state.remember(store, "acme", client_id="acme", redirect_uri=URI, now=at)
+
+
+def claim(store, state, *, expected=None, is_whole=True, client_id="acme", uri=URI, at=NOW + MINUTE):
+    """What comes of a redirect with that state."""
+    redirect = Redirect(redirect_uri=uri, code=Secret(b"x"), state=state, is_whole=is_whole)
+    return oauth_state.claim(store, "acme", redirect, expected=expected, client_id=client_id, now=at)
+
+
+def refused(store, state, **options):
+    """Why a redirect is refused."""
+    with pytest.raises(RefusedError) as told:
+        claim(store, state, **options)
+    assert "authorize-url" in told.value.hint or "--state" in told.value.hint or "token show" in told.value.hint
+    return told.value.message
+
+
+def test_a_state_that_was_asked_with(store):
+    """Is good once."""
+    first, second = remember(store), remember(store)
+    assert first != second
+    assert len(first) >= 43
+    assert claim(store, first) is not None
+    assert refused(store, first) == "acme: the state of this redirect was used already"
+    assert claim(store, second) is not None
+
+
+def test_a_state_is_not_in_the_store(store):
+    """Only its digest, so who reads the store cannot use it."""
+    state = remember(store)
+    [document] = store.documents("acme")
+    assert state not in document
+    assert state.encode() not in b"".join(each.reveal() for each in store.document("acme", document).fields.values())
+
+
+def test_a_state_that_is_too_old(store):
+    """After an hour nobody remembers what it was for."""
+    state = remember(store)
+    assert refused(store, state, at=NOW + timedelta(hours=1, seconds=1)) == (
+        "acme: the state of this redirect is older than 60 minutes"
+    )
+    assert claim(store, state, at=NOW + timedelta(hours=1)) is not None
+
+
+def test_a_state_that_nobody_asked_with(store):
+    """May be an attacker's, who wants us to use his account; ours stays good."""
+    state = remember(store)
+    assert refused(store, "another") == "acme: nobody here has asked with the state of this redirect"
+    assert refused(store, "\udc80") == "acme: nobody here has asked with the state of this redirect"
+    assert claim(store, state) is not None
+
+
+def test_a_state_that_is_missing(store):
+    """Is missed where one was asked with and still waits, and only there."""
+    assert claim(store, None) is None
+    state = remember(store)
+    assert refused(store, None) == "acme: the state that was asked for is missing"
+    assert refused(store, None, is_whole=False) == "acme: the state that was asked for is missing"
+    assert claim(store, None, at=NOW + timedelta(hours=2)) is None
+    claim(store, state)
+    assert claim(store, None) is None
+
+
+def test_a_state_of_the_callers_own(store):
+    """Has to be the one that comes back, remembered or not."""
+    assert claim(store, "mine", expected="mine") is None
+    assert refused(store, "other", expected="mine") == "acme: the redirect has another state than the one expected"
+    assert refused(store, None, expected="mine") == "acme: the redirect has another state than the one expected"
+
+
+def test_a_code_without_its_redirect(store):
+    """Its state comes from the caller, and is used up as well."""
+    state = remember(store)
+    assert refused(store, None, expected="other", is_whole=False) == "acme: another state was asked for"
+    assert refused(store, None, is_whole=False) == "acme: the state that was asked for is missing"
+    assert claim(store, None, expected=state, is_whole=False) is not None
+    assert refused(store, None, expected=state, is_whole=False) == "acme: the state of this redirect was used already"
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [({"client_id": "other"}, "--client-id"), ({"uri": "https://acme.example/other"}, "--redirect-uri")],
+)
+def test_another_question(store, options, what):
+    """Wise would refuse the code, and it might be used up: we are faster. The state stays good."""
+    state = remember(store)
+    with pytest.raises(InputError, match=f"the user was asked with another {what}"):
+        claim(store, state, **options)
+    assert claim(store, state) is not None
+
+
+def test_a_state_that_is_given_back(store):
+    """Is good again."""
+    state = remember(store)
+    oauth_state.give_back(store, "acme", claim(store, state))
+    oauth_state.give_back(store, "acme", None)
+    assert claim(store, state) is not None
+
+
+def test_old_states_are_forgotten(store):
+    """With the next one, a day later, used or not."""
+    claim(store, remember(store))
+    remember(store)
+    remember(store, NOW + timedelta(hours=23))
+    assert len(store.documents("acme")) == 3
+    remember(store, NOW + timedelta(hours=25))
+    assert len(store.documents("acme")) == 2

@@ -1,0 +1,343 @@
+"""`certkit.x509.keys` and reading keys: those that openssl writes, and those made to do harm."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+
+from certkit.errors import InputError, PassphraseError
+from certkit.secret import Secret
+from certkit.x509 import keys, objects, pem
+from certkit.x509.keys import KeySpec
+from tests.conftest import openssl
+
+RIGHT = Secret("correct horse ü".encode())
+WRONG = Secret(b"wrong")
+
+
+def load(data: bytes, passphrase: Secret | None = None):
+    """The private key in some bytes."""
+    return objects.private_key(data, name="KEY", passphrase=passphrase).value
+
+
+def spki(data: bytes) -> str:
+    """What openssl calls the public key of a private one: the SHA-256 of its SubjectPublicKeyInfo."""
+    public = openssl("pkey", "-pubout", "-outform", "DER", stdin=data).stdout
+    return openssl("dgst", "-sha256", "-r", stdin=public).stdout.decode().split()[0]
+
+
+@pytest.fixture(params=["ec", "rsa"])
+def pair(request, tmp_path):
+    """A key made by openssl, with the path of its file."""
+    options = {
+        "ec": ("EC", "-pkeyopt", "ec_paramgen_curve:P-256"),
+        "rsa": ("RSA", "-pkeyopt", "rsa_keygen_bits:2048"),
+    }
+    openssl("genpkey", "-algorithm", *options[request.param], "-out", tmp_path / "key")
+    return tmp_path / "key"
+
+
+@pytest.mark.parametrize("name", keys.KEY_TYPES)
+def test_every_type_is_made_as_named(name):
+    """Type, size and public key are what openssl reads in the file."""
+    key = KeySpec.parse(name).generate()
+    facts = keys.key_facts(key.public_key())
+    assert (facts.type, facts.bits) == (name, int(name[-4:] if name.startswith("rsa") else name[-3:]))
+    assert facts.spki_sha256 == spki(keys.to_pem(key).reveal())
+
+
+def test_the_types_are_those_of_the_contract():
+    """P-256 first, for it is the default."""
+    assert keys.KEY_TYPES == ("ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096")
+
+
+@pytest.mark.parametrize("name", ["", "rsa", "rsa-1024", "rsa-2560", "RSA-2048", "ec-p521", "ed25519", "ec-p256 "])
+def test_other_types_are_bad_usage(name):
+    """The hint lists those that certkit makes."""
+    with pytest.raises(InputError) as refused:
+        KeySpec.parse(name)
+    assert refused.value.message == f"unknown key type {name!r}"
+    assert refused.value.hint == "choose one of ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096"
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "bits"),
+    [
+        (("RSA", "-pkeyopt", "rsa_keygen_bits:1024"), "rsa-1024", 1024),
+        (("RSA", "-pkeyopt", "rsa_keygen_bits:2560"), "rsa-2560", 2560),
+        (("RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"), "rsa-2048", 2048),
+        (("EC", "-pkeyopt", "ec_paramgen_curve:P-521"), "ec-p521", 521),
+        (("EC", "-pkeyopt", "ec_paramgen_curve:P-224"), "ec-p224", 224),
+        (("EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"), "ec-secp256k1", 256),
+        (("EC", "-pkeyopt", "ec_paramgen_curve:brainpoolP256r1"), "ec-brainpoolp256r1", 256),
+        (("ED25519",), "ed25519", 256),
+        (("ED448",), "ed448", 456),
+        (("X25519",), "x25519", 256),
+    ],
+)
+def test_other_peoples_keys_are_named(options, name, bits):
+    """Types that certkit does not make are spelt the same way."""
+    facts = keys.key_facts(load(openssl("genpkey", "-algorithm", *options).stdout).public_key())
+    assert (facts.type, facts.bits) == (name, bits)
+
+
+def test_a_dsa_key_is_named(tmp_path):
+    """As `dsa-2048`."""
+    openssl("genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:2048", "-out", tmp_path / "p")
+    key = load(openssl("genpkey", "-paramfile", tmp_path / "p").stdout)
+    assert keys.type_and_bits(key.public_key())[0] == "dsa-2048"
+
+
+@pytest.mark.parametrize("form", ["PEM", "DER"])
+@pytest.mark.parametrize("traditional", [(), ("-traditional",)], ids=["pkcs8", "traditional"])
+def test_plain_keys_are_read(pair, form, traditional):
+    """PKCS#8, PKCS#1 and SEC1, in PEM and DER."""
+    data = openssl("pkey", "-in", pair, "-outform", form, *traditional).stdout
+    assert keys.key_facts(load(data).public_key()).spki_sha256 == spki(pair.read_bytes())
+
+
+@pytest.mark.parametrize("form", ["PEM", "DER"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA512"),
+        ("-v2", "des3"),
+        ("-v1", "PBE-SHA1-3DES"),
+        ("-scrypt",),
+    ],
+    ids=["default", "sha512", "3des", "pkcs12-kdf", "scrypt"],
+)
+def test_encrypted_pkcs8_is_read(pair, form, options):
+    """However openssl encrypted it; with a passphrase in UTF-8."""
+    secret = pair.with_name("secret")
+    secret.write_bytes(RIGHT.reveal())
+    locked = openssl("pkcs8", "-topk8", "-in", pair, "-outform", form, "-passout", f"file:{secret}", *options).stdout
+    assert keys.key_facts(load(locked, RIGHT).public_key()).spki_sha256 == spki(pair.read_bytes())
+
+
+@pytest.mark.parametrize("cipher", ["-aes256", "-aes128", "-des3"])
+def test_traditional_encryption_is_read(pair, cipher):
+    """PEM with Proc-Type and DEK-Info lines."""
+    locked = openssl("pkey", "-in", pair, "-traditional", cipher, "-passout", "pass:x").stdout
+    assert b"Proc-Type: 4,ENCRYPTED" in locked
+    assert keys.key_facts(load(locked, Secret(b"x")).public_key()).spki_sha256 == spki(pair.read_bytes())
+    with pytest.raises(PassphraseError):
+        load(locked, WRONG)
+    with pytest.raises(PassphraseError):
+        load(locked)
+
+
+def test_genrsa_traditional_is_read():
+    """The `BEGIN RSA PRIVATE KEY` of old guides."""
+    data = openssl("genrsa", "-traditional", "2048").stdout
+    assert data.startswith(b"-----BEGIN RSA PRIVATE KEY-----")
+    assert keys.type_and_bits(load(data).public_key())[0] == "rsa-2048"
+
+
+def test_the_parameters_before_an_ec_key_are_passed_over():
+    """`openssl ecparam -genkey` writes EC PARAMETERS first."""
+    data = openssl("ecparam", "-name", "prime256v1", "-genkey").stdout
+    assert data.startswith(b"-----BEGIN EC PARAMETERS-----")
+    assert keys.type_and_bits(load(data).public_key())[0] == "ec-p256"
+
+
+def test_text_around_a_key_is_passed_over(pair):
+    """As `openssl pkey -text` and PKCS#12 exports leave it."""
+    data = openssl("pkey", "-in", pair, "-text").stdout
+    assert keys.key_facts(load(b"Bag Attributes\n" + data).public_key()).spki_sha256 == spki(pair.read_bytes())
+
+
+def test_a_locked_key_without_a_passphrase_says_so(pair):
+    """Naming the option."""
+    locked = openssl("pkcs8", "-topk8", "-in", pair, "-passout", "pass:x").stdout
+    with pytest.raises(PassphraseError) as refused:
+        load(locked)
+    assert refused.value.message == "cannot read, KEY: the private key is encrypted"
+    assert refused.value.hint == "give its passphrase with --passphrase-file"
+
+
+def test_a_wrong_passphrase_says_so(pair):
+    """And never shows either passphrase."""
+    locked = openssl("pkcs8", "-topk8", "-in", pair, "-passout", "pass:x").stdout
+    with pytest.raises(PassphraseError) as refused:
+        load(locked, WRONG)
+    assert refused.value.message == (
+        "cannot read, KEY: a private key at line 1:"
+        " the private key cannot be decrypted: the passphrase is wrong or the file is damaged"
+    )
+
+
+def test_a_passphrase_that_is_not_needed_is_not_used(pair):
+    """A plain key is read all the same."""
+    assert load(pair.read_bytes(), RIGHT)
+
+
+def test_two_keys_in_a_file_are_one_too_many(pair):
+    """Which one is meant is not guessed."""
+    with pytest.raises(InputError, match="it holds 2 private keys"):
+        load(pair.read_bytes() * 2)
+
+
+def test_a_file_without_a_key_says_what_it_holds(pair):
+    """Not only what it lacks."""
+    with pytest.raises(InputError, match="cannot read, KEY: expected a private key, found a CSR"):
+        load(openssl("req", "-new", "-key", pair, "-subj", "/O=Acme").stdout)
+
+
+def test_an_openssh_key_gets_a_hint(tmp_path):
+    """How to convert it."""
+    with pytest.raises(InputError) as refused:
+        load(b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----\n")
+    assert refused.value.hint == "convert it: ssh-keygen -p -m PKCS8 -f KEY"
+
+
+def test_a_written_key_is_pkcs8():
+    """One block, readable by openssl."""
+    data = keys.to_pem(KeySpec("ec-p256").generate()).reveal()
+    assert data.startswith(b"-----BEGIN PRIVATE KEY-----\n")
+    assert data.endswith(b"-----END PRIVATE KEY-----\n")
+    assert openssl("pkey", "-check", "-noout", stdin=data).stdout == b"Key is valid\n"
+
+
+def test_a_passphrase_encrypts_what_is_written(tmp_path):
+    """The plain key is not in it, and openssl opens it with that passphrase only."""
+    data = keys.to_pem(KeySpec("ec-p256").generate(), Secret(b"x")).reveal()
+    assert data.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    assert openssl("pkey", "-noout", "-passin", "pass:x", stdin=data).returncode == 0
+    assert openssl("pkey", "-noout", "-passin", "pass:y", stdin=data, check=False).returncode == 1
+
+
+def test_a_secret_does_not_print():
+    """Not by itself, and not within a value that holds it."""
+    secret = Secret(b"hunter2")
+    assert (repr(secret), str([secret]), f"{secret}") == ("Secret(hidden)", "[Secret(hidden)]", "Secret(hidden)")
+
+
+# --- keys that ask for work without end
+
+
+def tlv(tag: int, *values: bytes) -> bytes:
+    """One DER element."""
+    body = b"".join(values)
+    size = len(body)
+    if size < 0x80:
+        return bytes([tag, size]) + body
+    width = (size.bit_length() + 7) // 8
+    return bytes([tag, 0x80 | width]) + size.to_bytes(width) + body
+
+
+def integer(value: int) -> bytes:
+    """A DER INTEGER."""
+    return tlv(0x02, value.to_bytes(value.bit_length() // 8 + 1))
+
+
+def oid(digits: str) -> bytes:
+    """A DER OBJECT IDENTIFIER from the hex of its content."""
+    return tlv(0x06, bytes.fromhex(digits))
+
+
+SALT = tlv(0x04, b"saltsalt")
+AES_256_CBC = tlv(0x30, oid("60864801650304012a"), tlv(0x04, b"i" * 16))
+
+
+def pbes2(derivation: bytes) -> bytes:
+    """An encrypted PKCS#8 key (RFC 8018 section 6.2) whose derivation is given."""
+    scheme = tlv(0x30, oid("2a864886f70d01050d"), tlv(0x30, derivation, AES_256_CBC))
+    return tlv(0x30, scheme, tlv(0x04, b"c" * 144))
+
+
+def pbkdf2(count: int) -> bytes:
+    """PBKDF2 with HMAC-SHA-256."""
+    prf = tlv(0x30, oid("2a864886f70d0209"), b"\x05\x00")
+    return pbes2(tlv(0x30, oid("2a864886f70d01050c"), tlv(0x30, SALT, integer(count), prf)))
+
+
+def pbkdf2_with_length(count: int) -> bytes:
+    """PBKDF2 that names the key's length too."""
+    return pbes2(tlv(0x30, oid("2a864886f70d01050c"), tlv(0x30, SALT, integer(count), integer(32))))
+
+
+def scrypt(n: int, r: int = 8, p: int = 1) -> bytes:
+    """Scrypt (RFC 7914 section 7)."""
+    return pbes2(tlv(0x30, oid("2b06010401da47040b"), tlv(0x30, SALT, integer(n), integer(r), integer(p))))
+
+
+def pbes1(count: int) -> bytes:
+    """PKCS#12's own derivation, as openssl's -v1 writes it."""
+    scheme = tlv(0x30, oid("2a864886f70d010c0103"), tlv(0x30, SALT, integer(count)))
+    return tlv(0x30, scheme, tlv(0x04, b"c" * 144))
+
+
+def pem_of(data: bytes) -> bytes:
+    """The same in PEM."""
+    return pem.encode("ENCRYPTED PRIVATE KEY", data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pbkdf2(2**31 - 1),
+        pbkdf2(2**62),
+        pbkdf2(2**200),
+        pbkdf2_with_length(2**31 - 1),
+        pbes1(2**31 - 1),
+        scrypt(2**30),
+        scrypt(2**14, r=2**20),
+        scrypt(2**14, p=2**20),
+    ],
+    ids=["pbkdf2", "64-bit", "200-bit", "with-length", "pbes1", "scrypt-n", "scrypt-r", "scrypt-p"],
+)
+@pytest.mark.parametrize("form", [bytes, pem_of], ids=["der", "pem"])
+@pytest.mark.parametrize("passphrase", [None, WRONG], ids=["no-passphrase", "passphrase"])
+def test_a_giant_derivation_count_is_refused_at_once(data, form, passphrase):
+    """Before any of that work is done."""
+    start = time.process_time()
+    with pytest.raises(InputError) as refused:
+        load(form(data), passphrase)
+    assert time.process_time() - start < 1
+    assert "asks for more than 10,000,000 key derivation rounds" in refused.value.message
+    assert not isinstance(refused.value, PassphraseError)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [pbkdf2(600_000), pbkdf2_with_length(600_000), pbes1(2048), scrypt(16384)],
+    ids=["pbkdf2", "with-length", "pbes1", "scrypt"],
+)
+def test_a_usual_derivation_count_is_tried(data):
+    """The same files with the counts that password managers use are only locked."""
+    with pytest.raises(PassphraseError, match="the passphrase is wrong or the file is damaged"):
+        load(data, WRONG)
+
+
+def test_a_giant_key_is_refused_at_once():
+    """Loading RSA of 16384 bits would take half a minute."""
+    start = time.process_time()
+    with pytest.raises(InputError, match="more than an RSA key of 8192 bits"):
+        load(tlv(0x30, integer(0), integer(2**16383), integer(65537), *[integer(2**8191)] * 6))
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 1000, b"\x30", b"\x30\x82", b"-----BEGIN PRIVATE KEY-----", b"hello"])
+def test_what_is_no_key_is_bad_input(data):
+    """Empty, NULs, beginnings, text."""
+    with pytest.raises(InputError):
+        load(data)
+
+
+@pytest.mark.parametrize("at", range(0, 120, 7))
+def test_a_damaged_key_is_bad_input(pair, at):
+    """One flipped byte gives an error or another key, never a crash."""
+    data = bytearray(openssl("pkey", "-in", pair, "-outform", "DER").stdout)
+    data[at] ^= 0xFF
+    with contextlib.suppress(InputError):
+        load(bytes(data))
+
+
+def test_a_curve_written_out_is_not_mistaken_for_a_costly_encryption(tmp_path):
+    """An EC key with explicit parameters is not encrypted, so it has no key derivation rounds."""
+    made = openssl("ecparam", "-name", "prime256v1", "-genkey", "-param_enc", "explicit").stdout
+    assert keys.type_and_bits(load(made).public_key())[0] == "ec-p256"
