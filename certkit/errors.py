@@ -4,7 +4,8 @@
     ├── InputError          bad usage, unreadable or malformed input
     │   ├── ExistsError       a file is there that is not overwritten
     │   ├── PassphraseError   a passphrase is missing or wrong
-    │   └── PolicyError       a policy file that cannot be used
+    │   ├── PolicyError       a policy file that cannot be used
+    │   └── StoreError        a store that cannot be read or written (`certkit.stores.base` has its kinds)
     └── RefusedError        understood, and refused: a policy or a check says no
 
 A check's result is a finding (`certkit.findings`), not an exception.
@@ -70,6 +71,14 @@ class PassphraseError(InputError):
 
 class PolicyError(InputError):
     """A policy that does not exist or does not follow the policy format."""
+
+
+class StoreError(InputError):
+    """A store that cannot be read or written."""
+
+
+class ConflictError(StoreError):
+    """Somebody else was first: what is to be written once is there already, or the record has changed meanwhile."""
 
 
 class RefusedError(CertkitError):

@@ -35,15 +35,15 @@ def test_secrets_are_revealed_in_few_places():
     """A secret's bytes are wanted where it is written, sent, used as a passphrase, or printed on request."""
     found = {name for name, tree in modules().items() if calls(tree, "reveal")}
     assert found == {
-        *("files.py", "core/keys.py", "core/objects.py", "cli/key.py"),
+        *("files/writing.py", "x509/keys.py", "x509/objects.py", "cli/key.py"),
         *(f"vault/{name}.py" for name in ("connection", "login", "session", "transit")),
-        *("stores/wrapping.py", "stores/document_files.py"),
-        *(f"wise/{name}.py" for name in ("answers", "grants", "states", "tokens")),
-        "cli/wise_token.py",
-        "http/address.py",
+        *("stores/sealing.py", "stores/file/documents.py"),
+        *(f"wise/{name}.py" for name in ("oauth_answers", "oauth", "oauth_state", "tokens")),
+        "cli/wise/token.py",
+        "net/address.py",
         *(f"wise/rehearsal/{name}.py" for name in ("authority", "tokens")),
         "wise/webhooks.py",
-        *("probe/__init__.py", "lifecycle/credentials.py"),
+        *("probe/__init__.py", "identity/credentials.py"),
     }
 
 
@@ -52,5 +52,5 @@ def test_the_time_of_day_and_the_environment_belong_to_the_command_line():
     source = {str(path.relative_to(PACKAGE)): path.read_text() for path in PACKAGE.rglob("*.py")}
     clock = {name for name, text in source.items() if "datetime.now(" in text or "time.time(" in text}
     environment = {name for name, text in source.items() if "os.environ" in text}
-    assert clock == {"cli/inputs.py"}
+    assert clock == {"cli/shared/inputs.py"}
     assert all(name.startswith("cli/") for name in environment)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.x509 import keys, names, objects, pem
+from certkit.x509 import names, pem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
-    from certkit.x509.keys import KeyFacts
     from certkit.x509.names import SubjectOptions
 
 
@@ -38,42 +36,6 @@ def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes) -> byt
     except (ValueError, TypeError) as error:
         raise InputError(f"the CSR cannot be signed: {error}", hint="use a key of one of the policy's types") from error
     return pem.encode(pem.CERTIFICATE_REQUEST, request.public_bytes(Encoding.DER))
-
-
-def public_key_facts(request: x509.CertificateSigningRequest) -> KeyFacts | str:
-    """The facts of a CSR's public key, or why it cannot be used."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return keys.key_facts(request.public_key())
-    except Exception as error:  # noqa: BLE001  a foreign key meets a parser
-        return objects.short_reason(error)
-
-
-def requested_extensions(request: x509.CertificateSigningRequest) -> x509.Extensions | str:
-    """The extensions that a CSR asks for, or why they cannot be read."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return request.extensions
-    except Exception as error:  # noqa: BLE001  as above
-        return objects.short_reason(error)
-
-
-def is_signature_valid(request: x509.CertificateSigningRequest) -> bool | None:
-    """Whether the CSR is signed with its own key, however weak the digest; None where the library cannot tell."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-
-    try:
-        return keys.is_signature(
-            request.public_key(),
-            request.signature,
-            request.tbs_certrequest_bytes,
-            request.signature_algorithm_parameters,
-            request.signature_hash_algorithm,
-        )
-    except (UnsupportedAlgorithm, ValueError, TypeError):
-        return None
 
 
 def digest_name(request: x509.CertificateSigningRequest) -> str | None:

@@ -10,6 +10,7 @@ from certkit.csr import build, encoding
 from certkit.findings import Finding, critical, ok, skipped, unknown, warning
 from certkit.policy.rules import Answer
 from certkit.printable import printable
+from certkit.x509 import csr as requests
 from certkit.x509 import der as tlv
 from certkit.x509 import keys, names, objects
 
@@ -80,7 +81,7 @@ def check_request(
     request: x509.CertificateSigningRequest, data: bytes, policy: Policy, *, key: KeyFacts | None = None
 ) -> list[Finding]:
     """Every rule of a policy, applied to a CSR and the exact bytes that it was read from."""
-    facts = build.public_key_facts(request)
+    facts = requests.public_key_facts(request)
     findings = list(encoding.findings(data, policy.csr, policy.title))
     findings += _signature(request)
     findings.append(_signature_algorithm(request, policy.csr, policy.title))
@@ -159,7 +160,7 @@ def _attribute_problems(item: Attribute, rules: SubjectRules, partner: str) -> I
 
 
 def _signature(request: x509.CertificateSigningRequest) -> Iterator[Finding]:
-    valid = build.is_signature_valid(request)
+    valid = requests.is_signature_valid(request)
     if valid:
         yield ok("signature", "the CSR is signed with its own key")
     elif valid is None:
@@ -253,7 +254,7 @@ def _attribute_findings(request: x509.CertificateSigningRequest) -> Iterator[Fin
 def _extension_findings(request: x509.CertificateSigningRequest, rules: CsrRules, partner: str) -> Iterator[Finding]:
     from cryptography import x509
 
-    extensions = build.requested_extensions(request)
+    extensions = requests.requested_extensions(request)
     if isinstance(extensions, str):
         yield critical("extensions", f"the requested extensions cannot be read: {extensions}", "make a new CSR")
         return
@@ -284,6 +285,6 @@ def _extension_name(extension: x509.Extension[x509.ExtensionType]) -> str:
 
 
 def _extension_summary(request: x509.CertificateSigningRequest) -> str:
-    extensions = build.requested_extensions(request)
+    extensions = requests.requested_extensions(request)
     listed = [_extension_name(extension) for extension in extensions] if not isinstance(extensions, str) else []
     return f"asks for {', '.join(listed)}" if listed else "none asked for"

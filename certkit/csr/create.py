@@ -14,6 +14,7 @@ from certkit.csr import build, check, keyfile
 from certkit.errors import ExistsError, InputError, RefusedError
 from certkit.files import writing as files
 from certkit.findings import Finding, Status, critical, roll_up
+from certkit.x509 import csr as requests
 from certkit.x509 import describe, keys, names, objects
 from certkit.x509.keys import KeyFacts, KeySpec
 
@@ -181,7 +182,7 @@ def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: Ke
     data = files.read(path)
     request = objects.csr(data, name=str(path)).value
     hint = "choose another name, or use --force to replace the CSR"
-    held = build.public_key_facts(request)
+    held = requests.public_key_facts(request)
     if isinstance(held, str) or held.spki_sha256 != facts.spki_sha256:
         raise InputError(f"cannot use, {path}: the CSR was made with another key", hint=hint)
     problem = _difference(request, subject)
@@ -244,7 +245,7 @@ def _difference(request: x509.CertificateSigningRequest, subject: SubjectOptions
     """How a CSR differs from the subject and alternative names that were asked for; None if it does not."""
     if names.attributes(request.subject) != subject.attributes():
         return f"its subject is {names.distinguished_name(request.subject)}"
-    extensions = build.requested_extensions(request)
+    extensions = requests.requested_extensions(request)
     held: set[Any] = set() if isinstance(extensions, str) else set(describe.san(extensions))
     if held != {names.san_text(names.parse_san(text)) for text in subject.san}:
         return f"its alternative names are {', '.join(sorted(held)) or 'absent'}"

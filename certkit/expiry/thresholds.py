@@ -13,10 +13,6 @@ from certkit.findings import Status
 if TYPE_CHECKING:
     from datetime import datetime
 
-# What applies where no policy says otherwise; `policies/general.toml` says the same.
-DEFAULT_WARN = "28d"
-DEFAULT_CRITICAL = "7d"
-
 _DAY = timedelta(days=1)
 _NOTHING = timedelta(0)
 

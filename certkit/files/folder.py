@@ -11,9 +11,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
+from certkit.errors import ConflictError, InputError, StoreError
 from certkit.files import writing
-from certkit.stores.base import ConflictError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

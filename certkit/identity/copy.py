@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
+from certkit.errors import ConflictError, InputError, StoreError
 from certkit.identity import overview
 from certkit.identity.enroll import Done
-from certkit.stores.base import ConflictError, StoreError
 from certkit.stores.facts import certificate_facts
 
 if TYPE_CHECKING:

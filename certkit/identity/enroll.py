@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.csr import build, keyfile
 from certkit.csr import create as requests
-from certkit.errors import InputError
+from certkit.errors import ConflictError, InputError
 from certkit.findings import Status
 from certkit.identity import limits, overview
-from certkit.stores.base import AbsentError, ConflictError
+from certkit.stores.base import AbsentError
 from certkit.stores.record import Record, Settings, State, next_generation
 from certkit.times import rfc3339
 from certkit.x509 import keys, objects

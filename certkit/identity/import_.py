@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from certkit import verify
-from certkit.errors import InputError
+from certkit.errors import ConflictError, InputError
 from certkit.identity import install, limits, overview
 from certkit.identity.enroll import Done, begin, require_same
-from certkit.stores.base import AbsentError, ConflictError, Issued
+from certkit.stores.base import AbsentError, Issued
 from certkit.stores.facts import certificate_facts
 from certkit.stores.record import State, next_generation
 from certkit.x509 import describe, keys, names

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit.csr import build
 from certkit.expiry import thresholds as expiry
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status
 from certkit.identity.issuers.base import IssuerSpec
 from certkit.stores.base import AbsentError
 from certkit.stores.record import HANGS, State
+from certkit.x509 import csr as requests
 from certkit.x509 import keys, objects, pem
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _key(found: Generation, issued: x509.Certificate | None) -> KeyFacts | None:
     asked = None if issued else request(found)
     if issued is not None:
         return keys.key_facts(issued.public_key())
-    facts = build.public_key_facts(asked) if asked is not None else None
+    facts = requests.public_key_facts(asked) if asked is not None else None
     return None if isinstance(facts, str) else facts
 
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.csr import keyfile
 from certkit.durations import spoken
-from certkit.errors import InputError, RefusedError, after
+from certkit.errors import ConflictError, InputError, RefusedError, after
 from certkit.expiry import thresholds
 from certkit.findings import Finding, Status, critical, ok, warning
 from certkit.identity import activate, credentials, install, limits, overview
 from certkit.identity.activate import PLAIN
 from certkit.identity.enroll import Done, add_request
 from certkit.policy.rules import Answer as PolicyAnswer
-from certkit.stores.base import ConflictError
 from certkit.stores.record import State
 from certkit.times import rfc3339
 

@@ -99,6 +99,6 @@ def _builtin_names() -> list[str]:
 
 def _directory() -> Path:
     """The folder of policies: inside the package in a wheel, beside it in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     packaged = package / "policies"
     return packaged if packaged.is_dir() else package.parent / "policies"

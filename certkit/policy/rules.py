@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from certkit.durations import Duration
 from certkit.errors import InputError, PolicyError
-from certkit.expiry.thresholds import DEFAULT_CRITICAL, DEFAULT_WARN
 from certkit.x509 import names
 from certkit.x509.keys import KEY_TYPES, KeySpec
 
@@ -26,6 +25,10 @@ MAX_POLICY_BYTES = 32 * 1024
 MAX_POLICY_LINES = 1000
 
 Path: TypeAlias = tuple[str | int, ...]
+
+# What applies where no policy says otherwise; `policies/general.toml` says the same.
+DEFAULT_WARN = "28d"
+DEFAULT_CRITICAL = "7d"
 
 
 class Answer(StrEnum):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from certkit.errors import InputError
+from certkit.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,16 +21,8 @@ if TYPE_CHECKING:
     from certkit.stores.record import Record
 
 
-class StoreError(InputError):
-    """A store that cannot be read or written."""
-
-
 class SealedError(StoreError):
     """A private key that is kept sealed, in another way than the store was opened with."""
-
-
-class ConflictError(StoreError):
-    """Somebody else was first: what is to be written once is there already, or the record has changed meanwhile."""
 
 
 class AbsentError(StoreError):

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from certkit.errors import PassphraseError
+from certkit.errors import PassphraseError, StoreError
 from certkit.secret import Secret
-from certkit.stores.base import SealedError, StoreError
+from certkit.stores.base import SealedError
 from certkit.x509 import keys, objects, pem
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit.stores.base import StoreError
+from certkit.errors import StoreError
 from certkit.stores.sealing import TRANSIT
 from certkit.stores.vault.writes import as_store_error
 from certkit.vault import transit

@@ -7,10 +7,11 @@ import warnings
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from certkit.csr import build, check
+from certkit.csr import check
 from certkit.findings import Finding, critical, ok, skipped, unknown
 from certkit.printable import printable
 from certkit.times import rfc3339
+from certkit.x509 import csr as requests
 from certkit.x509 import describe, keys, names, objects
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def limits(leaf: x509.Certificate, policy: Policy) -> Finding:
 
 def csr_key_match(leaf: x509.Certificate, request: x509.CertificateSigningRequest) -> Finding:
     """Whether a certificate answers a CSR: the same public key."""
-    mine, theirs = _key_facts(leaf), build.public_key_facts(request)
+    mine, theirs = _key_facts(leaf), requests.public_key_facts(request)
     if isinstance(mine, str) or isinstance(theirs, str):
         return unknown("key-match", "the public key of the certificate or of the CSR cannot be read", _ANSWERS_HINT)
     if mine.spki_sha256 == theirs.spki_sha256:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
+from certkit.errors import ConflictError, InputError
 from certkit.net import http
-from certkit.stores.base import AbsentError, ConflictError
+from certkit.stores.base import AbsentError
 from certkit.stores.record import Record, Settings, require_name
 from certkit.wise.addresses import ENVIRONMENTS, TOKEN_PATH, optional, require_base_url
 from certkit.wise.oauth import Endpoint

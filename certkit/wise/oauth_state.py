@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError, RefusedError
+from certkit.errors import ConflictError, InputError, RefusedError, StoreError
 from certkit.secret import Secret
-from certkit.stores.base import ConflictError, StoreError
 from certkit.times import parse_moment
 
 if TYPE_CHECKING:

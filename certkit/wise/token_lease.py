@@ -21,8 +21,8 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError, RefusedError
-from certkit.stores.base import AbsentError, ConflictError, StoreError
+from certkit.errors import ConflictError, InputError, RefusedError, StoreError
+from certkit.stores.base import AbsentError
 from certkit.wise import tokens
 from certkit.wise.oauth_answers import UncertainError
 from certkit.wise.tokens import Kept, leased

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
+from certkit.errors import InputError, StoreError
 from certkit.findings import Status
 from certkit.secret import Secret
-from certkit.stores.base import StoreError
 from certkit.times import parse_moment
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from certkit.csr import build
 from certkit.printable import printable
 from certkit.times import rfc3339
+from certkit.x509 import csr as requests
 from certkit.x509 import keys, names, objects
 from certkit.x509.objects import Item, Kind
 
@@ -124,7 +124,7 @@ _CSR_FIELDS: dict[str, Field] = {
     "subject": lambda found: names.distinguished_name(found.subject),
     "key": lambda found: _key(found.public_key()),
     "san": lambda found: san(found.extensions),
-    "signature_valid": build.is_signature_valid,
+    "signature_valid": requests.is_signature_valid,
 }
 _CRL_FIELDS: dict[str, Field] = {
     "issuer": lambda found: names.distinguished_name(found.issuer),

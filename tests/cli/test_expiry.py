@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from certkit.expiry.thresholds import DEFAULT_CRITICAL, DEFAULT_WARN
 from certkit.policy import catalogue
+from certkit.policy.rules import DEFAULT_CRITICAL, DEFAULT_WARN
 from tests import pki
 from tests.conftest import openssl
 

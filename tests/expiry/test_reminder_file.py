@@ -42,11 +42,11 @@ import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from certkit.core.objects import Kind
-from certkit.core.reminders import Reminders
+from certkit.x509.objects import Kind
+from certkit.expiry.reminders import Reminders
 from certkit.findings import Status
-from certkit.reminder_file import ReminderFile
-from certkit.scan import Row
+from certkit.expiry.reminder_file import ReminderFile
+from certkit.expiry.scan import Row
 
 path, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

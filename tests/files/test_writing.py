@@ -132,7 +132,7 @@ def test_the_kernel_agrees(tmp_path, way):
     code = (
         "import os, sys\nfrom pathlib import Path\n"
         f"if {way!r} == 'named' and hasattr(os, 'O_TMPFILE'): del os.O_TMPFILE\n"
-        "from certkit import files\nfrom certkit.secret import Secret\n"
+        "from certkit.files import writing as files\nfrom certkit.secret import Secret\n"
         "os.umask(0)\nfiles.publish(Path(sys.argv[1]), Secret(b'secret'))\n"
     )
     calls = "trace=openat,write,fsync,fchmod,link,linkat,rename,unlink,unlinkat"

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from certkit.errors import InputError, PassphraseError
+from certkit.errors import ConflictError, InputError, PassphraseError, StoreError
 from certkit.identity import pointer
 from certkit.identity.copy import copy
 from certkit.secret import Secret
-from certkit.stores.base import AbsentError, ConflictError, StoreError
+from certkit.stores.base import AbsentError
 from certkit.stores.file.store import FileStore
 from certkit.stores.sealing import PassphraseWrapping
 from tests import pki

@@ -8,10 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from certkit.errors import InputError, RefusedError
+from certkit.errors import ConflictError, InputError, RefusedError
 from certkit.identity.import_ import adopt
 from certkit.policy.catalogue import load
-from certkit.stores.base import ConflictError
 from certkit.stores.record import Record, Settings
 from certkit.x509 import keys
 from certkit.x509.names import SubjectOptions

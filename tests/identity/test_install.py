@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from certkit.csr import build
-from certkit.errors import InputError, RefusedError
+from certkit.errors import ConflictError, InputError, RefusedError
 from certkit.identity import activate, pointer
 from certkit.policy.catalogue import load
 from certkit.secret import Secret
-from certkit.stores.base import AbsentError, ConflictError
+from certkit.stores.base import AbsentError
 from certkit.stores.record import Record
 from certkit.x509 import pem
 from certkit.x509.keys import key_facts

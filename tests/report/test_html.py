@@ -562,7 +562,7 @@ def test_a_missing_package_is_one_line():
         sys.modules["jinja2"] = None
         from certkit.errors import InputError
         from certkit.report import html
-        from certkit.scan import Scan
+        from certkit.expiry.scan import Scan
         try:
             html.render(Scan(datetime(2026, 11, 23, tzinfo=UTC)))
         except InputError as error:

@@ -210,7 +210,7 @@ def test_a_missing_package_is_one_line():
         sys.modules["icalendar"] = None
         from certkit.errors import InputError
         from certkit.report import ics
-        from certkit.scan import Scan
+        from certkit.expiry.scan import Scan
         try:
             ics.render(Scan(datetime(2026, 11, 23, tzinfo=UTC)))
         except InputError as error:

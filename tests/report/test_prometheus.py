@@ -282,7 +282,7 @@ from datetime import UTC, datetime
 sys.modules["prometheus_client"] = None
 from certkit.errors import InputError
 from certkit.report import prometheus
-from certkit.scan import Scan
+from certkit.expiry.scan import Scan
 try:
     prometheus.render(Scan(datetime(2026, 11, 23, tzinfo=UTC)))
 except InputError as error:

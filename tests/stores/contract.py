@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from certkit.errors import InputError
+from certkit.errors import ConflictError, InputError, StoreError
 from certkit.findings import Finding
 from certkit.secret import Secret
-from certkit.stores.base import AbsentError, ConflictError, Document, Facts, Generation, Identity, Issued, StoreError
+from certkit.stores.base import AbsentError, Document, Facts, Generation, Identity, Issued
 from certkit.stores.facts import certificate_facts
 from certkit.stores.record import Record, Settings, State
 from certkit.x509.names import SubjectOptions

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from certkit.errors import InputError
+from certkit.errors import ConflictError, InputError
 from certkit.identity import activate, copy, enroll, pointer
 from certkit.identity import install as answer
 from certkit.stores.audit import MAX_EVENTS, Event
 from certkit.stores.audited import AuditedStore
-from certkit.stores.base import ConflictError
 from tests import pki
 from tests.identity.conftest import POLICY, SETTINGS, install, issue, pasted
 from tests.identity.conftest import make_store as make_store

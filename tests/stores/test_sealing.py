@@ -6,10 +6,9 @@ import base64
 
 import pytest
 
-from certkit.errors import InputError, PassphraseError
+from certkit.errors import InputError, PassphraseError, StoreError
 from certkit.secret import Secret
 from certkit.stores import sealing
-from certkit.stores.base import StoreError
 from certkit.stores.file.store import FileStore
 from certkit.stores.sealing import PassphraseWrapping
 from certkit.x509.keys import KEY_TYPES, KeySpec, to_pem

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from certkit.errors import StoreError
 from certkit.secret import Secret
-from certkit.stores.base import StoreError
 from certkit.stores.file.store import FileStore
 from certkit.stores.sealing import PassphraseWrapping, is_sealed
 from certkit.stores.transit import TransitWrapping

@@ -8,11 +8,10 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 
 from certkit.durations import Duration
-from certkit.errors import InputError
+from certkit.errors import InputError, StoreError
 from certkit.expiry.sources.base import Failure, KnownSighting, Passed, Reason, Searched, Sighting
 from certkit.identity import pointer
 from certkit.policy.catalogue import load
-from certkit.stores.base import StoreError
 from certkit.stores.record import Record
 from certkit.terraform.answer import Answer, about_identity, about_source
 from certkit.terraform.external import Query

@@ -8,8 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from certkit.errors import InputError, RefusedError
-from certkit.stores.base import StoreError
+from certkit.errors import InputError, RefusedError, StoreError
 from certkit.wise import oauth, tokens
 from certkit.wise.oauth_answers import UncertainError
 from tests.wise.conftest import CLIENT, begin, endpoint, now, renew, stored, valid

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from certkit.errors import InputError
+from certkit.errors import ConflictError, InputError, StoreError
 from certkit.findings import Status
 from certkit.secret import Secret
-from certkit.stores.base import AbsentError, ConflictError, StoreError
+from certkit.stores.base import AbsentError
 from certkit.wise import tokens
 from certkit.wise.tokens import Token
 from tests.pki import NOW

@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
-from certkit.errors import CertkitError, InputError
+from certkit.errors import CertkitError, InputError, StoreError
 from certkit.expiry.sources.base import Failure, KnownSighting, Reason
 from certkit.expiry.sources.identity import hanging
 from certkit.printable import printable
-from certkit.stores.base import StoreError
 from certkit.stores.record import State
 from certkit.stores.vault import facts as vault_facts
 from certkit.stores.vault import layout

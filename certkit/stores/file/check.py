@@ -7,13 +7,12 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
+from certkit.errors import InputError, StoreError
 from certkit.files import writing
 from certkit.files.folder import LOCK, Folder
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.printable import printable
 from certkit.stores import sealing
-from certkit.stores.base import StoreError
 from certkit.stores.file import documents, identity, permissions
 from certkit.stores.file import generations as generation_files
 from certkit.stores.file.documents import TOKENS

@@ -9,10 +9,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from certkit.errors import ConflictError, StoreError
 from certkit.files.writing import Access
 from certkit.secret import Secret
 from certkit.stores import record
-from certkit.stores.base import ConflictError, Document, StoreError
+from certkit.stores.base import Document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

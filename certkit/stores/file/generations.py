@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from certkit.stores.base import ConflictError, Generation, Issued, StoreError
+from certkit.errors import ConflictError, StoreError
+from certkit.stores.base import Generation, Issued
 
 if TYPE_CHECKING:
     from certkit.files.folder import Folder

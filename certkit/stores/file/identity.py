@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from certkit.errors import PassphraseError
+from certkit.errors import PassphraseError, StoreError
 from certkit.files.writing import Access
 from certkit.stores import record as identity
-from certkit.stores.base import Identity, StoreError, no_generation
+from certkit.stores.base import Identity, no_generation
 from certkit.stores.file import generations as generation_files
 from certkit.stores.file import record as record_file
 from certkit.stores.file.documents import TOKENS

@@ -11,8 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from certkit.errors import InputError
-from certkit.stores.base import StoreError
+from certkit.errors import InputError, StoreError
 from certkit.stores.record import Record
 
 if TYPE_CHECKING:

@@ -19,21 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  a field's type
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
+from certkit.errors import ConflictError, InputError, StoreError
 from certkit.files import writing
 from certkit.files.folder import Folder
 from certkit.stores import record as identity
-from certkit.stores.base import (
-    AbsentError,
-    ConflictError,
-    Document,
-    Facts,
-    Identity,
-    Issued,
-    Location,
-    StoreError,
-    no_generation,
-)
+from certkit.stores.base import AbsentError, Document, Facts, Identity, Issued, Location, no_generation
 from certkit.stores.file import (
     documents as document_files,
 )

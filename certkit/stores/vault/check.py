@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
+from certkit.errors import InputError, StoreError
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.printable import printable
-from certkit.stores.base import StoreError
 from certkit.stores.vault import facts, layout, rights
 from certkit.times import rfc3339
 from certkit.vault.errors import Kind, VaultError

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from certkit.errors import InputError
+from certkit.errors import InputError, StoreError
 from certkit.secret import Secret
 from certkit.stores import record
-from certkit.stores.base import Generation, Issued, StoreError
+from certkit.stores.base import Generation, Issued
 from certkit.stores.record import Record
 
 if TYPE_CHECKING:

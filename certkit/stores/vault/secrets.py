@@ -6,9 +6,10 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from certkit.errors import StoreError
 from certkit.secret import Secret
 from certkit.stores import record as identity
-from certkit.stores.base import AbsentError, StoreError, no_generation
+from certkit.stores.base import AbsentError, no_generation
 from certkit.stores.vault import layout
 from certkit.stores.vault.layout import KEY
 from certkit.stores.vault.writes import all_expected, has_mark, marked, put

@@ -11,9 +11,10 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from certkit.errors import ConflictError, StoreError
 from certkit.secret import Secret
 from certkit.stores import record as identity
-from certkit.stores.base import ConflictError, Document, Facts, Identity, Location, StoreError, no_generation
+from certkit.stores.base import Document, Facts, Identity, Location, no_generation
 from certkit.stores.vault import facts as vault_facts
 from certkit.stores.vault import layout
 from certkit.stores.vault.layout import KEY, POINTER

@@ -9,8 +9,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from certkit.errors import CertkitError
-from certkit.stores.base import StoreError
+from certkit.errors import CertkitError, StoreError
 from certkit.vault.errors import CasMismatch, UncertainWrite, VaultError
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from certkit.errors import CertkitError
+from certkit.errors import CertkitError, ConflictError, StoreError
 from certkit.findings import Status
 from certkit.secret import Secret
-from certkit.stores.base import AbsentError, ConflictError, StoreError
+from certkit.stores.base import AbsentError
 from certkit.stores.file.store import FileStore
 from certkit.stores.record import next_generation
 from tests.stores import steps

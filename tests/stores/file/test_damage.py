@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from certkit.errors import CertkitError
+from certkit.errors import CertkitError, StoreError
 from certkit.findings import Status
-from certkit.stores.base import StoreError
 from certkit.stores.file.store import FileStore
 from tests.stores.contract import CSR, PAIRS, RECORD, activate, answer, enroll, key
 from tests.stores.places import tree

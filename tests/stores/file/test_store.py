@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from certkit.errors import ConflictError, StoreError
 from certkit.secret import Secret
-from certkit.stores.base import AbsentError, ConflictError, Generation, StoreError
+from certkit.stores.base import AbsentError, Generation
 from certkit.stores.file.store import FileStore
 from certkit.stores.sealing import PassphraseWrapping
 from tests.conftest import openssl, require_program
@@ -389,11 +390,11 @@ def test_an_identity_that_goes_while_one_waits(tmp_path, store):
 SCRIPT = """
 import sys
 from pathlib import Path
-from certkit.core.identity import Record, Settings
+from certkit.stores.record import Record, Settings
 from certkit.errors import CertkitError
 from certkit.secret import Secret
 from certkit.stores.base import Issued
-from certkit.stores.file import FileStore
+from certkit.stores.file.store import FileStore
 
 store = FileStore(Path(sys.argv[1]), wait_seconds=1)
 for call in (

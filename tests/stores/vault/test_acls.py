@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import pytest
 
+from certkit.errors import StoreError
 from certkit.policy import catalogue
 from certkit.secret import Secret
-from certkit.stores.base import Issued, StoreError
+from certkit.stores.base import Issued
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from tests.openbao import RefusedError

@@ -8,9 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from certkit.errors import InputError
+from certkit.errors import ConflictError, InputError
 from certkit.secret import Secret
-from certkit.stores.base import ConflictError
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from tests.stores.contract import CSR, RECORD, answer, enroll, facts, key

@@ -35,8 +35,8 @@ from pathlib import Path
 from OpenSSL import SSL
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from certkit.core.keys import load_private_key
-from certkit.stores.vault import VaultStore
+from certkit.x509.keys import load_private_key
+from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from certkit.vault.settings import Settings
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from certkit.stores.base import AbsentError, ConflictError, Facts, Generation, StoreError
+from certkit.errors import ConflictError, StoreError
+from certkit.stores.base import AbsentError, Facts, Generation
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from tests.openbao import RefusedError
