@@ -123,8 +123,8 @@ def _files(reference: str, access: Access) -> Iterator[Source]:
 
 
 def _vault(reference: str, access: Access) -> Source:
-    from certkit.cli.shared.stores import vault_place
     from certkit.expiry.sources.vault import VaultSource
+    from certkit.stores.opening import vault_place
 
     mount, prefix = vault_place(reference)
     return VaultSource(access.vault(), mount, prefix, access.now)

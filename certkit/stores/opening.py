@@ -1,0 +1,143 @@
+"""Opening a store by the URI that names it: `file:DIR`, or `vault://MOUNT/PREFIX`."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from certkit.secret import Secret
+    from certkit.stores.base import Store
+    from certkit.stores.sealing import Wrapping
+    from certkit.vault.client import Vault
+
+FILE, VAULT = "file:", "vault://"
+_TRANSIT = "?transit="
+_SETTING = re.compile(r"\?\w*=", re.ASCII)
+_VAULT_FORM = re.compile(r"vault://([^/?#]+)(?:/([^?#]*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Opens stores with the settings of one process: its environment, its clock, and who acts.
+
+    `warn` receives warnings about the settings, such as a disabled verification of Vault's certificate.
+    """
+
+    environment: Mapping[str, str]
+    clock: Callable[[], datetime]
+    warn: Callable[[str], None]
+
+    @contextlib.contextmanager
+    def open(self, uri: str | None, *, passphrase: Secret | None = None) -> Iterator[Store]:
+        """Open the store at a URI; without one, the store of CERTKIT_STORE or the user's default store.
+
+        With a passphrase a file store keeps its keys encrypted; with `file:DIR?transit=MOUNT/KEY` Vault encrypts them.
+
+        Raises:
+            InputError: if the URI names no store, or Vault cannot be reached.
+        """
+        if uri is None:
+            uri = self.environment.get("CERTKIT_STORE") or f"{FILE}{_default_directory()}"
+        from certkit.stores.audited import AuditedStore
+
+        if uri.startswith(FILE):
+            with self._wrapping(uri, passphrase) as wrapping:
+                yield AuditedStore(_file_store(uri, wrapping), self._actor(), self.clock)
+        elif uri.startswith(VAULT):
+            mount, prefix = vault_place(uri)
+            with self.connect() as vault:
+                from certkit.stores.vault.store import VaultStore
+
+                yield AuditedStore(VaultStore(vault, mount, prefix, clock=self.clock), self._actor(), self.clock)
+        else:
+            is_path = "/" in uri and "://" not in uri
+            hint = f"for a directory give file:{uri}" if is_path else "give file:DIR or vault://MOUNT/PREFIX"
+            raise InputError(f"not a store: {uri}", hint=hint)
+
+    @contextlib.contextmanager
+    def connect(self) -> Iterator[Vault]:
+        """Connect to Vault with the variables that the `vault` command reads.
+
+        Raises:
+            InputError: if a variable is invalid, or Vault cannot be reached.
+        """
+        from certkit.vault.client import Vault
+        from certkit.vault.settings import Settings
+
+        settings = Settings.from_environment(self.environment, Path.home())
+        for warning in settings.warnings:
+            self.warn(warning)
+        with Vault.connect(settings) as vault:
+            yield vault
+
+    @contextlib.contextmanager
+    def _wrapping(self, uri: str, passphrase: Secret | None) -> Iterator[Wrapping | None]:
+        """What encrypts the keys of a directory: Vault's Transit engine if the URI names it, or a passphrase."""
+        _, _, transit = uri.partition(_TRANSIT)
+        if transit:
+            mount, _, key = transit.rpartition("/")
+            if not mount or not key:
+                raise InputError(f"not a store: {uri}", hint=f"give file:DIR{_TRANSIT}MOUNT/KEY")
+            with self.connect() as vault:
+                from certkit.stores.transit import TransitWrapping
+
+                yield TransitWrapping(vault, key, mount)
+        elif passphrase is not None:
+            from certkit.stores.sealing import PassphraseWrapping
+
+            yield PassphraseWrapping(passphrase)
+        else:
+            yield None
+
+    def _actor(self) -> str:
+        """Who makes the changes: the user and the host, and the user before sudo."""
+        import getpass
+        import os
+        import socket
+
+        try:
+            user = getpass.getuser()
+        except (KeyError, OSError):  # a uid without a passwd entry
+            user = str(os.getuid())
+        before = self.environment.get("SUDO_USER")
+        return f"{user}@{socket.gethostname()}" + (f" (sudo: {before})" if before else "")
+
+
+def vault_place(uri: str) -> tuple[str, str]:
+    """Return the mount and the prefix of `vault://MOUNT/PREFIX`.
+
+    Raises:
+        InputError: if the URI has another form.
+    """
+    match = _VAULT_FORM.fullmatch(uri)
+    if match is None:
+        raise InputError(
+            f"not a place in Vault: {uri}", hint="give vault://MOUNT/PREFIX, such as vault://secret/certkit"
+        )
+    return match[1], (match[2] or "").strip("/")
+
+
+def _file_store(uri: str, wrapping: Wrapping | None) -> Store:
+    from certkit.stores.file.store import FileStore
+
+    directory = uri.removeprefix(FILE).partition(_TRANSIT)[0]
+    if not directory:
+        raise InputError(f"not a store: {uri}", hint="name its directory: file:DIR")
+    if _SETTING.search(directory):  # a misspelt setting must not leave keys unsealed
+        raise InputError(f"not a store: {uri}", hint=f"after the directory only {_TRANSIT}MOUNT/KEY may follow")
+    return FileStore(Path(directory), wrapping)
+
+
+def _default_directory() -> Path:
+    import platformdirs
+
+    return platformdirs.user_data_path("certkit") / "identities"
