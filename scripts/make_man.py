@@ -1,15 +1,18 @@
-"""Make the manual pages in `man/` from the help texts of the commands.
-
-python scripts/make_man.py [FOLDER]
-"""
+"""Manual pages from the help texts of the commands: the build hook of the wheel (see pyproject.toml)."""
 
 from __future__ import annotations
 
 import inspect
+import shutil
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the project that is built, which is not installed yet
 
 from certkit import __version__
 from certkit.cli.shared.commands import certkit
@@ -22,12 +25,22 @@ EXIT_CODES = (
 )
 
 
-def main() -> None:
-    """Write one page for each command."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent / "man")
-    folder.mkdir(exist_ok=True)
-    for name, page in pages():
-        (folder / f"{name}.1").write_text(page, encoding="utf-8")
+class ManualPages(BuildHookInterface):
+    """The build hook that puts a page for each command into the wheel."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Write the pages, and name them to hatchling. An editable installation has none."""
+        if version == "editable":
+            return
+        self.folder = Path(tempfile.mkdtemp(prefix="certkit-man-"))
+        for name, page in pages():
+            (self.folder / f"{name}.1").write_text(page, encoding="utf-8")
+            build_data["shared_data"][str(self.folder / f"{name}.1")] = f"share/man/man1/{name}.1"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002  hatchling gives them
+        """Remove the pages, which are in the wheel now."""
+        if version != "editable":
+            shutil.rmtree(self.folder)
 
 
 def pages() -> list[tuple[str, str]]:
@@ -87,7 +100,3 @@ def _entry(term: str, text: str) -> list[str]:
 def _escape(text: str) -> str:
     escaped = text.replace("\\", r"\e").replace("-", r"\-")
     return rf"\&{escaped}" if escaped.startswith((".", "'")) else escaped
-
-
-if __name__ == "__main__":
-    main()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.test_help import commands
+
 PROJECT = Path(__file__).parents[1]
 
 
@@ -27,10 +29,21 @@ def test_it_carries_policies_pages_and_types(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     policies = {path.relative_to(PROJECT).as_posix() for path in (PROJECT / "policies").rglob("*") if path.is_file()}
     assert {name.removeprefix("certkit/") for name in names if name.startswith("certkit/policies/")} == policies
-    pages = {path.name for path in (PROJECT / "man").iterdir()}
+    pages = {f"{'-'.join(path)}.1" for path, _ in commands()}
     assert {Path(name).name for name in names if "/share/man/man1/" in name} == pages
     assert "certkit/py.typed" in names
     assert not [name for name in names if "tests" in Path(name).parts]
+
+
+def test_a_page_says_what_the_help_says(wheel):
+    """The manual pages are made from the help texts when the wheel is built."""
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [each for each in archive.namelist() if each.endswith("/certkit-key-generate.1")]
+        page = archive.read(name).decode().splitlines()
+    assert page[0].startswith('.TH "CERTKIT-KEY-GENERATE" "1" "" "certkit ')
+    assert page[page.index(".SH SYNOPSIS") + 1] == r"\fBcertkit key generate\fR [OPTIONS]"
+    assert {".SH NAME", ".SH DESCRIPTION", ".SH OPTIONS", ".SH EXIT STATUS"} < set(page)
+    assert r"\fB\-\-out KEY\fR" in page
 
 
 def test_it_finds_its_policies_where_it_is_unpacked(wheel, tmp_path):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import re
 import shlex
 import shutil
 import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import click
 import pytest
@@ -32,8 +30,6 @@ from tests import pki, tls_servers, wise_server
 from tests.conftest import command as installed
 from tests.conftest import environment
 from tests.wise.rehearsal.stage import Stage, document
-
-PROJECT = Path(__file__).parents[2]
 
 
 def commands(group=certkit, path=("certkit",)):
@@ -226,15 +222,38 @@ def test_help_imports_nothing_heavy(words):
     assert subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
 
 
-def test_the_manual_pages_are_those_of_today(tmp_path):
-    """man/ is made by scripts/make_man.py from the help texts; run it after a change."""
-    spec = importlib.util.spec_from_file_location("make_man", PROJECT / "scripts" / "make_man.py")
-    assert spec is not None
-    assert spec.loader is not None
-    make_man = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make_man)
-    today = {f"{name}.1": page for name, page in make_man.pages()}
-    assert {path.name: path.read_text() for path in (PROJECT / "man").iterdir()} == today
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ([], "Usage: certkit [OPTIONS] COMMAND [ARGS]..."),
+        (["key"], "Usage: certkit key [OPTIONS] COMMAND [ARGS]..."),
+        (["key", "generate"], "Usage: certkit key generate [OPTIONS]"),
+    ],
+)
+def test_help_is_a_command_too(certkit, words, first):
+    """`certkit help csr create` prints what `certkit csr create --help` prints."""
+    shown = certkit("help", *words)
+    assert (shown.code, shown.out.splitlines()[0]) == (0, first)
+    assert shown.out == certkit(*words, "--help").out
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["verfy", "x"], "certkit: error: usage, certkit: no such command 'verfy'. Did you mean 'verify'?"),
+        (["wise", "tokn"], "certkit: error: usage, certkit wise: no such command 'tokn'. Did you mean 'token'?"),
+        (["help", "csr", "chek"], "certkit: error: usage, certkit csr: no such command 'chek'. Did you mean 'check'?"),
+        (["frobnicate"], "certkit: error: usage, certkit: no such command 'frobnicate'. See `certkit --help`"),
+        (
+            ["csr", "check", "--plicy", "x"],
+            "certkit: error: usage, certkit csr check: no such option '--plicy'. Did you mean '--policy'?",
+        ),
+    ],
+)
+def test_a_mistyped_command_is_answered_with_a_suggestion(certkit, words, line):
+    """The nearest name, if one is near."""
+    ran = certkit(*words)
+    assert (ran.code, ran.err) == (3, f"{line}\n")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

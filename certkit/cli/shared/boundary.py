@@ -88,9 +88,10 @@ def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
 
 
 def _usage(error: click.ClickException) -> InputError:
-    message = " ".join(error.format_message().split()).rstrip(".?")
+    message, is_suggested, suggestion = " ".join(error.format_message().split()).partition(" Did you mean ")
     where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "certkit"
-    return InputError(f"usage, {where}: {message[:1].lower()}{message[1:]}", hint=f"see `{where} --help`")
+    hint = f"did you mean {suggestion}" if is_suggested else f"see `{where} --help`"
+    return InputError(f"usage, {where}: {message[:1].lower()}{message[1:].rstrip('.')}", hint=hint)
 
 
 def _internal(error: BaseException) -> InputError:

@@ -34,6 +34,18 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101  the table above is ours
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the arguments name; suggest the nearest one for a name that does not exist."""
+        if args and args[0] not in self.lazy:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.lazy, n=1)
+            suggestion = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"no such command {args[0]!r}.{suggestion}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of commands, from the one-line helps, without importing them."""
         with formatter.section("Commands"):
@@ -53,6 +65,7 @@ COMMANDS = {
     "wise": ("certkit.cli.wise:wise", "Work with the Wise Platform."),
     "terraform": ("certkit.cli.terraform:terraform", "Serve Terraform, without a secret."),
     "completion": ("certkit.cli.completion:completion", "Print the completion script of a shell."),
+    "help": ("certkit.cli.help:help_", "Show the help of a command."),
 }
 
 

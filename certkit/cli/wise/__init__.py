@@ -53,7 +53,7 @@ def policy_of(*, environment: str | None, policy_name: str | None) -> str | None
         "token": ("certkit.cli.wise.token:token", "Get, renew and show OAuth tokens."),
         "setup": ("certkit.cli.wise.setup:setup", "Go through all steps, from the client id to a call by mTLS."),
         "check": ("certkit.cli.wise.check:check", "Compare sandbox and production before going live."),
-        "ca": ("certkit.cli.wise.webhook:ca", "Prepare the trust bundle of a server that Wise calls."),
+        "ca": ("certkit.cli.wise.ca:ca", "Prepare the trust bundle of a server that Wise calls."),
         "webhook": ("certkit.cli.wise.webhook:webhook", "Subscribe to webhooks with mTLS, and check the way."),
         "rehearse": ("certkit.cli.wise.rehearse:rehearse", "Run a stand-in for Wise on this machine."),
     },

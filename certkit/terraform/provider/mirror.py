@@ -26,7 +26,7 @@ _LAUNCHER = """\
 # Written by `certkit terraform install-provider`.
 import sys
 
-from certkit.cli.terraform_provider import main
+from certkit.cli.terraform.provider import main
 
 sys.exit(main())
 """

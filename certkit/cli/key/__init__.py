@@ -1,0 +1,39 @@
+"""`certkit key`: private keys."""
+
+from __future__ import annotations
+
+import click
+
+from certkit.cli.shared.commands import LazyGroup
+from certkit.errors import InputError
+
+# Spelt out, so that help and completion need not import the code behind them; a test holds the two together.
+KEY_TYPES = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
+
+
+if_absent_option = click.option(
+    "--if-absent", is_flag=True, help="Accept files that are there, if they fit the request."
+)
+
+
+force_option = click.option("--force", is_flag=True, help="Replace files; an old key is kept as KEY.old-TIME.")
+
+
+@click.group(cls=LazyGroup, lazy={"generate": ("certkit.cli.key.generate:generate", "Make a private key.")})
+def key() -> None:
+    """Make private keys.
+
+    \b
+    Example:
+      certkit key generate --out acme.key
+    """
+
+
+def require_one(*, if_absent: bool, force: bool) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        InputError: both were given.
+    """
+    if if_absent and force:
+        raise InputError("usage: --if-absent and --force contradict each other", hint="give one of them")

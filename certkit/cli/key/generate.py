@@ -1,0 +1,84 @@
+"""`certkit key generate`: make a private key."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli.key import KEY_TYPES, force_option, if_absent_option, require_one
+from certkit.cli.shared import inputs
+from certkit.cli.shared.output import Output, progress, reporting
+from certkit.errors import InputError
+from certkit.findings import roll_up
+from certkit.printable import printable
+
+if TYPE_CHECKING:
+    from certkit.csr.keyfile import Writing
+    from certkit.x509.keys import KeySpec
+
+# Spelt out, so that help and completion need not import the code behind them; a test holds the two together.
+
+
+@click.command()
+@click.option("--type", "key_type", type=click.Choice(KEY_TYPES), help="The type of key.  [default: ec-p256]")
+@inputs.file_option("--out", required=True, metavar="KEY", help="The new file; - is standard output.")
+@if_absent_option
+@force_option
+@inputs.passphrase_option
+@reporting
+def generate(
+    output: Output, *, key_type: str | None, out: str, if_absent: bool, force: bool, passphrase_file: str | None
+) -> int:
+    """Make a private key.
+
+    It is PKCS#8 PEM with mode 0600 from its first byte, and is never overwritten. With a passphrase it is encrypted.
+
+    \b
+    Example:
+      certkit key generate --type ec-p384 --out acme.key
+    """
+    from certkit.csr import keyfile
+    from certkit.x509.keys import KeySpec
+
+    spec = KeySpec.parse(key_type) if key_type else None
+    writing = keyfile.Writing(
+        if_absent=if_absent,
+        force=force,
+        passphrase=inputs.passphrase(passphrase_file),
+        now=inputs.now(),
+        progress=progress,
+    )
+    require_one(if_absent=if_absent, force=force)
+    if out == inputs.STDIN:
+        return _print_key(output, spec or KeySpec("ec-p256"), writing)
+    made = keyfile.generate_key(Path(out), spec, writing)
+    status = roll_up(finding.status for finding in made.checks)
+    output.warn_of(made.checks)
+    if made.kept:
+        output.say(f"the old key is kept as {made.kept}")
+    if output.as_json:
+        from certkit.report import json
+
+        output.document(json.made_key(made, status))
+    elif not output.quiet:
+        output.result(
+            f"{printable(out)}: {made.facts.type}, {'made' if made.changed else 'was there, nothing changed'}\n"
+        )
+    return 0
+
+
+def _print_key(output: Output, spec: KeySpec, writing: Writing) -> int:
+    from certkit.csr import keyfile
+    from certkit.x509.keys import to_pem
+
+    if output.as_json:
+        raise InputError("usage: --json never prints a private key", hint="give --out a file")
+    if sys.stdout is not None and sys.stdout.isatty():
+        raise InputError(
+            "refused to print a private key on a terminal", hint="give --out a file, or redirect the output"
+        )
+    output.raw(to_pem(keyfile.new_key(spec, writing.progress), writing.passphrase).reveal())
+    return 0

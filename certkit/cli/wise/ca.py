@@ -1,0 +1,50 @@
+"""`certkit wise ca`: the trust bundle of a server that Wise calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli.key import force_option
+from certkit.cli.shared import inputs
+from certkit.cli.shared.output import reporting
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from certkit.cli.shared.output import Output
+
+
+@click.command()
+@inputs.file_argument("sources", metavar="CA...", nargs=-1, required=True)
+@inputs.file_option("--out", metavar="BUNDLE", required=True, help="The trust bundle that is written.")
+@force_option
+@reporting
+def ca(output: Output, *, sources: tuple[str, ...], out: str, force: bool) -> int:
+    """Prepare the trust bundle of the server that receives Wise's webhooks, and show what nginx is told.
+
+    CA is a file that "Get Wise Certificate" in Developer Hub downloads. Only certificates of CAs that are valid now are
+    taken.
+
+    \b
+    Example:
+      certkit wise ca wise-ca.pem --out webhook-ca.pem
+    """
+    from certkit.wise import ca_bundle
+
+    if out == "-":
+        hint = "nginx reads it by its path: give --out FILE"
+        raise InputError("usage, certkit wise ca: the bundle cannot go to standard output", hint=hint)
+    made = ca_bundle.bundle([(source, inputs.read(source)) for source in sources], now=inputs.now())
+    path = Path(out).absolute()
+    changed = ca_bundle.write(made, path, force=force)
+    snippet = made.nginx(path)
+    if output.as_json:
+        from certkit.x509 import names
+
+        subjects = [names.subject_or_none(each) for each in made.certificates]
+        output.document({"status": "ok", "changed": changed, "path": str(path), "subjects": subjects, "nginx": snippet})
+    elif not output.quiet:
+        output.result(snippet)
+    return 0

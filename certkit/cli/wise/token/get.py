@@ -1,0 +1,58 @@
+"""`certkit wise token get`: print the access token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli.identity import in_store
+from certkit.cli.shared import inputs
+from certkit.cli.wise.options import asking, grant_option, identity_option, profile_option
+from certkit.cli.wise.token import fresh, tell
+from certkit.errors import RefusedError
+
+if TYPE_CHECKING:
+    from certkit.cli.shared.output import Output
+    from certkit.cli.wise.options import Asked
+    from certkit.stores.base import Store
+
+
+@click.command()
+@identity_option
+@profile_option
+@grant_option
+@click.option("--no-refresh", is_flag=True, help="Print what is there, as long as it has not expired.")
+@asking
+@in_store
+def get(
+    output: Output,
+    store: Store,
+    *,
+    asked: Asked,
+    name: str,
+    profile_id: str | None,
+    grant: str | None,
+    no_refresh: bool,
+) -> int:
+    """Print the access token, and nothing else, for curl and the like. One that is due is renewed before.
+
+    With --json it prints what `show` does, and not the token.
+
+    \b
+    Example:
+      certkit wise token get --identity acme --client-secret-file secret.txt
+    """
+    from certkit.wise import tokens
+
+    first = tokens.find(store, name, profile_id=profile_id, grant=grant)
+    found = first.token if no_refresh else fresh(output, store, name, first, asked)
+    if found.is_expired(inputs.now()):
+        hint = "renew it: certkit wise token refresh, or without --no-refresh and with --client-secret-file"
+        raise RefusedError(f"{name}: the access token has expired", hint=hint)
+    if found.is_in_doubt(inputs.now()):
+        output.warn(f"{name}: a renewal did not end, so the token may not work")
+    if output.as_json:
+        return tell(output, name, found)
+    output.raw(found.access.reveal() + b"\n")
+    return 0

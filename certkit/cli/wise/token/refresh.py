@@ -1,0 +1,45 @@
+"""`certkit wise token refresh`: renew a token that is due."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli.identity import in_store
+from certkit.cli.shared import inputs
+from certkit.cli.wise.options import asking, grant_option, identity_option, profile_option
+from certkit.cli.wise.token import renewed, tell
+
+if TYPE_CHECKING:
+    from certkit.cli.shared.output import Output
+    from certkit.cli.wise.options import Asked
+    from certkit.stores.base import Store
+
+
+@click.command()
+@identity_option
+@profile_option
+@grant_option
+@click.option("--force", is_flag=True, help="Also if it is not due.")
+@asking
+@in_store
+def refresh(
+    output: Output, store: Store, *, asked: Asked, name: str, profile_id: str | None, grant: str | None, force: bool
+) -> int:
+    """Renew a token that is due. The one before it stops working at once, so all hosts share the one in the store.
+
+    Several hosts may do this at once: one asks Wise, and all others wait and use what it got.
+
+    \b
+    Example:
+      certkit wise token refresh --identity acme --client-secret-file secret.txt
+    """
+    from certkit.wise import tokens
+
+    first = tokens.find(store, name, profile_id=profile_id, grant=grant)
+    if not force and not first.token.is_due(inputs.now()):
+        if not (output.quiet or output.as_json):
+            output.say(f"{name}: the token is not due, and was not renewed; --force renews it all the same")
+        return tell(output, name, first.token)
+    return tell(output, name, renewed(store, name, first, asked, asked.client(first.token.client_id), force=force))

@@ -1,0 +1,35 @@
+"""`certkit wise webhook test`: have Wise send a test notification of a subscription to its address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli.shared import inputs
+from certkit.cli.wise.webhook import asking
+from certkit.printable import printable
+
+if TYPE_CHECKING:
+    from certkit.cli.shared.output import Output
+    from certkit.wise.webhooks import Api
+
+
+@click.command()
+@click.argument("subscription_id", metavar="ID")
+@asking
+def test(output: Output, *, api: Api, subscription_id: str) -> int:
+    """Have Wise send a test notification of a subscription to its address.
+
+    \b
+    Example:
+      certkit wise webhook test ID --environment sandbox --client-id acme-client-id
+    """
+    from certkit.wise import webhooks
+
+    status = webhooks.send_test(api, subscription_id, now=inputs.now())
+    if output.as_json:
+        output.document({"status": "ok", "id": subscription_id, "http_status": status})
+    elif not output.quiet:
+        output.result(f"{printable(subscription_id)}: asked for a test notification; see that it arrives\n")
+    return 0
