@@ -35,11 +35,11 @@ def test_secrets_are_revealed_in_few_places():
     """A secret's bytes are wanted where it is written, sent, used as a passphrase, or printed on request."""
     found = {name for name, tree in modules().items() if calls(tree, "reveal")}
     assert found == {
-        *("files/writing.py", "x509/keys.py", "x509/objects.py", "cli/key.py"),
+        *("files/writing.py", "x509/keys.py", "x509/objects.py", "cli/key/generate.py"),
         *(f"vault/{name}.py" for name in ("connection", "login", "session", "transit")),
         *("stores/sealing.py", "stores/file/documents.py"),
         *(f"wise/{name}.py" for name in ("oauth_answers", "oauth", "oauth_state", "tokens")),
-        "cli/wise/token.py",
+        "cli/wise/token/get.py",
         "net/address.py",
         *(f"wise/rehearsal/{name}.py" for name in ("authority", "tokens")),
         "wise/webhooks.py",
