@@ -6,6 +6,7 @@ would keep a processor busy for hours, and nothing can interrupt the library the
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SEQUENCE = 0x30
+NULL = b"\x05\x00"
 
 _INTEGER = 0x02
 _BIT_STRING = 0x03
@@ -21,6 +23,144 @@ _OCTET_STRING = 0x04
 _CONSTRUCTED = 0x20
 _VERSION = 0xA0
 _MAX_DEPTH = 24
+_MAX_OID_BYTES = 128
+
+
+class DerError(ValueError):
+    """Bytes that break a rule of DER; the message names the rule.
+
+    `is_cut_off` is whether an element promises more bytes than there are.
+    """
+
+    def __init__(self, message: str, *, is_cut_off: bool = False) -> None:
+        super().__init__(message)
+        self.is_cut_off = is_cut_off
+
+
+# An element as `read` returns it: its tag, and the offsets of its header, of its value, and of what follows.
+Node = tuple[int, int, int, int]
+
+
+def read(data: bytes, at: int, end: int) -> Node:
+    """Read the header of the DER element at `at`, which must end at `end` at the latest.
+
+    Raises:
+        DerError: if there is no element, or its length is not in DER (X.690 section 10.1).
+    """
+    if at + 2 > end:
+        raise DerError("an element is missing or cut off", is_cut_off=True)
+    tag, length = data[at], data[at + 1]
+    start = at + 2
+    if tag & 0x1F == 0x1F:
+        raise DerError("a tag number above 30")
+    if length & 0x80:
+        size = length & 0x7F
+        if size == 0:
+            raise DerError("an indefinite length, which is BER and not DER (X.690 section 10.1)")
+        start += size
+        if size > 4 or start > end:
+            raise DerError("a length that is cut off or too large", is_cut_off=True)
+        length = int.from_bytes(data[at + 2 : start])
+        if length < 0x80 or length >> 8 * (size - 1) == 0:
+            raise DerError("a length that is not in its shortest form (X.690 section 10.1)")
+    stop = start + length
+    if stop > end:
+        raise DerError("an element is cut off", is_cut_off=True)
+    return tag, at, start, stop
+
+
+def children(data: bytes, start: int, end: int) -> list[Node]:
+    """Read the headers of the DER elements that stand side by side between two offsets.
+
+    Raises:
+        DerError: as `read` does.
+    """
+    found = []
+    while start < end:
+        # Nearly every element has one byte of tag and one of length; the rest is for `read`.
+        if end - start >= 2 and (length := data[start + 1]) < 0x80 and data[start] & 0x1F != 0x1F:
+            node = (data[start], start, start + 2, start + 2 + length)
+            if node[3] > end:
+                raise DerError("an element is cut off", is_cut_off=True)
+        else:
+            node = read(data, start, end)
+        found.append(node)
+        start = node[3]
+    return found
+
+
+def only(data: bytes, tag: int) -> tuple[int, int]:
+    """Return where the value lies of the one element with this tag that the bytes consist of.
+
+    Raises:
+        DerError: if the bytes are anything else.
+    """
+    found, _, start, end = read(data, 0, len(data))
+    if found != tag:
+        raise DerError(f"tag {found:#04x} where {tag:#04x} belongs")
+    if end != len(data):
+        raise DerError("bytes follow the value")
+    return start, end
+
+
+def integer(data: bytes, node: Node) -> int:
+    """Read an INTEGER in its shortest form (X.690 section 8.3), whatever its tag.
+
+    Raises:
+        DerError: if it is empty or padded.
+    """
+    value = data[node[2] : node[3]]
+    if not value:
+        raise DerError("an integer without a value (X.690 section 8.3)")
+    if len(value) > 1 and value[0] == (0xFF if value[1] & 0x80 else 0):
+        raise DerError("an integer that is not in its shortest form (X.690 section 8.3.2)")
+    return int.from_bytes(value, signed=True)
+
+
+def boolean(data: bytes, node: Node) -> bool:
+    """Read a BOOLEAN, whatever its tag.
+
+    Raises:
+        DerError: if it is neither 0x00 nor 0xFF (X.690 section 11.1).
+    """
+    value = data[node[2] : node[3]]
+    if value not in {b"\0", b"\xff"}:
+        raise DerError("a BOOLEAN that is neither 00 nor FF (X.690 section 11.1)")
+    return value == b"\xff"
+
+
+def oid(data: bytes, node: Node) -> str:
+    """Read an OBJECT IDENTIFIER in its dotted form, whatever its tag.
+
+    Raises:
+        DerError: if it is empty, cut off or padded (X.690 section 8.19).
+    """
+    return _oid(data[node[2] : node[3]])
+
+
+@functools.lru_cache(maxsize=512)
+def _oid(value: bytes) -> str:
+    if not value or value[-1] & 0x80:
+        raise DerError("an object identifier that is empty or cut off (X.690 section 8.19)")
+    if value[0] == 0x80 or re.search(rb"[\x00-\x7f]\x80", value):
+        raise DerError("an object identifier with padding (X.690 section 8.19.2)")
+    if len(value) > _MAX_OID_BYTES:
+        raise DerError("an object identifier of more than 128 bytes")
+    return object_identifier(value)
+
+
+def bits(data: bytes, node: Node) -> tuple[bytes, int]:
+    """Read a BIT STRING, whatever its tag: its bytes, and how many bits of the last one are unused.
+
+    Raises:
+        DerError: if the count of unused bits is wrong, or an unused bit is set (X.690 section 11.2.1).
+    """
+    value = data[node[2] : node[3]]
+    if not value or value[0] > 7 or (value[0] and len(value) == 1):
+        raise DerError("a BIT STRING with a wrong count of unused bits (X.690 section 8.6.2)")
+    if value[0] and value[-1] & ((1 << value[0]) - 1):
+        raise DerError("a BIT STRING whose unused bits are set (X.690 section 11.2.1)")
+    return value[1:], value[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ ATTRIBUTE_OIDS = {
     "DC": "0.9.2342.19200300.100.1.25",
     "UID": "0.9.2342.19200300.100.1.1",
 }
-_SHORT_NAMES = {oid: name for name, oid in ATTRIBUTE_OIDS.items()}
+SHORT_NAMES = {oid: name for name, oid in ATTRIBUTE_OIDS.items()}
 
 # Upper bounds in characters (RFC 5280 appendix A.1, "Upper Bounds").
 UPPER_BOUNDS = {
@@ -126,7 +126,7 @@ def attributes(name: x509.Name) -> tuple[Attribute, ...]:
         warnings.simplefilter("ignore")
         found = list(name)
     return tuple(
-        Attribute(_SHORT_NAMES.get(item.oid.dotted_string, item.oid.dotted_string), _as_text(item.value))
+        Attribute(SHORT_NAMES.get(item.oid.dotted_string, item.oid.dotted_string), _as_text(item.value))
         for item in found
     )
 

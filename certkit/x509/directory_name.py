@@ -1,0 +1,253 @@
+"""The value of a distinguished name (RFC 5280 section 4.1.2.4), read from its own bytes, however they are encoded."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from certkit.printable import printable
+from certkit.x509 import der as tlv
+from certkit.x509.names import SHORT_NAMES
+
+# Beside those that people write: names for showing only (X.520 and the CA/Browser Forum's EV guidelines).
+_SHOWN_NAMES = SHORT_NAMES | {
+    "2.5.4.9": "STREET",
+    "2.5.4.43": "initials",
+    "2.5.4.44": "generationQualifier",
+    "2.5.4.45": "x500UniqueIdentifier",
+    "2.5.4.46": "dnQualifier",
+    "2.5.4.65": "pseudonym",
+    "1.3.6.1.4.1.311.60.2.1.1": "jurisdictionL",
+    "1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST",
+    "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC",
+}
+
+_SEQUENCE, _SET, _OID = 0x30, 0x31, 0x06
+_UTF8, _NUMERIC, _PRINTABLE, _T61, _IA5, _VISIBLE, _UNIVERSAL, _BMP = 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1A, 0x1C, 0x1E
+_CODECS = {
+    _UTF8: "utf-8",
+    _NUMERIC: "ascii",
+    _PRINTABLE: "ascii",
+    _IA5: "ascii",
+    _VISIBLE: "ascii",
+    _T61: "latin-1",
+    _UNIVERSAL: "utf-32-be",
+    _BMP: "utf-16-be",
+}
+_STRING_NAMES = {
+    _UTF8: "UTF8String",
+    _NUMERIC: "NumericString",
+    _PRINTABLE: "PrintableString",
+    _IA5: "IA5String",
+    _VISIBLE: "VisibleString",
+    _T61: "T61String",
+    _UNIVERSAL: "UniversalString",
+    _BMP: "BMPString",
+}
+_PRINTABLE_ONLY = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*")
+_NUMERIC_ONLY = re.compile(r"[0-9 ]*")
+_MUST_ESCAPE = re.compile(r'[\\",+;<>\0]')
+_SPACES = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeValue:
+    """One attribute of a name: its type, its value as text, and the encoded value with its tag.
+
+    `text` is None where the value is no string. `problem` says what is wrong with a value that was read leniently.
+    """
+
+    oid: str
+    text: str | None
+    raw: bytes
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The short name of the type, or its dotted identifier."""
+        return SHORT_NAMES.get(self.oid, self.oid)
+
+    @property
+    def key(self) -> tuple[str, str | bytes]:
+        """The form for comparison (RFC 5280 section 7.1); what was read leniently equals only the same bytes."""
+        if self.text is None or self.problem:
+            return self.oid, self.raw
+        return self.oid, _prepared(self.text)
+
+    def __str__(self) -> str:
+        """The attribute as in RFC 4514 section 2: by name, or as `OID=#hex` where the type has none."""
+        name = _SHOWN_NAMES.get(self.oid)
+        if name is None or self.text is None:
+            return f"{name or self.oid}=#{self.raw.hex()}"
+        return f"{name}={_escaped(self.text)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A rule that a name breaks although it can be read."""
+
+    id: str
+    message: str
+    section: str
+
+
+class Name:
+    """A distinguished name: its bytes as they stand, and its parts.
+
+    Two names are equal if their bytes are; `key` compares them as RFC 5280 section 7.1 does.
+    """
+
+    def __init__(self, der: bytes) -> None:
+        """Keep the bytes of a whole name, header included; they are read on first use."""
+        self.der = der
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other name has the same bytes."""
+        return isinstance(other, Name) and self.der == other.der
+
+    def __hash__(self) -> int:
+        """Return a hash of the bytes."""
+        return hash(self.der)
+
+    def __repr__(self) -> str:
+        """Return the name as text."""
+        return f"Name({self.text!r})"
+
+    def __str__(self) -> str:
+        """Return the name as text."""
+        return self.text
+
+    @functools.cached_property
+    def _read(self) -> tuple[tuple[tuple[AttributeValue, ...], ...], tuple[Problem, ...]]:
+        return _rdns(self.der)
+
+    @property
+    def rdns(self) -> tuple[tuple[AttributeValue, ...], ...]:
+        """The parts in the order of the encoding, each a set of attributes; empty where nothing can be read."""
+        return self._read[0]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The rules that the name breaks."""
+        return self._read[1]
+
+    @property
+    def attributes(self) -> tuple[AttributeValue, ...]:
+        """All attributes in the order of the encoding."""
+        return tuple(each for rdn in self.rdns for each in rdn)
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The name as RFC 4514 text, most specific part first, safe to show; as hex where its structure is broken."""
+        if not self.rdns and self.problems:
+            return f"#{self.der.hex()}"
+        return printable(",".join("+".join(map(str, rdn)) for rdn in reversed(self.rdns)))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the name has no parts."""
+        return not self.rdns and not self.problems
+
+    @property
+    def is_lenient(self) -> bool:
+        """Whether the name breaks a rule of its encoding."""
+        return bool(self.problems)
+
+    @functools.cached_property
+    def key(self) -> tuple[object, ...]:
+        """The normalised form for comparison (RFC 5280 section 7.1); of a broken name, its bytes."""
+        if not self.rdns and self.problems:
+            return (self.der,)
+        return self.rdn_keys
+
+    @functools.cached_property
+    def rdn_keys(self) -> tuple[frozenset[tuple[str, str | bytes]], ...]:
+        """The normalised form of each part, for directory name constraints."""
+        return tuple(frozenset(each.key for each in rdn) for rdn in self.rdns)
+
+    def values(self, short_name: str) -> tuple[str, ...]:
+        """All values of one attribute that are text, by its short name."""
+        return tuple(each.text for each in self.attributes if each.name == short_name and each.text is not None)
+
+
+def _rdns(der: bytes) -> tuple[tuple[tuple[AttributeValue, ...], ...], tuple[Problem, ...]]:
+    found: list[tuple[AttributeValue, ...]] = []
+    problems: list[Problem] = []
+    try:
+        start, end = tlv.only(der, _SEQUENCE)
+        for tag, at, first, last in tlv.children(der, start, end):
+            if tag != _SET or first == last:
+                raise tlv.DerError("a part that is no set of attributes")  # noqa: TRY301  read below as any other
+            rdn = der[at:last]
+            parts, is_ordered = _rdn(rdn)
+            found.append(parts)
+            problems += [Problem("name-encoding", each.problem, "4.1.2.4") for each in parts if each.problem]
+            if not is_ordered:
+                problems.append(Problem("rdn-order", "a part of the name is not sorted (X.690 section 11.6)", "4.1"))
+    except tlv.DerError as error:
+        return (), (Problem("name-structure", f"the name cannot be read: {error}", "4.1.2.4"),)
+    return tuple(found), tuple(problems)
+
+
+# CAs and organisations recur in a scan, so what was read is kept.
+@functools.lru_cache(maxsize=2048)
+def _rdn(rdn: bytes) -> tuple[tuple[AttributeValue, ...], bool]:
+    start, end = tlv.only(rdn, _SET)
+    parts, encoded = [], []
+    for tag, at, first, last in tlv.children(rdn, start, end):
+        if tag != _SEQUENCE:
+            raise tlv.DerError("an attribute that is no sequence")
+        pair = tlv.children(rdn, first, last)
+        if len(pair) != 2 or pair[0][0] != _OID:
+            raise tlv.DerError("an attribute that is not a type and a value")
+        parts.append(_attribute(tlv.oid(rdn, pair[0]), rdn, pair[1]))
+        encoded.append(rdn[at:last])
+    return tuple(parts), len(encoded) < 2 or encoded == sorted(encoded)
+
+
+def _attribute(oid: str, data: bytes, node: tlv.Node) -> AttributeValue:
+    tag, at, start, end = node
+    value = data[start:end]
+    raw = data[at:end]
+    codec = _CODECS.get(tag)
+    if codec is None:
+        return AttributeValue(oid, None, raw)
+    kind = _STRING_NAMES[tag]
+    problem = ""
+    try:
+        text = value.decode(codec)
+    except UnicodeDecodeError:
+        text = value.decode("latin-1")
+        problem = f"{_SHOWN_NAMES.get(oid, oid)} holds bytes that are not in a {kind}"
+    else:
+        if not _fits(tag, text):
+            problem = f"{_SHOWN_NAMES.get(oid, oid)} holds characters that are not in a {kind}"
+    return AttributeValue(oid, text, raw, problem)
+
+
+def _fits(tag: int, text: str) -> bool:
+    if tag == _PRINTABLE:
+        return _PRINTABLE_ONLY.fullmatch(text) is not None
+    if tag == _NUMERIC:
+        return _NUMERIC_ONLY.fullmatch(text) is not None
+    # T61's own character sets are hardly ever what is meant, so beyond ASCII its text is a guess.
+    return text.isascii() if tag == _T61 else True
+
+
+def _escaped(text: str) -> str:
+    """Escape a value as RFC 4514 section 2.4 asks for."""
+    escaped = _MUST_ESCAPE.sub(lambda match: "\\00" if match[0] == "\0" else "\\" + match[0], text)
+    if escaped[:1] in {" ", "#"}:
+        escaped = "\\" + escaped
+    if text.endswith(" ") and len(text) > 1:
+        escaped = escaped[:-1] + "\\ "
+    return escaped
+
+
+def _prepared(text: str) -> str:
+    """Prepare a string for comparison (RFC 4518 section 2): compatible characters, no case, single spaces."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return _SPACES.sub(" ", text.casefold().strip())

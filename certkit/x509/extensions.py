@@ -1,0 +1,461 @@
+"""The extensions of certificates, CSRs, CRLs and OCSP answers (RFC 5280 sections 4.2 and 5.2), each read by itself.
+
+What cannot be read is `Unreadable`, with the reason; it spoils none of the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from certkit.x509 import der as tlv
+from certkit.x509 import general_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from certkit.x509.general_names import GeneralName
+
+SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
+KEY_USAGE = "2.5.29.15"
+SUBJECT_ALT_NAME = "2.5.29.17"
+ISSUER_ALT_NAME = "2.5.29.18"
+BASIC_CONSTRAINTS = "2.5.29.19"
+CRL_NUMBER = "2.5.29.20"
+REASON_CODE = "2.5.29.21"
+DELTA_CRL_INDICATOR = "2.5.29.27"
+ISSUING_DISTRIBUTION_POINT = "2.5.29.28"
+CERTIFICATE_ISSUER = "2.5.29.29"
+NAME_CONSTRAINTS = "2.5.29.30"
+CRL_DISTRIBUTION_POINTS = "2.5.29.31"
+CERTIFICATE_POLICIES = "2.5.29.32"
+POLICY_MAPPINGS = "2.5.29.33"
+AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
+POLICY_CONSTRAINTS = "2.5.29.36"
+EXTENDED_KEY_USAGE = "2.5.29.37"
+INHIBIT_ANY_POLICY = "2.5.29.54"
+AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
+QC_STATEMENTS = "1.3.6.1.5.5.7.1.3"
+TLS_FEATURES = "1.3.6.1.5.5.7.1.24"
+OCSP_NO_CHECK = "1.3.6.1.5.5.7.48.1.5"
+
+KEY_USAGES = (
+    "digitalSignature",
+    "nonRepudiation",
+    "keyEncipherment",
+    "dataEncipherment",
+    "keyAgreement",
+    "keyCertSign",
+    "cRLSign",
+    "encipherOnly",
+    "decipherOnly",
+)
+REASONS = (
+    "unused",
+    "keyCompromise",
+    "cACompromise",
+    "affiliationChanged",
+    "superseded",
+    "cessationOfOperation",
+    "certificateHold",
+    "privilegeWithdrawn",
+    "aACompromise",
+)
+# Short names of extended key usages (RFC 5280 section 4.2.1.12 and, as OpenSSL prints them, others in use).
+PURPOSES = {
+    "1.3.6.1.5.5.7.3.1": "serverAuth",
+    "1.3.6.1.5.5.7.3.2": "clientAuth",
+    "1.3.6.1.5.5.7.3.3": "codeSigning",
+    "1.3.6.1.5.5.7.3.4": "emailProtection",
+    "1.3.6.1.5.5.7.3.8": "timeStamping",
+    "1.3.6.1.5.5.7.3.9": "OCSPSigning",
+    "2.5.29.37.0": "anyExtendedKeyUsage",
+    "1.3.6.1.4.1.311.20.2.2": "smartcardLogon",
+    "1.3.6.1.5.2.3.4": "pkinitClient",
+    "1.3.6.1.5.2.3.5": "pkinitKDC",
+    "1.3.6.1.5.5.7.3.17": "ipsecIKE",
+}
+
+_BOOLEAN, _INTEGER, _BIT_STRING, _OCTET_STRING, _NULL, _OID, _ENUMERATED = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0A
+_SEQUENCE = 0x30
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What could not be read, and why."""
+
+    reason: str
+
+    def __bool__(self) -> bool:
+        """Return False: nothing is known of the value."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """One extension: its value, `Unreadable`, or None where certkit does not know the kind.
+
+    `raw` is the content of its OCTET STRING. `problems` are rules that the value breaks although it can be read.
+    """
+
+    oid: str
+    critical: bool
+    raw: bytes
+    value: Any
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BasicConstraints:
+    """Whether a certificate is a CA's, and how many intermediates may follow (section 4.2.1.9)."""
+
+    ca: bool
+    path_length: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subtree:
+    """One tree of names below a CA (section 4.2.1.10)."""
+
+    base: GeneralName
+    minimum: int = 0
+    maximum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NameConstraints:
+    """The names that a CA may and may not give; None where the list is absent."""
+
+    permitted: tuple[Subtree, ...] | None
+    excluded: tuple[Subtree, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInformation:
+    """One certificate policy, with its qualifiers as pairs of an identifier and DER (section 4.2.1.4)."""
+
+    oid: str
+    qualifiers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyConstraints:
+    """After how many certificates a policy is required, and mapping ends (section 4.2.1.11)."""
+
+    require_explicit_policy: int | None
+    inhibit_policy_mapping: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityKeyIdentifier:
+    """Which key of the issuer signed (section 4.2.1.1)."""
+
+    key_identifier: bytes | None
+    issuer: tuple[GeneralName, ...] | None
+    serial: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionPoint:
+    """Where a CRL is to be had (section 4.2.1.13); `relative_name` is an RDN as a SET in DER."""
+
+    full_name: tuple[GeneralName, ...] | None
+    relative_name: bytes | None
+    reasons: frozenset[str] | None
+    crl_issuer: tuple[GeneralName, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuingDistributionPoint:
+    """What a CRL covers (section 5.2.5)."""
+
+    full_name: tuple[GeneralName, ...] | None
+    relative_name: bytes | None
+    only_user_certificates: bool
+    only_ca_certificates: bool
+    only_some_reasons: frozenset[str] | None
+    indirect: bool
+    only_attribute_certificates: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccessDescription:
+    """One way to the issuer's certificate or to OCSP (section 4.2.2.1)."""
+
+    method: str
+    location: GeneralName
+
+
+def read(oid: str, critical: bool, raw: bytes) -> Extension:  # noqa: FBT001  in the order of the encoding
+    """Read one extension by its identifier."""
+    reader = _READERS.get(oid)
+    if reader is None:
+        return Extension(oid, critical, raw, None)
+    try:
+        value, problems = reader(raw)
+    except (tlv.DerError, ValueError) as error:
+        return Extension(oid, critical, raw, Unreadable(str(error)))
+    return Extension(oid, critical, raw, value, problems)
+
+
+Read = tuple[Any, tuple[str, ...]]
+
+
+def _sequence(raw: bytes, *, may_be_empty: bool = False) -> list[tlv.Node]:
+    found = tlv.children(raw, *tlv.only(raw, _SEQUENCE))
+    if not found and not may_be_empty:
+        raise tlv.DerError("an empty sequence")
+    return found
+
+
+def _inside(raw: bytes, node: tlv.Node, tag: int = _SEQUENCE) -> list[tlv.Node]:
+    _expect(node, tag)
+    return tlv.children(raw, node[2], node[3])
+
+
+def _expect(node: tlv.Node, tag: int) -> tlv.Node:
+    if node[0] != tag:
+        raise tlv.DerError(f"tag {node[0]:#04x} where {tag:#04x} belongs")
+    return node
+
+
+def _whole(raw: bytes, tag: int) -> tlv.Node:
+    start, end = tlv.only(raw, tag)
+    return tag, 0, start, end
+
+
+def _natural(raw: bytes, node: tlv.Node) -> int:
+    number = tlv.integer(raw, node)
+    if number < 0:
+        raise tlv.DerError("a negative number")
+    return number
+
+
+def _fields(nodes: list[tlv.Node], tags: tuple[int, ...]) -> dict[int, tlv.Node]:
+    """Tell optional elements apart by their tags, which must come in this order and once each."""
+    found: dict[int, tlv.Node] = {}
+    rest = list(tags)
+    for node in nodes:
+        if node[0] not in rest:
+            raise tlv.DerError(f"an unexpected element with tag {node[0]:#04x}")
+        del rest[: rest.index(node[0]) + 1]
+        found[node[0]] = node
+    return found
+
+
+def _names(raw: bytes, node: tlv.Node | None) -> tuple[GeneralName, ...] | None:
+    return None if node is None else general_names.read_all(raw, node[2], node[3])
+
+
+def _true(raw: bytes, node: tlv.Node | None) -> bool:
+    if node is None:
+        return False
+    if not tlv.boolean(raw, node):
+        raise tlv.DerError("a default value is written out (X.690 section 11.5)")
+    return True
+
+
+def _basic_constraints(raw: bytes) -> Read:
+    fields = _fields(_sequence(raw, may_be_empty=True), (_BOOLEAN, _INTEGER))
+    problems: tuple[str, ...] = ()
+    ca = False
+    if _BOOLEAN in fields:
+        ca = tlv.boolean(raw, fields[_BOOLEAN])
+        if not ca:
+            problems = ("cA FALSE is written out, the default (X.690 section 11.5)",)
+    length = _natural(raw, fields[_INTEGER]) if _INTEGER in fields else None
+    if length is not None and not ca:
+        problems += ("a path length without cA",)
+    return BasicConstraints(ca, length), problems
+
+
+def _flags(raw: bytes, node: tlv.Node, names: tuple[str, ...]) -> frozenset[str]:
+    value, _ = tlv.bits(raw, node)
+    number = int.from_bytes(value)
+    width = len(value) * 8
+    return frozenset(name for at, name in enumerate(names) if at < width and number >> (width - 1 - at) & 1)
+
+
+def _key_usage(raw: bytes) -> Read:
+    node = _whole(raw, _BIT_STRING)
+    value, unused = tlv.bits(raw, node)
+    problems = []
+    if not any(value):
+        problems.append("no key usage is set")
+    elif not value[-1] >> unused & 1:
+        problems.append("trailing zero bits in key usage (X.690 section 11.2.2)")
+    return _flags(raw, node, KEY_USAGES), tuple(problems)
+
+
+def _extended_key_usage(raw: bytes) -> Read:
+    return tuple(tlv.oid(raw, _expect(node, _OID)) for node in _sequence(raw)), ()
+
+
+def _alternative_names(raw: bytes) -> Read:
+    start, end = tlv.only(raw, _SEQUENCE)
+    found = general_names.read_all(raw, start, end)
+    problems = tuple(f"{each}: {each.problem}" for each in found if each.problem)
+    return found, problems if found else ("it holds no name",)
+
+
+def _subtrees(raw: bytes, node: tlv.Node | None) -> tuple[Subtree, ...] | None:
+    if node is None:
+        return None
+    found = []
+    for tree in tlv.children(raw, node[2], node[3]):
+        base, *rest = _inside(raw, tree) or [(0, 0, 0, 0)]
+        fields = _fields(rest, (0x80, 0x81))
+        minimum = _natural(raw, fields[0x80]) if 0x80 in fields else 0
+        maximum = _natural(raw, fields[0x81]) if 0x81 in fields else None
+        found.append(Subtree(general_names.read(raw, base, is_constraint=True), minimum, maximum))
+    if not found:
+        raise tlv.DerError("an empty list of trees")
+    return tuple(found)
+
+
+def _name_constraints(raw: bytes) -> Read:
+    fields = _fields(_sequence(raw), (0xA0, 0xA1))
+    value = NameConstraints(_subtrees(raw, fields.get(0xA0)), _subtrees(raw, fields.get(0xA1)))
+    trees = (value.permitted or ()) + (value.excluded or ())
+    return value, tuple(f"{each.base}: {each.base.problem}" for each in trees if each.base.problem)
+
+
+def _policies(raw: bytes) -> Read:
+    found = []
+    for node in _sequence(raw):
+        parts = _inside(raw, node)
+        if not 1 <= len(parts) <= 2:
+            raise tlv.DerError("a policy that is not an identifier and its qualifiers")
+        qualifiers = []
+        for pair in _inside(raw, parts[1]) if len(parts) == 2 else ():
+            kind, *value = _inside(raw, pair) or [(0, 0, 0, 0)]
+            end = value[-1][3] if value else kind[3]
+            qualifiers.append((tlv.oid(raw, _expect(kind, _OID)), raw[kind[3] : end]))
+        found.append(PolicyInformation(tlv.oid(raw, _expect(parts[0], _OID)), tuple(qualifiers)))
+    duplicates = len({each.oid for each in found}) < len(found)
+    return tuple(found), ("a policy is listed twice",) if duplicates else ()
+
+
+def _policy_mappings(raw: bytes) -> Read:
+    found = []
+    for node in _sequence(raw):
+        pair = _inside(raw, node)
+        if len(pair) != 2:
+            raise tlv.DerError("a policy mapping that is no pair")
+        found.append((tlv.oid(raw, _expect(pair[0], _OID)), tlv.oid(raw, _expect(pair[1], _OID))))
+    return tuple(found), ()
+
+
+def _policy_constraints(raw: bytes) -> Read:
+    fields = _fields(_sequence(raw), (0x80, 0x81))
+    first, second = (_natural(raw, fields[tag]) if tag in fields else None for tag in (0x80, 0x81))
+    return PolicyConstraints(first, second), ()
+
+
+def _number(raw: bytes) -> Read:
+    return _natural(raw, _whole(raw, _INTEGER)), ()
+
+
+def _octets(raw: bytes) -> Read:
+    start, end = tlv.only(raw, _OCTET_STRING)
+    return raw[start:end], ()
+
+
+def _authority_key_identifier(raw: bytes) -> Read:
+    fields = _fields(_sequence(raw, may_be_empty=True), (0x80, 0xA1, 0x82))
+    identifier = fields.get(0x80)
+    value = AuthorityKeyIdentifier(
+        None if identifier is None else raw[identifier[2] : identifier[3]],
+        _names(raw, fields.get(0xA1)),
+        tlv.integer(raw, fields[0x82]) if 0x82 in fields else None,
+    )
+    is_half = (value.issuer is None) is not (value.serial is None)
+    return value, ("issuer and serial number belong together",) if is_half else ()
+
+
+def _point_name(raw: bytes, node: tlv.Node | None) -> tuple[tuple[GeneralName, ...] | None, bytes | None]:
+    if node is None:
+        return None, None
+    inner = tlv.children(raw, node[2], node[3])
+    if len(inner) != 1 or inner[0][0] not in {0xA0, 0xA1}:
+        raise tlv.DerError("a distribution point's name that is neither full nor relative")
+    if inner[0][0] == 0xA0:
+        return _names(raw, inner[0]), None
+    return None, tlv.encode(0x31, raw[inner[0][2] : inner[0][3]])
+
+
+def _distribution_points(raw: bytes) -> Read:
+    found = []
+    for node in _sequence(raw):
+        fields = _fields(_inside(raw, node), (0xA0, 0x81, 0xA2))
+        full, relative = _point_name(raw, fields.get(0xA0))
+        reasons = _flags(raw, fields[0x81], REASONS) if 0x81 in fields else None
+        found.append(DistributionPoint(full, relative, reasons, _names(raw, fields.get(0xA2))))
+    return tuple(found), ()
+
+
+def _issuing_distribution_point(raw: bytes) -> Read:
+    fields = _fields(_sequence(raw, may_be_empty=True), (0xA0, 0x81, 0x82, 0x83, 0x84, 0x85))
+    full, relative = _point_name(raw, fields.get(0xA0))
+    flags = {tag: _true(raw, fields.get(tag)) for tag in (0x81, 0x82, 0x84, 0x85)}
+    reasons = _flags(raw, fields[0x83], REASONS) if 0x83 in fields else None
+    return IssuingDistributionPoint(full, relative, flags[0x81], flags[0x82], reasons, flags[0x84], flags[0x85]), ()
+
+
+def _access(raw: bytes) -> Read:
+    found = []
+    for node in _sequence(raw):
+        pair = _inside(raw, node)
+        if len(pair) != 2:
+            raise tlv.DerError("an access description that is no pair")
+        found.append(AccessDescription(tlv.oid(raw, _expect(pair[0], _OID)), general_names.read(raw, pair[1])))
+    return tuple(found), ()
+
+
+def _tls_features(raw: bytes) -> Read:
+    return tuple(_natural(raw, _expect(node, _INTEGER)) for node in _sequence(raw, may_be_empty=True)), ()
+
+
+def _qc_statements(raw: bytes) -> Read:
+    found = []
+    for node in _sequence(raw, may_be_empty=True):
+        kind, *rest = _inside(raw, node) or [(0, 0, 0, 0)]
+        found.append((tlv.oid(raw, _expect(kind, _OID)), raw[kind[3] : node[3]] if rest else None))
+    return tuple(found), ()
+
+
+def _reason_code(raw: bytes) -> Read:
+    return _natural(raw, _whole(raw, _ENUMERATED)), ()
+
+
+def _null(raw: bytes) -> Read:
+    start, end = tlv.only(raw, _NULL)
+    if start != end:
+        raise tlv.DerError("a NULL with a value")
+    return True, ()
+
+
+_READERS: dict[str, Callable[[bytes], Read]] = {
+    SUBJECT_KEY_IDENTIFIER: _octets,
+    KEY_USAGE: _key_usage,
+    SUBJECT_ALT_NAME: _alternative_names,
+    ISSUER_ALT_NAME: _alternative_names,
+    BASIC_CONSTRAINTS: _basic_constraints,
+    CRL_NUMBER: _number,
+    REASON_CODE: _reason_code,
+    DELTA_CRL_INDICATOR: _number,
+    ISSUING_DISTRIBUTION_POINT: _issuing_distribution_point,
+    CERTIFICATE_ISSUER: _alternative_names,
+    NAME_CONSTRAINTS: _name_constraints,
+    CRL_DISTRIBUTION_POINTS: _distribution_points,
+    CERTIFICATE_POLICIES: _policies,
+    POLICY_MAPPINGS: _policy_mappings,
+    AUTHORITY_KEY_IDENTIFIER: _authority_key_identifier,
+    POLICY_CONSTRAINTS: _policy_constraints,
+    EXTENDED_KEY_USAGE: _extended_key_usage,
+    INHIBIT_ANY_POLICY: _number,
+    AUTHORITY_INFORMATION_ACCESS: _access,
+    QC_STATEMENTS: _qc_statements,
+    TLS_FEATURES: _tls_features,
+    OCSP_NO_CHECK: _null,
+}

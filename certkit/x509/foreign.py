@@ -1,0 +1,21 @@
+"""The one place where a library meets hostile bytes: whatever it raises or warns of becomes an answer of ours."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Loaded = TypeVar("Loaded")
+
+
+def attempt(load: Callable[[bytes], Loaded], data: bytes) -> Loaded | None:
+    """Return what a library makes of the bytes, or None if it refuses them, for whatever reason."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return load(data)
+    except Exception:  # noqa: BLE001  parsers raise errors of many kinds
+        return None

@@ -1,0 +1,117 @@
+"""The values of general names (RFC 5280 section 4.2.1.6), each read by itself, so that a bad one spoils no other."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from dataclasses import dataclass
+
+from certkit.printable import printable
+from certkit.x509 import der as tlv
+from certkit.x509.directory_name import Name
+
+KINDS = ("otherName", "email", "DNS", "x400Address", "dirName", "ediPartyName", "URI", "IP", "RID")
+
+_CONTEXT, _CONSTRUCTED = 0x80, 0x20
+_UTF8_STRING = 0x0C
+# otherName, x400Address, directoryName and ediPartyName hold other elements.
+_CONSTRUCTED_KINDS = {0, 3, 4, 5}
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralName:
+    """One general name: its kind (one of `KINDS`), its value as text, and its bytes without tag and length.
+
+    `problem` says which rule the value breaks; the value is then shown as well as it can be.
+    """
+
+    kind: str
+    value: str
+    raw: bytes
+    problem: str = ""
+
+    def __str__(self) -> str:
+        """The name as `TYPE:value`, safe to show."""
+        return printable(f"{self.kind}:{self.value}")
+
+    @property
+    def name(self) -> Name:
+        """The distinguished name of a `dirName`."""
+        return Name(self.raw)
+
+
+def read_all(data: bytes, start: int, end: int) -> tuple[GeneralName, ...]:
+    """Read the general names that stand side by side.
+
+    Raises:
+        DerError: if the elements cannot be told apart.
+    """
+    return tuple(read(data, node) for node in tlv.children(data, start, end))
+
+
+def read(data: bytes, node: tlv.Node, *, is_constraint: bool = False) -> GeneralName:
+    """Read one general name; the base of a name constraint has an address with its mask (section 4.2.1.10)."""
+    tag, _, start, end = node
+    raw = data[start:end]
+    number = tag & ~(_CONTEXT | _CONSTRUCTED)
+    is_constructed = bool(tag & _CONSTRUCTED)
+    if tag & 0xC0 != _CONTEXT or number >= len(KINDS):
+        return GeneralName("unknown", f"#{raw.hex()}", raw, f"tag {tag:#04x} is no kind of general name")
+    kind = KINDS[number]
+    if is_constructed is not (number in _CONSTRUCTED_KINDS):
+        return GeneralName(kind, f"#{raw.hex()}", raw, f"{kind} with the wrong tag {tag:#04x}")
+    if kind in {"email", "DNS", "URI"}:
+        return _ascii(kind, raw)
+    try:
+        if kind == "IP":
+            return _network(raw) if is_constraint else GeneralName(kind, str(ipaddress.ip_address(raw)), raw)
+        if kind == "RID":
+            return GeneralName(kind, tlv.oid(data, node), raw)
+        if kind == "dirName":
+            name = Name(raw)
+            return GeneralName(kind, name.text, raw, "; ".join(each.message for each in name.problems))
+        if kind == "otherName":
+            return GeneralName(kind, _other_name(raw), raw)
+    except (tlv.DerError, ValueError) as error:
+        reason = f"an IP address of {len(raw)} bytes" if kind == "IP" else str(error)
+        return GeneralName(kind, f"#{raw.hex()}", raw, reason)
+    return GeneralName(kind, f"#{raw.hex()}", raw)
+
+
+def _ascii(kind: str, raw: bytes) -> GeneralName:
+    text = raw.decode("latin-1")
+    if not raw.isascii():
+        return GeneralName(kind, text, raw, f"{kind} name with characters that are not in ASCII (IA5String)")
+    if "\0" in text:
+        return GeneralName(kind, text, raw, f"{kind} name with a NUL")
+    return GeneralName(kind, text, raw)
+
+
+def _network(raw: bytes) -> GeneralName:
+    if len(raw) not in {8, 32}:
+        raise ValueError
+    half = len(raw) // 2
+    address, mask = ipaddress.ip_address(raw[:half]), int.from_bytes(raw[half:])
+    width = half * 8
+    length = mask.bit_count()
+    if mask != (1 << width) - (1 << width - length):
+        return GeneralName("IP", f"{address}/{ipaddress.ip_address(raw[half:])}", raw, "a mask that is no prefix")
+    text = f"{address}/{length}"
+    has_host_bits = int(address) & ~mask & ((1 << width) - 1)
+    problem = f"{text} has bits set beyond its prefix" if has_host_bits else ""
+    return GeneralName("IP", text, raw, problem)
+
+
+@functools.lru_cache(maxsize=256)
+def _other_name(raw: bytes) -> str:
+    """Return `OID;UTF8:text` where the value is a UTF8String, `OID;#hex` otherwise."""
+    kind, *rest = tlv.children(raw, 0, len(raw)) or [(0, 0, 0, 0)]
+    if len(rest) != 1 or rest[0][0] != (_CONTEXT | _CONSTRUCTED):
+        raise tlv.DerError("an otherName that is not a type and a value")
+    value = rest[0]
+    inner = raw[value[2] : value[3]]
+    tag, _, start, end = tlv.read(inner, 0, len(inner))
+    shown = f"#{inner.hex()}"
+    if tag == _UTF8_STRING and end == len(inner):
+        shown = "UTF8:" + inner[start:end].decode("utf-8")
+    return f"{tlv.oid(raw, kind)};{shown}"
