@@ -19,7 +19,7 @@ _STEP_WIDTH = max(map(len, Step))
 
 
 def document(found: Situation, *, command: str, url: str | None, changed: bool) -> dict[str, Any]:
-    """The situation as the contract of the command line has it; `url` is the page where access is granted."""
+    """The situation as JSON; `url` is the page where access is granted."""
     return {
         "identity": found.identity.name,
         "environment": found.environment,
@@ -31,18 +31,23 @@ def document(found: Situation, *, command: str, url: str | None, changed: bool) 
 
 
 def status(found: Situation) -> Status:
-    """Ok once a call was answered; before that nobody can tell."""
+    """OK once Wise has answered a call, unknown before."""
     return Status.OK if found.is_answered else Status.UNKNOWN
 
 
 def text(found: Situation, *, command: str, url: str | None, paint: Callable[[str, Status], str]) -> str:
-    """The same for people: what is done, what is next and what comes later, and the page or the command for it."""
+    """The situation as text: what is done, next and later, with the page or the command for the next step."""
     lines = [f"{found.identity.name} for {printable(found.policy.title)}"]
     done = found.done
     for step in found.wanted:
-        label = "done" if step in done else "next" if step is found.next else "later"
+        label = "done" if step in done else "later"
+        if step is found.next:
+            label = "todo" if step is Step.REMINDERS else "next"
         painted = paint(label.ljust(_LABEL_WIDTH), Status.OK if step in done else Status.SKIPPED)
         lines.append(f"  {painted}  {step.ljust(_STEP_WIDTH)}  {printable(_fact(found, step))}".rstrip())
+    if found.next is Step.REMINDERS:
+        lines += ["The set-up is complete. Last step: schedule reminders:", f"  {printable(command)}"]
+        return "".join(f"{line}\n" for line in lines)
     lines.append(f"Next: {printable(guide.advice(found))}.")
     if url is not None:
         lines.append(url)

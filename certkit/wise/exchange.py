@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from certkit.errors import RefusedError
+from certkit.net.http import HttpError
 from certkit.wise import oauth, oauth_state, token_lease, tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+    from certkit.errors import CertkitError
+    from certkit.secret import Secret
     from certkit.stores.base import Store
     from certkit.wise.oauth import Client, Endpoint
     from certkit.wise.redirect import Redirect
-    from certkit.wise.tokens import Token
+    from certkit.wise.token_lease import Clock
+    from certkit.wise.tokens import Kept, Token
 
 
 def exchange(
@@ -54,6 +60,62 @@ def apply(store: Store, name: str, endpoint: Endpoint, client: Client, *, now: d
     """
     known = _known(store, name, tokens.document_name(tokens.CLIENT_CREDENTIALS))
     return token_lease.keep(store, name, oauth.client_credentials(endpoint, client, now=now), over=known)
+
+
+def renew(
+    store: Store, name: str, first: Kept, endpoint: Endpoint, client: Client, *, clock: Clock, force: bool = False
+) -> Token:
+    """The token after `first`, in the store, whichever process renews it.
+
+    Raises:
+        RefusedError: Wise refuses.
+        InputError: Wise cannot be asked.
+        StoreError: the store cannot be used.
+    """
+    return token_lease.renewed(
+        store,
+        name,
+        first,
+        ask=lambda token: oauth.renew(endpoint, client, token, now=clock()),
+        clock=clock,
+        force=force,
+        longest_seconds=endpoint.longest_seconds,
+    )
+
+
+def fresh(
+    store: Store,
+    name: str,
+    first: Kept,
+    *,
+    endpoint: Callable[[], Endpoint],
+    secret: Callable[[], Secret | None],
+    client_id: str | None = None,
+    clock: Clock,
+    warn: Callable[[CertkitError], None],
+) -> Token:
+    """The token, renewed if it is due and there is a client secret. While it is valid, a failed renewal is a warning.
+
+    Raises:
+        RefusedError: it has expired, and Wise refuses to renew it.
+        InputError: it has expired, and Wise cannot be asked.
+        StoreError: the store cannot be used.
+    """
+    now, token = clock(), first.token
+    is_renewable = token.refresh is not None or token.grant == tokens.CLIENT_CREDENTIALS
+    if not is_renewable or not (token.is_due(now) or token.is_leased(now)):
+        return token
+    known = secret()
+    if known is None:
+        return token
+    try:
+        client = oauth.Client(id=client_id or token.client_id, secret=known)
+        return renew(store, name, first, endpoint(), client, clock=clock)
+    except (HttpError, RefusedError) as error:
+        if token.is_expired(now):
+            raise
+        warn(error)
+        return token
 
 
 def _known(store: Store, name: str, document: str) -> str | None:

@@ -1,7 +1,7 @@
-"""How far an identity has come on the way from the client credentials to a call by mTLS.
+"""How far an identity has come in Wise's guide, from the client credentials to a call by mTLS.
 
-Everything follows from what the store has, so the way can be left and taken up again anywhere. Only whether a call is
-answered is found out by calling.
+Everything is derived from the store, so the guide can be interrupted and resumed at any step. Only whether Wise answers
+a call is found out by calling.
 """
 
 from __future__ import annotations
@@ -180,17 +180,17 @@ def _fill_in(situation: Situation) -> list[str]:
 
 
 def advice(situation: Situation) -> str:
-    """What a person does next, in a sentence."""
+    """Return in one sentence what a person does next."""
     pending, portal = situation.overview.pending, situation.policy.portal.name or "the partner's portal"
     called = f" under the name {pending.certificate_name}" if pending and pending.certificate_name else ""
     return {
-        Step.CLIENT: "have the client id and a redirect URI at hand, as Wise has configured them for this environment",
-        Step.AUTHORIZE: "open the address, pick an account and grant access; then copy the address that it leads to",
-        Step.TOKEN: "paste the address that granting access has led to",
-        Step.ENROLL: "say which organization the certificate is for: a key and a CSR are made",
-        Step.REQUEST: f"in {portal}, hand in the CSR{called}, and copy the certificate and the CA certificate",
-        Step.TRUST: f"in {portal}, get the CA certificate",
-        Step.CERTIFICATE: "put the certificate to use",
-        Step.CALL: "make a call with the certificate and a token",
-        Step.REMINDERS: "all is done; have cron or systemd tell before the certificate ends",
+        Step.CLIENT: "find the client id and a redirect URI that Wise has configured for this environment",
+        Step.AUTHORIZE: "open the page, choose an account and grant access; then copy the URL that the browser ends at",
+        Step.TOKEN: "paste the URL that the browser ended at after access was granted",
+        Step.ENROLL: "name the organization that the certificate is for, to create a key and a CSR",
+        Step.REQUEST: f"in {portal}, submit the CSR{called}, and copy the certificate and the CA certificate",
+        Step.TRUST: f"in {portal}, download the CA certificate",
+        Step.CERTIFICATE: "activate the certificate",
+        Step.CALL: "call Wise with the certificate and a token",
+        Step.REMINDERS: "the set-up is complete; last step: schedule reminders",
     }[situation.next]

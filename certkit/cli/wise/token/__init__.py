@@ -8,14 +8,10 @@ import click
 
 from certkit.cli.shared import inputs
 from certkit.cli.shared.commands import LazyGroup
-from certkit.errors import RefusedError
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
-    from certkit.cli.wise.options import Asked
-    from certkit.stores.base import Store
-    from certkit.wise.oauth import Client
-    from certkit.wise.tokens import Kept, Token
+    from certkit.wise.tokens import Token
 
 
 @click.group(
@@ -42,41 +38,6 @@ def token() -> None:
     Example:
       certkit wise token show --identity acme
     """
-
-
-def fresh(output: Output, store: Store, name: str, first: Kept, asked: Asked) -> Token:
-    """The token, renewed if it is due and nobody need be asked; while it lives, not to renew it is no error."""
-    now, token = inputs.now(), first.token
-    if not token.is_due(now) and not token.is_leased(now):
-        return token
-    secret = inputs.client_secret(asked.client_secret_file)
-    if secret is None or (token.refresh is None and token.grant != "client_credentials"):
-        return token
-    from certkit.net.http import HttpError
-
-    try:
-        return renewed(store, name, first, asked, asked.client(token.client_id, secret=secret), force=False)
-    except (HttpError, RefusedError) as error:
-        if token.is_expired(now):
-            raise
-        output.warn_about(error)
-        return token
-
-
-def renewed(store: Store, name: str, first: Kept, asked: Asked, client: Client, *, force: bool) -> Token:
-    """The token after that one, in the store, whoever makes it."""
-    from certkit.wise import oauth, token_lease
-
-    endpoint = asked.endpoint(store, name)
-    return token_lease.renewed(
-        store,
-        name,
-        first,
-        ask=lambda token: oauth.renew(endpoint, client, token, now=inputs.now()),
-        clock=inputs.now,
-        force=force,
-        longest_seconds=endpoint.longest_seconds,
-    )
 
 
 def tell(output: Output, name: str, found: Token) -> int:

@@ -9,7 +9,7 @@ import click
 from certkit.cli.identity import in_store
 from certkit.cli.shared import inputs
 from certkit.cli.wise.options import asking, grant_option, identity_option, profile_option
-from certkit.cli.wise.token import fresh, tell
+from certkit.cli.wise.token import tell
 from certkit.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -43,10 +43,21 @@ def get(
     Example:
       certkit wise token get --identity acme --client-secret-file secret.txt
     """
-    from certkit.wise import tokens
+    from certkit.wise import exchange, tokens
 
     first = tokens.find(store, name, profile_id=profile_id, grant=grant)
-    found = first.token if no_refresh else fresh(output, store, name, first, asked)
+    found = first.token
+    if not no_refresh:
+        found = exchange.fresh(
+            store,
+            name,
+            first,
+            endpoint=lambda: asked.endpoint(store, name),
+            secret=lambda: inputs.client_secret(asked.client_secret_file),
+            client_id=asked.client_id,
+            clock=inputs.now,
+            warn=output.warn_about,
+        )
     if found.is_expired(inputs.now()):
         hint = "renew it: certkit wise token refresh, or without --no-refresh and with --client-secret-file"
         raise RefusedError(f"{name}: the access token has expired", hint=hint)

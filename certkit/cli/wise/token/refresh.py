@@ -9,7 +9,7 @@ import click
 from certkit.cli.identity import in_store
 from certkit.cli.shared import inputs
 from certkit.cli.wise.options import asking, grant_option, identity_option, profile_option
-from certkit.cli.wise.token import renewed, tell
+from certkit.cli.wise.token import tell
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
@@ -35,11 +35,12 @@ def refresh(
     Example:
       certkit wise token refresh --identity acme --client-secret-file secret.txt
     """
-    from certkit.wise import tokens
+    from certkit.wise import exchange, tokens
 
     first = tokens.find(store, name, profile_id=profile_id, grant=grant)
     if not force and not first.token.is_due(inputs.now()):
         if not (output.quiet or output.as_json):
             output.say(f"{name}: the token is not due, and was not renewed; --force renews it all the same")
         return tell(output, name, first.token)
-    return tell(output, name, renewed(store, name, first, asked, asked.client(first.token.client_id), force=force))
+    client, endpoint = asked.client(first.token.client_id), asked.endpoint(store, name)
+    return tell(output, name, exchange.renew(store, name, first, endpoint, client, clock=inputs.now, force=force))
