@@ -157,11 +157,7 @@ def test_for_people_it_is_a_list(certkit, tmp_path):
 
 def test_nothing_waits_without_a_terminal(setup, tmp_path):
     """What cannot go on without an answer names the option."""
-    told(
-        setup(),
-        3,
-        "identity 'acme' does not exist yet; say which environment. Give --environment sandbox|sandbox-legacy|production",
-    )
+    told(setup(), 3, "identity 'acme' does not exist yet; say which environment", "sandbox|sandbox-legacy|production")
     with rehearsing(tmp_path, *REHEARSAL):
         pasted = granted(setup(*CLIENT).json["next"]["url"])
         told(setup("--redirect-url", pasted), 3, "there is no client secret", "Give --client-secret-file FILE")
