@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests import pki
+from tests import forked, pki
 
 # A shell's job in the background is told to ignore Ctrl-C, and what it starts would ignore it, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -47,24 +47,33 @@ class Ran:
 
 @dataclass(frozen=True)
 class Command:
-    """The installed command `certkit`, run in a folder of its own."""
+    """The installed command `certkit`, run in a folder of its own.
+
+    It is forked without the start-up where that makes no difference (`tests/forked.py`), unless `start` asks for that.
+    """
 
     folder: Path
+    start: bool = False
 
     def __call__(
         self, *arguments: object, stdin: bytes = b"", env: dict[str, str] | None = None, **options: Any
     ) -> Ran:
         """Run it; what it prints must be text."""
-        done = subprocess.run(
-            [*command(), *map(str, arguments)],
-            input=stdin,
-            capture_output=True,
-            cwd=self.folder,
-            env={**environment(), **(env or {})},
-            timeout=60,
-            check=False,
-            **options,
-        )
+        argv = [*command(), *map(str, arguments)]
+        variables = {**environment(), **(env or {})}
+        if self.start or options or not forked.can_run(variables):
+            done = subprocess.run(
+                argv,
+                input=stdin,
+                capture_output=True,
+                cwd=self.folder,
+                env=variables,
+                timeout=60,
+                check=False,
+                **options,
+            )
+        else:
+            done = forked.run(argv, stdin=stdin, cwd=self.folder, env=variables, timeout=60)
         ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
         assert "Traceback" not in ran.err, ran.err
         return ran

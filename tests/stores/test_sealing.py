@@ -124,6 +124,7 @@ def test_an_encrypted_key_where_vault_wraps(tmp_path):
         (PAIRS[0].key_pem[:100], "its END line is missing"),
         (b"-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n", "it is not valid base64"),
     ],
+    ids=["empty", "NULs", "text", "a certificate", "cut short", "not base64"],
 )
 @pytest.mark.parametrize("wrapped", [None, PASSPHRASE, Reversed()])
 def test_what_is_no_key(data, why, wrapped):

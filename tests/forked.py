@@ -1,0 +1,116 @@
+"""Run the command `certkit` without its start-up: as a process forked by `tests/forkserver.py`."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import io
+import json
+import os
+import select
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# What Python, OpenSSL and the dynamic linker read at start-up, so that a fork comes too late for it.
+_READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "OPENSSL", "SSL_", "FAKETIME", "MALLOC", "COVERAGE")
+
+
+def can_run(env: Mapping[str, str]) -> bool:
+    """Return whether a forked command sees that environment as a started one does."""
+
+    def early(variables: Mapping[str, str]) -> dict[str, str]:
+        return {name: value for name, value in variables.items() if name.startswith(_READ_AT_START)}
+
+    return hasattr(os, "pidfd_open") and early(env) == early(os.environ)
+
+
+def run(
+    argv: Sequence[str], *, stdin: bytes, cwd: Path, env: Mapping[str, str], timeout: float
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as `subprocess.run` does with `capture_output`.
+
+    Raises:
+        subprocess.TimeoutExpired: if the command is killed after that many seconds.
+    """
+    umask = os.umask(0)
+    os.umask(umask)
+    request = json.dumps({"argv": list(argv), "cwd": str(cwd), "env": dict(env), "umask": umask}).encode() + b"\n"
+    end = time.monotonic() + timeout
+    with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(socket.socket(socket.AF_UNIX))
+        connection.connect(_server())
+        (stdin_read, stdin_write), (out_read, out_write), (err_read, err_write) = (os.pipe() for _ in range(3))
+        ours = [stack.enter_context(open(stdin_write, "wb", buffering=0))]
+        ours += [stack.enter_context(open(number, "rb", buffering=0)) for number in (out_read, err_read)]
+        theirs = [stdin_read, out_write, err_write]
+        sent = socket.send_fds(connection, [request], theirs)
+        connection.sendall(request[sent:])
+        for number in theirs:
+            os.close(number)
+        answers = stack.enter_context(connection.makefile("rb"))
+        child = int(answers.readline())
+        try:
+            out, err = _communicate(*ours, stdin, end)
+            connection.settimeout(max(0.01, end - time.monotonic()))
+            status = int(answers.readline())
+        except TimeoutError:
+            os.kill(child, signal.SIGKILL)
+            raise subprocess.TimeoutExpired(argv, timeout) from None
+    return subprocess.CompletedProcess(argv, os.waitstatus_to_exitcode(status), out, err)
+
+
+def _communicate(into: io.FileIO, out: io.FileIO, err: io.FileIO, data: bytes, end: float) -> tuple[bytes, bytes]:
+    """Write and read until the command has closed its streams."""
+    read = {out: bytearray(), err: bytearray()}
+    with selectors.DefaultSelector() as waiting:
+        for stream in read:
+            waiting.register(stream, selectors.EVENT_READ)
+        waiting.register(into, selectors.EVENT_WRITE)
+        while waiting.get_map():
+            ready = waiting.select(max(0, end - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            for stream in (key.fileobj for key, _ in ready):
+                if stream is into:
+                    try:
+                        data = data[into.write(data[: select.PIPE_BUF]) :] if data else data
+                    except BrokenPipeError:
+                        data = b""
+                    more = bool(data)
+                else:
+                    chunk = stream.read(1 << 16)
+                    read[stream] += chunk
+                    more = bool(chunk)
+                if not more:
+                    waiting.unregister(stream)
+                    stream.close()
+    return bytes(read[out]), bytes(read[err])
+
+
+@functools.cache
+def _server() -> str:
+    """Start the server, once in each process that runs tests; return its address."""
+    folder = tempfile.TemporaryDirectory(prefix="certkit-tests-")
+    address = f"{folder.name}/socket"
+    server = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("forkserver.py"), address], stdin=subprocess.PIPE
+    )
+    assert server.stdin
+    atexit.register(lambda: (server.stdin.close(), server.wait(20), folder.cleanup()))
+    end = time.monotonic() + 60
+    while not os.path.exists(address):
+        assert server.poll() is None, "the forkserver has ended"
+        assert time.monotonic() < end, "the forkserver does not start"
+        time.sleep(0.01)
+    return address

@@ -1,0 +1,116 @@
+"""Fork the command `certkit` from an interpreter that has imported its modules; run as a script.
+
+Each connection to the Unix socket named by the first argument is a request: standard input, output and error as descriptors, and as
+one line of JSON the arguments, directory, environment and umask. The command is a process of its own. It leaves this file by its
+last lines and ends with the interpreter, as the installed command does. The server sends the process id at once, and the status of
+`os.waitpid` at the end.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import io
+import json
+import os
+import pkgutil
+import selectors
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+_MOST_BYTES = 1 << 20
+
+# gRPC starts threads, which do not survive a fork; `__main__` runs the command.
+_LEFT_OUT = ("certkit.__main__", "certkit.terraform.provider", "certkit.cli.terraform.provider")
+
+
+def import_everything() -> None:
+    """Import the modules of certkit, and with them what they need."""
+    package = importlib.import_module("certkit")
+    for found in pkgutil.walk_packages(package.__path__, "certkit."):
+        if not found.name.startswith(_LEFT_OUT):
+            importlib.import_module(found.name)
+
+
+def serve(address: str) -> dict[str, Any]:
+    """Fork for each request until the tests end; return the request, in each child."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    waiting = selectors.DefaultSelector()
+    waiting.register(listener, selectors.EVENT_READ)
+    waiting.register(sys.stdin, selectors.EVENT_READ)  # at its end when the process that runs the tests ends
+    while True:
+        for key, _ in waiting.select():
+            if key.fileobj is sys.stdin:
+                os._exit(0)
+            if key.fileobj is not listener:
+                _report_end(waiting, key)
+                continue
+            connection = listener.accept()[0]
+            data, descriptors, _, _ = socket.recv_fds(connection, _MOST_BYTES, 3)
+            while not data.endswith(b"\n"):
+                data += connection.recv(_MOST_BYTES)
+            child = os.fork()
+            if child == 0:
+                for number, descriptor in enumerate(descriptors):
+                    os.dup2(descriptor, number)
+                os.closerange(3, 1024)
+                return json.loads(data)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            connection.sendall(b"%d\n" % child)
+            waiting.register(os.pidfd_open(child), selectors.EVENT_READ, (child, connection))
+
+
+def _report_end(waiting: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    waiting.unregister(key.fileobj)
+    os.close(key.fd)
+    child, connection = key.data
+    status = os.waitpid(child, 0)[1]
+    with connection:
+        try:
+            connection.sendall(b"%d\n" % status)
+        except BrokenPipeError:
+            return
+
+
+def become(asked: dict[str, Any]) -> None:
+    """Take over what a process gets from the one that starts it."""
+    os.chdir(asked["cwd"])
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    os.umask(asked["umask"])
+    time.tzset()
+    sys.argv = asked["argv"]
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        first = getattr(sys, name)
+        buffering = 0 if isinstance(first.buffer, io.RawIOBase) else -1
+        raw = open(descriptor, "wb" if descriptor else "rb", buffering, closefd=False)  # noqa: SIM115 - until the end
+        stream = io.TextIOWrapper(
+            raw,
+            encoding=first.encoding,
+            errors=first.errors,
+            newline="\n" if descriptor else None,
+            line_buffering=raw.isatty() or descriptor == 2,
+            write_through=first.write_through,
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+if __name__ == "__main__":
+    sys.path[0] = os.path.dirname(sys.executable)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that runs the tests
+    import_everything()
+    gc.collect()
+    gc.freeze()
+    request = serve(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    become(request)
+    from certkit.cli import main
+
+    sys.exit(main())
