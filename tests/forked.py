@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
-import io
 import json
 import os
 import select
@@ -20,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import io
+    from collections.abc import Callable, Mapping, Sequence
 
 # What Python, OpenSSL and the dynamic linker read at start-up, so that a fork comes too late for it.
 _READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "OPENSSL", "SSL_", "FAKETIME", "MALLOC", "COVERAGE")
@@ -36,9 +36,15 @@ def can_run(env: Mapping[str, str]) -> bool:
 
 
 def run(
-    argv: Sequence[str], *, stdin: bytes, cwd: Path, env: Mapping[str, str], timeout: float
+    argv: Sequence[str],
+    *,
+    stdin: bytes,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout: float,
+    meanwhile: Callable[[int], object] = lambda _: None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the command as `subprocess.run` does with `capture_output`.
+    """Run the command as `subprocess.run` does with `capture_output`; call `meanwhile` before stdin is written.
 
     Raises:
         subprocess.TimeoutExpired: if the command is killed after that many seconds.
@@ -60,6 +66,7 @@ def run(
             os.close(number)
         answers = stack.enter_context(connection.makefile("rb"))
         child = int(answers.readline())
+        meanwhile(child)
         try:
             out, err = _communicate(*ours, stdin, end)
             connection.settimeout(max(0.01, end - time.monotonic()))

@@ -1,9 +1,9 @@
 """Fork the command `certkit` from an interpreter that has imported its modules; run as a script.
 
-Each connection to the Unix socket named by the first argument is a request: standard input, output and error as descriptors, and as
-one line of JSON the arguments, directory, environment and umask. The command is a process of its own. It leaves this file by its
-last lines and ends with the interpreter, as the installed command does. The server sends the process id at once, and the status of
-`os.waitpid` at the end.
+Each connection to the Unix socket named by the first argument is a request: standard input, output and error as
+descriptors, and as one line of JSON the arguments, directory, environment and umask. The command is a process of its
+own. It leaves this file by its last lines and ends with the interpreter, as the installed command does. The server sends
+the process id at once, and the status of `os.waitpid` at the end.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ def import_everything() -> None:
 def serve(address: str) -> dict[str, Any]:
     """Fork for each request until the tests end; return the request, in each child."""
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
+    listener.bind(f"{address}.new")
     listener.listen()
+    os.rename(f"{address}.new", address)  # now a connection is accepted
     waiting = selectors.DefaultSelector()
     waiting.register(listener, selectors.EVENT_READ)
     waiting.register(sys.stdin, selectors.EVENT_READ)  # at its end when the process that runs the tests ends

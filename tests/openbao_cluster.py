@@ -79,6 +79,9 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             nodes.append(Server(f"http://127.0.0.1:{ports[number][0]}", process, home))
         keys = until(lambda: nodes[0].api("PUT", "sys/init", {"recovery_shares": 1, "recovery_threshold": 1}))
         made = Cluster([replace(node, token=keys["root_token"]) for node in nodes], stack)
+        # By default a node that has joined may vote after ten seconds.
+        patience = {"server_stabilization_time": "1s"}
+        until(lambda: made.leader().api("POST", "sys/storage/raft/autopilot/configuration", patience))
         _grow(made)
         yield made
 

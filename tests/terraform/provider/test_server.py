@@ -15,7 +15,7 @@ from certkit.terraform.provider import mirror
 from certkit.terraform.provider.server import MAGIC
 from tests.terraform.provider.workspace import wait_for
 
-PARENT = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(600)"
+PARENT = "import subprocess, sys; subprocess.run(sys.argv[1:])"
 
 
 @pytest.fixture

@@ -1,0 +1,106 @@
+"""`tests.forked`: a forked command is as one that was started."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import forked
+from tests.conftest import command, environment
+
+pytestmark = pytest.mark.skipif(not forked.can_run(environment()), reason="nothing can be forked here")
+
+
+def run_started(argv, *, stdin, cwd, env, timeout, meanwhile=lambda _: None):
+    """Run the command as `forked.run` does, from its start."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(argv, cwd=cwd, env=env, **pipes) as process:
+        meanwhile(process.pid)
+        out, err = process.communicate(stdin, timeout)
+    return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+
+@pytest.fixture(params=[forked.run, run_started], ids=["forked", "started"])
+def run(request, tmp_path):
+    """Run the command in the folder of the test, either way."""
+
+    def with_defaults(*arguments, stdin=b"", env=None, **options):
+        variables = {**environment(), **(env or {})}
+        return request.param([*command(), *arguments], stdin=stdin, cwd=tmp_path, env=variables, timeout=60, **options)
+
+    return with_defaults
+
+
+def wait_until_it_reads(process):
+    """Wait until the process sleeps in a read from its standard input."""
+    end = time.monotonic() + 60
+    while not Path(f"/proc/{process}/syscall").read_text().startswith(("0 0x0 ", "63 0x0 ")):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_output_and_exit_code(run):
+    """Standard input is read, standard output and error are told apart, and the exit code is the command's."""
+    done = run("inspect", "-", "missing.pem", stdin=b"x" * 300_000)
+    assert done.returncode == 3
+    assert done.stdout == b""
+    assert b"missing.pem" in done.stderr
+    assert done.stderr.endswith(b"\n")
+
+
+def test_the_environment_of_each_call(run, tmp_path):
+    """It is the call's alone: a variable of one call is gone in the next."""
+    assert b"file:elsewhere" in run("identity", "list", env={"CERTKIT_STORE": "file:elsewhere"}).stderr
+    assert f"file:{tmp_path}/".encode() in run("identity", "list", env={"XDG_DATA_HOME": str(tmp_path)}).stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sees what a process waits for")
+def test_the_process(run, tmp_path):
+    """It has the caller's directory and umask, three descriptors, default signals, and a pid that a signal reaches."""
+
+    def look(process):
+        wait_until_it_reads(process)
+        assert os.readlink(f"/proc/{process}/cwd") == str(tmp_path)
+        assert sorted(os.listdir(f"/proc/{process}/fd")) == ["0", "1", "2"]
+        status = dict(re.findall(r"(\w+):\t(.*)", Path(f"/proc/{process}/status").read_text()))
+        assert status["Umask"] == "0027"
+        assert (status["SigIgn"], status["SigBlk"]) == ("0000000001001000", "0000000000000000")
+        assert (status["SigCgt"], status["Threads"]) == ("0000000000004003", "1")
+        os.kill(process, signal.SIGINT)
+
+    before = os.umask(0o027)
+    try:
+        done = run("inspect", "-", meanwhile=look)
+    finally:
+        os.umask(before)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"\ncertkit: interrupted\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sees what a process waits for")
+def test_a_command_that_is_killed(run):
+    """Its exit code names the signal."""
+
+    def kill(process):
+        wait_until_it_reads(process)
+        os.kill(process, signal.SIGKILL)
+
+    assert run("inspect", "-", meanwhile=kill).returncode == -signal.SIGKILL
+
+
+def test_a_command_that_hangs(run):
+    """It is killed when its time is over."""
+    with pytest.raises(subprocess.TimeoutExpired):
+        forked.run(
+            [*command(), "inspect", "-"],
+            stdin=b"",
+            cwd=Path("/"),
+            env=environment(),
+            timeout=0.2,
+            meanwhile=lambda process: os.kill(process, signal.SIGSTOP),
+        )
