@@ -2,8 +2,8 @@
 
 Each connection to the Unix socket named by the first argument is a request: standard input, output and error as
 descriptors, and as one line of JSON the arguments, directory, environment and umask. The command is a process of its
-own. It leaves this file by its last lines and ends with the interpreter, as the installed command does. The server sends
-the process id at once, and the status of `os.waitpid` at the end.
+own. It leaves this file by its last lines and ends with the interpreter, as the installed command does. The server
+sends the process id at once, and the status of `os.waitpid` at the end.
 """
 
 from __future__ import annotations
