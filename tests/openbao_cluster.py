@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -132,6 +133,8 @@ def _grow(made: Cluster) -> None:
     made.wait()
 
 
+# The process that distributes the tests knows no more of them than their names.
+_CLUSTER_FILES = re.compile(r"test_(cluster|failover)\.py::")
 _RUNNING = pytest.StashKey[tuple[contextlib.ExitStack, Cluster]]()
 
 
@@ -149,13 +152,22 @@ def _needs_cluster(item: pytest.Item) -> bool:
     return "openbao_cluster" in getattr(item, "fixturenames", ())
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run the cluster's tests before all others, and by one process of pytest-xdist."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the cluster's tests before all others."""
     items.sort(key=lambda item: not _needs_cluster(item))
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in filter(_needs_cluster, items):
-            item.add_marker(pytest.mark.xdist_group("cluster"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Have pytest-xdist give all tests of the cluster to one process, and the others function by function."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFunction(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "cluster" if _CLUSTER_FILES.search(nodeid) else nodeid.partition("[")[0]
+
+    config.option.loadscopereorder = False
+    return ByFunction(config, log)
 
 
 @pytest.hookimpl(trylast=True)
