@@ -57,7 +57,7 @@ def show(output: Output, *, reference: str) -> int:
     Example:
       certkit policy show wise-sandbox
     """
-    from certkit.policy.rules import as_document
+    from certkit.policy.format import as_document
     from certkit.report import text
 
     document = as_document(inputs.policy(reference))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from certkit.csr import build, encoding
 from certkit.findings import Finding, critical, ok, skipped, unknown, warning
-from certkit.policy.rules import Answer
+from certkit.policy.values import Answer
 from certkit.printable import printable
 from certkit.x509 import csr as requests
 from certkit.x509 import der as tlv

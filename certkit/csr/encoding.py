@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, critical, ok, warning
-from certkit.policy.rules import Answer
+from certkit.policy.values import Answer
 from certkit.x509 import objects, pem
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from certkit.findings import Finding, Status, critical, ok, warning
 from certkit.identity import activate, credentials, install, limits, overview
 from certkit.identity.activate import PLAIN
 from certkit.identity.enroll import Done, add_request
-from certkit.policy.rules import Answer as PolicyAnswer
+from certkit.policy.values import Answer as PolicyAnswer
 from certkit.stores.record import State
 from certkit.times import rfc3339
 

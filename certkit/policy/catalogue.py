@@ -1,4 +1,4 @@
-"""Where policies come from: those that certkit brings, by name, and the user's own, by path."""
+"""Where policies come from: shipped ones by name, the user's own by path."""
 
 from __future__ import annotations
 
@@ -6,59 +6,64 @@ import difflib
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from certkit.errors import InputError, PolicyError
 from certkit.files import writing
-from certkit.policy import rules
+from certkit.policy import format as files
+
+if TYPE_CHECKING:
+    from certkit.policy.format import PolicyFile
+    from certkit.policy.rules import Policy
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _MAX_LINEAGE = 8
 
 
 def names() -> list[str]:
-    """The names of the policies that certkit brings and that can be used, sorted."""
+    """Return the names of the shipped policies, sorted; bases for others are left out."""
     return sorted(file.name for file in map(_builtin, _builtin_names()) if not file.is_abstract)
 
 
-def load(reference: str) -> rules.Policy:
-    """The policy of that name, or in the TOML file at that path.
+def load(reference: str) -> Policy:
+    """Return the policy of that name, or in the TOML file at that path.
 
-    What contains a path separator or ends in `.toml` is a path, everything else a name.
+    A reference with a path separator, or one that ends in `.toml`, is a path.
 
     Raises:
-        PolicyError: there is no such policy, or it breaks the format.
+        PolicyError: if there is no such policy, or it breaks the format.
     """
-    return rules.build(_lineage(_one(reference)))
+    return files.build(_lineage(_one(reference)))
 
 
 def absolute(reference: str) -> str:
-    """The same policy, named so that it is found again from wherever the next command is run."""
+    """Return the reference with an absolute path, so that it works from any directory."""
     return os.path.abspath(reference) if _is_path(reference) else reference
 
 
-def load_file(path: str) -> rules.Policy:
-    """The policy in the TOML file at that path, whatever its name looks like.
+def load_file(path: str) -> Policy:
+    """Return the policy in the TOML file at that path, whatever its name looks like.
 
     Raises:
-        PolicyError: it cannot be read, or breaks the format.
+        PolicyError: if it cannot be read, or breaks the format.
     """
-    return rules.build(_lineage(_parse(Path(path), name=Path(path).stem)))
+    return files.build(_lineage(_parse(Path(path), name=Path(path).stem)))
 
 
-def _lineage(file: rules.PolicyFile) -> list[rules.PolicyFile]:
+def _lineage(file: PolicyFile) -> list[PolicyFile]:
     lineage = [file]
     while lineage[-1].extends:
         last = lineage[-1]
         if len(lineage) == _MAX_LINEAGE:
             raise PolicyError(
-                f"policy, {file.where}: extends more than {_MAX_LINEAGE - 1} others, or itself",
+                f"policy {file.where}: extends more than {_MAX_LINEAGE - 1} others, or itself",
                 hint="shorten the chain of `extends`",
             )
         lineage.append(_one(last.extends, beside=Path(last.where).parent))
     return lineage
 
 
-def _one(reference: str, *, beside: Path | None = None) -> rules.PolicyFile:
+def _one(reference: str, *, beside: Path | None = None) -> PolicyFile:
     if _is_path(reference):
         path = (beside or Path()) / reference
         return _parse(path, name=path.stem)
@@ -69,7 +74,7 @@ def _is_path(reference: str) -> bool:
     return "/" in reference or "\\" in reference or reference.endswith(".toml")
 
 
-def _builtin(name: str) -> rules.PolicyFile:
+def _builtin(name: str) -> PolicyFile:
     known = _builtin_names()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
@@ -81,16 +86,16 @@ def _builtin(name: str) -> rules.PolicyFile:
     return _parse(_directory() / f"{name}.toml", name=name)
 
 
-def _parse(path: Path, *, name: str) -> rules.PolicyFile:
+def _parse(path: Path, *, name: str) -> PolicyFile:
     try:
-        raw = writing.read(path, limit=rules.MAX_POLICY_BYTES)
+        raw = writing.read(path, limit=files.MAX_POLICY_BYTES)
     except InputError as error:
         raise PolicyError(error.message, hint=error.hint) from error
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise PolicyError(f"policy, {path}: not UTF-8 text", hint="a policy is a TOML file") from error
-    return rules.parse_file(text, name=name, where=str(path))
+        raise PolicyError(f"policy {path}: not UTF-8 text", hint="a policy is a TOML file") from error
+    return files.parse_file(text, name=name, where=str(path))
 
 
 def _builtin_names() -> list[str]:
@@ -98,7 +103,7 @@ def _builtin_names() -> list[str]:
 
 
 def _directory() -> Path:
-    """The folder of policies: inside the package in a wheel, beside it in a checkout."""
+    """The directory of the shipped policies: in the package in a wheel, beside it in a checkout."""
     package = Path(__file__).parents[1]
     packaged = package / "policies"
     return packaged if packaged.is_dir() else package.parent / "policies"

@@ -1,64 +1,107 @@
-"""Policies: a partner's rules for keys, CSRs and certificates, as data (TOML) turned into values.
-
-A policy file may extend another one; tables are merged key by key, and the nearer file wins. Every
-key is known and typed: what is misspelt or of the wrong type is refused with its line.
-"""
+"""A partner's rules for keys, CSRs and certificates, as values. Each key of a policy file is declared here, once."""
 
 from __future__ import annotations
 
-import re
-import tomllib
-from dataclasses import dataclass, field, fields
-from datetime import date
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from certkit.durations import Duration
-from certkit.errors import InputError, PolicyError
-from certkit.x509 import names
+from certkit.policy import values
+from certkit.policy.values import (
+    ANSWER,
+    BOOLEAN,
+    COUNT,
+    DAY,
+    DAYS,
+    DURATION,
+    PATTERN,
+    TEXT,
+    URL,
+    URL_PATH,
+    Answer,
+    Kind,
+    by_name,
+    list_of,
+    matching,
+    one_of,
+    or_unknown,
+    rule,
+    table,
+)
+from certkit.x509 import attributes, names, qualified
 from certkit.x509.keys import KEY_TYPES, KeySpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-MAX_POLICY_BYTES = 32 * 1024
-MAX_POLICY_LINES = 1000
-
-Path: TypeAlias = tuple[str | int, ...]
+    from collections.abc import Mapping
+    from datetime import date
 
 # What applies where no policy says otherwise; `policies/general.toml` says the same.
 DEFAULT_WARN = "28d"
 DEFAULT_CRITICAL = "7d"
 
+# Keys of format 1 that no check can judge; existing files may still have them.
+NO_LONGER_RULES = {
+    "certificate.unique_names": "certkit never uses a certificate name twice",
+    "certificate.dead_count_as_live": "certkit cannot see what the partner counts",
+}
 
-class Answer(StrEnum):
-    """What a partner says about a question; `unknown` is a legal answer, for partners leave things unsaid."""
+KEY_USAGES = (
+    *("digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement"),
+    *("keyCertSign", "cRLSign", "encipherOnly", "decipherOnly"),
+)
+EXTENDED_KEY_USAGES = {
+    "serverAuth": "1.3.6.1.5.5.7.3.1",
+    "clientAuth": "1.3.6.1.5.5.7.3.2",
+    "codeSigning": "1.3.6.1.5.5.7.3.3",
+    "emailProtection": "1.3.6.1.5.5.7.3.4",
+    "timeStamping": "1.3.6.1.5.5.7.3.8",
+    "OCSPSigning": "1.3.6.1.5.5.7.3.9",
+}
 
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
+_KEY_NAME = Kind(
+    f"a key type such as {', '.join(KEY_TYPES)}",
+    '"ec-p256"',
+    matching("", "", r"(rsa|dsa)-\d{3,5}|ec-[a-z0-9]+|ed25519|ed448").parse,
+    {name: name for name in KEY_TYPES},
+)
+_ATTRIBUTE = replace(one_of(*attributes.OIDS), suggestions=attributes.NAMES)
+_ATTRIBUTE_OR_OID = Kind(
+    f"{_ATTRIBUTE.expected}, or an object identifier in quotes",
+    '"O"',
+    lambda value, _: values.require(attributes.short_name(value) == value, value),
+    _ATTRIBUTE.suggestions,
+)
+_RULE = matching("the name of a rule such as key.types", '"key"', r"[A-Za-z_]+(\.[A-Za-z0-9_.-]+)*")
+_NAME = matching("the name of a policy", '"acme"', r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where rules were read, and on which day."""
 
-    title: str
-    read: date
+    title: str = rule(TEXT, meaning="Site and title of the page.")
+    read: date = rule(DAY, meaning="The day on which it was read.")
+    url: str = rule(URL, "", "Its address, if it is known.")
+    rules: tuple[str, ...] = rule(list_of(_RULE), (), "The rules read there, or their sections; without it, all.")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRules:
-    """Which keys the partner takes: types by name, or any RSA key from a size on."""
+    """Which keys the partner accepts: types by name, or any key of a kind from a size on."""
 
-    types: tuple[str, ...] = ()
-    rsa_minimum_bits: int | None = None
-    rsa_multiple_of: int = 1
+    types: tuple[str, ...] = rule(list_of(_KEY_NAME), (), "Types that are accepted; the first is the default.")
+    rsa_minimum_bits: int | None = rule(COUNT, None, "Accept every RSA key of this size or more.")
+    rsa_multiple_of: int = rule(COUNT, 1, "The size of an RSA key is a multiple of this.")
+    ec_minimum_bits: int | None = rule(COUNT, None, "Accept every named curve of this size or more.")
+    hardware: str = rule(TEXT, "", "What the partner demands of the device that makes the key; empty: nothing.")
+    encrypted: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the private key must be protected by a passphrase.")
 
     def accepts(self, type_name: str, bits: int) -> bool:
-        """Whether a key of that type (spelt as `--type` does) and size is taken."""
+        """Return whether a key of that type (spelt as `--type` does) and size is accepted."""
         if type_name in self.types:
             return True
+        if type_name.startswith("ec-"):
+            return self.ec_minimum_bits is not None and bits >= self.ec_minimum_bits
         return (
             self.rsa_minimum_bits is not None
             and type_name.startswith("rsa-")
@@ -75,74 +118,171 @@ class KeyRules:
         return next(listed, None) or next(accepted, None)
 
     def describe(self) -> str:
-        """The rule in words."""
+        """Return the rule in words."""
         rules = list(self.types)
         if self.rsa_minimum_bits is not None:
             rest = f", divisible by {self.rsa_multiple_of}" if self.rsa_multiple_of > 1 else ""
             rules.append(f"RSA of {self.rsa_minimum_bits} bits or more{rest}")
+        if self.ec_minimum_bits is not None:
+            rules.append(f"a named curve of {self.ec_minimum_bits} bits or more")
         return ", ".join(rules)
 
 
 @dataclass(frozen=True, slots=True)
-class SubjectRules:
-    """What a subject must say, may say, and what the partner replaces; attributes by short name (`O`, `CN`)."""
+class AttributeRules:
+    """What the values of one attribute of a subject must be."""
 
-    required: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
-    overridden: tuple[str, ...] = ()
-    common_name_pattern: str = ""
-    common_name_form: str = ""
-    max_length: Mapping[str, int] | None = None
+    values: tuple[str, ...] = rule(list_of(TEXT), (), "The only values that are accepted.")
+    pattern: str = rule(PATTERN, "", "A regular expression that the whole value matches.")
+    form: str = rule(TEXT, "", "The pattern in words, for messages.")
+    same_as: str = rule(_ATTRIBUTE_OR_OID, "", "The attribute that has the same value.")
+    host_name: Answer = rule(ANSWER, Answer.UNKNOWN, "true: the value is a host name; false: it is none.")
+    minimum: int = rule(COUNT, 1, "How often the attribute appears at least, if it appears.")
+    maximum: int | None = rule(COUNT, None, "How often it appears at most.")
+    max_length: int | None = rule(COUNT, None, "The greatest number of characters.")
+
+
+_ATTRIBUTES = by_name(table(AttributeRules), of=_ATTRIBUTE_OR_OID, example='{ O = { values = ["Acme Ltd"] } }')
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRules:
+    """What a subject must and may contain, and what the partner replaces; attributes by short name (`O`, `CN`)."""
+
+    required: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "Attributes that must be there.")
+    allowed: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "The only attributes that may be there; none: any.")
+    forbidden: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "Attributes that must not be there.")
+    order: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "The order of attributes, as in the encoding.")
+    overridden: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "Attributes that the partner replaces.")
+    ignored: Answer = rule(ANSWER, Answer.UNKNOWN, "true: the partner does not use the CSR's subject.")
+    attributes: Mapping[str, AttributeRules] = rule(_ATTRIBUTES, dict, "Rules for the values, by attribute.")
+    common_name_pattern: str = rule(PATTERN, "", "Format 1; now attributes.CN.pattern.")
+    common_name_form: str = rule(TEXT, "", "Format 1; now attributes.CN.form.")
+    max_length: Mapping[str, int] = rule(
+        by_name(COUNT, of=_ATTRIBUTE, example="{ O = 64 }"), dict, "The greatest number of characters, by attribute."
+    )
+
+    def of(self, attribute: str) -> AttributeRules:
+        """Return the rules for the values of an attribute."""
+        found = self.attributes.get(attribute, AttributeRules())
+        if attribute == "CN" and self.common_name_pattern and not found.pattern:
+            return replace(found, pattern=self.common_name_pattern, form=self.common_name_form)
+        return found
 
     def upper_bound(self, attribute: str) -> int | None:
-        """The greatest number of characters of an attribute: the policy's, else that of RFC 5280 appendix A.1."""
-        return (self.max_length or {}).get(attribute, names.UPPER_BOUNDS.get(attribute))
+        """Return the greatest number of characters: the policy's, else that of RFC 5280 appendix A.1 or X.520."""
+        own = self.of(attribute).max_length or self.max_length.get(attribute)
+        return own or attributes.UPPER_BOUNDS.get(attribute)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRules:
+    """What (extended) key usage a CSR or certificate must name, by short names (`digitalSignature`, `clientAuth`)."""
+
+    present: Answer = Answer.UNKNOWN
+    exact: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    critical: Answer = Answer.UNKNOWN
+
+    @property
+    def demanded(self) -> tuple[str, ...]:
+        """The usages that must be named."""
+        return self.exact or self.required
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether there is no rule."""
+        return self == UsageRules()
+
+
+def _usage(names_: tuple[str, ...]) -> Kind:
+    """The kind of a usage rule: true or false (the extension is there or not), "unknown", or a table."""
+    listed = list_of(one_of(*names_))
+    keys = {"exact": listed, "required": listed, "forbidden": listed, "critical": ANSWER}
+
+    def parse(value: object, path: values.Path) -> UsageRules:
+        if not isinstance(value, dict):
+            return UsageRules(present=ANSWER.parse(value, path))
+        for name in value:
+            if name not in keys:
+                raise values.unknown_key((*path, name), keys)
+        found = {name: keys[name].read(one, (*path, name)) for name, one in value.items()}
+        is_demanded = bool(found.get("exact") or found.get("required"))
+        return UsageRules(present=Answer.YES if is_demanded else Answer.UNKNOWN, **found)
+
+    return Kind('true, false, "unknown" or a table', f'{{ exact = ["{names_[0]}"], critical = true }}', parse)
+
+
+_KEY_USAGE, _EXTENDED_KEY_USAGE = _usage(KEY_USAGES), _usage(tuple(EXTENDED_KEY_USAGES))
 
 
 @dataclass(frozen=True, slots=True)
 class CsrRules:
-    """In which form the partner takes a CSR."""
+    """In which form the partner accepts a CSR, and what the CSR asks for."""
 
-    forms: tuple[str, ...] = ("pem",)
-    surrounding_text: Answer = Answer.UNKNOWN
-    further_objects: Answer = Answer.UNKNOWN
-    crlf: Answer = Answer.UNKNOWN
-    new_label: Answer = Answer.UNKNOWN
-    extensions: Answer = Answer.UNKNOWN
-    san_types: tuple[str, ...] = names.SAN_TYPES
-    digests: tuple[str, ...] = ("sha256", "sha384", "sha512")
+    forms: tuple[str, ...] = rule(list_of(one_of("pem", "der")), ("pem",), "Accepted encodings.")
+    surrounding_text: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether there may be text outside the PEM block.")
+    further_objects: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether there may be other PEM blocks.")
+    crlf: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether lines may end with CR LF.")
+    new_label: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the label NEW CERTIFICATE REQUEST is accepted.")
+    extensions: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether a CSR may ask for extensions without a rule here.")
+    san: Answer = rule(ANSWER, Answer.UNKNOWN, "true: alternative names are demanded; false: there must be none.")
+    san_types: tuple[str, ...] = rule(list_of(one_of(*names.SAN_TYPES)), names.SAN_TYPES, "Accepted types of them.")
+    san_is_common_name: bool = rule(BOOLEAN, False, "The only alternative name is the CN, as a DNS name.")
+    digests: tuple[str, ...] = rule(
+        list_of(one_of("sha224", "sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512")),
+        ("sha256", "sha384", "sha512"),
+        "Accepted digests of the signature.",
+    )
+    key_usage: UsageRules = rule(_KEY_USAGE, UsageRules, "The key usage that the CSR asks for.")
+    extended_key_usage: UsageRules = rule(_EXTENDED_KEY_USAGE, UsageRules, "The extended key usage.")
+    ca_false: bool = rule(BOOLEAN, False, "The CSR states basicConstraints with CA FALSE.")
+    qc_types: tuple[str, ...] = rule(
+        list_of(one_of(*qualified.QC_TYPES)), (), "The qualified certificate's type (ETSI EN 319 412-5), exactly."
+    )
+    psd2: bool = rule(BOOLEAN, False, "The CSR names PSD2 roles and the authority (ETSI TS 119 495).")
+
+
+_COUNT_OR_UNKNOWN = or_unknown(COUNT)
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateRules:
-    """What the partner says about the certificates that it issues; None where it says nothing."""
+    """What the partner says about the certificates in use; None or unknown where its documentation does not say."""
 
-    max_validity_days: int | None = None
-    common_name: str = "any"
-    max_live: int | None = None
-    unique_names: Answer = Answer.UNKNOWN
-    san: Answer = Answer.UNKNOWN
-    extended_key_usage: Answer = Answer.UNKNOWN
-    authority_key_identifier: Answer = Answer.UNKNOWN
-    issuer_included: Answer = Answer.UNKNOWN
-    dead_count_as_live: Answer = Answer.UNKNOWN
+    max_validity_days: int | None = rule(_COUNT_OR_UNKNOWN, None, "The longest validity.")
+    min_validity_days: int | None = rule(_COUNT_OR_UNKNOWN, None, "The shortest validity.")
+    common_name: str = rule(one_of("any", "client-id"), "any", "What the CN is.")
+    max_live: int | None = rule(_COUNT_OR_UNKNOWN, None, "The quota: how many certificates may be live at a time.")
+    san: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether there are alternative names.")
+    key_usage: UsageRules = rule(_KEY_USAGE, UsageRules, "The key usage.")
+    extended_key_usage: UsageRules = rule(_EXTENDED_KEY_USAGE, UsageRules, "The extended key usage.")
+    authority_key_identifier: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the issuer's key is identified.")
+    issuer_included: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the file has the issuer's certificate as well.")
+    root_included: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the file has the root as well.")
+    order: str = rule(one_of("leaf-first", "root-first", "any"), "any", "The order of the file's certificates.")
+    self_signed: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether a self-signed certificate is accepted.")
+    public_ca: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether a certificate of a public CA is accepted.")
+    attributes: Mapping[str, AttributeRules] = rule(_ATTRIBUTES, dict, "Rules for the subject, by attribute.")
 
 
 @dataclass(frozen=True, slots=True)
 class RenewalRules:
     """When to renew and to remind."""
 
-    opens: Duration | None = None
-    reuse_key: Answer = Answer.UNKNOWN
-    reminders: tuple[int, ...] = ()
+    opens: Duration | None = rule(DURATION, None, "The time left at which `renew` makes a request.")
+    at_least: Duration | None = rule(DURATION, None, "The time left at which the partner wants to have the request.")
+    reuse_key: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether a renewed certificate may have the old key.")
+    reminders: tuple[int, ...] = rule(list_of(DAYS), (), "Days before expiry on which the partner sends reminders.")
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiryRules:
-    """From which time left on a certificate's expiry is a warning, or critical."""
+    """The time left at which expiry is a warning, or critical."""
 
-    warn: Duration = field(default_factory=lambda: Duration.parse(DEFAULT_WARN))
-    critical: Duration = field(default_factory=lambda: Duration.parse(DEFAULT_CRITICAL))
+    warn: Duration = rule(DURATION, Duration.parse(DEFAULT_WARN), "The time left at which expiry is a warning.")
+    critical: Duration = rule(DURATION, Duration.parse(DEFAULT_CRITICAL), "The time left at which it is critical.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +292,19 @@ class Hosts:
     Empty where there is none or it is not known.
     """
 
-    web: str = ""
-    api: str = ""
-    api_mtls: str = ""
-    probe_path: str = ""
+    web: str = rule(URL, "", "The site where a user grants access.")
+    api: str = rule(URL, "", "The API without a client certificate.")
+    api_mtls: str = rule(URL, "", "The API with one.")
+    probe_path: str = rule(URL_PATH, "", "What to request to see whether a client certificate works.")
+    token_path: str = rule(URL_PATH, "/oauth/token", "Where tokens come from (OAuth 2.0).")
+    authorize_path: str = rule(URL_PATH, "/oauth/authorize/", "The page where a user grants access.")
+    subscriptions_path: str = rule(
+        URL_PATH, "/v3/applications/{client_id}/subscriptions", "Where webhooks are subscribed."
+    )
 
     @property
     def probe_url(self) -> str:
-        """What to ask for, to see whether a client certificate works; empty where it is not known."""
+        """What to request to see whether a client certificate works; empty where it is not known."""
         return self.api_mtls.rstrip("/") + self.probe_path if self.api_mtls and self.probe_path else ""
 
 
@@ -167,457 +312,48 @@ class Hosts:
 class Portal:
     """The steps that a person takes where the partner issues certificates by hand."""
 
-    name: str = ""
-    request_steps: tuple[str, ...] = ()
-    trust_steps: tuple[str, ...] = ()
+    name: str = rule(TEXT, "", "What the partner calls the place.")
+    request_steps: tuple[str, ...] = rule(list_of(TEXT), (), "How to hand in the CSR and get the certificate.")
+    trust_steps: tuple[str, ...] = rule(list_of(TEXT), (), "How to get the partner's CA certificates.")
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """A rule as a policy file states it: its dotted name, its value in TOML, and its sources.
+
+    Without a source it is the author's own choice.
+    """
+
+    name: str
+    value: object
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A partner's rules, complete and checked.
 
     `environment` names the partner's environment, which several policies may be about; keys and CAs of one environment
-    have no business in another. It is empty where there is only one.
+    have no business in another. `stated` lists the rules as the files have them.
     """
 
     name: str
-    title: str
-    summary: str
-    environment: str
-    sources: tuple[Source, ...]
-    key: KeyRules
-    subject: SubjectRules
-    csr: CsrRules
-    certificate: CertificateRules
-    renewal: RenewalRules
-    expiry: ExpiryRules
-    hosts: Hosts
-    portal: Portal
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyFile:
-    """One policy file, its keys and types checked, not yet merged with what it extends."""
-
-    name: str
-    where: str
-    extends: str
-    is_abstract: bool
-    content: Mapping[str, Any]
-
-
-def parse_file(text: str, *, name: str, where: str) -> PolicyFile:
-    """One policy file from its TOML text; `where` names it in errors.
-
-    Raises:
-        PolicyError: not TOML, an unknown key, or a value of the wrong type, with the line.
-    """
-    if len(text) > MAX_POLICY_BYTES or text.count("\n") > MAX_POLICY_LINES:
-        raise PolicyError(
-            f"policy, {where}: larger than {MAX_POLICY_BYTES // 1024} kB or {MAX_POLICY_LINES} lines",
-            hint="a policy is a short file of rules",
-        )
-    try:
-        content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a plain ValueError
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise PolicyError(f"policy, {where}: not TOML: {reason}", hint="see https://toml.io") from error
-    problem = _first_problem(content)
-    if problem is not None:
-        path, reason, hint = problem
-        line = _line_of(text, path)
-        raise PolicyError(f"policy, {where}, line {line}: {reason}", hint=hint)
-    extends, is_abstract = content.pop("extends", ""), content.pop("abstract", False)
-    return PolicyFile(name, where, extends, is_abstract, content)
-
-
-def build(lineage: Sequence[PolicyFile]) -> Policy:
-    """The policy of the first file, completed by those that it extends, in order.
-
-    Raises:
-        PolicyError: the policy is only a base, or lacks what every policy must say.
-    """
-    nearest = lineage[0]
-    if nearest.is_abstract:
-        raise PolicyError(
-            f"policy, {nearest.where}: it is only a base for other policies",
-            hint="name a policy that extends it; `certkit policy list` shows them",
-        )
-    merged: dict[str, Any] = {}
-    for file in reversed(lineage):
-        merged = _merge(merged, file.content)
-    for required in ("title", "sources"):
-        if not merged.get(required):
-            raise PolicyError(
-                f"policy, {nearest.where}: {required!r} is missing", hint="compare `certkit policy show general`"
-            )
-    return _from_content(nearest, merged)
-
-
-def _from_content(file: PolicyFile, content: Mapping[str, Any]) -> Policy:
-    sections = {
-        section: made(**{key: _CONVERT.get((section, key), _plain)(value) for key, value in _table(content, section)})
-        for section, made in _SECTIONS.items()
-    }
-    policy = Policy(
-        name=file.name,
-        title=content["title"],
-        summary=content.get("summary", ""),
-        environment=content.get("environment", ""),
-        sources=tuple(Source(item["title"], item["read"]) for item in content["sources"]),
-        **sections,
-    )
-    if not policy.key.types and policy.key.rsa_minimum_bits is None:
-        raise PolicyError(f"policy, {file.where}: no key type is allowed", hint="set types in [key]")
-    if policy.expiry.critical.exceeds(policy.expiry.warn):
-        raise PolicyError(
-            f"policy, {file.where}: critical ({policy.expiry.critical}) is more than warn ({policy.expiry.warn})",
-            hint="correct [expiry]",
-        )
-    return policy
-
-
-def _table(content: Mapping[str, Any], section: str) -> list[tuple[str, Any]]:
-    return list(content.get(section, {}).items())
-
-
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        mine = merged.get(key)
-        merged[key] = _merge(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
-    return merged
-
-
-# What a value may be: a check says what it expected, or None when it is content.
-Check: TypeAlias = "Callable[[Any], str | None]"
-
-
-def _string(value: Any) -> str | None:
-    return None if isinstance(value, str) else "expected a string"
-
-
-def _boolean(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "expected true or false"
-
-
-def _answer(value: Any) -> str | None:
-    return None if isinstance(value, bool) or value == "unknown" else 'expected true, false or "unknown"'
-
-
-def _count(value: Any) -> str | None:
-    good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 100_000
-    return None if good else "expected a whole number above 0"
-
-
-def _count_or_unknown(value: Any) -> str | None:
-    return None if value == "unknown" or _count(value) is None else 'expected a whole number above 0, or "unknown"'
-
-
-def _day(value: Any) -> str | None:
-    good = isinstance(value, date) and type(value) is date
-    return None if good else "expected a date such as 2026-11-22, without quotes"
-
-
-def _duration(value: Any) -> str | None:
-    if isinstance(value, str):
-        try:
-            Duration.parse(value)
-        except InputError:
-            pass
-        else:
-            return None
-    return 'expected a duration such as "28d" or "33%"'
-
-
-def _url(value: Any) -> str | None:
-    good = isinstance(value, str) and re.fullmatch(
-        r"(https://[a-z0-9.-]+|http://(127\.0\.0\.1|\[::1\]))(:\d+)?(/[!-~]*)?", value
-    )
-    return None if good else "expected an https:// address"
-
-
-def _url_path(value: Any) -> str | None:
-    good = isinstance(value, str) and re.fullmatch(r"/[!-~]*", value)
-    return None if good else "expected a path such as /v1/status"
-
-
-def _pattern(value: Any) -> str | None:
-    if isinstance(value, str):
-        try:
-            re.compile(value)
-        except (re.error, OverflowError, RecursionError):
-            pass
-        else:
-            return None
-    return "expected a regular expression"
-
-
-def _one_of(*choices: str) -> Check:
-    def check(value: Any) -> str | None:
-        return None if value in choices else f"expected one of {', '.join(choices)}"
-
-    return check
-
-
-def _list_of(item: Check) -> Check:
-    def check(value: Any) -> str | None:
-        if not isinstance(value, list):
-            return "expected a list"
-        return next((f"item {at}: {said}" for at, one in enumerate(value, 1) if (said := item(one))), None)
-
-    return check
-
-
-def _day_number(value: Any) -> str | None:
-    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10_000
-    return None if good else "expected a number of days"
-
-
-_KEY_NAME = re.compile(r"(rsa|dsa)-\d{3,5}|ec-[a-z0-9]+|ed25519|ed448", re.ASCII)
-
-
-def _key_name(value: Any) -> str | None:
-    good = isinstance(value, str) and _KEY_NAME.fullmatch(value)
-    return None if good else f"expected a key type such as {', '.join(KEY_TYPES)}"
-
-
-_attribute = _one_of(*names.ATTRIBUTE_OIDS)
-
-_SCHEMA: dict[str, Check | dict[str, Check]] = {
-    "title": _string,
-    "summary": _string,
-    "environment": _string,
-    "extends": _string,
-    "abstract": _boolean,
-    "key": {"types": _list_of(_key_name), "rsa_minimum_bits": _count, "rsa_multiple_of": _count},
-    "subject": {
-        "required": _list_of(_attribute),
-        "allowed": _list_of(_attribute),
-        "overridden": _list_of(_attribute),
-        "common_name_pattern": _pattern,
-        "common_name_form": _string,
-    },
-    "csr": {
-        "forms": _list_of(_one_of("pem", "der")),
-        "surrounding_text": _answer,
-        "further_objects": _answer,
-        "crlf": _answer,
-        "new_label": _answer,
-        "extensions": _answer,
-        "san_types": _list_of(_one_of(*names.SAN_TYPES)),
-        "digests": _list_of(_one_of("sha224", "sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512")),
-    },
-    "certificate": {
-        "max_validity_days": _count_or_unknown,
-        "common_name": _one_of("any", "client-id"),
-        "max_live": _count_or_unknown,
-        "unique_names": _answer,
-        "san": _answer,
-        "extended_key_usage": _answer,
-        "authority_key_identifier": _answer,
-        "issuer_included": _answer,
-        "dead_count_as_live": _answer,
-    },
-    "renewal": {"opens": _duration, "reuse_key": _answer, "reminders": _list_of(_day_number)},
-    "expiry": {"warn": _duration, "critical": _duration},
-    "hosts": {"web": _url, "api": _url, "api_mtls": _url, "probe_path": _url_path},
-    "portal": {"name": _string, "request_steps": _list_of(_string), "trust_steps": _list_of(_string)},
-}
-_SOURCE_SCHEMA: dict[str, Check] = {"title": _string, "read": _day}
-
-_SECTIONS: dict[str, Callable[..., Any]] = {
-    "key": KeyRules,
-    "subject": SubjectRules,
-    "csr": CsrRules,
-    "certificate": CertificateRules,
-    "renewal": RenewalRules,
-    "expiry": ExpiryRules,
-    "hosts": Hosts,
-    "portal": Portal,
-}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(value)
-    return value
-
-
-def _to_answer(value: Any) -> Answer:
-    return Answer.UNKNOWN if value == "unknown" else (Answer.YES if value else Answer.NO)
-
-
-def _to_count(value: int | str) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _converters() -> dict[tuple[str, str], Callable[[Any], Any]]:
-    by_check: dict[Check, Callable[[Any], Any]] = {
-        _answer: _to_answer,
-        _count_or_unknown: _to_count,
-        _duration: Duration.parse,
-    }
-    return {
-        (section, key): by_check[check]
-        for section, keys in _SCHEMA.items()
-        if isinstance(keys, dict)
-        for key, check in keys.items()
-        if check in by_check
-    }
-
-
-_CONVERT = _converters()
-
-Problem: TypeAlias = tuple[Path, str, str]
-
-
-def _first_problem(content: Mapping[str, Any]) -> Problem | None:
-    """The first thing wrong with a file's keys and types: its path, the reason, a hint."""
-    for key, value in content.items():
-        if key == "sources":
-            problem = _source_problem(value)
-        elif key not in _SCHEMA:
-            problem = _unknown_key((key,), _SCHEMA)
-        else:
-            problem = _value_problem(key, value, _SCHEMA[key])
-        if problem is not None:
-            return problem
-    return None
-
-
-def _value_problem(key: str, value: Any, rule: Check | dict[str, Check]) -> Problem | None:
-    if not isinstance(rule, dict):
-        return _typed((key,), value, rule)
-    if not isinstance(value, dict):
-        return (key,), f"{key}: expected a table, [{key}]", f"write [{key}] on a line of its own"
-    for name, item in value.items():
-        if (key, name) == ("subject", "max_length"):
-            problem = _lengths_problem(item)
-        elif name not in rule:
-            problem = _unknown_key((key, name), rule)
-        else:
-            problem = _typed((key, name), item, rule[name])
-        if problem is not None:
-            return problem
-    return None
-
-
-def _lengths_problem(value: Any) -> Problem | None:
-    path: Path = ("subject", "max_length")
-    if not isinstance(value, dict):
-        return path, "subject.max_length: expected a table such as { O = 64 }", "name an attribute and its length"
-    for name, length in value.items():
-        said = _attribute(name) or _count(length)
-        if said is not None:
-            return (*path, name), f"subject.max_length.{name}: {said}", "correct the value"
-    return None
-
-
-def _source_problem(value: Any) -> Problem | None:
-    if not isinstance(value, list) or not value:
-        return ("sources",), "sources: expected at least one [[sources]] table", "name where the rules were read"
-    for at, item in enumerate(value):
-        if not isinstance(item, dict):
-            return ("sources",), "sources: expected [[sources]] tables", "write [[sources]] on a line of its own"
-        for key, one in item.items():
-            if key not in _SOURCE_SCHEMA:
-                return _unknown_key(("sources", at, key), _SOURCE_SCHEMA)
-            problem = _typed(("sources", at, key), one, _SOURCE_SCHEMA[key])
-            if problem is not None:
-                return problem
-        missing = next((key for key in _SOURCE_SCHEMA if key not in item), None)
-        if missing:
-            return (
-                ("sources", at),
-                f"sources: {missing!r} is missing",
-                "each source has a title and the day it was read",
-            )
-    return None
-
-
-def _typed(path: Path, value: Any, check: Check) -> Problem | None:
-    said = check(value)
-    return None if said is None else (path, f"{_dotted(path)}: {said}", "correct the value")
-
-
-def _unknown_key(path: Path, known: Mapping[str, Any]) -> Problem:
-    import difflib
-
-    keys = [*known, "sources"] if known is _SCHEMA else list(known)
-    near = difflib.get_close_matches(str(path[-1]), keys, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(keys)}"
-    return path, f"unknown key {_dotted(path)!r}", hint
-
-
-def _dotted(path: Path) -> str:
-    return ".".join(str(part) for part in path if isinstance(part, str))
-
-
-def _line_of(text: str, path: Path) -> int:
-    """The line, from 1, on which the statement stands that brings a path into the document.
-
-    The document is cut into statements: the shortest runs of lines that are TOML by themselves. The
-    statement looked for is the last of the shortest run of statements, from the top, that has the path.
-    """
-    lines = text.replace("\r\n", "\n").split("\n")
-    starts, ends = _statements(lines)
-    low, high = 0, len(ends) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if _has_path(tomllib.loads("\n".join(lines[: ends[middle]])), path):
-            high = middle
-        else:
-            low = middle + 1
-    return starts[low] + 1
-
-
-# What may stand after the end of a statement: nothing, a comment, a table, or a key.
-_MAY_FOLLOW = re.compile(r"""\s*($|#|\[|[A-Za-z0-9_"'.-]+\s*[.=])""")
-
-
-def _statements(lines: Sequence[str]) -> tuple[list[int], list[int]]:
-    starts, ends, start = [], [], 0
-    for at in range(len(lines)):
-        chunk = "\n".join(lines[start : at + 1])
-        if not chunk.strip() or chunk.lstrip().startswith("#"):
-            start = at + 1
-            continue
-        if at + 1 < len(lines) and not _MAY_FOLLOW.match(lines[at + 1]):
-            continue
-        try:
-            tomllib.loads(chunk)
-        except ValueError:
-            continue
-        starts.append(start)
-        ends.append(at + 1)
-        start = at + 1
-    return starts, ends
-
-
-def _has_path(content: Any, path: Path) -> bool:
-    for part in path:
-        try:
-            content = content[part]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return True
-
-
-def as_document(policy: Policy) -> dict[str, Any]:
-    """The policy as JSON-ready data: answers as true, false or "unknown", durations as text, days as ISO dates."""
-    return {each.name: _document(getattr(policy, each.name)) for each in fields(policy)}
-
-
-def _document(value: Any) -> Any:
-    if isinstance(value, Answer):
-        return {"yes": True, "no": False}.get(value.value, "unknown")
-    if isinstance(value, Duration):
-        return str(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, tuple):
-        return [_document(item) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {each.name: _document(getattr(value, each.name)) for each in fields(value)}
-    return dict(value) if isinstance(value, dict) else value
+    title: str = rule(TEXT, meaning="What the policy is called in messages.")
+    summary: str = rule(TEXT, "", "One line about it.")
+    environment: str = rule(TEXT, "", "The partner's environment; empty where there is one only.")
+    credential: str = rule(TEXT, "", "What the key is for, such as transport or signing.")
+    companions: tuple[str, ...] = rule(list_of(_NAME), (), "Policies for the partner's other credentials.")
+    retired: date | None = rule(DAY, None, "Since when the partner no longer supports this.")
+    replaced_by: str = rule(_NAME, "", "The policy to use instead.")
+    notes: tuple[str, ...] = rule(list_of(TEXT), (), "What the partner says that certkit cannot check.")
+    sources: tuple[Source, ...] = ()
+    key: KeyRules = rule(table(KeyRules), KeyRules, "Which keys are accepted.")
+    subject: SubjectRules = rule(table(SubjectRules), SubjectRules, "What the CSR's subject contains.")
+    csr: CsrRules = rule(table(CsrRules), CsrRules, "The CSR's form, and what it asks for.")
+    certificate: CertificateRules = rule(table(CertificateRules), CertificateRules, "The certificate.")
+    renewal: RenewalRules = rule(table(RenewalRules), RenewalRules, "When to renew.")
+    expiry: ExpiryRules = rule(table(ExpiryRules), ExpiryRules, "When to warn.")
+    hosts: Hosts = rule(table(Hosts), Hosts, "Addresses.")
+    portal: Portal = rule(table(Portal), Portal, "What a person does where certificates are issued by hand.")
+    stated: tuple[Stated, ...] = ()
+    remarks: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from certkit.printable import printable
 from certkit.x509 import der as tlv
-from certkit.x509.names import SHORT_NAMES
+from certkit.x509.attributes import SHORT_NAMES
 
 # Beside those that people write: names for showing only (X.520 and the CA/Browser Forum's EV guidelines).
 _SHOWN_NAMES = SHORT_NAMES | {

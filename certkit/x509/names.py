@@ -10,46 +10,12 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.printable import printable
+from certkit.x509 import attributes as types
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cryptography import x509
-
-# Short names of RFC 4514 section 3 and RFC 4519, and those that OpenSSL prints, by object identifier.
-ATTRIBUTE_OIDS = {
-    "C": "2.5.4.6",
-    "ST": "2.5.4.8",
-    "L": "2.5.4.7",
-    "O": "2.5.4.10",
-    "OU": "2.5.4.11",
-    "CN": "2.5.4.3",
-    "emailAddress": "1.2.840.113549.1.9.1",
-    "serialNumber": "2.5.4.5",
-    "street": "2.5.4.9",
-    "postalCode": "2.5.4.17",
-    "organizationIdentifier": "2.5.4.97",
-    "businessCategory": "2.5.4.15",
-    "title": "2.5.4.12",
-    "GN": "2.5.4.42",
-    "SN": "2.5.4.4",
-    "DC": "0.9.2342.19200300.100.1.25",
-    "UID": "0.9.2342.19200300.100.1.1",
-}
-SHORT_NAMES = {oid: name for name, oid in ATTRIBUTE_OIDS.items()}
-
-# Upper bounds in characters (RFC 5280 appendix A.1, "Upper Bounds").
-UPPER_BOUNDS = {
-    "C": 2,
-    "ST": 128,
-    "L": 128,
-    "O": 64,
-    "OU": 64,
-    "CN": 64,
-    "emailAddress": 255,
-    "serialNumber": 64,
-    "title": 64,
-}
 
 SAN_TYPES = ("DNS", "IP", "email", "URI", "RID", "dirName", "otherName")
 
@@ -126,7 +92,7 @@ def attributes(name: x509.Name) -> tuple[Attribute, ...]:
         warnings.simplefilter("ignore")
         found = list(name)
     return tuple(
-        Attribute(SHORT_NAMES.get(item.oid.dotted_string, item.oid.dotted_string), _as_text(item.value))
+        Attribute(types.SHORT_NAMES.get(item.oid.dotted_string, item.oid.dotted_string), _as_text(item.value))
         for item in found
     )
 
@@ -149,7 +115,7 @@ def build_name(wanted: Iterable[Attribute]) -> x509.Name:
 
     parts = []
     for attribute in wanted:
-        oid = x509.ObjectIdentifier(ATTRIBUTE_OIDS[attribute.name])
+        oid = x509.ObjectIdentifier(types.oid(attribute.name))
         try:
             # The library warns of more than 64 bytes; X.520 counts characters, and the policy has judged them.
             with warnings.catch_warnings():
@@ -320,7 +286,7 @@ def _directory_name(value: str) -> x509.GeneralName:
 def _email_oid() -> x509.ObjectIdentifier:
     from cryptography import x509
 
-    return x509.ObjectIdentifier(ATTRIBUTE_OIDS["emailAddress"])
+    return x509.ObjectIdentifier(types.OIDS["emailAddress"])
 
 
 def _user_principal_name(value: str) -> x509.GeneralName:

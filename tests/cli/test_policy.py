@@ -37,7 +37,12 @@ def test_wises_rules(certkit):
     assert shown["certificate"]["max_live"] == 10
     assert shown["certificate"]["san"] == "unknown"
     assert shown["csr"]["surrounding_text"] is False
-    assert shown["renewal"] == {"opens": "45d", "reuse_key": "unknown", "reminders": [28, 14, 7, 3, 1, 0]}
+    assert shown["renewal"] == {
+        "opens": "45d",
+        "at_least": None,
+        "reuse_key": "unknown",
+        "reminders": [28, 14, 7, 3, 1, 0],
+    }
 
 
 def test_a_policy_of_ones_own(certkit, tmp_path):
@@ -54,7 +59,7 @@ def test_a_mistake_is_named_with_its_line(certkit, tmp_path):
     refused = certkit("policy", "validate", "ours.toml")
     assert refused.code == 3
     assert refused.err == (
-        "certkit: error: policy, ours.toml, line 5: unknown key 'subject.requierd'. Did you mean 'required'?\n"
+        "certkit: error: policy ours.toml, line 5: unknown key 'subject.requierd'. Did you mean 'required'?\n"
     )
 
 

@@ -1,0 +1,274 @@
+"""Policy files (TOML): read, completed by what they extend, and written as data.
+
+A policy file may extend another one; tables are merged key by key, and the nearer file wins. Every key is declared in
+`certkit.policy.rules`: a misspelt one, or a value of the wrong type, is refused with its line.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+import tomllib
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from certkit.durations import Duration
+from certkit.errors import PolicyError
+from certkit.policy import values
+from certkit.policy.rules import NO_LONGER_RULES, Policy, Source, Stated
+from certkit.policy.values import Answer, Kind, Mismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+MAX_POLICY_BYTES = 32 * 1024
+MAX_POLICY_LINES = 1000
+LATEST_FORMAT = 2
+
+# What names a policy or its files, and so is not a rule.
+_NO_RULES = frozenset({"title", "summary", "environment", "credential", "sources", "choices"})
+_YEAR_DAYS = 366
+
+
+def _sources(value: Any, path: values.Path) -> tuple[Source, ...]:
+    if not isinstance(value, list) or not value:
+        reason = "sources: expected at least one [[sources]] table"
+        raise Mismatch(path, reason, "name where the rules were read")
+    if not all(isinstance(item, dict) for item in value):
+        raise Mismatch(path, "sources: expected [[sources]] tables", "write [[sources]] on a line of its own")
+    return tuple(values.read_table(Source, item, (*path, at)) for at, item in enumerate(value))
+
+
+# The keys of a file that are not rules of the policy itself.
+_FILE_KEYS = {
+    "format": values.one_of_numbers(*range(1, LATEST_FORMAT + 1)),
+    "extends": values.TEXT,
+    "abstract": values.BOOLEAN,
+    "choices": values.list_of(values.TEXT),
+    "sources": Kind("[[sources]] tables", "", _sources),
+}
+_POLICY_KEYS = values.declared(Policy)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """One policy file, its keys and types checked, not yet merged with what it extends."""
+
+    name: str
+    where: str
+    extends: str
+    is_abstract: bool
+    content: Mapping[str, Any]
+
+
+def parse_file(text: str, *, name: str, where: str) -> PolicyFile:
+    """Return one policy file from its TOML text; `where` names it in errors.
+
+    Raises:
+        PolicyError: if it is not TOML, has an unknown key, or a value of the wrong type, with the line.
+    """
+    if len(text) > MAX_POLICY_BYTES or text.count("\n") > MAX_POLICY_LINES:
+        raise PolicyError(
+            f"policy {where}: larger than {MAX_POLICY_BYTES // 1024} kB or {MAX_POLICY_LINES} lines",
+            hint="a policy is a short file of rules",
+        )
+    try:
+        content = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a plain ValueError
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise PolicyError(f"policy {where}: not TOML: {reason}", hint="see https://toml.io") from error
+    try:
+        _read(content)
+    except Mismatch as problem:
+        line = _line_of(text, problem.path)
+        raise PolicyError(f"policy {where}, line {line}: {problem.message}", hint=problem.hint) from None
+    extends, is_abstract = content.pop("extends", ""), content.pop("abstract", False)
+    content.pop("format", None)
+    return PolicyFile(name, where, extends, is_abstract, content)
+
+
+def _read(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a file's keys.
+
+    Raises:
+        Mismatch: if a key is unknown or a value not of its kind.
+    """
+    found = {}
+    for key, value in content.items():
+        path = (key,)
+        if key in _FILE_KEYS:
+            found[key] = _FILE_KEYS[key].read(value, path)
+        elif key in _POLICY_KEYS:
+            known = value
+            if isinstance(value, dict):
+                known = {name: item for name, item in value.items() if f"{key}.{name}" not in NO_LONGER_RULES}
+            found[key] = _POLICY_KEYS[key].metadata["kind"].read(known, path)
+        else:
+            raise values.unknown_key(path, [*_POLICY_KEYS, *_FILE_KEYS])
+    return found
+
+
+def build(lineage: Sequence[PolicyFile]) -> Policy:
+    """Return the policy of the first file, completed by those that it extends, in order.
+
+    Raises:
+        PolicyError: if the policy is only a base, lacks what every policy must say, or contradicts itself.
+    """
+    nearest = lineage[0]
+    if nearest.is_abstract:
+        raise PolicyError(
+            f"policy {nearest.where}: this is only a base for other policies",
+            hint="name a policy that extends it; `certkit policy list` shows them",
+        )
+    merged: dict[str, Any] = {}
+    stated: dict[str, Stated] = {}
+    listed: list[Source] = []
+    choices: list[str] = []
+    for file in reversed(lineage):
+        own = _FILE_KEYS["sources"].read(file.content["sources"], ()) if "sources" in file.content else ()
+        listed = [*own, *(each for each in listed if each not in own)]
+        choices += file.content.get("choices", ())
+        for rule, value in _leaves(file.content):
+            if rule not in NO_LONGER_RULES:
+                stated[rule] = Stated(rule, value, _origin(rule, own or listed, choices))
+        merged = _merge(merged, file.content)
+    for required in ("title", "sources"):
+        if not merged.get(required):
+            raise PolicyError(
+                f"policy {nearest.where}: {required!r} is missing", hint="compare `certkit policy show general`"
+            )
+    leaves = dict(_leaves(merged))
+    policy = Policy(
+        name=nearest.name,
+        stated=tuple(stated[rule] for rule in leaves if rule in stated),
+        remarks=tuple(
+            f"{rule} is no longer a rule: {reason}" for rule, reason in NO_LONGER_RULES.items() if rule in leaves
+        ),
+        **{name: value for name, value in _read(merged).items() if name in _POLICY_KEYS},
+        sources=tuple(listed),
+    )
+    _require_consistency(policy, nearest.where, choices)
+    return policy
+
+
+def _require_consistency(policy: Policy, where: str, choices: Sequence[str]) -> None:
+    """Refuse a policy whose rules contradict each other, or whose sources name rules that it does not have.
+
+    Raises:
+        PolicyError: with what to correct.
+    """
+    problem = None
+    if policy.key.default_type is None and not policy.key.describe():
+        problem = "no key type is allowed", "set types in [key]"
+    elif policy.expiry.critical.exceeds(policy.expiry.warn):
+        reason = f"critical ({policy.expiry.critical}) is more than warn ({policy.expiry.warn})"
+        problem = reason, "correct [expiry]"
+    elif policy.renewal.opens and policy.renewal.at_least and policy.renewal.at_least.exceeds(policy.renewal.opens):
+        reason = f"renewal opens {policy.renewal.opens} before expiry, and the partner wants {policy.renewal.at_least}"
+        problem = reason, "correct opens in [renewal]"
+    named = [*choices, *(rule for source in policy.sources for rule in source.rules)]
+    stray = next((rule for rule in named if not any(_covers(rule, each.name) for each in policy.stated)), None)
+    if problem is None and stray is not None:
+        problem = f"no rule {stray!r} in this policy", "correct the list of rules of that source, or `choices`"
+    if problem is not None:
+        raise PolicyError(f"policy {where}: {problem[0]}", hint=problem[1])
+
+
+def _covers(named: str, rule: str) -> bool:
+    """Whether a name of a rule or section, as sources list them, is that of this rule or its section."""
+    return rule == named or rule.startswith(f"{named}.")
+
+
+def _origin(rule: str, sources: Sequence[Source], choices: Sequence[str]) -> tuple[Source, ...]:
+    """The sources of a rule: those that name it, else those that name none; none for the author's own choice."""
+    if any(_covers(choice, rule) for choice in choices):
+        return ()
+    naming = [source for source in sources if any(_covers(each, rule) for each in source.rules)]
+    return tuple(naming or [source for source in sources if not source.rules])
+
+
+def _leaves(content: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:
+    """The rules of a file by their dotted names, and their values in TOML."""
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, *above, key)
+        elif above or key not in _NO_RULES:
+            yield ".".join((*above, key)), value
+
+
+def notes(policy: Policy, today: date) -> list[str]:
+    """Return what a person should know of a policy: keys without a meaning, rules read more than a year ago."""
+    old = [source for source in policy.sources if (today - source.read).days > _YEAR_DAYS]
+    said = [f"{source.title}: read on {source.read}, more than a year ago; read it again" for source in old]
+    return [*policy.remarks, *said]
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        mine = merged.get(key)
+        merged[key] = _merge(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _line_of(text: str, path: values.Path) -> int:
+    """The line, from 1, of the statement that brings a path into the document.
+
+    The document is cut into statements: the shortest runs of lines that are TOML by themselves. The statement wanted is
+    the last of the shortest run of statements, from the top, that has the path.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    starts, ends = _statements(lines)
+
+    def has_path(end: int) -> bool:
+        content: Any = tomllib.loads("\n".join(lines[:end]))
+        try:
+            for part in path:
+                content = content[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+        return True
+
+    return starts[min(bisect.bisect_left(ends, True, key=has_path), len(ends) - 1)] + 1
+
+
+# What may follow the end of a statement: nothing, a comment, a table, or a key.
+_MAY_FOLLOW = re.compile(r"""\s*($|#|\[|[A-Za-z0-9_"'.-]+\s*[.=])""")
+
+
+def _statements(lines: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Where the statements of a document begin and end, in lines from 0; each is TOML by itself."""
+    starts, ends, start = [], [], 0
+    for at in range(len(lines)):
+        chunk = "\n".join(lines[start : at + 1])
+        if not chunk.strip() or chunk.lstrip().startswith("#"):
+            start = at + 1
+            continue
+        if at + 1 < len(lines) and not _MAY_FOLLOW.match(lines[at + 1]):
+            continue
+        try:
+            tomllib.loads(chunk)
+        except ValueError:
+            continue
+        starts.append(start)
+        ends.append(at + 1)
+        start = at + 1
+    return starts, ends
+
+
+def as_document(value: Any) -> Any:
+    """Return a policy as JSON-ready data: answers as true, false or "unknown", durations as text, days as ISO dates."""
+    if isinstance(value, Answer):
+        return {"yes": True, "no": False}.get(value.value, "unknown")
+    if isinstance(value, Duration):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple | list):
+        return [as_document(item) for item in value]
+    if isinstance(value, dict):
+        return {name: as_document(item) for name, item in value.items()}
+    if hasattr(value, "__dataclass_fields__"):
+        return {each.name: as_document(getattr(value, each.name)) for each in fields(value)}
+    return value

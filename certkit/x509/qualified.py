@@ -1,0 +1,102 @@
+"""Qualified-certificate statements (RFC 3739, ETSI EN 319 412-5) and those of PSD2 (ETSI TS 119 495), as DER."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from certkit.x509 import der
+
+QC_STATEMENTS = "1.3.6.1.5.5.7.1.3"
+# What a qualified certificate is for (ETSI EN 319 412-5 section 4.2.3).
+QC_TYPES = {"esign": "0.4.0.1862.1.6.1", "eseal": "0.4.0.1862.1.6.2", "web": "0.4.0.1862.1.6.3"}
+# Roles of payment service providers (ETSI TS 119 495 section 5.1).
+PSD2_ROLES = {
+    "PSP_AS": "0.4.0.19495.1.1",
+    "PSP_PI": "0.4.0.19495.1.2",
+    "PSP_AI": "0.4.0.19495.1.3",
+    "PSP_IC": "0.4.0.19495.1.4",
+}
+
+_QC_COMPLIANCE = "0.4.0.1862.1.1"
+_QC_TYPE = "0.4.0.1862.1.6"
+_PSD2 = "0.4.0.19495.2"
+_OID_TAG = 0x06
+_UTF8_TAG = 0x0C
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The statements that certkit knows: types by name, the PSD2 roles, and the competent authority."""
+
+    types: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    authority: str = ""
+    authority_id: str = ""
+    is_qualified: bool = False
+
+    def encode(self) -> bytes:
+        """Return the extension's value: the type, then the PSD2 statement."""
+        found = b""
+        if self.types:
+            listed = b"".join(_oid(QC_TYPES[each]) for each in self.types)
+            found += _sequence(_oid(_QC_TYPE), _sequence(listed))
+        if self.roles:
+            listed = b"".join(_sequence(_oid(PSD2_ROLES[each]), _text(each)) for each in self.roles)
+            statement = _sequence(_sequence(listed), _text(self.authority), _text(self.authority_id))
+            found += _sequence(_oid(_PSD2), statement)
+        return _sequence(found)
+
+
+def parse(value: bytes) -> Statements:
+    """Return the statements in an extension's value; those of other kinds are passed over.
+
+    Raises:
+        ValueError: if the value is not such a list.
+    """
+    [outer] = _parts(value, exactly=1)
+    types: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    authority, authority_id, is_qualified = "", "", False
+    for statement in _parts(outer):
+        identifier, *info = _parts(statement)
+        oid = der.object_identifier(identifier)
+        if oid == _QC_COMPLIANCE:
+            is_qualified = True
+        elif oid == _QC_TYPE:
+            names = {known: name for name, known in QC_TYPES.items()}
+            found = [der.object_identifier(each) for each in _parts(info[0])]
+            types = tuple(names.get(each, each) for each in found)
+        elif oid == _PSD2:
+            listed, name, number = _parts(info[0], exactly=3)
+            known_roles = {known: name for name, known in PSD2_ROLES.items()}
+            found = [der.object_identifier(_parts(each, exactly=2)[0]) for each in _parts(listed)]
+            roles = tuple(known_roles.get(each, each) for each in found)
+            authority, authority_id = name.decode("utf-8"), number.decode("utf-8")
+    return Statements(types, roles, authority, authority_id, is_qualified)
+
+
+def _parts(value: bytes, *, exactly: int = 0) -> list[bytes]:
+    """The values of the elements side by side; of an OID or text its content, of a sequence what is in it."""
+    found = [value[each.start : each.end] for each in der.elements(value)]
+    if not found or (exactly and len(found) != exactly):
+        raise ValueError("not a list of statements")
+    return found
+
+
+def _sequence(*parts: bytes) -> bytes:
+    return der.encode(der.SEQUENCE, b"".join(parts))
+
+
+def _text(value: str) -> bytes:
+    return der.encode(_UTF8_TAG, value.encode("utf-8"))
+
+
+def _oid(dotted: str) -> bytes:
+    first, second, *arcs = map(int, dotted.split("."))
+    content = b""
+    for arc in (40 * first + second, *arcs):
+        octets = [arc & 0x7F]
+        while arc := arc >> 7:
+            octets.insert(0, 0x80 | arc & 0x7F)
+        content += bytes(octets)
+    return der.encode(_OID_TAG, content)
