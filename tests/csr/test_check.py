@@ -18,6 +18,7 @@ from certkit.csr import check as csr_check
 from certkit.errors import InputError
 from certkit.findings import Status, roll_up
 from certkit.policy import catalogue
+from certkit.policy import format as policy_format
 from certkit.policy import rules as policy
 from certkit.x509 import keys, names, objects, pem
 from certkit.x509.keys import KeySpec
@@ -60,7 +61,7 @@ def said(data: bytes, check: str, rules: policy.Policy = WISE, **options) -> lis
 def rules(text: str) -> policy.Policy:
     """A policy that takes P-256 and says something more."""
     base = 'title = "Acme"\n[[sources]]\ntitle = "x"\nread = 2026-11-22\n[key]\ntypes = ["ec-p256"]\n'
-    return policy.build([policy.parse_file(base + text, name="acme", where="acme.toml")])
+    return policy_format.build([policy_format.parse_file(base + text, name="acme", where="acme.toml")])
 
 
 def foreign(*attributes: tuple[x509.ObjectIdentifier, str]) -> bytes:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from certkit.csr import build, check
 from certkit.durations import Duration
 from certkit.errors import CertkitError, InputError
-from certkit.policy import catalogue, rules
+from certkit.policy import catalogue
+from certkit.policy import format as policy_format
 from certkit.times import parse_time, rfc3339
 from certkit.x509 import der, describe, names, objects, pem
 from certkit.x509.keys import KeySpec
@@ -262,9 +263,9 @@ TOML = st.sampled_from(
 def test_a_policy_is_read_or_refused(text):
     """No other exception, whatever the text; the error names the file."""
     try:
-        rules.build([rules.parse_file(text, name="p", where="p.toml")])
+        policy_format.build([policy_format.parse_file(text, name="p", where="p.toml")])
     except CertkitError as refused:
-        assert refused.message.startswith("policy, p.toml")  # noqa: PT017  a good policy is a right answer too
+        assert refused.message.startswith("policy p.toml")  # noqa: PT017  a good policy is a right answer too
 
 
 @pytest.mark.parametrize("extra", ["", "\n", "# x\n", "[csr]\ncrlf = true\n", "[subject]\nrequired = [\n'O',\n]\n"])
@@ -274,6 +275,6 @@ def test_an_unknown_key_is_found_on_its_line(extra, blanks):
     """However many lines, comments and tables stand before it."""
     text = 'title = "x"\n' + "\n" * blanks + extra + "# c\n" * blanks + "[renewal]\nmistake = 1\n"
     with pytest.raises(InputError) as refused:
-        rules.parse_file(text, name="p", where="p.toml")
+        policy_format.parse_file(text, name="p", where="p.toml")
     line = text[: text.index("mistake")].count("\n") + 1
-    assert refused.value.message == f"policy, p.toml, line {line}: unknown key 'renewal.mistake'"
+    assert refused.value.message == f"policy p.toml, line {line}: unknown key 'renewal.mistake'"
