@@ -45,7 +45,6 @@ TYPES = (
     AttributeType("dnQualifier", "2.5.4.46"),
     AttributeType("description", "2.5.4.13", (), 1024),
     AttributeType("telephoneNumber", "2.5.4.20", (), 32),
-    AttributeType("x500UniqueIdentifier", "2.5.4.45"),
     AttributeType("DC", "0.9.2342.19200300.100.1.25", ("domainComponent",)),
     AttributeType("UID", "0.9.2342.19200300.100.1.1", ("userId",), 256),
 )

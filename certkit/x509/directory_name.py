@@ -11,18 +11,8 @@ from certkit.printable import printable
 from certkit.x509 import der as tlv
 from certkit.x509.attributes import SHORT_NAMES
 
-# Beside those that people write: names for showing only (X.520 and the CA/Browser Forum's EV guidelines).
-_SHOWN_NAMES = SHORT_NAMES | {
-    "2.5.4.9": "STREET",
-    "2.5.4.43": "initials",
-    "2.5.4.44": "generationQualifier",
-    "2.5.4.45": "x500UniqueIdentifier",
-    "2.5.4.46": "dnQualifier",
-    "2.5.4.65": "pseudonym",
-    "1.3.6.1.4.1.311.60.2.1.1": "jurisdictionL",
-    "1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST",
-    "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC",
-}
+# The short names, one as OpenSSL prints it, and one whose value is no string.
+_SHOWN_NAMES = SHORT_NAMES | {"2.5.4.9": "STREET", "2.5.4.45": "x500UniqueIdentifier"}
 
 _SEQUENCE, _SET, _OID = 0x30, 0x31, 0x06
 _UTF8, _NUMERIC, _PRINTABLE, _T61, _IA5, _VISIBLE, _UNIVERSAL, _BMP = 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1A, 0x1C, 0x1E

@@ -97,7 +97,7 @@ def test_answers_are_true_and_false():
 NO_ATTRIBUTE = (
     "expected one of C, ST, L, O, OU, CN, emailAddress, serialNumber, street, postalCode, organizationIdentifier,"
     " businessCategory, jurisdictionC, jurisdictionST, jurisdictionL, title, GN, SN, name, initials,"
-    " generationQualifier, pseudonym, dnQualifier, description, telephoneNumber, x500UniqueIdentifier, DC, UID"
+    " generationQualifier, pseudonym, dnQualifier, description, telephoneNumber, DC, UID"
 )
 MISTAKES = {
     "top-level": ('titel = "x"\n' + GOOD, 1, "unknown key 'titel'", "did you mean 'title'?"),
