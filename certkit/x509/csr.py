@@ -1,16 +1,197 @@
-"""What a CSR (PKCS#10, RFC 2986) holds: its key, the extensions that it asks for, and its signature."""
+"""The value of a CSR (PKCS#10, RFC 2986): its key, what it asks for, and its signature."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit.x509 import keys, objects
+from certkit.errors import InputError
+from certkit.x509 import der as tlv
+from certkit.x509 import extensions as kinds
+from certkit.x509 import foreign, keys, objects
+from certkit.x509.deviations import Deviation, deviation
+from certkit.x509.directory_name import Name
+from certkit.x509.extensions import Unreadable
+from certkit.x509.signed import INTEGER, OID, SEQUENCE, Signed, name_deviations, take, unreadable
+from certkit.x509.spki import PublicKeyInfo
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+    from certkit.x509.general_names import GeneralName
     from certkit.x509.keys import KeyFacts
+
+EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
+MICROSOFT_EXTENSIONS = "1.3.6.1.4.1.311.2.1.14"
+CHALLENGE_PASSWORD = "1.2.840.113549.1.9.7"  # noqa: S105  the name of an attribute (RFC 2985 section 5.4.1)
+
+_ATTRIBUTES, _SET = 0xA0, 0x31
+
+
+@dataclass(frozen=True, slots=True)
+class CsrAttribute:
+    """An attribute of a CSR: its type, and its values in DER (RFC 2986 section 4.1)."""
+
+    oid: str
+    values: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    version: int
+    subject: tlv.Node
+    spki: tlv.Node
+    attributes: tuple[CsrAttribute, ...]
+    extensions: tlv.Node | None
+    deviations: tuple[Deviation, ...]
+
+
+class Csr(Signed):
+    """A certification request; make one with `parse`."""
+
+    what = "CSR"
+
+    @classmethod
+    def parse(cls, der: bytes) -> Csr:
+        """Return the CSR that the bytes are.
+
+        Raises:
+            InputError: if they are no CSR: cut off, followed by other bytes, or not in DER.
+        """
+        from cryptography.x509 import load_der_x509_csr
+
+        found = cls(der, foreign.attempt(load_der_x509_csr, der))
+        found._parts  # noqa: B018  raises
+        return found
+
+    def __repr__(self) -> str:
+        """Return the subject."""
+        return f"<Csr {self.subject.text!r}>"
+
+    def cryptography(self) -> x509.CertificateSigningRequest | None:
+        """Return the CSR as `cryptography` has it, or None if that library refuses it."""
+        found: x509.CertificateSigningRequest | None = self._loaded
+        return found
+
+    @functools.cached_property
+    def _parts(self) -> _Parts:
+        try:
+            return _cut(self.der, self._frame[0])
+        except tlv.DerError as error:
+            raise unreadable(self.what, error) from error
+
+    def _extension_list(self) -> tlv.Node | None:
+        return self._parts.extensions
+
+    @property
+    def version(self) -> int:
+        """The version as it is spoken of; 1 is the only one there is."""
+        return self._parts.version
+
+    @functools.cached_property
+    def subject(self) -> Name:
+        """The name that is asked for."""
+        return Name(self.bytes_of(self._parts.subject))
+
+    @functools.cached_property
+    def spki(self) -> bytes:
+        """The SubjectPublicKeyInfo, byte for byte."""
+        return self.bytes_of(self._parts.spki)
+
+    @property
+    def spki_sha256(self) -> str:
+        """The SHA-256 of the SubjectPublicKeyInfo as lower-case hex."""
+        return hashlib.sha256(self.spki).hexdigest()
+
+    @functools.cached_property
+    def key(self) -> PublicKeyInfo | Unreadable:
+        """The facts of the public key."""
+        return PublicKeyInfo.parse(self.spki)
+
+    def public_key(self) -> PublicKeyTypes:
+        """Return the public key for `cryptography`.
+
+        Raises:
+            InputError: if it is damaged, too costly, of a kind that is not supported, or on a written-out curve.
+        """
+        if isinstance(self.key, Unreadable):
+            raise InputError(f"the public key cannot be read: {self.key.reason}", hint="create the key again")
+        return self.key.load()
+
+    @property
+    def attributes(self) -> tuple[CsrAttribute, ...]:
+        """The attributes in the order of the encoding."""
+        return self._parts.attributes
+
+    @property
+    def subject_alt_name(self) -> tuple[GeneralName, ...] | Unreadable | None:
+        """The alternative names that are asked for."""
+        value: tuple[GeneralName, ...] | Unreadable | None = self.value(kinds.SUBJECT_ALT_NAME)
+        return value
+
+    @functools.cached_property
+    def is_signature_valid(self) -> bool | None:
+        """Whether the CSR is signed with its own key, however weak the digest; None where that cannot be told."""
+        from cryptography.exceptions import UnsupportedAlgorithm
+
+        loaded = self.cryptography()
+        if loaded is None:
+            return None
+        try:
+            return keys.is_signature(
+                self.public_key(),
+                loaded.signature,
+                loaded.tbs_certrequest_bytes,
+                loaded.signature_algorithm_parameters,
+                loaded.signature_hash_algorithm,
+            )
+        except (InputError, UnsupportedAlgorithm, ValueError, TypeError):
+            return None
+
+    @functools.cached_property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """The rules that the CSR breaks although it can be read."""
+        found = [*self._parts.deviations, *name_deviations((("subject", self.subject),))]
+        if isinstance(self.key, Unreadable):
+            found.append(deviation("key", self.key.reason))
+        found += self._common_deviations()
+        if self._loaded is None and not found:
+            found.append(deviation("encoding"))
+        return tuple(found)
+
+
+def _cut(data: bytes, tbs: tlv.Node) -> _Parts:
+    wrong: list[Deviation] = []
+    nodes = tlv.children(data, tbs[2], tbs[3])
+    version = tlv.integer(data, take(nodes, INTEGER, "the version")) + 1
+    if version != 1:
+        wrong.append(deviation("csr-version", str(version)))
+    subject = take(nodes, SEQUENCE, "the subject")
+    spki = take(nodes, SEQUENCE, "the public key")
+    attributes: list[CsrAttribute] = []
+    extensions: tlv.Node | None = None
+    if nodes:
+        outer = take(nodes, _ATTRIBUTES, "the list of attributes")
+        for each in tlv.children(data, outer[2], outer[3]):
+            parts = tlv.children(data, each[2], each[3])
+            if each[0] != SEQUENCE or [part[0] for part in parts] != [OID, _SET]:
+                raise tlv.DerError("an attribute that is not a type and its values")
+            oid = tlv.oid(data, parts[0])
+            values = tlv.children(data, parts[1][2], parts[1][3])
+            attributes.append(CsrAttribute(oid, tuple(data[value[1] : value[3]] for value in values)))
+            if oid in {EXTENSION_REQUEST, MICROSOFT_EXTENSIONS}:
+                if extensions is not None or len(values) != 1:
+                    wrong.append(deviation("csr-extensions"))
+                extensions = extensions or (values[0] if values else None)
+    else:
+        wrong.append(deviation("csr-attributes"))
+    if nodes:
+        raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
+    return _Parts(version, subject, spki, tuple(attributes), extensions, tuple(wrong))
 
 
 def public_key_facts(request: x509.CertificateSigningRequest) -> KeyFacts | str:

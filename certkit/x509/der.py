@@ -49,24 +49,37 @@ def read(data: bytes, at: int, end: int) -> Node:
     """
     if at + 2 > end:
         raise DerError("an element is missing or cut off", is_cut_off=True)
-    tag, length = data[at], data[at + 1]
-    start = at + 2
+    tag, start = data[at], at + 1
     if tag & 0x1F == 0x1F:
-        raise DerError("a tag number above 30")
+        tag, start = _long_tag(data, at, end)
+    length = data[start]
+    start += 1
     if length & 0x80:
         size = length & 0x7F
         if size == 0:
             raise DerError("an indefinite length, which is BER and not DER (X.690 section 10.1)")
-        start += size
+        first, start = start, start + size
         if size > 4 or start > end:
             raise DerError("a length that is cut off or too large", is_cut_off=True)
-        length = int.from_bytes(data[at + 2 : start])
+        length = int.from_bytes(data[first:start])
         if length < 0x80 or length >> 8 * (size - 1) == 0:
             raise DerError("a length that is not in its shortest form (X.690 section 10.1)")
     stop = start + length
     if stop > end:
         raise DerError("an element is cut off", is_cut_off=True)
     return tag, at, start, stop
+
+
+def _long_tag(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """Read a tag of several bytes (X.690 section 8.1.2.4), which no tag of one byte equals, and where it ends."""
+    tag, at = data[at], at + 1
+    while at < end - 1:
+        tag, at = tag << 8 | data[at], at + 1
+        if tag & 0x80 == 0:
+            return tag, at
+        if tag >> 32:
+            raise DerError("a tag number above 268,435,455")
+    raise DerError("a tag is cut off", is_cut_off=True)
 
 
 def children(data: bytes, start: int, end: int) -> list[Node]:

@@ -1,0 +1,243 @@
+"""The value of a CRL (RFC 5280 section 5): who issued it, until when it holds, and whom it revokes."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.x509 import der as tlv
+from certkit.x509 import extensions as kinds
+from certkit.x509 import foreign, moments
+from certkit.x509.deviations import Deviation, deviation
+from certkit.x509.directory_name import Name
+from certkit.x509.extensions import Unreadable
+from certkit.x509.signed import (
+    INTEGER,
+    SEQUENCE,
+    ReadExtensions,
+    Signed,
+    name_deviations,
+    read_extensions,
+    take,
+    take_explicit,
+    unreadable,
+)
+from certkit.x509.spki import Algorithm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from cryptography import x509
+
+_EXTENSIONS = 0xA0
+_TIMES = (moments.UTC_TIME, moments.GENERALIZED_TIME)
+
+
+class RevokedEntry:
+    """One revoked certificate: its serial number, since when, and the extensions of the entry."""
+
+    def __init__(self, data: bytes, serial: int, date: tlv.Node, extensions: tlv.Node | None) -> None:
+        """Keep where the fields lie; they are read on first use."""
+        self._data, self._date, self._list = data, date, extensions
+        self.serial = serial
+
+    @functools.cached_property
+    def date(self) -> datetime | Unreadable:
+        """Since when the certificate is revoked."""
+        return moments.read(self._date[0], self._data[self._date[2] : self._date[3]])[0]
+
+    @functools.cached_property
+    def _read(self) -> ReadExtensions:
+        return ((), ()) if self._list is None else read_extensions(self._data, self._list)
+
+    @property
+    def extensions(self) -> tuple[kinds.Extension, ...]:
+        """The extensions of the entry.
+
+        Raises:
+            DerError: if they cannot be told apart.
+        """
+        return self._read[0]
+
+    @property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """The rules that the extensions break."""
+        return self._read[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    version: int
+    algorithm: tlv.Node
+    issuer: tlv.Node
+    this_update: tlv.Node
+    next_update: tlv.Node | None
+    entries: tlv.Node | None
+    extensions: tlv.Node | None
+    deviations: tuple[Deviation, ...]
+
+
+class Crl(Signed):
+    """A revocation list; make one with `parse`."""
+
+    what = "CRL"
+
+    @classmethod
+    def parse(cls, der: bytes) -> Crl:
+        """Return the CRL that the bytes are.
+
+        Raises:
+            InputError: if they are no CRL: cut off, followed by other bytes, or not in DER.
+        """
+        from cryptography.x509 import load_der_x509_crl
+
+        found = cls(der, foreign.attempt(load_der_x509_crl, der))
+        if found._loaded is None:
+            for _ in found.entries():
+                pass
+        found._extensions  # noqa: B018  raises
+        return found
+
+    def __repr__(self) -> str:
+        """Return the issuer and the date."""
+        return f"<Crl {self.issuer.text!r} {self.this_update}>"
+
+    def cryptography(self) -> x509.CertificateRevocationList | None:
+        """Return the CRL as `cryptography` has it, or None if that library refuses it."""
+        found: x509.CertificateRevocationList | None = self._loaded
+        return found
+
+    @functools.cached_property
+    def _parts(self) -> _Parts:
+        try:
+            return _cut(self.der, self._frame[0])
+        except tlv.DerError as error:
+            raise unreadable(self.what, error) from error
+
+    def _extension_list(self) -> tlv.Node | None:
+        return self._parts.extensions
+
+    @property
+    def version(self) -> int:
+        """The version as it is spoken of: 1 or 2."""
+        return self._parts.version
+
+    @functools.cached_property
+    def tbs_signature_algorithm(self) -> Algorithm:
+        """The algorithm that is named in the signed part; the two must be the same (section 5.1.1.2)."""
+        return Algorithm.parse(self.bytes_of(self._parts.algorithm))
+
+    @functools.cached_property
+    def issuer(self) -> Name:
+        """The name of the issuer."""
+        return Name(self.bytes_of(self._parts.issuer))
+
+    @functools.cached_property
+    def _times(self) -> tuple[tuple[datetime | Unreadable, tuple[str, ...]], ...]:
+        nodes = (self._parts.this_update, self._parts.next_update)
+        return tuple(moments.read(node[0], self.der[node[2] : node[3]]) for node in nodes if node is not None)
+
+    @property
+    def this_update(self) -> datetime | Unreadable:
+        """When the CRL was issued."""
+        return self._times[0][0]
+
+    @property
+    def next_update(self) -> datetime | Unreadable | None:
+        """When the next CRL is due at the latest; None where the CRL does not say."""
+        return self._times[1][0] if len(self._times) == 2 else None
+
+    def entries(self) -> Iterator[RevokedEntry]:
+        """Read the entries one by one.
+
+        Raises:
+            InputError: if an entry cannot be told from the others.
+        """
+        node = self._parts.entries
+        if node is None:
+            return
+        at, end = node[2], node[3]
+        try:
+            while at < end:
+                entry = tlv.read(self.der, at, end)
+                at = entry[3]
+                yield _entry(self.der, entry)
+        except tlv.DerError as error:
+            raise unreadable(self.what, error) from error
+
+    @functools.cached_property
+    def revoked_count(self) -> int:
+        """How many certificates are revoked."""
+        return len(self._loaded) if self._loaded is not None else sum(1 for _ in self.entries())
+
+    @property
+    def number(self) -> int | Unreadable | None:
+        """The CRL number (section 5.2.3)."""
+        value: int | Unreadable | None = self.value(kinds.CRL_NUMBER)
+        return value
+
+    @property
+    def delta_base(self) -> int | Unreadable | None:
+        """The number of the CRL that a delta CRL completes (section 5.2.4)."""
+        value: int | Unreadable | None = self.value(kinds.DELTA_CRL_INDICATOR)
+        return value
+
+    @property
+    def issuing_distribution_point(self) -> kinds.IssuingDistributionPoint | Unreadable | None:
+        """What the CRL covers (section 5.2.5)."""
+        value: kinds.IssuingDistributionPoint | Unreadable | None = self.value(kinds.ISSUING_DISTRIBUTION_POINT)
+        return value
+
+    @property
+    def authority_key_identifier(self) -> kinds.AuthorityKeyIdentifier | Unreadable | None:
+        """Which key of the issuer signed (section 5.2.1)."""
+        value: kinds.AuthorityKeyIdentifier | Unreadable | None = self.value(kinds.AUTHORITY_KEY_IDENTIFIER)
+        return value
+
+    @functools.cached_property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """The rules that the CRL breaks although it can be read; those of its entries are theirs."""
+        found = [*self._parts.deviations, *name_deviations((("issuer", self.issuer),))]
+        for field, (moment, problems) in zip(("thisUpdate", "nextUpdate"), self._times, strict=False):
+            listed = problems or ((moment.reason,) if isinstance(moment, Unreadable) else ())
+            found += [deviation("time-form", f"{field}: {problem}") for problem in listed]
+        if self.extensions and self.version < 2:
+            found.append(deviation("crl-version-extensions"))
+        found += self._common_deviations()
+        if self._loaded is None and not found:
+            found.append(deviation("encoding"))
+        return tuple(found)
+
+
+def _entry(data: bytes, node: tlv.Node) -> RevokedEntry:
+    fields = tlv.children(data, node[2], node[3])
+    tags = [field[0] for field in fields]
+    if node[0] != SEQUENCE or not 2 <= len(tags) <= 3 or tags[0] != INTEGER or tags[1] not in _TIMES:
+        raise tlv.DerError("an entry that is not a serial number, a date and extensions")
+    return RevokedEntry(data, tlv.integer(data, fields[0]), fields[1], fields[2] if len(fields) == 3 else None)
+
+
+def _cut(data: bytes, tbs: tlv.Node) -> _Parts:
+    wrong: list[Deviation] = []
+    nodes = tlv.children(data, tbs[2], tbs[3])
+    version = 1
+    if nodes and nodes[0][0] == INTEGER:
+        version = tlv.integer(data, nodes.pop(0)) + 1
+        if version != 2:
+            wrong.append(deviation("version-unknown", str(version)))
+    algorithm = take(nodes, SEQUENCE, "the signature algorithm")
+    issuer = take(nodes, SEQUENCE, "the issuer")
+    if not nodes or nodes[0][0] not in _TIMES:
+        raise tlv.DerError("the date of issue is missing")
+    this_update = nodes.pop(0)
+    next_update = nodes.pop(0) if nodes and nodes[0][0] in _TIMES else None
+    entries = nodes.pop(0) if nodes and nodes[0][0] == SEQUENCE else None
+    if entries is not None and entries[2] == entries[3]:
+        wrong.append(deviation("crl-entries-empty"))
+    extensions = take_explicit(data, nodes, _EXTENSIONS, SEQUENCE, "the list of extensions")
+    if nodes:
+        raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
+    Algorithm.parse(data[algorithm[1] : algorithm[3]])
+    return _Parts(version, algorithm, issuer, this_update, next_update, entries, extensions, tuple(wrong))

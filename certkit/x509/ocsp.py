@@ -1,0 +1,276 @@
+"""The value of an OCSP response (RFC 6960 section 4.2): who says what about which certificates."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.x509 import der as tlv
+from certkit.x509 import moments
+from certkit.x509.certificate import Certificate
+from certkit.x509.deviations import Deviation, deviation
+from certkit.x509.directory_name import Name
+from certkit.x509.signed import (
+    INTEGER,
+    OCTET_STRING,
+    OID,
+    SEQUENCE,
+    Signed,
+    frame,
+    read_extensions,
+    take,
+    take_explicit,
+    unreadable,
+)
+from certkit.x509.spki import Algorithm
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from certkit.x509.extensions import Extension, Unreadable
+
+STATUSES = {
+    0: "successful",
+    1: "malformedRequest",
+    2: "internalError",
+    3: "tryLater",
+    5: "sigRequired",
+    6: "unauthorized",
+}
+NONCE = "1.3.6.1.5.5.7.48.1.2"
+
+_BASIC = "1.3.6.1.5.5.7.48.1.1"
+_ENUMERATED, _GENERALIZED_TIME = 0x0A, moments.GENERALIZED_TIME
+_GOOD, _REVOKED, _UNKNOWN = 0x80, 0xA1, 0x82
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateId:
+    """Which certificate is meant: its serial number, and hashes of its issuer's name and key."""
+
+    digest: Algorithm
+    issuer_name_hash: bytes
+    issuer_key_hash: bytes
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class SingleResponse:
+    """What the responder says about one certificate; `status` is `good`, `revoked` or `unknown`."""
+
+    certificate: CertificateId
+    status: str
+    revoked_at: datetime | Unreadable | None
+    reason: int | None
+    this_update: datetime | Unreadable
+    next_update: datetime | Unreadable | None
+    extensions: tuple[Extension, ...]
+    deviations: tuple[Deviation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OcspResponse:
+    """A whole response: its status (one of `STATUSES`), and the signed part if it was successful."""
+
+    der: bytes
+    status: str
+    basic: BasicResponse | None
+
+    @classmethod
+    def parse(cls, der: bytes) -> OcspResponse:
+        """Return the response that the bytes are.
+
+        Raises:
+            InputError: if they are no OCSP response in DER, or one of an unknown type.
+        """
+        try:
+            nodes = tlv.children(der, *tlv.only(der, SEQUENCE))
+            number = tlv.integer(der, take(nodes, _ENUMERATED, "the status"))
+            status = STATUSES.get(number, f"unknown status {number}")
+            body = take_explicit(der, nodes, 0xA0, SEQUENCE, "the response")
+            if nodes:
+                raise tlv.DerError("something follows the response")  # noqa: TRY301  told as any other
+            if body is None:
+                return cls(der, status, None)
+            parts = tlv.children(der, body[2], body[3])
+            kind = tlv.oid(der, take(parts, OID, "the type of response"))
+            inner = take(parts, OCTET_STRING, "the response")
+            if kind != _BASIC or parts:
+                raise tlv.DerError(f"a response of unknown type {kind}")  # noqa: TRY301  as above
+        except tlv.DerError as error:
+            raise unreadable("OCSP response", error) from error
+        return cls(der, status, BasicResponse.parse(der[inner[2] : inner[3]]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    version: int
+    responder: tlv.Node
+    produced_at: tlv.Node
+    responses: tuple[SingleResponse, ...]
+    extensions: tlv.Node | None
+    certificates: tuple[bytes, ...]
+
+
+class BasicResponse(Signed):
+    """The signed part of a response (BasicOCSPResponse); make one with `parse`."""
+
+    what = "OCSP response"
+
+    @classmethod
+    def parse(cls, der: bytes) -> BasicResponse:
+        """Return the response that the bytes are.
+
+        Raises:
+            InputError: if they cannot be read as one.
+        """
+        found = cls(der, None)
+        found._extensions  # noqa: B018  raises
+        return found
+
+    @functools.cached_property
+    def _frame(self) -> tuple[tlv.Node, tlv.Node, tlv.Node]:
+        try:
+            return frame(self.der, may_continue=True)
+        except tlv.DerError as error:
+            raise unreadable(self.what, error) from error
+
+    @functools.cached_property
+    def _parts(self) -> _Parts:
+        try:
+            return _cut(self.der, self._frame[0], self._frame[2][3])
+        except tlv.DerError as error:
+            raise unreadable(self.what, error) from error
+
+    def _extension_list(self) -> tlv.Node | None:
+        return self._parts.extensions
+
+    @property
+    def version(self) -> int:
+        """The version as it is spoken of; 1 is the only one there is."""
+        return self._parts.version
+
+    @property
+    def responder_name(self) -> Name | None:
+        """The name of the responder, None if it names itself by its key."""
+        node = self._parts.responder
+        return Name(self.der[node[2] : node[3]]) if node[0] == 0xA1 else None
+
+    @property
+    def responder_key_hash(self) -> bytes | None:
+        """The SHA-1 of the responder's public key, None if it names itself by its name."""
+        node = self._parts.responder
+        if node[0] != 0xA2:
+            return None
+        inner = tlv.read(self.der, node[2], node[3])
+        return self.der[inner[2] : inner[3]]
+
+    @property
+    def produced_at(self) -> datetime | Unreadable:
+        """When the response was signed."""
+        node = self._parts.produced_at
+        return moments.read(node[0], self.der[node[2] : node[3]])[0]
+
+    @property
+    def responses(self) -> tuple[SingleResponse, ...]:
+        """What is said of each certificate."""
+        return self._parts.responses
+
+    @functools.cached_property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The certificates that came with the response, of the responder above all.
+
+        Raises:
+            InputError: if one of them is no certificate.
+        """
+        return tuple(Certificate.parse(each) for each in self._parts.certificates)
+
+    @property
+    def nonce(self) -> bytes | None:
+        """The nonce (RFC 9654), without the OCTET STRING around it where there is one."""
+        found = self.extension(NONCE)
+        if found is None:
+            return None
+        try:
+            start, end = tlv.only(found.raw, OCTET_STRING)
+        except tlv.DerError:
+            return found.raw
+        return found.raw[start:end]
+
+    @functools.cached_property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """The rules that the response breaks although it can be read; those of its single responses are theirs."""
+        found = [deviation("version-unknown", str(self.version))] if self.version != 1 else []
+        return (*found, *self._common_deviations())
+
+
+def _cut(data: bytes, tbs: tlv.Node, after: int) -> _Parts:
+    nodes = tlv.children(data, tbs[2], tbs[3])
+    version = 1
+    if (written := take_explicit(data, nodes, 0xA0, INTEGER, "the version")) is not None:
+        version = tlv.integer(data, written) + 1
+    if not nodes or nodes[0][0] not in {0xA1, 0xA2}:
+        raise tlv.DerError("the responder is missing")
+    responder = nodes.pop(0)
+    if responder[0] == 0xA2:
+        tlv.only(data[responder[2] : responder[3]], OCTET_STRING)
+    produced_at = take(nodes, _GENERALIZED_TIME, "the date of signing")
+    listed = take(nodes, SEQUENCE, "the list of responses")
+    responses = tuple(_single(data, node) for node in tlv.children(data, listed[2], listed[3]))
+    extensions = take_explicit(data, nodes, 0xA1, SEQUENCE, "the list of extensions")
+    if nodes:
+        raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
+    rest = tlv.children(data, after, len(data))
+    bundle = take_explicit(data, rest, 0xA0, SEQUENCE, "the list of certificates")
+    if rest:
+        raise tlv.DerError("something follows the certificates")
+    certificates = () if bundle is None else tlv.children(data, bundle[2], bundle[3])
+    return _Parts(
+        version, responder, produced_at, responses, extensions, tuple(data[each[1] : each[3]] for each in certificates)
+    )
+
+
+def _single(data: bytes, node: tlv.Node) -> SingleResponse:
+    nodes = tlv.children(data, node[2], node[3])
+    identifier = take(nodes, SEQUENCE, "the certificate")
+    parts = tlv.children(data, identifier[2], identifier[3])
+    tags = [part[0] for part in parts]
+    if node[0] != SEQUENCE or tags != [SEQUENCE, OCTET_STRING, OCTET_STRING, INTEGER]:
+        raise tlv.DerError("a certificate that is not a digest, two hashes and a serial number")
+    certificate = CertificateId(
+        Algorithm.parse(data[parts[0][1] : parts[0][3]]),
+        data[parts[1][2] : parts[1][3]],
+        data[parts[2][2] : parts[2][3]],
+        tlv.integer(data, parts[3]),
+    )
+    if not nodes or nodes[0][0] not in {_GOOD, _REVOKED, _UNKNOWN}:
+        raise tlv.DerError("the status of a certificate is missing")
+    status = nodes.pop(0)
+    revoked_at, reason = _revoked(data, status) if status[0] == _REVOKED else (None, None)
+    begin = take(nodes, _GENERALIZED_TIME, "the date of a status")
+    next_update = take_explicit(data, nodes, 0xA0, _GENERALIZED_TIME, "the next update")
+    listed = take_explicit(data, nodes, 0xA1, SEQUENCE, "the list of extensions")
+    if nodes:
+        raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
+    extensions, wrong = ((), ()) if listed is None else read_extensions(data, listed)
+    return SingleResponse(
+        certificate,
+        {_GOOD: "good", _REVOKED: "revoked", _UNKNOWN: "unknown"}[status[0]],
+        revoked_at,
+        reason,
+        moments.read(begin[0], data[begin[2] : begin[3]])[0],
+        None if next_update is None else moments.read(next_update[0], data[next_update[2] : next_update[3]])[0],
+        extensions,
+        wrong,
+    )
+
+
+def _revoked(data: bytes, status: tlv.Node) -> tuple[datetime | Unreadable, int | None]:
+    nodes = tlv.children(data, status[2], status[3])
+    since = take(nodes, _GENERALIZED_TIME, "the date of revocation")
+    reason = take_explicit(data, nodes, 0xA0, _ENUMERATED, "the reason")
+    if nodes:
+        raise tlv.DerError("something follows the reason")
+    moment = moments.read(since[0], data[since[2] : since[3]])[0]
+    return moment, None if reason is None else tlv.integer(data, reason)

@@ -1,0 +1,240 @@
+"""What certificates, CSRs, CRLs and OCSP answers have in common: a signed part, its signature, extensions."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from certkit.errors import InputError
+from certkit.x509 import der as tlv
+from certkit.x509 import extensions as kinds
+from certkit.x509.deviations import Deviation, deviation
+from certkit.x509.extensions import Extension, Unreadable
+from certkit.x509.spki import Algorithm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from certkit.x509.directory_name import Name
+
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE = 0x01, 0x02, 0x03, 0x04, 0x06, 0x30
+_MAX_SERIAL_BYTES = 20
+# Signature algorithms without parameters (RFC 5758 section 3), which older software writes with NULL.
+_ECDSA_AND_DSA = {
+    "1.2.840.10045.4.1",
+    *(f"1.2.840.10045.4.3.{number}" for number in range(1, 5)),
+    "1.2.840.10040.4.3",
+    *(f"2.16.840.1.101.3.4.3.{number}" for number in range(1, 5)),
+}
+
+ReadExtensions = tuple[tuple[Extension, ...], tuple[Deviation, ...]]
+
+
+class Signed:
+    """A signed structure; two are equal if their bytes are. Every attribute is computed on first use."""
+
+    what: ClassVar[str] = "object"
+
+    def __init__(self, der: bytes, loaded: Any) -> None:
+        """Keep the bytes, and what `cryptography` made of them; `parse` is the way to make one."""
+        self.der = der
+        self._loaded = loaded
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other object is of the same kind and has the same bytes."""
+        return type(other) is type(self) and self.der == other.der
+
+    def __hash__(self) -> int:
+        """Return a hash of the bytes."""
+        return hash(self.der)
+
+    def cryptography(self) -> Any:
+        """Return the object as `cryptography` has it, or None if that library refuses it."""
+        return self._loaded
+
+    def bytes_of(self, node: tlv.Node) -> bytes:
+        """Return a whole element, header included."""
+        return self.der[node[1] : node[3]]
+
+    @functools.cached_property
+    def _frame(self) -> tuple[tlv.Node, tlv.Node, tlv.Node]:
+        try:
+            return frame(self.der)
+        except tlv.DerError as error:
+            raise unreadable(self.what, error) from error
+
+    def _extension_list(self) -> tlv.Node | None:
+        """Return where the extensions lie, None where there are none."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def tbs(self) -> bytes:
+        """The signed part, byte for byte."""
+        return self.bytes_of(self._frame[0])
+
+    @functools.cached_property
+    def signature_algorithm(self) -> Algorithm:
+        """The algorithm that is named beside the signature."""
+        try:
+            return Algorithm.parse(self.bytes_of(self._frame[1]))
+        except tlv.DerError as error:
+            raise unreadable(self.what, error) from error
+
+    @property
+    def signature(self) -> bytes:
+        """The signature."""
+        node = self._frame[2]
+        return self.der[node[2] + 1 : node[3]]
+
+    @property
+    def fingerprint(self) -> bytes:
+        """The SHA-256 of the whole."""
+        return hashlib.sha256(self.der).digest()
+
+    @property
+    def fingerprint_sha256(self) -> str:
+        """The SHA-256 of the whole as lower-case hex."""
+        return self.fingerprint.hex()
+
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """The extensions in the order of the encoding; an identifier that appears twice is listed twice."""
+        return self._extensions[0]
+
+    @functools.cached_property
+    def _extensions(self) -> ReadExtensions:
+        node = self._extension_list()
+        try:
+            return ((), ()) if node is None else read_extensions(self.der, node)
+        except tlv.DerError as error:
+            raise unreadable(self.what, error) from error
+
+    def extension(self, oid: str) -> Extension | None:
+        """Return the first extension with an identifier, or None."""
+        return next((each for each in self.extensions if each.oid == oid), None)
+
+    def value(self, oid: str) -> Any:
+        """Return the value of an extension: `Unreadable` if there are two of its kind, None if there is none."""
+        found = [each.value for each in self.extensions if each.oid == oid]
+        if len(found) > 1:
+            return Unreadable("the extension appears more than once (RFC 5280 section 4.2)")
+        return found[0] if found else None
+
+    def _common_deviations(self) -> list[Deviation]:
+        found = []
+        if self.der[self._frame[2][2]]:
+            found.append(deviation("signature-bits"))
+        algorithm = self.signature_algorithm
+        if algorithm.oid in _ECDSA_AND_DSA and algorithm.parameters == tlv.NULL:
+            found.append(deviation("algorithm-parameters"))
+        return found + list(self._extensions[1])
+
+
+def name_deviations(names: Iterable[tuple[str, Name]]) -> list[Deviation]:
+    """Return the rules that names break, with the fields that hold them."""
+    return [deviation(each.id, f"{field}: {each.message}") for field, name in names for each in name.problems]
+
+
+def serial_deviations(serial: int, length: int) -> list[Deviation]:
+    """Return the rules that a serial number breaks (section 4.1.2.2)."""
+    found = []
+    if serial < 0:
+        found.append(deviation("serial-negative"))
+    if serial == 0:
+        found.append(deviation("serial-zero"))
+    # A positive number of 20 bytes may need a 21st for its sign.
+    if length > _MAX_SERIAL_BYTES + (serial > 0 and serial.bit_length() == 8 * _MAX_SERIAL_BYTES):
+        found.append(deviation("serial-long"))
+    return found
+
+
+def read_extensions(data: bytes, node: tlv.Node) -> ReadExtensions:
+    """Read a list of extensions, and what is wrong with it and them.
+
+    Raises:
+        DerError: if the extensions cannot be told apart.
+    """
+    if node[0] != SEQUENCE:
+        raise tlv.DerError("extensions that are no sequence")
+    found: list[Extension] = []
+    wrong: list[Deviation] = []
+    for each in tlv.children(data, node[2], node[3]):
+        parts = tlv.children(data, each[2], each[3])
+        tags = [part[0] for part in parts]
+        if each[0] != SEQUENCE or tags not in ([OID, OCTET_STRING], [OID, BOOLEAN, OCTET_STRING]):
+            raise tlv.DerError("an extension that is not an identifier, a flag and a value")
+        oid = tlv.oid(data, parts[0])
+        is_critical = len(parts) == 3 and tlv.boolean(data, parts[1])
+        if len(parts) == 3 and not is_critical:
+            wrong.append(deviation("default-encoded", f"critical FALSE of extension {oid}"))
+        extension = kinds.read(oid, is_critical, data[parts[-1][2] : parts[-1][3]])
+        if isinstance(extension.value, Unreadable):
+            wrong.append(deviation("extension-unreadable", f"{oid}: {extension.value.reason}"))
+        wrong += [deviation(_VALUE_DEVIATIONS.get(oid, "extension-value"), each) for each in extension.problems]
+        if any(oid == other.oid for other in found):
+            wrong.append(deviation("extension-duplicate", oid))
+        found.append(extension)
+    return tuple(found), tuple(wrong) if found else (deviation("extensions-empty"),)
+
+
+_VALUE_DEVIATIONS = {
+    kinds.BASIC_CONSTRAINTS: "path-length",
+    kinds.SUBJECT_ALT_NAME: "general-name",
+    kinds.ISSUER_ALT_NAME: "general-name",
+    kinds.NAME_CONSTRAINTS: "address-bits",
+}
+
+
+def unreadable(what: str, error: tlv.DerError) -> InputError:
+    """Return the error for bytes that are no such object, which tells what is cut off from what breaks a rule."""
+    if error.is_cut_off:
+        return InputError(f"the {what} is cut off or damaged: {error}", hint="get it again from where it was made")
+    return InputError(
+        f"the {what} breaks a rule of its encoding: {error}", hint=f"ask whoever made the {what} for one in DER"
+    )
+
+
+def take(nodes: list[tlv.Node], tag: int, what: str) -> tlv.Node:
+    """Take the first of the elements, which must have a tag.
+
+    Raises:
+        DerError: if there is none, or it has another tag.
+    """
+    if not nodes or nodes[0][0] != tag:
+        raise tlv.DerError(f"{what} is missing")
+    return nodes.pop(0)
+
+
+def frame(data: bytes, *, may_continue: bool = False) -> tuple[tlv.Node, tlv.Node, tlv.Node]:
+    """Tell apart the signed part, the algorithm and the signature of a structure; more follows only if it may.
+
+    Raises:
+        DerError: if they consist of anything else.
+    """
+    nodes = tlv.children(data, *tlv.only(data, SEQUENCE))
+    found = (
+        take(nodes, SEQUENCE, "the signed part"),
+        take(nodes, SEQUENCE, "the signature algorithm"),
+        take(nodes, BIT_STRING, "the signature"),
+    )
+    if nodes and not may_continue:
+        raise tlv.DerError("something follows the signature")
+    tlv.bits(data, found[2])
+    return found
+
+
+def take_explicit(data: bytes, nodes: list[tlv.Node], tag: int, inner: int, what: str) -> tlv.Node | None:
+    """Take the element that an explicit tag wraps, if that tag comes next.
+
+    Raises:
+        DerError: if the tag wraps anything else.
+    """
+    if not nodes or nodes[0][0] != tag:
+        return None
+    outer = nodes.pop(0)
+    wrapped = tlv.children(data, outer[2], outer[3])
+    node = take(wrapped, inner, what)
+    if wrapped:
+        raise tlv.DerError(f"something follows {what}")
+    return node
