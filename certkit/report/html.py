@@ -18,13 +18,12 @@ from certkit.report.words import NOUNS, clock, counted, day, outlook, shortened
 from certkit.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     import jinja2
 
     from certkit.expiry.scan import Row, Scan
-    from certkit.report.timeline import Column
 
 MAX_URGENT = 20
 MAX_SOURCES = 20
@@ -33,13 +32,13 @@ MAX_FAILURES = 500
 _ADVICE = {
     Status.CRITICAL: (
         "Act now",
-        "Expired or about to, or not valid yet: who relies on these is refused, or soon will be.",
+        "Expired, about to expire, or not valid yet: anything using these is, or soon will be, refused.",
     ),
-    Status.WARNING: ("Plan the replacement", "These work today. Have new ones in place before they end."),
+    Status.WARNING: ("Plan the replacement", "These work today. Replace them before they expire."),
 }
-LABELS = {Status.CRITICAL: "Critical", Status.WARNING: "Warning", Status.UNKNOWN: "Could not look", Status.OK: "Well"}
+LABELS = {Status.CRITICAL: "Critical", Status.WARNING: "Warning", Status.UNKNOWN: "Could not check", Status.OK: "OK"}
 
-# So many certificates fill a column of the time line at least, lest a single one looks like a mountain.
+# So many certificates are a full column of the time line at least, so that a single one does not look like a mountain.
 _LOW_CEILING = 6
 
 # The first part of a name in RFC 4514 text, where a comma inside a value has a backslash before it.
@@ -98,7 +97,16 @@ def render(scan: Scan, *, title: str = "Certificates", truncate: int = 5000) -> 
     rows = scan.by_urgency
     entries = [_entry(row, scan.now) for row in rows[:truncate]]
     columns = timeline.columns(rows, now=scan.now) if rows else []
-    style, script = _source(environment, "expiry.css") + _heights(columns), _source(environment, "expiry.js")
+    # A style rule for each column of the time line: what share of the height each status takes.
+    ceiling = max([_LOW_CEILING, *(column.total for column in columns)])
+    heights = "".join(
+        f"#column-{number}{{--critical-share:{column.critical / ceiling:.2%};"
+        f"--warning-share:{column.warning / ceiling:.2%};--ok-share:{column.ok / ceiling:.2%}}}\n"
+        for number, column in enumerate(columns)
+    )
+    style, script = _source(environment, "expiry.css") + heights, _source(environment, "expiry.js")
+    hidden = Counter(row.status for row in rows[truncate:])
+    hidden[Status.OK] += scan.quiet
     return environment.get_template("expiry.html.jinja").render(
         title=printable(title),
         labels={status.value: label for status, label in LABELS.items()},
@@ -110,7 +118,7 @@ def render(scan: Scan, *, title: str = "Certificates", truncate: int = 5000) -> 
         groups=_groups(entries, scan),
         columns=columns,
         entries=entries,
-        left_out=_left_out(rows[truncate:], scan.quiet),
+        left_out=", ".join(f"{hidden[each]:,} {each.value}" for each in LABELS if hidden[each]),
         passed=len(scan.passed),
         style=_trusted(style),
         script=_trusted(script),
@@ -131,9 +139,9 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "counted": counted,
-        "number": _number,
+        "number": "{:,}".format,
         "printable": printable,
-        "sentence": _sentence,
+        "sentence": lambda text: text[:1].upper() + text[1:],
         "shortened": shortened,
     }
     return environment
@@ -143,10 +151,6 @@ def _source(environment: jinja2.Environment, name: str) -> str:
     """A file beside the template as it stands; nothing in it is a template's syntax."""
     assert environment.loader is not None  # noqa: S101  _environment() saw to it
     return environment.loader.get_source(environment, name)[0]
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _trusted(text: str) -> str:
@@ -161,22 +165,8 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _heights(columns: Sequence[Column]) -> str:
-    """A style rule for each column of the time line: what share of the height each status takes."""
-    ceiling = max([_LOW_CEILING, *(column.total for column in columns)])
-    return "".join(
-        f"#column-{number}{{--critical-share:{column.critical / ceiling:.2%};"
-        f"--warning-share:{column.warning / ceiling:.2%};--ok-share:{column.ok / ceiling:.2%}}}\n"
-        for number, column in enumerate(columns)
-    )
-
-
 def _moment(moment: datetime) -> Moment:
     return Moment(rfc3339(moment), day(moment), clock(moment))
-
-
-def _number(number: int) -> str:
-    return f"{number:,}"
 
 
 def _entry(row: Row, now: datetime) -> Entry:
@@ -214,10 +204,3 @@ def _groups(entries: Sequence[Entry], scan: Scan) -> list[Group]:
         if number:
             groups.append(Group(title, advice, shown, number - len(shown), is_listed=len(listed) == number))
     return groups
-
-
-def _left_out(rows: Iterable[Row], quiet: int) -> str:
-    """How many are not listed, by status: `12 warning, 300 well`; empty where all are."""
-    numbers = Counter(row.status for row in rows)
-    numbers[Status.OK] += quiet
-    return ", ".join(f"{numbers[status]:,} {label.lower()}" for status, label in LABELS.items() if numbers[status])

@@ -2,7 +2,7 @@
 
 An event is the very moment in UTC, not a day: a day would be a different time in every zone, and too late in half of
 them for what ends at midnight. The event's identifier is made from the fingerprint, so that a calendar that takes
-the file in again updates what it has. What could not be looked at is an event too, at the moment of the look.
+the file in again updates what it has. A source that could not be checked is an event too, at the time of the check.
 """
 
 from __future__ import annotations
@@ -61,68 +61,53 @@ def render(scan: Scan, *, reminders: Sequence[Reminder] = (28, 14, 7, 3, 1, 0)) 
 
 def _event(row: Row, scan: Scan, reminders: Sequence[Reminder]) -> icalendar.Event:
     """One certificate or revocation list; its text never changes with time, only its alarms and places do."""
-    from icalendar import Event
+    from icalendar import Alarm, Event
 
     subject = shortened(printable(row.subject), 200) or "without a name"
     text = f"{NOUNS[row.kind].capitalize()} {subject} {'is out of date' if row.kind is Kind.CRL else 'expires'}"
+    left_out = len(row.sources) - MAX_LISTED
+    described = [
+        f"Subject: {shortened(printable(row.subject), 2000) or 'none'}",
+        f"Issuer: {shortened(printable(row.issuer), 2000)}",
+        f"Serial: {shortened(row.serial_hex)}",
+        f"SHA-256: {row.fingerprint_sha256}",
+        f"Valid from {rfc3339(row.not_before)} until {rfc3339(row.not_after)}",
+        *(f"Seen in {shortened(printable(source))}" for source in row.sources[:MAX_LISTED]),
+        *([f"and in {counted(left_out, 'other place')}"] if left_out > 0 else []),
+    ]
     event = Event()
     event.add("uid", f"{row.fingerprint_sha256}@certkit")
     event.add("dtstamp", scan.now)
     event.add("dtstart", row.not_after)
     event.add("summary", text)
-    event.add("description", _description(row))
+    event.add("description", "\n".join(described))
     event.add("categories", ["Certificates"])
     event.add("transp", "TRANSPARENT")
-    for reminder in _still_useful(row, scan, reminders):
-        event.add_component(_alarm(f"{text} on {day(row.not_after)}", reminder))
+    for before in _still_useful(row, scan, reminders):
+        alarm = Alarm()
+        alarm.add("action", "DISPLAY")
+        alarm.add("trigger", -before)
+        alarm.add("description", f"{text} on {day(row.not_after)}")
+        event.add_component(alarm)
     return event
 
 
-def _description(row: Row) -> str:
-    left_out = len(row.sources) - MAX_LISTED
-    return "\n".join(
-        [
-            f"Subject: {shortened(printable(row.subject), 2000) or 'none'}",
-            f"Issuer: {shortened(printable(row.issuer), 2000)}",
-            f"Serial: {shortened(row.serial_hex)}",
-            f"SHA-256: {row.fingerprint_sha256}",
-            f"Valid from {rfc3339(row.not_before)} until {rfc3339(row.not_after)}",
-            *(f"Seen in {shortened(printable(source))}" for source in row.sources[:MAX_LISTED]),
-            *([f"and in {counted(left_out, 'other place')}"] if left_out > 0 else []),
-        ]
-    )
-
-
 def _still_useful(row: Row, scan: Scan, reminders: Sequence[Reminder]) -> Iterator[timedelta]:
-    """The reminders to come, longest before the end first, and of those missed the last one, told at once.
+    """The reminders to come, earliest first, preceded by the last one that was missed.
 
-    So somebody who takes the calendar in late is reminded once, not once for each that was missed.
+    So whoever imports the calendar late is reminded once, not once for each missed reminder.
     """
     left = row.not_after - scan.now
     if left < timedelta(0):
         return
-    lengths = sorted({_length(reminder, row) for reminder in reminders}, reverse=True)
+    life = row.not_after - row.not_before
+    days = (timedelta(days=each) if isinstance(each, int) else each for each in reminders)
+    exact = (each.of(life) if isinstance(each, Duration) else each for each in days)
+    # Calendars know whole seconds (RFC 5545 section 3.3.6).
+    lengths = sorted({timedelta(seconds=each // timedelta(seconds=1)) for each in exact}, reverse=True)
     missed = [length for length in lengths if length > left]
     yield from missed[-1:]
     yield from lengths[len(missed) :]
-
-
-def _length(reminder: Reminder, row: Row) -> timedelta:
-    """The length of a reminder in whole seconds, which is what calendars know (RFC 5545 section 3.3.6)."""
-    if isinstance(reminder, int):
-        return timedelta(days=reminder)
-    length = reminder.of(row.not_after - row.not_before) if isinstance(reminder, Duration) else reminder
-    return timedelta(seconds=length // timedelta(seconds=1))
-
-
-def _alarm(text: str, before: timedelta) -> icalendar.Alarm:
-    from icalendar import Alarm
-
-    alarm = Alarm()
-    alarm.add("action", "DISPLAY")
-    alarm.add("trigger", -before)
-    alarm.add("description", text)
-    return alarm
 
 
 def _notice(scan: Scan) -> icalendar.Event:
@@ -132,33 +117,30 @@ def _notice(scan: Scan) -> icalendar.Event:
     """
     from icalendar import Event
 
+    if len(scan.failures) == 1:
+        title = f"certkit: {shortened(printable(scan.failures[0].message), 200)}"
+    elif scan.failures:
+        title = f"certkit could not check {len(scan.failures):,} sources"
+    elif scan.is_interrupted:
+        title = "certkit was interrupted: this calendar is not complete"
+    else:
+        title = "certkit found nothing" if scan.found_nothing else "certkit found nothing that expires before 9999"
+    summed = summary(scan)
+    details = [summed.headline, *summed.sentences]
+    details += [
+        f"{shortened(printable(failure.message), 1000)} ({shortened(printable(failure.hint))})"
+        for failure in scan.failures[:MAX_LISTED]
+    ]
+    if len(scan.failures) > MAX_LISTED:
+        details.append(f"and {len(scan.failures) - MAX_LISTED:,} more")
     sources = sorted({failure.source for failure in scan.failures})
     about = "\0".join([*sources, "interrupted" if scan.is_interrupted else ""])
     event = Event()
     event.add("uid", f"{hashlib.sha256(about.encode(errors='surrogatepass')).hexdigest()}@certkit")
     event.add("dtstamp", scan.now)
     event.add("dtstart", scan.now)
-    event.add("summary", _trouble(scan))
-    event.add("description", "\n".join(_troubles(scan)))
+    event.add("summary", title)
+    event.add("description", "\n".join(details))
     event.add("categories", ["Certificates"])
     event.add("transp", "TRANSPARENT")
     return event
-
-
-def _trouble(scan: Scan) -> str:
-    if len(scan.failures) == 1:
-        return f"certkit {shortened(printable(scan.failures[0].message), 200)}"
-    if scan.failures:
-        return f"certkit could not look at {len(scan.failures):,} things"
-    if scan.is_interrupted:
-        return "certkit was interrupted: this calendar is not complete"
-    return "certkit found nothing" if scan.found_nothing else "certkit found nothing that ends soon enough to tell"
-
-
-def _troubles(scan: Scan) -> Iterator[str]:
-    told = summary(scan)
-    yield from (told.headline, *told.sentences)
-    for failure in scan.failures[:MAX_LISTED]:
-        yield f"{shortened(printable(failure.message), 1000)} ({shortened(printable(failure.hint))})"
-    if len(scan.failures) > MAX_LISTED:
-        yield f"and {len(scan.failures) - MAX_LISTED:,} more"

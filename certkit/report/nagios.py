@@ -18,7 +18,6 @@ from certkit.x509.objects import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from certkit.durations import Duration
     from certkit.errors import CertkitError
     from certkit.expiry.scan import Row, Scan
     from certkit.expiry.thresholds import Thresholds
@@ -38,7 +37,13 @@ def render(scan: Scan, *, thresholds: Thresholds) -> str:
 
     The thresholds are those by which the scan was judged.
     """
-    head = f"CERTKIT {scan.status.value.upper()} - {_summary(scan)}| {_performance(scan, thresholds)}"
+    counts = scan.counts()
+    counted = ", ".join(f"{counts[status]:,} {status}" for status in _BY_URGENCY if counts[status])
+    worst = scan.trouble[0] if scan.is_interrupted or scan.found_nothing else next(_troubles(scan), ("", ""))[1]
+    if not worst and scan.rows:
+        worst = _described(min(scan.rows, key=lambda row: row.not_after), scan)
+    words = "; ".join(part for part in (worst, counted) if part)
+    head = f"CERTKIT {scan.status.value.upper()} - {words}| {_performance(scan, thresholds)}"
     lines = (f"{status.value.upper().ljust(_STATUS_WIDTH)}  {words}" for status, words in _troubles(scan))
     number = len(scan.failures) + sum(row.status is not Status.OK for row in scan.rows)
     number += sum(not each.is_good for each in scan.findings)
@@ -49,22 +54,6 @@ def render(scan: Scan, *, thresholds: Thresholds) -> str:
 def error(failure: CertkitError) -> str:
     """The line for a check that could not be made at all."""
     return f"CERTKIT UNKNOWN - {_safe(failure.message, _MESSAGE_LENGTH)}. {_safe(failure.hint, _MESSAGE_LENGTH)}\n"
-
-
-def _summary(scan: Scan) -> str:
-    counts = scan.counts()
-    counted = ", ".join(f"{counts[status]:,} {status}" for status in _BY_URGENCY if counts[status])
-    return "; ".join(part for part in (_worst(scan), counted) if part)
-
-
-def _worst(scan: Scan) -> str:
-    """The worst of it in words; where all is well, what ends first."""
-    if scan.is_interrupted or scan.found_nothing:
-        return scan.trouble[0]
-    for _, words in _troubles(scan):
-        return words
-    first = min(scan.rows, key=lambda row: row.not_after, default=None)
-    return _described(first, scan) if first else ""
 
 
 def _troubles(scan: Scan) -> Iterator[tuple[Status, str]]:
@@ -104,17 +93,14 @@ def _performance(scan: Scan, thresholds: Thresholds) -> str:
     """The days left of the certificate that ends first (`U`: there is none), and how many have each status."""
     certificates = (row for row in scan.rows if row.kind is Kind.CERTIFICATE)
     first = min(certificates, key=lambda row: row.not_after, default=None)
-    days_left = _days_left(first, thresholds) if first else "U"
+    days_left = "U"
+    if first:
+        lifetime = first.not_after - first.not_before
+        # Without an exponent: 28, 0.5; a second is 0.00001.
+        days = [
+            f"{limit.of(lifetime) / _DAY:.5f}".rstrip("0").rstrip(".")
+            for limit in (thresholds.warn, thresholds.critical)
+        ]
+        days_left = f"{first.days_left};{days[0]}:;{days[1]}:"
     counts = (f"'{status}'={number};;;0" for status, number in scan.counts().items())
     return " ".join([f"'days_left'={days_left}", *counts])
-
-
-def _days_left(row: Row, thresholds: Thresholds) -> str:
-    lifetime = row.not_after - row.not_before
-    warn, critical = (_days(duration, lifetime) for duration in (thresholds.warn, thresholds.critical))
-    return f"{row.days_left};{warn}:;{critical}:"
-
-
-def _days(duration: Duration, lifetime: timedelta) -> str:
-    """A number of days without an exponent: 28, 0.5; a second is 0.00001."""
-    return f"{duration.of(lifetime) / _DAY:.5f}".rstrip("0").rstrip(".")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from certkit.expiry.sources.base import Reason
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 MEANINGS = {
     "x509_cert_not_after": "When the certificate expires, in Unix seconds.",
     "x509_cert_not_before": "When the certificate becomes valid, in Unix seconds.",
-    "x509_cert_expired": "1 if the certificate had expired when certkit looked.",
+    "x509_cert_expired": "1 if the certificate had expired when certkit ran.",
     "x509_crl_next_update": "When the revocation list goes stale, in Unix seconds.",
-    "x509_crl_this_update": "When the revocation list was made, in Unix seconds.",
-    "x509_crl_stale": "1 if the revocation list was stale when certkit looked.",
-    "x509_cert_error": "1 for what certkit could not look at, 0 for what it read.",
-    "certkit_last_run_timestamp_seconds": "When certkit looked, in Unix seconds.",
-    "certkit_certificates": "Certificates and revocation lists by status; unknown is what certkit could not look at.",
-    "certkit_errors": "What certkit could not look at, by reason.",
+    "x509_crl_this_update": "When the revocation list was issued, in Unix seconds.",
+    "x509_crl_stale": "1 if the revocation list was stale when certkit ran.",
+    "x509_cert_error": "1 if certkit could not check the source, 0 if it could.",
+    "certkit_last_run_timestamp_seconds": "When certkit ran, in Unix seconds.",
+    "certkit_certificates": "Certificates and revocation lists by status; unknown: what could not be checked.",
+    "certkit_errors": "Sources that certkit could not check, by reason.",
 }
 
 _ATTRIBUTES = tuple(f"{name}_{part}" for name in ("subject", "issuer") for part in ("C", "ST", "L", "O", "OU", "CN"))
@@ -69,7 +69,11 @@ def pieces(scan: Scan) -> Iterator[str]:
         InputError: the package prometheus-client is not installed.
     """
     for name, samples in _metrics(scan):
-        yield from _text(name, samples)
+        rest, comment = iter(samples), ""
+        while portion := list(islice(rest, _SAMPLES_AT_ONCE)):
+            text = _portion(name, portion)
+            yield text.removeprefix(comment)
+            comment = text[: text.index(f"\n{name}") + 1]  # the two lines of comment, once
 
 
 def _metrics(scan: Scan) -> Iterator[tuple[str, Iterable[Sample]]]:
@@ -82,7 +86,10 @@ def _metrics(scan: Scan) -> Iterator[tuple[str, Iterable[Sample]]]:
     yield "x509_crl_next_update", _ends(lists)
     yield "x509_crl_this_update", _begins(lists)
     yield "x509_crl_stale", _is_over(lists, scan.now)
-    yield "x509_cert_error", _errors(series, scan)
+    failures = sorted({(*_place(failure.source), failure.reason.value) for failure in scan.failures})
+    nothing, place = dict.fromkeys(_ALWAYS, ""), ("filename", "filepath", "source", "reason")
+    failed_series: Iterator[Sample] = ((nothing | dict(zip(place, each, strict=True)), 1) for each in failures)
+    yield "x509_cert_error", chain(failed_series, ((_named(labels), 0) for labels in series))
     yield "certkit_last_run_timestamp_seconds", [({}, scan.now.timestamp())]
     yield "certkit_certificates", [({"status": status}, number) for status, number in scan.counts().items()]
     failed = Counter(failure.reason for failure in scan.failures)
@@ -143,25 +150,6 @@ def _begins(series: Series) -> Iterator[Sample]:
 
 def _is_over(series: Series, now: datetime) -> Iterator[Sample]:
     return ((_named(labels), row.not_after < now) for labels, row in series.items())
-
-
-def _errors(series: Series, scan: Scan) -> Iterator[Sample]:
-    failed = {(*_place(failure.source), failure.reason.value) for failure in scan.failures}
-    nothing = dict.fromkeys(_ALWAYS, "")
-    for filename, filepath, source, reason in sorted(failed):
-        place = {"filename": filename, "filepath": filepath, "source": source}
-        yield {**nothing, **place, "reason": reason}, 1
-    yield from ((_named(labels), 0) for labels in series)
-
-
-def _text(name: str, samples: Iterable[Sample]) -> Iterator[str]:
-    """One metric in pieces of text, with two lines of comment before them; nothing where there are no samples."""
-    rest = iter(samples)
-    comment = ""
-    while portion := list(islice(rest, _SAMPLES_AT_ONCE)):
-        text = _portion(name, portion)
-        yield text.removeprefix(comment)
-        comment = text[: text.index(f"\n{name}") + 1]
 
 
 def _portion(name: str, samples: Iterable[Sample]) -> str:

@@ -25,69 +25,55 @@ class Summary:
 
 
 def summary(scan: Scan) -> Summary:
-    """The worst of it as the headline, all the rest as sentences; "all is well" only where all was looked at."""
-    status, headline = _headline(scan)
-    return Summary(status, headline, list(_sentences(scan, status)))
-
-
-def _headline(scan: Scan) -> tuple[Status, str]:
-    critical, warning = _having(scan, Status.CRITICAL), _having(scan, Status.WARNING)
+    """The most urgent fact as the headline, the rest as sentences. OK only if every source could be checked."""
+    critical, warning, good = (
+        [row for row in scan.rows if row.status is status] for status in (Status.CRITICAL, Status.WARNING, Status.OK)
+    )
+    unchecked = f"{counted(len(scan.failures), 'source')} could not be checked"
+    attention = f"{kinds(warning)} {_need(warning)} attention soon"
+    sentences = [*_expired(scan)]
     if critical:
-        return Status.CRITICAL, f"{kinds(critical)} {_need(critical)} action now"
-    if scan.failures:
-        return Status.UNKNOWN, f"Not complete: {counted(len(scan.failures), 'thing')} could not be looked at"
-    if scan.is_interrupted:
-        return Status.UNKNOWN, "Not complete: the search was interrupted"
+        status, headline = Status.CRITICAL, f"{kinds(critical)} {_need(critical)} action now"
+        sentences += [f"{unchecked}, and may be worse."] if scan.failures else []
+    elif scan.failures:
+        status, headline = Status.UNKNOWN, f"Not complete: {unchecked}"
+    elif scan.is_interrupted:
+        status, headline = Status.UNKNOWN, "Not complete: the search was interrupted"
+    elif scan.found_nothing:
+        status, headline = Status.UNKNOWN, "Nothing was found"
+    elif warning:
+        status, headline = Status.WARNING, attention
+    else:
+        status, headline = Status.OK, "Everything is OK"
+    if scan.is_interrupted and (scan.failures or critical):
+        sentences.append("The search was interrupted, so there may be more.")
     if scan.found_nothing:
-        return Status.UNKNOWN, "Nothing was found"
-    if warning:
-        return Status.WARNING, f"{kinds(warning)} {_need(warning)} attention soon"
-    return Status.OK, "All is well"
-
-
-def _sentences(scan: Scan, status: Status) -> Iterator[str]:
-    yield from _expired(scan)
-    if scan.failures and status is Status.CRITICAL:
-        yield f"{counted(len(scan.failures), 'thing')} could not be looked at, and may be worse."
-    if scan.is_interrupted and (scan.failures or status is Status.CRITICAL):
-        yield "The search was interrupted, so there may be more."
-    if scan.found_nothing:
-        yield "Neither a certificate nor a revocation list came to light, which is never well: check the sources."
-    warning = _having(scan, Status.WARNING)
+        sentences.append("No certificate and no revocation list was found, which is never OK: check the sources.")
     if warning and status is not Status.WARNING:
-        yield f"{kinds(warning)} {_need(warning)} attention soon."
-    yield from _well(scan)
+        sentences.append(f"{attention}.")
+    return Summary(status, headline, [*sentences, *_good(scan, good)])
 
 
 def _expired(scan: Scan) -> Iterator[str]:
-    """How many of the critical ones have ended already."""
+    """How many of the critical ones have expired."""
     expired, critical = sum(row.not_after < scan.now for row in scan.rows), scan.counts()[Status.CRITICAL]
     if critical == expired == 1:
-        yield "It is past its end already."
+        yield "It has already expired."
     elif expired:
         of_them = "All" if expired == critical else f"{expired:,}"
-        yield f"{of_them} of them {'is' if expired == 1 else 'are'} past the end already."
+        yield f"{of_them} of them {'has' if expired == 1 else 'have'} already expired."
 
 
-def _well(scan: Scan) -> Iterator[str]:
-    """How many are well, and which of those that are described ends next, if nothing ends before it."""
-    rows, number = _having(scan, Status.OK), scan.counts()[Status.OK]
-    if rows and not scan.quiet:
-        yield f"{kinds(rows)} {_are(rows)} well."
-    elif number:
-        yield f"{counted(number, 'certificate')} {'is' if number == 1 else 'are'} well."
+def _good(scan: Scan, rows: Sequence[Row]) -> Iterator[str]:
+    """How many are OK, and which of the described ones expires next, unless something expires before it."""
+    number = scan.counts()[Status.OK]
+    if number:
+        what = counted(number, "certificate") if scan.quiet or not rows else kinds(rows)
+        yield f"{what} {'is' if number == 1 else 'are'} OK."
     if rows and len(rows) == len(scan.rows):
         first = min(rows, key=lambda row: row.not_after)
         name = shortened(printable(first.subject), 100) or "one without a name"
-        yield f"The next to end, in {span(first.not_after - scan.now)} on {day(first.not_after)}: {name}"
-
-
-def _having(scan: Scan, status: Status) -> list[Row]:
-    return [row for row in scan.rows if row.status is status]
-
-
-def _are(rows: Sequence[Row]) -> str:
-    return "is" if len(rows) == 1 else "are"
+        yield f"The next one expires in {span(first.not_after - scan.now)}, on {day(first.not_after)}: {name}"
 
 
 def _need(rows: Sequence[Row]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from certkit.findings import Status
@@ -41,21 +42,16 @@ def plain(text: str, _: Status) -> str:
 def findings(
     title: str, status: Status, listed: Sequence[Finding], *, paint: Paint = plain, only_bad: bool = False
 ) -> str:
-    """A verdict and its findings, a line each, with what to do under those that are not good."""
+    """A verdict and its findings, one per line, each followed by its hint unless it is good."""
     lines = [f"{printable(title)}: {paint(status.value, status)}"]
     for finding in listed:
         if only_bad and finding.is_good:
             continue
-        lines += _finding(finding, paint)
+        label = paint(finding.status.value.ljust(_STATUS_WIDTH), finding.status)
+        lines.append(f"  {label}  {finding.id.ljust(_ID_WIDTH)}  {printable(finding.message)}")
+        if finding.hint and not finding.is_good:
+            lines.append(f"{' ' * (_STATUS_WIDTH + _ID_WIDTH + 6)}-> {printable(finding.hint)}")
     return _text(lines)
-
-
-def _finding(finding: Finding, paint: Paint) -> list[str]:
-    label = paint(finding.status.value.ljust(_STATUS_WIDTH), finding.status)
-    lines = [f"  {label}  {finding.id.ljust(_ID_WIDTH)}  {printable(finding.message)}"]
-    if finding.hint and not finding.is_good:
-        lines.append(f"{' ' * (_STATUS_WIDTH + _ID_WIDTH + 6)}-> {printable(finding.hint)}")
-    return lines
 
 
 def evidence(verdict: Verdict) -> str:
@@ -82,7 +78,7 @@ def probed(probe: Probe) -> str:
     lines += [f"  server chain  {' <- '.join(server)}"] if server else []
     lines += [f"  {side} until  {rfc3339(end)}" for side, end in ends if end is not None]
     if probe.accepted_cas is not None:
-        shown = [*probe.accepted_cas[:MAX_SANS]] or ["it names none"]
+        shown = [*probe.accepted_cas[:MAX_SANS]] or ["no CA is named"]
         more = len(probe.accepted_cas) - MAX_SANS
         lines += [f"  accepts       {each}" for each in [*shown, *([f"and {more} more"] if more > 0 else [])]]
     return _text(lines)
@@ -91,23 +87,23 @@ def probed(probe: Probe) -> str:
 def created(made: MadeRequest, policy: Policy) -> str:
     """What `csr create` did, and what a person does next."""
     if not made.changed:
-        return f"{_path(made.key_path)} and {_path(made.csr_path)} are there and fit; nothing changed\n"
+        return f"{_path(made.key_path)} and {_path(made.csr_path)} already exist and match; nothing changed\n"
     lines = [
         f"key      {_path(made.key_path)}  {made.csr.facts.type}",
         f"CSR      {_path(made.csr_path)}  {printable(made.csr.subject)}",
-        f"policy   {policy.name}  {made.status.value}, {sum(check.is_good for check in made.checks)} checks hold",
+        f"policy   {policy.name}  {made.status.value}, {sum(check.is_good for check in made.checks)} checks passed",
     ]
     if policy.portal.request_steps:
         lines.append(f"Next, in {printable(policy.portal.name)}:")
         lines += [f"  {number}. {printable(step)}" for number, step in enumerate(policy.portal.request_steps, 1)]
-        lines.append("Keep the key where it is; it is never sent to anyone.")
+        lines.append("Keep the key where it is, and send it to nobody: only the CSR is submitted.")
     return _text(lines)
 
 
 def batch(made: Sequence[MadeRequest], directory: str) -> str:
     """What a batch did, in one line."""
     new = sum(one.changed for one in made)
-    return f"{printable(directory)}: {new:,} made, {len(made) - new:,} were there\n"
+    return f"{printable(directory)}: {new:,} created, {len(made) - new:,} already present\n"
 
 
 def objects(source: str, described: Sequence[dict[str, Any]], *, show_all: bool) -> str:
@@ -151,15 +147,20 @@ def _facts(facts: dict[str, Any], *, show_all: bool, indent: str) -> list[str]:
     for name, value in facts.items():
         if name == "kind":
             continue
-        if name == "contents":
-            lines += _contents(value, show_all=show_all, indent=indent)
-            continue
-        for label, text in _fact(name, value, show_all=show_all):
-            lines.append(f"{indent}{label.ljust(_LABEL_WIDTH)} {text}")
+        if name == "contents" and value is None:
+            lines.append(f"{indent}locked; give its passphrase with --passphrase-file")
+        elif name == "contents":
+            for entry in value:
+                lines.append(f"{indent}{_KINDS[entry['kind']]}")
+                lines += _facts(entry, show_all=show_all, indent=indent + "  ")
+        else:
+            for label, text in _fact(name, value, show_all=show_all):
+                lines.append(f"{indent}{label.ljust(_LABEL_WIDTH)} {text}")
     return lines
 
 
 def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
+    """The labels and texts of one fact about an object."""
     label = _LABELS.get(name, name)
     match name:
         case "key" if value:
@@ -167,7 +168,9 @@ def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
         case "key":
             return [("key", "locked; give its passphrase with --passphrase-file")]
         case "san":
-            return [(label, _names(value, show_all=show_all))] if value else []
+            shown = value if show_all else value[:MAX_SANS]
+            more = f", and {len(value) - len(shown):,} more (--all)" if len(value) > len(shown) else ""
+            return [(label, ", ".join(shown) + more)] if value else []
         case "signature_valid":
             return [(label, _SIGNATURES[value])]
         case "problems":
@@ -177,64 +180,45 @@ def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
     return [(label, "" if value is None else str(value))]
 
 
-def _names(sans: Sequence[str], *, show_all: bool) -> str:
-    shown = sans if show_all else sans[:MAX_SANS]
-    more = f", and {len(sans) - len(shown):,} more (--all)" if len(sans) > len(shown) else ""
-    return ", ".join(shown) + more
-
-
-def _contents(contents: Sequence[dict[str, Any]] | None, *, show_all: bool, indent: str) -> list[str]:
-    if contents is None:
-        return [f"{indent}locked; give its passphrase with --passphrase-file"]
-    lines = []
-    for entry in contents:
-        lines.append(f"{indent}{_KINDS[entry['kind']]}")
-        lines += _facts(entry, show_all=show_all, indent=indent + "  ")
-    return lines
-
-
 def expiry(scan: Scan, rows: Sequence[Row], *, paint: Paint = plain, show_all: bool = False) -> Iterator[str]:
     """Some rows of a scan as a table, a line each, in their order.
 
     At most `MAX_OBJECTS` rows of each source are shown, unless all are wanted.
     """
-    shown, hidden = (rows, {}) if show_all else _first_of_each(rows)
+    counted: Counter[str] = Counter()
+    shown = []
+    for row in rows:
+        counted[row.sources[0]] += 1
+        if show_all or counted[row.sources[0]] <= MAX_OBJECTS:
+            shown.append(row)
     left_width = max((len(_left(row, scan.now)) for row in shown), default=0)
     place_width = min(max((len(_places(row)) for row in shown), default=0), _PLACE_WIDTH)
     for row in shown:
         label = paint(row.status.value.ljust(_STATUS_WIDTH), row.status)
         when = f"{'since' if row.not_after < scan.now else 'until'} {rfc3339(row.not_after)}"
         left, place = _left(row, scan.now).ljust(left_width), _places(row).ljust(place_width)
-        yield f"{label}  {left}  {when}  {place}  {_what(row)}\n"
-    for source, count in hidden.items():
-        yield f"{printable(source)}: and {count:,} more (--all)\n"
-
-
-def _first_of_each(rows: Sequence[Row]) -> tuple[list[Row], dict[str, int]]:
-    """The first rows of each source, and how many more there are of those that have more."""
-    shown: list[Row] = []
-    counted: dict[str, int] = {}
-    for row in rows:
-        source = row.sources[0]
-        counted[source] = counted.get(source, 0) + 1
-        if counted[source] <= MAX_OBJECTS:
-            shown.append(row)
-    return shown, {source: count - MAX_OBJECTS for source, count in counted.items() if count > MAX_OBJECTS}
+        what = f"revocation list of {row.issuer}" if row.kind is Kind.CRL else row.subject
+        yield f"{label}  {left}  {when}  {place}  {what}\n"
+    for source, count in counted.items():
+        if count > MAX_OBJECTS and not show_all:
+            yield f"{printable(source)}: and {count - MAX_OBJECTS:,} more (--all)\n"
 
 
 def unseen(scan: Scan, *, paint: Paint = plain) -> str:
-    """What could not be looked at, for a report that stands alone."""
+    """The sources that could not be checked, for a report in a file."""
     label = paint(Status.UNKNOWN.value.ljust(_STATUS_WIDTH), Status.UNKNOWN)
     return _text([f"{label}  {printable(failure.message)}" for failure in scan.failures])
 
 
 def passed_over(scan: Scan) -> str:
-    """The files in which there is nothing to watch."""
-    return _text([f"skipped   {printable(source)}: nothing to watch in it" for source in scan.passed])
+    """The files that contain nothing to watch."""
+    return _text(
+        [f"skipped   {printable(source)}: no certificate, CRL or PKCS#12 found in it" for source in scan.passed]
+    )
 
 
 def expiry_summary(scan: Scan) -> str:
-    """How many certificates are well and how many are not, in one line."""
+    """How many certificates have which status, in one line."""
     counts = scan.counts()
     unseen = counts.pop(Status.UNKNOWN.value)
     parts = [
@@ -244,7 +228,7 @@ def expiry_summary(scan: Scan) -> str:
     if parts:
         line += f": {', '.join(parts)}"
     if unseen:
-        line += f"; {words.counted(unseen, 'place')} could not be looked at"
+        line += f"; {words.counted(unseen, 'source')} could not be checked"
     return line + "\n"
 
 
@@ -258,10 +242,6 @@ def _left(row: Row, now: datetime) -> str:
 def _places(row: Row) -> str:
     more = f" and {len(row.sources) - 1:,} more" if len(row.sources) > 1 else ""
     return printable(row.sources[0]) + more
-
-
-def _what(row: Row) -> str:
-    return f"revocation list of {row.issuer}" if row.kind is Kind.CRL else row.subject
 
 
 def identity(found: Overview, *, changed: bool | None, paint: Paint = plain) -> str:
@@ -298,22 +278,20 @@ def _generation(found: GenerationView) -> str:
 
 def identities(listed: Iterable[Overview], *, paint: Paint = plain) -> str:
     """Identities, a line each."""
-    found = list(listed)
-    width = max((len(each.name) for each in found), default=0)
-    return _text([_identity_line(each, width, paint) for each in found])
-
-
-def _identity_line(found: Overview, width: int, paint: Paint) -> str:
-    status = Status.WARNING if found.hangs and found.status is Status.OK else found.status
-    label = paint(status.value.ljust(_STATUS_WIDTH), status)
-    left = found.active.days_left if found.active else None
-    parts = [label, found.name.ljust(width), printable(found.policy)]
-    parts.append("no active certificate" if left is None else f"{words.counted(left, 'day')} left")
-    if found.pending is not None:
-        waiting = found.pending.waiting
-        since = f" for {words.counted(waiting.days, 'day')}" if waiting is not None and waiting.days else ""
-        parts.append(f"{found.pending.state.value}{since}: {found.pending.generation}")
-    return "  ".join(parts)
+    overviews = list(listed)
+    width = max((len(each.name) for each in overviews), default=0)
+    lines = []
+    for found in overviews:
+        status = Status.WARNING if found.hangs and found.status is Status.OK else found.status
+        left = found.active.days_left if found.active else None
+        parts = [paint(status.value.ljust(_STATUS_WIDTH), status), found.name.ljust(width), printable(found.policy)]
+        parts.append("no active certificate" if left is None else f"{words.counted(left, 'day')} left")
+        if found.pending is not None:
+            waiting = found.pending.waiting
+            since = f" for {words.counted(waiting.days, 'day')}" if waiting is not None and waiting.days else ""
+            parts.append(f"{found.pending.state.value}{since}: {found.pending.generation}")
+        lines.append("  ".join(parts))
+    return _text(lines)
 
 
 def policies(listed: Iterable[Policy]) -> str:
@@ -331,21 +309,16 @@ def document(data: dict[str, Any], *, indent: str = "") -> str:
         if isinstance(value, dict):
             inner = document(value, indent=indent + "  ")
             lines += [label, inner.rstrip("\n")] if inner.strip() else []
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            parts = (", ".join(_scalar(part) for part in item.values()) for item in value)
+            lines += [label, *(f"{indent}  - {part}" for part in parts)]
+        elif isinstance(value, list) and any(len(str(item)) > 24 for item in value):
+            lines += [label, *(f"{indent}  - {printable(str(item))}" for item in value)]
         elif isinstance(value, list):
-            lines += _list(label, value, indent)
+            lines += [f"{label} {', '.join(map(_scalar, value))}"] if value else []
         elif value not in (None, ""):
             lines.append(f"{label} {_scalar(value)}")
     return _text(lines)
-
-
-def _list(label: str, value: list[Any], indent: str) -> list[str]:
-    if not value:
-        return []
-    if all(isinstance(item, dict) for item in value):
-        return [label, *(f"{indent}  - {', '.join(_scalar(part) for part in item.values())}" for item in value)]
-    if any(len(str(item)) > 24 for item in value):
-        return [label, *(f"{indent}  - {printable(str(item))}" for item in value)]
-    return [f"{label} {', '.join(map(_scalar, value))}"]
 
 
 def _scalar(value: Any) -> str:

@@ -56,7 +56,13 @@ def columns(rows: Sequence[Row], *, now: datetime) -> list[Column]:
 
     Weeks where that is near enough to see all, else months as far as two years; years where nothing is so near.
     """
-    stretches = _stretches(rows, now)
+    ends = [row.not_after for row in rows if row.not_after >= now]
+    near = [end for end in ends if end - now < _MONTHS_IN_VIEW]
+    last = max(near or ends, default=now)
+    further = _months if near else _years
+    stretches = (_weeks if last - now < _MOST_WEEKS * _WEEK else further)(now, last)
+    start = stretches[-1].start
+    stretches[-1] = replace(stretches[-1], label="later", name=f"from {day(start)} on")
     starts = [stretch.start for stretch in stretches]
     numbers = [Counter[Status]() for _ in range(len(starts) + 1)]
     for row in rows:
@@ -67,17 +73,6 @@ def columns(rows: Sequence[Row], *, now: datetime) -> list[Column]:
         for (label, name), counts in zip(named, numbers, strict=True)
     ]
     return made if made[-1].total else made[:-1]
-
-
-def _stretches(rows: Sequence[Row], now: datetime) -> list[_Stretch]:
-    """From now on, and the last one without end."""
-    ends = [row.not_after for row in rows if row.not_after >= now]
-    near = [end for end in ends if end - now < _MONTHS_IN_VIEW]
-    last = max(near or ends, default=now)
-    further = _months if near else _years
-    made = (_weeks if last - now < _MOST_WEEKS * _WEEK else further)(now, last)
-    start = made[-1].start
-    return [*made[:-1], replace(made[-1], label="later", name=f"from {day(start)} on")]
 
 
 def _weeks(now: datetime, last: datetime) -> list[_Stretch]:
@@ -91,16 +86,12 @@ def _weeks(now: datetime, last: datetime) -> list[_Stretch]:
 def _months(now: datetime, last: datetime) -> list[_Stretch]:
     first, final = now.year * 12 + now.month - 1, last.year * 12 + last.month - 1
     count = max(_FEWEST, min(_MOST_MONTHS, final - first + 1))
-    made = [_month(number) for number in range(first, min(first + count, _LAST_YEAR * 12 + 11) + 1)]
+    made = []
+    for number in range(first, min(first + count, _LAST_YEAR * 12 + 11) + 1):  # months since the year 0
+        year, index = divmod(number, 12)
+        label = MONTHS[index][:3] + (f" {year}" if index == 0 else "")
+        made.append(_Stretch(datetime(year, index + 1, 1, tzinfo=UTC), label, f"{MONTHS[index]} {year}"))
     return [replace(made[0], start=now), *made[1:]]
-
-
-def _month(number: int) -> _Stretch:
-    """A month by its number since the year 0; January says its year."""
-    year, index = divmod(number, 12)
-    month = MONTHS[index]
-    label = f"{month[:3]} {year}" if index == 0 else month[:3]
-    return _Stretch(datetime(year, index + 1, 1, tzinfo=UTC), label, f"{month} {year}")
 
 
 def _years(now: datetime, last: datetime) -> list[_Stretch]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def document(name: str, token: Token, *, now: datetime) -> dict[str, Any]:
-    """A token of an identity, as the contract of the command line has it."""
+    """A token of an identity as JSON."""
     return {
         "identity": name,
         "grant": token.grant,
@@ -31,28 +31,21 @@ def document(name: str, token: Token, *, now: datetime) -> dict[str, Any]:
 
 
 def text(name: str, token: Token, *, now: datetime, paint: Callable[[str, Status], str]) -> str:
-    """The same for people, a line each, and what to do where something is to be done."""
+    """A token of an identity as text, one fact per line."""
     status = token.status(now)
+    refresh = "none" if token.refresh is None else "stored"
+    if token.refresh is not None and token.refresh_expires_at is not None:
+        refresh = _life(token.refresh_expires_at, now)
     lines = [
         f"{name}: {paint(status.value, status)}",
         f"  grant          {token.grant}",
         *([f"  profile        {printable(token.profile_id)}"] if token.profile_id else []),
         *([f"  scope          {printable(token.scope)}"] if token.scope else []),
         f"  access token   {_life(token.expires_at, now)}",
-        f"  refresh token  {_refresh(token, now)}",
-        *(
-            ["  -> a renewal did not end, so it may not work: certkit wise token refresh"]
-            if token.is_in_doubt(now)
-            else []
-        ),
+        f"  refresh token  {refresh}",
+        *(["  -> a refresh was interrupted, so the token may not work"] if token.is_in_doubt(now) else []),
     ]
     return "".join(f"{line}\n" for line in lines)
-
-
-def _refresh(token: Token, now: datetime) -> str:
-    if token.refresh is None:
-        return "none"
-    return "there is one" if token.refresh_expires_at is None else _life(token.refresh_expires_at, now)
 
 
 def _life(end: datetime, now: datetime) -> str:

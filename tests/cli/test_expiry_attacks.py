@@ -200,7 +200,7 @@ def test_a_directory_three_thousand_levels_deep(certkit, folder):
         # pytest's own tidying up would recurse too deeply.
         subprocess.run([require_program("rm"), "-rf", folder], check=True, timeout=60)
     assert looked.code == 3
-    assert "1 certificate: 1 ok; 1 place could not be looked at" in looked.out
+    assert "1 certificate: 1 ok; 1 source could not be checked" in looked.out
     assert looked.err.endswith("d: file name too long. Check that it is the right file\n")
 
 

@@ -58,9 +58,9 @@ def names(read):
             [],
             {},
             [
-                "All is well",
-                "2 certificates are well.",
-                "The next to end, in 200 days on 11 June 2027: CN=acme-client-id,O=Acme Ltd",
+                "Everything is OK",
+                "2 certificates are OK.",
+                "The next one expires in 200 days, on 11 June 2027: CN=acme-client-id,O=Acme Ltd",
             ],
         ),
         ([certificate(20)], [], {}, ["1 certificate needs attention soon"]),
@@ -70,9 +70,9 @@ def names(read):
             {},
             [
                 "2 certificates and 1 revocation list need action now",
-                "2 of them are past the end already.",
+                "2 of them have already expired.",
                 "1 certificate needs attention soon.",
-                "1 certificate is well.",
+                "1 certificate is OK.",
             ],
         ),
         (
@@ -81,8 +81,8 @@ def names(read):
             {},
             [
                 "1 certificate needs action now",
-                "It is past its end already.",
-                "1 thing could not be looked at, and may be worse.",
+                "It has already expired.",
+                "1 source could not be checked, and may be worse.",
             ],
         ),
         (
@@ -90,19 +90,19 @@ def names(read):
             [failure("a.p12"), failure("b.p12")],
             {},
             [
-                "Not complete: 2 things could not be looked at",
-                "1 certificate is well.",
-                "The next to end, in 200 days on 11 June 2027: CN=acme-client-id,O=Acme Ltd",
+                "Not complete: 2 sources could not be checked",
+                "1 certificate is OK.",
+                "The next one expires in 200 days, on 11 June 2027: CN=acme-client-id,O=Acme Ltd",
             ],
         ),
-        ([], [failure()], {}, ["Not complete: 1 thing could not be looked at"]),
+        ([], [failure()], {}, ["Not complete: 1 source could not be checked"]),
         (
             [],
             [],
             {"passed": ["README"]},
             [
                 "Nothing was found",
-                "Neither a certificate nor a revocation list came to light, which is never well: check the sources.",
+                "No certificate and no revocation list was found, which is never OK: check the sources.",
             ],
         ),
         (
@@ -111,11 +111,11 @@ def names(read):
             {"is_interrupted": True},
             ["Not complete: the search was interrupted", "1 certificate needs attention soon."],
         ),
-        ([], [], {"quiet": 1200}, ["All is well", "1,200 certificates are well."]),
+        ([], [], {"quiet": 1200}, ["Everything is OK", "1,200 certificates are OK."]),
     ],
 )
 def test_the_worst_comes_first_in_plain_words(rows, failures, options, told):
-    """A headline and what else there is to know; "all is well" only where everything could be looked at."""
+    """A headline and what else there is to know; "Everything is OK" only if every source could be checked."""
     assert summary(rendered(*rows, failures=failures, **options)) == told
 
 
@@ -131,8 +131,8 @@ def test_every_status_is_counted():
     assert [(each.one("dt").text, each.one("dd").text) for each in counts.all("div")] == [
         ("Critical", "1"),
         ("Warning", "1"),
-        ("Could not look", "1"),
-        ("Well", "2"),
+        ("Could not check", "1"),
+        ("OK", "2"),
     ]
 
 
@@ -209,7 +209,7 @@ def test_very_many_rows_are_cut_and_the_rest_is_counted():
     """The most urgent ones stay; the page says how the others are."""
     read = rendered(*MIXED, certificate(-9, "CN=older"), truncate=1, quiet=1000)
     assert names(read) == ["older"]
-    assert read.one("p", class_="left-out").text == "Not listed one by one: 1 critical, 1 warning, 1,002 well."
+    assert read.one("p", class_="left-out").text == "Not listed individually: 1 critical, 1 warning, 1,002 ok."
     assert "And 1 more." in [each.text for each in read.all("p")]
 
 
@@ -217,7 +217,7 @@ def test_a_page_without_a_table():
     """Where no row is wanted, or none was described, what there is is still counted."""
     for read in (rendered(certificate(200), truncate=0), rendered(quiet=1)):
         assert not read.all("table") + read.all("form")
-        assert read.one("p", class_="left-out").text == "Not listed one by one: 1 well."
+        assert read.one("p", class_="left-out").text == "Not listed individually: 1 ok."
 
 
 def test_a_place_for_each_of_thousands_is_not_listed():
@@ -287,8 +287,8 @@ def test_the_time_line_in_words():
     assert spoken == [
         "Expired: 1, critical 1",
         "December 2026: 1, warning 1",
-        "June 2027: 1, well 1",
-        "September 2027: 1, well 1",
+        "June 2027: 1, OK 1",
+        "September 2027: 1, OK 1",
     ]
 
 
@@ -311,12 +311,12 @@ def test_landmarks_and_headings():
     assert headings == [
         ("h1", "Certificates"),
         ("h2", "1 certificate needs action now"),
-        ("h2", "Could not look"),
-        ("h2", "What is urgent"),
+        ("h2", "Could not check"),
+        ("h2", "Urgent"),
         ("h3", "Act now"),
         ("h3", "Plan the replacement"),
-        ("h2", "When they end"),
-        ("h2", "All of them"),
+        ("h2", "When they expire"),
+        ("h2", "All certificates"),
     ]
 
 
@@ -344,7 +344,7 @@ def test_a_status_is_never_told_by_colour_alone():
     """Every badge has a word and a shape; the shapes differ."""
     for badge in rendered(*MIXED).all("span", class_="badge"):
         status = badge.classes[1]
-        assert badge.text == {"critical": "Critical", "warning": "Warning", "ok": "Well"}[status]
+        assert badge.text == {"critical": "Critical", "warning": "Warning", "ok": "OK"}[status]
         assert badge.one("use").attributes["href"] == f"#icon-{status}"
     shapes = [each.one("path").attributes["d"] for each in rendered().all("symbol")]
     assert len(set(shapes)) == 4

@@ -97,23 +97,23 @@ x509_cert_not_after{{{labels}}} 1.7971632e+09
 # HELP x509_cert_not_before When the certificate becomes valid, in Unix seconds.
 # TYPE x509_cert_not_before gauge
 x509_cert_not_before{{{labels}}} 1.7953488e+09
-# HELP x509_cert_expired 1 if the certificate had expired when certkit looked.
+# HELP x509_cert_expired 1 if the certificate had expired when certkit ran.
 # TYPE x509_cert_expired gauge
 x509_cert_expired{{{labels}}} 0.0
-# HELP x509_cert_error 1 for what certkit could not look at, 0 for what it read.
+# HELP x509_cert_error 1 if certkit could not check the source, 0 if it could.
 # TYPE x509_cert_error gauge
 x509_cert_error{{{cut}}} 1.0
 x509_cert_error{{{labels}}} 0.0
-# HELP certkit_last_run_timestamp_seconds When certkit looked, in Unix seconds.
+# HELP certkit_last_run_timestamp_seconds When certkit ran, in Unix seconds.
 # TYPE certkit_last_run_timestamp_seconds gauge
 certkit_last_run_timestamp_seconds 1.7954352e+09
-# HELP certkit_certificates Certificates and revocation lists by status; unknown is what certkit could not look at.
+# HELP certkit_certificates Certificates and revocation lists by status; unknown: what could not be checked.
 # TYPE certkit_certificates gauge
 certkit_certificates{{status="ok"}} 0.0
 certkit_certificates{{status="warning"}} 1.0
 certkit_certificates{{status="critical"}} 0.0
 certkit_certificates{{status="unknown"}} 1.0
-# HELP certkit_errors What certkit could not look at, by reason.
+# HELP certkit_errors Sources that certkit could not check, by reason.
 # TYPE certkit_errors gauge
 """
     )
