@@ -1,0 +1,71 @@
+"""Adapters for requests and urllib3, which close idle connections once the identity has been renewed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import requests.adapters
+import urllib3
+
+if TYPE_CHECKING:
+    from certkit.api.identities import ActivePair, Identity
+
+
+class RequestsAdapter(requests.adapters.HTTPAdapter):
+    """A transport adapter whose connections present the identity's certificate and trust its trust bundle only."""
+
+    def __init__(self, identity: Identity, **options: Any) -> None:
+        self._identity = identity
+        self._context = identity.ssl_context()
+        self._seen: ActivePair = identity.current(may_wait=True)
+        super().__init__(**options)
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Create the pool with the identity's context."""
+        super().init_poolmanager(*arguments, **options, ssl_context=self._context)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Create the pool of a proxy with the identity's context."""
+        return super().proxy_manager_for(proxy, **options, ssl_context=self._context)
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        """Leave trust to the context: requests would add the public CAs of certifi, or a file of its own."""
+        host, _ = super().build_connection_pool_key_attributes(request, True, None)  # noqa: FBT003
+        return host, {"ssl_context": self._context}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Leave verification to the context."""
+        if verify is False or cert:
+            from certkit.errors import InputError
+
+            hint = "leave verify= and cert= out: the identity has a trust bundle and a certificate"
+            raise InputError("requests cannot use other settings for TLS with an identity", hint=hint)
+
+    def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
+        """Send a request, over a new connection if the identity was renewed since the last one."""
+        pair = self._identity.current(may_wait=True)
+        if pair is not self._seen:
+            self._seen = pair
+            self.poolmanager.clear()
+        return super().send(request, *arguments, **options)
+
+
+class _PoolManager(urllib3.PoolManager):
+    """The same for urllib3."""
+
+    _identity: Identity
+    _seen: ActivePair
+
+    def urlopen(self, *arguments: Any, **options: Any) -> Any:
+        pair = self._identity.current(may_wait=True)
+        if pair is not self._seen:
+            self._seen = pair
+            self.clear()
+        return super().urlopen(*arguments, **options)
+
+
+def pool_manager(identity: Identity, **options: Any) -> urllib3.PoolManager:
+    """Return a PoolManager whose connections present the identity's certificate."""
+    manager = _PoolManager(**options, ssl_context=identity.ssl_context())
+    manager._identity, manager._seen = identity, identity.current(may_wait=True)  # noqa: SLF001
+    return manager

@@ -1,0 +1,323 @@
+"""A TLS context for other people's HTTP clients that always presents the identity's active certificate.
+
+A context in use must never be changed: while `load_cert_chain` runs, other threads connect without a certificate. So the
+context that clients hold (`IdentityContext`) never connects by itself. It keeps the settings that clients make on it, and
+each connection is made by an inner context that was finished before the first connection saw it. A renewal builds a new
+inner context and swaps it in by one assignment; connections that are open keep the one they were made with.
+
+The standard library loads private keys from a file only. The key is written, encrypted under a random passphrase that
+never leaves this process, to a file that exists in memory only (`memfd_create`); so no key byte reaches a file system.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import ssl
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator, Sequence
+
+    from cryptography import x509
+
+# What a client may set on a context by assignment. The order matters when it is applied to a new one: a context that
+# checks host names refuses to stop verifying.
+_SETTINGS = (
+    "check_hostname",
+    "verify_mode",
+    "verify_flags",
+    "options",
+    "minimum_version",
+    "maximum_version",
+    "hostname_checks_common_name",
+    "post_handshake_auth",
+    "keylog_filename",
+)
+# A method call that a new inner context repeats: its name and arguments.
+_Call: TypeAlias = tuple[str, tuple[Any, ...]]
+
+
+class Pair(Protocol):
+    """A private key with its certificate chain, leaf first, and the CAs that servers are verified against."""
+
+    @property
+    def key(self) -> Any: ...  # noqa: D102
+    @property
+    def chain(self) -> Sequence[x509.Certificate]: ...  # noqa: D102
+    @property
+    def anchors(self) -> Sequence[x509.Certificate]: ...  # noqa: D102
+
+
+class Source(Protocol):
+    """Where a context gets its pair from."""
+
+    def current(self, *, may_wait: bool) -> Pair:
+        """Return the newest pair that is known; `may_wait` allows the caller's thread to look into the store."""
+        ...
+
+    def refused(self) -> None:
+        """Take note that a server refused the handshake: the pair may have been replaced."""
+        ...
+
+
+class IdentityContext(ssl.SSLContext):
+    """An `ssl.SSLContext` for clients whose connections present the identity's active certificate.
+
+    It works wherever an `ssl.SSLContext` is accepted: `ssl`, asyncio, httpx, requests, urllib3, aiohttp. Servers are
+    verified against the identity's trust bundle and by host name. Settings made on it (ALPN, ciphers, versions, further
+    CAs) hold for all connections that are opened afterwards, across renewals. It is safe to use from many threads, with
+    asyncio, and after a fork.
+    """
+
+    def __new__(cls, source: Source, *, allow_temporary_file: bool = False) -> IdentityContext:  # noqa: D102
+        self = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+        self._source = source
+        self._allow_temporary_file = allow_temporary_file
+        self._calls = {}
+        self._lock = threading.Lock()
+        self._inner = None
+        self._inner = self._build(source.current(may_wait=True), self._wanted())
+        return self
+
+    _source: Source
+    _allow_temporary_file: bool
+    _calls: dict[_Call, None]  # in the order of their first use
+    _lock: threading.Lock
+    _inner: _InnerContext | None
+
+    def wrap_socket(  # type: ignore[override]  # the standard library's signature, without its defaults' types
+        self,
+        sock: socket.socket,
+        server_side: bool = False,  # noqa: FBT001, FBT002  as in the standard library
+        do_handshake_on_connect: bool = True,  # noqa: FBT001, FBT002
+        suppress_ragged_eofs: bool = True,  # noqa: FBT001, FBT002
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,  # noqa: ARG002
+    ) -> ssl.SSLSocket:
+        """Connect with the newest pair. `session` is ignored: a resumed session would keep an old certificate."""
+        return self._current(may_wait=True).wrap_socket(
+            sock,
+            server_side=server_side,
+            do_handshake_on_connect=do_handshake_on_connect,
+            suppress_ragged_eofs=suppress_ragged_eofs,
+            server_hostname=server_hostname,
+        )
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,  # noqa: FBT001, FBT002
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,  # noqa: ARG002
+    ) -> ssl.SSLObject:
+        """Connect with the newest pair, as event loops do; the store is then read in a thread of its own."""
+        inner = self._current(may_wait=False)
+        return inner.wrap_bio(incoming, outgoing, server_side=server_side, server_hostname=server_hostname)
+
+    def load_cert_chain(self, *_: Any, **__: Any) -> None:
+        """Raise an InputError: the certificate is the identity's."""
+        hint = "leave the client's option for a certificate (such as `cert=`) out"
+        raise InputError("cannot load another certificate into an identity's context", hint=hint)
+
+    def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+        """Trust further CAs, beside the identity's trust bundle."""
+        super().load_verify_locations(cafile, capath, cadata)
+        self._repeat("load_verify_locations", cafile, capath, bytes(cadata) if isinstance(cadata, bytearray) else cadata)
+
+    def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
+        """Trust the system's CAs, beside the identity's trust bundle."""
+        super().load_default_certs(purpose)
+        self._repeat("load_default_certs", purpose)
+
+    def set_default_verify_paths(self) -> None:
+        """Trust the CAs at OpenSSL's default places, beside the identity's trust bundle."""
+        super().set_default_verify_paths()
+        self._repeat("set_default_verify_paths")
+
+    def set_alpn_protocols(self, alpn_protocols: Any) -> None:
+        """Offer these protocols."""
+        super().set_alpn_protocols(alpn_protocols)
+        self._repeat("set_alpn_protocols", tuple(alpn_protocols), replaces=True)
+
+    def set_ciphers(self, ciphers: str, /) -> None:
+        """Offer these ciphers for TLS 1.2."""
+        super().set_ciphers(ciphers)
+        self._repeat("set_ciphers", ciphers, replaces=True)
+
+    def set_ecdh_curve(self, name: str, /) -> None:
+        """Offer this curve."""
+        super().set_ecdh_curve(name)
+        self._repeat("set_ecdh_curve", name, replaces=True)
+
+    def get_ca_certs(self, binary_form: bool = False) -> Any:  # type: ignore[override]  # noqa: FBT001, FBT002
+        """Return the CAs that servers are verified against."""
+        return self._current(may_wait=True).get_ca_certs(binary_form)
+
+    def cert_store_stats(self) -> dict[str, int]:
+        """Count the certificates that servers are verified against."""
+        return self._current(may_wait=True).cert_store_stats()
+
+    def __repr__(self) -> str:
+        return f"<certkit.IdentityContext of {self._source!r}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a context that holds a private key is not serialised")
+
+    def _repeat(self, method: str, *arguments: Any, replaces: bool = False) -> None:
+        """Remember a call for the inner contexts to come. The dictionary is replaced, so that readers need no lock."""
+        kept = {call: None for call in self._calls if not (replaces and call[0] == method)}
+        self._calls = kept | {(method, arguments): None}
+
+    def _wanted(self) -> tuple[Any, ...]:
+        """The settings as they are now."""
+        return (*(getattr(self, name) for name in _SETTINGS), tuple(self._calls))
+
+    def _current(self, *, may_wait: bool) -> _InnerContext:
+        """Return the inner context for a new connection, rebuilt if the pair or a setting has changed."""
+        pair, wanted = self._source.current(may_wait=may_wait), self._wanted()
+        inner = self._inner
+        if inner is None or inner.pair is not pair or inner.settings != wanted:
+            with self._lock:
+                inner = self._inner
+                if inner is None or inner.pair is not pair or inner.settings != wanted:
+                    inner = self._build(pair, wanted)
+                    self._inner = inner
+        return inner
+
+    def _build(self, pair: Pair, settings: tuple[Any, ...]) -> _InnerContext:
+        inner = _InnerContext(self._source, pair, settings)
+        for name, value in zip(_SETTINGS, settings, strict=False):
+            if value is not None and getattr(inner, name) != value:
+                setattr(inner, name, value)
+        inner.load_verify_locations(cadata=b"".join(map(_der, pair.anchors)))
+        for method, arguments in settings[-1]:
+            getattr(inner, method)(*arguments)
+        _load(inner, pair, allow_temporary_file=self._allow_temporary_file)
+        return inner
+
+
+class _InnerContext(ssl.SSLContext):
+    """The context that connections are made with: never changed once it is in use."""
+
+    def __new__(cls, source: Source, pair: Pair, settings: tuple[Any, ...]) -> _InnerContext:
+        self = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+        self.source = weakref.ref(source)
+        self.pair = pair
+        self.settings = settings
+        self.sslsocket_class = _Socket
+        self.sslobject_class = _Object
+        return self
+
+    source: weakref.ref[Source]
+    pair: Pair
+    settings: tuple[Any, ...]
+
+    @contextlib.contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Tell the source of an alert: with TLS 1.3 the refusal of a certificate arrives at the first read."""
+        try:
+            yield
+        except ssl.SSLError as error:
+            source = self.source()
+            if source is not None and "ALERT" in (error.reason or ""):
+                source.refused()
+            raise
+
+
+class _Socket(ssl.SSLSocket):
+    """A socket that reports alerts."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002
+        with self.context.reporting():  # type: ignore[attr-defined]
+            super().do_handshake(block)
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002
+        with self.context.reporting():  # type: ignore[attr-defined]
+            return super().read(len, buffer)
+
+
+class _Object(ssl.SSLObject):
+    """The same for event loops."""
+
+    def do_handshake(self) -> None:
+        with self.context.reporting():  # type: ignore[attr-defined]
+            super().do_handshake()
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002
+        with self.context.reporting():  # type: ignore[attr-defined]
+            return super().read(len, buffer)
+
+
+def _load(context: ssl.SSLContext, pair: Pair, *, allow_temporary_file: bool) -> None:
+    """Load the pair into a context that nothing uses yet.
+
+    Raises:
+        InputError: if the key does not belong to the certificate, or no file in memory can be made.
+    """
+    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+    passphrase = secrets.token_bytes(32).hex().encode()
+    sealed = pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase))
+    data = b"".join(each.public_bytes(Encoding.PEM) for each in pair.chain) + sealed
+    with _file_of(data, allow_temporary_file=allow_temporary_file) as path:
+        try:
+            context.load_cert_chain(path, password=lambda: passphrase)
+        except ssl.SSLError as error:
+            hint = "check the identity: certkit store check"
+            raise InputError(f"cannot use the active key and certificate: {error.reason}", hint=hint) from error
+
+
+@contextlib.contextmanager
+def _file_of(data: bytes, *, allow_temporary_file: bool) -> Iterator[str]:
+    """A path by which OpenSSL reads the bytes: of a file in memory, or of a 0600 temporary file where allowed."""
+    file = path = None
+    with contextlib.suppress(OSError, AttributeError):  # AttributeError: not Linux
+        file = os.memfd_create("certkit", os.MFD_CLOEXEC)
+        path = f"/proc/self/fd/{file}"
+        os.stat(path)
+    try:
+        if file is not None and path is not None and os.path.exists(path):
+            _write_all(file, data)
+            yield path
+        elif allow_temporary_file:
+            with _temporary(data) as name:
+                yield name
+        else:
+            hint = "allow one with ssl_context(allow_temporary_file=True)"
+            raise InputError("cannot load the key without a temporary file: this system has none in memory", hint=hint)
+    finally:
+        if file is not None:
+            os.close(file)
+
+
+@contextlib.contextmanager
+def _temporary(data: bytes) -> Iterator[str]:
+    import tempfile
+
+    file, path = tempfile.mkstemp(prefix="certkit-")  # 0600 from the start
+    try:
+        _write_all(file, data)
+        yield path
+    finally:
+        os.close(file)
+        os.unlink(path)
+
+
+def _write_all(file: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.DER)
