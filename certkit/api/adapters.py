@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from typing import TYPE_CHECKING, Any
 
 import requests.adapters
@@ -28,12 +29,12 @@ class RequestsAdapter(requests.adapters.HTTPAdapter):
         """Create the pool of a proxy with the identity's context."""
         return super().proxy_manager_for(proxy, **options, ssl_context=self._context)
 
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:  # noqa: ARG002
         """Leave trust to the context: requests would add the public CAs of certifi, or a file of its own."""
-        host, _ = super().build_connection_pool_key_attributes(request, True, None)  # noqa: FBT003
+        host, _ = super().build_connection_pool_key_attributes(request, True, None)
         return host, {"ssl_context": self._context}
 
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002
         """Leave verification to the context."""
         if verify is False or cert:
             from certkit.errors import InputError
@@ -46,7 +47,7 @@ class RequestsAdapter(requests.adapters.HTTPAdapter):
         pair = self._identity.current(may_wait=True)
         if pair is not self._seen:
             self._seen = pair
-            self.poolmanager.clear()
+            _close_idle(self.poolmanager)
         return super().send(request, *arguments, **options)
 
 
@@ -60,8 +61,26 @@ class _PoolManager(urllib3.PoolManager):
         pair = self._identity.current(may_wait=True)
         if pair is not self._seen:
             self._seen = pair
-            self.clear()
+            _close_idle(self)
         return super().urlopen(*arguments, **options)
+
+
+def _close_idle(manager: urllib3.PoolManager) -> None:
+    """Close the connections that wait in the pools, and have the next requests open new pools.
+
+    A pool that another thread is about to use must stay open, so each idle connection leaves an empty place behind.
+    """
+    for key in manager.pools.keys():  # noqa: SIM118  urllib3's container has no iterator
+        waiting: Any = getattr(manager.pools.get(key), "pool", None) or queue.LifoQueue()
+        for _ in range(waiting.qsize()):
+            try:
+                connection = waiting.get_nowait()
+            except queue.Empty:
+                break
+            if connection is not None:
+                connection.close()
+            waiting.put_nowait(None)
+    manager.clear()
 
 
 def pool_manager(identity: Identity, **options: Any) -> urllib3.PoolManager:

@@ -146,6 +146,14 @@ class TokenAuth:
         raise TypeError("an authentication object is not serialised")
 
 
+def _position(body: Any) -> int | None:
+    """Where a body that is a file begins, so that it can be sent again; None for others, and for pipes."""
+    try:
+        return int(body.tell())
+    except (AttributeError, OSError):
+        return None
+
+
 def token_auth(identity: Identity, *, profile_id: str | None, grant: str | None) -> TokenAuth:
     """Return a TokenAuth, which httpx takes only if it descends from its own class.
 
@@ -154,4 +162,5 @@ def token_auth(identity: Identity, *, profile_id: str | None, grant: str | None)
     httpx = sys.modules.get("httpx")
     if httpx is None:
         return TokenAuth(identity, profile_id=profile_id, grant=grant)
-    return type("TokenAuth", (TokenAuth, httpx.Auth), {})(identity, profile_id=profile_id, grant=grant)
+    kind: type[TokenAuth] = type("TokenAuth", (TokenAuth, httpx.Auth), {})
+    return kind(identity, profile_id=profile_id, grant=grant)

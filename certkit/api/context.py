@@ -1,9 +1,10 @@
 """A TLS context for other people's HTTP clients that always presents the identity's active certificate.
 
-A context in use must never be changed: while `load_cert_chain` runs, other threads connect without a certificate. So the
-context that clients hold (`IdentityContext`) never connects by itself. It keeps the settings that clients make on it, and
-each connection is made by an inner context that was finished before the first connection saw it. A renewal builds a new
-inner context and swaps it in by one assignment; connections that are open keep the one they were made with.
+A context in use must never be changed: while `load_cert_chain` runs, other threads connect without a certificate. So
+the context that clients hold (`IdentityContext`) never connects by itself. It keeps the settings that clients make on
+it, and each connection is made by an inner context that was finished before the first connection saw it. A renewal
+builds a new inner context and swaps it in by one assignment; connections that are open keep the one they were made
+with.
 
 The standard library loads private keys from a file only. The key is written, encrypted under a random passphrase that
 never leaves this process, to a file that exists in memory only (`memfd_create`); so no key byte reaches a file system.
@@ -17,7 +18,7 @@ import secrets
 import ssl
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from certkit.errors import InputError
 
@@ -76,7 +77,7 @@ class IdentityContext(ssl.SSLContext):
     asyncio, and after a fork.
     """
 
-    def __new__(cls, source: Source, *, allow_temporary_file: bool = False) -> IdentityContext:  # noqa: D102
+    def __new__(cls, source: Source, *, allow_temporary_file: bool = False) -> Self:  # noqa: D102
         self = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
         self._source = source
         self._allow_temporary_file = allow_temporary_file
@@ -92,7 +93,7 @@ class IdentityContext(ssl.SSLContext):
     _lock: threading.Lock
     _inner: _InnerContext | None
 
-    def wrap_socket(  # type: ignore[override]  # the standard library's signature, without its defaults' types
+    def wrap_socket(
         self,
         sock: socket.socket,
         server_side: bool = False,  # noqa: FBT001, FBT002  as in the standard library
@@ -130,7 +131,9 @@ class IdentityContext(ssl.SSLContext):
     def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
         """Trust further CAs, beside the identity's trust bundle."""
         super().load_verify_locations(cafile, capath, cadata)
-        self._repeat("load_verify_locations", cafile, capath, bytes(cadata) if isinstance(cadata, bytearray) else cadata)
+        self._repeat(
+            "load_verify_locations", cafile, capath, bytes(cadata) if isinstance(cadata, bytearray) else cadata
+        )
 
     def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
         """Trust the system's CAs, beside the identity's trust bundle."""
@@ -157,7 +160,7 @@ class IdentityContext(ssl.SSLContext):
         super().set_ecdh_curve(name)
         self._repeat("set_ecdh_curve", name, replaces=True)
 
-    def get_ca_certs(self, binary_form: bool = False) -> Any:  # type: ignore[override]  # noqa: FBT001, FBT002
+    def get_ca_certs(self, binary_form: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Return the CAs that servers are verified against."""
         return self._current(may_wait=True).get_ca_certs(binary_form)
 
@@ -207,7 +210,7 @@ class IdentityContext(ssl.SSLContext):
 class _InnerContext(ssl.SSLContext):
     """The context that connections are made with: never changed once it is in use."""
 
-    def __new__(cls, source: Source, pair: Pair, settings: tuple[Any, ...]) -> _InnerContext:
+    def __new__(cls, source: Source, pair: Pair, settings: tuple[Any, ...]) -> Self:
         self = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
         self.source = weakref.ref(source)
         self.pair = pair

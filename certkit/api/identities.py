@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from certkit.api.auth import TokenAuth
     from certkit.api.context import IdentityContext
-    from certkit.stores.base import Store
+    from certkit.stores.base import Issued, Store
     from certkit.wise.tokens import Token
 
 INTERVAL_SECONDS = 60.0
@@ -31,17 +31,23 @@ _logger = logging.getLogger("certkit")
 
 # A server that refuses every connection must not have the store read for each of them.
 _PAUSE_AFTER_REFUSAL_SECONDS = 1.0
+# Connections of a parent process: closing them, even when they are collected, would end them for the parent too.
+_abandoned: list[object] = []
 _known: weakref.WeakSet[Identity] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
 class ActivePair:
-    """The active generation: its number, key, certificate chain (leaf first) and trust bundle; all of it in memory."""
+    """The active generation, in memory: its number, key, certificate chain (leaf first) and trust bundle.
+
+    `issued` is what the store has of it, to see whether that changes.
+    """
 
     generation: str
     key: Any = field(repr=False)
     chain: Sequence[x509.Certificate]
     anchors: Sequence[x509.Certificate]
+    issued: Issued | None = field(repr=False)
 
 
 def identity(
@@ -92,8 +98,8 @@ class Identity:
     """An identity in use: `certkit.identity(name)` opens one.
 
     It holds the active key and certificates in memory, and asks the store at most every `interval` seconds whether
-    another generation is active, and at once after a server refused a handshake. If the store cannot be read, the pair in
-    use stays. It may be shared by threads and event loops, and works in a forked child.
+    another generation is active, and at once after a server refused a handshake. If the store cannot be read, the pair
+    in use stays. It may be shared by threads and event loops, and works in a forked child.
     """
 
     def __init__(
@@ -117,6 +123,7 @@ class Identity:
         self._pair = self._read()
         self._checked = time.monotonic()
         _known.add(self)
+        weakref.finalize(self, self._store.close)
 
     @property
     def certificate(self) -> bytes:
@@ -252,7 +259,7 @@ class Identity:
                     self._refresh()
                 finally:
                     self._lock.release()
-        elif not self._lock.locked():
+        else:
             threading.Thread(target=self._look, kwargs={"may_wait": True}, name="certkit", daemon=True).start()
 
     def _refresh(self) -> None:
@@ -268,18 +275,23 @@ class Identity:
         """Read the active pair; the one in use if the store has the same."""
         from certkit.identity import credentials, overview
 
-        held = getattr(self, "_pair", None)
+        held: ActivePair | None = getattr(self, "_pair", None)
         with self._store.use() as store:
             found = store.load(self.name)
-            if held is not None and found.record.active == held.generation:
-                issued = overview.generation(found, held.generation).issued
-                if issued is not None and issued.fullchain == _pem(held.chain) and issued.trust_bundle == _pem(held.anchors):
-                    return held
+            is_same = held is not None and found.record.active == held.generation
+            if held is not None and is_same and overview.generation(found, held.generation).issued == held.issued:
+                return held
             shown = credentials.shown(store, found)
         if not shown.anchors:
             hint = f"give the partner's CA: certkit identity install {self.name} CERT --ca FILE"
             raise InputError(f"{self.name} has no trust bundle, so its partner's servers cannot be verified", hint=hint)
-        return ActivePair(shown.generation, shown.credentials.key, shown.credentials.chain, tuple(shown.anchors))
+        return ActivePair(
+            shown.generation,
+            shown.credentials.key,
+            shown.credentials.chain,
+            tuple(shown.anchors),
+            overview.generation(found, shown.generation).issued,
+        )
 
     def _after_fork(self) -> None:
         self._lock = threading.RLock()
@@ -315,7 +327,7 @@ class _StoreHandle:
     def forget(self) -> None:
         """Forget a store that a parent process opened, without closing what the parent still uses."""
         if self._open is not None:
-            self._open[1].pop_all()
+            _abandoned.append(self._open)
             self._open = None
 
     def _opened(self) -> tuple[Store, contextlib.ExitStack]:

@@ -1,0 +1,352 @@
+"""The TLS context of an identity: it follows the identity, keeps settings, and never lets a key reach a file system."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import os
+import pickle
+import re
+import ssl
+import subprocess
+import sys
+import textwrap
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import aiohttp
+import httpx
+import pytest
+import requests
+
+import certkit
+from tests import pki
+from tests.api.conftest import in_vault, partner
+from tests.conftest import require_program
+from tests.identity import conftest as life
+
+
+def plain(context, url):
+    """The serial by which a plain `ssl` client was known."""
+    with urllib.request.urlopen(url, context=context, timeout=10) as answer:
+        return answer.status
+
+
+def test_a_plain_client_presents_the_active_certificate(place, server):
+    """`acme.ssl_context()` is an ssl.SSLContext for `urllib.request` and everything else that takes one."""
+    context = place.identity().ssl_context()
+    assert isinstance(context, ssl.SSLContext)
+    assert plain(context, server.url) == 200
+    assert server.serials == [place.serial]
+
+
+def test_clients_of_other_people(place, server):
+    """httpx, requests, urllib3 and aiohttp present it, in threads and with asyncio."""
+    acme = place.identity()
+    with httpx.Client(verify=acme.ssl_context()) as client:
+        assert client.get(server.url).status_code == 200
+    with requests.Session() as session:
+        session.mount("https://", acme.requests_adapter())
+        assert session.get(server.url, timeout=10).status_code == 200
+    with acme.pool_manager() as pool:
+        assert pool.request("GET", server.url).status == 200
+
+    async def both():
+        async with httpx.AsyncClient(verify=acme.ssl_context()) as client:
+            assert (await client.get(server.url)).status_code == 200
+        connector = aiohttp.TCPConnector(ssl=acme.ssl_context())
+        async with aiohttp.ClientSession(connector=connector) as session, session.get(server.url) as answer:
+            assert answer.status == 200
+        await asyncio.sleep(0.25)  # aiohttp closes TLS connections in the background
+
+    asyncio.run(both())
+    assert server.serials == [place.serial] * 5
+
+
+def test_it_follows_a_renewal(place, server):
+    """A connection that is opened after the interval presents the new certificate, without a restart."""
+    context = place.identity(interval=0).ssl_context()
+    plain(context, server.url)
+    before, after = place.serial, place.renew()
+    plain(context, server.url)
+    assert server.serials == [before, after]
+
+
+def test_within_the_interval_the_store_is_left_alone(directory, server):
+    """The pair in memory is used until the interval is over; `reload` looks at once."""
+    acme = directory.identity(interval=3600)
+    context = acme.ssl_context()
+    before, after = directory.serial, directory.renew()
+    plain(context, server.url)
+    assert acme.reload() is True
+    assert acme.reload() is False
+    plain(context, server.url)
+    assert server.serials == [before, after]
+    assert acme.generation == "0002"
+
+
+def test_an_event_loop_is_not_kept_waiting(request, server):
+    """With asyncio a store in Vault is read in a thread: one connection later the new certificate is presented."""
+    place = life_in_vault(request)
+    acme = place.identity(interval=0.2)
+    context = acme.ssl_context()
+    before, after = place.serial, place.renew()
+
+    async def until_new():
+        connector = aiohttp.TCPConnector(ssl=context, force_close=True)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            for _ in range(100):
+                async with session.get(server.url) as answer:
+                    if (await answer.json())["serial"] == after:
+                        break
+                await asyncio.sleep(0.1)
+            else:
+                pytest.fail("the new certificate was not presented")
+        await asyncio.sleep(0.25)
+
+    asyncio.run(until_new())
+    assert set(server.serials) == {before, after}
+
+
+def life_in_vault(request):
+    place = in_vault(request)
+    life.use(place.store)
+    return place
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_after_a_refused_handshake_the_store_is_read_at_once(directory, server, version, monkeypatch):
+    """A server that refuses the certificate may know of a renewal that this process has not seen yet."""
+    monkeypatch.setattr("certkit.api.identities._PAUSE_AFTER_REFUSAL_SECONDS", 0)
+    acme = directory.identity(interval=3600)
+    context = acme.ssl_context()
+    context.maximum_version = context.minimum_version = version
+    refusals = (ssl.SSLError, urllib.error.URLError, ConnectionError)
+    with partner(directory_of(directory) / "strict", client_ca=other_root()) as strict, pytest.raises(refusals):
+        plain(context, strict.url)
+    after = directory.renew()
+    acme.refused()
+    plain(context, server.url)
+    assert server.serials == [after]
+
+
+def directory_of(place):
+    return Path(place.uri.removeprefix("file:")).parent
+
+
+def other_root():
+    return pki.root(pki.name(CN="Another CA"))
+
+
+def test_an_alert_after_the_handshake_counts_as_a_refusal(directory):
+    """In TLS 1.3 the refusal arrives when the client reads; sockets and event loops report it both."""
+    acme = directory.identity(interval=3600)
+    with partner(directory_of(directory) / "strict", client_ca=other_root()) as strict:
+        acme._checked = 0.0
+        with pytest.raises((httpx.HTTPError, ssl.SSLError)), httpx.Client(verify=acme.ssl_context()) as client:
+            client.get(strict.url)
+    assert acme._checked == float("-inf")
+
+
+def test_a_pair_that_does_not_match_is_not_used(request, place, server, caplog):
+    """A failed reload keeps the old pair: it is logged and reported to `on_error`, and no request fails."""
+    seen = []
+    acme = place.identity(interval=0, on_error=seen.append)
+    context = acme.ssl_context()
+    before = place.serial
+    foreign = life.ROOT.intermediate().issue()
+    number = life.request_again(place.store)
+    made = life.issue(place.store, number)
+    life.install(place.store, life.pasted(made))
+    wreck(request, place, number, foreign)
+    place.store.change("acme", lambda record: record.activate(number))
+    plain(context, server.url)
+    assert server.serials == [before]
+    assert "acme stays at generation 0001" in caplog.text
+    assert seen
+    with pytest.raises(certkit.Error):
+        acme.reload()
+
+
+def wreck(request, place, number, foreign):
+    """Put another key in the place of a generation's, as a bad restore of a backup does."""
+    if place.uri.startswith("file:"):
+        path = Path(place.uri.removeprefix("file:")) / "acme" / "generations" / number / "key.pem"
+        path.write_bytes(foreign.key_pem)
+        return
+    mount, prefix = place.uri.removeprefix("vault://").split("/", 1)
+    data = {"data": {"private_key": foreign.key_pem.decode()}}
+    path = f"{mount}/data/{prefix}/acme/generations/{number}/key"
+    request.getfixturevalue("openbao").api("POST", path, data)
+
+
+def test_settings_hold_across_renewals(directory, server):
+    """What a client sets on the context is set on every connection after a renewal, too."""
+    context = directory.identity(interval=0).ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    context.set_ciphers("ECDHE+AESGCM")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    context.load_verify_locations(cadata=other_root().pem.decode())
+    directory.renew()
+    inner = context._current(may_wait=True)
+    assert inner is not context
+    assert inner.maximum_version == ssl.TLSVersion.TLSv1_2
+    assert inner.verify_flags & ssl.VERIFY_X509_STRICT
+    assert {cipher["name"] for cipher in inner.get_ciphers()} == {cipher["name"] for cipher in context.get_ciphers()}
+    assert len(inner.get_ca_certs()) == 2
+    assert context.get_ca_certs() == inner.get_ca_certs()
+
+
+def test_a_server_of_another_ca_is_refused(directory, tmp_path):
+    """Trust is the identity's trust bundle, not the system's CAs."""
+    context = directory.identity().ssl_context()
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert len(context.get_ca_certs()) == 1
+
+
+def test_requests_cannot_widen_trust(directory, server, monkeypatch, tmp_path):
+    """Neither REQUESTS_CA_BUNDLE nor certifi adds a CA; `verify=False` and `cert=` are refused."""
+    other = tmp_path / "other.pem"
+    other.write_bytes(other_root().pem)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
+    adapter = directory.identity().requests_adapter()
+    with requests.Session() as session:
+        session.mount("https://", adapter)
+        assert session.get(server.url, timeout=10).status_code == 200
+        assert len(adapter._context.get_ca_certs()) == 1
+        with pytest.raises(certkit.InputError, match="other settings for TLS"):
+            session.get(server.url, verify=False, timeout=10)
+
+
+def test_idle_connections_are_closed_after_a_renewal(directory, server):
+    """Requests and urllib3 keep connections open; after a renewal they open new ones."""
+    acme = directory.identity(interval=0)
+    with requests.Session() as session, acme.pool_manager() as pool:
+        session.mount("https://", acme.requests_adapter())
+        for _ in range(2):
+            session.get(server.url, timeout=10)
+            pool.request("GET", server.url)
+        assert len(server.handshakes) == 2
+        after = directory.renew()
+        session.get(server.url, timeout=10)
+        pool.request("GET", server.url)
+    assert server.handshakes[2:] == [after, after]
+
+
+def test_another_certificate_cannot_be_loaded(directory):
+    """`load_cert_chain` on the context is an error that says what to leave out."""
+    with pytest.raises(certkit.InputError, match="another certificate"):
+        directory.identity().ssl_context().load_cert_chain("acme.pem")
+
+
+def test_a_forked_child_goes_on(place, server):
+    """After a fork the child reads the store by a connection of its own, and the parent's stays in use."""
+    acme = place.identity(interval=0)
+    context = acme.ssl_context()
+    plain(context, server.url)
+    child = os.fork()
+    if child == 0:
+        try:
+            plain(context, server.url)
+            os._exit(0)
+        except BaseException:  # noqa: BLE001
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    assert acme.reload() is False
+    plain(context, server.url)
+
+
+def test_no_handshake_without_a_certificate_while_it_is_renewed(directory, tmp_path):
+    """Eight threads shake hands while contexts are swapped a hundred times: each presents a certificate."""
+    acme = directory.identity(interval=3600)
+    context = acme.ssl_context()
+    with partner(tmp_path / "optional", demand=ssl.CERT_OPTIONAL) as server:
+        done = threading.Event()
+        failures = []
+
+        def shake():
+            while not done.is_set():
+                try:
+                    plain(context, server.url)
+                except Exception as error:  # noqa: BLE001
+                    failures.append(error)
+
+        threads = [threading.Thread(target=shake) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for _ in range(100):
+            acme._pair = copy.copy(acme._pair)  # what a renewal does, as often as one likes
+            context._current(may_wait=True)
+        done.set()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert None not in server.handshakes
+
+
+def test_it_is_not_serialised(directory):
+    """Neither pickle nor repr gives the key away."""
+    acme = directory.identity()
+    for value in (acme, acme.ssl_context(), acme.auth()):
+        with pytest.raises(TypeError, match="not serialised"):
+            pickle.dumps(value)
+        assert "PRIVATE" not in repr(value)
+    assert "key" not in repr(acme.current(may_wait=True))
+
+
+def test_no_key_byte_reaches_a_file_system(directory, tmp_path):
+    """Strace shows every byte that is written: neither the key nor a file of it, and nothing is created."""
+    key = directory.store.key("acme", "0001").reveal()
+    script = textwrap.dedent(
+        f"""
+        import certkit
+        acme = certkit.identity("acme", store={directory.uri!r}, environment={{}})
+        acme.ssl_context()
+        """
+    )
+    trace = tmp_path / "trace"
+    call = "trace=openat,open,creat,write,pwrite64,writev,memfd_create,sendfile,rename,linkat"
+    subprocess.run(
+        [
+            require_program("strace"),
+            "-f",
+            "-qq",
+            "-y",
+            "-s",
+            "100000",
+            "-e",
+            call,
+            "-o",
+            trace,
+            sys.executable,
+            "-c",
+            script,
+        ],
+        check=True,
+        env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(tmp_path)},
+    )
+    lines = trace.read_text().splitlines()
+    body = key.decode().splitlines()[1]
+    written = [line for line in lines if re.search(r" p?write(v|64)?\(", line)]
+    assert not any(body in line for line in written)
+    assert [line for line in written if "PRIVATE KEY" in line]
+    assert all("memfd:certkit" in line for line in written if "PRIVATE KEY" in line)
+    created = [line for line in lines if "O_CREAT" in line]
+    assert created == []
+
+
+def test_without_files_in_memory_the_caller_decides(directory, server, monkeypatch):
+    """Where `memfd_create` is missing, a temporary file is used only if allowed; it is 0600, encrypted, and removed."""
+    monkeypatch.delattr(os, "memfd_create")
+    acme = directory.identity()
+    with pytest.raises(certkit.InputError, match="temporary file") as caught:
+        acme.ssl_context()
+    assert "allow_temporary_file=True" in caught.value.hint
+    context = acme.ssl_context(allow_temporary_file=True)
+    plain(context, server.url)
+    assert server.serials == [directory.serial]
