@@ -41,16 +41,17 @@ def test_secrets_are_revealed_in_few_places():
         *(f"wise/{name}.py" for name in ("oauth_answers", "oauth", "oauth_state", "tokens")),
         "cli/wise/token/get.py",
         "net/address.py",
+        "api/auth.py",
         *(f"wise/rehearsal/{name}.py" for name in ("authority", "tokens")),
         "wise/webhooks.py",
         *("probe/__init__.py", "identity/credentials.py"),
     }
 
 
-def test_the_time_of_day_and_the_environment_belong_to_the_command_line():
+def test_the_time_of_day_and_the_environment_belong_to_the_two_entry_points():
     """Everything below is told what time it is, and what was set."""
     source = {str(path.relative_to(PACKAGE)): path.read_text() for path in PACKAGE.rglob("*.py")}
     clock = {name for name, text in source.items() if "datetime.now(" in text or "time.time(" in text}
     environment = {name for name, text in source.items() if "os.environ" in text}
-    assert clock == {"cli/shared/inputs.py"}
-    assert all(name.startswith("cli/") for name in environment)
+    assert clock == {"cli/shared/inputs.py", "api/identities.py"}
+    assert all(name.startswith(("cli/", "api/")) for name in environment)
