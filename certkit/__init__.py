@@ -10,6 +10,8 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from certkit.__about__ import __version__
+
 if TYPE_CHECKING:
     from certkit.api.auth import TokenAuth
     from certkit.api.context import IdentityContext
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from certkit.errors import CertkitError as Error
     from certkit.errors import ConflictError, InputError, PassphraseError, PolicyError, RefusedError, StoreError
 
-__version__ = "0.1.0"
 
 __all__ = [
     "ConflictError",

@@ -14,7 +14,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project that is built, which is not installed yet
 
-from certkit import __version__
+from certkit.__about__ import __version__
 from certkit.cli.shared.commands import certkit
 
 EXIT_CODES = (

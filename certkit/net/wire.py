@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from certkit import __version__
+from certkit.__about__ import __version__
 from certkit.errors import InputError
 from certkit.net.tls import TlsError, Trouble
 from certkit.printable import printable

@@ -71,7 +71,7 @@ COMMANDS = {
 
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        from certkit import __version__
+        from certkit.__about__ import __version__
 
         click.echo(f"certkit {__version__}")
         ctx.exit()

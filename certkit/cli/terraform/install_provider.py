@@ -33,7 +33,7 @@ def install_provider(output: Output, *, mirror: str | None, dev_override: bool) 
     Example:
       certkit terraform install-provider --mirror mirror
     """
-    from certkit import __version__
+    from certkit.__about__ import __version__
     from certkit.terraform.provider import mirror as mirrors
 
     if importlib.util.find_spec("tf") is None:
