@@ -11,6 +11,7 @@ from certkit import processes
 from certkit.csr import build, keyfile
 from certkit.csr import create as request
 from certkit.errors import InputError
+from certkit.files import reading
 from certkit.files import writing as files
 from certkit.x509 import keys, names
 from certkit.x509.keys import KeySpec
@@ -79,7 +80,7 @@ def create(entries: Sequence[Entry], policy: Policy, directory: Path, *, writing
         InputError: a file exists and does not fit, or something cannot be written.
     """
     files.require_directory(directory.absolute())
-    if files.exists(directory) and not files.is_directory(directory):
+    if reading.exists(directory) and not reading.is_directory(directory):
         raise InputError(f"cannot write, {directory}: not a directory", hint="name a directory with --out-dir")
     for entry in entries:
         request.refuse_subject(entry.subject, policy, who=entry.name)
@@ -106,7 +107,7 @@ def create(entries: Sequence[Entry], policy: Policy, directory: Path, *, writing
 
 
 def _is_there(entry: Entry, directory: Path) -> bool:
-    return any(files.exists(path) for path in _paths(entry, directory))
+    return any(reading.exists(path) for path in _paths(entry, directory))
 
 
 def _paths(entry: Entry, directory: Path) -> tuple[Path, Path]:
@@ -135,11 +136,11 @@ def _existing(entry: Entry, policy: Policy, directory: Path, staging: files.Stag
     if not writing.if_absent:
         for path in (key_path, csr_path):
             files.require_absent(path, hint="choose another directory, or use --if-absent")
-    if not files.exists(key_path):
+    if not reading.exists(key_path):
         raise InputError(f"cannot complete, {csr_path}: the CSR is there and its key is not", hint="move the CSR away")
     held = keyfile.existing_key(key_path, entry.spec, writing.passphrase)
     facts = keys.key_facts(held.key.public_key())
-    has_csr = files.exists(csr_path)
+    has_csr = reading.exists(csr_path)
     if has_csr:
         checked = request.read_existing(csr_path, entry.subject, policy, facts)
     else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.csr import build, check, keyfile
 from certkit.errors import ExistsError, InputError, RefusedError
+from certkit.files import reading
 from certkit.files import writing as files
 from certkit.findings import Finding, Status, critical, roll_up
 from certkit.x509 import csr as requests
@@ -124,9 +125,9 @@ def _create(
     refuse_subject(subject, policy)
     if spec is not None:
         refuse_spec(spec, policy)
-    if new_key_path is not None and writing.if_absent and files.exists(new_key_path):
+    if new_key_path is not None and writing.if_absent and reading.exists(new_key_path):
         key = keyfile.existing_key(new_key_path, spec, writing.passphrase)
-    old_csr = csr_path if writing.if_absent and csr_path is not None and files.exists(csr_path) else None
+    old_csr = csr_path if writing.if_absent and csr_path is not None and reading.exists(csr_path) else None
     if key is None and old_csr is not None:
         raise InputError(
             f"cannot complete, {old_csr}: the CSR is there and its key {key_path} is not",
@@ -179,7 +180,7 @@ def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: Ke
         InputError: it does not fit.
         RefusedError: the policy refuses it.
     """
-    data = files.read(path)
+    data = reading.read(path)
     request = objects.csr(data, name=str(path)).value
     hint = "choose another name, or use --force to replace the CSR"
     held = requests.public_key_facts(request)
@@ -229,11 +230,11 @@ def refuse(findings: Sequence[Finding], policy: Policy, who: str = "") -> None:
 
 
 def _require_targets(key_path: Path | None, csr_path: Path | None, writing: Writing, *, is_new_key: bool) -> None:
-    if key_path is not None and csr_path is not None and files.is_same(key_path, csr_path):
+    if key_path is not None and csr_path is not None and reading.is_same(key_path, csr_path):
         raise InputError(f"cannot write, {key_path}: key and CSR need two files", hint="give --out another name")
     targets = [path for path in (key_path if is_new_key else None, csr_path) if path is not None]
     for path in targets:
-        if not (writing.if_absent and files.exists(path)):
+        if not (writing.if_absent and reading.exists(path)):
             files.require_directory(path)
         if writing.force:
             files.require_replaceable(path)
@@ -267,7 +268,7 @@ def _write_csr(path: Path, pem: bytes, writing: Writing, made_key_path: Path | N
 
 
 def _replace_or_publish(path: Path, pem: bytes, writing: Writing) -> Path | None:
-    is_precious = writing.force and files.exists(path) and files.holds_private_key(path)
+    is_precious = writing.force and reading.exists(path) and reading.holds_private_key(path)
     kept = files.set_aside(path, writing.now) if is_precious else None
     files.publish(path, pem, replace=writing.force)
     return kept

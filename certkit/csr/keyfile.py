@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import ExistsError, InputError
+from certkit.files import reading
 from certkit.files import writing as files
 from certkit.findings import Finding, ok, warning
 from certkit.x509 import keys
@@ -69,7 +70,7 @@ def key_file_finding(path: Path) -> Finding:
     Raises:
         InputError: the file cannot be examined.
     """
-    if files.is_exposed(path):
+    if reading.is_exposed(path):
         return warning("key-file", f"{path} may be read by its group or others", f"make it private: chmod 600 {path}")
     return is_private(path)
 
@@ -85,7 +86,7 @@ def generate_key(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
     Raises:
         InputError: the file exists and does not fit, or cannot be written.
     """
-    if writing.if_absent and files.exists(path):
+    if writing.if_absent and reading.exists(path):
         return _found(path, spec, writing)
     files.require_directory(path)
     if not writing.force:
@@ -120,7 +121,7 @@ def existing_key(path: Path, spec: KeySpec | None, passphrase: Secret | None) ->
     """
     from certkit.x509 import objects
 
-    data = files.read(path)
+    data = reading.read(path)
     item = objects.private_key(data, name=str(path), passphrase=passphrase)
     found, _ = keys.type_and_bits(item.value.public_key())
     if spec is not None and found != spec.name:

@@ -10,13 +10,14 @@ import contextlib
 import json
 import os
 import re
-import stat
 from typing import TYPE_CHECKING, Any, Self
 
 from certkit.errors import InputError
 from certkit.expiry import reminders as rules
 from certkit.expiry.reminders import PREMATURE, Spoken
-from certkit.files import writing
+from certkit.files import content as contents
+from certkit.files import reading
+from certkit.files.folder import Folder
 from certkit.secret import Secret
 from certkit.times import parse_time, rfc3339
 
@@ -31,7 +32,6 @@ MAX_BYTES = 16 * 1024 * 1024
 LOCK_SECONDS = 10.0
 VERSION = 1
 
-_PAUSE_SECONDS = 0.02
 _HINT = "until then every reminder is repeated; give another place with --state"
 
 # Every file of ours begins like this, so that no other file is ever replaced.
@@ -40,11 +40,19 @@ _FINGERPRINT = re.compile("[0-9a-f]{64}")
 _MAX_SECONDS = 999_999 * 7 * 86_400
 
 
-class ReminderFile:
-    """The reminders that were spoken before, while this run holds the lock on them.
+class _StateFolder(Folder):
+    """The directory of the file, open."""
 
-    Nothing that is wrong with the file stops a reminder: it is told in `warnings`, nothing is remembered, and
-    everything is due that applies.
+    link_hint = "name the file itself"
+
+    __slots__ = ()
+
+
+class ReminderFile:
+    """The reminders sent before, while this run holds the lock on them.
+
+    Nothing that is wrong with the file stops a reminder: the problem is in `warnings`, nothing is remembered, and
+    everything that applies is due.
 
         with ReminderFile.open(path) as state:
             due = state.due(rows, reminders=reminders, now=now)
@@ -56,28 +64,28 @@ class ReminderFile:
     def __init__(self, path: Path) -> None:
         self.warnings: list[InputError] = []
         self._path = path
-        self._is_kept = False
+        self._folder: Folder | None = None
         self._content = b""
         self._memory: Memory = {}
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, path: Path, *, wait_seconds: float = LOCK_SECONDS) -> Iterator[Self]:
-        """The state in that file; a file and directory that are missing are made, private to the user.
+        """Open the state in a file; a missing file and directory are made, private to the user.
 
-        Another run may hold the lock for so many seconds; then this one goes on without.
+        If another run holds the lock for that many seconds, this one goes on without.
         """
         state = cls(path)
         with contextlib.ExitStack() as held:
             try:
-                with _translated(path):
-                    _make_directory(path.parent)
-                    writing.require_directory(path)
-                    _content(path)  # lest a lock is left beside a file that is not ours
-                    held.enter_context(_locked(path, wait_seconds))
-                    state._read()
+                _make_directory(path.parent)
+                folder = held.enter_context(_StateFolder.open(path.parent, about=path))
+                _content(folder, path)  # before a lock is left beside a file that is not ours
+                # The lock is a file beside it, for the file itself is replaced.
+                held.enter_context(folder.locked(f".{path.name[:200]}.lock", wait_seconds=wait_seconds))
+                state._read(folder)
             except InputError as error:
-                state.warnings.append(InputError(error.message, hint=f"{error.hint}; {_HINT}"))
+                state._warn(error)
             yield state
 
     def due(self, watched: Iterable[W], *, reminders: Reminders, now: datetime) -> list[Due[W]]:
@@ -89,47 +97,47 @@ class ReminderFile:
     def record(self, spoken: Sequence[Due[Any]]) -> None:
         """Remember what was spoken, and forget what is past; to be called whenever speaking has succeeded."""
         self._memory = rules.recorded(self._memory, spoken)
-        if not self._is_kept or (not self._memory and not self._content):
+        if self._folder is None or (not self._memory and not self._content):
             return
         content = _rendered(self._memory)
         if content == self._content:
             return
         try:
-            _sweep(self._path)
-            # No secret, but nobody else's business; this is how a file becomes 0600 from its first byte.
-            writing.publish(self._path, Secret(content), replace=True)
+            self._folder.sweep(self._path.name)
+            # No secret, but private all the same: as a `Secret` the file is 0600 from its first byte.
+            self._folder.write(self._path.name, Secret(content), replace=True)
             self._content = content
         except InputError as error:
-            self.warnings.append(InputError(error.message, hint=f"{error.hint}; {_HINT}"))
+            self._warn(error)
 
-    def _read(self) -> None:
+    def _read(self, folder: Folder) -> None:
         """Remember what the file says; what is broken is forgotten, and replaced when something is recorded."""
-        self._content = _content(self._path)
-        self._is_kept = True
+        self._content = _content(folder, self._path)
+        self._folder = folder
         try:
             self._memory = _parsed(self._content) if self._content.strip(b"\0") else {}
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError, InputError):
-            message = f"cannot read, {self._path}: it is broken, and what was spoken is forgotten"
+            message = f"cannot read {self._path}: it is broken, and what was sent is forgotten"
             hint = "reminders are repeated once; the file is replaced"
             self.warnings.append(InputError(message, hint=hint))
 
+    def _warn(self, error: InputError) -> None:
+        self.warnings.append(InputError(error.message, hint=f"{error.hint}; {_HINT}"))
 
-def _content(path: Path) -> bytes:
-    """The bytes of the file, which is ours; none if there is no such file."""
-    if path.is_symlink():
-        raise InputError(f"cannot keep reminders, {path}: it is a symbolic link", hint="name the file itself")
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+
+def _content(folder: Folder, path: Path) -> bytes:
+    """Return the bytes of the file, which is ours; none if there is no such file."""
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(
+            f"cannot write {path}: no permission to write in {path.parent}", hint="choose a directory that is yours"
+        )
+    if not path.name:
+        raise InputError(f"cannot write {path}: not a regular file", hint="name a file")
+    if not folder.has(path.name):
         return b""
-    with contextlib.ExitStack() as opened:
-        opened.callback(os.close, file)
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise InputError(f"cannot keep reminders, {path}: not a regular file", hint="choose another name")
-        if not os.access(path, os.W_OK):
-            raise InputError(f"cannot keep reminders, {path}: no permission to write to it", hint="see its mode")
-        with open(file, "rb", buffering=0, closefd=False) as stream:
-            content = writing.read_stream(stream, name=str(path), limit=MAX_BYTES)
+    content = folder.read(path.name, limit=MAX_BYTES)
+    if not os.access(path, os.W_OK):
+        raise InputError(f"cannot write {path}: no permission to write to it", hint="check its mode")
     _require_ours(content, path)
     return content
 
@@ -140,13 +148,13 @@ def _require_ours(content: bytes, path: Path) -> None:
         return
     if not content.startswith(_OURS):
         raise InputError(
-            f"cannot keep reminders, {path}: it is a file of another kind, and is not replaced",
+            f"cannot write {path}: it is a file of another kind, and is not replaced",
             hint="remove it if it is of no use",
         )
     version = re.match(rb'"version": (\d{1,9})\b', content[len(_OURS) :])
     if version is not None and int(version[1]) > VERSION:
         raise InputError(
-            f"cannot keep reminders, {path}: it was written by a newer version of certkit",
+            f"cannot write {path}: it was written by a newer version of certkit",
             hint="update certkit, or remove the file",
         )
 
@@ -195,39 +203,8 @@ def _value(spoken: Spoken) -> dict[str, Any]:
 
 
 def _make_directory(folder: Path) -> None:
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    for each in reversed(missing):
-        each.mkdir(mode=writing.PRIVATE_DIRECTORY_MODE, exist_ok=True)
-
-
-@contextlib.contextmanager
-def _locked(path: Path, wait_seconds: float) -> Iterator[None]:
-    """Hold the lock that belongs to a file: one on a file beside it, for the file itself is replaced."""
-    name = f".{path.name[:200]}.lock"
-    with contextlib.ExitStack() as held:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        held.callback(os.close, folder)
-        try:
-            held.enter_context(writing.locked(folder, name, wait_seconds=wait_seconds))
-        except TimeoutError as error:
-            message = f"cannot lock, {path.parent / name}: another run has held it for {wait_seconds:g} seconds"
-            raise InputError(message, hint="see whether that run is stuck") from error
-        yield
-
-
-def _sweep(path: Path) -> None:
-    """Remove what runs that were killed have left; nobody else writes while the lock is held."""
-    with contextlib.suppress(OSError):
-        for name in os.listdir(path.parent):
-            if writing.is_temporary_name(name, path.name):
-                os.unlink(path.parent / name)
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
     try:
-        yield
+        for each in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+            each.mkdir(mode=contents.PRIVATE_DIRECTORY_MODE, exist_ok=True)
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        hint = "check the path and its permissions"
-        raise InputError(f"cannot keep reminders, {path}: {reason}", hint=hint) from error
+        raise reading.failure("cannot write", folder, error) from error

@@ -1,139 +1,201 @@
-"""A directory that is held open, so that nobody can put another one in its place.
+"""An open directory: the one way in which certkit writes files.
 
-Everything in it is reached through it and by one name at a time, and no symbolic link is followed.
+A directory is opened once and then used by its descriptor and by one name at a time. So no other directory can be put
+in its place, and no symbolic link is followed: not one that was planted, nor one that appears half way.
+
+A new file is written without a name (Linux, `O_TMPFILE`) and linked into place once its bytes are on the disk, so a
+process killed half way leaves nothing behind. Where the file system cannot do that, a temporary file beside the target
+takes its place, and the next run sweeps it away.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import re
 import stat
-from typing import TYPE_CHECKING
+import time
+from typing import IO, TYPE_CHECKING, ClassVar, Self
 
-from certkit.errors import ConflictError, InputError, StoreError
-from certkit.files import writing
+from certkit.errors import ExistsError, InputError
+from certkit.files import content as contents
+from certkit.files import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from certkit.files.writing import Access, Content
+    from certkit.files.content import Access, Content
 
 LOCK = ".lock"
 MAX_BYTES = 4 * 1024 * 1024
 
-_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_PAUSE_SECONDS = 0.01
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Folder:
-    """An open directory, and the path that errors name it by. Every method may raise StoreError.
+    """An open directory, and the path that errors name it by. Every method may raise `error`.
 
-    with Folder.open(path) as folder, folder.inside("below") as below:
-        below.write("file", b"...", Access())
+    Subclasses choose the errors of their subject: `error` for what the system refuses, `conflict` for a name that is
+    taken.
+
+        with Folder.open(path) as folder, folder.inside("below") as below:
+            below.write("file", b"...", Access())
     """
 
-    __slots__ = ("_above", "_file", "path")
+    error: ClassVar[type[InputError]] = InputError
+    conflict: ClassVar[type[InputError]] = ExistsError
+    conflict_hint: ClassVar[str] = "choose another name, or use --force"
+    link_hint: ClassVar[str] = "name the file itself: symbolic links are not followed here"
 
-    def __init__(self, file: int, path: Path, above: Folder | None = None) -> None:
-        self._file = file
+    __slots__ = ("_above", "descriptor", "path")
+
+    def __init__(self, file: int, path: Path, above: Self | None = None) -> None:
+        self.descriptor = file
         self._above = above
         self.path = path
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, path: Path) -> Iterator[Folder]:
-        """The directory at a path, which may lead through symbolic links."""
+    def open(cls, path: Path, *, about: Path | None = None) -> Iterator[Self]:
+        """Open the directory at a path, which may lead through symbolic links.
+
+        `about` is the file that is to be written there, which errors name instead.
+        """
         try:
-            file = os.open(path, _FLAGS)
+            file = os.open(path, _DIRECTORY)
         except (OSError, ValueError) as error:
-            raise failure("cannot read", path, error) from error
+            what = "cannot read" if about is None else "cannot write"
+            raise cls._failure(what, about or path, error) from error
         try:
             yield cls(file, path)
         finally:
             os.close(file)
 
     @contextlib.contextmanager
-    def inside(self, name: str) -> Iterator[Folder]:
-        """A directory in this one."""
-        with self._translated("cannot read", name):
-            file = os.open(name, _FLAGS | os.O_NOFOLLOW, dir_fd=self._file)
+    def inside(self, name: str, *, what: str = "cannot read") -> Iterator[Self]:
+        """Open a directory in this one; errors say `what` cannot be done."""
+        with self._translated(what, name):
+            file = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=self.descriptor)
         try:
-            yield Folder(file, self.path / name, self)
+            yield type(self)(file, self.path / name, self)
         finally:
             os.close(file)
 
     def names(self) -> list[str]:
-        """What is in it, in the order of names."""
+        """List what is in it, sorted by name."""
         with self._translated("cannot read"):
-            return sorted(os.listdir(self._file))
+            return sorted(os.listdir(self.descriptor))
 
     @property
     def own_status(self) -> os.stat_result:
         """The status of the directory itself."""
         with self._translated("cannot examine"):
-            return os.fstat(self._file)
+            return os.fstat(self.descriptor)
 
     def status(self, name: str) -> os.stat_result | None:
-        """The status of something in it; None where there is nothing of that name."""
+        """Return the status of something in it; None if nothing has that name."""
         with self._translated("cannot examine", name):
             try:
-                return os.stat(name, dir_fd=self._file, follow_symlinks=False)
+                return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
             except FileNotFoundError:
                 return None
 
     def has(self, name: str) -> bool:
-        """Whether something has that name, be it a symbolic link that leads nowhere."""
+        """Return whether something has that name, including a symbolic link that leads nowhere."""
         return self.status(name) is not None
 
     def has_folder(self, name: str) -> bool:
-        """Whether a directory has that name."""
+        """Return whether a directory has that name."""
         found = self.status(name)
         return found is not None and stat.S_ISDIR(found.st_mode)
 
     @property
     def is_in_place(self) -> bool:
-        """Whether its name still leads to it: it was not moved away."""
+        """Whether its name still leads to it, so that it was not moved away."""
         found = self.above.status(self.path.name)
         return found is not None and os.path.samestat(found, self.own_status)
 
     @property
-    def above(self) -> Folder:
+    def above(self) -> Self:
         """The directory that it was opened in.
 
         Raises:
-            LookupError: it was opened by its path.
+            LookupError: if it was opened by its path.
         """
         if self._above is None:
             raise LookupError(self.path)
         return self._above
 
-    def read(self, name: str) -> bytes:
-        """The bytes of a file."""
-        with self._translated("cannot read", name):
-            return writing.read_in(self._file, name, limit=MAX_BYTES)
+    def read(self, name: str, *, limit: int = MAX_BYTES) -> bytes:
+        """Read a regular file; pipes and devices are an error, and never block."""
+        with self._translated("cannot read", name), self._reading(name) as stream:
+            return reading.read_stream(stream, name=str(self.path / name), limit=limit)
+
+    def read_if_there(self, name: str) -> bytes | None:
+        """Read a regular file; None if nothing has that name."""
+        return self.read(name) if self.has(name) else None
+
+    def holds(self, name: str, content: Content) -> bool:
+        """Return whether a regular file has exactly this content."""
+        wanted = b"".join(contents.parts(content))
+        with self._translated("cannot read", name), self._reading(name) as stream:
+            return os.fstat(stream.fileno()).st_size == len(wanted) and stream.read(len(wanted) + 1) == wanted
+
+    def may_hold_objects(self, name: str) -> bool:
+        """Return whether a file may hold keys or certificates, without parsing it; True if it cannot be read."""
+        try:
+            with self._reading(name) as stream:
+                return reading.may_hold_objects(reading.chunks_of(stream.fileno()))
+        except OSError:
+            return True
+
+    @contextlib.contextmanager
+    def _reading(self, name: str) -> Iterator[IO[bytes]]:
+        with open(os.open(name, _FILE, dir_fd=self.descriptor), "rb", buffering=0) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", name)
+            yield stream
+
+    @contextlib.contextmanager
+    def device(self, name: str) -> Iterator[int]:
+        """Open a character device or a pipe for writing; a pipe waits for its reader.
+
+        Pipes of other users are refused: a run could be made to wait for ever.
+        """
+        with self._translated("cannot write", name):
+            found = self.status(name)
+            if found is not None and stat.S_ISFIFO(found.st_mode) and found.st_uid not in {0, os.geteuid()}:
+                raise OSError(errno.EPERM, "a pipe of another user", name)
+            file = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=self.descriptor)
+        try:
+            mode = os.fstat(file).st_mode
+            if not (stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)):
+                raise self._failure("cannot write", self.path / name, OSError(errno.EINVAL, "not a device or pipe"))
+            yield file
+        finally:
+            os.close(file)
 
     @contextlib.contextmanager
     def watched(self, name: str) -> Iterator[Callable[[], bool]]:
-        """A question: whether a file is still the same, and no other one that was put in its place."""
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        """Yield a function that tells whether a file is still the same, and not another one put in its place."""
         with self._translated("cannot read", name):
             # While it is open, no other file gets its number.
-            file = os.open(name, flags, dir_fd=self._file)
+            file = os.open(name, _FILE, dir_fd=self.descriptor)
         try:
             yield lambda: (now := self.status(name)) is not None and os.path.samestat(now, os.fstat(file))
         finally:
             os.close(file)
 
-    def read_if_there(self, name: str) -> bytes | None:
-        """The bytes of a file, or None where there is none."""
-        return self.read(name) if self.has(name) else None
-
     def target(self, name: str) -> str | None:
-        """Where a symbolic link leads; None where there is nothing of that name."""
+        """Return where a symbolic link leads; None if nothing has that name."""
         with self._translated("cannot read", name):
             try:
-                return os.readlink(name, dir_fd=self._file)
+                return os.readlink(name, dir_fd=self.descriptor)
             except FileNotFoundError:
                 return None
             except OSError as error:
@@ -141,41 +203,155 @@ class Folder:
                     raise
                 raise OSError(errno.EINVAL, "not a symbolic link") from error
 
-    def write(self, name: str, content: Content, access: Access, *, replace: bool = False) -> None:
-        """Write a file, whole and synced.
+    def write(
+        self, name: str, content: Content, access: Access | None = None, *, replace: bool = False, sync: bool = True
+    ) -> None:
+        """Write a file, whole and synced, or nothing; a `Secret` gets its mode before its first byte.
+
+        With `replace`, whatever has that name is replaced in one step, unless it is a directory. Without `access` the
+        umask decides who may read public files. Without `sync` the caller syncs, and the file has its name at once.
 
         Raises:
-            ConflictError: something has that name, and is not to be replaced.
+            InputError: if the name is taken, or the file cannot be written; the old state remains.
         """
-        if isinstance(content, bytes) and len(content) > MAX_BYTES:
-            message = f"cannot write, {self.path / name}: more than {MAX_BYTES:,} bytes"
-            raise StoreError(message, hint="check that it is the right file")
+        if isinstance(content, bytes) and access is not None and len(content) > MAX_BYTES:
+            message = f"cannot write {self.path / name}: more than {MAX_BYTES:,} bytes"
+            raise self.error(message, hint="check that it is the right file")
         with self._translated("cannot write", name):
-            writing.publish_in(self._file, name, content, access=access, replace=replace)
+            if not sync:
+                self._write_named(name, content, access, sync=False)
+                return
+            temporary = temporary_name(name)
+            try:
+                if not self._write_nameless(temporary if replace else name, content, access):
+                    self._write_named(temporary, content, access)
+                    if not replace:
+                        self._take(temporary, name)
+                if replace:
+                    os.rename(temporary, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=self.descriptor)
+            os.fsync(self.descriptor)
+
+    def _write_nameless(self, name: str, content: Content, access: Access | None) -> bool:
+        """Write a file without a name, sync it, and link it as `name`; return False if that is not supported."""
+        flag = getattr(os, "O_TMPFILE", None)
+        if flag is None or not os.path.isdir("/proc/self/fd"):
+            return False
+        try:
+            file = os.open(".", flag | os.O_WRONLY | os.O_CLOEXEC, contents.PRIVATE_MODE, dir_fd=self.descriptor)
+        except OSError as error:
+            if error.errno in {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}:
+                return False
+            raise
+        try:
+            contents.fill(file, content, access)
+            os.fsync(file)
+            # linkat with AT_SYMLINK_FOLLOW (open(2), O_TMPFILE), which os.link uses when given a directory.
+            os.link(
+                f"/proc/self/fd/{file}",
+                name,
+                src_dir_fd=self.descriptor,
+                dst_dir_fd=self.descriptor,
+                follow_symlinks=True,
+            )
+        finally:
+            os.close(file)
+        return True
+
+    def _write_named(self, name: str, content: Content, access: Access | None, *, sync: bool = True) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.open(name, flags, contents.PRIVATE_MODE, dir_fd=self.descriptor)
+        try:
+            contents.fill(file, content, access)
+            if sync:
+                os.fsync(file)
+        finally:
+            os.close(file)
+
+    def _take(self, name: str, new: str, *, source: Self | None = None) -> None:
+        """Give a file its final name without overwriting; the old name goes away with its directory or later."""
+        file = self.descriptor if source is None else source.descriptor
+        try:
+            os.link(name, new, src_dir_fd=file, dst_dir_fd=self.descriptor, follow_symlinks=False)
+        except OSError as error:
+            # A file system without hard links: what is left is a look and a rename.
+            if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
+                raise
+            with contextlib.suppress(FileNotFoundError):
+                os.lstat(new, dir_fd=self.descriptor)
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new) from error
+            os.rename(name, new, src_dir_fd=file, dst_dir_fd=self.descriptor)
+
+    def take_all(self, source: Self) -> None:
+        """Give every file of another directory its name in this one, or none of them.
+
+        Raises:
+            InputError: if a name is taken.
+        """
+        done: list[str] = []
+        try:
+            for name in source.names():
+                with self._translated("cannot write", name):
+                    self._take(name, name, source=source)
+                done.append(name)
+        except BaseException:
+            for name in done:
+                os.unlink(name, dir_fd=self.descriptor)
+            raise
+        self.sync()
+
+    def keep(self, name: str, copies: Iterator[str]) -> str | None:
+        """Give a file the first of these names that is free too, mode 0600; return that name, None if none is.
+
+        A symbolic link stays one, and what it leads to is not touched.
+        """
+        with self._translated("cannot keep the old file", name):
+            for copy in copies:
+                try:
+                    os.link(name, copy, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor, follow_symlinks=False)
+                except FileExistsError:
+                    continue
+                if not self._is_link(copy):
+                    self.change_mode(copy, contents.PRIVATE_MODE)
+                return copy
+        return None
+
+    def change_mode(self, name: str, mode: int) -> None:
+        """Change the mode of a regular file."""
+        with self._translated("cannot write", name), self._reading(name) as stream:
+            os.fchmod(stream.fileno(), mode)
+
+    def link(self, name: str, target: str) -> None:
+        """Make a symbolic link, not yet synced.
+
+        Raises:
+            InputError: if something has that name.
+        """
+        with self._translated("cannot write", name):
+            os.symlink(target, name, dir_fd=self.descriptor)
 
     def point(self, name: str, target: str | None) -> None:
         """Make a symbolic link of that name lead there in one step, or remove it."""
         with self._translated("cannot write", name):
             if target is None:
-                os.unlink(name, dir_fd=self._file)
+                os.unlink(name, dir_fd=self.descriptor)
             else:
-                self._link(name, target)
-            os.fsync(self._file)
-
-    def _link(self, name: str, target: str) -> None:
-        temporary = writing.temporary_name(name)
-        os.symlink(target, temporary, dir_fd=self._file)
-        try:
-            os.rename(temporary, name, src_dir_fd=self._file, dst_dir_fd=self._file)
-        except BaseException:
-            os.unlink(temporary, dir_fd=self._file)
-            raise
+                temporary = temporary_name(name)
+                os.symlink(target, temporary, dir_fd=self.descriptor)
+                try:
+                    os.rename(temporary, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+                except BaseException:
+                    os.unlink(temporary, dir_fd=self.descriptor)
+                    raise
+            os.fsync(self.descriptor)
 
     @contextlib.contextmanager
-    def make(self, name: str, access: Access) -> Iterator[Folder]:
-        """A new directory in this one."""
+    def make(self, name: str, access: Access) -> Iterator[Self]:
+        """Make a new directory in this one."""
         with self._translated("cannot write", name):
-            os.mkdir(name, writing.PRIVATE_DIRECTORY_MODE, dir_fd=self._file)
+            os.mkdir(name, contents.PRIVATE_DIRECTORY_MODE, dir_fd=self.descriptor)
         with self.inside(name) as folder:
             try:
                 folder.give(access)
@@ -187,71 +363,121 @@ class Folder:
     def give(self, access: Access) -> None:
         """Let those into the directory who may read what is in it."""
         try:
-            access.give(self._file, access.directory_mode)
+            access.give(self.descriptor, access.directory_mode)
         except PermissionError as error:
-            message = f"cannot write, {self.path}: no permission to give it to the group"
-            raise StoreError(message, hint="be a member of that group, or run it as root") from error
+            message = f"cannot write {self.path}: no permission to give it to the group"
+            raise self.error(message, hint="be a member of that group, or run it as root") from error
         except OSError as error:
-            raise failure("cannot write", self.path, error) from error
+            raise self._failure("cannot write", self.path, error) from error
 
     @contextlib.contextmanager
-    def build(self, name: str, access: Access) -> Iterator[Folder]:
-        """A new directory in this one, which appears whole and synced when the block ends, or not at all.
-
-        Raises:
-            ConflictError: something has that name.
-        """
-        # The caller holds the lock. Somebody else's directory is not replaced by a rename, unless it is empty.
-        if self.has(name):
-            raise _conflict(self.path / name)
-        temporary = writing.temporary_name(name)
+    def staged(self, name: str, access: Access) -> Iterator[Self]:
+        """Make a temporary directory for what is to become `name`, locked as long as the block lasts, then removed."""
+        temporary = temporary_name(name)
         try:
             with self.make(temporary, access) as folder:
+                # NFS has no locks on directories; there the sweeper relies on the lock of the directory around it.
+                with contextlib.suppress(OSError):
+                    fcntl.flock(folder.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 yield folder
-                folder.sync()
-            self.rename(temporary, name)
-        except BaseException:
-            with contextlib.suppress(StoreError):
+        finally:
+            with contextlib.suppress(self.error):
                 self.remove(temporary)
-            raise
+
+    @contextlib.contextmanager
+    def build(self, name: str, access: Access) -> Iterator[Self]:
+        """Make a new directory in this one, which appears whole and synced when the block ends, or not at all.
+
+        Raises:
+            InputError: if something has that name.
+        """
+        # The caller holds the lock. A rename replaces somebody else's directory only if it is empty.
+        if self.has(name):
+            raise self._conflict("cannot write", self.path / name)
+        with self.staged(name, access) as folder:
+            yield folder
+            folder.sync()
+            self.rename(folder.path.name, name)
 
     def rename(self, name: str, new: str) -> None:
         """Give something in it another name, for good."""
         with self._translated("cannot write", new):
-            os.rename(name, new, src_dir_fd=self._file, dst_dir_fd=self._file)
-            os.fsync(self._file)
+            os.rename(name, new, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+            os.fsync(self.descriptor)
 
     def remove(self, name: str) -> None:
-        """Remove what is in it under a name, with everything below; nothing to do where there is nothing."""
-        import shutil
-
+        """Remove what has that name, with everything below; nothing to do if nothing has it."""
         with self._translated("cannot remove", name), contextlib.suppress(FileNotFoundError):
             if self.has_folder(name):
-                shutil.rmtree(name, dir_fd=self._file)
+                import shutil
+
+                shutil.rmtree(name, dir_fd=self.descriptor)
             else:
-                os.unlink(name, dir_fd=self._file)
+                os.unlink(name, dir_fd=self.descriptor)
 
     def sync(self) -> None:
         """Have on the disk what was made in it, and what was renamed."""
         with self._translated("cannot write"):
-            os.fsync(self._file)
+            os.fsync(self.descriptor)
 
     @contextlib.contextmanager
-    def locked(self, *, wait_seconds: float) -> Iterator[None]:
-        """Hold the lock of this directory: nobody else does meanwhile."""
-        with contextlib.ExitStack() as held:
-            with self._translated("cannot lock", LOCK):
-                held.enter_context(writing.locked(self._file, LOCK, wait_seconds=wait_seconds))
+    def locked(self, name: str = LOCK, *, wait_seconds: float) -> Iterator[None]:
+        """Hold the lock that a file of that name stands for; it is released when the process ends, however it ends.
+
+        Raises:
+            InputError: if another process holds it all the time; the cause is a TimeoutError.
+        """
+        with self._translated("cannot lock", name):
+            deadline = time.monotonic() + wait_seconds
+            while (file := self._try_lock(name)) is None:
+                if time.monotonic() >= deadline:
+                    raise TimeoutError(errno.ETIMEDOUT, f"another run has held it for {wait_seconds:g} seconds", name)
+                time.sleep(_PAUSE_SECONDS)
+        try:
             yield
+        finally:
+            os.close(file)
 
-    def sweep(self) -> None:
-        """Remove what runs that were killed have left; for those who hold the lock."""
-        for name in self.leftovers():
-            self.remove(name)
+    def _try_lock(self, name: str) -> int | None:
+        """Return the descriptor of the lock; None if another process holds it."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        file = os.open(name, flags, contents.PRIVATE_MODE, dir_fd=self.descriptor)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return None
+        except BaseException:
+            os.close(file)
+            raise
+        return file
 
-    def leftovers(self) -> list[str]:
-        """What is not finished: the work of a run that goes on, or was killed."""
-        return [name for name in self.names() if writing.is_temporary_name(name)]
+    def sweep(self, target: str | None = None) -> None:
+        """Remove what killed runs have left, of one target or of all; for those who hold the lock.
+
+        A directory that a running process is filling stays.
+        """
+        for name in self.leftovers(target):
+            if not self._is_filled(name):
+                self.remove(name)
+
+    def _is_filled(self, name: str) -> bool:
+        """Return whether a process holds the lock of a temporary directory (`staged`)."""
+        try:
+            file = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=self.descriptor)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return isinstance(error, BlockingIOError)
+        finally:
+            os.close(file)
+        return False
+
+    def leftovers(self, target: str | None = None) -> list[str]:
+        """List what is not finished: the work of a run that goes on, or was killed."""
+        return [name for name in self.names() if is_temporary_name(name, target)]
 
     @contextlib.contextmanager
     def _translated(self, what: str, name: str | None = None) -> Iterator[None]:
@@ -259,33 +485,43 @@ class Folder:
         try:
             yield
         except FileExistsError as error:
-            raise _conflict(path) from error
-        except StoreError:
-            raise
+            raise self._conflict(what, path) from error
         except InputError as error:
-            raise StoreError(f"{what}, {path}: larger than {MAX_BYTES:,} bytes", hint=error.hint) from error
+            if isinstance(error, self.error):
+                raise
+            raise self.error(error.message, hint=error.hint) from error
         except (OSError, ValueError) as error:
-            raise self._explained(what, name, error) from error
-
-    def _explained(self, what: str, name: str | None, error: Exception) -> StoreError:
-        path = self.path / name if name else self.path
-        if name and getattr(error, "errno", None) in {errno.ELOOP, errno.ENOTDIR} and self._is_link(name):
-            hint = "put what it leads to in its place; a store follows no such links"
-            return StoreError(f"{what}, {path}: it is a symbolic link", hint=hint)
-        return failure(what, path, error)
+            is_confusing = getattr(error, "errno", None) in {errno.ELOOP, errno.ENOTDIR}
+            if name and is_confusing and self._is_link(name):
+                raise self.error(f"{what} {path}: it is a symbolic link", hint=self.link_hint) from error
+            raise self._failure(what, path, error) from error
 
     def _is_link(self, name: str) -> bool:
         try:
-            return stat.S_ISLNK(os.lstat(name, dir_fd=self._file).st_mode)
+            return stat.S_ISLNK(os.lstat(name, dir_fd=self.descriptor).st_mode)
         except OSError:
             return False
 
+    @classmethod
+    def _conflict(cls, what: str, path: Path) -> InputError:
+        return cls.conflict(f"{what} {path}: it exists and is not overwritten", hint=cls.conflict_hint)
 
-def failure(what: str, path: Path, error: Exception) -> StoreError:
-    """An error of the file system as one of the store."""
-    told = writing.failure(what, path, error)
-    return StoreError(told.message, hint=told.hint)
+    @classmethod
+    def _failure(cls, what: str, path: Path, error: Exception) -> InputError:
+        found = reading.failure(what, path, error)
+        return cls.error(found.message, hint=found.hint)
 
 
-def _conflict(path: Path) -> ConflictError:
-    return ConflictError(f"cannot write, {path}: it exists and is not overwritten", hint="look at what is there")
+def temporary_name(target: str) -> str:
+    """Return a name beside the target for what is not finished yet, as long as a file system allows."""
+    return f".{_cut(target)}.{os.urandom(6).hex()}.tmp"
+
+
+def is_temporary_name(name: str, target: str | None = None) -> bool:
+    """Return whether certkit writes under that name what is not finished, for the target (None: for any)."""
+    stem = ".+" if target is None else re.escape(_cut(target))
+    return re.fullmatch(rf"\.{stem}\.[0-9a-f]{{12}}\.tmp", name, re.DOTALL) is not None
+
+
+def _cut(name: str) -> str:
+    return os.fsdecode(os.fsencode(name)[:200])

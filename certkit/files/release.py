@@ -13,208 +13,172 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
-from certkit.files import writing
+from certkit.errors import ExistsError, InputError
+from certkit.files.content import Access
+from certkit.files.folder import LOCK, Folder, is_temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
-    from certkit.files.writing import Access, Content
+    from certkit.files.content import Content
 
 LOCK_SECONDS = 30.0
 
 _POINTER = "..data"
 _MARK = "..mark"
-_LOCK = ".lock"
-_MARK_BYTES = 4096
 _VERSION = re.compile(r"\.\.v-[0-9a-f]{12}")
 
 
 def switch(directory: Path, contents: Mapping[str, Content], access: Access, *, marks: bool = False) -> bool:
-    """Let a directory hold these files and no others; whether anything had to be changed.
+    """Let a directory hold these files and no others; return whether anything had to be changed.
 
-    The directory is made if there is none; bytes that are there already are not touched. With `marks` a change is
-    marked, until `unmark`, for what is to be done about it.
+    A missing directory is made; bytes that are already there are not touched. With `marks` a change is marked, until
+    `unmark`, for what is to be done about it.
 
     Raises:
-        InputError: the directory holds what is not ours, or cannot be written; what was in use still is.
+        InputError: if the directory holds other files, or cannot be written; what was in use still is.
     """
-    with _translated(directory):
-        _make(directory, access)
-        with _opened(directory) as folder, writing.locked(folder, _LOCK, wait_seconds=LOCK_SECONDS):
-            before = _current(directory)
-            if before is not None and _holds(directory / before, contents, access):
-                _link(directory, contents)
-                return False
-            version = f"..v-{os.urandom(6).hex()}"
-            try:
-                _write(directory / version, contents, access)
-                if marks:
-                    writing.publish_in(folder, _MARK, version.encode(), access=writing.Access(), replace=True)
-                _point(directory, version)
-            except BaseException:
-                if _current(directory) != version:
-                    shutil.rmtree(directory / version, ignore_errors=True)
-                raise
-            _link(directory, contents)
-            _sweep(directory, keep={version, before})
-            os.fsync(folder)
+    with _changing(directory, access) as folder:
+        before = _current(folder)
+        if before is not None and _holds(folder, before, contents, access):
+            _link(folder, contents)
+            return False
+        version = f"..v-{os.urandom(6).hex()}"
+        try:
+            with folder.make(version, access) as made:
+                for name, content in contents.items():
+                    made.write(name, content, access)
+                made.sync()
+            if marks:
+                folder.write(_MARK, version.encode(), Access(), replace=True)
+            folder.point(_POINTER, version)
+        except BaseException:
+            with contextlib.suppress(InputError):
+                if _current(folder) != version:
+                    folder.remove(version)
+            raise
+        _link(folder, contents)
+        _sweep(folder, keep={version, before})
+        folder.sync()
     return True
 
 
 def read(directory: Path, name: str) -> bytes | None:
-    """The bytes of a file that is in use there; None where there is none that can be read."""
+    """Return the bytes of a file that is in use there; None if there is none that can be read."""
     try:
-        return writing.read(directory / _POINTER / name)
+        with Folder.open(directory) as folder:
+            version = _current(folder)
+            if version is None:
+                return None
+            with folder.inside(version) as found:
+                return found.read(name)
     except InputError:
         return None
 
 
 def mark(directory: Path) -> bytes | None:
-    """The mark of the last change for which something is still to be done; None if there is none."""
-    try:
-        return writing.read(directory / _MARK, limit=_MARK_BYTES)
-    except InputError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return None
-        raise
+    """Return the mark of the last change for which something is still to be done; None if there is none."""
+    with Folder.open(directory) as folder:
+        return folder.read_if_there(_MARK)
 
 
 def unmark(directory: Path, done: bytes) -> None:
-    """Forget a mark, for it is done; that of a later change stays."""
-    with _translated(directory), _opened(directory) as folder, writing.locked(folder, _LOCK, wait_seconds=LOCK_SECONDS):
-        if mark(directory) == done:
-            os.unlink(_MARK, dir_fd=folder)
+    """Forget a mark whose work is done; that of a later change stays."""
+    with Folder.open(directory) as folder, folder.locked(wait_seconds=LOCK_SECONDS):
+        if folder.read_if_there(_MARK) == done:
+            folder.remove(_MARK)
 
 
-def _make(directory: Path, access: Access) -> None:
-    """Make the directory, or refuse one that somebody else uses; a group gets into it."""
-    is_new = False
-    with contextlib.suppress(FileExistsError):
-        directory.mkdir(mode=writing.PRIVATE_DIRECTORY_MODE)
-        is_new = True
-    _require_ours(directory)
-    with _opened(directory) as folder:
-        if is_new or (access.group is not None and not _is_given(folder, access)):
-            access.give(folder, access.directory_mode)
+@contextlib.contextmanager
+def _changing(directory: Path, access: Access) -> Iterator[Folder]:
+    """Open the directory, made if it is missing, while no other run changes it; a group gets into it."""
+    path = directory if directory.name not in {"", ".."} else Path(os.path.realpath(directory))
+    with contextlib.ExitStack() as held:
+        above = held.enter_context(Folder.open(path.parent, about=directory))
+        try:
+            folder = held.enter_context(above.make(path.name, access))
+        except ExistsError:
+            folder = held.enter_context(above.inside(path.name, what="cannot write"))
+            _require_ours(folder)
+            status = folder.own_status
+            is_given = status.st_gid == access.group and stat.S_IMODE(status.st_mode) == access.directory_mode
+            if access.group is not None and not is_given:
+                folder.give(access)
+        held.enter_context(folder.locked(wait_seconds=LOCK_SECONDS))
+        yield folder
 
 
-def _is_given(folder: int, access: Access) -> bool:
-    status = os.fstat(folder)
-    return status.st_gid == access.group and stat.S_IMODE(status.st_mode) == access.directory_mode
-
-
-def _require_ours(directory: Path) -> None:
-    # What another run has taken away meanwhile is nobody's.
-    names = (name for name in os.listdir(directory) if not _is_ours(directory, name))
-    foreign = [name for name in names if writing.exists(directory / name)]
-    if foreign:
+def _require_ours(folder: Folder) -> None:
+    # `has`: what another run has taken away meanwhile is nobody's.
+    foreign = (name for name in folder.names() if not _is_ours(folder, name) and folder.has(name))
+    if (name := next(foreign, None)) is not None:
         raise InputError(
-            f"cannot write, {directory}: it holds files that are not ours, such as {foreign[0]}",
+            f"cannot write {folder.path}: it holds files that are not ours, such as {name}",
             hint="name a new or empty directory",
         )
 
 
-def _is_ours(directory: Path, name: str) -> bool:
-    if name in {_POINTER, _LOCK, _MARK} or _VERSION.fullmatch(name) or _is_unfinished(name):
+def _is_ours(folder: Folder, name: str) -> bool:
+    if name in {_POINTER, LOCK, _MARK} or _VERSION.fullmatch(name):
         return True
-    return _is_link(directory, name)
+    return any(is_temporary_name(name, target) for target in (_POINTER, _MARK)) or _is_link(folder, name)
 
 
-def _is_link(directory: Path, name: str) -> bool:
+def _is_link(folder: Folder, name: str) -> bool:
     try:
-        return os.readlink(directory / name) == f"{_POINTER}/{name}"
-    except OSError:
+        return folder.target(name) == f"{_POINTER}/{name}"
+    except InputError:
         return False
 
 
-def _is_unfinished(name: str) -> bool:
-    return any(writing.is_temporary_name(name, target) for target in (_POINTER, _MARK))
+def _current(folder: Folder) -> str | None:
+    """Return the version in use, or None."""
+    found = folder.target(_POINTER)
+    return found if found is not None and _VERSION.fullmatch(found) else None
 
 
-def _current(directory: Path) -> str | None:
-    """The version in use, or None."""
+def _holds(folder: Folder, version: str, contents: Mapping[str, Content], access: Access) -> bool:
+    """Return whether a version is as it should be, bytes and modes."""
     try:
-        found = os.readlink(directory / _POINTER)
-    except FileNotFoundError:
-        return None
-    return found if _VERSION.fullmatch(found) else None
-
-
-def _holds(version: Path, contents: Mapping[str, Content], access: Access) -> bool:
-    """Whether a version is as it should be, bytes and modes."""
-    try:
-        if sorted(os.listdir(version)) != sorted(contents):
-            return False
-        return all(_is_same(version / name, content, access) for name, content in contents.items())
-    except OSError:
+        with folder.inside(version) as found:
+            return found.names() == sorted(contents) and all(
+                _is_given(found, name, access.mode_of(content), access) and found.holds(name, content)
+                for name, content in contents.items()
+            )
+    except InputError:
         return False
 
 
-def _is_same(path: Path, content: Content, access: Access) -> bool:
-    status = os.lstat(path)
-    mode = access.mode_of(content)
-    has_group = access.group is None or status.st_gid == access.group
+def _is_given(folder: Folder, name: str, mode: int, access: Access) -> bool:
+    status = folder.status(name)
     return (
-        stat.S_ISREG(status.st_mode)
+        status is not None
+        and stat.S_ISREG(status.st_mode)
         and stat.S_IMODE(status.st_mode) == mode
-        and has_group
-        and writing.holds(path, content)
+        and access.group in {None, status.st_gid}
     )
 
 
-def _write(version: Path, contents: Mapping[str, Content], access: Access) -> None:
-    version.mkdir(mode=writing.PRIVATE_DIRECTORY_MODE)
-    with _opened(version) as folder:
-        access.give(folder, access.directory_mode)
-        for name, content in contents.items():
-            writing.publish_in(folder, name, content, access=access)
-        os.fsync(folder)
-
-
-def _point(directory: Path, version: str) -> None:
-    """Move the pointer by one rename."""
-    temporary = directory / writing.temporary_name(_POINTER)
-    os.symlink(version, temporary)
-    os.rename(temporary, directory / _POINTER)
-
-
-def _link(directory: Path, contents: Mapping[str, Content]) -> None:
+def _link(folder: Folder, contents: Mapping[str, Content]) -> None:
     """Give every file its name, and take away those of files that are no more."""
+    names = folder.names()
     for name in contents:
-        if not (directory / name).is_symlink():
-            os.symlink(f"{_POINTER}/{name}", directory / name)
-    for name in os.listdir(directory):
-        if name not in contents and _is_link(directory, name):
-            os.unlink(directory / name)
+        if name not in names:
+            folder.link(name, f"{_POINTER}/{name}")
+    for name in names:
+        if name not in contents and _is_link(folder, name):
+            folder.remove(name)
 
 
-def _sweep(directory: Path, keep: set[str | None]) -> None:
-    """Remove old versions, and what runs that were killed have left."""
-    for name in os.listdir(directory):
+def _sweep(folder: Folder, keep: set[str | None]) -> None:
+    """Remove old versions, and what killed runs have left."""
+    for name in folder.names():
         if _VERSION.fullmatch(name) and name not in keep:
-            shutil.rmtree(directory / name, ignore_errors=True)
-        elif _is_unfinished(name):
-            os.unlink(directory / name)
-
-
-@contextlib.contextmanager
-def _opened(directory: Path) -> Iterator[int]:
-    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield folder
-    finally:
-        os.close(folder)
-
-
-@contextlib.contextmanager
-def _translated(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise writing.failure("cannot write", directory, error) from error
+            with contextlib.suppress(InputError):
+                folder.remove(name)
+    folder.sweep(_POINTER)
+    folder.sweep(_MARK)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.files import release
-from certkit.files.writing import Access
+from certkit.files.content import Access
 from certkit.identity import credentials, overview
 from certkit.identity.notify import notify
 from certkit.printable import printable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from certkit.files.writing import Content
+    from certkit.files.content import Content
     from certkit.stores.base import Identity, Issued, Store
 
 KEY, CERTIFICATE, FULLCHAIN, CA = "key.pem", "certificate.pem", "fullchain.pem", "ca.pem"

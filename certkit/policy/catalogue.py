@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError, PolicyError
-from certkit.files import writing
+from certkit.files import reading
 from certkit.policy import format as files
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _builtin(name: str) -> PolicyFile:
 
 def _parse(path: Path, *, name: str) -> PolicyFile:
     try:
-        raw = writing.read(path, limit=files.MAX_POLICY_BYTES)
+        raw = reading.read(path, limit=files.MAX_POLICY_BYTES, must_be_regular=True)
     except InputError as error:
         raise PolicyError(error.message, hint=error.hint) from error
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.files import writing
+from certkit.files import reading
 from certkit.vault.variables import secret_file
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _is_token(token: Secret) -> bool:
 def _remembered(home: Path) -> Secret | None:
     """The token that `vault login` or `bao login` left in the home directory."""
     path = home / ".vault-token"
-    if not writing.exists(path):
+    if not reading.exists(path):
         return None
     token = secret_file(path, named_by="no VAULT_TOKEN is set")
     if not _is_token(token):

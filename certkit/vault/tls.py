@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.files import writing
+from certkit.files import reading
 from certkit.vault.errors import Kind, VaultError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _load(made: ssl.SSLContext, path: Path | str) -> bool:
     import ssl
 
     try:
-        made.load_verify_locations(cadata=writing.read(path).decode("ascii", "ignore"))
+        made.load_verify_locations(cadata=reading.read(path).decode("ascii", "ignore"))
     except (ssl.SSLError, ValueError):
         return False
     return True
@@ -72,8 +72,8 @@ def _no_certificate(path: str, variable: str) -> InputError:
 def _show(made: ssl.SSLContext, tls: Tls) -> None:
     import ssl
 
-    writing.read(tls.certificate)
-    writing.read(tls.key)
+    reading.read(tls.certificate)
+    reading.read(tls.key)
     try:
         made.load_cert_chain(tls.certificate, tls.key, password=_no_passphrase)
     except (ssl.SSLError, ValueError, OSError) as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.files import writing
+from certkit.files import reading
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def secret_file(path: Path | str, *, named_by: str) -> Secret:
         InputError: it cannot be read, or is empty.
     """
     try:
-        value = writing.read(path, limit=_MAX_SECRET_BYTES).strip()
+        value = reading.read(path, limit=_MAX_SECRET_BYTES).strip()
     except InputError as error:
         raise InputError(f"{error.message} ({named_by})", hint=error.hint) from error
     if not value:

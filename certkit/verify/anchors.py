@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.files import writing
+from certkit.files import reading
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -19,10 +19,10 @@ def trusted(path: str) -> list[x509.Certificate]:
     """
     from certkit.x509 import objects
 
-    if not writing.is_directory(path):
-        return objects.certificates(writing.read(path), name=path)
-    listed = writing.listing(path)
-    found = [each for file in listed for each in objects.certificates(writing.read(file), name=file, may_be_none=True)]
+    if not reading.is_directory(path):
+        return objects.certificates(reading.read(path), name=path)
+    listed = reading.listing(path)
+    found = [each for file in listed for each in objects.certificates(reading.read(file), name=file, may_be_none=True)]
     if not found:
         raise InputError(f"cannot read, {path}: no file in it holds a certificate", hint="check --ca")
     return found

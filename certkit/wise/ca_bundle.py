@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import RefusedError
-from certkit.files import writing
+from certkit.files import reading, writing
 from certkit.findings import critical
 from certkit.x509 import names, objects
 
@@ -69,11 +69,11 @@ def write(made: Bundle, path: Path, *, force: bool = False) -> bool:
     Raises:
         InputError: another file has that name and `force` is False, or it holds a private key, or cannot be written.
     """
-    if writing.exists(path) and writing.size(path) == len(made.pem) and writing.read(path) == made.pem:
+    if reading.exists(path) and reading.size(path) == len(made.pem) and reading.read(path) == made.pem:
         return False
     if not force:
         writing.require_absent(path)
-    if writing.exists(path) and writing.holds_private_key(path):
+    if reading.exists(path) and reading.holds_private_key(path):
         writing.require_absent(path, hint="it may hold a private key: choose another name")
     writing.publish(path, made.pem, replace=force)
     return True

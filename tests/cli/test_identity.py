@@ -197,7 +197,7 @@ def test_enroll_by_a_file(identity, tmp_path):
         (("--policy", "absent", "--organization", "Acme"), 3, "absent"),
         (("--organization", "Acme", "--client-id", ""), 3, "invalid value for '--client-id': it is empty"),
         (("--organization", "Acme", "--group", "no-such-group"), 3, "this host has no group 'no-such-group'"),
-        (("--organization", "Acme", "--ca", "absent.pem"), 3, "cannot read, absent.pem: no such file or directory"),
+        (("--organization", "Acme", "--ca", "absent.pem"), 3, "cannot read absent.pem: no such file or directory"),
         (("--organization", "Acme", "--type", "rsa-1024"), 3, "usage, "),
     ],
 )
@@ -676,9 +676,9 @@ def test_what_export_refuses(identity, tmp_path):
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign/x").touch()
     for arguments, said in (
-        (("--out", "foreign"), "cannot write, foreign: it holds files that are not ours, such as x"),
-        (("--out", "root.pem"), "cannot write, root.pem: not a directory"),
-        (("--out", "a/b"), "cannot write, a/b: no such file or directory"),
+        (("--out", "foreign"), "cannot write foreign: it holds files that are not ours, such as x"),
+        (("--out", "root.pem"), "cannot write root.pem: not a directory"),
+        (("--out", "a/b"), "cannot write a/b: no such file or directory"),
         (("--out", "tls", "--group", "no-such-group"), "no such group: no-such-group"),
         (("--out", ""), "usage, "),
         (("--out", "tls", "--format", "jks"), "usage, "),
@@ -701,7 +701,7 @@ def test_export_where_one_may_not_write(identity, tmp_path):
         check=False,
     )
     assert done.returncode == 3
-    assert done.stderr.startswith(b"certkit: error: cannot write, shut/tls: permission denied. ")
+    assert done.stderr.startswith(b"certkit: error: cannot write shut/tls: permission denied. ")
 
 
 def test_a_hook_that_fails(identity, tmp_path):

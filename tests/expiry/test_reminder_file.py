@@ -194,8 +194,8 @@ def test_a_broken_file_is_one_repeat(path, content):
     path.write_bytes(content)
     said, warnings = run(path, row())
     assert said == ["7d"]
-    why = "it is broken, and what was spoken is forgotten"
-    assert warnings == [f"cannot read, {path}: {why}. reminders are repeated once; the file is replaced"]
+    why = "it is broken, and what was sent is forgotten"
+    assert warnings == [f"cannot read {path}: {why}. reminders are repeated once; the file is replaced"]
     assert run(path, row()) == ([], [])
 
 
@@ -268,7 +268,7 @@ def test_a_directory_that_cannot_be_written_to(path):
             done = subprocess.run([*without, *speaking(path)], capture_output=True, check=True)
             assert done.stdout == b"1 7d\n"
             assert done.stderr.decode() == (
-                f"cannot write, {path}: no permission to write in {path.parent}. choose a directory that is yours; "
+                f"cannot write {path}: no permission to write in {path.parent}. choose a directory that is yours; "
                 f"{REPEATED}\n"
             )
     finally:
@@ -299,7 +299,7 @@ def test_a_full_disk(path):
         done = subprocess.run(speaking(path), capture_output=True, check=True, preexec_fn=limit)
         assert done.stdout == b"1 7d\n"
         assert done.stderr.decode() == (
-            f"cannot write, {path}: file too large. raise the limit on file sizes (ulimit -f) and try again; "
+            f"cannot write {path}: file too large. raise the limit on file sizes (ulimit -f) and try again; "
             f"{REPEATED}\n"
         )
     assert (path.read_bytes(), names(path)) == (before, [".reminders.json.lock", "reminders.json"])
@@ -324,8 +324,8 @@ def test_the_wait_for_another_run_is_bounded(path):
         said, warnings = run(path, row(), row(number=2), wait_seconds=0.2)
         assert 0.2 <= time.monotonic() - began < 5
     assert said == ["7d", "7d"]
-    why = "another run has held it for 0.2 seconds. see whether that run is stuck"
-    assert warnings == [f"cannot lock, {lock}: {why}; {REPEATED}"]
+    why = "another run has held it for 0.2 seconds. check whether that run is stuck, and try again"
+    assert warnings == [f"cannot lock {lock}: {why}; {REPEATED}"]
     assert path.read_bytes() == before
 
 

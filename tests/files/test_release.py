@@ -14,7 +14,7 @@ import pytest
 
 from certkit.errors import InputError
 from certkit.files import release
-from certkit.files.writing import Access
+from certkit.files.content import Access
 from certkit.secret import Secret
 from tests.stores import steps
 from tests.stores.places import some_group, tree
@@ -160,11 +160,12 @@ def test_what_is_no_directory(tmp_path):
 
 
 def test_a_link_to_a_directory(tmp_path):
-    """Is followed."""
+    """Is not followed: it may have been planted."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    switch(tmp_path / "link")
-    assert seen(tmp_path / "real") == plain(OLD)
+    with pytest.raises(InputError, match="link: it is a symbolic link"):
+        switch(tmp_path / "link")
+    assert list((tmp_path / "real").iterdir()) == []
 
 
 def test_a_directory_that_is_there_already(tmp_path):

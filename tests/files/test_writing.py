@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from certkit.errors import InputError
-from certkit.files import writing
+from certkit.files import content, reading, writing
 from certkit.secret import Secret
 from tests.conftest import require_program
 
@@ -85,13 +85,13 @@ def test_an_old_key_is_set_aside(tmp_path):
     assert (first.read_bytes(), second.read_bytes(), mode(first)) == (b"one", b"two", 0o600)
 
 
-@pytest.mark.parametrize("content", [b"-----BEGIN RSA PRIVATE KEY-----\n", bytes.fromhex("3081870201003013")])
-def test_a_report_never_replaces_a_private_key(tmp_path, content):
+@pytest.mark.parametrize("data", [b"-----BEGIN RSA PRIVATE KEY-----\n", bytes.fromhex("3081870201003013")])
+def test_a_report_never_replaces_a_private_key(tmp_path, data):
     """Whether the key is PEM or DER."""
-    (tmp_path / "k").write_bytes(content)
+    (tmp_path / "k").write_bytes(data)
     with pytest.raises(InputError, match="it holds keys or certificates"):
-        writing.write_report(tmp_path / "k", writing.Report(["report"]))
-    assert (tmp_path / "k").read_bytes() == content
+        writing.write_report(tmp_path / "k", content.Report(["report"]))
+    assert (tmp_path / "k").read_bytes() == data
 
 
 def test_many_files_appear_at_once(tmp_path):
@@ -119,10 +119,10 @@ def test_many_files_beside_others(tmp_path):
 def test_reading_is_bounded(tmp_path):
     """What is larger than the limit is refused, endless devices included."""
     (tmp_path / "f").write_bytes(bytes(101))
-    assert len(writing.read(tmp_path / "f", limit=101)) == 101
+    assert len(reading.read(tmp_path / "f", limit=101)) == 101
     for path in (tmp_path / "f", "/dev/zero"):
         with pytest.raises(InputError, match="larger than 100 bytes"):
-            writing.read(path, limit=100)
+            reading.read(path, limit=100)
 
 
 @pytest.mark.parametrize("way", ["nameless", "named"])

@@ -102,7 +102,7 @@ def test_time_outs_are_go_s_durations(read, text, seconds):
         ),
         (
             {"VAULT_ROLE_ID": "r", "VAULT_SECRET_ID_FILE": "/nowhere"},
-            "cannot read, /nowhere: no such file or directory (VAULT_SECRET_ID_FILE)",
+            "cannot read /nowhere: no such file or directory (VAULT_SECRET_ID_FILE)",
         ),
     ],
 )

@@ -153,14 +153,14 @@ def read(reference: str) -> bytes:
     Raises:
         InputError: it cannot be read.
     """
-    from certkit.files import writing
+    from certkit.files import reading
 
     if reference != STDIN:
-        return writing.read(reference)
+        return reading.read(reference)
     if sys.stdin is None:
         raise InputError("cannot read, standard input: it is closed", hint="name a file")
     try:
-        return writing.read_stream(sys.stdin.buffer, name="standard input")
+        return reading.read_stream(sys.stdin.buffer, name="standard input")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"cannot read, standard input: {reason}", hint="name a file") from error
@@ -242,9 +242,9 @@ def passphrase(file: str | None) -> Secret | None:
 def _secret(file: str | None, variable: str, what: str, *, limit: int = _MAX_SECRET_FILE) -> Secret | None:
     """The first line of a file, or a variable; None if there is neither."""
     if file is not None:
-        from certkit.files import writing
+        from certkit.files import reading
 
-        data = read(file) if file == STDIN else writing.read(file, limit=_MAX_SECRET_FILE)
+        data = read(file) if file == STDIN else reading.read(file, limit=_MAX_SECRET_FILE)
         return _checked(data.split(b"\n", 1)[0].removesuffix(b"\r"), file, what, limit=limit)
     if os.environ.get(variable):
         return _checked(os.environb[variable.encode()], variable, what, limit=limit)

@@ -11,7 +11,7 @@ from certkit.cli.shared import inputs
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure, Passed, Reason, Searched
 from certkit.expiry.sources.files import DirectorySource, FileSource, KnownSource, StreamSource, unreadable
-from certkit.files import writing
+from certkit.files import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,7 +70,7 @@ def parse(references: Sequence[str], access: Access) -> Iterator[Source]:
 def _expanded(references: Sequence[str]) -> Iterator[str | KnownSource]:
     """The same with lists replaced by what they list."""
     for reference in references:
-        if not reference.startswith("@") or writing.exists(Path(reference)):
+        if not reference.startswith("@") or reading.exists(Path(reference)):
             yield reference
             continue
         try:
@@ -87,7 +87,7 @@ def _failed(reference: str, error: InputError) -> KnownSource:
 
 def is_live(reference: str) -> bool:
     """Whether these words name a live host: `tls://…`, or HOST:PORT where no file is called so."""
-    if ":" not in reference or writing.exists(Path(reference)) or _is_pattern(reference):
+    if ":" not in reference or reading.exists(Path(reference)) or _is_pattern(reference):
         return False
     from certkit.expiry.sources.endpoint import is_endpoint
 
@@ -105,9 +105,9 @@ def _is_pattern(reference: str) -> bool:
 
 
 def _files(reference: str, access: Access) -> Iterator[Source]:
-    if writing.is_directory(reference):
+    if reading.is_directory(reference):
         yield DirectorySource(reference, access.passphrase)
-    elif writing.exists(Path(reference)):
+    elif reading.exists(Path(reference)):
         yield FileSource((reference,), access.passphrase)
     elif _is_pattern(reference):
         yield from _glob(reference, access)
@@ -144,9 +144,9 @@ def _glob(pattern: str, access: Access) -> Iterator[Source]:
     for path in paths:
         if isinstance(path, finding.Oddity):
             yield KnownSource([unreadable(path.path, path.error)] if path.error else [])
-        elif writing.is_directory(path):
+        elif reading.is_directory(path):
             yield DirectorySource(path, access.passphrase, origin=pattern)
-        elif writing.is_special(path):
+        elif reading.is_special(path):
             yield KnownSource([Passed(path)])
         else:
             yield FileSource((path,), access.passphrase, may_hold_nothing=True, origin=pattern)

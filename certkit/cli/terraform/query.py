@@ -55,7 +55,7 @@ def _standard_input() -> bytes:
     Raises:
         InputError: there is nothing to read, or far too much.
     """
-    from certkit.files import writing
+    from certkit.files import reading
     from certkit.terraform.external import MAX_QUERY_BYTES
 
     hint = """for example: echo '{"identity": "NAME"}' | certkit terraform query"""
@@ -64,7 +64,7 @@ def _standard_input() -> bytes:
     if sys.stdin.isatty():
         raise InputError("cannot read, standard input: it is a terminal, and a query is expected", hint=hint)
     try:
-        return writing.read_stream(sys.stdin.buffer, name="standard input", limit=MAX_QUERY_BYTES)
+        return reading.read_stream(sys.stdin.buffer, name="standard input", limit=MAX_QUERY_BYTES)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"cannot read, standard input: {reason}", hint=hint) from error
@@ -93,9 +93,9 @@ def _sources(
     """
     from certkit.cli.shared.sources import Access, parse
     from certkit.cli.shared.stores import connected
-    from certkit.files import writing
+    from certkit.files import reading
 
-    if writing.is_special(reference) and not writing.is_directory(reference):
+    if reading.is_special(reference) and not reading.is_directory(reference):
         raise InputError(f"cannot read, {reference}: it is a device or a pipe", hint="name a file")
     vault = functools.cache(lambda: stack.enter_context(connected(output)))
     return parse(

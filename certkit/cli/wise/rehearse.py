@@ -103,16 +103,16 @@ def _serve(output: Output, facts: dict[str, Any], ready_file: str | None) -> Non
 @contextlib.contextmanager
 def _ready(ready_file: str | None, line: str) -> Iterator[None]:
     """Have the file while it listens, and no longer."""
-    from certkit.files import writing
+    from certkit.files import content, reading, writing
 
     if ready_file is None:
         yield
         return
-    writing.write_report(Path(ready_file), writing.Report([line]))
+    writing.write_report(Path(ready_file), content.Report([line]))
     try:
         yield
     finally:
-        if not writing.is_special(ready_file):
+        if not reading.is_special(ready_file):
             with contextlib.suppress(OSError):
                 os.unlink(ready_file)
 

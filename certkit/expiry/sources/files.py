@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from certkit import processes
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure, ListSighting, Passed, Reason, Searched, Sighting
-from certkit.files import writing
+from certkit.files import reading
 from certkit.x509 import objects, pem
 from certkit.x509.objects import Broken, Item, Kind
 
@@ -56,7 +56,7 @@ class FileSource:
 
     def parts(self) -> Iterable[FileSource | SliceSource]:
         """Slices of a large file that begins with certificates, which several processes can read."""
-        if len(self.paths) > 1 or (size := writing.size(self.paths[0])) < 2 * _SLICE_BYTES:
+        if len(self.paths) > 1 or (size := reading.size(self.paths[0])) < 2 * _SLICE_BYTES:
             return (self,)
         if not _begins_with_certificates(self.paths[0]):
             return (self,)
@@ -68,7 +68,7 @@ class FileSource:
         has_found = False
         for path in self.paths:
             try:
-                seen = self._look_in_bulk(path) if self.may_hold_nothing else self._look_at(writing.chunks(path), path)
+                seen = self._look_in_bulk(path) if self.may_hold_nothing else self._look_at(reading.chunks(path), path)
                 for found in seen:
                     has_found = has_found or not isinstance(found, Passed)
                     yield found
@@ -80,13 +80,13 @@ class FileSource:
 
     def _look_in_bulk(self, path: str) -> Iterator[Seen]:
         """The certificates of one of very many files: most hold nothing but plain ones, which is soon known."""
-        begin, is_whole = writing.begin(path)
+        begin, is_whole = reading.begin(path)
         plain, end = objects.plain_certificates(begin)
         if is_whole and end == len(begin) and plain:
             for number, certificate in enumerate(plain):
                 yield Sighting(path, certificate, number == 0)
         else:
-            yield from self._look_at([begin] if is_whole else writing.chunks(path, must_be_regular=True), path)
+            yield from self._look_at([begin] if is_whole else reading.chunks(path, must_be_regular=True), path)
 
     def _look_at(self, chunks: Iterable[bytes], path: str) -> Iterator[Seen]:
         return look_at_chunks(chunks, name=path, passphrase=self.passphrase, may_hold_nothing=self.may_hold_nothing)
@@ -121,7 +121,7 @@ class SliceSource:
     def _chunks(self) -> Iterator[bytes]:
         """The bytes from `start` up to the first block that begins at `end` or later."""
         at = self.start
-        for chunk in writing.chunks(self.path, start=self.start, must_be_regular=True):
+        for chunk in reading.chunks(self.path, start=self.start, must_be_regular=True):
             at += len(chunk)
             if at <= self.end:
                 yield chunk
@@ -134,7 +134,7 @@ class SliceSource:
             yield chunk
 
     def _lines_before(self) -> int:
-        return writing.count_lines(self.path, end=self.start)
+        return reading.count_lines(self.path, end=self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +282,7 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
     paths = list(dict.fromkeys(str(Path(name).parent / each.path) for each in found.references))
     for path in paths[:_MAX_REFERENCES]:
         try:
-            data_there = writing.chunks(path, must_be_regular=True)
+            data_there = reading.chunks(path, must_be_regular=True)
             yield from look_at_chunks(data_there, name=path, passphrase=None, may_hold_nothing=False, may_refer=False)
         except (OSError, ValueError) as error:
             yield unreadable(path, error)
@@ -419,7 +419,7 @@ def _in_walk(path: str, error: OSError) -> Failure:
 
 def _begins_with_certificates(path: str) -> bool:
     try:
-        begin = next(writing.chunks(path), b"")
+        begin = next(reading.chunks(path), b"")
     except OSError:
         return False
     return bool(objects.plain_certificates(begin)[0])

@@ -8,14 +8,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError, StoreError
-from certkit.files import writing
-from certkit.files.folder import LOCK, Folder
+from certkit.files import reading
+from certkit.files.folder import LOCK, is_temporary_name
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.printable import printable
 from certkit.stores import sealing
 from certkit.stores.file import documents, identity, permissions
 from certkit.stores.file import generations as generation_files
 from certkit.stores.file.documents import TOKENS
+from certkit.stores.file.folder import StoreFolder
 from certkit.stores.file.record import GENERATIONS, POINTER, RECORD
 from certkit.stores.record import is_generation, is_name
 from certkit.x509 import keys, objects
@@ -23,6 +24,7 @@ from certkit.x509 import keys, objects
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from certkit.files.folder import Folder
     from certkit.stores.base import Identity
     from certkit.stores.file.store import FileStore
 
@@ -38,11 +40,11 @@ def check(store: FileStore) -> list[Finding]:
 
 
 def _findings(store: FileStore) -> list[Finding]:
-    if not writing.exists(store.root):
+    if not reading.exists(store.root):
         hint = "check the path; enrolling the first identity makes the directory"
         return [warning("store", f"there is no directory {store.root}", hint)]
     try:
-        with Folder.open(store.root) as folder:
+        with StoreFolder.open(store.root) as folder:
             found = [*_store(folder), *permissions.of_store(folder)]
             for name in filter(is_name, folder.names()):
                 if _is_candidate(folder, name):
@@ -137,7 +139,7 @@ def _documents(check: str, folder: Folder) -> Iterator[Finding]:
 
 def _strange(check: str, folder: Folder, names: list[str]) -> Iterator[Finding]:
     """Names that do not belong into a directory."""
-    left = [name for name in names if writing.is_temporary_name(name)]
+    left = [name for name in names if is_temporary_name(name)]
     others = [name for name in names if name not in left]
     if left:
         yield warning(check, f"left in {folder.path} by runs that were killed: {_listed(left)}", _SWEPT)

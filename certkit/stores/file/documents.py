@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from certkit.errors import ConflictError, StoreError
-from certkit.files.writing import Access
+from certkit.files.content import Access
 from certkit.secret import Secret
 from certkit.stores import record
 from certkit.stores.base import Document

@@ -8,8 +8,8 @@ from certkit.errors import ConflictError, StoreError
 from certkit.stores.base import Generation, Issued
 
 if TYPE_CHECKING:
+    from certkit.files.content import Access
     from certkit.files.folder import Folder
-    from certkit.files.writing import Access
     from certkit.secret import Secret
 
 KEY = "key.pem"

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from certkit.errors import PassphraseError, StoreError
-from certkit.files.writing import Access
+from certkit.files.content import Access
 from certkit.stores import record as identity
 from certkit.stores.base import Identity, no_generation
 from certkit.stores.file import generations as generation_files

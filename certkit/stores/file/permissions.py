@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit.files.writing import Access
+from certkit.files.content import Access
 from certkit.findings import Finding, critical, warning
 from certkit.stores.file import documents, identity
 from certkit.stores.file import generations as generation_files

@@ -15,8 +15,8 @@ from certkit.errors import InputError, StoreError
 from certkit.stores.record import Record
 
 if TYPE_CHECKING:
+    from certkit.files.content import Access
     from certkit.files.folder import Folder
-    from certkit.files.writing import Access
 
 RECORD = "identity.json"
 POINTER = "active"

@@ -20,8 +20,8 @@ from pathlib import Path  # noqa: TC003  a field's type
 from typing import TYPE_CHECKING
 
 from certkit.errors import ConflictError, InputError, StoreError
-from certkit.files import writing
-from certkit.files.folder import Folder
+from certkit.files import reading
+from certkit.files.folder import temporary_name
 from certkit.stores import record as identity
 from certkit.stores.base import AbsentError, Document, Facts, Identity, Issued, Location, no_generation
 from certkit.stores.file import (
@@ -36,13 +36,14 @@ from certkit.stores.file import (
 from certkit.stores.file import (
     record as record_file,
 )
+from certkit.stores.file.folder import StoreFolder
 from certkit.stores.file.record import GENERATIONS
 from certkit.stores.sealing import seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from certkit.files.writing import Access
+    from certkit.files.content import Access
     from certkit.findings import Finding
     from certkit.secret import Secret
     from certkit.stores.record import Record
@@ -72,9 +73,9 @@ class FileStore:
 
     def names(self) -> list[str]:
         """The identities there, in the order of their names; none where there is no such directory."""
-        if not writing.exists(self.root):
+        if not reading.exists(self.root):
             return []
-        with Folder.open(self.root) as store:
+        with StoreFolder.open(self.root) as store:
             return [name for name in store.names() if identity_folder.is_identity(store, name)]
 
     def load(self, name: str) -> Identity:
@@ -246,9 +247,9 @@ class FileStore:
     def remove(self, name: str) -> None:
         """Everything of an identity: it is gone in one step, and then deleted; nothing to do if there is none."""
         identity.require_name(name)
-        if not writing.exists(self.root):
+        if not reading.exists(self.root):
             return
-        with Folder.open(self.root) as store:
+        with StoreFolder.open(self.root) as store:
             if not store.has(name) and not store.leftovers():
                 return
         with self._changing_names() as store:
@@ -256,12 +257,12 @@ class FileStore:
                 self._rename_away(store, name)
                 store.sweep()
 
-    def _rename_away(self, store: Folder, name: str) -> None:
+    def _rename_away(self, store: StoreFolder, name: str) -> None:
         """Give an identity a temporary name, under which it is deleted, if not by this run then by the next."""
         with store.inside(name) as folder:
             identity_folder.require_identity(folder)
             with folder.locked(wait_seconds=self.wait_seconds):
-                store.rename(name, writing.temporary_name(name))
+                store.rename(name, temporary_name(name))
 
     def check(self) -> list[Finding]:
         """Whether the store can be used: what works, what is missing, and how to mend it."""
@@ -270,12 +271,12 @@ class FileStore:
         return check(self)
 
     @contextlib.contextmanager
-    def _identity(self, name: str) -> Iterator[Folder]:
+    def _identity(self, name: str) -> Iterator[StoreFolder]:
         """The directory of an identity; what fails because it is removed meanwhile finds it absent."""
         identity.require_name(name)
         with contextlib.ExitStack() as opened:
             try:
-                store = opened.enter_context(Folder.open(self.root))
+                store = opened.enter_context(StoreFolder.open(self.root))
                 folder = opened.enter_context(store.inside(name))
             except StoreError as error:
                 if not isinstance(error.__cause__, FileNotFoundError):
@@ -289,7 +290,7 @@ class FileStore:
                 raise self._absent(name) from error
 
     @contextlib.contextmanager
-    def _changing(self, name: str) -> Iterator[Folder]:
+    def _changing(self, name: str) -> Iterator[StoreFolder]:
         """The directory of an identity for one who changes it, while nobody else does; killed runs left nothing."""
         with self._identity(name) as folder:
             identity_folder.require_identity(folder)
@@ -301,14 +302,14 @@ class FileStore:
                 yield folder
 
     @contextlib.contextmanager
-    def _changing_names(self) -> Iterator[Folder]:
+    def _changing_names(self) -> Iterator[StoreFolder]:
         """The directory of the store for one who makes or removes an identity, while nobody else does."""
-        with Folder.open(self.root) as store, store.locked(wait_seconds=self.wait_seconds):
+        with StoreFolder.open(self.root) as store, store.locked(wait_seconds=self.wait_seconds):
             with contextlib.suppress(StoreError):  # `check` tells of what cannot be deleted
                 store.sweep()
             yield store
 
-    def _sweep_elsewhere(self, store: Folder) -> None:
+    def _sweep_elsewhere(self, store: StoreFolder) -> None:
         """Delete what was to be removed, keys and all, unless somebody is at it."""
         if store.leftovers():
             with contextlib.suppress(StoreError), store.locked(wait_seconds=0):
@@ -319,10 +320,10 @@ class FileStore:
 
     def _make_root(self, access: Access) -> None:
         """Make the directory of the store and those above it that are missing; what is there stays as it is."""
-        missing = [each for each in (self.root, *self.root.parents) if not writing.exists(each)]
+        missing = [each for each in (self.root, *self.root.parents) if not reading.exists(each)]
         for path in reversed(missing):
             with (
-                Folder.open(path.parent) as above,
+                StoreFolder.open(path.parent) as above,
                 contextlib.suppress(ConflictError),  # somebody else was faster
                 above.make(path.name, access),
             ):

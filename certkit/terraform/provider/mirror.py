@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.files import writing
+from certkit.files import content, reading, writing
+from certkit.files.folder import Folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,12 +52,16 @@ def install(mirror: Path, *, python: str, version: str) -> Installed:
     number = semantic(version)
     directory = mirror / HOST / SOURCE / number / system()
     path = directory / f"{_PROGRAM}_v{number}"
-    program = writing.Program(launcher(python).encode())
+    program = content.Program(launcher(python).encode())
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        changed = not path.exists() or not writing.holds(path, program)
+        for each in reversed([directory, *directory.parents]):
+            # Not `parents=True`, which takes the umask: others must not write where Terraform looks for programs.
+            if not each.exists():
+                each.mkdir(mode=content.PROGRAM_MODE, exist_ok=True)
     except OSError as error:
-        raise writing.failure("cannot write", path, error) from error
+        raise reading.failure("cannot write", path, error) from error
+    with Folder.open(directory, about=path) as folder:
+        changed = not folder.has(path.name) or not folder.holds(path.name, program)
     if changed:
         writing.publish(path, program, replace=True)
     return Installed(mirror, directory, number, changed)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.files import writing
+from certkit.files import content, reading, writing
+from certkit.files.folder import Folder as OpenFolder
 from certkit.secret import Secret
 from certkit.wise.rehearsal import authority
 from certkit.wise.rehearsal import state as states
@@ -81,7 +82,7 @@ class Folder:
             InputError: it cannot be written.
         """
         path = self.path / POLICY
-        writing.write_report(path, writing.Report([_POLICY.format(web=web, api=api, api_mtls=api_mtls)]))
+        writing.write_report(path, content.Report([_POLICY.format(web=web, api=api, api_mtls=api_mtls)]))
         return path
 
 
@@ -103,7 +104,7 @@ def opened(
             found = _load(path)
             if client_id not in {None, found.state.client_id}:
                 hint = "leave --client-id out, or give another directory with --dir"
-                raise InputError(f"cannot resume, {path}: its client id is {found.state.client_id}", hint=hint)
+                raise InputError(f"cannot resume {path}: its client id is {found.state.client_id}", hint=hint)
             if redirect_uris:
                 found = replace(found, state=replace(found.state, redirect_uris=tuple(redirect_uris)))
                 found.keep(found.state)
@@ -116,21 +117,21 @@ def files_translated(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise writing.failure("cannot use", path, error) from error
+        raise reading.failure("cannot use", path, error) from error
 
 
 def _is_ours(path: Path) -> bool:
-    if writing.exists(path / STATE):
+    if reading.exists(path / STATE):
         return True
-    if writing.exists(path) and (not writing.is_directory(path) or os.listdir(path)):
+    if reading.exists(path) and (not reading.is_directory(path) or os.listdir(path)):
         raise InputError(
-            f"cannot use, {path}: it is not the directory of a rehearsal", hint="give an empty or new directory"
+            f"cannot use {path}: it is not the directory of a rehearsal", hint="give an empty or new directory"
         )
     return False
 
 
 def _make(path: Path, state: State, now: datetime) -> None:
-    path.parent.mkdir(mode=writing.PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=content.PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
     ca = authority.new(now=now)
     pairs = {CA: ca, SERVER: authority.server(ca, now=now), NOTIFIER: authority.notifier(ca, now=now)}
     with writing.Staging(path) as staging:
@@ -146,26 +147,27 @@ def _make(path: Path, state: State, now: datetime) -> None:
 def _load(path: Path) -> Folder:
     return Folder(
         path=path,
-        state=states.load(writing.read(path / STATE), name=str(path / STATE)),
+        state=states.load(reading.read(path / STATE), name=str(path / STATE)),
         ca=_pair(path, CA),
         server=_pair(path, SERVER),
-        client_secret=Secret(writing.read(path / SECRET, limit=4096).split(b"\n", 1)[0]),
+        client_secret=Secret(reading.read(path / SECRET, limit=4096).split(b"\n", 1)[0]),
     )
 
 
 def _pair(path: Path, stem: str) -> Pair:
-    key, certificate = (writing.read(path / f"{stem}.{kind}", limit=64 * 1024) for kind in ("key", "pem"))
+    key, certificate = (reading.read(path / f"{stem}.{kind}", limit=64 * 1024) for kind in ("key", "pem"))
     return authority.load(Secret(key), certificate, name=str(path))
 
 
 @contextlib.contextmanager
 def _held(path: Path) -> Iterator[None]:
     with contextlib.ExitStack() as held:
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        held.callback(os.close, folder)
+        folder = held.enter_context(OpenFolder.open(path))
         try:
-            held.enter_context(writing.locked(folder, LOCK, wait_seconds=0))
-        except TimeoutError as error:
+            held.enter_context(folder.locked(LOCK, wait_seconds=0))
+        except InputError as error:
+            if not isinstance(error.__cause__, TimeoutError):
+                raise
             hint = "stop it, or give another directory with --dir"
-            raise InputError(f"cannot use, {path}: another rehearsal runs there", hint=hint) from error
+            raise InputError(f"cannot use {path}: another rehearsal runs there", hint=hint) from error
         yield

@@ -231,7 +231,7 @@ def test_a_directory_of_documents_that_is_none(store):
     (store.root / "acme" / "tokens").symlink_to("elsewhere")
     assert told(store) == [
         (
-            "critical identity:acme: cannot read, STORE/acme/tokens: it is a symbolic link"
+            "critical identity:acme: cannot read STORE/acme/tokens: it is a symbolic link"
             " -> put what it leads to in its place; a store follows no such links"
         )
     ]

@@ -204,7 +204,7 @@ def test_what_is_there_is_not_replaced(store, name):
     before = tree(store.root)
     with pytest.raises(ConflictError) as refused:
         store.create(name, RECORD)
-    assert refused.value.message == f"cannot write, {store.root}/{name}: it exists and is not overwritten"
+    assert refused.value.message == f"cannot write {store.root}/{name}: it exists and is not overwritten"
     assert {path: kind for path, kind in tree(store.root).items() if path != ".lock"} == before
 
 
@@ -309,7 +309,7 @@ def test_a_group_that_is_not_ours_to_give_to(tmp_path):
         [*without, sys.executable, "-c", script, tmp_path / "store", name], capture_output=True, check=True
     )
     assert done.stdout.decode() == (
-        f"cannot write, {tmp_path}/store: no permission to give it to the group. "
+        f"cannot write {tmp_path}/store: no permission to give it to the group. "
         "be a member of that group, or run it as root\n"
     )
     assert list(tmp_path.iterdir()) == []
@@ -344,7 +344,7 @@ def test_the_wait_for_another_run_is_bounded(store, name):
         with pytest.raises(StoreError) as refused:
             activate(hasty, "0001") if name == "acme" else hasty.create("other", RECORD)
         assert 0.2 <= time.monotonic() - began < 5
-    assert refused.value.message == f"cannot lock, {lock}: another run has held it for 0.2 seconds"
+    assert refused.value.message == f"cannot lock {lock}: another run has held it for 0.2 seconds"
     assert refused.value.hint == "see whether what it waited for is stuck, and try again"
     assert (store.names(), store.load("acme").record) == (["acme"], RECORD)
 
@@ -448,10 +448,10 @@ def test_a_store_that_may_not_be_written_to(store):
             "['acme']",
             "acme",
             "Secret(hidden)",
-            "cannot lock, STORE/.lock: permission denied",
-            "cannot lock, STORE/acme/.lock: permission denied",
-            "cannot lock, STORE/acme/.lock: permission denied",
-            "cannot lock, STORE/.lock: permission denied",
+            "cannot lock STORE/.lock: permission denied",
+            "cannot lock STORE/acme/.lock: permission denied",
+            "cannot lock STORE/acme/.lock: permission denied",
+            "cannot lock STORE/.lock: permission denied",
             "['warning']",
         ]
 
@@ -462,12 +462,12 @@ def test_an_identity_of_somebody_else(store):
     with modes(0o000, store.root / "acme"):
         assert unprivileged(store) == [
             "['acme']",
-            "cannot read, STORE/acme: permission denied",
-            "cannot read, STORE/acme: permission denied",
+            "cannot read STORE/acme: permission denied",
+            "cannot read STORE/acme: permission denied",
             "None",
-            "cannot read, STORE/acme: permission denied",
-            "cannot read, STORE/acme: permission denied",
-            "cannot read, STORE/acme: permission denied",
+            "cannot read STORE/acme: permission denied",
+            "cannot read STORE/acme: permission denied",
+            "cannot read STORE/acme: permission denied",
             "['unknown']",
         ]
 
@@ -477,5 +477,5 @@ def test_a_store_of_somebody_else(store):
     enroll(store, issued=1)
     with modes(0o000, store.root):
         said = unprivileged(store)
-        assert said[:-1] == ["cannot read, STORE: permission denied"] * 7
+        assert said[:-1] == ["cannot read STORE: permission denied"] * 7
         assert said[-1] == "['unknown']"

@@ -82,4 +82,4 @@ def test_a_mirror_that_cannot_be_written(certkit, tmp_path):
     (tmp_path / "mirror").write_text("")
     done = certkit("terraform", "install-provider", "--mirror", "mirror")
     assert done.code == 3
-    assert done.err.startswith("certkit: error: cannot write, ")
+    assert done.err.startswith("certkit: error: cannot write ")

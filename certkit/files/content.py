@@ -1,0 +1,134 @@
+"""What is written, and who may read it: the modes of keys, public files, reports and programs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from certkit.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+PRIVATE_MODE = 0o600
+PUBLIC_MODE = 0o644
+PROGRAM_MODE = 0o755
+PRIVATE_DIRECTORY_MODE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The text of a report, in parts.
+
+    Its file is 0644 if `is_public`, whatever the umask; `mode` is that of the file it replaces.
+    """
+
+    parts: Iterable[str]
+    is_public: bool = False
+    mode: int | None = None
+
+    def encoded(self) -> Iterator[bytes]:
+        """Yield the parts as UTF-8, with escapes for what UTF-8 cannot encode."""
+        for part in self.parts:
+            yield part.encode("utf-8", "backslashreplace")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program, which everyone may run as far as the umask allows."""
+
+    content: bytes
+
+
+Content: TypeAlias = bytes | Secret | Report | Program
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may read what is written, whatever the umask: the owner, and the members of `group` (a number) if given.
+
+    Without a group, public files may be read by everyone who can enter their directory.
+    """
+
+    group: int | None = None
+
+    @property
+    def directory_mode(self) -> int:
+        """The mode of directories."""
+        return PRIVATE_DIRECTORY_MODE if self.group is None else 0o750
+
+    @property
+    def key_mode(self) -> int:
+        """The mode of files with private keys."""
+        return PRIVATE_MODE if self.group is None else 0o640
+
+    @property
+    def public_mode(self) -> int:
+        """The mode of all other files."""
+        return PUBLIC_MODE if self.group is None else 0o640
+
+    def mode_of(self, content: Content) -> int:
+        """Return the mode of a file with that content."""
+        return self.key_mode if isinstance(content, Secret) else self.public_mode
+
+    def give(self, file: int, mode: int) -> None:
+        """Set the group and then the mode of an open file or directory.
+
+        The group comes first: otherwise the members of another group could read it for a moment.
+
+        Raises:
+            PermissionError: if the process may not give it to that group.
+        """
+        if self.group is not None:
+            os.fchown(file, -1, self.group)
+        os.fchmod(file, mode)
+
+
+def fill(file: int, content: Content, access: Access | None) -> None:
+    """Set the mode of a new file, and write its content; without `access` the umask decides about public files."""
+    if access is None:
+        os.fchmod(file, _mode(content))
+    else:
+        access.give(file, access.mode_of(content))
+    for part in parts(content):
+        write_all(file, part)
+
+
+def parts(content: Content) -> Iterable[bytes]:
+    """Return the bytes of a content, in parts."""
+    if isinstance(content, Secret):
+        return [content.reveal()]
+    if isinstance(content, Program):
+        return [content.content]
+    return content.encoded() if isinstance(content, Report) else [content]
+
+
+def write_all(file: int, data: bytes) -> None:
+    """Write all of the data, however few bytes the system takes at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+
+
+def _mode(content: Content) -> int:
+    if isinstance(content, Secret):
+        return PRIVATE_MODE
+    if isinstance(content, Program):
+        return PROGRAM_MODE & ~_umask()
+    if isinstance(content, Report) and content.mode is not None:
+        return content.mode
+    is_public = isinstance(content, Report) and content.is_public
+    return PUBLIC_MODE if is_public else PUBLIC_MODE & ~_umask()
+
+
+def _umask() -> int:
+    # Asking by setting it would give the files of other threads another mode for a moment.
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    current = os.umask(0o077)
+    os.umask(current)
+    return current

@@ -1,0 +1,244 @@
+"""Bounded reading of files, and questions about them that change nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from typing import IO, TYPE_CHECKING
+
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+MAX_INPUT_BYTES = 64 * 1024 * 1024
+
+_CHUNK = 1024 * 1024
+_FIRST_CHUNK = 64 * 1024
+_LONGEST_MARKER = 200
+_MARKER_LINE = re.compile(rb"(?m)^[ \t]*-----BEGIN [A-Z0-9 ]{1,60}-----[ \t\r]*$")
+# DER of 128 bytes or more; Java key stores; PuTTY's keys.
+_KEY_STORE = re.compile(rb"\x30[\x80-\x84]|\xfe\xed\xfe\xed|\xce\xce\xce\xce|PuTTY-User-Key-File")
+
+
+def read(path: Path | str, *, limit: int = MAX_INPUT_BYTES, must_be_regular: bool = False) -> bytes:
+    """Read a whole file.
+
+    With `must_be_regular`, devices and pipes are an error, and a pipe without a writer never blocks: for paths that
+    come from data.
+
+    Raises:
+        InputError: if the file cannot be read, or has more than `limit` bytes.
+    """
+    try:
+        if must_be_regular:
+            with open(_open_regular(path), "rb", buffering=0) as stream:
+                return read_stream(stream, name=str(path), limit=limit)
+        with open(path, "rb", buffering=0) as stream:
+            return read_stream(stream, name=str(path), limit=limit)
+    except (OSError, ValueError) as error:
+        raise failure("cannot read", path, error) from error
+
+
+def read_stream(stream: IO[bytes], *, name: str, limit: int = MAX_INPUT_BYTES) -> bytes:
+    """Read an open stream up to its end.
+
+    Raises:
+        InputError: if it has more than `limit` bytes.
+        OSError: if reading fails.
+    """
+    read = []
+    left = limit + 1
+    while left > 0 and (chunk := stream.read(min(left, _CHUNK))):
+        read.append(chunk)
+        left -= len(chunk)
+    if left <= 0:
+        raise InputError(f"cannot read {name}: larger than {limit:,} bytes", hint="check that it is the right file")
+    return b"".join(read)
+
+
+def chunks(path: Path | str, *, start: int = 0, must_be_regular: bool = False) -> Iterator[bytes]:
+    """Yield the bytes of a file from `start` on, a chunk at a time, so that memory does not grow with it.
+
+    With `must_be_regular`, devices and pipes are an error, because they may have no end.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    file = _open_regular(path) if must_be_regular else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if start:
+            os.lseek(file, start, os.SEEK_SET)
+        yield from chunks_of(file)
+    finally:
+        os.close(file)
+
+
+def chunks_of(file: int) -> Iterator[bytes]:
+    """Yield the rest of an open file, a chunk at a time, a small one first.
+
+    Raises:
+        OSError: if reading fails.
+    """
+    size = _FIRST_CHUNK
+    while chunk := os.read(file, size):
+        yield chunk
+        size = _CHUNK
+
+
+def _open_regular(path: Path | str) -> int:
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return file
+
+
+def count_lines(path: Path | str, *, end: int) -> int:
+    """Count the lines that end before the byte at `end`.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    counted = at = 0
+    for chunk in chunks(path):
+        counted += chunk.count(b"\n", 0, max(0, end - at))
+        at += len(chunk)
+        if at >= end:
+            break
+    return counted
+
+
+def size(path: Path | str) -> int:
+    """Return the size of a regular file in bytes; 0 for anything else, and for what cannot be examined."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
+def begin(path: str) -> tuple[bytes, bool]:
+    """Return the first bytes of a file, and whether they are all of it; a pipe without a writer counts as empty.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        data = os.read(file, _FIRST_CHUNK)
+    finally:
+        os.close(file)
+    return data, len(data) < _FIRST_CHUNK
+
+
+def exists(path: Path) -> bool:
+    """Return whether something has that name, including a symbolic link that leads nowhere."""
+    return os.path.lexists(path)
+
+
+def is_directory(path: Path | str) -> bool:
+    """Return whether the path is a directory, or a symbolic link to one."""
+    return os.path.isdir(path)
+
+
+def is_special(path: Path | str) -> bool:
+    """Return whether the path leads to a device, a pipe, a socket or a directory."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def listing(path: Path | str) -> list[str]:
+    """List the files of a directory, not of those below it, sorted by name.
+
+    Raises:
+        InputError: if the directory cannot be read.
+    """
+    try:
+        return sorted(entry.path for entry in os.scandir(path) if entry.is_file())
+    except (OSError, ValueError) as error:
+        raise failure("cannot read", path, error) from error
+
+
+def is_exposed(path: Path | str) -> bool:
+    """Return whether the group or others may read or write a file; False if it is not a regular file.
+
+    Raises:
+        InputError: if the file cannot be examined.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise failure("cannot examine", path, error) from error
+    return stat.S_ISREG(status.st_mode) and bool(status.st_mode & 0o066)
+
+
+def is_same(first: Path, second: Path) -> bool:
+    """Return whether two paths lead to the same place, whether or not something is there."""
+    return os.path.realpath(first) == os.path.realpath(second)
+
+
+def may_hold_objects(read: Iterable[bytes]) -> bool:
+    """Return whether the bytes of a file may be keys or certificates, without parsing them.
+
+    No report has a line that is a PEM marker, or begins like DER or a key store.
+
+    Raises:
+        OSError: if reading fails.
+    """
+    rest = b""
+    for number, chunk in enumerate(read):
+        if number == 0 and _KEY_STORE.match(chunk):
+            return True
+        rest = rest[-_LONGEST_MARKER:] + chunk.replace(b"\0", b"")
+        if _MARKER_LINE.search(rest):
+            return True
+    return False
+
+
+def holds_private_key(path: Path) -> bool:
+    """Return whether a file may hold a private key, PEM or DER, without parsing it; True if that is unclear."""
+    from certkit.x509 import der
+
+    if is_special(path):
+        return False
+    try:
+        with open(path, "rb") as stream:
+            begin = stream.read(_CHUNK)
+    except OSError:
+        return True
+    has_marker = b"PRIVATE KEY-----" in begin.replace(b"\0", b"")
+    return len(begin) == _CHUNK or has_marker or der.looks_like_private_key(begin)
+
+
+def failure(what: str, path: Path | str, error: Exception) -> InputError:
+    """Return the error that says what cannot be done, where, why, and how to fix it."""
+    reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
+    return InputError(f"{what} {path}: {reason}", hint=_hint(error))
+
+
+_HINTS = {
+    errno.ENOENT: "check the path",
+    errno.EACCES: "check the permissions of the file and of the directories above it",
+    errno.EPERM: "check the permissions of the file and of the directories above it",
+    errno.EISDIR: "name a file, not a directory",
+    errno.ENOTDIR: "check the path: a part of it is a file",
+    errno.ENOSPC: "free some space and try again",
+    errno.EDQUOT: "free some space and try again",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f) and try again",
+    errno.EROFS: "choose a place that can be written to",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOTEMPTY: "choose an empty or new directory",
+    errno.ELOOP: "check the symbolic links of the path",
+    errno.ENXIO: "check that a program is reading from it",
+    errno.ETIMEDOUT: "check whether that run is stuck, and try again",
+}
+
+
+def _hint(error: Exception) -> str:
+    return _HINTS.get(getattr(error, "errno", None) or 0, "check the path and the device it is on")
