@@ -156,9 +156,11 @@ class Folder:
 
     @contextlib.contextmanager
     def _reading(self, name: str) -> Iterator[IO[bytes]]:
-        with open(os.open(name, _FILE, dir_fd=self.descriptor), "rb", buffering=0) as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise OSError(errno.EINVAL, "not a regular file", name)
+        file = os.open(name, _FILE, dir_fd=self.descriptor)
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise OSError(errno.EINVAL, "not a regular file", name)
+        with open(file, "rb", buffering=0) as stream:
             yield stream
 
     @contextlib.contextmanager

@@ -232,6 +232,6 @@ def test_a_directory_of_documents_that_is_none(store):
     assert told(store) == [
         (
             "critical identity:acme: cannot read STORE/acme/tokens: it is a symbolic link"
-            " -> put what it leads to in its place; a store follows no such links"
+            " -> put what it leads to in its place: a store follows no symbolic links"
         )
     ]

@@ -65,7 +65,7 @@ RECORD_DAMAGES = [
     (document(move={"to": "0009", "before": None}), NO_RECORD),
     (document(move={"to": "0009", "before": {}}), NO_RECORD),
     (4 * 1024 * 1024 + 1, "larger than 4,194,304 bytes"),
-    ("directory", "is a directory"),
+    ("directory", "not a regular file"),
     ("pipe", "not a regular file"),
     (Path("/etc/passwd"), "it is a symbolic link"),
     (Path("nowhere"), "it is a symbolic link"),

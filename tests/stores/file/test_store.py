@@ -345,7 +345,7 @@ def test_the_wait_for_another_run_is_bounded(store, name):
             activate(hasty, "0001") if name == "acme" else hasty.create("other", RECORD)
         assert 0.2 <= time.monotonic() - began < 5
     assert refused.value.message == f"cannot lock {lock}: another run has held it for 0.2 seconds"
-    assert refused.value.hint == "see whether what it waited for is stuck, and try again"
+    assert refused.value.hint == "check whether that run is stuck, and try again"
     assert (store.names(), store.load("acme").record) == (["acme"], RECORD)
 
 
