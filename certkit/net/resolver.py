@@ -14,10 +14,10 @@ from typing import Any
 
 MAX_THREADS = 512
 
-Address = tuple[int, tuple[Any, ...]]
+SocketAddress = tuple[int, tuple[Any, ...]]
 
 
-async def addresses(host: str, port: int) -> list[Address]:
+async def addresses(host: str, port: int) -> list[SocketAddress]:
     """The addresses of a host, a name or an IP address, for TCP: each with its family, as sockets take them.
 
     Raises:
@@ -33,7 +33,7 @@ async def addresses(host: str, port: int) -> list[Address]:
         return await asyncio.wrap_future(_POOL.ask(host, port))
 
 
-def _addresses(host: str, port: int, flags: int = 0) -> list[Address]:
+def _addresses(host: str, port: int, flags: int = 0) -> list[SocketAddress]:
     import socket
 
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
@@ -44,14 +44,14 @@ class _Pool:
     """Threads that look up names: as many as were wanted at a time, up to a limit."""
 
     def __init__(self) -> None:
-        self._questions: SimpleQueue[tuple[str, int, Future[list[Address]]]] = SimpleQueue()
+        self._questions: SimpleQueue[tuple[str, int, Future[list[SocketAddress]]]] = SimpleQueue()
         self._lock = threading.Lock()
         self._open = 0
         self._threads = 0
 
-    def ask(self, host: str, port: int) -> Future[list[Address]]:
+    def ask(self, host: str, port: int) -> Future[list[SocketAddress]]:
         """The answer that there will be."""
-        answer: Future[list[Address]] = Future()
+        answer: Future[list[SocketAddress]] = Future()
         with self._lock:
             self._open += 1
             if self._open > self._threads and self._threads < MAX_THREADS:

@@ -12,28 +12,26 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import re
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from certkit.errors import InputError
-from certkit.net import resolver, starttls
+from certkit.net import connecting, starttls
+from certkit.net.connecting import Deadline, NetError, step
 from certkit.net.starttls import Starttls, StarttlsError
 from certkit.printable import printable
 from certkit.x509.objects import short_reason
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from cryptography import x509
     from OpenSSL import SSL, crypto
 
     T = TypeVar("T")
 
-TIMEOUT_SECONDS = 10.0
 MAX_CERTIFICATES = 100
 # OpenSSL takes 100 KiB of certificates and does not bound what it passes over.
 MAX_HANDSHAKE_BYTES = 512 * 1024
@@ -49,24 +47,7 @@ _SOUND_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES
 _PATIENCE_SECONDS = (0.03, 0.5)
 
 
-class Trouble(StrEnum):
-    """What kind of thing went wrong with a connection."""
-
-    HOST_NOT_FOUND = "host_not_found"
-    CONNECTION_FAILED = "connection_failed"
-    TIMED_OUT = "timed_out"
-    TLS_FAILED = "tls_failed"
-
-
-class TlsError(InputError):
-    """A server could not be spoken to."""
-
-    def __init__(self, message: str, *, hint: str, trouble: Trouble = Trouble.TLS_FAILED) -> None:
-        super().__init__(message, hint=hint)
-        self.trouble = trouble
-
-
-class HandshakeEndedError(TlsError):
+class HandshakeEndedError(NetError):
     """The server ended the handshake; `alert` is its reason, or empty where it gave none.
 
     In TLS 1.3 a client learns of it only after its own end of the handshake, when it reads.
@@ -139,28 +120,6 @@ class CaName:
 
     der: bytes
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """The moment, by the clock of the running event loop, at which so many seconds will have passed."""
-
-    seconds: float
-    moment: float
-
-    @classmethod
-    def after(cls, seconds: float) -> Deadline:
-        """The deadline so many seconds from now."""
-        import asyncio
-
-        return cls(seconds, asyncio.get_running_loop().time() + seconds)
-
-    def share(self, parts: int) -> Deadline:
-        """The end of one of so many equal parts of the time that is left."""
-        import asyncio
-
-        now = asyncio.get_running_loop().time()
-        return Deadline(self.seconds, now + (self.moment - now) / parts)
 
 
 def context(client: Credentials | None = None) -> SSL.Context:
@@ -236,16 +195,16 @@ async def look(
     `server_name` is the name that it is asked for (RFC 6066 section 3); `protocol`, what it speaks before TLS.
 
     Raises:
-        TlsError: nothing is presented that could be read; the message names the host and the port.
+        NetError: nothing is presented that could be read; the message names the host and the port.
     """
     try:
-        with await connect(host, port, deadline=deadline) as connection:
+        with await connecting.connect(host, port, deadline=deadline) as connection:
             if protocol is not None:
                 await change_over(connection, protocol, deadline=deadline)
             return await _look_through(Channel(connection, settings, server_name=server_name), deadline)
-    except TlsError as error:
+    except NetError as error:
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        raise TlsError(f"cannot look, {where}: {error.message}", hint=error.hint, trouble=error.trouble) from error
+        raise NetError(f"cannot connect to {where}: {error.message}", hint=error.hint, trouble=error.trouble) from error
 
 
 async def _look_through(channel: Channel, deadline: Deadline) -> Presented:
@@ -259,72 +218,17 @@ async def _look_through(channel: Channel, deadline: Deadline) -> Presented:
     return channel.presented()
 
 
-async def connect(host: str, port: int, *, deadline: Deadline) -> socket.socket:
-    """A non-blocking socket connected to the first address of the host that answers; each has its share of the time.
-
-    Raises:
-        TlsError: the name is not found, or nobody answers; the message does not say where.
-    """
-    return await connect_to(await resolve(host, port, deadline=deadline), deadline=deadline)
-
-
-async def connect_to(addresses: Sequence[resolver.Address], *, deadline: Deadline) -> socket.socket:
-    """The same with the addresses of a host.
-
-    Raises:
-        TlsError: nobody answers.
-    """
-    failed = TlsError("the name has no address", hint=_NAME_HINT, trouble=Trouble.HOST_NOT_FOUND)
-    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        try:
-            async with step("connecting", deadline.share(left)):
-                return await _connect(family, address)
-        except TlsError as error:
-            failed = error
-    raise failed
-
-
-async def _connect(family: int, address: tuple[Any, ...]) -> socket.socket:
-    import asyncio
-    import socket
-
-    connection = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        connection.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(connection, address)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-async def resolve(host: str, port: int, *, deadline: Deadline) -> list[resolver.Address]:
-    """The addresses of a host, each with its family, as sockets take them.
-
-    Raises:
-        TlsError: there are none.
-    """
-    import socket
-
-    async with step("looking up the name", deadline):
-        try:
-            return await resolver.addresses(host, port)
-        except (socket.gaierror, ValueError) as error:
-            words = (getattr(error, "strerror", None) or "not the name of a host").lower()
-            raise TlsError(words, hint=_NAME_HINT, trouble=Trouble.HOST_NOT_FOUND) from error
-
-
 async def change_over(connection: socket.socket, protocol: Starttls, *, deadline: Deadline) -> None:
     """Bring a server of another protocol to the point where TLS begins.
 
     Raises:
-        TlsError: it refuses, or says something else.
+        NetError: it refuses, or says something else.
     """
     async with step(f"STARTTLS of {protocol}", deadline):
         try:
             await starttls.negotiate(connection, protocol)
         except StarttlsError as error:
-            raise TlsError(error.message, hint=error.hint) from error
+            raise NetError(error.message, hint=error.hint) from error
 
 
 class Channel:
@@ -351,7 +255,7 @@ class Channel:
 
         Raises:
             HandshakeEndedError: the server ended the handshake.
-            TlsError: it failed in another way.
+            NetError: it failed in another way.
         """
         import asyncio
 
@@ -425,7 +329,7 @@ class Channel:
 
         Raises:
             OSError: the connection fails.
-            TlsError: TLS fails.
+            NetError: TLS fails.
         """
         from OpenSSL import SSL
 
@@ -443,7 +347,7 @@ class Channel:
         Raises:
             HandshakeEndedError: it answers with an alert.
             OSError: the connection fails.
-            TlsError: TLS fails.
+            NetError: TLS fails.
         """
         from OpenSSL import SSL
 
@@ -486,13 +390,13 @@ class Channel:
         """What the server has presented.
 
         Raises:
-            TlsError: it is nothing, or too much, or its own certificate cannot be read.
+            NetError: it is nothing, or too much, or its own certificate cannot be read.
         """
         sent = self._tls.get_peer_cert_chain() or []
         if not sent:
-            raise TlsError("the server presents no certificate", hint="look at its configuration")
+            raise NetError("the server presents no certificate", hint="look at its configuration")
         if len(sent) > MAX_CERTIFICATES:
-            raise TlsError(f"the server presents more than {MAX_CERTIFICATES} certificates", hint=_SERVER_HINT)
+            raise NetError(f"the server presents more than {MAX_CERTIFICATES} certificates", hint=_SERVER_HINT)
         chain, unreadable = _loaded(sent)
         return Presented(tuple(chain), self.tls_version, self.cipher, tuple(unreadable), refusal)
 
@@ -551,18 +455,18 @@ class Channel:
             raise EOFError
         self._left -= len(data)
         if self._left < 0:
-            raise TlsError(f"the server sends more than {self._limit:,} bytes", hint=_SERVER_HINT)
+            raise NetError(f"the server sends more than {self._limit:,} bytes", hint=_SERVER_HINT)
         self._begin += data[: 16 - len(self._begin)]
         return data
 
-    def _failure(self, error: SSL.Error, what: str) -> TlsError:
+    def _failure(self, error: SSL.Error, what: str) -> NetError:
         """What OpenSSL's error means."""
         if not re.match(rb"[\x14-\x17]\x03", self._begin):
             return _not_tls(self._begin)
         reason = _reason(error)
         alert = _ALERT.fullmatch(reason)
         if alert is None:
-            return TlsError(f"{what} fails: {reason}", hint=_SERVER_HINT)
+            return NetError(f"{what} fails: {reason}", hint=_SERVER_HINT)
         return HandshakeEndedError(
             f"the server answers with the TLS alert {alert[1]}", hint=_ALERT_HINT, alert=alert[1]
         )
@@ -584,7 +488,7 @@ def _loaded(sent: Sequence[crypto.X509]) -> tuple[list[x509.Certificate], list[s
         except Exception as error:
             reason = printable(short_reason(error))
             if number == 1:
-                raise TlsError(f"the server's certificate cannot be read: {reason}", hint=_SERVER_HINT) from error
+                raise NetError(f"the server's certificate cannot be read: {reason}", hint=_SERVER_HINT) from error
             unreadable.append(f"certificate {number} of {len(sent)}: {reason}")
     return chain, unreadable
 
@@ -595,9 +499,6 @@ _ALERT = re.compile(r"(?:sslv3 alert|tls alert|ssl/tls alert|tlsv1 alert|tlsv1|t
 # What must be escaped in a value of a name (RFC 4514 section 2.4).
 _ESCAPED, _ESCAPE = r'([,+"\\<>;])', r"\\\1"
 
-_NAME_HINT = "check the name of the host, and that this machine can look it up"
-_CONNECT_HINT = "check the host and the port, and that this machine may reach them"
-_TIMEOUT_HINT = "check the host and the port, or allow more time with --timeout"
 _SERVER_HINT = "look at the server with openssl s_client"
 _END_HINT = "if it speaks another protocol before TLS, say which, as in tls://HOST:PORT?starttls=smtp"
 _ALERT_HINT = "it may want another name: tls://HOST:PORT?servername=NAME; openssl s_client shows more"
@@ -612,32 +513,14 @@ _GREETINGS = (
 )
 
 
-def _not_tls(begin: bytes) -> TlsError:
+def _not_tls(begin: bytes) -> NetError:
     for pattern, words, hint in _GREETINGS:
         if re.match(pattern, begin, re.DOTALL):
-            return TlsError(f"the server does not speak TLS: {words}", hint=hint)
-    return TlsError("the server does not speak TLS", hint=_END_HINT)
+            return NetError(f"the server does not speak TLS: {words}", hint=hint)
+    return NetError("the server does not speak TLS", hint=_END_HINT)
 
 
 def _reason(error: SSL.Error) -> str:
     """The first reason in OpenSSL's queue of errors."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return next((reason for _, _, reason in queue if reason), "unknown error")
-
-
-@contextlib.asynccontextmanager
-async def step(doing: str, deadline: Deadline) -> AsyncIterator[None]:
-    """A step that ends with its deadline, and whose failures are told in plain words."""
-    import asyncio
-
-    try:
-        async with asyncio.timeout_at(deadline.moment):
-            yield
-    except OSError as error:
-        is_late = isinstance(error, TimeoutError)
-        if error.errno is None:
-            words, hint = f"no answer within {deadline.seconds:g} seconds ({doing})", _TIMEOUT_HINT
-        else:
-            words, hint = os.strerror(error.errno).lower(), _CONNECT_HINT
-        trouble = Trouble.TIMED_OUT if is_late else Trouble.CONNECTION_FAILED
-        raise TlsError(words, hint=hint, trouble=trouble) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from certkit.__about__ import __version__
 from certkit.errors import InputError
-from certkit.net.tls import TlsError, Trouble
+from certkit.net.connecting import NetError, Trouble
 from certkit.printable import printable
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _HINT = "check the address, and ask those who run the server"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HttpRequest:
     """What is asked for. Headers and body may hold secrets, and are not shown."""
 
     method: str
@@ -33,7 +33,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpAnswer:
     """What was answered; the names of the headers are in lower case."""
 
     status: int
@@ -41,7 +41,7 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-class NoAnswerError(TlsError):
+class NoAnswerError(NetError):
     """The server ended the connection before it said anything."""
 
 
@@ -91,21 +91,21 @@ class Exchange:
     """
 
     stream: Stream
-    request: Request
+    request: HttpRequest
     target: str
     host: str
     is_sent: bool = False
     is_heard: bool = False
     status: int | None = None
 
-    async def run(self) -> Answer:
+    async def run(self) -> HttpAnswer:
         """The answer.
 
         Raises:
             NoAnswerError: the server ends the connection before it answers.
             AnswerError: the answer is not HTTP, is cut short, or too long.
             InputError: the request cannot be put into words of HTTP.
-            TlsError: the connection fails, or the server answers with an alert.
+            NetError: the connection fails, or the server answers with an alert.
         """
         import h11
 
@@ -121,7 +121,7 @@ class Exchange:
             begun = "the answer is cut short or malformed"
             complaint = "the server does not answer in HTTP/1.1" if self.status is None else begun
             raise AnswerError(complaint, hint=_HINT) from error
-        return Answer(status=self.status, headers=_headers(response), body=body)
+        return HttpAnswer(status=self.status, headers=_headers(response), body=body)
 
     def _words(self, talk: h11.Connection) -> bytes:
         import h11

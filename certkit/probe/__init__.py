@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.errors import InputError
 from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown
-from certkit.net import hosts, http, tls
+from certkit.net import connecting, hosts, http, tls
+from certkit.net import proxy as proxies
 from certkit.probe import judge
 from certkit.probe.judge import CHECKS, ClientSide
 from certkit.verify import server
@@ -100,7 +101,7 @@ def probe(
     anchors: Sequence[x509.Certificate] | None,
     token: Secret | None = None,
     now: datetime,
-    timeout: float = tls.TIMEOUT_SECONDS,
+    timeout: float = connecting.TIMEOUT_SECONDS,
     proxy: str | None = None,
 ) -> Probe:
     """What becomes of a connection with a client certificate, within `timeout` seconds for all of it.
@@ -111,13 +112,11 @@ def probe(
     Raises:
         InputError: the key is of a kind that TLS does not know, or the proxy's address or the token is malformed.
     """
-    import asyncio
-
     client = ClientSide(credentials.chain, now)
-    request = http.Request(method="GET", url="", headers=_headers(token, is_verified=anchors is not None))
-    way = http.Proxy.parse(proxy) if proxy is not None else None
+    request = http.HttpRequest(method="GET", url="", headers=_headers(token, is_verified=anchors is not None))
+    way = proxies.choose(where, proxy)
     probing = _Probing(where, client, request, way, anchors, withholds=token is not None and anchors is None)
-    asyncio.run(probing.run(tls.strict_context(credentials), timeout))
+    connecting.run(probing.run(tls.strict_context(credentials), timeout))
     return probing.result()
 
 
@@ -146,8 +145,8 @@ class _Probing:
 
     where: Target
     client: ClientSide
-    request: http.Request
-    proxy: http.Proxy | None
+    request: http.HttpRequest
+    proxy: proxies.Proxy | None
     anchors: Sequence[x509.Certificate] | None
     withholds: bool
     found: dict[str, Finding] = field(default_factory=dict)
@@ -175,7 +174,7 @@ class _Probing:
 
     async def run(self, settings: SSL.Context, timeout: float) -> None:  # noqa: ASYNC109
         """Go as far as it goes."""
-        deadline = tls.Deadline.after(timeout)
+        deadline = connecting.Deadline.after(timeout)
         connection = await self._connection(deadline)
         if connection is None:
             return
@@ -187,19 +186,19 @@ class _Probing:
     def _add(self, *findings: Finding) -> None:
         self.found |= {finding.id: finding for finding in findings}
 
-    async def _connection(self, deadline: tls.Deadline) -> socket.socket | None:
+    async def _connection(self, deadline: connecting.Deadline) -> socket.socket | None:
         """A connection to the server, or to the proxy's end of one; None where there is none."""
         where = hosts.with_port(self.where.host, self.where.port)
         try:
             if self.proxy is not None:
                 self._add(skipped("dns", "the proxy looks it up"))
-                connection = await http.reach(self.where, self.proxy, deadline=deadline)
+                connection = await proxies.reach(self.where, self.proxy, deadline=deadline)
                 self._add(ok("connect", f"connected to {where} through the proxy"))
                 return connection
-            addresses = await tls.resolve(self.where.host, self.where.port, deadline=deadline)
+            addresses = await connecting.resolve(self.where.host, self.where.port, deadline=deadline)
             shown = ", ".join(dict.fromkeys(str(address[0]) for _, address in addresses))
             self._add(ok("dns", f"{self.where.host} is {shown}"))
-            connection = await tls.connect_to(addresses, deadline=deadline)
+            connection = await connecting.connect_to(addresses, deadline=deadline)
         except InputError as error:
             check = "connect" if "dns" in self.found else "dns"
             self._add(unknown(check, f"{where}: {error.message}", error.hint))
@@ -207,14 +206,14 @@ class _Probing:
         self._add(ok("connect", f"connected to {where}"))
         return connection
 
-    async def _handshake(self, channel: tls.Channel, deadline: tls.Deadline) -> bool:
+    async def _handshake(self, channel: tls.Channel, deadline: connecting.Deadline) -> bool:
         """Shake hands and judge the server; whether something may be sent to it."""
         refusal: tls.HandshakeEndedError | None = None
         try:
             await channel.handshake(deadline=deadline)
         except tls.HandshakeEndedError as error:
             refusal = error
-        except tls.TlsError as error:
+        except connecting.NetError as error:
             self._add(self._untold(error, "connect"))
             return False
         if not self._judge_server(channel, refusal):
@@ -232,7 +231,7 @@ class _Probing:
             return False
         try:
             self.chain = channel.presented().chain
-        except tls.TlsError as error:
+        except connecting.NetError as error:
             self._add(critical("server-chain", error.message, error.hint))
             return False
         found = server.judge(self.chain, host=self.where.host, anchors=self.anchors, at=self.client.now)
@@ -243,12 +242,12 @@ class _Probing:
             return False
         return True
 
-    async def _ask(self, channel: tls.Channel, deadline: tls.Deadline) -> None:
+    async def _ask(self, channel: tls.Channel, deadline: connecting.Deadline) -> None:
         """Send a request, read the answer, and judge it."""
         exchange = http.exchange(channel, self.request, self.where, self.proxy)
         try:
             await channel.settle(deadline=deadline)
-            async with tls.step("the answer", deadline):
+            async with connecting.step("the answer", deadline):
                 answer = await exchange.run()
         except (tls.HandshakeEndedError, http.NoAnswerError) as error:
             asks = channel.wants_certificate
@@ -263,7 +262,7 @@ class _Probing:
             channel.close()
             self._judge_answer(answer, channel)
 
-    def _judge_answer(self, answer: http.Answer, channel: tls.Channel) -> None:
+    def _judge_answer(self, answer: http.HttpAnswer, channel: tls.Channel) -> None:
         self.http_status = answer.status
         has_token = "Authorization" in self.request.headers
         asks, cas = channel.wants_certificate, channel.accepted_cas
@@ -277,5 +276,5 @@ class _Probing:
     def _untold(error: InputError, check: str) -> Finding:
         """Silence is unknown; nonsense is critical."""
         trouble = getattr(error, "trouble", None)
-        is_silent = trouble in {tls.Trouble.TIMED_OUT, tls.Trouble.CONNECTION_FAILED}
+        is_silent = trouble in {connecting.Trouble.TIMED_OUT, connecting.Trouble.CONNECTION_FAILED}
         return (unknown if is_silent else critical)(check, error.message, error.hint)

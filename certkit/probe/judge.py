@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from certkit.net.http import Answer
-    from certkit.net.tls import CaName, TlsError
+    from certkit.net.connecting import NetError
+    from certkit.net.http import HttpAnswer
+    from certkit.net.tls import CaName
 
 CHECKS = ("dns", "connect", "server-chain", "name", "client-certificate", "http")
 
@@ -109,7 +110,7 @@ def said(alert: str, of: str = "the client certificate") -> str:
     return f"the server says that {of} {_ALERTS[alert][0]} (TLS alert {alert})"
 
 
-def ended(error: TlsError, client: ClientSide, accepts: Sequence[CaName], *, asks: bool) -> Finding:
+def ended(error: NetError, client: ClientSide, accepts: Sequence[CaName], *, asks: bool) -> Finding:
     """The server ended the connection in the handshake, or before it answered."""
     alert = getattr(error, "alert", "")
     if alert in _ALERTS and (asks or alert != "handshake failure"):
@@ -126,7 +127,7 @@ def says_more_than_certificates(status: int | None) -> bool:
     return status is not None and status >= 200 and status not in CERTIFICATE_STATUSES
 
 
-def answered(answer: Answer, client: ClientSide, accepts: Sequence[CaName], *, asks: bool) -> Finding:
+def answered(answer: HttpAnswer, client: ClientSide, accepts: Sequence[CaName], *, asks: bool) -> Finding:
     """The server answered in HTTP, by which some gateways refuse certificates (nginx: 400, and a page in HTML)."""
     if not asks or answer.status not in CERTIFICATE_STATUSES:
         return accepted(client, asks=asks)
@@ -161,7 +162,7 @@ def _refused(
     return critical(_CHECK, message, trouble or hint)
 
 
-def http_finding(answer: Answer, *, has_token: bool, now: datetime) -> Finding:
+def http_finding(answer: HttpAnswer, *, has_token: bool, now: datetime) -> Finding:
     """What the answer says besides: about a token, the path, and clocks; TLS is through."""
     status, there = answer.status, date_of(answer)
     if status in {401, 403} and has_token:
@@ -176,7 +177,7 @@ def http_finding(answer: Answer, *, has_token: bool, now: datetime) -> Finding:
     return ok("http", f"HTTP {status}")
 
 
-def date_of(answer: Answer) -> datetime | None:
+def date_of(answer: HttpAnswer) -> datetime | None:
     """What the server's clock says (RFC 9110 section 6.6.1), or None if it does not say."""
     from email.utils import parsedate_to_datetime
 

@@ -1,24 +1,24 @@
-"""A server, as one token sees it."""
+"""A Vault or OpenBao server as one token sees it."""
 
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from certkit.errors import InputError
 from certkit.secret import Secret
-from certkit.vault.errors import Kind, UncertainWrite, VaultError
+from certkit.vault.errors import Kind, UncertainWrite, VaultError, asking
 from certkit.vault.fields import Rule, checked_path, pick, quoted, texts
 from certkit.vault.kv import Kv
-from certkit.vault.link import Link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from certkit.vault.link import Asking
     from certkit.vault.settings import Settings
 
 # How long a token lives that was given to us, nobody has told us; a run that takes so long asks.
@@ -50,10 +50,23 @@ class Vault:
     """A connection to Vault or OpenBao; several threads may use it at once."""
 
     def __init__(self, settings: Settings) -> None:
+        try:
+            from certkit.vault.transport import Transport
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"cannot use Vault: the Python package {error.name} is not installed",
+                hint=f"{sys.executable} -m pip install 'hvac>=2.3' 'urllib3>=2.2'",
+            ) from error
         self._settings = settings
         self._lock = threading.Lock()
         self._renew_after = time.monotonic() + _RENEW_FIRST_SECONDS
-        self.link = Link(settings)
+        self.transport = Transport(settings)
+        self.transport.before_request = self.keep_token
+
+    @property
+    def address(self) -> str:
+        """The server's address, for messages."""
+        return self._settings.address
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
@@ -65,7 +78,7 @@ class Vault:
         """
         if settings.token is None and settings.login is None:
             raise VaultError(
-                f"cannot use, {settings.address}: there is no token",
+                f"cannot use {settings.address}: no token",
                 hint="set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or log in with `bao login`",
                 kind=Kind.NO_TOKEN,
             )
@@ -86,14 +99,14 @@ class Vault:
         login = self._settings.login
         if login is None:
             return
-        where = f"{self.link.address} by {login.method}"
+        where = f"{self.address} with {login.method}"
         try:
-            with self.link.asking("log in", where):
+            with asking("log in to", where):
                 path = f"/v1/auth/{quoted(login.mount)}/login"
-                document = self.link.once.login(path, use_token=False, json=dict(login.fields))
+                document = self.transport.once.login(path, use_token=False, json=dict(login.fields))
         except UncertainWrite as error:
             hint = "try again; a secret id for one use may be spent"
-            raise VaultError(f"cannot log in, {where}: {error.reason}", hint=hint, kind=Kind.LOGIN) from error
+            raise VaultError(f"cannot log in to {where}: {error.reason}", hint=hint, kind=Kind.LOGIN) from error
         except VaultError as error:
             raise _refused_login(error, login.mount) if error.kind in _REFUSED_LOGIN else error from None
         self._take(document, where)
@@ -102,7 +115,7 @@ class Vault:
         """Use the token that a login or a renewal gave."""
         token = pick(document, "auth", "client_token", of=str, where=where)
         seconds = pick(document, "auth", "lease_duration", of=int, where=where)
-        self.link.use(Secret(token.encode("utf-8", "surrogateescape")))
+        self.transport.token = Secret(token.encode("utf-8", "surrogateescape"))
         pause = max(seconds * _RENEW_SHARE, _RENEW_LEAST_SECONDS) if seconds else float("inf")
         self._renew_after = time.monotonic() + pause
 
@@ -124,19 +137,10 @@ class Vault:
                     self.log_in()
 
     def _renew(self) -> None:
-        where = f"{self.link.address}, our own token"
-        with self.link.asking("renew", where):
-            document = self.link.again.auth.token.renew_self()
+        where = f"the token at {self.address}"
+        with asking("renew", where):
+            document = self.transport.again.auth.token.renew_self()
         self._take(document, where)
-
-    def asking(self, what: str, where: object, *, rule: Rule | None = None) -> Asking:
-        """Ask something of the server with a token that lives: `cannot WHAT, WHERE` begins the errors.
-
-        Raises:
-            VaultError: the server does not do it; `rule` is the ACL rule that would allow it.
-        """
-        self.keep_token()
-        return self.link.asking(what, where, rule=rule)
 
     def token(self) -> Token:
         """What our token is.
@@ -144,9 +148,9 @@ class Vault:
         Raises:
             VaultError: the server does not say, for example to a token without the ACL policy `default`.
         """
-        where = f"{self.link.address}, our own token"
-        with self.asking("look up", where, rule=Rule("read", "auth/token/lookup-self")):
-            document = self.link.again.auth.token.lookup_self()
+        where = f"the token at {self.address}"
+        with asking("look up", where, rule=Rule("read", "auth/token/lookup-self")):
+            document = self.transport.again.auth.token.lookup_self()
         return Token(
             display_name=pick(document, "data", "display_name", of=str, where=where),
             policies=texts(pick(document, "data", "policies", of=list, where=where)),
@@ -160,9 +164,9 @@ class Vault:
         Raises:
             VaultError: the server does not say, for example to a token without the ACL policy `default`.
         """
-        where = f"{self.link.address}, the capabilities of our token"
-        with self.asking("look up", where, rule=Rule("update", "sys/capabilities-self")):
-            document = self.link.again.sys.get_capabilities(paths=list(paths))
+        where = f"the capabilities of the token at {self.address}"
+        with asking("look up", where, rule=Rule("update", "sys/capabilities-self")):
+            document = self.transport.again.sys.get_capabilities(paths=list(paths))
         return {path: texts(pick(document, "data", path, of=list, where=where)) for path in paths}
 
     def mount(self, path: str) -> Mount:
@@ -173,8 +177,8 @@ class Vault:
         """
         where = f"vault://{checked_path(path)}"
         try:
-            with self.asking("find the mount of", where):
-                document = self.link.again.adapter.get(f"/v1/sys/internal/ui/mounts/{quoted(path)}")
+            with asking("find the mount of", where):
+                document = self.transport.again.adapter.get(f"/v1/sys/internal/ui/mounts/{quoted(path)}")
         except VaultError as error:
             if error.kind is Kind.DENIED:
                 self._no_mount(path, where)
@@ -191,17 +195,18 @@ class Vault:
     def _no_mount(self, path: str, where: str) -> None:
         """Tell a mount that does not exist from one that we may not see, as far as the server lets us."""
         try:
-            with self.asking("find the mount of", where):
-                self.link.again.adapter.get(f"/v1/{quoted(path)}/config")
+            with asking("find the mount of", where):
+                self.transport.again.adapter.get(f"/v1/{quoted(path)}/config")
             kind = Kind.DENIED
         except VaultError as error:
             kind = error.kind
         if kind is Kind.NO_MOUNT:
-            why = "nothing is mounted there"
+            why = "no secrets engine is mounted there"
         else:
-            kind, why = Kind.DENIED, "nothing is mounted there, or no ACL policy of our token names anything in it"
+            kind = Kind.DENIED
+            why = "no secrets engine is mounted there, or no ACL policy of the token names anything in it"
         hint = "check the mount: `bao secrets list` shows those that exist"
-        raise VaultError(f"cannot find the mount of, {where}: {why}", hint=hint, kind=kind)
+        raise VaultError(f"cannot find the mount of {where}: {why}", hint=hint, kind=kind)
 
     def kv(self, location: str) -> Kv:
         """What is below `MOUNT/PREFIX` (or `MOUNT`), where a KV secrets engine of version 2 is mounted.
@@ -214,15 +219,15 @@ class Vault:
         if mount.version != 2:
             found = f"KV version {mount.version}" if mount.version else f"of type {mount.type}"
             raise VaultError(
-                f"cannot use, vault://{location}: the mount {mount.path} is {found}, not KV version 2",
+                f"cannot use vault://{location}: the mount {mount.path} is {found}, not KV version 2",
                 hint=f"give another mount, or change it: `bao kv enable-versioning {mount.path}`",
                 kind=Kind.NOT_KV_2,
             )
-        return Kv(self, mount.path, location.removeprefix(mount.path).strip("/"))
+        return Kv(self.transport, mount.path, location.removeprefix(mount.path).strip("/"))
 
     def close(self) -> None:
         """Close the connections."""
-        self.link.close()
+        self.transport.close()
 
     def __enter__(self) -> Self:
         return self

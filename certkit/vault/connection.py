@@ -1,147 +1,296 @@
-"""Connections to a server: through a proxy or not, with TLS or not, and never for longer than a deadline."""
+"""Connections to Vault: urllib3's, over sockets that are bounded in time and in size.
+
+urllib3's time-outs are per read: a server that sends a byte now and then holds `Timeout(total=1)` for as long as it
+likes. So the socket is wrapped, and each read and write gets what is left of the deadline of the request in hand.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import http.client
+import io
 import re
-import threading
-from typing import TYPE_CHECKING
+import socket
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from certkit.vault.answers import Reader
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError, InvalidChunkLength
+
+from certkit.errors import InputError
+from certkit.files import reading
+from certkit.net import connecting, proxy
+from certkit.vault.errors import Kind, VaultError
 
 if TYPE_CHECKING:
-    import socket
-    import ssl
+    from certkit.net.address import Address
+    from certkit.net.connecting import Deadline
+    from certkit.vault.settings import Tls
 
-    from certkit.vault.answers import Answer, Deadline
-    from certkit.vault.route import Origin, Proxy
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+
+_PORTION_BYTES = 64 * 1024
+# X509_V_ERR_... of OpenSSL's x509_vfy.h.
+_WRONG_NAME = frozenset({62, 64})
+_NOT_HTTP = ("the answer is not valid HTTP", "check VAULT_ADDR: should it be https://?", Kind.NOT_VAULT)
+_OUT_OF_DATE = {9: "is not valid yet", 10: "has expired"}
 
 
-class Connection:
-    """A connection to a server, for one request at a time."""
+class TooLargeError(Exception):
+    """An answer is larger than any that Vault would send."""
 
-    def __init__(self, connected: socket.socket, origin: Origin, proxy: Proxy | None) -> None:
-        import select
 
-        self._socket = connected
-        self._poll = select.poll()
-        self._poll.register(connected, select.POLLIN)
-        self._reader = Reader(connected)
-        self._host = origin.netloc
-        # A proxy is asked for the whole URL, unless it only passes on what is encrypted (RFC 9112 section 3.2.2).
-        is_seen_by_proxy = proxy is not None and origin.scheme == "http"
-        self._before_target = str(origin) if is_seen_by_proxy else ""
-        self._for_proxy = _authorization(proxy) if is_seen_by_proxy else b""
+# What a request can end with; `explained` says what it means.
+FAILURES = (OSError, HTTPError, http.client.HTTPException, TooLargeError)
 
-    def send(self, method: str, target: str, headers: bytes, body: bytes, *, deadline: Deadline) -> None:
-        """Send a request; `headers` are whole lines.
 
-        Raises:
-            OSError: the connection broke, or the time is over.
-        """
-        line = f"{method} {self._before_target}{target} HTTP/1.1\r\nHost: {self._host}\r\n".encode("ascii")
-        rest = memoryview(b"".join((line, self._for_proxy, headers, b"\r\n", body)))
-        while rest:
-            self._socket.settimeout(deadline.left())
-            rest = rest[self._socket.send(rest) :]
+class _BoundedSocket(io.RawIOBase):
+    """A connected socket whose reads and writes end with a deadline and, for each answer, at a size.
 
-    def answer(self, deadline: Deadline) -> Answer:
-        """Wait for the answer to the request that was sent; raises as `Reader.answer` does."""
-        return self._reader.answer(deadline)
+    It stands where http.client expects a socket, and is also the raw end of the buffered reader that http.client makes
+    of it. Neither end closes the socket: http.client does so before an answer that ends with the connection was read.
+    """
 
-    @property
-    def is_dropped(self) -> bool:
-        """Whether the server has closed it meanwhile, or said something that nobody asked for."""
-        return bool(self._poll.poll(0))
+    def __init__(self, connected: socket.socket) -> None:
+        self.socket = connected
+        self.deadline = connecting.Deadline.after(0)
+        self.bytes_left = 0
+        self.has_ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self.socket.settimeout(self.deadline.left())
+        count = self.socket.recv_into(buffer)
+        self.bytes_left -= count
+        self.has_ended = count == 0
+        if self.bytes_left < 0:
+            raise TooLargeError
+        return count
+
+    def sendall(self, data: bytes) -> None:
+        self.socket.settimeout(self.deadline.left())
+        self.socket.sendall(data)  # bounded as a whole, not for each packet
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        return io.BufferedReader(self, _PORTION_BYTES)
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Do nothing: the deadline counts."""
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
 
     def close(self) -> None:
-        """Close it; that cannot fail."""
-        with contextlib.suppress(OSError):
-            self._socket.close()
+        """Do nothing: see above."""
+
+
+class _StrictResponse(http.client.HTTPResponse):
+    """An answer whose headers are sound and whose end is certain, which http.client does not insist upon."""
+
+    def begin(self) -> None:
+        super().begin()
+        if getattr(getattr(self.fp, "raw", None), "has_ended", False):  # in the middle of the headers
+            raise http.client.IncompleteRead(b"")
+        lengths = set(self.msg.get_all("Content-Length", []))
+        coding = self.msg.get("Transfer-Encoding", "chunked").lower()
+        if self.msg.defects or len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)) or coding != "chunked":
+            raise http.client.HTTPException("malformed headers")
+
+
+_LENGTH = re.compile(r"[0-9]{1,12}")
+
+
+class Connection(HTTPConnection):
+    """A connection to a server, for one request at a time."""
+
+    debuglevel = 0  # http.client would print the token
+    auto_open = 0  # it would connect again by itself, past proxy and TLS
+    response_class = _StrictResponse
+
+    def __init__(self, connected: socket.socket, host: str) -> None:
+        super().__init__(host)
+        self._bounded = _BoundedSocket(connected)
+        self.sock = self._bounded
+
+    def ask(self, method: str, url: str, *, headers: dict[str, str], body: bytes | None, deadline: Deadline) -> None:
+        """Send a request.
+
+        Raises:
+            OSError: if the connection breaks, or the time is over.
+        """
+        self._bounded.deadline = deadline
+        self.request(method, url, body, headers, preload_content=False, decode_content=False)
+
+    def answer(self, deadline: Deadline) -> tuple[int, dict[str, str], bytes]:
+        """Wait for the answer to the request that was sent; return status, headers (in lower case) and body.
+
+        Raises:
+            OSError, HTTPError, http.client.HTTPException: if the connection breaks, the answer is not HTTP, or the
+                time is over.
+            TooLargeError: if the answer is too large.
+        """
+        self._bounded.deadline, self._bounded.bytes_left = deadline, MAX_ANSWER_BYTES
+        response = self.getresponse()
+        if int(response.headers.get("content-length", 0)) > MAX_ANSWER_BYTES:
+            raise TooLargeError
+        body = b"".join(response.stream(_PORTION_BYTES))
+        return response.status, {name.lower(): value for name, value in response.headers.items()}, body
+
+    def hang_up(self) -> None:
+        """Close the socket; that cannot fail."""
+        self.close()
+        self._bounded.socket.close()
 
 
 def connect(
-    origin: Origin, *, proxy: Proxy | None, context: ssl.SSLContext | None, server_name: str, deadline: Deadline
+    address: Address,
+    *,
+    through: proxy.Proxy | None,
+    context: ssl.SSLContext | None,
+    server_name: str,
+    deadline: Deadline,
 ) -> Connection:
-    """A connection to a server, through a proxy where there is one; with TLS where there is a context.
+    """Return a connection to a server, through a proxy if there is one; with TLS if there is a context.
 
     Raises:
-        OSError, NotHttpError, TooLargeError: there is no way to the server.
+        NetError, OSError: if the server cannot be reached.
     """
-    connected = _connected(proxy.origin if proxy else origin, deadline)
+    connected = connecting.run(proxy.reach(address, through, deadline=deadline))
     try:
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.settimeout(deadline.left())
         if context is not None:
-            if proxy is not None:
-                _tunnel(connected, origin, proxy, deadline)
-            connected.settimeout(deadline.left())
-            connected = context.wrap_socket(connected, server_hostname=server_name or origin.host)
+            name = server_name or address.host.removesuffix(".")
+            connected = context.wrap_socket(connected, server_hostname=name)
     except BaseException:
         connected.close()
         raise
-    return Connection(connected, origin, proxy)
+    return Connection(connected, address.host)
 
 
-def _connected(origin: Origin, deadline: Deadline) -> socket.socket:
-    import socket
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """Return the context for all connections: building one costs more than a handshake.
 
-    addresses = _addresses(origin, deadline)
-    failure = OSError("it has no address")
-    for number, address in enumerate(addresses):
+    Without CA files the system's roots count, or SSL_CERT_FILE, which OpenSSL looks at by itself. Like Go, any
+    certificate among the trusted ones ends a chain, and a server's common name counts for nothing.
+
+    Raises:
+        InputError: if a file cannot be read, or does not hold what it should.
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.hostname_checks_common_name = False
+    made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if tls.ca_file:
+        _trust(made, [Path(tls.ca_file)], f"{tls.ca_file}: it holds no CA certificate (VAULT_CACERT)")
+    elif tls.ca_folder:
+        paths = sorted(path for path in Path(tls.ca_folder).rglob("*") if path.is_file())
+        _trust(made, paths, f"{tls.ca_folder}: it holds no CA certificate (VAULT_CAPATH)")
+    else:
+        made.load_default_certs()
+    if tls.certificate:
+        _identify(made, tls)
+    if tls.skip_verify:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    return made
+
+
+def _trust(made: ssl.SSLContext, paths: list[Path], otherwise: str) -> None:
+    loaded = False
+    for path in paths:
         try:
-            # A share of the time for each: the first address may be one that never answers.
-            share = deadline.left() / (len(addresses) - number)
-            connected = socket.create_connection((address, origin.port), timeout=share)
-        except OSError as error:
-            failure = error
-        else:
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return connected
-    raise failure
+            made.load_verify_locations(cadata=reading.read(path).decode("ascii", "ignore"))
+        except (ssl.SSLError, ValueError):
+            continue
+        loaded = True
+    if not loaded:
+        raise InputError(f"cannot read {otherwise}", hint="give PEM files")
 
 
-def _addresses(origin: Origin, deadline: Deadline) -> list[str]:
-    """The addresses of a host; a thread looks them up, because nothing bounds that from within."""
-    if re.fullmatch(r"[0-9.]+|.*:.*", origin.host):
-        return _look_up(origin)
-    found: list[list[str] | OSError] = []
+def _identify(made: ssl.SSLContext, tls: Tls) -> None:
+    def no_passphrase() -> str:
+        # Without this, OpenSSL would ask for one on the terminal, and wait.
+        raise ValueError("the key has a passphrase")
 
-    def look_up() -> None:
-        try:
-            found.append(_look_up(origin))
-        except OSError as error:
-            found.append(error)
-
-    searching = threading.Thread(target=look_up, daemon=True)
-    searching.start()
-    searching.join(deadline.left())
-    if not found:
-        raise TimeoutError
-    if isinstance(found[0], OSError):
-        raise found[0]
-    return found[0]
-
-
-def _look_up(origin: Origin) -> list[str]:
-    import socket
-
+    for path in (tls.certificate, tls.key):
+        reading.read(path)
     try:
-        rows = socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-    except UnicodeError:  # a label that is empty or too long
-        raise socket.gaierror(socket.EAI_NONAME, "no host can have this name") from None
-    return [str(row[4][0]) for row in rows]
+        made.load_cert_chain(tls.certificate, tls.key, password=no_passphrase)
+    except (ssl.SSLError, ValueError, OSError) as error:
+        raise InputError(
+            f"cannot use {tls.certificate} with {tls.key}: {_reason(error)} (VAULT_CLIENT_CERT)",
+            hint="give a PEM certificate and its own key without a passphrase",
+        ) from error
 
 
-def _tunnel(connected: socket.socket, origin: Origin, proxy: Proxy, deadline: Deadline) -> None:
-    """Have a proxy connect us to a server (RFC 9110 section 9.3.6)."""
-    line = f"CONNECT {origin.netloc} HTTP/1.1\r\nHost: {origin.netloc}\r\n".encode("ascii")
-    connected.settimeout(deadline.left())
-    connected.sendall(line + _authorization(proxy) + b"\r\n")
-    answer = Reader(connected).answer(deadline, has_body=False)
-    if answer.status != 200:
-        raise ConnectionRefusedError(f"the proxy {proxy.origin} answers with status {answer.status}")
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(reason).replace("_", " ").lower()
 
 
-def _authorization(proxy: Proxy | None) -> bytes:
-    if proxy is None or proxy.authorization is None:
-        return b""
-    return b"Proxy-Authorization: " + proxy.authorization.reveal() + b"\r\n"
+def explained(error: Exception, *, place: str, seconds: float, was_sent: bool) -> VaultError:
+    """Return what went wrong on the way to `place` and what to do; `was_sent` says that the request had gone out."""
+    while isinstance(error, HTTPError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # urllib3 wraps what our socket and http.client raise
+    why, hint, kind = _failure(error, seconds)
+    if kind is Kind.CONNECTION and was_sent and place.startswith("https:"):
+        # In TLS 1.3 a server refuses a client after the handshake, and its alert may be lost in a reset.
+        hint += "; it may require another client certificate (VAULT_CLIENT_CERT)"
+    # An alert after the handshake refuses the client certificate: the server has not acted upon the request.
+    was_sent = was_sent and not (isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""))
+    return VaultError(f"cannot reach {place}: {why}", hint=hint, kind=kind, was_sent=was_sent)
+
+
+def _failure(error: Exception, seconds: float) -> tuple[str, str, Kind]:
+    if isinstance(error, ssl.SSLError):
+        return _untrusted(error) if isinstance(error, ssl.SSLCertVerificationError) else _tls_failure(error)
+    trouble = getattr(error, "trouble", None)
+    if isinstance(error, proxy.ProxyError):
+        is_late = trouble is connecting.Trouble.TIMED_OUT
+        return error.message, error.hint, Kind.TIMED_OUT if is_late else Kind.CONNECTION
+    if trouble is connecting.Trouble.HOST_NOT_FOUND:
+        # Anything but "no such name" is a failure of the resolver itself, and may pass.
+        is_final = getattr(error.__cause__, "errno", socket.EAI_NONAME) in {socket.EAI_NONAME, socket.EAI_NODATA}
+        found = "no such host" if is_final else "the host name cannot be resolved"
+        return found, "check VAULT_ADDR", Kind.HOST_NOT_FOUND if is_final else Kind.CONNECTION
+    if isinstance(error, TimeoutError) or trouble is connecting.Trouble.TIMED_OUT:
+        hint = "check VAULT_ADDR and the network; VAULT_CLIENT_TIMEOUT sets the time"
+        return f"no answer within {seconds:g} seconds", hint, Kind.TIMED_OUT
+    if isinstance(error, TooLargeError):
+        return f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes", "check VAULT_ADDR", Kind.TOO_LARGE
+    if isinstance(error, http.client.RemoteDisconnected):
+        why = "the server closed the connection without an answer"
+    elif isinstance(error, InvalidChunkLength):
+        return _NOT_HTTP
+    elif isinstance(error, http.client.IncompleteRead) or "prematurely" in str(error):
+        why = "the answer was cut short"
+    elif isinstance(error, (HTTPError, http.client.HTTPException)):
+        return _NOT_HTTP
+    else:
+        why = error.message if isinstance(error, InputError) else _reason(error)
+    return why, "check VAULT_ADDR, and that the server is running", Kind.CONNECTION
+
+
+def _untrusted(error: ssl.SSLCertVerificationError) -> tuple[str, str, Kind]:
+    why = error.verify_message.lower().rstrip(".")
+    if error.verify_code in _WRONG_NAME:
+        hint = "set VAULT_TLS_SERVER_NAME to a name in the certificate, or VAULT_ADDR to the right host"
+        return f"its certificate is for another name: {why}", hint, Kind.TLS_WRONG_NAME
+    if error.verify_code in _OUT_OF_DATE:
+        hint = "renew the server's certificate, or check the clock of this machine"
+        return f"its certificate {_OUT_OF_DATE[error.verify_code]}", hint, Kind.TLS
+    hint = "set VAULT_CACERT to the certificate of the server's CA"
+    return f"its certificate is not trusted: {why}", hint, Kind.TLS_UNTRUSTED
+
+
+def _tls_failure(error: ssl.SSLError) -> tuple[str, str, Kind]:
+    reason = _reason(error)
+    if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
+        return f"it does not speak TLS ({reason})", "check VAULT_ADDR: should it be http://?", Kind.TLS
+    if "ALERT" in (error.reason or ""):
+        hint = "check VAULT_CLIENT_CERT and VAULT_CLIENT_KEY: the server may require a certificate, or reject this one"
+        return f"the server refuses the TLS connection: {reason}", hint, Kind.TLS
+    return f"TLS failed: {reason}", "check VAULT_ADDR and any gateway in front of the server", Kind.TLS

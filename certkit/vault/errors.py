@@ -1,10 +1,18 @@
-"""What goes wrong with Vault, in kinds that callers can tell apart."""
+"""What goes wrong with Vault, in kinds that callers can tell apart, and what to do about each."""
 
 from __future__ import annotations
 
+import contextlib
+import re
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from certkit.vault.fields import Rule
 
 
 class Kind(StrEnum):
@@ -69,7 +77,7 @@ class CasMismatch(VaultError):  # noqa: N818  the name says what happened
 
 
 class UncertainWrite(VaultError):  # noqa: N818  as above
-    """Nobody can tell whether a write took place: read what is there before writing again.
+    """A write that may or may not have taken place: read what is stored before writing again.
 
     `reason` is why, without saying what was written.
     """
@@ -77,3 +85,70 @@ class UncertainWrite(VaultError):  # noqa: N818  as above
     def __init__(self, message: str, *, hint: str, reason: str = "") -> None:
         super().__init__(message, hint=hint, kind=Kind.UNCERTAIN, was_sent=True)
         self.reason = reason
+
+
+class Refusal(VaultError):  # noqa: N818  as above
+    """Vault's answer that says no, as it came; `asking` says to what it was the answer, and what to do about it."""
+
+    def __init__(self, status: int, errors: Sequence[str]) -> None:
+        # Vault puts a heading before a list of errors: "1 error occurred: * permission denied".
+        said = "; ".join(re.sub(r"^\d+ errors? occurred: \* ", "", error) for error in errors)
+        super().__init__(said or f"the server answers with status {status}", hint=_HINTS.get(status, _LOG_HINT))
+        self.status = status
+        self.errors = list(errors)
+        self.kind = _KINDS.get(status, Kind.SERVER)
+        for words, kind, hint in _WORDS:
+            if words in said:
+                self.kind, self.hint = kind, hint
+
+
+_LOG_HINT = "look in the server's log"
+_LEADER_HINT = "try again once the cluster has a leader"
+_KINDS = {
+    400: Kind.BAD_REQUEST, 403: Kind.DENIED, 404: Kind.NOT_FOUND, 429: Kind.RATE_LIMITED, 502: Kind.UNAVAILABLE,
+    503: Kind.UNAVAILABLE, 504: Kind.UNAVAILABLE,
+}  # fmt: skip
+_HINTS = {
+    400: "see what the server says",
+    403: "ask for an ACL policy that allows it",
+    404: "check the path",
+    429: "try again later, or ask for a higher quota",
+    502: _LEADER_HINT,
+    503: _LEADER_HINT,
+    504: _LEADER_HINT,
+}
+_WORDS = (
+    ("active cluster node not found", Kind.UNAVAILABLE, _LEADER_HINT),
+    ("is sealed", Kind.SEALED, "unseal the server: `bao operator unseal`"),
+    ("no handler for route", Kind.NO_MOUNT, "check the mount: `bao secrets list` shows those that exist"),
+    ("namespace not found", Kind.NO_NAMESPACE, "check VAULT_NAMESPACE"),
+)
+
+
+@contextlib.contextmanager
+def asking(what: str, where: object, *, rule: Rule | None = None) -> Iterator[None]:
+    """Turn a refusal within the block into `cannot WHAT WHERE: why`; `rule` is the ACL rule that would allow it."""
+    try:
+        yield
+    except Refusal as error:
+        raise _worded(error, f"cannot {what} {where}", rule) from error
+
+
+def _worded(error: Refusal, what: str, rule: Rule | None) -> VaultError:
+    said = error.message
+    if error.status == 403 and error.kind is Kind.DENIED:
+        # Vault says just "permission denied" of a token that it does not know; where a token's ACL policies do not
+        # allow the request, the words are those of a list of errors.
+        if error.errors == ["permission denied"] or any("invalid token" in each for each in error.errors):
+            return VaultError(
+                f"{what}: permission denied, and the server does not seem to know the token",
+                hint="log in again, and set VAULT_TOKEN; check VAULT_NAMESPACE",
+                kind=Kind.BAD_TOKEN,
+            )
+        hint = f"an ACL policy of the token must contain: {rule}" if rule else error.hint
+        return VaultError(f"{what}: {said if error.errors else 'permission denied'}", hint=hint, kind=Kind.DENIED)
+    if error.status == 400 and "did not match the current version" in said:
+        return CasMismatch(f"{what}: it was changed meanwhile", hint="check what is stored now, and try again")
+    if error.status == 404 and not error.errors:
+        return VaultError(f"{what}: it does not exist", hint="check the path", kind=Kind.ABSENT)
+    return VaultError(f"{what}: {said}", hint=error.hint, kind=error.kind)

@@ -49,8 +49,8 @@ def moment(document: object, *names: str, where: object) -> datetime:
 
 def _improper(names: tuple[str, ...], where: object) -> VaultError:
     return VaultError(
-        f"cannot understand, {where}: the answer has no proper field {'.'.join(names)}",
-        hint="check VAULT_ADDR, and what stands before the server",
+        f"cannot use the answer for {where}: it has no valid field {'.'.join(names)}",
+        hint="check VAULT_ADDR and any gateway in front of the server",
         kind=Kind.NOT_VAULT,
         was_sent=True,
     )
@@ -73,7 +73,7 @@ def checked_path(path: str) -> str:
         InputError: it has an empty part, `.` or `..`, or characters that nobody could see.
     """
     if _PATH.fullmatch(path) is None or not path.isprintable():
-        raise InputError(f"not a path in Vault: {printable(path)!r}", hint="give names with single slashes in between")
+        raise InputError(f"invalid Vault path {printable(path)!r}", hint="give names separated by single slashes")
     return path
 
 

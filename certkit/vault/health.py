@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from certkit.printable import printable
-from certkit.vault.errors import Kind, VaultError
+from certkit.vault.errors import Kind, VaultError, asking
 from certkit.vault.fields import pick
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def health(vault: Vault) -> Health | None:
     Raises:
         VaultError: it cannot be reached.
     """
-    where = vault.link.address
-    with vault.link.asking("ask for the health of", where):
+    where = vault.address
+    with asking("check the health of", where):
         # Whatever its state, it is to answer with 200: another status would be repeated.
-        document = vault.link.again.sys.read_health_status(
+        document = vault.transport.again.sys.read_health_status(
             method="GET",
             standby_ok="true",
             sealed_code=200,

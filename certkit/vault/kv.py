@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from certkit.errors import InputError
-from certkit.vault.errors import Kind, VaultError
+from certkit.errors import CertkitError, InputError
+from certkit.vault.errors import Kind, VaultError, asking
 from certkit.vault.fields import Place, checked_path, joined, moment, pick, quoted, texts
-from certkit.vault.in_order import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from certkit.errors import CertkitError
     from certkit.secret import Secret
-    from certkit.vault.client import Vault
+    from certkit.vault.transport import Transport
 
 T = TypeVar("T")
 
 _MOST_LEVELS = 32
+_MOST_AT_ONCE = 16
+# A connection costs as much as several answers, and is worth it only where there are many.
+_ANSWERS_A_CONNECTION = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,9 @@ class Metadata:
 class Kv:
     """The secrets below a prefix of one mount; paths are relative to it."""
 
-    def __init__(self, vault: Vault, mount: str, prefix: str = "", *, client: Any = None) -> None:
-        self._vault = vault
-        self._client = client or vault.link.again
+    def __init__(self, transport: Transport, mount: str, prefix: str = "", *, client: Any = None) -> None:
+        self._transport = transport
+        self._client = client or transport.again
         self._mount = mount
         self._prefix = prefix
 
@@ -72,7 +74,7 @@ class Kv:
         place = self._place(path)
         kv = self._client.secrets.kv.v2
         try:
-            with self._vault.asking("read", place, rule=place.rule("data", "read")):
+            with asking("read", place, rule=place.rule("data", "read")):
                 document = kv.read_secret_version(place.path, mount_point=self._mount, raise_on_deleted_version=True)
         except VaultError as error:
             if error.kind is Kind.ABSENT:
@@ -109,7 +111,7 @@ class Kv:
         """
         place = self._place(path)
         kv = self._client.secrets.kv.v2
-        with self._vault.asking("write", place, rule=place.rule("data", "create" if cas == 0 else "update")):
+        with asking("write", place, rule=place.rule("data", "create" if cas == 0 else "update")):
             document = kv.create_or_update_secret(place.path, dict(data), cas=cas, mount_point=self._mount)
         return pick(document, "data", "version", of=int, where=place)
 
@@ -122,7 +124,7 @@ class Kv:
         place = self._place(path)
         kv = self._client.secrets.kv.v2
         try:
-            with self._vault.asking("read the metadata of", place, rule=place.rule("metadata", "read")):
+            with asking("read the metadata of", place, rule=place.rule("metadata", "read")):
                 document = kv.read_secret_metadata(place.path, mount_point=self._mount)
         except VaultError as error:
             if error.kind is Kind.ABSENT:
@@ -147,7 +149,7 @@ class Kv:
         """
         place = self._place(path)
         target = quoted(joined(self._mount, "metadata", place.path))
-        with self._vault.asking("write the metadata of", place, rule=place.rule("metadata", "update")):
+        with asking("write the metadata of", place, rule=place.rule("metadata", "update")):
             self._client.write_data(target, data={"custom_metadata": dict(custom_metadata)})
 
     def list(self, path: str = "") -> tuple[str, ...]:
@@ -159,7 +161,7 @@ class Kv:
         place = self._place(path)
         kv = self._client.secrets.kv.v2
         try:
-            with self._vault.asking("list", place, rule=place.rule("metadata", "list")):
+            with asking("list", place, rule=place.rule("metadata", "list")):
                 document = kv.list_secrets(place.path, mount_point=self._mount)
         except VaultError as error:
             if error.kind is Kind.ABSENT:
@@ -175,7 +177,7 @@ class Kv:
         """
         place = self._place(path)
         kv = self._client.secrets.kv.v2
-        with self._vault.asking("delete", place, rule=place.rule("metadata", "delete")):
+        with asking("delete", place, rule=place.rule("metadata", "delete")):
             kv.delete_metadata_and_all_versions(place.path, mount_point=self._mount)
 
     def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, Stored | CertkitError | None]]:
@@ -193,16 +195,16 @@ class Kv:
     def _many(
         self, paths: Iterable[str], view: str, ask: Callable[[Kv, str], T], params: Mapping[str, object] | None = None
     ) -> Iterator[tuple[str, T | CertkitError]]:
-        with self._vault.link.ahead() as client:
-            ahead = Kv(self._vault, self._mount, self._prefix, client=client)
-            root = f"{self._vault.link.address}/v1/{quoted(self._mount)}/{view}/"
+        with self._transport.ahead() as client:
+            ahead = Kv(self._transport, self._mount, self._prefix, client=client)
+            root = f"/v1/{quoted(self._mount)}/{view}/"
 
             def begin(path: str) -> None:
                 # A path that is refused is so when its turn comes.
                 with contextlib.suppress(InputError):
-                    client.session.begin(root + quoted(ahead._place(path).path), params)
+                    client.adapter.begin(root + quoted(ahead._place(path).path), params)
 
-            yield from in_order(paths, begin=begin, ask=lambda path: ask(ahead, path))
+            yield from _in_order(paths, begin=begin, ask=lambda path: ask(ahead, path))
 
     def list_many(self, paths: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...] | CertkitError]]:
         """The names below many paths, as `read_many` reads them."""
@@ -225,3 +227,36 @@ class Kv:
 def _custom(document: object, *names: str, where: Place) -> dict[str, str]:
     custom = pick(document, *names, of=dict, where=where).get("custom_metadata")
     return {str(name): str(value) for name, value in custom.items()} if isinstance(custom, dict) else {}
+
+
+def _in_order(
+    names: Iterable[str], *, begin: Callable[[str], None], ask: Callable[[str], T]
+) -> Iterator[tuple[str, T | CertkitError]]:
+    """Yield what `ask` returns for each name, in the order of the names, or the error that it raises.
+
+    `begin` is called for a name some time before `ask`, more and more names ahead the longer it goes on. One thread
+    that asks ahead is twice as fast as several that wait for Python's lock. Once the server cannot be reached it is not
+    asked about the rest, which gets the same error.
+    """
+    rest = iter(names)
+    waiting: deque[str] = deque()
+    answered = 0
+    end: VaultError | None = None
+    while True:
+        width = min(_MOST_AT_ONCE, 1 + answered // _ANSWERS_A_CONNECTION)
+        while len(waiting) < width and (name := next(rest, None)) is not None:
+            if end is None:
+                begin(name)
+            waiting.append(name)
+        if not waiting:
+            return
+        name = waiting.popleft()
+        answer: T | CertkitError
+        try:
+            answer = ask(name) if end is None else end
+        except CertkitError as error:
+            answer = error
+        if isinstance(answer, VaultError) and answer.kind.is_about_the_server:
+            end = answer
+        answered += 1
+        yield name, answer

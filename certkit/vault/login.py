@@ -62,7 +62,7 @@ def _remembered(home: Path) -> Secret | None:
         return None
     token = secret_file(path, named_by="no VAULT_TOKEN is set")
     if not _is_token(token):
-        raise InputError(f"cannot use, {path}: it holds characters that no token has", hint="log in again")
+        raise InputError(f"cannot use {path}: it holds characters that no token has", hint="log in again")
     return token
 
 

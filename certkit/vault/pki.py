@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from certkit.vault.errors import asking
 from certkit.vault.fields import Rule, checked_path, joined, pick, texts, warnings_of
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def sign(
     """
     path = joined(checked_path(mount), "sign", checked_path(role))
     where = f"vault://{path}"
-    with vault.asking("sign", where, rule=Rule("update", path)):
-        document = vault.link.once.secrets.pki.sign_certificate(
+    with asking("sign", where, rule=Rule("update", path)):
+        document = vault.transport.once.secrets.pki.sign_certificate(
             role, csr_pem, common_name, extra_params=dict(options or {}), mount_point=mount
         )
     data = pick(document, "data", of=dict, where=where)

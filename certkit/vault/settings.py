@@ -11,8 +11,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from certkit.errors import InputError
+from certkit.net.address import Address
+from certkit.net.proxy import Proxies
 from certkit.vault.login import Login, credentials
-from certkit.vault.route import Origin, Proxies
 from certkit.vault.variables import Variables
 
 if TYPE_CHECKING:
@@ -79,19 +81,24 @@ class Settings:
             timeout=_timeout(variables),
             max_retries=_max_retries(variables),
         )
-        settings.proxies.towards(settings.origin)
+        try:
+            settings.proxies.towards(settings.server)
+        except InputError as error:
+            hint = "set VAULT_HTTP_PROXY, or HTTPS_PROXY, to http://HOST:PORT"
+            raise InputError(f"{error.message} (for {settings.address})", hint=hint) from error
         return settings
 
     @property
-    def origin(self) -> Origin:
-        """The server's scheme, host and port."""
-        return Origin.parse(self.address)
+    def server(self) -> Address:
+        """The server's address, taken apart."""
+        return Address.parse(self.address)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user must be told on every run."""
-        if self.tls.skip_verify and self.origin.scheme == "https":
-            return (f"VAULT_SKIP_VERIFY is set: whoever answers as {self.origin} is believed, and gets the token",)
+        if self.tls.skip_verify and self.server.is_secure:
+            server = self.server.origin
+            return (f"VAULT_SKIP_VERIFY is set: any server that answers as {server} is trusted and gets the token",)
         return ()
 
 
@@ -99,12 +106,13 @@ def _address(variables: Variables) -> str:
     address = variables.get("ADDR") or DEFAULT_ADDRESS
     hint = "set it to https://HOST:PORT"
     try:
-        Origin.parse(address)
-    except ValueError as error:
-        raise variables.wrong("ADDR", str(error), hint) from None
+        Address.parse(address)
+    except InputError as error:
+        raise variables.wrong("ADDR", error.message, hint) from None
     if "?" in address or "#" in address:
-        raise variables.wrong("ADDR", "it holds more than a path", hint)
-    return address.rstrip("/")
+        raise variables.wrong("ADDR", "it has a query or a fragment", hint)
+    # Every path begins with /v1 anyway; some guides have it in the address too.
+    return address.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 def _namespace(variables: Variables) -> str:
@@ -134,10 +142,11 @@ def _proxies(variables: Variables) -> Proxies:
     # A web server that runs a program as CGI sets HTTP_PROXY from a header of whoever asks (CVE-2016-5386).
     http = "" if "REQUEST_METHOD" in variables.environ else variables.plain("HTTP_PROXY")
     return Proxies(
-        always=variables.get("PROXY_ADDR") or variables.get("HTTP_PROXY"),
+        always=variables.get("PROXY_ADDR") or variables.get("HTTP_PROXY") or None,
         https=variables.plain("HTTPS_PROXY"),
         http=http,
         exempt=variables.plain("NO_PROXY"),
+        as_go=True,
     )
 
 

@@ -7,7 +7,7 @@ import binascii
 from typing import TYPE_CHECKING
 
 from certkit.secret import Secret
-from certkit.vault.errors import Kind, VaultError
+from certkit.vault.errors import Kind, VaultError, asking
 from certkit.vault.fields import Rule, checked_path, joined, pick
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def encrypt(vault: Vault, plaintext: Secret, *, mount: str, key: str) -> str:
     path = joined(checked_path(mount), "encrypt", checked_path(key))
     where = f"vault://{path}"
     encoded = Secret(base64.b64encode(plaintext.reveal()))
-    with vault.asking("encrypt", where, rule=Rule("update", path)):
-        document = vault.link.again.secrets.transit.encrypt_data(key, plaintext=encoded, mount_point=mount)
+    with asking("encrypt", where, rule=Rule("update", path)):
+        document = vault.transport.again.secrets.transit.encrypt_data(key, plaintext=encoded, mount_point=mount)
     return pick(document, "data", "ciphertext", of=str, where=where)
 
 
@@ -38,11 +38,13 @@ def decrypt(vault: Vault, ciphertext: str, *, mount: str, key: str) -> Secret:
     """
     path = joined(checked_path(mount), "decrypt", checked_path(key))
     where = f"vault://{path}"
-    with vault.asking("decrypt", where, rule=Rule("update", path)):
-        document = vault.link.again.secrets.transit.decrypt_data(key, ciphertext=ciphertext, mount_point=mount)
+    with asking("decrypt", where, rule=Rule("update", path)):
+        document = vault.transport.again.secrets.transit.decrypt_data(key, ciphertext=ciphertext, mount_point=mount)
     encoded = pick(document, "data", "plaintext", of=str, where=where)
     try:
         return Secret(base64.b64decode(encoded, validate=True))
     except (binascii.Error, ValueError):
-        hint = "check VAULT_ADDR, and what stands before the server"
-        raise VaultError(f"cannot understand, {where}: not base64", hint=hint, kind=Kind.NOT_VAULT) from None
+        hint = "check VAULT_ADDR and any gateway in front of the server"
+        raise VaultError(
+            f"cannot use the answer for {where}: it is not base64", hint=hint, kind=Kind.NOT_VAULT
+        ) from None

@@ -1,4 +1,4 @@
-"""Requests to Vault: connections that are kept, redirects, repetitions, and reads that see our own writes.
+"""Requests to Vault: hvac's calls over kept connections, with redirects, repetitions, and reads that see our writes.
 
 Modelled on OpenBao's `api/client.go` (read on 2026-11-23): what is repeated, which redirects are followed, and that the
 time-out bounds a request together with its repetitions.
@@ -6,27 +6,36 @@ time-out bounds a request together with its repetitions.
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import json
 import random
+import re
+import string
 import threading
 import time
 from collections import defaultdict, deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from certkit.vault import tls
-from certkit.vault.answers import Deadline, NotHttpError, TooLargeError
-from certkit.vault.connection import Connection, connect
-from certkit.vault.errors import Kind, UncertainWrite, VaultError
-from certkit.vault.failures import explained
-from certkit.vault.response import Response, understood
-from certkit.vault.route import Origin
-from certkit.vault.written import Written
+import hvac  # type: ignore[import-untyped]
+import hvac.adapters  # type: ignore[import-untyped]
+
+from certkit.errors import InputError
+from certkit.net import proxy
+from certkit.net.address import Address
+from certkit.net.connecting import Deadline
+from certkit.printable import printable
+from certkit.secret import Secret
+from certkit.vault import connection
+from certkit.vault.errors import Kind, Refusal, UncertainWrite, VaultError
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from certkit.vault.answers import Answer
+    from certkit.vault.connection import Connection
     from certkit.vault.settings import Settings
 
 _MAX_REDIRECTS = 3
@@ -37,17 +46,20 @@ _UNTOUCHED = frozenset({412, 429})
 _REFUSED_BY_ALL = frozenset({401, 403, 404})
 _WORTH_REPEATING = frozenset({*_UNTOUCHED, 500, 502, 503, 504})
 _MAX_PAUSE_SECONDS = 10.0
+_MAX_MESSAGE = 300
+_SHORTEST_SECRET = 6  # a development server's token "root" would punch holes into every message
+_PLAIN_HTTP_TO_HTTPS = b"client sent an http request to an https server"  # what servers written in Go answer
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One request; `target` is path and query, `headers` whole lines, `secrets` what must not come back in an error."""
+class VaultRequest:
+    """One request; `target` is path and query, `secrets` what must not come back in an error."""
 
     method: str
     target: str
-    headers: bytes
-    body: bytes
-    secrets: tuple[str, ...]
+    headers: dict[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+    secrets: Sequence[str] = field(repr=False)
 
     @property
     def is_read(self) -> bool:
@@ -55,206 +67,434 @@ class Request:
         return self.method in {"GET", "HEAD"}
 
 
+@dataclass(frozen=True, slots=True)
+class VaultAnswer:
+    """An answer of Vault's; `was_refused` says that the server did nothing."""
+
+    status: int
+    document: dict[str, Any] = field(repr=False)
+    errors: Sequence[str] = ()
+    retry_after: float = 0.0
+    was_refused: bool = False
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the server did what it was asked to."""
+        return self.status < 400
+
+
 class Transport:
-    """The way to one server, for any number of threads."""
+    """Connections to one server, and to where it redirects; for any number of threads."""
 
     def __init__(self, settings: Settings) -> None:
+        self.address = settings.address
+        self.token: Secret | None = settings.token
+        self.before_request: Callable[[], None] = lambda: None
         self._settings = settings
-        self._origin = settings.origin
-        self._idle: defaultdict[Origin, deque[Connection]] = defaultdict(deque)
+        self._home = settings.server
+        self._idle: defaultdict[str, deque[Connection]] = defaultdict(deque)
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
-        self._written = Written()
+        self._written = _WrittenState()
+        # `once` is for writes that must not happen twice, `again` for everything else.
+        self.once = self.client(Adapter, may_repeat=False)
+        self.again = self.client(Adapter, may_repeat=True)
 
-    def send(self, request: Request, *, may_repeat: bool, sent_on: Connection | None = None) -> Response:
-        """The answer to a request, which may have been repeated; `sent_on` is where it was begun already.
+    def client(self, adapter: type[Adapter], *, may_repeat: bool) -> Any:
+        """Return hvac's client over this transport."""
+        # Nothing is None that hvac would look up in the environment.
+        return hvac.Client(
+            url=self.address, token="", verify=True, adapter=adapter, transport=self, may_repeat=may_repeat
+        )
+
+    @contextlib.contextmanager
+    def ahead(self) -> Iterator[Any]:
+        """Give a client for many reads, whose adapter is an `AdapterAhead`, as long as the block runs."""
+        client = self.client(AdapterAhead, may_repeat=True)
+        try:
+            yield client
+        finally:
+            client.adapter.close()
+
+    def common_headers(self) -> dict[str, str | Secret]:
+        """Return the headers of every request."""
+        headers: dict[str, str | Secret] = {"User-Agent": "certkit", "X-Vault-Request": "true"}
+        if self.token:
+            headers["X-Vault-Token"] = self.token
+        if self._settings.namespace:
+            headers["X-Vault-Namespace"] = self._settings.namespace
+        return headers | self._written.headers()
+
+    def send(self, request: VaultRequest, *, may_repeat: bool, begun: Connection | None = None) -> VaultAnswer:
+        """Return the answer to a request, which may have been repeated; `begun` is where it was sent already.
 
         Without `may_repeat`, it is repeated only where the server cannot have acted upon it.
 
         Raises:
-            VaultError: there is no answer, or none of Vault's.
-            UncertainWrite: the request may have changed something, and there is no good answer.
+            VaultError: if there is no answer, or none of Vault's.
+            UncertainWrite: if the request may have changed something, and there is no good answer.
         """
-        deadline = Deadline(self._settings.timeout)
+        deadline = Deadline.after(self._settings.timeout)
         in_doubt = False
         for attempt in range(self._settings.max_retries + 1):
-            outcome, was_passed_on = self._attempt(request, deadline, None if attempt else sent_on)
+            outcome, was_passed_on = self._attempt(request, deadline, begun)
+            begun = None
             in_doubt = in_doubt or (not request.is_read and _leaves_doubt(outcome, was_passed_on=was_passed_on))
-            if not _is_worth_repeating(outcome) or (in_doubt and not may_repeat):
+            if isinstance(outcome, VaultAnswer):
+                is_worth_repeating, pause = outcome.status in _WORTH_REPEATING, outcome.retry_after
+            else:
+                is_worth_repeating, pause = outcome.kind is Kind.CONNECTION, 0.0
+            if not is_worth_repeating or (in_doubt and not may_repeat) or attempt == self._settings.max_retries:
                 break
-            if attempt == self._settings.max_retries or not self._waited(attempt, outcome, deadline):
+            # Jitter, lest all clients of a cluster that lost its leader come back at once.
+            pause = pause or min(self._settings.pause * 2**attempt, _MAX_PAUSE_SECONDS) * random.uniform(1.0, 1.5)  # noqa: S311
+            if pause >= deadline.remaining:
                 break
-        if in_doubt and not (isinstance(outcome, Response) and outcome.ok):
+            time.sleep(pause)
+        if in_doubt and not (isinstance(outcome, VaultAnswer) and outcome.is_good):
             raise self._uncertain(request, outcome)
         if isinstance(outcome, VaultError):
             raise outcome
         return outcome
 
-    def begin(self, request: Request, target: str) -> Connection | None:
-        """Send a read, like another one for another target, to be ended by `send`; None where that is not possible."""
-        deadline = Deadline(self._settings.timeout)
+    def begin(self, request: VaultRequest) -> Connection | None:
+        """Send a read whose answer `send` will wait for; return None where that is not possible."""
+        deadline = Deadline.after(self._settings.timeout)
+        where = replace(self._home, target=request.target)
         try:
-            connection = self._connection(self._origin, deadline)
+            connected = self._connection(where, deadline)
         except VaultError:
             return None
         try:
-            self._put(request, target, connection, deadline)
+            self._put(request, where, connected, deadline)
         except OSError:
-            connection.close()
+            connected.hang_up()
             return None
-        return connection
+        return connected
 
     def _attempt(
-        self, request: Request, deadline: Deadline, sent_on: Connection | None
-    ) -> tuple[Response | VaultError, bool]:
-        """What came of a request, and whether a server was asked before the one that answered."""
-        origin, target = self._origin, request.target
+        self, request: VaultRequest, deadline: Deadline, begun: Connection | None
+    ) -> tuple[VaultAnswer | VaultError, bool]:
+        """Return what came of a request, and whether a server was asked before the one that answered."""
+        where = replace(self._home, target=request.target)
         was_passed_on = False
         try:
             for _ in range(_MAX_REDIRECTS + 1):
-                answer = self._ask(origin, target, request, deadline, sent_on)
-                if answer.status not in _REDIRECTS:
-                    return self._understood(answer, origin, request), was_passed_on
-                was_passed_on, sent_on = True, None
-                origin, target = _redirected(answer, origin, target)
+                status, headers, body = self._exchange(where, request, deadline, begun)
+                if status not in _REDIRECTS:
+                    self._written.note(headers.get("x-vault-index", ""))
+                    return _understood(status, headers, body, where.origin, request.secrets), was_passed_on
+                was_passed_on, begun = True, None
+                where = _redirected(headers.get("location", ""), where)
         except VaultError as error:
             return error, was_passed_on
-        return _astray(origin, "there are too many redirects"), was_passed_on
+        return _astray(where, "too many redirects"), was_passed_on
 
-    def _ask(
-        self, origin: Origin, target: str, request: Request, deadline: Deadline, sent_on: Connection | None
-    ) -> Answer:
-        connection = sent_on or self._connection(origin, deadline)
+    def _exchange(
+        self, where: Address, request: VaultRequest, deadline: Deadline, begun: Connection | None
+    ) -> tuple[int, dict[str, str], bytes]:
+        connected = begun or self._connection(where, deadline)
         try:
-            if sent_on is None:
-                self._put(request, target, connection, deadline)
-            answer = connection.answer(deadline)
-        except (OSError, NotHttpError, TooLargeError) as error:
-            connection.close()
-            raise explained(error, place=self._place(origin), seconds=deadline.seconds, was_sent=True) from error
+            if begun is None:
+                self._put(request, where, connected, deadline)
+            answer = connected.answer(deadline)
+        except connection.FAILURES as error:
+            connected.hang_up()
+            raise connection.explained(
+                error, place=self._place(where), seconds=deadline.seconds, was_sent=True
+            ) from error
         except BaseException:
-            connection.close()
+            connected.hang_up()
             raise
-        if answer.leaves_open:
-            self._idle[origin].append(connection)
+        # What a server sends unasked would be taken for the answer to the next request.
+        if connected.is_connected:
+            self._idle[where.origin].append(connected)
         else:
-            connection.close()
+            connected.hang_up()
         return answer
 
-    def _put(self, request: Request, target: str, connection: Connection, deadline: Deadline) -> None:
-        headers = request.headers + self._written.as_headers()
-        connection.send(request.method, target, headers, request.body, deadline=deadline)
+    def _put(self, request: VaultRequest, where: Address, connected: Connection, deadline: Deadline) -> None:
+        headers, target = {"Host": where.authority, **request.headers}, where.target
+        through = self._settings.proxies.towards(where)
+        if through and not where.is_secure:
+            # A proxy is asked for the whole URL, unless it only passes on what is encrypted (RFC 9112 section 3.2.2).
+            headers, target = {**headers, **through.headers}, where.origin + target
+        connected.ask(request.method, target, headers=headers, body=request.body, deadline=deadline)
 
-    def _place(self, origin: Origin) -> str:
-        return str(origin) if origin == self._origin else f"{origin}, to which {self._origin} redirects"
+    def _place(self, where: Address) -> str:
+        home = self._home.origin
+        return home if where.origin == home else f"{where.origin}, to which {home} redirects"
 
-    def _connection(self, origin: Origin, deadline: Deadline) -> Connection:
-        return self._idle_connection(origin) or self._new_connection(origin, deadline)
-
-    def _idle_connection(self, origin: Origin) -> Connection | None:
-        idle = self._idle[origin]
-        while idle:
-            try:
-                connection = idle.pop()
-            except IndexError:  # another thread was faster
-                return None
-            if not connection.is_dropped:
-                return connection
-            connection.close()
-        return None
-
-    def _new_connection(self, origin: Origin, deadline: Deadline) -> Connection:
-        proxy = self._settings.proxies.towards(origin)
-        context = self._shared_context() if origin.scheme == "https" else None
-        place = self._place(origin)
-        if proxy is not None:
-            place += f", through the proxy {proxy.origin}"
+    def _connection(self, where: Address, deadline: Deadline) -> Connection:
+        idle = self._idle[where.origin]
+        with contextlib.suppress(IndexError):  # raised also where another thread was faster
+            while kept := idle.pop():
+                if kept.is_connected:  # neither closed by the server meanwhile, nor with something to read
+                    return kept
+                kept.hang_up()
+        through = self._settings.proxies.towards(where)
+        with self._lock:
+            if where.is_secure and self._context is None:
+                self._context = connection.tls_context(self._settings.tls)
         try:
-            return connect(
-                origin,
-                proxy=proxy,
-                context=context,
+            return connection.connect(
+                where,
+                through=through,
+                context=self._context if where.is_secure else None,
                 server_name=self._settings.tls.server_name,
                 deadline=deadline,
             )
-        except (OSError, NotHttpError, TooLargeError) as error:
-            raise explained(error, place=place, seconds=deadline.seconds, was_sent=False) from error
+        except (InputError, *connection.FAILURES) as error:
+            place = self._place(where)
+            if through and not isinstance(error, proxy.ProxyError):
+                place += f" through the proxy {through}"
+            raise connection.explained(error, place=place, seconds=deadline.seconds, was_sent=False) from error
 
-    def _shared_context(self) -> ssl.SSLContext:
-        with self._lock:
-            if self._context is None:
-                self._context = tls.context(self._settings.tls)
-            return self._context
-
-    def _understood(self, answer: Answer, origin: Origin, request: Request) -> Response:
-        self._written.note(answer.headers.get("x-vault-index", ""))
-        return understood(answer, place=str(origin), secrets=request.secrets)
-
-    def _waited(self, attempt: int, outcome: Response | VaultError, deadline: Deadline) -> bool:
-        """Pause before a repetition; False where the time is too short for one."""
-        pause = min(self._settings.pause * 2**attempt, _MAX_PAUSE_SECONDS) * random.uniform(1.0, 1.5)  # noqa: S311
-        if isinstance(outcome, Response):
-            pause = outcome.retry_after or pause
-        if pause >= deadline.remaining:
-            return False
-        time.sleep(pause)
-        return True
-
-    def _uncertain(self, request: Request, outcome: Response | VaultError) -> UncertainWrite:
-        reason = outcome.message if isinstance(outcome, VaultError) else f"the server answers: {outcome.text}"
-        where = f"{self._origin}{urlsplit(request.target).path}"
+    def _uncertain(self, request: VaultRequest, outcome: VaultAnswer | VaultError) -> UncertainWrite:
+        if isinstance(outcome, VaultError):
+            reason = outcome.message
+        else:
+            reason = f"the server answers: {'; '.join(outcome.errors) or f'status {outcome.status}'}"
+        where = f"{self._home.origin}{urlsplit(request.target).path}"
         error = UncertainWrite(
-            f"cannot tell whether it was done, {where}: {reason}",
-            hint="look at what is there before doing it again",
+            f"cannot tell whether {where} was written: {reason}",
+            hint="check what is stored there before writing again",
             reason=reason,
         )
         error.__cause__ = outcome if isinstance(outcome, VaultError) else None
         return error
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the connections that are not in use."""
         for idle in list(self._idle.values()):
             while idle:
-                idle.pop().close()
+                idle.pop().hang_up()
 
 
-def _leaves_doubt(outcome: Response | VaultError, *, was_passed_on: bool) -> bool:
-    """Whether a server may have acted without saying so.
+class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
+    """hvac's requests over a transport, in place of requests'.
+
+    A `Secret` may be given wherever hvac takes a text, as the token or within a document: it is revealed here, as the
+    last step before it is sent.
+    """
+
+    def __init__(self, *, base_uri: str, transport: Transport, may_repeat: bool, **_: object) -> None:
+        # hvac's own constructor would make a session of requests'.
+        self.base_uri, self.transport, self._may_repeat = base_uri, transport, may_repeat
+        self._root = Address.parse(base_uri).target.rstrip("/")
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        raise_exception: bool = True,  # noqa: FBT001, FBT002  hvac's
+        json: object = None,
+        params: Mapping[str, object] | None = None,
+        **_: object,
+    ) -> dict[str, Any]:
+        """Return the document that answers a request of hvac's.
+
+        Raises:
+            Refusal: if the server refuses.
+            VaultError, UncertainWrite: as for `Transport.send`.
+        """
+        self.transport.before_request()
+        request = self.made(method, url, headers=headers, document=json, params=params)
+        answer = self.transport.send(request, may_repeat=self._may_repeat, begun=self.begun(request.target))
+        if raise_exception and not answer.is_good:
+            raise Refusal(answer.status, answer.errors)
+        return answer.document
+
+    def made(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        document: object = None,
+        params: Mapping[str, object] | None = None,
+    ) -> VaultRequest:
+        """Return a request as it is sent; lists are asked for by GET, which more proxies let through."""
+        method = method.upper()
+        if method == "LIST":
+            method, params = "GET", {**(params or {}), "list": "true"}
+        target = f"{self._root}/{url.strip('/')}"
+        # hvac quotes most of what it puts in a path; a blank that is left would end the request line.
+        if not target.isascii() or not target.isprintable() or " " in target:
+            target = quote(target, safe=string.punctuation)
+        if params:
+            target += f"?{urlencode(params)}"
+        revealed: list[str] = []
+
+        def reveal(value: Any) -> str:
+            if not isinstance(value, Secret):
+                raise TypeError(f"{type(value).__name__} is not JSON")
+            revealed.append(value.reveal().decode("utf-8", "surrogateescape"))
+            return revealed[-1]
+
+        fields = self.transport.common_headers() | dict(headers or {})
+        body = None if document is None else json.dumps(document, default=reveal).encode("ascii")
+        if method not in {"GET", "HEAD"}:
+            fields["Content-Type"] = "application/json"
+        plain = {name: reveal(value) if isinstance(value, Secret) else value for name, value in fields.items()}
+        for name, value in plain.items():
+            if not value.isascii() or not value.isprintable():
+                raise VaultError(
+                    f"the header {name} would hold characters that are not allowed in headers",
+                    hint="log in again",
+                    kind=Kind.BAD_REQUEST,
+                )
+        return VaultRequest(method, target, plain, body, revealed)
+
+    def begun(self, _: str) -> Connection | None:
+        """Return the connection on which a read of a target was begun: for this adapter, none."""
+        return None
+
+    def close(self) -> None:
+        """Do nothing: the transport is closed by its owner."""
+
+
+class AdapterAhead(Adapter):
+    """Reads that can be begun before hvac asks for them, each over a connection of its own."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._begun: dict[str, Connection] = {}
+
+    def begin(self, url: str, params: Mapping[str, object] | None = None) -> None:
+        """Begin a read; where that fails, nothing happens."""
+        request = self.made("GET", url, params=params)
+        if request.target not in self._begun:
+            connected = self.transport.begin(request)
+            if connected is not None:
+                self._begun[request.target] = connected
+
+    def begun(self, target: str) -> Connection | None:
+        """Return the connection on which a read of a target was begun, if any."""
+        return self._begun.pop(target, None)
+
+    def close(self) -> None:
+        """Give up the reads that were begun; the transport stays open."""
+        while self._begun:
+            self._begun.popitem()[1].hang_up()
+
+
+class _WrittenState:
+    """The state that our latest write reached, from the header X-Vault-Index of its answer.
+
+    It is sent back with every request: a follower that has not come so far hands the request to the leader. With
+    writes, too, for a follower that has not seen the last version refuses by itself what is to follow it. OpenBao's
+    form of the state is base64 of `{"cluster": ..., "value": "90"}`; any other is taken as it is.
+    """
+
+    def __init__(self) -> None:
+        self._index = ""
+        self._lock = threading.Lock()
+
+    def note(self, index: str) -> None:
+        """Remember the state of an answer, unless a later one of the same cluster is known: writes may overtake."""
+        if not re.fullmatch(r"[!-~]{1,4096}", index):
+            return
+        with self._lock:
+            new, known = self._position(index), self._position(self._index)
+            if not (new and known and new[0] == known[0] and new[1] < known[1]):
+                self._index = index
+
+    def headers(self) -> dict[str, str | Secret]:
+        """Return the headers for a request."""
+        if not self._index:
+            return {}
+        return {"X-Vault-Index": self._index, "X-Vault-Inconsistent": "forward-active-node"}
+
+    @staticmethod
+    def _position(index: str) -> tuple[str, int] | None:
+        try:
+            document = json.loads(base64.b64decode(index, validate=True))
+            return str(document["cluster"]), int(document["value"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+
+def _leaves_doubt(outcome: VaultAnswer | VaultError, *, was_passed_on: bool) -> bool:
+    """Return whether a server may have acted without saying so.
 
     A standby redirects a write to its leader also after it has handed it to the leader itself and got no answer, for
-    example because the leader died of late.
+    example because the leader died a moment ago.
     """
     if isinstance(outcome, VaultError):
         return outcome.was_sent or was_passed_on
     if was_passed_on:
-        return not outcome.ok and outcome.status_code not in _REFUSED_BY_ALL
-    return outcome.status_code >= 500 and not outcome.was_refused
+        return not outcome.is_good and outcome.status not in _REFUSED_BY_ALL
+    return outcome.status >= 500 and not outcome.was_refused
 
 
-def _is_worth_repeating(outcome: Response | VaultError) -> bool:
-    if isinstance(outcome, VaultError):
-        return outcome.kind is Kind.CONNECTION
-    return outcome.status_code in _WORTH_REPEATING
-
-
-def _redirected(answer: Answer, origin: Origin, target: str) -> tuple[Origin, str]:
-    """Where an answer sends us; method, body and token go along, as they do with Vault's own client."""
-    location = answer.headers.get("location", "")
+def _redirected(location: str, where: Address) -> Address:
+    """Return where an answer sends us; method, body and token go along, as they do with Vault's own client."""
     if not location:
-        raise _astray(origin, "it does not say where to go")
-    url = location if "://" in location else urljoin(f"{origin}{target}", location)
+        raise _astray(where, "it names no address")
     try:
-        there, parts = Origin.parse(url), urlsplit(url)
-    except ValueError as error:
-        raise _astray(origin, str(error)) from None
-    if origin.scheme == "https" and there.scheme != "https":
-        raise _astray(origin, f"{there} is without TLS")
-    return there, f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+        there = Address.parse(location if "://" in location else urljoin(where.origin + where.target, location))
+    except InputError as error:
+        raise _astray(where, error.message) from None
+    if where.is_secure and not there.is_secure:
+        raise _astray(where, f"{there.origin} does not use TLS")
+    return there
 
 
-def _astray(origin: Origin, why: str) -> VaultError:
+def _astray(where: Address, why: str) -> VaultError:
     return VaultError(
-        f"cannot follow, a redirect from {origin}: {why}",
+        f"cannot follow the redirect from {where.origin}: {why}",
         hint="check VAULT_ADDR, and the server's api_addr",
         kind=Kind.REDIRECT,
+    )
+
+
+def _understood(
+    status: int, headers: Mapping[str, str], body: bytes, place: str, secrets: Sequence[str]
+) -> VaultAnswer:
+    """Return an answer of Vault's, whose errors do not hold the secrets of the request.
+
+    Raises:
+        VaultError: if the answer is not one of Vault's.
+    """
+    document = None
+    with contextlib.suppress(ValueError, RecursionError):
+        document = json.loads(body.decode())
+    if not isinstance(document, dict):
+        document = None
+    if status < 400:
+        if document is None and body:
+            raise _not_vault(status, place)
+        return VaultAnswer(status, document or {})
+    errors = None if document is None else document.get("errors", [] if "data" in document else None)
+    if not isinstance(errors, list):
+        errors = None
+    if _PLAIN_HTTP_TO_HTTPS in body[:200].lower() and errors is None:
+        raise VaultError(f"cannot reach {place}: it requires TLS", hint="set VAULT_ADDR to https://...", kind=Kind.TLS)
+    if errors is None and status < 500:
+        raise _not_vault(status, place)
+    pause = headers.get("retry-after", "")
+    return VaultAnswer(
+        status,
+        document or {},
+        errors=[_shown(str(error), secrets) for error in (errors or [])[:10]],
+        retry_after=float(pause) if re.fullmatch(r"\d{1,4}", pause, re.ASCII) else 0.0,
+        was_refused=status in {501, 503} and errors is not None,
+    )
+
+
+def _shown(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "(hidden)")
+    return printable(" ".join(text.split())[:_MAX_MESSAGE].rstrip("."))
+
+
+def _not_vault(status: int, place: str) -> VaultError:
+    return VaultError(
+        f"cannot use {place}: its answer with status {status} is not one of Vault's",
+        hint="check VAULT_ADDR and any gateway in front of the server",
+        kind=Kind.NOT_VAULT,
+        was_sent=True,
     )

@@ -62,7 +62,7 @@ class Variables:
 
     def wrong(self, name: str, why: str, hint: str) -> InputError:
         """The error for a value that makes no sense; the value itself is not shown."""
-        return InputError(f"cannot use, {self.spelt(name)}: {why}", hint=hint)
+        return InputError(f"cannot use {self.spelt(name)}: {why}", hint=hint)
 
 
 def secret_file(path: Path | str, *, named_by: str) -> Secret:
@@ -76,5 +76,5 @@ def secret_file(path: Path | str, *, named_by: str) -> Secret:
     except InputError as error:
         raise InputError(f"{error.message} ({named_by})", hint=error.hint) from error
     if not value:
-        raise InputError(f"cannot use, {path}: it is empty ({named_by})", hint="check the path")
+        raise InputError(f"cannot use {path}: it is empty ({named_by})", hint="check the path")
     return Secret(value)

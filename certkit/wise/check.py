@@ -198,7 +198,7 @@ def _fallback(one: Side, timeout: float, now: datetime) -> Finding:
     if not url:
         return unknown("fallback", f"policy {one.policy.name} names no plain host", "set hosts.api")
     try:
-        answer = http.send(http.Request(method="GET", url=f"{url.rstrip('/')}/"), now=now, timeout=timeout)
+        answer = http.send(http.HttpRequest(method="GET", url=f"{url.rstrip('/')}/"), now=now, timeout=timeout)
     except http.HttpError as error:
         return warning("fallback", f"the plain host does not answer: {error.message}", error.hint)
     where = urlsplit(url).netloc

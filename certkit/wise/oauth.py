@@ -145,9 +145,9 @@ def _ask(endpoint: Endpoint, client: Client, question: Question, *, now: datetim
         raise UncertainError(f"cannot use the answer of {where}: {error.message}", hint=question.doubt) from error
 
 
-def _answer(endpoint: Endpoint, client: Client, question: Question, *, now: datetime) -> http.Answer:
+def _answer(endpoint: Endpoint, client: Client, question: Question, *, now: datetime) -> http.HttpAnswer:
     """What the server answers; asked again, a few times, where that does no harm."""
-    request = http.Request(
+    request = http.HttpRequest(
         method="POST",
         url=endpoint.url,
         headers={

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from certkit.net.http import Answer
+    from certkit.net.http import HttpAnswer
 
 _MAX_SAID = 200
 _LONGEST_LIFE = 10**10
@@ -57,7 +57,7 @@ class Question:
     before: Token | None = None
 
 
-def token(answer: Answer, question: Question, *, client_id: str, now: datetime) -> Token:
+def token(answer: HttpAnswer, question: Question, *, client_id: str, now: datetime) -> Token:
     """The token of an answer with status 200.
 
     Raises:
@@ -81,7 +81,7 @@ def token(answer: Answer, question: Question, *, client_id: str, now: datetime) 
     )
 
 
-def _document(answer: Answer) -> dict[str, Any] | None:
+def _document(answer: HttpAnswer) -> dict[str, Any] | None:
     """The JSON object of an answer; None where there is none."""
     try:
         found = json.loads(answer.body)
@@ -142,7 +142,7 @@ def _refresh_end(document: Mapping[str, Any], now: datetime) -> datetime | None:
 
 
 def refusal(
-    answer: Answer, question: Question, *, where: str, has_certificate: bool, hidden: Sequence[Secret]
+    answer: HttpAnswer, question: Question, *, where: str, has_certificate: bool, hidden: Sequence[Secret]
 ) -> InputError | RefusedError:
     """What it means that `where` does not answer with a token; should it repeat what is `hidden`, that is not shown."""
     status = answer.status

@@ -133,9 +133,9 @@ def _answer(
     now: datetime,
     anchors: Sequence[x509.Certificate] | None,
     timeout: float,
-) -> http.Answer | str:
+) -> http.HttpAnswer | str:
     """What a server answers, or the alert with which it ends the handshake, empty where it gives no reason."""
-    request = http.Request(method="POST", url=url, headers={"Content-Type": "application/json"}, body=b"{}")
+    request = http.HttpRequest(method="POST", url=url, headers={"Content-Type": "application/json"}, body=b"{}")
     try:
         return http.send(request, now=now, credentials=shown, anchors=anchors, timeout=timeout)
     except http.HttpError as error:
@@ -144,7 +144,7 @@ def _answer(
         return error.__cause__.alert
 
 
-def _judged(what: str, found: http.Answer | str, *, may_be_vague: bool = False) -> Finding:
+def _judged(what: str, found: http.HttpAnswer | str, *, may_be_vague: bool = False) -> Finding:
     hint = "have the server verify client certificates: certkit wise ca shows how with nginx"
     if isinstance(found, str):
         if _is_of_certificates(found) or (may_be_vague and found == _VAGUE):
@@ -181,9 +181,9 @@ def _nobody(now: datetime) -> Credentials:
     return Credentials(key, (builder.sign(key, hashes.SHA256()),))
 
 
-def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.Answer:
+def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.HttpAnswer:
     token = api.token.reveal().decode("ascii")
-    request = http.Request(
+    request = http.HttpRequest(
         method="POST",
         url=f"{api.base}/v3/applications/{quote(api.client_id, safe='')}/subscriptions{path}",
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": "application/json"},

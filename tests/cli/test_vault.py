@@ -71,4 +71,4 @@ def test_a_server_that_is_gone_is_told(certkit, variables):
     for command in (("expiry", "vault://secret/x"), ("identity", "list", "--store", "vault://secret/x")):
         ran = certkit(*command, env=gone)
         assert ran.code == 3
-        assert "cannot reach, http://127.0.0.1:1: connection refused" in ran.err
+        assert "cannot reach http://127.0.0.1:1: connection refused" in ran.err

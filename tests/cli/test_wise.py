@@ -365,7 +365,7 @@ def test_get_while_wise_is_away(wise, server):
     tokens.write(wise.store, "acme", due, over=kept.version)
     ran = wise.token("get", "--base-url", "http://127.0.0.1:1")
     assert (ran.code, ran.out) == (0, f"{server.made[-1]}\n")
-    assert ran.err.startswith("certkit: warning: cannot ask")
+    assert ran.err.startswith("certkit: warning: cannot query")
 
 
 def test_refresh(wise, server):

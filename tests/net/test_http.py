@@ -19,7 +19,7 @@ SAN = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipa
 
 def get(url, **options):
     """The answer to a GET."""
-    return http.send(http.Request(method="GET", url=url, headers=options.pop("headers", {})), now=NOW, **options)
+    return http.send(http.HttpRequest(method="GET", url=url, headers=options.pop("headers", {})), now=NOW, **options)
 
 
 def failure(url, **options):
@@ -32,7 +32,7 @@ def failure(url, **options):
 def test_what_is_asked_and_answered():
     """Method, path, headers and body go out; status, headers and body come back."""
     with odd_server(reply(201, {"a": 1}, X_Thing="one")) as server:
-        request = http.Request(method="POST", url=f"{server.address}/a?b=c", headers={"X-Mine": "1"}, body=b"abc")
+        request = http.HttpRequest(method="POST", url=f"{server.address}/a?b=c", headers={"X-Mine": "1"}, body=b"abc")
         answer = http.send(request, now=NOW)
     assert (answer.status, answer.body, answer.headers["x-thing"]) == (201, b'{"a": 1}', "one")
     [asked] = server.asked
@@ -41,7 +41,7 @@ def test_what_is_asked_and_answered():
 
 def test_secrets_stay_out_of_sight():
     """Headers, bodies and queries are not printed, not even where a header is malformed."""
-    request = http.Request(method="GET", url="http://h/", headers={"Authorization": "s3cret"}, body=b"s3cret")
+    request = http.HttpRequest(method="GET", url="http://h/", headers={"Authorization": "s3cret"}, body=b"s3cret")
     assert "s3cret" not in repr(request)
     with odd_server(reply(200)) as server:
         message, is_sent = failure(f"{server.address}/?q=s3cret", headers={"A": "s3cret\n"})
@@ -59,7 +59,7 @@ def test_whether_it_was_sent():
     assert failure(f"http://127.0.0.1:{tls_servers.free_port()}/")[1] is False
     with tls_servers.serving(tls_servers.answering(b"")) as server:
         url = f"http://127.0.0.1:{server.port}/"
-        assert failure(url) == (f"cannot ask, {url}: the server closes the connection before it answers", True)
+        assert failure(url) == (f"cannot query {url}: the server closes the connection before it answers", True)
 
 
 def test_a_proxy_is_asked_with_the_whole_address():
@@ -81,7 +81,7 @@ def test_a_server_is_verified_before_a_byte_is_sent(root, tmp_path, trusts):
             assert get(url, anchors=anchors).status == 200
         else:
             message, is_sent = failure(url, anchors=anchors)
-            assert (message.startswith(f"cannot ask, {url}: the server is not trusted: "), is_sent) == (True, False)
+            assert (message.startswith(f"cannot query {url}: the server is not trusted: "), is_sent) == (True, False)
     assert any(seen[1:]) == trusts
 
 
@@ -92,4 +92,4 @@ def test_a_refused_client_certificate_was_not_sent_to(root, tmp_path):
         url = f"https://localhost:{server.port}/"
         credentials = tls.Credentials(client.key, (client.certificate,))
         message, is_sent = failure(url, anchors=[root.certificate], credentials=credentials)
-    assert (message, is_sent) == (f"cannot ask, {url}: the server answers with the TLS alert unknown ca", False)
+    assert (message, is_sent) == (f"cannot query {url}: the server answers with the TLS alert unknown ca", False)

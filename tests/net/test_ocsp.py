@@ -175,5 +175,5 @@ def test_a_server_that_never_answers(port):
 
 def test_other_addresses_are_not_opened():
     """A certificate cannot make certkit read a file of this machine."""
-    with pytest.raises(InputError, match="neither http nor https"):
+    with pytest.raises(InputError, match="neither http:// nor https://"):
         http.post("file:///etc/passwd", b"", content_type="text/plain", now=NOW)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certkit.errors import InputError
-from certkit.net import tls
+from certkit.net import connecting, tls
 from certkit.net.starttls import Starttls
 from tests import pki, tls_servers
 from tests.conftest import openssl
@@ -33,7 +33,7 @@ def look(port, *, host="127.0.0.1", timeout=TIMEOUT, client=None, server_name=No
             host,
             port,
             settings=tls.context(client),
-            deadline=tls.Deadline.after(timeout),
+            deadline=connecting.Deadline.after(timeout),
             server_name=server_name,
             protocol=Starttls(protocol) if protocol else None,
         )
@@ -43,9 +43,9 @@ def look(port, *, host="127.0.0.1", timeout=TIMEOUT, client=None, server_name=No
 
 def failure(port, **options):
     """How it fails, without the words that name the server."""
-    with pytest.raises(tls.TlsError) as raised:
+    with pytest.raises(connecting.NetError) as raised:
         look(port, **options)
-    begin = f"cannot look, {options.get('host', '127.0.0.1')}:{port}: "
+    begin = f"cannot connect to {options.get('host', '127.0.0.1')}:{port}: "
     assert raised.value.message.startswith(begin)
     return raised.value.trouble.value, raised.value.message.removeprefix(begin)
 
@@ -138,7 +138,7 @@ def test_ipv6(pair, tmp_path):
     """An address in square brackets on the outside, and without on the inside."""
     if not socket.has_ipv6:
         pytest.skip("there is no IPv6")
-    with pytest.raises(tls.TlsError, match=r"cannot look, \[::1\]:1: "):
+    with pytest.raises(connecting.NetError, match=r"cannot connect to \[::1\]:1: "):
         look(1, host="::1")
 
 
@@ -233,7 +233,7 @@ def test_a_name_that_does_not_exist():
 def test_what_cannot_be_a_name(host):
     """It is not found, and nothing worse."""
     trouble, words = failure(443, host=host)
-    assert (trouble, words) == ("host_not_found", "not the name of a host")
+    assert (trouble, words) == ("host_not_found", "not a host name")
 
 
 NO_GOOD = {
@@ -361,7 +361,7 @@ def hanging(monkeypatch):
 
 def test_a_look_up_that_does_not_end(hanging):
     """The same limit, though nothing can end the look-up itself."""
-    words = "no answer within 0.3 seconds (looking up the name)"
+    words = "no answer within 0.3 seconds (resolving the host name)"
     assert failure(443, host="slow.example", timeout=0.3) == ("timed_out", words)
 
 
@@ -369,8 +369,8 @@ def test_look_ups_without_number(hanging, pair, tmp_path):
     """So many hang at a time and no more; addresses need none."""
 
     async def ask():
-        deadline = tls.Deadline.after(1.5)
-        names = [tls.connect(f"h{number}.example", 443, deadline=deadline) for number in range(600)]
+        deadline = connecting.Deadline.after(1.5)
+        names = [connecting.connect(f"h{number}.example", 443, deadline=deadline) for number in range(600)]
         return await asyncio.gather(*names, return_exceptions=True)
 
     errors = asyncio.run(ask())

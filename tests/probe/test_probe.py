@@ -292,7 +292,8 @@ def test_a_proxy_that_refuses(root, client):
     """Nobody was reached."""
     with tls_servers.serving(tls_servers.answering(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")) as proxy:
         found = probe(443, root, client, proxy=f"http://127.0.0.1:{proxy.port}")
-    assert of(found, "connect") == ("unknown", "localhost:443: the proxy refuses: HTTP 407")
+    reason = f"the proxy http://127.0.0.1:{proxy.port} requires a user name and password (HTTP 407)"
+    assert of(found, "connect") == ("unknown", f"localhost:443: {reason}")
 
 
 @pytest.mark.parametrize("text", ["host", "http://host/", "https://a:b@host/", "host:0", "https://host/a b", "x://h:1"])

@@ -87,11 +87,11 @@ def test_rights_to_encrypt_and_decrypt_are_enough(openbao, connect, transit):
     sealed = maker.seal(key(0))
     assert reader.open(sealed, name="x") == key(0)
     error = refused(lambda: maker.open(sealed, name="x"))
-    assert error.message == "cannot decrypt, vault://wrapping/decrypt/certkit: permission denied"
+    assert error.message == "cannot decrypt vault://wrapping/decrypt/certkit: permission denied"
     rule = 'path "wrapping/decrypt/certkit" { capabilities = ["update"] }'
-    assert error.hint == f"an ACL policy of the token must hold: {rule}"
+    assert error.hint == f"an ACL policy of the token must contain: {rule}"
     error = refused(lambda: reader.seal(key(0)))
-    assert error.message == "cannot encrypt, vault://wrapping/encrypt/certkit: permission denied"
+    assert error.message == "cannot encrypt vault://wrapping/encrypt/certkit: permission denied"
 
 
 def test_a_key_of_transit_may_be_rotated(openbao, connect, transit):
@@ -123,9 +123,9 @@ def test_another_key_does_not_open_it(connect, transit, wrapping):
     """Nor does one that is not there."""
     sealed = wrapping.seal(key(0))
     error = refused(lambda: TransitWrapping(connect(), "other", transit).open(sealed, name="x"))
-    assert error.message == "cannot decrypt, vault://wrapping/decrypt/other: cipher: message authentication failed"
+    assert error.message == "cannot decrypt vault://wrapping/decrypt/other: cipher: message authentication failed"
     error = refused(lambda: TransitWrapping(connect(), "nowhere", transit).open(sealed, name="x"))
-    assert error.message == "cannot decrypt, vault://wrapping/decrypt/nowhere: encryption key not found"
+    assert error.message == "cannot decrypt vault://wrapping/decrypt/nowhere: encryption key not found"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_what_only_begins_like_it_is_refused_here(wrapping, data):
 @pytest.mark.parametrize("data", [b"vault:v1:AAAA", b"vault:v999999999:AAAA", b"vault:v0:AAAA"])
 def test_what_is_damaged_is_refused_there(wrapping, data):
     """The server's reason is shown."""
-    assert refused(lambda: wrapping.open(data, name="key.pem")).message.startswith("cannot decrypt, vault://wrapping/")
+    assert refused(lambda: wrapping.open(data, name="key.pem")).message.startswith("cannot decrypt vault://wrapping/")
 
 
 def test_a_store_without_it_asks_for_it(store):

@@ -39,4 +39,4 @@ def odd_vault(connect):
 @pytest.fixture
 def odd_kv(odd_vault):
     """The secrets of an odd server, at the mount `secret`."""
-    return lambda server, **changes: Kv(odd_vault(server, **changes), "secret")
+    return lambda server, **changes: Kv(odd_vault(server, **changes).transport, "secret")

@@ -57,6 +57,8 @@ def test_an_answer_may_end_with_the_connection(odd_kv, head):
         CHUNKED + b"%x\r\n" % len(BODY) + BODY[:50],
         CHUNKED + b"%x\r\n" % len(BODY) + BODY + b"\r\n",
         CHUNKED,
+        CHUNKED + b"-1\r\n",
+        CHUNKED + b"2\r\nabcdef",
     ],
 )
 def test_an_answer_that_was_cut_short_is_noticed(odd_kv, answer):
@@ -64,7 +66,7 @@ def test_an_answer_that_was_cut_short_is_noticed(odd_kv, answer):
     with odd_server(then_close(answer)) as server:
         with pytest.raises(VaultError) as caught:
             odd_kv(server).read("x")
-        assert caught.value.message == f"cannot reach, {server.address}: the answer was cut short"
+        assert caught.value.message == f"cannot reach {server.address}: the answer was cut short"
         assert caught.value.kind is Kind.CONNECTION
     assert len(server.asked) == 3
 
@@ -72,21 +74,18 @@ def test_an_answer_that_was_cut_short_is_noticed(odd_kv, answer):
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "the answer is not HTTP"),
-        (b"\x15\x03\x01\x00\x02\x02\x46", "the answer is not HTTP"),
-        (b"HTTP/2 200\r\n\r\n", "the answer is not HTTP"),
-        (b"A" * 100_000, "the answer is not HTTP"),
-        (OK + b"no colon\r\n\r\n", "a header is malformed"),
-        (OK + b"A: b\r\n folded\r\n\r\n", "a header is malformed"),
-        (OK + b"A: " + b"b" * 100_000, "the headers are too long"),
-        (OK + b"A: b\r\n" * 20_000, "the headers are too long"),
-        (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", "two headers contradict each other"),
-        (OK + b"Content-Length: -1\r\n\r\n", "the length of the answer is no number"),
-        (OK + b"Content-Length: 0x10\r\n\r\n", "the length of the answer is no number"),
-        (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n", "the answer is in an unknown coding"),
-        (CHUNKED + b"-1\r\n", "the length of a chunk is no number"),
-        (CHUNKED + b"2\r\nabcdef", "a chunk does not end where it should"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * 50, "there are too many interim answers"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "the answer is not valid HTTP"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "the answer is not valid HTTP"),
+        (b"HTTP/2 200\r\n\r\n", "the answer is not valid HTTP"),
+        (b"A" * 100_000, "the answer is not valid HTTP"),
+        (OK + b"no colon\r\n\r\n", "the answer is not valid HTTP"),
+        (OK + b"A: " + b"b" * 100_000, "the answer is not valid HTTP"),
+        (OK + b"A: b\r\n" * 20_000, "the answer is not valid HTTP"),
+        (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", "the answer is not valid HTTP"),
+        (OK + b"Content-Length: -1\r\n\r\n", "the answer is not valid HTTP"),
+        (OK + b"Content-Length: 0x10\r\n\r\n", "the answer is not valid HTTP"),
+        (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n", "the answer is not valid HTTP"),
+        (CHUNKED + b"x\r\n", "the answer is not valid HTTP"),
     ],
 )
 def test_what_is_not_http_is_an_error(odd_kv, answer, why):
@@ -94,7 +93,7 @@ def test_what_is_not_http_is_an_error(odd_kv, answer, why):
     with odd_server(then_close(answer)) as server:
         with pytest.raises(VaultError) as caught:
             odd_kv(server).read("x")
-        assert caught.value.message == f"cannot reach, {server.address}: {why}"
+        assert caught.value.message == f"cannot reach {server.address}: {why}"
         assert caught.value.kind is Kind.NOT_VAULT
     assert len(server.asked) == 1
 
@@ -111,7 +110,8 @@ def endless(connected):
     [
         endless,
         OK + b"Content-Length: 99999999\r\n\r\n",
-        CHUNKED + b"ffffffff\r\n",
+        then_close(CHUNKED + b"ffffffff\r\n" + b" " * 2**25),
+        then_close(b"HTTP/1.1 100 Continue\r\n\r\n" * 2**20),
         then_close(OK + b"\r\n" + b" " * 2**25),
     ],
 )
@@ -122,26 +122,26 @@ def test_an_answer_is_bounded_in_size(odd_kv, answer):
         with pytest.raises(VaultError) as caught:
             odd_kv(server).read("x")
         assert caught.value.kind is Kind.TOO_LARGE
-        assert caught.value.message == f"cannot reach, {server.address}: the answer is larger than 16,777,216 bytes"
+        assert caught.value.message == f"cannot reach {server.address}: the answer is larger than 16,777,216 bytes"
         assert time.monotonic() - begin < 5
 
 
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (b"<html>", "cannot use, {}: its answer with status 200 is not one of Vault's"),
-        (b"[1]", "cannot use, {}: its answer with status 200 is not one of Vault's"),
-        (b"[" * 100_000, "cannot use, {}: its answer with status 200 is not one of Vault's"),
-        (b"{}", "cannot understand, vault://secret/x: the answer has no proper field data"),
-        (b"", "cannot understand, vault://secret/x: the answer has no proper field data.data"),
-        (b'{"data": []}', "cannot understand, vault://secret/x: the answer has no proper field data.data"),
+        (b"<html>", "cannot use {}: its answer with status 200 is not one of Vault's"),
+        (b"[1]", "cannot use {}: its answer with status 200 is not one of Vault's"),
+        (b"[" * 100_000, "cannot use {}: its answer with status 200 is not one of Vault's"),
+        (b"{}", "cannot use the answer for vault://secret/x: it has no valid field data"),
+        (b"", "cannot use the answer for vault://secret/x: it has no valid field data.data"),
+        (b'{"data": []}', "cannot use the answer for vault://secret/x: it has no valid field data.data"),
         (
             b'{"data": {"data": {}, "metadata": {"version": true}}}',
-            "cannot understand, vault://secret/x: the answer has no proper field data.metadata.version",
+            "cannot use the answer for vault://secret/x: it has no valid field data.metadata.version",
         ),
         (
             b'{"data": {"data": {}, "metadata": {"version": 1, "created_time": "long ago"}}}',
-            "cannot understand, vault://secret/x: the answer has no proper field data.metadata.created_time",
+            "cannot use the answer for vault://secret/x: it has no valid field data.metadata.created_time",
         ),
     ],
 )
@@ -196,7 +196,7 @@ def test_what_a_server_says_is_shown_safely_and_in_one_line(odd_kv):
     with odd_server(errors(400, "1 error occurred:\n\t* \x1b[31mred\u202e\n\n", "x" * 1000)) as server:
         with pytest.raises(VaultError) as caught:
             odd_kv(server).read("x")
-        begin = r"cannot read, vault://secret/x: \1B[31mred\E2\80\AE; xxx"
+        begin = r"cannot read vault://secret/x: \1B[31mred\E2\80\AE; xxx"
         assert caught.value.message.startswith(begin)
         assert len(caught.value.message) < 500
 

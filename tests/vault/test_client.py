@@ -57,7 +57,8 @@ def test_without_hvac_there_is_one_sentence():
         "except InputError as error: print(error.message, '/', error.hint)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "cannot use, Vault: the package hvac is not installed / pip install 'certkit[vault]'\n"
+    hint = f"{sys.executable} -m pip install 'hvac>=2.3' 'urllib3>=2.2'"
+    assert done.stdout == f"cannot use Vault: the Python package hvac is not installed / {hint}\n"
 
 
 def test_settings_do_not_bring_hvac():
@@ -72,7 +73,7 @@ def test_settings_do_not_bring_hvac():
 def test_without_a_token_nothing_is_asked():
     """What to set is said at once."""
     error = failure(lambda: Vault.connect(Settings()))
-    assert (error.kind, error.message) == (Kind.NO_TOKEN, "cannot use, https://127.0.0.1:8200: there is no token")
+    assert (error.kind, error.message) == (Kind.NO_TOKEN, "cannot use https://127.0.0.1:8200: no token")
 
 
 def test_a_token_says_what_it_is(connect, openbao):
@@ -94,9 +95,9 @@ def test_an_unknown_token_is_told_from_a_missing_right(connect, openbao):
     weak = openbao.token_for("", no_default_policy=True)
     denied = failure(lambda: connect(openbao.settings(token=Secret(weak.encode()))).token())
     assert denied.kind is Kind.DENIED
-    assert denied.message == f"cannot look up, {openbao.address}, our own token: permission denied"
+    assert denied.message == f"cannot look up the token at {openbao.address}: permission denied"
     rule = 'path "auth/token/lookup-self" { capabilities = ["read"] }'
-    assert denied.hint == f"an ACL policy of the token must hold: {rule}"
+    assert denied.hint == f"an ACL policy of the token must contain: {rule}"
 
 
 def test_approle_logs_in(connect, openbao, approle):
@@ -113,14 +114,17 @@ def test_a_secret_id_for_one_use_is_used_once(connect, openbao, approle):
     assert vault.token().policies == ("default",)
     error = failure(lambda: connect(settings))
     assert error.kind is Kind.LOGIN
-    assert error.message == f"cannot log in, {openbao.address} by approle: invalid role or secret ID"
+    assert error.message == f"cannot log in to {openbao.address} with approle: invalid role or secret ID"
 
 
 def test_a_login_that_is_not_there_is_told_like_a_wrong_one(connect, openbao):
     """Vault does not say which; the hint names both."""
     login = Login("jwt", "nowhere", {"jwt": Secret(b"a.b.c"), "role": "ci"})
     error = failure(lambda: connect(openbao.settings(token=None, login=login)))
-    assert (error.kind, error.message) == (Kind.LOGIN, f"cannot log in, {openbao.address} by jwt: permission denied")
+    assert (error.kind, error.message) == (
+        Kind.LOGIN,
+        f"cannot log in to {openbao.address} with jwt: permission denied",
+    )
     assert "auth/nowhere" in error.hint
 
 
@@ -197,16 +201,16 @@ def test_mounts_are_found_by_any_path_below_them(connect, openbao):
 @pytest.mark.parametrize(
     ("path", "kind", "message"),
     [
-        ("v1/x", Kind.NOT_KV_2, "cannot use, vault://v1/x: the mount v1 is KV version 1, not KV version 2"),
+        ("v1/x", Kind.NOT_KV_2, "cannot use vault://v1/x: the mount v1 is KV version 1, not KV version 2"),
         (
             "cubbyhole",
             Kind.NOT_KV_2,
-            "cannot use, vault://cubbyhole: the mount cubbyhole is of type cubbyhole, not KV version 2",
+            "cannot use vault://cubbyhole: the mount cubbyhole is of type cubbyhole, not KV version 2",
         ),
         (
             "nowhere/x",
             Kind.NO_MOUNT,
-            "cannot find the mount of, vault://nowhere/x: nothing is mounted there",
+            "cannot find the mount of vault://nowhere/x: no secrets engine is mounted there",
         ),
     ],
 )
@@ -223,8 +227,8 @@ def test_a_mount_that_we_may_not_see_may_as_well_not_be_there(connect, openbao):
     vault = connect(openbao.settings(token=Secret(openbao.token_for("").encode())))
     error = failure(lambda: vault.kv("secret/x"))
     assert error.kind is Kind.DENIED
-    why = "nothing is mounted there, or no ACL policy of our token names anything in it"
-    assert error.message == f"cannot find the mount of, vault://secret/x: {why}"
+    why = "no secrets engine is mounted there, or no ACL policy of the token names anything in it"
+    assert error.message == f"cannot find the mount of vault://secret/x: {why}"
 
 
 @pytest.mark.parametrize("path", ["", "a//b", "../secret", "a/./b", "a\nb"])
@@ -262,9 +266,9 @@ def test_a_sealed_server_is_told_from_one_that_is_gone(connect, tmp_path):
         server.api("PUT", "sys/seal")
         error = failure(lambda: secrets.read("x"))
         assert (error.kind, error.hint) == (Kind.SEALED, "unseal the server: `bao operator unseal`")
-        assert error.message == "cannot read, vault://secret/x: Vault is sealed"
+        assert error.message == "cannot read vault://secret/x: Vault is sealed"
         server.process.kill()
         server.process.wait(20)
         error = failure(lambda: secrets.read("x"))
         assert (error.kind, error.hint) == (Kind.CONNECTION, "check VAULT_ADDR, and that the server is running")
-        assert error.message == f"cannot reach, {server.address}: connection refused"
+        assert error.message == f"cannot reach {server.address}: connection refused"

@@ -94,7 +94,7 @@ def test_the_latest_state_is_kept(odd_vault, states, kept):
     """Whatever the order in which the answers to parallel writes come in."""
     written = [reply(200, {"data": {"version": 1}}, X_Vault_Index=state) for state in states]
     with odd_server(*written, secret()) as server:
-        secrets = Kv(odd_vault(server), "secret")
+        secrets = Kv(odd_vault(server).transport, "secret")
         for _ in states:
             secrets.create("x", {})
         secrets.read("x")

@@ -64,7 +64,7 @@ def test_a_refusal_says_why(connect, openbao, mount, csr, role, text, kind):
     with pytest.raises(VaultError) as caught:
         vault_pki.sign(connect(openbao.settings()), text or pem(csr), mount=mount, role=role)
     assert caught.value.kind is kind
-    assert caught.value.message.startswith(f"cannot sign, vault://{mount}/sign/{role}: ")
+    assert caught.value.message.startswith(f"cannot sign vault://{mount}/sign/{role}: ")
 
 
 def test_a_token_needs_one_rule(connect, openbao, mount, csr):
@@ -73,7 +73,7 @@ def test_a_token_needs_one_rule(connect, openbao, mount, csr):
     with pytest.raises(VaultError) as caught:
         vault_pki.sign(weak, pem(csr), mount=mount, role="client")
     rule = 'path "pki/sign/client" { capabilities = ["update"] }'
-    assert caught.value.hint == f"an ACL policy of the token must hold: {rule}"
+    assert caught.value.hint == f"an ACL policy of the token must contain: {rule}"
     enough = connect(openbao.settings(token=Secret(openbao.token_for(rule).encode())))
     assert vault_pki.sign(enough, pem(csr), mount=mount, role="client").certificate
 

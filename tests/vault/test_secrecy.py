@@ -8,12 +8,12 @@ import traceback
 
 import pytest
 
+from certkit.net.proxy import Proxies
 from certkit.secret import Secret
 from certkit.vault.client import Vault
 from certkit.vault.errors import VaultError
 from certkit.vault.kv import Kv
 from certkit.vault.login import Login
-from certkit.vault.route import Proxies
 from certkit.vault.settings import Settings
 from tests.odd_http import errors, odd_server, reply, secret
 
@@ -43,7 +43,7 @@ def work(settings):
     """Log in, read and write; what it raised, as a traceback with all causes."""
     try:
         with Vault.connect(settings) as vault:
-            secrets = Kv(vault, "secret")
+            secrets = Kv(vault.transport, "secret")
             secrets.write("x", {"private_key": KEY}, cas=0)
             LOG.info("%s %s %s %s", secrets.read("x"), vault, secrets, settings)
             list(secrets.read_many(["x"]))
@@ -97,6 +97,6 @@ def test_a_token_with_a_line_break_goes_nowhere(odd_vault):
     with odd_server(reply(200, smuggled), secret()) as server:
         vault = odd_vault(server, token=None, login=LOGIN)
         with pytest.raises(VaultError) as caught:
-            Kv(vault, "secret").read("x")
-    assert caught.value.message == "cannot ask: the header X-Vault-Token would hold characters that none may have"
+            Kv(vault.transport, "secret").read("x")
+    assert caught.value.message == "the header X-Vault-Token would hold characters that are not allowed in headers"
     assert len(server.asked) == 1

@@ -76,29 +76,29 @@ def test_time_outs_are_go_s_durations(read, text, seconds):
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"VAULT_ADDR": "vault:8200"}, "cannot use, VAULT_ADDR: it begins neither with https:// nor with http://"),
-        ({"BAO_ADDR": "https://"}, "cannot use, BAO_ADDR: it names no host"),
-        ({"VAULT_ADDR": "https://user:word@vault"}, "cannot use, VAULT_ADDR: it holds a user name"),
-        ({"VAULT_ADDR": "https://vault:99999"}, "cannot use, VAULT_ADDR: it has an impossible host or port"),
-        ({"VAULT_ADDR": "https://vault/?x"}, "cannot use, VAULT_ADDR: it holds more than a path"),
-        ({"VAULT_ADDR": "https://va\r\nult"}, "cannot use, VAULT_ADDR: it holds characters that no URL has"),
-        ({"VAULT_NAMESPACE": "a\nb"}, "cannot use, VAULT_NAMESPACE: it holds characters that no header has"),
-        ({"VAULT_TOKEN": "a b"}, "cannot use, VAULT_TOKEN: it holds characters that no token has"),
-        ({"VAULT_SKIP_VERIFY": "yes"}, "cannot use, VAULT_SKIP_VERIFY: it is neither true nor false"),
-        ({"VAULT_CLIENT_TIMEOUT": "soon"}, "cannot use, VAULT_CLIENT_TIMEOUT: it is no time of at most a day"),
-        ({"BAO_CLIENT_TIMEOUT": "-1"}, "cannot use, BAO_CLIENT_TIMEOUT: it is no time of at most a day"),
-        ({"VAULT_CLIENT_TIMEOUT": "25h"}, "cannot use, VAULT_CLIENT_TIMEOUT: it is no time of at most a day"),
-        ({"VAULT_MAX_RETRIES": "many"}, "cannot use, VAULT_MAX_RETRIES: it is no number from 0 to 99"),
-        ({"VAULT_CLIENT_CERT": "a"}, "cannot use, VAULT_CLIENT_CERT: VAULT_CLIENT_KEY is not set"),
-        ({"VAULT_CLIENT_KEY": "a"}, "cannot use, VAULT_CLIENT_KEY: VAULT_CLIENT_CERT is not set"),
-        ({"VAULT_AUTH_METHOD": "ldap"}, "cannot use, VAULT_AUTH_METHOD: no such method is known"),
-        ({"VAULT_AUTH_METHOD": "approle"}, "cannot use, VAULT_AUTH_METHOD: approle needs a role id"),
-        ({"VAULT_AUTH_METHOD": "jwt"}, "cannot use, VAULT_AUTH_METHOD: jwt needs a token to show"),
-        ({"VAULT_AUTH_METHOD": "kubernetes"}, "cannot use, VAULT_AUTH_METHOD: kubernetes needs a role"),
-        ({"VAULT_AUTH_METHOD": "cert"}, "cannot use, VAULT_AUTH_METHOD: cert needs a client certificate"),
+        ({"VAULT_ADDR": "vault:8200"}, "cannot use VAULT_ADDR: neither http:// nor https://"),
+        ({"BAO_ADDR": "https://"}, "cannot use BAO_ADDR: invalid host or port"),
+        ({"VAULT_ADDR": "https://user:word@vault"}, "cannot use VAULT_ADDR: the URL names a user"),
+        ({"VAULT_ADDR": "https://vault:99999"}, "cannot use VAULT_ADDR: invalid host or port"),
+        ({"VAULT_ADDR": "https://vault/?x"}, "cannot use VAULT_ADDR: it has a query or a fragment"),
+        ({"VAULT_ADDR": "https://va\r\nult"}, "cannot use VAULT_ADDR: invalid host or port"),
+        ({"VAULT_NAMESPACE": "a\nb"}, "cannot use VAULT_NAMESPACE: it holds characters that no header has"),
+        ({"VAULT_TOKEN": "a b"}, "cannot use VAULT_TOKEN: it holds characters that no token has"),
+        ({"VAULT_SKIP_VERIFY": "yes"}, "cannot use VAULT_SKIP_VERIFY: it is neither true nor false"),
+        ({"VAULT_CLIENT_TIMEOUT": "soon"}, "cannot use VAULT_CLIENT_TIMEOUT: it is no time of at most a day"),
+        ({"BAO_CLIENT_TIMEOUT": "-1"}, "cannot use BAO_CLIENT_TIMEOUT: it is no time of at most a day"),
+        ({"VAULT_CLIENT_TIMEOUT": "25h"}, "cannot use VAULT_CLIENT_TIMEOUT: it is no time of at most a day"),
+        ({"VAULT_MAX_RETRIES": "many"}, "cannot use VAULT_MAX_RETRIES: it is no number from 0 to 99"),
+        ({"VAULT_CLIENT_CERT": "a"}, "cannot use VAULT_CLIENT_CERT: VAULT_CLIENT_KEY is not set"),
+        ({"VAULT_CLIENT_KEY": "a"}, "cannot use VAULT_CLIENT_KEY: VAULT_CLIENT_CERT is not set"),
+        ({"VAULT_AUTH_METHOD": "ldap"}, "cannot use VAULT_AUTH_METHOD: no such method is known"),
+        ({"VAULT_AUTH_METHOD": "approle"}, "cannot use VAULT_AUTH_METHOD: approle needs a role id"),
+        ({"VAULT_AUTH_METHOD": "jwt"}, "cannot use VAULT_AUTH_METHOD: jwt needs a token to show"),
+        ({"VAULT_AUTH_METHOD": "kubernetes"}, "cannot use VAULT_AUTH_METHOD: kubernetes needs a role"),
+        ({"VAULT_AUTH_METHOD": "cert"}, "cannot use VAULT_AUTH_METHOD: cert needs a client certificate"),
         (
             {"VAULT_HTTP_PROXY": "socks5://user:word@proxy:1080"},
-            "cannot use, the proxy for https://127.0.0.1:8200: only proxies with http:// are supported",
+            "cannot use the proxy: neither http:// nor https:// (for https://127.0.0.1:8200)",
         ),
         (
             {"VAULT_ROLE_ID": "r", "VAULT_SECRET_ID_FILE": "/nowhere"},
@@ -149,7 +149,7 @@ def test_role_and_secret_id_may_stand_in_files(read, tmp_path):
 def test_skipped_verification_is_a_warning(read):
     """It is said on every run; over plain HTTP there is nothing to skip."""
     assert read(VAULT_SKIP_VERIFY="true").warnings == (
-        "VAULT_SKIP_VERIFY is set: whoever answers as https://127.0.0.1:8200 is believed, and gets the token",
+        "VAULT_SKIP_VERIFY is set: any server that answers as https://127.0.0.1:8200 is trusted and gets the token",
     )
     assert read(VAULT_SKIP_VERIFY="0").warnings == ()
     assert read(VAULT_SKIP_VERIFY="true", VAULT_ADDR="http://127.0.0.1:8200").warnings == ()

@@ -13,9 +13,9 @@ import pytest
 from cryptography import x509
 
 from certkit.errors import InputError
+from certkit.net.proxy import Proxies
 from certkit.vault.errors import Kind, VaultError
 from certkit.vault.login import Login
-from certkit.vault.route import Proxies
 from tests import pki
 from tests.conftest import openssl
 
@@ -64,7 +64,7 @@ def test_a_server_of_an_unknown_ca_is_not_trusted(connect, openbao_tls, tmp_path
     tls = {"ca_file": ca_file and str(tmp_path / ca_file)}
     error = failure(lambda: connect(openbao_tls.settings(tls=tls)).token())
     assert error.kind is Kind.TLS_UNTRUSTED
-    assert error.message.startswith(f"cannot reach, {openbao_tls.address}: its certificate is not trusted: ")
+    assert error.message.startswith(f"cannot reach {openbao_tls.address}: its certificate is not trusted: ")
     assert error.hint == "set VAULT_CACERT to the certificate of the server's CA"
 
 
@@ -80,7 +80,7 @@ def test_the_name_must_fit(connect, openbao_tls, name):
     error = failure(lambda: connect(openbao_tls.settings(tls={"server_name": name})).token())
     assert error.kind is Kind.TLS_WRONG_NAME
     why = f"hostname mismatch, certificate is not valid for '{name}'"
-    assert error.message == f"cannot reach, {openbao_tls.address}: its certificate is for another name: {why}"
+    assert error.message == f"cannot reach {openbao_tls.address}: its certificate is for another name: {why}"
 
 
 def test_verification_can_be_skipped(connect, openbao_tls):
@@ -99,7 +99,7 @@ def test_without_a_client_certificate_the_refusal_is_explained(connect, openbao_
     """With TLS 1.3 it comes after the handshake, as an alert or as a closed connection."""
     settings = openbao_tls.settings(address=openbao_tls.strict_address)
     error = failure(lambda: connect(settings).token())
-    assert error.message.startswith(f"cannot reach, {openbao_tls.strict_address}: ")
+    assert error.message.startswith(f"cannot reach {openbao_tls.strict_address}: ")
     assert error.kind in {Kind.TLS, Kind.CONNECTION}
 
 
@@ -121,15 +121,15 @@ def test_https_to_a_plain_server_is_recognised(connect, openbao):
     """The address has the wrong scheme."""
     address = openbao.address.replace("http:", "https:")
     error = failure(lambda: connect(openbao.settings(address=address)).token())
-    assert error.message == f"cannot reach, {address}: it does not speak TLS (wrong version number)"
-    assert error.hint == "check VAULT_ADDR: perhaps it is http://"
+    assert error.message == f"cannot reach {address}: it does not speak TLS (wrong version number)"
+    assert error.hint == "check VAULT_ADDR: should it be http://?"
 
 
 def test_http_to_a_tls_server_is_recognised(connect, openbao_tls):
     """The other way round."""
     address = openbao_tls.address.replace("https:", "http:")
     error = failure(lambda: connect(openbao_tls.settings(address=address)).token())
-    assert error.message == f"cannot reach, {address}: it wants TLS"
+    assert error.message == f"cannot reach {address}: it requires TLS"
 
 
 def test_unusable_files_are_named(connect, openbao_tls, client_pair, tmp_path):
@@ -138,13 +138,13 @@ def test_unusable_files_are_named(connect, openbao_tls, client_pair, tmp_path):
     empty.write_text("nothing here")
     cases = [
         ({"ca_file": "/nowhere"}, "cannot read /nowhere: no such file or directory"),
-        ({"ca_file": str(empty)}, f"cannot read, {empty}: no CA certificate is there (VAULT_CACERT)"),
+        ({"ca_file": str(empty)}, f"cannot read {empty}: it holds no CA certificate (VAULT_CACERT)"),
         (
             {"ca_file": "", "ca_folder": str(tmp_path / "none")},
-            f"cannot read, {tmp_path}/none: no CA certificate is there (VAULT_CAPATH)",
+            f"cannot read {tmp_path}/none: it holds no CA certificate (VAULT_CAPATH)",
         ),
         ({**client_pair, "certificate": "/nowhere"}, "cannot read /nowhere: no such file or directory"),
-        ({**client_pair, "key": str(empty)}, f"cannot use, {client_pair['certificate']} with {empty}: "),
+        ({**client_pair, "key": str(empty)}, f"cannot use {client_pair['certificate']} with {empty}: "),
     ]
     for tls, message in cases:
         with pytest.raises(InputError) as caught:
@@ -159,7 +159,7 @@ def test_a_key_with_a_passphrase_does_not_wait_for_a_prompt(connect, openbao_tls
     with pytest.raises(InputError) as caught:
         connect(openbao_tls.settings(tls={**client_pair, "key": str(locked)})).token()
     pair = f"{client_pair['certificate']} with {locked}"
-    assert caught.value.message == f"cannot use, {pair}: the key has a passphrase (VAULT_CLIENT_CERT)"
+    assert caught.value.message == f"cannot use {pair}: the key has a passphrase (VAULT_CLIENT_CERT)"
 
 
 def test_an_expired_server_certificate_is_said_to_be_expired(connect, openbao_tls, tmp_path):
@@ -170,7 +170,7 @@ def test_an_expired_server_certificate_is_said_to_be_expired(connect, openbao_tl
     certificate, key = pair.write(tmp_path, "expired")
     with handshaking_server(certificate, key) as address:
         error = failure(lambda: connect(openbao_tls.settings(address=address)).token())
-    assert error.message == f"cannot reach, {address}: its certificate has expired"
+    assert error.message == f"cannot reach {address}: its certificate has expired"
     assert error.kind is Kind.TLS
 
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from certkit.net.proxy import Proxies
 from certkit.secret import Secret
 from certkit.vault.errors import CasMismatch, Kind, UncertainWrite, VaultError
-from certkit.vault.route import Proxies
 from certkit.vault.settings import Settings
 from tests.odd_http import errors, odd_server, reply, secret
 from tests.vault.conftest import TOKEN
@@ -139,7 +139,7 @@ def test_a_write_that_finds_itself_is_uncertain(odd_kv, lost):
         with pytest.raises(UncertainWrite) as caught:
             odd_kv(server).write("x", {"private_key": Secret(b"the-private-key")}, cas=0)
         assert caught.value.kind is Kind.UNCERTAIN
-        assert caught.value.message.startswith(f"cannot tell whether it was done, {server.address}/v1/secret/data/x: ")
+        assert caught.value.message.startswith(f"cannot tell whether {server.address}/v1/secret/data/x was written: ")
 
 
 def test_a_write_that_was_surely_refused_is_a_mismatch(odd_kv):
@@ -148,7 +148,7 @@ def test_a_write_that_was_surely_refused_is_a_mismatch(odd_kv):
     with odd_server(errors(503, "Vault is sealed"), errors(429, "quota"), mismatch) as server:
         with pytest.raises(CasMismatch) as caught:
             odd_kv(server).write("x", {}, cas=0)
-        assert caught.value.message == "cannot write, vault://secret/x: it has changed meanwhile"
+        assert caught.value.message == "cannot write vault://secret/x: it was changed meanwhile"
 
 
 def test_a_write_whose_answers_are_all_lost_is_uncertain(odd_kv):
@@ -164,7 +164,7 @@ def test_a_write_that_never_reached_anybody_is_not_uncertain(odd_kv):
         secrets = odd_kv(server)
     error = failure(lambda: secrets.write("x", {}, cas=0))
     assert error.kind is Kind.CONNECTION
-    assert error.message == f"cannot reach, {server.address}: connection refused"
+    assert error.message == f"cannot reach {server.address}: connection refused"
 
 
 def test_a_dropped_connection_is_noticed_before_it_is_used(odd_kv):
@@ -202,12 +202,12 @@ def test_a_standby_s_redirect_is_followed(odd_kv, status):
 @pytest.mark.parametrize(
     ("location", "why"),
     [
-        ("{own}/v1/secret/data/x", "there are too many redirects"),
-        ("ftp://leader/", "it begins neither with https:// nor with http://"),
-        ("http://user:word@leader/", "it holds a user name"),
-        ("http://lea der/", "it holds characters that no URL has"),
-        ("http://[leader/", "it has an impossible host or port"),
-        ("", "it does not say where to go"),
+        ("{own}/v1/secret/data/x", "too many redirects"),
+        ("ftp://leader/", "neither http:// nor https://"),
+        ("http://user:word@leader/", "the URL names a user"),
+        ("http://lea der/", "invalid host or port"),
+        ("http://[leader/", "invalid host or port"),
+        ("", "it names no address"),
     ],
 )
 def test_a_redirect_that_leads_nowhere_is_an_error(odd_kv, location, why):
@@ -215,7 +215,7 @@ def test_a_redirect_that_leads_nowhere_is_an_error(odd_kv, location, why):
     with odd_server(b"") as server:
         server.replies[0] = reply(307, Location=location.format(own=server.address))
         error = failure(lambda: odd_kv(server).read("x"))
-        assert error.message == f"cannot follow, a redirect from {server.address}: {why}"
+        assert error.message == f"cannot follow the redirect from {server.address}: {why}"
         assert error.kind is Kind.REDIRECT
 
 
@@ -252,7 +252,7 @@ def test_a_standby_that_leads_to_a_dead_leader_is_named(odd_kv):
     with odd_server(towards(dead)) as standby, pytest.raises(UncertainWrite) as caught:
         odd_kv(standby, max_retries=0).write("x", {}, cas=0)
     way = f"{dead.address}, to which {standby.address} redirects"
-    assert caught.value.reason == f"cannot reach, {way}: connection refused"
+    assert caught.value.reason == f"cannot reach {way}: connection refused"
 
 
 def test_a_leader_that_finds_a_redirected_write_done_may_have_done_it(odd_kv):
@@ -298,8 +298,8 @@ def test_with_tls_a_proxy_is_asked_for_a_tunnel(odd_kv):
     with odd_server(reply(407)) as proxy:
         proxies = Proxies(always=proxy.address)
         error = failure(lambda: odd_kv(proxy, address="https://vault.example:8200", proxies=proxies).read("x"))
-    place = f"https://vault.example:8200, through the proxy {proxy.address}"
-    assert error.message == f"cannot reach, {place}: the proxy {proxy.address} answers with status 407"
+    why = f"the proxy {proxy.address} requires a user name and password (HTTP 407)"
+    assert error.message == f"cannot reach https://vault.example:8200: {why}"
     assert proxy.lines[0] == "CONNECT vault.example:8200"
     assert not any(TOKEN in str(asked) for asked in proxy.asked)
 
@@ -324,14 +324,14 @@ def test_the_time_out_bounds_the_whole_request(odd_kv, slow):
         error = failure(lambda: odd_kv(server, timeout=0.5).read("x"))
         assert time.monotonic() - begin < 1.5
         assert error.kind is Kind.TIMED_OUT
-        assert error.message == f"cannot reach, {server.address}: no answer within 0.5 seconds"
+        assert error.message == f"cannot reach {server.address}: no answer within 0.5 seconds"
 
 
 def test_a_host_without_an_address_is_said_to_be_none(connect):
     """The name is looked up within the time-out."""
     error = failure(lambda: connect(Settings(address="http://no-such.invalid:1", token=Secret(b"x"))).token())
     assert error.kind in {Kind.HOST_NOT_FOUND, Kind.CONNECTION}  # without any network, nobody knows
-    assert error.message.startswith("cannot reach, http://no-such.invalid:1: ")
+    assert error.message.startswith("cannot reach http://no-such.invalid:1: ")
 
 
 def test_a_lost_login_is_not_repeated(odd_vault):

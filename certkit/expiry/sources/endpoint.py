@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure, Reason, Sighting
-from certkit.net import hosts, tls
+from certkit.net import connecting, hosts, tls
 from certkit.net.starttls import Starttls
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from OpenSSL import SSL
 
     from certkit.expiry.sources.base import Seen
-    from certkit.net.tls import Credentials, Presented, TlsError
+    from certkit.net.connecting import NetError
+    from certkit.net.tls import Credentials, Presented
 
     Ask = Callable[["Endpoint"], Awaitable[list[Seen]]]
 
@@ -153,7 +154,7 @@ class EndpointSource:
     """Servers, asked all at once, each within `timeout` seconds; with a client's certificate, if one is given."""
 
     endpoints: tuple[Endpoint, ...]
-    timeout: float = tls.TIMEOUT_SECONDS
+    timeout: float = connecting.TIMEOUT_SECONDS
     client: Credentials | None = None
 
     @property
@@ -184,22 +185,22 @@ class EndpointSource:
             yield from told
 
 
-async def _ask(endpoint: Endpoint, settings: SSL.Context, timeout: float) -> Presented | TlsError:  # noqa: ASYNC109
+async def _ask(endpoint: Endpoint, settings: SSL.Context, timeout: float) -> Presented | NetError:  # noqa: ASYNC109
     try:
         return await tls.look(
             endpoint.host,
             endpoint.port,
             settings=settings,
-            deadline=tls.Deadline.after(timeout),
+            deadline=connecting.Deadline.after(timeout),
             server_name=endpoint.server_name,
             protocol=endpoint.starttls,
         )
-    except tls.TlsError as error:
+    except connecting.NetError as error:
         return error
 
 
-def _told(text: str, answer: Presented | TlsError) -> Iterator[Seen]:
-    if isinstance(answer, tls.TlsError):
+def _told(text: str, answer: Presented | NetError) -> Iterator[Seen]:
+    if isinstance(answer, connecting.NetError):
         yield Failure(text, answer.message, answer.hint, Reason(answer.trouble.value))
         return
     for number, certificate in enumerate(answer.chain):

@@ -72,7 +72,7 @@ def _finding(check: str, error: InputError) -> Finding:
 
 def _server(store: VaultStore) -> Iterator[Finding]:
     found = health(store.secrets.vault)
-    address = store.secrets.vault.link.address
+    address = store.secrets.vault.address
     if found is None:
         yield ok("server", f"{address} answers")
         return
@@ -129,7 +129,7 @@ def _access(store: VaultStore) -> Iterator[Finding]:
         return
     for thing, has in granted.items():
         if lacks := rights.missing(thing, has):
-            hint = f"if it is to, an ACL policy of the token must hold: {place.rule(thing)}"
+            hint = f"if it is to, an ACL policy of the token must contain: {place.rule(thing)}"
             yield warning("access", f"the token may not {thing.what}: {', '.join(lacks)}", hint)
 
 

@@ -193,7 +193,7 @@ def test_failures(pair, tmp_path, talk, reason):
         found = look(f"127.0.0.1:{port}", f"localhost:{sound.port}", timeout=1)
     [failed] = [each for each in found if isinstance(each, Failure)]
     assert (failed.source, failed.reason) == (f"127.0.0.1:{port}", reason)
-    assert failed.message.startswith(f"cannot look, 127.0.0.1:{port}: ")
+    assert failed.message.startswith(f"cannot connect to 127.0.0.1:{port}: ")
     assert failed.hint
     assert len(found) == 3
 

@@ -288,13 +288,13 @@ def test_a_record_that_somebody_deleted_is_a_failure(root, openbao, store, monit
 @pytest.mark.parametrize(
     ("rule", "source", "message"),
     [
-        ("/+/generations/", "acme", "cannot list, {}/acme/generations: permission denied"),
+        ("/+/generations/", "acme", "cannot list {}/acme/generations: permission denied"),
         (
             "/+/generations/+/certificate",
             "acme/generations/0001",
-            "cannot read the metadata of, {}/acme/generations/0001/certificate: permission denied",
+            "cannot read the metadata of {}/acme/generations/0001/certificate: permission denied",
         ),
-        ("/", "", "cannot list, {}: permission denied"),
+        ("/", "", "cannot list {}: permission denied"),
     ],
 )
 def test_what_may_not_be_seen_is_a_failure(root, openbao, store, connect, rule, source, message):

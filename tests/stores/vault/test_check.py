@@ -100,7 +100,7 @@ def test_a_sealed_server(connect, tmp_path):
         server.api("PUT", "sys/seal")
         assert lines(store) == [
             f"critical server: {server.address} is sealed",
-            f"critical token: cannot look up, {server.address}, our own token: Vault is sealed",
+            f"critical token: cannot look up the token at {server.address}: Vault is sealed",
         ]
 
 
@@ -110,7 +110,7 @@ def test_a_server_that_is_gone(connect, tmp_path):
         store = connect("secret/x", server=server)
         server.process.kill()
         server.process.wait(20)
-        assert lines(store) == [f"unknown server: cannot reach, {server.address}: connection refused"]
+        assert lines(store) == [f"unknown server: cannot reach {server.address}: connection refused"]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_token_that_may_not_know_itself(openbao, connect, place):
     [finding] = [each for each in store.check() if each.id == "token"]
     assert finding.status.value == "unknown"
     rule = 'path "auth/token/lookup-self" { capabilities = ["read"] }'
-    assert finding.hint == f"an ACL policy of the token must hold: {rule}"
+    assert finding.hint == f"an ACL policy of the token must contain: {rule}"
 
 
 # The mount
@@ -196,9 +196,9 @@ def test_a_token_that_may_not_know_itself(openbao, connect, place):
     [
         (
             "old-1/x",
-            "critical mount: cannot use, vault://old-1/x: the mount old-1 is KV version 1, not KV version 2",
+            "critical mount: cannot use vault://old-1/x: the mount old-1 is KV version 1, not KV version 2",
         ),
-        ("nowhere/x", "critical mount: cannot find the mount of, vault://nowhere/x: nothing is mounted there"),
+        ("nowhere/x", "critical mount: cannot find the mount of vault://nowhere/x: no secrets engine is mounted there"),
     ],
 )
 def test_another_kind_of_mount(openbao, connect, place, line):
@@ -235,7 +235,7 @@ def test_each_right_that_is_missing_is_named_with_its_rule(openbao, connect, pla
         "the token may not remove private keys: delete",
         "the token may not remove records: delete",
     ]
-    rules = [each.hint.partition("must hold: ")[2] for each in found]
+    rules = [each.hint.partition("must contain: ")[2] for each in found]
     assert rules[6] == (f'path "secret/data/{prefix}/+/generations/+/key" {{ capabilities = ["create", "read"] }}')
     able = connect(place, token=openbao.token_for("\n".join(rules)))
     assert lines(able, "access", "store") == [
@@ -251,7 +251,7 @@ def test_what_may_not_be_listed_cannot_be_told(openbao, connect, place):
     acl = vault_roles.acl("consumer", prefix=place.removeprefix("secret/"))
     found = [each for each in connect(place, token=openbao.token_for(acl)).check() if each.id == "store"]
     assert [(each.status.value, each.message) for each in found] == [
-        ("unknown", f"cannot list, vault://{place}: permission denied")
+        ("unknown", f"cannot list vault://{place}: permission denied")
     ]
 
 

@@ -163,7 +163,7 @@ def everything(store):
         lambda: store.delete_document("acme", "x"),
         store.names,
         store.check,
-        lambda: (store, store.secrets.vault, store.secrets.kv, store.secrets.vault.link),
+        lambda: (store, store.secrets.vault, store.secrets.kv, store.secrets.vault.transport),
         lambda: store.secrets.kv.read("acme/generations/0001/key"),
         lambda: store.remove("acme"),
     ]
@@ -178,7 +178,7 @@ def test_nothing_that_is_shown_holds_a_secret(openbao, approle, prefix, said, fa
         shown = repr(settings)
         with Vault.connect(settings) as vault:
             store = VaultStore(vault, "secret", prefix, wait_seconds=0.2)
-            hidden.append(vault.link.again.token.reveal().decode())
+            hidden.append(vault.transport.token.reveal().decode())
             made.fate = lambda number, _: fate if number % 3 == 0 else Fate.ARRIVES
             shown += "".join(attempt(work) for work in everything(store))
     shown += said()

@@ -163,8 +163,8 @@ def test_a_mount_may_have_no_prefix(openbao):
 @pytest.mark.parametrize(
     ("mount", "message"),
     [
-        ("old", "cannot use, vault://old/x: the mount old is KV version 1, not KV version 2"),
-        ("nowhere", "cannot find the mount of, vault://nowhere/x: nothing is mounted there"),
+        ("old", "cannot use vault://old/x: the mount old is KV version 1, not KV version 2"),
+        ("nowhere", "cannot find the mount of vault://nowhere/x: no secrets engine is mounted there"),
     ],
 )
 def test_another_kind_of_mount_is_refused(openbao, mount, message):
@@ -565,8 +565,8 @@ def test_where_nobody_can_tell_nothing_is_said_to_be_done(store, lossy):
 
     made.fate = fate
     error = refused(lambda: over.change("acme", lambda record: record.activate("0001")))
-    assert error.message.startswith(f"cannot tell whether it was done, {made.address}/v1/secret/data/")
-    assert error.hint == "look at what is there before doing it again"
+    assert error.message.startswith(f"cannot tell whether {made.address}/v1/secret/data/")
+    assert error.hint == "check what is stored there before writing again"
 
 
 def count(record):

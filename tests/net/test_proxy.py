@@ -1,18 +1,19 @@
-"""Which servers are asked through which proxy."""
+"""Which servers are reached through which proxy."""
 
 from __future__ import annotations
 
 import pytest
 
+from certkit.net.address import Address
+from certkit.net.proxy import Proxies
 from certkit.secret import Secret
-from certkit.vault.route import Origin, Proxies
 from certkit.vault.settings import Settings
 
 
 def towards(url, tmp_path, **variables):
     """The proxy for an address, as text, or None."""
-    proxy = Settings.from_environment(variables, tmp_path).proxies.towards(Origin.parse(url))
-    return proxy and str(proxy.origin)
+    proxy = Settings.from_environment(variables, tmp_path).proxies.towards(Address.parse(url))
+    return proxy and str(proxy)
 
 
 def test_vault_s_own_proxy_has_no_exceptions(tmp_path):
@@ -60,12 +61,14 @@ def test_a_cgi_program_ignores_http_proxy(tmp_path):
 )
 def test_no_proxy_is_read_as_go_reads_it(exempt, url, is_exempt):
     """Addresses, networks, domains, ports; loopback addresses never go through the proxy of the environment."""
-    proxy = Proxies(https="http://proxy:1", exempt=exempt).towards(Origin.parse(url))
+    proxy = Proxies(https="http://proxy:1", exempt=exempt, as_go=True).towards(Address.parse(url))
     assert (proxy is None) == is_exempt
 
 
 def test_a_proxy_s_password_is_a_secret():
     """User and password of a proxy become a header that nobody sees."""
-    proxy = Proxies(always="http://user:p%40ss@proxy:3128").towards(Origin.parse("https://vault"))
-    assert proxy.authorization == Secret(b"Basic dXNlcjpwQHNz")
-    assert "dXNl" not in repr(proxy)
+    proxy = Proxies(always="http://user:p%40ss@proxy:3128").towards(Address.parse("https://vault"))
+    assert proxy.user == Secret(b"user:p@ss")
+    assert proxy.headers == {"Proxy-Authorization": "Basic dXNlcjpwQHNz"}
+    assert "p@ss" not in repr(proxy)
+    assert str(proxy) == "http://proxy:3128"

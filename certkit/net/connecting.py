@@ -1,0 +1,165 @@
+"""Connections within a deadline: names are resolved and addresses tried until one answers or the time is up."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from certkit.errors import InputError
+from certkit.net import resolver
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator, Coroutine, Sequence
+
+    T = TypeVar("T")
+
+TIMEOUT_SECONDS = 10.0
+
+_NAME_HINT = "check the host name, and that this machine can resolve it"
+_CONNECT_HINT = "check the host and the port, and that this machine may reach them"
+_TIMEOUT_HINT = "check the host and the port, or allow more time with --timeout"
+
+
+class Trouble(StrEnum):
+    """What kind of thing went wrong with a connection."""
+
+    HOST_NOT_FOUND = "host_not_found"
+    CONNECTION_FAILED = "connection_failed"
+    TIMED_OUT = "timed_out"
+    TLS_FAILED = "tls_failed"
+
+
+class NetError(InputError):
+    """A server could not be reached, or the connection to it failed; the message does not name the server."""
+
+    def __init__(self, message: str, *, hint: str, trouble: Trouble = Trouble.TLS_FAILED) -> None:
+        super().__init__(message, hint=hint)
+        self.trouble = trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The end of so many seconds, on the monotonic clock, which is also the clock of event loops."""
+
+    seconds: float
+    moment: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """Return the deadline so many seconds from now."""
+        return cls(seconds, time.monotonic() + seconds)
+
+    @property
+    def remaining(self) -> float:
+        """The seconds that are left; zero or less once they are over."""
+        return self.moment - time.monotonic()
+
+    def left(self) -> float:
+        """Return the seconds that are left.
+
+        Raises:
+            TimeoutError: if none are.
+        """
+        remaining = self.remaining
+        if remaining <= 0:
+            raise TimeoutError
+        return remaining
+
+    def share(self, parts: int) -> Deadline:
+        """Return the end of one of so many equal parts of the time that is left."""
+        now = time.monotonic()
+        return Deadline(self.seconds, now + (self.moment - now) / parts)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, also where this thread has an event loop already: then in another thread."""
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+@contextlib.asynccontextmanager
+async def step(doing: str, deadline: Deadline) -> AsyncIterator[None]:
+    """Bound a step by its deadline, and turn failures of the network into `NetError`.
+
+    Python raises TimeoutError both when our deadline passes and when the system gives up (ETIMEDOUT); only the latter
+    has an errno, and so the system's own words.
+    """
+    import asyncio
+
+    try:
+        async with asyncio.timeout_at(deadline.moment):
+            yield
+    except OSError as error:
+        is_late = isinstance(error, TimeoutError)
+        if error.errno is None:
+            words, hint = f"no answer within {deadline.seconds:g} seconds ({doing})", _TIMEOUT_HINT
+        else:
+            words, hint = os.strerror(error.errno).lower(), _CONNECT_HINT
+        trouble = Trouble.TIMED_OUT if is_late else Trouble.CONNECTION_FAILED
+        raise NetError(words, hint=hint, trouble=trouble) from error
+
+
+async def resolve(host: str, port: int, *, deadline: Deadline) -> list[resolver.SocketAddress]:
+    """Return the addresses of a host, each with its family, as sockets take them.
+
+    Raises:
+        NetError: if there are none.
+    """
+    import socket
+
+    async with step("resolving the host name", deadline):
+        try:
+            return await resolver.addresses(host, port)
+        except (socket.gaierror, ValueError) as error:
+            words = (getattr(error, "strerror", None) or "not a host name").lower()
+            raise NetError(words, hint=_NAME_HINT, trouble=Trouble.HOST_NOT_FOUND) from error
+
+
+async def connect(host: str, port: int, *, deadline: Deadline) -> socket.socket:
+    """Return a non-blocking socket connected to the host.
+
+    Raises:
+        NetError: if the name cannot be resolved, or no address answers.
+    """
+    return await connect_to(await resolve(host, port, deadline=deadline), deadline=deadline)
+
+
+async def connect_to(addresses: Sequence[resolver.SocketAddress], *, deadline: Deadline) -> socket.socket:
+    """Return a non-blocking socket connected to the first address that answers.
+
+    Each address gets its share of the time that is left, since the first may be one that never answers.
+
+    Raises:
+        NetError: if none answers.
+    """
+    import asyncio
+    import socket
+
+    failed = NetError("the name has no address", hint=_NAME_HINT, trouble=Trouble.HOST_NOT_FOUND)
+    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        try:
+            async with step("connecting", deadline.share(left)):
+                connected = socket.socket(family, socket.SOCK_STREAM)
+                try:
+                    connected.setblocking(False)
+                    await asyncio.get_running_loop().sock_connect(connected, address)
+                except BaseException:
+                    connected.close()
+                    raise
+                return connected
+        except NetError as error:
+            failed = error
+    raise failed

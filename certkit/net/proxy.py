@@ -1,0 +1,190 @@
+"""HTTP proxies: which one a request goes through, and how it makes a way to the host."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ipaddress
+import os
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from certkit.errors import InputError
+from certkit.net import connecting, hosts, wire
+from certkit.net.address import Address, split
+from certkit.secret import Secret
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+_HINT = "write it as http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT"
+_REFUSED_HINT = "check the proxy's address, and that it may connect to the host"
+
+
+class ProxyError(connecting.NetError):
+    """A proxy could not be reached, or makes no way to the host; the message names the proxy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy, and the user and password that it asks for."""
+
+    host: str
+    port: int
+    user: Secret | None = None
+
+    @classmethod
+    def parse(cls, url: str) -> Proxy:
+        """Return the proxy that `[http://][USER:PASSWORD@]HOST[:PORT]` names.
+
+        Raises:
+            InputError: if the address is malformed, or the scheme is not http; the message does not quote it.
+        """
+        try:
+            parts = split(url if "://" in url else f"http://{url}")
+        except InputError as error:
+            raise InputError(f"cannot use the proxy: {error.message}", hint=_HINT) from error
+        if parts.scheme != "http" or parts.path not in {"", "/"} or parts.query:
+            raise InputError("cannot use the proxy: only http://HOST:PORT is supported", hint=_HINT)
+        user = None if parts.user is None else Secret(unquote_to_bytes(parts.user))
+        return cls(parts.host, parts.port, user)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that tells it who is asking (RFC 7617)."""
+        if self.user is None:
+            return {}
+        return {"Proxy-Authorization": "Basic " + base64.b64encode(self.user.reveal()).decode("ascii")}
+
+    def __str__(self) -> str:
+        return f"http://{hosts.with_port(self.host, self.port)}"
+
+    def refusal(self, status: int) -> ProxyError:
+        """Return the error for an answer to CONNECT other than success."""
+        if status == 407:
+            needs = (
+                "does not accept the given user name and password" if self.user else "requires a user name and password"
+            )
+            hint = "give the proxy as http://USER:PASSWORD@HOST:PORT"
+            return ProxyError(f"the proxy {self} {needs} (HTTP 407)", hint=hint)
+        return ProxyError(f"the proxy {self} refuses to connect: HTTP {status}", hint=_REFUSED_HINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """Which proxy is used for which server.
+
+    `always` wins and has no exceptions; None leaves the choice to the others, an empty text means no proxy at all.
+    `https` and `http` are for servers of that scheme that `exempt` (NO_PROXY) does not name. Where programs in Go
+    differ from curl, `as_go` follows them: loopback addresses are exempt, `.example` does not mean `example` itself.
+    """
+
+    always: str | None = None
+    https: str = ""
+    http: str = ""
+    exempt: str = ""
+    as_go: bool = False
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Proxies:
+        """Return what the environment says, read as curl reads it, with CERTKIT_PROXY before everything else.
+
+        HTTP_PROXY in capitals is ignored: a web server sets it from a header of whoever asks (CVE-2016-5386).
+        """
+        return cls(
+            always=environ.get("CERTKIT_PROXY"),
+            https=environ.get("https_proxy") or environ.get("HTTPS_PROXY") or "",
+            http=environ.get("http_proxy") or "",
+            exempt=environ.get("no_proxy") or environ.get("NO_PROXY") or "",
+        )
+
+    def towards(self, address: Address) -> Proxy | None:
+        """Return the proxy for a server, if any.
+
+        Raises:
+            InputError: if the proxy's address is unusable.
+        """
+        url = self.always
+        if url is None:
+            url = "" if self.exempts(address) else self.https if address.is_secure else self.http
+        return Proxy.parse(url) if url else None
+
+    def exempts(self, address: Address) -> bool:
+        """Return whether NO_PROXY names the server, by `*`, an address, a network, or a domain; a port may follow."""
+        host, server = address.host.removesuffix("."), _ip(address.host)
+        if self.as_go and (server.is_loopback if server else host == "localhost"):
+            return True
+        for entry in re.split(r"[,\s]+", self.exempt.lower()):
+            found = None if _ip(entry) else re.fullmatch(r"(.+):(\d+)", entry)
+            name, port = found.groups() if found else (entry, "")
+            name = name.strip("[]").removesuffix(".")
+            if entry == "*":
+                return True
+            if not name or (port and port != str(address.port)):
+                continue
+            if server is not None:
+                with contextlib.suppress(ValueError):
+                    if server in ipaddress.ip_network(name, strict=False):
+                        return True
+                continue
+            domain = name.removeprefix("*") if self.as_go else name.removeprefix("*").removeprefix(".")
+            if host.endswith(domain) if domain.startswith(".") else f".{host}".endswith(f".{domain}"):
+                return True
+        return False
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def choose(address: Address, given: str | None) -> Proxy | None:
+    """Return the proxy for a server: the one given, none if that is empty, or the one that the environment names.
+
+    Raises:
+        InputError: if the proxy's address is unusable.
+    """
+    proxies = Proxies.of(os.environ)
+    return (proxies if given is None else replace(proxies, always=given)).towards(address)
+
+
+async def reach(address: Address, proxy: Proxy | None, *, deadline: connecting.Deadline) -> socket.socket:
+    """Return a connection to the host of an address, or to the proxy, which for https makes a way to the host.
+
+    Raises:
+        NetError: if the host cannot be reached; a ProxyError where that is the proxy's doing.
+    """
+    if proxy is None:
+        return await connecting.connect(address.host, address.port, deadline=deadline)
+    try:
+        connected = await connecting.connect(proxy.host, proxy.port, deadline=deadline)
+    except connecting.NetError as error:
+        raise ProxyError(f"the proxy {proxy}: {error.message}", hint=error.hint, trouble=error.trouble) from error
+    if address.is_secure:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(connected)
+            await _tunnel(connected, address, proxy, deadline)
+            stack.pop_all()
+    return connected
+
+
+async def _tunnel(connected: socket.socket, address: Address, proxy: Proxy, deadline: connecting.Deadline) -> None:
+    """Have a proxy make a way to the host (RFC 9110 section 9.3.6)."""
+    where = hosts.with_port(address.host, address.port)
+    request = wire.HttpRequest(method="CONNECT", url="", headers=proxy.headers)
+    try:
+        async with connecting.step("asking the proxy", deadline):
+            answer = await wire.Exchange(wire.Plain(connected), request, target=where, host=where).run()
+    except wire.NoAnswerError as error:
+        raise ProxyError(f"the proxy {proxy} ends the connection", hint=_REFUSED_HINT) from error
+    except wire.AnswerError as error:
+        raise ProxyError(f"the proxy {proxy}: {error.message}", hint=_REFUSED_HINT) from error
+    except connecting.NetError as error:
+        raise ProxyError(f"the proxy {proxy}: {error.message}", hint=error.hint, trouble=error.trouble) from error
+    if not 200 <= answer.status < 300:
+        raise proxy.refusal(answer.status)
