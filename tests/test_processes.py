@@ -89,7 +89,7 @@ import os, time
 from certkit import processes
 
 def work(portion):
-    os.write(1, b"%d\\n" % os.getpid())  # at once, so that two lines never mix
+    print(os.getpid(), flush=True)
     while True:
         time.sleep(0.01)
     yield
@@ -102,10 +102,8 @@ list(processes.stream(work, [1, 2]))
 def test_the_others_end_with_the_process_that_started_them():
     """However it ended: nobody reads what they would find."""
     with subprocess.Popen([sys.executable, "-c", FOREVER], stdout=subprocess.PIPE, text=True) as parent:
-        try:
-            children = [int(parent.stdout.readline()) for _ in range(2)]
-        finally:
-            parent.kill()
+        children = [int(parent.stdout.readline()) for _ in range(2)]
+        parent.kill()
     assert len(set(children)) == 2
     end = time.monotonic() + 20
     while any(is_running(child) for child in children):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from certkit import processes
@@ -13,12 +13,15 @@ from certkit.csr import create as request
 from certkit.errors import InputError
 from certkit.files import reading
 from certkit.files import writing as files
+from certkit.findings import critical
+from certkit.policy.values import Answer
 from certkit.x509 import keys, names
 from certkit.x509.keys import KeySpec
 from certkit.x509.names import SubjectOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from dataclasses import Field
     from pathlib import Path
 
     from certkit.csr.create import MadeRequest
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 100_000
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_TEXT_OPTIONS = ("organization", "country", "state", "locality", "common_name", "email")
-_LIST_OPTIONS = {"unit": "units", "san": "san"}
+_SPELT = {"units": "unit"}
+_OPTIONS = {_SPELT.get(each.name, each.name): each for each in fields(SubjectOptions)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,10 @@ class Entry:
 
 
 def parse(data: bytes, policy: Policy, *, name: str, spec: KeySpec | None = None) -> list[Entry]:
-    """The entries of a batch file: JSON Lines, one object of subject options a line, with a `name`.
+    """Return the entries of a batch file: JSON Lines, one object of subject options per line, with a `name`.
 
     Raises:
-        InputError: a line is not such an object, with its number.
+        InputError: if a line is not such an object, with its number.
     """
     default = spec or request.default_spec(policy)
     entries = []
@@ -53,11 +56,11 @@ def parse(data: bytes, policy: Policy, *, name: str, spec: KeySpec | None = None
     for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
             continue
-        where = f"batch, {name}, line {number}"
-        entry = _entry(line, where, default)
+        where = f"batch {name}, line {number}"
+        entry = parse_line(line, where, default)
         if entry.name in seen:
             raise InputError(
-                f"{where}: the name {entry.name!r} is that of line {seen[entry.name]} too",
+                f"{where}: line {seen[entry.name]} has the name {entry.name!r} as well",
                 hint="give every line its own name",
             )
         seen[entry.name] = number
@@ -65,35 +68,37 @@ def parse(data: bytes, policy: Policy, *, name: str, spec: KeySpec | None = None
         if len(entries) > MAX_ENTRIES:
             raise InputError(f"{where}: more than {MAX_ENTRIES:,} entries", hint="split the file")
     if not entries:
-        hint = 'write one object a line: {"name": "acme", "organization": "Acme Ltd"}'
-        raise InputError(f"batch, {name}: it holds no entries", hint=hint)
+        hint = 'write one object per line: {"name": "acme", "organization": "Acme Ltd"}'
+        raise InputError(f"batch {name}: no entries", hint=hint)
     return entries
 
 
 def create(entries: Sequence[Entry], policy: Policy, directory: Path, *, writing: Writing) -> list[MadeRequest]:
-    """A key and a CSR for each entry, as `NAME.key` and `NAME.csr` in one directory: all of them, or none.
+    """Create a key and a CSR for each entry, as `NAME.key` and `NAME.csr` in one directory: all of them, or none.
 
-    With `if_absent`, what is there and fits stays, and the rest is added.
+    With `if_absent`, files that exist and fit stay, and the rest is added.
 
     Raises:
-        RefusedError: the policy refuses one of them; nothing was written.
-        InputError: a file exists and does not fit, or something cannot be written.
+        RefusedError: if the policy refuses one of them; nothing was written.
+        InputError: if a file exists and does not fit, or something cannot be written.
     """
     files.require_directory(directory.absolute())
     if reading.exists(directory) and not reading.is_directory(directory):
-        raise InputError(f"cannot write, {directory}: not a directory", hint="name a directory with --out-dir")
+        raise InputError(f"cannot write to {directory}: not a directory", hint="name a directory with --out-dir")
+    if policy.key.encrypted is Answer.YES and writing.passphrase is None:
+        said = f"{policy.title} requires a passphrase on the private key"
+        request.refuse([critical("key-file", said, "add --passphrase-file FILE")], policy)
     for entry in entries:
         request.refuse_subject(entry.subject, policy, who=entry.name)
         request.refuse_spec(entry.spec, policy, who=entry.name)
     made: dict[str, MadeRequest] = {}
     missing = []
-    with writing.progress(f"making {len(entries):,} keys and CSRs"), files.Staging(directory) as staging:
+    with writing.progress(f"creating {len(entries):,} keys and CSRs"), files.Staging(directory) as staging:
         for entry in entries:
-            if _is_there(entry, directory):
-                made[entry.name] = _existing(entry, policy, directory, staging, writing)
+            if any(reading.exists(path) for path in _paths(entry, directory)):
+                made[entry.name] = existing(entry, policy, directory, staging, writing)
             else:
                 missing.append(entry)
-
         if missing:
             staging.open()
 
@@ -106,10 +111,6 @@ def create(entries: Sequence[Entry], policy: Policy, directory: Path, *, writing
     return [made[entry.name] for entry in entries]
 
 
-def _is_there(entry: Entry, directory: Path) -> bool:
-    return any(reading.exists(path) for path in _paths(entry, directory))
-
-
 def _paths(entry: Entry, directory: Path) -> tuple[Path, Path]:
     return directory / f"{entry.name}.key", directory / f"{entry.name}.csr"
 
@@ -118,7 +119,7 @@ def _new(entry: Entry, policy: Policy, directory: Path, staging: files.Staging, 
     key_path, csr_path = _paths(entry, directory)
     key = entry.spec.generate()
     facts = keys.key_facts(key.public_key())
-    checked = request.check_own(build.build(entry.subject, key), entry.subject, policy, facts)
+    checked = request.check_own(build.build(entry.subject, key, policy.csr), entry.subject, policy, facts)
     staging.write(key_path.name, keys.to_pem(key, writing.passphrase))
     staging.write(csr_path.name, checked.pem)
     return request.MadeRequest(
@@ -131,20 +132,26 @@ def _new(entry: Entry, policy: Policy, directory: Path, staging: files.Staging, 
     )
 
 
-def _existing(entry: Entry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing) -> MadeRequest:
+def existing(entry: Entry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing) -> MadeRequest:
+    """Return the key and CSR of an entry that exist and fit; a missing CSR is staged.
+
+    Raises:
+        InputError: if a file does not fit, or the key is missing.
+        RefusedError: if the policy refuses the CSR.
+    """
     key_path, csr_path = _paths(entry, directory)
     if not writing.if_absent:
         for path in (key_path, csr_path):
             files.require_absent(path, hint="choose another directory, or use --if-absent")
     if not reading.exists(key_path):
-        raise InputError(f"cannot complete, {csr_path}: the CSR is there and its key is not", hint="move the CSR away")
+        raise InputError(f"cannot complete {csr_path}: the CSR exists and its key does not", hint="move the CSR away")
     held = keyfile.existing_key(key_path, entry.spec, writing.passphrase)
     facts = keys.key_facts(held.key.public_key())
     has_csr = reading.exists(csr_path)
     if has_csr:
         checked = request.read_existing(csr_path, entry.subject, policy, facts)
     else:
-        checked = request.check_own(build.build(entry.subject, held.key), entry.subject, policy, facts)
+        checked = request.check_own(build.build(entry.subject, held.key, policy.csr), entry.subject, policy, facts)
         staging.write(csr_path.name, checked.pem)
     return request.MadeRequest(
         changed=not has_csr,
@@ -156,37 +163,49 @@ def _existing(entry: Entry, policy: Policy, directory: Path, staging: files.Stag
     )
 
 
-def _entry(line: bytes, where: str, default: KeySpec) -> Entry:
+def parse_line(line: bytes, where: str, default: KeySpec) -> Entry:
+    """Return the entry in one line of a batch file; `where` names the line in errors.
+
+    Raises:
+        InputError: if the line is not such an object.
+    """
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not JSON: {error}", hint="write one JSON object a line") from error
+        raise InputError(f"{where}: not JSON: {error}", hint="write one JSON object per line") from error
     if not isinstance(found, dict):
         hint = 'such as {"name": "acme", "organization": "Acme Ltd"}'
         raise InputError(f"{where}: expected a JSON object", hint=hint)
-    known = ("name", "type", *_TEXT_OPTIONS, *_LIST_OPTIONS)
+    known = ("name", "type", *_OPTIONS)
     for key in found:
         if key not in known:
             raise InputError(f"{where}: unknown key {key!r}", hint=f"known: {', '.join(known)}")
     name = found.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(
-            f"{where}: `name` must be 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit",
+            f"{where}: `name` must be 1 to 64 letters, digits, '.', '_' or '-', starting with a letter or digit",
             hint="the files are called NAME.key and NAME.csr",
         )
     try:
-        return Entry(name, _subject(found), KeySpec.parse(_text(found, "type")) if "type" in found else default)
+        given: dict[str, Any] = {
+            field.name: _value(found, option, field) for option, field in _OPTIONS.items() if option in found
+        }
+        subject = SubjectOptions(**given)
+        for san in subject.san:
+            names.parse_san(san)
+        return Entry(name, subject, KeySpec.parse(_text(found, "type")) if "type" in found else default)
     except InputError as error:
         raise InputError(f"{where}: {error.message}", hint=error.hint) from error
 
 
-def _subject(found: dict[str, Any]) -> SubjectOptions:
-    options: dict[str, Any] = {option: _text(found, option) for option in _TEXT_OPTIONS if option in found}
-    options |= {field: _texts(found, option) for option, field in _LIST_OPTIONS.items() if option in found}
-    subject = SubjectOptions(**options)
-    for san in subject.san:
-        names.parse_san(san)
-    return subject
+def _value(found: dict[str, Any], option: str, field: Field[Any]) -> str | tuple[str, ...]:
+    if field.default == "":
+        return _text(found, option)
+    value = found[option]
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise InputError(f"`{option}` must be a string or a list of strings", hint="put the values in quotes")
+    return tuple(items)
 
 
 def _text(found: dict[str, Any], option: str) -> str:
@@ -194,11 +213,3 @@ def _text(found: dict[str, Any], option: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"`{option}` must be a string", hint="put the value in quotes")
     return value
-
-
-def _texts(found: dict[str, Any], option: str) -> tuple[str, ...]:
-    value = found[option]
-    items = [value] if isinstance(value, str) else value
-    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise InputError(f"`{option}` must be a string or a list of strings", hint="put the values in quotes")
-    return tuple(items)

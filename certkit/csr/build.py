@@ -1,14 +1,18 @@
-"""Certificate signing requests (PKCS#10, RFC 2986): building them, and reading their facts."""
+"""Certificate signing requests (PKCS#10, RFC 2986): what one asks for, and building it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError
-from certkit.x509 import names, pem
+from certkit.policy.rules import CsrRules
+from certkit.policy.values import Answer
+from certkit.x509 import names, pem, qualified
+from certkit.x509.attributes import EXTENDED_KEY_USAGES, KEY_USAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
@@ -16,40 +20,128 @@ if TYPE_CHECKING:
 
     from certkit.x509.names import SubjectOptions
 
+# The library's names for the bits of a key usage, in the order of KEY_USAGES.
+KEY_USAGE_FIELDS = (
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+    *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+)
 
-def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes) -> bytes:
-    """A CSR as one PEM block and nothing else, signed with the digest that fits the key.
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a CSR asks for: its subject's and its extensions' values, completed by what a policy demands."""
+
+    subject: tuple[names.Attribute, ...]
+    san: tuple[str, ...]
+    key_usage: tuple[str, ...]
+    extended_key_usage: tuple[str, ...]
+    statements: qualified.Statements
+    rules: CsrRules
+
+    @classmethod
+    def by(cls, options: SubjectOptions, rules: CsrRules) -> Wanted:
+        """Return what the options ask for; where they are silent, what the policy demands."""
+        subject = options.attributes()
+        common_names = names.values(subject, "CN") if rules.san_is_common_name else ()
+        return cls(
+            subject,
+            options.san or tuple(f"DNS:{value}" for value in common_names),
+            options.key_usage or rules.key_usage.demanded,
+            options.extended_key_usage or rules.extended_key_usage.demanded,
+            qualified.Statements(
+                options.qc_type or rules.qc_types, options.psd2_role, options.psd2_authority, options.psd2_authority_id
+            ),
+            rules,
+        )
+
+    def extensions(self) -> Iterator[tuple[x509.ExtensionType, bool]]:
+        """Yield the extensions, each with whether it is critical.
+
+        Raises:
+            InputError: if an alternative name or a usage cannot be encoded.
+        """
+        from cryptography import x509
+
+        if self.rules.ca_false:
+            yield x509.BasicConstraints(ca=False, path_length=None), False
+        if self.key_usage:
+            bits = dict.fromkeys(KEY_USAGE_FIELDS, False)
+            bits |= {KEY_USAGE_FIELDS[KEY_USAGES.index(usage)]: True for usage in self.key_usage}
+            try:
+                # RFC 5280 section 4.2.1.3: critical, unless the policy says otherwise.
+                yield x509.KeyUsage(**bits), self.rules.key_usage.critical is not Answer.NO
+            except ValueError as error:
+                raise InputError(
+                    f"key usage {', '.join(self.key_usage)}: {error}", hint="add --key-usage keyAgreement"
+                ) from error
+        if self.extended_key_usage:
+            oids = [EXTENDED_KEY_USAGES.get(usage, usage) for usage in self.extended_key_usage]
+            extended = x509.ExtendedKeyUsage(map(x509.ObjectIdentifier, oids))
+            yield extended, self.rules.extended_key_usage.critical is Answer.YES
+        if self.san:
+            # RFC 5280 section 4.2.1.6: critical where the subject is empty.
+            listed = dict.fromkeys(map(names.parse_san, self.san))
+            yield x509.SubjectAlternativeName(listed), not self.subject
+        if self.statements.types or self.statements.roles:
+            oid = x509.ObjectIdentifier(qualified.QC_STATEMENTS)
+            yield x509.UnrecognizedExtension(oid, self.statements.encode()), False
+
+
+def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes, rules: CsrRules | None = None) -> bytes:
+    """Return a CSR as one PEM block and nothing else, signed with the digest that fits the key.
 
     Raises:
-        InputError: a value cannot be encoded, or the key cannot sign.
+        InputError: if a value cannot be encoded, or the key cannot sign.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    builder = x509.CertificateSigningRequestBuilder().subject_name(names.build_name(options.attributes()))
-    if options.san:
-        # RFC 5280 section 4.2.1.6: critical where the subject is empty.
-        san = x509.SubjectAlternativeName(_unique(map(names.parse_san, options.san)))
-        builder = builder.add_extension(san, critical=not options.attributes())
+    wanted = Wanted.by(options, rules or CsrRules())
+    builder = x509.CertificateSigningRequestBuilder().subject_name(names.build_name(wanted.subject))
+    for extension, critical in wanted.extensions():
+        builder = builder.add_extension(extension, critical=critical)
     try:
-        request = builder.sign(key, _digest_for(key))
+        request = builder.sign(key, digest_for(key))
     except (ValueError, TypeError) as error:
-        raise InputError(f"the CSR cannot be signed: {error}", hint="use a key of one of the policy's types") from error
+        raise InputError(f"cannot sign the CSR: {error}", hint="use a key of one of the policy's types") from error
     return pem.encode(pem.CERTIFICATE_REQUEST, request.public_bytes(Encoding.DER))
 
 
+def difference(request: x509.CertificateSigningRequest, options: SubjectOptions, rules: CsrRules) -> str | None:
+    """Return how a CSR differs from what the options and the policy ask for; None if it does not."""
+    from certkit.x509 import csr as requests
+
+    wanted = Wanted.by(options, rules)
+    if names.attributes(request.subject) != wanted.subject:
+        return f"its subject is {names.distinguished_name(request.subject)}"
+    extensions = requests.requested_extensions(request)
+    held: dict[str, Any] = {} if isinstance(extensions, str) else {each.oid.dotted_string: each for each in extensions}
+    for value, critical in wanted.extensions():
+        found = held.pop(value.oid.dotted_string, None)
+        if found is None or not _is_same(found.value, value) or found.critical != critical:
+            return f"its {type(value).__name__} is {'another' if found else 'absent'}"
+    return f"it asks for {', '.join(type(each.value).__name__ for each in held.values())}" if held else None
+
+
+def _is_same(found: Any, value: Any) -> bool:
+    """Whether two values of an extension are the same; the order of alternative names is nothing."""
+    from cryptography import x509
+
+    return bool(set(found) == set(value) if isinstance(value, x509.SubjectAlternativeName) else found == value)
+
+
 def digest_name(request: x509.CertificateSigningRequest) -> str | None:
-    """The name of the digest that a CSR is signed with; None for a signature without one (Ed25519, Ed448).
+    """Return the digest that a CSR is signed with; None for a signature without one (Ed25519, Ed448).
 
     Raises:
-        cryptography.exceptions.UnsupportedAlgorithm: the library does not know the algorithm.
+        cryptography.exceptions.UnsupportedAlgorithm: if the library does not know the algorithm.
     """
     algorithm = request.signature_hash_algorithm
     return algorithm.name if algorithm else None
 
 
-def _digest_for(key: CertificateIssuerPrivateKeyTypes) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
-    """SHA-256, or the digest that fits the curve (RFC 5480 section 4); EdDSA brings its own."""
+def digest_for(key: CertificateIssuerPrivateKeyTypes) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
+    """Return SHA-256, or the digest that fits the curve (RFC 5480 section 4); None for EdDSA, which has its own."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 
@@ -58,7 +150,3 @@ def _digest_for(key: CertificateIssuerPrivateKeyTypes) -> hashes.SHA256 | hashes
     if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
         return None
     return hashes.SHA256()
-
-
-def _unique(sans: Iterable[x509.GeneralName]) -> list[x509.GeneralName]:
-    return list(dict.fromkeys(sans))

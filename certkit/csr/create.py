@@ -6,24 +6,23 @@ Nothing is written before everything is made, read back and checked against the 
 from __future__ import annotations
 
 import contextlib
-import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from certkit.csr import build, check, keyfile
+from certkit.csr import subject as subjects
 from certkit.errors import ExistsError, InputError, RefusedError
 from certkit.files import reading
 from certkit.files import writing as files
 from certkit.findings import Finding, Status, critical, roll_up
+from certkit.policy.values import Answer
 from certkit.x509 import csr as requests
-from certkit.x509 import describe, keys, names, objects
+from certkit.x509 import keys, names, objects
 from certkit.x509.keys import KeyFacts, KeySpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from cryptography import x509
 
     from certkit.csr.keyfile import HeldKey, Writing
     from certkit.policy.rules import Policy
@@ -68,15 +67,15 @@ class MadeRequest:
 
 
 def default_spec(policy: Policy) -> KeySpec:
-    """The type of key that a policy lists first among those that certkit makes.
+    """Return the first type of key that a policy accepts and certkit makes.
 
     Raises:
-        RefusedError: there is none.
+        RefusedError: if there is none.
     """
     name = policy.key.default_type
     if name is None:
         raise RefusedError(
-            f"{policy.title} takes no type of key that certkit makes", hint=f"it takes {policy.key.describe()}"
+            f"{policy.title} accepts no type of key that certkit makes", hint=f"it accepts {policy.key.describe()}"
         )
     return KeySpec(name)
 
@@ -91,26 +90,25 @@ def create(
     spec: KeySpec | None = None,
     writing: Writing,
 ) -> MadeRequest:
-    """A CSR for a subject by a policy's rules: with `key`, or with a new key at `key_path`.
+    """Create a CSR for a subject by a policy's rules: with `key`, or with a new key at `key_path`.
 
-    `key_path` of a key at hand is only told, None if it came from a stream. `csr_path` None writes no file; the CSR
-    is in the result.
+    For a key at hand, `key_path` is only reported, None if it came from a stream. With `csr_path` None no file is
+    written; the CSR is in the result.
 
     Raises:
-        RefusedError: the policy refuses the subject, the key, or the CSR; nothing was written.
-        InputError: a file exists and does not fit, or something cannot be read or written.
+        RefusedError: if the policy refuses the subject, the key, or the CSR; nothing was written.
+        InputError: if a file exists and does not fit, or something cannot be read or written.
     """
-    attempt = functools.partial(
-        _create, subject, policy, key=key, key_path=key_path, csr_path=csr_path, spec=spec, writing=writing
-    )
     for _ in range(_RACES if writing.if_absent else 0):
-        # Where somebody else is faster, what is there now may fit.
+        # Where another process is faster, what is there now may fit.
         with contextlib.suppress(ExistsError):
-            return attempt()
-    return attempt()
+            return create_once(
+                subject, policy, key=key, key_path=key_path, csr_path=csr_path, spec=spec, writing=writing
+            )
+    return create_once(subject, policy, key=key, key_path=key_path, csr_path=csr_path, spec=spec, writing=writing)
 
 
-def _create(
+def create_once(
     subject: SubjectOptions,
     policy: Policy,
     *,
@@ -120,9 +118,19 @@ def _create(
     spec: KeySpec | None,
     writing: Writing,
 ) -> MadeRequest:
+    """Create a CSR as `create` does, without a second try where another process writes the same files.
+
+    Raises:
+        RefusedError: if the policy refuses the subject, the key, or the CSR.
+        InputError: if a file exists and does not fit, or something cannot be read or written.
+    """
     new_key_path = key_path if key is None else None
-    _require_targets(key_path, csr_path, writing, is_new_key=key is None)
+    require_targets(key_path, csr_path, writing, is_new_key=key is None)
     refuse_subject(subject, policy)
+    is_protected = writing.passphrase is not None if key is None else key.is_encrypted
+    if policy.key.encrypted is Answer.YES and not is_protected:
+        hint = "add --passphrase-file FILE" if key is None else "encrypt it: openssl pkcs8 -topk8 -in KEY -out NEWKEY"
+        refuse([critical("key-file", f"{policy.title} requires a passphrase on the private key", hint)], policy)
     if spec is not None:
         refuse_spec(spec, policy)
     if new_key_path is not None and writing.if_absent and reading.exists(new_key_path):
@@ -130,8 +138,8 @@ def _create(
     old_csr = csr_path if writing.if_absent and csr_path is not None and reading.exists(csr_path) else None
     if key is None and old_csr is not None:
         raise InputError(
-            f"cannot complete, {old_csr}: the CSR is there and its key {key_path} is not",
-            hint="move the CSR away, or name the key that it was made with by --key",
+            f"cannot complete {old_csr}: the CSR exists and its key {key_path} does not",
+            hint="move the CSR away, or give its key with --key",
         )
     private_key = key.key if key else keyfile.new_key(spec or default_spec(policy), writing.progress)
     facts = keys.key_facts(private_key.public_key())
@@ -140,13 +148,13 @@ def _create(
     if old_csr is not None:
         checked = read_existing(old_csr, subject, policy, facts)
     else:
-        checked = check_own(build.build(subject, private_key), subject, policy, facts)
+        checked = check_own(build.build(subject, private_key, policy.csr), subject, policy, facts)
     kept: list[Path | None] = []
     made_key_path = new_key_path if key is None else None
     if made_key_path is not None:
         kept.append(keyfile.write_key(made_key_path, private_key, writing))
     if csr_path is not None and old_csr is None:
-        kept.append(_write_csr(csr_path, checked.pem, writing, made_key_path))
+        kept.append(write_csr(csr_path, checked.pem, writing, made_key_path))
     return MadeRequest(
         changed=key is None or old_csr is None,
         csr_path=csr_path,
@@ -158,57 +166,58 @@ def _create(
 
 
 def check_own(pem: bytes, subject: SubjectOptions, policy: Policy, facts: KeyFacts) -> Checked:
-    """A CSR read back from its own bytes, checked against the policy and against what was asked for.
+    """Return a CSR read back from its own bytes, checked against the policy and against what was asked for.
 
     Raises:
-        RefusedError: the policy refuses it, or it is not what was asked for.
+        RefusedError: if the policy refuses it, or it is not what was asked for.
     """
     request = objects.csr(pem, name="CSR").value
     findings = check.check_request(request, pem, policy, key=facts)
     refuse(findings, policy)
-    problem = _difference(request, subject)
+    problem = build.difference(request, subject, policy.csr)
     if problem:
         hint = "report this: certkit wrote something else than was asked for"
-        raise RefusedError(f"refused, CSR: {problem}", hint=hint)
+        raise RefusedError(f"cannot use the new CSR: {problem}", hint=hint)
     return Checked(pem, names.distinguished_name(request.subject), facts, tuple(findings))
 
 
 def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: KeyFacts) -> Checked:
-    """A CSR that is there, if it was made with this key, asks for this subject, and follows the policy.
+    """Return the CSR in a file, if it was made with this key, asks for this subject, and follows the policy.
 
     Raises:
-        InputError: it does not fit.
-        RefusedError: the policy refuses it.
+        InputError: if it does not fit.
+        RefusedError: if the policy refuses it.
     """
     data = reading.read(path)
     request = objects.csr(data, name=str(path)).value
     hint = "choose another name, or use --force to replace the CSR"
     held = requests.public_key_facts(request)
     if isinstance(held, str) or held.spki_sha256 != facts.spki_sha256:
-        raise InputError(f"cannot use, {path}: the CSR was made with another key", hint=hint)
-    problem = _difference(request, subject)
+        raise InputError(f"cannot use {path}: the CSR was made with another key", hint=hint)
+    problem = build.difference(request, subject, policy.csr)
     if problem:
-        raise InputError(f"cannot use, {path}: the CSR asks for something else: {problem}", hint=hint)
+        raise InputError(f"cannot use {path}: the CSR asks for something else: {problem}", hint=hint)
     findings = check.check_request(request, data, policy, key=facts)
     refuse(findings, policy)
     return Checked(data, names.distinguished_name(request.subject), facts, tuple(findings))
 
 
 def refuse_subject(subject: SubjectOptions, policy: Policy, *, who: str = "") -> None:
-    """Raise where a policy refuses a subject, before a key is made for it.
+    """Raise if a policy refuses a subject, or any key that certkit makes, before a key is made.
 
     Raises:
         RefusedError: with the findings.
     """
-    found = check.subject_findings(subject.attributes(), policy.subject, partner=policy.title)
-    if not subject.attributes() and not subject.san and found[0].is_good:
+    found = subjects.findings(subject.attributes(), policy.subject, partner=policy.title)
+    is_empty = not subject.attributes() and not subject.san and policy.subject.ignored is not Answer.YES
+    if is_empty and found[0].is_good:
         hint = "set --common-name or --organization"
         found = [critical("subject", "it is empty, and there is no alternative name", hint)]
-    refuse(found, policy, who)
+    refuse([*check.hardware(policy, is_in_file=True), *found], policy, who)
 
 
 def refuse_spec(spec: KeySpec, policy: Policy, *, who: str = "") -> None:
-    """Raise where a policy does not take a type of key, before one is made.
+    """Raise if a policy does not accept a type of key, before one is made.
 
     Raises:
         RefusedError: with the finding.
@@ -217,21 +226,27 @@ def refuse_spec(spec: KeySpec, policy: Policy, *, who: str = "") -> None:
 
 
 def refuse(findings: Sequence[Finding], policy: Policy, who: str = "") -> None:
-    """Raise where findings are critical or unknown.
+    """Raise if findings are critical or unknown.
 
     Raises:
         RefusedError: with all the findings.
     """
     bad = [finding for finding in findings if finding.status in {Status.CRITICAL, Status.UNKNOWN}]
     if bad:
-        prefix = f"{who}: " if who else ""
         reasons = "; ".join(finding.message for finding in bad)
-        raise RefusedError(f"refused, {prefix}policy {policy.name}: {reasons}", hint=bad[0].hint, findings=findings)
+        raise RefusedError(
+            f"policy {policy.name} rejects {who or 'this'}: {reasons}", hint=bad[0].hint, findings=findings
+        )
 
 
-def _require_targets(key_path: Path | None, csr_path: Path | None, writing: Writing, *, is_new_key: bool) -> None:
+def require_targets(key_path: Path | None, csr_path: Path | None, writing: Writing, *, is_new_key: bool) -> None:
+    """Raise if the files for key and CSR are one, exist, or cannot be written.
+
+    Raises:
+        InputError: with the file.
+    """
     if key_path is not None and csr_path is not None and reading.is_same(key_path, csr_path):
-        raise InputError(f"cannot write, {key_path}: key and CSR need two files", hint="give --out another name")
+        raise InputError(f"cannot write {key_path}: key and CSR need two files", hint="give --out another name")
     targets = [path for path in (key_path if is_new_key else None, csr_path) if path is not None]
     for path in targets:
         if not (writing.if_absent and reading.exists(path)):
@@ -242,33 +257,19 @@ def _require_targets(key_path: Path | None, csr_path: Path | None, writing: Writ
             files.require_absent(path)
 
 
-def _difference(request: x509.CertificateSigningRequest, subject: SubjectOptions) -> str | None:
-    """How a CSR differs from the subject and alternative names that were asked for; None if it does not."""
-    if names.attributes(request.subject) != subject.attributes():
-        return f"its subject is {names.distinguished_name(request.subject)}"
-    extensions = requests.requested_extensions(request)
-    held: set[Any] = set() if isinstance(extensions, str) else set(describe.san(extensions))
-    if held != {names.san_text(names.parse_san(text)) for text in subject.san}:
-        return f"its alternative names are {', '.join(sorted(held)) or 'absent'}"
-    return None
+def write_csr(path: Path, pem: bytes, writing: Writing, made_key_path: Path | None) -> Path | None:
+    """Write the CSR; with `force` over an old one. A private key of that name is kept, and its new name returned.
 
-
-def _write_csr(path: Path, pem: bytes, writing: Writing, made_key_path: Path | None) -> Path | None:
-    """Write the CSR; with `force` over an old one, unless that name holds a private key, which is kept.
-
-    A failure tells of the key that was made for it.
+    Raises:
+        InputError: if it cannot be written; the hint names the key that was made for it.
     """
     try:
-        return _replace_or_publish(path, pem, writing)
+        is_precious = writing.force and reading.exists(path) and reading.holds_private_key(path)
+        kept = files.set_aside(path, writing.now) if is_precious else None
+        files.publish(path, pem, replace=writing.force)
     except InputError as error:
         if made_key_path is None:
             raise
-        hint = f"{error.hint}; the key {made_key_path} is made, and --if-absent completes it"
+        hint = f"{error.hint}; the key {made_key_path} was created, and --if-absent completes it"
         raise type(error)(error.message, hint=hint) from error
-
-
-def _replace_or_publish(path: Path, pem: bytes, writing: Writing) -> Path | None:
-    is_precious = writing.force and reading.exists(path) and reading.holds_private_key(path)
-    kept = files.set_aside(path, writing.now) if is_precious else None
-    files.publish(path, pem, replace=writing.force)
     return kept

@@ -18,71 +18,59 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MAX_PEM_LINE = 76
 
 
-def findings(data: bytes, rules: CsrRules, partner: str) -> Iterator[Finding]:
-    """The findings `encoding`: one for each thing that the partner refuses or may refuse, or one that all is well."""
+def findings(data: bytes, rules: CsrRules, partner: str) -> list[Finding]:
+    """Return the findings `encoding`: one for each thing the partner rejects or may reject, or one if there is none."""
     blocks = list(pem.blocks(data))
-    problems = list(_der_problems(rules, partner) if not blocks else _pem_problems(data, blocks, rules, partner))
-    yield from problems
-    if not problems:
-        yield ok("encoding", "one PEM block, nothing else" if _is_bare(data, blocks) else _accepted_form(blocks))
-
-
-def _accepted_form(blocks: list[pem.Block]) -> str:
-    return "DER" if not blocks else "PEM; the partner accepts text around it and further objects"
-
-
-def _is_bare(data: bytes, blocks: list[pem.Block]) -> bool:
-    return len(blocks) == 1 and not (data[: blocks[0].start] + data[blocks[0].end :]).strip()
-
-
-def _der_problems(rules: CsrRules, partner: str) -> Iterator[Finding]:
-    if "der" not in rules.forms:
-        yield critical(
-            "encoding",
-            f"the CSR is DER; {partner} takes PEM",
+    if not blocks:
+        said, hint = (
+            f"the CSR is DER; {partner} requires PEM",
             "convert it: openssl req -inform DER -in CSR -out CSR.pem",
         )
+        return [ok("encoding", "DER") if "der" in rules.forms else critical("encoding", said, hint)]
+    problems = [*_around(data, blocks, rules, partner), *_inside(data, blocks, rules, partner)]
+    if problems:
+        return problems
+    is_bare = len(blocks) == 1 and not (data[: blocks[0].start] + data[blocks[0].end :]).strip()
+    accepted = "PEM; the partner accepts text around it and further objects"
+    return [ok("encoding", "one PEM block, nothing else" if is_bare else accepted)]
 
 
-def _pem_problems(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str) -> Iterator[Finding]:
+def _around(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str) -> Iterator[Finding]:
+    """What the file contains besides the CSR."""
     private = [block for block in blocks if block.is_private_key]
     if private:
         yield critical(
             "encoding",
-            f"the file holds a private key (line {private[0].line}), which never leaves your side",
-            "keep key and CSR in two files; if this file was sent to anyone, make a new key",
+            f"the file contains a private key (line {private[0].line}), which must never leave your side",
+            "keep key and CSR in two files; if this file was sent to anyone, create a new key",
         )
     others = len(blocks) - len(private)
     if others > 1:
         yield from _asked(
-            rules.further_objects, f"the file holds {others} PEM objects", partner, "keep the CSR alone in its file"
+            rules.further_objects, f"the file contains {others} PEM objects", partner, "keep the CSR alone in its file"
         )
     line = _text_line(data, blocks)
     if line:
-        yield from _asked(
-            rules.surrounding_text,
-            f"there is {_what_text(data)} outside the PEM block (line {line})",
-            partner,
-            "remove it: openssl req -in CSR -out CLEAN (without -text)",
-        )
+        what = "a byte order mark" if data.startswith(_BYTE_ORDER_MARK) else "text"
+        hint = "remove it: openssl req -in CSR -out CLEAN (without -text)"
+        yield from _asked(rules.surrounding_text, f"there is {what} outside the PEM block (line {line})", partner, hint)
+
+
+def _inside(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str) -> Iterator[Finding]:
+    """How the CSR's own PEM block is written."""
     request = next((block for block in blocks if objects.kind_of(block) is objects.Kind.CSR), blocks[0])
+    rewrite = "rewrite it: openssl req -in CSR -out CLEAN"
     if request.label == pem.NEW_CERTIFICATE_REQUEST:
-        yield from _asked(
-            rules.new_label,
-            "the label is NEW CERTIFICATE REQUEST",
-            partner,
-            "write it anew with today's label: openssl req -in CSR -out CLEAN",
-        )
+        hint = "rewrite it with the current label: openssl req -in CSR -out CLEAN"
+        yield from _asked(rules.new_label, "the label is NEW CERTIFICATE REQUEST", partner, hint)
     if request.has_headers:
-        yield critical(
-            "encoding", "there are header lines inside the PEM block", "write it anew: openssl req -in CSR -out CLEAN"
-        )
+        yield critical("encoding", "there are header lines inside the PEM block", rewrite)
     if b"\r\n" in data[request.start : request.end]:
         yield from _asked(rules.crlf, "the lines end with CR LF", partner, "convert them: sed -i 's/\\r$//' CSR")
     layout = _bad_layout(data, request)
     if layout and not request.has_headers:
         yield critical(
-            "encoding", f"{layout}, which openssl and others cannot read", "make it anew: certkit csr create"
+            "encoding", f"{layout}, which openssl and others cannot read", "create it again: certkit csr create"
         )
 
 
@@ -105,15 +93,11 @@ def _bad_layout(data: bytes, block: pem.Block) -> str:
 
 
 def _asked(answer: Answer, fact: str, partner: str, hint: str) -> Iterator[Finding]:
-    """What a partner's answer makes of a fact: nothing, a refusal, or a warning that the partner does not say."""
+    """What a partner's answer makes of a fact: nothing, a refusal, or a warning that its documentation does not say."""
     if answer is Answer.NO:
-        yield critical("encoding", f"{fact}; {partner} refuses that", hint)
+        yield critical("encoding", f"{fact}; {partner} rejects this", hint)
     elif answer is Answer.UNKNOWN:
-        yield warning("encoding", f"{fact}; whether {partner} accepts that is not known", hint)
-
-
-def _what_text(data: bytes) -> str:
-    return "a byte order mark" if data.startswith(_BYTE_ORDER_MARK) else "text"
+        yield warning("encoding", f"{fact}; the documentation of {partner} does not say whether this is accepted", hint)
 
 
 def _text_line(data: bytes, blocks: list[pem.Block]) -> int | None:

@@ -47,10 +47,11 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """A private key at hand, and the finding about the file that it came from."""
+    """A private key at hand, the finding about the file that it came from, and whether a passphrase protects it."""
 
     key: Any
     file: Finding
+    is_encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def existing_key(path: Path, spec: KeySpec | None, passphrase: Secret | None) ->
             f"cannot use, {path}: the key is not encrypted, and a passphrase was given for it",
             hint="choose another name, or encrypt it: openssl pkcs8 -topk8 -in KEY -out NEWKEY",
         )
-    return HeldKey(item.value, key_file_finding(path))
+    return HeldKey(item.value, key_file_finding(path), item.is_encrypted)
 
 
 def write_key(path: Path, key: Any, writing: Writing) -> Path | None:

@@ -45,19 +45,6 @@ NO_LONGER_RULES = {
     "certificate.dead_count_as_live": "certkit cannot see what the partner counts",
 }
 
-KEY_USAGES = (
-    *("digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement"),
-    *("keyCertSign", "cRLSign", "encipherOnly", "decipherOnly"),
-)
-EXTENDED_KEY_USAGES = {
-    "serverAuth": "1.3.6.1.5.5.7.3.1",
-    "clientAuth": "1.3.6.1.5.5.7.3.2",
-    "codeSigning": "1.3.6.1.5.5.7.3.3",
-    "emailProtection": "1.3.6.1.5.5.7.3.4",
-    "timeStamping": "1.3.6.1.5.5.7.3.8",
-    "OCSPSigning": "1.3.6.1.5.5.7.3.9",
-}
-
 _KEY_NAME = Kind(
     f"a key type such as {', '.join(KEY_TYPES)}",
     '"ec-p256"',
@@ -214,7 +201,7 @@ def _usage(names_: tuple[str, ...]) -> Kind:
     return Kind('true, false, "unknown" or a table', f'{{ exact = ["{names_[0]}"], critical = true }}', parse)
 
 
-_KEY_USAGE, _EXTENDED_KEY_USAGE = _usage(KEY_USAGES), _usage(tuple(EXTENDED_KEY_USAGES))
+_KEY_USAGE, _EXTENDED_KEY_USAGE = _usage(attributes.KEY_USAGES), _usage(tuple(attributes.EXTENDED_KEY_USAGES))
 
 
 @dataclass(frozen=True, slots=True)

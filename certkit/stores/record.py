@@ -27,6 +27,8 @@ HANGS = timedelta(days=3)
 """A request that has waited so long may have been forgotten."""
 
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}", re.ASCII)
+# The subject options that hold several values.
+_LISTS = frozenset(each.name for each in fields(SubjectOptions) if each.default == ())
 _GENERATION = re.compile(r"[0-9]{4,9}", re.ASCII)
 _DOCUMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
@@ -232,7 +234,7 @@ class Record:
                 raise InputError(f"cannot read, {where}: version {version!r} of an identity's record", hint=hint)
             settings = dict(document["settings"])
             subject = settings.pop("subject")
-            parts = {name: _texts(subject[name]) for name in ("units", "san")}
+            parts = {name: _texts(subject[name]) for name in {"units", "san", *(_LISTS & set(subject))}}
             lists = {name: _texts(document[name]) for name in ("left", "retired", "discarded")}
             found = cls(
                 settings=Settings(subject=SubjectOptions(**{**subject, **parts}), **settings),
@@ -263,7 +265,7 @@ def _texts(values: Any) -> tuple[str, ...]:
 def _require_texts(record: Record) -> None:
     settings, subject = record.settings, record.settings.subject
     must = [settings.policy, settings.issuer, *record.names.values(), *record.requested.values()]
-    must += [getattr(subject, each.name) for each in fields(SubjectOptions) if each.name not in {"units", "san"}]
+    must += [getattr(subject, each.name) for each in fields(SubjectOptions) if each.name not in _LISTS]
     may = [getattr(settings, each.name) for each in fields(Settings) if each.name != "subject"]
     may.append(record.undeployed_hook)
     if not all(isinstance(text, str) for text in must) or not all(isinstance(text, str | None) for text in may):

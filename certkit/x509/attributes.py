@@ -51,8 +51,24 @@ TYPES = (
 OIDS = {each.name: each.oid for each in TYPES}
 SHORT_NAMES = {each.oid: each.name for each in TYPES}
 UPPER_BOUNDS = {each.name: each.upper_bound for each in TYPES if each.upper_bound is not None}
+# Attributes that are an IA5String (RFC 5280 appendix A.1).
+ASCII_ONLY = ("emailAddress", "DC")
 # Attributes that hold a country.
 COUNTRIES_IN = ("C", "jurisdictionC")
+
+# Key usages in the order of their bits (RFC 5280 section 4.2.1.3), and extended key usages (section 4.2.1.12).
+KEY_USAGES = (
+    *("digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement"),
+    *("keyCertSign", "cRLSign", "encipherOnly", "decipherOnly"),
+)
+EXTENDED_KEY_USAGES = {
+    "serverAuth": "1.3.6.1.5.5.7.3.1",
+    "clientAuth": "1.3.6.1.5.5.7.3.2",
+    "codeSigning": "1.3.6.1.5.5.7.3.3",
+    "emailProtection": "1.3.6.1.5.5.7.3.4",
+    "timeStamping": "1.3.6.1.5.5.7.3.8",
+    "OCSPSigning": "1.3.6.1.5.5.7.3.9",
+}
 
 # Every name of every attribute, and its short name.
 NAMES = {name: each.name for each in TYPES for name in (each.name, *each.others)}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.printable import printable
 from certkit.x509 import attributes as types
+from certkit.x509 import qualified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,9 +29,10 @@ _UTF8_STRING = 0x0C
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectOptions:
-    """What a person asks a subject to say; absent parts are empty.
+    """What a person asks a CSR to contain; absent parts are empty.
 
-    Attributes are written in the usual order: C, ST, L, O, OU, CN, emailAddress.
+    The subject is either the named parts, written in the usual order (C, ST, L, O, OU, CN, emailAddress), or `subject`:
+    `NAME=VALUE` for every attribute, in the order given. The rest is extensions.
     """
 
     organization: str = ""
@@ -40,14 +42,40 @@ class SubjectOptions:
     units: tuple[str, ...] = ()
     common_name: str = ""
     email: str = ""
-    san: tuple[str, ...] = field(default=())
+    san: tuple[str, ...] = ()
+    subject: tuple[str, ...] = ()
+    key_usage: tuple[str, ...] = ()
+    extended_key_usage: tuple[str, ...] = ()
+    qc_type: tuple[str, ...] = ()
+    psd2_role: tuple[str, ...] = ()
+    psd2_authority: str = ""
+    psd2_authority_id: str = ""
 
     def __post_init__(self) -> None:
+        if self.subject and len(self.attributes()) != len(self.subject):
+            hint = "give the whole subject with --subject NAME=VALUE, in the order wanted"
+            raise InputError("--subject does not go with --organization and the like", hint=hint)
         for attribute in self.attributes():
             _require_text(attribute.value, f"{attribute.name} of the subject")
-        if not self.email.isascii():
-            hint = "write an international domain in its xn-- form"
-            raise InputError("emailAddress of the subject: not ASCII (RFC 5280 appendix A.1, IA5String)", hint=hint)
+            if attribute.name in types.ASCII_ONLY and not attribute.value.isascii():
+                hint = "write an international domain in its xn-- form"
+                said = f"{attribute.name} of the subject: not ASCII (RFC 5280 appendix A.1, IA5String)"
+                raise InputError(said, hint=hint)
+        for what, given, known in (
+            ("qualified type", self.qc_type, qualified.QC_TYPES),
+            ("PSD2 role", self.psd2_role, qualified.PSD2_ROLES),
+            ("key usage", self.key_usage, types.KEY_USAGES),
+            ("extended key usage", self.extended_key_usage, types.EXTENDED_KEY_USAGES),
+        ):
+            for each in given:
+                if each not in known and not (what == "extended key usage" and _OID.fullmatch(each)):
+                    raise InputError(f"not a {what}: {printable(each)!r}", hint=f"known: {', '.join(known)}")
+        is_complete = bool(self.psd2_role) == bool(self.psd2_authority) == bool(self.psd2_authority_id)
+        if not is_complete or bool(self.psd2_role) != bool(self.psd2_authority):
+            hint = "give --psd2-role, --psd2-authority and --psd2-authority-id together"
+            raise InputError("a PSD2 statement needs roles, the authority and its id", hint=hint)
+        for text in (self.psd2_authority, self.psd2_authority_id):
+            _require_text(text, "the PSD2 authority")
 
     def attributes(self) -> tuple[Attribute, ...]:
         """The subject's attributes in the order in which they are written."""
@@ -59,8 +87,28 @@ class SubjectOptions:
             *(("OU", unit) for unit in self.units),
             ("CN", self.common_name),
             ("emailAddress", self.email),
+            *map(attribute_text, self.subject),
         )
         return tuple(Attribute(name, value) for name, value in pairs if value)
+
+
+def attribute_text(text: str) -> tuple[str, str]:
+    """Return the short name and the value of an attribute written as `NAME=VALUE`.
+
+    Raises:
+        InputError: if the name is not known, or the value is empty.
+    """
+    name, _, value = text.partition("=")
+    short = types.short_name(name.strip())
+    if short is None:
+        import difflib
+
+        near = difflib.get_close_matches(name.strip(), types.NAMES, n=1)
+        hint = f"did you mean {near[0]}?" if near else "give a name such as CN, or an object identifier"
+        raise InputError(f"not an attribute of a subject: {printable(text)!r}", hint=hint)
+    if not value:
+        raise InputError(f"{short} of the subject has no value", hint=f"give --subject {short}=VALUE, or leave it out")
+    return short, value
 
 
 @dataclass(frozen=True, slots=True)

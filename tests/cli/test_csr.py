@@ -223,7 +223,7 @@ def test_a_key_that_others_can_read_is_a_warning(certkit, tmp_path):
     [
         (lambda pem: b"Certificate Request:\n" + pem, "text outside the PEM block (line 1)"),
         (lambda pem: pem + b"# made by hand\n", "text outside the PEM block"),
-        (lambda pem: pem + pem, "holds 2 PEM objects"),
+        (lambda pem: pem + pem, "contains 2 PEM objects"),
         (lambda pem: b"\xef\xbb\xbf" + pem, "a byte order mark outside the PEM block (line 1)"),
         (lambda pem: pem.replace(b"\n", b"\n  "), "do not stand alone"),
         (lambda pem: b"  " + pem, "does not begin at the start of a line"),

@@ -193,7 +193,7 @@ def test_enroll_by_a_file(identity, tmp_path):
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("--policy", "wise-sandbox"), 2, "refused, policy wise-sandbox: O is missing"),
+        (("--policy", "wise-sandbox"), 2, "policy wise-sandbox rejects this: O is missing"),
         (("--policy", "absent", "--organization", "Acme"), 3, "absent"),
         (("--organization", "Acme", "--client-id", ""), 3, "invalid value for '--client-id': it is empty"),
         (("--organization", "Acme", "--group", "no-such-group"), 3, "this host has no group 'no-such-group'"),

@@ -182,7 +182,7 @@ def test_every_part_of_a_subject_arrives():
 
 def test_a_key_that_cannot_sign_is_bad_input():
     """X25519 agrees on keys, it does not sign."""
-    with pytest.raises(InputError, match="the CSR cannot be signed"):
+    with pytest.raises(InputError, match="cannot sign the CSR"):
         build.build(ACME, x25519.X25519PrivateKey.generate())
 
 
@@ -196,7 +196,7 @@ def test_a_key_that_cannot_sign_is_bad_input():
         (lambda data: data + b"\n# made by hand\n", "there is text outside the PEM block (line 10); "),
         (lambda data: b"\n \n" + data + b"\0", "there is text outside the PEM block (line 11); "),
         (lambda data: b"\xef\xbb\xbf" + data, "there is a byte order mark outside the PEM block (line 1); "),
-        (lambda data: data + data, "the file holds 2 PEM objects; "),
+        (lambda data: data + data, "the file contains 2 PEM objects; "),
     ],
     ids=["text-before", "comment-after", "nul-after", "byte-order-mark", "second-object"],
 )
@@ -204,7 +204,7 @@ def test_wise_refuses_anything_beside_the_block(spoil, message):
     """`encoding` is critical, and names the line; the general policy does not mind."""
     data = spoil(made(SubjectOptions(organization="Acme", country="EU", units=("12345678901234567890",))))
     assert statuses(data) == {"encoding": ["critical"]}
-    assert said(data, "encoding") == [message + "Wise Platform, sandbox refuses that"]
+    assert said(data, "encoding") == [message + "Wise Platform, sandbox rejects this"]
     assert statuses(data, GENERAL) == {}
 
 
@@ -230,14 +230,14 @@ def test_the_line_of_the_private_key_is_told():
     """And nothing of the key itself."""
     secret = keys.to_pem(key()).reveal()
     (message,) = said(b"one\n" + secret + made(), "encoding", GENERAL)
-    assert message == "the file holds a private key (line 2), which never leaves your side"
+    assert message == "the file contains a private key (line 2), which must never leave your side"
 
 
 def test_der_is_not_what_wise_takes():
     """A finding, for the CSR itself can be read; the general policy takes it."""
     data = openssl("req", "-outform", "DER", stdin=made()).stdout
     assert statuses(data) == {"encoding": ["critical"]}
-    assert said(data, "encoding") == ["the CSR is DER; Wise Platform, sandbox takes PEM"]
+    assert said(data, "encoding") == ["the CSR is DER; Wise Platform, sandbox requires PEM"]
     assert said(data, "encoding", GENERAL) == ["DER"]
 
 
@@ -246,7 +246,7 @@ def test_carriage_returns_are_a_question_to_wise():
     data = made().replace(b"\n", b"\r\n")
     assert statuses(data) == {"encoding": ["warning"]}
     assert said(data, "encoding") == [
-        "the lines end with CR LF; whether Wise Platform, sandbox accepts that is not known"
+        "the lines end with CR LF; the documentation of Wise Platform, sandbox does not say whether this is accepted"
     ]
     assert statuses(data, GENERAL) == {}
 
@@ -256,9 +256,8 @@ def test_the_old_label_is_a_question_to_wise(key_file):
     data = requested(key_file, "-subj", "/O=Acme", "-newhdr")
     assert data.startswith(b"-----BEGIN NEW CERTIFICATE REQUEST-----")
     assert statuses(data) == {"encoding": ["warning"]}
-    assert said(data, "encoding") == [
-        "the label is NEW CERTIFICATE REQUEST; whether Wise Platform, sandbox accepts that is not known"
-    ]
+    unsaid = "the documentation of Wise Platform, sandbox does not say whether this is accepted"
+    assert said(data, "encoding") == [f"the label is NEW CERTIFICATE REQUEST; {unsaid}"]
     assert statuses(data, GENERAL) == {}
 
 
@@ -363,11 +362,10 @@ def test_a_country_has_two_letters(country):
         SubjectOptions(organization="Ä" * 64),
         SubjectOptions(organization="株" * 64, locality="x" * 128),
         SubjectOptions(organization="Acme", country="EU"),
-        SubjectOptions(organization="Acme", country="uk"),
         SubjectOptions(organization="Acme", units=("One", "Two", "Three")),
         SubjectOptions(organization='"Acme", Inc. <#1> + Söhne; \\ = 5'),
     ],
-    ids=["64", "64-umlauts", "64-han", "EU", "uk", "several-units", "punctuation"],
+    ids=["64", "64-umlauts", "64-han", "EU", "several-units", "punctuation"],
 )
 def test_a_good_subject_passes(options):
     """Lengths are counted in characters; EU is a country; several units are fine."""
@@ -384,7 +382,7 @@ def test_an_attribute_there_twice_is_a_warning(key_file):
     """One organization, one country, one common name."""
     data = requested(key_file, "-subj", "/O=Acme/O=Other/OU=x/OU=y")
     assert statuses(data) == {"subject": ["warning"]}
-    assert said(data, "subject") == ["O is there more than once"]
+    assert said(data, "subject") == ["O appears more than once"]
 
 
 @pytest.mark.parametrize("kind", ["-utf8", None], ids=["utf8", "latin"])
@@ -399,7 +397,7 @@ def test_a_control_character_in_the_subject_is_critical(key_file):
     """And is escaped where it is shown."""
     data = requested(key_file, "-subj", "/O=Acme\x1b[2J")
     assert statuses(data) == {"subject": ["critical"]}
-    assert said(data, "subject") == ["O=Acme\\1B[2J holds control characters"]
+    assert said(data, "subject") == ["O=Acme\\1B[2J contains control characters"]
 
 
 def test_only_allowed_attributes():
@@ -424,7 +422,7 @@ def test_the_form_of_the_common_name():
 def test_a_policys_own_length_wins():
     """Shorter or longer than RFC 5280's."""
     short = rules("[subject]\nmax_length = { O = 7 }\n")
-    assert said(made(), "subject", short) == ["O has 8 characters, more than 7 (RFC 5280 appendix A.1)"]
+    assert said(made(), "subject", short) == ["O has 8 characters, more than 7"]
 
 
 # --- signature and digest
@@ -461,7 +459,7 @@ def test_a_changed_request_is_tampering():
     data = openssl("req", "-outform", "DER", stdin=made()).stdout.replace(b"Acme", b"Acne")
     assert statuses(data, GENERAL) == {"signature": ["critical"]}
     assert said(data, "signature", GENERAL) == [
-        "the signature does not fit the CSR: it was changed, or signed with another key"
+        "the signature does not match the CSR: it was changed, or signed with another key"
     ]
 
 
@@ -584,7 +582,7 @@ def test_extensions_are_a_question_to_wise():
     (message,) = said(data, "extensions")
     assert message == (
         "the CSR asks for extensions (subjectAltName);"
-        " whether Wise Platform, sandbox accepts or keeps that is not known"
+        " the documentation of Wise Platform, sandbox does not say whether these are accepted"
     )
     assert statuses(data, GENERAL) == {}
 
@@ -593,10 +591,10 @@ def test_a_policy_may_refuse_extensions_and_types_of_name():
     """All of them, or some types."""
     data = made(SubjectOptions(organization="Acme", san=("DNS:a.example", "IP:192.0.2.1", "IP:192.0.2.2")))
     assert said(data, "extensions", rules("[csr]\nextensions = false\n")) == [
-        "the CSR asks for extensions (subjectAltName); Acme refuses that"
+        "the CSR asks for extensions (subjectAltName); Acme rejects this"
     ]
     assert said(data, "extensions", rules('[csr]\nextensions = true\nsan_types = ["DNS"]\n')) == [
-        "Acme does not take names of type IP"
+        "Acme does not accept names of type IP"
     ]
 
 

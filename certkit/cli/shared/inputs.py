@@ -302,14 +302,14 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
     from_stdin = reference == STDIN
     name = "standard input" if from_stdin else reference
     try:
-        key = objects.private_key(data, name=name, passphrase=secret).value
+        item = objects.private_key(data, name=name, passphrase=secret)
     except PassphraseError:
         if secret is not None or from_stdin or not is_terminal():
             raise
-        key = objects.private_key(data, name=name, passphrase=_ask(name)).value
+        item = objects.private_key(data, name=name, passphrase=_ask(name))
     if from_stdin:
-        return HeldKey(key, skipped("key-file", "the key came from standard input"))
-    return HeldKey(key, key_file_finding(Path(reference)))
+        return HeldKey(item.value, skipped("key-file", "the key came from standard input"), item.is_encrypted)
+    return HeldKey(item.value, key_file_finding(Path(reference)), item.is_encrypted)
 
 
 def credentials(cert: str, key: str, secret: Secret | None) -> tuple[Credentials, Finding]:

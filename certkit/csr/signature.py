@@ -1,0 +1,47 @@
+"""Whether a CSR is signed with its own key, and with a digest that the partner accepts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from certkit.csr import build
+from certkit.findings import Finding, critical, ok, unknown
+from certkit.x509 import csr as requests
+from certkit.x509 import keys
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from certkit.policy.rules import CsrRules
+
+
+def own_key(request: x509.CertificateSigningRequest) -> Finding:
+    """Return whether the CSR's signature is that of its own key."""
+    match requests.is_signature_valid(request):
+        case True:
+            return ok("signature", "the CSR is signed with its own key")
+        case None:
+            said = "the signature cannot be verified: the key or the algorithm is not supported"
+            return unknown("signature", said, "create a new CSR with certkit csr create")
+        case _:
+            said = "the signature does not match the CSR: it was changed, or signed with another key"
+            return critical("signature", said, "create a new CSR")
+
+
+def algorithm(request: x509.CertificateSigningRequest, rules: CsrRules, *, partner: str) -> Finding:
+    """Return whether the digest is sound, and one that the partner accepts."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    hint = "sign it with SHA-256: openssl req -new -sha256, or certkit csr create"
+    try:
+        digest = build.digest_name(request)
+    except UnsupportedAlgorithm:
+        oid = request.signature_algorithm_oid.dotted_string
+        return critical("signature-algorithm", f"the signature algorithm {oid} is not supported", hint)
+    if digest is None:
+        return ok("signature-algorithm", "EdDSA")
+    if keys.is_weak_digest(digest):
+        return critical("signature-algorithm", f"{digest.upper()} is too weak for a signature", hint)
+    if digest not in rules.digests:
+        return critical("signature-algorithm", f"{digest.upper()} is not accepted by {partner}", hint)
+    return ok("signature-algorithm", digest.upper())

@@ -1,0 +1,131 @@
+"""Whether a subject follows a policy's rules: required, allowed and forbidden attributes, their order and values."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from certkit.findings import Finding, critical, ok, warning
+from certkit.policy.values import Answer
+from certkit.printable import printable
+from certkit.x509 import attributes, names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from certkit.policy.rules import AttributeRules, SubjectRules
+    from certkit.x509.names import Attribute
+
+_OPTIONS = {
+    "C": "--country",
+    "ST": "--state",
+    "L": "--locality",
+    "O": "--organization",
+    "OU": "--unit",
+    "CN": "--common-name",
+    "emailAddress": "--email",
+}
+# Attributes of which a subject has one; others may be repeated.
+_SINGLE = ("C", "O", "CN")
+
+
+def findings(found: Sequence[Attribute], rules: SubjectRules, *, partner: str) -> list[Finding]:
+    """Return one finding for each rule that is broken, or one if all hold."""
+    shown = ", ".join(f"{item.name}={printable(item.value)}" for item in found) or "empty"
+    if rules.ignored is Answer.YES:
+        return [ok("subject", f"{shown}; {partner} does not use the CSR's subject")]
+    problems = [*_presence(found, rules, partner), *_form(found, rules)]
+    problems += value_problems(found, {item.name: rules.of(item.name) for item in found})
+    problems += [
+        warning("subject", f"{name} appears more than once", f"create a CSR with a single {name}")
+        for name in _SINGLE
+        if len(names.values(found, name)) > 1 and rules.of(name).maximum is None
+    ]
+    if problems:
+        return problems
+    overridden = [name for name in rules.overridden if names.values(found, name)]
+    note = f"; {partner} replaces {', '.join(overridden)} in the certificate" if overridden else ""
+    return [ok("subject", f"{shown}{note}")]
+
+
+def option(attribute: str) -> str:
+    """Return the option that sets an attribute."""
+    return _OPTIONS.get(attribute, f"--subject {attribute}=VALUE")
+
+
+def _presence(found: Sequence[Attribute], rules: SubjectRules, partner: str) -> Iterator[Finding]:
+    """What is missing, not allowed, or out of order."""
+    for required in rules.required:
+        if not any(value.strip() for value in names.values(found, required)):
+            said = f"{required} is missing; {partner} requires it"
+            yield critical("subject", said, f"set it with {option(required)}")
+    for name in dict.fromkeys(item.name for item in found):
+        if (rules.allowed and name not in rules.allowed) or name in rules.forbidden:
+            allowed = f"; allowed: {', '.join(rules.allowed)}" if rules.allowed else ""
+            yield critical("subject", f"{name} is not allowed by {partner}", f"leave it out{allowed}")
+    listed = [item.name for item in found if item.name in rules.order]
+    if listed != sorted(listed, key=rules.order.index):
+        hint = f"give --subject in this order: {', '.join(rules.order)}"
+        yield critical("subject", f"the order is {', '.join(listed)}; {partner} requires another", hint)
+
+
+def _form(found: Sequence[Attribute], rules: SubjectRules) -> Iterator[Finding]:
+    """What no value may be, whatever the partner: empty, too long, with control characters, not a country."""
+    for name, value in ((item.name, item.value) for item in found):
+        bound = rules.upper_bound(name)
+        if name in attributes.COUNTRIES_IN:
+            yield from _country(name, value)
+        elif not value.strip() and name not in rules.required:
+            yield critical("subject", f"{name} is empty", f"leave {option(name)} out, or give it a value")
+        elif bound is not None and len(value) > bound:
+            said = f"{name} has {len(value)} characters, more than {bound}"
+            own = "" if bound != attributes.UPPER_BOUNDS.get(name) else " (RFC 5280 appendix A.1)"
+            yield critical("subject", said + own, f"shorten {option(name)}")
+        if names.has_control(value):
+            said = f"{name}={printable(value)} contains control characters"
+            yield critical("subject", said, f"correct {option(name)}")
+
+
+def _country(name: str, value: str) -> Iterator[Finding]:
+    """Two letters (X.520); a code that ISO 3166 does not have is a warning, for partners ask for EU."""
+    said, code = f"{name}={printable(value)}", value.upper()
+    if not re.fullmatch(r"[A-Za-z]{2}", value):
+        yield critical(
+            "subject", f"{said} is not a country code of two letters", f"set {option(name)} to a code such as GB or EU"
+        )
+        return
+    known = attributes.COUNTRIES | attributes.OTHER_COUNTRIES
+    meant = attributes.COUNTRY_SLIPS.get(code, code if code in known else "")
+    if value not in known:
+        hint = f"did you mean {meant}?" if meant else f"check {option(name)} against the list of ISO 3166"
+        yield warning("subject", f"{said} is not a country code of ISO 3166", hint)
+
+
+def value_problems(found: Sequence[Attribute], rules: Mapping[str, AttributeRules]) -> Iterator[Finding]:
+    """Return the findings for values that break the rules of their attribute."""
+    for name, rule in rules.items():
+        values = names.values(found, name)
+        if values and len(values) < rule.minimum:
+            said = f"{name} appears {len(values)} times, fewer than {rule.minimum}"
+            yield critical("subject", said, f"repeat {option(name)}")
+        if rule.maximum is not None and len(values) > rule.maximum:
+            said = f"{name} appears {len(values)} times, more than {rule.maximum}"
+            yield critical("subject", said, f"give {option(name)} at most {rule.maximum} times")
+        for value in values:
+            problem = _broken(value, rule, found)
+            if problem:
+                yield critical("subject", f"{name}={printable(value)} {problem}", f"correct {option(name)}")
+
+
+def _broken(value: str, rule: AttributeRules, found: Sequence[Attribute]) -> str:
+    """What is wrong with a value; empty if nothing is."""
+    if rule.values and value not in rule.values:
+        return f"is not {' or '.join(map(repr, rule.values))}"
+    if rule.pattern and not re.fullmatch(rule.pattern, value):
+        return f"does not have the form {rule.form or rule.pattern}"
+    if rule.same_as and value not in names.values(found, rule.same_as):
+        return f"is not the same as {rule.same_as}"
+    is_host = "." in value and "*" not in value[1:] and names.is_dns_name(value)
+    if rule.host_name is Answer.YES and not is_host:
+        return "is not a host name"
+    return "is a host name" if rule.host_name is Answer.NO and is_host else ""
