@@ -20,9 +20,7 @@ from certkit.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from certkit.wise.rehearsal.folder import Folder
-    from certkit.wise.rehearsal.rehearsal import Rehearsal
-    from certkit.wise.rehearsal.server import Listeners
+    from certkit.wise.rehearsal.running import Running
 
 DEFAULT_PORT = 8790
 _ENDING = {signal.SIGINT, signal.SIGTERM}
@@ -70,7 +68,7 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
     Example:
       certkit wise rehearse --dir rehearsal --port 0
     """
-    from certkit.wise.rehearsal import folder, server
+    from certkit.wise.rehearsal import running
 
     client_id, redirect_uris = options["client_id"], options["redirect_uris"]
     offset = _offset(options["clock_offset"])
@@ -78,14 +76,15 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
     # Blocked before the first thread starts, so that the signals wait for `sigwait` whichever thread they reach.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     path = Path(directory).absolute() if directory else _default()
-    now = inputs.now() + offset
-    with (
-        server.listening(port) as listeners,
-        folder.opened(path, client_id=client_id, redirect_uris=redirect_uris, now=now) as held,
-    ):
-        rehearsal = _rehearsal(held, listeners, offset)
-        with listeners.serving(rehearsal, log=output.say if output.verbose else lambda _: None):
-            _serve(output, _facts(held, rehearsal), ready_file)
+    with running.running(
+        path,
+        port=port,
+        client_id=client_id,
+        redirect_uris=redirect_uris,
+        clock=lambda: inputs.now() + offset,
+        log=output.say if output.verbose else lambda _: None,
+    ) as found:
+        _serve(output, _facts(found), ready_file)
     return 0
 
 
@@ -117,28 +116,8 @@ def _ready(ready_file: str | None, line: str) -> Iterator[None]:
                 os.unlink(ready_file)
 
 
-def _rehearsal(held: Folder, listeners: Listeners, offset: timedelta) -> Rehearsal:
-    from certkit.wise.rehearsal import folder, notify
-    from certkit.wise.rehearsal.pages import Places
-    from certkit.wise.rehearsal.rehearsal import Rehearsal
-
-    web, api, api_mtls = listeners.addresses
-    secret, ca = held.path / folder.SECRET, held.path / f"{folder.CA}.pem"
-    return Rehearsal(
-        state=held.state,
-        places=Places(web=web, api=api, api_mtls=api_mtls, client_secret_file=str(secret), ca_file=str(ca)),
-        policy=inputs.policy("wise-sandbox"),
-        ca=held.ca,
-        server=held.server,
-        client_secret=held.client_secret,
-        clock=lambda: inputs.now() + offset,
-        keep=held.keep,
-        notify=lambda subscription, body: notify.notify(held.path, subscription, body),
-    )
-
-
-def _facts(held: Folder, rehearsal: Rehearsal) -> dict[str, Any]:
-    places = rehearsal.places
+def _facts(found: Running) -> dict[str, Any]:
+    rehearsal, places = found.rehearsal, found.rehearsal.places
     return {
         "rehearsal": "not Wise",
         "web": places.web,
@@ -148,8 +127,8 @@ def _facts(held: Folder, rehearsal: Rehearsal) -> dict[str, Any]:
         "client_secret_file": places.client_secret_file,
         "redirect_uris": list(rehearsal.redirect_uris),
         "ca_file": places.ca_file,
-        "policy": str(held.write_policy(web=places.web, api=places.api, api_mtls=places.api_mtls)),
-        "directory": str(held.path),
+        "policy": str(found.policy),
+        "directory": str(found.folder.path),
         "pid": os.getpid(),
     }
 

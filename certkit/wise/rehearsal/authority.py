@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError
@@ -74,14 +73,21 @@ def new(*, now: datetime) -> Pair:
     return Pair(key, certificate)
 
 
-def server(ca: Pair, *, now: datetime) -> Pair:
-    """A new pair for the mTLS address."""
+def server(ca: Pair, *, hosts: Sequence[str] = _HOSTS, now: datetime) -> Pair:
+    """Create a pair for a server with these host names and IP addresses."""
+    import ipaddress
+
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     key = _new_key()
     subject = names.build_name([Attribute("O", "certkit rehearsal"), Attribute("CN", "certkit rehearsal, not Wise")])
-    san = [x509.DNSName(_HOSTS[0]), x509.IPAddress(IPv4Address(_HOSTS[1]))]
+    san: list[x509.GeneralName] = []
+    for host in hosts:
+        try:
+            san.append(x509.IPAddress(ipaddress.ip_address(host)))
+        except ValueError:
+            san.append(x509.DNSName(host))
     extensions = [
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
         (x509.SubjectAlternativeName(san), False),
@@ -98,10 +104,12 @@ def notifier(ca: Pair, *, now: datetime) -> Pair:
     return Pair(key, certificate)
 
 
-def client(ca: Pair, public_key: Any, subject: Iterable[Attribute], *, now: datetime) -> x509.Certificate:
-    """A client certificate for a year."""
-    end = now + timedelta(days=CLIENT_DAYS)
-    return _leaf(ca, names.build_name(subject), public_key, [_client_usage()], begin=now, end=end)
+def client(
+    ca: Pair, public_key: Any, subject: Iterable[Attribute], *, begin: datetime, end: datetime | None = None
+) -> x509.Certificate:
+    """Issue a client certificate, by default for a year."""
+    end = end or begin + timedelta(days=CLIENT_DAYS)
+    return _leaf(ca, names.build_name(subject), public_key, [_client_usage()], begin=begin, end=end)
 
 
 def revocation_list(

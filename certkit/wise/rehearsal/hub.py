@@ -43,7 +43,7 @@ def issue(
         raise RefusedError("the CSR is refused", hint="make a new one with certkit csr create", findings=bad)
     kept = [each for each in names.attributes(request.subject) if each.name in _KEPT]
     subject = [*kept, Attribute("CN", state.client_id)]
-    certificate = authority.client(ca, request.public_key(), subject, now=now)
+    certificate = authority.client(ca, request.public_key(), subject, begin=now)
     issued = Issued(
         name=name,
         serial=names.serial_hex(certificate.serial_number),

@@ -1,0 +1,138 @@
+"""The stand-in for Wise, for tests: OAuth, Developer Hub and an API with mTLS, on 127.0.0.1."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import certkit
+from certkit.wise.rehearsal import hub
+from certkit.wise.rehearsal import running as runner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from certkit.stores.base import Store
+    from certkit.wise.rehearsal.state import State
+
+REDIRECT_URI = "http://127.0.0.1:9/callback"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A running rehearsal: its base URLs, client credentials, CA (PEM) and policy file.
+
+    `api_mtls` demands a client certificate that its Developer Hub issued; `/v1/authenticated/playground` there answers
+    200 to a valid access token. `store` is the URI of the store in which `identity` keeps what it creates.
+    """
+
+    web: str
+    api: str
+    api_mtls: str
+    client_id: str
+    client_secret: str
+    ca: bytes
+    policy: Path
+    store: str
+    _running: runner.Running
+
+    def identity(self, name: str = "acme", *, organization: str = "Acme Ltd") -> certkit.Identity:
+        """Create an identity with an active certificate of the rehearsal and a user's token, and open it.
+
+        It asks its store at each connection, so that a test sees a renewal at once.
+        """
+        from certkit.identity.enroll import enroll
+        from certkit.stores.record import Settings
+        from certkit.x509.names import SubjectOptions
+
+        subject = SubjectOptions(organization=organization, country="GB")
+        settings = Settings(policy=str(self.policy), subject=subject, trust_bundle=self.ca.decode("ascii"))
+        with self._open() as store:
+            enroll(store, name, settings, self._policy, now=_now())
+            self._complete(store, name)
+            self._authorize(store, name)
+        return certkit.identity(name, store=self.store, client_secret=self.client_secret, interval=0, environment={})
+
+    def renew(self, name: str = "acme") -> None:
+        """Request, issue and activate another generation, as the yearly renewal does."""
+        from certkit.identity.enroll import add_request
+
+        with self._open() as store:
+            add_request(store, store.load(name), self._policy, now=_now())
+            self._complete(store, name)
+
+    def _complete(self, store: Store, name: str) -> None:
+        """Have Developer Hub issue the pending request, install the certificate and activate it."""
+        from certkit.identity.activate import activate
+        from certkit.identity.install import install
+
+        csr = store.load(name).generations[-1].csr or b""
+        title = f"{name}-{len(self._running.rehearsal.state.certificates) + 1}"
+
+        def issue(state: State, now: datetime) -> tuple[State, str]:
+            rehearsal = self._running.rehearsal
+            changed, issued, _ = hub.issue(state, title, csr, policy=rehearsal.policy, ca=rehearsal.ca, now=now)
+            return changed, issued.pem
+
+        pem = self._running.rehearsal.change(issue)
+        _, number = install(store, name, pem.encode(), self._policy, now=_now())
+        activate(store, name, number, now=_now())
+
+    def _authorize(self, store: Store, name: str) -> None:
+        """Grant access on the authorization page, and exchange the code for a token."""
+        import http.client
+        from urllib.parse import urlencode
+
+        from certkit.secret import Secret
+        from certkit.wise import endpoints, exchange, oauth, redirect
+
+        form = {"client_id": self.client_id, "redirect_uri": REDIRECT_URI, "profile": "10000001", "decision": "grant"}
+        connection = http.client.HTTPConnection(urlsplit(self.web).netloc, timeout=10)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", "/oauth/authorize/", urlencode(form), headers)
+        location = connection.getresponse().headers["Location"]
+        connection.close()
+        code = redirect.require_code(parse_qs(urlsplit(location).query)["code"][0])
+        found = redirect.Redirect(redirect_uri=REDIRECT_URI, code=code, profile_id=None, is_whole=False)
+        client = oauth.Client(id=self.client_id, secret=Secret(self.client_secret.encode()))
+        endpoint = endpoints.endpoint(store, store.load(name), self._policy)
+        exchange.exchange(store, name, endpoint, client, redirect=found, now=_now())
+
+    @property
+    def _policy(self) -> certkit.policy.rules.Policy:
+        from certkit.policy import catalogue
+
+        return catalogue.load(str(self.policy))
+
+    def _open(self) -> contextlib.AbstractContextManager[Store]:
+        from certkit.stores.opening import Opener
+
+        return Opener({}, _now, lambda _: None).open(self.store)
+
+
+@contextlib.contextmanager
+def rehearsing(directory: Path) -> Iterator[Rehearsal]:
+    """Run a rehearsal whose files and identities are in a directory, until the context ends."""
+    with runner.running(
+        directory / "rehearsal", port=0, redirect_uris=[REDIRECT_URI], clock=_now, log=lambda _: None
+    ) as found:
+        places = found.rehearsal.places
+        yield Rehearsal(
+            web=places.web,
+            api=places.api,
+            api_mtls=places.api_mtls,
+            client_id=found.rehearsal.state.client_id,
+            client_secret=found.rehearsal.client_secret.reveal().decode(),
+            ca=found.rehearsal.ca.pem,
+            policy=found.policy,
+            store=f"file:{directory / 'store'}",
+            _running=found,
+        )

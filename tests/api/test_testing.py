@@ -1,0 +1,102 @@
+"""The fixtures for users' own tests, used as the documentation says."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import sys
+import textwrap
+
+import httpx
+
+from certkit.testing import CA
+from certkit.x509.names import SubjectOptions
+from tests.csr_of import key_and_csr
+
+PLAYGROUND = "/v1/authenticated/playground"
+
+
+def test_a_call_to_the_stand_in(certkit_rehearsal, certkit_identity):
+    """An identity of the stand-in has a certificate and a token: a call is answered 200, without them it is not."""
+    acme = certkit_identity
+    with httpx.Client(verify=acme.ssl_context(), auth=acme.auth(), base_url=certkit_rehearsal.api_mtls) as client:
+        assert client.get(PLAYGROUND).status_code == 200
+    with httpx.Client(verify=acme.ssl_context(), base_url=certkit_rehearsal.api_mtls) as client:
+        assert client.get(PLAYGROUND).status_code == 401
+
+
+def test_a_renewal_while_a_client_is_in_use(certkit_rehearsal, certkit_identity):
+    """`renew` issues and activates another certificate; a client that is open presents it from then on."""
+    acme = certkit_identity
+    before = acme.certificate
+    with httpx.Client(verify=acme.ssl_context(), auth=acme.auth(), base_url=certkit_rehearsal.api_mtls) as client:
+        assert client.get(PLAYGROUND).status_code == 200
+        certkit_rehearsal.renew()
+        assert client.get(PLAYGROUND).status_code == 200
+    assert acme.certificate != before
+    assert acme.generation == "0002"
+
+
+def test_a_token_is_refreshed_after_401(certkit_rehearsal, certkit_identity):
+    """A token that the server does not accept any more is refreshed once, and the request sent again."""
+    acme = certkit_identity
+    first = acme.token()
+    assert acme.token() == first
+    end_access(certkit_rehearsal)
+    with httpx.Client(verify=acme.ssl_context(), auth=acme.auth(), base_url=certkit_rehearsal.api_mtls) as client:
+        assert client.get(PLAYGROUND).status_code == 200
+    assert acme.token() != first
+
+
+def end_access(rehearsal):
+    """End the access token of every grant, as the page Controls does."""
+    from certkit.wise.rehearsal import tokens
+
+    def rule(state, now):
+        for grant in state.grants:
+            state = tokens.end_access(state, grant.id, now=now)
+        return state, None
+
+    rehearsal._running.rehearsal.change(rule)
+
+
+def test_a_server_of_ones_own(certkit_ca, certkit_server, tmp_path):
+    """The mTLS server shows who called, and answers what a test prepared."""
+    key, csr = key_and_csr(SubjectOptions(organization="Acme Ltd", common_name="acme"))
+    pair = tmp_path / "acme.pem"
+    pair.write_bytes(certkit_ca.sign(csr, common_name="client-7") + key)
+    context = ssl.create_default_context(cadata=certkit_ca.pem.decode())
+    context.load_cert_chain(pair)
+    certkit_server.answers["/ping"] = (202, b'{"pong":true}')
+    with httpx.Client(verify=context, base_url=certkit_server.url) as client:
+        assert client.get("/ping").json() == {"pong": True}
+    [seen] = certkit_server.requests
+    assert seen.method == "GET"
+    assert seen.subject == "organizationName=Acme Ltd,commonName=client-7"
+
+
+def test_another_ca_is_another_world():
+    """Two CAs have different keys."""
+    assert CA().pem != CA().pem
+
+
+def test_without_pytest(tmp_path):
+    """The context managers work in a plain program."""
+    script = f"""
+        from pathlib import Path
+        from certkit.testing import rehearsing
+        with rehearsing(Path({str(tmp_path)!r})) as wise:
+            acme = wise.identity()
+            print(acme.generation, bool(acme.token()))
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(script)], capture_output=True, check=True, timeout=120
+    )
+    assert done.stdout == b"0001 True\n"
+
+
+def test_the_plugin_costs_little():
+    """Pytest loads the plugin in every project: it must not import certkit's machinery for that."""
+    script = "import sys, certkit.testing.plugin; print([m for m in sys.modules if m.startswith('cryptography')])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout == b"[]\n"
