@@ -5,6 +5,7 @@
     │   ├── ExistsError       a file is there that is not overwritten
     │   ├── PassphraseError   a passphrase is missing or wrong
     │   ├── PolicyError       a policy file that cannot be used
+    │   ├── UnsafeDirectoryError  a directory or program that others may change
     │   └── StoreError        a store that cannot be read or written (`certkit.stores.base` has its kinds)
     └── RefusedError        understood, and refused: a policy or a check says no
 
@@ -71,6 +72,10 @@ class PassphraseError(InputError):
 
 class PolicyError(InputError):
     """A policy that does not exist or does not follow the policy format."""
+
+
+class UnsafeDirectoryError(InputError):
+    """A directory, or a program in it, that belongs to another user or that others may change."""
 
 
 class StoreError(InputError):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from certkit.files import owners
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
@@ -86,14 +88,33 @@ class Access:
         os.fchmod(file, mode)
 
 
-def fill(file: int, content: Content, access: Access | None) -> None:
-    """Set the mode of a new file, and write its content; without `access` the umask decides about public files."""
-    if access is None:
-        os.fchmod(file, _mode(content))
-    else:
+def set_mode(file: int, content: Content, access: Access | None) -> None:
+    """Set the mode of a new file; without `access` the umask decides about public files."""
+    if access is not None:
         access.give(file, access.mode_of(content))
-    for part in parts(content):
-        write_all(file, part)
+        return
+    # Some file systems keep no modes; whether a key is private all the same, `exposure` tells.
+    with contextlib.suppress(PermissionError):
+        os.fchmod(file, _mode(content))
+
+
+def exposure(file: int, access: Access | None) -> tuple[str, str] | None:
+    """Return why others can read an open file with a key, and how to avoid that; None if they cannot.
+
+    This is read back from the file, because exFAT, SMB and inherited ACLs do not do as they are asked.
+    """
+    status = os.fstat(file)
+    mode, group = stat.S_IMODE(status.st_mode), access.group if access else None
+    hint = "choose a directory on a file system that keeps permissions"
+    if status.st_uid not in {0, os.geteuid()}:
+        return f"it would belong to uid {status.st_uid}", hint
+    if mode & ~(PRIVATE_MODE if group is None else 0o640) & 0o077:
+        return f"the file system gives it mode {mode:04o}", hint
+    if group is not None and status.st_gid != group:
+        return f"it would belong to gid {status.st_gid}", hint
+    if names := ", ".join(owners.readers(file)):
+        return f"an inherited ACL lets {names} read it", "remove the default ACL of the directory: setfacl -k DIRECTORY"
+    return None
 
 
 def parts(content: Content) -> Iterable[bytes]:

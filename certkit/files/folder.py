@@ -22,12 +22,14 @@ from typing import IO, TYPE_CHECKING, ClassVar, Self
 from certkit.errors import ExistsError, InputError
 from certkit.files import content as contents
 from certkit.files import reading
+from certkit.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from certkit.files.content import Access, Content
+    from certkit.files.owners import Trust
 
 LOCK = ".lock"
 MAX_BYTES = 4 * 1024 * 1024
@@ -61,13 +63,26 @@ class Folder:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, path: Path, *, about: Path | None = None) -> Iterator[Self]:
+    def open(
+        cls,
+        path: Path,
+        *,
+        about: Path | None = None,
+        trust: Trust | None = None,
+        then: str | None = None,
+        follows: bool = True,
+    ) -> Iterator[Self]:
         """Open the directory at a path, which may lead through symbolic links.
 
-        `about` is the file that is to be written there, which errors name instead.
+        `about` is the file that is to be written there, which errors name instead. With `trust`, every directory on the
+        way must be safe from others (`owners`), `then` is the entry that is used next, and a symbolic link as the last
+        component is followed only if `follows`.
         """
         try:
-            file = os.open(path, _DIRECTORY)
+            if trust is None:
+                file = os.open(path, _DIRECTORY)
+            else:
+                file = trust.enter(path, goal="write" if about else "use", then=then, about=about, follows=follows)
         except (OSError, ValueError) as error:
             what = "cannot read" if about is None else "cannot write"
             raise cls._failure(what, about or path, error) from error
@@ -85,6 +100,14 @@ class Folder:
             yield type(self)(file, self.path / name, self)
         finally:
             os.close(file)
+
+    def require_safe(self, trust: Trust) -> None:
+        """Refuse a directory that belongs to another user, or that others may write to.
+
+        Raises:
+            UnsafeDirectoryError: if it is one.
+        """
+        trust.require(self.descriptor, self.path, goal="use")
 
     def names(self) -> list[str]:
         """List what is in it, sorted by name."""
@@ -248,7 +271,7 @@ class Folder:
                 return False
             raise
         try:
-            contents.fill(file, content, access)
+            self._fill(file, name, content, access)
             os.fsync(file)
             # linkat with AT_SYMLINK_FOLLOW (open(2), O_TMPFILE), which os.link uses when given a directory.
             os.link(
@@ -266,11 +289,31 @@ class Folder:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(name, flags, contents.PRIVATE_MODE, dir_fd=self.descriptor)
         try:
-            contents.fill(file, content, access)
+            self._fill(file, name, content, access)
             if sync:
                 os.fsync(file)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=self.descriptor)
+            raise
         finally:
             os.close(file)
+
+    def _fill(self, file: int, name: str, content: Content, access: Access | None) -> None:
+        """Write the content of a new file; no byte of a key is written where others could read it."""
+        contents.set_mode(file, content, access)
+        is_secret = isinstance(content, Secret)
+        if is_secret:
+            self._require_private(file, name, access)
+        for part in contents.parts(content):
+            contents.write_all(file, part)
+        if is_secret:
+            self._require_private(file, name, access)
+
+    def _require_private(self, file: int, name: str, access: Access | None) -> None:
+        found = contents.exposure(file, access)
+        if found is not None:
+            raise self.error(f"cannot write {self.path / name}: others could read it: {found[0]}", hint=found[1])
 
     def _take(self, name: str, new: str, *, source: Self | None = None) -> None:
         """Give a file its final name without overwriting; the old name goes away with its directory or later."""
@@ -367,8 +410,13 @@ class Folder:
         try:
             access.give(self.descriptor, access.directory_mode)
         except PermissionError as error:
-            message = f"cannot write {self.path}: no permission to give it to the group"
-            raise self.error(message, hint="be a member of that group, or run it as root") from error
+            if access.group is None:
+                message = f"cannot write {self.path}: the file system keeps no permissions"
+                hint = "choose a directory on another file system"
+            else:
+                message = f"cannot write {self.path}: no permission to give it to the group"
+                hint = "be a member of that group, or run it as root"
+            raise self.error(message, hint=hint) from error
         except OSError as error:
             raise self._failure("cannot write", self.path, error) from error
 

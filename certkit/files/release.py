@@ -14,17 +14,20 @@ import contextlib
 import os
 import re
 import stat
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit.errors import ExistsError, InputError
 from certkit.files.content import Access
 from certkit.files.folder import LOCK, Folder, is_temporary_name
+from certkit.files.owners import NOBODY_ELSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from certkit.files.content import Content
+    from certkit.files.owners import Trust
 
 LOCK_SECONDS = 30.0
 
@@ -33,16 +36,24 @@ _MARK = "..mark"
 _VERSION = re.compile(r"\.\.v-[0-9a-f]{12}")
 
 
-def switch(directory: Path, contents: Mapping[str, Content], access: Access, *, marks: bool = False) -> bool:
+def switch(
+    directory: Path,
+    contents: Mapping[str, Content],
+    access: Access,
+    *,
+    task: str | None = None,
+    trust: Trust = NOBODY_ELSE,
+) -> bool:
     """Let a directory hold these files and no others; return whether anything had to be changed.
 
-    A missing directory is made; bytes that are already there are not touched. With `marks` a change is marked, until
-    `unmark`, for what is to be done about it.
+    A missing directory is made; bytes that are already there are not touched. A change leaves a mark with the task that
+    is to follow it, until `unmark`.
 
     Raises:
+        UnsafeDirectoryError: if others may change the directory, or one above it.
         InputError: if the directory holds other files, or cannot be written; what was in use still is.
     """
-    with _changing(directory, access) as folder:
+    with _changing(directory, access, trust) as folder:
         before = _current(folder)
         if before is not None and _holds(folder, before, contents, access):
             _link(folder, contents)
@@ -53,8 +64,8 @@ def switch(directory: Path, contents: Mapping[str, Content], access: Access, *, 
                 for name, content in contents.items():
                     made.write(name, content, access)
                 made.sync()
-            if marks:
-                folder.write(_MARK, version.encode(), Access(), replace=True)
+            if task is not None:
+                folder.write(_MARK, f"{version}\n{task}".encode(), Access(), replace=True)
             folder.point(_POINTER, version)
         except BaseException:
             with contextlib.suppress(InputError):
@@ -80,29 +91,47 @@ def read(directory: Path, name: str) -> bytes | None:
         return None
 
 
-def mark(directory: Path) -> bytes | None:
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is to follow a change: the task, absent in the marks of version 0.1.0."""
+
+    content: bytes
+
+    @property
+    def task(self) -> str | None:
+        """The task, as it was given to `switch`."""
+        return self.content.decode("utf-8", "replace").partition("\n")[2] or None
+
+
+def mark(directory: Path, *, trust: Trust = NOBODY_ELSE) -> Mark | None:
     """Return the mark of the last change for which something is still to be done; None if there is none."""
-    with Folder.open(directory) as folder:
-        return folder.read_if_there(_MARK)
+    with Folder.open(directory, trust=trust, follows=False) as folder:
+        content = folder.read_if_there(_MARK)
+    return None if content is None else Mark(content)
 
 
-def unmark(directory: Path, done: bytes) -> None:
-    """Forget a mark whose work is done; that of a later change stays."""
-    with Folder.open(directory) as folder, folder.locked(wait_seconds=LOCK_SECONDS):
-        if folder.read_if_there(_MARK) == done:
+def unmark(directory: Path, done: Mark, *, trust: Trust = NOBODY_ELSE) -> None:
+    """Forget a mark whose task is done; that of a later change stays."""
+    with (
+        Folder.open(directory, trust=trust, follows=False) as folder,
+        folder.locked(wait_seconds=LOCK_SECONDS),
+    ):
+        if folder.read_if_there(_MARK) == done.content:
             folder.remove(_MARK)
 
 
 @contextlib.contextmanager
-def _changing(directory: Path, access: Access) -> Iterator[Folder]:
+def _changing(directory: Path, access: Access, trust: Trust) -> Iterator[Folder]:
     """Open the directory, made if it is missing, while no other run changes it; a group gets into it."""
     path = directory if directory.name not in {"", ".."} else Path(os.path.realpath(directory))
+    trust = replace(trust, group=access.group)
     with contextlib.ExitStack() as held:
-        above = held.enter_context(Folder.open(path.parent, about=directory))
+        above = held.enter_context(Folder.open(path.parent, about=directory, trust=trust, then=path.name, follows=True))
         try:
             folder = held.enter_context(above.make(path.name, access))
         except ExistsError:
             folder = held.enter_context(above.inside(path.name, what="cannot write"))
+            folder.require_safe(trust)
             _require_ours(folder)
             status = folder.own_status
             is_given = status.st_gid == access.group and stat.S_IMODE(status.st_mode) == access.directory_mode

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import InputError
 from certkit.files import release
 from certkit.files.content import Access
+from certkit.files.owners import NOBODY_ELSE
 from certkit.identity import credentials, overview
 from certkit.identity.notify import notify
 from certkit.printable import printable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from certkit.files.content import Content
+    from certkit.files.owners import Trust
     from certkit.stores.base import Identity, Issued, Store
 
 KEY, CERTIFICATE, FULLCHAIN, CA = "key.pem", "certificate.pem", "fullchain.pem", "ca.pem"
@@ -31,7 +33,8 @@ CURL, NGINX = "curl.conf", "nginx.conf"
 class Wanted:
     """What a host wants: where, in which form, for which group, and what is run after a change.
 
-    `passphrase` protects a PKCS#12 bundle. `environment` is what the hook inherits.
+    `passphrase` protects a PKCS#12 bundle. `environment` is what the hook inherits. `trust` is whose directories are
+    safe to export into.
     """
 
     directory: Path
@@ -40,6 +43,7 @@ class Wanted:
     passphrase: Secret | None = None
     hook: str | None = None
     environment: Mapping[str, str]
+    trust: Trust = NOBODY_ELSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,12 @@ def export(store: Store, name: str, wanted: Wanted) -> Exported:
     key = store.key(name, number)
     credentials.require_pair(identity, number, key)
     contents = _FORMS[wanted.form](key, generation.issued, wanted)
-    changed = release.switch(wanted.directory, contents, Access(wanted.group), marks=wanted.hook is not None)
-    if wanted.hook is not None and (mark := release.mark(wanted.directory)) is not None:
+    directory, trust = wanted.directory, wanted.trust
+    changed = release.switch(directory, contents, Access(wanted.group), task=wanted.hook, trust=trust)
+    if (mark := release.mark(directory, trust=trust)) is not None and (hook := wanted.hook or mark.task):
         where = _location(wanted)
-        notify([wanted.hook], wanted.environment, name=name, generation=generation, where=where, changed=changed)
-        release.unmark(wanted.directory, mark)
+        notify([hook], wanted.environment, name=name, generation=generation, where=where, changed=changed)
+        release.unmark(directory, mark, trust=trust)
     return Exported(identity, number, changed)
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import ConflictError, InputError, StoreError
 from certkit.files import reading
 from certkit.files.folder import temporary_name
+from certkit.files.owners import NOBODY_ELSE, Trust
 from certkit.stores import record as identity
 from certkit.stores.base import AbsentError, Document, Facts, Identity, Issued, Location, no_generation
 from certkit.stores.file import (
@@ -65,6 +66,7 @@ class FileStore:
     root: Path
     wrapping: Wrapping | None = None
     wait_seconds: float = LOCK_SECONDS
+    trust: Trust = NOBODY_ELSE
 
     @property
     def uri(self) -> str:
@@ -271,12 +273,12 @@ class FileStore:
         return check(self)
 
     @contextlib.contextmanager
-    def _identity(self, name: str) -> Iterator[StoreFolder]:
+    def _identity(self, name: str, trust: Trust | None = None) -> Iterator[StoreFolder]:
         """The directory of an identity; what fails because it is removed meanwhile finds it absent."""
         identity.require_name(name)
         with contextlib.ExitStack() as opened:
             try:
-                store = opened.enter_context(StoreFolder.open(self.root))
+                store = opened.enter_context(StoreFolder.open(self.root, trust=trust))
                 folder = opened.enter_context(store.inside(name))
             except StoreError as error:
                 if not isinstance(error.__cause__, FileNotFoundError):
@@ -292,7 +294,8 @@ class FileStore:
     @contextlib.contextmanager
     def _changing(self, name: str) -> Iterator[StoreFolder]:
         """The directory of an identity for one who changes it, while nobody else does; killed runs left nothing."""
-        with self._identity(name) as folder:
+        with self._identity(name, self.trust) as folder:
+            folder.require_safe(self.trust)
             identity_folder.require_identity(folder)
             with folder.locked(wait_seconds=self.wait_seconds):
                 if not folder.is_in_place:
@@ -304,7 +307,7 @@ class FileStore:
     @contextlib.contextmanager
     def _changing_names(self) -> Iterator[StoreFolder]:
         """The directory of the store for one who makes or removes an identity, while nobody else does."""
-        with StoreFolder.open(self.root) as store, store.locked(wait_seconds=self.wait_seconds):
+        with StoreFolder.open(self.root, trust=self.trust) as store, store.locked(wait_seconds=self.wait_seconds):
             with contextlib.suppress(StoreError):  # `check` tells of what cannot be deleted
                 store.sweep()
             yield store
@@ -321,10 +324,8 @@ class FileStore:
     def _make_root(self, access: Access) -> None:
         """Make the directory of the store and those above it that are missing; what is there stays as it is."""
         missing = [each for each in (self.root, *self.root.parents) if not reading.exists(each)]
-        for path in reversed(missing):
-            with (
-                StoreFolder.open(path.parent) as above,
-                contextlib.suppress(ConflictError),  # somebody else was faster
-                above.make(path.name, access),
-            ):
-                above.sync()
+        with contextlib.ExitStack() as held:
+            for path in reversed(missing):
+                above = held.enter_context(StoreFolder.open(path.parent, trust=self.trust, then=path.name))
+                with contextlib.suppress(ConflictError), above.make(path.name, access):  # another run was faster
+                    above.sync()
