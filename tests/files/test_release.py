@@ -194,23 +194,23 @@ def test_a_group(tmp_path, before):
 
 def test_a_mark(tmp_path):
     """Is there after a change, until that change is dealt with; a later one has its own."""
-    switch(tmp_path, marks=True)
+    switch(tmp_path, task="hook")
     first = release.mark(tmp_path)
-    switch(tmp_path, marks=True)
+    switch(tmp_path, task="hook")
     assert release.mark(tmp_path) == first
-    switch(tmp_path, NEW, marks=True)
+    switch(tmp_path, NEW, task="hook")
     second = release.mark(tmp_path)
     release.unmark(tmp_path, first)
     assert release.mark(tmp_path) == second != first
     release.unmark(tmp_path, second)
     assert release.mark(tmp_path) is None
-    assert not switch(tmp_path, NEW, marks=True)
+    assert not switch(tmp_path, NEW, task="hook")
     assert release.mark(tmp_path) is None
 
 
 def test_a_change_without_a_mark(tmp_path):
     """Leaves the one that is there."""
-    switch(tmp_path, marks=True)
+    switch(tmp_path, task="hook")
     mark = release.mark(tmp_path)
     switch(tmp_path, NEW)
     assert release.mark(tmp_path) == mark
@@ -296,7 +296,7 @@ def run(folder, **injected):
 
     def work():
         os.umask(0)
-        switch(folder, NEW, marks=True)
+        switch(folder, NEW, task="hook")
 
     return steps.run(work, folder.parent, **injected)
 
@@ -325,7 +325,7 @@ def test_a_run_that_ends_at_any_step(again, fault):
             assert exposed(folder) == [], call
         if states[-1] == plain(NEW) and before != plain(NEW):
             assert release.mark(folder) is not None, call
-        switch(folder, NEW, marks=True)
+        switch(folder, NEW, task="hook")
         assert seen(folder) == plain(NEW), call
         assert release.mark(folder) is not None, call
         assert {path.name for path in folder.iterdir() if not path.name.startswith(".")} == set(NEW), call
