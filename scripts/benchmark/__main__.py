@@ -24,6 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import api
 import commands
 import endpoints
 import expiry
@@ -43,6 +44,7 @@ MEASUREMENTS = {
     "expiry": (expiry.directory, expiry.one_file),
     "vault": (vault.secrets,),
     "endpoints": (endpoints.endpoints, endpoints.dead_hosts),
+    "api": (api.importing, api.context),
 }
 
 
