@@ -49,5 +49,5 @@ def context(bench: Bench) -> Iterator[Result]:
             loaded.load_cert_chain(pair)
 
         runs = 10 * bench.effort.startup
-        mine, other = alternate(lambda: acme.ssl_context(), theirs, runs=runs, average=statistics.median)
+        mine, other = alternate(acme.ssl_context, theirs, runs=runs, average=statistics.median)
     yield Result("ssl_context() / load_cert_chain", mine, other, runs, "median", Goal("time", 2.0), "in process")
