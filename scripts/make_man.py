@@ -1,4 +1,4 @@
-"""Manual pages from the help texts of the commands: the build hook of the wheel (see pyproject.toml)."""
+"""The build hook of the wheel (see pyproject.toml): manual pages from the help texts, and the bill of materials."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the project that is built,
 
 from certkit.__about__ import __version__
 from certkit.cli.shared.commands import certkit
+from scripts import make_sbom
 
 EXIT_CODES = (
     ("0", "All is well, or the change is done."),
@@ -26,19 +27,22 @@ EXIT_CODES = (
 
 
 class ManualPages(BuildHookInterface):
-    """The build hook that puts a page for each command into the wheel."""
+    """The build hook that puts a page for each command and a bill of materials into the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Write the pages, and name them to hatchling. An editable installation has none."""
+        """Write the files, and name them to hatchling. An editable installation has none."""
         if version == "editable":
             return
         self.folder = Path(tempfile.mkdtemp(prefix="certkit-man-"))
         for name, page in pages():
             (self.folder / f"{name}.1").write_text(page, encoding="utf-8")
             build_data["shared_data"][str(self.folder / f"{name}.1")] = f"share/man/man1/{name}.1"
+        bill = self.folder / "certkit.cdx.json"
+        bill.write_text(make_sbom.document(self.metadata), encoding="utf-8")
+        build_data["sbom_files"].append(str(bill))
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002  hatchling gives them
-        """Remove the pages, which are in the wheel now."""
+        """Remove the files, which are in the wheel now."""
         if version != "editable":
             shutil.rmtree(self.folder)
 

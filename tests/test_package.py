@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import email
+import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.cli.test_help import commands
 
 PROJECT = Path(__file__).parents[1]
+CONSTRAINTS = (PROJECT / "constraints.txt").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +30,62 @@ def wheel(tmp_path_factory):
     subprocess.run(build, check=True, capture_output=True)
     [path] = folder.glob("certkit-*.whl")
     return path
+
+
+def build(kind, folder, project=PROJECT):
+    """Build a wheel or an sdist by the build back end; return its path."""
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder],
+        cwd=project,
+        check=True,
+        capture_output=True,
+    )
+    [path] = folder.iterdir()
+    return path
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_a_build_is_reproducible(kind, tmp_path):
+    """Another copy of the same files, made at another time under another umask, becomes the same bytes."""
+    copied = tmp_path / "elsewhere"
+    shutil.copytree(PROJECT, copied, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns(".?*", "__pycache__"))
+    shutil.copyfile(PROJECT / ".gitignore", copied / ".gitignore")
+    for path in copied.rglob("*"):
+        if path.is_file():
+            path.chmod(0o700 if os.access(PROJECT / path.relative_to(copied), os.X_OK) else 0o600)
+    first = build(kind, tmp_path / "first")
+    second = build(kind, tmp_path / "second", copied)
+    assert first.name == second.name
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_its_bill_of_materials(wheel):
+    """It names what certkit needs, with the version that was tested, in CycloneDX's format."""
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [each for each in archive.namelist() if each.endswith(".dist-info/sboms/certkit.cdx.json")]
+        bill = json.loads(archive.read(name))
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    assert bill["metadata"]["component"]["licenses"] == [{"license": {"id": "Apache-2.0"}}]
+    parts = {each["name"]: each for each in bill["components"]}
+    assert {"click", "cryptography", "pyopenssl"} <= {
+        name for name, each in parts.items() if each["scope"] == "required"
+    }
+    assert parts["hvac"]["scope"] == "optional"
+    assert parts["click"]["purl"] == f"pkg:pypi/click@{parts['click']['version']}"
+    assert bill["dependencies"] == [{"ref": "certkit", "dependsOn": [each["bom-ref"] for each in bill["components"]]}]
+
+
+def test_the_constraints_cover_what_it_needs(wheel):
+    """Every dependency has a tested version within its bounds, with hashes. Write them by scripts/make_constraints."""
+    pinned = dict(
+        re.findall(r"^([a-z0-9-]+)==([^\s;]+).*(?:\\\n +--hash=sha256:[0-9a-f]{64} ?)+$", CONSTRAINTS, re.MULTILINE)
+    )
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [each for each in archive.namelist() if each.endswith(".dist-info/METADATA")]
+        metadata = email.message_from_bytes(archive.read(name))
+    for requirement in map(Requirement, metadata.get_all("Requires-Dist")):
+        if 'extra == "dev"' not in str(requirement.marker) and requirement.name != "certkit":
+            assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), requirement
 
 
 def test_it_carries_policies_pages_and_types(wheel):
