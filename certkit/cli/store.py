@@ -12,6 +12,7 @@ from certkit.findings import exit_code, roll_up
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
+    from certkit.findings import Finding
     from certkit.stores.base import Store
 
 
@@ -39,10 +40,25 @@ def check(output: Output, store: Store) -> int:
     """
     from certkit.report import json
 
-    findings = store.check()
+    findings = findings_of(store)
     status = roll_up(finding.status for finding in findings)
     if output.as_json:
         output.document(json.judged(status, store.uri, findings))
     else:
         output.judged(store.uri, status, findings)
     return exit_code(status)
+
+
+def findings_of(store: Store) -> list[Finding]:
+    """Check a store of either kind."""
+    from certkit.stores.file.store import FileStore
+
+    if isinstance(store, FileStore):
+        from certkit.stores.file import check as of_files
+
+        return of_files.check(store)
+    from certkit.stores.vault import check as of_vault
+    from certkit.stores.vault.store import VaultStore
+
+    assert isinstance(store, VaultStore)  # noqa: S101  there are two kinds
+    return of_vault.check(store)

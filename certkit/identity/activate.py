@@ -10,8 +10,7 @@ from certkit.errors import CertkitError, InputError, PassphraseError, RefusedErr
 from certkit.findings import Finding, Status
 from certkit.identity import credentials, install, overview, pointer
 from certkit.identity.enroll import Done
-from certkit.identity.hooks import HookError
-from certkit.identity.notify import notify
+from certkit.identity.hooks import HookError, notify
 from certkit.stores.base import SealedError
 
 if TYPE_CHECKING:
@@ -49,7 +48,9 @@ class Activation:
 PLAIN = Activation()
 
 
-def activate(store: Store, name: str, number: str | None = None, *, how: Activation = PLAIN, now: datetime) -> Done:
+def activate(
+    store: Store, identity: Identity, number: str | None = None, *, how: Activation = PLAIN, now: datetime
+) -> Done:
     """Put a generation to use, the one named or the one that was issued last, unless the partner refuses it.
 
     With a probe, the pair is tried before the pointer moves, and once more through the pointer; where that fails the
@@ -62,7 +63,6 @@ def activate(store: Store, name: str, number: str | None = None, *, how: Activat
         HookError: a hook failed; the generation is in use.
         StoreError: the store cannot be used.
     """
-    identity = store.load(name)
     chosen = pointer.choose(identity, number)
     if chosen is None:
         done = deploy(store, Done(identity, changed=False), how.deployment)
@@ -89,7 +89,7 @@ def _require_deployed(done: Done) -> None:
     raise error
 
 
-def rollback(store: Store, name: str, *, how: Activation = PLAIN, now: datetime) -> Done:
+def rollback(store: Store, identity: Identity, *, how: Activation = PLAIN, now: datetime) -> Done:
     """Go back to the generation that was in use before, without a probe: it has proved itself, and there is haste.
 
     Raises:
@@ -98,7 +98,6 @@ def rollback(store: Store, name: str, *, how: Activation = PLAIN, now: datetime)
         HookError: a hook failed; the generation is in use.
         StoreError: the store cannot be used.
     """
-    identity = store.load(name)
     return _move(store, identity, pointer.before(identity), how=replace(how, probe=None), now=now)
 
 
@@ -109,7 +108,8 @@ def _move(store: Store, identity: Identity, number: str, *, how: Activation, now
         return deploy(store, Done(identity, changed=False), how.deployment)
     _require_pair(store, identity, number)
     findings = _prove(identity, number, how.probe, "it stays as it was")
-    install.complete(store, identity, overview.generation(identity, number))
+    before = identity.record
+    identity = install.complete(store, identity, overview.generation(identity, number))
 
     def move(record: Record) -> Record:
         owed = how.deployment if _has_hooks(how.deployment) else None
@@ -121,7 +121,7 @@ def _move(store: Store, identity: Identity, number: str, *, how: Activation, now
 
     done = pointer.change(store, identity, move)
     if how.probe is not None and done.changed:
-        _prove_in_use(store, done.identity, number, identity.record, how.probe)
+        _prove_in_use(store, done.identity, number, before, how.probe)
     return deploy(store, replace(done, findings=findings), how.deployment)
 
 
@@ -170,7 +170,7 @@ def _prove_in_use(store: Store, identity: Identity, number: str, before: Record,
         if before.active is None:
             error.is_changed = True
         else:
-            store.change(identity.name, lambda record: _back(record, number, before))
+            store.change(identity, lambda record: _back(record, number, before))
         raise
 
 
@@ -219,8 +219,7 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
     def deployed(record: Record) -> Record:
         return replace(record, undeployed=None, undeployed_hook=None) if record.undeployed == number else record
 
-    store.change(identity.name, deployed)
-    return replace(done, identity=store.load(identity.name))
+    return replace(done, identity=store.change(identity, deployed))
 
 
 def _has_hooks(deployment: Deployment | None) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import ConflictError, InputError, StoreError
 from certkit.identity import overview
 from certkit.identity.enroll import Done
-from certkit.stores.facts import certificate_facts
+from certkit.x509 import describe
 
 if TYPE_CHECKING:
     from certkit.secret import Secret
@@ -30,22 +30,24 @@ def copy(source: Store, target: Store, name: str) -> Done:
     idle = _idle(original.record)
     changed = False
     try:
-        target.create(name, idle)
+        made = target.create(name, idle)
         changed = True
     except ConflictError:
-        if target.load(name).record.without_log() not in (idle.without_log(), original.record.without_log()):
+        made = target.load(name)
+        if made.record.without_log() not in (idle.without_log(), original.record.without_log()):
             raise _different(name, target) from None
-    there = {each.number: each for each in target.load(name).generations}
+    there = {each.number: each for each in made.generations}
     for generation in original.generations:
-        key = keys[generation.number]
-        changed |= _copy_generation(target, original, generation, there.get(generation.number), key=key)
+        known = there.get(generation.number)
+        if known != generation:
+            _copy_generation(target, made, generation, known, key=keys[generation.number])
+            changed = True
     for document in source.documents(name):
         changed |= _copy_document(source, target, name, document)
-    if target.load(name).record.without_log() != original.record.without_log():
-        target.change(name, lambda _: original.record)
+    if made.record.without_log() != original.record.without_log():
+        target.change(target.load(name), lambda _: original.record)
         changed = True
-    _require_equal(source, target, name)
-    return Done(target.load(name), changed)
+    return Done(_require_equal(source, target, name), changed)
 
 
 def _idle(record: Record) -> Record:
@@ -54,30 +56,21 @@ def _idle(record: Record) -> Record:
 
 
 def _copy_generation(
-    target: Store, identity: Identity, generation: Generation, there: Generation | None, *, key: Secret
-) -> bool:
-    """Copy one generation, or what is missing of it; whether anything was missing."""
-    name, number, issued = identity.name, generation.number, generation.issued
-    if there == generation:
-        return False
+    target: Store, made: Identity, generation: Generation, there: Generation | None, *, key: Secret
+) -> None:
+    """Copy a generation, or what is missing of it; if another run copies it too, both are compared in the end."""
+    number = generation.number
     if there is None:
-        _add(target, name, generation, key)
+        try:
+            target.add(made, number, key=key, csr=generation.csr)
+        except ConflictError:
+            if number not in {each.number for each in target.load(made.name).generations}:
+                raise
     elif there.csr != generation.csr or there.issued is not None:
-        raise _different(name, target)
-    if issued is not None:
-        leaf = overview.certificate(generation)
-        assert leaf is not None  # noqa: S101  it is issued
-        target.install(name, number, issued, facts=certificate_facts(leaf, policy=identity.record.settings.policy))
-    return True
-
-
-def _add(target: Store, name: str, generation: Generation, key: Secret) -> None:
-    """Add a generation, unless another run has copied it too; what it wrote is compared in the end."""
-    try:
-        target.add(name, generation.number, key=key, csr=generation.csr)
-    except ConflictError:
-        if generation.number not in {each.number for each in target.load(name).generations}:
-            raise
+        raise _different(made.name, target)
+    if generation.issued is not None and (leaf := overview.certificate(generation)) is not None:
+        facts = {**describe.facts(leaf), "policy": made.record.settings.policy}
+        target.install(made, number, generation.issued, facts=facts)
 
 
 def _copy_document(source: Store, target: Store, name: str, document: str) -> bool:
@@ -96,8 +89,8 @@ def _copy_document(source: Store, target: Store, name: str, document: str) -> bo
     return True
 
 
-def _require_equal(source: Store, target: Store, name: str) -> None:
-    """Read both again and compare them, keys included.
+def _require_equal(source: Store, target: Store, name: str) -> Identity:
+    """Read both again and compare them, keys included; return the copy.
 
     Raises:
         StoreError: they are not equal.
@@ -117,6 +110,7 @@ def _require_equal(source: Store, target: Store, name: str) -> None:
             raise StoreError(
                 f"{name}: the key of generation {each.number} is not the same in both", hint="copy it again"
             )
+    return second
 
 
 def _different(name: str, target: Store) -> InputError:

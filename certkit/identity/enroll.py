@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from dataclasses import dataclass, fields, replace
@@ -56,35 +57,30 @@ def enroll(
             nothing was written.
         StoreError: the store cannot be used.
     """
-    known = settings_of(store, name)
+    identity = find(store, name)
+    known = identity.record.settings if identity else None
+    neighbours = limits.Neighbours(store, name, identity)
     room: tuple[Finding, ...] | None = None
     findings: tuple[Finding, ...] = ()
     if wanted.trust_bundle is not None and (known is None or known.trust_bundle is None):
-        findings = _foreign_trust(store, name, wanted.trust_bundle, policy)
-    if known is None or known.is_blank:
-        room = limits.room(store, name, policy, now=now)  # before anything is made that would be in the way
+        anchors = objects.certificates(wanted.trust_bundle.encode(), name="the trust bundle")
+        foreign = limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors)
+        findings = tuple(replace(each, status=Status.WARNING) for each in foreign)
+    if identity is None or known is None or known.is_blank:
+        room = limits.room(neighbours, policy, now=now)  # before anything is written that would be in the way
         requests.refuse_subject(wanted.subject, policy)
         spec = KeySpec(wanted.key_type) if wanted.key_type else requests.default_spec(policy)
         requests.refuse_spec(spec, policy)
-        begin(store, name, replace(wanted, key_type=spec.name))
-    identity = store.load(name)
+        identity = begin(store, name, replace(wanted, key_type=spec.name), known=identity)
     is_trusting = identity.record.settings.trust_bundle is None and wanted.trust_bundle is not None
     if is_trusting:
         require_same(name, replace(identity.record.settings, trust_bundle=wanted.trust_bundle), wanted)
-        store.change(name, lambda record: trusting(record, wanted.trust_bundle))
-        identity = store.load(name)
+        identity = store.change(identity, lambda record: trusting(record, wanted.trust_bundle))
     require_same(name, identity.record.settings, wanted)
     if overview.in_state(identity, State.PENDING, State.ISSUED, State.ACTIVE, State.PREVIOUS):
         return Done(identity, changed=is_trusting, findings=findings)
     done = add_request(store, identity, policy, now=now, room=room, progress=progress)
     return replace(done, findings=(*findings, *done.findings))
-
-
-def _foreign_trust(store: Store, name: str, bundle: str, policy: Policy) -> tuple[Finding, ...]:
-    """A warning where these are the CAs of another environment, for then no answer will be taken."""
-    anchors = objects.certificates(bundle.encode(), name="the trust bundle")
-    found = limits.foreign_trust(limits.elsewhere(store, name, policy), anchors=anchors)
-    return tuple(replace(each, status=Status.WARNING) for each in found)
 
 
 def trusting(record: Record, bundle: str | None, *, before: str | None = None) -> Record:
@@ -107,25 +103,26 @@ def require_probe(probe: str | None, policy: Policy) -> None:
         raise InputError(f"not an address to probe: {probe!r}", hint="give https://HOST/PATH, or policy")
 
 
-def settings_of(store: Store, name: str) -> Settings | None:
-    """The settings of an identity; None where there is none of that name."""
+def find(store: Store, name: str) -> Identity | None:
+    """Load an identity; None if there is none of that name."""
     try:
-        return store.load(name).record.settings
+        return store.load(name)
     except AbsentError:
         return None
 
 
-def begin(store: Store, name: str, settings: Settings) -> None:
-    """An identity with these settings, new or completed; one that has settings of its own keeps them.
+def begin(store: Store, name: str, settings: Settings, *, known: Identity | None) -> Identity:
+    """Create an identity with these settings, or complete them; one that has settings of its own keeps them.
 
     Raises:
         InputError: it has tokens of another environment.
         StoreError: the store cannot be used.
     """
-    try:
-        store.create(name, Record(settings=settings))
-    except ConflictError:
-        store.change(name, lambda record: _completed(name, record, settings))
+    if known is None:
+        with contextlib.suppress(ConflictError):
+            return store.create(name, Record(settings=settings))
+        known = store.load(name)
+    return store.change(known, lambda record: _completed(name, record, settings))
 
 
 def _completed(name: str, record: Record, settings: Settings) -> Record:
@@ -155,7 +152,8 @@ def add_request(
         RefusedError: the policy refuses the CSR, or the partner takes no more certificates; nothing was written.
         StoreError: the store cannot be used.
     """
-    findings = limits.room(store, identity.name, policy, now=now) if room is None else room
+    neighbours = limits.Neighbours(store, identity.name, identity)
+    findings = limits.room(neighbours, policy, now=now) if room is None else room
     settings = identity.record.settings
     if key is None:
         spec = KeySpec(settings.key_type) if settings.key_type else requests.default_spec(policy)
@@ -165,21 +163,20 @@ def add_request(
     tried: list[str] = []
     for _ in range(_TRIES):
         number = next_generation([*(each.number for each in identity.generations), *tried])
-        store.change(identity.name, functools.partial(_named, name=identity.name, number=number, now=now))
+        naming = functools.partial(_named, name=identity.name, number=number, spki_sha256=facts.spki_sha256, now=now)
         try:
-            store.add(identity.name, number, key=keys.to_pem(key), csr=made.pem)
+            added = store.add(identity, number, key=keys.to_pem(key), csr=made.pem, edit=naming)
         except ConflictError:
             faster = _there_soon(store, identity.name, number)
             if faster is not None:
                 return Done(faster, changed=False)
-            given_up = store.change(identity.name, functools.partial(_given_up, number=number))
-            if number not in given_up.discarded:
-                return Done(store.load(identity.name), changed=False)
+            given_up = store.change(store.load(identity.name), functools.partial(_given_up, number=number))
+            if number not in given_up.record.discarded:
+                return Done(given_up, changed=False)
             tried.append(number)
         else:
-            made_by_us = store.load(identity.name)
-            is_late = number in made_by_us.record.discarded
-            return Done(made_by_us, changed=not is_late, findings=findings)
+            is_late = number in added.record.discarded
+            return Done(added, changed=not is_late, findings=findings)
     raise ConflictError(f"{identity.name}: too many processes make requests", hint="try again")
 
 
@@ -198,8 +195,8 @@ def _given_up(record: Record, *, number: str) -> Record:
     return record if number == record.active or number in record.left else record.discard(number)
 
 
-def _named(record: Record, *, name: str, number: str, now: datetime) -> Record:
-    """The record with a certificate name for a generation: unique, for partners refuse a name that was used before."""
+def _named(record: Record, *, name: str, number: str, spki_sha256: str, now: datetime) -> Record:
+    """Return the record with a request and its certificate name: unique, as partners refuse names used before."""
     if number in record.names:
         return record
     month = f"{name}-{now:%Y-%m}"
@@ -207,7 +204,8 @@ def _named(record: Record, *, name: str, number: str, now: datetime) -> Record:
     suffixes = (chr(at) if at <= ord("z") else f"z{at - ord('z')}" for at in range(ord("a"), ord("a") + 1000))
     free = next(f"{month}-{suffix}" for suffix in suffixes if f"{month}-{suffix}" not in taken)
     requested = {**record.requested, number: rfc3339(now)}
-    return replace(record, names={**record.names, number: free}, requested=requested)
+    named = replace(record, names={**record.names, number: free}, requested=requested)
+    return named.describe(number, {"spki_sha256": spki_sha256})
 
 
 def require_same(name: str, known: Settings, wanted: Settings) -> None:

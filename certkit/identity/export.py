@@ -10,7 +10,7 @@ from certkit.files import release
 from certkit.files.content import Access
 from certkit.files.owners import NOBODY_ELSE
 from certkit.identity import credentials, overview
-from certkit.identity.notify import notify
+from certkit.identity.hooks import notify
 from certkit.printable import printable
 from certkit.secret import Secret
 from certkit.stores.base import Location
@@ -55,7 +55,7 @@ class Exported:
     changed: bool
 
 
-def export(store: Store, name: str, wanted: Wanted) -> Exported:
+def export(store: Store, identity: Identity, wanted: Wanted) -> Exported:
     """Let a directory hold the active generation.
 
     What is there already is not touched; otherwise the whole of it is switched in by one rename, and then the hook
@@ -66,8 +66,7 @@ def export(store: Store, name: str, wanted: Wanted) -> Exported:
         HookError: the hook failed; the files are in place.
         StoreError: the store cannot be used.
     """
-    identity = store.load(name)
-    number = identity.record.active
+    name, number = identity.name, identity.record.active
     if number is None:
         hint = f"install the answer to its request: certkit identity install {name} CERT"
         raise InputError(f"{name}: no generation is active", hint=hint)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from certkit import verify
 from certkit.errors import ConflictError, InputError
 from certkit.identity import install, limits, overview
-from certkit.identity.enroll import Done, begin, require_same
+from certkit.identity.enroll import Done, begin, find, require_same
 from certkit.stores.base import AbsentError, Issued
-from certkit.stores.facts import certificate_facts
 from certkit.stores.record import State, next_generation
 from certkit.x509 import describe, keys, names
 from certkit.x509.names import SubjectOptions
@@ -62,7 +61,8 @@ def adopt(
         key=facts,
     )
     verdict = install.up_to_a_root(question)
-    others = limits.elsewhere(store, name, policy)
+    known = find(store, name)
+    others = limits.Neighbours(store, name, known).elsewhere(policy)
     foreign = limits.used_elsewhere(others, spki_sha256=facts.spki_sha256)
     foreign += limits.foreign_trust(others, anchors=anchors or ())
     install.refuse(name, [*foreign, *verdict.findings])
@@ -70,7 +70,8 @@ def adopt(
     issued = Issued(certificate=install.pem([leaf]), chain=install.pem(chain), trust_bundle=install.pem(anchors or ()))
     subject = settings.subject if settings.subject.attributes() else _subject(leaf, policy)
     settings = replace(settings, key_type=settings.key_type or facts.type, subject=subject)
-    done = _store(store, name, settings, issued, leaf, keys.to_pem(key))
+    identity = begin(store, name, settings, known=known)
+    done = _store(store, identity, settings, issued, leaf, keys.to_pem(key))
     return replace(done, findings=verdict.findings)
 
 
@@ -95,9 +96,10 @@ def _subject(leaf: x509.Certificate, policy: Policy) -> SubjectOptions:
         return SubjectOptions(organization=first("O"))
 
 
-def _store(store: Store, name: str, settings: Settings, issued: Issued, leaf: x509.Certificate, key: Secret) -> Done:
-    begin(store, name, settings)
-    identity = store.load(name)
+def _store(
+    store: Store, identity: Identity, settings: Settings, issued: Issued, leaf: x509.Certificate, key: Secret
+) -> Done:
+    name = identity.name
     is_active = _is_active(identity, leaf)
     number = None if is_active else _begun(store, identity, key)
     if not is_active and number is None and identity.generations:
@@ -106,23 +108,22 @@ def _store(store: Store, name: str, settings: Settings, issued: Issued, leaf: x5
     require_same(name, identity.record.settings, settings)
     if is_active:
         return Done(identity, changed=False)
-    number = number or _add(store, name, key)
-    store.install(name, number, issued, facts=certificate_facts(leaf, policy=settings.policy))
-    store.change(name, lambda record: record.activate(number))
-    return Done(store.load(name), changed=True)
+    if number is None:
+        number = next_generation(())
+        identity = _add(store, identity, number, key)
+    identity = install.write(store, identity, number, issued, leaf)
+    return Done(store.change(identity, lambda record: record.activate(number)), changed=True)
 
 
-def _add(store: Store, name: str, key: Secret) -> str:
-    """The number of a new generation with a key; another process may be faster with the same one."""
-    number = next_generation(())
+def _add(store: Store, identity: Identity, number: str, key: Secret) -> Identity:
+    """Add a generation with a key; another process may be faster with the same one."""
     try:
-        store.add(name, number, key=key, csr=None)
+        return store.add(identity, number, key=key, csr=None)
     except ConflictError:
         with contextlib.suppress(AbsentError):
-            if store.key(name, number) == key:
-                return number
+            if store.key(identity.name, number) == key:
+                return store.load(identity.name)
         raise
-    return number
 
 
 def _begun(store: Store, identity: Identity, key: Secret) -> str | None:

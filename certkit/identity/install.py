@@ -12,7 +12,6 @@ from certkit.findings import Status, critical
 from certkit.identity import limits, overview
 from certkit.identity.enroll import Done, require_same, trusting
 from certkit.stores.base import Issued
-from certkit.stores.facts import certificate_facts
 from certkit.stores.record import State
 from certkit.x509 import describe, keys, objects
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def install(
-    store: Store, name: str, pasted: bytes, policy: Policy, *, trust_bundle: bytes | None = None, now: datetime
+    store: Store, identity: Identity, pasted: bytes, policy: Policy, *, trust_bundle: bytes | None = None, now: datetime
 ) -> tuple[Done, str]:
     """Take in the answer to a request; the generation's number. The same answer once more changes nothing.
 
@@ -41,21 +40,21 @@ def install(
         RefusedError: it answers no request, or a check does not hold; nothing was written.
         StoreError: the store cannot be used.
     """
-    identity = store.load(name)
+    name = identity.name
     certificates = objects.certificates(pasted, name="the answer")
     leaf, generation = _answered(identity, certificates)
     anchors = _anchors(identity, trust_bundle)
     others = [each for each in certificates if each is not leaf]
-    refuse(name, limits.foreign_trust(limits.elsewhere(store, name, policy), anchors=anchors))
+    neighbours = limits.Neighbours(store, name, identity)
+    refuse(name, limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors))
     verdict = judge(identity, generation, leaf, anchors=anchors, untrusted=others, policy=policy, at=now)
     issued = Issued(certificate=pem([leaf]), chain=pem(above(verdict)), trust_bundle=pem(anchors))
     changed = generation.issued is None
-    _write(store, identity, generation.number, issued, leaf)
-    return Done(store.load(name), changed, verdict.findings), generation.number
+    return Done(write(store, identity, generation.number, issued, leaf), changed, verdict.findings), generation.number
 
 
-def trust(store: Store, name: str, policy: Policy, bundle: str) -> bool:
-    """Have an identity trust the CAs of a bundle (PEM) from its next answer on; whether that is new.
+def trust(store: Store, identity: Identity, policy: Policy, bundle: str) -> Done:
+    """Have an identity trust the CAs of a bundle (PEM) from its next certificate on.
 
     Until there is an answer the wrong ones can be replaced.
 
@@ -64,32 +63,42 @@ def trust(store: Store, name: str, policy: Policy, bundle: str) -> bool:
         RefusedError: they are those of another environment.
         StoreError: the store cannot be used.
     """
-    identity = store.load(name)
-    known = identity.record.settings
+    name, known = identity.name, identity.record.settings
     if known.trust_bundle == bundle:
-        return False
+        return Done(identity, changed=False)
     if known.trust_bundle is not None and any(each.issued for each in identity.generations):
         require_same(name, known, replace(known, trust_bundle=bundle))
     anchors = objects.certificates(bundle.encode(), name=name)
-    refuse(name, limits.foreign_trust(limits.elsewhere(store, name, policy), anchors=anchors))
-    store.change(name, lambda record: trusting(record, bundle, before=known.trust_bundle))
-    return True
+    neighbours = limits.Neighbours(store, name, identity)
+    refuse(name, limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors))
+    changed = store.change(identity, lambda record: trusting(record, bundle, before=known.trust_bundle))
+    return Done(changed, changed=True)
 
 
-def complete(store: Store, identity: Identity, generation: Generation) -> None:
-    """Write what goes with a certificate, where a run that installed it was killed before it had done so.
+def complete(store: Store, identity: Identity, generation: Generation) -> Identity:
+    """Write the facts of a certificate, if the run that installed it was killed before it had done so.
 
     Raises:
         StoreError: the store cannot be used.
     """
     leaf = overview.certificate(generation)
-    if leaf is not None and generation.issued is not None:
-        _write(store, identity, generation.number, generation.issued, leaf)
+    if (
+        leaf is None
+        or generation.issued is None
+        or "fingerprint_sha256" in identity.record.facts.get(generation.number, ())
+    ):
+        return identity
+    return write(store, identity, generation.number, generation.issued, leaf)
 
 
-def _write(store: Store, identity: Identity, number: str, issued: Issued, leaf: x509.Certificate) -> None:
-    facts = certificate_facts(leaf, policy=identity.record.settings.policy)
-    store.install(identity.name, number, issued, facts=facts)
+def write(store: Store, identity: Identity, number: str, issued: Issued, leaf: x509.Certificate) -> Identity:
+    """Write a certificate that was accepted, and its facts."""
+    facts = describe.facts(leaf)
+    policy = identity.record.settings.policy
+    identity = store.install(identity, number, issued, facts={**facts, "policy": policy})
+    own = spki(leaf)
+    known = {**facts, "spki_sha256": own} if own else facts
+    return store.change(identity, lambda record: record.describe(number, known))
 
 
 def judge(

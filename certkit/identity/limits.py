@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Elsewhere: TypeAlias = "Sequence[tuple[Identity, Policy]]"
 """Identities of other environments, each with its policy."""
 
+
 _USABLE = (State.ISSUED, State.ACTIVE, State.PREVIOUS)
 _PROPOSED = 3
 
@@ -46,8 +47,47 @@ class Live:
         return f"{self.name} {self.generation} ({self.state})"
 
 
-def room(store: Store, name: str, policy: Policy, *, now: datetime) -> tuple[Finding, ...]:
-    """Whether the partner takes one more certificate; a warning where it is the last one, or nobody can tell.
+class Neighbours:
+    """The identities of a store, loaded once, and only when they are needed; `known` is at hand already."""
+
+    def __init__(self, store: Store, name: str, known: Identity | None = None) -> None:
+        self.name = name
+        self.unread: list[str] = []
+        self._store = store
+        self._known = known
+        self._found: list[tuple[Identity, Policy]] | None = None
+
+    def all(self) -> list[tuple[Identity, Policy]]:
+        """Return the identities with their policies; `unread` names those that cannot be read.
+
+        Raises:
+            StoreError: if the store cannot be used.
+        """
+        if self._found is None:
+            load, self._found = functools.cache(catalogue.load), []
+            for name in self._store.names():
+                try:
+                    is_known = self._known is not None and name == self.name
+                    identity = self._known if is_known and self._known else self._store.load(name)
+                    self._found.append((identity, load(identity.record.settings.policy)))
+                except CertkitError:
+                    self.unread.append(name)
+        return self._found
+
+    def elsewhere(self, policy: Policy) -> Elsewhere:
+        """Return the identities of other environments; none if the policy's environment has no name.
+
+        Raises:
+            StoreError: if the store cannot be used.
+        """
+        if not policy.environment:
+            return ()
+        known = {"", policy.environment}
+        return [each for each in self.all() if each[0].name != self.name and each[1].environment not in known]
+
+
+def room(neighbours: Neighbours, policy: Policy, *, now: datetime) -> tuple[Finding, ...]:
+    """Return a warning if the next certificate is the last that the partner accepts, or that cannot be determined.
 
     Raises:
         RefusedError: the partner has as many as it takes.
@@ -56,20 +96,18 @@ def room(store: Store, name: str, policy: Policy, *, now: datetime) -> tuple[Fin
     limit = policy.certificate.max_live
     if limit is None:
         return ()
-    unread: list[str] = []
-    found = [
-        each for identity, theirs in _all(store, unread) if _is_same(policy, theirs) for each in _live(identity, now)
-    ]
+    same = [identity for identity, theirs in neighbours.all() if _is_same(policy, theirs)]
+    found = [each for identity in same for each in _live(identity, now)]
     if len(found) >= limit:
         message = f"{policy.title} takes {limit} live certificates, and there are {len(found)}"
         findings = (critical("policy", message, _proposal(found)),)
-        raise RefusedError(f"refused, {name}: {message}", hint=_proposal(found), findings=findings)
+        raise RefusedError(f"refused, {neighbours.name}: {message}", hint=_proposal(found), findings=findings)
     said: list[Finding] = []
     if len(found) == limit - 1:
         message = f"this is the last of the {limit} live certificates that {policy.title} takes"
         said.append(warning("policy", message, _proposal(found)))
-    if unread:
-        message = f"nobody can tell how many certificates are live: {', '.join(unread)} cannot be read"
+    if neighbours.unread:
+        message = f"nobody can tell how many certificates are live: {', '.join(neighbours.unread)} cannot be read"
         said.append(warning("policy", message, "see `certkit store check`"))
     return tuple(said)
 
@@ -114,31 +152,6 @@ def foreign_trust(others: Elsewhere, *, anchors: Iterable[x509.Certificate]) -> 
             message = f"the trust bundle is that of {identity.name}, which is for {theirs.title}"
             return [critical("chain", message, "give the CA of this environment with --ca")]
     return []
-
-
-def _all(store: Store, unread: list[str]) -> Iterator[tuple[Identity, Policy]]:
-    """The identities of a store, with their policies; those that cannot be read are named in `unread`."""
-    load = functools.cache(catalogue.load)
-    for name in store.names():
-        try:
-            identity = store.load(name)
-            policy = load(identity.record.settings.policy)
-        except CertkitError:
-            unread.append(name)
-            continue
-        yield identity, policy
-
-
-def elsewhere(store: Store, name: str, policy: Policy) -> Elsewhere:
-    """The other identities that are for another environment; there is none where an environment has no name.
-
-    Raises:
-        StoreError: the store cannot be used.
-    """
-    if not policy.environment:
-        return ()
-    known = {"", policy.environment}
-    return [found for found in _all(store, []) if found[0].name != name and found[1].environment not in known]
 
 
 def _is_same(one: Policy, other: Policy) -> bool:

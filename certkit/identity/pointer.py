@@ -46,7 +46,7 @@ def before(identity: Identity) -> str:
     return previous
 
 
-def retire(store: Store, name: str, number: str) -> Done:
+def retire(store: Store, identity: Identity, number: str) -> Done:
     """Put a generation out of use for good.
 
     Raises:
@@ -54,18 +54,16 @@ def retire(store: Store, name: str, number: str) -> Done:
         InputError: it is the active one.
         StoreError: the store cannot be used.
     """
-    identity = store.load(name)
     overview.generation(identity, number)
     return change(store, identity, lambda record: record.retire(number))
 
 
-def discard(store: Store, name: str) -> Done:
+def discard(store: Store, identity: Identity) -> Done:
     """Drop the request that waits for an answer, as when the portal refused it.
 
     Raises:
         StoreError: the store cannot be used.
     """
-    identity = store.load(name)
     numbers = [each.number for each in overview.in_state(identity, State.PENDING)]
 
     def drop(record: Record) -> Record:
@@ -104,5 +102,4 @@ def change(store: Store, identity: Identity, edit: Callable[[Record], Record]) -
     """
     if edit(identity.record) == identity.record:
         return Done(identity, changed=False)
-    store.change(identity.name, edit)
-    return Done(store.load(identity.name), changed=True)
+    return Done(store.change(identity, edit), changed=True)

@@ -59,7 +59,7 @@ class Renewed:
 
 def renew(
     store: Store,
-    name: str,
+    identity: Identity,
     policy: Policy,
     *,
     wanted: Renewal,
@@ -78,7 +78,7 @@ def renew(
         StoreError: the store cannot be used.
     """
     began = time.monotonic()
-    identity = store.load(name)
+    name = identity.name
     waiting = overview.in_state(identity, State.PENDING, State.ISSUED)
     opens = window(identity, policy, jitter=wanted.jitter)
     if waiting:
@@ -87,7 +87,7 @@ def renew(
         done = activate.deploy(store, Done(identity, changed=False), _hooks(wanted))
         return Renewed(done, ok("validity", f"{name}: nothing is due before {rfc3339(opens)}"))
     if wanted.dry_run:
-        findings = limits.room(store, name, policy, now=now)
+        findings = limits.room(limits.Neighbours(store, name, identity), policy, now=now)
         end = "have it signed and put it to use" if wanted.issuer else "wait for the answer"
         said = ok("validity", f"{name}: it is time; this would make a new request, and {end}")
         return Renewed(Done(identity, changed=False, findings=findings), said)
@@ -131,9 +131,10 @@ def carry_through(
     if waiting[-1].issued is None:
         with after(changed):
             installed, told = _issue(store, identity, waiting[-1], policy, issuer, now)
+        identity = installed.identity
         findings, changed = (*findings, *told, *installed.findings), changed or installed.changed
     with after(changed):
-        moved = activate.activate(store, identity.name, number, how=how, now=now)
+        moved = activate.activate(store, identity, number, how=how, now=now)
     return Done(moved.identity, True, (*findings, *moved.findings))
 
 
@@ -150,7 +151,7 @@ def _issue(
     told = [warning("policy", f"the issuer says: {each}", "look at what was issued") for each in found.warnings]
     bundle = None if identity.record.settings.trust_bundle else found.trust_bundle
     try:
-        installed, _ = install.install(store, identity.name, found.certificates, policy, trust_bundle=bundle, now=now)
+        installed, _ = install.install(store, identity, found.certificates, policy, trust_bundle=bundle, now=now)
     except ConflictError:
         installed = Done(store.load(identity.name), changed=False)
     return installed, told

@@ -1,24 +1,30 @@
 """What every store of identities can do.
 
 A store keeps, for each identity, a record (`certkit.stores.record.Record`), generations, and small secret documents
-such as tokens. The record changes in one step, or not at all; a generation's parts are written once; a document is
-written over the version that the writer knows. Two processes, on one host or many, may do this at once: whoever comes
-second is told, and nothing is lost.
+such as tokens. The record changes in one step, or not at all, and with it the log; a generation's parts are written
+once; a document is written over the version that the writer knows. Two processes, on one host or many, may do this at
+once: the second one gets a conflict, and nothing is lost.
+
+An identity is loaded once. Methods that change it take it as it was loaded and return it as it is afterwards; they read
+again only what somebody else has changed meanwhile. A name in its place is loaded first.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from certkit.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from certkit.findings import Finding
     from certkit.secret import Secret
     from certkit.stores.record import Record
+
+
+Edit: TypeAlias = "Callable[[Record], Record]"
+"""A change of a record; it may be applied to a newer record than the one that was loaded."""
 
 
 class SealedError(StoreError):
@@ -54,11 +60,21 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An identity as it was in the store at one moment; a generation without a private key is not among them."""
+    """An identity as it was in the store at one moment; a generation without a private key is not among them.
+
+    `version` belongs to the store, which recognises by it whether the identity has changed since.
+    """
 
     name: str
     record: Record
     generations: Sequence[Generation] = field(default=())
+    version: object = field(default=None, compare=False, repr=False)
+
+    def put(self, generation: Generation) -> Identity:
+        """Return the identity with a generation added, or replaced by number."""
+        others = [each for each in self.generations if each.number != generation.number]
+        found = sorted([*others, generation], key=lambda each: (int(each.number), each.number))
+        return replace(self, generations=tuple(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +117,11 @@ def no_generation(name: str, number: str) -> AbsentError:
     return AbsentError(f"no generation {number!r} of identity {name!r}", hint=hint)
 
 
+def unchanged(record: Record) -> Record:
+    """Return the record as it is."""
+    return record
+
+
 class Store(Protocol):
     """Identities in one place. Every method may raise StoreError."""
 
@@ -121,15 +142,15 @@ class Store(Protocol):
         """
         ...
 
-    def create(self, name: str, record: Record) -> None:
-        """A new identity without generations.
+    def create(self, name: str, record: Record) -> Identity:
+        """Create an identity without generations.
 
         Raises:
             ConflictError: there is one of that name.
         """
         ...
 
-    def change(self, name: str, edit: Callable[[Record], Record]) -> Record:
+    def change(self, known: Identity | str, edit: Edit) -> Identity:
         """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.
 
         Raises:
@@ -137,16 +158,18 @@ class Store(Protocol):
         """
         ...
 
-    def add(self, name: str, number: str, *, key: Secret, csr: bytes | None) -> None:
-        """A new generation: a private key (PEM) with its CSR (PEM), both or neither.
+    def add(
+        self, known: Identity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
+    ) -> Identity:
+        """Add a generation: a private key (PEM) with its CSR (PEM), both or neither; with it the record changes.
 
         Raises:
             ConflictError: there is a generation of that number.
         """
         ...
 
-    def install(self, name: str, number: str, issued: Issued, *, facts: dict[str, str]) -> None:
-        """The answer to a generation's request, and the facts of its certificate for those who may not read it.
+    def install(self, known: Identity | str, number: str, issued: Issued, *, facts: Mapping[str, str]) -> Identity:
+        """Write the certificate that answers a generation's request, and its facts for those who may not read it.
 
         The same once more changes nothing.
 
@@ -209,6 +232,7 @@ class Store(Protocol):
         """Everything of an identity, every version of it; nothing to do if there is none."""
         ...
 
-    def check(self) -> list[Finding]:
-        """Whether the store can be used: what works, what is missing, and how to mend it."""
-        ...
+
+def loaded(store: Store, known: Identity | str) -> Identity:
+    """Return an identity that may be given by its name."""
+    return store.load(known) if isinstance(known, str) else known

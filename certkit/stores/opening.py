@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from certkit.secret import Secret
     from certkit.stores.base import Store
+    from certkit.stores.record import Journal
     from certkit.stores.sealing import Wrapping
     from certkit.vault.client import Vault
 
@@ -47,17 +48,15 @@ class Opener:
         """
         if uri is None:
             uri = self.environment.get("CERTKIT_STORE") or f"{FILE}{_default_directory()}"
-        from certkit.stores.audited import AuditedStore
-
         if uri.startswith(FILE):
             with self._wrapping(uri, passphrase) as wrapping:
-                yield AuditedStore(_file_store(uri, wrapping), self._actor(), self.clock)
+                yield _file_store(uri, wrapping, self._journal())
         elif uri.startswith(VAULT):
             mount, prefix = vault_place(uri)
             with self.connect() as vault:
                 from certkit.stores.vault.store import VaultStore
 
-                yield AuditedStore(VaultStore(vault, mount, prefix, clock=self.clock), self._actor(), self.clock)
+                yield VaultStore(vault, mount, prefix, clock=self.clock, journal=self._journal())
         else:
             is_path = "/" in uri and "://" not in uri
             hint = f"for a directory give file:{uri}" if is_path else "give file:DIR or vault://MOUNT/PREFIX"
@@ -88,7 +87,7 @@ class Opener:
             if not mount or not key:
                 raise InputError(f"not a store: {uri}", hint=f"give file:DIR{_TRANSIT}MOUNT/KEY")
             with self.connect() as vault:
-                from certkit.stores.transit import TransitWrapping
+                from certkit.stores.sealing import TransitWrapping
 
                 yield TransitWrapping(vault, key, mount)
         elif passphrase is not None:
@@ -98,18 +97,22 @@ class Opener:
         else:
             yield None
 
-    def _actor(self) -> str:
-        """Who makes the changes: the user and the host, and the user before sudo."""
-        import getpass
+    def _journal(self) -> Journal:
+        """Who makes the changes, by the real uid, which no variable can forge: the user and the host."""
         import os
+        import pwd
         import socket
 
+        from certkit.stores.record import Journal
+
+        uid = os.getuid()
         try:
-            user = getpass.getuser()
-        except (KeyError, OSError):  # a uid without a passwd entry
-            user = str(os.getuid())
+            user = pwd.getpwuid(uid).pw_name
+        except KeyError:  # a uid without a passwd entry
+            user = "uid"
         before = self.environment.get("SUDO_USER")
-        return f"{user}@{socket.gethostname()}" + (f" (sudo: {before})" if before else "")
+        sudo = f" (sudo: {before})" if before and uid == 0 else ""
+        return Journal(f"{user}({uid})@{socket.gethostname()}{sudo}", self.clock)
 
 
 def vault_place(uri: str) -> tuple[str, str]:
@@ -126,7 +129,7 @@ def vault_place(uri: str) -> tuple[str, str]:
     return match[1], (match[2] or "").strip("/")
 
 
-def _file_store(uri: str, wrapping: Wrapping | None) -> Store:
+def _file_store(uri: str, wrapping: Wrapping | None, journal: Journal) -> Store:
     from certkit.stores.file.store import FileStore
 
     directory = uri.removeprefix(FILE).partition(_TRANSIT)[0]
@@ -134,7 +137,7 @@ def _file_store(uri: str, wrapping: Wrapping | None) -> Store:
         raise InputError(f"not a store: {uri}", hint="name its directory: file:DIR")
     if _SETTING.search(directory):  # a misspelt setting must not leave keys unsealed
         raise InputError(f"not a store: {uri}", hint=f"after the directory only {_TRANSIT}MOUNT/KEY may follow")
-    return FileStore(Path(directory), wrapping)
+    return FileStore(Path(directory), wrapping, journal=journal)
 
 
 def _default_directory() -> Path:

@@ -1,11 +1,13 @@
 """Identities: named client credentials for one partner environment, and the state machine of their generations.
 
-An identity is a record, one small document that changes, and generations, each of which is written once. What a
-generation's state is follows from both. The functions here say which change is allowed; a store makes it, in one step.
+An identity is a record, one small document that changes, and generations, each of which is written once. The state of a
+generation follows from both. The functions here say which change is allowed; a store makes it, in one step, together
+with the events that describe it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import timedelta
@@ -13,16 +15,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError
-from certkit.stores.audit import MAX_EVENTS, Event
-from certkit.times import parse_time
+from certkit.times import parse_time, rfc3339
 from certkit.x509.names import SubjectOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
 MAX_NAME = 64
 VERSION = 1
+MAX_EVENTS = 500
+"""The number of events that are kept, the latest; at five a year that is a century."""
 HANGS = timedelta(days=3)
 """A request that has waited so long may have been forgotten."""
 
@@ -96,6 +99,45 @@ def next_generation(known: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened: when (RFC 3339, UTC), who did it, and what; never a secret.
+
+    `spki_sha256` and `fingerprint_sha256` are those of the generation's key and certificate, where they are new.
+    """
+
+    time: str
+    who: str
+    what: str
+    generation: str | None = None
+    certificate_name: str | None = None
+    spki_sha256: str | None = None
+    fingerprint_sha256: str | None = None
+
+    def document(self) -> dict[str, str]:
+        """Return the event as JSON-ready data, without absent values."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def line(self) -> str:
+        """Return the event as a line of JSON."""
+        return json.dumps(self.document())
+
+    @classmethod
+    def parse(cls, line: Any) -> Event:
+        """Return the event in a line of JSON.
+
+        Raises:
+            TypeError, ValueError: if the line is not an event.
+        """
+        document = json.loads(line)
+        names = {each.name for each in fields(cls)}
+        if not isinstance(document, dict) or not names >= set(document):
+            raise TypeError("not an event")
+        if not all(isinstance(value, str) for value in document.values()):
+            raise TypeError("a field of an event is not text")
+        return cls(**document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What an identity was enrolled with, and what each renewal asks for again; absent values are None.
 
@@ -130,8 +172,10 @@ class Record:
 
     `active` is the generation in use. `left` are those that were in use before, in the order in which they were left.
     `names` are the certificate names that a person was told to use, and `requested` the times of the requests
-    (RFC 3339), by generation. `undeployed` is the generation in use as long as its deploy hooks have not succeeded, and
-    `undeployed_hook` the one among them that was named for that once. `log` is what happened, the oldest first.
+    (RFC 3339), by generation. `facts` describe the key and the certificate of each generation: `spki_sha256`, and what
+    `certkit.x509.describe.facts` returns. `undeployed` is the generation in use as long as its deploy hooks have not
+    succeeded, and `undeployed_hook` the one among them that was named for that once. `log` is what happened, the oldest
+    first.
     """
 
     settings: Settings
@@ -141,6 +185,7 @@ class Record:
     discarded: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     requested: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     undeployed: str | None = None
     undeployed_hook: str | None = None
     log: tuple[Event, ...] = ()
@@ -206,8 +251,12 @@ class Record:
         except InputError:
             return None
 
+    def describe(self, generation: str, facts: Mapping[str, str]) -> Record:
+        """Return the record with facts about the key or the certificate of a generation."""
+        return replace(self, facts={**self.facts, generation: {**self.facts.get(generation, {}), **facts}})
+
     def logged(self, *events: Event) -> Record:
-        """The record with more that happened; what is too long ago goes."""
+        """Return the record with more events; the oldest are dropped."""
         return replace(self, log=(*self.log, *events)[-MAX_EVENTS:])
 
     def without_log(self) -> Record:
@@ -241,6 +290,7 @@ class Record:
                 active=document["active"],
                 names=dict(document["names"]),
                 requested=dict(document.get("requested", {})),
+                facts={number: dict(facts) for number, facts in document.get("facts", {}).items()},
                 undeployed=document.get("undeployed"),
                 undeployed_hook=document.get("undeployed_hook"),
                 log=tuple(map(Event.parse, document.get("log", []))),
@@ -256,6 +306,50 @@ class Record:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Who changes a store, and the clock that dates the events."""
+
+    who: str
+    clock: Callable[[], datetime]
+
+    def noted(self, before: Record | None, after: Record) -> Record:
+        """Return a changed record with an event for each thing that changed; `before` is None for a new one."""
+        events = changes(before, after)
+        return after.logged(*(replace(each, time=rfc3339(self.clock()), who=self.who) for each in events))
+
+
+def changes(before: Record | None, after: Record) -> Iterator[Event]:
+    """Yield what a change of a record did, as events without a time and an author."""
+    if before is None:
+        yield _event("created")
+        before = Record(settings=after.settings)
+    if after.settings != before.settings:
+        yield _event("settings changed")
+    for number, facts in after.facts.items():
+        known = before.facts.get(number)
+        if known is None and "spki_sha256" in facts:
+            what, name = "requested" if number in after.requested else "adopted", after.names.get(number)
+            yield _event(what, generation=number, certificate_name=name, spki_sha256=facts["spki_sha256"])
+        if "fingerprint_sha256" in facts and "fingerprint_sha256" not in (known or {}):
+            fingerprint, spki = facts["fingerprint_sha256"], facts.get("spki_sha256")
+            yield _event("installed", generation=number, spki_sha256=spki, fingerprint_sha256=fingerprint)
+    if after.active != before.active:
+        is_older = after.active in before.left and int(after.active) < int(before.active or 0)
+        yield _event("rolled back" if is_older else "activated", generation=after.active)
+    for what, old, new in (
+        ("retired", before.retired, after.retired),
+        ("discarded", before.discarded, after.discarded),
+    ):
+        yield from (_event(what, generation=number) for number in new if number not in old)
+    if before.undeployed is not None and after.undeployed is None and after.active == before.active:
+        yield _event("deployed", generation=after.active)
+
+
+def _event(what: str, **details: str | None) -> Event:
+    return Event(time="", who="", what=what, **details)
+
+
 def _texts(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise TypeError("not a list of texts")
@@ -266,6 +360,7 @@ def _require_texts(record: Record) -> None:
     settings, subject = record.settings, record.settings.subject
     must = [settings.policy, settings.issuer, *record.names.values(), *record.requested.values()]
     must += [getattr(subject, each.name) for each in fields(SubjectOptions) if each.name not in _LISTS]
+    must += [value for facts in record.facts.values() for value in facts.values()]
     may = [getattr(settings, each.name) for each in fields(Settings) if each.name != "subject"]
     may.append(record.undeployed_hook)
     if not all(isinstance(text, str) for text in must) or not all(isinstance(text, str | None) for text in may):
@@ -274,6 +369,6 @@ def _require_texts(record: Record) -> None:
 
 def _require_generations(record: Record) -> None:
     single = [each for each in (record.active, record.undeployed) if each is not None]
-    named = [*single, *record.left, *record.retired, *record.discarded, *record.names, *record.requested]
+    named = [*single, *record.left, *record.retired, *record.discarded, *record.names, *record.requested, *record.facts]
     if not all(isinstance(each, str) and is_generation(each) for each in named):
         raise ValueError("a generation's number is none")

@@ -5,6 +5,7 @@ What is kept tells by its first bytes how it is to be opened, so a store may hol
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,9 +16,12 @@ from certkit.x509 import keys, objects, pem
 
 if TYPE_CHECKING:
     from certkit.errors import InputError
+    from certkit.vault.client import Vault
 
 ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 TRANSIT = b"vault:v"
+
+_CIPHERTEXT = re.compile(rb"vault:v[0-9]{1,9}:[A-Za-z0-9+/]+={0,2}", re.ASCII)
 
 
 class Wrapping(Protocol):
@@ -73,6 +77,53 @@ class PassphraseWrapping:
             InputError: it is no such file.
         """
         return keys.to_pem(objects.private_key(data, name=name, passphrase=self.passphrase).value)
+
+
+@dataclass(frozen=True, slots=True)
+class TransitWrapping:
+    """Keys are encrypted by Vault's secrets engine Transit, and a file is what it answers: `vault:v1:...`.
+
+    `key` is the name of Transit's key, which must exist: to a token that may create one, a misspelt name is a new key.
+    """
+
+    vault: Vault
+    key: str
+    mount: str = "transit"
+
+    @property
+    def prefix(self) -> bytes:
+        """How such files begin, whatever the version of the key."""
+        return TRANSIT
+
+    def seal(self, key_pem: Secret) -> bytes:
+        """A private key, encrypted.
+
+        Raises:
+            StoreError: Vault refuses, or cannot be reached.
+        """
+        from certkit.vault import transit
+
+        ciphertext = transit.encrypt(self.vault, key_pem, mount=self.mount, key=self.key).encode("utf-8", "replace")
+        if not _CIPHERTEXT.fullmatch(ciphertext):
+            hint = "use a key of Transit that encrypts, such as aes256-gcm96"
+            raise StoreError(
+                f"cannot use, vault://{self.mount}/keys/{self.key}: its answer is no ciphertext", hint=hint
+            )
+        return ciphertext
+
+    def open(self, data: bytes, *, name: str) -> Secret:
+        """The private key, decrypted.
+
+        Raises:
+            StoreError: it is damaged or was wrapped with another key, Vault refuses, or cannot be reached.
+        """
+        ciphertext = data.strip()
+        if not _CIPHERTEXT.fullmatch(ciphertext):
+            hint = "restore it from a backup"
+            raise StoreError(f"cannot read, {name}: it begins like a key wrapped by Vault, and is none", hint=hint)
+        from certkit.vault import transit
+
+        return transit.decrypt(self.vault, ciphertext.decode("ascii"), mount=self.mount, key=self.key)
 
 
 def seal(key_pem: Secret, wrapping: Wrapping | None) -> Secret:

@@ -83,8 +83,8 @@ class Rehearsal:
             return changed, issued.pem
 
         pem = self._running.rehearsal.change(issue)
-        _, number = install(store, name, pem.encode(), self._policy, now=_now())
-        activate(store, name, number, now=_now())
+        done, number = install(store, store.load(name), pem.encode(), self._policy, now=_now())
+        activate(store, done.identity, number, now=_now())
 
     def _authorize(self, store: Store, name: str) -> None:
         """Grant access on the authorization page, and exchange the code for a token."""

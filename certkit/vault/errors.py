@@ -7,7 +7,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
+from certkit.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ _ABOUT_THE_SERVER = frozenset({
 })  # fmt: skip
 
 
-class VaultError(InputError):
+class VaultError(StoreError):
     """Vault cannot be reached, or does not do what was asked.
 
     `was_sent` says that a server may have acted upon the request without saying so. Neither the message nor the hint

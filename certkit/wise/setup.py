@@ -14,7 +14,7 @@ from certkit.csr import keyfile
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status
 from certkit.identity import activate, install, overview
-from certkit.identity.enroll import enroll, settings_of
+from certkit.identity.enroll import enroll, find
 from certkit.policy import catalogue
 from certkit.stores.base import AbsentError
 from certkit.stores.record import State
@@ -85,7 +85,7 @@ class Surroundings:
     clock: Callable[[], datetime]
     client_secret: Callable[[], Secret]
     optional_secret: Callable[[], Secret | None]
-    how: Callable[[Store, str], Activation]
+    how: Callable[[Store, Identity], Activation]
     timeout: float
     person: Person | None = None
     progress: Progress = keyfile.silent
@@ -148,7 +148,7 @@ class _Run:
     def begin(self) -> Identity:
         """Load or create the identity."""
         given, person = self.given, self.around.person
-        is_new = settings_of(self.store, self.name) is None
+        is_new = find(self.store, self.name) is None
         if is_new and person and not (given.policy or given.base_url):
             given.policy = addresses.ENVIRONMENTS[person.choice("Environment", tuple(addresses.ENVIRONMENTS))]
         base_url = addresses.optional(addresses.require_base_url, given.base_url)
@@ -249,7 +249,7 @@ class _Run:
         if bundle is None and self.around.person and not found.has_trust:
             bundle = self.around.person.certificate("Wise's CA certificate", found)
         if bundle is not None:
-            self.changed |= install.trust(self.store, self.name, self.policy, bundle)
+            self.changed |= install.trust(self.store, self.store.load(self.name), self.policy, bundle).changed
 
     def install(self) -> None:
         """Install the certificate, and put it to use."""
@@ -260,12 +260,13 @@ class _Run:
             text = self.around.person.certificate("the certificate that Developer Hub shows", found)
             pasted = None if text is None else text.encode()
         if pasted is not None:
-            done, number = install.install(self.store, self.name, pasted, self.policy, now=self.around.clock())
+            done, number = install.install(self.store, found.identity, pasted, self.policy, now=self.around.clock())
             self.around.warn_of(done.findings)
             self.changed |= done.changed
-        if number is not None or (is_first and overview.in_state(self.store.load(self.name), State.ISSUED)):
-            how, now = self.around.how(self.store, self.name), self.around.clock()
-            self.changed |= activate.activate(self.store, self.name, number, how=how, now=now).changed
+        identity = self.store.load(self.name)
+        if number is not None or (is_first and overview.in_state(identity, State.ISSUED)):
+            how, now = self.around.how(self.store, identity), self.around.clock()
+            self.changed |= activate.activate(self.store, identity, number, how=how, now=now).changed
 
     def call(self) -> Situation:
         """Call Wise with certificate and token, if both are there."""

@@ -37,6 +37,26 @@ def certificate(found: x509.Certificate) -> dict[str, Any]:
     return _fields(found, _CERTIFICATE_FIELDS)
 
 
+def facts(found: x509.Certificate) -> dict[str, str]:
+    """Return what identifies a certificate, spelt as in JSON: dates, fingerprint, serial, and the names.
+
+    Raises:
+        Exception: of any kind; a field of a hostile certificate may raise when it is read.
+    """
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {
+            "not_before": rfc3339(found.not_valid_before_utc),
+            "not_after": rfc3339(found.not_valid_after_utc),
+            "fingerprint_sha256": found.fingerprint(SHA256()).hex(),
+            "serial": names.serial_hex(found.serial_number),
+            "subject": names.distinguished_name(found.subject),
+            "issuer": names.distinguished_name(found.issuer),
+        }
+
+
 def san(extensions: x509.Extensions) -> list[str]:
     """The alternative names among some extensions, as `TYPE:value`."""
     from cryptography import x509

@@ -67,8 +67,8 @@ def prepare_identity(folder, root, command):
         identity = enroll.enroll(store, "acme", settings, policy, now=now).identity
         for _ in range(0 if command in {"install", "discard"} else 2):
             pasted = answered(root, identity.generations[-1].csr)
-            number = install.install(store, "acme", pasted, policy, trust_bundle=root.pem, now=now)[1]
-            identity = activate.activate(store, "acme", number, now=now).identity
+            number = install.install(store, store.load("acme"), pasted, policy, trust_bundle=root.pem, now=now)[1]
+            identity = activate.activate(store, store.load("acme"), number, now=now).identity
             if number == "0001":
                 identity = enroll.add_request(store, identity, policy, now=now).identity
         if command == "install" and place.startswith("home"):
@@ -97,8 +97,10 @@ def prepare_both(folder):
         policy, ca = catalogue.load(f"wise-{name}"), pki.root(begin=now - pki.YEAR, end=now + pki.YEAR)
         settings = Settings(policy=f"wise-{name}", subject=SubjectOptions(organization="Acme Ltd"))
         csr = enroll.enroll(store, f"acme-{name}", settings, policy, now=now).identity.generations[0].csr
-        number = install.install(store, f"acme-{name}", answered(ca, csr), policy, trust_bundle=ca.pem, now=now)[1]
-        activate.activate(store, f"acme-{name}", number, now=now)
+        number = install.install(
+            store, store.load(f"acme-{name}"), answered(ca, csr), policy, trust_bundle=ca.pem, now=now
+        )[1]
+        activate.activate(store, store.load(f"acme-{name}"), number, now=now)
 
 
 def answered(root, csr):

@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from certkit.identity.enroll import add_request, enroll
 from certkit.identity.install import install
 from certkit.policy.catalogue import load
-from certkit.stores.audited import AuditedStore
 from certkit.stores.file.store import FileStore
 from certkit.stores.record import Settings
 from certkit.x509.names import SubjectOptions
 from tests import pki, tls_servers
 from tests.conftest import Command, command, environment, openssl, require_program
+from tests.identity.conftest import journaled
 from tests.stores.places import some_group
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -58,7 +58,7 @@ class Identities(Command):
     @property
     def store(self):
         """The store, for what a test only needs to be there."""
-        return AuditedStore(FileStore(self.folder / "store"), "tester", lambda: NOW)
+        return journaled(FileStore(self.folder / "store"), "tester", lambda: NOW)
 
     def csr(self, name="acme"):
         """The CSR that waits for its answer."""
@@ -76,7 +76,9 @@ class Identities(Command):
         """An identity whose first request was answered and is in use; `answer.pem` is the answer."""
         enroll(self.store, name, SETTINGS, POLICY, now=NOW)
         made = self.answer(name)
-        _, number = install(self.store, name, (self.folder / "answer.pem").read_bytes(), POLICY, now=NOW)
+        _, number = install(
+            self.store, self.store.load(name), (self.folder / "answer.pem").read_bytes(), POLICY, now=NOW
+        )
         self.store.change(name, lambda record: record.activate(number))
         return made
 

@@ -75,8 +75,8 @@ def test_an_identity(certkit, root, tmp_path, port):
     request = enroll.enroll(store, "acme", settings, policy, now=NOW).identity.generations[-1].csr
     key = x509.load_pem_x509_csr(request).public_key()
     issued = root.issue(public_key=key, begin=NOW - pki.DAY, end=NOW + 300 * pki.DAY)
-    number = install.install(store, "acme", issued.pem, policy, trust_bundle=root.pem, now=NOW)[1]
-    activate.activate(store, "acme", number, now=NOW)
+    number = install.install(store, store.load("acme"), issued.pem, policy, trust_bundle=root.pem, now=NOW)[1]
+    activate.activate(store, store.load("acme"), number, now=NOW)
     ran = certkit("probe", "--identity", "acme", "--store", "file:ids", "--json")
     assert (ran.code, ran.json["target"]) == (0, f"https://localhost:{port}/v1")
 

@@ -52,7 +52,7 @@ def renewable(identity, days_left=20, name="acme"):
     """An identity in use, whose certificate ends soon."""
     enroll(identity.store, name, SETTINGS, POLICY, now=NOW)
     identity.answer(name, begin=NOW - 300 * pki.DAY, end=NOW + days_left * pki.DAY + pki.DAY / 2)
-    install(identity.store, name, (identity.folder / "answer.pem").read_bytes(), POLICY, now=NOW)
+    install(identity.store, identity.store.load(name), (identity.folder / "answer.pem").read_bytes(), POLICY, now=NOW)
     identity.store.change(name, lambda record: record.activate("0001"))
 
 

@@ -59,8 +59,8 @@ def in_use(folder, ca, *, days=200):
     request = pki.x509.load_pem_x509_csr(identity.generations[0].csr)
     pair = ca.issue(public_key=request.public_key(), begin=now - pki.DAY, end=now + days * pki.DAY + pki.DAY / 2)
     policy = catalogue.load("wise-sandbox")
-    install.install(store, "acme", pair.pem, policy, trust_bundle=ca.pem, now=now)
-    activate.activate(store, "acme", now=now)
+    install.install(store, store.load("acme"), pair.pem, policy, trust_bundle=ca.pem, now=now)
+    activate.activate(store, store.load("acme"), now=now)
     return store.key("acme", "0001").reveal()
 
 

@@ -458,7 +458,7 @@ def active(wise):
     identity = enroll.enroll(wise.store, "acme", settings, policy, now=NOW).identity
     request = x509.load_pem_x509_csr(identity.generations[0].csr)
     issued = ROOT.issue(pki.name(O="Acme Ltd", CN=CLIENT_ID), public_key=request.public_key(), **DATES)
-    install.install(wise.store, "acme", issued.pem, policy, trust_bundle=ROOT.pem, now=NOW)
+    install.install(wise.store, wise.store.load("acme"), issued.pem, policy, trust_bundle=ROOT.pem, now=NOW)
     wise.store.change("acme", lambda record: record.activate("0001"))
 
 

@@ -45,8 +45,8 @@ def identity(store, name, policy, *, ca=None, key=None, days=300, base_url=None)
     public_key = x509.load_pem_x509_csr(csr).public_key()
     subject = pki.name(O="Acme Ltd", CN="acme")
     issued = ca.issue(subject, public_key=public_key, begin=now - pki.DAY, end=now + days * pki.DAY)
-    number = install.install(store, name, issued.pem, rules, trust_bundle=ca.pem, now=now)[1]
-    activate.activate(store, name, number, now=now)
+    number = install.install(store, store.load(name), issued.pem, rules, trust_bundle=ca.pem, now=now)[1]
+    activate.activate(store, store.load(name), number, now=now)
     token = Token(
         grant="client_credentials",
         client_id="acme",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
@@ -13,7 +14,7 @@ from certkit.identity import enroll as enrolling
 from certkit.identity import install as answer
 from certkit.policy.catalogue import load
 from certkit.stores.file.store import FileStore
-from certkit.stores.record import Settings
+from certkit.stores.record import Journal, Settings
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from certkit.x509.names import SubjectOptions
@@ -39,6 +40,15 @@ def vault_store(request, name):
     return VaultStore(vault, "secret", f"lifecycle/{next(PREFIXES)}/{name}", wait_seconds=10)
 
 
+def journaled(store, who, clock):
+    """The same store for somebody whose changes it records."""
+    journal = Journal(who, clock)
+    if isinstance(store, FileStore):
+        return replace(store, journal=journal)
+    store.journal = journal
+    return store
+
+
 # Every promise about a use case is kept over each kind of store; to add one, name what makes an empty store.
 STORES = {"file": file_store, "vault": vault_store}
 
@@ -62,8 +72,8 @@ def enroll(store, name="acme", settings=SETTINGS, *, now=pki.NOW):
 
 def request_again(store, name="acme"):
     """One more request for an identity; its generation's number."""
-    enrolling.add_request(store, store.load(name), POLICY, now=pki.NOW)
-    return store.load(name).generations[-1].number
+    done = enrolling.add_request(store, store.load(name), POLICY, now=pki.NOW)
+    return done.identity.generations[-1].number
 
 
 def csr_of(store, number="0001", name="acme"):
@@ -84,7 +94,7 @@ def pasted(pair):
 
 def install(store, data, name="acme", *, policy=POLICY, **options):
     """Take in an answer; what was done, and the number of its generation."""
-    return answer.install(store, name, data, policy, now=pki.NOW, **options)
+    return answer.install(store, store.load(name), data, policy, now=pki.NOW, **options)
 
 
 def use(store, name="acme", *, count=1, **options):
@@ -96,7 +106,7 @@ def use(store, name="acme", *, count=1, **options):
         number = f"{turn + 1:04}" if turn == 0 else request_again(store, name)
         made = issue(store, number, name, **options)
         install(store, pasted(made), name)
-        activate.activate(store, name, number, now=pki.NOW)
+        activate.activate(store, store.load(name), number, now=pki.NOW)
         certificates.append(made)
     return certificates
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
+from certkit.cli.store import findings_of
 from certkit.findings import Status
 from certkit.identity import install, overview
 from certkit.identity.issuers.base import Answer
@@ -65,5 +66,5 @@ def faults(store, name, *, now):
 
 def troubles(store):
     """What the store's check complains about, apart from what a killed run may leave."""
-    findings = (each for each in store.check() if each.status is not Status.OK)
+    findings = (each for each in findings_of(store) if each.status is not Status.OK)
     return [each for each in findings if not _LEFT_OVER.search(each.message)]

@@ -62,7 +62,7 @@ def deploying(*programs):
 
 def activate(store, number=None, how=activation.PLAIN):
     """Put a generation to use."""
-    return activation.activate(store, "acme", number, how=how, now=pki.NOW)
+    return activation.activate(store, store.load("acme"), number, how=how, now=pki.NOW)
 
 
 def test_the_new_pair_is_proved(renewed):
@@ -117,7 +117,7 @@ def test_what_is_in_use_is_not_proved_again(renewed):
 def test_going_back_asks_nobody(renewed):
     """It has proved itself, and there is haste."""
     activate(renewed)
-    activation.rollback(renewed, "acme", how=Activation(probe=Asking(renewed)), now=pki.NOW)
+    activation.rollback(renewed, renewed.load("acme"), how=Activation(probe=Asking(renewed)), now=pki.NOW)
     assert states(renewed) == {"0001": "active", "0002": "previous"}
 
 
@@ -170,7 +170,7 @@ def test_a_host_without_hooks(renewed, hook):
 def test_hooks_run_when_going_back(renewed, hook, tmp_path):
     """What is in use has changed then, too."""
     activate(renewed)
-    activation.rollback(renewed, "acme", how=deploying(hook()), now=pki.NOW)
+    activation.rollback(renewed, renewed.load("acme"), how=deploying(hook()), now=pki.NOW)
     assert "CERTKIT_NAME=acme" in (tmp_path / "told").read_text()
 
 
@@ -183,8 +183,8 @@ def test_a_key_of_another_certificate(store):
     store.add("mixed", "0001", key=store.key("other", "0001"), csr=store.load("acme").generations[0].csr)
     install(store, data, "mixed")
     if store.uri.startswith("vault:"):
-        assert activation.activate(store, "mixed", now=pki.NOW).changed
+        assert activation.activate(store, store.load("mixed"), now=pki.NOW).changed
         return
     with pytest.raises(InputError, match="its private key does not belong to its certificate"):
-        activation.activate(store, "mixed", now=pki.NOW)
+        activation.activate(store, store.load("mixed"), now=pki.NOW)
     assert store.load("mixed").record.active is None

@@ -29,9 +29,9 @@ def target(make_store):
 def rich(store):
     """A store with an identity that has a generation in every state but one."""
     use(store, count=3)
-    pointer.retire(store, "acme", "0001")
+    pointer.retire(store, store.load("acme"), "0001")
     request_again(store)
-    pointer.discard(store, "acme")
+    pointer.discard(store, store.load("acme"))
     request_again(store)
     store.put_document("acme", "client_credentials", {"access_token": Secret(b"x")}, over=None)
     return store

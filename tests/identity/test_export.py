@@ -72,7 +72,7 @@ def pair_of(folder):
 def test_the_files(store, wanted):
     """Are the key, the certificate, it with what stands above it, and what to trust."""
     [made] = use(store)
-    done = export(store, "acme", wanted)
+    done = export(store, store.load("acme"), wanted)
     folder = wanted.directory
     assert (done.changed, done.generation, files(folder)) == (True, "0001", PEM_FILES)
     assert (folder / "key.pem").read_bytes() == store.key("acme", "0001").reveal()
@@ -86,9 +86,9 @@ def test_again(store, wanted, form):
     """Nothing is touched, in any form."""
     use(store)
     asked = replace(wanted, form=form, passphrase=Secret(b"correct horse"))
-    assert export(store, "acme", asked).changed
+    assert export(store, store.load("acme"), asked).changed
     before = stamps(wanted.directory)
-    assert not export(store, "acme", asked).changed
+    assert not export(store, store.load("acme"), asked).changed
     assert stamps(wanted.directory) == before
 
 
@@ -98,8 +98,8 @@ def test_what_is_in_use_now(store, wanted):
     found = []
     for turn in range(3):
         if turn:
-            activate.rollback(store, "acme", now=pki.NOW)
-        assert export(store, "acme", wanted).changed
+            activate.rollback(store, store.load("acme"), now=pki.NOW)
+        assert export(store, store.load("acme"), wanted).changed
         found.append((wanted.directory / "certificate.pem").read_bytes())
     assert found == [second.pem, first.pem, second.pem]
 
@@ -107,9 +107,9 @@ def test_what_is_in_use_now(store, wanted):
 def test_another_form(store, wanted):
     """Takes the place of the one before."""
     use(store)
-    export(store, "acme", replace(wanted, form="nginx"))
+    export(store, store.load("acme"), replace(wanted, form="nginx"))
     assert files(wanted.directory) == {*PEM_FILES, "nginx.conf"}
-    export(store, "acme", replace(wanted, form="pkcs12"))
+    export(store, store.load("acme"), replace(wanted, form="pkcs12"))
     assert files(wanted.directory) == {"bundle.p12"}
 
 
@@ -117,11 +117,11 @@ def test_curl_and_nginx_name_the_files(store, wanted):
     """By absolute paths that lead through the directory's own names."""
     use(store)
     folder = wanted.directory
-    export(store, "acme", replace(wanted, form="curl"))
+    export(store, store.load("acme"), replace(wanted, form="curl"))
     assert (folder / "curl.conf").read_text() == (
         f'cert = "{folder}/fullchain.pem"\nkey = "{folder}/key.pem"\ncacert = "{folder}/ca.pem"\n'
     )
-    export(store, "acme", replace(wanted, form="nginx"))
+    export(store, store.load("acme"), replace(wanted, form="nginx"))
     assert (folder / "nginx.conf").read_text() == (
         f'proxy_ssl_certificate "{folder}/fullchain.pem";\n'
         f'proxy_ssl_certificate_key "{folder}/key.pem";\n'
@@ -138,9 +138,9 @@ def test_a_directory_whose_name_cannot_be_quoted(store, wanted, name):
     asked = replace(wanted, directory=wanted.directory.with_name(name))
     for form in ("curl", "nginx"):
         with pytest.raises(InputError, match="cannot stand in a configuration file"):
-            export(store, "acme", replace(asked, form=form))
+            export(store, store.load("acme"), replace(asked, form=form))
     assert not asked.directory.exists()
-    assert export(store, "acme", asked).changed
+    assert export(store, store.load("acme"), asked).changed
 
 
 def test_without_a_trust_bundle(store, wanted):
@@ -151,7 +151,7 @@ def test_without_a_trust_bundle(store, wanted):
     adopt(store, "acme", settings, POLICY, key=made.key, certificates=certificates, anchors=None, now=pki.NOW)
     folder = wanted.directory
     for form, name in (("curl", "curl.conf"), ("nginx", "nginx.conf")):
-        export(store, "acme", replace(wanted, form=form))
+        export(store, store.load("acme"), replace(wanted, form=form))
         assert files(folder) == {*PEM_FILES, name} - {"ca.pem"}
         assert "ca.pem" not in (folder / name).read_text()
     assert "proxy_ssl_verify on" in (folder / "nginx.conf").read_text()
@@ -160,7 +160,7 @@ def test_without_a_trust_bundle(store, wanted):
 def test_pkcs12_opens_with_its_passphrase(store, wanted):
     """In openssl too, with the key, the certificate and what stands above it."""
     use(store)
-    export(store, "acme", replace(wanted, form="pkcs12", passphrase=Secret(b"correct horse")))
+    export(store, store.load("acme"), replace(wanted, form="pkcs12", passphrase=Secret(b"correct horse")))
     bundle = wanted.directory / "bundle.p12"
     opened = openssl("pkcs12", "-in", bundle, "-passin", "pass:correct horse", "-nodes").stdout
     assert opened.count(b"-----BEGIN CERTIFICATE-----") == 2
@@ -175,8 +175,8 @@ def test_pkcs12_with_another_passphrase(store, wanted):
     use(store)
     for passphrase in (None, b"one", b"another", None):
         asked = replace(wanted, form="pkcs12", passphrase=Secret(passphrase) if passphrase else None)
-        assert export(store, "acme", asked).changed
-        assert not export(store, "acme", asked).changed
+        assert export(store, store.load("acme"), asked).changed
+        assert not export(store, store.load("acme"), asked).changed
 
 
 @pytest.mark.parametrize("form", ["pem", "pkcs12", "curl", "nginx"])
@@ -190,20 +190,20 @@ def test_a_pair_that_is_none(store, wanted, form):
     install(store, data, "mixed")
     store.change("mixed", lambda record: record.activate("0001"))
     with pytest.raises(InputError, match="generation 0001 of mixed: its private key does not belong to its certif"):
-        export(store, "mixed", replace(wanted, form=form))
+        export(store, store.load("mixed"), replace(wanted, form=form))
     assert not wanted.directory.exists()
 
 
 def test_nothing_in_use(store, wanted):
     """Is an error, and no directory is made."""
     with pytest.raises(AbsentError):
-        export(store, "acme", wanted)
+        export(store, store.load("acme"), wanted)
     enroll(store)
     with pytest.raises(InputError, match="acme: no generation is active"):
-        export(store, "acme", wanted)
+        export(store, store.load("acme"), wanted)
     install(store, pasted(issue(store)))
     with pytest.raises(InputError, match="acme: no generation is active"):
-        export(store, "acme", wanted)
+        export(store, store.load("acme"), wanted)
     assert not wanted.directory.exists()
 
 
@@ -212,9 +212,14 @@ def test_a_hook(store, wanted, hook, tmp_path):
     use(store, count=2)
     asked = replace(wanted, hook=hook)
     counts = []
-    for change in (lambda: None, lambda: None, lambda: activate.rollback(store, "acme", now=pki.NOW), lambda: None):
+    for change in (
+        lambda: None,
+        lambda: None,
+        lambda: activate.rollback(store, store.load("acme"), now=pki.NOW),
+        lambda: None,
+    ):
         change()
-        export(store, "acme", asked)
+        export(store, store.load("acme"), asked)
         counts.append(runs(tmp_path))
     assert counts == [1, 1, 2, 2]
 
@@ -232,7 +237,7 @@ def test_what_a_hook_is_told(store, wanted, hook, tmp_path, monkeypatch, form, n
     monkeypatch.chdir(tmp_path)
     relative = wanted.directory.relative_to(tmp_path)
     asked = replace(wanted, directory=relative, form=form, hook=hook, environment={**wanted.environment, "OWN": "1"})
-    export(store, "acme", asked)
+    export(store, store.load("acme"), asked)
     told = dict(line.split("=", 1) for line in (tmp_path / "told").read_text().splitlines())
     folder = str(tmp_path / "tls")
     assert {name: value for name, value in told.items() if name.startswith(("CERTKIT", "RENEWED", "OWN"))} == {
@@ -255,11 +260,11 @@ def test_a_hook_that_fails(store, wanted, hook, tmp_path):
     asked = replace(wanted, hook=hook)
     for count in (1, 2):
         with pytest.raises(HookError, match="it ended with 1"):
-            export(store, "acme", asked)
+            export(store, store.load("acme"), asked)
         assert (runs(tmp_path), files(wanted.directory)) == (count, PEM_FILES)
     (tmp_path / "fail").unlink()
-    assert not export(store, "acme", asked).changed
-    export(store, "acme", asked)
+    assert not export(store, store.load("acme"), asked).changed
+    export(store, store.load("acme"), asked)
     assert runs(tmp_path) == 3
 
 
@@ -270,16 +275,16 @@ def test_a_hook_that_fails_for_a_later_change(store, wanted, hook, tmp_path):
     slow = tmp_path / "slow"
     slow.write_text(f"#!/bin/sh\n: > {tmp_path}/begun\nwhile test ! -e {tmp_path}/go; do sleep 0.02; done\n")
     slow.chmod(0o755)
-    first = threading.Thread(target=export, args=(store, "acme", replace(wanted, hook=str(slow))))
+    first = threading.Thread(target=export, args=(store, store.load("acme"), replace(wanted, hook=str(slow))))
     first.start()
     wait_for(tmp_path / "begun")
-    activate.rollback(store, "acme", now=pki.NOW)
+    activate.rollback(store, store.load("acme"), now=pki.NOW)
     with pytest.raises(HookError):
-        export(store, "acme", replace(wanted, hook=hook))
+        export(store, store.load("acme"), replace(wanted, hook=hook))
     (tmp_path / "go").touch()
     first.join(30)
     (tmp_path / "fail").unlink()
-    export(store, "acme", replace(wanted, hook=hook))
+    export(store, store.load("acme"), replace(wanted, hook=hook))
     assert runs(tmp_path) == 2
 
 
@@ -295,13 +300,13 @@ def wait_for(path):
 def test_readers_see_pairs(store, wanted):
     """Who reads the pointer once gets a key with its certificate, while a hundred exports alternate two generations."""
     use(store, count=2)
-    export(store, "acme", wanted)
+    export(store, store.load("acme"), wanted)
     done = threading.Event()
 
     def work():
         for _ in range(100):
-            activate.rollback(store, "acme", now=pki.NOW)
-            export(store, "acme", wanted)
+            activate.rollback(store, store.load("acme"), now=pki.NOW)
+            export(store, store.load("acme"), wanted)
         done.set()
 
     worker = threading.Thread(target=work)
@@ -322,7 +327,7 @@ def test_many_at_once(store, wanted, hook):
     done = []
 
     def work():
-        done.append(export(store, "acme", replace(wanted, hook=hook)).changed)
+        done.append(export(store, store.load("acme"), replace(wanted, hook=hook)).changed)
 
     threads = [threading.Thread(target=work) for _ in range(20)]
     for thread in threads:
@@ -337,8 +342,8 @@ def test_a_run_that_is_killed(store, wanted, hook, tmp_path):
     """At whatever step: a pair is there or none, the next export completes it, and the hook has run after it."""
     use(store, count=2)
     asked = replace(wanted, hook=hook)
-    export(store, "acme", asked)
-    activate.rollback(store, "acme", now=pki.NOW)
+    export(store, store.load("acme"), asked)
+    activate.rollback(store, store.load("acme"), now=pki.NOW)
     shutil.copytree(wanted.directory, tmp_path / "before", symlinks=True)
     old = pair_of(tmp_path / "before")
 
@@ -348,7 +353,7 @@ def test_a_run_that_is_killed(store, wanted, hook, tmp_path):
         (tmp_path / "runs").unlink(missing_ok=True)
 
     def work():
-        export(store, "acme", asked)
+        export(store, store.load("acme"), asked)
 
     begin()
     calls = [call for call in steps.run(work, tmp_path).calls if "tls" in call.rest]
@@ -359,6 +364,6 @@ def test_a_run_that_is_killed(store, wanted, hook, tmp_path):
         ended = steps.run(work, tmp_path, inject=f"{call.name}:signal=SIGKILL:when={call.count}")
         assert ended.code == -9, call
         assert pair_of(wanted.directory) in (old, new), call
-        export(store, "acme", asked)
+        export(store, store.load("acme"), asked)
         assert (pair_of(wanted.directory), runs(tmp_path) > 0) == (new, True), call
         assert [path for path in wanted.directory.rglob("*") if re.search(r"\.tmp$", path.name)] == [], call

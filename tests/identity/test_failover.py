@@ -67,9 +67,9 @@ def renew(store, name, policy, root, log):
     for generation in overview.in_state(store.load(name), State.PENDING):
         request = x509.load_pem_x509_csr(generation.csr)
         pasted = root.issue(pki.name(O="Acme Ltd"), public_key=request.public_key()).pem
-        _, number = install.install(store, name, pasted, policy, now=pki.NOW)
+        _, number = install.install(store, store.load(name), pasted, policy, now=pki.NOW)
         log.installed.append((name, number, pasted))
-        activate.activate(store, name, number, now=pki.NOW)
+        activate.activate(store, store.load(name), number, now=pki.NOW)
         log.activated.append((name, number))
 
 

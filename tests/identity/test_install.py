@@ -199,9 +199,9 @@ def test_a_request_that_is_out_of_use(store, state):
     enroll(store)
     data = pasted(issue(store))
     if state == "discarded":
-        pointer.discard(store, "acme")
+        pointer.discard(store, store.load("acme"))
     else:
-        pointer.retire(store, "acme", "0001")
+        pointer.retire(store, store.load("acme"), "0001")
     with pytest.raises(RefusedError, match=r"of the requests none$"):
         install(store, data)
 
@@ -225,7 +225,7 @@ def test_the_same_answer_again(store):
     enroll(store)
     data = pasted(issue(store))
     install(store, data)
-    activate.activate(store, "acme", now=pki.NOW)
+    activate.activate(store, store.load("acme"), now=pki.NOW)
     before = everything(store)
     done, number = install(store, data)
     assert (done.changed, number) == (False, "0001")

@@ -15,12 +15,11 @@ import pytest
 from certkit.identity import activate as activation
 from certkit.identity import install as answer
 from certkit.identity import renew as renewing
-from certkit.stores.audited import AuditedStore
 from certkit.stores.file.store import FileStore
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from tests import pki
-from tests.identity.conftest import POLICY, issue, pasted, request_again, use
+from tests.identity.conftest import POLICY, issue, journaled, pasted, request_again, use
 from tests.identity.partner import YEAR, Partner, faults, states, troubles
 from tests.stores import steps, vault_roles
 from tests.stores.lossy import Fate, network
@@ -33,23 +32,23 @@ PREFIXES = itertools.count()
 
 def audited(store):
     """The store as the command line uses it."""
-    return AuditedStore(store, "alice@host", lambda: LATE)
+    return journaled(store, "alice@host", lambda: LATE)
 
 
 def install(store, data):
     """What `identity install` does."""
-    _, number = answer.install(store, "acme", data, POLICY, now=LATE)
-    activation.activate(store, "acme", number, now=LATE)
+    _, number = answer.install(store, store.load("acme"), data, POLICY, now=LATE)
+    activation.activate(store, store.load("acme"), number, now=LATE)
 
 
 def activate(store, _):
     """What `identity activate` does."""
-    activation.activate(store, "acme", now=LATE)
+    activation.activate(store, store.load("acme"), now=LATE)
 
 
 def renew(store, _):
     """What `identity renew` does, where the issuer answers at once."""
-    renewing.renew(store, "acme", POLICY, wanted=renewing.Renewal(issuer=Partner(LATE)), now=LATE)
+    renewing.renew(store, store.load("acme"), POLICY, wanted=renewing.Renewal(issuer=Partner(LATE)), now=LATE)
 
 
 def ready_to_renew(store):
@@ -68,7 +67,7 @@ def ready_to_install(store):
 def ready_to_activate(store):
     """The same with the answer installed."""
     data = ready_to_install(store)
-    answer.install(store, "acme", data, POLICY, now=LATE)
+    answer.install(store, store.load("acme"), data, POLICY, now=LATE)
     return data
 
 

@@ -20,7 +20,7 @@ PRODUCTION = load("wise-production")
 
 def room(store, *, policy=POLICY, now=pki.NOW):
     """What is found about the room for one more."""
-    return limits.room(store, "acme", policy, now=now)
+    return limits.room(limits.Neighbours(store, "acme"), policy, now=now)
 
 
 def full(store, count):

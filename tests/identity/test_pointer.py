@@ -14,22 +14,22 @@ from tests.identity.conftest import POLICY, enroll, everything, install, issue, 
 
 def activate(store, number=None, *, now=pki.NOW):
     """Put a generation of the identity to use."""
-    return activation.activate(store, "acme", number, now=now)
+    return activation.activate(store, store.load("acme"), number, now=now)
 
 
 def rollback(store, *, now=pki.NOW):
     """Go back."""
-    return activation.rollback(store, "acme", now=now)
+    return activation.rollback(store, store.load("acme"), now=now)
 
 
 def retire(store, number):
     """Put a generation out of use."""
-    return pointer.retire(store, "acme", number)
+    return pointer.retire(store, store.load("acme"), number)
 
 
 def discard(store):
     """Drop the open request."""
-    return pointer.discard(store, "acme")
+    return pointer.discard(store, store.load("acme"))
 
 
 def refuses(store, error, reason, call, *arguments, **options):

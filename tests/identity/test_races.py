@@ -9,13 +9,12 @@ import pytest
 
 from certkit.identity import overview
 from certkit.identity.renew import Renewal, renew
-from certkit.stores.audited import AuditedStore
 from certkit.stores.file.store import FileStore
 from certkit.stores.vault import layout
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from tests import pki
-from tests.identity.conftest import POLICY, use
+from tests.identity.conftest import POLICY, journaled, use
 from tests.identity.partner import YEAR, Partner, faults, states
 
 RACES = 50
@@ -24,7 +23,7 @@ LATE = pki.NOW + YEAR - 20 * pki.DAY
 
 def audited(store):
     """The store as the command line uses it."""
-    return AuditedStore(store, "alice@host", lambda: LATE)
+    return journaled(store, "alice@host", lambda: LATE)
 
 
 @pytest.fixture(params=["a directory", "Vault"])
@@ -54,7 +53,7 @@ def test_two_renewers(renewers, issuer, expected, capsys):
 
         def run(own, name=name, gate=gate):
             gate.wait(60)
-            return renew(own, name, POLICY, wanted=Renewal(issuer=issuer), now=LATE).done.identity
+            return renew(own, own.load(name), POLICY, wanted=Renewal(issuer=issuer), now=LATE).done.identity
 
         with ThreadPoolExecutor(2) as pool:
             told = list(pool.map(run, renewers))
@@ -76,9 +75,9 @@ def test_a_renewer_that_is_held_up(openbao):
         use(store)
         request = overview.generation(store.load("acme"), "0001").csr
         plain.secrets.put(layout.certificate("acme", "0002"), layout.document_of(request), cas=0)
-        renew(store, "acme", POLICY, wanted=Renewal(), now=LATE)
+        renew(store, store.load("acme"), POLICY, wanted=Renewal(), now=LATE)
         key = store.key("acme", "0001")
         plain.secrets.put(layout.key("acme", "0002"), {"private_key": key}, cas=0)
         assert states(store.load("acme")) == ["active", "discarded", "pending"]
-        again = renew(store, "acme", POLICY, wanted=Renewal(), now=LATE)
+        again = renew(store, store.load("acme"), POLICY, wanted=Renewal(), now=LATE)
         assert (again.done.changed, list(faults(store, "acme", now=LATE))) == (False, [])

@@ -25,7 +25,7 @@ SOON = timedelta(seconds=1)
 
 def run(store, *, now=OPENS + SOON, policy=POLICY, **wanted):
     """Renew the identity."""
-    return renew.renew(store, "acme", policy, wanted=Renewal(**wanted), now=now)
+    return renew.renew(store, store.load("acme"), policy, wanted=Renewal(**wanted), now=now)
 
 
 def used(store, **options):
@@ -213,7 +213,7 @@ def test_the_same_key_where_it_is_refused(store):
     enroll(store, "other")
     store.change("other", lambda record: record.discard("0001"))
     with pytest.raises(InputError, match="nothing is in use whose key"):
-        renew.renew(store, "other", POLICY, wanted=Renewal(reuse_key=True), now=pki.NOW)
+        renew.renew(store, store.load("other"), POLICY, wanted=Renewal(reuse_key=True), now=pki.NOW)
 
 
 def test_another_process_answers_first(store):

@@ -22,7 +22,6 @@ from certkit.expiry.reminders import Reminders
 from certkit.identity import activate, install, overview, pointer
 from certkit.identity.export import Wanted, export
 from certkit.identity.renew import Renewal, renew
-from certkit.stores.audited import AuditedStore
 from certkit.stores.file.store import FileStore
 from certkit.stores.record import State
 from certkit.stores.vault.store import VaultStore
@@ -30,7 +29,7 @@ from certkit.vault.client import Vault
 from certkit.x509.objects import Kind
 from tests import pki, tls_servers
 from tests.conftest import require_program
-from tests.identity.conftest import ISSUING, POLICY, ROOT, enroll
+from tests.identity.conftest import ISSUING, POLICY, ROOT, enroll, journaled
 from tests.identity.partner import YEAR, Partner, states
 
 if TYPE_CHECKING:
@@ -163,14 +162,14 @@ def gateway(tmp_path):
 def test_a_person_who_brings_the_answers(tmp_path, gateway, capsys):
     """Enrolled, reminded, renewed with an overlap, the old one retired when it has expired: no call fails."""
     today = [pki.NOW]
-    store = AuditedStore(FileStore(tmp_path / "store"), "cron@host", lambda: today[0])
+    store = journaled(FileStore(tmp_path / "store"), "cron@host", lambda: today[0])
     enroll(store, now=today[0])
     person(store, today[0])
     failed, spoken, seen, asked = [], [], [], None
     for day in range(DAYS):
         now = today[0] = pki.NOW + timedelta(days=day, hours=1)
         gateway.set_clock(now)
-        renew(store, "acme", POLICY, wanted=Renewal(), now=now)
+        renew(store, store.load("acme"), POLICY, wanted=Renewal(), now=now)
         identity = store.load("acme")
         if overview.in_state(identity, State.PENDING):
             asked = asked or now
@@ -197,14 +196,14 @@ def test_an_issuer_that_answers_at_once(openbao, tmp_path, gateway, capsys):
     wanted = Wanted(directory=tmp_path / "tls", environment={"PATH": os.defpath})
     failed, spoken, seen, changed = [], [], set(), []
     with Vault.connect(openbao.settings()) as vault:
-        store = AuditedStore(VaultStore(vault, "secret", "year"), "cron@host", lambda: today[0])
+        store = journaled(VaultStore(vault, "secret", "year"), "cron@host", lambda: today[0])
         enroll(store, now=today[0])
         for day in range(DAYS):
             now = today[0] = pki.NOW + timedelta(days=day, hours=1)
             gateway.set_clock(now)
             issuer = Partner(now - timedelta(minutes=5))
-            renew(store, "acme", POLICY, wanted=Renewal(issuer=issuer), now=now)
-            if export(store, "acme", wanted).changed:
+            renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer), now=now)
+            if export(store, store.load("acme"), wanted).changed:
                 changed.append(day)
             spoken += remind(store, tmp_path / "reminders.json", now, day)
             seen.add(overview.overview(store.load("acme"), POLICY, now=now).status.value)
@@ -223,7 +222,7 @@ def retire(store, gateway, folder, now):
         certificate = overview.certificate(each)
         if certificate.not_valid_after_utc < now:
             assert gateway.call(folder / each.number) == 400
-            pointer.retire(store, "acme", each.number)
+            pointer.retire(store, store.load("acme"), each.number)
             gateway.revoke(certificate)
 
 
@@ -237,8 +236,8 @@ def person(store, now):
     """Somebody at the partner's portal, who brings the answer."""
     [pending] = overview.in_state(store.load("acme"), State.PENDING)
     answered = Partner(now - timedelta(minutes=5)).issue(pending.csr).certificates
-    _, number = install.install(store, "acme", answered, POLICY, now=now)
-    activate.activate(store, "acme", number, now=now)
+    _, number = install.install(store, store.load("acme"), answered, POLICY, now=now)
+    activate.activate(store, store.load("acme"), number, now=now)
 
 
 def remind(store, path, now, day):

@@ -11,12 +11,13 @@ from dataclasses import replace
 
 import pytest
 
+from certkit.cli.store import findings_of
 from certkit.errors import ConflictError, InputError, StoreError
 from certkit.findings import Finding
 from certkit.secret import Secret
 from certkit.stores.base import AbsentError, Document, Facts, Generation, Identity, Issued
-from certkit.stores.facts import certificate_facts
 from certkit.stores.record import Record, Settings, State
+from certkit.x509 import describe
 from certkit.x509.names import SubjectOptions
 from tests import pki
 
@@ -56,7 +57,7 @@ def answer(number: int) -> Issued:
 
 def facts(number: int) -> dict[str, str]:
     """The facts of its certificate."""
-    return certificate_facts(PAIRS[number].certificate, policy="wise-sandbox")
+    return {**describe.facts(PAIRS[number].certificate), "policy": "wise-sandbox"}
 
 
 def enroll(store, name="acme", *, issued=0, pending=0):
@@ -70,7 +71,7 @@ def enroll(store, name="acme", *, issued=0, pending=0):
 
 def activate(store, number, name="acme"):
     """Have a generation in use."""
-    return store.change(name, lambda record: record.activate(number))
+    return store.change(name, lambda record: record.activate(number)).record
 
 
 def named(record, number, name):
@@ -287,7 +288,7 @@ class StoreContract:
             lambda record: replace(record, names={"0002": "acme-2", "0003": "über"}),
             lambda record: replace(record, settings=replace(record.settings, client_id=None, probe="policy")),
         ):
-            changed = store.change("acme", edit)
+            changed = store.change("acme", edit).record
         found = store.load("acme")
         assert found.record == changed
         assert (found.record.active, found.record.previous) == ("0002", "0003")
@@ -297,7 +298,7 @@ class StoreContract:
         """All of them in the same step."""
         enroll(store, issued=2)
         activate(store, "0001")
-        changed = store.change("acme", lambda record: named(record.activate("0002").retire("0001"), "0002", "x"))
+        changed = store.change("acme", lambda record: named(record.activate("0002").retire("0001"), "0002", "x")).record
         assert store.load("acme").record == changed
         assert (changed.active, changed.retired, changed.names) == ("0002", ("0001",), {"0002": "x"})
 
@@ -305,7 +306,7 @@ class StoreContract:
         """A change may put the active one out of use."""
         enroll(store, issued=1)
         activate(store, "0001")
-        changed = store.change("acme", lambda record: replace(record, active=None, left=("0001",)))
+        changed = store.change("acme", lambda record: replace(record, active=None, left=("0001",))).record
         assert store.load("acme").record == changed
         assert activate(store, "0001").active == "0001"
 
@@ -325,7 +326,7 @@ class StoreContract:
         with pytest.raises(ZeroDivisionError):
             store.change("acme", lambda record: 1 / 0)
         assert store.load("acme").record == before
-        assert store.change("acme", lambda record: record) == before
+        assert store.change("acme", lambda record: record).record == before
 
     def test_changes_at_once(self, store, open_again):
         """All of them are kept, for each is made upon the others."""
@@ -507,7 +508,7 @@ class StoreContract:
         """Is checked without a complaint, and says what it is."""
         enroll(store, issued=1)
         store.put_document("acme", "x", FIELDS, over=None)
-        found = store.check()
+        found = findings_of(store)
         assert [finding for finding in found if not finding.is_good] == []
         assert any(isinstance(finding, Finding) and finding.id == "store" for finding in found)
         assert store.uri.startswith(("file:", "vault://"))

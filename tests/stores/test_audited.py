@@ -1,4 +1,4 @@
-"""`certkit.stores.audited`: who did what, kept with the identity in both stores."""
+"""`certkit.stores.record.Journal`: who did what, kept with the identity in both stores."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import pytest
 from certkit.errors import ConflictError, InputError
 from certkit.identity import activate, copy, enroll, pointer
 from certkit.identity import install as answer
-from certkit.stores.audit import MAX_EVENTS, Event
-from certkit.stores.audited import AuditedStore
+from certkit.stores.base import Issued
+from certkit.stores.record import MAX_EVENTS, Event
+from certkit.x509 import describe
 from tests import pki
-from tests.identity.conftest import POLICY, SETTINGS, install, issue, pasted
+from tests.identity.conftest import ISSUING, POLICY, ROOT, SETTINGS, install, issue, journaled, pasted
 from tests.identity.conftest import make_store as make_store
 from tests.identity.conftest import store as store
 
@@ -22,7 +23,7 @@ AT = "2026-11-23T12:00:00Z"
 @pytest.fixture
 def audited(store):
     """An empty store that remembers what alice does."""
-    return AuditedStore(store, "alice@host", lambda: pki.NOW)
+    return journaled(store, "alice@host", lambda: pki.NOW)
 
 
 def log(store, name="acme"):
@@ -35,14 +36,14 @@ def test_a_life(audited):
     enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
     made = issue(audited)
     install(audited, pasted(made))
-    activate.activate(audited, "acme", now=pki.NOW)
+    activate.activate(audited, audited.load("acme"), now=pki.NOW)
     enroll.add_request(audited, audited.load("acme"), POLICY, now=pki.NOW)
     install(audited, pasted(issue(audited, "0002")))
-    activate.activate(audited, "acme", now=pki.NOW)
-    activate.rollback(audited, "acme", now=pki.NOW)
-    pointer.retire(audited, "acme", "0002")
+    activate.activate(audited, audited.load("acme"), now=pki.NOW)
+    activate.rollback(audited, audited.load("acme"), now=pki.NOW)
+    pointer.retire(audited, audited.load("acme"), "0002")
     enroll.add_request(audited, audited.load("acme"), POLICY, now=pki.NOW)
-    pointer.discard(audited, "acme")
+    pointer.discard(audited, audited.load("acme"))
     assert log(audited) == [
         ("created", None),
         ("requested", "0001"),
@@ -78,7 +79,7 @@ def test_what_changes_nothing(audited):
     before = audited.load("acme")
     enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
     install(audited, pasted(made))
-    pointer.discard(audited, "acme")
+    pointer.discard(audited, audited.load("acme"))
     assert audited.load("acme") == before
 
 
@@ -86,7 +87,8 @@ def test_an_installation_that_was_not_told(store, audited):
     """By a run that was killed, is told by the next one."""
     enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
     made = issue(audited)
-    install(store, pasted(made))
+    issued = Issued(certificate=made.pem, chain=ISSUING.pem, trust_bundle=ROOT.pem)
+    store.install("acme", "0001", issued, facts=describe.facts(made.certificate))
     assert log(audited) == [("created", None), ("requested", "0001")]
     install(audited, pasted(made))
     assert log(audited)[-1] == ("installed", "0001")
@@ -107,8 +109,8 @@ def test_a_copy_takes_it_along(audited, make_store):
     """What happened before is there too, and what happens there is no difference to the original."""
     enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
     install(audited, pasted(issue(audited)))
-    activate.activate(audited, "acme", now=pki.NOW)
-    target = AuditedStore(make_store("target"), "bob@host", lambda: pki.NOW)
+    activate.activate(audited, audited.load("acme"), now=pki.NOW)
+    target = journaled(make_store("target"), "bob@host", lambda: pki.NOW)
     assert copy.copy(audited, target, "acme").changed
     assert log(target)[: len(log(audited))] == log(audited)
     assert target.load("acme").record.log[-1].who == "bob@host"

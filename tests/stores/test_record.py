@@ -12,8 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from certkit.errors import InputError
 from certkit.stores import record as identity
-from certkit.stores.audit import Event
-from certkit.stores.record import Record, Settings, State
+from certkit.stores.record import Event, Record, Settings, State
 from certkit.x509.names import SubjectOptions
 
 SOME = settings(deadline=None, derandomize=True, max_examples=300)

@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from certkit.cli.store import findings_of
 from certkit.errors import InputError, PassphraseError, StoreError
 from certkit.secret import Secret
 from certkit.stores import sealing
@@ -55,7 +56,7 @@ def test_a_sealed_key_in_a_store(tmp_path, wrapped):
     assert stored(store).startswith(wrapped.prefix)
     assert PAIRS[0].key_pem.splitlines()[1] not in stored(store)
     assert store.key("acme", "0001") == key(0)
-    assert [finding for finding in store.check() if not finding.is_good] == []
+    assert [finding for finding in findings_of(store) if not finding.is_good] == []
 
 
 def test_a_wrong_passphrase(tmp_path):
@@ -80,7 +81,7 @@ def test_a_missing_passphrase(tmp_path):
     assert refused.value.message.endswith("key.pem: the private key is encrypted")
     assert refused.value.hint == "give its passphrase with --passphrase-file"
     assert len(store.load("acme").generations) == 1
-    assert [finding for finding in store.check() if not finding.is_good] == []
+    assert [finding for finding in findings_of(store) if not finding.is_good] == []
 
 
 @pytest.mark.parametrize("wrapped", [PASSPHRASE, Reversed()])
@@ -90,7 +91,7 @@ def test_a_plain_key_where_keys_are_sealed(tmp_path, wrapped):
     store = FileStore(tmp_path, wrapped)
     assert store.key("acme", "0001") == key(0)
     path = tmp_path / "acme" / "generations" / "0001" / "key.pem"
-    assert [(each.id, each.message) for each in store.check() if not each.is_good] == [
+    assert [(each.id, each.message) for each in findings_of(store) if not each.is_good] == [
         ("identity:acme", f"{path} is not sealed, as new keys are")
     ]
 

@@ -7,8 +7,7 @@ import pytest
 from certkit.errors import StoreError
 from certkit.secret import Secret
 from certkit.stores.file.store import FileStore
-from certkit.stores.sealing import PassphraseWrapping, is_sealed
-from certkit.stores.transit import TransitWrapping
+from certkit.stores.sealing import PassphraseWrapping, TransitWrapping, is_sealed
 from certkit.vault.client import Vault
 from tests.stores.contract import StoreContract, enroll, key
 from tests.stores.lossy import Fate, network

@@ -108,7 +108,7 @@ def test_a_request_beside_a_certificate_in_use(store):
 def test_a_request_that_was_discarded(store):
     """Nothing is in use and nothing waits: another request is wanted."""
     enroll(store)
-    pointer.discard(store, "acme")
+    pointer.discard(store, store.load("acme"))
     found = told(store)
     assert (found["status"], found["state"], found["ready_for_renewal"]) == ("unknown", "discarded", "true")
     assert found["csr"] == ""

@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
     from certkit.identity.enroll import Done
     from certkit.identity.overview import Overview
-    from certkit.stores.base import Store
+    from certkit.stores.base import Identity, Store
 
 
 @click.group(
     cls=LazyGroup,
     lazy={
         "enroll": ("certkit.cli.identity.enroll:enroll", "Make an identity and its first request."),
-        "import": ("certkit.cli.identity.enroll:import_", "Adopt a pair that is in use already."),
-        "install": ("certkit.cli.identity.enroll:install", "Take in the certificate that answers a request."),
+        "import": ("certkit.cli.identity.import_:import_", "Adopt a pair that is in use already."),
+        "install": ("certkit.cli.identity.install:install", "Take in the certificate that answers a request."),
         "renew": ("certkit.cli.identity.renew:renew", "Make a new generation when it is time."),
-        "activate": ("certkit.cli.identity.use:activate", "Put a generation to use."),
-        "rollback": ("certkit.cli.identity.use:rollback", "Go back to the generation before."),
-        "discard": ("certkit.cli.identity.use:discard", "Drop a request that the partner refused."),
-        "retire": ("certkit.cli.identity.use:retire", "Put a generation out of use for good."),
-        "list": ("certkit.cli.identity.view:list_", "Show all identities, and how near their end is."),
-        "show": ("certkit.cli.identity.view:show", "Show an identity and its generations."),
-        "log": ("certkit.cli.identity.view:log", "Show what happened to an identity, and who did it."),
-        "export": ("certkit.cli.identity.view:export", "Write what is in use to a directory, again and again."),
-        "copy": ("certkit.cli.identity.use:copy", "Copy an identity to another store."),
-        "remove": ("certkit.cli.identity.use:remove", "Remove an identity with all its keys."),
+        "activate": ("certkit.cli.identity.activate:activate", "Put a generation to use."),
+        "rollback": ("certkit.cli.identity.rollback:rollback", "Go back to the generation before."),
+        "discard": ("certkit.cli.identity.discard:discard", "Drop a request that the partner refused."),
+        "retire": ("certkit.cli.identity.retire:retire", "Put a generation out of use for good."),
+        "list": ("certkit.cli.identity.list:list_", "Show all identities, and how near their end is."),
+        "show": ("certkit.cli.identity.show:show", "Show an identity and its generations."),
+        "log": ("certkit.cli.identity.log:log", "Show what happened to an identity, and who did it."),
+        "export": ("certkit.cli.identity.export:export", "Write what is in use to a directory, again and again."),
+        "copy": ("certkit.cli.identity.copy:copy", "Copy an identity to another store."),
+        "remove": ("certkit.cli.identity.remove:remove", "Remove an identity with all its keys."),
     },
 )
 def identity() -> None:
@@ -68,19 +68,18 @@ def in_store(command: Callable[..., int]) -> Callable[..., Any]:
     return wrapped
 
 
-def overview_of(done: Done) -> Overview:
-    """What a command left, as it stands now."""
+def overview_of(identity: Identity) -> Overview:
+    """Return an identity as it is now."""
     from certkit.identity.overview import overview
 
-    policy = inputs.policy(done.identity.record.settings.policy)
-    return overview(done.identity, policy, now=inputs.now())
+    return overview(identity, inputs.policy(identity.record.settings.policy), now=inputs.now())
 
 
 def tell(output: Output, done: Done, *, only_reads: bool = False) -> int:
     """Show what a command left, and end well."""
     from certkit.report import json, text
 
-    found = overview_of(done)
+    found = overview_of(done.identity)
     output.warn_of(done.findings)
     if output.as_json:
         output.document(json.identity(found, changed=done.changed))

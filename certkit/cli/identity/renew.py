@@ -83,21 +83,22 @@ def _renew(output: Output, store: Store, name: str, options: dict[str, Any]) -> 
     from certkit.identity.renew import Renewal
     from certkit.identity.renew import renew as run
 
-    settings = store.load(name).record.settings
+    identity = store.load(name)
+    settings = identity.record.settings
     length = Duration.parse(options["jitter"]).fixed if options["jitter"] else timedelta()
     if length is None:
         raise InputError(f"not a length of time: {options['jitter']!r}", hint="give for example 3d or 12h")
     with issuing(settings.issuer, output) as issuer:
         wanted = Renewal(
             issuer=issuer,
-            how=activating.how(store, name, deploy_hook=options["deploy_hook"], no_probe=options["no_probe"]),
+            how=activating.how(store, identity, deploy_hook=options["deploy_hook"], no_probe=options["no_probe"]),
             force=options["force"],
             reuse_key=options["reuse_key"],
             dry_run=options["dry_run"],
             jitter=length,
         )
         policy = inputs.policy(settings.policy)
-        return run(store, name, policy, wanted=wanted, now=inputs.now(), progress=progress)
+        return run(store, identity, policy, wanted=wanted, now=inputs.now(), progress=progress)
 
 
 def _say(output: Output, renewed: Renewed) -> None:
@@ -117,10 +118,10 @@ def _say(output: Output, renewed: Renewed) -> None:
 def _text(output: Output, done: Done) -> str:
     from certkit.report import text
 
-    return text.identity(overview_of(done), changed=done.changed, paint=output.paint)
+    return text.identity(overview_of(done.identity), changed=done.changed, paint=output.paint)
 
 
 def _document(renewed: Renewed) -> dict[str, Any]:
     from certkit.report import json
 
-    return json.identity(overview_of(renewed.done), changed=renewed.done.changed)
+    return json.identity(overview_of(renewed.done.identity), changed=renewed.done.changed)

@@ -36,7 +36,7 @@ def probing(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--no-probe", is_flag=True, help="Do not ask the partner first, this once.")(command)
 
 
-def how(store: Store, name: str, *, deploy_hook: str | None, no_probe: bool = False) -> Activation:
+def how(store: Store, identity: Identity, *, deploy_hook: str | None, no_probe: bool = False) -> Activation:
     """How a generation of this identity is put to use.
 
     Raises:
@@ -45,10 +45,10 @@ def how(store: Store, name: str, *, deploy_hook: str | None, no_probe: bool = Fa
     from certkit.identity import hooks
     from certkit.identity.activate import Activation, Deployment
 
-    programs: list[Path | str] = [*hooks.executables(hooks_directory(store, name))]
+    programs: list[Path | str] = [*hooks.executables(hooks_directory(store, identity.name))]
     if deploy_hook is not None:
         programs.append(deploy_hook)
-    settings = None if no_probe else store.load(name).record.settings
+    settings = None if no_probe else identity.record.settings
     return Activation(
         probe=None if settings is None or settings.probe is None else _guard(store, settings),
         deployment=Deployment(programs=programs, environment=os.environ, asked=deploy_hook),

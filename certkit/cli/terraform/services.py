@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from certkit.expiry.scan import Judge, Scan
     from certkit.identity.activate import Activation
     from certkit.identity.issuers.base import Issuer
-    from certkit.stores.base import Store
+    from certkit.stores.base import Identity, Store
     from certkit.terraform.provider.services import Configuration, Warn
 
 _TIMEOUT_SECONDS = 10.0
@@ -57,10 +57,10 @@ def _issuing(name: str, warn: Warn) -> Iterator[Issuer | None]:
         yield issuer
 
 
-def _how(store: Store, name: str) -> Activation:
+def _how(store: Store, identity: Identity) -> Activation:
     from certkit.cli.shared import activating
 
-    return activating.how(store, name, deploy_hook=None, no_probe=False)
+    return activating.how(store, identity, deploy_hook=None, no_probe=False)
 
 
 def _look(source: str, judge: Judge, configuration: Configuration, warn: Warn) -> Scan:

@@ -32,6 +32,7 @@ def check(output: Output, store: Store, *, sandbox: str, production: str, online
     Example:
       certkit wise check acme-sandbox acme-production
     """
+    from certkit.cli.store import findings_of
     from certkit.report import json
     from certkit.stores.record import require_name
     from certkit.wise import check as going_live
@@ -43,7 +44,7 @@ def check(output: Output, store: Store, *, sandbox: str, production: str, online
         findings += going_live.look(store, each, now=now)
         if online:
             findings += going_live.ask(store, each, timeout=timeout, now=now)
-    findings += [*([] if online else going_live.not_asked()), _reminders(), *store.check()]
+    findings += [*([] if online else going_live.not_asked()), _reminders(), *findings_of(store)]
     status = roll_up(finding.status for finding in findings)
     title = f"{sandbox} and {production}"
     if output.as_json:

@@ -69,7 +69,7 @@ def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
 
 
 def _given(options: dict[str, Any]) -> Given:
-    from certkit.cli.identity.enroll import trust_bundle
+    from certkit.cli.identity.options import trust_bundle
     from certkit.wise.setup import Given
 
     same = ("base_url", "client_id", "redirect_uri", "profile_id", "key_type")

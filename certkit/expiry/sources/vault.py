@@ -11,7 +11,6 @@ from certkit.expiry.sources.base import Failure, KnownSighting, Reason
 from certkit.expiry.sources.identity import hanging
 from certkit.printable import printable
 from certkit.stores.record import State
-from certkit.stores.vault import facts as vault_facts
 from certkit.stores.vault import layout
 from certkit.times import parse_time
 from certkit.vault.errors import Kind, VaultError
@@ -167,7 +166,7 @@ class VaultSource:
         if isinstance(metadata, CertkitError):
             yield self._failed(folder, metadata)
             return
-        facts = vault_facts.of(metadata)
+        facts = layout.facts_of(metadata)
         if facts is not None:
             yield self._sighting(folder, facts)
         elif watched.is_in_use or (metadata is not None and metadata.version > 1):

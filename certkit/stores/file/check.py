@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import stat
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError, StoreError
 from certkit.files import reading
+from certkit.files.content import Access
 from certkit.files.folder import LOCK, is_temporary_name
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.printable import printable
 from certkit.stores import sealing
-from certkit.stores.file import documents, identity, permissions
+from certkit.stores.file import documents, identity
 from certkit.stores.file import generations as generation_files
 from certkit.stores.file.documents import TOKENS
 from certkit.stores.file.folder import StoreFolder
@@ -22,7 +25,8 @@ from certkit.stores.record import is_generation, is_name
 from certkit.x509 import keys, objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from certkit.files.folder import Folder
     from certkit.stores.base import Identity
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 # What belongs in the directory of an identity; `hooks` are others' business.
 _OURS = frozenset({RECORD, POINTER, GENERATIONS, TOKENS, LOCK, "hooks"})
 _MOST_NAMES = 5
+_PERMISSIONS = "permissions"
+_PUBLIC = [name for name in generation_files.FILES if name != generation_files.KEY]
 _SWEPT = "the next change removes it"
 
 
@@ -45,7 +51,7 @@ def _findings(store: FileStore) -> list[Finding]:
         return [warning("store", f"there is no directory {store.root}", hint)]
     try:
         with StoreFolder.open(store.root) as folder:
-            found = [*_store(folder), *permissions.of_store(folder)]
+            found = [*_store(folder), *_of_store(folder)]
             for name in filter(is_name, folder.names()):
                 if _is_candidate(folder, name):
                     found += _identity(store, folder, name)
@@ -90,7 +96,7 @@ def _identity(store: FileStore, folder: Folder, name: str) -> Iterator[Finding]:
             identity.require_identity(own)
             found = store.load(name)
             yield from list(_troubles(store, own, found)) or [ok(check, _summary(found))]
-            yield from permissions.of_identity(own, found)
+            yield from _of_identity(own, found)
     except StoreError as error:
         yield _finding(check, error)
 
@@ -191,3 +197,93 @@ def _listed(names: list[str]) -> str:
     """Some of the names, and how many more there are."""
     rest = len(names) - _MOST_NAMES
     return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _of_store(folder: Folder) -> Iterator[Finding]:
+    """What is wrong with the permissions of the directory of a store itself: others may read it, but not write."""
+    status = folder.own_status
+    if status.st_mode & 0o022:
+        yield critical(_PERMISSIONS, f"others may write to {folder.path}", f"chmod go-w {_quoted(folder.path)}")
+    if status.st_uid not in {0, os.geteuid()}:
+        hint = "run certkit as that user"
+        yield warning(_PERMISSIONS, f"{folder.path} belongs to another user ({status.st_uid})", hint)
+
+
+def _of_identity(folder: Folder, found: Identity) -> Iterator[Finding]:
+    """What is wrong with the permissions of what belongs to an identity.
+
+    Raises:
+        StoreError: this host does not know its group, or something may not be examined.
+    """
+    access = identity.access_of(found.record)
+    wanted = _Wanted(access, folder.above.own_status.st_uid)
+    yield from wanted.faults(folder.path, folder.own_status, access.directory_mode)
+    yield from wanted.faults_in(folder, [RECORD], access.public_mode)
+    yield from wanted.faults_in(folder, [GENERATIONS], access.directory_mode)
+    with folder.inside(GENERATIONS) as generations:
+        for generation in found.generations:
+            yield from wanted.faults_in(generations, [generation.number], access.directory_mode)
+            with generations.inside(generation.number) as own:
+                yield from wanted.faults_in(own, [generation_files.KEY], access.key_mode)
+                yield from wanted.faults_in(own, _PUBLIC, access.public_mode)
+    yield from _of_documents(folder, wanted.owner)
+    yield from _closed(folder.above.path, found.record.settings.group, access.group)
+
+
+def _of_documents(folder: Folder, owner: int) -> Iterator[Finding]:
+    """The same of secret documents, which are for their owner only, whatever the group."""
+    wanted = _Wanted(Access(), owner)
+    if folder.has_folder(TOKENS):
+        yield from wanted.faults_in(folder, [TOKENS], wanted.access.directory_mode)
+        with folder.inside(TOKENS) as tokens:
+            yield from wanted.faults_in(tokens, filter(documents.is_file, tokens.names()), wanted.access.key_mode)
+
+
+def _closed(root: Path, name: str | None, group: int | None) -> Iterator[Finding]:
+    """The directories, from the store upwards, that a group does not get through."""
+    for path in (root, *root.absolute().parents) if group is not None else ():
+        with contextlib.suppress(OSError):
+            status = os.stat(path)
+            if not status.st_mode & (0o010 if status.st_gid == group else 0o001):
+                yield warning(
+                    _PERMISSIONS, f"the group {name} does not get through {path}", f"chmod o+x {_quoted(path)}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Whom files and directories should belong to: the owner by number, and the group if there is one."""
+
+    access: Access
+    owner: int
+
+    def faults_in(self, folder: Folder, names: Iterable[str], mode: int) -> Iterator[Finding]:
+        """The faults of files or directories in a directory; those that are not there have none."""
+        for name in names:
+            status = folder.status(name)
+            if status is not None:
+                yield from self.faults(folder.path / name, status, mode)
+
+    def faults(self, path: Path, status: os.stat_result, mode: int) -> Iterator[Finding]:
+        """What is wrong with the mode, the group and the owner of a file or directory."""
+        where, group = _quoted(path), self.access.group
+        yield from self._mode_faults(path, status.st_mode, mode)
+        if group is not None and status.st_gid != group:
+            yield warning(_PERMISSIONS, f"{path} belongs to group {status.st_gid}", f"chgrp {group} {where}")
+        if status.st_uid not in {self.owner, 0}:
+            yield warning(_PERMISSIONS, f"{path} belongs to user {status.st_uid}", f"chown {self.owner} {where}")
+
+    def _mode_faults(self, path: Path, mode: int, wanted: int) -> Iterator[Finding]:
+        found, mend = stat.S_IMODE(mode), f"chmod {wanted:o} {_quoted(path)}"
+        excess = found & ~wanted & (0o077 if stat.S_ISDIR(mode) else 0o066)
+        lack = wanted & ~found & (0o500 if self.access.group is None else 0o550)
+        if excess & 0o022:
+            yield critical(_PERMISSIONS, f"others may write to {path} (mode {found:04o})", mend)
+        elif excess:
+            yield warning(_PERMISSIONS, f"others may read {path} (mode {found:04o})", mend)
+        if lack:
+            yield warning(_PERMISSIONS, f"those who should read {path} may not (mode {found:04o})", mend)
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))

@@ -33,8 +33,8 @@ def add(generations: Folder, number: str, *, key: Secret, csr: bytes | None, acc
             folder.write(CSR, csr, access)
 
 
-def install(folder: Folder, issued: Issued, access: Access) -> None:
-    """The answer to a generation's request; what a run that was killed has left of one is replaced.
+def install(folder: Folder, number: str, issued: Issued, access: Access) -> Generation:
+    """Write the certificate that answers a generation's request; the files of a killed run are replaced.
 
     Raises:
         ConflictError: it has another answer.
@@ -52,6 +52,7 @@ def install(folder: Folder, issued: Issued, access: Access) -> None:
         )
     else:
         folder.sync()  # the run that wrote it may have been killed before it did so
+    return Generation(number=number, csr=folder.read_if_there(CSR), issued=issued)
 
 
 def read(folder: Folder, number: str) -> Generation:

@@ -69,10 +69,16 @@ def read(name: str, folder: Folder) -> Identity:
     Raises:
         StoreError: it is damaged, or may not be read.
     """
-    record = record_file.read(folder)
+    record, version = record_file.read(folder)
     with folder.inside(GENERATIONS) as generations:
         numbers = sorted(filter(identity.is_generation, generations.names()), key=int)
-        return Identity(name, record, tuple(_read_generation(generations, number) for number in numbers))
+        found = tuple(_read_generation(generations, number) for number in numbers)
+    return Identity(name, record, found, version)
+
+
+def refreshed(known: Identity, folder: Folder) -> Identity:
+    """Return an identity that was loaded before, read again if it has changed since; the caller holds its lock."""
+    return known if record_file.version(folder) == known.version else read(known.name, folder)
 
 
 def _read_generation(generations: Folder, number: str) -> Generation:
@@ -86,6 +92,7 @@ def watched(folder: Folder) -> Iterator[Callable[[], bool]]:
 
     Every change makes the record a new file, also one that only moves the pointer.
     """
+    require_identity(folder)
     with folder.watched(RECORD) as is_same:
         yield lambda: is_same() and folder.is_in_place
 

@@ -25,8 +25,17 @@ GENERATIONS = "generations"
 _TARGET = re.compile(rf"{GENERATIONS}/([0-9]{{4,9}})", re.ASCII)
 
 
-def read(folder: Folder) -> Record:
-    """The record in an identity's directory.
+Version = tuple[bytes, str | None]
+"""The bytes of a record, and where its pointer leads."""
+
+
+def version(folder: Folder) -> Version:
+    """Return what tells whether a record has changed, without parsing it."""
+    return folder.read(RECORD), folder.target(POINTER)
+
+
+def read(folder: Folder) -> tuple[Record, Version]:
+    """Read the record in an identity's directory.
 
     Raises:
         StoreError: it is missing or broken, or the pointer does not lead to a generation.
@@ -35,11 +44,12 @@ def read(folder: Folder) -> Record:
     pointer = _pointer(folder)
     content = folder.read(RECORD)
     try:
-        return Record.parse({**_current(json.loads(content), pointer), "active": pointer}, where=where)
+        record = Record.parse({**_current(json.loads(content), pointer), "active": pointer}, where=where)
     except InputError as error:
         raise StoreError(error.message, hint=error.hint) from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise StoreError(f"cannot read, {where}: not an identity's record", hint="restore it from a backup") from error
+    return record, (content, pointer and f"{GENERATIONS}/{pointer}")
 
 
 def _current(document: dict[str, Any], pointer: str | None) -> dict[str, Any]:
@@ -66,22 +76,24 @@ def _pointer(folder: Folder) -> str | None:
     return match[1]
 
 
-def write(folder: Folder, record: Record, access: Access, *, before: Record | None = None) -> None:
+def write(folder: Folder, record: Record, access: Access, *, before: Record | None = None) -> Version:
     """Write a record, and move the pointer if it says so; `before` is the record that is there, if there is one.
 
     Raises:
         StoreError: it cannot be written; the old one remains.
     """
     document = _document(record)
+    content, target = _encoded(document), record.active and f"{GENERATIONS}/{record.active}"
     if before is None or record.active == before.active:
-        folder.write(RECORD, _encoded(document), access, replace=before is not None)
-        return
+        folder.write(RECORD, content, access, replace=before is not None)
+        return content, target
     move = {"to": record.active, "before": _document(before)}
     folder.write(RECORD, _encoded({**document, "move": move}), access, replace=True)
-    folder.point(POINTER, record.active and f"{GENERATIONS}/{record.active}")
+    folder.point(POINTER, target)
     # It is done. Without the old record, a pointer that somebody moves by hand leaves the new one standing.
     with contextlib.suppress(StoreError):
-        folder.write(RECORD, _encoded(document), access, replace=True)
+        folder.write(RECORD, content, access, replace=True)
+    return content, target
 
 
 def _encoded(document: dict[str, Any]) -> bytes:

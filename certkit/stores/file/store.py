@@ -15,7 +15,7 @@ right to write.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003  a field's type
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,17 @@ from certkit.files import reading
 from certkit.files.folder import temporary_name
 from certkit.files.owners import NOBODY_ELSE, Trust
 from certkit.stores import record as identity
-from certkit.stores.base import AbsentError, Document, Facts, Identity, Issued, Location, no_generation
+from certkit.stores.base import (
+    AbsentError,
+    Document,
+    Facts,
+    Generation,
+    Identity,
+    Location,
+    loaded,
+    no_generation,
+    unchanged,
+)
 from certkit.stores.file import (
     documents as document_files,
 )
@@ -42,12 +52,12 @@ from certkit.stores.file.record import GENERATIONS
 from certkit.stores.sealing import seal, unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from certkit.files.content import Access
-    from certkit.findings import Finding
     from certkit.secret import Secret
-    from certkit.stores.record import Record
+    from certkit.stores.base import Edit, Issued
+    from certkit.stores.record import Journal, Record
     from certkit.stores.sealing import Wrapping
 
 LOCK_SECONDS = 30.0
@@ -67,6 +77,7 @@ class FileStore:
     wrapping: Wrapping | None = None
     wait_seconds: float = LOCK_SECONDS
     trust: Trust = NOBODY_ELSE
+    journal: Journal | None = None
 
     @property
     def uri(self) -> str:
@@ -94,8 +105,8 @@ class FileStore:
                     return found
         raise StoreError(f"cannot read, {self.root / name}: it changes all the time", hint="try again")
 
-    def create(self, name: str, record: Record) -> None:
-        """A new identity without generations; a store that is not there yet is made.
+    def create(self, name: str, record: Record) -> Identity:
+        """Create an identity without generations; a missing store is created.
 
         Raises:
             ConflictError: there is one of that name.
@@ -108,27 +119,32 @@ class FileStore:
         with self._changing_names() as store, store.build(name, access) as folder:
             with folder.make(GENERATIONS, access):
                 pass
-            record_file.write(folder, record, access)
+            record = record if self.journal is None else self.journal.noted(None, record)
+            return Identity(name, record, (), record_file.write(folder, record, access))
 
-    def change(self, name: str, edit: Callable[[Record], Record]) -> Record:
+    def change(self, known: Identity | str, edit: Edit) -> Identity:
         """Change the record in one step; what `edit` raises is raised.
 
         Raises:
             AbsentError: there is no identity of that name, or no generation as it is to be in use.
         """
-        with self._changing(name) as folder:
-            before = record_file.read(folder)
-            after = edit(before)
-            if after == before:
+        known = loaded(self, known)
+        with self._changing(known.name) as folder:
+            found = identity_folder.refreshed(known, folder)
+            after = edit(found.record)
+            if after == found.record:
                 folder.sync()  # the run that wrote it may have been killed before it did so
-                return before
+                return found
             if after.active is not None:
                 identity_folder.require_generation(folder, after.active)
-            record_file.write(folder, after, identity_folder.access_of(after), before=before)
-            return after
+            after = after if self.journal is None else self.journal.noted(found.record, after)
+            version = record_file.write(folder, after, identity_folder.access_of(after), before=found.record)
+            return replace(found, record=after, version=version)
 
-    def add(self, name: str, number: str, *, key: Secret, csr: bytes | None) -> None:
-        """A new generation: a private key (PEM) with its CSR (PEM), both or neither.
+    def add(
+        self, known: Identity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
+    ) -> Identity:
+        """Add a generation: a private key (PEM) with its CSR (PEM), both or neither.
 
         Raises:
             AbsentError: there is no identity of that name.
@@ -136,23 +152,38 @@ class FileStore:
         """
         if not identity.is_generation(number):
             raise StoreError(f"not the number of a generation: {number!r}", hint="use four digits, such as 0001")
-        kept = seal(key, self.wrapping)
-        with self._changing(name) as folder, folder.inside(GENERATIONS) as generations:
-            access = identity_folder.access_of(record_file.read(folder))
+        known, kept = loaded(self, known), seal(key, self.wrapping)
+        with self._changing(known.name) as folder, folder.inside(GENERATIONS) as generations:
             if self.wrapping is None:
                 identity_folder.require_open_keys(generations)
+            found = identity_folder.refreshed(known, folder)
+            access = identity_folder.access_of(found.record)
+            after = found.record if generations.has(number) else edit(found.record)
+            if after != found.record:
+                after = after if self.journal is None else self.journal.noted(found.record, after)
+                version = record_file.write(folder, after, access, before=found.record)
+                found = replace(found, record=after, version=version)
             generation_files.add(generations, number, key=kept, csr=csr, access=access)
+        return found.put(Generation(number=number, csr=csr))
 
-    def install(self, name: str, number: str, issued: Issued, *, facts: dict[str, str]) -> None:  # noqa: ARG002
-        """The answer to a generation's request; the facts are read from its certificate when they are wanted.
+    def install(
+        self,
+        known: Identity | str,
+        number: str,
+        issued: Issued,
+        *,
+        facts: Mapping[str, str],  # noqa: ARG002  read from the certificate when they are needed
+    ) -> Identity:
+        """Write the certificate that answers a generation's request.
 
         Raises:
             AbsentError: there is no such generation.
             ConflictError: it has another answer already.
         """
-        with self._changing(name) as folder, identity_folder.generation(folder, number) as generation:
-            access = identity_folder.access_of(record_file.read(folder))
-            generation_files.install(generation, issued, access)
+        known = loaded(self, known)
+        with self._changing(known.name) as folder, identity_folder.generation(folder, number) as generation:
+            installed = generation_files.install(generation, number, issued, identity_folder.access_of(known.record))
+        return known.put(installed)
 
     def key(self, name: str, number: str) -> Secret:
         """The private key (PEM) of a generation.
@@ -190,13 +221,12 @@ class FileStore:
         return [Facts(number, self._facts(found, number, issued)) for number, issued in answered]
 
     def _facts(self, found: Identity, number: str, issued: Issued) -> dict[str, str]:
-        from certkit.stores.facts import certificate_facts
-        from certkit.x509 import objects
+        from certkit.x509 import describe, objects
 
         path = self.root / found.name / GENERATIONS / number / generation_files.CERTIFICATE
         try:
             [certificate, *_] = objects.certificates(issued.certificate, name=str(path))
-            return certificate_facts(certificate, policy=found.record.settings.policy)
+            return {**describe.facts(certificate), "policy": found.record.settings.policy}
         except InputError as error:
             raise StoreError(error.message, hint=error.hint) from error
         except Exception as error:  # a field of a damaged certificate may raise when it is read
@@ -265,12 +295,6 @@ class FileStore:
             identity_folder.require_identity(folder)
             with folder.locked(wait_seconds=self.wait_seconds):
                 store.rename(name, temporary_name(name))
-
-    def check(self) -> list[Finding]:
-        """Whether the store can be used: what works, what is missing, and how to mend it."""
-        from certkit.stores.file.check import check
-
-        return check(self)
 
     @contextlib.contextmanager
     def _identity(self, name: str, trust: Trust | None = None) -> Iterator[StoreFolder]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import InputError, StoreError
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.printable import printable
-from certkit.stores.vault import facts, layout, rights
+from certkit.stores.vault import layout, rights
 from certkit.times import rfc3339
 from certkit.vault.errors import Kind, VaultError
 from certkit.vault.health import health
@@ -190,7 +190,7 @@ def _troubles(
         known = metadata[number]
         if known is None or known.is_deleted:
             yield critical(check, f"the certificate of generation {number} is deleted", _RESTORE)
-        elif known.version > 1 and not facts.of(known):
+        elif known.version > 1 and not layout.facts_of(known):
             message = f"nobody wrote the facts of the certificate of generation {number}, so expiry cannot watch it"
             yield warning(check, message, _INSTALL)
     if record is not None and record.active is not None and record.active not in whole:

@@ -22,8 +22,15 @@ from certkit.stores.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from certkit.vault.kv import Metadata
+
 POINTER, KEY, CERTIFICATE = "pointer", "key", "certificate"
 
+FACTS = ("not_before", "not_after", "fingerprint_sha256", "serial", "subject", "issuer", "policy")
+MAX_FACT_BYTES = 512
+"""Of custom metadata a value has 1 to 512 bytes, all printable (OpenBao's `validateCustomMetadata`, 2026-11-23)."""
+
+_CUT = "…"
 _HINT = "restore it from a backup, or see its older versions with `bao kv get -version`"
 
 
@@ -145,3 +152,28 @@ def _part(data: Mapping[str, Any], name: str, where: str) -> bytes:
     if not isinstance(value, str):
         raise StoreError(f"cannot read, {where}: it has no text {name}", hint=_HINT)
     return value.encode("utf-8", "surrogatepass")
+
+
+def to_metadata(facts: Mapping[str, str]) -> dict[str, str]:
+    """Return facts as custom metadata: without empty ones, and cut to the length that Vault accepts."""
+    return {name: _fitting(value) for name, value in facts.items() if value}
+
+
+def facts_of(metadata: Metadata | None) -> dict[str, str] | None:
+    """Return the facts in the custom metadata of a secret; None if it has none."""
+    if metadata is None or not any(name in metadata.custom_metadata for name in FACTS):
+        return None
+    return {name: metadata.custom_metadata.get(name, "") for name in FACTS}
+
+
+def _fitting(value: str) -> str:
+    seen = "".join(char if char.isprintable() else _hex_pairs(char) for char in value)
+    data = seen.encode("utf-8")
+    if len(data) <= MAX_FACT_BYTES:
+        return seen
+    return data[: MAX_FACT_BYTES - len(_CUT.encode("utf-8"))].decode("utf-8", "ignore") + _CUT
+
+
+def _hex_pairs(char: str) -> str:
+    """A character as RFC 4514 section 2.4 escapes it; unlike to people, to Vault a wide space is not printable."""
+    return "".join(f"\\{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import itertools
+import random
+import secrets
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from certkit.errors import StoreError
+from certkit.errors import CertkitError, StoreError
 from certkit.secret import Secret
 from certkit.stores import record as identity
 from certkit.stores.base import AbsentError, no_generation
 from certkit.stores.vault import layout
 from certkit.stores.vault.layout import KEY
-from certkit.stores.vault.writes import all_expected, has_mark, marked, put
-from certkit.vault.errors import Kind, VaultError
+from certkit.vault.errors import CasMismatch, Kind, UncertainWrite, VaultError
 from certkit.vault.health import health
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from certkit.stores.record import Record
     from certkit.vault.client import Vault
     from certkit.vault.kv import Kv, Metadata, Stored
+
+T = TypeVar("T")
+Known = tuple[int, "Mapping[str, Any]"]
+"""The version and the data of a record as somebody has read it."""
+
+NEW: Known = (0, {})
+
+_FIRST_PAUSE_SECONDS = 0.01
+_LONGEST_PAUSE_SECONDS = 1.0
+_CHANGES = "changes"
+_MOST_CHANGES = 32
 
 # Standbys of OpenBao were seen to be behind by a tenth of a second.
 _PAUSES_SECONDS = (0.1, 0.2, 0.4)
@@ -59,8 +72,8 @@ class Secrets:
         """A path, for messages."""
         return f"{self.uri}/{path}"
 
-    def record(self, name: str) -> tuple[Record, Stored]:
-        """The record of an identity, and the secret that it stands in.
+    def record(self, name: str) -> tuple[Record, Known]:
+        """Read the record of an identity, with the version and the data of its secret.
 
         Raises:
             AbsentError: there is no identity of that name.
@@ -72,7 +85,7 @@ class Secrets:
             stored = self.kv.read(path)  # it may have been made meanwhile
         if stored is None:
             raise self.absent(name)
-        return layout.record_of(stored.data, where=self.place(path)), stored
+        return layout.record_of(stored.data, where=self.place(path)), (stored.version, stored.data)
 
     def generations(self, name: str) -> dict[str, bool]:
         """The numbers of the generations that were begun, in their order, and whether each has its key.
@@ -146,11 +159,14 @@ class Secrets:
             hint = f"`bao kv undelete -versions={metadata.version}` brings it back, unless it was destroyed"
             raise StoreError(f"cannot read, {self.place(path)}: somebody deleted it", hint=hint)
 
-    def put_record(self, name: str, record: Record, *, before: Mapping[str, object], cas: int) -> bool:
-        """Write a record over version `cas` of it, whose data were `before`; False where somebody else was first."""
+    def put_record(self, name: str, record: Record, *, over: Known) -> Known | None:
+        """Write a record over what was read before; return what is there now, or None if somebody else was first."""
+        cas, before = over
         document, mark = marked(record.document(), before)
         is_ours = partial(has_mark, mark=mark, cas=cas)
-        return put(self.kv, layout.pointer(name), document, cas=cas, is_ours=is_ours, seconds=self.wait_seconds)
+        path = layout.pointer(name)
+        is_put = put(self.kv, path, document, cas=cas, is_ours=is_ours, seconds=self.wait_seconds)
+        return (cas + 1, document) if is_put else None
 
     def put(self, path: str, document: Mapping[str, str | Secret], *, cas: int) -> bool:
         """Write a secret over version `cas` of it, just these fields; False where somebody else was first."""
@@ -172,3 +188,113 @@ def _is_same(there: object, part: str | Secret) -> bool:
     if isinstance(part, Secret):
         return isinstance(there, str) and Secret(there.encode("utf-8", "surrogatepass")) == part
     return there == part
+
+
+def expected(answer: T | CertkitError) -> T:
+    """One of many answers.
+
+    Raises:
+        CertkitError: it is a failure.
+    """
+    if isinstance(answer, CertkitError):
+        raise answer
+    return answer
+
+
+def all_expected(answers: Iterable[tuple[str, T | CertkitError]]) -> list[T]:
+    """The answers to many questions, in their order.
+
+    Raises:
+        CertkitError: one is a failure; all are taken before, so that no connection stays open in between.
+    """
+    return [expected(answer) for _, answer in list(answers)]
+
+
+def tries(seconds: float) -> Iterator[int]:
+    """Numbers of attempts, with growing pauses of random length in between, until the time is over."""
+    end = time.monotonic() + seconds
+    for attempt in itertools.count():
+        yield attempt
+        longest = min(_FIRST_PAUSE_SECONDS * 2 ** min(attempt, 20), _LONGEST_PAUSE_SECONDS)
+        pause = random.uniform(0, longest)  # noqa: S311  it keeps others apart, and nothing secret
+        if time.monotonic() + pause >= end:
+            return
+        time.sleep(pause)
+
+
+def put(
+    kv: Kv,
+    path: str,
+    document: Mapping[str, str | Secret],
+    *,
+    cas: int,
+    is_ours: Callable[[Stored], bool | None],
+    seconds: float,
+) -> bool:
+    """Write a secret over version `cas` of it; False where somebody else was first.
+
+    Where the answer is lost, what is there tells whether it was written: `is_ours` says so of a later version, and None
+    where that cannot be told. What was not written is written again, which cannot happen twice over the same version.
+
+    Raises:
+        UncertainWrite: within so many seconds nobody could tell.
+        VaultError: the server does not let us, or cannot be reached; nothing was written.
+    """
+    doubt: UncertainWrite | None = None
+    for _ in tries(seconds):
+        try:
+            kv.write(path, document, cas=cas)
+        except UncertainWrite as error:
+            doubt = error
+        except VaultError as error:
+            if doubt is None:
+                if isinstance(error, CasMismatch):
+                    return False
+                raise
+        else:
+            return True
+        outcome = _look(kv, path, cas=cas, is_ours=is_ours, doubt=doubt)
+        if outcome is not None:
+            return outcome
+    raise doubt or AssertionError("there is an attempt at least")
+
+
+def _look(
+    kv: Kv, path: str, *, cas: int, is_ours: Callable[[Stored], bool | None], doubt: UncertainWrite
+) -> bool | None:
+    """Whether our write is there, or another one; None where neither is so far.
+
+    Raises:
+        UncertainWrite: it cannot be told.
+    """
+    try:
+        stored = kv.read(path)
+    except VaultError as error:
+        if error.kind.is_about_the_server:
+            return None
+        raise doubt from error
+    if stored is None or stored.version <= cas:
+        return None
+    found = is_ours(stored)
+    if found is None:
+        raise doubt
+    return found
+
+
+def marked(document: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """A document with a mark of its own beside those of the changes before it, and the mark."""
+    mark = secrets.token_hex(8)
+    return {**document, _CHANGES: [*_marks(before)[1 - _MOST_CHANGES :], mark]}, mark
+
+
+def has_mark(stored: Stored, mark: str, *, cas: int) -> bool | None:
+    """Whether the change with a mark, made over version `cas`, is among those that led to what is there now."""
+    marks = _marks(stored.data)
+    if mark in marks:
+        return True
+    return False if stored.version - cas <= len(marks) else None
+
+
+def _marks(data: Mapping[str, Any]) -> list[Any]:
+    found = data.get(_CHANGES)
+    return found if isinstance(found, list) else []

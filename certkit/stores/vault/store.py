@@ -9,17 +9,16 @@ generation that never got its key is not used again. Private keys are in memory 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 from certkit.errors import ConflictError, StoreError
 from certkit.secret import Secret
 from certkit.stores import record as identity
-from certkit.stores.base import Document, Facts, Identity, Location, no_generation
-from certkit.stores.vault import facts as vault_facts
+from certkit.stores.base import Document, Facts, Generation, Identity, Location, loaded, no_generation, unchanged
 from certkit.stores.vault import layout
 from certkit.stores.vault.layout import KEY, POINTER
-from certkit.stores.vault.secrets import Secrets
-from certkit.stores.vault.writes import all_expected, as_store_error, expected, tries
+from certkit.stores.vault.secrets import NEW, Secrets, all_expected, expected, tries
 from certkit.vault.errors import Kind, UncertainWrite, VaultError
 from certkit.vault.fields import joined
 
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.errors import CertkitError
-    from certkit.findings import Finding
-    from certkit.stores.base import Issued
-    from certkit.stores.record import Record
+    from certkit.stores.base import Edit, Issued
+    from certkit.stores.record import Journal, Record
+    from certkit.stores.vault.secrets import Known
     from certkit.vault.client import Vault
     from certkit.vault.kv import Stored
 
@@ -54,23 +53,23 @@ class VaultStore:
         *,
         wait_seconds: float = WAIT_SECONDS,
         clock: Callable[[], datetime] | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.secrets = Secrets(vault, joined(mount, prefix), wait_seconds=wait_seconds)
         self.clock = clock
+        self.journal = journal
 
     @property
     def uri(self) -> str:
         """How the command line names the store."""
         return self.secrets.uri
 
-    @as_store_error
     def names(self) -> list[str]:
         """The identities there, in the order of their names; a folder that may not be looked into counts as one."""
         folders = layout.names_in(self.secrets.kv.list())
         listings = list(self.secrets.kv.list_many(folders))
         return sorted(name for name, entries in listings if _has_pointer(entries))
 
-    @as_store_error
     def load(self, name: str) -> Identity:
         """An identity with all its generations.
 
@@ -78,7 +77,7 @@ class VaultStore:
             AbsentError: there is none of that name.
             StoreError: it is damaged, or may not be read.
         """
-        record, _ = self.secrets.record(name)
+        record, version = self.secrets.record(name)
         numbers = [number for number, has_key in self.secrets.generations(name).items() if has_key]
         # What is read ahead may be older than what was listed before it, so all is listed first.
         paths = [layout.certificate(name, number) for number in numbers]
@@ -90,11 +89,10 @@ class VaultStore:
         if record.active is not None and record.active not in numbers:
             hint = f"activate another one, or end a removal: certkit identity remove {name}"
             raise StoreError(f"cannot read, {self.secrets.place(name)}: generation {record.active} is gone", hint=hint)
-        return Identity(name, record, generations)
+        return Identity(name, record, generations, version)
 
-    @as_store_error
-    def create(self, name: str, record: Record) -> None:
-        """A new identity without generations.
+    def create(self, name: str, record: Record) -> Identity:
+        """Create an identity without generations.
 
         Raises:
             ConflictError: there is one of that name.
@@ -102,31 +100,38 @@ class VaultStore:
         identity.require_name(name)
         if record.active is not None:
             raise no_generation(name, record.active)
-        if not self.secrets.put_record(name, record, before={}, cas=0):
+        record = record if self.journal is None else self.journal.noted(None, record)
+        version = self.secrets.put_record(name, record, over=NEW)
+        if version is None:
             raise ConflictError(f"there is an identity {name!r} in {self.uri} already", hint="choose another name")
+        return Identity(name, record, (), version)
 
-    @as_store_error
-    def change(self, name: str, edit: Callable[[Record], Record]) -> Record:
+    def change(self, known: Identity | str, edit: Edit) -> Identity:
         """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.
 
         Raises:
             AbsentError: there is no identity of that name, or no generation as it is to be in use.
             StoreError: others change it all the time, or nobody can tell whether it was changed.
         """
+        found = loaded(self, known)
         for _ in tries(self.secrets.wait_seconds):
-            before, stored = self.secrets.record(name)
-            after = edit(before)
-            if after == before:
-                return before
-            if after.active is not None and after.active != before.active:
-                self.secrets.require_generation(name, after.active)
-            if self.secrets.put_record(name, after, before=stored.data, cas=stored.version):
-                return after
-        raise StoreError(f"cannot change, {self.secrets.place(name)}: others change it all the time", hint="try again")
+            after = edit(found.record)
+            if after == found.record:
+                return found
+            if after.active is not None and after.active != found.record.active:
+                self.secrets.require_generation(found.name, after.active)
+            after = after if self.journal is None else self.journal.noted(found.record, after)
+            version = self.secrets.put_record(found.name, after, over=cast("Known", found.version))
+            if version is not None:
+                return replace(found, record=after, version=version)
+            found = self.load(found.name)
+        place = self.secrets.place(found.name)
+        raise StoreError(f"cannot change, {place}: others change it all the time", hint="try again")
 
-    @as_store_error
-    def add(self, name: str, number: str, *, key: Secret, csr: bytes | None) -> None:
-        """A new generation: a private key (PEM) with its CSR (PEM), both or neither.
+    def add(
+        self, known: Identity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
+    ) -> Identity:
+        """Add a generation: a private key (PEM) with its CSR (PEM), both or neither.
 
         Raises:
             AbsentError: there is no identity of that name.
@@ -134,7 +139,8 @@ class VaultStore:
         """
         if not identity.is_generation(number):
             raise StoreError(f"not the number of a generation: {number!r}", hint="use four digits, such as 0001")
-        self.secrets.record(name)
+        known = loaded(self, known)
+        name = known.name
         # In this order no key ever lacks its request, and whoever is second is told before a key is written.
         if not (
             self.secrets.put(layout.certificate(name, number), layout.document_of(csr), cas=0)
@@ -142,6 +148,7 @@ class VaultStore:
         ):
             hint = "take the next number"
             raise ConflictError(f"there is a generation {number} of identity {name!r} already", hint=hint)
+        return self.change(known.put(Generation(number=number, csr=csr)), edit)
 
     def _put_key(self, name: str, number: str, key: Secret, *, has_request: bool) -> bool:
         """Write a private key beside its request, which nobody but us has written, if there is one."""
@@ -154,37 +161,36 @@ class VaultStore:
                     return True
             raise
 
-    @as_store_error
-    def install(self, name: str, number: str, issued: Issued, *, facts: dict[str, str]) -> None:
-        """The answer to a generation's request, and then its facts; the same once more completes what is missing.
+    def install(self, known: Identity | str, number: str, issued: Issued, *, facts: Mapping[str, str]) -> Identity:
+        """Write the certificate that answers a generation's request, and then its facts, or what is missing of both.
 
         Raises:
             AbsentError: there is no such generation.
             ConflictError: it has another answer already.
         """
-        identity.require_name(name)
+        found = loaded(self, known)
+        name = found.name
         self.secrets.require_generation(name, number)
         path = layout.certificate(name, number)
         place = self.secrets.place(path)
         for _ in tries(self.secrets.wait_seconds):
             stored = self.secrets.require(path)
-            known = layout.generation_of(number, stored.data, where=place)
-            if known.issued not in {None, issued}:
+            there = layout.generation_of(number, stored.data, where=place)
+            if there.issued not in {None, issued}:
                 hint = "each generation has one; renew for another"
                 raise ConflictError(f"cannot install, {place}: it has another certificate already", hint=hint)
-            document = layout.document_of(known.csr, issued)
-            if known.issued == issued or self.secrets.put(path, document, cas=stored.version):
+            document = layout.document_of(there.csr, issued)
+            if there.issued == issued or self.secrets.put(path, document, cas=stored.version):
                 self._put_facts(path, stored, facts)
-                return
+                return found.put(replace(there, issued=issued))
         raise StoreError(f"cannot install, {place}: others change it all the time", hint="try again")
 
-    def _put_facts(self, path: str, stored: Stored, facts: dict[str, str]) -> None:
+    def _put_facts(self, path: str, stored: Stored, facts: Mapping[str, str]) -> None:
         """Write what is not there yet; other custom metadata stay."""
-        wanted = {**stored.custom_metadata, **vault_facts.to_metadata(facts)}
+        wanted = {**stored.custom_metadata, **layout.to_metadata(facts)}
         if wanted != stored.custom_metadata:
             self.secrets.kv.write_metadata(path, wanted)
 
-    @as_store_error
     def key(self, name: str, number: str) -> Secret:
         """The private key (PEM) of a generation.
 
@@ -213,7 +219,6 @@ class VaultStore:
             is_directory=False,
         )
 
-    @as_store_error
     def facts(self, name: str) -> list[Facts]:
         """What is known of the certificates of an identity, without the right to read any secret.
 
@@ -224,10 +229,11 @@ class VaultStore:
         if POINTER not in self.secrets.kv.list(name):
             raise self.secrets.absent(name)
         numbers = layout.numbers_in(self.secrets.kv.list(layout.generations(name)))
-        values = {number: vault_facts.of(metadata) for number, metadata in self.secrets.metadata(name, numbers).items()}
+        values = {
+            number: layout.facts_of(metadata) for number, metadata in self.secrets.metadata(name, numbers).items()
+        }
         return [Facts(number, found) for number, found in values.items() if found]
 
-    @as_store_error
     def documents(self, name: str) -> list[str]:
         """The names of the secret documents of an identity, in their order.
 
@@ -240,7 +246,6 @@ class VaultStore:
             self.secrets.record(name)
         return found
 
-    @as_store_error
     def document(self, name: str, document: str) -> Document | None:
         """A secret document of an identity; None where there is none of that name.
 
@@ -257,7 +262,6 @@ class VaultStore:
         fields = layout.fields_of(stored.data, where=self.secrets.place(path))
         return Document(fields=fields, version=str(stored.version))
 
-    @as_store_error
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
         """Write a document, whole, over the version that is known, or as a new one (None); its new version.
 
@@ -275,7 +279,6 @@ class VaultStore:
             raise ConflictError(f"cannot write, {place}: it has changed meanwhile", hint="look at it, and try again")
         return str(cas + 1)
 
-    @as_store_error
     def delete_document(self, name: str, document: str) -> None:
         """A document with every version of it; nothing to do if there is none.
 
@@ -286,7 +289,6 @@ class VaultStore:
         self.secrets.record(name)
         self.secrets.kv.delete_all_versions(path)
 
-    @as_store_error
     def remove(self, name: str) -> None:
         """Everything of an identity, every version of it, the keys first; nothing to do if there is none.
 
@@ -309,12 +311,6 @@ class VaultStore:
         all_expected(walked)
         paths = [path for path, _ in walked]
         return sorted(paths, key=lambda path: (path == layout.pointer(name), not path.endswith(f"/{KEY}")))
-
-    def check(self) -> list[Finding]:
-        """Whether the store can be used: what works, what is missing, and how to mend it."""
-        from certkit.stores.vault.check import check
-
-        return check(self)
 
 
 def _has_pointer(entries: tuple[str, ...] | CertkitError) -> bool:

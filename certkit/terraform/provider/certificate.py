@@ -130,9 +130,9 @@ class CertificateResource(Resource):
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             if planned["generation"] is Unknown:
                 return self._installed(store, planned, boundary)
-            if planned["state"] != current["state"]:
-                self._activate(store, planned["identity"], planned["generation"], boundary)
             identity = store.load(planned["identity"])
+            if planned["state"] != current["state"]:
+                identity = self._activate(store, identity, planned["generation"], boundary)
             found = _facts(store, identity, overview.generation(identity, planned["generation"]))
             return found | {key: each for key, each in planned.items() if each is not Unknown}
         return current
@@ -168,22 +168,24 @@ class CertificateResource(Resource):
         from certkit.policy import catalogue
 
         name, now = planned["identity"], self.provider.services.now()
-        policy = catalogue.load(store.load(name).record.settings.policy)
+        identity = store.load(name)
+        policy = catalogue.load(identity.record.settings.policy)
         bundle = planned["ca"].encode() if planned["ca"] else None
         pasted = planned["certificate"].encode()
-        done, number = install.install(store, name, pasted, policy, trust_bundle=bundle, now=now)
+        done, number = install.install(store, identity, pasted, policy, trust_bundle=bundle, now=now)
         boundary.warn_of(name, done.findings)
+        identity = done.identity
         if planned["activate"] is not False:
-            self._activate(store, name, number, boundary)
-        identity = store.load(name)
+            identity = self._activate(store, identity, number, boundary)
         return planned | _facts(store, identity, overview.generation(identity, number))
 
-    def _activate(self, store: Store, name: str, number: str, boundary: Boundary) -> None:
+    def _activate(self, store: Store, identity: Identity, number: str, boundary: Boundary) -> Identity:
         from certkit.identity import activate
 
         services = self.provider.services
-        done = activate.activate(store, name, number, how=services.how(store, name), now=services.now())
-        boundary.warn_of(name, done.findings)
+        done = activate.activate(store, identity, number, how=services.how(store, identity), now=services.now())
+        boundary.warn_of(identity.name, done.findings)
+        return done.identity
 
     def _wants_use(self, current: State, planned: State, boundary: Boundary) -> bool:
         """Whether the certificate is to be put to use, and can be."""

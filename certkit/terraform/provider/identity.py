@@ -166,7 +166,7 @@ class IdentityResource(Resource):
         services, name = self.provider.services, done.identity.name
         with services.issuing(done.identity.record.settings.issuer, boundary.warn) as issuer:
             if issuer is not None:
-                how, now = services.how(store, name), services.now()
+                how, now = services.how(store, done.identity), services.now()
                 done = renew.carry_through(store, done, policy, issuer=issuer, how=how, now=now)
         boundary.warn_of(name, done.findings)
 
@@ -175,11 +175,12 @@ class IdentityResource(Resource):
         from certkit.identity import renew
         from certkit.policy import catalogue
 
-        services, settings = self.provider.services, store.load(name).record.settings
+        services, identity = self.provider.services, store.load(name)
+        settings = identity.record.settings
         with services.issuing(settings.issuer, boundary.warn) as issuer:
-            wanted = renew.Renewal(issuer=issuer, how=services.how(store, name))
+            wanted = renew.Renewal(issuer=issuer, how=services.how(store, identity))
             policy = catalogue.load(settings.policy)
-            renewed = renew.renew(store, name, policy, wanted=wanted, now=services.now())
+            renewed = renew.renew(store, identity, policy, wanted=wanted, now=services.now())
         boundary.warn_of(name, [*renewed.done.findings, renewed.said])
 
 

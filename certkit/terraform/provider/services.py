@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from certkit.expiry.scan import Judge, Scan
     from certkit.identity.activate import Activation
     from certkit.identity.issuers.base import Issuer
-    from certkit.stores.base import Store
+    from certkit.stores.base import Identity, Store
 
     Warn = Callable[[str], None]
 
@@ -37,6 +37,6 @@ class Services:
 
     open_store: Callable[[Configuration, Warn], AbstractContextManager[Store]]
     issuing: Callable[[str, Warn], AbstractContextManager[Issuer | None]]
-    how: Callable[[Store, str], Activation]
+    how: Callable[[Store, Identity], Activation]
     look: Callable[[str, Judge, Configuration, Warn], Scan]
     now: Callable[[], datetime]

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from certkit.cli.store import findings_of
 from certkit.findings import Status
 from certkit.stores.file.store import FileStore
 from tests.stores.contract import FIELDS, activate, enroll
@@ -23,7 +24,7 @@ def told(store):
     """What a check complains about: status, id, message and hint, with STORE for the path."""
     return [
         f"{each.status} {each.id}: {each.message} -> {each.hint}".replace(str(store.root), "STORE")
-        for each in store.check()
+        for each in findings_of(store)
         if not each.is_good
     ]
 
@@ -33,7 +34,7 @@ def test_a_check_of_a_sound_store(store):
     enroll(store, issued=2, pending=1)
     enroll(store, "other")
     activate(store, "0002")
-    assert [(each.id, each.status, each.message) for each in store.check()] == [
+    assert [(each.id, each.status, each.message) for each in findings_of(store)] == [
         ("store", Status.OK, f"2 identities in {store.root}"),
         ("identity:acme", Status.OK, "3 generations, 0002 is in use"),
         ("identity:other", Status.OK, "0 generations, none is in use"),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from certkit.cli.store import findings_of
 from certkit.errors import CertkitError, ConflictError, StoreError
 from certkit.findings import Status
 from certkit.secret import Secret
@@ -153,7 +154,7 @@ def unfinished(folder):
 def troubles(store):
     """What a check complains about, apart from what a killed run may leave and the next one mends."""
     expected = re.compile("by runs that were killed|did not end|there is no directory")
-    return [each for each in store.check() if each.status is not Status.OK and not expected.search(each.message)]
+    return [each for each in findings_of(store) if each.status is not Status.OK and not expected.search(each.message)]
 
 
 def test_a_run_killed_at_any_step(case):
@@ -201,7 +202,7 @@ def test_a_change_after_one_that_was_killed(tmp_path):
         store = case.again()
         case.run(store, inject=f"{call.name}:signal=SIGKILL:when={call.count}")
         before = store.load("acme").record
-        after = store.change("acme", lambda record: record.activate("0003"))
+        after = store.change("acme", lambda record: record.activate("0003")).record
         assert after == before.activate("0003"), call
         assert store.load("acme").record == after, call
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from certkit.cli.store import findings_of
 from certkit.errors import CertkitError, StoreError
 from certkit.findings import Status
 from certkit.stores.file.store import FileStore
@@ -125,9 +126,9 @@ def assert_told(store, why):
         store.load("acme")
     assert why in refused.value.message
     assert refused.value.hint
-    said = [finding for finding in store.check() if finding.id == "identity:acme"]
+    said = [finding for finding in findings_of(store) if finding.id == "identity:acme"]
     assert [finding.status for finding in said] == [Status.CRITICAL]
-    assert all(each.message.isprintable() for each in store.check())
+    assert all(each.message.isprintable() for each in findings_of(store))
     assert store.names() == ["acme"]
     for call in calls(store).values():
         with contextlib.suppress(StoreError):
@@ -172,7 +173,7 @@ def test_directories_are_no_links(tmp_path, store, kind):
         if kind != "link":
             break
     why = "it is a symbolic link" if kind != "no generations" else "no such file or directory"
-    assert any(why in each.message for each in store.check() if each.id == "identity:acme")
+    assert any(why in each.message for each in findings_of(store) if each.id == "identity:acme")
     assert tree(tmp_path / "elsewhere") == before
 
 
@@ -186,7 +187,7 @@ def test_a_damaged_certificate(store):
         with pytest.raises(StoreError) as refused:
             store.facts("acme")
         assert refused.value.message.startswith(f"cannot read, {folder}/certificate.pem: ")
-        assert [finding.id for finding in store.check() if finding.status is Status.CRITICAL] == ["identity:acme"]
+        assert [finding.id for finding in findings_of(store) if finding.status is Status.CRITICAL] == ["identity:acme"]
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "dangling", "x" * 300, "a\0b"])
@@ -198,5 +199,5 @@ def test_places_that_are_no_store(tmp_path, place):
     for call in [*calls(store).values(), store.names]:
         with contextlib.suppress(CertkitError):
             call()
-    assert {finding.status for finding in store.check()} <= {Status.CRITICAL, Status.WARNING}
+    assert {finding.status for finding in findings_of(store)} <= {Status.CRITICAL, Status.WARNING}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "file"]

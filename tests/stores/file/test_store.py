@@ -136,6 +136,13 @@ def test_the_record(store):
                 "common_name": "",
                 "email": "",
                 "san": ["DNS:a.example"],
+                "subject": [],
+                "key_usage": [],
+                "extended_key_usage": [],
+                "qc_type": [],
+                "psd2_role": [],
+                "psd2_authority": "",
+                "psd2_authority_id": "",
             },
             "key_type": "ec-p256",
             "issuer": "manual",
@@ -150,6 +157,7 @@ def test_the_record(store):
         "discarded": [],
         "names": {},
         "requested": {},
+        "facts": {},
         "undeployed": None,
         "undeployed_hook": None,
         "log": [],
@@ -211,9 +219,10 @@ def test_what_is_there_is_not_replaced(store, name):
 def test_an_empty_directory_is_no_generation(store):
     """And is not replaced by one."""
     enroll(store, pending=1)
+    found = store.load("acme")
     (store.root / "acme" / "generations" / "0002").mkdir()
     with pytest.raises(ConflictError):
-        store.add("acme", "0002", key=key(1), csr=CSR)
+        store.add(found, "0002", key=key(1), csr=CSR)
     assert list((store.root / "acme" / "generations" / "0002").iterdir()) == []
 
 
@@ -329,7 +338,7 @@ def test_readers_need_no_lock(store):
         store.change("other", lambda record: replace(record, names={"0001": "x"}))
         return record.activate("0001")
 
-    assert store.change("acme", edit).active == "0001"
+    assert store.change("acme", edit).record.active == "0001"
 
 
 @pytest.mark.parametrize("name", ["acme", "."])
@@ -392,6 +401,7 @@ import sys
 from pathlib import Path
 from certkit.stores.record import Record, Settings
 from certkit.errors import CertkitError
+from certkit.cli.store import findings_of
 from certkit.secret import Secret
 from certkit.stores.base import Issued
 from certkit.stores.file.store import FileStore
@@ -401,11 +411,11 @@ for call in (
     lambda: store.names(),
     lambda: store.load("acme").name,
     lambda: store.key("acme", "0001"),
-    lambda: store.create("other", Record(settings=Settings(policy="p"))),
+    lambda: store.create("other", Record(settings=Settings(policy="p"))).name,
     lambda: store.add("acme", "0009", key=Secret(b"x"), csr=None),
-    lambda: store.change("acme", lambda record: record.activate("0001")).active,
+    lambda: store.change("acme", lambda record: record.activate("0001")).record.active,
     lambda: store.remove("acme"),
-    lambda: [finding.status.value for finding in store.check() if not finding.is_good],
+    lambda: [finding.status.value for finding in findings_of(store) if not finding.is_good],
 ):
     try:
         print(call())
@@ -464,7 +474,7 @@ def test_an_identity_of_somebody_else(store):
             "['acme']",
             "cannot read STORE/acme: permission denied",
             "cannot read STORE/acme: permission denied",
-            "None",
+            "other",
             "cannot read STORE/acme: permission denied",
             "cannot read STORE/acme: permission denied",
             "cannot read STORE/acme: permission denied",

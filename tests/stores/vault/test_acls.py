@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from certkit.cli.store import findings_of
 from certkit.errors import StoreError
 from certkit.policy import catalogue
 from certkit.secret import Secret
@@ -260,7 +261,7 @@ def test_a_provisioner_is_certain_of_its_key_without_reading_it(openbao, prefix)
 @pytest.mark.parametrize("role", ROLES)
 def test_a_check_names_the_role(as_role, role):
     """It says what the token is good for; nobody who may not see the identities can be told."""
-    [*found] = [finding for finding in as_role(role).check() if finding.id == "access"]
+    [*found] = [finding for finding in findings_of(as_role(role)) if finding.id == "access"]
     if role == "consumer":
         assert {finding.status for finding in found} == {"warning"}
     else:
@@ -271,7 +272,7 @@ def test_a_check_names_the_role(as_role, role):
 @pytest.mark.parametrize("role", ["operator", "provisioner", "monitor"])
 def test_a_check_has_no_complaint_about_a_role(as_role, role):
     """A cron job may check the store too."""
-    assert [finding for finding in as_role(role).check() if not finding.is_good] == []
+    assert [finding for finding in findings_of(as_role(role)) if not finding.is_good] == []
 
 
 def test_policies_of_partners_are_no_acls():

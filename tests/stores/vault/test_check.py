@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from certkit.cli.store import findings_of
 from certkit.secret import Secret
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
@@ -49,7 +50,7 @@ def operator(openbao, connect, place):
 
 def lines(store, *only):
     """What is said, a line each; only under some ids."""
-    found = [each for each in store.check() if not only or each.id in only]
+    found = [each for each in findings_of(store) if not only or each.id in only]
     return [f"{each.status.value} {each.id}: {each.message}" for each in found]
 
 
@@ -83,7 +84,7 @@ def test_nothing_is_changed(operator, openbao):
     before = openbao.api("GET", f"{operator.secrets.location.replace('secret', 'secret/metadata', 1)}/acme/pointer")[
         "data"
     ]
-    operator.check()
+    findings_of(operator)
     assert (
         openbao.api("GET", f"{operator.secrets.location.replace('secret', 'secret/metadata', 1)}/acme/pointer")["data"]
         == before
@@ -140,7 +141,7 @@ def test_a_namespace_does_not_say_how_the_server_is(openbao):
     openbao.api("POST", "sys/namespaces/checked", {})
     openbao.api("POST", "sys/mounts/kv", {"type": "kv", "options": {"version": "2"}}, namespace="checked")
     with Vault.connect(openbao.settings(namespace="checked")) as vault:
-        found = VaultStore(vault, "kv", "x").check()
+        found = findings_of(VaultStore(vault, "kv", "x"))
     assert [(each.id, each.status.value) for each in found] == [
         ("server", "ok"),
         ("token", "warning"),
@@ -155,14 +156,14 @@ def test_a_namespace_does_not_say_how_the_server_is(openbao):
 
 def test_a_token_that_the_server_does_not_know(connect, place, openbao):
     """Log in again; nothing else is asked."""
-    found = connect(place, token="s.no-such-token").check()
+    found = findings_of(connect(place, token="s.no-such-token"))
     assert [(each.id, each.status.value) for each in found] == [("server", "ok"), ("token", "critical")]
     assert found[1].hint == "log in again, and set VAULT_TOKEN; check VAULT_NAMESPACE"
 
 
 def test_a_root_token(connect, place):
     """Works, and is too much."""
-    found = connect(place).check()
+    found = findings_of(connect(place))
     bad = [each for each in found if not each.is_good]
     assert [(each.id, each.status.value, each.message) for each in bad] == [
         ("token", "warning", "it is a root token, which may do anything")
@@ -182,7 +183,7 @@ def test_a_token_that_may_not_know_itself(openbao, connect, place):
         "auth/token/lookup-self", "auth/none"
     )
     store = connect(place, token=openbao.token_for(acl, no_default_policy=True))
-    [finding] = [each for each in store.check() if each.id == "token"]
+    [finding] = [each for each in findings_of(store) if each.id == "token"]
     assert finding.status.value == "unknown"
     rule = 'path "auth/token/lookup-self" { capabilities = ["read"] }'
     assert finding.hint == f"an ACL policy of the token must contain: {rule}"
@@ -218,7 +219,7 @@ def test_each_right_that_is_missing_is_named_with_its_rule(openbao, connect, pla
     acl = f'path "secret/data/{prefix}/+/pointer" {{ capabilities = ["read"] }}'
     store = connect(place, token=openbao.token_for(acl))
     enroll(connect(place), issued=1)
-    found = [each for each in store.check() if each.id == "access"]
+    found = [each for each in findings_of(store) if each.id == "access"]
     assert {each.status.value for each in found} == {"warning"}
     assert [each.message for each in found] == [
         "the token may not list the identities: list",
@@ -249,7 +250,7 @@ def test_each_right_that_is_missing_is_named_with_its_rule(openbao, connect, pla
 def test_what_may_not_be_listed_cannot_be_told(openbao, connect, place):
     """The consumer of one identity does not see the others."""
     acl = vault_roles.acl("consumer", prefix=place.removeprefix("secret/"))
-    found = [each for each in connect(place, token=openbao.token_for(acl)).check() if each.id == "store"]
+    found = [each for each in findings_of(connect(place, token=openbao.token_for(acl))) if each.id == "store"]
     assert [(each.status.value, each.message) for each in found] == [
         ("unknown", f"cannot list vault://{place}: permission denied")
     ]
@@ -325,4 +326,4 @@ def test_no_key_is_touched(operator):
     """Whether it is there is seen from the names."""
     enroll(operator)
     operator.add("acme", "0001", key=key(0), csr=CSR)
-    assert "PRIVATE" not in str(operator.check())
+    assert "PRIVATE" not in str(findings_of(operator))

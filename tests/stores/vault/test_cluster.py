@@ -120,5 +120,5 @@ def test_a_generation_survives_the_death_of_the_leader(stores, openbao_cluster):
     with openbao_cluster.without(openbao_cluster.nodes[leader]):
         store.add("acme", "0001", key=key(0), csr=CSR)
         store.install("acme", "0001", answer(0), facts=facts(0))
-        assert store.change("acme", lambda record: record.activate("0001")).active == "0001"
+        assert store.change("acme", lambda record: record.activate("0001")).record.active == "0001"
     assert (store.key("acme", "0001"), store.load("acme").generations[0].issued) == (key(0), answer(0))

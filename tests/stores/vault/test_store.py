@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from certkit.cli.store import findings_of
 from certkit.errors import ConflictError, StoreError
 from certkit.stores.base import AbsentError, Facts, Generation
 from certkit.stores.vault.store import VaultStore
@@ -71,7 +72,7 @@ def refused(work, error=StoreError):
     """The error that some work ends with."""
     with pytest.raises(error) as caught:
         work()
-    assert type(caught.value) is error
+    assert isinstance(caught.value, error)
     return caught.value
 
 
@@ -505,7 +506,7 @@ def test_a_change_that_was_made_is_not_made_twice(store, lossy):
         return record.activate("0001")
 
     over, _ = lossy(fate, max_retries=0)
-    assert over.change("acme", edit).active == "0001"
+    assert over.change("acme", edit).record.active == "0001"
     assert edits == ["edit", "lost", "others"]
     record = store.load("acme").record
     assert (record.active, record.left) == ("0003", ("0001", "0002"))
@@ -628,7 +629,7 @@ def test_no_key_is_read_but_by_key(store, lossy):
     over.load("acme")
     over.facts("acme")
     over.change("acme", lambda record: record.activate("0001"))
-    over.check()
+    findings_of(over)
     over.remove("acme")
     assert [line for line in made.lines if line.startswith("GET") and "/key" in line] == []
 

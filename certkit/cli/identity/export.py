@@ -1,4 +1,4 @@
-"""Looking at identities, and handing them out: `certkit identity list`, `show` and `export`."""
+"""`certkit identity export`: write the active pair to a directory."""
 
 from __future__ import annotations
 
@@ -8,91 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import in_store, name_argument, tell, warn_of_nothing
+from certkit.cli.identity import name_argument
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
 from certkit.cli.shared.stores import opened, store_option
-from certkit.errors import CertkitError, InputError
-from certkit.findings import Status, exit_code, roll_up
+from certkit.errors import InputError
 from certkit.stores.record import require_name
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
-    from certkit.identity.overview import Overview
-    from certkit.stores.base import Store
 
 # As certkit.identity.export has them; spelt out, to start fast.
 FORMS = ("pem", "pkcs12", "curl", "nginx")
-
-
-@click.command(name="list")
-@in_store
-def list_(output: Output, store: Store) -> int:
-    """Show all identities of a store; the exit code is that of the worst.
-
-    A request that has waited for three days is at least a warning.
-
-    \b
-    Example:
-      certkit identity list --store file:identities
-    """
-    from certkit.report import json, text
-
-    found: list[Overview] = []
-    errors: list[tuple[str, CertkitError]] = []
-    for name in store.names():
-        try:
-            found.append(_overview(store, name))
-        except CertkitError as error:
-            errors.append((name, error))
-    statuses = [*(each.status for each in found), *(Status.UNKNOWN for _ in errors)]
-    statuses += [Status.WARNING for each in found if each.hangs]
-    if output.as_json:
-        output.document(
-            [json.identity(each, changed=False) for each in found]
-            + [json.unread(name, error) for name, error in errors]
-        )
-    else:
-        shown = [each for each in found if not output.quiet or each.status is not Status.OK or each.hangs]
-        output.result(text.identities(shown, paint=output.paint))
-    for name, failed in errors:
-        output.fail(failed, name)
-    if not statuses:
-        warn_of_nothing(output, store)
-    return exit_code(roll_up(statuses))
-
-
-@click.command()
-@name_argument
-@in_store
-def show(output: Output, store: Store, *, name: str) -> int:
-    """Show an identity, its generations, and what is to be done next; never a key.
-
-    \b
-    Example:
-      certkit identity show acme
-    """
-    from certkit.identity.enroll import Done
-
-    return tell(output, Done(store.load(require_name(name)), changed=False), only_reads=True)
-
-
-@click.command()
-@name_argument
-@in_store
-def log(output: Output, store: Store, *, name: str) -> int:
-    """Show what happened to an identity: when, by whom, and with which key and certificate, a line of JSON each.
-
-    \b
-    Example:
-      certkit identity log acme
-    """
-    events = store.load(require_name(name)).record.log
-    if output.as_json:
-        output.document([each.document() for each in events])
-    else:
-        output.result("".join(f"{each.line()}\n" for each in events))
-    return 0
 
 
 @click.command()
@@ -132,7 +59,7 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
         environment=os.environ,
     )
     with opened(options["store_uri"], output, passphrase=secret) as store:
-        done = run(store, name, wanted)
+        done = run(store, store.load(name), wanted)
     if output.as_json:
         document = {"name": name, "changed": done.changed, "status": "ok", "generation": done.generation}
         output.document(document | {"path": directory})
@@ -140,13 +67,6 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
         what = "was written to" if done.changed else "is unchanged in"
         output.result(f"generation {done.generation} of {name} {what} {directory}\n")
     return 0
-
-
-def _overview(store: Store, name: str) -> Overview:
-    from certkit.identity.overview import overview
-
-    identity = store.load(name)
-    return overview(identity, inputs.policy(identity.record.settings.policy), now=inputs.now())
 
 
 def _group(name: str | None) -> int | None:

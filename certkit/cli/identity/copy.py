@@ -1,0 +1,40 @@
+"""`certkit identity copy`: copy an identity to another store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli.identity import name_argument, tell
+from certkit.cli.shared import inputs
+from certkit.cli.shared.output import reporting
+from certkit.cli.shared.stores import opened, store_option
+from certkit.stores.record import require_name
+
+if TYPE_CHECKING:
+    from certkit.cli.shared.output import Output
+
+
+@click.command()
+@name_argument
+@click.option("--to", "target", metavar="STORE", required=True, help="The other store: file:DIR, vault://MOUNT/PREFIX.")
+@store_option
+@inputs.passphrase_option
+@reporting
+def copy(output: Output, *, name: str, target: str, store_uri: str | None, passphrase_file: str | None) -> int:
+    """Copy an identity with every generation to another store, and prove that both are equal.
+
+    Nothing is removed here; `certkit identity remove` does that. With a passphrase, a directory keeps the keys
+    encrypted, there as here.
+
+    \b
+    Example:
+      certkit identity copy acme --to file:elsewhere
+    """
+    from certkit.identity import copy as move
+
+    require_name(name)
+    secret = inputs.passphrase(passphrase_file)
+    with opened(store_uri, output, passphrase=secret) as store, opened(target, output, passphrase=secret) as other:
+        return tell(output, move.copy(store, other, name))

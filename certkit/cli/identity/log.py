@@ -1,0 +1,32 @@
+"""`certkit identity log`: show what happened to an identity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from certkit.cli.identity import in_store, name_argument
+from certkit.stores.record import require_name
+
+if TYPE_CHECKING:
+    from certkit.cli.shared.output import Output
+    from certkit.stores.base import Store
+
+
+@click.command()
+@name_argument
+@in_store
+def log(output: Output, store: Store, *, name: str) -> int:
+    """Show what happened to an identity: when, by whom, and with which key and certificate, a line of JSON each.
+
+    \b
+    Example:
+      certkit identity log acme
+    """
+    events = store.load(require_name(name)).record.log
+    if output.as_json:
+        output.document([each.document() for each in events])
+    else:
+        output.result("".join(f"{each.line()}\n" for each in events))
+    return 0
