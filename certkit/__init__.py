@@ -14,41 +14,54 @@ from certkit.__about__ import __version__
 
 if TYPE_CHECKING:
     from certkit.api.auth import TokenAuth
+    from certkit.api.checks import NewRequest, Report, check_csr, create_csr, inspect, verify
     from certkit.api.context import IdentityContext
     from certkit.api.identities import Identity, identity
     from certkit.errors import CertkitError as Error
     from certkit.errors import ConflictError, InputError, PassphraseError, PolicyError, RefusedError, StoreError
+    from certkit.findings import Finding, Status
 
 
 __all__ = [
     "ConflictError",
     "Error",
+    "Finding",
     "Identity",
     "IdentityContext",
     "InputError",
+    "NewRequest",
     "PassphraseError",
     "PolicyError",
     "RefusedError",
+    "Report",
+    "Status",
     "StoreError",
     "TokenAuth",
     "__version__",
+    "check_csr",
+    "create_csr",
     "identity",
+    "inspect",
+    "verify",
 ]
 
-# Where a public name is defined, if not under its own name in `certkit.errors`.
-_PLACES = {
-    "Error": "certkit.errors:CertkitError",
-    "Identity": "certkit.api.identities:Identity",
-    "IdentityContext": "certkit.api.context:IdentityContext",
-    "TokenAuth": "certkit.api.auth:TokenAuth",
+_CHECKS = ("NewRequest", "Report", "check_csr", "create_csr", "inspect")
+# Where each public name is defined: those not listed are errors.
+_MODULES = {
+    "Finding": "certkit.findings",
+    "Identity": "certkit.api.identities",
+    "IdentityContext": "certkit.api.context",
+    "Status": "certkit.findings",
+    "TokenAuth": "certkit.api.auth",
+    **dict.fromkeys(_CHECKS, "certkit.api.checks"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, attribute = _PLACES.get(name, f"certkit.errors:{name}").partition(":")
-    value = getattr(importlib.import_module(module), attribute)
+    module = importlib.import_module(_MODULES.get(name, "certkit.errors"))
+    value = getattr(module, "CertkitError" if name == "Error" else name)
     globals()[name] = value
     return value
 
@@ -72,6 +85,15 @@ class _Package(types.ModuleType):
 
     @identity.setter
     def identity(self, _: types.ModuleType) -> None: ...
+
+    @property
+    def verify(self) -> Any:
+        from certkit.api.checks import verify
+
+        return verify
+
+    @verify.setter
+    def verify(self, _: types.ModuleType) -> None: ...
 
 
 sys.modules[__name__].__class__ = _Package

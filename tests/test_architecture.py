@@ -41,7 +41,7 @@ def test_secrets_are_revealed_in_few_places():
         *(f"wise/{name}.py" for name in ("oauth_answers", "oauth", "oauth_state", "tokens")),
         "cli/wise/token/get.py",
         "net/proxy.py",
-        "api/auth.py",
+        *("api/auth.py", "api/checks.py"),
         *(f"testing/{name}.py" for name in ("ca", "rehearsal")),
         *(f"wise/rehearsal/{name}.py" for name in ("authority", "tokens")),
         "wise/webhooks.py",
@@ -54,5 +54,11 @@ def test_the_time_of_day_and_the_environment_belong_to_the_two_entry_points():
     source = {str(path.relative_to(PACKAGE)): path.read_text() for path in PACKAGE.rglob("*.py")}
     clock = {name for name, text in source.items() if "datetime.now(" in text or "time.time(" in text}
     environment = {name for name, text in source.items() if "os.environ" in text}
-    assert clock == {"cli/shared/inputs.py", "api/identities.py", "testing/ca.py", "testing/rehearsal.py"}
+    assert clock == {
+        "cli/shared/inputs.py",
+        "api/checks.py",
+        "api/identities.py",
+        "testing/ca.py",
+        "testing/rehearsal.py",
+    }
     assert all(name.startswith(("cli/", "api/")) for name in environment - {"net/proxy.py"})

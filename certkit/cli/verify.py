@@ -83,12 +83,12 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
     Example:
       certkit verify acme.pem --ca wise-ca.pem --key acme.key --policy wise-sandbox
     """
-    from certkit import verify as verification
     from certkit.report import json, text
+    from certkit.verify import verify as judge
     from certkit.x509 import names
 
     question, key_file = _question(source, options)
-    verdict = verification.verify(question)
+    verdict = judge(question)
     if options["ocsp"] or options["responses"]:
         verdict = verdict.with_revocation(_ocsp(verdict, question, options))
     findings = [*verdict.findings, key_file]
@@ -106,8 +106,8 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
 def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
     """What the options ask, and the finding about the private key's file."""
     from certkit import processes
-    from certkit import verify as verification
     from certkit.times import parse_time
+    from certkit.verify import Question
     from certkit.x509 import describe, objects
 
     secret = inputs.passphrase(options["passphrase_file"])
@@ -117,7 +117,7 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
     extra = [each for each in bundle.certificates if each is not leaf]
     csr = options["csr_source"]
     held = inputs.private_key(options["key"], secret) if options["key"] else None
-    question = verification.Question(
+    question = Question(
         leaf=leaf,
         policy=policy,
         at=parse_time(options["at"]) if options["at"] else inputs.now(),

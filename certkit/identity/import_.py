@@ -6,12 +6,12 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from certkit import verify
 from certkit.errors import ConflictError, InputError
 from certkit.identity import install, limits, overview
 from certkit.identity.enroll import Done, begin, find, require_same
 from certkit.stores.base import AbsentError, Issued
 from certkit.stores.record import State, next_generation
+from certkit.verify import Question
 from certkit.x509 import describe, keys, names
 from certkit.x509.names import SubjectOptions
 
@@ -50,7 +50,7 @@ def adopt(
     own = (each for each in certificates if install.spki(each) == facts.spki_sha256)
     leaf = next(own, describe.leaf_of(certificates))
     untrusted = [each for each in certificates if each is not leaf]
-    question = verify.Question(
+    question = Question(
         leaf=leaf,
         policy=policy,
         at=now,

@@ -6,13 +6,13 @@ import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from certkit import verify
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status, critical
 from certkit.identity import limits, overview
 from certkit.identity.enroll import Done, require_same, trusting
 from certkit.stores.base import Issued
 from certkit.stores.record import State
+from certkit.verify import Question, verify
 from certkit.x509 import describe, keys, objects
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Identity, Store
-    from certkit.verify import Question, Verdict
+    from certkit.verify import Verdict
 
 
 def install(
@@ -116,7 +116,7 @@ def judge(
     Raises:
         RefusedError: one does not; with all findings.
     """
-    question = verify.Question(
+    question = Question(
         leaf=leaf,
         policy=policy,
         at=at,
@@ -141,12 +141,12 @@ def up_to_a_root(question: Question) -> Verdict:
         own = critical(
             "chain", "it is in the trust bundle itself", "give the certificate of the partner's CA with --ca"
         )
-        found = verify.verify(question)
+        found = verify(question)
         return replace(found, findings=(*(each for each in found.findings if each.id != "chain"), own))
     roots = [each for each in anchors if is_root(each)]
     wide = replace(question, anchors=roots, untrusted=[*question.untrusted, *anchors])
-    found = verify.verify(wide if roots else question)
-    return found if not roots or not _bad(found.findings) else verify.verify(question)
+    found = verify(wide if roots else question)
+    return found if not roots or not _bad(found.findings) else verify(question)
 
 
 def above(verdict: Verdict) -> list[x509.Certificate]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from certkit import verify
 from certkit.findings import Finding, Status, ok
 from certkit.policy.rules import (
     CertificateRules,
@@ -18,6 +17,7 @@ from certkit.policy.rules import (
     RenewalRules,
     SubjectRules,
 )
+from certkit.verify import Question, verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def judge(
 
     `anchors` None: there was nothing to trust; then the first one is a warning, unless something is wrong besides.
     """
-    question = verify.Question(
+    question = Question(
         leaf=chain[0],
         policy=_sound(),
         at=at,
@@ -45,7 +45,7 @@ def judge(
         purpose="server",
         hostname=host,
     )
-    found = verify.verify(question).findings
+    found = verify(question).findings
     name = next(each for each in found if each.id == "name")
     bad = [each for check in _CHAIN_CHECKS for each in found if each.id == check and not each.is_good]
     if not bad:

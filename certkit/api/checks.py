@@ -1,0 +1,247 @@
+"""Checks as functions: bytes in, a report out. Nothing is read from disk, printed or asked of the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from certkit.errors import RefusedError
+from certkit.findings import Finding, Status
+from certkit.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from certkit.policy.rules import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a check: the status of the whole, the subject, and a finding for each check.
+
+    It iterates over its findings. `valid_until` is when the verdict of `verify` ends (UTC), if that is known.
+    """
+
+    status: Status
+    subject: str | None
+    findings: tuple[Finding, ...]
+    valid_until: datetime | None = None
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether nothing is critical or undetermined; warnings are allowed."""
+        return self.status in {Status.OK, Status.WARNING}
+
+    def require(self) -> None:
+        """Raise unless the report is ok.
+
+        Raises:
+            certkit.RefusedError: if a finding is critical or could not be determined; with all findings.
+        """
+        bad = [each for each in self.findings if each.status in {Status.CRITICAL, Status.UNKNOWN}]
+        if not self.is_ok:
+            reasons = "; ".join(f"{each.id}: {each.message}" for each in bad)
+            raise RefusedError(reasons, hint=bad[0].hint if bad else "", findings=self.findings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the document that the command prints with --json."""
+        from certkit.report import json
+
+        return json.judged(self.status, self.subject, self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """A CSR (PEM), its new private key (PKCS#8 PEM; None where a key was given), and how the policy judges it."""
+
+    csr: bytes
+    key: bytes | None = field(repr=False)
+    report: Report
+
+
+def verify(  # noqa: PLR0913  as many as the command has options
+    certificate: bytes,
+    *,
+    ca: Sequence[bytes] | None = None,
+    untrusted: Sequence[bytes] = (),
+    crls: Sequence[bytes] = (),
+    key: bytes | None = None,
+    csr: bytes | None = None,
+    passphrase: str | bytes | None = None,
+    policy: str = "general",
+    purpose: str = "client",
+    client_id: str | None = None,
+    hostname: str | None = None,
+    email: str | None = None,
+    whole_chain_revocation: bool = True,
+    max_depth: int | None = None,
+    strict: bool = False,
+    now: datetime | None = None,
+) -> Report:
+    """Check whether a certificate can be relied upon, as `certkit verify` does.
+
+    Args:
+        certificate: PEM, DER or PKCS#12; it may hold its intermediates too, and its key.
+        ca: the CA certificates to trust; without them the chain is a warning.
+        untrusted: intermediates that may be needed.
+        crls: a current CRL is required for every certificate below the anchor (see `whole_chain_revocation`).
+        key: a private key that must belong to the certificate.
+        csr: the CSR that the certificate must answer.
+        passphrase: opens an encrypted key or PKCS#12.
+        policy: a policy's name, or the path of a policy file.
+        purpose: `client`, `server` or `any`.
+        client_id: what the CN must be.
+        hostname: a DNS name or IP address that must be among the alternative names.
+        email: an e-mail address that must be in the certificate.
+        whole_chain_revocation: whether `crls` must cover every certificate, or only the leaf.
+        max_depth: the largest number of intermediates.
+        strict: apply every rule of RFC 5280.
+        now: the moment to judge; by default the present.
+
+    Raises:
+        certkit.InputError: if an argument cannot be read.
+        certkit.PolicyError: if there is no such policy.
+    """
+    from certkit.verify import Question
+    from certkit.verify import verify as run
+    from certkit.verify.path import DEFAULT_MAX_DEPTH
+    from certkit.x509 import describe, keys, names, objects
+
+    secret = _secret(passphrase)
+    bundle = objects.bundle(certificate, name="the certificate", passphrase=secret)
+    leaf = describe.leaf_of(bundle.certificates)
+    held = bundle.key if key is None else objects.private_key(key, name="the key", passphrase=secret).value
+    question = Question(
+        leaf=leaf,
+        policy=_policy(policy),
+        at=_moment(now),
+        anchors=None if ca is None else [each for data in ca for each in objects.certificates(data, name="ca")],
+        untrusted=[
+            *(each for each in bundle.certificates if each is not leaf),
+            *(each for data in untrusted for each in objects.certificates(data, name="untrusted")),
+        ],
+        purpose=purpose,
+        hostname=hostname,
+        email=email,
+        client_id=client_id,
+        key=None if held is None else keys.key_facts(held.public_key()),
+        csr=None if csr is None else objects.csr(csr, name="the CSR").value,
+        crls=[each for data in crls for each in objects.crls(data, name="crls")],
+        revocation_of_chain=whole_chain_revocation,
+        strict=strict,
+        max_depth=DEFAULT_MAX_DEPTH if max_depth is None else max_depth,
+    )
+    verdict = run(question)
+    return Report(verdict.status, names.subject_or_none(leaf), verdict.findings, verdict.holds_until)
+
+
+def check_csr(
+    data: bytes, *, policy: str = "general", key: bytes | None = None, passphrase: str | bytes | None = None
+) -> Report:
+    """Check the exact bytes of a CSR against a partner's rules, as `certkit csr check` does.
+
+    Raises:
+        certkit.InputError: if no CSR, or not the key, can be read.
+        certkit.PolicyError: if there is no such policy.
+    """
+    from certkit.csr import check
+    from certkit.findings import roll_up
+    from certkit.x509 import keys, names, objects
+
+    facts = None
+    if key is not None:
+        held = objects.private_key(key, name="the key", passphrase=_secret(passphrase)).value
+        facts = keys.key_facts(held.public_key())
+    findings = tuple(check.check(data, _policy(policy), key=facts, name="the CSR"))
+    subject = names.subject_or_none(objects.csr(data, name="the CSR").value)
+    return Report(roll_up(each.status for each in findings), subject, findings)
+
+
+def create_csr(
+    *,
+    policy: str = "general",
+    key: bytes | None = None,
+    key_type: str | None = None,
+    passphrase: str | bytes | None = None,
+    **subject: Any,
+) -> NewRequest:
+    """Create a CSR, and a private key unless one is given, in memory; nothing is written.
+
+    Args:
+        policy: a policy's name, or the path of a policy file.
+        key: a private key (PEM or DER) to use.
+        key_type: such as `ec-p256` or `rsa-3072`; by default the policy's first.
+        passphrase: opens `key`, or encrypts the new one.
+        **subject: as the options of `certkit csr create`: `organization`, `country`, `state`, `locality`, `units`,
+            `common_name`, `email`, `san`, or `subject` (`NAME=VALUE` texts in order); lists are sequences of texts.
+
+    Raises:
+        certkit.RefusedError: if the policy refuses the subject, the key or the CSR.
+        certkit.InputError: if an argument cannot be read or used.
+        certkit.PolicyError: if there is no such policy.
+    """
+    from certkit.csr import create, keyfile
+    from certkit.findings import roll_up, skipped
+    from certkit.x509 import keys, objects
+    from certkit.x509.keys import KeySpec
+    from certkit.x509.names import SubjectOptions
+
+    rules, secret = _policy(policy), _secret(passphrase)
+    listed: dict[str, Any] = {
+        name: value if isinstance(value, str) else tuple(value) for name, value in subject.items()
+    }
+    if key is None:
+        spec = KeySpec.parse(key_type) if key_type else create.default_spec(rules)
+        held = keyfile.new_key(spec)
+    else:
+        held = objects.private_key(key, name="the key", passphrase=secret).value
+    made = create.create(
+        SubjectOptions(**listed),
+        rules,
+        key=keyfile.HeldKey(held, skipped("key-file", "the key is in memory"), is_encrypted=secret is not None),
+        key_path=None,
+        csr_path=None,
+        writing=keyfile.Writing(now=_moment(None)),
+    ).csr
+    report = Report(roll_up(each.status for each in made.findings), made.subject, made.findings)
+    return NewRequest(made.pem, keys.to_pem(held, secret).reveal() if key is None else None, report)
+
+
+def inspect(data: bytes, *, passphrase: str | bytes | None = None) -> list[dict[str, Any]]:
+    """Describe every object in the data, as `certkit inspect --json` does.
+
+    Raises:
+        certkit.InputError: if there is nothing that certkit knows, or an object cannot be read.
+    """
+    from certkit.errors import InputError
+    from certkit.x509 import describe, objects
+
+    found: list[dict[str, Any]] = []
+    for item in objects.read(data, passphrase=_secret(passphrase)):
+        if isinstance(item, objects.Broken):
+            reason, hint = objects.summary(item, 1)
+            raise InputError(f"cannot read the data: {reason}", hint=hint)
+        found.append(describe.describe(item))
+    if not found:
+        raise objects.wrong_kind("a key, CSR, certificate, CRL or PKCS#12 bundle", data, [], name="the data")
+    return found
+
+
+def _policy(name: str) -> Policy:
+    from certkit.policy import catalogue
+
+    return catalogue.load(name)
+
+
+def _moment(now: datetime | None) -> datetime:
+    return datetime.now(UTC) if now is None else now
+
+
+def _secret(passphrase: str | bytes | None) -> Secret | None:
+    if passphrase is None:
+        return None
+    return Secret(passphrase.encode() if isinstance(passphrase, str) else passphrase)

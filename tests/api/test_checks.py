@@ -1,0 +1,101 @@
+"""Checks as functions, for pipelines and web applications: bytes in, a report out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import certkit
+from tests import pki
+
+ROOT = pki.root()
+
+
+def test_a_csr_is_created_and_checked():
+    """A CSR for a partner comes with its key, both in memory, and is accepted by the same policy."""
+    made = certkit.create_csr(policy="wise-sandbox", organization="Acme Ltd", country="GB")
+    assert made.csr.startswith(b"-----BEGIN CERTIFICATE REQUEST-----")
+    assert made.key.startswith(b"-----BEGIN PRIVATE KEY-----")
+    assert "PRIVATE" not in repr(made)
+    report = certkit.check_csr(made.csr, policy="wise-sandbox", key=made.key)
+    assert report.status == "ok"
+    assert report.subject == "O=Acme Ltd,C=GB"
+    assert {each.id for each in report} >= {"encoding", "signature", "key-type", "key-match", "subject"}
+
+
+def test_a_refusal_has_findings():
+    """What the partner would refuse is critical, with a hint; `require` raises it."""
+    made = certkit.create_csr(common_name="acme")
+    report = certkit.check_csr(made.csr, policy="wise-sandbox")
+    assert report.status == "critical"
+    [bad] = [each for each in report if each.status == "critical"]
+    assert bad.id == "subject"
+    assert bad.hint
+    with pytest.raises(certkit.RefusedError) as caught:
+        report.require()
+    assert caught.value.findings == report.findings
+    with pytest.raises(certkit.RefusedError):
+        certkit.create_csr(policy="wise-sandbox", common_name="acme")
+
+
+def test_a_key_can_be_used_again_or_encrypted():
+    """A given key is used and not returned; a new one is encrypted under a passphrase."""
+    first = certkit.create_csr(organization="Acme Ltd", passphrase="correct horse")
+    assert b"ENCRYPTED" in first.key
+    again = certkit.create_csr(organization="Acme Ltd", key=first.key, passphrase="correct horse")
+    assert again.key is None
+    assert certkit.check_csr(again.csr, key=first.key, passphrase="correct horse").status == "ok"
+    with pytest.raises(certkit.PassphraseError):
+        certkit.check_csr(again.csr, key=first.key)
+
+
+def test_a_certificate_is_verified():
+    """A certificate of a trusted CA is ok, with the end of the verdict; one of another CA is critical."""
+    leaf = ROOT.issue()
+    report = certkit.verify(leaf.pem, ca=[ROOT.pem], key=leaf.key_pem, now=pki.NOW)
+    assert report.status == "ok"
+    assert report.is_ok
+    assert report.valid_until == leaf.certificate.not_valid_after_utc
+    assert report.subject == "CN=acme-client-id,O=Acme Ltd"
+    other = certkit.verify(leaf.pem, ca=[pki.root(pki.name(CN="Another")).pem], now=pki.NOW)
+    assert [each.status for each in other if each.id == "chain"] == ["critical"]
+    late = certkit.verify(leaf.pem, ca=[ROOT.pem], now=pki.NOW + 2 * pki.YEAR)
+    assert late.status == "critical"
+
+
+def test_without_a_ca_the_chain_is_a_warning():
+    """As on the command line."""
+    report = certkit.verify(ROOT.issue().pem, now=pki.NOW)
+    assert [each.status for each in report if each.id == "chain"] == ["warning"]
+
+
+def test_the_document_is_that_of_the_command(certkit, tmp_path):
+    """`as_dict` is what `csr check --json` prints, but for the finding about the key's file."""
+    import certkit as api
+
+    made = api.create_csr(policy="wise-sandbox", organization="Acme Ltd")
+    path = tmp_path / "acme.csr"
+    path.write_bytes(made.csr)
+    printed = json.loads(certkit("csr", "check", path, "--policy", "wise-sandbox", "--json").out)
+    printed["checks"] = [each for each in printed["checks"] if each["id"] != "key-file"]
+    assert api.check_csr(made.csr, policy="wise-sandbox").as_dict() == printed
+
+
+def test_inspection():
+    """Every object of a file is described, as `inspect --json` does."""
+    leaf = ROOT.issue()
+    found = certkit.inspect(leaf.pem + ROOT.pem + leaf.key_pem)
+    assert [each["kind"] for each in found] == ["certificate", "certificate", "private_key"]
+    assert found[0]["subject"] == "CN=acme-client-id,O=Acme Ltd"
+
+
+@pytest.mark.parametrize("data", [b"", b"nothing", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_bad_input_is_an_input_error(data):
+    """Whatever the bytes are, the error is certkit's, with a hint."""
+    for check in (certkit.verify, certkit.check_csr, certkit.inspect):
+        with pytest.raises(certkit.InputError) as caught:
+            check(data)
+        assert caught.value.hint
+    with pytest.raises(certkit.PolicyError):
+        certkit.verify(ROOT.pem, policy="wise-sandbx")

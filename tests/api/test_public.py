@@ -1,0 +1,61 @@
+"""What `import certkit` offers, and what it costs."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import certkit
+
+
+def test_every_public_name_is_there():
+    """All names of `__all__` can be imported, are documented, and are listed by `dir`."""
+    for name in certkit.__all__:
+        value = getattr(certkit, name)
+        assert value.__doc__, name
+    assert dir(certkit) == sorted(certkit.__all__)
+
+
+def test_other_names_are_not():
+    """A name that is not public is an AttributeError, as for any module."""
+    with pytest.raises(AttributeError, match="no attribute 'Store'"):
+        _ = certkit.Store
+
+
+def test_functions_stay_functions():
+    """`certkit.verify` and `certkit.identity` are functions also after subpackages of these names were imported."""
+    for module in ("certkit.verify", "certkit.identity", "certkit.identity.renew"):
+        importlib.import_module(module)
+    assert callable(certkit.verify)
+    assert callable(certkit.identity)
+    from certkit.verify import Question
+
+    assert Question.__module__ == "certkit.verify"
+
+
+def test_no_public_function_hides_a_module_that_code_imports_from_certkit():
+    """Names of functions and subpackages that coincide are known, so that `from certkit import NAME` is never wrong."""
+    packages = {each.name for each in pkgutil.iter_modules(certkit.__path__)}
+    assert packages & set(certkit.__all__) == {"identity", "verify"}
+
+
+def test_errors_are_a_tree():
+    """Every error is a `certkit.Error` with a hint."""
+    for name in certkit.__all__:
+        value = getattr(certkit, name)
+        if name.endswith("Error"):
+            assert issubclass(value, certkit.Error)
+            assert value("it failed", hint="try again").hint == "try again"
+
+
+def test_the_import_is_light():
+    """Importing certkit imports nothing of cryptography, ssl or click."""
+    script = (
+        "import sys, certkit; print({'cryptography', 'ssl', 'click', 'hvac'} & {m.split('.')[0] for m in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout == b"set()\n"
