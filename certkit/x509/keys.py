@@ -130,28 +130,36 @@ def is_weak_digest(name: str) -> bool:
 
 
 def to_pem(key: PrivateKeyTypes, passphrase: Secret | None = None) -> Secret:
-    """A private key as one PKCS#8 PEM block (RFC 5958), encrypted if there is a passphrase."""
-    from cryptography.hazmat.primitives import serialization
+    """Return a private key as one PKCS#8 PEM block (RFC 5958), encrypted if there is a passphrase."""
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
-    if passphrase is not None:
-        protection = serialization.BestAvailableEncryption(passphrase.reveal())
-    return Secret(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection))
+    if passphrase is None:
+        return Secret(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    from certkit.x509 import encryption
+
+    plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return Secret(encryption.encrypt_pkcs8(plain, passphrase.reveal()))
 
 
 def to_pkcs12(
     key: Secret, certificate: x509.Certificate, chain: Sequence[x509.Certificate], passphrase: Secret | None
 ) -> Secret:
-    """A PKCS#12 bundle (RFC 7292) of a key (PEM), its certificate and those above it; a passphrase encrypts it."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.serialization import pkcs12
+    """Return a PKCS#12 bundle (RFC 7292) of a key (PEM), its certificate and chain; a passphrase encrypts it.
 
-    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
-    if passphrase is not None:
-        protection = serialization.BestAvailableEncryption(passphrase.reveal())
+    Raises:
+        ValueError: if key and certificate do not belong together, or the passphrase is not UTF-8.
+    """
+    from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
+
     private_key: Any = load_private_key(key.reveal())
-    made = pkcs12.serialize_key_and_certificates(None, private_key, certificate, chain, protection)
-    return Secret(made)
+    parts = None, private_key, certificate, chain
+    if passphrase is None:
+        return Secret(pkcs12.serialize_key_and_certificates(*parts, NoEncryption()))
+    from certkit.x509 import encryption
+
+    secret = passphrase.reveal()
+    made = pkcs12.serialize_key_and_certificates(*parts, encryption.pkcs12_protection(secret))
+    return Secret(encryption.slow_mac(made, secret))
 
 
 def is_pkcs12_of(
