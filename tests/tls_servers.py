@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import serialization
 
@@ -151,6 +151,43 @@ def web(
     with serving(talk) as server:
         seen.append(str(server.port).encode())
         yield seen
+
+
+@contextlib.contextmanager
+def recording(pair: Pair, folder: Path, version: ssl.TLSVersion) -> Iterator[tuple[int, list[str], list[bytes]]]:
+    """A server that asks for a client certificate; its port, the subjects of those it was shown, and what it was sent.
+
+    It notes a certificate as soon as the client's message has come, whatever becomes of the handshake.
+    """
+    from OpenSSL import SSL
+
+    write(pair, folder)
+    shown: list[str] = []
+    sent: list[bytes] = []
+
+    def note(_: object, certificate: Any, __: int, depth: int, ___: int) -> bool:
+        if depth == 0:
+            shown.append(certificate.to_cryptography().subject.rfc4514_string())
+        return True
+
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(version.value)
+    context.set_max_proto_version(version.value)
+    context.use_certificate_chain_file(str(folder / "chain.pem"))
+    context.use_privatekey_file(str(folder / "server.key"))
+    context.set_verify(SSL.VERIFY_PEER, note)
+
+    def talk(connection: socket.socket) -> None:
+        connection.settimeout(None)
+        secure = SSL.Connection(context, connection)
+        secure.set_accept_state()
+        with contextlib.suppress(SSL.Error):
+            secure.do_handshake()
+            sent.append(secure.recv(65536))
+            secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with serving(talk) as server:
+        yield server.port, shown, sent
 
 
 def refusing(pair: Pair, folder: Path, alert: int) -> Talk:

@@ -1,6 +1,7 @@
 """HTTP/1.1, for the few small requests that certkit makes: bounded in time and in size, without redirects.
 
-Servers that use TLS are verified, by certkit's own verifier, before a byte of a request is sent.
+Servers that use TLS are verified by certkit's own verifier within the handshake: before the client certificate is
+shown, and so before a byte of a request is sent.
 """
 
 from __future__ import annotations
@@ -123,9 +124,9 @@ class _Sending:
         with await reach(address, proxy, deadline=deadline) as connection:
             if settings is None:
                 return await self._exchange(Plain(connection), address, proxy, deadline)
-            channel = tls.Channel(connection, settings, server_name=hosts.server_name(address.host))
+            verdict = trusting(address.host, self.anchors, at=self.now)
+            channel = tls.Channel(connection, settings, server_name=hosts.server_name(address.host), verdict=verdict)
             await channel.handshake(deadline=deadline)
-            self._require_trust(channel, address.host)
             await channel.settle(deadline=deadline)
             answer = await self._exchange(channel, address, proxy, deadline)
             channel.close()
@@ -138,13 +139,24 @@ class _Sending:
         async with connecting.step("the answer", deadline):
             return await self.exchange.run()
 
-    def _require_trust(self, channel: tls.Channel, host: str) -> None:
-        from certkit.verify import anchors, server
 
-        trusted = self.anchors if self.anchors is not None else anchors.system()
-        for finding in server.judge(channel.presented().chain, host=host, anchors=trusted, at=self.now):
+def trusting(host: str, anchors: Sequence[x509.Certificate] | None, *, at: datetime) -> tls.Verdict:
+    """Return the verdict on a host's server: it must be trusted by these anchors, or None for the system's.
+
+    Raises:
+        InputError: if this machine has no trusted CAs.
+    """
+    from certkit.verify import anchors as known
+    from certkit.verify import server
+
+    trusted = known.system() if anchors is None else anchors
+
+    def verdict(presented: tls.Presented) -> None:
+        for finding in server.judge(presented.chain, host=host, anchors=trusted, at=at):
             if finding.status is not Status.OK:
-                raise InputError(f"the server is not trusted: {finding.message}", hint=finding.hint)
+                raise tls.UntrustedError(f"the server is not trusted: {finding.message}", hint=finding.hint)
+
+    return verdict
 
 
 def exchange(stream: Stream, request: HttpRequest, address: Address, proxy: Proxy | None) -> Exchange:

@@ -1,8 +1,8 @@
 """TLS: what a server presents, within a time limit for all of it, from looking up its name to the handshake.
 
-Nothing is verified here: an expired certificate, one of an unknown CA or of another host is what a look is for. The
-steps stand by themselves, for others to put them together: `connect`, `change_over`, `Channel.handshake`; who goes on
-to `Channel.send` has verified what was presented.
+Without a client certificate nothing is verified here: an expired certificate, one of an unknown CA or of another host
+is what `look` is for. Whoever has a client certificate to show, or something to send, gives the `Channel` a verdict on
+what the server presents; it is asked within the handshake, before the client certificate is sent.
 
 This is the only module that speaks TLS. It does so with pyOpenSSL, which shows the whole chain, takes a private key
 that is in memory only, and still knows old servers. One event loop waits for many servers at once.
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from OpenSSL import SSL, crypto
 
     T = TypeVar("T")
+    Verdict = Callable[["Presented"], None]
 
 MAX_CERTIFICATES = 100
 # OpenSSL takes 100 KiB of certificates and does not bound what it passes over.
@@ -56,6 +57,10 @@ class HandshakeEndedError(NetError):
     def __init__(self, message: str, *, hint: str, alert: str = "") -> None:
         super().__init__(message, hint=hint)
         self.alert = alert
+
+
+class UntrustedError(NetError):
+    """The server is not trusted, so it was sent neither a client certificate nor anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,11 @@ def strict_context(credentials: Credentials | None = None) -> SSL.Context:
     return made
 
 
+def _refuse(*_: object) -> bool:
+    """Trust no server: what a connection with a client certificate does that was given no verdict."""
+    return False
+
+
 def _note(connection: SSL.Connection, _: int, __: int) -> None:
     """Remember the steps of a handshake, for OpenSSL tells of a wish for a client certificate in no other way."""
     connection.get_app_data().add(connection.get_state_string())
@@ -175,6 +185,7 @@ def _identify(made: SSL.Context, client: Credentials) -> None:
         made.use_privatekey(client.key)
         for each in above:
             made.add_extra_chain_cert(each)
+        made.set_verify(SSL.VERIFY_PEER, _refuse)
     except (SSL.Error, TypeError) as error:
         raise InputError(
             "the client certificate is of a kind that TLS does not know", hint="use another one"
@@ -189,10 +200,12 @@ async def look(
     deadline: Deadline,
     server_name: str | None = None,
     protocol: Starttls | None = None,
+    verdict: Verdict | None = None,
 ) -> Presented:
     """What the server at that host (a name or an IP address) and port presents.
 
-    `server_name` is the name that it is asked for (RFC 6066 section 3); `protocol`, what it speaks before TLS.
+    `server_name` is the name that it is asked for (RFC 6066 section 3); `protocol`, what it speaks before TLS. Settings
+    with a client certificate need a `verdict` on the server, which raises `UntrustedError` if it is not to be shown it.
 
     Raises:
         NetError: nothing is presented that could be read; the message names the host and the port.
@@ -201,7 +214,8 @@ async def look(
         with await connecting.connect(host, port, deadline=deadline) as connection:
             if protocol is not None:
                 await change_over(connection, protocol, deadline=deadline)
-            return await _look_through(Channel(connection, settings, server_name=server_name), deadline)
+            channel = Channel(connection, settings, server_name=server_name, verdict=verdict)
+            return await _look_through(channel, deadline)
     except NetError as error:
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         raise NetError(f"cannot connect to {where}: {error.message}", hint=error.hint, trouble=error.trouble) from error
@@ -214,6 +228,8 @@ async def _look_through(channel: Channel, deadline: Deadline) -> Presented:
         if not channel.has_chain:
             raise
         return channel.presented(refusal=error.message)
+    except UntrustedError:
+        return channel.presented()
     channel.close()
     return channel.presented()
 
@@ -234,7 +250,20 @@ async def change_over(connection: socket.socket, protocol: Starttls, *, deadline
 class Channel:
     """TLS over a connected, non-blocking socket."""
 
-    def __init__(self, connection: socket.socket, settings: SSL.Context, *, server_name: str | None) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        settings: SSL.Context,
+        *,
+        server_name: str | None,
+        verdict: Verdict | None = None,
+    ) -> None:
+        """Prepare TLS with a server.
+
+        `verdict` is called with what the server presents, and raises an error to refuse the server. OpenSSL asks for
+        it when the server's Certificate message has come, so in TLS 1.2 and 1.3 before the client's own is sent, and
+        in TLS 1.2 again if the server renegotiates.
+        """
         from OpenSSL import SSL
 
         self._connection = connection
@@ -243,6 +272,10 @@ class Channel:
         if server_name is not None:
             self._tls.set_tlsext_host_name(server_name.encode("ascii"))
         self._tls.set_connect_state()
+        self._judged: bytes | None = None
+        self._objection: Exception | None = None
+        if verdict is not None:
+            self._tls.set_verify(SSL.VERIFY_PEER, lambda *_: self._accepts(verdict))
         self._steps: set[bytes] = set()
         self._tls.set_app_data(self._steps)
         self._begin = b""
@@ -254,8 +287,9 @@ class Channel:
         """Shake hands.
 
         Raises:
-            HandshakeEndedError: the server ended the handshake.
-            NetError: it failed in another way.
+            HandshakeEndedError: if the server ended the handshake.
+            NetError: if it failed in another way.
+            Exception: what the verdict raised; then no client certificate was sent.
         """
         import asyncio
 
@@ -273,16 +307,36 @@ class Channel:
                 ) from error
             except SSL.Error as error:
                 self._send_last()
-                raise self._failure(error, "the TLS handshake") from error
+                raise self._objection or self._failure(error, "the TLS handshake") from error
         least, most = _PATIENCE_SECONDS
         self._patience = min(max(2 * (clock() - began), least), most)
         self._left = self._limit = MAX_SESSION_BYTES
 
+    def _accepts(self, verdict: Verdict) -> bool:
+        """Tell OpenSSL whether to go on; it asks for each certificate of the chain and for each flaw it finds.
+
+        OpenSSL's own findings do not count, only the verdict on the chain as it was sent. A chain is judged once.
+        """
+        from OpenSSL import crypto
+
+        sent = self._tls.get_peer_cert_chain() or []
+        chain = b"".join(crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in sent)
+        if chain != self._judged:
+            self._judged, self._objection = chain, None
+            try:
+                verdict(self.presented())
+            except Exception as error:  # noqa: BLE001  it must not pass through OpenSSL; the handshake raises it
+                self._objection = error
+        return self._objection is None
+
     async def settle(self, *, deadline: Deadline) -> None:
         """Hear what a server of TLS 1.3 says at once about the client's certificate: a ticket, or an alert.
 
-        Whoever sends first may never see the alert, for the connection is reset by what the server has not read. A
-        server that says nothing is waited for as long as the handshake took, twice, which is tens of milliseconds.
+        In TLS 1.3 the client's handshake ends with its own certificate, so the server refuses it only afterwards. A
+        client that sends its request at once may never see the alert: the server closes the connection with the request
+        unread, and the reset that this causes overtakes the alert. So wait and read first. Most servers send a session
+        ticket as soon as they are content; one that says nothing is waited for as long as the handshake took, twice,
+        which is tens of milliseconds.
 
         Raises:
             HandshakeEndedError: the server refuses to go on.

@@ -25,7 +25,11 @@ SOON = {"begin": NOW - pki.DAY, "end": NOW + pki.DAY}
 TIMEOUT = 20.0
 
 
-def look(port, *, host="127.0.0.1", timeout=TIMEOUT, client=None, server_name=None, protocol=None):
+def trust(presented):
+    """Trust a server, whatever it presents."""
+
+
+def look(port, *, host="127.0.0.1", timeout=TIMEOUT, client=None, server_name=None, protocol=None, verdict=None):
     """What a server on this machine presents."""
 
     async def ask():
@@ -36,6 +40,7 @@ def look(port, *, host="127.0.0.1", timeout=TIMEOUT, client=None, server_name=No
             deadline=connecting.Deadline.after(timeout),
             server_name=server_name,
             protocol=Starttls(protocol) if protocol else None,
+            verdict=verdict,
         )
 
     return asyncio.run(ask())
@@ -172,13 +177,35 @@ def test_a_client_certificate(root, tmp_path, version, kind):
     server_pair = root.issue(pki.name(CN="server.example"), **SOON)
     version = ssl.TLSVersion[version]
     with tls_servers.tls(server_pair, tmp_path, version=version, client_ca=root) as server:
-        presented = look(server.port, client=client)
+        presented = look(server.port, client=client, verdict=trust)
         assert (presented.chain[0], presented.refusal) == (server_pair.certificate, "")
         for _ in range(100):
             if server.clients:
                 break
             time.sleep(0.05)
     assert server.clients == [["Acme Ltd", "acme-client-id"]]
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_a_client_certificate_is_shown_to_a_trusted_server_only(root, pair, tmp_path, version):
+    """The verdict falls within the handshake: a server that it refuses never sees the certificate, and is reported."""
+    mine = root.issue(**SOON)
+    client = tls.Credentials(mine.key, (mine.certificate,))
+
+    def refuse(presented):
+        raise tls.UntrustedError(f"not {presented.chain[0].subject.rfc4514_string()}", hint="")
+
+    with tls_servers.recording(pair, tmp_path, ssl.TLSVersion[version]) as (port, shown, sent):
+        assert look(port, client=client, verdict=refuse).chain[0] == pair.certificate
+        assert failure(port, client=client)[1] == "the TLS handshake fails: certificate verify failed"
+        time.sleep(0.1)
+        assert (shown, sent) == ([], [])
+        assert look(port, client=client, verdict=trust).chain[0] == pair.certificate
+        for _ in range(100):
+            if shown:
+                break
+            time.sleep(0.05)
+    assert set(shown) == {"CN=acme-client-id,O=Acme Ltd"}
 
 
 def test_a_client_s_key_stays_out_of_sight(root):

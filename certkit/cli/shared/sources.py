@@ -64,7 +64,7 @@ def parse(references: Sequence[str], access: Access) -> Iterator[Source]:
     if endpoints:
         from certkit.expiry.sources.endpoint import EndpointSource
 
-        yield EndpointSource(tuple(endpoints), access.timeout, access.client)
+        yield EndpointSource(tuple(endpoints), access.timeout, access.client, access.now)
 
 
 def _expanded(references: Sequence[str]) -> Iterator[str | KnownSource]:

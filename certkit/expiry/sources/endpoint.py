@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,21 @@ from typing import TYPE_CHECKING, Any
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure, Reason, Sighting
 from certkit.net import connecting, hosts, tls
+from certkit.net.http import trusting
 from certkit.net.starttls import Starttls
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from datetime import datetime
     from queue import SimpleQueue
 
+    from cryptography import x509
     from OpenSSL import SSL
 
     from certkit.expiry.sources.base import Seen
     from certkit.net.connecting import NetError
-    from certkit.net.tls import Credentials, Presented
+    from certkit.net.tls import Credentials, Presented, Verdict
 
     Ask = Callable[["Endpoint"], Awaitable[list[Seen]]]
 
@@ -151,11 +155,15 @@ def _protocol(text: str | None) -> Starttls | None:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSource:
-    """Servers, asked all at once, each within `timeout` seconds; with a client's certificate, if one is given."""
+    """Servers, asked all at once, each within `timeout` seconds.
+
+    A client certificate is shown to servers that this machine's CAs vouch for, `now`; others present theirs before.
+    """
 
     endpoints: tuple[Endpoint, ...]
     timeout: float = connecting.TIMEOUT_SECONDS
     client: Credentials | None = None
+    now: datetime | None = None
 
     @property
     def weight(self) -> int:
@@ -176,16 +184,30 @@ class EndpointSource:
         for endpoint in self.endpoints:
             texts.setdefault(endpoint, []).append(str(endpoint))
         settings = tls.context(self.client)
+        anchors: list[x509.Certificate] = []
+        if self.client is not None:
+            with contextlib.suppress(InputError):  # a machine without trusted CAs trusts no server
+                from certkit.verify.anchors import system
+
+                anchors = system()
 
         async def ask(endpoint: Endpoint) -> list[Seen]:
-            answer = await _ask(endpoint, settings, self.timeout)
+            verdict = None
+            if self.client is not None and self.now is not None:
+                verdict = trusting(endpoint.server_name or endpoint.host, anchors, at=self.now)
+            answer = await _ask(endpoint, settings, verdict, self.timeout)
             return [seen for text in dict.fromkeys(texts[endpoint]) for seen in _told(text, answer)]
 
         for told in _ask_all(list(texts), ask):
             yield from told
 
 
-async def _ask(endpoint: Endpoint, settings: SSL.Context, timeout: float) -> Presented | NetError:  # noqa: ASYNC109
+async def _ask(
+    endpoint: Endpoint,
+    settings: SSL.Context,
+    verdict: Verdict | None,
+    timeout: float,  # noqa: ASYNC109
+) -> Presented | NetError:
     try:
         return await tls.look(
             endpoint.host,
@@ -194,6 +216,7 @@ async def _ask(endpoint: Endpoint, settings: SSL.Context, timeout: float) -> Pre
             deadline=connecting.Deadline.after(timeout),
             server_name=endpoint.server_name,
             protocol=endpoint.starttls,
+            verdict=verdict,
         )
     except connecting.NetError as error:
         return error

@@ -12,6 +12,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +35,7 @@ def pair(root):
 def look(*texts, timeout=20.0, client=None):
     """What the endpoints of these names present."""
     endpoints = tuple(Endpoint.parse(text) for text in texts)
-    return list(EndpointSource(endpoints, timeout, client).look())
+    return list(EndpointSource(endpoints, timeout, client, datetime.now(UTC)).look())
 
 
 # --- How they are written -------------------------------------------------------------------------------------------
@@ -164,11 +165,17 @@ def test_starttls(pair, tmp_path):
         assert Sighting(text, pair.certificate) in look(text)
 
 
-def test_a_client_certificate(root, tmp_path):
-    """It is presented to every server."""
+def test_a_client_certificate(root, tmp_path, monkeypatch):
+    """It is shown to every server that this machine trusts for its name, and to no other."""
     mine = root.issue(begin=NOW - pki.DAY, end=NOW + pki.DAY)
-    with tls_servers.tls(root.issue(), tmp_path, client_ca=root) as server:
+    (tmp_path / "trusted.pem").write_bytes(root.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    names = x509.SubjectAlternativeName([x509.DNSName("a.example"), x509.DNSName("b.example")])
+    server_pair = root.issue(extensions=[pki.SERVER, names], begin=NOW - pki.DAY, end=NOW + pki.DAY)
+    with tls_servers.tls(server_pair, tmp_path, client_ca=root) as server:
         texts = [f"tls://127.0.0.1:{server.port}?servername={name}.example" for name in "ab"]
+        other = f"tls://127.0.0.1:{server.port}?servername=c.example"
+        assert len(look(other, client=tls.Credentials(mine.key, (mine.certificate,)))) == 2
         assert len(look(*texts, client=tls.Credentials(mine.key, (mine.certificate,)))) == 4
         for _ in range(100):
             if len(server.clients) == 2:
