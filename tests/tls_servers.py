@@ -307,6 +307,55 @@ def nginx(pair: Pair, folder: Path, *, client_ca: str = "chain.pem", more: str =
         yield port
 
 
+APACHE = """\
+ServerRoot {folder}
+ServerName localhost
+PidFile {folder}/apache.pid
+ErrorLog {folder}/error.log
+DefaultRuntimeDir {folder}
+Mutex file:{folder}
+Listen 127.0.0.1:{port}
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule ssl_module {modules}/mod_ssl.so
+DocumentRoot {folder}/www
+<Directory {folder}/www>
+    Require all granted
+</Directory>
+SSLEngine on
+SSLCertificateFile {folder}/chain.pem
+SSLCertificateKeyFile {folder}/server.key
+SSLCACertificateFile {folder}/clients.pem
+SSLProtocol {version}
+{more}
+<Location /mtls>
+    SSLVerifyClient require
+    SSLVerifyDepth 3
+</Location>
+"""
+
+
+@contextlib.contextmanager
+def apache(pair: Pair, folder: Path, *, client_ca: Pair, version: str, more: str = "") -> Iterator[int]:
+    """An Apache that asks for a client certificate only below /mtls, after it has read the request; its port."""
+    program = shutil.which("apache2", path="/usr/sbin:/usr/local/sbin") or require_program("apache2")
+    port = free_port()
+    write(pair, folder)
+    (folder / "www" / "mtls").mkdir(parents=True)
+    for place in ("www", "www/mtls"):
+        (folder / place / "file").write_text("ok")
+    (folder / "clients.pem").write_bytes(client_ca.pem)
+    configuration = folder / "apache.conf"
+    modules = "/usr/lib/apache2/modules"
+    configuration.write_text(APACHE.format(folder=folder, port=port, modules=modules, version=version, more=more))
+    process = subprocess.Popen(
+        [program, "-DFOREGROUND", "-f", configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    with ending(process):
+        wait_for(lambda: listens(port), process)
+        yield port
+
+
 @contextlib.contextmanager
 def ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """See to it that a process ends."""

@@ -1,4 +1,4 @@
-"""`certkit probe`: whether a server accepts a client certificate, and if not, why."""
+"""`certkit probe`: check whether a server accepts a client certificate, and if not, why."""
 
 from __future__ import annotations
 
@@ -25,37 +25,44 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("where", metavar="[URL|HOST:PORT]", required=False)
-@click.option("--identity", metavar="NAME", help="Show this identity's certificate, and trust its bundle.")
-@click.option("--generation", metavar="GENERATION", help="Another generation of it than the active one.")
-@inputs.file_option("--cert", metavar="CERT", help="The certificate to show, and those above it.")
-@inputs.file_option("--key", metavar="KEY", help="Its private key.")
+@click.argument("where", metavar="[URL|HOST[:PORT]]", required=False)
+@click.option("--identity", metavar="NAME", help="Use this identity's certificate and trust bundle.")
+@click.option("--generation", metavar="GENERATION", help="Generation to use (default: the active one).")
+@inputs.file_option("--cert", metavar="CERT", help="Client certificate, with its intermediates.")
+@inputs.file_option("--key", metavar="KEY", help="Private key (default: the one in the --cert file).")
 @click.option(
     "--policy",
     "policy_name",
     metavar="POLICY",
     shell_complete=inputs.complete_policies,
-    help="Where no URL is given: the partner whose URL it is.",
+    help="Policy whose probe URL is used if no URL is given.",
 )
-@click.option("--ca", "cas", multiple=True, metavar="FILE|DIR|system", help="Trust these CAs; may be repeated.")
-@inputs.file_option("--token-file", metavar="FILE", help="An access token (or CERTKIT_TOKEN, or the identity's).")
+@click.option(
+    "--ca",
+    "cas",
+    multiple=True,
+    metavar="FILE|DIR|system",
+    help="CAs to trust for the server (default: the identity's bundle, or system); may be repeated.",
+)
+@inputs.file_option("--token-file", metavar="FILE", help="Access token (or CERTKIT_TOKEN, or the identity's).")
 @inputs.timeout_option("For all of it.", most=600)
 @click.option(
     "--proxy",
     metavar="URL",
     envvar="CERTKIT_PROXY",
-    help="http://HOST:PORT; one with USER:PASSWORD@ belongs in CERTKIT_PROXY.",
+    help="Proxy, http://HOST:PORT (default: CERTKIT_PROXY or https_proxy; empty: none).",
 )
 @store_option
 @inputs.passphrase_option
 @reporting
 def probe(output: Output, *, where: str | None, **options: Any) -> int:
-    """Try a client certificate at a server, and say in plain words what becomes of it.
+    """Connect to a server with a client certificate, and explain how the server reacts.
 
-    A real connection in TLS 1.2 or 1.3, and a request read to the end, for that is when many servers refuse a
-    certificate. Nothing is sent to a server that is not trusted, and a token only to one that was verified. Without
-    --ca or an identity's trust bundle the server is not verified, which is a warning. Exits 0 if all is well, 1 for a
-    warning, 2 if the certificate, the token or the server is refused, 3 if nobody was reached.
+    Makes a real connection in TLS 1.2 or 1.3, sends a request and reads the whole answer, since many servers refuse a
+    certificate only then. The server is verified during the handshake; one that is not trusted sees neither the
+    certificate nor the token. Without --ca or an identity's trust bundle, the CAs of this machine are trusted. Exits 0
+    if everything is OK, 1 for a warning, 2 if the certificate, the token or the server is refused, 3 if the server was
+    not reached.
 
     \b
     Example:
@@ -64,7 +71,7 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
     from certkit import probe as probing
     from certkit.report import json, text
 
-    _require_one_of_both(options)
+    _require_one_certificate(options)
     _refuse_a_password_in_arguments(options["proxy"])
     secret = inputs.passphrase(options["passphrase_file"])
     if options["identity"] is not None:
@@ -72,7 +79,7 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
     else:
         token = inputs.token(options["token_file"])
         url, anchors = where or url_of(options["policy_name"]), None
-        credentials, key_file = inputs.credentials(options["cert"], options["key"], secret)
+        credentials, key_file = _of_files(options["cert"], options["key"], secret)
     found = probing.probe(
         probing.target(url),
         credentials=credentials,
@@ -80,7 +87,7 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
         token=token,
         now=inputs.now(),
         timeout=options["timeout"],
-        proxy=options["proxy"] or None,
+        proxy=options["proxy"],
     )
     findings = [*found.findings, key_file]
     status = roll_up(finding.status for finding in findings)
@@ -93,27 +100,39 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
     return exit_code(status)
 
 
-def _require_one_of_both(options: dict[str, Any]) -> None:
-    pair = [options["cert"], options["key"]]
-    if (options["identity"] is None) == (pair == [None, None]) or (options["identity"] is None and None in pair):
-        hint = "give --identity NAME, or --cert CERT and --key KEY"
-        raise InputError("usage, certkit probe: one client certificate is wanted", hint=hint)
+def _of_files(cert: str, key: str | None, secret: Secret | None) -> tuple[Credentials, Finding]:
+    """Return the pair of two files, or of one that holds both."""
+    try:
+        return inputs.credentials(cert, key or cert, secret)
+    except InputError as error:
+        if key is None and b"PRIVATE KEY-----" not in inputs.read(cert):
+            hint = "give --cert CERT and --key KEY, or --identity NAME"
+            raise InputError(f"--cert needs --key as well: {cert} holds no private key", hint=hint) from error
+        raise
+
+
+def _require_one_certificate(options: dict[str, Any]) -> None:
+    hint = "give --identity NAME, or --cert CERT and --key KEY"
+    if options["identity"] is not None and (options["cert"] or options["key"]):
+        raise InputError("usage, certkit probe: --identity and --cert exclude each other", hint=hint)
+    if options["identity"] is None and options["cert"] is None:
+        raise InputError("usage, certkit probe: no client certificate is given", hint=hint)
     if options["generation"] is not None and options["identity"] is None:
-        raise InputError("usage, certkit probe: --generation is of an identity", hint="give --identity NAME")
+        raise InputError("usage, certkit probe: --generation needs --identity", hint="give --identity NAME")
 
 
 def _refuse_a_password_in_arguments(proxy: str | None) -> None:
-    """Refuse a proxy's user and password where everybody on this machine can read them."""
+    """Refuse a proxy's user and password in the arguments, which every user of this machine can read."""
     source = click.get_current_context().get_parameter_source("proxy")
     if proxy is not None and "@" in proxy and source is ParameterSource.COMMANDLINE:
-        hint = "arguments are no place for secrets: put the URL in CERTKIT_PROXY"
-        raise InputError("usage, certkit probe: --proxy holds a user and a password", hint=hint)
+        hint = "other users can read arguments: put the URL in CERTKIT_PROXY"
+        raise InputError("usage, certkit probe: --proxy contains a user name and a password", hint=hint)
 
 
 def _of_identity(
     where: str | None, options: dict[str, Any], output: Output, secret: Secret | None
 ) -> tuple[str, Credentials, Sequence[x509.Certificate] | None, Secret | None, Finding]:
-    """The URL, the credentials, the trust bundle, the token, and what is to be said about the key's file."""
+    """Return the URL, the credentials, the trust bundle, the token, and the finding about the key's file."""
     from certkit.identity.credentials import shown
     from certkit.stores.record import require_name
 
@@ -130,7 +149,7 @@ def _of_identity(
 
 
 def _stored_token(store: Store, name: str, output: Output) -> Secret | None:
-    """The access token that the identity has, if it has one that has not expired."""
+    """Return the identity's access token, if it has one that has not expired."""
     from certkit.wise.tokens import access_token
 
     try:
@@ -141,14 +160,14 @@ def _stored_token(store: Store, name: str, output: Output) -> Secret | None:
 
 
 def url_of(policy: str | None) -> str:
-    """The URL that a policy has for probes.
+    """Return the URL that a policy has for probes.
 
     Raises:
-        InputError: it has none, or there is no policy.
+        InputError: if it has none, or there is no policy.
     """
     if policy is None:
-        raise InputError("usage, certkit probe: nothing to probe is named", hint="give URL, HOST:PORT or --policy")
+        raise InputError("usage, certkit probe: no server is given", hint="give URL, HOST:PORT or --policy")
     url = inputs.policy(policy).hosts.probe_url
     if not url:
-        raise InputError(f"policy, {policy}: it names no URL for probes", hint="give URL or HOST:PORT")
+        raise InputError(f"policy {policy} has no URL for probes", hint="give URL or HOST:PORT")
     return url

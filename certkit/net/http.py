@@ -95,7 +95,8 @@ def post(url: str, body: bytes, *, content_type: str, now: datetime, timeout: fl
     answer = send(request, now=now, timeout=timeout)
     if answer.status != 200:
         where = Address.parse(url)
-        raise HttpError(f"cannot query {where}: HTTP {answer.status}", hint="check the address", is_sent=True)
+        message = f"cannot query {where}: HTTP {answer.status}{answer.details}"
+        raise HttpError(message, hint="check the address", is_sent=True)
     return answer.body
 
 

@@ -274,8 +274,10 @@ class Channel:
         self._tls.set_connect_state()
         self._judged: bytes | None = None
         self._objection: Exception | None = None
+        self._offers_later = False
         if verdict is not None:
             self._tls.set_verify(SSL.VERIFY_PEER, lambda *_: self._accepts(verdict))
+            self._offer_later_authentication()
         self._steps: set[bytes] = set()
         self._tls.set_app_data(self._steps)
         self._begin = b""
@@ -311,6 +313,29 @@ class Channel:
         least, most = _PATIENCE_SECONDS
         self._patience = min(max(2 * (clock() - began), least), most)
         self._left = self._limit = MAX_SESSION_BYTES
+
+    def _offer_later_authentication(self) -> None:
+        """Offer to show the client certificate also after the handshake (RFC 8446 section 4.6.2).
+
+        Apache asks for it then, once it knows from the request that it is wanted (SSLVerifyClient in a <Location>); in
+        TLS 1.2 it renegotiates, which needs no offer. pyOpenSSL has no name for this in its interface, only in the
+        library below it; where that changes, `can_be_asked_later` says so.
+        """
+        from OpenSSL import SSL
+
+        try:
+            vars(SSL)["_lib"].SSL_set_post_handshake_auth(self._tls._ssl, 1)  # noqa: SLF001
+        except (AttributeError, KeyError):
+            self._offers_later = False
+        else:
+            self._offers_later = True
+
+    @property
+    def can_be_asked_later(self) -> bool:
+        """Whether the server could ask for a client certificate after the handshake."""
+        from OpenSSL import SSL
+
+        return self._offers_later or self._tls.get_protocol_version() < SSL.TLS1_3_VERSION
 
     def _accepts(self, verdict: Verdict) -> bool:
         """Tell OpenSSL whether to go on; it asks for each certificate of the chain and for each flaw it finds.
@@ -515,6 +540,8 @@ class Channel:
 
     def _failure(self, error: SSL.Error, what: str) -> NetError:
         """What OpenSSL's error means."""
+        if isinstance(self._objection, NetError):  # to what the server presented when it renegotiated
+            return self._objection
         if not re.match(rb"[\x14-\x17]\x03", self._begin):
             return _not_tls(self._begin)
         reason = _reason(error)

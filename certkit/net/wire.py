@@ -40,6 +40,23 @@ class HttpAnswer:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
+    @property
+    def trace_id(self) -> str:
+        """The id by which the server's support finds the request (Wise's x-trace-id); empty if there is none."""
+        return self.headers.get("x-trace-id", "")[:100]
+
+    @property
+    def retry_after(self) -> str:
+        """When to try again, as Retry-After says (RFC 9110 section 10.2.3); empty if it does not."""
+        value = self.headers.get("retry-after", "")[:40]
+        return f"in {value} seconds" if value.isascii() and value.isdigit() else value
+
+    @property
+    def details(self) -> str:
+        """When to try again, and the trace id, to be added to a message; empty if the answer has neither."""
+        when = f"; try again {self.retry_after}" if self.retry_after else ""
+        return when + (f" (x-trace-id {self.trace_id})" if self.trace_id else "")
+
 
 class NoAnswerError(NetError):
     """The server ended the connection before it said anything."""

@@ -1,8 +1,9 @@
-"""Use case: a real mTLS connection with a client certificate, and what becomes of it, told apart in plain words.
+"""Use case: a real mTLS connection with a client certificate, and how the server reacts, explained in plain words.
 
-In TLS 1.3 a server refuses a client certificate after the client's own handshake, and some gateways refuse it in HTTP:
-so a request is sent, and its answer read to the end. Nothing is sent to a server that is not trusted, and a token only
-to one that was verified.
+In TLS 1.3 a server refuses a client certificate after the client's own handshake, some gateways refuse it in HTTP, and
+others ask for it only once they have read the request (post-handshake authentication, or renegotiation in TLS 1.2): so
+a request is sent, and its answer read to the end. The server is verified within the handshake; one that is not trusted
+sees neither the client certificate nor a request.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from certkit.net import connecting, hosts, http, tls
 from certkit.net import proxy as proxies
 from certkit.probe import judge
 from certkit.probe.judge import CHECKS, ClientSide
+from certkit.verify import anchors as known
 from certkit.verify import server
 from certkit.x509 import names
 
@@ -68,8 +70,8 @@ class Probe:
     def verdict_on_certificate(self) -> Finding:
         """What is known about the client certificate alone.
 
-        It is ok where it was accepted; a warning where the server asks for none, or accepts one that has expired;
-        critical where it was refused; unknown where nobody was reached, or the server is not trusted.
+        It is ok if it was accepted; a warning if the server asks for none, or accepts one that has expired; critical if
+        it was refused; unknown if the server was not reached, is not trusted, or could not ask for it.
         """
         found = next(finding for finding in self.findings if finding.id == "client-certificate")
         bad = (each for each in self.findings if each is not found and each.status in _BAD)
@@ -78,19 +80,17 @@ class Probe:
 
 
 def target(text: str) -> Target:
-    """What to probe: an https URL, or HOST:PORT.
+    """Return what to probe: an https URL, or HOST[:PORT].
 
     Raises:
-        InputError: it is neither.
+        InputError: if the text is neither.
     """
     try:
         found = http.Address.parse(text if "://" in text else f"https://{text}/")
     except InputError as error:
         raise InputError(f"cannot probe: {error.message}", hint=_TARGET_HINT) from error
     if not found.is_secure:
-        raise InputError(f"cannot probe, {found}: without TLS there is no client certificate", hint=_TARGET_HINT)
-    if "://" not in text and not text.rpartition(":")[2].isdigit():
-        raise InputError("cannot probe: the port is missing", hint=_TARGET_HINT)
+        raise InputError(f"cannot probe {found}: without TLS there is no client certificate", hint=_TARGET_HINT)
     return found
 
 
@@ -104,31 +104,32 @@ def probe(
     timeout: float = connecting.TIMEOUT_SECONDS,
     proxy: str | None = None,
 ) -> Probe:
-    """What becomes of a connection with a client certificate, within `timeout` seconds for all of it.
+    """Return how a server reacts to a client certificate, within `timeout` seconds in total.
 
-    `anchors` are what the server's chain may end in; None: it cannot be verified, which is a warning. `token` goes into
-    the header Authorization. `proxy` is `http://[USER:PASSWORD@]HOST:PORT`.
+    `anchors` are what the server's chain may end in; None stands for the CAs that this machine trusts. `token` goes
+    into the header Authorization. `proxy` is `http://[USER:PASSWORD@]HOST:PORT`, empty for none, and None for the one
+    that the environment names.
 
     Raises:
         InputError: the key is of a kind that TLS does not know, or the proxy's address or the token is malformed.
     """
     client = ClientSide(credentials.chain, now)
-    request = http.HttpRequest(method="GET", url="", headers=_headers(token, is_verified=anchors is not None))
+    request = http.HttpRequest(method="GET", url="", headers=_headers(token))
     way = proxies.choose(where, proxy)
-    probing = _Probing(where, client, request, way, anchors, withholds=token is not None and anchors is None)
+    probing = _Probing(where, client, request, way, anchors)
     connecting.run(probing.run(tls.strict_context(credentials), timeout))
     return probing.result()
 
 
 _BAD = frozenset({Status.CRITICAL, Status.UNKNOWN})
-_TARGET_HINT = "give https://HOST/PATH or HOST:PORT"
+_TARGET_HINT = "give https://HOST/PATH or HOST[:PORT]"
 
 
-def _headers(token: Secret | None, *, is_verified: bool) -> dict[str, str]:
-    """The headers of the request; a token only where the server will have been verified.
+def _headers(token: Secret | None) -> dict[str, str]:
+    """Return the headers of the request.
 
     Raises:
-        InputError: the token is malformed (RFC 6750 section 2.1).
+        InputError: if the token is malformed (RFC 6750 section 2.1).
     """
     import re
 
@@ -136,7 +137,7 @@ def _headers(token: Secret | None, *, is_verified: bool) -> dict[str, str]:
         return {}
     if not re.fullmatch(rb"[A-Za-z0-9._~+/-]+=*", token.reveal()):
         raise InputError("the token is malformed", hint="give the access token alone, in one line")
-    return {"Authorization": f"Bearer {token.reveal().decode('ascii')}"} if is_verified else {}
+    return {"Authorization": f"Bearer {token.reveal().decode('ascii')}"}
 
 
 @dataclass(slots=True)
@@ -148,16 +149,15 @@ class _Probing:
     request: http.HttpRequest
     proxy: proxies.Proxy | None
     anchors: Sequence[x509.Certificate] | None
-    withholds: bool
     found: dict[str, Finding] = field(default_factory=dict)
     channel: tls.Channel | None = None
     chain: tuple[x509.Certificate, ...] = ()
     http_status: int | None = None
 
     def result(self) -> Probe:
-        """All that was found; other checks are skipped, but for the certificate, about which nothing is known."""
-        missing = {check: skipped(check, "it did not come to that") for check in CHECKS}
-        missing["client-certificate"] = unknown("client-certificate", "it did not come to that", "see the other checks")
+        """Return all that was found; checks that were not reached are skipped, but the certificate's is unknown."""
+        missing = {check: skipped(check, "not reached") for check in CHECKS}
+        missing["client-certificate"] = unknown("client-certificate", "not reached", "see the other checks")
         has_shaken = self.channel is not None and bool(self.chain)
         asks = self.channel is not None and self.channel.wants_certificate
         return Probe(
@@ -179,7 +179,8 @@ class _Probing:
         if connection is None:
             return
         with connection:
-            self.channel = tls.Channel(connection, settings, server_name=hosts.server_name(self.where.host))
+            name = hosts.server_name(self.where.host)
+            self.channel = tls.Channel(connection, settings, server_name=name, verdict=self._judge_server)
             if await self._handshake(self.channel, deadline):
                 await self._ask(self.channel, deadline)
 
@@ -207,40 +208,47 @@ class _Probing:
         return connection
 
     async def _handshake(self, channel: tls.Channel, deadline: connecting.Deadline) -> bool:
-        """Shake hands and judge the server; whether something may be sent to it."""
-        refusal: tls.HandshakeEndedError | None = None
+        """Shake hands; return whether a request may be sent."""
         try:
             await channel.handshake(deadline=deadline)
+        except tls.UntrustedError:
+            message = "not checked: the server is not trusted, so no certificate was sent"
+            self._add(unknown("client-certificate", message, "check the server's certificate and --ca first"))
         except tls.HandshakeEndedError as error:
-            refusal = error
+            asks = channel.wants_certificate
+            if "server-chain" in self.found and (asks or judge.is_about_certificates(error.alert)):
+                self._add(judge.ended(error, self.client, channel.accepted_cas, asks=asks))
+            else:
+                self._add(critical("connect", error.message, judge.ALERT_HINT))
         except connecting.NetError as error:
-            self._add(self._untold(error, "connect"))
-            return False
-        if not self._judge_server(channel, refusal):
-            return False
-        if refusal is not None and not (channel.wants_certificate or judge.is_about_certificates(refusal.alert)):
-            self._add(critical("connect", refusal.message, judge.ALERT_HINT))
-        elif refusal is not None:
-            self._add(judge.ended(refusal, self.client, channel.accepted_cas, asks=channel.wants_certificate))
-        return refusal is None
+            is_unreadable = channel.has_chain and "server-chain" not in self.found
+            self._add(self._untold(error, "server-chain" if is_unreadable else "connect"))
+        else:
+            return True
+        return False
 
-    def _judge_server(self, channel: tls.Channel, refusal: tls.HandshakeEndedError | None) -> bool:
-        """Whether the server may be believed, and sent something."""
-        if refusal is not None and not channel.has_chain:
-            self._add(critical("connect", refusal.message, judge.ALERT_HINT))
-            return False
-        try:
-            self.chain = channel.presented().chain
-        except connecting.NetError as error:
-            self._add(critical("server-chain", error.message, error.hint))
-            return False
-        found = server.judge(self.chain, host=self.where.host, anchors=self.anchors, at=self.client.now)
-        self._add(*found)
-        if any(finding.status in _BAD for finding in found):
-            message = "not told by a server that is trusted, so nothing was sent"
-            self._add(unknown("client-certificate", message, "first see to the server's certificate"))
-            return False
-        return True
+    def _judge_server(self, presented: tls.Presented) -> None:
+        """Add what is to be said of the server.
+
+        Raises:
+            UntrustedError: if the server may not be sent anything.
+        """
+        self.chain = presented.chain
+        anchors, hint = self.anchors, ""
+        if anchors is None:
+            hint = "give the CA of the server with --ca FILE"
+            try:
+                anchors = known.system()
+            except InputError:
+                anchors = ()
+        for finding in server.judge(self.chain, host=self.where.host, anchors=anchors, at=self.client.now):
+            is_bad = finding.status in _BAD and finding.id == "server-chain"
+            self._add(replace(finding, hint=hint) if hint and is_bad else finding)
+        bad = next(
+            (each for each in self.found.values() if each.id in {"server-chain", "name"} and not each.is_good), None
+        )
+        if bad is not None:
+            raise tls.UntrustedError(f"the server is not trusted: {bad.message}", hint=bad.hint)
 
     async def _ask(self, channel: tls.Channel, deadline: connecting.Deadline) -> None:
         """Send a request, read the answer, and judge it."""
@@ -250,14 +258,15 @@ class _Probing:
             async with connecting.step("the answer", deadline):
                 answer = await exchange.run()
         except (tls.HandshakeEndedError, http.NoAnswerError) as error:
-            asks = channel.wants_certificate
-            self._add(judge.ended(error, self.client, channel.accepted_cas, asks=asks))
+            asks, is_sure = channel.wants_certificate, channel.can_be_asked_later
+            self._add(judge.ended(error, self.client, channel.accepted_cas, asks=asks, is_sure=is_sure))
             if not asks:
                 self._add(unknown("http", error.message, error.hint))
         except InputError as error:
             self._add(self._untold(error, "http"))
             if judge.says_more_than_certificates(exchange.status):
-                self._add(judge.accepted(self.client, asks=channel.wants_certificate))
+                asks, is_sure = channel.wants_certificate, channel.can_be_asked_later
+                self._add(judge.accepted(self.client, asks=asks, is_sure=is_sure))
         else:
             channel.close()
             self._judge_answer(answer, channel)
@@ -265,12 +274,9 @@ class _Probing:
     def _judge_answer(self, answer: http.HttpAnswer, channel: tls.Channel) -> None:
         self.http_status = answer.status
         has_token = "Authorization" in self.request.headers
-        asks, cas = channel.wants_certificate, channel.accepted_cas
-        self._add(judge.answered(answer, self.client, cas, asks=asks))
-        finding = judge.http_finding(answer, has_token=has_token, now=self.client.now)
-        if self.withholds:
-            finding = replace(finding, message=f"{finding.message}; the token was not sent to a server not verified")
-        self._add(finding)
+        asks, is_sure = channel.wants_certificate, channel.can_be_asked_later
+        self._add(judge.answered(answer, self.client, channel.accepted_cas, asks=asks, is_sure=is_sure))
+        self._add(judge.http_finding(answer, has_token=has_token, now=self.client.now))
 
     @staticmethod
     def _untold(error: InputError, check: str) -> Finding:

@@ -1,4 +1,8 @@
-"""What a server's reaction says about a client certificate, in plain words; without I/O."""
+"""What a server's reaction says about a client certificate, in plain words; without I/O.
+
+A refusal is explained by what this side can see of the certificate (its dates, its purpose, its issuer and the CAs that
+the server names, the chain that was sent) before anything that can only be guessed at, such as revocation.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.times import rfc3339
+from certkit.verify import purpose as verify_purpose
 from certkit.x509 import names
 
 if TYPE_CHECKING:
@@ -28,27 +33,29 @@ CERTIFICATE_STATUSES = frozenset({400, 495, 496})
 ALERT_HINT = "check the host and the port; openssl s_client shows more"
 
 _CHECK = "client-certificate"
-# Clocks further apart are worth a word; a certificate younger than this may not be valid yet elsewhere.
+# Clocks that differ by more are worth a warning.
 _SKEW = timedelta(minutes=2)
 
 # What gateways write; nginx's are "No required SSL certificate was sent" and "The SSL certificate error".
 _NOT_SENT = re.compile(rb"no required ssl certificate|client certificate (?:is )?(?:required|missing)", re.IGNORECASE)
 _REFUSED = re.compile(rb"ssl certificate error|(?:invalid|bad|untrusted|unknown) client certificate", re.IGNORECASE)
+# What Apache writes where it wants to ask for a certificate after the request, and the client has not offered that.
+_CANNOT_ASK = re.compile(rb"post-handshake authentication", re.IGNORECASE)
 
 # By OpenSSL's names of alerts (RFC 8446 section 6): what it means, and what to do about it.
 _ALERTS = {
-    "bad certificate": ("is bad", "check that it is the one the partner issued, and that its chain is complete"),
-    "unsupported certificate": ("is of a kind that it does not take", "check its key type and its purpose"),
-    "certificate revoked": ("is revoked", "get a new certificate"),
-    "certificate expired": ("has expired or is not valid yet", "compare both clocks: by this machine's it is valid"),
-    "certificate unknown": ("is not acceptable to it", "ask the partner whether it is registered with them"),
-    "unknown ca": ("is of a CA that it does not know", "check the environment, and give --cert the intermediates too"),
-    "access denied": ("is valid and has no access", "ask the partner whether it is registered for this host"),
-    "certificate required": ("was not sent, though it requires one", "it may take other kinds of key only"),
-    "decrypt error": ("does not fit its signature", "check that key and certificate belong together"),
-    "handshake failure": ("is probably not what it wants", "check its key type and its CA"),
+    "bad certificate": ("bad", "check that it is the one the partner issued, and that its chain is complete"),
+    "unsupported certificate": ("of an unsupported kind", "check its key type and its purpose"),
+    "certificate revoked": ("revoked", "get a new certificate"),
+    "certificate expired": ("expired or not valid yet", "compare both clocks: by this machine's it is valid"),
+    "certificate unknown": ("not acceptable", "ask the partner whether it is registered with them"),
+    "unknown ca": ("issued by an unknown CA", "check the environment, and give --cert the intermediates too"),
+    "access denied": ("valid, but without access", "ask the partner whether it is registered for this host"),
+    "certificate required": ("missing, though required", "the server may accept other key types only"),
+    "decrypt error": ("not matching its signature", "check that key and certificate belong together"),
+    "handshake failure": ("probably not acceptable", "check its key type and its CA"),
 }
-# Those that say themselves whether it is about dates.
+# The alerts that say the reason themselves; with any other, what this side can see of the certificate comes first.
 _CLEAR = frozenset({
     "certificate expired", "certificate revoked", "access denied", "certificate required", "decrypt error",
 })  # fmt: skip
@@ -67,7 +74,7 @@ class ClientSide:
         return self.chain[0]
 
     def date_trouble(self) -> str:
-        """What is wrong with its dates by this machine's clock; empty where it is valid."""
+        """Return what is wrong with its dates by this machine's clock; empty if it is valid."""
         begin, end = self.leaf.not_valid_before_utc, self.leaf.not_valid_after_utc
         if self.now > end:
             return f"it expired on {rfc3339(end)}: renew it"
@@ -75,22 +82,42 @@ class ClientSide:
             return f"it is not valid before {rfc3339(begin)}: wait until then, or check this machine's clock"
         return ""
 
-    def clock_trouble(self, there: datetime | None = None) -> str:
-        """What to look at before the certificate is blamed: its dates, and clocks; empty where both are fine."""
-        begin, end = self.leaf.not_valid_before_utc, self.leaf.not_valid_after_utc
+    def trouble(self, accepts: Sequence[CaName], there: datetime | None = None) -> str:
+        """Return why a server refuses it, as far as that can be seen from here; empty if nothing is amiss.
+
+        `accepts` are the CAs that the server names, `there` is what its clock says. The clocks are blamed only if the
+        certificate is not valid by the server's.
+        """
         if trouble := self.date_trouble():
             return trouble
+        purpose = verify_purpose.judge(self.chain[:1], "client")
+        if not purpose.is_good:
+            return f"{purpose.message}: {purpose.hint}"
+        issuers, issuer = {each.issuer.public_bytes() for each in self.chain}, _name(self.leaf.issuer)
+        accepted = {each.der for each in accepts}
+        if accepts and not issuers & accepted:
+            shown = "; ".join(each.text for each in accepts[:3]) + ("; and others" if len(accepts) > 3 else "")
+            return f"the server accepts certificates of {shown}; this one was issued by {issuer}"
+        begin, end = self.leaf.not_valid_before_utc, self.leaf.not_valid_after_utc
         if there is not None and not begin <= there <= end:
             return f"it is not valid by the server's clock, which says {rfc3339(there)}: compare both clocks"
-        if self.now - begin < _SKEW:
-            return f"it is valid only since {rfc3339(begin)}, and the server's clock may be behind: try again soon"
-        if there is not None and abs(there - self.now) > _SKEW:
-            return f"the server's clock says {rfc3339(there)}: compare both clocks"
+        if not accepts and len(self.chain) == 1 and self.leaf.issuer != self.leaf.subject:
+            return f"it was sent alone: if its issuer, {issuer}, is an intermediate CA, add that to --cert"
         return ""
 
 
-def accepted(client: ClientSide, *, asks: bool) -> Finding:
-    """The server went on after it was shown the certificate."""
+def _name(found: x509.Name) -> str:
+    return names.distinguished_name(found)
+
+
+def accepted(client: ClientSide, *, asks: bool, is_sure: bool = True) -> Finding:
+    """The server went on after it was shown the certificate, or never asked for one.
+
+    Without `is_sure`, it might have asked after the request, and could not.
+    """
+    if not asks and not is_sure:
+        hint = "probe an address for which the server asks in the handshake; or update pyOpenSSL"
+        return unknown(_CHECK, "cannot tell: the server may ask for the certificate after the request only", hint)
     if not asks:
         hint = "check the host: what it answers says nothing about the certificate"
         return warning(_CHECK, "the server asks for no client certificate", hint)
@@ -101,84 +128,74 @@ def accepted(client: ClientSide, *, asks: bool) -> Finding:
 
 
 def is_about_certificates(alert: str) -> bool:
-    """Whether an alert is one that is said of certificates only."""
+    """Return whether an alert is sent about certificates only."""
     return alert in _ALERTS and alert != "handshake failure"
 
 
-def said(alert: str, of: str = "the client certificate") -> str:
-    """What an alert about certificates says of the client's."""
-    return f"the server says that {of} {_ALERTS[alert][0]} (TLS alert {alert})"
+def said(alert: str) -> str:
+    """Return what an alert about certificates says of the client's."""
+    return f"the server rejected the client certificate as {_ALERTS[alert][0]} (TLS alert {alert})"
 
 
-def ended(error: NetError, client: ClientSide, accepts: Sequence[CaName], *, asks: bool) -> Finding:
+def ended(
+    error: NetError, client: ClientSide, accepts: Sequence[CaName], *, asks: bool, is_sure: bool = True
+) -> Finding:
     """The server ended the connection in the handshake, or before it answered."""
     alert = getattr(error, "alert", "")
     if alert in _ALERTS and (asks or alert != "handshake failure"):
-        hint = _ALERTS[alert][1]
-        return _refused(f"refused: {said(alert, of='it')}", hint, client, accepts, is_clear=alert in _CLEAR)
+        trouble = client.date_trouble() if alert in _CLEAR else client.trouble(accepts)
+        return critical(_CHECK, f"refused: {said(alert)}", trouble or _ALERTS[alert][1])
     if not asks:
-        return accepted(client, asks=False)
-    hint = "ask the partner for the reason; their log tells"
-    return _refused(f"probably refused: {error.message}", hint, client, accepts)
+        return accepted(client, asks=False, is_sure=is_sure)
+    hint = client.trouble(accepts) or "ask the partner for the reason, which is in their log"
+    return critical(_CHECK, f"probably refused: {error.message}", hint)
 
 
 def says_more_than_certificates(status: int | None) -> bool:
-    """Whether the status of an answer that did not come whole tells that the certificate is not the trouble."""
+    """Return whether the status of an incomplete answer shows that the certificate is not the cause."""
     return status is not None and status >= 200 and status not in CERTIFICATE_STATUSES
 
 
-def answered(answer: HttpAnswer, client: ClientSide, accepts: Sequence[CaName], *, asks: bool) -> Finding:
-    """The server answered in HTTP, by which some gateways refuse certificates (nginx: 400, and a page in HTML)."""
-    if not asks or answer.status not in CERTIFICATE_STATUSES:
-        return accepted(client, asks=asks)
-    there = date_of(answer)
-    if answer.status == 496 or _NOT_SENT.search(answer.body):
-        message = f"refused: HTTP {answer.status}, the gateway says that none was sent, though it requires one"
-        return _refused(message, "it may take other kinds of key only", client, accepts, there)
-    if answer.status == 495 or _REFUSED.search(answer.body):
-        message = f"refused: HTTP {answer.status}, the gateway says that the certificate is in error"
-        hint = "it may be revoked, or of a CA that the gateway does not know; give --cert the intermediates too"
-        return _refused(message, hint, client, accepts, there)
-    hint = (
-        client.clock_trouble(there) or "gateways refuse certificates like this; or probe a URL that takes a plain GET"
-    )
-    return unknown(_CHECK, f"HTTP {answer.status} does not say whether it is about the certificate", hint)
-
-
-def _refused(
-    message: str,
-    hint: str,
-    client: ClientSide,
-    accepts: Sequence[CaName],
-    there: datetime | None = None,
-    *,
-    is_clear: bool = False,
+def answered(
+    answer: HttpAnswer, client: ClientSide, accepts: Sequence[CaName], *, asks: bool, is_sure: bool = True
 ) -> Finding:
-    issuers = {each.issuer.public_bytes() for each in client.chain}
-    if accepts and not issuers & {each.der for each in accepts}:
-        shown = "; ".join(each.text for each in accepts[:3]) + ("; and others" if len(accepts) > 3 else "")
-        hint = f"{hint}; it accepts certificates of {shown}"
-    trouble = client.date_trouble() if is_clear else client.clock_trouble(there)
-    return critical(_CHECK, message, trouble or hint)
+    """The server answered in HTTP, by which some gateways refuse certificates (nginx: 400, and a page in HTML)."""
+    if not asks and _CANNOT_ASK.search(answer.body):
+        return accepted(client, asks=False, is_sure=False)
+    if not asks or answer.status not in CERTIFICATE_STATUSES:
+        return accepted(client, asks=asks, is_sure=is_sure)
+    trouble = client.trouble(accepts, date_of(answer))
+    if answer.status == 496 or _NOT_SENT.search(answer.body):
+        message = f"refused: HTTP {answer.status}, the gateway received no certificate, but requires one"
+        return critical(_CHECK, message, trouble or "the gateway may accept other key types only")
+    if answer.status == 495 or _REFUSED.search(answer.body):
+        message = f"refused: HTTP {answer.status}, the gateway rejected the certificate"
+        hint = "it may be revoked, or issued by a CA that the gateway does not know; give --cert the intermediates too"
+        return critical(_CHECK, message, trouble or hint)
+    hint = trouble or "gateways refuse certificates like this; or probe a URL that answers a plain GET"
+    return unknown(_CHECK, f"HTTP {answer.status} does not say whether the certificate is the cause", hint)
 
 
 def http_finding(answer: HttpAnswer, *, has_token: bool, now: datetime) -> Finding:
-    """What the answer says besides: about a token, the path, and clocks; TLS is through."""
-    status, there = answer.status, date_of(answer)
+    """What the answer says besides: about a token, the path, and clocks; TLS has succeeded."""
+    status, there, more = answer.status, date_of(answer), answer.details
     if status in {401, 403} and has_token:
-        return critical("http", f"HTTP {status}: the token is refused, TLS is not the trouble", "get a new token")
+        return critical("http", f"HTTP {status}: the token was rejected, TLS succeeded{more}", "get a new token")
+    if status == 429:
+        return warning("http", f"HTTP 429: the server is rate limiting requests{more}", "try again later")
     if status in CERTIFICATE_STATUSES or status >= 500:
-        return warning("http", f"HTTP {status}", "see client-certificate" if status < 500 else "ask the partner")
+        hint = "see client-certificate" if status < 500 else "ask the partner"
+        return warning("http", f"HTTP {status}{more}", hint)
     if there is not None and abs(there - now) > _SKEW:
         hint = "compare both clocks: certificates and tokens depend on them"
         return warning("http", f"HTTP {status}; the server's clock says {rfc3339(there)}, not {rfc3339(now)}", hint)
     if status in {401, 403}:
-        return ok("http", f"HTTP {status}: it wants a token, and none was sent; TLS is not the trouble")
+        return ok("http", f"HTTP {status}: the server requires a token, and none was sent; TLS succeeded")
     return ok("http", f"HTTP {status}")
 
 
 def date_of(answer: HttpAnswer) -> datetime | None:
-    """What the server's clock says (RFC 9110 section 6.6.1), or None if it does not say."""
+    """Return what the server's clock says (RFC 9110 section 6.6.1), or None if it does not say."""
     from email.utils import parsedate_to_datetime
 
     try:

@@ -31,7 +31,7 @@ def port(root, tmp_path):
 
 
 def test_a_pair_from_files(certkit, root, tmp_path, port):
-    """All of the contract's document, exit 0; without --ca a warning."""
+    """All of the contract's document, exit 0; without --ca the server of a private CA is not trusted."""
     root.issue(begin=NOW - pki.DAY, end=NOW + 2 * pki.DAY).write(tmp_path, "acme")
     pair = ["--cert", "acme.pem", "--key", "acme.key"]
     ran = certkit("probe", f"localhost:{port}", *pair, "--ca", "root.pem", "--json")
@@ -39,7 +39,31 @@ def test_a_pair_from_files(certkit, root, tmp_path, port):
     assert (ran.json["tls_version"], ran.json["acceptable_cas"]) == ("TLSv1.3", [])
     assert ran.json["client_not_after"] == f"{NOW + 2 * pki.DAY:%Y-%m-%dT%H:%M:%SZ}"
     assert set(ran.checks().values()) == {"ok"}
-    assert certkit("probe", f"https://localhost:{port}/", *pair).code == 1
+    refused = certkit("probe", f"https://localhost:{port}/", *pair)
+    assert (refused.code, "give the CA of the server with --ca FILE" in refused.out) == (2, True)
+
+
+def test_a_file_with_certificate_and_key(certkit, root, tmp_path, port):
+    """--key may be left out then; otherwise its absence is explained."""
+    pair = root.issue(begin=NOW - pki.DAY, end=NOW + 2 * pki.DAY)
+    both = tmp_path / "both.pem"
+    both.write_bytes(pair.pem + pair.key_pem)
+    both.chmod(0o600)
+    assert certkit("probe", f"localhost:{port}", "--cert", "both.pem", "--ca", "root.pem").code == 0
+    (tmp_path / "alone.pem").write_bytes(pair.pem)
+    refused = certkit("probe", f"localhost:{port}", "--cert", "alone.pem", "--ca", "root.pem")
+    assert (refused.code, "alone.pem" in refused.err, "--key" in refused.err) == (3, True, True)
+
+
+def test_a_proxy_of_the_environment(certkit, root, tmp_path, port):
+    """https_proxy is used unless no_proxy names the host, or --proxy is empty."""
+    root.issue(begin=NOW - pki.DAY, end=NOW + 2 * pki.DAY).write(tmp_path, "acme")
+    asked = ["probe", f"localhost:{port}", "--cert", "acme.pem", "--key", "acme.key", "--ca", "root.pem"]
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        tried = certkit(*asked, env={name: "http://127.0.0.1:1"})
+        assert (tried.code, "the proxy http://127.0.0.1:1: connection refused" in tried.out) == (3, True)
+    assert certkit(*asked, env={"https_proxy": "http://127.0.0.1:1", "NO_PROXY": "localhost"}).code == 0
+    assert certkit(*asked, "--proxy", "", env={"https_proxy": "http://127.0.0.1:1"}).code == 0
 
 
 def test_certificates_in_any_order(certkit, root, tmp_path, port):
@@ -88,8 +112,15 @@ def test_nobody_is_reached(certkit, root, tmp_path):
     assert (ran.code, ran.json["error"]["message"].split(": ")[0]) == (3, "connect")
 
 
-@pytest.mark.parametrize("options", [[], ["--cert", "a.pem"], ["--identity", "a", "--cert", "b", "--key", "c"]])
-def test_one_client_certificate_is_wanted(certkit, options):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "no client certificate is given"),
+        (["--key", "a.key"], "no client certificate is given"),
+        (["--identity", "a", "--cert", "b", "--key", "c"], "--identity and --cert exclude each other"),
+    ],
+)
+def test_one_client_certificate_is_needed(certkit, options, message):
     """Neither none nor two."""
     ran = certkit("probe", "localhost:1", *options)
-    assert (ran.code, "one client certificate is wanted" in ran.err) == (3, True)
+    assert (ran.code, message in ran.err) == (3, True)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from certkit import probe as probing
 from certkit.errors import InputError
-from certkit.net import tls
+from certkit.net import connecting, http, tls
 from certkit.probe import judge
 from certkit.secret import Secret
 from tests import pki, tls_servers
@@ -99,7 +99,7 @@ def refused_clients(root, revoked):
     early = root.issue(begin=NOW + pki.DAY, end=NOW + 2 * pki.DAY)
     return [
         (revoked, "it may be revoked"),
-        (stranger, "it accepts certificates of CN=Partner Root CA,O=Partner"),
+        (stranger, "the server accepts certificates of CN=Partner Root CA,O=Partner"),
         (old, "it expired on"),
         (early, "it is not valid before"),
     ]
@@ -111,7 +111,7 @@ def test_a_gateway_that_refuses_in_http(gateway, root):
     for client, hint in refused_clients(root, revoked):
         verdict = probe(port, root, client).verdict_on_certificate()
         assert verdict.status.value == "critical"
-        assert verdict.message == "refused: HTTP 400, the gateway says that the certificate is in error"
+        assert verdict.message == "refused: HTTP 400, the gateway rejected the certificate"
         assert hint in verdict.hint
 
 
@@ -131,30 +131,30 @@ def test_an_alert_is_always_seen(root, server_pair, client, tmp_path, version):
     other = pki.root(pki.name(CN="Elsewhere"))
     with tls_servers.tls(server_pair, tmp_path, version=version, client_ca=other) as server:
         seen = {of(probe(server.port, root, client)) for _ in range(50)}
-    words = "refused: the server says that it is of a CA that it does not know (TLS alert unknown ca)"
+    words = "refused: the server rejected the client certificate as issued by an unknown CA (TLS alert unknown ca)"
     assert seen == {("critical", words)}
 
 
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (40, "is probably not what it wants (TLS alert handshake failure)"),
-        (42, "is bad (TLS alert bad certificate)"),
-        (43, "is of a kind that it does not take (TLS alert unsupported certificate)"),
-        (44, "is revoked (TLS alert certificate revoked)"),
-        (45, "has expired or is not valid yet (TLS alert certificate expired)"),
-        (46, "is not acceptable to it (TLS alert certificate unknown)"),
-        (48, "is of a CA that it does not know (TLS alert unknown ca)"),
-        (49, "is valid and has no access (TLS alert access denied)"),
-        (51, "does not fit its signature (TLS alert decrypt error)"),
-        (116, "was not sent, though it requires one (TLS alert certificate required)"),
+        (40, "probably not acceptable (TLS alert handshake failure)"),
+        (42, "bad (TLS alert bad certificate)"),
+        (43, "of an unsupported kind (TLS alert unsupported certificate)"),
+        (44, "revoked (TLS alert certificate revoked)"),
+        (45, "expired or not valid yet (TLS alert certificate expired)"),
+        (46, "not acceptable (TLS alert certificate unknown)"),
+        (48, "issued by an unknown CA (TLS alert unknown ca)"),
+        (49, "valid, but without access (TLS alert access denied)"),
+        (51, "not matching its signature (TLS alert decrypt error)"),
+        (116, "missing, though required (TLS alert certificate required)"),
     ],
 )
 def test_each_alert_in_plain_words(root, server_pair, client, tmp_path, number, words):
     """What a server says of a certificate."""
     with tls_servers.serving(tls_servers.refusing(server_pair, tmp_path, number)) as server:
         found = probe(server.port, root, client)
-    assert of(found) == ("critical", f"refused: the server says that it {words}")
+    assert of(found) == ("critical", f"refused: the server rejected the client certificate as {words}")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -208,25 +208,99 @@ def bad_servers(root):
     }
 
 
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("kind", ["stranger", "expired", "a client", "another host"])
-def test_a_server_that_is_not_trusted(root, client, tmp_path, kind):
-    """It is sent nothing, and what it says of the certificate does not count; its chain is told."""
+def test_a_server_that_is_not_trusted(root, client, tmp_path, kind, version):
+    """It sees neither the client certificate nor a request; its chain is reported."""
     pair, check = bad_servers(root)[kind]
-    with tls_servers.web(pair, tmp_path, OK, client_ca=root) as seen:
-        found = probe(int(seen[0]), root, client, token=Secret(b"abc"))
+    with tls_servers.recording(pair, tmp_path, version) as (port, shown, sent):
+        found = probe(port, root, client, token=Secret(b"abc"))
+        time.sleep(0.1)
+    assert (shown, sent) == ([], [])
     assert statuses(found)[check] == "critical"
     assert found.server_chain[0] == pair.certificate
+    message = "not checked: the server is not trusted, so no certificate was sent"
+    assert of(found) == ("unknown", message)
     assert found.verdict_on_certificate().status.value == "unknown"
-    assert not any(seen[1:])
 
 
-def test_without_anchors_no_token_is_sent(root, server_pair, client, tmp_path):
-    """The chain is a warning, and the token stays here."""
-    with tls_servers.web(server_pair, tmp_path, OK, client_ca=root) as seen:
-        found = probe(int(seen[0]), root, client, anchors=None, token=Secret(b"abc"))
-    assert statuses(found) == {**GOOD, "server-chain": "warning"}
-    assert of(found, "http")[1] == "HTTP 200; the token was not sent to a server not verified"
-    assert b"abc" not in b"".join(seen[1:])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_trusted_server_sees_the_certificate(root, server_pair, client, tmp_path, version):
+    """The server that records what it is shown would have noticed."""
+    with tls_servers.recording(server_pair, tmp_path, version) as (port, shown, sent):
+        assert statuses(probe(port, root, client)) == GOOD
+    assert (set(shown), len(sent)) == ({"CN=acme-client-id,O=Acme Ltd"}, 1)
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_without_anchors_the_system_s_count(root, server_pair, client, tmp_path, monkeypatch, is_trusted):
+    """A server that this machine does not trust sees nothing, and the hint names --ca."""
+    (tmp_path / "system.pem").write_bytes(root.pem if is_trusted else pki.root().pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+    with tls_servers.recording(server_pair, tmp_path, VERSIONS[1]) as (port, shown, sent):
+        found = probe(port, root, client, anchors=None, token=Secret(b"abc"))
+        time.sleep(0.1)
+    assert (bool(shown), bool(sent)) == (is_trusted, is_trusted)
+    if not is_trusted:
+        assert found.findings[2].hint == "give the CA of the server with --ca FILE"
+
+
+# --- Apache, which asks for the certificate once it has read the request ----------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["TLSv1.2", "TLSv1.3"])
+def late(request, root, server_pair, tmp_path_factory):
+    """An Apache with SSLVerifyClient in a <Location>; its port, and a client that is revoked."""
+    folder = tmp_path_factory.mktemp("apache")
+    folder.chmod(0o755)
+    revoked = root.issue(**SOON)
+    (folder / "crl.pem").write_bytes(crl(root, revoked))
+    more = f"SSLCARevocationFile {folder}/crl.pem\nSSLCARevocationCheck leaf"
+    with tls_servers.apache(server_pair, folder, client_ca=root, version=request.param, more=more) as port:
+        yield port, revoked
+
+
+def late_probe(port, root, client, path="/mtls/file"):
+    """Probe an address of Apache's."""
+    credentials = tls.Credentials(client.key, (client.certificate,))
+    where = probing.target(f"https://localhost:{port}{path}")
+    return probing.probe(where, credentials=credentials, anchors=[root.certificate], now=datetime.now(UTC))
+
+
+def test_a_certificate_that_is_asked_for_after_the_request(late, root, client):
+    """Post-handshake authentication in TLS 1.3, renegotiation in TLS 1.2: it is shown, and accepted."""
+    found = late_probe(late[0], root, client)
+    assert (statuses(found), found.http_status) == (GOOD, 200)
+    assert found.accepted_cas == ("CN=Partner Root CA,O=Partner",)
+
+
+def test_a_certificate_that_is_refused_after_the_request(late, root):
+    """It is critical, and so stops an activation: it counts like a refusal in the handshake."""
+    port, revoked = late
+    stranger = pki.root(pki.name(CN="Elsewhere")).issue(**SOON)
+    for client, words in ((revoked, "as revoked"), (stranger, "as issued by an unknown CA")):
+        verdict = late_probe(port, root, client).verdict_on_certificate()
+        assert verdict.status.value == "critical"
+        assert words in verdict.message
+
+
+def test_an_address_without_client_certificates(late, root, client):
+    """The server could have asked, and did not."""
+    found = late_probe(late[0], root, client, path="/file")
+    assert of(found) == ("warning", "the server asks for no client certificate")
+
+
+def test_where_a_later_request_could_not_be_answered(root, client):
+    """Nobody can tell then, so the guard lets nothing through."""
+    side = judge.ClientSide((client.certificate,), NOW)
+    answer = http.HttpAnswer(status=200, headers={}, body=b"")
+    refusal = http.HttpAnswer(status=403, headers={}, body=b"Reason: Cannot perform Post-Handshake Authentication.")
+    for found in (
+        judge.answered(answer, side, (), asks=False, is_sure=False),
+        judge.answered(refusal, side, (), asks=False),
+        judge.ended(connecting.NetError("it ended", hint=""), side, (), asks=False, is_sure=False),
+    ):
+        assert (found.status.value, found.message.partition(":")[0]) == ("unknown", "cannot tell")
 
 
 @pytest.mark.parametrize(
@@ -296,11 +370,27 @@ def test_a_proxy_that_refuses(root, client):
     assert of(found, "connect") == ("unknown", f"localhost:443: {reason}")
 
 
-@pytest.mark.parametrize("text", ["host", "http://host/", "https://a:b@host/", "host:0", "https://host/a b", "x://h:1"])
+@pytest.mark.parametrize(
+    "text", ["ho st", "http://host/", "https://a:b@host/", "host:0", "https://host/a b", "x://h:1"]
+)
 def test_what_cannot_be_probed(text):
     """It is refused before anybody is asked."""
     with pytest.raises(InputError, match="cannot probe"):
         probing.target(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("host", "https://host/"),
+        ("host:8443", "https://host:8443/"),
+        ("https://host", "https://host/"),
+        ("[::1]:1", "https://[::1]:1/"),
+    ],
+)
+def test_what_can_be_probed(text, url):
+    """A host, a host and port, or a URL."""
+    assert str(probing.target(text)) == url
 
 
 # --- what alerts say ------------------------------------------------------------------------------------------------
@@ -311,11 +401,11 @@ def test_what_cannot_be_probed(text):
     [
         ("certificate revoked", "get a new certificate"),
         ("certificate expired", "compare both clocks: by this machine's it is valid"),
-        ("bad certificate", "it is valid only since "),
+        ("unknown ca", "it was sent alone: if its issuer, CN=Partner Root CA,O=Partner, is an intermediate CA"),
     ],
 )
 def test_a_certificate_of_a_minute_ago(root, alert, hint):
-    """Clocks are looked at first, but for alerts that say themselves whether it is about dates."""
+    """Clocks are blamed only if the alert is about dates."""
     young = judge.ClientSide((root.issue(begin=NOW - pki.DAY / 1440, end=NOW + pki.DAY).certificate,), NOW)
     ended = tls.HandshakeEndedError("it ended", hint="", alert=alert)
     found = judge.ended(ended, young, (), asks=True)
@@ -327,3 +417,32 @@ def test_an_expired_certificate_is_renewed(root):
     old = judge.ClientSide((root.issue(begin=NOW - 2 * pki.DAY, end=NOW - pki.DAY).certificate,), NOW)
     found = judge.ended(tls.HandshakeEndedError("", hint="", alert="certificate expired"), old, (), asks=True)
     assert found.hint.endswith(": renew it")
+
+
+def refusal(chain, accepts=(), there=None):
+    """The hint for a refusal in HTTP that gives no reason."""
+    headers = {} if there is None else {"date": there.strftime("%a, %d %b %Y %H:%M:%S GMT")}
+    answer = http.HttpAnswer(status=495, headers=headers, body=b"")
+    return judge.answered(answer, judge.ClientSide(chain, NOW), accepts, asks=True).hint
+
+
+def test_what_can_be_seen_from_here_comes_first(root):
+    """Dates, purpose, the CAs that the server names, its clock, and the chain that was sent; only then a guess."""
+    issuing = root.intermediate(begin=NOW - pki.DAY, end=NOW + pki.YEAR)
+    mine, server = issuing.issue(**SOON).certificate, issuing.issue(extensions=[pki.SERVER], **SOON).certificate
+    other = tls.CaName(b"other", "CN=Other")
+    assert "its extended key usage is serverAuth" in refusal((server, issuing.certificate), [other])
+    named = "the server accepts certificates of CN=Other; this one was issued by "
+    assert refusal((mine, issuing.certificate), [other]).startswith(named)
+    assert "it is not valid by the server's clock" in refusal((mine,), there=NOW - 2 * pki.DAY)
+    assert refusal((mine,), there=NOW + timedelta(hours=2)).startswith("it was sent alone: ")
+    assert refusal((mine, issuing.certificate)).startswith("it may be revoked, or issued by a CA ")
+
+
+def test_when_to_try_again_and_the_trace_id_are_shown(root, server_pair, client, tmp_path):
+    """Wise's support asks for the trace id."""
+    answer = b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\nRetry-After: 7\r\nx-trace-id: 4bf92f\r\n\r\n"
+    with tls_servers.web(server_pair, tmp_path, answer, client_ca=root) as seen:
+        found = probe(int(seen[0]), root, client)
+    message = "HTTP 429: the server is rate limiting requests; try again in 7 seconds (x-trace-id 4bf92f)"
+    assert of(found, "http") == ("warning", message)

@@ -66,8 +66,7 @@ def _guard(store: Store, settings: Settings) -> Probe:
 
     def ask(identity: Identity, number: str) -> Finding:
         shown = credentials.shown(store, identity, number)
-        proxy = os.environ.get("CERTKIT_PROXY") or None
-        found = probe.probe(where, credentials=shown.credentials, anchors=shown.anchors, now=inputs.now(), proxy=proxy)
+        found = probe.probe(where, credentials=shown.credentials, anchors=shown.anchors, now=inputs.now())
         return found.verdict_on_certificate()
 
     return ask
