@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 from certkit.csr import encoding, extensions, signature, subject
 from certkit.findings import Finding, critical, ok, skipped, unknown, warning
+from certkit.policy.values import Answer
 from certkit.x509 import csr as requests
-from certkit.x509 import der as tlv
 from certkit.x509 import names, objects
+from certkit.x509.csr import Csr
+from certkit.x509.extensions import Unreadable
 
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from certkit.csr.keyfile import HeldKey
     from certkit.policy.rules import KeyRules, Policy
     from certkit.x509.keys import KeyFacts
-
-_RSASSA_PSS = "1.2.840.113549.1.1.10"
-_EC_PUBLIC_KEY = "1.2.840.10045.2.1"
 
 
 def check(data: bytes, policy: Policy, *, key: KeyFacts | None = None, name: str = "CSR") -> list[Finding]:
@@ -34,33 +33,49 @@ def check_request(
     request: x509.CertificateSigningRequest, data: bytes, policy: Policy, *, key: KeyFacts | None = None
 ) -> list[Finding]:
     """Return the findings of every rule, applied to a CSR and the exact bytes that it was read from."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     facts = requests.public_key_facts(request)
-    if isinstance(facts, str):
-        hint = f"use one of: {policy.key.describe()}"
-        key_type = critical("key-type", f"the public key cannot be used: {facts}", hint)
-    else:
-        key_type = key_finding(facts.type, facts.bits, policy.key, partner=policy.title)
+    csr = Csr.parse(request.public_bytes(Encoding.DER))
     return [
         *encoding.findings(data, policy.csr, policy.title),
         signature.own_key(request),
         signature.algorithm(request, policy.csr, partner=policy.title),
-        unusual_key(request, policy.title) or key_type,
-        *subject_of(request, policy),
-        *extensions.findings(request, policy),
+        *key_findings(csr, facts, policy),
+        *subject_of(csr, policy),
+        *extensions.findings(csr, policy),
         key_match(facts, key, what="CSR"),
     ]
 
 
-def subject_of(request: x509.CertificateSigningRequest, policy: Policy) -> list[Finding]:
+def subject_of(request: Csr, policy: Policy) -> list[Finding]:
     """Return whether a CSR's subject follows the rules of a policy."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = names.attributes(request.subject)
-    except Exception as error:  # noqa: BLE001  hostile bytes meet a parser: it has its own kinds of error
-        said = f"the subject cannot be read: {objects.short_reason(error)}"
+    found = []
+    for each in request.subject.attributes:
+        if each.text is None:
+            said = f"the subject cannot be read: {each.name}: {each.problem or 'not text'}"
+            return [critical("subject", said, "create a new CSR with certkit csr create")]
+        found.append(names.Attribute(each.name, each.text))
+    if not found and request.subject.problems:
+        said = f"the subject cannot be read: {request.subject.problems[0].message}"
         return [critical("subject", said, "create a new CSR with certkit csr create")]
     return subject.findings(found, policy.subject, partner=policy.title)
+
+
+def key_findings(request: Csr, facts: KeyFacts | str, policy: Policy) -> list[Finding]:
+    """Return whether the partner accepts the CSR's key: its type, its size, and how it is written."""
+    if not isinstance(request.key, Unreadable) and request.key.has_explicit_curve:
+        said = "the parameters of the key's curve are written out instead of its name (RFC 5480 section 2.1.1)"
+        return [critical("key-type", said, "use a key of a named curve: certkit key generate --type ec-p256")]
+    if isinstance(facts, str):
+        hint = f"use one of: {policy.key.describe()}"
+        return [critical("key-type", f"the public key cannot be used: {facts}", hint)]
+    found = key_finding(facts.type, facts.bits, policy.key, partner=policy.title)
+    if found.is_good and not isinstance(request.key, Unreadable) and request.key.is_pss:
+        unsaid = f"the documentation of {policy.title} does not say whether this is accepted"
+        said = f"the key is an RSA key for PSS only; {unsaid}"
+        return [warning("key-type", said, "use a plain RSA key: certkit key generate --type rsa-3072")]
+    return [found]
 
 
 def key_finding(type_name: str, bits: int, rules: KeyRules, *, partner: str) -> Finding:
@@ -84,6 +99,17 @@ def hardware(policy: Policy, *, is_in_file: bool = False) -> list[Finding]:
     return [warning("key-file", f"{said}; a CSR does not show where its key was made", hint)]
 
 
+def key_file(policy: Policy, key: HeldKey | None) -> list[Finding]:
+    """Return what a policy and the file system say about the private key's file."""
+    if key is None:
+        return hardware(policy) or [skipped("key-file", "no private key was given", "add --key KEY")]
+    found = [*hardware(policy, is_in_file=True), key.file]
+    if policy.key.encrypted is Answer.YES and not key.is_encrypted:
+        said = f"{policy.title} requires a passphrase on the private key, and this one has none"
+        found.append(critical("key-file", said, "encrypt it: openssl pkcs8 -topk8 -in KEY -out NEWKEY"))
+    return found
+
+
 def key_match(facts: KeyFacts | str, key: KeyFacts | None, *, what: str) -> Finding:
     """Return whether a private key and a CSR or certificate belong together: the same public key (SPKI)."""
     if key is None:
@@ -98,28 +124,3 @@ def key_match(facts: KeyFacts | str, key: KeyFacts | None, *, what: str) -> Find
         f" of the {what} {facts.spki_sha256}",
         f"find the key that the {what} was made with, or create a new pair",
     )
-
-
-def unusual_key(request: x509.CertificateSigningRequest, partner: str) -> Finding | None:
-    """Return a finding for a key that libraries read and few accept: explicit curve parameters, or RSA for PSS only."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    der = request.public_bytes(Encoding.DER)
-    try:
-        [outer] = tlv.elements(der)
-        info = next(tlv.elements(der, outer.start, outer.end))
-        _, _, spki, *_ = tlv.elements(der, info.start, info.end)
-        algorithm, _ = tlv.elements(der, spki.start, spki.end)
-        oid, *parameters = tlv.elements(der, algorithm.start, algorithm.end)
-    except ValueError:
-        return None
-    name = tlv.object_identifier(der[oid.start : oid.end])
-    if name == _RSASSA_PSS:
-        said = (
-            f"the key is an RSA key for PSS only; the documentation of {partner} does not say whether this is accepted"
-        )
-        return warning("key-type", said, "use a plain RSA key: certkit key generate --type rsa-3072")
-    if name == _EC_PUBLIC_KEY and parameters and parameters[0].tag == tlv.SEQUENCE:
-        said = "the parameters of the key's curve are written out instead of its name (RFC 5480 section 2.1.1)"
-        return critical("key-type", said, "use a key of a named curve: certkit key generate --type ec-p256")
-    return None

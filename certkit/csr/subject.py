@@ -112,20 +112,20 @@ def value_problems(found: Sequence[Attribute], rules: Mapping[str, AttributeRule
             said = f"{name} appears {len(values)} times, more than {rule.maximum}"
             yield critical("subject", said, f"give {option(name)} at most {rule.maximum} times")
         for value in values:
-            problem = _broken(value, rule, found)
-            if problem:
+            for problem in _broken(value, rule, found):
                 yield critical("subject", f"{name}={printable(value)} {problem}", f"correct {option(name)}")
 
 
-def _broken(value: str, rule: AttributeRules, found: Sequence[Attribute]) -> str:
-    """What is wrong with a value; empty if nothing is."""
+def _broken(value: str, rule: AttributeRules, found: Sequence[Attribute]) -> Iterator[str]:
+    """What is wrong with a value."""
     if rule.values and value not in rule.values:
-        return f"is not {' or '.join(map(repr, rule.values))}"
+        yield f"is not {' or '.join(map(repr, rule.values))}"
     if rule.pattern and not re.fullmatch(rule.pattern, value):
-        return f"does not have the form {rule.form or rule.pattern}"
+        yield f"does not have the form {rule.form or rule.pattern}"
     if rule.same_as and value not in names.values(found, rule.same_as):
-        return f"is not the same as {rule.same_as}"
-    is_host = "." in value and "*" not in value[1:] and names.is_dns_name(value)
+        yield f"is not the same as {rule.same_as}"
+    is_host = "." in value and names.is_dns_name(value)
     if rule.host_name is Answer.YES and not is_host:
-        return "is not a host name"
-    return "is a host name" if rule.host_name is Answer.NO and is_host else ""
+        yield "is not a host name"
+    if rule.host_name is Answer.NO and is_host:
+        yield "is a host name"

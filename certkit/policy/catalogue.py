@@ -25,6 +25,11 @@ def names() -> list[str]:
     return sorted(file.name for file in map(_builtin, _builtin_names()) if not file.is_abstract)
 
 
+def is_name(text: str) -> bool:
+    """Return whether a policy may have that name."""
+    return _NAME.fullmatch(text) is not None
+
+
 def load(reference: str) -> Policy:
     """Return the policy of that name, or in the TOML file at that path.
 
@@ -99,7 +104,7 @@ def _parse(path: Path, *, name: str) -> PolicyFile:
 
 
 def _builtin_names() -> list[str]:
-    return [path.stem for path in _directory().glob("*.toml") if _NAME.fullmatch(path.stem)]
+    return [path.stem for path in _directory().glob("*.toml") if is_name(path.stem)]
 
 
 def _directory() -> Path:

@@ -27,7 +27,7 @@ MAX_POLICY_LINES = 1000
 LATEST_FORMAT = 2
 
 # What names a policy or its files, and so is not a rule.
-_NO_RULES = frozenset({"title", "summary", "environment", "credential", "sources", "choices"})
+_NO_RULES = frozenset({"title", "summary", "environment", "credential", "companions", "sources", "choices"})
 _YEAR_DAYS = 366
 
 

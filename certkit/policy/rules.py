@@ -143,8 +143,8 @@ class SubjectRules:
     overridden: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "Attributes that the partner replaces.")
     ignored: Answer = rule(ANSWER, Answer.UNKNOWN, "true: the partner does not use the CSR's subject.")
     attributes: Mapping[str, AttributeRules] = rule(_ATTRIBUTES, dict, "Rules for the values, by attribute.")
-    common_name_pattern: str = rule(PATTERN, "", "Format 1; now attributes.CN.pattern.")
-    common_name_form: str = rule(TEXT, "", "Format 1; now attributes.CN.form.")
+    common_name_pattern: str = rule(PATTERN, "", "Format 1: now attributes.CN.pattern.")
+    common_name_form: str = rule(TEXT, "", "Format 1: now attributes.CN.form.")
     max_length: Mapping[str, int] = rule(
         by_name(COUNT, of=_ATTRIBUTE, example="{ O = 64 }"), dict, "The greatest number of characters, by attribute."
     )

@@ -12,7 +12,7 @@ from certkit.times import rfc3339
 from certkit.x509 import names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from certkit.csr.create import MadeRequest
     from certkit.csr.keyfile import MadeKey
@@ -54,6 +54,19 @@ def judged(status: Status, subject: str | None, findings: Iterable[Finding]) -> 
     if exit_code(status) == exit_code(Status.UNKNOWN):
         first = next(finding for finding in listed if finding.status is Status.UNKNOWN)
         document["error"] = {"message": f"{first.id}: {first.message}", "hint": first.hint}
+    return document
+
+
+def judged_by(status: Status, subject: str | None, by_policy: Sequence[tuple[str, Sequence[Finding]]]) -> Document:
+    """The result of `csr check`; with several policies, each check names its own, and `policies` has their statuses."""
+    findings = [finding for _, found in by_policy for finding in found]
+    document = judged(status, subject, findings)
+    if len(by_policy) > 1:
+        named = [name for name, found in by_policy for _ in found]
+        document["checks"] = [{**each, "policy": name} for each, name in zip(document["checks"], named, strict=True)]
+        document["policies"] = [
+            {"policy": name, "status": roll_up(finding.status for finding in found).value} for name, found in by_policy
+        ]
     return document
 
 

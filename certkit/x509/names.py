@@ -69,7 +69,7 @@ class SubjectOptions:
         ):
             for each in given:
                 if each not in known and not (what == "extended key usage" and _OID.fullmatch(each)):
-                    raise InputError(f"not a {what}: {printable(each)!r}", hint=f"known: {', '.join(known)}")
+                    raise InputError(f"unknown {what} {printable(each)!r}", hint=f"known: {', '.join(known)}")
         is_complete = bool(self.psd2_role) == bool(self.psd2_authority) == bool(self.psd2_authority_id)
         if not is_complete or bool(self.psd2_role) != bool(self.psd2_authority):
             hint = "give --psd2-role, --psd2-authority and --psd2-authority-id together"

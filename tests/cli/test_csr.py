@@ -381,3 +381,82 @@ def test_a_killed_batch_is_cleaned_up_by_the_next(certkit, tmp_path):
     finally:
         os.close(descriptor)
     assert {path.name for path in tmp_path.iterdir()} == {"batch", "out", used.name}
+
+
+PSD2 = (
+    *("--subject", "C=GB", "--subject", "O=Acme Ltd", "--subject", "organizationIdentifier=PSDGB-FCA-123456"),
+    *("--subject", "2.5.4.3=0123456789abcdef", "--psd2-role", "PSP_AI", "--psd2-role", "PSP_PI"),
+    *("--psd2-authority", "Financial Conduct Authority", "--psd2-authority-id", "GB-FCA"),
+)
+
+
+def test_a_csr_for_an_eidas_certificate(certkit, tmp_path):
+    """Any attribute by name or OID, in order; what the policy demands is filled in."""
+    made = certkit("csr", "create", "--policy", "obwac", *PSD2, "--key-out", "k", "--out", "c", "--json")
+    assert (made.code, made.json["status"], made.json["key"]["type"]) == (0, "ok", "rsa-2048")
+    shown = openssl("req", "-in", tmp_path / "c", "-noout", "-subject", "-nameopt", "RFC2253,sname").stdout.decode()
+    assert shown == "subject=CN=0123456789abcdef,organizationIdentifier=PSDGB-FCA-123456,O=Acme Ltd,C=GB\n"
+    again = certkit(
+        "csr", "create", "--policy", "obwac", *PSD2, "--key-out", "k", "--out", "c", "--json", "--if-absent"
+    )
+    assert again.json["changed"] is False
+    other = (*PSD2, "--key-usage", "digitalSignature", "--key-usage", "nonRepudiation")
+    refused = certkit("csr", "create", "--policy", "obwac", *other, "--key-out", "k2", "--out", "c2")
+    assert refused.code == 2
+    assert "the key usage has nonRepudiation" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--subject", "organisation=x"), "not an attribute of a subject: 'organisation=x'. Did you mean organization"),
+        (("--subject", "O="), "O of the subject has no value"),
+        (("--subject", "O=x", "--organization", "y"), "--subject does not go with --organization and the like"),
+        (("--organization", "x", "--key-usage", "signing"), "unknown key usage 'signing'"),
+        (("--organization", "x", "--extended-key-usage", "client"), "unknown extended key usage 'client'"),
+        (("--organization", "x", "--qc-type", "tls"), "unknown qualified type 'tls'"),
+        (("--organization", "x", "--psd2-role", "PSP_AI"), "a PSD2 statement needs roles, the authority and its id"),
+    ],
+)
+def test_what_no_csr_can_contain_is_bad_usage(certkit, options, said):
+    """An unknown name, an empty value, a usage that does not exist."""
+    refused = certkit("csr", "create", *options, "--key-out", "k", "--out", "c")
+    assert (refused.code, said in refused.err) == (3, True), refused.err
+
+
+def test_several_policies_at_once(certkit):
+    """Each is checked, and the worst decides."""
+    certkit("csr", "create", "--organization", "Acme", "--key-out", "k", "--out", "c")
+    policies = ("--policy", "wise-sandbox", "--policy", "swish")
+    checked = certkit("csr", "check", "c", *policies, "--json")
+    assert checked.code == 2
+    assert checked.json["policies"] == [
+        {"policy": "wise-sandbox", "status": "ok"},
+        {"policy": "swish", "status": "critical"},
+    ]
+    assert {each["policy"] for each in checked.json["checks"]} == {"wise-sandbox", "swish"}
+    assert "c for wise-sandbox: ok" in certkit("csr", "check", "c", *policies).out
+
+
+def test_rules_for_the_key_that_no_csr_shows(certkit):
+    """A key in a file where hardware is demanded, and one without a passphrase, are rejected."""
+    organization = ("--organization", "Acme", "--key-out", "k", "--out", "c")
+    hardware = certkit("csr", "create", "--policy", "clearbank", *organization)
+    assert (hardware.code, "requires a key made in an HSM of FIPS 140-2 level 2" in hardware.err) == (2, True)
+    plain = certkit("csr", "create", "--policy", "swish", *organization)
+    assert (plain.code, "requires a passphrase on the private key" in plain.err) == (2, True)
+    sealed = certkit("csr", "create", "--policy", "swish", *organization, env={"CERTKIT_PASSPHRASE": "secret"})
+    assert sealed.code == 0
+    assert (
+        certkit("csr", "check", "c", "--policy", "swish", "--key", "k", env={"CERTKIT_PASSPHRASE": "secret"}).code == 0
+    )
+
+
+def test_a_batch_with_any_attribute(certkit, tmp_path):
+    """The same options as in `csr create`."""
+    (tmp_path / "b.jsonl").write_text(
+        '{"name": "a", "subject": ["C=GB", "O=A", "organizationIdentifier=PSDGB-FCA-1", "CN=x"], "psd2_role": "PSP_AI",'
+        ' "psd2_authority": "Financial Conduct Authority", "psd2_authority_id": "GB-FCA"}\n'
+    )
+    assert certkit("csr", "create", "--policy", "obseal", "--batch", "b.jsonl", "--out-dir", "out").code == 0
+    assert certkit("csr", "check", "out/a.csr", "--policy", "obseal", "--key", "out/a.key").code == 0

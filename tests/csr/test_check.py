@@ -410,13 +410,34 @@ def test_only_allowed_attributes():
 
 
 def test_the_form_of_the_common_name():
-    """Mastercard's names the client and the company."""
-    mastercard = catalogue.load("mastercard-mtf")
-    good, bad = SubjectOptions(common_name="acme-Client-MTF-42"), SubjectOptions(common_name="acme")
-    assert statuses(made(good, "rsa-2048"), mastercard) == {}
-    assert said(made(bad, "rsa-2048"), "subject", mastercard) == [
-        "CN=acme does not have the form <name>-Client-MTF-<company id>"
+    """In format 1 and 2: a pattern, and what a message calls it."""
+    first = rules('[subject]\ncommon_name_pattern = ".+-Client"\ncommon_name_form = "<name>-Client"\n')
+    second = rules('[subject.attributes.CN]\npattern = ".+-Client"\nform = "<name>-Client"\n')
+    for policy_ in (first, second):
+        assert statuses(made(SubjectOptions(common_name="acme-Client")), policy_) == {}
+        assert said(made(SubjectOptions(common_name="acme")), "subject", policy_) == [
+            "CN=acme does not have the form <name>-Client"
+        ]
+
+
+@pytest.mark.parametrize(
+    ("country", "hint"),
+    [
+        ("UK", "did you mean GB?"),
+        ("uk", "did you mean GB?"),
+        ("gb", "did you mean GB?"),
+        ("ZZ", "check --country against the list of ISO 3166"),
+    ],
+)
+def test_a_country_that_iso_3166_does_not_have(country, hint):
+    """A warning, for partners ask for EU; a common slip says what was meant."""
+    (finding,) = [
+        each
+        for each in csr_check.check(made(SubjectOptions(organization="a", country=country)), WISE)
+        if each.id == "subject"
     ]
+    assert (finding.status, finding.hint) == (Status.WARNING, hint)
+    assert finding.message == f"C={country} is not a country code of ISO 3166"
 
 
 def test_a_policys_own_length_wins():

@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
 
 COMMANDS = {
     "key": ("certkit.cli.key:key", "Make private keys."),
-    "csr": ("certkit.cli.csr:csr", "Make and check certificate signing requests."),
+    "csr": ("certkit.cli.csr:csr", "Create and check certificate signing requests."),
     "inspect": ("certkit.cli.inspect:inspect", "Show what is in a key, CSR, certificate, CRL or PKCS#12 file."),
     "verify": ("certkit.cli.verify:verify", "Judge whether a certificate may be relied upon."),
     "expiry": ("certkit.cli.expiry:expiry", "Warn before certificates expire."),

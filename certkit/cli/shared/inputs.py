@@ -62,6 +62,17 @@ policy_option = click.option(
     help="A policy's name (`certkit policy list`) or the path of a TOML file.",
 )
 
+policies_option = click.option(
+    "--policy",
+    "policy_names",
+    metavar="POLICY",
+    multiple=True,
+    default=(DEFAULT_POLICY,),
+    show_default=True,
+    shell_complete=complete_policies,
+    help="A policy's name (`certkit policy list`) or the path of a TOML file; may be repeated.",
+)
+
 
 class FileName(click.Path):
     """The name of a file, or `-`; whether it can be used is found out where it is used, by name."""
@@ -96,33 +107,52 @@ def timeout_option(words: str | None = None, *, most: float = 3600, **attributes
     )
 
 
-SUBJECT_OPTIONS = ("organization", "country", "state", "locality", "units", "common_name", "email", "san")
-
-
 def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say what a subject says."""
-    options = (
-        click.option("--organization", default="", metavar="O", help="The organization's legal name."),
-        click.option("--country", default="", metavar="C", help="Two letters, such as GB or EU."),
-        click.option("--state", default="", metavar="ST", help="State or province."),
-        click.option("--locality", default="", metavar="L", help="Town."),
-        click.option("--unit", "units", multiple=True, metavar="OU", help="Organizational unit; may be repeated."),
-        click.option("--common-name", default="", metavar="CN", help="Common name; some partners replace it."),
-        click.option("--email", default="", metavar="ADDRESS", help="E-mail address in the subject."),
-        click.option(
-            "--san", multiple=True, metavar="NAME", help="DNS:x, IP:x, email:x, URI:x and others; may be repeated."
-        ),
-    )
-    for option in reversed(options):
+    """Give a command the options that say what a CSR contains."""
+    for option in reversed(_SUBJECT):
         command = option(command)
     return command
 
 
+_SUBJECT = (
+    click.option("--organization", default="", metavar="O", help="The organization's legal name."),
+    click.option("--country", default="", metavar="C", help="Two letters, such as GB or EU."),
+    click.option("--state", default="", metavar="ST", help="State or province."),
+    click.option("--locality", default="", metavar="L", help="City."),
+    click.option("--unit", "units", multiple=True, metavar="OU", help="Organizational unit; may be repeated."),
+    click.option("--common-name", default="", metavar="CN", help="Common name; some partners replace it."),
+    click.option("--email", default="", metavar="ADDRESS", help="E-mail address in the subject."),
+    click.option(
+        "--subject",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Instead of these: any attribute by name or OID, in this order; may be repeated.",
+    ),
+    click.option(
+        "--san", multiple=True, metavar="NAME", help="DNS:x, IP:x, email:x, URI:x and others; may be repeated."
+    ),
+    click.option("--key-usage", multiple=True, metavar="USAGE", help="Such as digitalSignature; may be repeated."),
+    click.option(
+        "--extended-key-usage", multiple=True, metavar="USAGE", help="Such as clientAuth, or an OID; may be repeated."
+    ),
+    click.option("--qc-type", multiple=True, metavar="TYPE", help="A qualified certificate's type: web, eseal, esign."),
+    click.option(
+        "--psd2-role", multiple=True, metavar="ROLE", help="PSP_AS, PSP_PI, PSP_AI or PSP_IC; may be repeated."
+    ),
+    click.option("--psd2-authority", default="", metavar="NAME", help="Name of the competent authority (PSD2)."),
+    click.option("--psd2-authority-id", default="", metavar="ID", help="Its id, such as GB-FCA."),
+)
+SUBJECT_OPTIONS = (
+    *("organization", "country", "state", "locality", "units", "common_name", "email", "subject", "san"),
+    *("key_usage", "extended_key_usage", "qc_type", "psd2_role", "psd2_authority", "psd2_authority_id"),
+)
+
+
 def subject(options: Mapping[str, Any]) -> SubjectOptions:
-    """What those options say.
+    """Return what those options ask for.
 
     Raises:
-        InputError: a value cannot stand in a subject, or is no alternative name.
+        InputError: if a value cannot be part of a CSR.
     """
     from certkit.x509 import names
 

@@ -1,4 +1,4 @@
-"""`certkit csr`: certificate signing requests."""
+"""`certkit csr create`: create a CSR by a partner's rules, and a key for it."""
 
 from __future__ import annotations
 
@@ -9,58 +9,45 @@ import click
 
 from certkit.cli.key import KEY_TYPES, force_option, if_absent_option, require_one
 from certkit.cli.shared import inputs
-from certkit.cli.shared.commands import LazyGroup
 from certkit.cli.shared.output import Output, progress, reporting
 from certkit.errors import InputError
-from certkit.findings import exit_code, roll_up
 
 if TYPE_CHECKING:
     from certkit.csr.keyfile import Writing
     from certkit.policy.rules import Policy
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy={
-        "create": ("certkit.cli.csr:create", "Make a CSR by a partner's rules, and a key for it."),
-        "check": ("certkit.cli.csr:check", "Check the bytes of a CSR before they are handed over."),
-    },
-)
-def csr() -> None:
-    """Make and check certificate signing requests (CSRs).
-
-    \b
-    Example:
-      certkit csr check acme.csr --policy wise-sandbox --key acme.key
-    """
-
-
 @click.command()
 @inputs.policy_option
 @inputs.subject_options
 @inputs.file_option("--key", metavar="KEY", help="Use this private key.")
-@inputs.file_option("--key-out", metavar="KEY", help="Make a new private key in this file.")
+@inputs.file_option("--key-out", metavar="KEY", help="Create a new private key in this file.")
 @click.option(
     "--type", "key_type", type=click.Choice(KEY_TYPES), help="The new key's type.  [default: the policy's first]"
 )
 @inputs.file_option("--out", metavar="CSR", help="The CSR's file; - is standard output.")
-@inputs.file_option("--batch", metavar="FILE", help="Make many: JSON Lines of subject options with a name.")
-@inputs.file_option("--out-dir", metavar="DIR", help="With --batch: where NAME.key and NAME.csr go.")
+@inputs.file_option("--batch", metavar="FILE", help="Create many: JSON Lines of subject options with a name.")
+@inputs.file_option("--out-dir", metavar="DIR", help="With --batch: directory for NAME.key and NAME.csr.")
 @if_absent_option
 @force_option
 @inputs.passphrase_option
 @reporting
 def create(output: Output, *, policy_name: str, **options: Any) -> int:
-    """Make a CSR by a partner's rules: with a new key (--key-out) or one that you have (--key).
+    """Create a CSR by a partner's rules: with a new key (--key-out) or an existing one (--key).
 
-    What was made is read back and checked before anything is written. Give --if-absent in scripts: what is there and
-    fits stays, and what is missing is completed.
+    The subject comes from the named options or, whole and in order, from --subject NAME=VALUE. Key usages that the
+    policy requires are filled in. The CSR is read back and checked before anything is written. Use --if-absent in
+    scripts: files that exist and fit stay, and missing ones are completed.
 
     \b
     Examples:
       certkit csr create --policy wise-sandbox --organization "Acme Ltd" --country GB \\
           --key-out acme.key --out acme.csr
       certkit csr create --policy wise-sandbox --batch clients.jsonl --out-dir clients
+      certkit csr create --policy obwac --subject C=GB --subject "O=Acme Ltd" \\
+          --subject organizationIdentifier=PSDGB-FCA-123456 --subject CN=0123456789abcdef \\
+          --psd2-role PSP_AI --psd2-authority "Financial Conduct Authority" --psd2-authority-id GB-FCA \\
+          --key-out acme.key --out acme.csr
     """
     from certkit.csr import keyfile
 
@@ -78,41 +65,6 @@ def create(output: Output, *, policy_name: str, **options: Any) -> int:
     return _create_one(output, policy, options, writing)
 
 
-@click.command()
-@inputs.file_argument("source", metavar="CSR")
-@inputs.policy_option
-@inputs.file_option("--key", metavar="KEY", help="Check that this private key belongs to the CSR.")
-@inputs.passphrase_option
-@reporting
-def check(output: Output, *, source: str, policy_name: str, key: str | None, passphrase_file: str | None) -> int:
-    """Check the exact bytes of a CSR against a partner's rules, before they are handed over.
-
-    Exits 0 if all is well, 1 for a warning, 2 if the partner would refuse it, 3 if there is no CSR to check.
-
-    \b
-    Example:
-      certkit csr check acme.csr --policy wise-sandbox --key acme.key
-    """
-    from certkit.csr import check as csr_check
-    from certkit.findings import skipped
-    from certkit.report import json
-    from certkit.x509 import keys, names, objects
-
-    policy = inputs.policy(policy_name)
-    data = inputs.read(source)
-    held = inputs.private_key(key, inputs.passphrase(passphrase_file)) if key else None
-    facts = keys.key_facts(held.key.public_key()) if held else None
-    findings = csr_check.check(data, policy, key=facts, name=source)
-    findings.append(held.file if held else skipped("key-file", "no private key was given", "add --key KEY"))
-    status = roll_up(finding.status for finding in findings)
-    if output.as_json:
-        subject = names.subject_or_none(objects.csr(data, name=source).value)
-        output.document(json.judged(status, subject, findings))
-    else:
-        output.judged(f"{source} for {policy.name}", status, findings)
-    return exit_code(status)
-
-
 def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing: Writing) -> int:
     from certkit.csr import create as request
     from certkit.report import json, text
@@ -121,7 +73,7 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing
     _require_usage(options, policy)
     to_stdout = options["out"] == inputs.STDIN
     if to_stdout and output.as_json:
-        raise InputError("usage: --out - and --json both want standard output", hint="give --out a file")
+        raise InputError("usage: --out - and --json both write to standard output", hint="give --out a file")
     secret = writing.passphrase
     held = inputs.private_key(options["key"], secret) if options["key"] is not None else None
     made = request.create(
@@ -152,7 +104,7 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], writi
 
     given = [name for name in (*inputs.SUBJECT_OPTIONS, "key", "key_out", "out") if options[name]]
     if options["batch"] is None or options["out_dir"] is None:
-        raise InputError("usage: --batch and --out-dir belong together", hint="give both")
+        raise InputError("usage: --batch and --out-dir need each other", hint="give both")
     if given:
         raise InputError(
             f"usage: --batch does not go with --{given[0].replace('_', '-')}",
@@ -173,23 +125,21 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], writi
 
 
 def _require_usage(options: dict[str, Any], policy: Policy) -> None:
+    problem = hint = ""
     if (options["key"] is None) == (options["key_out"] is None):
-        problem = (
-            "one of --key and --key-out is needed"
-            if options["key"] is None
-            else "--key and --key-out exclude each other"
-        )
-        raise InputError(f"usage: {problem}", hint="--key-out KEY makes a new key, --key KEY uses one that you have")
-    if options["key"] is not None and options["key_type"] is not None:
-        raise InputError("usage: --type is about a new key", hint="leave it out, or use --key-out")
-    if options["key_out"] == inputs.STDIN:
-        raise InputError("usage: a private key is not printed beside a CSR", hint="give --key-out a file")
-    if options["out"] is None:
-        raise InputError("usage: --out is missing", hint="give --out CSR, or --out - for standard output")
-    if not options["organization"] and "O" in policy.subject.required:
-        raise InputError(
-            f"usage: --organization is missing; {policy.title} requires it", hint="give the organization's legal name"
-        )
+        problem = "give --key or --key-out" if options["key"] is None else "--key and --key-out exclude each other"
+        hint = "--key-out KEY creates a new key, --key KEY uses an existing one"
+    elif options["key"] is not None and options["key_type"] is not None:
+        problem, hint = "--type applies to a new key", "leave it out, or use --key-out"
+    elif options["key_out"] == inputs.STDIN:
+        problem, hint = "a private key is not printed together with a CSR", "give --key-out a file"
+    elif options["out"] is None:
+        problem, hint = "--out is missing", "give --out CSR, or --out - for standard output"
+    elif not options["organization"] and not options["subject"] and "O" in policy.subject.required:
+        problem = f"--organization is missing; {policy.title} requires it"
+        hint = "give the organization's legal name"
+    if problem:
+        raise InputError(f"usage: {problem}", hint=hint)
 
 
 def _path(reference: str | None) -> Path | None:

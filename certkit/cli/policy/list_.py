@@ -1,0 +1,27 @@
+"""`certkit policy list`: list the shipped policies."""
+
+from __future__ import annotations
+
+import click
+
+from certkit.cli.shared.output import Output, reporting
+
+
+@click.command("list")
+@reporting
+def list_(output: Output) -> int:
+    """List the shipped policies.
+
+    \b
+    Example:
+      certkit policy list
+    """
+    from certkit.policy import catalogue
+    from certkit.report import text
+
+    found = [catalogue.load(name) for name in catalogue.names()]
+    if output.as_json:
+        output.document([{"name": each.name, "title": each.title, "summary": each.summary} for each in found])
+    else:
+        output.result(text.policies(found))
+    return 0

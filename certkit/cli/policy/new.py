@@ -1,0 +1,46 @@
+"""`certkit policy new`: write a commented policy file to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from certkit.cli.key import force_option
+from certkit.cli.shared import inputs
+from certkit.cli.shared.output import Output, reporting
+from certkit.errors import InputError
+from certkit.printable import printable
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@inputs.file_option("--out", metavar="FILE", help="The new file; - is standard output.  [default: NAME.toml]")
+@force_option
+@reporting
+def new(output: Output, *, name: str, out: str | None, force: bool) -> int:
+    """Write a policy file with every key of the format, commented out and explained.
+
+    \b
+    Example:
+      certkit policy new acme
+    """
+    from certkit.files import writing
+    from certkit.policy import catalogue, skeleton
+
+    if not catalogue.is_name(name):
+        hint = "use up to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit"
+        raise InputError(f"not a name of a policy: {printable(name)!r}", hint=hint)
+    text = skeleton.text(name, inputs.now().date())
+    path = out or f"{name}.toml"
+    if path == inputs.STDIN:
+        output.result(text)
+        return 0
+    if not force:
+        writing.require_absent(Path(path))
+    writing.publish(Path(path), text.encode(), replace=force)
+    if output.as_json:
+        output.document({"status": "ok", "changed": True, "path": path})
+    elif not output.quiet:
+        output.result(f"{printable(path)}: fill it in, then: certkit policy validate {printable(path)}\n")
+    return 0

@@ -1,0 +1,36 @@
+"""`certkit policy validate`: validate a policy file of your own."""
+
+from __future__ import annotations
+
+import click
+
+from certkit.cli.shared import inputs
+from certkit.cli.shared.output import Output, reporting
+from certkit.printable import printable
+
+
+@click.command()
+@inputs.file_argument("path", metavar="FILE")
+@reporting
+def validate(output: Output, *, path: str) -> int:
+    """Validate a policy file of your own: its keys, their values, what it extends, and its sources.
+
+    A mistake is reported with its line and a suggestion. Exits 0 if the policy can be used, 3 otherwise.
+
+    \b
+    Example:
+      certkit policy validate ./partner.toml
+    """
+    from certkit.policy import catalogue
+    from certkit.policy import format as files
+
+    found = catalogue.load_file(path)
+    notes = files.notes(found, inputs.now().date())
+    if output.as_json:
+        output.document({"status": "ok", "name": found.name, "title": found.title, "remarks": notes})
+        return 0
+    for note in notes:
+        output.say(f"{printable(path)}: note: {printable(note)}")
+    if not output.quiet:
+        output.result(f"{printable(path)}: ok, {printable(found.title)}\n")
+    return 0

@@ -1,0 +1,38 @@
+"""`certkit policy which`: find the partners that would accept a CSR or certificate."""
+
+from __future__ import annotations
+
+import click
+
+from certkit.cli.shared import inputs
+from certkit.cli.shared.output import Output, reporting
+from certkit.findings import Status
+
+
+@click.command()
+@inputs.file_argument("source", metavar="CSR|CERT")
+@reporting
+def which(output: Output, *, source: str) -> int:
+    """Check a CSR or certificate against every shipped policy, and list which partners would accept it.
+
+    Exits 0 if there is one.
+
+    \b
+    Example:
+      certkit policy which acme.csr
+    """
+    from certkit.policy import catalogue
+    from certkit.report import policies
+    from certkit.verify import partner
+
+    found = partner.which(inputs.read(source), map(catalogue.load, catalogue.names()), name=source)
+    if output.as_json:
+        output.document(
+            [
+                {"policy": each.policy.name, "status": each.status.value, "reasons": [bad.message for bad in each.bad]}
+                for each in found
+            ]
+        )
+    else:
+        output.result(policies.compared(found, only_good=output.quiet))
+    return 0 if any(each.status in {Status.OK, Status.WARNING} for each in found) else 2

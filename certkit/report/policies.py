@@ -1,0 +1,73 @@
+"""Policies as text: every rule with its source, and how a CSR or certificate fits each of them."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from certkit.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from certkit.policy.rules import Policy
+    from certkit.verify.partner import Fit
+
+_WIDTH = 100
+_CHOICE = "*"
+
+
+def shown(policy: Policy, notes: Sequence[str]) -> str:
+    """Return a policy with all its rules, each with the number of its source; `*` marks the author's own choices."""
+    lines = [f"name: {policy.name}", f"title: {printable(policy.title)}"]
+    if policy.summary:
+        lines.append(f"summary: {printable(policy.summary)}")
+    if policy.environment:
+        lines.append(f"environment: {printable(policy.environment)}")
+    if policy.credential:
+        lines.append(f"credential: {printable(policy.credential)}")
+    lines.append("rules:")
+    numbers = {source: str(number) for number, source in enumerate(policy.sources, 1)}
+    width = max((len(rule.name) for rule in policy.stated), default=0)
+    for rule in policy.stated:
+        marks = ",".join(numbers[source] for source in rule.sources) or _CHOICE
+        value = rule.value if isinstance(rule.value, list) else [rule.value]
+        text = ("; " if any(" " in str(each) for each in value) else ", ").join(map(_scalar, value))
+        lines.append(f"  {rule.name.ljust(width)}  {text or 'none'}  [{marks}]")
+    lines.append("sources:")
+    for source, number in numbers.items():
+        lines.append(f"  [{number}] {printable(source.title)}, read on {source.read}")
+        lines += [f"      {source.url}"] if source.url else []
+    if any(not rule.sources for rule in policy.stated):
+        lines.append(f"  [{_CHOICE}] a choice of the policy's author")
+    lines += [f"note: {printable(note)}" for note in notes]
+    return (
+        "\n".join(
+            wrapped
+            for line in lines
+            for wrapped in textwrap.wrap(
+                line, _WIDTH, subsequent_indent="      ", break_long_words=False, break_on_hyphens=False
+            )
+        )
+        + "\n"
+    )
+
+
+def compared(found: Sequence[Fit], *, only_good: bool) -> str:
+    """Return the policies with their status, a line each; of a policy that rejects, the first reason."""
+    width = max((len(each.policy.name) for each in found), default=0)
+    lines = []
+    for each in found:
+        if only_good and each.status in {"critical", "unknown"}:
+            continue
+        worst = next((bad for bad in each.bad if bad.status is each.status), None)
+        reason = f"  {printable(worst.message)}" if worst else ""
+        more = f" (and {len(each.bad) - 1} more)" if len(each.bad) > 1 else ""
+        lines.append(f"{each.status.value.ljust(8)}  {each.policy.name.ljust(width)}{reason}{more}".rstrip())
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return printable(str(value))
