@@ -46,6 +46,7 @@ class Wise:
     requests: list[dict[str, str]] = field(default_factory=list)
     clients: list[str] = field(default_factory=list)
     instead: Callable[[dict[str, str]], Answer | None] = lambda _: None
+    headers: dict[str, str] = field(default_factory=dict)
     meanwhile: Callable[[dict[str, str]], None] = lambda _: None
     afterwards: Callable[[dict[str, str]], None] = lambda _: None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -185,6 +186,8 @@ def _handler(wise: Wise) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(answer)))
+            for name, value in wise.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer)
 

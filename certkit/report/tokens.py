@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from certkit.durations import spoken
@@ -46,6 +47,12 @@ def text(name: str, token: Token, *, now: datetime, paint: Callable[[str, Status
         *(["  -> a refresh was interrupted, so the token may not work"] if token.is_in_doubt(now) else []),
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def clock_warning(name: str, ahead: timedelta) -> str:
+    """The warning about two clocks that differ."""
+    which = "ahead of" if ahead > timedelta() else "behind"
+    return f"{name}: Wise's clock is {spoken(abs(ahead))} {which} this host's. Check the time of this host"
 
 
 def _life(end: datetime, now: datetime) -> str:

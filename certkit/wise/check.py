@@ -1,12 +1,18 @@
-"""Whether a production identity is ready, seen beside that of the sandbox: what must differ, and what must hold."""
+"""Whether a production identity is ready, compared with that of the sandbox: what must differ, and what must hold."""
 
 from __future__ import annotations
 
+import contextlib
+import re
+import shutil
+import subprocess
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from certkit.errors import CertkitError
+from certkit.errors import CertkitError, InputError
+from certkit.files import writing
 from certkit.findings import Status, critical, ok, skipped, unknown, warning
 from certkit.identity import install, limits, overview
 from certkit.net import http
@@ -17,11 +23,18 @@ from certkit.wise.addresses import ENVIRONMENTS
 from certkit.x509 import names, objects
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Identity, Store
+
+# Where this host may be configured to run certkit regularly.
+_PLACES = ("/etc/crontab", "/etc/cron.d", "/etc/cron.daily", "/etc/systemd/system", "~/.config/systemd/user")
+_RUNS_CERTKIT = re.compile(rb"^(?!\s*#).*\bcertkit\b.*\b(expiry|renew)\b", re.MULTILINE)
+_MOST_BYTES = 256 * 1024
+_CRONTAB_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +61,8 @@ def side(store: Store, name: str) -> Side:
     """An identity and its policy.
 
     Raises:
-        InputError: there is none, or its policy cannot be used.
-        StoreError: the store cannot be used.
+        InputError: if there is no such identity, or its policy cannot be used.
+        StoreError: if the store cannot be used.
     """
     identity = store.load(name)
     return Side(identity, catalogue.load(identity.record.settings.policy))
@@ -78,7 +91,32 @@ def ask(store: Store, one: Side, *, timeout: float, now: datetime) -> list[Findi
 
 def not_asked() -> list[Finding]:
     """The same where nobody is to be asked."""
-    return [skipped(check, "Wise was not asked", "ask with --online") for check in ("http", "fallback")]
+    return [skipped(check, "not requested", "ask Wise with --online") for check in ("http", "fallback")]
+
+
+def reminders(places: Iterable[str] = _PLACES) -> Finding:
+    """Whether a crontab or systemd unit of this host runs `certkit expiry` or `renew`; another host may do so instead."""
+    roots = [Path(place).expanduser() for place in places]
+    listed = [root / name for root in roots for name in (writing.listing(root) if writing.is_directory(root) else [""])]
+    found = [str(path) for path in listed if _runs_certkit(path)]
+    crontab = shutil.which("crontab")
+    if crontab is not None:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            ran = subprocess.run(
+                [crontab, "-l"], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_CRONTAB_SECONDS
+            )
+            found += ["crontab"] if ran.returncode == 0 and _RUNS_CERTKIT.search(ran.stdout) else []
+    if found:
+        return ok("reminders", f"certkit runs by {', '.join(found[:3])}")
+    hint = "have cron or systemd run certkit expiry, here or on another host: scripts/cron, scripts/systemd"
+    return warning("reminders", "no cron job or timer on this host runs certkit expiry", hint)
+
+
+def _runs_certkit(path: Path) -> bool:
+    try:
+        return _RUNS_CERTKIT.search(writing.read(path, limit=_MOST_BYTES)) is not None
+    except InputError:
+        return False
 
 
 def _named(one: Side, finding: Finding) -> Finding:
@@ -88,27 +126,32 @@ def _named(one: Side, finding: Finding) -> Finding:
 def _environments(sandbox: Side, production: Side) -> Finding:
     wanted = catalogue.load(ENVIRONMENTS["production"]).environment
     known = catalogue.load(ENVIRONMENTS["sandbox"]).environment
-    mine, theirs = sandbox.policy.environment or "no environment", production.policy.environment or "no environment"
+    mine, theirs = (one.policy.environment or "no Wise environment" for one in (sandbox, production))
     if theirs != wanted:
         hint = "enroll one with --policy wise-production, and name it second"
-        return critical("environment", f"{production.name} is for {theirs}, not for {wanted}", hint)
+        message = f"{production.name} does not belong to a Wise environment"
+        if production.policy.environment:
+            message = f"{production.name} belongs to {theirs}, not to {wanted}"
+        return critical("environment", message, hint)
     if mine == theirs:
-        return critical("environment", f"{sandbox.name} is for {mine} too", "name the sandbox identity first")
+        return critical("environment", f"{sandbox.name} belongs to {mine} too", "name the sandbox identity first")
     if not mine.startswith(known):
-        return warning("environment", f"{sandbox.name} is for {mine}, not for {known}", "try in Wise's sandbox, too")
-    return ok("environment", f"{sandbox.name} is for {mine}, {production.name} for {theirs}")
+        return warning("environment", f"{sandbox.name} belongs to {mine}, not to {known}", "try in Wise's sandbox, too")
+    return ok("environment", f"{sandbox.name} belongs to {mine}, {production.name} to {theirs}")
 
 
 def _hosts(one: Side, environments: tuple[str, ...]) -> Finding:
     """Whether an identity's addresses are those of its environment, with nothing in their place."""
     base_url = one.identity.record.settings.base_url
     if base_url is not None:
-        hint = "where it is no proxy of yours, enroll without --base-url"
-        return warning("hosts", f"{one.name}: {base_url} is in place of Wise's API", hint)
+        hint = "unless it is your own proxy, enroll without --base-url"
+        return warning("hosts", f"{one.name}: {base_url} is used instead of Wise's API", hint)
     known = [catalogue.load(ENVIRONMENTS[each]).hosts for each in environments]
     if one.policy.hosts in known:
         return ok("hosts", f"{one.name}: {one.policy.hosts.api_mtls}")
-    message = f"{one.name}: {one.policy.hosts.api_mtls or 'no host'} is not {known[0].api_mtls}"
+    message = f"{one.name} uses {one.policy.hosts.api_mtls}; {environments[0]}'s API host is {known[0].api_mtls}"
+    if not one.policy.hosts.api_mtls:
+        message = f"{one.name} has no API host; {environments[0]}'s is {known[0].api_mtls}"
     found = critical("hosts", message, f"use policy {ENVIRONMENTS[environments[0]]}")
     return found if "production" in environments else replace(found, status=Status.WARNING)
 
@@ -121,11 +164,11 @@ def _keys(sandbox: Side, production: Side) -> Finding:
     common = sorted(set(mine) & set(theirs))
     if common:
         both = f"{sandbox.name} {mine[common[0]]} and {production.name} {theirs[common[0]]}"
-        hint = f"each environment has a key of its own: certkit identity renew {production.name} --force"
+        hint = f"use a separate key for each environment: certkit identity renew {production.name} --force"
         return critical("key-match", f"{both} have the same key", hint)
     if not mine or not theirs:
-        return unknown("key-match", "one of both has no key yet", "see `certkit identity list`")
-    return ok("key-match", "no key is used in both, over all generations")
+        return unknown("key-match", "one of the two identities has no key yet", "see `certkit identity list`")
+    return ok("key-match", "no generation of one has a key of the other")
 
 
 def _trust(sandbox: Side, production: Side) -> Finding:
@@ -135,15 +178,15 @@ def _trust(sandbox: Side, production: Side) -> Finding:
         hint = 'take each environment\'s CA from its own Developer Hub, with "Get Wise Certificate"'
         return critical("trust", f"both trust {shared}", hint)
     if not mine or not theirs:
-        return unknown("trust", "one of both has no trust bundle", "give it with certkit wise setup --ca")
-    return ok("trust", "the trust bundles have nothing in common")
+        return unknown("trust", "one of the two identities has no trust bundle", "give it with certkit wise setup --ca")
+    return ok("trust", "the trust bundles share no certificate")
 
 
 def _chain(one: Side, now: datetime) -> Finding:
     """Whether the certificate in use leads to the identity's own trust bundle, and holds by its policy."""
     found = one.active
     if found is None or found.issued is None:
-        return critical("chain", "no certificate is in use", f"see what is next: certkit wise setup {one.name}")
+        return critical("chain", "no certificate is in use", f"see the next step: certkit wise setup {one.name}")
     leaf, *above = objects.certificates(found.issued.fullchain, name=f"generation {found.number}")
     bundle = found.issued.trust_bundle
     question = Question(
@@ -165,8 +208,8 @@ def _chain(one: Side, now: datetime) -> Finding:
 def _expiry(one: Side, now: datetime) -> Finding:
     found = overview.overview(one.identity, one.policy, now=now)
     if found.active is None or found.active.days_left is None:
-        return unknown("expiry", "no certificate is in use", f"see what is next: certkit wise setup {one.name}")
-    left = "it has expired" if found.active.days_left < 0 else f"{found.active.days_left} days left"
+        return unknown("expiry", "no certificate is in use", f"see the next step: certkit wise setup {one.name}")
+    left = "expired" if found.active.days_left < 0 else f"{found.active.days_left} days left"
     if found.status is Status.OK:
         return ok("expiry", left)
     return replace(warning("expiry", left, f"renew it: certkit identity renew {one.name}"), status=found.status)
@@ -175,11 +218,11 @@ def _expiry(one: Side, now: datetime) -> Finding:
 def _token(store: Store, one: Side, now: datetime) -> Finding:
     kept = guide.look(store, one.name, one.policy, now=now).token
     if kept is None:
-        hint = f"begin with certkit wise setup {one.name}, unless the tokens are kept elsewhere"
-        return warning("token", "there is no token that works or can be renewed", hint)
+        hint = f"start with certkit wise setup {one.name}, unless the tokens are kept elsewhere"
+        return warning("token", "no token is valid or can be renewed", hint)
     if kept.token.is_expired(now):
         return warning("token", "the access token has expired", f"certkit wise token refresh --identity {one.name}")
-    return ok("token", "there is a token")
+    return ok("token", "a token is stored")
 
 
 def _call(store: Store, one: Side, timeout: float, now: datetime) -> Finding:

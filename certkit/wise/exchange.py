@@ -41,13 +41,14 @@ def exchange(
     """
     known = _known(store, name, tokens.document_name(tokens.AUTHORIZATION_CODE, redirect.profile_id))
     claim = oauth_state.claim(store, name, redirect, expected=expected_state, client_id=client.id, now=now)
-    try:
-        made = oauth.exchange(endpoint, client, redirect, now=now)
-    except BaseException:
-        # The person may mend what is wrong, and try the same redirect again; what its code is worth, Wise knows.
-        oauth_state.give_back(store, name, claim)
-        raise
-    return token_lease.keep(store, name, made, over=known)
+    with token_lease.uninterrupted():
+        try:
+            made = oauth.exchange(endpoint, client, redirect, now=now)
+        except BaseException:
+            # The same redirect can be tried again; whether its code still works, Wise decides.
+            oauth_state.give_back(store, name, claim)
+            raise
+        return token_lease.keep(store, name, made, over=known)
 
 
 def apply(store: Store, name: str, endpoint: Endpoint, client: Client, *, now: datetime) -> Token:

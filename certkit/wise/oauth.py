@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from certkit.errors import InputError, RefusedError
 from certkit.net import http
+from certkit.net.tls import TlsError
 from certkit.probe import judge
 from certkit.secret import Secret
 from certkit.wise import oauth_answers
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from certkit.wise.redirect import Redirect
 
 _PAUSES_SECONDS = (0.5, 1.0)
+# A server that asks for a longer pause is not asked again by this run.
+_LONGEST_WAIT_SECONDS = 5.0
 
 _BEGIN_AGAIN = "begin again with `certkit wise authorize-url`"
 _CODE_HINT = (
@@ -63,24 +66,26 @@ class Endpoint:
     @property
     def longest_seconds(self) -> float:
         """How long a request may take with all its repetitions."""
-        return (len(_PAUSES_SECONDS) + 1) * self.timeout + sum(_PAUSES_SECONDS)
+        return (len(_PAUSES_SECONDS) + 1) * self.timeout + len(_PAUSES_SECONDS) * _LONGEST_WAIT_SECONDS
 
 
 def exchange(endpoint: Endpoint, client: Client, redirect: Redirect, *, now: datetime) -> Token:
-    """The token for an authorization code. A code that may have been used up is not sent again.
+    """Exchange an authorization code for a token. A code that may have been used up is not sent again.
 
     Raises:
-        RefusedError: Wise refuses.
-        UncertainError: nobody knows whether the code is used up.
-        InputError: Wise cannot be asked; the code is not used.
+        RefusedError: if Wise refuses.
+        UncertainError: if the answer is lost or unusable, so the code may be used up.
+        InputError: if Wise cannot be asked; the code is not used.
     """
-    from oauthlib.oauth2 import WebApplicationClient
-
-    code = redirect.code.reveal().decode()
-    form = WebApplicationClient(client.id).prepare_request_body(code=code, redirect_uri=redirect.redirect_uri)
     question = Question(
         grant=AUTHORIZATION_CODE,
-        form=Secret(form.encode()),
+        form=_form(
+            grant_type="authorization_code",
+            client_id=client.id,
+            code=redirect.code.reveal().decode(),
+            redirect_uri=redirect.redirect_uri,
+        ),
+        asked_at=now,
         refused=_CODE_HINT,
         doubt=f"the code may be used up: if it is refused now, {_BEGIN_AGAIN}",
         is_repeatable=False,
@@ -90,25 +95,23 @@ def exchange(endpoint: Endpoint, client: Client, redirect: Redirect, *, now: dat
 
 
 def renew(endpoint: Endpoint, client: Client, token: Token, *, now: datetime) -> Token:
-    """The token after this one, which Wise makes invalid. The refresh token stays if no other comes.
+    """Renew a token, which Wise thereby makes invalid. The refresh token stays unless the answer has another.
 
-    A token of the application itself is got anew.
+    A client-credentials token is requested again.
 
     Raises:
-        RefusedError: Wise refuses.
-        UncertainError: nobody knows whether the token before is still good.
-        InputError: Wise cannot be asked, or there is nothing to refresh with; nothing has changed.
+        RefusedError: if Wise refuses.
+        UncertainError: if the answer is lost or unusable, so the token before may be invalid.
+        InputError: if Wise cannot be asked, or there is no refresh token; nothing has changed.
     """
     if token.grant == CLIENT_CREDENTIALS:
         return client_credentials(endpoint, client, now=now)
     if token.refresh is None:
         raise InputError("this token has no refresh token", hint=_BEGIN_AGAIN)
-    from oauthlib.oauth2 import WebApplicationClient
-
-    form = WebApplicationClient(client.id).prepare_refresh_body(refresh_token=token.refresh.reveal().decode())
     question = Question(
         grant=token.grant,
-        form=Secret(form.encode()),
+        form=_form(grant_type="refresh_token", refresh_token=token.refresh.reveal().decode()),
+        asked_at=now,
         refused=_REFRESH_HINT,
         doubt="the token before it may be invalid now; try again",
         profile_id=token.profile_id,
@@ -118,18 +121,20 @@ def renew(endpoint: Endpoint, client: Client, token: Token, *, now: datetime) ->
 
 
 def client_credentials(endpoint: Endpoint, client: Client, *, now: datetime) -> Token:
-    """A token of the application itself, which has no refresh token.
+    """Request a client-credentials token, which has no refresh token.
 
     Raises:
-        RefusedError: Wise refuses.
-        UncertainError: the answer is lost or cannot be used.
-        InputError: Wise cannot be asked.
+        RefusedError: if Wise refuses.
+        UncertainError: if the answer is lost or unusable.
+        InputError: if Wise cannot be asked.
     """
-    from oauthlib.oauth2 import BackendApplicationClient
-
-    form = BackendApplicationClient(client.id).prepare_request_body()
-    question = Question(grant=CLIENT_CREDENTIALS, form=Secret(form.encode()), refused=CLIENT_HINT, doubt="try again")
+    form = _form(grant_type="client_credentials")
+    question = Question(grant=CLIENT_CREDENTIALS, form=form, asked_at=now, refused=CLIENT_HINT, doubt="try again")
     return _ask(endpoint, client, question, now=now)
+
+
+def _form(**fields: str) -> Secret:
+    return Secret(urlencode(fields).encode())
 
 
 def _ask(endpoint: Endpoint, client: Client, question: Question, *, now: datetime) -> Token:
@@ -141,12 +146,14 @@ def _ask(endpoint: Endpoint, client: Client, question: Question, *, now: datetim
         raise oauth_answers.refusal(answer, question, where=where, has_certificate=has_certificate, hidden=hidden)
     try:
         return oauth_answers.token(answer, question, client_id=client.id, now=now)
-    except InputError as error:
-        raise UncertainError(f"cannot use the answer of {where}: {error.message}", hint=question.doubt) from error
+    except UncertainError as error:
+        unusable = UncertainError(f"cannot use the answer of {where}: {error.message}", hint=question.doubt)
+        unusable.rescued = error.rescued
+        raise unusable from error
 
 
 def _answer(endpoint: Endpoint, client: Client, question: Question, *, now: datetime) -> http.HttpAnswer:
-    """What the server answers; asked again, a few times, where that does no harm."""
+    """Send the request, and again, a few times, if a failure may pass and repeating does no harm."""
     request = http.HttpRequest(
         method="POST",
         url=endpoint.url,
@@ -157,28 +164,30 @@ def _answer(endpoint: Endpoint, client: Client, question: Question, *, now: date
         },
         body=question.form.reveal(),
     )
+    how: dict[str, Any] = {"credentials": endpoint.credentials, "anchors": endpoint.anchors}
     for pause in (*_PAUSES_SECONDS, None):
+        wait = pause
         try:
-            answer = http.send(
-                request,
-                now=now,
-                credentials=endpoint.credentials,
-                anchors=endpoint.anchors,
-                timeout=endpoint.timeout,
-            )
+            answer = http.send(request, now=now, **how, timeout=endpoint.timeout)
         except http.HttpError as error:
             if endpoint.credentials is not None and judge.is_about_certificates(error.alert):
                 where = urlsplit(endpoint.url).netloc
-                raise RefusedError(f"refused by {where}: {judge.said(error.alert)}", hint=CERTIFICATE_HINT) from error
-            may_repeat = question.is_repeatable or not error.is_sent
-            if pause is None or not may_repeat:
+                raise RefusedError(f"{where} refused: {judge.said(error.alert)}", hint=CERTIFICATE_HINT) from error
+            # A server that is not trusted will not be trusted in half a second.
+            may_pass = isinstance(error.__cause__, TlsError | http.AnswerError)
+            if wait is None or not may_pass or not (question.is_repeatable or not error.is_sent):
                 if error.is_sent:
                     raise UncertainError(error.message, hint=f"{error.hint}; {question.doubt}") from error
                 raise
         else:
-            if pause is None or answer.status < 500 or not question.is_repeatable:
+            asked_for = oauth_answers.retry_after(answer, now=now)
+            wait = pause if asked_for is None else asked_for
+            # 429 with a time: nothing was done, so a code may be sent again (RFC 6585 section 4).
+            is_limited = answer.status == 429 and asked_for is not None
+            may_repeat = is_limited or (answer.status >= 500 and question.is_repeatable)
+            if pause is None or wait is None or wait > _LONGEST_WAIT_SECONDS or not may_repeat:
                 return answer
-        time.sleep(pause)
+        time.sleep(max(pause or 0, wait))
     raise AssertionError("the last try returns or raises")
 
 

@@ -1,17 +1,22 @@
-"""What Wise's answers to a request for a token mean: a token, or why there is none.
+"""What Wise's answer to a token request means: a token, or why there is none.
 
-They come over the network, and are hostile until shown otherwise. What Wise documents of them was read on 2026-11-22
-("User tokens", "Client credentials", "Testing in Sandbox"); the rest is RFC 6749 section 5.
+Answers come over the network and are hostile until shown otherwise. Wise documents them in "User tokens", "Client
+credentials" and "Testing in Sandbox" (read on 2026-11-22 and 2026-11-30); the rest is RFC 6749 section 5.
+
+A refresh ends the token before it, so an answer with a usable token is never thrown away: fields that only inform may
+be missing or odd. A token's lifetime counts from our own clock by `expires_in`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from certkit.durations import spoken
 from certkit.errors import InputError, RefusedError
 from certkit.printable import printable
 from certkit.secret import Secret
@@ -25,64 +30,90 @@ if TYPE_CHECKING:
     from certkit.net.http import HttpAnswer
 
 _MAX_SAID = 200
-_LONGEST_LIFE = 10**10
-_TOKEN = re.compile(r"[!-~]{1,8192}", re.ASCII)
+_LONGEST_SECONDS = 10**10
+# What is assumed of a token whose lifetime is not told; Wise documents twelve hours.
+_ASSUMED_LIFE = timedelta(hours=1)
+_CLOCKS_MAY_DIFFER = timedelta(minutes=5)
+_TOKEN = re.compile(r"[!-~]+", re.ASCII)
+_NUMBER = re.compile(r"\s*\d{1,10}(\.\d{0,9})?\s*", re.ASCII)
+_TRACE_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
 
 CERTIFICATE_HINT = (
-    "it may have expired, be revoked, or be of another environment: look in Developer Hub, and replace it with "
+    "it may have expired, be revoked, or belong to another environment: check it in Developer Hub, and replace it with "
     "certkit identity renew --force"
 )
-CLIENT_HINT = "check the client id and secret; each environment has a pair of its own"
+CLIENT_HINT = "check the client id and secret; each environment has its own pair"
 _PLAIN_HINT = "once Wise enforces mTLS, the plain host does not serve the client: use an identity with a certificate"
 
 
 class UncertainError(InputError):
-    """Wise may have done what was asked, but its answer is lost or cannot be used."""
+    """Wise may have done what was asked, but its answer is lost or cannot be used.
+
+    `rescued` is the token before, with the refresh token of an answer that has no usable access token.
+    """
+
+    rescued: Token | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A request for a token, and what goes with its answer: the profile, and the token before it.
+    """A token request, and what belongs to its answer: the profile, and the token before it.
 
-    `refused` is the hint if it is refused as `invalid_grant`, and `doubt` the one if nobody knows what came of it.
-    `is_repeatable` says that asking twice does no harm.
+    `refused` is the hint for `invalid_grant`, and `doubt` the one for a lost answer. `is_repeatable` is True if asking
+    twice does no harm.
     """
 
     grant: str
     form: Secret
     refused: str
     doubt: str
+    asked_at: datetime
     is_repeatable: bool = True
     profile_id: str | None = None
     before: Token | None = None
 
 
 def token(answer: HttpAnswer, question: Question, *, client_id: str, now: datetime) -> Token:
-    """The token of an answer with status 200.
+    """Return the token in an answer with status 200. `now` is the time of our clock when it came.
 
     Raises:
-        InputError: a field is missing, or of another kind than documented.
+        UncertainError: if there is no usable access token.
     """
     document, before = _document(answer), question.before
     if document is None:
-        raise InputError("it is no JSON object", hint=question.doubt)
-    life = timedelta(seconds=_seconds(document, "expires_in") or 0)
+        raise UncertainError("it is not a JSON object", hint=question.doubt)
+    access = _secret(document, "access_token")
+    refresh = _secret(document, "refresh_token") or (before.refresh if before else None)
+    if access is None:
+        is_there = document.get("access_token") is not None
+        error = UncertainError("its access_token cannot be used" if is_there else "it has no access_token", hint="")
+        if before is not None:
+            error.rescued = replace(before, refresh=refresh)
+        raise error
+    created, expires = _moment(document, "created_at"), _moment(document, "expires_at")
+    life = _seconds(document, "expires_in")
+    if life is None and expires and expires > (created or now):
+        life = expires - (created or now)
+    refresh_life, scope = _seconds(document, "refresh_token_expires_in"), document.get("scope")
     return Token(
         grant=question.grant,
         client_id=client_id,
-        access=_secret(document, "access_token") or _missing("access_token"),
+        access=access,
         received_at=now,
-        expires_at=_moment(document, "expires_at") or (now + life if life else _missing("expires_at")),
-        refresh=_secret(document, "refresh_token") or (before.refresh if before else None),
-        refresh_expires_at=_refresh_end(document, now) or (before.refresh_expires_at if before else None),
-        created_at=_moment(document, "created_at"),
-        scope=_scope(document) or (before.scope if before else None),
+        expires_at=now + (life or _ASSUMED_LIFE),
+        refresh=refresh,
+        refresh_expires_at=now + refresh_life
+        if refresh_life
+        else _moment(document, "refresh_token_expires_at") or (before.refresh_expires_at if before else None),
+        created_at=created,
+        scope=printable(scope) if isinstance(scope, str) and len(scope) < 1000 else before.scope if before else None,
         profile_id=question.profile_id,
+        clock_difference=_clock_difference(created or (expires - life if expires and life else None), now),
     )
 
 
 def _document(answer: HttpAnswer) -> dict[str, Any] | None:
-    """The JSON object of an answer; None where there is none."""
+    """The JSON object of an answer, or None."""
     try:
         found = json.loads(answer.body)
     except (ValueError, RecursionError):
@@ -90,97 +121,84 @@ def _document(answer: HttpAnswer) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _missing(name: str) -> Any:
-    raise InputError(f"it has no {name}", hint="")
-
-
-def _odd(name: str) -> InputError:
-    return InputError(f"{name} is of another kind than documented", hint="")
-
-
 def _secret(document: Mapping[str, Any], name: str) -> Secret | None:
     value = document.get(name)
-    if value is None:
+    return Secret(value.encode("ascii")) if isinstance(value, str) and _TOKEN.fullmatch(value) else None
+
+
+def _seconds(document: Mapping[str, Any], name: str) -> timedelta | None:
+    """A length of time, as a number or a number in text; None if it is missing or absurd."""
+    value: Any = document.get(name)
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-        raise _odd(name)
-    return Secret(value.encode("ascii"))
-
-
-def _scope(document: Mapping[str, Any]) -> str | None:
-    value = document.get("scope")
-    if value is not None and not (isinstance(value, str) and len(value) < 1000):
-        raise _odd("scope")
-    kind = document.get("token_type")
-    if kind is not None and not (isinstance(kind, str) and kind.lower() == "bearer"):
-        raise InputError("token_type is not bearer", hint="")
-    return None if value is None else printable(value)
-
-
-def _seconds(document: Mapping[str, Any], name: str) -> float | None:
-    value = document.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LONGEST_LIFE:
-        raise _odd(name)
-    return value
+    return timedelta(seconds=value) if 1 <= value < _LONGEST_SECONDS else None
 
 
 def _moment(document: Mapping[str, Any], name: str) -> datetime | None:
+    """A time in ISO 8601; None if it is missing or odd."""
     value = document.get(name)
-    if value is None:
+    try:
+        return parse_moment(value) if isinstance(value, str) else None
+    except InputError:
         return None
-    if not isinstance(value, str):
-        raise _odd(name)
-    return parse_moment(value)
 
 
-def _refresh_end(document: Mapping[str, Any], now: datetime) -> datetime | None:
-    seconds = _seconds(document, "refresh_token_expires_in")
-    end = _moment(document, "refresh_token_expires_at")
-    return end or (now + timedelta(seconds=seconds) if seconds else None)
+def _clock_difference(theirs: datetime | None, now: datetime) -> timedelta | None:
+    """How far Wise's clock is ahead of ours; None if it is close, or not told."""
+    difference = timedelta() if theirs is None else theirs - now
+    return difference if abs(difference) > _CLOCKS_MAY_DIFFER else None
 
 
 def refusal(
     answer: HttpAnswer, question: Question, *, where: str, has_certificate: bool, hidden: Sequence[Secret]
 ) -> InputError | RefusedError:
-    """What it means that `where` does not answer with a token; should it repeat what is `hidden`, that is not shown."""
-    status = answer.status
+    """The error for an answer of `where` without a token; what is `hidden` does not appear in it."""
+    status, trace = answer.status, _trace(answer)
     if status >= 500:
-        return UncertainError(f"{where} fails with status {status}", hint=question.doubt)
+        return UncertainError(f"{where} failed with status {status}{trace}", hint=question.doubt)
     if status == 429:
-        return InputError(f"{where} has no time for us: status 429", hint="try again later")
+        seconds = retry_after(answer, now=question.asked_at)
+        when = "later" if seconds is None else f"after {spoken(timedelta(seconds=seconds))}"
+        return InputError(f"{where} is rate limiting requests (429){trace}", hint=f"try again {when}")
     document = _document(answer)
-    error = _error(document)
-    if error is not None:
-        said = _shown(": ".join(error), hidden=hidden)
-        hint = _hint(error[0], status, question, has_certificate=has_certificate)
-        return RefusedError(f"refused by {where}: {said}", hint=hint)
+    error = (document or {}).get("error")
+    if isinstance(error, str) and error.strip():  # RFC 6749 section 5.2
+        description = (document or {}).get("error_description")
+        said = f"{error}: {description}" if isinstance(description, str) and description else error
+        hint = _hint(error, status, question, has_certificate=has_certificate)
+        return RefusedError(f"{where} refused: {_shown(said, hidden=hidden)}{trace}", hint=hint)
     if status in {401, 403}:
-        hint = _door_hint(status, has_certificate=has_certificate)
-        return RefusedError(f"refused by {where}: status {status}", hint=hint)
+        hint = CLIENT_HINT if status == 401 else "check whether Wise accepts the client certificate: certkit probe"
+        if status == 403 and not has_certificate:
+            hint = _PLAIN_HINT
+        return RefusedError(f"{where} refused: status {status}{trace}", hint=hint)
     if status == 400 and b"SSL certificate" in answer.body:
-        hint = "see whether it is the one that Wise issued, and not expired: certkit probe, certkit verify"
-        return RefusedError(f"refused by {where}: it does not accept the client certificate", hint=hint)
-    what = "leads elsewhere" if 300 <= status < 400 else "does not answer as Wise does"
-    hint = "check the address: --environment, --base-url, and what stands between"
-    return InputError(f"{where} {what}: status {status}{'' if document else ', and no JSON'}", hint=hint)
+        hint = "check that Wise issued it and that it has not expired: certkit probe, certkit verify"
+        return RefusedError(f"{where} refused the client certificate", hint=hint)
+    what = "redirects elsewhere" if 300 <= status < 400 else "does not answer as Wise does"
+    hint = "check the address (--environment, --base-url), and proxies in between"
+    return InputError(f"{where} {what}: status {status}{'' if document else ', no JSON'}{trace}", hint=hint)
 
 
-def _error(document: Mapping[str, Any] | None) -> tuple[str, ...] | None:
-    """The OAuth error of an answer, and what is said of it (RFC 6749 section 5.2); None where there is none."""
-    if document is None or not isinstance(document.get("error"), str) or not document["error"].strip():
-        return None
-    from oauthlib.oauth2 import OAuth2Error
-    from oauthlib.oauth2.rfc6749.parameters import parse_token_response
-
-    description = document.get("error_description")
-    plain = {"error": document["error"], "error_description": description if isinstance(description, str) else None}
+def retry_after(answer: HttpAnswer, *, now: datetime) -> float | None:
+    """The seconds to wait before the next request (RFC 9110 section 10.2.3); None if the answer does not tell."""
+    text = answer.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,6}", text, re.ASCII):
+        return float(text)
     try:
-        parse_token_response(json.dumps(plain))
-    except OAuth2Error as error:
-        return tuple(filter(None, (error.error, error.description)))
-    return None
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    return seconds if seconds > 0 else None
+
+
+def _trace(answer: HttpAnswer) -> str:
+    """The id that Wise's support asks for, in brackets."""
+    found = answer.headers.get("x-trace-id", "")
+    return f" (trace id {found})" if _TRACE_ID.fullmatch(found) else ""
 
 
 def _hint(error: str, status: int, question: Question, *, has_certificate: bool) -> str:
@@ -190,20 +208,12 @@ def _hint(error: str, status: int, question: Question, *, has_certificate: bool)
         is_clear = has_certificate or error == "invalid_client"
         return CLIENT_HINT if is_clear else f"{CLIENT_HINT}; {_PLAIN_HINT}"
     if error == "invalid_request":
-        return "check --client-id and --redirect-uri, and that it is the token address of Wise"
-    return "see what Wise says"
-
-
-def _door_hint(status: int, *, has_certificate: bool) -> str:
-    if status == 401:
-        return CLIENT_HINT
-    if not has_certificate:
-        return _PLAIN_HINT
-    return "see whether Wise accepts the client certificate: certkit probe"
+        return "check --client-id, --redirect-uri and the address of the token endpoint"
+    return "see Wise's description of the error"
 
 
 def _shown(said: str, *, hidden: Sequence[Secret]) -> str:
-    """What a server says, fit to be shown: without secrets, escaped, and cut."""
+    """A server's text without secrets, escaped and shortened."""
     for secret in hidden:
         said = said.replace(secret.reveal().decode("utf-8", "replace"), "(hidden)")
     said = printable(" ".join(said.split()))

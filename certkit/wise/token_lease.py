@@ -17,6 +17,7 @@ renew with, and the user is asked again.
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -102,21 +103,32 @@ def keep(store: Store, name: str, token: Token, *, over: str | None = None) -> T
 
 def _renew(store: Store, name: str, ours: Kept, before: Token, ask: Ask, clock: Clock) -> Token:
     """Ask Wise for the next token, while we hold the lease, and write it."""
+    with uninterrupted():
+        try:
+            made = ask(before)
+        except UncertainError as error:
+            _end_lease(store, name, ours, leased(error.rescued or before, clock()))
+            raise
+        except RefusedError:
+            there = tokens.read(store, name, before.document)
+            if there is not None and there.token.access != before.access:
+                return there.token  # another run was faster, with the same refresh token
+            _end_lease(store, name, ours, before)
+            raise
+        except InputError:
+            _end_lease(store, name, ours, before)
+            raise
+        return keep(store, name, made, over=ours.version)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Have signals that end the process wait: between Wise's answer and the write they would lose the only token."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
-        made = ask(before)
-    except UncertainError:
-        _end_lease(store, name, ours, leased(before, clock()))
-        raise
-    except RefusedError:
-        there = tokens.read(store, name, before.document)
-        if there is not None and there.token.access != before.access:
-            return there.token  # another run was faster, with the same refresh token
-        _end_lease(store, name, ours, before)
-        raise
-    except InputError:
-        _end_lease(store, name, ours, before)
-        raise
-    return keep(store, name, made, over=ours.version)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_lease(store: Store, name: str, ours: Kept, token: Token) -> None:

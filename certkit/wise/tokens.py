@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -26,11 +26,12 @@ _SHARE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """An access token with what Wise says of it.
+    """An access token with its lifetime.
 
-    `received_at` is by our clock, everything else by Wise's. `lease` is by the clock of the host that is about to renew
-    the token: until then others wait for it. A lease that is over and still there was never ended, so nobody knows
-    whether the token is still good: a renewal makes the one before it invalid.
+    `received_at` and the two ends are times of the clock of the host that received it, `created_at` is Wise's. `lease`
+    is a time of the host that is about to renew the token: until then others wait for it. A lease that has passed
+    without being ended leaves the token in doubt, because a renewal makes the token before it invalid.
+    `clock_difference` tells, when a token was just received, how far Wise's clock is ahead if that is suspicious.
     """
 
     grant: str
@@ -44,6 +45,7 @@ class Token:
     scope: str | None = None
     profile_id: str | None = None
     lease: datetime | None = None
+    clock_difference: timedelta | None = field(default=None, compare=False)
 
     @property
     def document(self) -> str:
@@ -55,9 +57,10 @@ class Token:
         return self.refresh is not None and (self.refresh_expires_at is None or now < self.refresh_expires_at)
 
     def is_due(self, now: datetime) -> bool:
-        """Whether it is time for another one: near the end of its life, or left in doubt."""
+        """Whether to renew it: it ends soon, is in doubt, or our clock has been set back since it was received."""
         margin = min(_MARGIN, max(self.expires_at - self.received_at, timedelta()) / _SHARE)
-        return now >= self.expires_at - margin or self.is_in_doubt(now)
+        is_set_back = now < self.received_at - _MARGIN
+        return now >= self.expires_at - margin or is_set_back or self.is_in_doubt(now)
 
     def is_expired(self, now: datetime) -> bool:
         """Whether its life is over."""

@@ -13,7 +13,8 @@ from certkit.policy import catalogue
 from certkit.secret import Secret
 from certkit.stores.file.store import FileStore
 from certkit.stores.record import Record, Settings
-from certkit.wise import schedules, tokens
+from certkit.wise import check as going_live
+from certkit.wise import tokens
 from certkit.wise.tokens import Token
 from certkit.x509.names import SubjectOptions
 from tests import pki
@@ -130,17 +131,16 @@ def test_online_both_are_asked(certkit, setup, acme, tmp_path):
         assert ran.code == 2
         assert said["http"].endswith("answers 200 to certificate and token")
         assert said["fallback"].startswith("acme: the plain host 127.0.0.1:")
-        assert said["environment"] == "acme is for rehearsal, not for Wise production"
+        assert said["environment"] == "acme belongs to rehearsal, not to Wise production"
 
 
 def test_jobs_that_remind(tmp_path):
     """A line that runs certkit again and again, in a crontab or a unit; one that is commented out is none."""
     (tmp_path / "off").write_text("# 17 6 * * * root certkit expiry -q /etc/partners\n")
     (tmp_path / "other").write_text("certkit inspect a.pem\n")
-    assert [each for each in schedules.reminding([str(tmp_path)]) if each != "crontab"] == []
+    message = going_live.reminders([str(tmp_path)]).message
+    assert message in {"no cron job or timer on this host runs certkit expiry", "certkit runs by crontab"}
     (tmp_path / "on").write_text("17 6 * * * root certkit expiry -q identity:acme\n")
     (tmp_path / "timer.service").write_text("[Service]\nExecStart=/usr/bin/certkit identity renew --all\n")
-    assert [each for each in schedules.reminding([str(tmp_path), "/no/such/place"]) if each != "crontab"] == [
-        str(tmp_path / "on"),
-        str(tmp_path / "timer.service"),
-    ]
+    found = going_live.reminders([str(tmp_path), "/no/such/place"])
+    assert found.message.removesuffix(", crontab") == f"certkit runs by {tmp_path / 'on'}, {tmp_path / 'timer.service'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -86,10 +87,10 @@ def test_all_that_an_answer_says(wise):
     answering(wise, 200, GOOD)
     made = exchange(wise)
     assert (made.access, made.refresh) == (Secret(b"01234567-89ab"), Secret(b"fedcba98-7654"))
-    assert made.expires_at == NOW + timedelta(hours=12)
+    assert made.expires_at == NOW + timedelta(seconds=43199)
     assert made.created_at == NOW + timedelta(microseconds=123456)
     assert (made.scope, made.client_id, made.received_at) == ("transfers", "acme-client", NOW)
-    assert f"{made.refresh_expires_at:%Y-%m-%d %H:%M:%S}" == "2046-10-25 07:12:35"
+    assert made.refresh_expires_at == NOW + timedelta(seconds=628639555)
 
 
 def test_an_answer_that_says_little(wise):
@@ -109,35 +110,75 @@ def test_an_answer_that_says_little(wise):
     ("change", "why"),
     [
         ({"access_token": None}, "it has no access_token"),
-        ({"access_token": 7}, "access_token is of another kind than documented"),
-        ({"access_token": "a b"}, "access_token is of another kind than documented"),
-        ({"access_token": "a\r\nX: y"}, "access_token is of another kind than documented"),
-        ({"access_token": "x" * 9000}, "access_token is of another kind than documented"),
-        ({"refresh_token": ["x"]}, "refresh_token is of another kind than documented"),
-        ({"token_type": "mac"}, "token_type is not bearer"),
-        ({"token_type": 1}, "token_type is not bearer"),
-        ({"scope": {}}, "scope is of another kind than documented"),
-        ({"expires_at": None, "expires_in": None}, "it has no expires_at"),
-        ({"expires_at": None, "expires_in": True}, "expires_in is of another kind than documented"),
-        ({"expires_at": None, "expires_in": 10**400}, "expires_in is of another kind than documented"),
-        ({"expires_at": None, "expires_in": "12h"}, "expires_in is of another kind than documented"),
-        ({"expires_at": None, "expires_in": -1}, "expires_in is of another kind than documented"),
-        ({"expires_at": None, "expires_in": 1e300}, "expires_in is of another kind than documented"),
-        ({"expires_at": None, "expires_in": float("nan")}, "expires_in is of another kind than documented"),
-        ({"expires_at": 1763805600}, "expires_at is of another kind than documented"),
-        ({"expires_at": "tomorrow"}, "not a time: 'tomorrow'"),
-        ({"created_at": "2026-11-23"}, "not a time: '2026-11-23'"),
-        ({"refresh_token_expires_at": []}, "refresh_token_expires_at is of another kind than documented"),
-        ({"refresh_token_expires_in": "x"}, "refresh_token_expires_in is of another kind than documented"),
+        ({"access_token": 7}, "its access_token cannot be used"),
+        ({"access_token": "a b"}, "its access_token cannot be used"),
+        ({"access_token": "a\r\nX: y"}, "its access_token cannot be used"),
     ],
 )
-def test_an_answer_that_lacks_something(wise, change, why):
-    """Is told by the field, and that the code may be used up."""
+def test_an_answer_without_a_token(wise, change, why):
+    """The field is named, and that the code may be used up."""
     answering(wise, 200, {**GOOD, **change})
     with pytest.raises(UncertainError) as told:
         exchange(wise)
     assert told.value.message == f"cannot use the answer of {wise.address.removeprefix('http://')}: {why}"
     assert told.value.hint == f"the code may be used up: if it is refused now, {BEGIN_AGAIN}"
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "life"),
+    [
+        ({"access_token": "x" * 90_000}, 12 * HOUR),
+        ({"refresh_token": ["x"]}, 12 * HOUR),
+        ({"token_type": "mac"}, 12 * HOUR),
+        ({"token_type": 1}, 12 * HOUR),
+        ({"scope": {}}, 12 * HOUR),
+        ({"expires_in": "43200"}, 12 * HOUR),
+        ({"expires_in": "7200.5 "}, timedelta(seconds=7200.5)),
+        ({"expires_in": 60, "expires_at": "2040-01-01T00:00:00Z"}, timedelta(minutes=1)),
+        ({"expires_in": None, "created_at": None}, 12 * HOUR),
+        ({"expires_in": True, "created_at": None}, 12 * HOUR),
+        ({"expires_in": "12h", "created_at": None}, 12 * HOUR),
+        ({"expires_in": -1, "created_at": None}, 12 * HOUR),
+        ({"expires_in": 1e300, "created_at": None}, 12 * HOUR),
+        ({"expires_in": float("nan"), "created_at": None}, 12 * HOUR),
+        ({"expires_in": 10**400, "created_at": None}, 12 * HOUR),
+        ({"expires_in": None, "expires_at": None}, HOUR),
+        ({"expires_in": None, "expires_at": "tomorrow"}, HOUR),
+        ({"expires_in": None, "expires_at": 1763805600}, HOUR),
+        ({"expires_in": None, "expires_at": "2001-01-01T00:00:00Z"}, HOUR),
+        ({"created_at": "2026-11-23"}, 12 * HOUR),
+        ({"created_at": []}, 12 * HOUR),
+        ({"refresh_token_expires_at": []}, 12 * HOUR),
+        ({"refresh_token_expires_in": "x"}, 12 * HOUR),
+    ],
+)
+def test_what_only_informs_never_costs_a_token(wise, change, life):
+    """It is kept with the lifetime that can be told, from our clock; with an hour where none can."""
+    good = {**GOOD, "expires_in": 43200, **change}
+    answering(wise, 200, good)
+    made = exchange(wise)
+    assert (made.access.reveal().decode(), made.expires_at) == (good["access_token"], NOW + life)
+
+
+@pytest.mark.parametrize(("off", "told"), [(HOUR, HOUR), (-HOUR, -HOUR), (timedelta(minutes=4), None)])
+def test_a_clock_that_disagrees(wise, off, told):
+    """The lifetime counts from our clock; how far Wise's is ahead is told."""
+    created, expires = (f"{NOW + off + each:%Y-%m-%dT%H:%M:%SZ}" for each in (timedelta(), 12 * HOUR))
+    answering(wise, 200, {**GOOD, "expires_in": 43200, "created_at": created, "expires_at": expires})
+    made = exchange(wise)
+    assert (made.expires_at, made.clock_difference) == (NOW + 12 * HOUR, told)
+
+
+def test_a_refresh_token_survives_an_odd_answer(wise):
+    """Of an answer to a refresh without a usable access token the new refresh token is kept."""
+    made = exchange(wise)
+    answering(wise, 200, {**GOOD, "access_token": None})
+    with pytest.raises(UncertainError) as told:
+        oauth.renew(endpoint(wise), CLIENT, made, now=now())
+    assert told.value.rescued == replace(made, refresh=Secret(b"fedcba98-7654"))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +197,7 @@ def test_an_answer_that_lacks_something(wise, change, why):
 def test_an_answer_that_is_no_document(wise, body):
     """HTML of a portal, or nonsense, is told."""
     answering(wise, 200, body, "text/html")
-    with pytest.raises(UncertainError, match="it is no JSON object"):
+    with pytest.raises(UncertainError, match="it is not a JSON object"):
         exchange(wise)
 
 
@@ -172,7 +213,7 @@ CODE = (
     "a code works once, for 30 minutes, and with the client id and redirect URI that it was asked for with; "
     + BEGIN_AGAIN
 )
-PAIR = "check the client id and secret; each environment has a pair of its own"
+PAIR = "check the client id and secret; each environment has its own pair"
 PLAIN = "once Wise enforces mTLS, the plain host does not serve the client: use an identity with a certificate"
 
 
@@ -182,32 +223,37 @@ PLAIN = "once Wise enforces mTLS, the plain host does not serve the client: use 
         (
             400,
             {"error": "invalid_request", "error_description": "Missing grant type"},
-            "invalid_request: Missing grant type",
-            "check --client-id and --redirect-uri, and that it is the token address of Wise",
+            ": invalid_request: Missing grant type",
+            "check --client-id, --redirect-uri and the address of the token endpoint",
         ),
         (
             400,
             {"error": "invalid_grant", "error_description": "Invalid user credentials."},
-            "invalid_grant: Invalid user credentials",
+            ": invalid_grant: Invalid user credentials",
             CODE,
         ),
         (
             401,
             {"error": "invalid_grant", "error_description": "Invalid user credentials."},
-            "invalid_grant: Invalid user credentials",
+            ": invalid_grant: Invalid user credentials",
             CODE,
         ),
-        (401, {"error": "invalid_client"}, "invalid_client", PAIR),
-        (401, {"error": "unauthorized", "error_description": "No."}, "unauthorized: No", f"{PAIR}; {PLAIN}"),
-        (400, {"error": "something_new", "error_description": ["x"]}, "something_new", "see what Wise says"),
-        (401, b"", "status 401", PAIR),
-        (401, {"timestamp": "x"}, "status 401", PAIR),
-        (403, b"<html>", "status 403", PLAIN),
+        (401, {"error": "invalid_client"}, ": invalid_client", PAIR),
+        (401, {"error": "unauthorized", "error_description": "No."}, ": unauthorized: No", f"{PAIR}; {PLAIN}"),
+        (
+            400,
+            {"error": "something_new", "error_description": ["x"]},
+            ": something_new",
+            "see Wise's description of the error",
+        ),
+        (401, b"", ": status 401", PAIR),
+        (401, {"timestamp": "x"}, ": status 401", PAIR),
+        (403, b"<html>", ": status 403", PLAIN),
         (
             400,
             b"<html>400 No required SSL certificate was sent</html>",
-            "it does not accept the client certificate",
-            "see whether it is the one that Wise issued, and not expired: certkit probe, certkit verify",
+            " the client certificate",
+            "check that Wise issued it and that it has not expired: certkit probe, certkit verify",
         ),
     ],
 )
@@ -216,7 +262,7 @@ def test_a_refusal(wise, status, body, why, hint):
     answering(wise, status, body)
     with pytest.raises(RefusedError) as told:
         exchange(wise)
-    assert told.value.message == f"refused by {wise.address.removeprefix('http://')}: {why}"
+    assert told.value.message == f"{wise.address.removeprefix('http://')} refused{why}"
     assert told.value.hint == hint
 
 
@@ -248,13 +294,13 @@ def test_a_wrong_secret(wise):
 @pytest.mark.parametrize(
     ("status", "body", "why"),
     [
-        (404, b"<html>", "does not answer as Wise does: status 404, and no JSON"),
+        (404, b"<html>", "does not answer as Wise does: status 404, no JSON"),
         (404, {"message": "x"}, "does not answer as Wise does: status 404"),
         (400, {"error": " "}, "does not answer as Wise does: status 400"),
         (400, {"error": {"code": 7}}, "does not answer as Wise does: status 400"),
-        (302, b"", "leads elsewhere: status 302, and no JSON"),
-        (204, b"", "does not answer as Wise does: status 204, and no JSON"),
-        (429, {"error": "slow_down"}, "has no time for us: status 429"),
+        (302, b"", "redirects elsewhere: status 302, no JSON"),
+        (204, b"", "does not answer as Wise does: status 204, no JSON"),
+        (429, {"error": "slow_down"}, "is rate limiting requests (429)"),
     ],
 )
 def test_somebody_else_answers(wise, status, body, why):
@@ -297,9 +343,55 @@ def test_a_failure_of_the_server(wise, status):
     assert oauth.renew(endpoint(wise), CLIENT, made, now=now()).access.reveal().decode() == wise.made[-1]
     assert len(times) == 2
     times.clear()
-    with pytest.raises(UncertainError, match=f"fails with status {status}"):
+    with pytest.raises(UncertainError, match=f"failed with status {status}"):
         exchange(wise)
     assert len(times) == 1
+
+
+@pytest.mark.parametrize("grant", ["code", "refresh"])
+def test_a_rate_limit_that_ends_soon(wise, grant):
+    """Is waited for, as long as Wise says: nothing was done, so even a code may be sent again."""
+    made = exchange(wise)
+    times = []
+
+    def once(form):
+        times.append(time.monotonic())
+        wise.headers = {"Retry-After": "1"} if len(times) == 1 else {}
+        return (429, "text/html", b"") if len(times) == 1 else None
+
+    wise.instead = once
+    again = exchange(wise) if grant == "code" else oauth.renew(endpoint(wise), CLIENT, made, now=now())
+    assert again.access.reveal().decode() == wise.made[-1]
+    assert (len(times), times[1] - times[0] > 0.99) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "hint"),
+    [
+        ({}, "try again later"),
+        ({"Retry-After": "120"}, "try again after 2 minutes"),
+        ({"Retry-After": f"{NOW + timedelta(hours=2):%a, %d %b %Y %H:%M:%S GMT}"}, "try again after 2 hours"),
+        ({"Retry-After": "soon"}, "try again later"),
+    ],
+)
+def test_a_rate_limit(wise, headers, hint):
+    """Says when to try again; the trace id is what Wise's support asks for."""
+    answering(wise, 429, {})
+    wise.headers = {**headers, "x-trace-id": "d41d8cd9"}
+    with pytest.raises(InputError) as told:
+        exchange(wise)
+    place = wise.address.removeprefix("http://")
+    assert told.value.message == f"{place} is rate limiting requests (429) (trace id d41d8cd9)"
+    assert (told.value.hint, len(wise.requests)) == (hint, 1)
+
+
+def test_a_server_that_is_not_trusted_is_asked_once(tmp_path, root):
+    """It will not be trusted in half a second, and gets nothing to read."""
+    with wise_server.serving(pair=root.issue(), folder=tmp_path) as server:
+        started = time.monotonic()
+        with pytest.raises(HttpError, match="not trusted") as told:
+            oauth.client_credentials(endpoint(server), CLIENT, now=now())
+    assert (told.value.is_sent, server.requests, time.monotonic() - started < 0.5) == (False, [], True)
 
 
 def test_a_lost_answer_to_an_exchange(wise):
@@ -325,7 +417,7 @@ def test_a_server_that_is_silent(wise):
         silent = replace(endpoint(wise), url=f"http://127.0.0.1:{server.port}/oauth/token", timeout=0.2)
         with pytest.raises(UncertainError):
             oauth.exchange(silent, CLIENT, redirect(wise), now=now())
-    assert silent.longest_seconds == pytest.approx(2.1)
+    assert silent.longest_seconds == pytest.approx(10.6)
 
 
 def test_nothing_to_refresh_with(wise):

@@ -32,7 +32,7 @@ DEFAULT_POLICY = "general"
 _CHUNK = 1024 * 1024
 _MAX_SECRET_FILE = 64 * 1024
 _MAX_CLIENT_SECRET = 1024
-_MAX_TOKEN = 8192
+_MAX_TOKEN = 64 * 1024
 _ALONE = "give the access token alone, in one line"
 
 passphrase_option = click.option(

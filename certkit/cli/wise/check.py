@@ -8,7 +8,7 @@ import click
 
 from certkit.cli.identity import in_store
 from certkit.cli.shared import inputs
-from certkit.findings import Finding, exit_code, ok, roll_up, warning
+from certkit.findings import exit_code, roll_up
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("sandbox", metavar="SANDBOX")
 @click.argument("production", metavar="PRODUCTION")
-@click.option("--online", is_flag=True, help="Ask Wise, too: certificate, token, and the plain host to fall back to.")
-@inputs.timeout_option("For each request, all in all.")
+@click.option("--online", is_flag=True, help="Also ask Wise: certificate, token, and the plain host to fall back to.")
+@inputs.timeout_option("Total time allowed per request.")
 @in_store
 def check(output: Output, store: Store, *, sandbox: str, production: str, online: bool, timeout: float) -> int:
-    """Compare two identities of a store before going live: what must differ between them, and what must hold.
+    """Compare the sandbox and the production identity before going live.
 
-    Keys and trust bundles have nothing in common; environments and hosts are the right ones; each certificate leads to
-    its own trust bundle and has time left; tokens are there; the store is private; this host runs reminders. Nobody is
-    asked without --online.
+    Checks that keys and trust bundles differ, that environments and hosts are right, that each certificate chains to its
+    own trust bundle and is not about to expire, that tokens are stored, that the store is private, and that this host
+    runs reminders. Wise is asked only with --online.
 
     \b
     Example:
@@ -44,7 +44,7 @@ def check(output: Output, store: Store, *, sandbox: str, production: str, online
         findings += going_live.look(store, each, now=now)
         if online:
             findings += going_live.ask(store, each, timeout=timeout, now=now)
-    findings += [*([] if online else going_live.not_asked()), _reminders(), *findings_of(store)]
+    findings += [*([] if online else going_live.not_asked()), going_live.reminders(), *findings_of(store)]
     status = roll_up(finding.status for finding in findings)
     title = f"{sandbox} and {production}"
     if output.as_json:
@@ -52,14 +52,3 @@ def check(output: Output, store: Store, *, sandbox: str, production: str, online
     else:
         output.judged(title, status, findings)
     return exit_code(status)
-
-
-def _reminders() -> Finding:
-    """Whether this host runs certkit again and again; another one may do it instead, which nobody here can see."""
-    from certkit.wise import schedules
-
-    found = schedules.reminding()
-    if found:
-        return ok("reminders", f"certkit runs by {', '.join(found[:3])}")
-    hint = "have cron or systemd run certkit expiry, here or on another host: scripts/cron, scripts/systemd"
-    return warning("reminders", "nothing on this host runs certkit expiry again and again", hint)

@@ -45,6 +45,8 @@ def tell(output: Output, name: str, found: Token) -> int:
     from certkit.report import tokens
 
     now = inputs.now()
+    if found.clock_difference is not None:
+        output.warn(tokens.clock_warning(name, found.clock_difference))
     if output.as_json:
         output.document(tokens.document(name, found, now=now))
     elif not output.quiet:
