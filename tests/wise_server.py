@@ -47,6 +47,7 @@ class Wise:
     clients: list[str] = field(default_factory=list)
     instead: Callable[[dict[str, str]], Answer | None] = lambda _: None
     headers: dict[str, str] = field(default_factory=dict)
+    connections: int = 0
     meanwhile: Callable[[dict[str, str]], None] = lambda _: None
     afterwards: Callable[[dict[str, str]], None] = lambda _: None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -131,6 +132,12 @@ def _error(status: int, error: str, description: str) -> Answer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+    wise: Wise
+
+    def get_request(self) -> Any:
+        """Count who comes."""
+        self.wise.connections += 1
+        return super().get_request()
 
     def handle_error(self, *_: object) -> None:
         """Say nothing: who gives up what was begun breaks a connection."""
@@ -143,6 +150,7 @@ def serving(
     """The server on 127.0.0.1 as long as the block runs: plain, or with TLS, and then with client certificates."""
     wise = wise or Wise()
     with _Server(("127.0.0.1", 0), _handler(wise)) as server:
+        server.wise = wise
         if pair is not None and folder is not None:
             tls_servers.write(pair, folder)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

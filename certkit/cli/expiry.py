@@ -91,7 +91,7 @@ def expiry(output: Output, **options: Any) -> int:
       certkit expiry partners/ --format html --output expiry.html
     """
     from certkit.cli.expiry_report import Reporter
-    from certkit.cli.shared.sources import Access, parse
+    from certkit.cli.shared.sources import SourceAccess, parse
     from certkit.cli.shared.stores import connected, opened
     from certkit.expiry.scan import look, scan
 
@@ -107,7 +107,7 @@ def expiry(output: Output, **options: Any) -> int:
     client, findings = _client(asked, output)
     with contextlib.ExitStack() as stack:
         secret = inputs.passphrase(asked.passphrase_file)
-        access = Access(
+        access = SourceAccess(
             passphrase=secret,
             timeout=asked.timeout,
             client=client,

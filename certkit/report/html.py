@@ -55,7 +55,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PageRow:
     """A row as the page shows it; of the subject, `attribute` and `name` are the first part, `rest` is what follows."""
 
     status: str
@@ -82,7 +82,7 @@ class Group:
 
     title: str
     advice: str
-    entries: Sequence[Entry]
+    entries: Sequence[PageRow]
     left_out: int
     is_listed: bool
 
@@ -169,13 +169,13 @@ def _moment(moment: datetime) -> Moment:
     return Moment(rfc3339(moment), day(moment), clock(moment))
 
 
-def _entry(row: Row, now: datetime) -> Entry:
+def _entry(row: Row, now: datetime) -> PageRow:
     subject = printable(row.subject)
     first = _FIRST_PART.match(subject)
     part = first[0] if first else ""
     attribute, _, name = part.partition("=")
     source, *others = (shortened(printable(source), 200) for source in row.sources[: MAX_SOURCES + 1])
-    return Entry(
+    return PageRow(
         status=row.status.value,
         kind=NOUNS[row.kind],
         subject=shortened(subject, 2000),
@@ -195,7 +195,7 @@ def _entry(row: Row, now: datetime) -> Entry:
     )
 
 
-def _groups(entries: Sequence[Entry], scan: Scan) -> list[Group]:
+def _groups(entries: Sequence[PageRow], scan: Scan) -> list[Group]:
     """What is urgent: what to do now, and what to plan."""
     groups = []
     for status, (title, advice) in _ADVICE.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from certkit.wise.rehearsal import authority
 
 if TYPE_CHECKING:
-    from certkit.wise.rehearsal.authority import Pair
+    from certkit.wise.rehearsal.authority import CertifiedKey
 
 
 def _now() -> datetime:
@@ -20,7 +20,7 @@ def _now() -> datetime:
 class CA:
     """A CA whose key lives in memory. Its certificates are valid for 90 days, from an hour ago."""
 
-    _pair: Pair = field(default_factory=lambda: authority.new(now=_now()), repr=False)
+    _pair: CertifiedKey = field(default_factory=lambda: authority.new(now=_now()), repr=False)
 
     @property
     def pem(self) -> bytes:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from certkit.stores.base import Store
-    from certkit.wise.rehearsal.state import State
+    from certkit.wise.rehearsal.state import RehearsalState
 
 REDIRECT_URI = "http://127.0.0.1:9/callback"
 
@@ -77,7 +77,7 @@ class Rehearsal:
         csr = store.load(name).generations[-1].csr or b""
         title = f"{name}-{len(self._running.rehearsal.state.certificates) + 1}"
 
-        def issue(state: State, now: datetime) -> tuple[State, str]:
+        def issue(state: RehearsalState, now: datetime) -> tuple[RehearsalState, str]:
             rehearsal = self._running.rehearsal
             changed, issued, _ = hub.issue(state, title, csr, policy=rehearsal.policy, ca=rehearsal.ca, now=now)
             return changed, issued.pem

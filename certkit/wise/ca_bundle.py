@@ -28,7 +28,7 @@ ssl_verify_depth {depth};
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
+class CaBundle:
     """CA certificates, each once, and their PEM."""
 
     certificates: tuple[x509.Certificate, ...]
@@ -47,7 +47,7 @@ class Bundle:
         return _NGINX.format(path=escaped, depth=len(self.certificates) + 1)
 
 
-def bundle(sources: Sequence[tuple[str, bytes]], *, now: datetime) -> Bundle:
+def bundle(sources: Sequence[tuple[str, bytes]], *, now: datetime) -> CaBundle:
     """The CA certificates of files, by name and content.
 
     Raises:
@@ -60,10 +60,10 @@ def bundle(sources: Sequence[tuple[str, bytes]], *, now: datetime) -> Bundle:
     if findings:
         hint = 'use the file that "Get Wise Certificate" in Developer Hub downloads'
         raise RefusedError(f"not a trust bundle: {findings[0].message}", hint=hint, findings=findings)
-    return Bundle(certificates=unique)
+    return CaBundle(certificates=unique)
 
 
-def write(made: Bundle, path: Path, *, force: bool = False) -> bool:
+def write(made: CaBundle, path: Path, *, force: bool = False) -> bool:
     """Write a bundle; whether anything changed.
 
     Raises:

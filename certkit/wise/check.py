@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from certkit.errors import CertkitError, InputError
-from certkit.files import writing
+from certkit.files import reading
 from certkit.findings import Status, critical, ok, skipped, unknown, warning
 from certkit.identity import install, limits, overview
 from certkit.net import http
@@ -95,9 +95,9 @@ def not_asked() -> list[Finding]:
 
 
 def reminders(places: Iterable[str] = _PLACES) -> Finding:
-    """Whether a crontab or systemd unit of this host runs `certkit expiry` or `renew`; another host may do so instead."""
+    """Whether a crontab or systemd unit of this host runs `certkit expiry` or `renew`; another host may do so."""
     roots = [Path(place).expanduser() for place in places]
-    listed = [root / name for root in roots for name in (writing.listing(root) if writing.is_directory(root) else [""])]
+    listed = [root / name for root in roots for name in (reading.listing(root) if reading.is_directory(root) else [""])]
     found = [str(path) for path in listed if _runs_certkit(path)]
     crontab = shutil.which("crontab")
     if crontab is not None:
@@ -114,7 +114,7 @@ def reminders(places: Iterable[str] = _PLACES) -> Finding:
 
 def _runs_certkit(path: Path) -> bool:
     try:
-        return _RUNS_CERTKIT.search(writing.read(path, limit=_MOST_BYTES)) is not None
+        return _RUNS_CERTKIT.search(reading.read(path, limit=_MOST_BYTES)) is not None
     except InputError:
         return False
 

@@ -10,7 +10,7 @@ from certkit.net import http
 from certkit.stores.base import AbsentError
 from certkit.stores.record import Record, Settings, require_name
 from certkit.wise.addresses import ENVIRONMENTS, TOKEN_PATH, optional, require_base_url
-from certkit.wise.oauth import Endpoint
+from certkit.wise.oauth import TokenEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def endpoint(
     plain: bool = False,
     anchors: Sequence[x509.Certificate] | None = None,
     timeout: float = http.TIMEOUT_SECONDS,
-) -> Endpoint:
+) -> TokenEndpoint:
     """Where tokens come from: the mTLS host with the active pair, once there is one, and else the plain host.
 
     `base_url` replaces either host, and `plain` leaves the pair out. The pair stays in memory. Those trusted are
@@ -74,7 +74,7 @@ def endpoint(
     if not host:
         raise InputError(f"policy {policy.name}: it names no API host", hint="give --base-url")
     credentials, bundle = pair or (None, None)
-    return Endpoint(
+    return TokenEndpoint(
         url=host.rstrip("/") + TOKEN_PATH,
         credentials=credentials,
         anchors=anchors if anchors is not None else bundle,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from certkit.errors import CertkitError
     from certkit.secret import Secret
     from certkit.stores.base import Store
-    from certkit.wise.oauth import Client, Endpoint
+    from certkit.wise.oauth import Client, TokenEndpoint
     from certkit.wise.redirect import Redirect
     from certkit.wise.token_lease import Clock
     from certkit.wise.tokens import Kept, Token
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def exchange(
     store: Store,
     name: str,
-    endpoint: Endpoint,
+    endpoint: TokenEndpoint,
     client: Client,
     *,
     redirect: Redirect,
@@ -51,7 +51,7 @@ def exchange(
         return token_lease.keep(store, name, made, over=known)
 
 
-def apply(store: Store, name: str, endpoint: Endpoint, client: Client, *, now: datetime) -> Token:
+def apply(store: Store, name: str, endpoint: TokenEndpoint, client: Client, *, now: datetime) -> Token:
     """A new token of the application itself, in the store.
 
     Raises:
@@ -64,7 +64,7 @@ def apply(store: Store, name: str, endpoint: Endpoint, client: Client, *, now: d
 
 
 def renew(
-    store: Store, name: str, first: Kept, endpoint: Endpoint, client: Client, *, clock: Clock, force: bool = False
+    store: Store, name: str, first: Kept, endpoint: TokenEndpoint, client: Client, *, clock: Clock, force: bool = False
 ) -> Token:
     """The token after `first`, in the store, whichever process renews it.
 
@@ -89,7 +89,7 @@ def fresh(
     name: str,
     first: Kept,
     *,
-    endpoint: Callable[[], Endpoint],
+    endpoint: Callable[[], TokenEndpoint],
     secret: Callable[[], Secret | None],
     client_id: str | None = None,
     clock: Clock,

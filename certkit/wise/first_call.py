@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
     from certkit.probe import Probe
     from certkit.secret import Secret
-    from certkit.wise.oauth import Endpoint
+    from certkit.wise.oauth import TokenEndpoint
 
 _CERTIFICATE, _HTTP = "client-certificate", "http"
 _TOKEN_HINT = "renew it: certkit wise token refresh --force; if that is refused too, begin again with `certkit wise authorize-url`"  # noqa: S105, E501  advice
 
 
-def call(endpoint: Endpoint, policy: Policy, token: Secret | None, *, now: datetime) -> Finding:
+def call(endpoint: TokenEndpoint, policy: Policy, token: Secret | None, *, now: datetime) -> Finding:
     """What Wise says to the certificate that goes with an endpoint, and to a token.
 
     Ok only where both are good; without a token `skipped`, if the certificate is good.

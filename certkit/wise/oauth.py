@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from certkit.errors import InputError, RefusedError
 from certkit.net import http
-from certkit.net.tls import TlsError
+from certkit.net.connecting import NetError
 from certkit.probe import judge
 from certkit.secret import Secret
 from certkit.wise import oauth_answers
-from certkit.wise.oauth_answers import CERTIFICATE_HINT, CLIENT_HINT, Question, UncertainError
+from certkit.wise.oauth_answers import CERTIFICATE_HINT, CLIENT_HINT, TokenRequest, UncertainError
 from certkit.wise.tokens import AUTHORIZATION_CODE, CLIENT_CREDENTIALS, Token
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class TokenEndpoint:
     """Where tokens come from, and how it is reached.
 
     A client certificate may go with it. `anchors` are the CAs to trust, without them those of the system. Each request
@@ -69,7 +69,7 @@ class Endpoint:
         return (len(_PAUSES_SECONDS) + 1) * self.timeout + len(_PAUSES_SECONDS) * _LONGEST_WAIT_SECONDS
 
 
-def exchange(endpoint: Endpoint, client: Client, redirect: Redirect, *, now: datetime) -> Token:
+def exchange(endpoint: TokenEndpoint, client: Client, redirect: Redirect, *, now: datetime) -> Token:
     """Exchange an authorization code for a token. A code that may have been used up is not sent again.
 
     Raises:
@@ -77,7 +77,7 @@ def exchange(endpoint: Endpoint, client: Client, redirect: Redirect, *, now: dat
         UncertainError: if the answer is lost or unusable, so the code may be used up.
         InputError: if Wise cannot be asked; the code is not used.
     """
-    question = Question(
+    question = TokenRequest(
         grant=AUTHORIZATION_CODE,
         form=_form(
             grant_type="authorization_code",
@@ -94,7 +94,7 @@ def exchange(endpoint: Endpoint, client: Client, redirect: Redirect, *, now: dat
     return _ask(endpoint, client, question, now=now)
 
 
-def renew(endpoint: Endpoint, client: Client, token: Token, *, now: datetime) -> Token:
+def renew(endpoint: TokenEndpoint, client: Client, token: Token, *, now: datetime) -> Token:
     """Renew a token, which Wise thereby makes invalid. The refresh token stays unless the answer has another.
 
     A client-credentials token is requested again.
@@ -108,7 +108,7 @@ def renew(endpoint: Endpoint, client: Client, token: Token, *, now: datetime) ->
         return client_credentials(endpoint, client, now=now)
     if token.refresh is None:
         raise InputError("this token has no refresh token", hint=_BEGIN_AGAIN)
-    question = Question(
+    question = TokenRequest(
         grant=token.grant,
         form=_form(grant_type="refresh_token", refresh_token=token.refresh.reveal().decode()),
         asked_at=now,
@@ -120,7 +120,7 @@ def renew(endpoint: Endpoint, client: Client, token: Token, *, now: datetime) ->
     return _ask(endpoint, client, question, now=now)
 
 
-def client_credentials(endpoint: Endpoint, client: Client, *, now: datetime) -> Token:
+def client_credentials(endpoint: TokenEndpoint, client: Client, *, now: datetime) -> Token:
     """Request a client-credentials token, which has no refresh token.
 
     Raises:
@@ -129,7 +129,7 @@ def client_credentials(endpoint: Endpoint, client: Client, *, now: datetime) -> 
         InputError: if Wise cannot be asked.
     """
     form = _form(grant_type="client_credentials")
-    question = Question(grant=CLIENT_CREDENTIALS, form=form, asked_at=now, refused=CLIENT_HINT, doubt="try again")
+    question = TokenRequest(grant=CLIENT_CREDENTIALS, form=form, asked_at=now, refused=CLIENT_HINT, doubt="try again")
     return _ask(endpoint, client, question, now=now)
 
 
@@ -137,7 +137,7 @@ def _form(**fields: str) -> Secret:
     return Secret(urlencode(fields).encode())
 
 
-def _ask(endpoint: Endpoint, client: Client, question: Question, *, now: datetime) -> Token:
+def _ask(endpoint: TokenEndpoint, client: Client, question: TokenRequest, *, now: datetime) -> Token:
     answer = _answer(endpoint, client, question, now=now)
     where = urlsplit(endpoint.url).netloc
     if answer.status != 200:
@@ -152,7 +152,7 @@ def _ask(endpoint: Endpoint, client: Client, question: Question, *, now: datetim
         raise unusable from error
 
 
-def _answer(endpoint: Endpoint, client: Client, question: Question, *, now: datetime) -> http.HttpAnswer:
+def _answer(endpoint: TokenEndpoint, client: Client, question: TokenRequest, *, now: datetime) -> http.HttpAnswer:
     """Send the request, and again, a few times, if a failure may pass and repeating does no harm."""
     request = http.HttpRequest(
         method="POST",
@@ -174,7 +174,7 @@ def _answer(endpoint: Endpoint, client: Client, question: Question, *, now: date
                 where = urlsplit(endpoint.url).netloc
                 raise RefusedError(f"{where} refused: {judge.said(error.alert)}", hint=CERTIFICATE_HINT) from error
             # A server that is not trusted will not be trusted in half a second.
-            may_pass = isinstance(error.__cause__, TlsError | http.AnswerError)
+            may_pass = isinstance(error.__cause__, NetError | http.AnswerError)
             if wait is None or not may_pass or not (question.is_repeatable or not error.is_sent):
                 if error.is_sent:
                     raise UncertainError(error.message, hint=f"{error.hint}; {question.doubt}") from error
@@ -195,7 +195,7 @@ def _basic(client: Client) -> str:
     return base64.b64encode(client.id.encode() + b":" + client.secret.reveal()).decode("ascii")
 
 
-def _hidden(client: Client, question: Question) -> list[Secret]:
+def _hidden(client: Client, question: TokenRequest) -> list[Secret]:
     """What no message may show: the client secret, as it is and in HTTP Basic, and what was sent in the form."""
     public = {"grant_type", "client_id", "redirect_uri"}
     sent = [value.encode() for name, value in parse_qsl(question.form.reveal().decode()) if name not in public]

@@ -56,7 +56,7 @@ class UncertainError(InputError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class TokenRequest:
     """A token request, and what belongs to its answer: the profile, and the token before it.
 
     `refused` is the hint for `invalid_grant`, and `doubt` the one for a lost answer. `is_repeatable` is True if asking
@@ -73,7 +73,7 @@ class Question:
     before: Token | None = None
 
 
-def token(answer: HttpAnswer, question: Question, *, client_id: str, now: datetime) -> Token:
+def token(answer: HttpAnswer, question: TokenRequest, *, client_id: str, now: datetime) -> Token:
     """Return the token in an answer with status 200. `now` is the time of our clock when it came.
 
     Raises:
@@ -152,7 +152,7 @@ def _clock_difference(theirs: datetime | None, now: datetime) -> timedelta | Non
 
 
 def refusal(
-    answer: HttpAnswer, question: Question, *, where: str, has_certificate: bool, hidden: Sequence[Secret]
+    answer: HttpAnswer, question: TokenRequest, *, where: str, has_certificate: bool, hidden: Sequence[Secret]
 ) -> InputError | RefusedError:
     """The error for an answer of `where` without a token; what is `hidden` does not appear in it."""
     status, trace = answer.status, _trace(answer)
@@ -201,7 +201,7 @@ def _trace(answer: HttpAnswer) -> str:
     return f" (trace id {found})" if _TRACE_ID.fullmatch(found) else ""
 
 
-def _hint(error: str, status: int, question: Question, *, has_certificate: bool) -> str:
+def _hint(error: str, status: int, question: TokenRequest, *, has_certificate: bool) -> str:
     if error == "invalid_grant":
         return question.refused
     if error in {"invalid_client", "unauthorized", "unauthorized_client"} or status == 401:

@@ -29,7 +29,7 @@ _AGAIN = "begin again with `certkit wise authorize-url`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Authorization:
     """What was asked for with a state, and whether its answer has come."""
 
     client_id: str
@@ -43,7 +43,7 @@ class Claim:
     """A state that is used from now on, unless it is given back."""
 
     document: str
-    asked: Asked
+    asked: Authorization
     version: str
 
 
@@ -54,7 +54,7 @@ def remember(store: Store, name: str, *, client_id: str, redirect_uri: str, now:
         StoreError: the store cannot be used.
     """
     state = secrets.token_urlsafe(32)
-    asked = Asked(client_id=client_id, redirect_uri=redirect_uri, asked_at=now)
+    asked = Authorization(client_id=client_id, redirect_uri=redirect_uri, asked_at=now)
     store.put_document(name, _document(state), _fields(asked), over=None)
     with contextlib.suppress(StoreError):  # not everybody may delete
         for document, old, _ in _all(store, name):
@@ -122,7 +122,7 @@ def claim(
     return _use(store, name, document, asked, version)
 
 
-def latest(store: Store, name: str) -> Asked | None:
+def latest(store: Store, name: str) -> Authorization | None:
     """What was asked for last, as far as it is remembered.
 
     Raises:
@@ -148,7 +148,7 @@ def give_back(store: Store, name: str, claim: Claim | None) -> None:
             store.put_document(name, claim.document, _fields(claim.asked), over=claim.version)
 
 
-def _refuse_unfit(name: str, asked: Asked, redirect: Redirect, *, client_id: str, now: datetime) -> None:
+def _refuse_unfit(name: str, asked: Authorization, redirect: Redirect, *, client_id: str, now: datetime) -> None:
     """Refuse a state that was used, is too old, or was for something else."""
     if asked.used:
         hint = f"a code works once, too; {_AGAIN}"
@@ -176,7 +176,7 @@ def _refuse_unknown(store: Store, name: str, redirect: Redirect, *, expected: st
         raise RefusedError(f"{name}: {what}", hint=hint)
 
 
-def _use(store: Store, name: str, document: str, asked: Asked, version: str) -> Claim:
+def _use(store: Store, name: str, document: str, asked: Authorization, version: str) -> Claim:
     try:
         version = store.put_document(name, document, _fields(replace(asked, used=True)), over=version)
     except ConflictError as error:
@@ -191,7 +191,7 @@ def _is_same(one: str | None, other: str | None) -> bool:
     return None not in {one, other} and secrets.compare_digest(*digests)
 
 
-def _all(store: Store, name: str) -> list[tuple[str, Asked, str]]:
+def _all(store: Store, name: str) -> list[tuple[str, Authorization, str]]:
     names = [each for each in store.documents(name) if each.startswith(_PREFIX)]
     return [(each, *found) for each in names if (found := _read(store, name, each)) is not None]
 
@@ -201,13 +201,13 @@ def _document(state: str) -> str:
     return _PREFIX + hashlib.sha256(state.encode("utf-8", "replace")).hexdigest()
 
 
-def _read(store: Store, name: str, document: str) -> tuple[Asked, str] | None:
+def _read(store: Store, name: str, document: str) -> tuple[Authorization, str] | None:
     found = store.document(name, document)
     if found is None:
         return None
     try:
         texts = {each: value.reveal().decode() for each, value in found.fields.items()}
-        asked = Asked(
+        asked = Authorization(
             client_id=texts["client_id"],
             redirect_uri=texts["redirect_uri"],
             asked_at=parse_moment(texts["asked_at"]),
@@ -218,7 +218,7 @@ def _read(store: Store, name: str, document: str) -> tuple[Asked, str] | None:
     return asked, found.version
 
 
-def _fields(asked: Asked) -> dict[str, Secret]:
+def _fields(asked: Authorization) -> dict[str, Secret]:
     moment = asked.asked_at.astimezone(UTC).isoformat()
     texts = {"client_id": asked.client_id, "redirect_uri": asked.redirect_uri, "asked_at": moment}
     return {name: Secret(text.encode()) for name, text in (texts | ({"used": "yes"} if asked.used else {})).items()}

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from certkit.secret import Secret
     from certkit.stores.base import Identity, Store
     from certkit.wise.guide import Situation
-    from certkit.wise.oauth import Endpoint
+    from certkit.wise.oauth import TokenEndpoint
 
 
 class Person(Protocol):
@@ -216,7 +216,7 @@ class _Run:
         exchange.exchange(self.store, self.name, self._endpoint(), client, redirect=parsed, now=self.around.clock())
         self.changed = True
 
-    def _endpoint(self) -> Endpoint:
+    def _endpoint(self) -> TokenEndpoint:
         identity = self.store.load(self.name)
         how: dict[str, Any] = {"base_url": self.given.base_url, "timeout": self.around.timeout}
         return endpoints.endpoint(self.store, identity, self.policy, **how)

@@ -23,7 +23,7 @@ from certkit.stores.file.store import FileStore
 from certkit.stores.record import Settings
 from certkit.wise import endpoints, oauth, token_lease
 from certkit.wise.redirect import Redirect
-from certkit.wise.rehearsal.state import Subscription
+from certkit.wise.rehearsal.state import HubSubscription
 from certkit.x509 import keys
 from certkit.x509.names import SubjectOptions
 from tests import pki, tls_servers, wise_server
@@ -84,7 +84,7 @@ def prepare_tokens(folder, server):
     client = oauth.Client(id="acme", secret=Secret(wise_server.CLIENT_SECRET.encode()))
     code = Secret(server.code().encode())
     redirect = Redirect(redirect_uri=wise_server.REDIRECT_URI, code=code, profile_id="123")
-    at = oauth.Endpoint(url=f"{server.address}/oauth/token")
+    at = oauth.TokenEndpoint(url=f"{server.address}/oauth/token")
     token_lease.keep(store, "acme", oauth.exchange(at, client, redirect, now=pki.datetime.now(pki.UTC)))
 
 
@@ -116,7 +116,7 @@ def rehearsed(folder, line):
     """A line about webhooks with the addresses of a rehearsal, and the token for it."""
     stage = Stage()
     token = document(stage.token(grant_type="client_credentials"))["access_token"]
-    hook = Subscription(id="ID", name="x", trigger_on="x", version="x", url="x", mtls_enabled=True, created=pki.NOW)
+    hook = HubSubscription(id="ID", name="x", trigger_on="x", version="x", url="x", mtls_enabled=True, created=pki.NOW)
     stage.rehearsal.state = replace(stage.rehearsal.state, subscriptions=(hook,))
     (folder / "server-ca.pem").write_bytes(stage.rehearsal.ca.pem)
     with stage.serving() as listeners:

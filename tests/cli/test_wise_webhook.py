@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from certkit.wise.rehearsal import folder, notify
-from certkit.wise.rehearsal.state import Subscription
+from certkit.wise.rehearsal.state import HubSubscription
 from tests import pki, tls_servers
 from tests.conftest import require_program
 from tests.pki import NOW
@@ -347,4 +347,4 @@ def test_a_file_without_certificates_is_exit_3(certkit, tmp_path):
 
 
 def _subscription(url):
-    return Subscription(id="x", name="x", trigger_on="x", version="1", url=url, mtls_enabled=True, created=NOW)
+    return HubSubscription(id="x", name="x", trigger_on="x", version="1", url=url, mtls_enabled=True, created=NOW)

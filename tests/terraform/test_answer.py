@@ -13,14 +13,13 @@ from certkit.expiry.sources.base import Failure, KnownSighting, Passed, Reason, 
 from certkit.identity import pointer
 from certkit.policy.catalogue import load
 from certkit.stores.record import Record
-from certkit.terraform.answer import Answer, about_identity, about_source
-from certkit.terraform.external import Query
+from certkit.terraform.external import ExternalAnswer, Query, about_identity, about_source
 from certkit.x509 import keys
 from tests import pki
 from tests.identity.conftest import SETTINGS, csr_of, enroll, install, issue, pasted, request_again, use
 
 NOW = pki.NOW
-NONE = dict.fromkeys((each.name for each in fields(Answer)), "")
+NONE = dict.fromkeys((each.name for each in fields(ExternalAnswer)), "")
 
 
 def told(store, *, now=NOW, **thresholds):

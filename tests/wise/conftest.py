@@ -14,7 +14,7 @@ from certkit.stores.file.store import FileStore
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from certkit.wise import endpoints, oauth, token_lease, tokens
-from certkit.wise.oauth import Client, Endpoint
+from certkit.wise.oauth import Client, TokenEndpoint
 from certkit.wise.redirect import Redirect
 from tests import wise_server
 from tests.stores import vault_roles
@@ -71,9 +71,9 @@ def store(tmp_path) -> Store:
     return store
 
 
-def endpoint(wise: Wise) -> Endpoint:
+def endpoint(wise: Wise) -> TokenEndpoint:
     """Where the server is."""
-    return Endpoint(url=f"{wise.address}/oauth/token")
+    return TokenEndpoint(url=f"{wise.address}/oauth/token")
 
 
 def redirect(wise: Wise, **fields: str) -> Redirect:

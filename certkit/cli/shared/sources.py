@@ -29,7 +29,7 @@ _VAULT, _IDENTITY = "vault://", "identity:"
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class SourceAccess:
     """What opens sources: the passphrase of PKCS#12 files; for live hosts a time-out in seconds and a certificate.
 
     `store` opens the store of identities, and `vault` connects to Vault, when the first of them is wanted. `now` is the
@@ -44,7 +44,7 @@ class Access:
     now: datetime
 
 
-def parse(references: Sequence[str], access: Access) -> Iterator[Source]:
+def parse(references: Sequence[str], access: SourceAccess) -> Iterator[Source]:
     """The sources that the words name, decided in the order of the contract; what is none is a failure of its own.
 
     All live hosts are one source, so that many that are dead cost one time-out.
@@ -104,7 +104,7 @@ def _is_pattern(reference: str) -> bool:
     return any(char in reference for char in "*?[") and not reference.startswith(("tls://", "["))
 
 
-def _files(reference: str, access: Access) -> Iterator[Source]:
+def _files(reference: str, access: SourceAccess) -> Iterator[Source]:
     if reading.is_directory(reference):
         yield DirectorySource(reference, access.passphrase)
     elif reading.exists(Path(reference)):
@@ -122,7 +122,7 @@ def _files(reference: str, access: Access) -> Iterator[Source]:
         yield KnownSource([Failure(reference, message, "check the path", Reason.NOT_FOUND)])
 
 
-def _vault(reference: str, access: Access) -> Source:
+def _vault(reference: str, access: SourceAccess) -> Source:
     from certkit.expiry.sources.vault import VaultSource
     from certkit.stores.opening import vault_place
 
@@ -130,14 +130,14 @@ def _vault(reference: str, access: Access) -> Source:
     return VaultSource(access.vault(), mount, prefix, access.now)
 
 
-def _identity(reference: str, access: Access) -> Source:
+def _identity(reference: str, access: SourceAccess) -> Source:
     from certkit.expiry.sources.identity import IdentitySource
     from certkit.stores.record import require_name
 
     return IdentitySource(access.store(), require_name(reference.removeprefix(_IDENTITY)), access.now)
 
 
-def _glob(pattern: str, access: Access) -> Iterator[Source]:
+def _glob(pattern: str, access: SourceAccess) -> Iterator[Source]:
     from certkit.expiry.sources import finding
 
     paths = finding.matching(pattern)

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from certkit.expiry.sources.base import Source
     from certkit.secret import Secret
     from certkit.stores.base import Store
-    from certkit.terraform.answer import Answer
-    from certkit.terraform.external import Query
+    from certkit.terraform.external import ExternalAnswer, Query
 
 
 _TIMEOUT_SECONDS = 10.0
@@ -70,9 +69,9 @@ def _standard_input() -> bytes:
         raise InputError(f"cannot read, standard input: {reason}", hint=hint) from error
 
 
-def _answer(asked: Query, output: Output, passphrase_file: str | None) -> Answer:
+def _answer(asked: Query, output: Output, passphrase_file: str | None) -> ExternalAnswer:
     from certkit.cli.shared.stores import opened
-    from certkit.terraform.answer import about_identity, about_source
+    from certkit.terraform.external import about_identity, about_source
 
     secret = inputs.passphrase(passphrase_file)
     with contextlib.ExitStack() as stack:
@@ -91,7 +90,7 @@ def _sources(
     Raises:
         InputError: it names a device or a pipe.
     """
-    from certkit.cli.shared.sources import Access, parse
+    from certkit.cli.shared.sources import SourceAccess, parse
     from certkit.cli.shared.stores import connected
     from certkit.files import reading
 
@@ -100,5 +99,7 @@ def _sources(
     vault = functools.cache(lambda: stack.enter_context(connected(output)))
     return parse(
         [reference],
-        Access(passphrase=secret, timeout=_TIMEOUT_SECONDS, client=None, store=store, vault=vault, now=inputs.now()),
+        SourceAccess(
+            passphrase=secret, timeout=_TIMEOUT_SECONDS, client=None, store=store, vault=vault, now=inputs.now()
+        ),
     )

@@ -64,11 +64,11 @@ def _how(store: Store, identity: Identity) -> Activation:
 
 
 def _look(source: str, judge: Judge, configuration: Configuration, warn: Warn) -> Scan:
-    from certkit.cli.shared.sources import Access, parse
+    from certkit.cli.shared.sources import SourceAccess, parse
     from certkit.expiry.scan import look, scan
 
     with contextlib.ExitStack() as stack:
-        access = Access(
+        access = SourceAccess(
             passphrase=inputs.passphrase(configuration.passphrase_file),
             timeout=_TIMEOUT_SECONDS,
             client=None,

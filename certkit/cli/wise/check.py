@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def check(output: Output, store: Store, *, sandbox: str, production: str, online: bool, timeout: float) -> int:
     """Compare the sandbox and the production identity before going live.
 
-    Checks that keys and trust bundles differ, that environments and hosts are right, that each certificate chains to its
-    own trust bundle and is not about to expire, that tokens are stored, that the store is private, and that this host
-    runs reminders. Wise is asked only with --online.
+    Checks that keys and trust bundles differ, that environments and hosts are right, that each certificate chains to
+    its own trust bundle and does not expire soon, that tokens are stored, that the store is private, and that this
+    host runs reminders. Wise is asked only with --online.
 
     \b
     Example:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from certkit.secret import Secret
     from certkit.stores.base import Store
-    from certkit.wise.oauth import Client, Endpoint
+    from certkit.wise.oauth import Client, TokenEndpoint
 
 _GRANTS = ("authorization_code", "client_credentials")
 _CA_HELP = "The CAs of the server.  [default: the identity's, or the system's]"
@@ -25,7 +25,7 @@ _TIME_HELP = "For each request, all in all."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class WiseOptions:
     """The options of the commands that ask Wise."""
 
     client_id: str | None
@@ -37,7 +37,7 @@ class Asked:
     ca: str | None
     timeout: float
 
-    def endpoint(self, store: Store, name: str) -> Endpoint:
+    def endpoint(self, store: Store, name: str) -> TokenEndpoint:
         """Where to ask, with an identity that is made if it is absent."""
         from certkit.wise import addresses, endpoints
 
@@ -77,7 +77,7 @@ def asking(command: Callable[..., int], *, hidden: bool = False) -> Any:
 
     @functools.wraps(command)
     def wrapped(*args: Any, **options: Any) -> int:
-        asked = Asked(**{each: options.pop(each) for each in Asked.__dataclass_fields__})
+        asked = WiseOptions(**{each: options.pop(each) for each in WiseOptions.__dataclass_fields__})
         return command(*args, asked=asked, **options)
 
     file = inputs.FileName()

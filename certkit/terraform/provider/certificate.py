@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from tf.utils import Diagnostics
 
     from certkit.stores.base import Generation, Identity, Store
-    from certkit.terraform.provider.provider import CertkitProvider
     from certkit.terraform.provider.schema import Config, State
+    from certkit.terraform.provider.services import Host
 
 _DESCRIPTION = (
     "The certificate that a partner issued for a request of an identity. It is matched to the request by its public"
@@ -43,7 +43,7 @@ _OF_ITS_USE = ("state", "certificate_path", "key_reference")
 class CertificateResource(Resource):
     """A generation of an identity that has its certificate."""
 
-    def __init__(self, provider: CertkitProvider) -> None:
+    def __init__(self, provider: Host) -> None:
         self.provider = provider
 
     @classmethod

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from certkit.expiry.scan import Scan
     from certkit.expiry.thresholds import Thresholds
-    from certkit.terraform.provider.provider import CertkitProvider
     from certkit.terraform.provider.schema import Config, State
+    from certkit.terraform.provider.services import Host
 
 _ABSENT = "absent"
 _IDENTITY = "identity:"
@@ -34,7 +34,7 @@ _DEFAULT_POLICY = "general"
 class _Source(DataSource):
     """A data source of the provider."""
 
-    def __init__(self, provider: CertkitProvider) -> None:
+    def __init__(self, provider: Host) -> None:
         self.provider = provider
 
     def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
@@ -49,7 +49,7 @@ class _Source(DataSource):
         return {each.name: None for each in cls.get_schema().attributes}
 
 
-class IdentitySource(_Source):
+class IdentityDataSource(_Source):
     """An identity as it is, whoever made it."""
 
     @classmethod
@@ -93,7 +93,7 @@ class IdentitySource(_Source):
         return None
 
 
-class ExpirySource(_Source):
+class ExpiryDataSource(_Source):
     """How near its end a certificate is, wherever it is."""
 
     @classmethod
@@ -155,7 +155,7 @@ class ExpirySource(_Source):
                 return True
 
 
-class CsrCheckSource(_Source):
+class CsrCheckDataSource(_Source):
     """Whether a partner will take a CSR."""
 
     @classmethod

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from certkit.identity.enroll import Done
     from certkit.policy.rules import Policy
     from certkit.stores.base import Store
-    from certkit.terraform.provider.provider import CertkitProvider
     from certkit.terraform.provider.schema import Config, State
+    from certkit.terraform.provider.services import Host
 
 _DESCRIPTION = (
     "A client credential for a partner: a private key in the store, and a request by the partner's rules to be handed"
@@ -39,7 +39,7 @@ _HAND_IN = "hand it in, and give its answer to certkit_certificate or certkit id
 class IdentityResource(Resource):
     """An identity in the store of the provider."""
 
-    def __init__(self, provider: CertkitProvider) -> None:
+    def __init__(self, provider: Host) -> None:
         self.provider = provider
 
     @classmethod

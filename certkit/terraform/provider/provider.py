@@ -12,7 +12,7 @@ from tf.types import Unknown
 from certkit.errors import InputError
 from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.certificate import CertificateResource
-from certkit.terraform.provider.data import CsrCheckSource, ExpirySource, IdentitySource
+from certkit.terraform.provider.data import CsrCheckDataSource, ExpiryDataSource, IdentityDataSource
 from certkit.terraform.provider.identity import IdentityResource
 from certkit.terraform.provider.schema import Text, option, schema
 from certkit.terraform.provider.services import Configuration
@@ -84,7 +84,7 @@ class CertkitProvider(Provider):
 
     def get_data_sources(self) -> list[type[DataSource]]:
         """The data sources."""
-        return [IdentitySource, ExpirySource, CsrCheckSource]
+        return [IdentityDataSource, ExpiryDataSource, CsrCheckDataSource]
 
     def get_resources(self) -> list[type[Resource]]:
         """The resources."""

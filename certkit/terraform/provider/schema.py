@@ -46,7 +46,7 @@ class PolicyName(Text):
         return catalogue.absolute(value) if value else None
 
 
-class Issuer(Text):
+class IssuerName(Text):
     """An issuer; the path of its program may be relative or not."""
 
     def meaning(self, value: Any) -> Any:

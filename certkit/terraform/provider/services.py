@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from certkit.identity.activate import Activation
     from certkit.identity.issuers.base import Issuer
     from certkit.stores.base import Identity, Store
+    from certkit.terraform.provider.boundary import Boundary
 
     Warn = Callable[[str], None]
 
@@ -40,3 +41,16 @@ class Services:
     how: Callable[[Store, Identity], Activation]
     look: Callable[[str, Judge, Configuration, Warn], Scan]
     now: Callable[[], datetime]
+
+
+class Host(Protocol):
+    """What resources and data sources need of the provider that they belong to."""
+
+    configuration: Configuration
+
+    @property
+    def services(self) -> Services:
+        """The world outside."""
+
+    def store(self, boundary: Boundary) -> AbstractContextManager[Store]:
+        """Open the provider's store; warnings go to the boundary."""

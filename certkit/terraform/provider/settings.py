@@ -11,7 +11,7 @@ from certkit.identity.issuers.base import MANUAL
 from certkit.stores.record import Settings
 from certkit.terraform.provider.schema import (
     Certificates,
-    Issuer,
+    IssuerName,
     PolicyName,
     Text,
     Texts,
@@ -66,7 +66,7 @@ ARGUMENTS = (
     ),
     argument(
         "issuer",
-        Issuer(),
+        IssuerName(),
         "Who answers the request: `manual` (a person, and `certkit_certificate`), `vault-pki:MOUNT/ROLE` or"
         " `command:PROGRAM`.",
         default=MANUAL,

@@ -26,7 +26,7 @@ _HOSTS = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class CertifiedKey:
     """A private key and its certificate."""
 
     key: Any
@@ -43,7 +43,7 @@ class Pair:
         return keys.to_pem(self.key)
 
 
-def load(key: Secret, certificate: bytes, *, name: str) -> Pair:
+def load(key: Secret, certificate: bytes, *, name: str) -> CertifiedKey:
     """The pair that was kept.
 
     Raises:
@@ -53,7 +53,7 @@ def load(key: Secret, certificate: bytes, *, name: str) -> Pair:
 
     hint = "give another directory with --dir, or remove this one"
     try:
-        found = Pair(keys.load_private_key(key.reveal()), x509.load_pem_x509_certificate(certificate))
+        found = CertifiedKey(keys.load_private_key(key.reveal()), x509.load_pem_x509_certificate(certificate))
         fits = found.key.public_key() == found.certificate.public_key()
     except (ValueError, InputError) as error:
         raise InputError(f"cannot resume, {name}: its keys or certificates are damaged", hint=hint) from error
@@ -62,7 +62,7 @@ def load(key: Secret, certificate: bytes, *, name: str) -> Pair:
     return found
 
 
-def new(*, now: datetime) -> Pair:
+def new(*, now: datetime) -> CertifiedKey:
     """A new CA."""
     from cryptography import x509
 
@@ -70,10 +70,10 @@ def new(*, now: datetime) -> Pair:
     name = names.build_name([Attribute("O", "certkit rehearsal"), Attribute("CN", CA_NAME)])
     extensions = [(x509.BasicConstraints(ca=True, path_length=0), True), (_usage(is_ca=True), True)]
     certificate = _sign(name, key.public_key(), name, key, extensions, begin=now - _BEFORE, end=now + _AFTER)
-    return Pair(key, certificate)
+    return CertifiedKey(key, certificate)
 
 
-def server(ca: Pair, *, hosts: Sequence[str] = _HOSTS, now: datetime) -> Pair:
+def server(ca: CertifiedKey, *, hosts: Sequence[str] = _HOSTS, now: datetime) -> CertifiedKey:
     """Create a pair for a server with these host names and IP addresses."""
     import ipaddress
 
@@ -93,19 +93,19 @@ def server(ca: Pair, *, hosts: Sequence[str] = _HOSTS, now: datetime) -> Pair:
         (x509.SubjectAlternativeName(san), False),
     ]
     certificate = _leaf(ca, subject, key.public_key(), extensions, begin=now - _BEFORE, end=now + _AFTER)
-    return Pair(key, certificate)
+    return CertifiedKey(key, certificate)
 
 
-def notifier(ca: Pair, *, now: datetime) -> Pair:
+def notifier(ca: CertifiedKey, *, now: datetime) -> CertifiedKey:
     """A new pair with which the rehearsal calls webhooks."""
     key = _new_key()
     subject = names.build_name([Attribute("O", "certkit rehearsal"), Attribute("CN", "webhooks, not Wise")])
     certificate = _leaf(ca, subject, key.public_key(), [_client_usage()], begin=now - _BEFORE, end=now + _AFTER)
-    return Pair(key, certificate)
+    return CertifiedKey(key, certificate)
 
 
 def client(
-    ca: Pair, public_key: Any, subject: Iterable[Attribute], *, begin: datetime, end: datetime | None = None
+    ca: CertifiedKey, public_key: Any, subject: Iterable[Attribute], *, begin: datetime, end: datetime | None = None
 ) -> x509.Certificate:
     """Issue a client certificate, by default for a year."""
     end = end or begin + timedelta(days=CLIENT_DAYS)
@@ -113,7 +113,7 @@ def client(
 
 
 def revocation_list(
-    ca: Pair, revoked: Iterable[tuple[int, datetime]], *, now: datetime
+    ca: CertifiedKey, revoked: Iterable[tuple[int, datetime]], *, now: datetime
 ) -> x509.CertificateRevocationList:
     """A CRL of the moment: serial numbers with the times of their revocation."""
     from cryptography import x509
@@ -165,7 +165,7 @@ def _usage(*, is_ca: bool) -> x509.KeyUsage:
 
 
 def _leaf(
-    ca: Pair,
+    ca: CertifiedKey,
     subject: x509.Name,
     public_key: Any,
     extensions: Sequence[tuple[Any, bool]],

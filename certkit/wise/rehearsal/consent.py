@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from certkit.errors import RefusedError
-from certkit.wise.rehearsal.state import MAX_REMEMBERED, PROFILES, Code, State, digest, new_token
+from certkit.wise.rehearsal.state import MAX_REMEMBERED, PROFILES, Code, RehearsalState, digest, new_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,14 +19,14 @@ MAX_STATE_CHARACTERS = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ConsentRequest:
     """What an application asks its user for; `state` comes back to it as it was."""
 
     redirect_uri: str
     state: str = ""
 
 
-def asked(state: State, parameters: Mapping[str, str], *, redirect_uris: tuple[str, ...]) -> Asked:
+def asked(state: RehearsalState, parameters: Mapping[str, str], *, redirect_uris: tuple[str, ...]) -> ConsentRequest:
     """What an authorization request asks for.
 
     Raises:
@@ -41,10 +41,10 @@ def asked(state: State, parameters: Mapping[str, str], *, redirect_uris: tuple[s
         raise RefusedError("wrong redirect_uri: it is not configured for this client", hint=hint)
     if len(parameters.get("state", "")) > MAX_STATE_CHARACTERS:
         raise RefusedError("the state is too long", hint=f"use at most {MAX_STATE_CHARACTERS} characters")
-    return Asked(redirect_uri=uri, state=parameters.get("state", ""))
+    return ConsentRequest(redirect_uri=uri, state=parameters.get("state", ""))
 
 
-def grant(state: State, asked: Asked, profile: str, *, now: datetime) -> tuple[State, str]:
+def grant(state: RehearsalState, asked: ConsentRequest, profile: str, *, now: datetime) -> tuple[RehearsalState, str]:
     """The state with a new code, and the address that takes it to the application.
 
     Raises:
@@ -65,12 +65,12 @@ def grant(state: State, asked: Asked, profile: str, *, now: datetime) -> tuple[S
     return replace(state, codes=(*kept, code)[-MAX_REMEMBERED:]), address
 
 
-def deny(asked: Asked) -> str:
+def deny(asked: ConsentRequest) -> str:
     """The address that tells the application no (RFC 6749 section 4.1.2.1)."""
     return _address(asked, error="access_denied")
 
 
-def _address(asked: Asked, **parameters: str) -> str:
+def _address(asked: ConsentRequest, **parameters: str) -> str:
     if asked.state:
         parameters["state"] = asked.state
     return f"{asked.redirect_uri.rstrip('/')}/?{urlencode(parameters, errors='surrogateescape')}"

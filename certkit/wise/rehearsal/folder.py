@@ -13,14 +13,14 @@ from certkit.files.folder import Folder as OpenFolder
 from certkit.secret import Secret
 from certkit.wise.rehearsal import authority
 from certkit.wise.rehearsal import state as states
-from certkit.wise.rehearsal.state import State
+from certkit.wise.rehearsal.state import RehearsalState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from certkit.wise.rehearsal.authority import Pair
+    from certkit.wise.rehearsal.authority import CertifiedKey
 
 DEFAULT_CLIENT_ID = "rehearsal-client"
 STATE, SECRET, POLICY, LOCK = "rehearsal-state.json", "rehearsal-client-secret", "wise-rehearsal.toml", "lock"
@@ -57,16 +57,16 @@ trust_steps = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Folder:
+class RehearsalFolder:
     """A rehearsal's directory, held by this process, and what was found in it."""
 
     path: Path
-    state: State
-    ca: Pair
-    server: Pair
+    state: RehearsalState
+    ca: CertifiedKey
+    server: CertifiedKey
     client_secret: Secret = field(repr=False)
 
-    def keep(self, state: State) -> None:
+    def keep(self, state: RehearsalState) -> None:
         """Keep the state in place of the one before.
 
         Raises:
@@ -89,7 +89,7 @@ class Folder:
 @contextlib.contextmanager
 def opened(
     path: Path, *, client_id: str | None = None, redirect_uris: Sequence[str] = (), now: datetime
-) -> Iterator[Folder]:
+) -> Iterator[RehearsalFolder]:
     """The rehearsal in a directory, new or resumed, until the context ends.
 
     Redirect URIs that are given take the place of those of before.
@@ -99,7 +99,7 @@ def opened(
     """
     with files_translated(path):
         if not _is_ours(path):
-            _make(path, State(client_id=client_id or DEFAULT_CLIENT_ID), now)
+            _make(path, RehearsalState(client_id=client_id or DEFAULT_CLIENT_ID), now)
         with _held(path):
             found = _load(path)
             if client_id not in {None, found.state.client_id}:
@@ -130,7 +130,7 @@ def _is_ours(path: Path) -> bool:
     return False
 
 
-def _make(path: Path, state: State, now: datetime) -> None:
+def _make(path: Path, state: RehearsalState, now: datetime) -> None:
     path.parent.mkdir(mode=content.PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
     ca = authority.new(now=now)
     pairs = {CA: ca, SERVER: authority.server(ca, now=now), NOTIFIER: authority.notifier(ca, now=now)}
@@ -144,8 +144,8 @@ def _make(path: Path, state: State, now: datetime) -> None:
         staging.publish()
 
 
-def _load(path: Path) -> Folder:
-    return Folder(
+def _load(path: Path) -> RehearsalFolder:
+    return RehearsalFolder(
         path=path,
         state=states.load(reading.read(path / STATE), name=str(path / STATE)),
         ca=_pair(path, CA),
@@ -154,7 +154,7 @@ def _load(path: Path) -> Folder:
     )
 
 
-def _pair(path: Path, stem: str) -> Pair:
+def _pair(path: Path, stem: str) -> CertifiedKey:
     key, certificate = (reading.read(path / f"{stem}.{kind}", limit=64 * 1024) for kind in ("key", "pem"))
     return authority.load(Secret(key), certificate, name=str(path))
 

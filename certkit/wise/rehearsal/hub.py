@@ -9,7 +9,7 @@ from certkit.csr import check
 from certkit.errors import RefusedError
 from certkit.findings import Status
 from certkit.wise.rehearsal import authority
-from certkit.wise.rehearsal.state import MAX_REMEMBERED, Issued, State
+from certkit.wise.rehearsal.state import MAX_REMEMBERED, HubCertificate, RehearsalState
 from certkit.x509 import names, objects
 from certkit.x509.names import Attribute
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
-    from certkit.wise.rehearsal.authority import Pair
+    from certkit.wise.rehearsal.authority import CertifiedKey
 
 MAX_NAME_CHARACTERS = 64
 _KEPT = ("C", "O")
 
 
 def issue(
-    state: State, name: str, csr: bytes, *, policy: Policy, ca: Pair, now: datetime
-) -> tuple[State, Issued, Sequence[Finding]]:
+    state: RehearsalState, name: str, csr: bytes, *, policy: Policy, ca: CertifiedKey, now: datetime
+) -> tuple[RehearsalState, HubCertificate, Sequence[Finding]]:
     """The state with a new certificate, the certificate, and what is worth a warning about its CSR.
 
     Raises:
@@ -44,7 +44,7 @@ def issue(
     kept = [each for each in names.attributes(request.subject) if each.name in _KEPT]
     subject = [*kept, Attribute("CN", state.client_id)]
     certificate = authority.client(ca, request.public_key(), subject, begin=now)
-    issued = Issued(
+    issued = HubCertificate(
         name=name,
         serial=names.serial_hex(certificate.serial_number),
         subject=names.distinguished_name(certificate.subject),
@@ -55,7 +55,7 @@ def issue(
     return replace(state, certificates=(*state.certificates, issued)), issued, warnings
 
 
-def revoke(state: State, serial: str, *, now: datetime) -> State:
+def revoke(state: RehearsalState, serial: str, *, now: datetime) -> RehearsalState:
     """The state in which a certificate is revoked."""
     return replace(
         state,
@@ -66,12 +66,12 @@ def revoke(state: State, serial: str, *, now: datetime) -> State:
     )
 
 
-def revoked(state: State) -> list[tuple[int, datetime]]:
+def revoked(state: RehearsalState) -> list[tuple[int, datetime]]:
     """The serial numbers of the certificates that are revoked, with the times."""
     return [(int(each.serial, 16), each.revoked) for each in state.certificates if each.revoked is not None]
 
 
-def _require_free_name(state: State, name: str) -> None:
+def _require_free_name(state: RehearsalState, name: str) -> None:
     if not name or len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
         hint = f"type 1 to {MAX_NAME_CHARACTERS} printable characters"
         raise RefusedError("the certificate name cannot be used", hint=hint)
@@ -81,7 +81,7 @@ def _require_free_name(state: State, name: str) -> None:
         )
 
 
-def _require_room(state: State, policy: Policy, now: datetime) -> None:
+def _require_room(state: RehearsalState, policy: Policy, now: datetime) -> None:
     most = policy.certificate.max_live or MAX_REMEMBERED
     live = sum(each.is_live(now) for each in state.certificates)
     if live >= most:

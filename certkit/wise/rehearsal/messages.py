@@ -14,7 +14,7 @@ _MAX_FIELDS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class WebRequest:
     """What a client asks; names of headers are lower-case. The repr says nothing that may be secret."""
 
     method: str

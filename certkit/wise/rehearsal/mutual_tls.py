@@ -28,7 +28,7 @@ _PROBLEMS = {
 }
 
 
-class Stream(io.RawIOBase):
+class TlsStream(io.RawIOBase):
     """A TLS connection as what `http.server` reads from and writes to."""
 
     def __init__(self, connection: SSL.Connection) -> None:
@@ -76,7 +76,7 @@ class Stream(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def accepted(rehearsal: Rehearsal, connection: socket.socket, *, timeout: float) -> Iterator[Stream]:
+def accepted(rehearsal: Rehearsal, connection: socket.socket, *, timeout: float) -> Iterator[TlsStream]:
     """A connection whose client has shown a good certificate; each read or write has `timeout` seconds.
 
     Raises:
@@ -96,7 +96,7 @@ def accepted(rehearsal: Rehearsal, connection: socket.socket, *, timeout: float)
     except SSL.Error as error:
         raise ConnectionError(_reason(error, problems)) from error
     try:
-        yield Stream(secure)
+        yield TlsStream(secure)
     finally:
         with contextlib.suppress(SSL.Error):
             secure.shutdown()

@@ -12,12 +12,12 @@ from certkit.wise.rehearsal.folder import NOTIFIER
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from certkit.wise.rehearsal.state import Subscription
+    from certkit.wise.rehearsal.state import HubSubscription
 
 _SECONDS = 5.0
 
 
-def notify(folder: Path, subscription: Subscription, body: bytes) -> str:
+def notify(folder: Path, subscription: HubSubscription, body: bytes) -> str:
     """Take a notification to a webhook, with the rehearsal's client certificate if mTLS is enabled; how it went."""
     parts = urlsplit(subscription.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -35,7 +35,7 @@ def notify(folder: Path, subscription: Subscription, body: bytes) -> str:
         return f"not delivered: {str(error) or type(error).__name__}"
 
 
-def _context(folder: Path, subscription: Subscription) -> ssl.SSLContext:
+def _context(folder: Path, subscription: HubSubscription) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # It calls nobody but this machine, where servers seldom have a certificate that could be verified.
     context.check_hostname = False

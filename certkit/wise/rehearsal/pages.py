@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from certkit.errors import CertkitError
     from certkit.findings import Finding
-    from certkit.wise.rehearsal.consent import Asked
-    from certkit.wise.rehearsal.state import Grant, Issued, State
+    from certkit.wise.rehearsal.consent import ConsentRequest
+    from certkit.wise.rehearsal.state import Grant, HubCertificate, RehearsalState
 
 _STYLE = """
 :root { color-scheme: light dark; --page: #f4f6f9; --surface: #fff; --ink: #172033; --quiet: #55607a; --edge: #7b879d;
@@ -93,7 +93,7 @@ class Places:
     ca_file: str
 
 
-def start(state: State, places: Places, *, now: datetime) -> Markup:
+def start(state: RehearsalState, places: Places, *, now: datetime) -> Markup:
     """The first page: what this is, and the way through the migration."""
     content = html(
         """<p>Go through the migration to client certificates here before you do it with Wise.</p>
@@ -125,7 +125,7 @@ def start(state: State, places: Places, *, now: datetime) -> Markup:
     return _page("Rehearsal", content, now=now)
 
 
-def authorize(state: State, asked: Asked, *, now: datetime) -> Markup:
+def authorize(state: RehearsalState, asked: ConsentRequest, *, now: datetime) -> Markup:
     """The authorization page: the user chooses an account and grants access, or does not."""
     choices = joined(
         html(
@@ -169,7 +169,7 @@ Paste the whole address there where you are asked for it; the code works once, w
     return _page("Back in your application", content, now=now)
 
 
-def settings(state: State, *, now: datetime) -> Markup:
+def settings(state: RehearsalState, *, now: datetime) -> Markup:
     """The settings page: which applications are linked."""
     linked = [each for each in state.grants if each.profile_id is not None and not each.is_revoked]
     rows = [(state.client_id, _profile(each), rfc3339(each.created)) for each in linked]
@@ -178,7 +178,9 @@ def settings(state: State, *, now: datetime) -> Markup:
     return _page("Settings", html("<h2>Linked applications</h2>\n{what}", what=table if rows else nothing), now=now)
 
 
-def hub(state: State, *, now: datetime, name: str = "", csr: str = "", refusal: CertkitError | None = None) -> Markup:
+def hub(
+    state: RehearsalState, *, now: datetime, name: str = "", csr: str = "", refusal: CertkitError | None = None
+) -> Markup:
     """Developer Hub: the form for a CSR, with what was typed if it was refused, and the certificates."""
     rows = [
         (
@@ -216,7 +218,7 @@ def hub(state: State, *, now: datetime, name: str = "", csr: str = "", refusal: 
     return _page("Developer Hub", content, now=now)
 
 
-def certificate(issued: Issued, *, now: datetime, warnings: Sequence[Finding] = ()) -> Markup:
+def certificate(issued: HubCertificate, *, now: datetime, warnings: Sequence[Finding] = ()) -> Markup:
     """A certificate, to be copied or downloaded."""
     content = html(
         """<p>Copy the client certificate into a <code>.pem</code> file, or
@@ -225,7 +227,7 @@ def certificate(issued: Issued, *, now: datetime, warnings: Sequence[Finding] = 
 <label for="certificate">Client certificate</label>
 <textarea id="certificate" rows="16" readonly spellcheck="false">
 {pem}</textarea>
-<dl><dt>Subject</dt><dd>{subject}</dd><dt>Ends</dt><dd>{end}</dd><dt>State</dt><dd>{standing}</dd></dl>""",
+<dl><dt>Subject</dt><dd>{subject}</dd><dt>Ends</dt><dd>{end}</dd><dt>RehearsalState</dt><dd>{standing}</dd></dl>""",
         address=_certificate_address(issued),
         file=f"{issued.serial}.pem",
         warnings=_findings("Worth knowing about the CSR", warnings),
@@ -237,7 +239,7 @@ def certificate(issued: Issued, *, now: datetime, warnings: Sequence[Finding] = 
     return _page(f"Certificate {issued.name}", content, now=now)
 
 
-def controls(state: State, *, now: datetime) -> Markup:
+def controls(state: RehearsalState, *, now: datetime) -> Markup:
     """The levers with which failures are rehearsed; nothing of this is at Wise."""
     tokens = [
         (
@@ -370,5 +372,5 @@ def _profile(grant: Grant) -> str:
     return names.get(grant.profile_id, "none") if grant.profile_id is not None else "none"
 
 
-def _certificate_address(issued: Issued) -> str:
+def _certificate_address(issued: HubCertificate) -> str:
     return f"/developer-hub/certificates/{quote(issued.serial)}"

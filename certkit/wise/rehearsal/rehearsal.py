@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from certkit.policy.rules import Policy
     from certkit.secret import Secret
-    from certkit.wise.rehearsal.authority import Pair
+    from certkit.wise.rehearsal.authority import CertifiedKey
     from certkit.wise.rehearsal.pages import Places
-    from certkit.wise.rehearsal.state import State, Subscription
+    from certkit.wise.rehearsal.state import HubSubscription, RehearsalState
 
 T = TypeVar("T")
 
@@ -27,15 +27,15 @@ class Rehearsal:
     webhook and says how that went.
     """
 
-    state: State
+    state: RehearsalState
     places: Places
     policy: Policy
-    ca: Pair
-    server: Pair
+    ca: CertifiedKey
+    server: CertifiedKey
     client_secret: Secret = field(repr=False)
     clock: Callable[[], datetime]
-    keep: Callable[[State], None]
-    notify: Callable[[Subscription, bytes], str]
+    keep: Callable[[RehearsalState], None]
+    notify: Callable[[HubSubscription, bytes], str]
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -43,7 +43,7 @@ class Rehearsal:
         """Where users may be sent: what was configured, else the rehearsal's own page."""
         return self.state.redirect_uris or (f"{self.places.web}/callback",)
 
-    def change(self, rule: Callable[[State, datetime], tuple[State, T]]) -> T:
+    def change(self, rule: Callable[[RehearsalState, datetime], tuple[RehearsalState, T]]) -> T:
         """Apply a rule to the state; what it answers, once the new state is kept.
 
         Raises:

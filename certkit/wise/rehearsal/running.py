@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from certkit.wise.rehearsal.folder import Folder
+    from certkit.wise.rehearsal.folder import RehearsalFolder
     from certkit.wise.rehearsal.server import Log
 
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Running:
     """The directory of a rehearsal, what it does, and the policy file with its addresses."""
 
-    folder: Folder
+    folder: RehearsalFolder
     rehearsal: Rehearsal
     policy: Path
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from certkit.errors import CertkitError, InputError
 from certkit.printable import printable
 from certkit.wise.rehearsal import api, mutual_tls, web
-from certkit.wise.rehearsal.messages import Reply, Request, failure
+from certkit.wise.rehearsal.messages import Reply, WebRequest, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from certkit.wise.rehearsal.rehearsal import Rehearsal
 
-    Answer = Callable[[Rehearsal, Request], Reply]
+    Answer = Callable[[Rehearsal, WebRequest], Reply]
     Log = Callable[[str], None]
 
 HOST = "127.0.0.1"
@@ -65,7 +65,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _reply(self, method: str, body: bytes) -> Reply:
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(method=method, path=path, query=query, headers=headers, body=body)
+        request = WebRequest(method=method, path=path, query=query, headers=headers, body=body)
         try:
             return self.server.answer(request)
         except CertkitError as error:
@@ -110,7 +110,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def __init__(self, port: int) -> None:
         super().__init__((HOST, port), _Handler)
-        self.answer: Callable[[Request], Reply] = _not_yet
+        self.answer: Callable[[WebRequest], Reply] = _not_yet
         self.log: Log = _silent
 
     @property
@@ -204,11 +204,11 @@ def listening(port: int) -> Iterator[Listeners]:
         yield Listeners(pages, plain, mutual)
 
 
-def _bound(answer: Answer, rehearsal: Rehearsal) -> Callable[[Request], Reply]:
+def _bound(answer: Answer, rehearsal: Rehearsal) -> Callable[[WebRequest], Reply]:
     return lambda request: answer(rehearsal, request)
 
 
-def _not_yet(_: Request) -> Reply:
+def _not_yet(_: WebRequest) -> Reply:
     return failure(503, "temporarily_unavailable", "The rehearsal has not begun")
 
 

@@ -59,7 +59,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issued:
+class HubCertificate:
     """A certificate that Developer Hub made."""
 
     name: str
@@ -89,7 +89,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
+class HubSubscription:
     """A webhook subscription of the application."""
 
     id: str
@@ -102,7 +102,7 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class RehearsalState:
     """Everything that a rehearsal remembers. It holds no secret."""
 
     client_id: str
@@ -110,11 +110,11 @@ class State:
     is_enforced: bool = False
     codes: tuple[Code, ...] = ()
     grants: tuple[Grant, ...] = ()
-    certificates: tuple[Issued, ...] = ()
+    certificates: tuple[HubCertificate, ...] = ()
     users: tuple[User, ...] = ()
-    subscriptions: tuple[Subscription, ...] = ()
+    subscriptions: tuple[HubSubscription, ...] = ()
 
-    def grant(self, old: Grant | None, new: Grant, *, now: datetime) -> State:
+    def grant(self, old: Grant | None, new: Grant, *, now: datetime) -> RehearsalState:
         """The state with a grant in place of another one, without those that are of no use any more."""
         kept = [each for each in self.grants if each is not old and _is_of_use(each, now)]
         return replace(self, grants=(*kept, new)[-MAX_REMEMBERED:])
@@ -138,20 +138,20 @@ def digest(word: str) -> str:
 _KINDS: dict[str, type[Any]] = {
     "codes": Code,
     "grants": Grant,
-    "certificates": Issued,
+    "certificates": HubCertificate,
     "users": User,
-    "subscriptions": Subscription,
+    "subscriptions": HubSubscription,
 }
 _MOMENTS = {"expires", "created", "access_expires", "refresh_expires", "not_after", "revoked"}
 
 
-def dump(state: State) -> bytes:
+def dump(state: RehearsalState) -> bytes:
     """The state as JSON, to be kept in a file."""
     document = {"certkit": _MARK, "version": VERSION, **asdict(state)}
     return json.dumps(document, default=datetime.isoformat, indent=1).encode()
 
 
-def load(data: bytes, *, name: str) -> State:
+def load(data: bytes, *, name: str) -> RehearsalState:
     """The state that was kept.
 
     Raises:
@@ -161,7 +161,7 @@ def load(data: bytes, *, name: str) -> State:
         document = json.loads(data)
         _require_ours(document.pop("certkit"), document.pop("version"))
         listed = {part: tuple(_value(kind, each) for each in document.pop(part)) for part, kind in _KINDS.items()}
-        return State(**{**document, **listed, "redirect_uris": tuple(document["redirect_uris"])})
+        return RehearsalState(**{**document, **listed, "redirect_uris": tuple(document["redirect_uris"])})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         hint = "give another directory with --dir, or remove this one"
         raise InputError(f"cannot resume, {name}: not the state of a rehearsal", hint=hint) from error

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.times import rfc3339
 from certkit.wise.rehearsal.messages import Reply, as_json, failure
-from certkit.wise.rehearsal.state import Grant, State, digest, new_token
+from certkit.wise.rehearsal.state import Grant, RehearsalState, digest, new_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from certkit.secret import Secret
-    from certkit.wise.rehearsal.messages import Request
+    from certkit.wise.rehearsal.messages import WebRequest
 
 ACCESS_SECONDS = 43199
 REFRESH_SECONDS = 628639555
 
-Outcome: TypeAlias = tuple[State, Reply]
+Outcome: TypeAlias = tuple[RehearsalState, Reply]
 _INVALID = "Invalid user credentials."
 
 
-def answer(state: State, request: Request, *, secret: Secret, now: datetime) -> Outcome:
+def answer(state: RehearsalState, request: WebRequest, *, secret: Secret, now: datetime) -> Outcome:
     """What `POST /oauth/token` does and answers."""
     refused = _refuse_client(state, request, secret)
     if refused is not None:
@@ -46,7 +46,7 @@ def answer(state: State, request: Request, *, secret: Secret, now: datetime) -> 
     return give(state, form, now)
 
 
-def bearer(state: State, request: Request, *, now: datetime) -> Grant | Reply:
+def bearer(state: RehearsalState, request: WebRequest, *, now: datetime) -> Grant | Reply:
     """The grant whose access token a request carries, or the 401 that it is answered with."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     challenge = {"WWW-Authenticate": "Bearer"}
@@ -61,22 +61,22 @@ def bearer(state: State, request: Request, *, now: datetime) -> Grant | Reply:
     return as_json(described, status=401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
-def revoke(state: State, grant_id: str) -> State:
+def revoke(state: RehearsalState, grant_id: str) -> RehearsalState:
     """The state in which the refresh token of a grant is revoked."""
     return _changed(state, grant_id, is_revoked=True)
 
 
-def end_access(state: State, grant_id: str, *, now: datetime) -> State:
+def end_access(state: RehearsalState, grant_id: str, *, now: datetime) -> RehearsalState:
     """The state in which the access token of a grant has expired."""
     return _changed(state, grant_id, access_expires=now)
 
 
-def _changed(state: State, grant_id: str, **changes: bool | datetime) -> State:
+def _changed(state: RehearsalState, grant_id: str, **changes: bool | datetime) -> RehearsalState:
     found = tuple(replace(each, **changes) if each.id == grant_id else each for each in state.grants)  # type: ignore[arg-type]
     return replace(state, grants=found)
 
 
-def _refuse_client(state: State, request: Request, secret: Secret) -> Reply | None:
+def _refuse_client(state: RehearsalState, request: WebRequest, secret: Secret) -> Reply | None:
     """The 401 for a client that does not prove, by HTTP Basic, who it is; None for the one that does."""
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     challenge = {"WWW-Authenticate": 'Basic realm="certkit rehearsal, not Wise"'}
@@ -93,7 +93,7 @@ def _refuse_client(state: State, request: Request, secret: Secret) -> Reply | No
     return as_json({"error": "invalid_client", "error_description": "Bad credentials"}, status=401, headers=challenge)
 
 
-def _authorization_code(state: State, form: Mapping[str, str], now: datetime) -> Outcome:
+def _authorization_code(state: RehearsalState, form: Mapping[str, str], now: datetime) -> Outcome:
     wanted = digest(form["code"])
     code = next((each for each in state.codes if each.sha256 == wanted), None)
     if code is None or now >= code.expires or form["redirect_uri"] != code.redirect_uri:
@@ -102,14 +102,14 @@ def _authorization_code(state: State, form: Mapping[str, str], now: datetime) ->
     return _user_tokens(used, "authorization_code", code.profile_id, now)
 
 
-def _registration_code(state: State, form: Mapping[str, str], now: datetime) -> Outcome:
+def _registration_code(state: RehearsalState, form: Mapping[str, str], now: datetime) -> Outcome:
     wanted = (form["email"], digest(form["registration_code"]))
     if wanted not in {(user.email, user.code_sha256) for user in state.users}:
         return state, failure(401, "invalid_grant", _INVALID)
     return _user_tokens(state, "registration_code", None, now)
 
 
-def _client_credentials(state: State, _: Mapping[str, str], now: datetime) -> Outcome:
+def _client_credentials(state: RehearsalState, _: Mapping[str, str], now: datetime) -> Outcome:
     access = new_token()
     grant = Grant(
         id=digest(access)[:16],
@@ -122,7 +122,7 @@ def _client_credentials(state: State, _: Mapping[str, str], now: datetime) -> Ou
     return state.grant(None, grant, now=now), as_json(_document(grant, access, None, now))
 
 
-def _refresh_token(state: State, form: Mapping[str, str], now: datetime) -> Outcome:
+def _refresh_token(state: RehearsalState, form: Mapping[str, str], now: datetime) -> Outcome:
     refresh = form["refresh_token"]
     old = next((each for each in state.grants if each.refresh_sha256 == digest(refresh)), None)
     if old is None or old.is_revoked or old.refresh_expires is None or now >= old.refresh_expires:
@@ -134,7 +134,7 @@ def _refresh_token(state: State, form: Mapping[str, str], now: datetime) -> Outc
     return state.grant(old, grant, now=now), as_json(_document(grant, access, refresh, now))
 
 
-def _user_tokens(state: State, kind: str, profile_id: int | None, now: datetime) -> Outcome:
+def _user_tokens(state: RehearsalState, kind: str, profile_id: int | None, now: datetime) -> Outcome:
     access, refresh = new_token(), new_token()
     grant = Grant(
         id=digest(access)[:16],
@@ -166,7 +166,7 @@ def _document(grant: Grant, access: str, refresh: str | None, now: datetime) -> 
     }
 
 
-_GRANTS: dict[str, tuple[tuple[str, ...], Callable[[State, Mapping[str, str], datetime], Outcome]]] = {
+_GRANTS: dict[str, tuple[tuple[str, ...], Callable[[RehearsalState, Mapping[str, str], datetime], Outcome]]] = {
     "authorization_code": (("client_id", "code", "redirect_uri"), _authorization_code),
     "refresh_token": (("refresh_token",), _refresh_token),
     "client_credentials": ((), _client_credentials),

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from certkit.errors import CertkitError, RefusedError
 from certkit.wise.rehearsal import consent, hub, pages, tokens
 from certkit.wise.rehearsal.messages import Reply, redirect
-from certkit.wise.rehearsal.state import MAX_REMEMBERED, State, User, digest
+from certkit.wise.rehearsal.state import MAX_REMEMBERED, RehearsalState, User, digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from certkit.findings import Finding
     from certkit.wise.rehearsal.markup import Markup
-    from certkit.wise.rehearsal.messages import Request
+    from certkit.wise.rehearsal.messages import WebRequest
     from certkit.wise.rehearsal.rehearsal import Rehearsal
-    from certkit.wise.rehearsal.state import Issued
+    from certkit.wise.rehearsal.state import HubCertificate
 
 CA_PATH = "/developer-hub/wise.ca-certificate.rehearsal.pem"
 _CERTIFICATES = "/developer-hub/certificates/"
 _PEM = "application/x-pem-file"
 
 
-def answer(rehearsal: Rehearsal, request: Request) -> Reply:
+def answer(rehearsal: Rehearsal, request: WebRequest) -> Reply:
     """What the web address answers."""
     refusal = _refuse_strangers(rehearsal, request)
     if refusal is not None:
@@ -40,7 +40,7 @@ def answer(rehearsal: Rehearsal, request: Request) -> Reply:
     return route(rehearsal, request)
 
 
-def _refuse_strangers(rehearsal: Rehearsal, request: Request) -> RefusedError | None:
+def _refuse_strangers(rehearsal: Rehearsal, request: WebRequest) -> RefusedError | None:
     """Why a request is refused that another site's page may have sent, under a name of its own or as a form."""
     own = urlsplit(rehearsal.places.web)
     ours = {f"127.0.0.1:{own.port}", f"localhost:{own.port}"}
@@ -52,20 +52,20 @@ def _refuse_strangers(rehearsal: Rehearsal, request: Request) -> RefusedError | 
     return None
 
 
-def _start(rehearsal: Rehearsal, _: Request) -> Reply:
+def _start(rehearsal: Rehearsal, _: WebRequest) -> Reply:
     return _page(pages.start(rehearsal.state, rehearsal.places, now=rehearsal.clock()))
 
 
-def _settings(rehearsal: Rehearsal, _: Request) -> Reply:
+def _settings(rehearsal: Rehearsal, _: WebRequest) -> Reply:
     return _page(pages.settings(rehearsal.state, now=rehearsal.clock()))
 
 
-def _callback(rehearsal: Rehearsal, request: Request) -> Reply:
+def _callback(rehearsal: Rehearsal, request: WebRequest) -> Reply:
     address = f"{rehearsal.places.web}{request.path}?{request.query}"
     return _page(pages.callback(address, now=rehearsal.clock()))
 
 
-def _authorize(rehearsal: Rehearsal, request: Request) -> Reply:
+def _authorize(rehearsal: Rehearsal, request: WebRequest) -> Reply:
     parameters = request.parameters() if request.method == "GET" else request.form()
     try:
         asked = consent.asked(rehearsal.state, parameters, redirect_uris=rehearsal.redirect_uris)
@@ -79,17 +79,17 @@ def _authorize(rehearsal: Rehearsal, request: Request) -> Reply:
         return _page(pages.refused(refusal, now=rehearsal.clock()), status=400)
 
 
-def _hub(rehearsal: Rehearsal, _: Request) -> Reply:
+def _hub(rehearsal: Rehearsal, _: WebRequest) -> Reply:
     return _page(pages.hub(rehearsal.state, now=rehearsal.clock()))
 
 
-def _generate(rehearsal: Rehearsal, request: Request) -> Reply:
+def _generate(rehearsal: Rehearsal, request: WebRequest) -> Reply:
     form = request.form()
     name, pasted = form.get("name", "").strip(), form.get("csr", "")
     # A browser sends the lines of a text field with CRLF, whatever was pasted (HTML, form submission).
     csr = pasted.replace("\r\n", "\n").encode("utf-8", "surrogateescape")
 
-    def rule(state: State, now: datetime) -> tuple[State, tuple[Issued, list[Finding]]]:
+    def rule(state: RehearsalState, now: datetime) -> tuple[RehearsalState, tuple[HubCertificate, list[Finding]]]:
         made, issued, warnings = hub.issue(state, name, csr, policy=rehearsal.policy, ca=rehearsal.ca, now=now)
         return made, (issued, list(warnings))
 
@@ -111,19 +111,19 @@ def _certificate(rehearsal: Rehearsal, serial: str) -> Reply:
     return _page(pages.certificate(found, now=rehearsal.clock()))
 
 
-def _ca(rehearsal: Rehearsal, _: Request) -> Reply:
+def _ca(rehearsal: Rehearsal, _: WebRequest) -> Reply:
     return Reply(content_type=_PEM, body=rehearsal.ca.pem)
 
 
-def _controls(rehearsal: Rehearsal, _: Request) -> Reply:
+def _controls(rehearsal: Rehearsal, _: WebRequest) -> Reply:
     return _page(pages.controls(rehearsal.state, now=rehearsal.clock()))
 
 
-def _control(rehearsal: Rehearsal, request: Request) -> Reply:
+def _control(rehearsal: Rehearsal, request: WebRequest) -> Reply:
     form = request.form()
     action, subject = form.get("action", ""), form.get("subject", "")
 
-    def rule(state: State, now: datetime) -> tuple[State, None]:
+    def rule(state: RehearsalState, now: datetime) -> tuple[RehearsalState, None]:
         match action:
             case "revoke-refresh-token":
                 return tokens.revoke(state, subject), None
@@ -144,7 +144,7 @@ def _control(rehearsal: Rehearsal, request: Request) -> Reply:
     return redirect("/controls")
 
 
-def _with_user(state: State, email: str, registration_code: str) -> State:
+def _with_user(state: RehearsalState, email: str, registration_code: str) -> RehearsalState:
     if not email.isprintable() or not email or not registration_code:
         raise RefusedError("e-mail address or registration code is missing", hint="type both")
     user = User(email=email, code_sha256=digest(registration_code))
@@ -157,7 +157,7 @@ def _page(page: Markup, *, status: int = 200) -> Reply:
     return Reply(status=status, headers=headers, body=page.encode("utf-8", "backslashreplace"))
 
 
-_ROUTES: dict[tuple[str, str], Callable[[Rehearsal, Request], Reply]] = {
+_ROUTES: dict[tuple[str, str], Callable[[Rehearsal, WebRequest], Reply]] = {
     ("GET", "/"): _start,
     ("GET", "/oauth/authorize"): _authorize,
     ("POST", "/oauth/authorize"): _authorize,

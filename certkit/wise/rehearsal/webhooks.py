@@ -10,19 +10,21 @@ from urllib.parse import urlsplit
 
 from certkit.times import rfc3339
 from certkit.wise.rehearsal.messages import Reply, as_json, failure
-from certkit.wise.rehearsal.state import MAX_REMEMBERED, State, Subscription
+from certkit.wise.rehearsal.state import MAX_REMEMBERED, HubSubscription, RehearsalState
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from certkit.wise.rehearsal.messages import Request
+    from certkit.wise.rehearsal.messages import WebRequest
     from certkit.wise.rehearsal.state import Grant
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _MAX_CHARACTERS = 1024
 
 
-def subscribe(state: State, request: Request, grant: Grant, *, now: datetime) -> tuple[State, Reply]:
+def subscribe(
+    state: RehearsalState, request: WebRequest, grant: Grant, *, now: datetime
+) -> tuple[RehearsalState, Reply]:
     """What `POST /v3/applications/{clientId}/subscriptions` does and answers."""
     if grant.kind != "client_credentials":
         return state, failure(403, "forbidden", "An application token (client_credentials) is wanted")
@@ -34,12 +36,12 @@ def subscribe(state: State, request: Request, grant: Grant, *, now: datetime) ->
     return replace(state, subscriptions=(*state.subscriptions, made)), as_json(_document(made), status=201)
 
 
-def find(state: State, subscription_id: str) -> Subscription | None:
+def find(state: RehearsalState, subscription_id: str) -> HubSubscription | None:
     """The subscription of that id, or None."""
     return next((each for each in state.subscriptions if each.id == subscription_id), None)
 
 
-def notification(subscription: Subscription, *, now: datetime) -> bytes:
+def notification(subscription: HubSubscription, *, now: datetime) -> bytes:
     """The body of a test notification; its fields are the rehearsal's own."""
     said = {
         "subscription_id": subscription.id,
@@ -50,7 +52,7 @@ def notification(subscription: Subscription, *, now: datetime) -> bytes:
     return json.dumps(said).encode()
 
 
-def _subscription(body: bytes, now: datetime) -> Subscription | str:
+def _subscription(body: bytes, now: datetime) -> HubSubscription | str:
     """What a body asks for, or what is wrong with it."""
     try:
         asked = json.loads(body)
@@ -64,7 +66,7 @@ def _subscription(body: bytes, now: datetime) -> Subscription | str:
         return "name, trigger_on, version and url are texts, mtls_enabled is true or false"
     if not _is_loopback(found["url"]):
         return "The rehearsal notifies https addresses of this machine only: https://127.0.0.1:PORT/"
-    return Subscription(id=str(uuid.uuid4()), mtls_enabled=is_mutual, created=now, **found)
+    return HubSubscription(id=str(uuid.uuid4()), mtls_enabled=is_mutual, created=now, **found)
 
 
 def _is_word(value: Any) -> bool:
@@ -80,7 +82,7 @@ def _is_loopback(url: str) -> bool:
     return parts.scheme == "https" and parts.hostname in _LOOPBACK and port > 0
 
 
-def _document(made: Subscription) -> dict[str, object]:
+def _document(made: HubSubscription) -> dict[str, object]:
     listed = asdict(made)
     delivery = {name: listed[name] for name in ("version", "url", "mtls_enabled")}
     about = {name: listed[name] for name in ("id", "name", "trigger_on")}

@@ -17,10 +17,10 @@ from certkit.csr import build as csrs
 from certkit.policy import catalogue
 from certkit.secret import Secret
 from certkit.wise.rehearsal import api, authority, server, web
-from certkit.wise.rehearsal.messages import Reply, Request
+from certkit.wise.rehearsal.messages import Reply, WebRequest
 from certkit.wise.rehearsal.pages import Places
 from certkit.wise.rehearsal.rehearsal import Rehearsal
-from certkit.wise.rehearsal.state import State
+from certkit.wise.rehearsal.state import RehearsalState
 from certkit.x509.names import SubjectOptions
 from tests.pki import NOW, Pair, new_key
 from tests.report import page
@@ -36,7 +36,7 @@ PROFILE = 10000001
 
 
 @functools.cache
-def authorities() -> tuple[authority.Pair, authority.Pair]:
+def authorities() -> tuple[authority.CertifiedKey, authority.CertifiedKey]:
     """A CA and a server's pair, made once."""
     ca = authority.new(now=NOW)
     return ca, authority.server(ca, now=NOW)
@@ -47,7 +47,7 @@ class Stage:
     """A rehearsal, the time there, what was kept of it, and what was logged."""
 
     now: datetime = NOW
-    kept: list[State] = field(default_factory=list)
+    kept: list[RehearsalState] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     notified: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -55,7 +55,7 @@ class Stage:
         ca, server_pair = authorities()
         places = Places(web=WEB, api="", api_mtls="", client_secret_file="secret", ca_file="ca.pem")
         self.rehearsal = Rehearsal(
-            state=State(client_id="acme-client-id", redirect_uris=(REDIRECT_URI,)),
+            state=RehearsalState(client_id="acme-client-id", redirect_uris=(REDIRECT_URI,)),
             places=places,
             policy=catalogue.load("wise-sandbox"),
             ca=ca,
@@ -75,7 +75,7 @@ class Stage:
     def token(self, *, client=("acme-client-id", SECRET), mutual=False, **form: str) -> Reply:
         """Ask the token endpoint, with HTTP Basic unless there is no client."""
         headers = {"authorization": basic(*client)} if client else {}
-        request = Request(method="POST", path="/oauth/token", headers=headers, body=urlencode(form).encode())
+        request = WebRequest(method="POST", path="/oauth/token", headers=headers, body=urlencode(form).encode())
         return (api.mutual if mutual else api.plain)(self.rehearsal, request)
 
     def exchange(self, code: str, **changes: Any) -> Reply:
@@ -90,18 +90,18 @@ class Stage:
     def playground(self, access_token: str | None) -> Reply:
         """Call the playground, as somebody with a good client certificate."""
         headers = {"authorization": f"Bearer {access_token}"} if access_token is not None else {}
-        return api.mutual(self.rehearsal, Request(method="GET", path=api.PLAYGROUND, headers=headers))
+        return api.mutual(self.rehearsal, WebRequest(method="GET", path=api.PLAYGROUND, headers=headers))
 
     # The pages
 
     def get(self, path: str, query: str = "", **headers: str) -> Reply:
         """Get a page."""
-        return web.answer(self.rehearsal, Request(method="GET", path=path, query=query, headers=headers))
+        return web.answer(self.rehearsal, WebRequest(method="GET", path=path, query=query, headers=headers))
 
     def post(self, path: str, form: dict[str, Any] | bytes, **headers: str) -> Reply:
         """Send a form."""
         body = form if isinstance(form, bytes) else urlencode(form).encode()
-        return web.answer(self.rehearsal, Request(method="POST", path=path, headers=headers, body=body))
+        return web.answer(self.rehearsal, WebRequest(method="POST", path=path, headers=headers, body=body))
 
     def consent(self, **changes: str) -> Reply:
         """Give access on the authorization page."""

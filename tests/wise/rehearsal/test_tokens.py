@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from certkit.wise.rehearsal import api
-from certkit.wise.rehearsal.messages import Request
+from certkit.wise.rehearsal.messages import WebRequest
 from tests.pki import NOW
 from tests.wise.rehearsal.stage import Stage, document
 
@@ -94,7 +94,7 @@ def test_a_body_that_is_no_form_has_no_grant_type(stage):
     """JSON, bytes and thousands of fields are answered the same way."""
     headers = {"authorization": "Basic YWNtZS1jbGllbnQtaWQ6YS1jbGllbnQtc2VjcmV0"}
     for body in (b'{"grant_type": "client_credentials"}', bytes(range(256)), b"a=b&" * 1000, b"\xff=\xff&grant_type"):
-        reply = api.plain(stage.rehearsal, Request(method="POST", path="/oauth/token", headers=headers, body=body))
+        reply = api.plain(stage.rehearsal, WebRequest(method="POST", path="/oauth/token", headers=headers, body=body))
         assert failed(reply) == (400, "invalid_request", "Missing grant type")
 
 
@@ -166,7 +166,7 @@ def test_a_client_that_does_not_prove_who_it_is(stage, client, error):
 @pytest.mark.parametrize("header", ["Basic", "Basic !", "Basic w7w=", "Bearer x", "basic YQ==", "\xff", "Basic \xff"])
 def test_a_header_that_is_no_basic_authentication(stage, header):
     """401 whatever it says."""
-    request = Request(method="POST", path="/oauth/token", headers={"authorization": header})
+    request = WebRequest(method="POST", path="/oauth/token", headers={"authorization": header})
     assert api.plain(stage.rehearsal, request).status == 401
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from certkit.wise.rehearsal import web
-from certkit.wise.rehearsal.messages import Request
+from certkit.wise.rehearsal.messages import WebRequest
 from tests.wise.rehearsal.stage import REDIRECT_URI, Stage, csr, shown
 
 ASKED = {"client_id": "acme-client-id", "redirect_uri": REDIRECT_URI}
@@ -157,6 +157,6 @@ def test_another_site_cannot_use_it_through_a_persons_browser(stage):
 @pytest.mark.parametrize("path", ["/developer-hub", "/controls", "/oauth/authorize/"])
 def test_garbage_is_refused_on_a_page(stage, path, body):
     """Whatever is sent."""
-    reply = web.answer(stage.rehearsal, Request(method="POST", path=path, body=body))
+    reply = web.answer(stage.rehearsal, WebRequest(method="POST", path=path, body=body))
     assert reply.status == 400
     shown(reply)

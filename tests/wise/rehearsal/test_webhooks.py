@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 
 from certkit.wise.rehearsal import api, folder, notify
-from certkit.wise.rehearsal.messages import Request
+from certkit.wise.rehearsal.messages import WebRequest
 from tests import pki
 from tests.pki import NOW
 from tests.wise.rehearsal.stage import Stage, document
@@ -39,7 +39,7 @@ def post(stage, token, path=PATH, body=ASKED):
     """Ask the API."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"authorization": f"Bearer {token}"}
-    return api.plain(stage.rehearsal, Request(method="POST", path=path, headers=headers, body=data))
+    return api.plain(stage.rehearsal, WebRequest(method="POST", path=path, headers=headers, body=data))
 
 
 def test_a_subscription_is_made_and_tested(stage, token):

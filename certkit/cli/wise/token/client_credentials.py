@@ -13,7 +13,7 @@ from certkit.cli.wise.token import tell
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
-    from certkit.cli.wise.options import Asked
+    from certkit.cli.wise.options import WiseOptions
     from certkit.stores.base import Store
 
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @identity_option
 @asking
 @in_store
-def client_credentials(output: Output, store: Store, *, asked: Asked, name: str) -> int:
+def client_credentials(output: Output, store: Store, *, asked: WiseOptions, name: str) -> int:
     """Get a token of the application itself, which lives for 12 hours and is not refreshed but got anew.
 
     \b

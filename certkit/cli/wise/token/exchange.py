@@ -14,7 +14,7 @@ from certkit.errors import InputError
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
-    from certkit.cli.wise.options import Asked
+    from certkit.cli.wise.options import WiseOptions
     from certkit.stores.base import Store
     from certkit.wise.redirect import Redirect
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @profile_option
 @asking
 @in_store
-def exchange(output: Output, store: Store, *, asked: Asked, name: str, state: str | None, **options: Any) -> int:
+def exchange(output: Output, store: Store, *, asked: WiseOptions, name: str, state: str | None, **options: Any) -> int:
     """Get a user's token for the code of a redirect. A code lives for 30 minutes, and works once.
 
     \b

@@ -14,7 +14,7 @@ from certkit.errors import RefusedError
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
-    from certkit.cli.wise.options import Asked
+    from certkit.cli.wise.options import WiseOptions
     from certkit.stores.base import Store
 
 
@@ -29,7 +29,7 @@ def get(
     output: Output,
     store: Store,
     *,
-    asked: Asked,
+    asked: WiseOptions,
     name: str,
     profile_id: str | None,
     grant: str | None,

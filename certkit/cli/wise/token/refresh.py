@@ -13,7 +13,7 @@ from certkit.cli.wise.token import tell
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
-    from certkit.cli.wise.options import Asked
+    from certkit.cli.wise.options import WiseOptions
     from certkit.stores.base import Store
 
 
@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 @asking
 @in_store
 def refresh(
-    output: Output, store: Store, *, asked: Asked, name: str, profile_id: str | None, grant: str | None, force: bool
+    output: Output,
+    store: Store,
+    *,
+    asked: WiseOptions,
+    name: str,
+    profile_id: str | None,
+    grant: str | None,
+    force: bool,
 ) -> int:
     """Renew a token that is due. The one before it stops working at once, so all hosts share the one in the store.
 
