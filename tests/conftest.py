@@ -19,6 +19,10 @@ from tests import forked, pki
 # A shell's job in the background is told to ignore Ctrl-C, and what it starts would ignore it, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Servers of the tests are on this machine, where no proxy leads.
+for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "no_proxy", "NO_PROXY", "CERTKIT_PROXY"):
+    os.environ.pop(name, None)
+
 # Servers that many tests share.
 pytest_plugins = ["tests.openbao", "tests.openbao_cluster"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import shutil
 import socket
@@ -211,14 +212,17 @@ def refusing(pair: Pair, folder: Path, alert: int) -> Talk:
     return talk
 
 
-def tunnel(seen: list[bytes]) -> Talk:
-    """A proxy that makes a way to any host, once; it remembers what it was asked."""
+def tunnel(seen: list[bytes], *, user: str = "") -> Talk:
+    """A proxy that makes a way to any host; it remembers what it was asked, and may demand `USER:PASSWORD`."""
 
     def talk(connection: socket.socket) -> None:
         head = b""
         while b"\r\n\r\n" not in head:
             head += connection.recv(65536)
         seen.append(head)
+        if f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}" not in head.decode() and user:
+            connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            return
         host, _, port = head.split()[1].decode().rpartition(":")
         with socket.create_connection((host, int(port))) as other:
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")

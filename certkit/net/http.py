@@ -124,7 +124,10 @@ class _Sending:
         settings = tls.strict_context(self.credentials) if address.is_secure else None
         with await reach(address, proxy, deadline=deadline) as connection:
             if settings is None:
-                return await self._exchange(Plain(connection), address, proxy, deadline)
+                answer = await self._exchange(Plain(connection), address, proxy, deadline)
+                if proxy is not None and answer.status == 407:
+                    raise proxy.refusal(answer.status)
+                return answer
             verdict = trusting(address.host, self.anchors, at=self.now)
             channel = tls.Channel(connection, settings, server_name=hosts.server_name(address.host), verdict=verdict)
             await channel.handshake(deadline=deadline)

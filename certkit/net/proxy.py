@@ -7,7 +7,7 @@ import contextlib
 import ipaddress
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -149,8 +149,12 @@ def choose(address: Address, given: str | None) -> Proxy | None:
     Raises:
         InputError: if the proxy's address is unusable.
     """
-    proxies = Proxies.of(os.environ)
-    return (proxies if given is None else replace(proxies, always=given)).towards(address)
+    return (of_environment() if given is None else Proxies(always=given)).towards(address)
+
+
+def of_environment() -> Proxies:
+    """Return the proxies of the environment; like the resolver's settings, they belong to the machine's network."""
+    return Proxies.of(os.environ)
 
 
 async def reach(address: Address, proxy: Proxy | None, *, deadline: connecting.Deadline) -> socket.socket:

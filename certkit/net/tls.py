@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from certkit.errors import InputError
-from certkit.net import connecting, starttls
+from certkit.net import proxy, starttls
+from certkit.net.address import Address
 from certkit.net.connecting import Deadline, NetError, step
 from certkit.net.starttls import Starttls, StarttlsError
 from certkit.printable import printable
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from cryptography import x509
     from OpenSSL import SSL, crypto
+
+    from certkit.net.proxy import Proxy
 
     T = TypeVar("T")
     Verdict = Callable[["Presented"], None]
@@ -201,17 +204,19 @@ async def look(
     server_name: str | None = None,
     protocol: Starttls | None = None,
     verdict: Verdict | None = None,
+    through: Proxy | None = None,
 ) -> Presented:
     """What the server at that host (a name or an IP address) and port presents.
 
     `server_name` is the name that it is asked for (RFC 6066 section 3); `protocol`, what it speaks before TLS. Settings
     with a client certificate need a `verdict` on the server, which raises `UntrustedError` if it is not to be shown it.
+    `through` is the proxy.
 
     Raises:
         NetError: nothing is presented that could be read; the message names the host and the port.
     """
     try:
-        with await connecting.connect(host, port, deadline=deadline) as connection:
+        with await proxy.reach(Address("https", host, port, "/"), through, deadline=deadline) as connection:
             if protocol is not None:
                 await change_over(connection, protocol, deadline=deadline)
             channel = Channel(connection, settings, server_name=server_name, verdict=verdict)

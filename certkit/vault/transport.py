@@ -206,6 +206,12 @@ class Transport:
         except BaseException:
             connected.hang_up()
             raise
+        through = self._settings.proxies.towards(where)
+        if through and answer[0] == 407 and not where.is_secure:
+            connected.hang_up()
+            refusal = through.refusal(answer[0])
+            message = f"cannot reach {self._place(where)}: {refusal.message}"
+            raise VaultError(message, hint=refusal.hint, kind=Kind.CONNECTION)
         # What a server sends unasked would be taken for the answer to the next request.
         if connected.is_connected:
             self._idle[where.origin].append(connected)

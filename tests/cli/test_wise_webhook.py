@@ -144,7 +144,7 @@ def test_a_refusal_is_exit_2_and_does_not_show_the_token(certkit, stage, api, to
         (("--base-url", "https://127.0.0.1:1", "--client-id", "a:b", *EVENT), "not a client id"),
         (("--base-url", "https://127.0.0.1:1", "--cert", "x", *CLIENT, *EVENT), "--cert and --key belong together"),
         (("--base-url", "https://127.0.0.1:1", *CLIENT, *EVENT, "--url", "http://x/"), "not an https address"),
-        (("--base-url", "https://127.0.0.1:1", *CLIENT, *EVENT, "--url", "https://a b/"), "address"),
+        (("--base-url", "https://127.0.0.1:1", *CLIENT, *EVENT, "--url", "https://a b/"), "invalid host or port"),
         (("--base-url", "http://127.0.0.1:1", *CLIENT, *EVENT), "refused"),
     ],
 )

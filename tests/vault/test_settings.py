@@ -59,6 +59,20 @@ def test_an_empty_variable_is_none(read):
     assert (settings.address, settings.token) == ("https://vault:1", None)
 
 
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("https://vault:8200/", "https://vault:8200"),
+        ("https://vault:8200/v1", "https://vault:8200"),
+        ("https://vault:8200/v1/", "https://vault:8200"),
+        ("https://gateway/vault/v1", "https://gateway/vault"),
+    ],
+)
+def test_an_address_may_end_with_v1(read, address, meant):
+    """Some guides write it so; every path begins with it anyway."""
+    assert read(VAULT_ADDR=address).address == meant
+
+
 def test_a_ca_file_wins_over_a_ca_folder(read):
     """VAULT_CACERT and VAULT_CAPATH together: the file."""
     assert read(VAULT_CACERT="ca.pem", VAULT_CAPATH="cas").tls.ca_folder == ""

@@ -117,6 +117,19 @@ def test_the_login_by_certificate_works(connect, openbao_tls, client_pair):
     assert error.kind is Kind.LOGIN
 
 
+def test_a_host_may_end_with_a_dot(connect, openbao_tls, monkeypatch):
+    """It is looked up so, and asked for, verified and named in requests without the dot."""
+    real = socket.getaddrinfo
+    found = {"vault.internal.": "127.0.0.1"}
+
+    def look_up(host, *rest, flags=0, **more):
+        return real(found.get(host, host) if not flags else host, *rest, flags=flags, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    address = openbao_tls.address.replace("127.0.0.1", "vault.internal.")
+    assert connect(openbao_tls.settings(address=address)).token().policies == ("root",)
+
+
 def test_https_to_a_plain_server_is_recognised(connect, openbao):
     """The address has the wrong scheme."""
     address = openbao.address.replace("http:", "https:")

@@ -293,6 +293,15 @@ def test_a_proxy_gets_the_whole_url(odd_kv):
     assert proxy.asked[0].headers["proxy-authorization"] == "Basic dXNlcjp3b3Jk"
 
 
+def test_a_proxy_that_demands_a_password_is_named(odd_kv):
+    """Its 407 is not taken for an answer of Vault's."""
+    with odd_server(reply(407)) as proxy:
+        proxies = Proxies(always=proxy.address)
+        error = failure(lambda: odd_kv(proxy, address="http://vault.example:8200", proxies=proxies).read("x"))
+    why = f"the proxy {proxy.address} requires a user name and password (HTTP 407)"
+    assert error.message == f"cannot reach http://vault.example:8200: {why}"
+
+
 def test_with_tls_a_proxy_is_asked_for_a_tunnel(odd_kv):
     """A proxy that refuses is named; the token does not reach it."""
     with odd_server(reply(407)) as proxy:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure, Reason, Sighting
-from certkit.net import connecting, hosts, tls
+from certkit.net import connecting, hosts, proxy, tls
+from certkit.net.address import Address
 from certkit.net.http import trusting
 from certkit.net.starttls import Starttls
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from certkit.expiry.sources.base import Seen
     from certkit.net.connecting import NetError
+    from certkit.net.proxy import Proxies
     from certkit.net.tls import Credentials, Presented, Verdict
 
     Ask = Callable[["Endpoint"], Awaitable[list[Seen]]]
@@ -183,7 +185,7 @@ class EndpointSource:
         texts: dict[Endpoint, list[str]] = {}
         for endpoint in self.endpoints:
             texts.setdefault(endpoint, []).append(str(endpoint))
-        settings = tls.context(self.client)
+        settings, proxies = tls.context(self.client), proxy.of_environment()
         anchors: list[x509.Certificate] = []
         if self.client is not None:
             with contextlib.suppress(InputError):  # a machine without trusted CAs trusts no server
@@ -195,7 +197,7 @@ class EndpointSource:
             verdict = None
             if self.client is not None and self.now is not None:
                 verdict = trusting(endpoint.server_name or endpoint.host, anchors, at=self.now)
-            answer = await _ask(endpoint, settings, verdict, self.timeout)
+            answer = await _ask(endpoint, settings, verdict, proxies, self.timeout)
             return [seen for text in dict.fromkeys(texts[endpoint]) for seen in _told(text, answer)]
 
         for told in _ask_all(list(texts), ask):
@@ -206,6 +208,7 @@ async def _ask(
     endpoint: Endpoint,
     settings: SSL.Context,
     verdict: Verdict | None,
+    proxies: Proxies,
     timeout: float,  # noqa: ASYNC109
 ) -> Presented | NetError:
     try:
@@ -217,9 +220,13 @@ async def _ask(
             server_name=endpoint.server_name,
             protocol=endpoint.starttls,
             verdict=verdict,
+            through=proxies.towards(Address("https", endpoint.host, endpoint.port, "/")),
         )
     except connecting.NetError as error:
         return error
+    except InputError as error:  # the proxy's address
+        message = f"cannot connect to {endpoint}: {error.message}"
+        return connecting.NetError(message, hint=error.hint, trouble=connecting.Trouble.CONNECTION_FAILED)
 
 
 def _told(text: str, answer: Presented | NetError) -> Iterator[Seen]:
