@@ -1,0 +1,62 @@
+"""The Python examples of the documentation, run as they are written."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import certkit
+from certkit.testing import rehearsing
+
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLE = re.compile(r"<!-- example: (\w+) -->\n```python\n(.*?)```", re.DOTALL)
+
+
+def examples(page):
+    """The marked examples of a page, by name."""
+    return dict(EXAMPLE.findall((DOCS / page).read_text()))
+
+
+def test_the_client(tmp_path, monkeypatch):
+    """From an enrolled identity to an authenticated call in five lines."""
+    source = examples("how-to/python.md")["client"]
+    assert len([line for line in source.splitlines() if line]) <= 5
+    with rehearsing(tmp_path) as wise:
+        wise.identity()
+        monkeypatch.setenv("CERTKIT_STORE", wise.store)
+        monkeypatch.setenv("CERTKIT_CLIENT_SECRET", wise.client_secret)
+        source = source.replace("https://api-mtls.wise-sandbox.com", wise.api_mtls)
+        done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True, timeout=60)
+    assert done.stdout == b"200\n"
+
+
+def test_the_test(tmp_path):
+    """The example of a test passes in a project of its own."""
+    (tmp_path / "test_call.py").write_text(examples("how-to/python.md")["test"])
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_call.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout.decode()
+    assert b"1 passed" in done.stdout
+
+
+def test_the_checks(capsys):
+    """The example of the checks runs."""
+    exec(compile(examples("reference/python.md")["checks"], "python.md", "exec"), {})
+    assert "key-type ok" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", sorted(set(certkit.__all__) - {"__version__", "Error"}))
+def test_every_public_name_is_in_the_reference(name):
+    """The reference documents each name, and no other Identity method exists without it."""
+    assert name in (DOCS / "reference/python.md").read_text()
+
+
+def test_every_method_of_an_identity_is_in_the_reference():
+    """Each public attribute, but for those that contexts and adapters use."""
+    text = (DOCS / "reference/python.md").read_text()
+    public = [name for name in vars(certkit.Identity) if not name.startswith("_")]
+    assert [name for name in public if f".{name}" not in text] == ["current", "refused"]
