@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 import requests.adapters
 import urllib3
 
+from certkit.api.context import IdentityContext
+
 if TYPE_CHECKING:
-    from certkit.api.identities import ActivePair, Identity
+    from certkit.api.following import ActivePair, Follower
 
 
 class RequestsAdapter(requests.adapters.HTTPAdapter):
     """A transport adapter whose connections present the identity's certificate and trust its trust bundle only."""
 
-    def __init__(self, identity: Identity, **options: Any) -> None:
-        self._identity = identity
-        self._context = identity.ssl_context()
-        self._seen: ActivePair = identity.current(may_wait=True)
+    def __init__(self, follower: Follower, **options: Any) -> None:
+        self._follower = follower
+        self._context = IdentityContext(follower)
+        self._seen: ActivePair = follower.current(may_wait=True)
         super().__init__(**options)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
@@ -44,7 +46,7 @@ class RequestsAdapter(requests.adapters.HTTPAdapter):
 
     def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
         """Send a request, over a new connection if the identity was renewed since the last one."""
-        pair = self._identity.current(may_wait=True)
+        pair = self._follower.current(may_wait=True)
         if pair is not self._seen:
             self._seen = pair
             _close_idle(self.poolmanager)
@@ -54,11 +56,11 @@ class RequestsAdapter(requests.adapters.HTTPAdapter):
 class _PoolManager(urllib3.PoolManager):
     """The same for urllib3."""
 
-    _identity: Identity
+    _follower: Follower
     _seen: ActivePair
 
     def urlopen(self, *arguments: Any, **options: Any) -> Any:
-        pair = self._identity.current(may_wait=True)
+        pair = self._follower.current(may_wait=True)
         if pair is not self._seen:
             self._seen = pair
             _close_idle(self)
@@ -83,8 +85,8 @@ def _close_idle(manager: urllib3.PoolManager) -> None:
     manager.clear()
 
 
-def pool_manager(identity: Identity, **options: Any) -> urllib3.PoolManager:
+def pool_manager(follower: Follower, **options: Any) -> urllib3.PoolManager:
     """Return a PoolManager whose connections present the identity's certificate."""
-    manager = _PoolManager(**options, ssl_context=identity.ssl_context())
-    manager._identity, manager._seen = identity, identity.current(may_wait=True)  # noqa: SLF001
+    manager = _PoolManager(**options, ssl_context=IdentityContext(follower))
+    manager._follower, manager._seen = follower, follower.current(may_wait=True)  # noqa: SLF001
     return manager

@@ -28,27 +28,27 @@ def access_token(
         InputError: if there is no such token, or it has expired and cannot be renewed.
         StoreError: if the store cannot be used.
     """
-    from certkit.api.identities import _logger, _now
+    from certkit.api.following import logger, now
     from certkit.wise import tokens
 
     place = (profile_id, grant)
     remembered = identity._tokens.get(place)  # noqa: SLF001
     if remembered is not None and other_than is None:
         token, read = remembered
-        if not token.is_due(_now()) and time.monotonic() - read < identity._interval:  # noqa: SLF001
+        if not token.is_due(now()) and time.monotonic() - read < identity._follower.interval:  # noqa: SLF001
             return _text(token)
-    with identity._lock, identity._store.use() as store:  # noqa: SLF001
+    with identity._follower.lock, identity._follower.store.use() as store:  # noqa: SLF001
         kept = tokens.find(store, identity.name, profile_id=profile_id, grant=grant)
         token = kept.token
         is_refused = other_than is not None and _text(token) == other_than
-        if is_refused or token.is_due(_now()) or token.is_leased(_now()):
+        if is_refused or token.is_due(now()) or token.is_leased(now()):
             try:
                 token = _renewed(identity, store, kept, force=is_refused)
             except CertkitError as error:
-                if is_refused or token.is_expired(_now()):
+                if is_refused or token.is_expired(now()):
                     raise
-                _logger.warning("the token of %s is due and was not renewed: %s", identity.name, error.message)
-        if token.is_expired(_now()):
+                logger.warning("the token of %s is due and was not renewed: %s", identity.name, error.message)
+        if token.is_expired(now()):
             raise RefusedError(f"the access token of {identity.name} has expired", hint=_HINT)
         identity._tokens[place] = (token, time.monotonic())  # noqa: SLF001
     return _text(token)
@@ -59,7 +59,7 @@ _HINT = "give certkit.identity(…, client_secret=…), or run certkit wise toke
 
 def _renewed(identity: Identity, store: Store, kept: Kept, *, force: bool) -> Token:
     """Renew the token under the store's lease, so that one process asks Wise and all others use what it got."""
-    from certkit.api.identities import _now
+    from certkit.api.following import now
     from certkit.policy import catalogue
     from certkit.wise import endpoints, oauth
     from certkit.wise.token_lease import renewed
@@ -74,8 +74,8 @@ def _renewed(identity: Identity, store: Store, kept: Kept, *, force: bool) -> To
         store,
         identity.name,
         kept,
-        ask=lambda token: oauth.renew(endpoint, client, token, now=_now()),
-        clock=_now,
+        ask=lambda token: oauth.renew(endpoint, client, token, now=now()),
+        clock=now,
         force=force,
         longest_seconds=endpoint.longest_seconds,
     )

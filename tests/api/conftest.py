@@ -132,7 +132,7 @@ class Place:
         number = life.request_again(self.store)
         made = life.issue(self.store, number, **options)
         life.install(self.store, life.pasted(made))
-        life.activate.activate(self.store, "acme", number, now=pki.NOW)
+        life.activate.activate(self.store, self.store.load("acme"), number, now=pki.NOW)
         return made.certificate.serial_number
 
     @property

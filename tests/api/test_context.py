@@ -119,7 +119,7 @@ def life_in_vault(request):
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_after_a_refused_handshake_the_store_is_read_at_once(directory, server, version, monkeypatch):
     """A server that refuses the certificate may know of a renewal that this process has not seen yet."""
-    monkeypatch.setattr("certkit.api.identities._PAUSE_AFTER_REFUSAL_SECONDS", 0)
+    monkeypatch.setattr("certkit.api.following._PAUSE_AFTER_REFUSAL_SECONDS", 0)
     acme = directory.identity(interval=3600)
     context = acme.ssl_context()
     context.maximum_version = context.minimum_version = version
@@ -127,7 +127,7 @@ def test_after_a_refused_handshake_the_store_is_read_at_once(directory, server, 
     with partner(directory_of(directory) / "strict", client_ca=other_root()) as strict, pytest.raises(refusals):
         plain(context, strict.url)
     after = directory.renew()
-    acme.refused()
+    acme._follower.refused()
     plain(context, server.url)
     assert server.serials == [after]
 
@@ -142,12 +142,12 @@ def other_root():
 
 def test_an_alert_after_the_handshake_counts_as_a_refusal(directory):
     """In TLS 1.3 the refusal arrives when the client reads; sockets and event loops report it both."""
-    acme = directory.identity(interval=3600)
+    acme = directory.identity(interval=1e12)
     with partner(directory_of(directory) / "strict", client_ca=other_root()) as strict:
-        acme._checked = 0.0
+        acme._follower._checked = 0.0
         with pytest.raises((httpx.HTTPError, ssl.SSLError)), httpx.Client(verify=acme.ssl_context()) as client:
             client.get(strict.url)
-    assert acme._checked == float("-inf")
+    assert acme._follower._checked == float("-inf")
 
 
 def test_a_pair_that_does_not_match_is_not_used(request, place, server, caplog):
@@ -280,7 +280,7 @@ def test_no_handshake_without_a_certificate_while_it_is_renewed(directory, tmp_p
         for thread in threads:
             thread.start()
         for _ in range(100):
-            acme._pair = copy.copy(acme._pair)  # what a renewal does, as often as one likes
+            acme._follower._pair = copy.copy(acme._follower._pair)  # what a renewal does, as often as one likes
             context._current(may_wait=True)
         done.set()
         for thread in threads:
@@ -296,7 +296,7 @@ def test_it_is_not_serialised(directory):
         with pytest.raises(TypeError, match="not serialised"):
             pickle.dumps(value)
         assert "PRIVATE" not in repr(value)
-    assert "key" not in repr(acme.current(may_wait=True))
+    assert "key" not in repr(acme._follower.current(may_wait=True))
 
 
 def test_no_key_byte_reaches_a_file_system(directory, tmp_path):

@@ -1,0 +1,208 @@
+"""What an identity has in use, read from its store and followed there."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+import weakref
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from certkit.errors import CertkitError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from cryptography import x509
+
+    from certkit.secret import Secret
+    from certkit.stores.base import Issued, Store
+
+logger = logging.getLogger("certkit")
+
+# A server that refuses every connection must not have the store read for each of them.
+_PAUSE_AFTER_REFUSAL_SECONDS = 1.0
+# Connections of a parent process: closing them, even when they are collected, would end them for the parent too.
+_abandoned: list[object] = []
+_known: weakref.WeakSet[Follower] = weakref.WeakSet()
+
+
+@dataclass(frozen=True, slots=True)
+class ActivePair:
+    """The active generation, in memory: its number, key, certificate chain (leaf first) and trust bundle.
+
+    `issued` is what the store has of it, to see whether that changes.
+    """
+
+    generation: str
+    key: Any = field(repr=False)
+    chain: Sequence[x509.Certificate]
+    anchors: Sequence[x509.Certificate]
+    issued: Issued | None = field(repr=False)
+
+
+class Follower:
+    """The pair of an identity that is in use, and which follows the active pointer of its store.
+
+    The store is asked at most every `interval` seconds, and at once after a server refused a handshake. If it cannot be
+    read, the pair stays. It may be shared by threads and event loops, and works in a forked child.
+    """
+
+    def __init__(
+        self, name: str, store: StoreHandle, interval: float, on_error: Callable[[CertkitError], None] | None
+    ) -> None:
+        self.name = name
+        self.store = store
+        self.interval = interval
+        self._on_error = on_error
+        self.after_fork()
+        self._pair = self._read()
+        self._checked = time.monotonic()
+        _known.add(self)
+        weakref.finalize(self, store.close)
+
+    def reload(self) -> bool:
+        """Read the store now. Return whether another generation, certificate or trust bundle is in use since.
+
+        Raises:
+            certkit.InputError: if the identity has no active certificate, or its key does not belong to it.
+            certkit.StoreError: if the store cannot be read.
+        """
+        with self.lock:
+            before, self._checked = self._pair, time.monotonic()
+            self._pair = self._read()
+            return self._pair is not before
+
+    def close(self) -> None:
+        """Close the connection to the store; it is opened again when it is needed."""
+        with self.lock:
+            self.store.close()
+
+    def current(self, *, may_wait: bool) -> ActivePair:
+        """Return the pair in use; if the store was not asked for `interval` seconds, it is asked first.
+
+        Unless `may_wait`, a store that answers over the network is read in a thread of its own, and the next call sees
+        what it found.
+        """
+        if time.monotonic() - self._checked >= self.interval:
+            self._look(may_wait=may_wait)
+        return self._pair
+
+    def refused(self) -> None:
+        """Take note that a server refused a handshake: the store is asked again at the next connection."""
+        if time.monotonic() - self._checked >= _PAUSE_AFTER_REFUSAL_SECONDS:
+            self._checked = float("-inf")
+            if not self.store.is_local:
+                self._look(may_wait=False)
+
+    def _look(self, *, may_wait: bool) -> None:
+        """Ask the store, unless another thread does so already."""
+        if may_wait or self.store.is_local:
+            if self.lock.acquire(blocking=False):
+                try:
+                    self._refresh()
+                finally:
+                    self.lock.release()
+        else:
+            threading.Thread(target=self._look, kwargs={"may_wait": True}, name="certkit", daemon=True).start()
+
+    def _refresh(self) -> None:
+        self._checked = time.monotonic()
+        try:
+            self._pair = self._read()
+        except CertkitError as error:
+            logger.warning("identity %s stays at generation %s: %s", self.name, self._pair.generation, error.message)
+            if self._on_error is not None:
+                self._on_error(error)
+
+    def _read(self) -> ActivePair:
+        """Read the active pair; the one in use if the store has the same."""
+        from certkit.identity import credentials, overview
+
+        held: ActivePair | None = getattr(self, "_pair", None)
+        with self.store.use() as store:
+            found = store.load(self.name)
+            is_same = held is not None and found.record.active == held.generation
+            if held is not None and is_same and overview.generation(found, held.generation).issued == held.issued:
+                return held
+            shown = credentials.shown(store, found)
+        if not shown.anchors:
+            hint = f"give the partner's CA: certkit identity install {self.name} CERT --ca FILE"
+            raise InputError(f"{self.name} has no trust bundle, so its partner's servers cannot be verified", hint=hint)
+        return ActivePair(
+            shown.generation,
+            shown.credentials.key,
+            shown.credentials.chain,
+            tuple(shown.anchors),
+            overview.generation(found, shown.generation).issued,
+        )
+
+    def after_fork(self) -> None:
+        """Take fresh locks, and leave the connections of the parent process alone."""
+        self.lock = threading.RLock()
+        self.store.forget()
+
+
+class StoreHandle:
+    """A store that is opened when it is needed and then kept open, in each process."""
+
+    def __init__(self, uri: str | None, passphrase: Secret | None, environment: Mapping[str, str]) -> None:
+        self.uri = uri or environment.get("CERTKIT_STORE") or "the default store"
+        self.is_local = not self.uri.startswith("vault://")
+        self._arguments = (uri, passphrase, environment)
+        self._open: tuple[Store, contextlib.ExitStack] | None = None
+
+    @contextlib.contextmanager
+    def use(self) -> Iterator[Store]:
+        """The open store. One that failed is closed, so that the next use logs in again."""
+        if self._open is None:
+            self._open = self._opened()
+        try:
+            yield self._open[0]
+        except CertkitError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the store, if it is open."""
+        if self._open is not None:
+            opened, self._open = self._open, None
+            opened[1].close()
+
+    def forget(self) -> None:
+        """Forget a store that a parent process opened, without closing what the parent still uses."""
+        if self._open is not None:
+            _abandoned.append(self._open)
+            self._open = None
+
+    def _opened(self) -> tuple[Store, contextlib.ExitStack]:
+        from certkit.stores.opening import Opener
+
+        uri, passphrase, environment = self._arguments
+        stack = contextlib.ExitStack()
+        opener = Opener(environment, now, logger.warning)
+        return stack.enter_context(opener.open(uri, passphrase=passphrase)), stack
+
+
+def now() -> datetime:
+    """Return the time of day, in UTC."""
+    return datetime.now(UTC)
+
+
+def pem(certificates: Sequence[x509.Certificate]) -> bytes:
+    """Return certificates as PEM."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
+
+
+def _forget_the_parent() -> None:
+    for each in list(_known):
+        each.after_fork()
+
+
+os.register_at_fork(after_in_child=_forget_the_parent)
