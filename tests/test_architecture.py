@@ -59,7 +59,7 @@ def test_the_time_of_day_and_the_environment_belong_to_the_two_entry_points():
     assert clock == {
         "cli/shared/inputs.py",
         "api/checks.py",
-        "api/identities.py",
+        "api/following.py",
         "testing/ca.py",
         "testing/rehearsal.py",
     }
