@@ -131,7 +131,7 @@ def build(lineage: Sequence[PolicyFile]) -> Policy:
         choices += file.content.get("choices", ())
         for rule, value in _leaves(file.content):
             if rule not in NO_LONGER_RULES:
-                stated[rule] = Stated(rule, value, _origin(rule, own or listed, choices))
+                stated[rule] = Stated(rule, value, _origin(rule, own, choices) or _origin(rule, listed, choices))
         merged = _merge(merged, file.content)
     for required in ("title", "sources"):
         if not merged.get(required):
@@ -181,11 +181,14 @@ def _covers(named: str, rule: str) -> bool:
 
 
 def _origin(rule: str, sources: Sequence[Source], choices: Sequence[str]) -> tuple[Source, ...]:
-    """The sources of a rule: those that name it, else those that name none; none for the author's own choice."""
+    """The sources of a rule: those that name it best, else those that name none; none for the author's own choice."""
     if any(_covers(choice, rule) for choice in choices):
         return ()
-    naming = [source for source in sources if any(_covers(each, rule) for each in source.rules)]
-    return tuple(naming or [source for source in sources if not source.rules])
+    nearest = max((len(each) for source in sources for each in source.rules if _covers(each, rule)), default=0)
+    naming = [
+        source for source in sources if any(len(each) == nearest and _covers(each, rule) for each in source.rules)
+    ]
+    return tuple(naming if nearest else [source for source in sources if not source.rules])
 
 
 def _leaves(content: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:

@@ -304,6 +304,21 @@ class Portal:
     trust_steps: tuple[str, ...] = rule(list_of(TEXT), (), "How to get the partner's CA certificates.")
 
 
+_PUBLIC_KEY = matching(
+    "a public key in PEM",
+    '"""-----BEGIN PUBLIC KEY-----…"""',
+    r"\s*-----BEGIN PUBLIC KEY-----\s[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """How the partner calls the user's webhooks."""
+
+    signing_key: str = rule(_PUBLIC_KEY, "", "The key that verifies the signatures of deliveries.")
+    schema_versions: tuple[str, ...] = rule(list_of(TEXT), (), "Known versions of the events' schema.")
+
+
 @dataclass(frozen=True, slots=True)
 class Stated:
     """A rule as a policy file states it: its dotted name, its value in TOML, and its sources.
@@ -342,5 +357,14 @@ class Policy:
     expiry: ExpiryRules = rule(table(ExpiryRules), ExpiryRules, "When to warn.")
     hosts: Hosts = rule(table(Hosts), Hosts, "Addresses.")
     portal: Portal = rule(table(Portal), Portal, "What a person does where certificates are issued by hand.")
+    webhooks: Webhooks = rule(table(Webhooks), Webhooks, "Deliveries to the user's webhooks.")
     stated: tuple[Stated, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    @property
+    def retirement(self) -> str:
+        """Since when the partner no longer supports this, and how to go on; empty if it does."""
+        if self.retired is None:
+            return ""
+        way = f"; go on with policy {self.replaced_by}" if self.replaced_by else ""
+        return f"policy {self.name} was retired by the partner on {self.retired}{way}"

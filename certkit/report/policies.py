@@ -70,4 +70,5 @@ def compared(found: Sequence[Fit], *, only_good: bool) -> str:
 def _scalar(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return printable(str(value))
+    first, *rest = str(value).strip().splitlines() or [""]
+    return printable(first) + (" …" if rest else "")

@@ -23,7 +23,6 @@ ENVIRONMENTS = {
     "sandbox-legacy": "wise-sandbox-legacy",
     "production": "wise-production",
 }
-TOKEN_PATH = "/oauth/token"  # noqa: S105  a path, not a token
 
 _MAX_TEXT = 512
 _MAX_URL = 2048
@@ -41,7 +40,7 @@ def authorize_url(policy: Policy, *, client_id: str, redirect_uri: str, state: s
     if not policy.hosts.web:
         raise InputError(f"policy {policy.name}: it has no hosts.web", hint="use a policy of Wise's environments")
     query = {"client_id": client_id, "redirect_uri": redirect_uri} | ({} if state is None else {"state": state})
-    return f"{policy.hosts.web.rstrip('/')}/oauth/authorize/?{urlencode(query, quote_via=quote)}"
+    return f"{policy.hosts.web.rstrip('/')}{policy.hosts.authorize_path}?{urlencode(query, quote_via=quote)}"
 
 
 def require_client_id(text: str) -> str:
@@ -88,7 +87,7 @@ def require_base_url(text: str) -> str:
     """
     if not _is_url(text, _BASE_URL):
         raise InputError(f"not a base URL: {_shown(text)}", hint="give for example https://proxy.example/wise")
-    if text.startswith("http:") and not _is_loopback(urlsplit(text).hostname or ""):
+    if text.startswith("http:") and not is_loopback(urlsplit(text).hostname or ""):
         hint = "use https; plain http is for http://127.0.0.1:PORT and http://[::1]:PORT"
         raise InputError(f"not a safe base URL: {text}: the client secret would travel in clear", hint=hint)
     return text.rstrip("/")
@@ -109,11 +108,18 @@ def _is_url(text: str, form: re.Pattern[str]) -> bool:
         return False
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is a loopback address."""
+    return is_ip(host) and ipaddress.ip_address(host).is_loopback
+
+
+def is_ip(host: str) -> bool:
+    """Return whether a host is an IP address."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        ipaddress.ip_address(host)
     except ValueError:
         return False
+    return True
 
 
 def _shown(text: str) -> str:

@@ -147,6 +147,9 @@ def _hosts(one: Side, environments: tuple[str, ...]) -> Finding:
         hint = "unless it is your own proxy, enroll without --base-url"
         return warning("hosts", f"{one.name}: {base_url} is used instead of Wise's API", hint)
     known = [catalogue.load(ENVIRONMENTS[each]).hosts for each in environments]
+    if one.policy.retired is not None:
+        hint = f"set up an identity in the new sandbox: certkit wise setup {one.name}-new --environment sandbox"
+        return warning("hosts", f"{one.name}: {one.policy.retirement}", hint)
     if one.policy.hosts in known:
         return ok("hosts", f"{one.name}: {one.policy.hosts.api_mtls}")
     message = f"{one.name} uses {one.policy.hosts.api_mtls}; {environments[0]}'s API host is {known[0].api_mtls}"

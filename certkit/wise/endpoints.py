@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import ConflictError, InputError
 from certkit.net import http
-from certkit.stores.base import AbsentError
+from certkit.stores.base import AbsentError, Identity
 from certkit.stores.record import Record, Settings, require_name
-from certkit.wise.addresses import ENVIRONMENTS, TOKEN_PATH, optional, require_base_url
+from certkit.wise.addresses import ENVIRONMENTS, optional, require_base_url
 from certkit.wise.oauth import TokenEndpoint
 
 if TYPE_CHECKING:
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
     from certkit.net.tls import Credentials
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store
 
 
-def identity(store: Store, name: str, *, policy: str | None, base_url: str | None) -> Identity:
-    """The identity of that name, which is made if it is absent: tokens come before the key.
+def identity(store: Store, name: str, *, policy: str | None, base_url: str | None, keep: bool = True) -> Identity:
+    """Return the identity of that name, which is created if it is absent: tokens come before the key.
 
-    `policy` is a policy's name or path. Without one, an identity for a base URL is of the sandbox.
+    `policy` is a policy's name or path. Without one, an identity for a base URL is of the sandbox. Without `keep`, an
+    absent identity is not stored.
 
     Raises:
         InputError: it is absent and nothing tells its environment, or it is there and of another one.
@@ -38,6 +39,8 @@ def identity(store: Store, name: str, *, policy: str | None, base_url: str | Non
             hint = "check the name; to begin with tokens, say where: --environment, or --base-url"
             raise AbsentError(error.message, hint=hint) from error
         settings = Settings(policy=policy or ENVIRONMENTS["sandbox"], base_url=base_url)
+        if not keep:
+            return Identity(name, Record(settings=settings))
         with contextlib.suppress(ConflictError):  # another run was faster
             store.create(name, Record(settings=settings))
         found = store.load(name)
@@ -75,7 +78,7 @@ def endpoint(
         raise InputError(f"policy {policy.name}: it names no API host", hint="give --base-url")
     credentials, bundle = pair or (None, None)
     return TokenEndpoint(
-        url=host.rstrip("/") + TOKEN_PATH,
+        url=host.rstrip("/") + policy.hosts.token_path,
         credentials=credentials,
         anchors=anchors if anchors is not None else bundle,
         timeout=timeout,

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from certkit import probe
 from certkit.findings import Status, critical, ok, skipped, unknown
 from certkit.verify import anchors
-from certkit.wise.addresses import TOKEN_PATH
 from certkit.wise.oauth_answers import CERTIFICATE_HINT
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def call(endpoint: TokenEndpoint, policy: Policy, token: Secret | None, *, now: 
 
     Ok only where both are good; without a token `skipped`, if the certificate is good.
     """
-    base = endpoint.url.removesuffix(TOKEN_PATH)
+    base = endpoint.url.removesuffix(policy.hosts.token_path)
     where = urlsplit(base).netloc
     if endpoint.credentials is None:
         hint = "give the address of the API with mTLS, and activate a certificate"

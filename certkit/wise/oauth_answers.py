@@ -155,7 +155,7 @@ def refusal(
     answer: HttpAnswer, question: TokenRequest, *, where: str, has_certificate: bool, hidden: Sequence[Secret]
 ) -> InputError | RefusedError:
     """The error for an answer of `where` without a token; what is `hidden` does not appear in it."""
-    status, trace = answer.status, _trace(answer)
+    status, trace = answer.status, trace_of(answer)
     if status >= 500:
         return UncertainError(f"{where} failed with status {status}{trace}", hint=question.doubt)
     if status == 429:
@@ -195,7 +195,7 @@ def retry_after(answer: HttpAnswer, *, now: datetime) -> float | None:
     return seconds if seconds > 0 else None
 
 
-def _trace(answer: HttpAnswer) -> str:
+def trace_of(answer: HttpAnswer) -> str:
     """The id that Wise's support asks for, in brackets."""
     found = answer.headers.get("x-trace-id", "")
     return f" (trace id {found})" if _TRACE_ID.fullmatch(found) else ""

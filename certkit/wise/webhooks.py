@@ -8,14 +8,18 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from certkit.durations import spoken
 from certkit.errors import InputError, RefusedError
 from certkit.findings import critical, ok, unknown
 from certkit.net import http
 from certkit.net.tls import Credentials, HandshakeEndedError
 from certkit.printable import printable
+from certkit.wise import addresses
+from certkit.wise.oauth_answers import retry_after, trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +41,7 @@ _NGINX_SAYS = b"SSL certificate"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """Where subscriptions are made, and with what."""
+    """Where subscriptions are made, and with what; `is_wise` is False for a rehearsal or a proxy in Wise's place."""
 
     base: str
     client_id: str
@@ -45,6 +49,8 @@ class Api:
     credentials: Credentials | None = None
     anchors: Sequence[x509.Certificate] | None = None
     timeout: float = http.TIMEOUT_SECONDS
+    subscriptions_path: str = "/v3/applications/{client_id}/subscriptions"
+    is_wise: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,8 @@ def create(api: Api, wanted: Subscription, *, now: datetime) -> str:
         InputError: there is no answer, or one that cannot be used.
     """
     require_url(wanted.url)
+    if api.is_wise:
+        require_public(wanted.url)
     answer = _post(api, "", json.dumps(wanted.document()).encode(), now=now)
     try:
         found = json.loads(answer.body)["id"]
@@ -105,6 +113,28 @@ def require_url(url: str) -> str:
         raise InputError(f"not an https address: {printable(url[:200])!r}", hint=hint)
     http.Address.parse(url)
     return url
+
+
+def require_public(url: str) -> None:
+    """Refuse an address that Wise does not call.
+
+    Wise calls a domain name, on port 443, without a query string (Wise developer documentation, event handling, read on
+    2026-11-30). The server's certificate is of a public CA, which only a call shows.
+
+    Raises:
+        InputError: if it is another one; with what is wrong.
+    """
+    parts = urlsplit(url)
+    problem = ""
+    if addresses.is_ip(parts.hostname or ""):
+        problem = "an IP address, and Wise calls domain names only"
+    elif parts.port not in {None, 443}:
+        problem = f"port {parts.port}, and Wise calls port 443 only"
+    elif parts.query:
+        problem = "a query string, which Wise does not accept"
+    if problem:
+        hint = "give an address such as https://hooks.partner.example/wise"
+        raise InputError(f"cannot subscribe {printable(url[:200])}: it has {problem}", hint=hint)
 
 
 def check(
@@ -165,8 +195,6 @@ def _is_of_certificates(alert: str) -> bool:
 
 def _nobody(now: datetime) -> Credentials:
     """A key and a certificate that it signed itself."""
-    from datetime import timedelta
-
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -185,7 +213,7 @@ def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.HttpAnswer
     token = api.token.reveal().decode("ascii")
     request = http.HttpRequest(
         method="POST",
-        url=f"{api.base}/v3/applications/{quote(api.client_id, safe='')}/subscriptions{path}",
+        url=f"{api.base}{api.subscriptions_path.replace('{client_id}', quote(api.client_id, safe=''))}{path}",
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": "application/json"},
         body=body,
     )
@@ -193,11 +221,17 @@ def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.HttpAnswer
     if 200 <= answer.status < 300:
         return answer
     where = urlsplit(api.base).netloc
-    if not 400 <= answer.status < 500 or answer.status == 429:
-        raise InputError(f"{where} does not do it now: status {answer.status}", hint="check the address, or try again")
+    trace = trace_of(answer)
+    if answer.status == 429:
+        seconds = retry_after(answer, now=now)
+        when = "later" if seconds is None else f"after {spoken(timedelta(seconds=seconds))}"
+        raise InputError(f"{where} is rate limiting requests (429){trace}", hint=f"try again {when}")
+    if not 400 <= answer.status < 500:
+        hint = "check the address, or try again"
+        raise InputError(f"{where} answered with status {answer.status}{trace}", hint=hint)
     said = _shown(answer.body.replace(token.encode(), b"(hidden)"))
     hint = _TOKEN_HINT if answer.status in {401, 403} else _REFUSED_HINT
-    raise RefusedError(f"refused by {where}: status {answer.status}{said}", hint=hint)
+    raise RefusedError(f"{where} rejected the request: status {answer.status}{said}{trace}", hint=hint)
 
 
 def _shown(body: bytes) -> str:

@@ -119,7 +119,9 @@ def test_authorize_url(wise, environment, web):
     given = ("--environment", environment, "--client-id", "acme", "--redirect-uri", REDIRECT_URI, "--state", "s-1")
     ran = wise("authorize-url", *given)
     query = "client_id=acme&redirect_uri=https%3A%2F%2Facme.example%2Fwise&state=s-1"
-    assert (ran.code, ran.out, ran.err) == (0, f"{web}/oauth/authorize/?{query}\n", "")
+    assert (ran.code, ran.out) == (0, f"{web}/oauth/authorize/?{query}\n")
+    retired = "policy wise-sandbox-legacy was retired by the partner on 2026-06-30; go on with policy wise-sandbox"
+    assert ran.err == (f"certkit: warning: {retired}\n" if environment == "sandbox-legacy" else "")
     assert wise("authorize-url", *given, "--json").json == {
         "url": f"{web}/oauth/authorize/?{query}",
         "environment": environment,
@@ -127,6 +129,15 @@ def test_authorize_url(wise, environment, web):
         "state": "s-1",
     }
     assert not (wise.folder / "store").exists()
+
+
+def test_an_application_token_for_one_worker(wise, server):
+    """With --no-store it is printed, and nothing is stored, not even the identity."""
+    given = ("client-credentials", "--client-id", CLIENT_ID, "--base-url", server.address, "--no-store")
+    ran = wise.token(*given)
+    assert (ran.code, ran.out.count("\n"), len(ran.out) > 10) == (0, 1, True)
+    assert not (wise.folder / "store" / "acme").exists()
+    assert wise.token(*given, "--json").code == 3
 
 
 def test_authorize_url_with_an_identity(wise):

@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -17,6 +18,7 @@ from tests import pki, tls_servers
 from tests.conftest import require_program
 from tests.pki import NOW
 from tests.wise.rehearsal.stage import Stage, document
+from tests.wise.test_deliveries import SIGNATURE
 
 HOOK = "https://127.0.0.1:9443/hook"
 EVENT = ("--name", "transfers", "--trigger-on", "EVENT", "--schema-version", "1", "--url", HOOK)
@@ -61,6 +63,39 @@ def api(stage):
 def token(stage):
     """The environment with an application token."""
     return {"CERTKIT_TOKEN": document(stage.token(grant_type="client_credentials"))["access_token"]}
+
+
+DELIVERY = Path(__file__).parents[1] / "wise" / "published_delivery.json"
+
+
+def test_a_delivery_is_verified_with_the_published_key(certkit):
+    """Exit 0 for Wise's published example; 2 with another key or one more byte."""
+    given = ("wise", "webhook", "verify", "--header", SIGNATURE)
+    ran = certkit(*given, "--environment", "sandbox", DELIVERY)
+    assert (ran.code, "signed with this key over 354 bytes" in ran.out) == (0, True)
+    assert certkit(*given, "--environment", "production", DELIVERY).code == 2
+    assert certkit(*given, "--environment", "sandbox", "-", stdin=DELIVERY.read_bytes() + b"\n").code == 2
+    assert certkit(*given, "--policy", "wise-sandbox", "--json", DELIVERY).json["status"] == "ok"
+    assert certkit(*given, DELIVERY).code == 3
+    assert certkit(*given, "--environment", "sandbox", "--policy", "general", DELIVERY).code == 3
+    lacking = certkit(*given, "--policy", "general", DELIVERY)
+    assert (lacking.code, "it has no webhooks.signing_key" in lacking.err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://192.0.2.1/wise", "it has an IP address, and Wise calls domain names only"),
+        ("https://[::1]/wise", "it has an IP address"),
+        ("https://hooks.example:8443/wise", "it has port 8443, and Wise calls port 443 only"),
+        ("https://hooks.example/wise?key=1", "it has a query string, which Wise does not accept"),
+    ],
+)
+def test_an_address_that_wise_does_not_call_is_refused_before_any_request(certkit, url, said):
+    """Nothing is sent: there is no network here."""
+    event = (*EVENT[:-1], url)
+    ran = certkit("wise", "webhook", "create", "--environment", "sandbox", *CLIENT, *event, env={"CERTKIT_TOKEN": "x"})
+    assert (ran.code, said in ran.err) == (3, True), ran.err
 
 
 @contextlib.contextmanager
@@ -154,7 +189,7 @@ def test_what_cannot_be_asked_is_exit_3(certkit, options, said):
     assert (ran.code, len(ran.err.splitlines()), said in ran.err) == (3, 1, True), ran.err
 
 
-@pytest.mark.parametrize("value", [None, "", "two words", "x" * 9000, "\x01"])
+@pytest.mark.parametrize("value", [None, "", "two words", "x" * 70_000, "\x01"])
 def test_a_token_that_is_none_is_exit_3(certkit, api, value):
     """And is not shown."""
     env = {} if value is None else {"CERTKIT_TOKEN": value}

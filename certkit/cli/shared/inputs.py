@@ -228,14 +228,20 @@ def _next_bytes(file: int) -> bytes:
 
 
 def policy(reference: str) -> Policy:
-    """The policy of that name or at that path.
+    """Return the policy of that name or at that path; a retired one is pointed out once.
 
     Raises:
-        PolicyError: there is none, or it breaks the format.
+        PolicyError: if there is none, or it breaks the format.
     """
     from certkit.policy import catalogue
 
-    return catalogue.load(reference)
+    found = catalogue.load(reference)
+    context = click.get_current_context(silent=True)
+    told = set() if context is None else context.find_root().meta.setdefault("certkit.retired", set())
+    if found.retired is not None and found.name not in told:
+        told.add(found.name)
+        click.echo(f"certkit: warning: {found.retirement}", err=True)
+    return found
 
 
 def anchors(references: Sequence[str]) -> list[x509.Certificate] | None:

@@ -37,14 +37,14 @@ class WiseOptions:
     ca: str | None
     timeout: float
 
-    def endpoint(self, store: Store, name: str) -> TokenEndpoint:
-        """Where to ask, with an identity that is made if it is absent."""
+    def endpoint(self, store: Store, name: str, *, keep: bool = True) -> TokenEndpoint:
+        """Return where to ask; an identity that is absent is created, unless `keep` is False."""
         from certkit.wise import addresses, endpoints
 
         base_url = addresses.optional(addresses.require_base_url, self.base_url)
         anchors = inputs.anchors([] if self.ca is None else [self.ca])
         policy = policy_of(environment=self.environment, policy_name=self.policy)
-        found = endpoints.identity(store, name, policy=policy, base_url=base_url)
+        found = endpoints.identity(store, name, policy=policy, base_url=base_url, keep=keep)
         return endpoints.endpoint(
             store,
             found,

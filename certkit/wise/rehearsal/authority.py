@@ -96,6 +96,26 @@ def server(ca: CertifiedKey, *, hosts: Sequence[str] = _HOSTS, now: datetime) ->
     return CertifiedKey(key, certificate)
 
 
+def signing_key_pem() -> Secret:
+    """Return a new RSA key of 2048 bits as PEM, like those with which Wise signs deliveries to webhooks."""
+    return keys.to_pem(keys.KeySpec("rsa-2048").generate())
+
+
+def public_key_pem(private_key: bytes) -> str:
+    """Return the public half of a private key as PEM.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    from certkit.x509 import objects
+
+    key = objects.private_key(private_key, name="the rehearsal's signing key").value.public_key()
+    pem: bytes = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return pem.decode()
+
+
 def notifier(ca: CertifiedKey, *, now: datetime) -> CertifiedKey:
     """A new pair with which the rehearsal calls webhooks."""
     key = _new_key()

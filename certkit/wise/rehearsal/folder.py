@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_CLIENT_ID = "rehearsal-client"
 STATE, SECRET, POLICY, LOCK = "rehearsal-state.json", "rehearsal-client-secret", "wise-rehearsal.toml", "lock"
 CA, SERVER, NOTIFIER = "rehearsal-ca", "rehearsal-server", "rehearsal-webhook-client"
+SIGNER = "rehearsal-webhook-signer"
 
 _README = b"""\
 This directory belongs to `certkit wise rehearse`, a stand-in for Wise on this machine.
@@ -53,6 +54,10 @@ request_steps = [
 trust_steps = [
     "On the same page choose \\"Get Wise certificate\\" and keep the CA certificate, for the rehearsal only.",
 ]
+
+[webhooks]
+signing_key = \"\"\"
+{signing_key}\"\"\"
 """
 
 
@@ -65,6 +70,7 @@ class RehearsalFolder:
     ca: CertifiedKey
     server: CertifiedKey
     client_secret: Secret = field(repr=False)
+    signing_key: str
 
     def keep(self, state: RehearsalState) -> None:
         """Keep the state in place of the one before.
@@ -82,7 +88,9 @@ class RehearsalFolder:
             InputError: it cannot be written.
         """
         path = self.path / POLICY
-        writing.write_report(path, content.Report([_POLICY.format(web=web, api=api, api_mtls=api_mtls)]))
+        writing.write_report(
+            path, content.Report([_POLICY.format(web=web, api=api, api_mtls=api_mtls, signing_key=self.signing_key)])
+        )
         return path
 
 
@@ -140,17 +148,22 @@ def _make(path: Path, state: RehearsalState, now: datetime) -> None:
         for stem, pair in pairs.items():
             staging.write(f"{stem}.key", pair.key_pem)
             staging.write(f"{stem}.pem", pair.pem)
+        staging.write(f"{SIGNER}.key", authority.signing_key_pem())
         staging.write(STATE, Secret(states.dump(state)))
         staging.publish()
 
 
 def _load(path: Path) -> RehearsalFolder:
+    signer = path / f"{SIGNER}.key"
+    if not reading.exists(signer):  # made by a version that did not sign webhooks
+        writing.publish(signer, authority.signing_key_pem())
     return RehearsalFolder(
         path=path,
         state=states.load(reading.read(path / STATE), name=str(path / STATE)),
         ca=_pair(path, CA),
         server=_pair(path, SERVER),
         client_secret=Secret(reading.read(path / SECRET, limit=4096).split(b"\n", 1)[0]),
+        signing_key=authority.public_key_pem(reading.read(signer, limit=64 * 1024)),
     )
 
 

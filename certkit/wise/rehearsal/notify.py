@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http.client
 import ssl
-from typing import TYPE_CHECKING
+import uuid
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from certkit.wise.rehearsal.folder import NOTIFIER
+from certkit.wise import deliveries
+from certkit.wise.rehearsal.folder import NOTIFIER, SIGNER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +25,11 @@ def notify(folder: Path, subscription: HubSubscription, body: bytes) -> str:
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {"Content-Type": "application/json"}
     try:
+        headers |= {
+            deliveries.HEADER: deliveries.sign(body, _signing_key(folder)),
+            "X-Delivery-Id": str(uuid.uuid4()),
+            "X-Test-Notification": "true",
+        }
         connection = http.client.HTTPSConnection(
             parts.hostname or "", parts.port, timeout=_SECONDS, context=_context(folder, subscription)
         )
@@ -33,6 +40,13 @@ def notify(folder: Path, subscription: HubSubscription, body: bytes) -> str:
             connection.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
         return f"not delivered: {str(error) or type(error).__name__}"
+
+
+def _signing_key(folder: Path) -> Any:
+    """The key with which the rehearsal signs deliveries; its public half is in the rehearsal's policy."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    return load_pem_private_key((folder / f"{SIGNER}.key").read_bytes(), None)
 
 
 def _context(folder: Path, subscription: HubSubscription) -> ssl.SSLContext:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
@@ -128,6 +129,13 @@ def _is_of_use(grant: Grant, now: datetime) -> bool:
 def new_token() -> str:
     """A word that nobody can guess."""
     return secrets.token_urlsafe(32)
+
+
+def new_application_token() -> str:
+    """Return a long token that nobody can guess, of the length and form of a JWT, as Wise gives to applications."""
+    parts = ('{"alg":"RS256","typ":"JWT"}', f'{{"iss":"certkit rehearsal, not Wise","jti":"{secrets.token_hex(96)}"}}')
+    head = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
+    return f"{head}.{secrets.token_urlsafe(256)}"
 
 
 def digest(word: str) -> str:

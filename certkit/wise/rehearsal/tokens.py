@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.times import rfc3339
 from certkit.wise.rehearsal.messages import Reply, as_json, failure
-from certkit.wise.rehearsal.state import Grant, RehearsalState, digest, new_token
+from certkit.wise.rehearsal.state import Grant, RehearsalState, digest, new_application_token, new_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,7 +110,7 @@ def _registration_code(state: RehearsalState, form: Mapping[str, str], now: date
 
 
 def _client_credentials(state: RehearsalState, _: Mapping[str, str], now: datetime) -> Outcome:
-    access = new_token()
+    access = new_application_token()
     grant = Grant(
         id=digest(access)[:16],
         kind="client_credentials",

@@ -37,6 +37,7 @@ def test_what_is_secret_is_private_and_all_of_it_says_what_it_is(made):
         "rehearsal-server.key",
         "rehearsal-state.json",
         "rehearsal-webhook-client.key",
+        "rehearsal-webhook-signer.key",
     }
     assert "a stand-in for Wise" in (made / "README").read_text()
     subject = openssl("x509", "-in", made / "rehearsal-ca.pem", "-noout", "-subject").stdout.decode()

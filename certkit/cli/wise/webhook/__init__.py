@@ -34,6 +34,7 @@ timeout_option = inputs.timeout_option()
     lazy={
         "create": ("certkit.cli.wise.webhook.create:create", "Subscribe the application to an event."),
         "test": ("certkit.cli.wise.webhook.test:test", "Have Wise send a test notification."),
+        "verify": ("certkit.cli.wise.webhook.verify:verify", "Check the signature of a delivery."),
         "check": ("certkit.cli.wise.webhook.check:check", "See whether a server really demands a certificate."),
     },
 )
@@ -72,25 +73,20 @@ def _api(output: Output, asked: dict[str, Any]) -> Api:
     from certkit.wise.webhooks import Api
 
     credentials = _credentials(output, asked)
+    if (asked["environment"] is None) == (asked["base_url"] is None):
+        raise InputError("usage: give --environment or --base-url, and not both", hint="see --help")
+    policy = inputs.policy(addresses.ENVIRONMENTS[asked["environment"] or "sandbox"])
+    host = policy.hosts.api if credentials is None else policy.hosts.api_mtls
     return Api(
-        base=_base(asked, is_mutual=credentials is not None),
+        base=host if asked["base_url"] is None else addresses.require_base_url(asked["base_url"]),
+        subscriptions_path=policy.hosts.subscriptions_path,
+        is_wise=asked["base_url"] is None,
         client_id=addresses.require_client_id(asked["client_id"]),
         token=_token(asked["token_file"]),
         credentials=credentials,
         anchors=inputs.anchors([] if asked["ca"] is None else [asked["ca"]]),
         timeout=asked["timeout"],
     )
-
-
-def _base(asked: dict[str, Any], *, is_mutual: bool) -> str:
-    from certkit.wise import addresses
-
-    if (asked["environment"] is None) == (asked["base_url"] is None):
-        raise InputError("usage: give --environment or --base-url, and not both", hint="see --help")
-    if asked["base_url"] is not None:
-        return addresses.require_base_url(asked["base_url"])
-    hosts = inputs.policy(addresses.ENVIRONMENTS[asked["environment"]]).hosts
-    return hosts.api_mtls if is_mutual else hosts.api
 
 
 def _credentials(output: Output, asked: dict[str, Any]) -> Credentials | None:

@@ -1,0 +1,70 @@
+"""Deliveries to webhooks: whether the partner signed them.
+
+`X-Signature-SHA256` is base64 of an RSA signature (PKCS#1 v1.5, SHA-256) over the exact bytes of the body, made with
+one of two published keys (Wise developer documentation, event handling, read on 2026-11-30).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from certkit.errors import InputError
+from certkit.findings import Finding, critical, ok
+from certkit.printable import printable
+
+HEADER = "X-Signature-SHA256"
+MAX_BODY_BYTES = 1024 * 1024
+_CHECK = "signature"
+
+
+def verify(body: bytes, signature: str, key: bytes) -> Finding:
+    """Return whether a delivery was signed with a key: the exact bytes of its body, and the header's value.
+
+    Raises:
+        InputError: if the key is no RSA public key in PEM.
+    """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import padding
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    loaded = public_key(key)
+    try:
+        value = base64.b64decode("".join(signature.split()), validate=True)
+    except (binascii.Error, ValueError):
+        said = f"the value of {HEADER} is not base64: {printable(signature[:40])!r}"
+        return critical(_CHECK, said, f"give the whole value of {HEADER}, without its name")
+    try:
+        loaded.verify(value, body, padding.PKCS1v15(), SHA256())
+    except InvalidSignature:
+        hint = "verify the exact bytes received, and check the environment (sandbox or production)"
+        return critical(_CHECK, "the body was not signed with this key, or was changed since", hint)
+    return ok(_CHECK, f"signed with this key over {len(body):,} bytes")
+
+
+def sign(body: bytes, key: Any) -> str:
+    """Return the header's value for a body, as a rehearsal's key signs it."""
+    from cryptography.hazmat.primitives.asymmetric import padding
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    return base64.b64encode(key.sign(body, padding.PKCS1v15(), SHA256())).decode()
+
+
+def public_key(pem: bytes) -> Any:
+    """Return an RSA public key from PEM.
+
+    Raises:
+        InputError: if it is none.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        found = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError("cannot read the key: not a public key in PEM", hint="give the published key") from error
+    if not isinstance(found, RSAPublicKey):
+        raise InputError("cannot use the key: it is not an RSA key", hint="give the published key")
+    return found
