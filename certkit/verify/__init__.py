@@ -6,14 +6,16 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from certkit.errors import InputError
 from certkit.findings import Finding, Status, concise, critical, ok, roll_up, skipped, unknown, warning
 from certkit.printable import printable
 from certkit.times import rfc3339
-from certkit.verify import checks, purpose, revocation
+from certkit.verify import checks, partner, purpose, revocation
 from certkit.verify.explain import NoPath
 from certkit.verify.path import DEFAULT_MAX_DEPTH, Search, build_path, web_pki_problem
 from certkit.verify.pedantry import pedantry
 from certkit.x509 import names, objects
+from certkit.x509.certificate import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +33,8 @@ class Question:
 
     `anchors` None: nothing to trust was given; then the chain is a warning, or skipped with `needs_chain` False.
     `at` is the moment to judge; `max_depth` counts intermediates. `crls` ask for a current list for every certificate
-    below the anchor, or for the leaf with `revocation_of_chain` False. `strict` makes pedantry critical.
+    below the anchor, or for the leaf with `revocation_of_chain` False. `strict` makes pedantry critical. `file` are the
+    certificates of the leaf's file in their order, where there is one.
     """
 
     leaf: x509.Certificate
@@ -50,6 +53,7 @@ class Question:
     revocation_of_chain: bool = True
     strict: bool = False
     max_depth: int = DEFAULT_MAX_DEPTH
+    file: Sequence[x509.Certificate] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ def verify(question: Question) -> Verdict:
         _guarded("signature-algorithm", lambda: checks.signature_algorithms(path)),
         *_pedantry(question, path),
         _guarded("key-match", lambda: checks.key_match(leaf, question.key)),
-        _guarded("policy", lambda: checks.limits(leaf, question.policy)),
+        *_partner(question),
         _guarded("revocation", lambda: _revocation(question, path)),
     ]
     csr = question.csr
@@ -102,6 +106,19 @@ def verify(question: Question) -> Verdict:
         findings.append(_guarded("key-match", lambda: checks.csr_key_match(leaf, csr)))
         findings.append(_guarded("subject", lambda: checks.csr_organization(leaf, csr)))
     return Verdict(concise(findings), path)
+
+
+def _partner(question: Question) -> list[Finding]:
+    """What the policy says about the certificate and its file, and what a public CA's or a qualified one is."""
+    try:
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        leaf = Certificate.parse(question.leaf.public_bytes(Encoding.DER))
+        file = [Certificate.parse(each.public_bytes(Encoding.DER)) for each in question.file]
+        shown = [*partner.eidas(leaf), *(partner.public_client(leaf) if question.purpose == "client" else [])]
+        return [*shown, *partner.limits(leaf, question.policy), *partner.chain_file(file or [leaf], question.policy)]
+    except InputError as error:
+        return [unknown("policy", f"the certificate cannot be read: {error.message}", error.hint)]
 
 
 def _chain(question: Question) -> tuple[Finding, tuple[x509.Certificate, ...]]:

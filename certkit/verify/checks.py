@@ -145,21 +145,6 @@ def signature_algorithms(path: Sequence[x509.Certificate]) -> Finding:
     return ok("signature-algorithm", ", ".join(dict.fromkeys(used)))
 
 
-def limits(leaf: x509.Certificate, policy: Policy) -> Finding:
-    """Whether the certificate keeps within what the partner promises of its certificates."""
-    days = policy.certificate.max_validity_days
-    if days is None:
-        return skipped("policy", "the policy sets no limits for certificates")
-    lifetime = leaf.not_valid_after_utc - leaf.not_valid_before_utc
-    if lifetime > timedelta(days=days) + _VALIDITY_SLACK:
-        return critical(
-            "policy",
-            f"valid for {lifetime.days} days; {policy.title} issues for {days} at most",
-            "check that the certificate is from this partner and environment",
-        )
-    return ok("policy", f"valid for {lifetime.days} days, within the {days} of {policy.title}")
-
-
 def csr_key_match(leaf: x509.Certificate, request: x509.CertificateSigningRequest) -> Finding:
     """Whether a certificate answers a CSR: the same public key."""
     mine, theirs = _key_facts(leaf), requests.public_key_facts(request)

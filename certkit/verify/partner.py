@@ -11,8 +11,9 @@ from certkit.csr import check, extensions, subject
 from certkit.errors import InputError
 from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown, warning
 from certkit.policy.values import Answer
+from certkit.printable import printable
 from certkit.x509 import extensions as kinds
-from certkit.x509 import names, objects
+from certkit.x509 import names, objects, qualified
 from certkit.x509.certificate import Certificate
 from certkit.x509.extensions import Unreadable
 
@@ -161,6 +162,19 @@ def is_public(leaf: Certificate) -> bool:
     oids = [] if policies is None or isinstance(policies, Unreadable) else [each.oid for each in policies]
     is_marked = any(oid == _PUBLIC_POLICIES[0] or oid.startswith(_PUBLIC_POLICIES[1]) for oid in oids)
     return is_marked or leaf.extension(_TIMESTAMPS) is not None
+
+
+def eidas(leaf: Certificate) -> list[Finding]:
+    """Return a finding that shows what a qualified certificate is for and whose it is; none for other certificates."""
+    extension, identifiers = leaf.extension(kinds.QC_STATEMENTS), leaf.subject.values("organizationIdentifier")
+    if extension is None:
+        return []
+    try:
+        said = qualified.parse(extension.raw).text or "qualified"
+    except ValueError as error:
+        return [unknown("subject", f"the qcStatements cannot be read: {printable(str(error))}", "ask the issuer")]
+    parts = [f"organizationIdentifier {each}" for each in identifiers]
+    return [ok("subject", printable("; ".join([*parts, said])))]
 
 
 def public_client(leaf: Certificate) -> list[Finding]:

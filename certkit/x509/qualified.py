@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from certkit.printable import printable
 from certkit.x509 import der
 
 QC_STATEMENTS = "1.3.6.1.5.5.7.1.3"
@@ -45,6 +47,32 @@ class Statements:
             statement = _sequence(_sequence(listed), _text(self.authority), _text(self.authority_id))
             found += _sequence(_oid(_PSD2), statement)
         return _sequence(found)
+
+    @property
+    def text(self) -> str:
+        """What kind of certificate this is, and the roles of its owner, in words."""
+        kinds = {"web": "for websites (QWAC)", "eseal": "for seals (QSEAL)", "esign": "for signatures"}
+        parts = [f"qualified {kinds.get(each, each)}" for each in self.types]
+        if self.roles:
+            parts.append(f"PSD2 roles {', '.join(self.roles)} by {self.authority} ({self.authority_id})")
+        return "; ".join(parts)
+
+
+def facts(identifiers: tuple[str, ...], statements: bytes | None) -> dict[str, Any]:
+    """Return organizationIdentifier, type and PSD2 roles as JSON-ready facts, without those that are absent.
+
+    Raises:
+        ValueError: if the statements cannot be read.
+    """
+    found = parse(statements) if statements is not None else Statements()
+    listed = {
+        "organization_identifier": printable(", ".join(identifiers)),
+        "qualified_types": list(found.types),
+        "psd2_roles": list(found.roles),
+        "psd2_authority": printable(found.authority),
+        "psd2_authority_id": printable(found.authority_id),
+    }
+    return {name: value for name, value in listed.items() if value}
 
 
 def parse(value: bytes) -> Statements:
