@@ -41,7 +41,7 @@ def test_secrets_are_revealed_in_few_places():
         *(f"vault/{name}.py" for name in ("login", "transit", "transport")),
         *("stores/sealing.py", "stores/file/documents.py"),
         *(f"wise/{name}.py" for name in ("oauth_answers", "oauth", "oauth_state", "tokens")),
-        "cli/wise/token/get.py",
+        *("cli/wise/token/get.py", "cli/wise/token/client_credentials.py"),
         "net/proxy.py",
         *("api/auth.py", "api/checks.py"),
         *(f"testing/{name}.py" for name in ("ca", "rehearsal")),
