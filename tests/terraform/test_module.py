@@ -395,7 +395,9 @@ def block(readme, name):
     return match[1] if match else ""
 
 
-READMES = [path for path in (MODULE / "README.md", MODULE.parents[1] / "README.md") if block(path, "terraform")]
+READMES = [
+    path for path in (MODULE / "README.md", MODULE.parents[1] / "docs/how-to/terraform.md") if block(path, "terraform")
+]
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)

@@ -1,17 +1,17 @@
-"""The way from nothing to a call by mTLS that is answered 200, as README shows it: in a file store, and in OpenBao."""
+"""The tutorial, as written: from nothing to a call that is answered 200, in a directory and in OpenBao."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
-
-import pytest
 
 from tests.conftest import command, environment, require_program
 from tests.openbao import ROOT_TOKEN
 
-HERE = Path(__file__).parent
+TUTORIAL = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text()
+[WALK] = re.findall(r"<!-- rehearse -->\n```sh\n(.*?)```", TUTORIAL, re.DOTALL)
 
 
 def walk(folder, **variables):
@@ -21,7 +21,7 @@ def walk(folder, **variables):
     own = {name: value for name, value in environment().items() if not name.startswith(("BAO_", "VAULT_"))}
     path = f"{Path(command()[0]).parent}{os.pathsep}{own['PATH']}"
     return subprocess.run(
-        ["bash", "-euo", "pipefail", HERE / "rehearsal_walk.sh"],
+        ["bash", "-euo", "pipefail", "-c", WALK],
         cwd=folder,
         env={**own, "PATH": path, "HOME": str(folder), **variables},
         stdin=subprocess.DEVNULL,
@@ -48,10 +48,3 @@ def test_in_vault(tmp_path, openbao):
     written = b"".join(each.read_bytes() for each in tmp_path.rglob("*") if each.is_file())
     assert key.splitlines()[1].encode() not in written
     assert token["access_token"].encode() not in written
-
-
-@pytest.mark.skipif("<!-- rehearse -->" not in (HERE.parent / "README.md").read_text(), reason="not in README yet")
-def test_it_is_what_the_readme_says():
-    """Word by word."""
-    shown = (HERE.parent / "README.md").read_text().split("<!-- rehearse -->\n", 1)[1].split("\n```\n", 1)[0]
-    assert shown.split("\n", 1)[1] + "\n" == (HERE / "rehearsal_walk.sh").read_text()

@@ -1,4 +1,4 @@
-"""The year of the README, as written, against the rehearsal."""
+"""The year of the tutorial, as written, against the rehearsal."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 from tests.conftest import command, environment, require_program
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+TUTORIAL = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text()
 
 
 def test_a_rehearsed_year(tmp_path):
     """A newcomer goes from the first certificate to the second one, and back and forth, without a failure."""
     for program in ("bash", "curl", "jq"):
         require_program(program)
-    [block] = re.findall(r"<!-- year -->\n```sh\n(.*?)```", README, re.DOTALL)
+    [block] = re.findall(r"<!-- year -->\n```sh\n(.*?)```", TUTORIAL, re.DOTALL)
     path = f"{Path(command()[0]).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],

@@ -1,0 +1,38 @@
+"""The pages of the documentation: short where they must be, without dead links, and nothing waits for ever."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
+
+
+def test_the_readme_is_short():
+    """One screen says what it is; everything else is in docs/."""
+    assert len((PROJECT / "README.md").read_text()) <= 10_000
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_links_lead_somewhere(page):
+    """Every link to a file of the project leads to one."""
+    dead = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert dead == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_no_page_sends_to_a_name_that_is_not_ours(page):
+    """`certkit` on PyPI and `certkit/certkit` at Terraform's registry are not ours: nothing is installed from there."""
+    text = page.read_text()
+    assert not re.search(r"pip install '?certkit|pipx install certkit|registry\.terraform\.io/certkit", text)
+
+
+def test_every_page_is_in_the_index():
+    """The index links to each page."""
+    index = (PROJECT / "docs" / "README.md").read_text()
+    missing = [str(page.relative_to(PROJECT / "docs")) for page in PAGES[1:] if page.name != "README.md"]
+    assert [page for page in missing if page not in index] == []
