@@ -19,7 +19,7 @@ import stat
 import time
 from typing import IO, TYPE_CHECKING, ClassVar, Self
 
-from certkit.errors import ExistsError, InputError
+from certkit.errors import ExistsError, InputError, UnsafeDirectoryError
 from certkit.files import content as contents
 from certkit.files import reading
 from certkit.secret import Secret
@@ -109,6 +109,20 @@ class Folder:
         """
         trust.require(self.descriptor, self.path, goal="use")
 
+    def require_safe_file(self, name: str, trust: Trust) -> None:
+        """Refuse a file that belongs to another user, or that others may write to; it need not be readable.
+
+        Raises:
+            UnsafeDirectoryError: if it is one.
+        """
+        flags = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_NOFOLLOW | os.O_CLOEXEC
+        with self._translated("cannot run", name):
+            file = os.open(name, flags, dir_fd=self.descriptor)
+            try:
+                trust.require(file, self.path / name, goal="run")
+            finally:
+                os.close(file)
+
     def names(self) -> list[str]:
         """List what is in it, sorted by name."""
         with self._translated("cannot read"):
@@ -157,6 +171,16 @@ class Folder:
     def read(self, name: str, *, limit: int = MAX_BYTES) -> bytes:
         """Read a regular file; pipes and devices are an error, and never block."""
         with self._translated("cannot read", name), self._reading(name) as stream:
+            return reading.read_stream(stream, name=str(self.path / name), limit=limit)
+
+    def read_safe(self, name: str, trust: Trust, *, limit: int = MAX_BYTES) -> bytes:
+        """Read a regular file that others cannot have written.
+
+        Raises:
+            UnsafeDirectoryError: if it belongs to another user, or others may write to it.
+        """
+        with self._translated("cannot read", name), self._reading(name) as stream:
+            trust.require(stream.fileno(), self.path / name, goal="use")
             return reading.read_stream(stream, name=str(self.path / name), limit=limit)
 
     def read_if_there(self, name: str) -> bytes | None:
@@ -537,7 +561,7 @@ class Folder:
         except FileExistsError as error:
             raise self._conflict(what, path) from error
         except InputError as error:
-            if isinstance(error, self.error):
+            if isinstance(error, (self.error, UnsafeDirectoryError)):
                 raise
             raise self.error(error.message, hint=error.hint) from error
         except (OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from certkit.identity.programs import Program
     from certkit.stores.base import Identity, Store
     from certkit.stores.record import Record
 
@@ -27,14 +29,17 @@ Probe: TypeAlias = "Callable[[Identity, str], Finding]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """The programs that are run once a generation is in use, and the environment that they inherit.
+    """The programs that are run once a generation is in use, and their environment.
 
-    `asked` is the one among them that was named for this once; should it fail, it is named in the record.
+    `asked` is what the record says of the one among them that was named for this run, should it fail, and `typed` how
+    it was named. `lacking` is a hook that is owed and cannot be run here.
     """
 
-    programs: Sequence[Path | str] = ()
+    programs: Sequence[Program | Path | str] = ()
     environment: Mapping[str, str]
     asked: str | None = None
+    typed: str | None = None
+    lacking: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +84,10 @@ def _require_deployed(done: Done) -> None:
     Raises:
         HookError: one has not.
     """
-    name, record = done.identity.name, done.identity.record
-    if record.undeployed is None or record.undeployed != record.active:
+    found = overview.owed_hook(done.identity)
+    if found is None:
         return
-    which = record.undeployed_hook or "one of another host or user"
-    hint = f"run it again: certkit identity activate {name} --deploy-hook {record.undeployed_hook or 'PROGRAM'}"
-    error = HookError(f"not deployed, {name}: a deploy hook failed and has not run again: {which}", hint=hint)
+    error = HookError(found.message, hint=found.hint)
     error.is_changed = done.changed
     raise error
 
@@ -198,7 +201,6 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
     number = identity.record.active
     if deployment is None or number is None or identity.record.undeployed != number or not _has_hooks(deployment):
         return done
-    is_owed = identity.record.undeployed_hook is not None and deployment.asked is None
     generation, where = overview.generation(identity, number), store.location(identity, number)
     try:
         notify(
@@ -210,10 +212,10 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
             changed=done.changed,
         )
     except HookError as error:
-        same = f" --deploy-hook {deployment.asked}" if deployment.asked is not None else ""
-        error.hint = f"mend it, and have it run again: certkit identity activate {identity.name}{same}"
+        same = f" --deploy-hook {shlex.quote(deployment.typed)}" if deployment.typed is not None else ""
+        error.hint = f"fix it, and run it again: certkit identity activate {identity.name}{same}"
         raise
-    if is_owed:
+    if deployment.lacking is not None:
         return done
 
     def deployed(record: Record) -> Record:

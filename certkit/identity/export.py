@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +14,7 @@ from certkit.files.content import Access
 from certkit.files.owners import NOBODY_ELSE
 from certkit.identity import credentials, overview
 from certkit.identity.hooks import notify
+from certkit.identity.programs import Program, absolute
 from certkit.printable import printable
 from certkit.secret import Secret
 from certkit.stores.base import Location
@@ -26,15 +30,15 @@ if TYPE_CHECKING:
 
 KEY, CERTIFICATE, FULLCHAIN, CA = "key.pem", "certificate.pem", "fullchain.pem", "ca.pem"
 BUNDLE = "bundle.p12"
-CURL, NGINX = "curl.conf", "nginx.conf"
+CURL, NGINX, SECRET, GHOSTUNNEL = "curl.conf", "nginx.conf", "secret.yaml", "ghostunnel.args"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a host wants: where, in which form, for which group, and what is run after a change.
 
-    `passphrase` protects a PKCS#12 bundle. `environment` is what the hook inherits. `trust` is whose directories are
-    safe to export into.
+    `passphrase` protects a PKCS#12 bundle. `program` finds the program of a hook, and `environment` is what it gets.
+    `trust` is whose directories are safe to export into.
     """
 
     directory: Path
@@ -43,6 +47,7 @@ class Wanted:
     passphrase: Secret | None = None
     hook: str | None = None
     environment: Mapping[str, str]
+    program: Callable[[str], Program] = lambda text: Program(absolute(text))
     trust: Trust = NOBODY_ELSE
 
 
@@ -75,12 +80,14 @@ def export(store: Store, identity: Identity, wanted: Wanted) -> Exported:
         raise InputError(f"{name}: generation {number} has no certificate", hint="look at it: certkit identity show")
     key = store.key(name, number)
     credentials.require_pair(identity, number, key)
-    contents = _FORMS[wanted.form](key, generation.issued, wanted)
+    contents = _FORMS[wanted.form](key, generation.issued, wanted, name)
     directory, trust = wanted.directory, wanted.trust
     changed = release.switch(directory, contents, Access(wanted.group), task=wanted.hook, trust=trust)
     if (mark := release.mark(directory, trust=trust)) is not None and (hook := wanted.hook or mark.task):
         where = _location(wanted)
-        notify([hook], wanted.environment, name=name, generation=generation, where=where, changed=changed)
+        notify(
+            [wanted.program(hook)], wanted.environment, name=name, generation=generation, where=where, changed=changed
+        )
         release.unmark(directory, mark, trust=trust)
     return Exported(identity, number, changed)
 
@@ -101,12 +108,12 @@ def _location(wanted: Wanted) -> Location:
     )
 
 
-def _pem(key: Secret, issued: Issued, _: Wanted) -> dict[str, Content]:
+def _pem(key: Secret, issued: Issued, _: Wanted, __: str = "") -> dict[str, Content]:
     trusted: dict[str, Content] = {CA: issued.trust_bundle} if issued.trust_bundle else {}
     return {KEY: key, CERTIFICATE: issued.certificate, FULLCHAIN: issued.fullchain, **trusted}
 
 
-def _pkcs12(key: Secret, issued: Issued, wanted: Wanted) -> dict[str, Content]:
+def _pkcs12(key: Secret, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
     leaf, *chain = objects.certificates(issued.fullchain, name="the certificate")
     known = release.read(wanted.directory, BUNDLE)
     if known is not None and keys.is_pkcs12_of(known, key, leaf, chain, wanted.passphrase):
@@ -118,14 +125,14 @@ def _pkcs12(key: Secret, issued: Issued, wanted: Wanted) -> dict[str, Content]:
         raise InputError(f"cannot write, {BUNDLE}: {reason}", hint="look at the pair: certkit store check") from error
 
 
-def _curl(key: Secret, issued: Issued, wanted: Wanted) -> dict[str, Content]:
+def _curl(key: Secret, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
     contents = _pem(key, issued, wanted)
     lines = (("cert", FULLCHAIN), ("key", KEY), ("cacert", CA))
     named = [(option, _quoted(wanted.directory / name)) for option, name in lines if name in contents]
     return {**contents, CURL: "".join(f'{option} = "{path}"\n' for option, path in named).encode()}
 
 
-def _nginx(key: Secret, issued: Issued, wanted: Wanted) -> dict[str, Content]:
+def _nginx(key: Secret, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
     contents = _pem(key, issued, wanted)
     lines = (
         ("proxy_ssl_certificate", FULLCHAIN),
@@ -137,6 +144,26 @@ def _nginx(key: Secret, issued: Issued, wanted: Wanted) -> dict[str, Content]:
     # Where nothing is trusted, nginx wants to be told what to trust.
     text += "proxy_ssl_verify on;\nproxy_ssl_server_name on;\n"
     return {**contents, NGINX: text.encode()}
+
+
+def _kubernetes(key: Secret, issued: Issued, _: Wanted, name: str) -> dict[str, Content]:
+    """A manifest of a Secret of type kubernetes.io/tls; its ca.crt is the CA of the server, not that of the client."""
+    data = {"tls.crt": issued.fullchain, "tls.key": key.reveal()}
+    if issued.trust_bundle:
+        data["ca.crt"] = issued.trust_bundle
+    lines = [f"  {file}: {base64.b64encode(content).decode('ascii')}\n" for file, content in sorted(data.items())]
+    # RFC 1123: lower-case letters, digits, hyphens and dots, at both ends a letter or digit.
+    called = re.sub(r"[^a-z0-9.-]+", "-", name.lower()).strip("-.")
+    head = f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: {json.dumps(called)}\ntype: kubernetes.io/tls\ndata:\n"
+    return {SECRET: Secret((head + "".join(lines)).encode("ascii"))}
+
+
+def _ghostunnel(key: Secret, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
+    """The pair, and its options a line each: ghostunnel client @DIR/ghostunnel.args --listen … --target …."""
+    contents = _pem(key, issued, wanted)
+    named = [(option, name) for option, name in (("cert", FULLCHAIN), ("key", KEY), ("cacert", CA)) if name in contents]
+    text = "".join(f"--{option}={_quoted(wanted.directory / name)}\n" for option, name in named)
+    return {**contents, GHOSTUNNEL: text.encode()}
 
 
 def _quoted(path: Path) -> str:
@@ -152,10 +179,12 @@ def _quoted(path: Path) -> str:
     return text
 
 
-_FORMS: dict[str, Callable[[Secret, Issued, Wanted], dict[str, Content]]] = {
+_FORMS: dict[str, Callable[[Secret, Issued, Wanted, str], dict[str, Content]]] = {
     "pem": _pem,
     "pkcs12": _pkcs12,
     "curl": _curl,
     "nginx": _nginx,
+    "kubernetes": _kubernetes,
+    "ghostunnel": _ghostunnel,
 }
 FORMS = tuple(_FORMS)

@@ -13,8 +13,9 @@ import subprocess
 import time
 from typing import IO, TYPE_CHECKING
 
-from certkit.errors import InputError, RefusedError, after
+from certkit.errors import RefusedError, after
 from certkit.identity import overview
+from certkit.identity.programs import Program
 from certkit.times import rfc3339
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class HookError(RefusedError):
     """A hook that failed: what was done stays, and it may be run again."""
 
 
-def run(program: Path | str, variables: Mapping[str, str], *, timeout: float = TIMEOUT_SECONDS) -> None:
-    """Run a program without arguments; what it prints goes where ours goes, on standard error.
+def run(program: Program | Path | str, variables: Mapping[str, str], *, timeout: float = TIMEOUT_SECONDS) -> None:
+    """Run a program, a path being one without arguments; what it prints goes where ours goes, on standard error.
 
     `variables` is its whole environment. After `timeout` seconds it is ended, with all that it has started; what it
     leaves running when it ends by itself, such as a server, goes on.
@@ -39,9 +40,12 @@ def run(program: Path | str, variables: Mapping[str, str], *, timeout: float = T
     Raises:
         HookError: it cannot be run, ends with a code other than 0, or takes too long.
     """
+    arguments = program.arguments if isinstance(program, Program) else [str(program)]
+    if isinstance(program, Program):
+        variables = {**program.variables, **variables}
     with (
-        _telling("hook", program, timeout),
-        _started([str(program)], variables, stdin=subprocess.DEVNULL, stdout=2) as process,
+        _telling("hook", str(program), timeout),
+        _started(arguments, variables, stdin=subprocess.DEVNULL, stdout=2) as process,
     ):
         _require_success(process.wait(timeout))
 
@@ -57,15 +61,26 @@ def ask(
     Raises:
         HookError: it cannot be run, ends with a code other than 0, takes too long, or answers too much.
     """
+    with (
+        _telling("program", arguments[0], timeout),
+        _asked(question) as asked,
+        _started(arguments, variables, stdin=asked, stdout=subprocess.PIPE) as process,
+    ):
+        answer = _read(process, time.monotonic() + timeout, limit)
+        _require_success(process.wait(timeout))
+    return answer
+
+
+@contextlib.contextmanager
+def _asked(question: bytes) -> Iterator[IO[bytes]]:
+    """A file with the question; in memory if the system can, for there may be no directory for temporary files."""
     import tempfile
 
-    with _telling("program", arguments[0], timeout), tempfile.TemporaryFile() as asked:
-        asked.write(question)
-        asked.seek(0)
-        with _started(arguments, variables, stdin=asked, stdout=subprocess.PIPE) as process:
-            answer = _read(process, time.monotonic() + timeout, limit)
-            _require_success(process.wait(timeout))
-    return answer
+    in_memory = hasattr(os, "memfd_create")
+    with os.fdopen(os.memfd_create("question"), "w+b") if in_memory else tempfile.TemporaryFile() as stream:
+        stream.write(question)
+        stream.seek(0)
+        yield stream
 
 
 class _Failure(Exception):  # noqa: N818  it becomes a HookError, with the program's name
@@ -73,15 +88,15 @@ class _Failure(Exception):  # noqa: N818  it becomes a HookError, with the progr
 
 
 @contextlib.contextmanager
-def _telling(what: str, program: Path | str, timeout: float) -> Iterator[None]:
-    """A failure is told with the name of the program."""
+def _telling(what: str, program: str, timeout: float) -> Iterator[None]:
+    """Name the program in the error if it fails."""
     try:
         yield
     except (_Failure, subprocess.TimeoutExpired) as error:
         is_late = isinstance(error, subprocess.TimeoutExpired)
         reason = f"it took longer than {timeout:g} seconds" if is_late else str(error)
-        hint = "mend it and run the same command again"
-        raise HookError(f"{what} failed, {program}: {reason}", hint=hint) from error
+        hint = "fix it and run the same command again"
+        raise HookError(f"{what} failed: {program}: {reason}", hint=hint) from error
 
 
 @contextlib.contextmanager
@@ -129,24 +144,6 @@ def _require_success(code: int) -> None:
         raise _Failure(f"it ended with {code}" if code > 0 else f"signal {-code} ended it")
 
 
-def executables(directory: Path) -> list[Path]:
-    """The hooks in a directory, in the order of their names: executable files; none where there is no directory.
-
-    Hidden files, and those whose names end in `~`, are passed over.
-
-    Raises:
-        InputError: the directory cannot be read.
-    """
-    try:
-        names = sorted(os.listdir(directory))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise InputError(f"cannot read, {directory}: {_reason(error)}", hint="check its permissions") from error
-    paths = [directory / name for name in names if not name.startswith(".") and not name.endswith("~")]
-    return [path for path in paths if path.is_file() and os.access(path, os.X_OK)]
-
-
 def _reason(error: Exception) -> str:
     """The system's reason, in lower case."""
     return (getattr(error, "strerror", None) or str(error)).lower()
@@ -160,7 +157,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def notify(
-    programs: Iterable[Path | str],
+    programs: Iterable[Program | Path | str],
     environment: Mapping[str, str],
     *,
     name: str,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from certkit.expiry import thresholds as expiry
 from certkit.expiry.thresholds import Thresholds
-from certkit.findings import Status
+from certkit.findings import Finding, Status, critical
 from certkit.identity.issuers.base import IssuerSpec
 from certkit.stores.base import AbsentError
 from certkit.stores.record import HANGS, State
@@ -74,7 +74,7 @@ def overview(identity: Identity, policy: Policy, *, now: datetime) -> Overview:
     return Overview(
         name=identity.name,
         policy=record.settings.policy,
-        status=judged(active.certificate if active else None, policy, now),
+        status=Status.CRITICAL if owed_hook(identity) else judged(active.certificate if active else None, policy, now),
         active=active,
         pending=by_state.get(State.PENDING) or by_state.get(State.ISSUED),
         previous=by_number.get(record.previous) if record.previous else None,
@@ -83,6 +83,17 @@ def overview(identity: Identity, policy: Policy, *, now: datetime) -> Overview:
         portal=policy.portal.name if is_open else "",
         steps=policy.portal.request_steps if is_open else (),
     )
+
+
+def owed_hook(identity: Identity) -> Finding | None:
+    """Return the finding that a deploy hook failed and has not succeeded since; None if none is owed."""
+    record = identity.record
+    if record.undeployed is None or record.undeployed != record.active:
+        return None
+    which = f": {record.undeployed_hook}" if record.undeployed_hook else ""
+    hint = f"fix it, and run it again: certkit identity activate {identity.name}"
+    message = f"{identity.name} is not deployed: a deploy hook failed and has not succeeded since{which}"
+    return critical("deploy-hook", message, hint)
 
 
 def state_of(identity: Identity, generation: Generation) -> State:
@@ -178,9 +189,8 @@ def judged(certificate: x509.Certificate | None, policy: Policy, now: datetime) 
 
 def _next(identity: Identity, by_state: dict[State, GenerationView], policy: Policy) -> str:
     name, record = identity.name, identity.record
-    if record.undeployed is not None and record.undeployed == record.active:
-        same = f" --deploy-hook {record.undeployed_hook}" if record.undeployed_hook else ""
-        return f"a deploy hook failed; mend it, then: certkit identity activate {name}{same}"
+    if owed_hook(identity) is not None:
+        return f"a deploy hook failed; fix it, then: certkit identity activate {name}"
     if State.PENDING in by_state:
         return _handing_in(identity, by_state[State.PENDING], policy)
     if State.ISSUED in by_state:

@@ -85,6 +85,8 @@ def renew(
         return _carry_on(store, identity, waiting[-1], policy, wanted=wanted, now=now)
     if not wanted.force and opens is not None and now < opens:
         done = activate.deploy(store, Done(identity, changed=False), _hooks(wanted))
+        if (owed := overview.owed_hook(done.identity)) is not None:
+            return Renewed(done, owed)
         return Renewed(done, ok("validity", f"{name}: nothing is due before {rfc3339(opens)}"))
     if wanted.dry_run:
         findings = limits.room(limits.Neighbours(store, name, identity), policy, now=now)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
+    from certkit.config import Configuration
+    from certkit.files.owners import Trust
     from certkit.secret import Secret
     from certkit.stores.base import Store
     from certkit.stores.record import Journal
@@ -30,12 +32,27 @@ _VAULT_FORM = re.compile(r"vault://([^/?#]+)(?:/([^?#]*))?")
 class Opener:
     """Opens stores with the settings of one process: its environment, its clock, and who acts.
 
-    `warn` receives warnings about the settings, such as a disabled verification of Vault's certificate.
+    `warn` receives warnings about the settings, such as a disabled verification of Vault's certificate. `config_file`
+    takes the place of the user's host configuration.
     """
 
     environment: Mapping[str, str]
     clock: Callable[[], datetime]
     warn: Callable[[str], None]
+    config_file: Path | None = None
+
+    def host(self) -> Configuration:
+        """Load the host configuration; files that others could have written are warnings.
+
+        Raises:
+            InputError: if a file cannot be understood.
+        """
+        from certkit import config
+
+        found = config.load(self.environment, named=self.config_file)
+        for fault in found.faults:
+            self.warn(f"{fault.message}. {fault.hint[:1].upper()}{fault.hint[1:]}")
+        return found
 
     @contextlib.contextmanager
     def open(self, uri: str | None, *, passphrase: Secret | None = None) -> Iterator[Store]:
@@ -46,11 +63,12 @@ class Opener:
         Raises:
             InputError: if the URI names no store, or Vault cannot be reached.
         """
+        host = self.host()
         if uri is None:
-            uri = self.environment.get("CERTKIT_STORE") or f"{FILE}{_default_directory()}"
+            uri = self.environment.get("CERTKIT_STORE") or host.store or f"{FILE}{_default_directory()}"
         if uri.startswith(FILE):
             with self._wrapping(uri, passphrase) as wrapping:
-                yield _file_store(uri, wrapping, self._journal())
+                yield _file_store(uri, wrapping, self._journal(), host.trust)
         elif uri.startswith(VAULT):
             mount, prefix = vault_place(uri)
             with self.connect() as vault:
@@ -72,7 +90,7 @@ class Opener:
         from certkit.vault.client import Vault
         from certkit.vault.settings import Settings
 
-        settings = Settings.from_environment(self.environment, Path.home())
+        settings = Settings.from_environment(self.environment, _home())
         for warning in settings.warnings:
             self.warn(warning)
         with Vault.connect(settings) as vault:
@@ -115,6 +133,14 @@ class Opener:
         return Journal(f"{user}({uid})@{socket.gethostname()}{sudo}", self.clock)
 
 
+def _home() -> Path:
+    """The home directory; one that does not exist for a uid without a passwd entry and without HOME."""
+    try:
+        return Path.home()
+    except (RuntimeError, KeyError):
+        return Path("/nonexistent")
+
+
 def vault_place(uri: str) -> tuple[str, str]:
     """Return the mount and the prefix of `vault://MOUNT/PREFIX`.
 
@@ -129,7 +155,7 @@ def vault_place(uri: str) -> tuple[str, str]:
     return match[1], (match[2] or "").strip("/")
 
 
-def _file_store(uri: str, wrapping: Wrapping | None, journal: Journal) -> Store:
+def _file_store(uri: str, wrapping: Wrapping | None, journal: Journal, trust: Trust) -> Store:
     from certkit.stores.file.store import FileStore
 
     directory = uri.removeprefix(FILE).partition(_TRANSIT)[0]
@@ -137,10 +163,14 @@ def _file_store(uri: str, wrapping: Wrapping | None, journal: Journal) -> Store:
         raise InputError(f"not a store: {uri}", hint="name its directory: file:DIR")
     if _SETTING.search(directory):  # a misspelt setting must not leave keys unsealed
         raise InputError(f"not a store: {uri}", hint=f"after the directory only {_TRANSIT}MOUNT/KEY may follow")
-    return FileStore(Path(directory), wrapping, journal=journal)
+    return FileStore(Path(directory), wrapping, journal=journal, trust=trust)
 
 
 def _default_directory() -> Path:
     import platformdirs
 
-    return platformdirs.user_data_path("certkit") / "identities"
+    try:
+        return platformdirs.user_data_path("certkit") / "identities"
+    except (RuntimeError, KeyError) as error:
+        hint = "name the store: --store file:DIR, or CERTKIT_STORE"
+        raise InputError("no default store: this user has no home directory", hint=hint) from error

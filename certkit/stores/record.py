@@ -141,7 +141,8 @@ class Event:
 class Settings:
     """What an identity was enrolled with, and what each renewal asks for again; absent values are None.
 
-    `base_url` replaces the address of the partner's API: a rehearsal, or a proxy.
+    `base_url` replaces the address of the partner's API: a rehearsal, or a proxy. `deploy_hook` is a command with an
+    absolute path, or the name of a hook of the host configuration.
     """
 
     policy: str
@@ -153,6 +154,7 @@ class Settings:
     group: str | None = None
     trust_bundle: str | None = None
     base_url: str | None = None
+    deploy_hook: str | None = None
 
     @property
     def is_blank(self) -> bool:

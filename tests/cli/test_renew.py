@@ -247,22 +247,44 @@ def test_hooks_of_an_identity(identity):
     (identity.folder / "last").chmod(0o755)
     failed = identity("install", "acme", "answer.pem", *TRUSTING, "--deploy-hook", "./last")
     assert failed.code == 2
-    assert "certkit: error: hook failed, ./last: it ended with 1" in failed.err
+    assert f"certkit: error: hook failed: {identity.folder}/last: it ended with 1" in failed.err
     shown = identity("show", "acme", "--json").json
     assert (shown["active"]["generation"], shown["next"]) == (
         "0001",
-        "a deploy hook failed; mend it, then: certkit identity activate acme --deploy-hook ./last",
+        "a deploy hook failed; fix it, then: certkit identity activate acme",
     )
     owed = identity("activate", "acme")
-    assert (owed.code, "a deploy hook failed and has not run again: ./last" in owed.err) == (2, True)
+    assert (owed.code, f"hook failed: {identity.folder}/last: it ended with 1" in owed.err) == (2, True)
     (identity.folder / "last").write_text("#!/bin/sh\nexit 0\n")
     (identity.folder / "told").unlink()
-    assert identity("activate", "acme", "--deploy-hook", "./last").code == 0
+    assert identity("activate", "acme").code == 0
     assert identity("show", "acme", "--json").json["next"] == "nothing"
     path = identity.folder / "store/acme/active/key.pem"
     assert (identity.folder / "told").read_text() == f"acme {path}\n"
     assert identity("activate", "acme").code == 0
     assert (identity.folder / "told").read_text() == f"acme {path}\n"
+
+
+def test_a_hook_that_is_stored(identity):
+    """It is named at enroll, runs after each activation, and is owed until it succeeds: every command says so."""
+    hook = identity.folder / "my hook"
+    hook.write_text("#!/bin/sh\nenv >env\ntest -e ready\n")
+    hook.chmod(0o755)
+    assert identity(*ENROLL, "--deploy-hook", "./my hook").code == 0
+    identity.answer()
+    assert identity("install", "acme", "answer.pem", *TRUSTING).code == 2
+    listed = identity("list", "--json")
+    assert (listed.code, listed.json[0]["status"]) == (2, "critical")
+    shown = identity("show", "acme", "--json")
+    assert (shown.code, shown.json["status"]) == (0, "critical")
+    due = identity("renew", "acme")
+    assert (due.code, f"hook failed: '{hook}': it ended with 1" in due.err) == (2, True)
+    (identity.folder / "ready").touch()
+    assert identity("renew", "acme").code == 0
+    assert identity("list").code == 0
+    variables = dict(line.partition("=")[::2] for line in (identity.folder / "env").read_text().splitlines())
+    assert variables["PATH"] == "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    assert not {"CERTKIT_PASSPHRASE", "CERTKIT_STORE", "VAULT_TOKEN"} & set(variables)
 
 
 def test_the_log(identity):

@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from certkit.errors import InputError
 from certkit.identity import hooks
 from certkit.identity.hooks import HookError
 
@@ -87,8 +86,8 @@ def test_a_hook_that_fails(script, text, reason):
     program = script(text)
     with pytest.raises(HookError) as failed:
         hooks.run(program, PATH)
-    assert failed.value.message == f"hook failed, {program}: {reason}"
-    assert failed.value.hint == "mend it and run the same command again"
+    assert failed.value.message == f"hook failed: {program}: {reason}"
+    assert failed.value.hint == "fix it and run the same command again"
 
 
 def test_what_cannot_be_run(tmp_path, script):
@@ -105,7 +104,7 @@ def test_what_cannot_be_run(tmp_path, script):
     ):
         with pytest.raises(HookError, match=f": {reason}$"):
             hooks.run(f"{tmp_path}/{name}", PATH)
-    with pytest.raises(HookError, match="hook failed, absent: no such file or directory"):
+    with pytest.raises(HookError, match="hook failed: absent: no such file or directory"):
         hooks.run("absent", PATH)
 
 
@@ -136,22 +135,3 @@ def test_what_a_hook_leaves_running(tmp_path, script):
         assert lives(pid)
     finally:
         os.kill(pid, signal.SIGKILL)
-
-
-def test_executables(tmp_path, script):
-    """Are those in a directory, in the order of their names; no hidden files, no editor's copies, no directories."""
-    for name in ("20-reload", "10-check", ".hidden", "10-check~"):
-        script("exit 0", name)
-    (tmp_path / "README").write_text("no program")
-    (tmp_path / "directory").mkdir()
-    (tmp_path / "30-link").symlink_to("10-check")
-    (tmp_path / "40-broken").symlink_to("nowhere")
-    assert [path.name for path in hooks.executables(tmp_path)] == ["10-check", "20-reload", "30-link"]
-
-
-def test_where_there_are_no_hooks(tmp_path):
-    """Nothing is to be run; but what cannot be looked at is an error."""
-    (tmp_path / "file").touch()
-    assert hooks.executables(tmp_path / "absent") == []
-    with pytest.raises(InputError, match=r"cannot read, .*file: not a directory"):
-        hooks.executables(tmp_path / "file")

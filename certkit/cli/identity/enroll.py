@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from certkit.cli.key import KEY_TYPES
 from certkit.cli.shared import activating, inputs
 from certkit.cli.shared.issuers import issuing
 from certkit.cli.shared.output import progress
+from certkit.cli.shared.stores import programs_for
 from certkit.errors import after
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     metavar="ISSUER",
     default="manual",
     show_default=True,
-    help="Who answers the request: manual, vault-pki:MOUNT/ROLE or command:PROGRAM.",
+    help="Who answers the request: manual, vault-pki:MOUNT/ROLE or command:PROGRAM or command:NAME.",
 )
 @click.option(
     "--probe",
@@ -63,13 +65,18 @@ def enroll(output: Output, store: Store, *, name: str, **options: Any) -> int:
     from certkit.stores.record import require_name
 
     wanted = settings_of(options, policy=policy_of(store, require_name(name), options["policy_name"]))
+    if options["deploy_hook"] is not None:
+        from certkit.identity.programs import storable_hook
+
+        found = programs_for(store)
+        wanted = replace(wanted, deploy_hook=storable_hook(options["deploy_hook"], found.own, found.host))
     policy = inputs.policy(wanted.policy)
     require_probe(wanted.probe, policy)
     done = run(store, name, wanted, policy, now=inputs.now(), progress=progress)
-    with after(done.changed), issuing(done.identity.record.settings.issuer, output) as issuer:
+    with after(done.changed), issuing(store, done.identity, output) as issuer:
         if issuer is not None:
             from certkit.identity.renew import carry_through
 
-            how = activating.how(store, done.identity, deploy_hook=options["deploy_hook"], no_probe=options["no_probe"])
+            how = activating.how(store, done.identity, deploy_hook=None, no_probe=options["no_probe"])
             done = carry_through(store, done, policy, issuer=issuer, how=how, now=inputs.now())
     return tell(output, done)

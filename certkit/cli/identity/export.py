@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import click
 from certkit.cli.identity import name_argument
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
-from certkit.cli.shared.stores import opened, store_option
+from certkit.cli.shared.stores import opened, programs_for, store_option
 from certkit.errors import InputError
 from certkit.stores.record import require_name
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
 
 # As certkit.identity.export has them; spelt out, to start fast.
-FORMS = ("pem", "pkcs12", "curl", "nginx")
+FORMS = ("pem", "pkcs12", "curl", "nginx", "kubernetes", "ghostunnel")
 
 
 @click.command()
@@ -28,7 +28,7 @@ FORMS = ("pem", "pkcs12", "curl", "nginx")
     "--out", "directory", metavar="DIR", required=True, help="A new directory, or one exported to before."
 )
 @click.option("--format", "form", type=click.Choice(FORMS), default="pem", show_default=True, help="What is written.")
-@inputs.file_option("--deploy-hook", metavar="PROGRAM", help="Run this after a change; told by CERTKIT_… variables.")
+@inputs.file_option("--deploy-hook", metavar="PROGRAM|NAME", help="Run this after a change (CERTKIT_ variables).")
 @click.option("--group", metavar="G", help="Let this group read it: keys 0640, directories 0750.")
 @inputs.file_option(
     "--out-passphrase-file", metavar="FILE", help="Encrypt a PKCS#12 bundle with another passphrase than the store's."
@@ -47,18 +47,27 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
     """
     from certkit.identity.export import Wanted
     from certkit.identity.export import export as run
+    from certkit.identity.programs import storable_hook
 
     require_name(name)
     secret, of_bundle = inputs.passphrase(options["passphrase_file"]), options["out_passphrase_file"]
-    wanted = Wanted(
-        directory=Path(directory),
-        form=options["form"],
-        group=_group(options["group"]),
-        passphrase=secret if of_bundle is None else inputs.passphrase(of_bundle),
-        hook=options["deploy_hook"],
-        environment=os.environ,
-    )
+    protection = secret if of_bundle is None else inputs.passphrase(of_bundle)
+    if options["form"] == "pkcs12" and protection is None:
+        output.warn("the bundle is not encrypted. Give --out-passphrase-file to protect the key in it")
     with opened(options["store_uri"], output, passphrase=secret) as store:
+        programs = programs_for(store)
+        hook = options["deploy_hook"]
+        wanted = Wanted(
+            directory=Path(directory),
+            form=options["form"],
+            group=_group(options["group"]),
+            passphrase=protection,
+            # The directory belongs to this host, whatever the store: a path may be kept there.
+            hook=None if hook is None else storable_hook(hook, Path(directory), programs.host),
+            environment=programs.variables,
+            program=functools.partial(programs.typed_hook, identity=name),
+            trust=programs.host.trust,
+        )
         done = run(store, store.load(name), wanted)
     if output.as_json:
         document = {"name": name, "changed": done.changed, "status": "ok", "generation": done.generation}

@@ -88,7 +88,7 @@ def _renew(output: Output, store: Store, name: str, options: dict[str, Any]) -> 
     length = Duration.parse(options["jitter"]).fixed if options["jitter"] else timedelta()
     if length is None:
         raise InputError(f"not a length of time: {options['jitter']!r}", hint="give for example 3d or 12h")
-    with issuing(settings.issuer, output) as issuer:
+    with issuing(store, identity, output) as issuer:
         wanted = Renewal(
             issuer=issuer,
             how=activating.how(store, identity, deploy_hook=options["deploy_hook"], no_probe=options["no_probe"]),

@@ -108,7 +108,8 @@ def _report(error: CertkitError, code: int, *, form: str, debug: bool) -> int:
     if debug:
         import traceback
 
-        _say(traceback.format_exc())
+        # A name in a message must not reach the terminal with its escapes, not even here.
+        _say("\n".join(map(printable, traceback.format_exc().splitlines())))
     if form != "text" and not isinstance(error, OutputError):
         try:
             write_result(_document(error) if form == "json" else _nagios_line(error))

@@ -64,6 +64,7 @@ COMMANDS = {
     "policy": ("certkit.cli.policy:policy", "Show and check partners' rules."),
     "wise": ("certkit.cli.wise:wise", "Work with the Wise Platform."),
     "terraform": ("certkit.cli.terraform:terraform", "Serve Terraform, without a secret."),
+    "config": ("certkit.cli.config:config", "Show and check the configuration of this host."),
     "completion": ("certkit.cli.completion:completion", "Print the completion script of a shell."),
     "help": ("certkit.cli.help:help_", "Show the help of a command."),
 }
@@ -82,6 +83,13 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     lazy=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 well, 1 warning, 2 critical or refused, 3 could not tell.",
+)
+@click.option(
+    "--config",
+    "config_file",
+    metavar="FILE",
+    expose_value=False,
+    help="Host configuration of the user (or CERTKIT_CONFIG); see certkit config.",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def certkit() -> None:

@@ -1,12 +1,11 @@
-"""Issuers by the words that name them: `manual`, `vault-pki:MOUNT/ROLE`, `command:PROGRAM`."""
+"""Issuers of identities: `manual`, `vault-pki:MOUNT/ROLE`, `command:PROGRAM` or `command:NAME`."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING
 
-from certkit.cli.shared.stores import connected
+from certkit.cli.shared.stores import connected, programs_for
 from certkit.identity.issuers.base import IssuerSpec, Kind
 
 if TYPE_CHECKING:
@@ -14,16 +13,17 @@ if TYPE_CHECKING:
 
     from certkit.cli.shared.output import Output
     from certkit.identity.issuers.base import Issuer
+    from certkit.stores.base import Identity, Store
 
 
 @contextlib.contextmanager
-def issuing(text: str, output: Output) -> Iterator[Issuer | None]:
-    """The issuer that the text names; None where a person brings the answer.
+def issuing(store: Store, identity: Identity, output: Output) -> Iterator[Issuer | None]:
+    """Yield the issuer of an identity; None if a person fetches the certificate.
 
     Raises:
-        InputError: it names none, or it cannot be reached.
+        InputError: if its record names none, one that may not run on this host, or one that cannot be reached.
     """
-    spec = IssuerSpec.parse(text)
+    spec = IssuerSpec.parse(identity.record.settings.issuer)
     if spec.kind is Kind.VAULT_PKI:
         with connected(output) as vault:
             from certkit.identity.issuers.vault_pki import VaultPki
@@ -32,6 +32,8 @@ def issuing(text: str, output: Output) -> Iterator[Issuer | None]:
     elif spec.kind is Kind.COMMAND:
         from certkit.identity.issuers.command import Command
 
-        yield Command(spec.arguments(), os.environ)
+        programs = programs_for(store)
+        program = programs.issuer(spec.where, identity=identity.name)
+        yield Command(program.arguments, {**programs.variables, **program.variables})
     else:
         yield None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from certkit.cli.shared.output import Output
+    from certkit.config import Configuration
+    from certkit.identity.programs import Programs
     from certkit.secret import Secret
     from certkit.stores.base import Store
     from certkit.stores.opening import Opener
@@ -38,7 +41,32 @@ def connected(output: Output) -> AbstractContextManager[Vault]:
     return _opener(output).connect()
 
 
+def configuration(output: Output, *, warns: bool = True) -> Configuration:
+    """Load the host configuration; a file that others could have written is a warning."""
+    from certkit.stores.opening import Opener
+
+    return Opener(os.environ, inputs.now, output.warn if warns else lambda _: None, _config_file()).host()
+
+
+def programs_for(store: Store) -> Programs:
+    """The programs of this host for a store."""
+    from certkit.identity.programs import Programs
+    from certkit.stores.opening import Opener
+
+    own = Path(store.uri.removeprefix(FILE).partition("?")[0]) if store.uri.startswith(FILE) else None
+    # The store was opened with the same configuration, so its warnings have been printed.
+    host = Opener(os.environ, inputs.now, lambda _: None, _config_file()).host()
+    return Programs(host=host, environment=os.environ, own=own)
+
+
 def _opener(output: Output) -> Opener:
     from certkit.stores.opening import Opener
 
-    return Opener(os.environ, inputs.now, output.warn)
+    return Opener(os.environ, inputs.now, output.warn, _config_file())
+
+
+def _config_file() -> Path | None:
+    """The file of --config, which is an option of certkit itself."""
+    context = click.get_current_context(silent=True)
+    named = context.find_root().params.get("config_file") if context else None
+    return Path(named) if named else None

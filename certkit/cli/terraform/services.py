@@ -52,8 +52,8 @@ def _open_store(configuration: Configuration, warn: Warn) -> Iterator[Store]:
 
 
 @contextlib.contextmanager
-def _issuing(name: str, warn: Warn) -> Iterator[Issuer | None]:
-    with issuing(name, _Told(told=warn)) as issuer:
+def _issuing(store: Store, identity: Identity, warn: Warn) -> Iterator[Issuer | None]:
+    with issuing(store, identity, _Told(told=warn)) as issuer:
         yield issuer
 
 

@@ -164,7 +164,7 @@ class IdentityResource(Resource):
         from certkit.identity import renew
 
         services, name = self.provider.services, done.identity.name
-        with services.issuing(done.identity.record.settings.issuer, boundary.warn) as issuer:
+        with services.issuing(store, done.identity, boundary.warn) as issuer:
             if issuer is not None:
                 how, now = services.how(store, done.identity), services.now()
                 done = renew.carry_through(store, done, policy, issuer=issuer, how=how, now=now)
@@ -177,7 +177,7 @@ class IdentityResource(Resource):
 
         services, identity = self.provider.services, store.load(name)
         settings = identity.record.settings
-        with services.issuing(settings.issuer, boundary.warn) as issuer:
+        with services.issuing(store, identity, boundary.warn) as issuer:
             wanted = renew.Renewal(issuer=issuer, how=services.how(store, identity))
             policy = catalogue.load(settings.policy)
             renewed = renew.renew(store, identity, policy, wanted=wanted, now=services.now())

@@ -31,13 +31,13 @@ class Configuration:
 class Services:
     """The world outside, as functions.
 
-    `open_store` opens the store of a configuration, `issuing` the issuer of that name (None: a person), and `look`
+    `open_store` opens the store of a configuration, `issuing` the issuer of an identity (None: a person), and `look`
     judges what is seen in one source; all say through their last argument what ought to be known about the connection.
     `how` says how a generation of an identity is put to use.
     """
 
     open_store: Callable[[Configuration, Warn], AbstractContextManager[Store]]
-    issuing: Callable[[str, Warn], AbstractContextManager[Issuer | None]]
+    issuing: Callable[[Store, Identity, Warn], AbstractContextManager[Issuer | None]]
     how: Callable[[Store, Identity], Activation]
     look: Callable[[str, Judge, Configuration, Warn], Scan]
     now: Callable[[], datetime]

@@ -71,5 +71,5 @@ def test_one_that_does_not_end(program):
 
 def test_one_that_is_not_there():
     """Is told so."""
-    with pytest.raises(HookError, match="program failed, /nonexistent/program: no such file"):
+    with pytest.raises(HookError, match="program failed: /nonexistent/program: no such file"):
         Command(["/nonexistent/program"], PATH).issue(CSR)

@@ -1,0 +1,114 @@
+"""`certkit config`: the configuration of this host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from certkit.cli.shared.output import Output, reporting
+from certkit.cli.shared.stores import configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from certkit.config import Configuration, Entry
+
+
+@click.group()
+def config() -> None:
+    """Show and check which programs, addresses and directories this host trusts.
+
+    The files are /etc/certkit/certkit.toml, which wins, and certkit/certkit.toml in the user's configuration directory
+    (or --config, CERTKIT_CONFIG).
+
+    \b
+    Example:
+      certkit config check
+    """
+
+
+@config.command()
+@reporting
+def show(output: Output) -> int:
+    """Show the configuration that is in force, and the files it comes from.
+
+    \b
+    Example:
+      certkit config show --json
+    """
+    found = configuration(output)
+    if output.as_json:
+        output.document(_document(found))
+        return 0
+    lines = [f"files             {', '.join(map(str, found.files)) or 'none'}"]
+    for kind, entries in (("issuer", found.issuers), ("hook", found.hooks)):
+        for name, entry in sorted(entries.items()):
+            who = "all identities" if entry.allow is None else ", ".join(entry.allow) or "no identity"
+            lines.append(f"{kind:<17} {name}: {' '.join(entry.command)} ({who})")
+    lines += [f"host              {each}" for each in found.hosts]
+    lines += [f"default store     {found.store}"] if found.store else []
+    lines += [f"safe directory    {each}" for each in found.safe_directories]
+    output.result("".join(f"{_printable(line)}\n" for line in lines))
+    return 0
+
+
+@config.command()
+@reporting
+def check(output: Output) -> int:
+    """Check that the files can be understood, that others cannot change them, and that their programs exist.
+
+    \b
+    Example:
+      certkit config check
+    """
+    from certkit.errors import InputError
+    from certkit.findings import Status, critical, exit_code, ok, roll_up
+    from certkit.identity.programs import require_unchangeable
+    from certkit.report import json
+
+    found = configuration(output, warns=False)
+    findings = [critical("config", fault.message, fault.hint) for fault in found.faults]
+    for entry in (*found.issuers.values(), *found.hooks.values()):
+        try:
+            require_unchangeable(Path(entry.command[0]), found.trust)
+        except InputError as error:
+            findings.append(critical("program", error.message, error.hint))
+    if not findings:
+        findings.append(ok("config", f"{', '.join(map(str, found.files)) or 'no file'}: safe and understood"))
+    status = roll_up(each.status for each in findings)
+    if output.as_json:
+        output.document({"status": status.value, "subject": "config", "checks": json.checks(findings)})
+    else:
+        output.judged("host configuration", status, findings)
+    return exit_code(status) if status is not Status.OK else 0
+
+
+def _document(found: Configuration) -> dict[str, Any]:
+    return {
+        "files": [str(each) for each in found.files],
+        "issuers": _entries(found.issuers),
+        "hooks": _entries(found.hooks),
+        "hosts": {"allow": list(found.hosts)},
+        "store": {"default": found.store, "safe_directories": list(found.safe_directories)},
+        "faults": [{"message": each.message, "hint": each.hint} for each in found.faults],
+    }
+
+
+def _entries(entries: Mapping[str, Entry]) -> dict[str, Any]:
+    return {
+        name: {
+            "command": list(entry.command),
+            "allow": None if entry.allow is None else list(entry.allow),
+            "environment": list(entry.environment),
+            "source": str(entry.source),
+        }
+        for name, entry in sorted(entries.items())
+    }
+
+
+def _printable(line: str) -> str:
+    from certkit.printable import printable
+
+    return printable(line)

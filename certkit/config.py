@@ -1,0 +1,212 @@
+"""Host configuration (`certkit.toml`): which programs and addresses this host trusts, and which directories.
+
+Records of identities are data, often written by others. Where a record may not name a program or an address itself, it
+names an entry of this file, which belongs to the host. So the file must belong to root or the effective user, and
+others must not be able to write to it.
+
+    /etc/certkit/certkit.toml                  of the host; wins for the same name
+    ~/.config/certkit/certkit.toml             of the user, or the file of --config or CERTKIT_CONFIG
+
+It is a module at the top level because the command line, stores and use cases all read it, and it reads only files.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from certkit.errors import InputError, UnsafeDirectoryError
+from certkit.files.folder import Folder
+from certkit.files.owners import NOBODY_ELSE, Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOST_FILE = Path("/etc/certkit/certkit.toml")
+FILE_NAME = "certkit.toml"
+_MAX_BYTES = 1024 * 1024
+_ENTRY_KEYS = {"command", "allow", "environment"}
+_KEYS = {"hosts": {"allow"}, "store": {"default", "safe_directories"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A program that records may name.
+
+    `command` is the program with its arguments, `allow` the identities that may use it (None: all), `environment` the
+    variables it gets beside the usual ones, and `source` the file that defines it.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    allow: tuple[str, ...] | None = None
+    environment: tuple[str, ...] = ()
+    source: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What the files of this host say; `faults` are files that are not used because others could have written them."""
+
+    issuers: Mapping[str, Entry] = field(default_factory=dict)
+    hooks: Mapping[str, Entry] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    store: str | None = None
+    safe_directories: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    faults: tuple[InputError, ...] = ()
+
+    @property
+    def trust(self) -> Trust:
+        """Whose directories are safe on this host."""
+        return Trust(self.safe_directories)
+
+    def issuer(self, name: str, *, identity: str) -> Entry:
+        """Return the issuer of that name, for an identity that may use it.
+
+        Raises:
+            InputError: if there is none, the identity may not use it, or a file is unsafe.
+        """
+        return self._entry("issuer", self.issuers, name, identity)
+
+    def hook(self, name: str, *, identity: str) -> Entry:
+        """Return the hook of that name, as `issuer` does."""
+        return self._entry("hook", self.hooks, name, identity)
+
+    def _entry(self, kind: str, entries: Mapping[str, Entry], name: str, identity: str) -> Entry:
+        self.require_safe()
+        found = entries.get(name)
+        if found is None:
+            raise InputError(
+                f"no {kind} {name!r} in the host configuration",
+                hint=f"add a table [{kind}s.{name}] with a command to {HOST_FILE}; see certkit config show",
+            )
+        if found.allow is not None and identity not in found.allow:
+            raise InputError(
+                f"identity {identity!r} may not use the {kind} {name!r}",
+                hint=f"add it to `allow` of [{kind}s.{name}] in {found.source}",
+            )
+        return found
+
+    def require_safe(self) -> None:
+        """Refuse to go on where a file of the configuration is unsafe.
+
+        Raises:
+            InputError: if one is.
+        """
+        for fault in self.faults:
+            raise fault
+
+
+def load(environment: Mapping[str, str], *, named: Path | None = None, host_file: Path = HOST_FILE) -> Configuration:
+    """Load the configuration of the host and of the user; a file that others could have written is a fault.
+
+    Raises:
+        InputError: if a file cannot be read or understood, or `named`, the file of --config, does not exist.
+    """
+    named = named or (Path(environment["CERTKIT_CONFIG"]) if environment.get("CERTKIT_CONFIG") else None)
+    found = Configuration(safe_directories=_listed(environment.get("CERTKIT_SAFE_DIRECTORY", "")))
+    for path, must_exist in ((named or _user_file(), named is not None), (host_file, False)):
+        if path is not None:
+            found = _added(found, path, must_exist=must_exist)
+    return found
+
+
+def _user_file() -> Path | None:
+    import platformdirs
+
+    try:
+        return platformdirs.user_config_path("certkit") / FILE_NAME
+    except (RuntimeError, KeyError):  # no home directory
+        return None
+
+
+def _listed(paths: str) -> tuple[str, ...]:
+    return tuple(each for each in paths.split(os.pathsep) if each)
+
+
+def _added(known: Configuration, path: Path, *, must_exist: bool) -> Configuration:
+    """Return the configuration with a file that wins over what is known."""
+    try:
+        with Folder.open(path.parent, trust=NOBODY_ELSE, then=path.name) as folder:
+            content = folder.read_safe(path.name, NOBODY_ELSE, limit=_MAX_BYTES)
+    except UnsafeDirectoryError as error:
+        hint = f"{error.hint.partition(', or trust it')[0]}; until then the file is not used"
+        return replace(known, faults=(*known.faults, InputError(error.message, hint=hint)))
+    except InputError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError) and not must_exist:
+            return known
+        raise
+    parsed = _parse(content, path)
+    return replace(
+        known,
+        issuers={**known.issuers, **parsed.issuers},
+        hooks={**known.hooks, **parsed.hooks},
+        hosts=(*known.hosts, *parsed.hosts),
+        store=parsed.store or known.store,
+        safe_directories=(*known.safe_directories, *parsed.safe_directories),
+        files=(*known.files, path),
+    )
+
+
+def _parse(content: bytes, path: Path) -> Configuration:
+    try:
+        document = tomllib.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"cannot read {path}: not TOML: {reason}", hint="see certkit config check") from error
+    for name, table in document.items():
+        known = _KEYS.get(name)
+        if known is None and name not in {"issuers", "hooks"}:
+            raise _wrong(path, f"unknown table [{name}]")
+        if not isinstance(table, dict):
+            raise _wrong(path, f"[{name}] is not a table")
+        for key in table:
+            if known is not None and key not in known:
+                raise _wrong(path, f"unknown key {key!r} in [{name}]")
+    store, hosts = document.get("store", {}), document.get("hosts", {})
+    default = store.get("default")
+    if default is not None and not isinstance(default, str):
+        raise _wrong(path, "`default` in [store] is not a string")
+    safe = _strings(path, "store", "safe_directories", store.get("safe_directories", []))
+    for each in safe:
+        if not os.path.isabs(each) and each != "*":
+            raise _wrong(path, f"`safe_directories` in [store]: {each!r} is not an absolute path")
+    return Configuration(
+        issuers=_entries(path, "issuers", document.get("issuers", {})),
+        hooks=_entries(path, "hooks", document.get("hooks", {})),
+        hosts=_strings(path, "hosts", "allow", hosts.get("allow", [])),
+        store=default,
+        safe_directories=safe,
+    )
+
+
+def _entries(path: Path, kind: str, tables: dict[str, Any]) -> dict[str, Entry]:
+    found = {}
+    for name, table in tables.items():
+        where = f"{kind}.{name}"
+        if not isinstance(table, dict):
+            raise _wrong(path, f"[{where}] is not a table")
+        for key in table:
+            if key not in _ENTRY_KEYS:
+                raise _wrong(path, f"unknown key {key!r} in [{where}]")
+        command = _strings(path, where, "command", table.get("command", []))
+        if not command or not os.path.isabs(command[0]):
+            raise _wrong(path, f"`command` in [{where}] must begin with the absolute path of a program")
+        allow = _strings(path, where, "allow", table["allow"]) if "allow" in table else None
+        environment = _strings(path, where, "environment", table.get("environment", []))
+        found[name] = Entry(name=name, command=command, allow=allow, environment=environment, source=path)
+    return found
+
+
+def _strings(path: Path, where: str, key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) and each and "\0" not in each for each in value):
+        raise _wrong(path, f"`{key}` in [{where}] is not a list of strings")
+    return tuple(value)
+
+
+def _wrong(path: Path, why: str) -> InputError:
+    return InputError(f"cannot use {path}: {why}", hint="see certkit config check")
