@@ -48,7 +48,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
+class HostConfiguration:
     """What the files of this host say; `faults` are files that are not used because others could have written them."""
 
     issuers: Mapping[str, Entry] = field(default_factory=dict)
@@ -101,14 +101,16 @@ class Configuration:
             raise fault
 
 
-def load(environment: Mapping[str, str], *, named: Path | None = None, host_file: Path = HOST_FILE) -> Configuration:
+def load(
+    environment: Mapping[str, str], *, named: Path | None = None, host_file: Path = HOST_FILE
+) -> HostConfiguration:
     """Load the configuration of the host and of the user; a file that others could have written is a fault.
 
     Raises:
         InputError: if a file cannot be read or understood, or `named`, the file of --config, does not exist.
     """
     named = named or (Path(environment["CERTKIT_CONFIG"]) if environment.get("CERTKIT_CONFIG") else None)
-    found = Configuration(safe_directories=_listed(environment.get("CERTKIT_SAFE_DIRECTORY", "")))
+    found = HostConfiguration(safe_directories=_listed(environment.get("CERTKIT_SAFE_DIRECTORY", "")))
     for path, must_exist in ((named or _user_file(), named is not None), (host_file, False)):
         if path is not None:
             found = _added(found, path, must_exist=must_exist)
@@ -128,7 +130,7 @@ def _listed(paths: str) -> tuple[str, ...]:
     return tuple(each for each in paths.split(os.pathsep) if each)
 
 
-def _added(known: Configuration, path: Path, *, must_exist: bool) -> Configuration:
+def _added(known: HostConfiguration, path: Path, *, must_exist: bool) -> HostConfiguration:
     """Return the configuration with a file that wins over what is known."""
     try:
         with Folder.open(path.parent, trust=NOBODY_ELSE, then=path.name) as folder:
@@ -152,7 +154,7 @@ def _added(known: Configuration, path: Path, *, must_exist: bool) -> Configurati
     )
 
 
-def _parse(content: bytes, path: Path) -> Configuration:
+def _parse(content: bytes, path: Path) -> HostConfiguration:
     try:
         document = tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -175,7 +177,7 @@ def _parse(content: bytes, path: Path) -> Configuration:
     for each in safe:
         if not os.path.isabs(each) and each != "*":
             raise _wrong(path, f"`safe_directories` in [store]: {each!r} is not an absolute path")
-    return Configuration(
+    return HostConfiguration(
         issuers=_entries(path, "issuers", document.get("issuers", {})),
         hooks=_entries(path, "hooks", document.get("hooks", {})),
         hosts=_strings(path, "hosts", "allow", hosts.get("allow", [])),

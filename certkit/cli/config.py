@@ -13,7 +13,7 @@ from certkit.cli.shared.stores import configuration
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from certkit.config import Configuration, Entry
+    from certkit.config import Entry, HostConfiguration
 
 
 @click.group()
@@ -85,7 +85,7 @@ def check(output: Output) -> int:
     return exit_code(status) if status is not Status.OK else 0
 
 
-def _document(found: Configuration) -> dict[str, Any]:
+def _document(found: HostConfiguration) -> dict[str, Any]:
     return {
         "files": [str(each) for each in found.files],
         "issuers": _entries(found.issuers),

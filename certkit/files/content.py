@@ -38,13 +38,13 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class Executable:
     """A program, which everyone may run as far as the umask allows."""
 
     content: bytes
 
 
-Content: TypeAlias = bytes | Secret | Report | Program
+Content: TypeAlias = bytes | Secret | Report | Executable
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def parts(content: Content) -> Iterable[bytes]:
     """Return the bytes of a content, in parts."""
     if isinstance(content, Secret):
         return [content.reveal()]
-    if isinstance(content, Program):
+    if isinstance(content, Executable):
         return [content.content]
     return content.encoded() if isinstance(content, Report) else [content]
 
@@ -136,7 +136,7 @@ def write_all(file: int, data: bytes) -> None:
 def _mode(content: Content) -> int:
     if isinstance(content, Secret):
         return PRIVATE_MODE
-    if isinstance(content, Program):
+    if isinstance(content, Executable):
         return PROGRAM_MODE & ~_umask()
     if isinstance(content, Report) and content.mode is not None:
         return content.mode

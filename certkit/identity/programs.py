@@ -21,7 +21,7 @@ from certkit.files.folder import Folder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from certkit.config import Configuration, Entry
+    from certkit.config import Entry, HostConfiguration
     from certkit.files.owners import Trust
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -50,7 +50,7 @@ class Programs:
     `own` is the directory of the store if it is one of files, and None for Vault. `environment` is that of certkit.
     """
 
-    host: Configuration
+    host: HostConfiguration
     environment: Mapping[str, str] = field(repr=False)
     own: Path | None
 
@@ -127,7 +127,7 @@ def is_path(text: str) -> bool:
     return os.sep in text.split(maxsplit=1)[0] if text.strip() else False
 
 
-def storable_hook(text: str, own: Path | None, host: Configuration) -> str:
+def storable_hook(text: str, own: Path | None, host: HostConfiguration) -> str:
     """Return a deploy hook as a record may hold it: a NAME, or in a store of files an absolute path with arguments.
 
     Raises:

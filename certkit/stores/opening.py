@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from certkit.config import Configuration
+    from certkit.config import HostConfiguration
     from certkit.files.owners import Trust
     from certkit.secret import Secret
     from certkit.stores.base import Store
@@ -41,7 +41,7 @@ class Opener:
     warn: Callable[[str], None]
     config_file: Path | None = None
 
-    def host(self) -> Configuration:
+    def host(self) -> HostConfiguration:
         """Load the host configuration; files that others could have written are warnings.
 
         Raises:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from certkit.config import Configuration, Entry
+from certkit.config import Entry, HostConfiguration
 from certkit.errors import InputError, UnsafeDirectoryError
 from certkit.files.owners import Trust
 from certkit.identity.programs import Programs, storable_hook, unusable
@@ -38,7 +38,7 @@ def script(tmp_path):
 
 def programs(own, **options):
     """The programs of a host."""
-    return Programs(host=Configuration(**options), environment=ENVIRONMENT, own=own)
+    return Programs(host=HostConfiguration(**options), environment=ENVIRONMENT, own=own)
 
 
 def entry(name, *command, **options):
@@ -148,7 +148,7 @@ def test_a_hook_of_deploy_d_that_others_may_write(script, tmp_path):
 def test_what_a_record_may_hold(script, tmp_path):
     """An absolute command, or the name of an entry; in Vault only the latter."""
     program = script("my hook")
-    host = Configuration(hooks=entry("reload", "/bin/true"))
+    host = HostConfiguration(hooks=entry("reload", "/bin/true"))
     assert storable_hook(str(program), tmp_path, host) == f"'{program}'"
     assert storable_hook("reload", None, host) == "reload"
     with pytest.raises(InputError, match="may not name a path"):
@@ -157,4 +157,4 @@ def test_what_a_record_may_hold(script, tmp_path):
 
 def test_trust_is_of_the_configuration():
     """Its directories are safe, whoever owns them."""
-    assert Configuration(safe_directories=("/work",)).trust == Trust(("/work",))
+    assert HostConfiguration(safe_directories=("/work",)).trust == Trust(("/work",))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from certkit.cli.shared.output import Output
-    from certkit.config import Configuration
+    from certkit.config import HostConfiguration
     from certkit.identity.programs import Programs
     from certkit.secret import Secret
     from certkit.stores.base import Store
@@ -41,7 +41,7 @@ def connected(output: Output) -> AbstractContextManager[Vault]:
     return _opener(output).connect()
 
 
-def configuration(output: Output, *, warns: bool = True) -> Configuration:
+def configuration(output: Output, *, warns: bool = True) -> HostConfiguration:
     """Load the host configuration; a file that others could have written is a warning."""
     from certkit.stores.opening import Opener
 

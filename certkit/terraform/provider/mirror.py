@@ -52,7 +52,7 @@ def install(mirror: Path, *, python: str, version: str) -> Installed:
     number = semantic(version)
     directory = mirror / HOST / SOURCE / number / system()
     path = directory / f"{_PROGRAM}_v{number}"
-    program = content.Program(launcher(python).encode())
+    program = content.Executable(launcher(python).encode())
     try:
         for each in reversed([directory, *directory.parents]):
             # Not `parents=True`, which takes the umask: others must not write where Terraform looks for programs.
