@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
 from certkit.x509 import extensions as kinds
-from certkit.x509 import foreign, keys, objects
+from certkit.x509 import foreign, keys
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
 from certkit.x509.extensions import Unreadable
@@ -195,36 +194,32 @@ def _cut(data: bytes, tbs: tlv.Node) -> _Parts:
 
 
 def public_key_facts(request: x509.CertificateSigningRequest) -> KeyFacts | str:
-    """The facts of a CSR's public key, or why it cannot be used."""
+    """Return the facts of a CSR's public key, or why it cannot be used."""
+    key = _value_of(request).key
+    if isinstance(key, Unreadable):
+        return key.reason
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return keys.key_facts(request.public_key())
-    except Exception as error:  # noqa: BLE001  a foreign key meets a parser
-        return objects.short_reason(error)
+        key.load()
+    except InputError as error:
+        return error.message
+    return key.facts
 
 
 def requested_extensions(request: x509.CertificateSigningRequest) -> x509.Extensions | str:
-    """The extensions that a CSR asks for, or why they cannot be read."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return request.extensions
-    except Exception as error:  # noqa: BLE001  as above
-        return objects.short_reason(error)
+    """Return the extensions that a CSR asks for, or why they cannot be read."""
+    found = foreign.attempt(lambda _: request.extensions, b"")
+    if found is not None:
+        return found
+    wrong = [each.message for each in _value_of(request).deviations]
+    return "; ".join(wrong) or "their values cannot be decoded"
 
 
 def is_signature_valid(request: x509.CertificateSigningRequest) -> bool | None:
-    """Whether the CSR is signed with its own key, however weak the digest; None where the library cannot tell."""
-    from cryptography.exceptions import UnsupportedAlgorithm
+    """Return whether a CSR is signed with its own key, however weak the digest; None where that cannot be told."""
+    return _value_of(request).is_signature_valid
 
-    try:
-        return keys.is_signature(
-            request.public_key(),
-            request.signature,
-            request.tbs_certrequest_bytes,
-            request.signature_algorithm_parameters,
-            request.signature_hash_algorithm,
-        )
-    except (UnsupportedAlgorithm, ValueError, TypeError):
-        return None
+
+def _value_of(request: x509.CertificateSigningRequest) -> Csr:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return Csr.parse(request.public_bytes(Encoding.DER))

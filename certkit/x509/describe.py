@@ -1,40 +1,136 @@
 """Facts of keys, CSRs, certificates and CRLs as JSON-ready data (the contract of `inspect`).
 
-A hostile or odd object may load and raise only when one of its fields is read, so each field stands for
-itself: one that cannot be read is None and is named in `problems`.
+Each field stands for itself: one that cannot be read is None and is named in `problems`. Rules that an object breaks
+although it can be read are its `deviations`.
 """
 
 from __future__ import annotations
 
 import functools
-import warnings
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from certkit.printable import printable
 from certkit.times import rfc3339
-from certkit.x509 import csr as requests
-from certkit.x509 import keys, names, objects
+from certkit.x509 import extensions as kinds
+from certkit.x509 import names
+from certkit.x509.certificate import Certificate
+from certkit.x509.extensions import Unreadable
 from certkit.x509.objects import Item, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cryptography import x509
 
-    Field = Callable[[Any], Any]
+    from certkit.x509.crl import Crl
+    from certkit.x509.csr import Csr
+    from certkit.x509.deviations import Deviation
+    from certkit.x509.spki import PublicKeyInfo
+
+Found = TypeVar("Found", Certificate, "x509.Certificate")
+
+
+class _Facts:
+    """The facts of one object as they are gathered, and the fields that cannot be read."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self._problems: list[str] = []
+
+    def add(self, name: str, value: Any, show: Callable[[Any], Any] = lambda value: value) -> None:
+        """Add a field; one that is `Unreadable` becomes None and a problem."""
+        if isinstance(value, Unreadable):
+            self._problems.append(f"{name}: {printable(value.reason)}")
+            self.fields[name] = None
+        else:
+            self.fields[name] = None if value is None else show(value)
+
+    def done(self, deviations: Iterable[Deviation] = ()) -> dict[str, Any]:
+        """Return all of them; `problems` and `deviations` only where there are any."""
+        if self._problems:
+            self.fields["problems"] = self._problems
+        listed = [f"{printable(each.message)} ({_document(each.section)})" for each in deviations]
+        if listed:
+            self.fields["deviations"] = listed
+        return self.fields
+
+
+def _document(section: str) -> str:
+    return f"RFC 5280 section {section}" if section[:1].isdigit() else section
 
 
 def describe(item: Item) -> dict[str, Any]:
-    """The facts of one object, beginning with its `kind`; `problems` is there only if a field is unreadable."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return {"kind": item.kind.value, **_DESCRIBERS[item.kind](item)}
+    """Return the facts of one object, beginning with its `kind`."""
+    return {"kind": item.kind.value, **_DESCRIBERS[item.kind](item)}
 
 
-def certificate(found: x509.Certificate) -> dict[str, Any]:
-    """The facts of a certificate."""
-    return _fields(found, _CERTIFICATE_FIELDS)
+def certificate(found: Certificate | x509.Certificate) -> dict[str, Any]:
+    """Return the facts of a certificate."""
+    found = value_of(found)
+    facts = _Facts()
+    facts.add("subject", found.subject.text)
+    facts.add("issuer", found.issuer.text)
+    facts.add("serial", names.serial_hex(found.serial))
+    facts.add("not_before", found.not_before, rfc3339)
+    facts.add("not_after", found.not_after, rfc3339)
+    facts.add("key", found.key, _key)
+    san = found.subject_alt_name
+    facts.add("san", () if san is None else san, _texts)
+    facts.add("fingerprint_sha256", found.fingerprint_sha256)
+    constraints = found.basic_constraints
+    facts.add("is_ca", constraints if isinstance(constraints, Unreadable) else found.is_ca)
+    usage = found.key_usage
+    facts.add("key_usage", usage, lambda value: [each for each in kinds.KEY_USAGES if each in value])
+    facts.add("extended_key_usage", found.extended_key_usage, lambda value: [purpose(each) for each in value])
+    facts.add("subject_key_identifier", found.subject_key_identifier, bytes.hex)
+    facts.add("authority_key_identifier", found.authority_key_identifier, _authority)
+    facts.add("signature_algorithm", algorithm_name(found.signature_algorithm.oid))
+    return facts.done(each for each in found.deviations if each.id != "extension-unreadable")
+
+
+def value_of(found: Certificate | x509.Certificate) -> Certificate:
+    """Return the value of a certificate that `cryptography` may have loaded."""
+    if isinstance(found, Certificate):
+        return found
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return Certificate.parse(found.public_bytes(Encoding.DER))
+
+
+def purpose(oid: str) -> str:
+    """Return the name of an extended key usage, or its identifier."""
+    return kinds.PURPOSES.get(oid, oid)
+
+
+_ALGORITHMS = {
+    "1.2.840.113549.1.1.2": "md2WithRSAEncryption",
+    "1.2.840.113549.1.1.4": "md5WithRSAEncryption",
+    "1.2.840.113549.1.1.5": "sha1WithRSAEncryption",
+    "1.2.840.113549.1.1.10": "RSASSA-PSS",
+    "1.2.840.113549.1.1.11": "sha256WithRSAEncryption",
+    "1.2.840.113549.1.1.12": "sha384WithRSAEncryption",
+    "1.2.840.113549.1.1.13": "sha512WithRSAEncryption",
+    "1.2.840.113549.1.1.14": "sha224WithRSAEncryption",
+    "1.2.840.10045.4.1": "ecdsa-with-SHA1",
+    "1.2.840.10045.4.3.1": "ecdsa-with-SHA224",
+    "1.2.840.10045.4.3.2": "ecdsa-with-SHA256",
+    "1.2.840.10045.4.3.3": "ecdsa-with-SHA384",
+    "1.2.840.10045.4.3.4": "ecdsa-with-SHA512",
+    "1.2.840.10040.4.3": "dsa-with-SHA1",
+    "2.16.840.1.101.3.4.3.2": "dsa-with-SHA256",
+    "1.3.101.112": "Ed25519",
+    "1.3.101.113": "Ed448",
+    "2.16.840.1.101.3.4.3.17": "ML-DSA-44",
+    "2.16.840.1.101.3.4.3.18": "ML-DSA-65",
+    "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
+    "1.2.156.10197.1.501": "SM2-with-SM3",
+}
+
+
+def algorithm_name(oid: str) -> str:
+    """Return the name of a signature algorithm as its standard has it, or its identifier."""
+    return _ALGORITHMS.get(oid, oid)
 
 
 def facts(found: x509.Certificate) -> dict[str, str]:
@@ -58,7 +154,7 @@ def facts(found: x509.Certificate) -> dict[str, str]:
 
 
 def san(extensions: x509.Extensions) -> list[str]:
-    """The alternative names among some extensions, as `TYPE:value`."""
+    """Return the alternative names among some extensions, as `TYPE:value`."""
     from cryptography import x509
 
     for extension in extensions:
@@ -67,21 +163,14 @@ def san(extensions: x509.Extensions) -> list[str]:
     return []
 
 
-def is_ca(found: x509.Certificate) -> bool:
-    """Whether the certificate says that it is a CA's (basicConstraints, RFC 5280 section 4.2.1.9)."""
-    constraints = extension(found, "BasicConstraints")
-    return constraints is not None and bool(constraints.ca)
+def is_ca(found: Certificate | x509.Certificate) -> bool:
+    """Return whether the certificate says that it is a CA's (basicConstraints, RFC 5280 section 4.2.1.9)."""
+    return value_of(found).is_ca
 
 
-def leaf_of(found: Sequence[x509.Certificate]) -> x509.Certificate:
-    """The certificate of a bundle that is meant: the first one that is no CA's; the first, if all are or none is."""
-    for certificate in found:
-        try:
-            if not is_ca(certificate):
-                return certificate
-        except Exception:  # noqa: BLE001  an extension that cannot be read has a finding of its own
-            return certificate
-    return found[0]
+def leaf_of(found: Sequence[Found]) -> Found:
+    """Return the certificate of a bundle that is meant: the first one that is no CA's; the first, if there is none."""
+    return next((each for each in found if not is_ca(each)), found[0])
 
 
 @functools.cache
@@ -93,10 +182,10 @@ def _extension_oid(name: str) -> x509.ObjectIdentifier:
 
 
 def extension(found: x509.Certificate, name: str) -> Any:
-    """The value of an extension by the name of its class in `cryptography.x509`, or None.
+    """Return the value of an extension by the name of its class in `cryptography.x509`, or None.
 
     Raises:
-        ValueError: the certificate's extensions cannot be read.
+        ValueError: if the certificate's extensions cannot be read.
     """
     wanted = _extension_oid(name)
     for each in found.extensions:
@@ -105,80 +194,61 @@ def extension(found: x509.Certificate, name: str) -> Any:
     return None
 
 
-def access_location(found: x509.Certificate, method: x509.ObjectIdentifier) -> str:
-    """An address in a certificate's authority information (RFC 5280 section 4.2.2.1); empty if there is none."""
-    try:
-        entries = extension(found, "AuthorityInformationAccess") or ()
-    except ValueError:
+def access_location(found: Certificate | x509.Certificate, method: str | x509.ObjectIdentifier) -> str:
+    """Return an address in a certificate's authority information (RFC 5280 section 4.2.2.1), or nothing."""
+    wanted = method if isinstance(method, str) else method.dotted_string
+    entries = value_of(found).authority_information_access
+    if entries is None or isinstance(entries, Unreadable):
         return ""
-    return next((names.san_parts(each.access_location)[1] for each in entries if each.access_method == method), "")
+    return next((each.location.value for each in entries if each.method == wanted), "")
 
 
-def _fingerprint(found: x509.Certificate) -> str:
-    from cryptography.hazmat.primitives.hashes import SHA256
-
-    return found.fingerprint(SHA256()).hex()
+def _key(info: PublicKeyInfo) -> dict[str, Any]:
+    return asdict(info.facts)
 
 
-def _key(public_key: Any) -> dict[str, Any]:
-    return asdict(keys.key_facts(public_key))
+def _texts(found: Iterable[object]) -> list[str]:
+    return [str(each) for each in found]
 
 
-def _next_update(found: x509.CertificateRevocationList) -> str | None:
-    moment = found.next_update_utc
-    return rfc3339(moment) if moment else None
+def _authority(found: kinds.AuthorityKeyIdentifier) -> str | None:
+    """Return the key identifier, or the issuer and serial number where there is none."""
+    if found.key_identifier is not None:
+        return found.key_identifier.hex()
+    if found.issuer is None or found.serial is None:
+        return None
+    return f"{', '.join(map(str, found.issuer))} serial {names.serial_hex(found.serial)}"
 
 
-_CERTIFICATE_FIELDS: dict[str, Field] = {
-    "subject": lambda found: names.distinguished_name(found.subject),
-    "issuer": lambda found: names.distinguished_name(found.issuer),
-    "serial": lambda found: names.serial_hex(found.serial_number),
-    "not_before": lambda found: rfc3339(found.not_valid_before_utc),
-    "not_after": lambda found: rfc3339(found.not_valid_after_utc),
-    "key": lambda found: _key(found.public_key()),
-    "san": lambda found: san(found.extensions),
-    "fingerprint_sha256": _fingerprint,
-    "is_ca": is_ca,
-}
-_CSR_FIELDS: dict[str, Field] = {
-    "subject": lambda found: names.distinguished_name(found.subject),
-    "key": lambda found: _key(found.public_key()),
-    "san": lambda found: san(found.extensions),
-    "signature_valid": requests.is_signature_valid,
-}
-_CRL_FIELDS: dict[str, Field] = {
-    "issuer": lambda found: names.distinguished_name(found.issuer),
-    "this_update": lambda found: rfc3339(found.last_update_utc),
-    "next_update": _next_update,
-    "revoked_count": len,
-}
-_PUBLIC_KEY_FIELDS: dict[str, Field] = {"key": _key}
-_PRIVATE_KEY_FIELDS: dict[str, Field] = {"key": lambda found: _key(found.public_key())}
+def _csr(found: Csr) -> dict[str, Any]:
+    facts = _Facts()
+    facts.add("subject", found.subject.text)
+    facts.add("key", found.key, _key)
+    san = found.subject_alt_name
+    facts.add("san", () if san is None else san, _texts)
+    facts.add("signature_valid", found.is_signature_valid)
+    return facts.done(each for each in found.deviations if each.id != "extension-unreadable")
 
 
-def _fields(found: Any, wanted: Mapping[str, Field]) -> dict[str, Any]:
-    facts: dict[str, Any] = {}
-    problems = []
-    for name, read in wanted.items():
-        try:
-            facts[name] = read(found)
-        except Exception as error:  # noqa: BLE001  hostile bytes meet a parser: it has its own kinds of error
-            facts[name] = None
-            problems.append(f"{name}: {printable(objects.short_reason(error))}")
-    return {**facts, "problems": problems} if problems else facts
+def _crl(found: Crl) -> dict[str, Any]:
+    facts = _Facts()
+    facts.add("issuer", found.issuer.text)
+    facts.add("this_update", found.this_update, rfc3339)
+    facts.add("next_update", found.next_update, rfc3339)
+    facts.add("revoked_count", found.revoked_count)
+    return facts.done(found.deviations)
 
 
 def _private_key(item: Item) -> dict[str, Any]:
-    facts = {"key": None} if item.value is None else _fields(item.value, _PRIVATE_KEY_FIELDS)
-    return {**facts, "encrypted": item.is_encrypted}
+    return {"key": None if item.facts is None else asdict(item.facts), "encrypted": item.is_encrypted}
 
 
 def _pkcs12(item: Item) -> dict[str, Any]:
     if item.value is None:
         return {"contents": None, "encrypted": True}
-    contents = []
+    contents: list[dict[str, Any]] = []
     if item.value.key is not None:
-        contents.append({"kind": Kind.PRIVATE_KEY.value, **_fields(item.value.key, _PRIVATE_KEY_FIELDS)})
+        contents.append({"kind": Kind.PRIVATE_KEY.value, "key": asdict(item.value.key_facts)})
     contents += [{"kind": Kind.CERTIFICATE.value, **certificate(found)} for found in item.value.certificates]
     problems = [problem for entry in contents for problem in entry.pop("problems", [])]
     facts = {"contents": contents, "encrypted": item.is_encrypted}
@@ -187,9 +257,9 @@ def _pkcs12(item: Item) -> dict[str, Any]:
 
 _DESCRIBERS: dict[Kind, Callable[[Item], dict[str, Any]]] = {
     Kind.PRIVATE_KEY: _private_key,
-    Kind.PUBLIC_KEY: lambda item: _fields(item.value, _PUBLIC_KEY_FIELDS),
-    Kind.CSR: lambda item: _fields(item.value, _CSR_FIELDS),
+    Kind.PUBLIC_KEY: lambda item: {"key": _key(item.value)},
+    Kind.CSR: lambda item: _csr(item.value),
     Kind.CERTIFICATE: lambda item: certificate(item.value),
-    Kind.CRL: lambda item: _fields(item.value, _CRL_FIELDS),
+    Kind.CRL: lambda item: _crl(item.value),
     Kind.PKCS12: _pkcs12,
 }

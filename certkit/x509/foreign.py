@@ -13,9 +13,14 @@ Loaded = TypeVar("Loaded")
 
 def attempt(load: Callable[[bytes], Loaded], data: bytes) -> Loaded | None:
     """Return what a library makes of the bytes, or None if it refuses them, for whatever reason."""
+    return try_or_error(load, data)[0]
+
+
+def try_or_error(load: Callable[[bytes], Loaded], data: bytes) -> tuple[Loaded | None, Exception | None]:
+    """Return what a library makes of the bytes, or its error; the error's text is never for people."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return load(data)
-    except Exception:  # noqa: BLE001  parsers raise errors of many kinds
-        return None
+            return load(data), None
+    except Exception as error:  # noqa: BLE001  parsers raise errors of many kinds
+        return None, error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
 from certkit.x509 import der as tlv
+from certkit.x509 import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
         PrivateKeyTypes,
         PublicKeyTypes,
     )
+
+    from certkit.x509.certificate import Certificate
 
 # The types that certkit makes, the default first.
 KEY_TYPES = ("ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096")
@@ -228,6 +231,13 @@ def load_private_key(data: bytes, passphrase: Secret | None = None) -> PrivateKe
 _CONVERT_HINT = "convert it with: openssl pkey -in KEY -out NEWKEY"
 
 
+def unchecked(der: bytes) -> PrivateKeyTypes | None:
+    """Return an RSA key without checking that its parts fit, for its facts only; None if it cannot be loaded."""
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    return foreign.attempt(lambda data: load_der_private_key(data, None, unsafe_skip_rsa_key_validation=True), der)
+
+
 def require_affordable(key_der: bytes) -> None:
     """Refuse a private key whose loading would take minutes: too big, or a giant key derivation count.
 
@@ -294,9 +304,7 @@ def _first_words(error: Exception) -> str:
     return str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")[:160] or type(error).__name__
 
 
-def is_pair(key: Any, certificate: x509.Certificate) -> bool:
-    """Whether a certificate is for a private key; one whose key cannot be read is for none."""
-    try:
-        return bool(certificate.public_key() == key.public_key())
-    except Exception:  # noqa: BLE001  a foreign key meets a parser
-        return False
+def is_pair(key: Any, certificate: Certificate | x509.Certificate) -> bool:
+    """Return whether a certificate is for a private key; one whose key cannot be read is for none."""
+    public = foreign.attempt(lambda _: certificate.public_key(), b"")
+    return public is not None and bool(public == key.public_key())

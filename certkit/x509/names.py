@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from certkit.x509.certificate import Certificate
+    from certkit.x509.csr import Csr
+
 SAN_TYPES = ("DNS", "IP", "email", "URI", "RID", "dirName", "otherName")
 
 _DNS_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
@@ -120,18 +123,20 @@ class Attribute:
 
 
 def distinguished_name(name: x509.Name) -> str:
-    """A name as RFC 4514 text, most specific part first, safe to show."""
-    return printable(name.rfc4514_string())
+    """Return a name as RFC 4514 text, most specific part first, safe to show."""
+    from certkit.x509.directory_name import Name
+
+    return Name(name.public_bytes()).text
 
 
-def subject_or_none(holder: x509.Certificate | x509.CertificateSigningRequest) -> str | None:
-    """The subject of a certificate or CSR as RFC 4514 text, or None where it cannot be read."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return distinguished_name(holder.subject)
-    except Exception:  # noqa: BLE001  hostile bytes meet a parser: it has its own kinds of error
+def subject_or_none(holder: Certificate | Csr | x509.Certificate | x509.CertificateSigningRequest) -> str | None:
+    """Return the subject of a certificate or CSR as RFC 4514 text, or None where it cannot be read."""
+    from certkit.x509 import foreign
+
+    subject = foreign.attempt(lambda _: holder.subject, b"")
+    if subject is None:
         return None
+    return str(subject.text) if hasattr(subject, "text") else distinguished_name(subject)
 
 
 def attributes(name: x509.Name) -> tuple[Attribute, ...]:

@@ -1,18 +1,23 @@
-"""What stands in a file: keys, CSRs, certificates, CRLs and PKCS#12, found by looking.
+"""The objects in a file: keys, CSRs, certificates, CRLs, PKCS#12 and key stores, recognised by their content.
 
-An ordered row of detectors, each with three answers: not here, found, here but broken.
+Each detector has three answers: not here, found, here but broken.
 """
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, PassphraseError
+from certkit.x509 import containers, keys, pem, private
 from certkit.x509 import der as tlv
-from certkit.x509 import keys, pem
+from certkit.x509.certificate import Certificate
+from certkit.x509.containers import Bundle
+from certkit.x509.crl import Crl
+from certkit.x509.csr import Csr
+from certkit.x509.extensions import Unreadable
+from certkit.x509.spki import PublicKeyInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from certkit.secret import Secret
+    from certkit.x509.keys import KeyFacts
 
 
 class Kind(StrEnum):
@@ -50,21 +56,20 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One object found: its kind, its DER, and the loaded object, or None where it is locked."""
+    """One object found: its kind, its DER, and its value, or None where it is locked or was not asked for.
+
+    The value is a `Certificate`, `Csr`, `Crl`, `PublicKeyInfo` or `Bundle`, or a private key for `cryptography`. Of a
+    private key there are `facts`, even where it was too large to be loaded for them. `trust` are the settings that
+    follow a certificate labelled TRUSTED, in DER.
+    """
 
     kind: Kind
     der: bytes
     value: Any
     line: int | None = None
     is_encrypted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """What a PKCS#12 file holds: certificates, and the key if there is one."""
-
-    key: Any
-    certificates: tuple[x509.Certificate, ...]
+    facts: KeyFacts | None = None
+    trust: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +91,50 @@ class Broken:
 
 
 def unguarded(_: Callable[[], object]) -> bool:
-    """A guard that lets everything through."""
+    """Let everything through."""
     return True
 
 
-def plain_certificates(data: bytes) -> tuple[list[x509.Certificate], int]:
-    """The certificates at the beginning of the bytes, as long as all is plain and sound, and where the rest begins.
+class Budget:
+    """What one run may spend on keys: rounds of key derivation, and the checking of RSA keys.
+
+    The cost of an RSA key grows with the cube of its size; one unit is a key of 1024 bits.
+    """
+
+    def __init__(self) -> None:
+        self._rounds = keys.MAX_KDF_COST
+        self._checks: float = _MAX_RSA_CHECKS
+
+    def derive(self, rounds: int) -> bool:
+        """Take so many rounds of key derivation; return whether there were as many left."""
+        self._rounds -= rounds
+        return self._rounds >= 0
+
+    def check_rsa(self, bits: int) -> bool:
+        """Take the check of an RSA key of this size; return whether that much was left."""
+        self._checks -= (bits / 1024) ** 3
+        return self._checks >= 0
+
+
+# About one second: two keys of 4096 bits, or sixteen of 2048.
+_MAX_RSA_CHECKS = 130
+
+
+def plain_certificates(data: bytes) -> tuple[list[Certificate], int]:
+    """Return the certificates at the beginning of the bytes, as long as all are plain and sound, and where the rest is.
 
     The rest is for `read`, with its `start`. Silencing the library's warnings is the caller's business, for it takes as
     long as the loading.
     """
     from cryptography.x509 import load_der_x509_certificate
 
-    found: list[x509.Certificate] = []
+    found: list[Certificate] = []
     end = 0
     for der, after in pem.plain_certificates(data):
         try:
-            found.append(load_der_x509_certificate(der))
-        except Exception:  # noqa: BLE001  `read` says what is wrong with it
-            break
+            found.append(Certificate(der, load_der_x509_certificate(der)))
+        except ValueError:
+            break  # `read` says what is wrong with it
         end = after
     return found, end
 
@@ -116,26 +146,16 @@ def read(
     passphrase: Secret | None = None,
     only: Container[Kind] | None = None,
     guard: Callable[[Callable[[], object]], bool] = unguarded,
+    budget: Budget | None = None,
 ) -> Iterator[Item | Broken]:
-    """The objects in the bytes of a file, in order, one at a time; nothing for a file that holds none.
+    """Read the objects in the bytes of a file, in order, one at a time; nothing comes of a file that holds none.
 
     A key or PKCS#12 that is locked and has no passphrase is an item without a value. With `only`, objects of other
     kinds are named but not loaded. `guard` is asked before a PKCS#12 file is opened, for its cost cannot be seen
-    from outside (`certkit.processes.ends_in_time`). With `start`, reading begins there.
+    from outside (`certkit.processes.ends_in_time`). `budget` is shared by the files of a run. With `start`, reading
+    begins there.
     """
-    found = start > 0
-    budget = keys.MAX_KDF_COST
-    for block in pem.blocks(data, start=start):
-        found = True
-        if block.is_private_key and block.der and passphrase is not None and keys.is_encrypted(block.der):
-            cost = tlv.kdf_cost(block.der)
-            budget -= cost if cost <= keys.MAX_KDF_COST else 0  # a single one is refused with a reason of its own
-            if budget < 0:
-                yield Broken(Kind.PRIVATE_KEY.words, *_TOO_COSTLY, block.line)
-                continue
-        yield from _from_block(data, block, passphrase, only)
-    if not found and data[:1] == b"\x30":
-        yield from _from_der(data, passphrase, only, guard)
+    return _Reader(passphrase, only, guard, budget or Budget()).read(data, start)
 
 
 def summary(first: Broken, count: int) -> tuple[str, str]:
@@ -150,32 +170,57 @@ def explain_nothing(data: bytes) -> tuple[str, str]:
         return ("it is empty" if not data else "it holds only blanks or NULs"), "check that the file was written whole"
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "it is UTF-16 text", "save it as plain text (PowerShell: Out-File -Encoding ascii)"
-    if data[:4] in {b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"}:
-        return (
-            "it is a Java key store",
-            "convert it: keytool -importkeystore -srckeystore IN -destkeystore OUT.p12 -deststoretype PKCS12",
-        )
     if b"-----BEGIN" in data:
         return "its BEGIN line is not PEM", "check the line for missing dashes or blanks"
     return "it holds no PEM block and is not DER", "check that it is the right file"
 
 
 def certificates(data: bytes, *, name: str, may_be_none: bool = False) -> list[x509.Certificate]:
-    """All certificates of a file; other objects are passed over.
+    """Return all certificates of a file as `cryptography` has them; other objects are passed over.
 
     Raises:
-        InputError: there is none (unless there may be), or one cannot be read.
+        InputError: if there is none (unless there may be), or one cannot be read.
     """
-    return _all(Kind.CERTIFICATE, data, name, may_be_none=may_be_none)
+    found = certificate_values(data, name=name, may_be_none=may_be_none)
+    return [_loaded(each, name) for each in found]
+
+
+def certificate_values(data: bytes, *, name: str, may_be_none: bool = False) -> list[Certificate]:
+    """Return all certificates of a file, those that break a rule included; other objects are passed over.
+
+    Raises:
+        InputError: if there is none (unless there may be), or one cannot be read.
+    """
+    return [each.value for each in items(data, Kind.CERTIFICATE, name=name, may_be_none=may_be_none)]
+
+
+def crl_values(data: bytes, *, name: str) -> list[Crl]:
+    """Return all revocation lists of a file; other objects are passed over.
+
+    Raises:
+        InputError: if there is none, or one cannot be read.
+    """
+    return [each.value for each in items(data, Kind.CRL, name=name)]
 
 
 def crls(data: bytes, *, name: str) -> list[x509.CertificateRevocationList]:
-    """All revocation lists of a file; other objects are passed over.
+    """Return all revocation lists of a file as `cryptography` has them; other objects are passed over.
 
     Raises:
-        InputError: there is none, or one cannot be read.
+        InputError: if there is none, or one cannot be read.
     """
-    return _all(Kind.CRL, data, name)
+    return [_loaded(each, name) for each in crl_values(data, name=name)]
+
+
+def _loaded(value: Certificate | Csr | Crl, name: str) -> Any:
+    found = value.cryptography()
+    if found is None:
+        reason = "; ".join(each.message for each in value.deviations)
+        raise InputError(
+            f"cannot use, {name}: the {value.what} breaks the standard: {reason}",
+            hint=f"ask whoever made the {value.what} for a correct one",
+        )
+    return found
 
 
 def bundle(
@@ -185,14 +230,14 @@ def bundle(
     passphrase: Secret | None = None,
     guard: Callable[[Callable[[], object]], bool] = unguarded,
 ) -> Bundle:
-    """The certificates of a file in order, and the private key if the file is PKCS#12.
+    """Return the certificates of a file in order, and the private key if the file is PKCS#12.
 
     Raises:
-        PassphraseError: it is locked, and the passphrase is missing or wrong.
-        InputError: there is no certificate, or one cannot be read.
+        PassphraseError: if it is locked, and the passphrase is missing or wrong.
+        InputError: if there is no certificate, or one cannot be read.
     """
-    if not tlv.is_pkcs12(data):
-        return Bundle(None, tuple(certificates(data, name=name)))
+    if not containers.is_pkcs12(data):
+        return Bundle(None, tuple(certificate_values(data, name=name)))
     for item in read(data, passphrase=passphrase, guard=guard):
         if isinstance(item, Broken):
             error = PassphraseError if item.is_locked else InputError
@@ -208,14 +253,19 @@ def bundle(
     )
 
 
-def _all(kind: Kind, data: bytes, name: str, *, may_be_none: bool = False) -> list[Any]:
+def items(data: bytes, kind: Kind, *, name: str, may_be_none: bool = False) -> list[Item]:
+    """Return all objects of one kind in a file; others are passed over.
+
+    Raises:
+        InputError: if there is none (unless there may be), or one cannot be read.
+    """
     found = []
     others: list[str] = []
     for item in read(data, only={kind}):
         if isinstance(item, Broken):
             raise InputError(f"cannot read, {name}: {item.message}", hint=item.hint)
         if item.kind is kind:
-            found.append(item.value)
+            found.append(item)
         else:
             others.append(item.kind.words)
     if not found and not may_be_none:
@@ -224,10 +274,20 @@ def _all(kind: Kind, data: bytes, name: str, *, may_be_none: bool = False) -> li
 
 
 def csr(data: bytes, *, name: str) -> Item:
-    """The first CSR of a file.
+    """Return the first CSR of a file, its value as `cryptography` has it.
 
     Raises:
-        InputError: there is none that can be read.
+        InputError: if there is none that can be read.
+    """
+    found = csr_value(data, name=name)
+    return Item(Kind.CSR, found.der, _loaded(found, name))
+
+
+def csr_value(data: bytes, *, name: str) -> Csr:
+    """Return the first CSR of a file, even if it breaks a rule.
+
+    Raises:
+        InputError: if there is none that can be read.
     """
     others: list[str] = []
     broken: Broken | None = None
@@ -235,7 +295,8 @@ def csr(data: bytes, *, name: str) -> Item:
         if isinstance(item, Broken):
             broken = broken or item
         elif item.kind is Kind.CSR:
-            return item
+            value: Csr = item.value
+            return value
         else:
             others.append(item.kind.words)
     if broken is not None:
@@ -268,6 +329,7 @@ def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> 
         raise PassphraseError(
             f"cannot read, {name}: the private key is encrypted", hint="give its passphrase with --passphrase-file"
         )
+    private.require_usable(found[0].der, name=name)
     return found[0]
 
 
@@ -295,157 +357,236 @@ _LABELS = {
     "RSA PUBLIC KEY": Kind.PUBLIC_KEY,
 }
 _TOO_COSTLY = (
-    "the encrypted keys of this file ask for too much key derivation",
-    "put them in files of their own, or re-encrypt them: openssl pkcs8 -topk8 -iter 600000",
+    "the encrypted keys of this run ask for too much key derivation",
+    "name fewer files at a time, or re-encrypt the keys: openssl pkcs8 -topk8 -iter 600000",
+)
+_TOO_LARGE = (
+    "the RSA keys of this run take too long to check",
+    "name fewer files at a time",
+)
+_TOO_SLOW = (
+    "opening it takes too long; its key derivation count is too high",
+    "export it again with openssl pkcs12",
 )
 _DAMAGED_HINT = "the file may be cut off or damaged; get it again from where it was made"
+_SIGNED: dict[Kind, Callable[[bytes], Any]] = {
+    Kind.CERTIFICATE: Certificate.parse,
+    Kind.CSR: Csr.parse,
+    Kind.CRL: Crl.parse,
+}
 
 
 def kind_of(block: pem.Block) -> Kind | None:
-    """The kind of object that a block's label promises, or None for a label that certkit does not know."""
+    """Return the kind of object that a block's label promises, or None for a label that certkit does not know."""
     return Kind.PRIVATE_KEY if block.is_private_key else _LABELS.get(block.label)
 
 
-def _from_block(
-    data: bytes, block: pem.Block, passphrase: Secret | None, only: Container[Kind] | None
-) -> Iterator[Item | Broken]:
-    kind = kind_of(block)
-    # Parameters accompany a key that says the same.
-    if block.label.endswith(" PARAMETERS") or (only is not None and kind is None):
-        return
-    line = block.line
-    what = f"PEM block {block.label!r}"
-    if only is not None and kind is not None and kind not in only:
-        yield Item(kind, block.der or b"", None, line)
-    elif block.der is None:
-        yield Broken(what, block.problem, _DAMAGED_HINT, line, is_bad_pem=True)
-    elif kind is None:
-        yield Broken(what, "not a kind of object that certkit knows", "remove it, or read it with openssl", line)
-    elif kind is Kind.PRIVATE_KEY:
-        yield _private_key(data[block.start : block.end] if block.has_headers else block.der, block, line, passphrase)
-    elif block.label in {"PKCS7", "CMS"}:
-        yield from _pkcs7(block.der, line)
-    else:
-        der = tlv.first_element(block.der) or block.der if block.label.startswith("TRUSTED") else block.der
-        yield _load(kind, der, line)
+class _Reader:
+    """Reads the objects of one file."""
 
+    def __init__(
+        self,
+        passphrase: Secret | None,
+        only: Container[Kind] | None,
+        guard: Callable[[Callable[[], object]], bool],
+        budget: Budget,
+    ) -> None:
+        self._passphrase = passphrase
+        self._only = only
+        self._guard = guard
+        self._budget = budget
 
-def _load(kind: Kind, der: bytes, line: int | None) -> Item | Broken:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return Item(kind, der, _loader(kind)(der), line)
-    except Exception as error:  # noqa: BLE001  hostile bytes meet a parser: it has its own kinds of error
-        return Broken(kind.words, f"it cannot be decoded: {short_reason(error)}", _DAMAGED_HINT, line)
+    def read(self, data: bytes, start: int) -> Iterator[Item | Broken]:
+        """Read PEM blocks, or else DER, a container, or either of them in base64."""
+        found = start > 0
+        for block in pem.blocks(data, start=start):
+            found = True
+            yield from self._block(data, block)
+        if found:
+            return
+        if data[:1] == b"\x30":
+            yield from self._der(data)
+        elif containers.is_key_store(data):
+            yield from self._key_store(data)
+        elif (decoded := containers.plain_base64(data)) is not None:
+            yield from self.read(decoded, 0)
+        elif containers.holds_embedded(data):
+            for each in containers.embedded(data):
+                yield from self.read(each, 0)
 
+    def _wants(self, kind: Kind) -> bool:
+        return self._only is None or kind in self._only
 
-def _loader(kind: Kind) -> Callable[[bytes], Any]:
-    from cryptography import x509
+    def _block(self, data: bytes, block: pem.Block) -> Iterator[Item | Broken]:
+        kind = kind_of(block)
+        line = block.line
+        what = f"PEM block {block.label!r}"
+        # Parameters accompany a key that says the same.
+        if block.label.endswith(" PARAMETERS"):
+            return
+        if kind is None:
+            # A certificate under another label must not be passed over; other kinds are nobody's who did not ask.
+            if self._only is None or "CERTIFICATE" in block.label:
+                reason = block.problem or "not a kind of object that certkit knows"
+                hint = "remove it, or correct its label (CERTIFICATE)"
+                yield Broken(what, reason, hint if "CERTIFICATE" in block.label else _UNKNOWN_HINT, line)
+        elif not self._wants(kind):
+            yield Item(kind, block.der or b"", None, line)
+        elif block.der is None:
+            yield Broken(what, block.problem, _DAMAGED_HINT, line, is_bad_pem=True)
+        elif kind is Kind.PRIVATE_KEY:
+            yield self._private_key(block.der, line, text=block.text(data) if block.has_headers else None, block=block)
+        elif block.label in {"PKCS7", "CMS"}:
+            yield from self._pkcs7(block.der, line)
+        else:
+            yield from self._labelled(kind, block)
 
-    if kind is Kind.CERTIFICATE:
-        return x509.load_der_x509_certificate
-    if kind is Kind.CSR:
-        return x509.load_der_x509_csr
-    if kind is Kind.CRL:
-        return x509.load_der_x509_crl
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
+    def _labelled(self, kind: Kind, block: pem.Block) -> Iterator[Item | Broken]:
+        """Read a block by its label, or by its content where the label is wrong."""
+        der, trust = block.der or b"", b""
+        if block.label.startswith("TRUSTED"):
+            whole = tlv.first_element(der) or der
+            der, trust = whole, der[len(whole) :]
+        if kind is Kind.PUBLIC_KEY:
+            yield _public_key(der, block.line, is_rsa=block.label.startswith("RSA"))
+            return
+        found = _signed(kind, der, block.line)
+        if isinstance(found, Broken):
+            if containers.is_pkcs7(der):
+                yield from self._pkcs7(der, block.line)
+                return
+            for other in _SIGNED:
+                item = _signed(other, der, block.line)
+                if isinstance(item, Item):
+                    yield item
+                    return
+        yield replace(found, trust=trust) if isinstance(found, Item) and trust else found
 
-    return load_der_public_key
+    def _private_key(
+        self, der: bytes, line: int | None, *, text: bytes | None = None, block: pem.Block | None = None
+    ) -> Item | Broken:
+        what = Kind.PRIVATE_KEY.words
+        if block is not None and block.label == "OPENSSH PRIVATE KEY":
+            return Broken(what, "it is in OpenSSH's own format", "convert it: ssh-keygen -p -m PKCS8 -f KEY", line)
+        is_encrypted = keys.is_encrypted(der, has_headers=text is not None)
+        try:
+            keys.require_affordable(der)
+            if is_encrypted:
+                return self._encrypted_key(der, line, text)
+            outline = private.outline(der)
+            # Checking a large RSA key takes seconds; its facts can be read without.
+            if outline is not None and outline.rsa_facts and not self._budget.check_rsa(outline.rsa_facts.bits):
+                return Item(Kind.PRIVATE_KEY, der, keys.unchecked(der), line, facts=outline.rsa_facts)
+            key = keys.load_private_key(der)
+        except InputError as error:
+            return Broken(what, error.message, error.hint, line, is_locked=isinstance(error, PassphraseError))
+        facts = outline.facts(key) if outline is not None else private.loaded_facts(key)
+        return Item(Kind.PRIVATE_KEY, der, key, line, facts=facts)
 
-
-def _private_key(data: bytes, block: pem.Block | None, line: int | None, passphrase: Secret | None) -> Item | Broken:
-    what = Kind.PRIVATE_KEY.words
-    der = (block.der if block else None) or data
-    if block is not None and block.label == "OPENSSH PRIVATE KEY":
-        return Broken(what, "it is in OpenSSH's own format", "convert it: ssh-keygen -p -m PKCS8 -f KEY", line)
-    is_encrypted = keys.is_encrypted(der, has_headers=block is not None and block.has_headers)
-    try:
-        keys.require_affordable(der)
-        if is_encrypted and passphrase is None:
+    def _encrypted_key(self, der: bytes, line: int | None, text: bytes | None) -> Item | Broken:
+        what = Kind.PRIVATE_KEY.words
+        cipher = private.unsupported_cipher(der if text is None else text)
+        if cipher and self._passphrase is not None:
+            hint = "re-encrypt it: openssl pkey -in KEY -aes256 -out NEWKEY (-provider legacy -provider default)"
+            return Broken(what, f"it is encrypted with {cipher}, which is not supported", hint, line, is_locked=True)
+        if self._passphrase is None:
             return Item(Kind.PRIVATE_KEY, der, None, line, is_encrypted=True)
-        key = keys.load_private_key(data, passphrase)
-    except InputError as error:
-        return Broken(what, error.message, error.hint, line, is_locked=isinstance(error, PassphraseError))
-    return Item(Kind.PRIVATE_KEY, der, key, line, is_encrypted)
+        if not self._budget.derive(tlv.kdf_cost(der)):
+            return Broken(what, *_TOO_COSTLY, line)
+        if not self._budget.check_rsa(private.estimated_bits(der)) and len(der) > _MAX_EC_BYTES:
+            return Broken(what, *_TOO_LARGE, line)
+        key = keys.load_private_key(der if text is None else text, self._passphrase)
+        return Item(Kind.PRIVATE_KEY, der, key, line, is_encrypted=True, facts=private.loaded_facts(key))
+
+    def _pkcs7(self, der: bytes, line: int | None) -> Iterator[Item | Broken]:
+        what = "a PKCS#7 bundle"
+        try:
+            certificates, crls = containers.pkcs7(der)
+        except InputError as error:
+            yield Broken(what, error.message, error.hint, line)
+            return
+        for kind, listed in ((Kind.CERTIFICATE, certificates), (Kind.CRL, crls)):
+            for each in listed:
+                yield _signed(kind, each, line) if self._wants(kind) else Item(kind, each, None, line)
+
+    def _key_store(self, data: bytes) -> Iterator[Item | Broken]:
+        try:
+            for der in containers.key_store(data):
+                if der is None:
+                    yield Item(Kind.PRIVATE_KEY, b"", None, is_encrypted=True)
+                else:
+                    yield _signed(Kind.CERTIFICATE, der, None)
+        except InputError as error:
+            yield Broken("a Java key store", error.message, error.hint)
+
+    def _der(self, data: bytes) -> Iterator[Item | Broken]:
+        whole = tlv.first_element(data)
+        if whole is not None and not data[len(whole) :].strip(b"\0\r\n\t "):
+            data = whole  # line ends that a text editor or a download added
+        if containers.is_pkcs12(data):
+            yield self._pkcs12(data) if self._wants(Kind.PKCS12) else Item(Kind.PKCS12, data, None)
+        elif containers.is_pkcs7(data):
+            yield from self._pkcs7(data, None)
+        elif tlv.looks_like_private_key(data):
+            yield self._private_key(data, None) if self._wants(Kind.PRIVATE_KEY) else Item(Kind.PRIVATE_KEY, data, None)
+        else:
+            yield from _by_content(data)
+
+    def _pkcs12(self, data: bytes) -> Item | Broken:
+        what = Kind.PKCS12.words
+        rounds = containers.pkcs12_rounds(data)
+        if rounds > keys.MAX_KDF_COST:
+            return Broken(what, *_TOO_SLOW)
+        if not self._budget.derive(rounds):
+            return Broken(what, *_TOO_COSTLY)
+        if not self._guard(lambda: containers.pkcs12(data, self._passphrase)):
+            return Broken(what, *_TOO_SLOW)
+        try:
+            found = containers.pkcs12(data, self._passphrase)
+        except PassphraseError as error:
+            if self._passphrase is None:
+                return Item(Kind.PKCS12, data, None, is_encrypted=True)
+            return Broken(what, error.message, error.hint, is_locked=True)
+        except InputError as error:
+            return Broken(what, error.message, error.hint)
+        return Item(Kind.PKCS12, data, found, is_encrypted=self._passphrase is not None)
 
 
-def _pkcs7(der: bytes, line: int | None) -> Iterator[Item | Broken]:
-    from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+# Encrypted keys of this size are for elliptic curves.
+_MAX_EC_BYTES = 600
+_UNKNOWN_HINT = "remove it, or read it with openssl"
 
+
+def _signed(kind: Kind, der: bytes, line: int | None) -> Item | Broken:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = pkcs7.load_der_pkcs7_certificates(der)
-    except Exception as error:  # noqa: BLE001  as above
-        yield Broken("a PKCS#7 bundle", f"it cannot be decoded: {short_reason(error)}", _DAMAGED_HINT, line)
-        return
-    for certificate in found:
-        yield Item(Kind.CERTIFICATE, certificate.public_bytes(Encoding.DER), certificate, line)
+        return Item(kind, der, _SIGNED[kind](der), line)
+    except InputError as error:
+        return Broken(kind.words, error.message, error.hint, line)
 
 
-def _from_der(
-    data: bytes,
-    passphrase: Secret | None,
-    only: Container[Kind] | None,
-    guard: Callable[[Callable[[], object]], bool],
-) -> Iterator[Item | Broken]:
-    for kind in (Kind.CERTIFICATE, Kind.CSR, Kind.CRL, Kind.PUBLIC_KEY):
-        item = _load(kind, data, None)
+def _public_key(der: bytes, line: int | None, *, is_rsa: bool = False) -> Item | Broken:
+    """Read a SubjectPublicKeyInfo, or the key of PKCS#1 that is its inner part."""
+    spki = private.rsa_spki(der) if is_rsa else der
+    info = PublicKeyInfo.parse(spki)
+    if isinstance(info, Unreadable):
+        return Broken(Kind.PUBLIC_KEY.words, f"it cannot be decoded: {info.reason}", _DAMAGED_HINT, line)
+    return Item(Kind.PUBLIC_KEY, spki, info, line, facts=info.facts)
+
+
+def _by_content(data: bytes) -> Iterator[Item | Broken]:
+    """Read a certificate, CSR, CRL or public key in DER; what only begins like one is broken."""
+    for kind in _SIGNED:
+        item = _signed(kind, data, None)
         if isinstance(item, Item):
             yield item
             return
-    if tlv.is_pkcs12(data):
-        wanted = only is None or Kind.PKCS12 in only
-        yield _pkcs12(data, passphrase, guard) if wanted else Item(Kind.PKCS12, data, None)
-    elif tlv.looks_like_private_key(data):
-        wanted = only is None or Kind.PRIVATE_KEY in only
-        yield _private_key(data, None, None, passphrase) if wanted else Item(Kind.PRIVATE_KEY, data, None)
-    elif tlv.looks_like_pkcs7(data):
-        yield from _pkcs7(data, None)
+    public = _public_key(data, None)
+    if isinstance(public, Item):
+        yield public
     elif tlv.looks_like_signed(data):
-        yield Broken("DER", "it begins like a certificate, CSR or CRL and cannot be decoded", _DAMAGED_HINT)
-
-
-def _pkcs12(data: bytes, passphrase: Secret | None, guard: Callable[[Callable[[], object]], bool]) -> Item | Broken:
-    what = Kind.PKCS12.words
-    if not guard(lambda: _open_pkcs12(data, passphrase)):
-        return Broken(
-            what,
-            "opening it takes too long; its key derivation count is too high",
-            "export it again with openssl pkcs12",
-        )
-    try:
-        return Item(Kind.PKCS12, data, _open_pkcs12(data, passphrase), is_encrypted=passphrase is not None)
-    except Exception as error:  # noqa: BLE001  as above
-        if passphrase is None:
-            # A locked file and a broken one give the same error; the outer structure is whole.
-            whole = tlv.first_element(data) == data
-            return (
-                Item(Kind.PKCS12, data, None, is_encrypted=True)
-                if whole
-                else Broken(what, f"it cannot be decoded: {short_reason(error)}", _DAMAGED_HINT)
-            )
-        return Broken(
-            what,
-            "it cannot be opened: the passphrase is wrong or the file is damaged",
-            "check the first line of the passphrase file",
-            is_locked=True,
-        )
-
-
-def _open_pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
-    from cryptography.hazmat.primitives.serialization import pkcs12
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            found = pkcs12.load_pkcs12(data, passphrase.reveal() if passphrase else None)
-        except ValueError:
-            if passphrase is None:
-                raise
-            found = pkcs12.load_pkcs12(data, None)  # a passphrase that is not needed is not used
-    own = (found.cert.certificate,) if found.cert else ()
-    return Bundle(found.key, own + tuple(extra.certificate for extra in found.additional_certs))
+        first = _signed(Kind.CERTIFICATE, data, None)
+        reason = first.reason if isinstance(first, Broken) else ""
+        yield Broken("DER", f"it begins like a certificate, CSR or CRL and cannot be decoded: {reason}", _DAMAGED_HINT)
 
 
 def short_reason(error: Exception) -> str:

@@ -47,6 +47,13 @@ class Block:
         """Whether the label promises private key material, readable or not."""
         return "PRIVATE KEY" in self.label
 
+    def text(self, data: bytes) -> bytes:
+        r"""Return the block as it stands in the file, with real line ends where they are spelt out (`\n`)."""
+        found = data[self.start : self.end]
+        if rb"-----\n" in found or rb"-----\r" in found:
+            found = found.replace(rb"\r", b"").replace(rb"\n", b"\n")
+        return found
+
 
 def blocks(data: bytes, *, start: int = 0) -> Iterator[Block]:
     """Every PEM block of `data` in order, from `start` on, broken ones included; one pass, lazily."""

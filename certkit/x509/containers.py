@@ -1,0 +1,250 @@
+"""Containers of certificates: PKCS#7 (RFC 5652), PKCS#12 (RFC 7292) and Java's key stores."""
+
+from __future__ import annotations
+
+import binascii
+import functools
+import re
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from certkit.errors import InputError, PassphraseError
+from certkit.x509 import ber, foreign, private
+from certkit.x509 import der as tlv
+from certkit.x509.certificate import Certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from certkit.secret import Secret
+    from certkit.x509.keys import KeyFacts
+
+JKS, JCEKS = b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"
+
+_SIGNED_DATA = "1.2.840.113549.1.7.2"
+_SEQUENCE, _SET, _OID = 0x30, 0x31, 0x06
+_CERTIFICATES, _CRLS = 0xA0, 0xA1
+# More certificates than any trust store has.
+_MAX_ENTRIES = 100_000
+
+# How base64 begins of a PEM block, of DER and BER sequences, and of Java's key stores.
+_BASE64_DER = re.compile(rb"(?:MI[GHI]|MIA|/u3\+7Q|zs7Ozg)[A-Za-z0-9+/\s]*={0,2}\s*")
+_BASE64_PEM = re.compile(rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]+={0,2}(?:\s{1,40}[A-Za-z0-9+/]{16,}={0,2}(?=\s))*")
+_BASE64_KEYSTORE = re.compile(rb"(?<![A-Za-z0-9+/])(?:MII|/u3\+7Q|zs7Ozg)[A-Za-z0-9+/]{400,}={0,2}(?![A-Za-z0-9+/=])")
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a PKCS#12 file holds: certificates, and the key with its facts if there is one."""
+
+    key: Any
+    certificates: tuple[Certificate, ...]
+    key_facts: KeyFacts | None = None
+
+
+def is_key_store(data: bytes) -> bool:
+    """Return whether the bytes begin as a Java key store (JKS or JCEKS) does."""
+    return data[:4] in {JKS, JCEKS}
+
+
+def is_pkcs12(data: bytes) -> bool:
+    """Return whether the bytes begin as a PFX does, in DER or BER: a sequence with the version 3 and another one."""
+    return data[:1] == b"\x30" and b"\x02\x01\x03\x30" in data[:12]
+
+
+def is_pkcs7(data: bytes) -> bool:
+    """Return whether the bytes begin as PKCS#7 SignedData does, in DER or BER."""
+    return data[:1] == b"\x30" and b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" in data[:24]
+
+
+def pkcs7(data: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Return the certificates and the CRLs of PKCS#7 SignedData, each in DER.
+
+    Raises:
+        InputError: if the structure cannot be read, or holds neither.
+    """
+    try:
+        certificates, crls = _signed_data(ber.to_der(data))
+    except tlv.DerError as error:
+        raise InputError(f"it cannot be decoded: {error}", hint="get it again from where it was made") from error
+    if not certificates and not crls:
+        raise InputError("it holds no certificate", hint="export it with its certificates, or remove it")
+    return certificates, crls
+
+
+def _signed_data(data: bytes) -> tuple[list[bytes], list[bytes]]:
+    outer = tlv.children(data, *tlv.only(data, _SEQUENCE))
+    if len(outer) != 2 or outer[0][0] != _OID or tlv.oid(data, outer[0]) != _SIGNED_DATA:
+        raise tlv.DerError("it is no SignedData")
+    inner = tlv.read(data, outer[1][2], outer[1][3])
+    found: dict[int, list[bytes]] = {_CERTIFICATES: [], _CRLS: []}
+    for tag, _, start, end in tlv.children(data, inner[2], inner[3])[3:]:
+        if tag in found:
+            # Attribute certificates and the like have tags of their own.
+            found[tag] += [data[each[1] : each[3]] for each in tlv.children(data, start, end) if each[0] == _SEQUENCE]
+    return found[_CERTIFICATES], found[_CRLS]
+
+
+def pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
+    """Open a PKCS#12 file; one without protection needs no passphrase.
+
+    Raises:
+        PassphraseError: if it is locked, and the passphrase is missing or wrong.
+        InputError: if it cannot be decoded, or holds a key of a kind that certkit does not know.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.hazmat.primitives.serialization import pkcs12 as library
+
+    whole = pkcs12_whole(data)
+    attempts = [None] if passphrase is None else [passphrase.reveal(), None]
+    for password in attempts:
+        found, error = foreign.try_or_error(functools.partial(library.load_pkcs12, password=password), whole)
+        if found is not None:
+            own = (found.cert,) if found.cert else ()
+            listed = [each.certificate.public_bytes(Encoding.DER) for each in (*own, *found.additional_certs)]
+            facts = None if found.key is None else private.loaded_facts(found.key)
+            return Bundle(found.key, tuple(map(Certificate.parse, listed)), facts)
+        if isinstance(error, UnsupportedAlgorithm):
+            raise InputError(
+                "it holds a key, or uses a cipher, of a kind that certkit does not know",
+                hint="export it again: openssl pkcs12 -export",
+            )
+    if passphrase is None:
+        raise PassphraseError("it is encrypted", hint="give its passphrase with --passphrase-file")
+    raise PassphraseError(
+        "it cannot be opened: the passphrase is wrong or the file is damaged",
+        hint="check the first line of the passphrase file",
+    )
+
+
+def pkcs12_whole(data: bytes) -> bytes:
+    """Return the PFX in DER, without what follows it.
+
+    Raises:
+        InputError: if it is cut off.
+    """
+    try:
+        return ber.to_der(data, may_continue=True)
+    except tlv.DerError as error:
+        raise InputError(f"it is cut off or damaged: {error}", hint="get it again from where it was made") from error
+
+
+def pkcs12_rounds(data: bytes) -> int:
+    """Return how many rounds of key derivation a PKCS#12 file asks for in the open: of its MAC and its ciphers.
+
+    What is encrypted twice hides more of them, so opening it needs a limit of time as well.
+    """
+    try:
+        whole = pkcs12_whole(data)
+    except InputError:
+        return 0
+    return _rounds(whole, 0, len(whole), 24)
+
+
+def _rounds(data: bytes, start: int, end: int, depth: int) -> int:
+    """Add up the numbers that follow a salt, also inside OCTET STRINGs that hold other elements."""
+    if depth == 0:
+        return 0
+    total, salted = 0, False
+    try:
+        for tag, _, first, last in tlv.children(data, start, end):
+            if tag == 0x02 and salted:
+                total += int.from_bytes(data[first:last][:8])
+            salted = tag == 0x04
+            if tag & 0x20 or (tag in {0x04, 0x80} and data[first : first + 1] == b"\x30"):
+                total += _rounds(data, first, last, depth - 1)
+    except tlv.DerError:
+        pass
+    return total
+
+
+def key_store(data: bytes) -> Iterator[bytes | None]:
+    """Return the certificates of a Java key store in DER, and None for each private key, which stays closed.
+
+    Only the keys of such a store are encrypted, so its certificates need no passphrase.
+
+    Raises:
+        InputError: if the store is damaged, or holds what hides the entries behind it.
+    """
+    reader = _Reader(data, 4)
+    version, count = reader.number(), reader.number()
+    if version not in {1, 2} or count > _MAX_ENTRIES:
+        raise InputError("it is a Java key store of an unknown version", hint=_CONVERT)
+    for _ in range(count):
+        kind = reader.number()
+        reader.text()
+        reader.skip(8)
+        if kind == 1:
+            reader.skip(reader.number())
+            yield None
+            for _ in range(min(reader.number(), _MAX_ENTRIES)):
+                yield reader.certificate(version)
+        elif kind == 2:
+            yield reader.certificate(version)
+        else:
+            raise InputError("the Java key store holds a secret key, which hides what follows it", hint=_CONVERT)
+
+
+_CONVERT = "convert it: keytool -importkeystore -srckeystore IN -destkeystore OUT.p12 -deststoretype PKCS12"
+
+
+class _Reader:
+    """Reads a Java key store from front to back."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self._data, self._at = data, at
+
+    def skip(self, count: int) -> bytes:
+        """Return so many bytes.
+
+        Raises:
+            InputError: if there are fewer.
+        """
+        end = self._at + count
+        if end > len(self._data):
+            raise InputError("the Java key store is cut off", hint="get it again from where it was made")
+        taken = self._data[self._at : end]
+        self._at = end
+        return taken
+
+    def number(self) -> int:
+        """Return a number of four bytes."""
+        return int(struct.unpack(">I", self.skip(4))[0])
+
+    def text(self) -> bytes:
+        """Return a text with its length in two bytes."""
+        return self.skip(int(struct.unpack(">H", self.skip(2))[0]))
+
+    def certificate(self, version: int) -> bytes:
+        """Return a certificate; version 2 names its kind."""
+        if version == 2:
+            self.text()
+        return self.skip(self.number())
+
+
+def plain_base64(data: bytes) -> bytes | None:
+    """Return what a file holds that is nothing but base64 of DER or of a key store, as Windows writes."""
+    text = data.strip()
+    if len(text) < 40 or not _BASE64_DER.fullmatch(text):
+        return None
+    try:
+        return binascii.a2b_base64(b"".join(text.split()), strict_mode=True)
+    except binascii.Error:
+        return None
+
+
+def embedded(data: bytes) -> Iterator[bytes]:
+    """Return what stands in base64 in a text such as a Kubernetes Secret: PEM, PKCS#12 and Java key stores."""
+    for pattern in (_BASE64_PEM, _BASE64_KEYSTORE):
+        for match in pattern.finditer(data):
+            try:
+                yield binascii.a2b_base64(b"".join(match[0].split()), strict_mode=True)
+            except binascii.Error:
+                continue
+
+
+def holds_embedded(data: bytes) -> bool:
+    """Return whether a text may hold something in base64 (a quick look)."""
+    return b"LS0tLS1CRUdJTi" in data or _BASE64_KEYSTORE.search(data) is not None

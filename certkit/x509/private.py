@@ -1,0 +1,187 @@
+"""What the bytes of a private key say before it is loaded: its type, its public half, its encryption."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from certkit.errors import InputError
+from certkit.x509 import der as tlv
+from certkit.x509.extensions import Unreadable
+from certkit.x509.keys import KeyFacts
+from certkit.x509.spki import EC, RSA, RSASSA_PSS, Algorithm, PublicKeyInfo
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+_SEQUENCE, _INTEGER, _OCTET_STRING = 0x30, 0x02, 0x04
+_RSA_ALGORITHM = bytes.fromhex("300d06092a864886f70d0101010500")
+
+# RSA takes about so many bits of a PKCS#8 file for each bit of the modulus.
+_BITS_PER_BIT = 4.5
+
+_PBES2 = "1.2.840.113549.1.5.13"
+# Ciphers by name: those of encrypted PKCS#8 (RFC 8018), and of DEK-Info headers.
+_CIPHERS = {
+    "1.2.840.113549.1.5.1": "PBE-MD2-DES",
+    "1.2.840.113549.1.5.3": "PBE-MD5-DES",
+    "1.2.840.113549.1.5.4": "PBE-MD2-RC2-64",
+    "1.2.840.113549.1.5.6": "PBE-MD5-RC2-64",
+    "1.2.840.113549.1.5.10": "PBE-SHA1-DES",
+    "1.2.840.113549.1.5.11": "PBE-SHA1-RC2-64",
+    "1.2.840.113549.1.12.1.1": "PBE-SHA1-RC4-128",
+    "1.2.840.113549.1.12.1.2": "PBE-SHA1-RC4-40",
+    "1.2.840.113549.1.12.1.5": "PBE-SHA1-RC2-128",
+    "1.2.840.113549.1.12.1.6": "PBE-SHA1-RC2-40",
+    "1.3.14.3.2.7": "DES-CBC",
+    "1.2.840.113549.3.2": "RC2-CBC",
+    "1.2.840.113549.3.9": "RC5-CBC",
+    "1.2.410.200046.1.1.34": "ARIA-CBC",
+    "1.2.392.200011.61.1.1.1.4": "CAMELLIA-256-CBC",
+    "1.2.156.10197.1.104.2": "SM4-CBC",
+}
+_SUPPORTED_HEADERS = {"DES-EDE3-CBC", "AES-128-CBC", "AES-192-CBC", "AES-256-CBC"}
+_DEK_INFO = re.compile(rb"DEK-Info:[ \t]*([A-Za-z0-9-]{1,40})")
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """An unencrypted private key as its bytes have it: the algorithm, and for RSA the modulus and exponent."""
+
+    algorithm: Algorithm
+    modulus: int = 0
+    exponent: int = 0
+
+    @property
+    def is_pss(self) -> bool:
+        """Whether the key is for RSASSA-PSS only."""
+        return self.algorithm.oid == RSASSA_PSS
+
+    @property
+    def has_explicit_curve(self) -> bool:
+        """Whether the parameters of an elliptic curve are written out instead of named (RFC 5480 section 2.1.1)."""
+        return self.algorithm.oid == EC and (self.algorithm.parameters or b"")[:1] == b"\x30"
+
+    @property
+    def rsa_facts(self) -> KeyFacts | None:
+        """The facts of an RSA key, without loading it; None for others."""
+        if not self.modulus:
+            return None
+        numbers = _integer(self.modulus) + _integer(self.exponent)
+        value = b"\0" + tlv.encode(_SEQUENCE, numbers)
+        return _facts(tlv.encode(_SEQUENCE, self.algorithm.der + tlv.encode(0x03, value)))
+
+    def facts(self, key: PrivateKeyTypes) -> KeyFacts:
+        """Return the facts of the key once it is loaded, with the algorithm that its bytes name."""
+        return loaded_facts(key, self.algorithm)
+
+
+def require_usable(der: bytes, *, name: str) -> None:
+    """Refuse a private key that a library would change on loading, so that it would no longer be the same key.
+
+    Raises:
+        InputError: if the key is for RSASSA-PSS only, or the parameters of its curve are written out.
+    """
+    found = outline(der)
+    if found is not None and found.is_pss:
+        raise InputError(
+            f"cannot use, {name}: the private key is for RSASSA-PSS only, which is not supported",
+            hint="use a P-256 or a plain RSA key: certkit key generate --out KEY",
+        )
+    if found is not None and found.has_explicit_curve:
+        raise InputError(
+            f"cannot use, {name}: the parameters of the key's elliptic curve are written out"
+            " (RFC 5480 section 2.1.1 wants a named curve)",
+            hint="create a new key: certkit key generate --out KEY",
+        )
+
+
+def rsa_spki(der: bytes) -> bytes:
+    """Return a SubjectPublicKeyInfo for an RSA public key of PKCS#1."""
+    return tlv.encode(_SEQUENCE, _RSA_ALGORITHM + tlv.encode(0x03, b"\0" + der))
+
+
+def outline(der: bytes) -> Outline | None:
+    """Read an unencrypted private key (PKCS#8, PKCS#1, SEC1) without loading it; None if the bytes are none."""
+    try:
+        return _outline(der)
+    except (tlv.DerError, IndexError):
+        return None
+
+
+def _outline(der: bytes) -> Outline | None:
+    nodes = tlv.children(der, *tlv.only(der, _SEQUENCE))
+    tags = [node[0] for node in nodes]
+    if tags[:3] == [_INTEGER, _SEQUENCE, _OCTET_STRING]:
+        algorithm = Algorithm.parse(der[nodes[1][1] : nodes[1][3]])
+        if algorithm.oid not in {RSA, RSASSA_PSS}:
+            return Outline(algorithm)
+        inner = der[nodes[2][2] : nodes[2][3]]
+        return Outline(algorithm, *_rsa(inner, tlv.children(inner, *tlv.only(inner, _SEQUENCE))))
+    if tags[:3] == [_INTEGER, _INTEGER, _INTEGER] and len(tags) >= 9:
+        return Outline(Algorithm.parse(_RSA_ALGORITHM), *_rsa(der, nodes))
+    if tags[:2] == [_INTEGER, _OCTET_STRING] and len(tags) > 2 and tags[2] == 0xA0:
+        parameters = der[nodes[2][2] : nodes[2][3]]
+        oid = tlv.encode(0x06, bytes.fromhex("2a8648ce3d0201"))
+        return Outline(Algorithm.parse(tlv.encode(_SEQUENCE, oid + parameters)))
+    return None
+
+
+def _rsa(data: bytes, nodes: list[tlv.Node]) -> tuple[int, int]:
+    return tlv.integer(data, nodes[1]), tlv.integer(data, nodes[2])
+
+
+def _integer(value: int) -> bytes:
+    return tlv.encode(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
+
+
+def _facts(spki: bytes) -> KeyFacts:
+    info = PublicKeyInfo.parse(spki)
+    if isinstance(info, Unreadable):
+        return KeyFacts("unknown", 0, hashlib.sha256(spki).hexdigest())
+    return info.facts
+
+
+def loaded_facts(key: Any, algorithm: Algorithm | None = None) -> KeyFacts:
+    """Return the facts of a loaded private key; libraries forget which algorithm its bytes named."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if algorithm is not None and algorithm.oid in {RSA, RSASSA_PSS, EC}:
+        start, end = tlv.only(spki, _SEQUENCE)
+        value = tlv.children(spki, start, end)[1]
+        spki = tlv.encode(_SEQUENCE, algorithm.der + spki[value[1] : value[3]])
+    return _facts(spki)
+
+
+def estimated_bits(der: bytes) -> int:
+    """Return how large an RSA key in so many bytes is, about; an encrypted one shows nothing else."""
+    return int(len(der) * 8 / _BITS_PER_BIT)
+
+
+def unsupported_cipher(data: bytes) -> str:
+    """Return the name of the cipher of an encrypted key if no key in it can be opened; empty for all others.
+
+    `data` is the PEM text of a key with encryption headers (RFC 1421), or encrypted PKCS#8 in DER.
+    """
+    header = _DEK_INFO.search(data, 0, 4096)
+    if header is not None:
+        name = header[1].decode("ascii").upper()
+        return "" if name in _SUPPORTED_HEADERS else name
+    try:
+        return _CIPHERS.get(_cipher(data), "")
+    except (tlv.DerError, IndexError):
+        return ""
+
+
+def _cipher(der: bytes) -> str:
+    """Return the identifier of the cipher of encrypted PKCS#8 (RFC 5958 section 3)."""
+    outer = tlv.children(der, *tlv.only(der, _SEQUENCE))
+    algorithm = Algorithm.parse(der[outer[0][1] : outer[0][3]])
+    if algorithm.oid != _PBES2 or algorithm.parameters is None:
+        return algorithm.oid
+    parameters = algorithm.parameters
+    scheme = tlv.children(parameters, *tlv.only(parameters, _SEQUENCE))[1]
+    return Algorithm.parse(parameters[scheme[1] : scheme[3]]).oid
