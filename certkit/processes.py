@@ -25,7 +25,7 @@ class ChildError(CertkitError):
     """A child process died before its work was done."""
 
 
-def ends_in_time(work: Callable[[], object], *, seconds: int = SECONDS) -> bool:
+def ends_in_time(work: Callable[[], object], *, seconds: float = SECONDS) -> bool:
     """Whether some work, tried in a child process, ends within that much processor time.
 
     Key derivation in OpenSSL cannot be interrupted, not even by a signal; the kernel can end a process. The child
@@ -42,6 +42,28 @@ def ends_in_time(work: Callable[[], object], *, seconds: int = SECONDS) -> bool:
         _try_and_exit(work, seconds)
     _, status = os.waitpid(child, 0)
     return os.WIFEXITED(status)
+
+
+class Allowance:
+    """Processor time that a run may spend on work whose cost is unknown, tried in child processes first.
+
+    Each piece of work gets `SECONDS` at most, and all of them together no more than twice that.
+    """
+
+    def __init__(self) -> None:
+        self._left = 2.0 * SECONDS
+
+    def __call__(self, work: Callable[[], object]) -> bool:
+        """Return whether some work ends in the time that is left (`ends_in_time`)."""
+        if self._left <= 0:
+            return False
+        before = os.times()
+        is_over = ends_in_time(work, seconds=min(SECONDS, self._left))
+        after = os.times()
+        spent = after.children_user - before.children_user + after.children_system - before.children_system
+        # It is done once more, in this process.
+        self._left -= 2 * spent
+        return is_over
 
 
 def in_parallel(work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> list[R]:
@@ -189,7 +211,7 @@ def _end_with(alive: int) -> None:
     os._exit(1)
 
 
-def _try_and_exit(work: Callable[[], object], seconds: int) -> NoReturn:
+def _try_and_exit(work: Callable[[], object], seconds: float) -> NoReturn:
     try:
         # No handler but the kernel's own, which ends the process, whatever it is doing.
         signal.signal(signal.SIGPROF, signal.SIG_DFL)

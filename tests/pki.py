@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from certkit.x509.certificate import Certificate
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -63,6 +65,11 @@ class Pair:
     certificate: x509.Certificate
     key: Any
     above: tuple[x509.Certificate, ...] = field(default=())
+
+    @property
+    def value(self) -> Certificate:
+        """The certificate as certkit's own value."""
+        return Certificate.parse(self.certificate.public_bytes(serialization.Encoding.DER))
 
     @property
     def pem(self) -> bytes:

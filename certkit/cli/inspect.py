@@ -12,6 +12,7 @@ from certkit.errors import CertkitError, InputError
 
 if TYPE_CHECKING:
     from certkit.secret import Secret
+    from certkit.x509.objects import Budget
 
 
 @click.command()
@@ -30,13 +31,16 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
       certkit inspect acme.csr
     """
     from certkit.cli.shared.sources import is_live
+    from certkit.processes import Allowance
     from certkit.report import json, text
+    from certkit.x509.objects import Budget
 
+    budget = Budget(Allowance())
     secret = inputs.passphrase(passphrase_file)
     documents: list[dict[str, Any]] = []
     errors: list[CertkitError] = []
     for source in sources:
-        described, problems = _look_at_host(source) if is_live(source) else _look(source, secret)
+        described, problems = _look_at_host(source) if is_live(source) else _look(source, secret, budget)
         errors += problems
         documents += [{"kind": facts.pop("kind"), "source": source, **facts} for facts in map(dict, described)]
         if not output.as_json:
@@ -50,17 +54,19 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
 
 def _look_at_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError]]:
     """The certificates that a live host presents, described, and what went wrong."""
+    from certkit.cli.shared.sources import without_path
     from certkit.expiry.sources.base import Failure, Sighting
     from certkit.expiry.sources.endpoint import Endpoint, EndpointSource
     from certkit.x509 import describe
+    from certkit.x509.certificate import Certificate
     from certkit.x509.objects import Kind
 
     described: list[dict[str, Any]] = []
     errors: list[CertkitError] = []
     try:
-        for found in EndpointSource((Endpoint.parse(source),)).look():
-            if isinstance(found, Sighting):
-                described.append({"kind": Kind.CERTIFICATE.value, **describe.certificate(found.certificate)})
+        for found in EndpointSource((Endpoint.parse(without_path(source)),)).look():
+            if isinstance(found, Sighting) and isinstance(found.value, Certificate):
+                described.append({"kind": Kind.CERTIFICATE.value, **describe.certificate(found.value)})
             elif isinstance(found, Failure):
                 errors.append(InputError(found.message, hint=found.hint))
     except InputError as error:
@@ -68,9 +74,8 @@ def _look_at_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError]
     return described, errors
 
 
-def _look(source: str, secret: Secret | None) -> tuple[list[dict[str, Any]], list[CertkitError]]:
+def _look(source: str, secret: Secret | None, budget: Budget) -> tuple[list[dict[str, Any]], list[CertkitError]]:
     """The objects of one source, described, and what could not be read."""
-    from certkit import processes
     from certkit.x509 import describe, objects
 
     try:
@@ -80,7 +85,7 @@ def _look(source: str, secret: Secret | None) -> tuple[list[dict[str, Any]], lis
     described: list[dict[str, Any]] = []
     errors: list[CertkitError] = []
     broken: list[objects.Broken] = []
-    for item in objects.read(data, passphrase=secret, guard=processes.ends_in_time):
+    for item in objects.read(data, passphrase=secret, budget=budget):
         if isinstance(item, objects.Broken):
             broken.append(item)
             continue

@@ -112,9 +112,11 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
 
     secret = inputs.passphrase(options["passphrase_file"])
     policy = inputs.policy(options["policy_name"])
-    bundle = objects.bundle(inputs.read(source), name=source, passphrase=secret, guard=processes.ends_in_time)
-    leaf = describe.leaf_of(bundle.certificates)
-    extra = [each for each in bundle.certificates if each is not leaf]
+    budget = objects.Budget(processes.Allowance())
+    bundle = objects.bundle(inputs.read(source), name=source, passphrase=secret, budget=budget)
+    certificates = [objects.loaded(each, source) for each in bundle.certificates]
+    leaf = describe.leaf_of(certificates)
+    extra = [each for each in certificates if each is not leaf]
     csr = options["csr_source"]
     held = inputs.private_key(options["key"], secret) if options["key"] else None
     question = Question(

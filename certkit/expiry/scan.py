@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import operator
 import warnings
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from certkit import processes
+from certkit.errors import InputError
 from certkit.expiry import thresholds as expiry
-from certkit.expiry.sources.base import Failure, ListSighting, Passed, Reason, Searched, Sighting
+from certkit.expiry.sources.base import Facts, Failure, Reason, Searched, Skipped
 from certkit.findings import Status, roll_up
 from certkit.printable import printable
-from certkit.x509 import der as tlv
-from certkit.x509 import names
-from certkit.x509.objects import Kind, short_reason
+from certkit.x509 import foreign, names
+from certkit.x509.certificate import Certificate
+from certkit.x509.crl import Crl
+from certkit.x509.directory_name import Name
+from certkit.x509.extensions import Unreadable
+from certkit.x509.objects import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
-
-    from cryptography import x509
 
     from certkit.expiry.reminders import Reminders
-    from certkit.expiry.sources.base import KnownSighting, Seen, Source
+    from certkit.expiry.sources.base import Seen, Sighting, Source
     from certkit.expiry.thresholds import Thresholds
     from certkit.findings import Finding
 
 # So many files are looked at before their findings are handed on.
 _FILES_AT_ONCE = 1000
 _SIGHTINGS_AT_ONCE = 1000
-_MAX_ISSUERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,6 @@ class Judge:
     only_urgent: bool = False
     reminders: Reminders | None = None
     with_labels: bool = False
-    _issuers: dict[bytes, str] = field(default_factory=dict, repr=False, compare=False)
-
-    def issuer(self, certificate: x509.Certificate, der: bytes) -> str:
-        """The issuer of a certificate as text: few CAs issue many certificates, so it is remembered by its bytes."""
-        raw = tlv.issuer_of(der)
-        if raw not in self._issuers and len(self._issuers) < _MAX_ISSUERS:
-            self._issuers[raw] = names.distinguished_name(certificate.issuer)
-        return self._issuers.get(raw) or names.distinguished_name(certificate.issuer)
 
     def is_quiet(self, status: Status, not_before: datetime, not_after: datetime) -> bool:
         """Whether nothing is to be said of a certificate but that it is there."""
@@ -115,7 +107,7 @@ class Found:
 
     rows: list[Row] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    passed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     quiet: int = 0
     left_out: int = 0
     searched: dict[str, bool] = field(default_factory=dict)
@@ -127,7 +119,7 @@ class Found:
     @property
     def places(self) -> int:
         """How many certificates and other places this is, for those who watch a long scan."""
-        return len(self.rows) + len(self.failures) + len(self.passed) + self.quiet + self.left_out
+        return len(self.rows) + len(self.failures) + len(self.skipped) + self.quiet + self.left_out
 
 
 @dataclass(slots=True)
@@ -141,7 +133,7 @@ class Scan:
     now: datetime
     rows: list[Row] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    passed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     quiet: int = 0
     is_interrupted: bool = False
     findings: tuple[Finding, ...] = ()
@@ -166,7 +158,7 @@ class Scan:
             return "interrupted: only a part was looked at", "run it again"
         if self.failures:
             return self.failures[0].message, self.failures[0].hint
-        return "no certificate found", "check the sources; -v lists what was passed over"
+        return "no certificate found", "check the sources; -v lists what was skipped over"
 
     def counts(self) -> dict[str, int]:
         """How many certificates have each status; failures count as unknown."""
@@ -190,7 +182,7 @@ def scan(found: Iterable[Found], *, now: datetime, findings: Sequence[Finding] =
     try:
         for part in found:
             result.failures += part.failures
-            result.passed += part.passed
+            result.skipped += part.skipped
             result.quiet += part.quiet
             for row in part.rows:
                 known = rows.setdefault(row.fingerprint, row)
@@ -244,13 +236,13 @@ def _one_by_one(parts: Sequence[Source], judge: Judge) -> Iterator[Found]:
         try:
             yield from _gather(part.look(), judge, at_once=1)
         except (OSError, RuntimeError) as error:  # the system has no thread, file or memory left
-            message = f"cannot look everywhere: {short_reason(error)}"
+            message = f"cannot look everywhere: {error}"
             hint = "raise the limits of this process"
             yield Found(failures=[Failure("hosts", message, hint, Reason.READ_FAILED)])
 
 
 def _barren(origin: str) -> Failure:
-    hint = "check the sources; -v lists what was passed over"
+    hint = "check the sources; -v lists what was skipped over"
     message = f"cannot find, {origin}: there is no certificate in it"
     return Failure(origin, message, hint, Reason.NO_CERTIFICATE_FOUND)
 
@@ -284,22 +276,21 @@ def _judge_some(sightings: Iterable[Seen], judge: Judge, result: Found) -> bool:
                 result.searched[found.origin] = result.searched.get(found.origin, False) or found.has_found
             elif isinstance(found, Failure):
                 result.failures.append(found)
-            elif isinstance(found, Passed):
-                result.passed.append(found.source)
-            elif isinstance(found, ListSighting) or found.is_leaf or not judge.leaf_only:
+            elif isinstance(found, Skipped):
+                result.skipped.append(found.source)
+            elif found.is_leaf or not judge.leaf_only:
                 _add(found, result, judge)
             else:
                 result.left_out += 1
     return is_over
 
 
-def _add(found: Sighting | KnownSighting | ListSighting, result: Found, judge: Judge) -> None:
+def _add(found: Sighting, result: Found, judge: Judge) -> None:
     try:
-        row = _judged(found, judge) if isinstance(found, Sighting) else _judged_otherwise(found, judge)
-    except Exception as error:  # noqa: BLE001  a field of a hostile certificate may raise when it is read
-        what = "a revocation list's fields" if isinstance(found, ListSighting) else "a certificate's fields"
-        message = f"cannot read, {found.source}: {what}: {printable(short_reason(error))}"
-        result.failures.append(Failure(found.source, message, "get it again", Reason.DECODE_FAILED))
+        row = _row(found, judge)
+    except InputError as error:
+        message = f"cannot read {printable(found.source)}: {error.message}"
+        result.failures.append(Failure(found.source, message, error.hint, Reason.DECODE_FAILED))
         return
     if row is None:
         result.quiet += 1
@@ -307,115 +298,100 @@ def _add(found: Sighting | KnownSighting | ListSighting, result: Found, judge: J
         result.rows.append(row)
 
 
-def _judged(found: Sighting, judge: Judge) -> Row | None:
-    """The row of a certificate, or None where there is nothing to be said of it."""
-    certificate = found.certificate
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    status = judge.thresholds.judge(not_before=begin, not_after=end, now=judge.now)
-    return None if judge.is_quiet(status, begin, end) else _certificate(found.source, certificate, status, judge)
+def _row(found: Sighting, judge: Judge) -> Row | None:
+    """Return the row of what was seen, or None where there is nothing to say about it.
 
-
-def _judged_otherwise(found: KnownSighting | ListSighting, judge: Judge) -> Row | None:
-    return _judged_list(found, judge) if isinstance(found, ListSighting) else _judged_facts(found, judge)
-
-
-def _judged_facts(found: KnownSighting, judge: Judge) -> Row | None:
-    """The row of a certificate of which the facts are known, or None where there is nothing to be said of it."""
-    begin, end = found.not_before, found.not_after
-    status = judge.thresholds.judge(not_before=begin, not_after=end, now=judge.now)
-    return None if judge.is_quiet(status, begin, end) else _facts(found, status, judge)
-
-
-def _judged_list(found: ListSighting, judge: Judge) -> Row | None:
-    """The row of a revocation list, or None where there is nothing to be said of it."""
-    begin, end = found.crl.last_update_utc, found.crl.next_update_utc
-    if end is None:
-        raise ValueError("the revocation list does not say when its next update is due (RFC 5280 section 5.1.2.5)")
-    status = judge.thresholds.judge_list(this_update=begin, next_update=end, now=judge.now)
-    return None if judge.is_quiet(status, begin, end) else _list(found.source, found.crl, end, status, judge)
-
-
-def _certificate(source: str, found: x509.Certificate, status: Status, judge: Judge) -> Row:
-    import hashlib
-
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    begin, end = found.not_valid_before_utc, found.not_valid_after_utc
-    der = found.public_bytes(Encoding.DER)
+    Raises:
+        InputError: if the dates cannot be read, or a field that is to be shown.
+    """
+    value = found.value
+    begin, end = _dates(value)
+    is_list = isinstance(value, Crl)
+    thresholds = judge.thresholds
+    if is_list:
+        status = thresholds.judge_list(this_update=begin, next_update=end, now=judge.now)
+    else:
+        status = thresholds.judge(not_before=begin, not_after=end, now=judge.now)
+    if judge.is_quiet(status, begin, end):
+        return None
+    facts = value if isinstance(value, Facts) else _facts(value, begin, end)
     return Row(
-        kind=Kind.CERTIFICATE,
-        subject=names.distinguished_name(found.subject),
-        issuer=judge.issuer(found, der),
-        serial=found.serial_number,
-        fingerprint=hashlib.sha256(der).digest(),
+        kind=facts.kind,
+        subject=facts.subject,
+        issuer=facts.issuer,
+        serial=facts.serial,
+        fingerprint=facts.fingerprint,
         not_before=begin,
         not_after=end,
         days_left=expiry.days_left(end, judge.now),
         status=status,
-        sources=[source],
-        labels=_labels(subject=found.subject, issuer=found.issuer) if judge.with_labels else None,
-    )
-
-
-def _facts(found: KnownSighting, status: Status, judge: Judge) -> Row:
-    return Row(
-        kind=Kind.CERTIFICATE,
-        subject=found.subject,
-        issuer=found.issuer,
-        serial=found.serial,
-        fingerprint=found.fingerprint,
-        not_before=found.not_before,
-        not_after=found.not_after,
-        days_left=expiry.days_left(found.not_after, judge.now),
-        status=status,
         sources=[found.source],
-        labels=_labels(**_parsed(subject=found.subject, issuer=found.issuer)) if judge.with_labels else None,
+        labels=_labels(value) if judge.with_labels else None,
     )
 
 
-def _parsed(**texts: str) -> dict[str, x509.Name]:
-    """Names from RFC 4514 text; without one that is none, for it may have been cut."""
-    from cryptography import x509
+def _dates(value: Certificate | Crl | Facts) -> tuple[datetime, datetime]:
+    """Return from when and until when what was seen holds.
 
-    parsed = {}
-    for holder, text in texts.items():
-        with contextlib.suppress(ValueError):
-            parsed[holder] = x509.Name.from_rfc4514_string(text)
-    return parsed
+    Raises:
+        InputError: if one of the dates is missing or cannot be read.
+    """
+    begin, end = (
+        (value.this_update, value.next_update) if isinstance(value, Crl) else (value.not_before, value.not_after)
+    )
+    if isinstance(begin, datetime) and isinstance(end, datetime):
+        return begin, end
+    if end is None:
+        raise InputError(
+            "the revocation list does not say when its next update is due (RFC 5280 section 5.1.2.5)",
+            hint="ask the CA for a list with that date",
+        )
+    reason = next(each.reason for each in (begin, end) if isinstance(each, Unreadable))
+    what = "revocation list" if isinstance(value, Crl) else "certificate"
+    raise InputError(f"a date of the {what} cannot be read: {reason}", hint=f"ask the issuer for a correct {what}")
 
 
-def _list(source: str, found: x509.CertificateRevocationList, end: datetime, status: Status, judge: Judge) -> Row:
-    from cryptography.hazmat.primitives.hashes import SHA256
-
-    issuer = names.distinguished_name(found.issuer)
-    return Row(
-        kind=Kind.CRL,
-        subject=issuer,
-        issuer=issuer,
-        serial=_crl_number(found),
-        fingerprint=found.fingerprint(SHA256()),
-        not_before=found.last_update_utc,
+def _facts(value: Certificate | Crl, begin: datetime, end: datetime) -> Facts:
+    if isinstance(value, Crl):
+        issuer = value.issuer.text
+        return Facts(
+            kind=Kind.CRL,
+            subject=issuer,
+            issuer=issuer,
+            serial=value.number if isinstance(value.number, int) else 0,
+            fingerprint=value.fingerprint,
+            not_before=begin,
+            not_after=end,
+        )
+    return Facts(
+        subject=value.display_name,
+        issuer=value.issuer.text,
+        serial=value.serial,
+        fingerprint=value.fingerprint,
+        not_before=begin,
         not_after=end,
-        days_left=expiry.days_left(end, judge.now),
-        status=status,
-        sources=[source],
-        labels=_labels(subject=found.issuer, issuer=found.issuer) if judge.with_labels else None,
     )
 
 
-def _crl_number(found: x509.CertificateRevocationList) -> int:
+def _labels(value: Certificate | Crl | Facts) -> dict[str, str]:
+    """Return the attributes of names one by one, by `subject_CN` and the like; several of a kind are joined.
+
+    Where there is no subject, the first alternative name stands in for its CN.
+    """
+    labels: dict[str, list[str]] = {}
+    subject = value.issuer if isinstance(value, Crl) else value.subject
+    for holder, name in (("subject", subject), ("issuer", value.issuer)):
+        for attribute in (_parsed(name) if isinstance(name, str) else name).attributes:
+            if attribute.text is not None:
+                labels.setdefault(f"{holder}_{attribute.name}", []).append(printable(attribute.text))
+    if isinstance(value, Certificate) and value.subject.is_empty:
+        labels["subject_CN"] = [value.display_name.partition(":")[2].partition(",")[0]]
+    return {label: ",".join(values) for label, values in labels.items()}
+
+
+def _parsed(text: str) -> Name:
+    """Return a name from RFC 4514 text; an empty one if the text is none, for it may have been cut."""
     from cryptography import x509
 
-    try:
-        return found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    except (x509.ExtensionNotFound, ValueError):
-        return 0
-
-
-def _labels(**holders: x509.Name) -> dict[str, str]:
-    """The attributes of names one by one, by `subject_CN` and the like; several of a kind are joined."""
-    labels: dict[str, list[str]] = {}
-    for holder, name in holders.items():
-        for attribute in names.attributes(name):
-            labels.setdefault(f"{holder}_{attribute.name}", []).append(printable(attribute.value))
-    return {label: ",".join(values) for label, values in labels.items()}
+    found = foreign.attempt(lambda _: x509.Name.from_rfc4514_string(text).public_bytes(), b"")
+    return Name(found or bytes.fromhex("3000"))

@@ -119,7 +119,7 @@ def render(scan: Scan, *, title: str = "Certificates", truncate: int = 5000) -> 
         columns=columns,
         entries=entries,
         left_out=", ".join(f"{hidden[each]:,} {each.value}" for each in LABELS if hidden[each]),
-        passed=len(scan.passed),
+        passed=len(scan.skipped),
         style=_trusted(style),
         script=_trusted(script),
         style_hash=_hash(style),

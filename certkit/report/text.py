@@ -137,6 +137,11 @@ _LABELS = {
     "this_update": "this update",
     "next_update": "next update",
     "revoked_count": "revoked",
+    "key_usage": "key usage",
+    "extended_key_usage": "purposes",
+    "subject_key_identifier": "key id",
+    "authority_key_identifier": "issuer key",
+    "signature_algorithm": "signed with",
 }
 _LABEL_WIDTH = 12
 _SIGNATURES = {True: "valid", False: "INVALID", None: "cannot be verified"}
@@ -164,7 +169,8 @@ def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
     label = _LABELS.get(name, name)
     match name:
         case "key" if value:
-            return [("key", f"{value['type']}, {value['bits']} bits"), ("SPKI SHA-256", value["spki_sha256"])]
+            size = f", {value['bits']} bits" if value["bits"] else ""
+            return [("key", f"{value['type']}{size}"), ("SPKI SHA-256", value["spki_sha256"])]
         case "key":
             return [("key", "locked; give its passphrase with --passphrase-file")]
         case "san":
@@ -175,6 +181,11 @@ def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
             return [(label, _SIGNATURES[value])]
         case "problems":
             return [("unreadable", problem) for problem in value]
+        case "deviations":
+            return [("note", deviation) for deviation in value]
+        case "key_usage" | "extended_key_usage" | "subject_key_identifier" | "authority_key_identifier":
+            text = ", ".join(value) if isinstance(value, list) else value
+            return [(label, text)] if text else []
     if isinstance(value, bool):
         return [(label, "yes" if value else "no")]
     return [(label, "" if value is None else str(value))]
@@ -213,7 +224,7 @@ def unseen(scan: Scan, *, paint: Paint = plain) -> str:
 def passed_over(scan: Scan) -> str:
     """The files that contain nothing to watch."""
     return _text(
-        [f"skipped   {printable(source)}: no certificate, CRL or PKCS#12 found in it" for source in scan.passed]
+        [f"skipped   {printable(source)}: no certificate, CRL or PKCS#12 found in it" for source in scan.skipped]
     )
 
 

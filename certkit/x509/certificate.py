@@ -6,8 +6,6 @@ others. What breaks a rule and is read all the same is listed in `deviations`; e
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from certkit.x509 import foreign, moments
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
 from certkit.x509.extensions import Unreadable
+from certkit.x509.once import once
 from certkit.x509.signed import (
     INTEGER,
     SEQUENCE,
@@ -90,7 +89,7 @@ class Certificate(Signed):
         found: x509.Certificate | None = self._loaded
         return found
 
-    @functools.cached_property
+    @once
     def _parts(self) -> _Parts:
         try:
             return _cut(self.der, self._frame[0])
@@ -110,39 +109,53 @@ class Certificate(Signed):
         """The serial number, which may be negative or zero."""
         return self._parts.serial
 
-    @functools.cached_property
+    @once
     def issuer(self) -> Name:
         """The name of the issuer."""
         return Name(self.bytes_of(self._parts.issuer))
 
-    @functools.cached_property
+    @once
     def subject(self) -> Name:
         """The name of the subject."""
         return Name(self.bytes_of(self._parts.subject))
 
-    @functools.cached_property
+    @property
+    def display_name(self) -> str:
+        """The subject, or the alternative names where there is none (section 4.1.2.6 allows that), safe to show."""
+        if not self.subject.is_empty:
+            return self.subject.text
+        names = self.subject_alt_name
+        return "" if names is None or isinstance(names, Unreadable) else ", ".join(map(str, names))
+
+    @property
     def not_before(self) -> datetime | Unreadable:
         """The moment from which the certificate is valid."""
         if self._loaded is not None:
-            with contextlib.suppress(ValueError):  # the year 0
+            try:
                 moment: datetime = self._loaded.not_valid_before_utc
+            except ValueError:  # the year 0
+                pass
+            else:
                 return moment
         return self._validity[0][0]
 
-    @functools.cached_property
+    @property
     def not_after(self) -> datetime | Unreadable:
         """The last moment at which the certificate is valid."""
         if self._loaded is not None:
-            with contextlib.suppress(ValueError):  # the year 0
+            try:
                 moment: datetime = self._loaded.not_valid_after_utc
+            except ValueError:  # the year 0
+                pass
+            else:
                 return moment
         return self._validity[1][0]
 
-    @functools.cached_property
+    @once
     def _validity(self) -> tuple[tuple[datetime | Unreadable, tuple[str, ...]], ...]:
         return tuple(moments.read(node[0], self.der[node[2] : node[3]]) for node in self._parts.validity)
 
-    @functools.cached_property
+    @once
     def validity_problems(self) -> tuple[str, ...]:
         """The rules that the form of the dates breaks (section 4.1.2.5)."""
         found = []
@@ -156,7 +169,7 @@ class Certificate(Signed):
                 found.append(f"{field}: GeneralizedTime before the year 2050 (RFC 5280 section 4.1.2.5)")
         return tuple(found)
 
-    @functools.cached_property
+    @once
     def spki(self) -> bytes:
         """The SubjectPublicKeyInfo, byte for byte."""
         return self.bytes_of(self._parts.spki)
@@ -166,12 +179,12 @@ class Certificate(Signed):
         """The SHA-256 of the SubjectPublicKeyInfo as lower-case hex."""
         return hashlib.sha256(self.spki).hexdigest()
 
-    @functools.cached_property
+    @once
     def key(self) -> PublicKeyInfo | Unreadable:
         """The facts of the public key."""
         return PublicKeyInfo.parse(self.spki)
 
-    @functools.cached_property
+    @once
     def _public_key(self) -> PublicKeyTypes:
         if isinstance(self.key, Unreadable):
             raise InputError(f"the public key cannot be read: {self.key.reason}", hint="create the key again")
@@ -185,7 +198,7 @@ class Certificate(Signed):
         """
         return self._public_key
 
-    @functools.cached_property
+    @once
     def tbs_signature_algorithm(self) -> Algorithm:
         """The algorithm that is named in the signed part; the two must be the same (section 4.1.1.2)."""
         return Algorithm.parse(self.bytes_of(self._parts.algorithm))
@@ -287,7 +300,7 @@ class Certificate(Signed):
         value: tuple[tuple[str, bytes | None], ...] | Unreadable | None = self.value(kinds.QC_STATEMENTS)
         return value
 
-    @functools.cached_property
+    @once
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the certificate breaks although it can be read, in the order of its fields.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from certkit.x509 import foreign, moments
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
 from certkit.x509.extensions import Unreadable
+from certkit.x509.once import once
 from certkit.x509.signed import (
     INTEGER,
     SEQUENCE,
@@ -43,12 +43,12 @@ class RevokedEntry:
         self._data, self._date, self._list = data, date, extensions
         self.serial = serial
 
-    @functools.cached_property
+    @once
     def date(self) -> datetime | Unreadable:
         """Since when the certificate is revoked."""
         return moments.read(self._date[0], self._data[self._date[2] : self._date[3]])[0]
 
-    @functools.cached_property
+    @once
     def _read(self) -> ReadExtensions:
         return ((), ()) if self._list is None else read_extensions(self._data, self._list)
 
@@ -109,7 +109,7 @@ class Crl(Signed):
         found: x509.CertificateRevocationList | None = self._loaded
         return found
 
-    @functools.cached_property
+    @once
     def _parts(self) -> _Parts:
         try:
             return _cut(self.der, self._frame[0])
@@ -124,17 +124,17 @@ class Crl(Signed):
         """The version as it is spoken of: 1 or 2."""
         return self._parts.version
 
-    @functools.cached_property
+    @once
     def tbs_signature_algorithm(self) -> Algorithm:
         """The algorithm that is named in the signed part; the two must be the same (section 5.1.1.2)."""
         return Algorithm.parse(self.bytes_of(self._parts.algorithm))
 
-    @functools.cached_property
+    @once
     def issuer(self) -> Name:
         """The name of the issuer."""
         return Name(self.bytes_of(self._parts.issuer))
 
-    @functools.cached_property
+    @once
     def _times(self) -> tuple[tuple[datetime | Unreadable, tuple[str, ...]], ...]:
         nodes = (self._parts.this_update, self._parts.next_update)
         return tuple(moments.read(node[0], self.der[node[2] : node[3]]) for node in nodes if node is not None)
@@ -167,7 +167,7 @@ class Crl(Signed):
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
-    @functools.cached_property
+    @once
     def revoked_count(self) -> int:
         """How many certificates are revoked."""
         return len(self._loaded) if self._loaded is not None else sum(1 for _ in self.entries())
@@ -196,7 +196,7 @@ class Crl(Signed):
         value: kinds.AuthorityKeyIdentifier | Unreadable | None = self.value(kinds.AUTHORITY_KEY_IDENTIFIER)
         return value
 
-    @functools.cached_property
+    @once
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the CRL breaks although it can be read; those of its entries are theirs."""
         found = [*self._parts.deviations, *name_deviations((("issuer", self.issuer),))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from certkit.x509 import foreign, keys
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
 from certkit.x509.extensions import Unreadable
+from certkit.x509.once import once
 from certkit.x509.signed import INTEGER, OID, SEQUENCE, Signed, name_deviations, take, unreadable
 from certkit.x509.spki import PublicKeyInfo
 
@@ -76,7 +76,7 @@ class Csr(Signed):
         found: x509.CertificateSigningRequest | None = self._loaded
         return found
 
-    @functools.cached_property
+    @once
     def _parts(self) -> _Parts:
         try:
             return _cut(self.der, self._frame[0])
@@ -91,12 +91,12 @@ class Csr(Signed):
         """The version as it is spoken of; 1 is the only one there is."""
         return self._parts.version
 
-    @functools.cached_property
+    @once
     def subject(self) -> Name:
         """The name that is asked for."""
         return Name(self.bytes_of(self._parts.subject))
 
-    @functools.cached_property
+    @once
     def spki(self) -> bytes:
         """The SubjectPublicKeyInfo, byte for byte."""
         return self.bytes_of(self._parts.spki)
@@ -106,7 +106,7 @@ class Csr(Signed):
         """The SHA-256 of the SubjectPublicKeyInfo as lower-case hex."""
         return hashlib.sha256(self.spki).hexdigest()
 
-    @functools.cached_property
+    @once
     def key(self) -> PublicKeyInfo | Unreadable:
         """The facts of the public key."""
         return PublicKeyInfo.parse(self.spki)
@@ -132,7 +132,7 @@ class Csr(Signed):
         value: tuple[GeneralName, ...] | Unreadable | None = self.value(kinds.SUBJECT_ALT_NAME)
         return value
 
-    @functools.cached_property
+    @once
     def is_signature_valid(self) -> bool | None:
         """Whether the CSR is signed with its own key, however weak the digest; None where that cannot be told."""
         from cryptography.exceptions import UnsupportedAlgorithm
@@ -151,7 +151,7 @@ class Csr(Signed):
         except (InputError, UnsupportedAlgorithm, ValueError, TypeError):
             return None
 
-    @functools.cached_property
+    @once
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the CSR breaks although it can be read."""
         found = [*self._parts.deviations, *name_deviations((("subject", self.subject),))]

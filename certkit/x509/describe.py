@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from certkit.x509.crl import Crl
     from certkit.x509.csr import Csr
     from certkit.x509.deviations import Deviation
+    from certkit.x509.keys import KeyFacts
     from certkit.x509.spki import PublicKeyInfo
 
 Found = TypeVar("Found", Certificate, "x509.Certificate")
@@ -203,8 +204,13 @@ def access_location(found: Certificate | x509.Certificate, method: str | x509.Ob
     return next((each.location.value for each in entries if each.method == wanted), "")
 
 
+def shown_key(facts: KeyFacts) -> dict[str, Any]:
+    """Return the facts of a key; its size is None where certkit does not know its type."""
+    return {**asdict(facts), "bits": facts.bits or None}
+
+
 def _key(info: PublicKeyInfo) -> dict[str, Any]:
-    return asdict(info.facts)
+    return shown_key(info.facts)
 
 
 def _texts(found: Iterable[object]) -> list[str]:
@@ -240,7 +246,7 @@ def _crl(found: Crl) -> dict[str, Any]:
 
 
 def _private_key(item: Item) -> dict[str, Any]:
-    return {"key": None if item.facts is None else asdict(item.facts), "encrypted": item.is_encrypted}
+    return {"key": None if item.facts is None else shown_key(item.facts), "encrypted": item.is_encrypted}
 
 
 def _pkcs12(item: Item) -> dict[str, Any]:
@@ -248,7 +254,7 @@ def _pkcs12(item: Item) -> dict[str, Any]:
         return {"contents": None, "encrypted": True}
     contents: list[dict[str, Any]] = []
     if item.value.key is not None:
-        contents.append({"kind": Kind.PRIVATE_KEY.value, "key": asdict(item.value.key_facts)})
+        contents.append({"kind": Kind.PRIVATE_KEY.value, "key": shown_key(item.value.key_facts)})
     contents += [{"kind": Kind.CERTIFICATE.value, **certificate(found)} for found in item.value.certificates]
     problems = [problem for entry in contents for problem in entry.pop("problems", [])]
     facts = {"contents": contents, "encrypted": item.is_encrypted}

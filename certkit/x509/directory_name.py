@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from certkit.printable import printable
 from certkit.x509 import der as tlv
 from certkit.x509.attributes import SHORT_NAMES
+from certkit.x509.once import once
 
 # The short names, one as OpenSSL prints it, and one whose value is no string.
 _SHOWN_NAMES = SHORT_NAMES | {"2.5.4.9": "STREET", "2.5.4.45": "x500UniqueIdentifier"}
@@ -109,50 +110,60 @@ class Name:
         """Return the name as text."""
         return self.text
 
-    @functools.cached_property
-    def _read(self) -> tuple[tuple[tuple[AttributeValue, ...], ...], tuple[Problem, ...]]:
-        return _rdns(self.der)
+    @once
+    def _read(self) -> tuple[tuple[_Rdn, ...], str]:
+        """The parts, or why they cannot be told apart."""
+        try:
+            return _rdns(self.der), ""
+        except tlv.DerError as error:
+            return (), str(error)
 
-    @property
+    @once
     def rdns(self) -> tuple[tuple[AttributeValue, ...], ...]:
         """The parts in the order of the encoding, each a set of attributes; empty where nothing can be read."""
-        return self._read[0]
+        return tuple(each.attributes for each in self._read[0])
 
-    @property
+    @once
     def problems(self) -> tuple[Problem, ...]:
         """The rules that the name breaks."""
-        return self._read[1]
+        rdns, reason = self._read
+        if reason:
+            return (Problem("name-structure", f"the name cannot be read: {reason}", "4.1.2.4"),)
+        found: list[Problem] = []
+        for rdn in rdns:
+            found += [Problem("name-encoding", each.problem, "4.1.2.4") for each in rdn.attributes if each.problem]
+            if not rdn.is_ordered:
+                found.append(Problem("rdn-order", "a part of the name is not sorted (X.690 section 11.6)", "4.1"))
+        return tuple(found)
 
     @property
     def attributes(self) -> tuple[AttributeValue, ...]:
         """All attributes in the order of the encoding."""
         return tuple(each for rdn in self.rdns for each in rdn)
 
-    @functools.cached_property
+    @property
     def text(self) -> str:
         """The name as RFC 4514 text, most specific part first, safe to show; as hex where its structure is broken."""
-        if not self.rdns and self.problems:
-            return f"#{self.der.hex()}"
-        return printable(",".join("+".join(map(str, rdn)) for rdn in reversed(self.rdns)))
+        return _text(self.der)
 
     @property
     def is_empty(self) -> bool:
         """Whether the name has no parts."""
-        return not self.rdns and not self.problems
+        return self._read == ((), "")
 
     @property
     def is_lenient(self) -> bool:
         """Whether the name breaks a rule of its encoding."""
         return bool(self.problems)
 
-    @functools.cached_property
+    @once
     def key(self) -> tuple[object, ...]:
         """The normalised form for comparison (RFC 5280 section 7.1); of a broken name, its bytes."""
-        if not self.rdns and self.problems:
+        if self._read[1]:
             return (self.der,)
         return self.rdn_keys
 
-    @functools.cached_property
+    @once
     def rdn_keys(self) -> tuple[frozenset[tuple[str, str | bytes]], ...]:
         """The normalised form of each part, for directory name constraints."""
         return tuple(frozenset(each.key for each in rdn) for rdn in self.rdns)
@@ -162,28 +173,33 @@ class Name:
         return tuple(each.text for each in self.attributes if each.name == short_name and each.text is not None)
 
 
-def _rdns(der: bytes) -> tuple[tuple[tuple[AttributeValue, ...], ...], tuple[Problem, ...]]:
-    found: list[tuple[AttributeValue, ...]] = []
-    problems: list[Problem] = []
+@dataclass(frozen=True, slots=True)
+class _Rdn:
+    """One part of a name: its attributes, whether they are sorted, and their text."""
+
+    attributes: tuple[AttributeValue, ...]
+    is_ordered: bool
+    text: str
+
+
+# Few CAs issue many certificates.
+@functools.lru_cache(maxsize=1024)
+def _text(der: bytes) -> str:
     try:
-        start, end = tlv.only(der, _SEQUENCE)
-        for tag, at, first, last in tlv.children(der, start, end):
-            if tag != _SET or first == last:
-                raise tlv.DerError("a part that is no set of attributes")  # noqa: TRY301  read below as any other
-            rdn = der[at:last]
-            parts, is_ordered = _rdn(rdn)
-            found.append(parts)
-            problems += [Problem("name-encoding", each.problem, "4.1.2.4") for each in parts if each.problem]
-            if not is_ordered:
-                problems.append(Problem("rdn-order", "a part of the name is not sorted (X.690 section 11.6)", "4.1"))
-    except tlv.DerError as error:
-        return (), (Problem("name-structure", f"the name cannot be read: {error}", "4.1.2.4"),)
-    return tuple(found), tuple(problems)
+        rdns = _rdns(der)
+    except tlv.DerError:
+        return f"#{der.hex()}"
+    return printable(",".join([rdn.text for rdn in rdns[::-1]]))
 
 
-# CAs and organisations recur in a scan, so what was read is kept.
+def _rdns(der: bytes) -> tuple[_Rdn, ...]:
+    start, end = tlv.only(der, _SEQUENCE)
+    return tuple([_rdn(der[at:last]) for _, at, _, last in tlv.children(der, start, end)])
+
+
+# Organisations recur in a scan, so what was read is kept.
 @functools.lru_cache(maxsize=2048)
-def _rdn(rdn: bytes) -> tuple[tuple[AttributeValue, ...], bool]:
+def _rdn(rdn: bytes) -> _Rdn:
     start, end = tlv.only(rdn, _SET)
     parts, encoded = [], []
     for tag, at, first, last in tlv.children(rdn, start, end):
@@ -194,7 +210,10 @@ def _rdn(rdn: bytes) -> tuple[tuple[AttributeValue, ...], bool]:
             raise tlv.DerError("an attribute that is not a type and a value")
         parts.append(_attribute(tlv.oid(rdn, pair[0]), rdn, pair[1]))
         encoded.append(rdn[at:last])
-    return tuple(parts), len(encoded) < 2 or encoded == sorted(encoded)
+    if not parts:
+        raise tlv.DerError("a part without attributes")
+    is_ordered = len(encoded) < 2 or encoded == sorted(encoded)
+    return _Rdn(tuple(parts), is_ordered, "+".join(map(str, parts)))
 
 
 def _attribute(oid: str, data: bytes, node: tlv.Node) -> AttributeValue:
@@ -228,6 +247,8 @@ def _fits(tag: int, text: str) -> bool:
 
 def _escaped(text: str) -> str:
     """Escape a value as RFC 4514 section 2.4 asks for."""
+    if text.isalnum():
+        return text
     escaped = _MUST_ESCAPE.sub(lambda match: "\\00" if match[0] == "\0" else "\\" + match[0], text)
     if escaped[:1] in {" ", "#"}:
         escaped = "\\" + escaped

@@ -5,6 +5,7 @@ Each detector has three answers: not here, found, here but broken.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,9 @@ _WORDS = {
 }
 
 
+KEY_STORE = "a Java key store"
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One object found: its kind, its DER, and its value, or None where it is locked or was not asked for.
@@ -98,10 +102,12 @@ def unguarded(_: Callable[[], object]) -> bool:
 class Budget:
     """What one run may spend on keys: rounds of key derivation, and the checking of RSA keys.
 
-    The cost of an RSA key grows with the cube of its size; one unit is a key of 1024 bits.
+    The cost of an RSA key grows with the cube of its size; one unit is a key of 1024 bits. `guard` is asked before a
+    PKCS#12 file is opened, because its cost does not show in full (`certkit.processes.Allowance`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Callable[[Callable[[], object]], bool] = unguarded) -> None:
+        self.guard = guard
         self._rounds = keys.MAX_KDF_COST
         self._checks: float = _MAX_RSA_CHECKS
 
@@ -120,19 +126,25 @@ class Budget:
 _MAX_RSA_CHECKS = 130
 
 
+@functools.cache
+def _certificate_loader() -> Callable[[bytes], x509.Certificate]:
+    from cryptography.x509 import load_der_x509_certificate
+
+    return load_der_x509_certificate
+
+
 def plain_certificates(data: bytes) -> tuple[list[Certificate], int]:
     """Return the certificates at the beginning of the bytes, as long as all are plain and sound, and where the rest is.
 
     The rest is for `read`, with its `start`. Silencing the library's warnings is the caller's business, for it takes as
     long as the loading.
     """
-    from cryptography.x509 import load_der_x509_certificate
-
+    load = _certificate_loader()
     found: list[Certificate] = []
     end = 0
     for der, after in pem.plain_certificates(data):
         try:
-            found.append(Certificate(der, load_der_x509_certificate(der)))
+            found.append(Certificate(der, load(der)))
         except ValueError:
             break  # `read` says what is wrong with it
         end = after
@@ -145,17 +157,14 @@ def read(
     start: int = 0,
     passphrase: Secret | None = None,
     only: Container[Kind] | None = None,
-    guard: Callable[[Callable[[], object]], bool] = unguarded,
     budget: Budget | None = None,
 ) -> Iterator[Item | Broken]:
     """Read the objects in the bytes of a file, in order, one at a time; nothing comes of a file that holds none.
 
     A key or PKCS#12 that is locked and has no passphrase is an item without a value. With `only`, objects of other
-    kinds are named but not loaded. `guard` is asked before a PKCS#12 file is opened, for its cost cannot be seen
-    from outside (`certkit.processes.ends_in_time`). `budget` is shared by the files of a run. With `start`, reading
-    begins there.
+    kinds are named but not loaded. The files of a run share one `budget`. With `start`, reading begins there.
     """
-    return _Reader(passphrase, only, guard, budget or Budget()).read(data, start)
+    return _Reader(passphrase, only, budget or Budget()).read(data, start)
 
 
 def summary(first: Broken, count: int) -> tuple[str, str]:
@@ -182,7 +191,7 @@ def certificates(data: bytes, *, name: str, may_be_none: bool = False) -> list[x
         InputError: if there is none (unless there may be), or one cannot be read.
     """
     found = certificate_values(data, name=name, may_be_none=may_be_none)
-    return [_loaded(each, name) for each in found]
+    return [loaded(each, name) for each in found]
 
 
 def certificate_values(data: bytes, *, name: str, may_be_none: bool = False) -> list[Certificate]:
@@ -209,10 +218,15 @@ def crls(data: bytes, *, name: str) -> list[x509.CertificateRevocationList]:
     Raises:
         InputError: if there is none, or one cannot be read.
     """
-    return [_loaded(each, name) for each in crl_values(data, name=name)]
+    return [loaded(each, name) for each in crl_values(data, name=name)]
 
 
-def _loaded(value: Certificate | Csr | Crl, name: str) -> Any:
+def loaded(value: Certificate | Csr | Crl, name: str) -> Any:
+    """Return an object as `cryptography` has it.
+
+    Raises:
+        InputError: if that library refuses it, with the rules that it breaks.
+    """
     found = value.cryptography()
     if found is None:
         reason = "; ".join(each.message for each in value.deviations)
@@ -228,7 +242,7 @@ def bundle(
     *,
     name: str,
     passphrase: Secret | None = None,
-    guard: Callable[[Callable[[], object]], bool] = unguarded,
+    budget: Budget | None = None,
 ) -> Bundle:
     """Return the certificates of a file in order, and the private key if the file is PKCS#12.
 
@@ -238,7 +252,7 @@ def bundle(
     """
     if not containers.is_pkcs12(data):
         return Bundle(None, tuple(certificate_values(data, name=name)))
-    for item in read(data, passphrase=passphrase, guard=guard):
+    for item in read(data, passphrase=passphrase, budget=budget):
         if isinstance(item, Broken):
             error = PassphraseError if item.is_locked else InputError
             raise error(f"cannot read, {name}: {item.message}", hint=item.hint)
@@ -280,7 +294,7 @@ def csr(data: bytes, *, name: str) -> Item:
         InputError: if there is none that can be read.
     """
     found = csr_value(data, name=name)
-    return Item(Kind.CSR, found.der, _loaded(found, name))
+    return Item(Kind.CSR, found.der, loaded(found, name))
 
 
 def csr_value(data: bytes, *, name: str) -> Csr:
@@ -388,21 +402,22 @@ class _Reader:
         self,
         passphrase: Secret | None,
         only: Container[Kind] | None,
-        guard: Callable[[Callable[[], object]], bool],
         budget: Budget,
     ) -> None:
         self._passphrase = passphrase
         self._only = only
-        self._guard = guard
         self._budget = budget
 
     def read(self, data: bytes, start: int) -> Iterator[Item | Broken]:
         """Read PEM blocks, or else DER, a container, or either of them in base64."""
         found = start > 0
+        end = start
         for block in pem.blocks(data, start=start):
-            found = True
+            yield from _spoilt(data, end, block.start)
+            found, end = True, block.end
             yield from self._block(data, block)
         if found:
+            yield from _spoilt(data, end, len(data))
             return
         if data[:1] == b"\x30":
             yield from self._der(data)
@@ -412,7 +427,9 @@ class _Reader:
             yield from self.read(decoded, 0)
         elif containers.holds_embedded(data):
             for each in containers.embedded(data):
-                yield from self.read(each, 0)
+                # Much else begins like DER in base64, so only what can be read counts.
+                is_certain = each[:1] != b"\x30" or containers.is_pkcs12(each)
+                yield from (item for item in self.read(each, 0) if is_certain or isinstance(item, Item))
 
     def _wants(self, kind: Kind) -> bool:
         return self._only is None or kind in self._only
@@ -517,7 +534,7 @@ class _Reader:
                 else:
                     yield _signed(Kind.CERTIFICATE, der, None)
         except InputError as error:
-            yield Broken("a Java key store", error.message, error.hint)
+            yield Broken(KEY_STORE, error.message, error.hint)
 
     def _der(self, data: bytes) -> Iterator[Item | Broken]:
         whole = tlv.first_element(data)
@@ -539,7 +556,7 @@ class _Reader:
             return Broken(what, *_TOO_SLOW)
         if not self._budget.derive(rounds):
             return Broken(what, *_TOO_COSTLY)
-        if not self._guard(lambda: containers.pkcs12(data, self._passphrase)):
+        if not self._budget.guard(lambda: containers.pkcs12(data, self._passphrase)):
             return Broken(what, *_TOO_SLOW)
         try:
             found = containers.pkcs12(data, self._passphrase)
@@ -550,6 +567,14 @@ class _Reader:
         except InputError as error:
             return Broken(what, error.message, error.hint)
         return Item(Kind.PKCS12, data, found, is_encrypted=self._passphrase is not None)
+
+
+def _spoilt(data: bytes, start: int, end: int) -> Iterator[Broken]:
+    """Report marker lines of certificates between two blocks that are not as they should be."""
+    if end > start and pem.has_spoilt_markers(data[start:end]):
+        reason = "its BEGIN or END line is not PEM"
+        hint = "check the lines for missing dashes, blanks or lower case"
+        yield Broken("a certificate", reason, hint, pem.line_number(data, start), is_bad_pem=True)
 
 
 # Encrypted keys of this size are for elliptic curves.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from certkit.x509 import moments
 from certkit.x509.certificate import Certificate
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
+from certkit.x509.once import once
 from certkit.x509.signed import (
     INTEGER,
     OCTET_STRING,
@@ -129,14 +129,14 @@ class BasicResponse(Signed):
         found._extensions  # noqa: B018  raises
         return found
 
-    @functools.cached_property
+    @once
     def _frame(self) -> tuple[tlv.Node, tlv.Node, tlv.Node]:
         try:
             return frame(self.der, may_continue=True)
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
-    @functools.cached_property
+    @once
     def _parts(self) -> _Parts:
         try:
             return _cut(self.der, self._frame[0], self._frame[2][3])
@@ -177,7 +177,7 @@ class BasicResponse(Signed):
         """What is said of each certificate."""
         return self._parts.responses
 
-    @functools.cached_property
+    @once
     def certificates(self) -> tuple[Certificate, ...]:
         """The certificates that came with the response, of the responder above all.
 
@@ -198,7 +198,7 @@ class BasicResponse(Signed):
             return found.raw
         return found.raw[start:end]
 
-    @functools.cached_property
+    @once
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the response breaks although it can be read; those of its single responses are theirs."""
         found = [deviation("version-unknown", str(self.version))] if self.version != 1 else []

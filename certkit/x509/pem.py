@@ -30,6 +30,13 @@ _MARKER = re.compile(rb"-----(BEGIN|END) ([A-Z0-9][A-Z0-9 #./_+]{0,60})-----")
 _HEADER = re.compile(rb"[ \t]*[A-Za-z0-9-]+:.*")
 
 
+# Marker lines of certificates and revocation lists that somebody, or an editor, has spoilt.
+_DASH = rb"(?:-|\xe2\x80[\x90-\x95])"
+_SPOILT = re.compile(
+    _DASH + rb"[ \t]?(?:BEGIN|END) (?:TRUSTED |X509 )?(?:CERTIFICATE|CRL)[ \t]?" + _DASH, re.IGNORECASE
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """One PEM block: its label, its place in the file, and its bytes or what is wrong with them."""
@@ -85,7 +92,9 @@ def plain_certificates(data: bytes) -> Iterator[tuple[bytes, int]]:
     """
     end = 0
     for match in _PLAIN.finditer(data):
-        if data.find(_BEGIN, end, match.start()) >= 0:
+        if match.start() > end and (
+            data.find(_BEGIN, end, match.start()) >= 0 or _SPOILT.search(data, end, match.start())
+        ):
             return
         try:
             der = binascii.a2b_base64(match[1].translate(None, b"\r\n"), strict_mode=True)
@@ -95,9 +104,9 @@ def plain_certificates(data: bytes) -> Iterator[tuple[bytes, int]]:
         yield der, end
 
 
-def find_begin(data: bytes, start: int) -> int:
-    """Where the first block at or after `start` may begin, or -1."""
-    return data.find(_BEGIN, start)
+def has_spoilt_markers(text: bytes) -> bool:
+    """Return whether a text outside of blocks has marker lines of a certificate or revocation list."""
+    return _SPOILT.search(text) is not None
 
 
 def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -112,7 +121,7 @@ def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
     is_der = False
     for number, chunk in enumerate(chunks):
         rest = rest + chunk if rest else chunk
-        is_der = is_der or (number == 0 and rest[:1] == b"\x30" and rest[1:2] >= b"\x80")
+        is_der = is_der or (number == 0 and _is_binary(rest))
         if len(rest) >= _PIECE_BYTES and not is_der:
             cut = rest.rfind(_BEGIN, searched)
             searched = len(rest) - len(_BEGIN)  # a marker may have begun at the end
@@ -126,6 +135,11 @@ def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
             raise InputError(f"an object in it is larger than {MAX_PIECE_BYTES:,} bytes", hint=hint)
     if rest:
         yield rest
+
+
+def _is_binary(begin: bytes) -> bool:
+    """Return whether a stream begins as long DER or a Java key store does, which must not be cut."""
+    return (begin[:1] == b"\x30" and begin[1:2] >= b"\x80") or begin[:4] in {b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"}
 
 
 def line_number(data: bytes, offset: int) -> int:

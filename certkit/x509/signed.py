@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +10,7 @@ from certkit.x509 import der as tlv
 from certkit.x509 import extensions as kinds
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.extensions import Extension, Unreadable
+from certkit.x509.once import once
 from certkit.x509.spki import Algorithm
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Signed:
         """Return a whole element, header included."""
         return self.der[node[1] : node[3]]
 
-    @functools.cached_property
+    @once
     def _frame(self) -> tuple[tlv.Node, tlv.Node, tlv.Node]:
         try:
             return frame(self.der)
@@ -68,12 +68,12 @@ class Signed:
         """Return where the extensions lie, None where there are none."""
         raise NotImplementedError
 
-    @functools.cached_property
+    @once
     def tbs(self) -> bytes:
         """The signed part, byte for byte."""
         return self.bytes_of(self._frame[0])
 
-    @functools.cached_property
+    @once
     def signature_algorithm(self) -> Algorithm:
         """The algorithm that is named beside the signature."""
         try:
@@ -102,7 +102,7 @@ class Signed:
         """The extensions in the order of the encoding; an identifier that appears twice is listed twice."""
         return self._extensions[0]
 
-    @functools.cached_property
+    @once
     def _extensions(self) -> ReadExtensions:
         node = self._extension_list()
         try:

@@ -40,6 +40,11 @@ def test_a_certificate(certkit, pair, tmp_path):
         "san": ["DNS:a.example"],
         "fingerprint_sha256": 0,
         "is_ca": False,
+        "key_usage": None,
+        "extended_key_usage": ["clientAuth"],
+        "subject_key_identifier": None,
+        "authority_key_identifier": None,
+        "signature_algorithm": "ecdsa-with-SHA256",
     }
 
 

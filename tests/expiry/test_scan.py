@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from certkit.durations import Duration
 from certkit.expiry.scan import Judge, look, scan
-from certkit.expiry.sources import files as file_sources
 from certkit.expiry.sources.base import Reason
 from certkit.expiry.sources.files import DirectorySource, FileSource, StreamSource
 from certkit.expiry.thresholds import Thresholds
@@ -53,43 +52,33 @@ def test_many_files_are_looked_at_in_their_order(root, folder):
 def test_a_broken_file_among_thousands_hides_nothing(root, folder):
     """It is the one error, and all the others are there."""
     for number in range(2000):
-        (folder / f"{number:04}.pem").write_bytes(root.issue(key=root.key).pem if number < 3 else b"text")
+        name = f"{number:04}.pem" if number < 3 else f"{number:04}.txt"
+        (folder / name).write_bytes(root.issue(key=root.key).pem if number < 3 else b"text")
     (folder / "1000.pem").write_text("-----BEGIN CERTIFICATE-----\nnonsens*\n-----END CERTIFICATE-----\n")
     found = scanned(DirectorySource(str(folder)))
     assert len(found.rows) == 3
     assert [(each.source, each.reason) for each in found.failures] == [(str(folder / "1000.pem"), Reason.BAD_PEM)]
     assert found.status is Status.UNKNOWN
-    assert len(found.passed) == 1996
+    assert len(found.skipped) == 1997
 
 
 @pytest.fixture
-def bundle(root, folder, monkeypatch):
-    """A file of some hundred certificates, which is cut into many slices."""
-    monkeypatch.setattr(file_sources, "_SLICE_BYTES", 10_000)
+def bundle(root, folder):
+    """A file of some hundred certificates."""
     path = folder / "bundle.pem"
     pairs = [root.issue(pki.name(CN=f"client {number}"), key=root.key) for number in range(300)]
     path.write_bytes(b"".join(pair.pem for pair in pairs))
     return path
 
 
-def test_a_large_file_is_read_in_slices(bundle):
-    """Every certificate once, in the order of the file, wherever a slice begins."""
-    source = FileSource((str(bundle),))
-    assert len(list(source.parts())) > 10
-    assert [row.subject for row in scanned(source).rows] == [f"CN=client {number}" for number in range(300)]
+def test_a_large_file_is_read_in_its_order(bundle):
+    """Every certificate once."""
+    rows = scanned(FileSource((str(bundle),))).rows
+    assert [row.subject for row in rows] == [f"CN=client {number}" for number in range(300)]
 
 
-@pytest.mark.parametrize("size", range(9_000, 9_060))
-def test_slices_may_begin_anywhere(bundle, size, monkeypatch):
-    """In the middle of a marker, of a line, of a block."""
-    monkeypatch.setattr(file_sources, "_SLICE_BYTES", size)
-    source = FileSource((str(bundle),))
-    seen = [found.certificate.subject for part in source.parts() for found in part.look()]
-    assert seen == [pki.name(CN=f"client {number}") for number in range(300)]
-
-
-def test_a_broken_block_in_a_slice_is_told_with_its_line(bundle):
-    """The line is that of the file, not of the slice."""
+def test_a_broken_block_is_reported_with_its_line(bundle):
+    """The line is that of the file, however it was read."""
     lines = bundle.read_bytes().splitlines(keepends=True)
     broken = next(at for at in range(1500, len(lines)) if b"BEGIN" in lines[at])
     lines[broken + 2] = b"*" + lines[broken + 2]
@@ -99,7 +88,7 @@ def test_a_broken_block_in_a_slice_is_told_with_its_line(bundle):
     assert f"'CERTIFICATE' at line {broken + 1}: it is not valid base64" in found.failures[0].message
 
 
-def test_only_the_first_slice_has_the_leaf(bundle):
+def test_only_the_first_certificate_is_the_leaf(bundle):
     """--leaf-only means the first certificate of the file."""
     assert [row.subject for row in scanned(FileSource((str(bundle),)), leaf_only=True).rows] == ["CN=client 0"]
 
@@ -115,7 +104,7 @@ def test_hidden_files_are_passed_over_quietly(root, folder):
     found = scanned(DirectorySource(str(folder)))
     assert [row.sources for row in found.rows] == [[str(folder / "tls.crt")]]
     assert found.failures == []
-    assert len(found.passed) == 3
+    assert len(found.skipped) == 3
 
 
 def test_symbolic_links_are_followed_and_loops_end(root, folder, tmp_path):

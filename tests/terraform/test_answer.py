@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 
 from certkit.durations import Duration
 from certkit.errors import InputError, StoreError
-from certkit.expiry.sources.base import Failure, KnownSighting, Passed, Reason, Searched, Sighting
+from certkit.expiry.sources.base import Facts, Failure, Reason, Searched, Sighting, Skipped
 from certkit.identity import pointer
 from certkit.policy.catalogue import load
 from certkit.stores.record import Record
@@ -125,9 +125,7 @@ def test_a_renewal_is_due_for_the_last_third_where_no_policy_says_otherwise(tmp_
     pair = pki.root().issue(begin=NOW, end=NOW + 90 * pki.DAY)
     policy = load("general")
     answers = [
-        about_source(
-            Query(source="x"), [Seen(Sighting("x", pair.certificate))], policy=policy, now=NOW + days * pki.DAY
-        )
+        about_source(Query(source="x"), [Seen(Sighting("x", pair.value))], policy=policy, now=NOW + days * pki.DAY)
         for days in (59.9, 60)
     ]
     assert [each.ready_for_renewal for each in answers] == ["false", "true"]
@@ -187,15 +185,14 @@ def test_the_most_urgent_certificate_of_a_source_is_told(root):
     """What is not valid yet is more urgent than what ends sooner; the leaf of a bundle counts."""
     soon = root.issue(end=NOW + 40 * pki.DAY)
     later = root.issue(begin=NOW + pki.DAY)
-    seen = [Sighting("a", soon.certificate), Sighting("a", root.issue(end=NOW).certificate, is_leaf=False)]
+    seen = [Sighting("a", soon.value), Sighting("a", root.issue(end=NOW).value, is_leaf=False)]
     assert told_of(*seen).days_left == "40"
-    assert told_of(*seen, Sighting("b", later.certificate), Passed("c")).days_left == "364"
+    assert told_of(*seen, Sighting("b", later.value), Skipped("c")).days_left == "364"
 
 
 def test_facts_of_a_certificate_that_may_not_be_read():
     """As a monitor of Vault sees them: without the public key."""
-    known = KnownSighting(
-        source="vault://secret/certkit/acme",
+    known = Facts(
         subject="CN=x",
         issuer="CN=y",
         serial=255,
@@ -203,7 +200,7 @@ def test_facts_of_a_certificate_that_may_not_be_read():
         not_before=NOW - pki.DAY,
         not_after=NOW + pki.DAY,
     )
-    assert told_of(known).document() == {
+    assert told_of(Sighting("vault://secret/certkit/acme", known)).document() == {
         **NONE,
         "status": "critical",
         "days_left": "1",
@@ -221,10 +218,10 @@ def test_a_part_that_cannot_be_read_is_an_error(root):
     """Also beside certificates that can: the most urgent one may be there."""
     failure = Failure("b", "cannot read, b: permission denied", "read it as its owner", Reason.PERMISSION_DENIED)
     with pytest.raises(InputError, match="cannot read, b: permission denied"):
-        told_of(Sighting("a", root.issue().certificate), failure)
+        told_of(Sighting("a", root.issue().value), failure)
 
 
 def test_no_certificate_is_an_error():
     """It would be taken for good news."""
     with pytest.raises(InputError, match="cannot find, place: there is no certificate in it"):
-        told_of(Searched("place", has_found=False), Passed("notes.txt"))
+        told_of(Searched("place", has_found=False), Skipped("notes.txt"))

@@ -63,6 +63,11 @@ def test_a_certificate(key):
         "san": ["DNS:a.example", "email:o@a.example"],
         "fingerprint_sha256": shown.strip().partition("=")[2].replace(":", "").lower(),
         "is_ca": False,
+        "key_usage": None,
+        "extended_key_usage": None,
+        "subject_key_identifier": None,
+        "authority_key_identifier": None,
+        "signature_algorithm": "ecdsa-with-SHA256",
     }
 
 
@@ -179,22 +184,32 @@ def test_a_pkcs12_file(key):
 
 
 def test_a_field_that_cannot_be_read_does_not_hide_the_others():
-    """A key of an unknown type is null and named; names and dates are there."""
+    """A damaged key is null and named; names and dates are there."""
+    data = certificate(ec.generate_private_key(ec.SECP256R1()))
+    der = openssl("x509", "-outform", "DER", stdin=data).stdout
+    broken = der.replace(bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("04082a8648ce3d030107"))
+    described = facts(pem.encode("CERTIFICATE", broken))
+    assert (described["subject"], described["not_after"], described["key"]) == ("O=Acme", "2027-11-22T10:00:00Z", None)
+    assert described["problems"] == ["key: an elliptic curve key without a curve"]
+
+
+def test_a_key_of_an_unknown_type_is_named_by_its_identifier():
+    """With the fingerprint of its bytes, and without a size."""
     data = certificate(ec.generate_private_key(ec.SECP256R1()))
     der = openssl("x509", "-outform", "DER", stdin=data).stdout
     unknown = der.replace(bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d027f"))
-    described = facts(pem.encode("CERTIFICATE", unknown))
-    assert (described["subject"], described["not_after"], described["key"]) == ("O=Acme", "2027-11-22T10:00:00Z", None)
-    assert described["problems"] == ["key: Unknown key type: 1.2.840.10045.2.127"]
+    found = facts(pem.encode("CERTIFICATE", unknown))["key"]
+    assert (found["type"], found["bits"], len(found["spki_sha256"])) == ("unknown (1.2.840.10045.2.127)", None, 64)
 
 
 def test_a_duplicate_extension_is_a_problem_of_its_fields(key):
-    """Names and CA cannot be told; the rest can."""
+    """Whether it is a CA cannot be told; the rest can."""
     data = openssl("x509", "-outform", "DER", stdin=_with_two_extensions(key)).stdout
     oid_of_san, oid_of_constraints = bytes.fromhex("0603551d11"), bytes.fromhex("0603551d13")
     described = facts(data.replace(oid_of_san, oid_of_constraints))
-    assert (described["subject"], described["san"], described["is_ca"]) == ("O=Acme", None, None)
-    assert [problem.split(":")[0] for problem in described["problems"]] == ["san", "is_ca"]
+    assert (described["subject"], described["san"], described["is_ca"]) == ("O=Acme", [], None)
+    assert [problem.split(":")[0] for problem in described["problems"]] == ["is_ca"]
+    assert "an extension appears more than once: 2.5.29.19 (RFC 5280 section 4.2)" in described["deviations"]
 
 
 def _with_two_extensions(key) -> bytes:

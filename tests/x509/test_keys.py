@@ -67,7 +67,6 @@ def test_other_types_are_bad_usage(name):
     [
         (("RSA", "-pkeyopt", "rsa_keygen_bits:1024"), "rsa-1024", 1024),
         (("RSA", "-pkeyopt", "rsa_keygen_bits:2560"), "rsa-2560", 2560),
-        (("RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"), "rsa-2048", 2048),
         (("EC", "-pkeyopt", "ec_paramgen_curve:P-521"), "ec-p521", 521),
         (("EC", "-pkeyopt", "ec_paramgen_curve:P-224"), "ec-p224", 224),
         (("EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"), "ec-secp256k1", 256),
@@ -337,7 +336,48 @@ def test_a_damaged_key_is_bad_input(pair, at):
         load(bytes(data))
 
 
-def test_a_curve_written_out_is_not_mistaken_for_a_costly_encryption(tmp_path):
-    """An EC key with explicit parameters is not encrypted, so it has no key derivation rounds."""
+def test_a_curve_written_out_is_refused():
+    """RFC 5480 section 2.1.1: partners and OpenSSL's own verifier refuse such keys."""
     made = openssl("ecparam", "-name", "prime256v1", "-genkey", "-param_enc", "explicit").stdout
-    assert keys.type_and_bits(load(made).public_key())[0] == "ec-p256"
+    with pytest.raises(InputError, match="the parameters of the key's elliptic curve are written out"):
+        load(made)
+
+
+def test_a_key_for_pss_only_is_refused():
+    """The library would make a plain RSA key of it, and a certificate for that does not work with the file."""
+    made = openssl("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048").stdout
+    with pytest.raises(InputError, match="the private key is for RSASSA-PSS only"):
+        load(made)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        ("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"),
+        ("ecparam", "-name", "prime256v1", "-genkey", "-param_enc", "explicit", "-noout"),
+        ("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"),
+        ("genpkey", "-algorithm", "ED25519"),
+    ],
+    ids=lambda made: made[2],
+)
+def test_the_fingerprint_of_a_key_is_that_of_its_own_bytes(made):
+    """Whatever a library would make of its algorithm."""
+    data = openssl(*made).stdout
+    (item,) = (each for each in objects.read(data) if isinstance(each, objects.Item))
+    assert item.facts.spki_sha256 == spki(data)
+
+
+def test_an_unsupported_cipher_is_named(tmp_path):
+    """Single DES is not a wrong passphrase."""
+    key = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-CBC,84AC30F989F7FAF8\n\nAAAA\n"
+    with pytest.raises(InputError, match="it is encrypted with DES-CBC, which is not supported"):
+        load(f"{key}-----END RSA PRIVATE KEY-----\n".encode(), Secret(b"x"))
+
+
+def test_many_large_keys_are_described_without_checking_each():
+    """One RSA-4096 key takes half a second to check, so a file of them would stall whoever looks at it."""
+    made = openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4096").stdout
+    began = time.process_time()
+    found = list(objects.read(made * 30))
+    assert time.process_time() - began < 10
+    assert {(each.facts.type, each.facts.spki_sha256) for each in found} == {("rsa-4096", spki(made))}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit.cli.shared import inputs
 from certkit.errors import InputError
-from certkit.expiry.sources.base import Failure, Passed, Reason, Searched
+from certkit.expiry.sources.base import Failure, Reason, Searched, Skipped
 from certkit.expiry.sources.files import DirectorySource, FileSource, KnownSource, StreamSource, unreadable
 from certkit.files import reading
+from certkit.processes import Allowance
+from certkit.x509.objects import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from certkit.vault.client import Vault
 
 
-_VAULT, _IDENTITY = "vault://", "identity:"
+_VAULT, _IDENTITY, _HTTPS = "vault://", "identity:", "https://"
+# A host name of two labels or more, without a port.
+_HOST = re.compile(r"(?!-)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+\.?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class SourceAccess:
     store: Callable[[], Store]
     vault: Callable[[], Vault]
     now: datetime
+    budget: Budget = field(default_factory=lambda: Budget(Allowance()))
 
 
 def parse(references: Sequence[str], access: SourceAccess) -> Iterator[Source]:
@@ -86,29 +91,38 @@ def _failed(reference: str, error: InputError) -> KnownSource:
 
 
 def is_live(reference: str) -> bool:
-    """Whether these words name a live host: `tls://…`, or HOST:PORT where no file is called so."""
+    """Return whether a source is a live host: `tls://…`, `https://…`, or HOST:PORT where no file is called so."""
     if ":" not in reference or reading.exists(Path(reference)) or _is_pattern(reference):
         return False
     from certkit.expiry.sources.endpoint import is_endpoint
 
-    return reference.startswith("tls://") or is_endpoint(reference)
+    return reference.startswith(("tls://", _HTTPS)) or is_endpoint(reference)
 
 
 def _endpoint(reference: str) -> Endpoint:
     from certkit.expiry.sources.endpoint import Endpoint
 
-    return Endpoint.parse(reference)
+    return Endpoint.parse(without_path(reference))
+
+
+def without_path(reference: str) -> str:
+    """Return `tls://HOST:PORT` for an https:// address, and any other source as it is."""
+    if not reference.startswith(_HTTPS):
+        return reference
+    authority = re.split("[/?#]", reference.removeprefix(_HTTPS), maxsplit=1)[0]
+    has_port = re.search(r":\d+$", authority) is not None
+    return f"tls://{authority}" if has_port else f"tls://{authority}:443"
 
 
 def _is_pattern(reference: str) -> bool:
-    return any(char in reference for char in "*?[") and not reference.startswith(("tls://", "["))
+    return any(char in reference for char in "*?[") and not reference.startswith(("tls://", _HTTPS, "["))
 
 
 def _files(reference: str, access: SourceAccess) -> Iterator[Source]:
     if reading.is_directory(reference):
-        yield DirectorySource(reference, access.passphrase)
+        yield DirectorySource(reference, access.passphrase, access.budget)
     elif reading.exists(Path(reference)):
-        yield FileSource((reference,), access.passphrase)
+        yield FileSource((reference,), access.passphrase, access.budget)
     elif _is_pattern(reference):
         yield from _glob(reference, access)
     elif reference.startswith(_VAULT):
@@ -116,10 +130,12 @@ def _files(reference: str, access: SourceAccess) -> Iterator[Source]:
     elif reference.startswith(_IDENTITY):
         yield _identity(reference, access)
     elif reference == inputs.STDIN:
-        yield StreamSource(inputs.chunks(), "standard input", access.passphrase)
+        yield StreamSource(inputs.chunks(), "standard input", access.passphrase, access.budget)
     else:
         message = f"cannot read, {reference}: no such file or directory"
-        yield KnownSource([Failure(reference, message, "check the path", Reason.NOT_FOUND)])
+        is_host = _HOST.fullmatch(reference) is not None
+        hint = f"check the path, or for a live host write {reference}:443" if is_host else "check the path"
+        yield KnownSource([Failure(reference, message, hint, Reason.NOT_FOUND)])
 
 
 def _vault(reference: str, access: SourceAccess) -> Source:
@@ -145,11 +161,11 @@ def _glob(pattern: str, access: SourceAccess) -> Iterator[Source]:
         if isinstance(path, finding.Oddity):
             yield KnownSource([unreadable(path.path, path.error)] if path.error else [])
         elif reading.is_directory(path):
-            yield DirectorySource(path, access.passphrase, origin=pattern)
+            yield DirectorySource(path, access.passphrase, access.budget, origin=pattern)
         elif reading.is_special(path):
-            yield KnownSource([Passed(path)])
+            yield KnownSource([Skipped(path)])
         else:
-            yield FileSource((path,), access.passphrase, may_hold_nothing=True, origin=pattern)
+            yield FileSource((path,), access.passphrase, access.budget, may_hold_nothing=True, origin=pattern)
     yield KnownSource([Searched(pattern, has_found=not paths)])
     if not paths:
         message = f"cannot read, {pattern}: no file matches"

@@ -1,4 +1,4 @@
-"""What every source of certificates answers with."""
+"""What a source of certificates yields: what is seen where, failures included."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
+from certkit.x509.objects import Kind
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from cryptography import x509
+    from certkit.x509.certificate import Certificate
+    from certkit.x509.crl import Crl
 
 
 class Reason(StrEnum):
-    """Why something could not be looked at: a closed list, for monitoring counts by it.
+    """Why a source could not be checked: a closed list, because monitoring counts by it.
 
     The names are those of x509-certificate-exporter, and our own where it looks at no such place.
     """
@@ -28,6 +31,7 @@ class Reason(StrEnum):
     BAD_PEM = "bad_pem"
     DECODE_FAILED = "decode_failed"
     BAD_PKCS12 = "bad_pkcs12"
+    BAD_KEY_STORE = "bad_key_store"
     BAD_KUBECONFIG = "bad_kubeconfig"
     BAD_PASSPHRASE = "bad_passphrase"  # noqa: S105  a reason, not a passphrase
     BAD_SOURCE = "bad_source"
@@ -39,27 +43,15 @@ class Reason(StrEnum):
     REQUEST_WAITING = "request_waiting"
 
 
-class Sighting(NamedTuple):
-    """One certificate seen in one place; `is_leaf` is said of the first of a bundle."""
-
-    source: str
-    certificate: x509.Certificate
-    is_leaf: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ListSighting:
-    """One certificate revocation list seen in one place."""
-
-    source: str
-    crl: x509.CertificateRevocationList
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownSighting:
-    """One certificate of which only the facts are seen in one place; its names are RFC 4514 text, safe to show."""
+class Facts:
+    """What a monitor says of a certificate or revocation list; names are RFC 4514 text, safe to show.
 
-    source: str
+    Of a revocation list, the subject is its issuer, the serial its CRL number (0 without one), and it ends with its
+    next update.
+    """
+
+    kind: Kind = Kind.CERTIFICATE
     subject: str
     issuer: str
     serial: int
@@ -67,15 +59,21 @@ class KnownSighting:
     not_before: datetime
     not_after: datetime
 
-    @property
-    def is_leaf(self) -> bool:
-        """It is of no bundle."""
-        return True
+
+class Sighting(NamedTuple):
+    """A certificate or revocation list seen in one place, or only the facts of one.
+
+    `is_leaf` is said of the first certificate of a bundle.
+    """
+
+    source: str
+    value: Certificate | Crl | Facts
+    is_leaf: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A place that could not be looked at, or something there that cannot be read."""
+    """A source that could not be checked, or a part of it that cannot be read."""
 
     source: str
     message: str
@@ -84,8 +82,8 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
-    """A file of a directory that holds nothing to watch."""
+class Skipped:
+    """A file of a directory without certificates."""
 
     source: str
 
@@ -97,7 +95,7 @@ class Searched(NamedTuple):
     has_found: bool
 
 
-Seen: TypeAlias = Searched | Sighting | KnownSighting | ListSighting | Failure | Passed
+Seen: TypeAlias = Searched | Sighting | Failure | Skipped
 
 
 class Source(Protocol):

@@ -4,37 +4,34 @@ from __future__ import annotations
 
 import errno
 import itertools
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit import processes
 from certkit.errors import InputError
-from certkit.expiry.sources.base import Failure, ListSighting, Passed, Reason, Searched, Sighting
+from certkit.expiry.sources.base import Failure, Reason, Searched, Sighting, Skipped
 from certkit.files import reading
 from certkit.x509 import objects, pem
-from certkit.x509.objects import Broken, Item, Kind
+from certkit.x509.objects import KEY_STORE, Broken, Budget, Item, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from cryptography import x509
+    from collections.abc import Iterable, Iterator, Sequence
 
     from certkit.expiry.sources.base import Seen
     from certkit.secret import Secret
+    from certkit.x509.certificate import Certificate
 
 _WATCHED = frozenset({Kind.CERTIFICATE, Kind.CRL, Kind.PKCS12})
 _PORTION = 250
 _MOST_OF_A_FILE = 1024 * 1024
 _MAX_REFERENCES = 100
-# Marker lines of certificates and revocation lists that somebody, or an editor, has spoilt.
-_DASH = rb"(?:-|\xe2\x80[\x90-\x95])"
-_SPOILT = re.compile(
-    _DASH + rb"[ \t]?(?:BEGIN|END) (?:TRUSTED |X509 )?(?:CERTIFICATE|CRL)[ \t]?" + _DASH, re.IGNORECASE
-)
-_SLICE_BYTES = 4 * 1024 * 1024
-_WORTH_A_PROCESS = 1000
+# A file with such a name is there for its certificate, so a monitor has to notice when it holds none.
+_WATCHED_NAMES = (".pem", ".crt", ".cer", ".der", ".p7b", ".p12", ".pfx", ".jks", ".crl")
+
+
+def _budget() -> Budget:
+    return Budget(processes.Allowance())
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +43,7 @@ class FileSource:
 
     paths: Sequence[str]
     passphrase: Secret | None = None
+    budget: Budget = field(default_factory=_budget)
     may_hold_nothing: bool = False
     origin: str | None = None
 
@@ -54,14 +52,9 @@ class FileSource:
         """How many files there are."""
         return len(self.paths)
 
-    def parts(self) -> Iterable[FileSource | SliceSource]:
-        """Slices of a large file that begins with certificates, which several processes can read."""
-        if len(self.paths) > 1 or (size := reading.size(self.paths[0])) < 2 * _SLICE_BYTES:
-            return (self,)
-        if not _begins_with_certificates(self.paths[0]):
-            return (self,)
-        starts = range(0, size - _SLICE_BYTES, _SLICE_BYTES)
-        return [SliceSource(self.paths[0], begin, end) for begin, end in itertools.pairwise([*starts, size])]
+    def parts(self) -> Iterable[FileSource]:
+        """Itself."""
+        return (self,)
 
     def look(self) -> Iterator[Seen]:
         """The certificates of the files, each in its order; then, whether what was searched held any."""
@@ -70,7 +63,7 @@ class FileSource:
             try:
                 seen = self._look_in_bulk(path) if self.may_hold_nothing else self._look_at(reading.chunks(path), path)
                 for found in seen:
-                    has_found = has_found or not isinstance(found, Passed)
+                    has_found = has_found or not isinstance(found, Skipped)
                     yield found
             except (OSError, ValueError) as error:  # ValueError: a NUL in the name
                 has_found = True
@@ -89,52 +82,9 @@ class FileSource:
             yield from self._look_at([begin] if is_whole else reading.chunks(path, must_be_regular=True), path)
 
     def _look_at(self, chunks: Iterable[bytes], path: str) -> Iterator[Seen]:
-        return look_at_chunks(chunks, name=path, passphrase=self.passphrase, may_hold_nothing=self.may_hold_nothing)
-
-
-@dataclass(frozen=True, slots=True)
-class SliceSource:
-    """The part of a large PEM file whose blocks begin at `start` or later, and before `end`."""
-
-    path: str
-    start: int
-    end: int
-
-    @property
-    def weight(self) -> int:
-        """As much as makes a process worth it."""
-        return _WORTH_A_PROCESS
-
-    def parts(self) -> Iterable[SliceSource]:
-        """Itself."""
-        return (self,)
-
-    def look(self) -> Iterator[Seen]:
-        """The certificates that begin here."""
-        view = _View(self.path, None, is_first=self.start == 0, lines_before=self._lines_before)
-        try:
-            yield from _look_at_pieces(self._chunks(), view, name=self.path)
-            yield from view.failures()
-        except OSError as error:
-            yield unreadable(self.path, error)
-
-    def _chunks(self) -> Iterator[bytes]:
-        """The bytes from `start` up to the first block that begins at `end` or later."""
-        at = self.start
-        for chunk in reading.chunks(self.path, start=self.start, must_be_regular=True):
-            at += len(chunk)
-            if at <= self.end:
-                yield chunk
-                continue
-            inside = max(0, len(chunk) - (at - self.end))
-            stop = pem.find_begin(chunk, inside)
-            if stop >= 0:
-                yield chunk[:stop]
-                return
-            yield chunk
-
-    def _lines_before(self) -> int:
-        return reading.count_lines(self.path, end=self.start)
+        return look_at_chunks(
+            chunks, name=path, passphrase=self.passphrase, budget=self.budget, may_hold_nothing=self.may_hold_nothing
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +93,7 @@ class DirectorySource:
 
     path: str
     passphrase: Secret | None = None
+    budget: Budget = field(default_factory=_budget)
     origin: str | None = None
 
     @property
@@ -156,17 +107,17 @@ class DirectorySource:
 
         origin = self.path if self.origin is None else self.origin
         portion: list[str] = []
-        others: list[Failure | Passed] = []
+        others: list[Failure | Skipped] = []
         for found in finding.walk(self.path):
             if isinstance(found, str):
                 portion.append(found)
             else:
-                others.append(Passed(found.path) if found.error is None else _in_walk(found.path, found.error))
+                others.append(Skipped(found.path) if found.error is None else _in_walk(found.path, found.error))
             if len(portion) == _PORTION:
-                yield FileSource(portion, self.passphrase, may_hold_nothing=True, origin=origin)
+                yield FileSource(portion, self.passphrase, self.budget, may_hold_nothing=True, origin=origin)
                 portion = []
         if portion:
-            yield FileSource(portion, self.passphrase, may_hold_nothing=True, origin=origin)
+            yield FileSource(portion, self.passphrase, self.budget, may_hold_nothing=True, origin=origin)
         has_failed = any(isinstance(each, Failure) for each in others)
         yield KnownSource([*others, Searched(origin, has_failed)])
 
@@ -180,7 +131,7 @@ class DirectorySource:
 class KnownSource:
     """What is known already: places that are not there, or are passed over."""
 
-    found: Sequence[Failure | Passed | Searched]
+    found: Sequence[Failure | Skipped | Searched]
 
     @property
     def weight(self) -> int:
@@ -203,6 +154,7 @@ class StreamSource:
     chunks: Iterable[bytes]
     name: str
     passphrase: Secret | None = None
+    budget: Budget = field(default_factory=_budget)
 
     @property
     def weight(self) -> int:
@@ -216,7 +168,9 @@ class StreamSource:
     def look(self) -> Iterator[Seen]:
         """The certificates among the bytes."""
         try:
-            yield from look_at_chunks(self.chunks, name=self.name, passphrase=self.passphrase, may_hold_nothing=False)
+            yield from look_at_chunks(
+                self.chunks, name=self.name, passphrase=self.passphrase, budget=self.budget, may_hold_nothing=False
+            )
         except OSError as error:
             yield unreadable(self.name, error)
 
@@ -226,10 +180,11 @@ def look_at_chunks(
     *,
     name: str,
     passphrase: Secret | None,
+    budget: Budget | None = None,
     may_hold_nothing: bool,
     may_refer: bool = True,
 ) -> Iterator[Seen]:
-    """The certificates among the bytes of a file; what is there and cannot be read is a failure.
+    """Yield the certificates among the bytes of a file; what is there and cannot be read is a failure.
 
     A kubeconfig may refer to other files, unless it was referred to itself.
 
@@ -241,13 +196,13 @@ def look_at_chunks(
         found = list(_look_at_kubeconfig(itertools.chain([begin], source), name=name))
         yield from found
         if not found:
-            yield Passed(name) if may_hold_nothing else _View(name, None).found_nothing()
+            yield Skipped(name) if may_hold_nothing else _View(name, None, Budget()).found_nothing()
         return
-    view = _View(name, passphrase)
+    view = _View(name, passphrase, budget or Budget())
     yield from _look_at_pieces(itertools.chain([begin], source), view, name=name)
     yield from view.failures()
     if not view.has_seen:
-        yield Passed(name) if may_hold_nothing and not view.looks_damaged else view.found_nothing()
+        yield Skipped(name) if may_hold_nothing and not view.is_suspicious else view.found_nothing()
 
 
 def _is_kubeconfig(begin: bytes) -> bool:
@@ -271,7 +226,7 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
         yield Failure(name, f"cannot read, {name}: {error.message}", error.hint, Reason.BAD_KUBECONFIG)
         return
     for embedded in found.embedded:
-        view = _View(name, None)
+        view = _View(name, None, Budget())
         yield from _look_at_pieces([embedded.data], view, name=name)
         yield from view.failures()
         if not view.has_seen:
@@ -301,19 +256,14 @@ def _look_at_pieces(chunks: Iterable[bytes], view: _View, *, name: str) -> Itera
 
 
 class _View:
-    """One file as it is read, piece by piece: what was seen in it so far, and what could not be read.
+    """One file as it is read, piece by piece: what was seen in it so far, and what could not be read."""
 
-    `lines_before` says how many lines of the file stand before the first piece.
-    """
-
-    def __init__(
-        self, name: str, passphrase: Secret | None, *, is_first: bool = True, lines_before: Callable[[], int] = int
-    ) -> None:
+    def __init__(self, name: str, passphrase: Secret | None, budget: Budget) -> None:
         self.has_seen = False
         self._name = name
         self._passphrase = passphrase
-        self._is_first = is_first
-        self._lines_before = lines_before
+        self._budget = budget
+        self._is_first = True
         self._lines = 0
         self._begin = b""
         self._others: list[str] = []
@@ -327,9 +277,14 @@ class _View:
         for certificate in plain:
             yield self._sighting(certificate)
         if end < len(piece):
-            for item in objects.read(
-                piece, start=end, passphrase=self._passphrase, only=_WATCHED, guard=processes.ends_in_time
-            ):
+            found = objects.read(
+                piece,
+                start=end,
+                passphrase=self._passphrase,
+                only=_WATCHED,
+                budget=self._budget,
+            )
+            for item in found:
                 yield from self._look_at_item(item)
         self._lines += piece.count(b"\n")
 
@@ -344,13 +299,13 @@ class _View:
             yield from self._bundle(item)
         elif item.kind is Kind.CRL:
             self.has_seen = True
-            yield ListSighting(self._name, item.value)
+            yield Sighting(self._name, item.value)
         elif item.kind is Kind.CERTIFICATE:
             yield self._sighting(item.value)
         else:
             self._others.append(item.kind.words)
 
-    def _sighting(self, certificate: x509.Certificate) -> Sighting:
+    def _sighting(self, certificate: Certificate) -> Sighting:
         is_leaf, self._is_first, self.has_seen = self._is_first, False, True
         return Sighting(self._name, certificate, is_leaf)
 
@@ -365,18 +320,19 @@ class _View:
 
     def failures(self) -> Iterator[Failure]:
         """What could not be read, in one line."""
-        first = self._broken
-        if first is None:
-            return
-        if first.line:
-            first = replace(first, line=first.line + self._lines_before())
-        reason, hint = objects.summary(first, self._broken_count)
-        yield Failure(self._name, f"cannot read, {self._name}: {reason}", hint, _reason(first))
+        if self._broken is not None:
+            reason, hint = objects.summary(self._broken, self._broken_count)
+            yield Failure(self._name, f"cannot read, {self._name}: {reason}", hint, _reason(self._broken))
 
     @property
-    def looks_damaged(self) -> bool:
-        """Whether a file in which nothing was found begins to hold something."""
-        return _SPOILT.search(self._begin[:_MOST_OF_A_FILE].replace(b"\0", b"")) is not None
+    def is_suspicious(self) -> bool:
+        """Whether a file in which nothing was found was a certificate once: by its name, or by spoilt marker lines.
+
+        A file with a private key, CSR or the like is none, whatever its name is.
+        """
+        if not self._others and self._name.lower().endswith(_WATCHED_NAMES):
+            return True
+        return pem.has_spoilt_markers(self._begin[:_MOST_OF_A_FILE].replace(b"\0", b""))
 
     def found_nothing(self) -> Failure:
         """What the file holds instead."""
@@ -389,6 +345,8 @@ def _reason(broken: Broken) -> Reason:
         return Reason.BAD_PASSPHRASE
     if broken.what == Kind.PKCS12.words:
         return Reason.BAD_PKCS12
+    if broken.what == KEY_STORE:
+        return Reason.BAD_KEY_STORE
     return Reason.BAD_PEM if broken.is_bad_pem else Reason.DECODE_FAILED
 
 
@@ -415,11 +373,3 @@ def _in_walk(path: str, error: OSError) -> Failure:
     if failure.reason is Reason.NOT_FOUND:
         return replace(failure, hint="mend or remove the symbolic link", reason=Reason.BROKEN_SYMLINK)
     return failure if failure.reason is not Reason.READ_FAILED else replace(failure, reason=Reason.WALK_ERROR)
-
-
-def _begins_with_certificates(path: str) -> bool:
-    try:
-        begin = next(reading.chunks(path), b"")
-    except OSError:
-        return False
-    return bool(objects.plain_certificates(begin)[0])

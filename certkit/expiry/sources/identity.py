@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from cryptography import x509
-
     from certkit.expiry.sources.base import Seen
     from certkit.stores.base import Identity, Store
     from certkit.stores.record import Record
+    from certkit.x509.certificate import Certificate
 
 SCHEME = "identity:"
 
@@ -61,10 +60,10 @@ class IdentitySource:
                 yield from hanging(source, self.name, generation.number, identity.record, self.now)
 
 
-def _active(identity: Identity) -> list[x509.Certificate] | None:
+def _active(identity: Identity) -> list[Certificate] | None:
     for generation in identity.generations:
         if generation.number == identity.record.active and generation.issued is not None:
-            return objects.certificates(generation.issued.fullchain, name=f"generation {generation.number}")
+            return objects.certificate_values(generation.issued.fullchain, name=f"generation {generation.number}")
     return None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
 from certkit.errors import CertkitError, InputError, StoreError
-from certkit.expiry.sources.base import Failure, KnownSighting, Reason
+from certkit.expiry.sources.base import Facts, Failure, Reason, Sighting
 from certkit.expiry.sources.identity import hanging
 from certkit.printable import printable
 from certkit.stores.record import State
@@ -183,8 +183,7 @@ class VaultSource:
             begin, end = parse_time(facts["not_before"]), parse_time(facts["not_after"])
         except InputError as error:
             return _malformed(place, error.message)
-        return KnownSighting(
-            source=place,
+        known = Facts(
             subject=printable(facts["subject"]),
             issuer=printable(facts["issuer"]),
             serial=int(facts["serial"], 16),
@@ -192,6 +191,7 @@ class VaultSource:
             not_before=begin,
             not_after=end,
         )
+        return Sighting(place, known)
 
     def _failed(self, path: str, error: CertkitError) -> Failure:
         kind = error.kind if isinstance(error, VaultError) else None

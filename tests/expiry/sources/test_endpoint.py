@@ -21,6 +21,7 @@ from certkit.expiry.sources.base import Failure, Reason, Sighting
 from certkit.expiry.sources.endpoint import Endpoint, EndpointSource, is_endpoint
 from certkit.net import tls
 from certkit.net.starttls import Starttls
+from certkit.x509 import describe
 from tests import pki, tls_servers
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -153,8 +154,8 @@ def test_the_chain_under_the_name_that_was_given(pair, tmp_path):
     with tls_servers.tls(pair, tmp_path) as server:
         text = f"tls://127.0.0.1:{server.port}?servername=acme.example"
         seen = look(text)
-    root = pair.above[0]
-    assert seen == [Sighting(text, pair.certificate, is_leaf=True), Sighting(text, root, is_leaf=False)]
+    root = describe.value_of(pair.above[0])
+    assert seen == [Sighting(text, pair.value, is_leaf=True), Sighting(text, root, is_leaf=False)]
     assert server.names == ["acme.example"]
 
 
@@ -162,7 +163,7 @@ def test_starttls(pair, tmp_path):
     """As the address says."""
     with tls_servers.tls(pair, tmp_path, before=tls_servers.smtp) as server:
         text = f"tls://localhost:{server.port}?starttls=smtp"
-        assert Sighting(text, pair.certificate) in look(text)
+        assert Sighting(text, pair.value) in look(text)
 
 
 def test_a_client_certificate(root, tmp_path, monkeypatch):
