@@ -138,17 +138,17 @@ class Csr(Signed):
         from cryptography.exceptions import UnsupportedAlgorithm
 
         loaded = self.cryptography()
-        if loaded is None:
+        if loaded is None or isinstance(self.key, Unreadable) or not self.key.is_affordable:
             return None
         try:
             return keys.is_signature(
-                self.public_key(),
+                loaded.public_key(),
                 loaded.signature,
                 loaded.tbs_certrequest_bytes,
                 loaded.signature_algorithm_parameters,
                 loaded.signature_hash_algorithm,
             )
-        except (InputError, UnsupportedAlgorithm, ValueError, TypeError):
+        except (UnsupportedAlgorithm, ValueError, TypeError):
             return None
 
     @once

@@ -10,6 +10,7 @@ import functools
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from certkit.errors import InputError
 from certkit.printable import printable
 from certkit.times import rfc3339
 from certkit.x509 import extensions as kinds
@@ -134,24 +135,24 @@ def algorithm_name(oid: str) -> str:
     return _ALGORITHMS.get(oid, oid)
 
 
-def facts(found: x509.Certificate) -> dict[str, str]:
+def facts(found: Certificate | x509.Certificate) -> dict[str, str]:
     """Return what identifies a certificate, spelt as in JSON: dates, fingerprint, serial, and the names.
 
     Raises:
-        Exception: of any kind; a field of a hostile certificate may raise when it is read.
+        InputError: if a date cannot be read.
     """
-    from cryptography.hazmat.primitives.hashes import SHA256
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return {
-            "not_before": rfc3339(found.not_valid_before_utc),
-            "not_after": rfc3339(found.not_valid_after_utc),
-            "fingerprint_sha256": found.fingerprint(SHA256()).hex(),
-            "serial": names.serial_hex(found.serial_number),
-            "subject": names.distinguished_name(found.subject),
-            "issuer": names.distinguished_name(found.issuer),
-        }
+    found = value_of(found)
+    begin, end = found.not_before, found.not_after
+    if isinstance(begin, Unreadable) or isinstance(end, Unreadable):
+        raise InputError("a date of the certificate cannot be read", hint="ask the issuer for a correct certificate")
+    return {
+        "not_before": rfc3339(begin),
+        "not_after": rfc3339(end),
+        "fingerprint_sha256": found.fingerprint_sha256,
+        "serial": names.serial_hex(found.serial),
+        "subject": found.subject.text,
+        "issuer": found.issuer.text,
+    }
 
 
 def san(extensions: x509.Extensions) -> list[str]:

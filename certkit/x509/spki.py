@@ -171,6 +171,11 @@ class PublicKeyInfo:
         return KeyFacts(self.type, self.bits, self.spki_sha256)
 
     @property
+    def is_affordable(self) -> bool:
+        """Whether checking a signature with the key takes no more time than OpenSSL allows."""
+        return self.bits <= MAX_RSA_BITS and self.exponent.bit_length() <= MAX_EXPONENT_BITS
+
+    @property
     def is_pss(self) -> bool:
         """Whether the key is for RSASSA-PSS only."""
         return self.algorithm.oid == RSASSA_PSS
@@ -268,7 +273,7 @@ def _load(key: PublicKeyInfo) -> PublicKeyTypes:
             "the parameters of the key's elliptic curve are written out instead of named (RFC 5480 section 2.1.1)",
             hint="create the key again with a named curve",
         )
-    if key.bits > MAX_RSA_BITS or key.exponent.bit_length() > MAX_EXPONENT_BITS:
+    if not key.is_affordable:
         raise InputError(
             f"an RSA key of {key.bits} bits with an exponent of {key.exponent.bit_length()} bits is too costly to use",
             hint=f"use a key of at most {MAX_RSA_BITS} bits with the exponent 65537",

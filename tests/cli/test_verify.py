@@ -207,12 +207,12 @@ def test_a_pkcs12_bundle(certkit, root, tmp_path):
     assert verify(certkit).code == 3
 
 
-def test_a_java_key_store_is_refused_with_the_way_out(certkit, tmp_path):
-    """JKS is not read; keytool converts it."""
+def test_a_java_key_store_of_another_version_is_refused_with_the_way_out(certkit, tmp_path):
+    """Only the two versions that Java writes are read; keytool converts others."""
     (tmp_path / "store.jks").write_bytes(b"\xfe\xed\xfe\xed" + bytes(100))
     refused = certkit("verify", "store.jks")
     assert refused.code == 3
-    assert "it is a Java key store. Convert it: keytool -importkeystore" in refused.err
+    assert "it is a Java key store of an unknown version. Convert it: keytool -importkeystore" in refused.err
 
 
 def test_revocation_lists(certkit, root, tmp_path):
