@@ -113,7 +113,8 @@ def verify(  # noqa: PLR0913  as many as the command has options
 
     secret = _secret(passphrase)
     bundle = objects.bundle(certificate, name="the certificate", passphrase=secret)
-    leaf = describe.leaf_of(bundle.certificates)
+    certificates = [objects.loaded(each, "the certificate") for each in bundle.certificates]
+    leaf = describe.leaf_of(certificates)
     held = bundle.key if key is None else objects.private_key(key, name="the key", passphrase=secret).value
     question = Question(
         leaf=leaf,
@@ -121,7 +122,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
         at=_moment(now),
         anchors=None if ca is None else [each for data in ca for each in objects.certificates(data, name="ca")],
         untrusted=[
-            *(each for each in bundle.certificates if each is not leaf),
+            *(each for each in certificates if each is not leaf),
             *(each for data in untrusted for each in objects.certificates(data, name="untrusted")),
         ],
         purpose=purpose,

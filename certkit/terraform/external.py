@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from certkit.durations import Duration
 from certkit.errors import InputError
 from certkit.expiry import thresholds as expiry
-from certkit.expiry.sources.base import Failure, KnownSighting, Sighting
+from certkit.expiry.sources.base import Facts, Failure, Sighting
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status
 from certkit.identity import overview
@@ -18,6 +18,7 @@ from certkit.stores.base import AbsentError
 from certkit.stores.record import require_name
 from certkit.times import parse_time, rfc3339
 from certkit.x509 import describe, names
+from certkit.x509.certificate import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -217,13 +218,13 @@ def _certificates(sources: Iterable[Source]) -> Iterator[ExternalAnswer]:
     for seen in (seen for source in sources for part in source.parts() for seen in part.look()):
         if isinstance(seen, Failure):
             raise InputError(seen.message, hint=seen.hint)
-        if isinstance(seen, Sighting) and seen.is_leaf:
-            yield _described(seen.certificate)
-        elif isinstance(seen, KnownSighting):
-            yield _known(seen)
+        if isinstance(seen, Sighting) and isinstance(seen.value, Facts):
+            yield _known(seen.value)
+        elif isinstance(seen, Sighting) and isinstance(seen.value, Certificate) and seen.is_leaf:
+            yield _described(seen.value)
 
 
-def _described(certificate: x509.Certificate) -> ExternalAnswer:
+def _described(certificate: Certificate | x509.Certificate) -> ExternalAnswer:
     """The facts of a certificate.
 
     Raises:
@@ -244,7 +245,7 @@ def _described(certificate: x509.Certificate) -> ExternalAnswer:
     )
 
 
-def _known(seen: KnownSighting) -> ExternalAnswer:
+def _known(seen: Facts) -> ExternalAnswer:
     """The facts of a certificate that may not be read itself."""
     return ExternalAnswer(
         validity_start_time=rfc3339(seen.not_before),
