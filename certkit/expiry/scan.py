@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from certkit import processes
 from certkit.errors import InputError
 from certkit.expiry import thresholds as expiry
-from certkit.expiry.sources.base import Facts, Failure, Reason, Searched, Skipped
+from certkit.expiry.sources.base import Failure, Reason, ReportedFacts, Searched, Skipped
 from certkit.findings import Status, roll_up
 from certkit.printable import printable
 from certkit.x509 import foreign, names
@@ -314,7 +314,7 @@ def _row(found: Sighting, judge: Judge) -> Row | None:
         status = thresholds.judge(not_before=begin, not_after=end, now=judge.now)
     if judge.is_quiet(status, begin, end):
         return None
-    facts = value if isinstance(value, Facts) else _facts(value, begin, end)
+    facts = value if isinstance(value, ReportedFacts) else _facts(value, begin, end)
     return Row(
         kind=facts.kind,
         subject=facts.subject,
@@ -330,7 +330,7 @@ def _row(found: Sighting, judge: Judge) -> Row | None:
     )
 
 
-def _dates(value: Certificate | Crl | Facts) -> tuple[datetime, datetime]:
+def _dates(value: Certificate | Crl | ReportedFacts) -> tuple[datetime, datetime]:
     """Return from when and until when what was seen holds.
 
     Raises:
@@ -351,10 +351,10 @@ def _dates(value: Certificate | Crl | Facts) -> tuple[datetime, datetime]:
     raise InputError(f"a date of the {what} cannot be read: {reason}", hint=f"ask the issuer for a correct {what}")
 
 
-def _facts(value: Certificate | Crl, begin: datetime, end: datetime) -> Facts:
+def _facts(value: Certificate | Crl, begin: datetime, end: datetime) -> ReportedFacts:
     if isinstance(value, Crl):
         issuer = value.issuer.text
-        return Facts(
+        return ReportedFacts(
             kind=Kind.CRL,
             subject=issuer,
             issuer=issuer,
@@ -363,7 +363,7 @@ def _facts(value: Certificate | Crl, begin: datetime, end: datetime) -> Facts:
             not_before=begin,
             not_after=end,
         )
-    return Facts(
+    return ReportedFacts(
         subject=value.display_name,
         issuer=value.issuer.text,
         serial=value.serial,
@@ -373,7 +373,7 @@ def _facts(value: Certificate | Crl, begin: datetime, end: datetime) -> Facts:
     )
 
 
-def _labels(value: Certificate | Crl | Facts) -> dict[str, str]:
+def _labels(value: Certificate | Crl | ReportedFacts) -> dict[str, str]:
     """Return the attributes of names one by one, by `subject_CN` and the like; several of a kind are joined.
 
     Where there is no subject, the first alternative name stands in for its CN.

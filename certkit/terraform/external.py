@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from certkit.durations import Duration
 from certkit.errors import InputError
 from certkit.expiry import thresholds as expiry
-from certkit.expiry.sources.base import Facts, Failure, Sighting
+from certkit.expiry.sources.base import Failure, ReportedFacts, Sighting
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status
 from certkit.identity import overview
@@ -218,7 +218,7 @@ def _certificates(sources: Iterable[Source]) -> Iterator[ExternalAnswer]:
     for seen in (seen for source in sources for part in source.parts() for seen in part.look()):
         if isinstance(seen, Failure):
             raise InputError(seen.message, hint=seen.hint)
-        if isinstance(seen, Sighting) and isinstance(seen.value, Facts):
+        if isinstance(seen, Sighting) and isinstance(seen.value, ReportedFacts):
             yield _known(seen.value)
         elif isinstance(seen, Sighting) and isinstance(seen.value, Certificate) and seen.is_leaf:
             yield _described(seen.value)
@@ -245,7 +245,7 @@ def _described(certificate: Certificate | x509.Certificate) -> ExternalAnswer:
     )
 
 
-def _known(seen: Facts) -> ExternalAnswer:
+def _known(seen: ReportedFacts) -> ExternalAnswer:
     """The facts of a certificate that may not be read itself."""
     return ExternalAnswer(
         validity_start_time=rfc3339(seen.not_before),

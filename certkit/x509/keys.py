@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         PublicKeyTypes,
     )
 
-    from certkit.x509.certificate import Certificate
 
 # The types that certkit makes, the default first.
 KEY_TYPES = ("ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096")
@@ -304,7 +303,14 @@ def _first_words(error: Exception) -> str:
     return str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")[:160] or type(error).__name__
 
 
-def is_pair(key: Any, certificate: Certificate | x509.Certificate) -> bool:
+class Keyed(Protocol):
+    """A certificate or CSR, whoever loaded it."""
+
+    def public_key(self) -> Any:
+        """Return its public key."""
+
+
+def is_pair(key: Any, certificate: Keyed) -> bool:
     """Return whether a certificate is for a private key; one whose key cannot be read is for none."""
     public = foreign.attempt(lambda _: certificate.public_key(), b"")
     return public is not None and bool(public == key.public_key())

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 
 from certkit.durations import Duration
 from certkit.errors import InputError, StoreError
-from certkit.expiry.sources.base import Facts, Failure, Reason, Searched, Sighting, Skipped
+from certkit.expiry.sources.base import Failure, Reason, ReportedFacts, Searched, Sighting, Skipped
 from certkit.identity import pointer
 from certkit.policy.catalogue import load
 from certkit.stores.record import Record
@@ -192,7 +192,7 @@ def test_the_most_urgent_certificate_of_a_source_is_told(root):
 
 def test_facts_of_a_certificate_that_may_not_be_read():
     """As a monitor of Vault sees them: without the public key."""
-    known = Facts(
+    known = ReportedFacts(
         subject="CN=x",
         issuer="CN=y",
         serial=255,

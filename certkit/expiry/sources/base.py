@@ -44,7 +44,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class ReportedFacts:
     """What a monitor says of a certificate or revocation list; names are RFC 4514 text, safe to show.
 
     Of a revocation list, the subject is its issuer, the serial its CRL number (0 without one), and it ends with its
@@ -67,7 +67,7 @@ class Sighting(NamedTuple):
     """
 
     source: str
-    value: Certificate | Crl | Facts
+    value: Certificate | Crl | ReportedFacts
     is_leaf: bool = True
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
 from certkit.errors import CertkitError, InputError, StoreError
-from certkit.expiry.sources.base import Facts, Failure, Reason, Sighting
+from certkit.expiry.sources.base import Failure, Reason, ReportedFacts, Sighting
 from certkit.expiry.sources.identity import hanging
 from certkit.printable import printable
 from certkit.stores.record import State
@@ -183,7 +183,7 @@ class VaultSource:
             begin, end = parse_time(facts["not_before"]), parse_time(facts["not_after"])
         except InputError as error:
             return _malformed(place, error.message)
-        known = Facts(
+        known = ReportedFacts(
             subject=printable(facts["subject"]),
             issuer=printable(facts["issuer"]),
             serial=int(facts["serial"], 16),
