@@ -136,7 +136,7 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
         revocation_of_chain=options["revocation"] == "chain",
         strict=options["strict"],
         max_depth=options["max_depth"],
-        file=bundle.certificates,
+        file=certificates,
     )
     return question, held.file if held else skipped("key-file", "no private key was given", "add --key KEY")
 
