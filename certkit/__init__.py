@@ -14,7 +14,7 @@ from certkit.__about__ import __version__
 
 if TYPE_CHECKING:
     from certkit.api.auth import TokenAuth
-    from certkit.api.checks import NewRequest, Report, check_csr, create_csr, inspect, verify
+    from certkit.api.checks import NewRequest, Report, check_csr, create_csr, inspect, verify, verify_webhook
     from certkit.api.context import IdentityContext
     from certkit.api.identities import Identity, identity
     from certkit.errors import CertkitError as Error
@@ -43,9 +43,10 @@ __all__ = [
     "identity",
     "inspect",
     "verify",
+    "verify_webhook",
 ]
 
-_CHECKS = ("NewRequest", "Report", "check_csr", "create_csr", "inspect")
+_CHECKS = ("NewRequest", "Report", "check_csr", "create_csr", "inspect", "verify_webhook")
 # Where each public name is defined: those not listed are errors.
 _MODULES = {
     "Finding": "certkit.findings",

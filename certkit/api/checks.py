@@ -212,6 +212,43 @@ def create_csr(
     return NewRequest(made.pem, keys.to_pem(held, secret).reveal() if key is None else None, report)
 
 
+def verify_webhook(
+    body: bytes,
+    signature: str,
+    *,
+    environment: str | None = None,
+    policy: str | None = None,
+    key: bytes | None = None,
+) -> Report:
+    """Check that Wise signed a delivery, as `certkit wise webhook verify` does.
+
+    Args:
+        body: the exact bytes of the request's body.
+        signature: the value of the header `X-Signature-SHA256`.
+        environment: `sandbox` or `production`: use the key that Wise publishes for it.
+        policy: use the key of this policy, such as a rehearsal's.
+        key: use this public key (PEM). Give one of the three.
+
+    Raises:
+        certkit.InputError: if not exactly one of the three is given, or the key cannot be read.
+    """
+    from certkit.errors import InputError
+    from certkit.wise import addresses, deliveries
+
+    if [environment, policy, key].count(None) != 2:
+        raise InputError("give one of environment, policy and key", hint='environment="sandbox", for example')
+    if key is None:
+        known = addresses.ENVIRONMENTS
+        if environment is not None and environment not in known:
+            raise InputError(f"unknown environment {environment!r}", hint=f"give one of {', '.join(known)}")
+        rules = _policy(policy or known[environment or ""])
+        key = rules.webhooks.signing_key.encode()
+        if not key:
+            raise InputError(f"policy {rules.name} has no webhooks.signing_key", hint="give key=")
+    found = deliveries.verify(body, signature, key)
+    return Report(found.status, None, (found,))
+
+
 def inspect(data: bytes, *, passphrase: str | bytes | None = None) -> list[dict[str, Any]]:
     """Describe every object in the data, as `certkit inspect --json` does.
 

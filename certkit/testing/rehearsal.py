@@ -69,6 +69,18 @@ class Rehearsal:
             add_request(store, store.load(name), self._policy, now=_now())
             self._complete(store, name)
 
+    def deliver(self, url: str, *, trigger_on: str = "transfers#state-change") -> str:
+        """Send a signed delivery to a webhook on this machine (https). Return what became of it.
+
+        The key to verify it with is in `policy`: `certkit.verify_webhook(body, signature, policy=str(wise.policy))`.
+        """
+        from certkit.wise.rehearsal import webhooks
+        from certkit.wise.rehearsal.state import HubSubscription
+
+        about = {"id": "test", "name": "test", "version": "4.0.0", "mtls_enabled": False}
+        subscription = HubSubscription(url=url, trigger_on=trigger_on, created=_now(), **about)  # type: ignore[arg-type]
+        return self._running.rehearsal.notify(subscription, webhooks.notification(subscription, now=_now()))
+
     def _complete(self, store: Store, name: str) -> None:
         """Have Developer Hub issue the pending request, install the certificate and activate it."""
         from certkit.identity.activate import activate

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import re
 import subprocess
 import sys
@@ -47,6 +49,53 @@ def test_the_checks(capsys):
     """The example of the checks runs."""
     exec(compile(examples("reference/python.md")["checks"], "python.md", "exec"), {})
     assert "key-type ok" in capsys.readouterr().out
+
+
+def test_the_webhook_applications(tmp_path, monkeypatch):
+    """The WSGI and the ASGI example take a signed delivery, and refuse another."""
+    body, signature = delivery()
+    found = {name: examples("how-to/python.md")[name] for name in ("wsgi", "asgi")}
+    wsgi, asgi = ({}, {})
+    exec(compile(found["wsgi"], "wsgi", "exec"), wsgi)
+    exec(compile(found["asgi"], "asgi", "exec"), asgi)
+    assert called(wsgi["application"], body, signature) == "200 OK"
+    assert called(wsgi["application"], body + b"\n", signature) == "403 Forbidden"
+    assert asyncio.run(awaited(asgi["application"], body, signature)) == 200
+    assert asyncio.run(awaited(asgi["application"], body + b"\n", signature)) == 403
+
+
+def delivery():
+    """The delivery that Wise publishes as an example, with its signature."""
+    from tests.wise.test_deliveries import BODY, SIGNATURE
+
+    return BODY, SIGNATURE
+
+
+def called(application, body, signature):
+    """The status of a WSGI application."""
+    seen = []
+    environ = {
+        "CONTENT_LENGTH": str(len(body)),
+        "HTTP_X_SIGNATURE_SHA256": signature,
+        "wsgi.input": io.BytesIO(body),
+    }
+    list(application(environ, lambda status, headers: seen.append(status)))
+    return seen[0]
+
+
+async def awaited(application, body, signature):
+    """The status of an ASGI application."""
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "headers": [(b"x-signature-sha256", signature.encode())]}
+    await application(scope, receive, send)
+    return sent[0]["status"]
 
 
 @pytest.mark.parametrize("name", sorted(set(certkit.__all__) - {"__version__", "Error"}))
