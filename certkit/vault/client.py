@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from certkit.vault.settings import Settings
 
-# How long a token lives that was given to us, nobody has told us; a run that takes so long asks.
+# The lifetime of a token from the environment is unknown; a run that takes this long renews it.
 _RENEW_FIRST_SECONDS = 30.0
 _RENEW_SHARE = 2 / 3
 _RENEW_LEAST_SECONDS = 1.0
@@ -29,7 +29,7 @@ _RENEW_LEAST_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token is; `ttl` is in seconds, 0 for one that never ends."""
+    """The facts of a token; `ttl` is in seconds, 0 if it never expires."""
 
     display_name: str
     policies: tuple[str, ...]
@@ -39,7 +39,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Where a secrets engine is mounted (no slash at the ends), of what type, and of KV in which version."""
+    """A secrets engine: its path without slashes at the ends, its type, and for KV its version."""
 
     path: str
     type: str
@@ -70,11 +70,11 @@ class Vault:
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """A connection with a token, for which it logs in unless there is one.
+        """Return a connection with a token, after a login if none is given.
 
         Raises:
-            InputError: hvac is not installed, or a file for TLS is unusable.
-            VaultError: there is no token and no way to log in, or the server refuses, or cannot be reached.
+            InputError: if hvac is not installed, or a file for TLS is unusable.
+            VaultError: if there is neither a token nor a login, or the server refuses, or cannot be reached.
         """
         if settings.token is None and settings.login is None:
             raise VaultError(
@@ -91,10 +91,10 @@ class Vault:
         return vault
 
     def log_in(self) -> None:
-        """Get a token as the settings say, and use it; without a login in them, nothing happens.
+        """Get a token as the settings say, and use it; without a login in them, do nothing.
 
         Raises:
-            VaultError: the server refuses; of a lost answer nobody knows whether a secret id for one use is spent.
+            VaultError: if the server refuses, or the answer is lost, which may spend a secret id for one use.
         """
         login = self._settings.login
         if login is None:
@@ -108,7 +108,11 @@ class Vault:
             hint = "try again; a secret id for one use may be spent"
             raise VaultError(f"cannot log in to {where}: {error.reason}", hint=hint, kind=Kind.LOGIN) from error
         except VaultError as error:
-            raise _refused_login(error, login.mount) if error.kind in _REFUSED_LOGIN else error from None
+            if error.kind not in _REFUSED_LOGIN:
+                raise
+            message = error.message.removesuffix(", and the server does not seem to know the token")
+            hint = f"check the credentials, and that a login is mounted at auth/{login.mount}; or set VAULT_AUTH_PATH"
+            raise VaultError(message, hint=hint, kind=Kind.LOGIN) from None
         self._take(document, where)
 
     def _take(self, document: Any, where: str) -> None:
@@ -120,9 +124,9 @@ class Vault:
         self._renew_after = time.monotonic() + pause
 
     def keep_token(self) -> None:
-        """Renew our token once two thirds of its time are over, or log in anew.
+        """Renew the token once two thirds of its time are over, or log in again.
 
-        Where neither works the token serves as long as it lives, and nothing is raised.
+        If neither works, the token is used as long as it lives, and nothing is raised.
         """
         if time.monotonic() < self._renew_after:
             return
@@ -131,22 +135,19 @@ class Vault:
                 return
             self._renew_after = float("inf")
             try:
-                self._renew()
+                where = f"the token at {self.address}"
+                with asking("renew", where):
+                    document = self.transport.again.auth.token.renew_self()
+                self._take(document, where)
             except VaultError:
                 with contextlib.suppress(VaultError):
                     self.log_in()
 
-    def _renew(self) -> None:
-        where = f"the token at {self.address}"
-        with asking("renew", where):
-            document = self.transport.again.auth.token.renew_self()
-        self._take(document, where)
-
     def token(self) -> Token:
-        """What our token is.
+        """Return the facts of the token.
 
         Raises:
-            VaultError: the server does not say, for example to a token without the ACL policy `default`.
+            VaultError: if the server refuses, for example a token without the ACL policy `default`.
         """
         where = f"the token at {self.address}"
         with asking("look up", where, rule=Rule("read", "auth/token/lookup-self")):
@@ -159,10 +160,10 @@ class Vault:
         )
 
     def capabilities(self, paths: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """What our token may do with each path, in Vault's words: `read`, `create`, `deny`, `root`...
+        """Return the token's capabilities for each path, in Vault's words: `read`, `create`, `deny`, `root`...
 
         Raises:
-            VaultError: the server does not say, for example to a token without the ACL policy `default`.
+            VaultError: as for `token`.
         """
         where = f"the capabilities of the token at {self.address}"
         with asking("look up", where, rule=Rule("update", "sys/capabilities-self")):
@@ -170,10 +171,10 @@ class Vault:
         return {path: texts(pick(document, "data", path, of=list, where=where)) for path in paths}
 
     def mount(self, path: str) -> Mount:
-        """The mount that a path leads to.
+        """Return the mount of a path.
 
         Raises:
-            VaultError: there is none, or none that our token may see.
+            VaultError: if there is none, or none that the token may see.
         """
         where = f"vault://{checked_path(path)}"
         try:
@@ -193,7 +194,7 @@ class Vault:
         )
 
     def _no_mount(self, path: str, where: str) -> None:
-        """Tell a mount that does not exist from one that we may not see, as far as the server lets us."""
+        """Distinguish a mount that does not exist from one that the token may not see, as far as the server says."""
         try:
             with asking("find the mount of", where):
                 self.transport.again.adapter.get(f"/v1/{quoted(path)}/config")
@@ -209,10 +210,10 @@ class Vault:
         raise VaultError(f"cannot find the mount of {where}: {why}", hint=hint, kind=kind)
 
     def kv(self, location: str) -> Kv:
-        """What is below `MOUNT/PREFIX` (or `MOUNT`), where a KV secrets engine of version 2 is mounted.
+        """Return the secrets below `MOUNT/PREFIX` (or `MOUNT`), where a KV secrets engine of version 2 is mounted.
 
         Raises:
-            VaultError: it is not, or our token may not see it.
+            VaultError: if there is no such mount, or none that the token may see.
         """
         location = location.strip("/")
         mount = self.mount(location)
@@ -239,9 +240,3 @@ class Vault:
 
 
 _REFUSED_LOGIN = frozenset({Kind.BAD_REQUEST, Kind.BAD_TOKEN, Kind.DENIED, Kind.NO_MOUNT, Kind.NOT_FOUND})
-
-
-def _refused_login(error: VaultError, mount: str) -> VaultError:
-    message = error.message.removesuffix(", and the server does not seem to know the token")
-    hint = f"check the credentials, and that a login is mounted at auth/{mount}; VAULT_AUTH_PATH names another mount"
-    return VaultError(message, hint=hint, kind=Kind.LOGIN)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What stands between certkit and Vault: a closed list."""
+    """What can go wrong: a closed list."""
 
     NO_TOKEN = "no_token"  # noqa: S105  a kind, not a token
     BAD_TOKEN = "bad_token"  # noqa: S105  as above
@@ -46,7 +46,7 @@ class Kind(StrEnum):
 
     @property
     def is_about_the_server(self) -> bool:
-        """Whether all other requests would fail in the same way, and take their time for it."""
+        """Whether all other requests would fail in the same way, and take as long."""
         return self in _ABOUT_THE_SERVER
 
 
@@ -57,7 +57,7 @@ _ABOUT_THE_SERVER = frozenset({
 
 
 class VaultError(StoreError):
-    """Vault cannot be reached, or does not do what was asked.
+    """Vault cannot be reached, or refuses a request.
 
     `was_sent` says that a server may have acted upon the request without saying so. Neither the message nor the hint
     holds a token or a secret.
@@ -132,6 +132,19 @@ def asking(what: str, where: object, *, rule: Rule | None = None) -> Iterator[No
         yield
     except Refusal as error:
         raise _worded(error, f"cannot {what} {where}", rule) from error
+
+
+class _AbsentIsNone:
+    """A block that ends where something does not exist; what follows it says what that means."""
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        return isinstance(error, VaultError) and error.kind is Kind.ABSENT
+
+
+absent_is_none = _AbsentIsNone()
 
 
 def _worded(error: Refusal, what: str, rule: Rule | None) -> VaultError:

@@ -1,4 +1,4 @@
-"""Taking apart what Vault answers, and naming what it is asked for."""
+"""Fields of Vault's answers, and names for what it is asked for."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _PATH = re.compile(r"(?:(?!\.{1,2}(?:/|$))[^/]+/)*(?!\.{1,2}$)[^/]+")
 
 
 def pick(document: object, *names: str, of: type[T], where: object) -> T:
-    """A field of nested objects, of the type that it must have.
+    """Return a field of nested objects, of the type that it must have.
 
     Raises:
-        VaultError: it is missing or of another type.
+        VaultError: if it is missing or of another type.
     """
     value = document
     for name in names:
@@ -36,10 +36,10 @@ def pick(document: object, *names: str, of: type[T], where: object) -> T:
 
 
 def moment(document: object, *names: str, where: object) -> datetime:
-    """A field that is a time in RFC 3339.
+    """Return a field that is a time in RFC 3339.
 
     Raises:
-        VaultError: it is missing or none.
+        VaultError: if it is missing or not a time.
     """
     try:
         return datetime.fromisoformat(pick(document, *names, of=str, where=where)).astimezone(UTC)
@@ -57,20 +57,20 @@ def _improper(names: tuple[str, ...], where: object) -> VaultError:
 
 
 def texts(values: object) -> tuple[str, ...]:
-    """The texts of a list; nothing where there is no list."""
+    """Return the texts of a list; empty if there is no list."""
     return tuple(str(value) for value in values) if isinstance(values, list) else ()
 
 
 def joined(*parts: str) -> str:
-    """One path from several, without empty parts."""
+    """Join paths, without empty parts."""
     return "/".join(part.strip("/") for part in parts if part.strip("/"))
 
 
 def checked_path(path: str) -> str:
-    """A path as it is, if Vault would not take it for another one.
+    """Return a path unchanged, if Vault would not take it for another one.
 
     Raises:
-        InputError: it has an empty part, `.` or `..`, or characters that nobody could see.
+        InputError: if it has an empty part, `.` or `..`, or invisible characters.
     """
     if _PATH.fullmatch(path) is None or not path.isprintable():
         raise InputError(f"invalid Vault path {printable(path)!r}", hint="give names separated by single slashes")
@@ -78,7 +78,7 @@ def checked_path(path: str) -> str:
 
 
 def quoted(path: str) -> str:
-    """A path as a URL has it."""
+    """Return a path as a URL has it."""
     return quote(path)
 
 
@@ -93,7 +93,7 @@ class Place:
         return f"vault://{joined(self.mount, self.path)}"
 
     def rule(self, kind: str, capability: str) -> Rule:
-        """The rule for one of the API's views of it, such as `data` or `metadata`."""
+        """Return the rule for one of the API's views of it, such as `data` or `metadata`."""
         return Rule(capability, self.mount, kind, self.path)
 
 
@@ -112,6 +112,6 @@ class Rule:
 
 
 def warnings_of(document: object) -> tuple[str, ...]:
-    """What Vault warns of, fit to be shown."""
+    """Return Vault's warnings, safe to be shown."""
     found: Iterable[str] = texts(document.get("warnings")) if isinstance(document, dict) else ()
     return tuple(printable(" ".join(warning.split()))[:300] for warning in found)

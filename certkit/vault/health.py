@@ -1,4 +1,4 @@
-"""How a server is, which it tells everybody."""
+"""The state of a server, which needs no token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_VERSION = 64
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The server's version, its state, and what time it is there, to the second."""
+    """The server's version, state and clock, to the second."""
 
     version: str
     is_initialized: bool
@@ -28,10 +28,10 @@ class Health:
 
 
 def health(vault: Vault) -> Health | None:
-    """How the server is; None where it does not say, as inside a namespace.
+    """Return the state of the server; None if it does not say, as inside a namespace.
 
     Raises:
-        VaultError: it cannot be reached.
+        VaultError: if it cannot be reached.
     """
     where = vault.address
     with asking("check the health of", where):
@@ -45,19 +45,15 @@ def health(vault: Vault) -> Health | None:
             performance_standby_code=200,
         )
     try:
-        return _health(document, where)
+        seconds = pick(document, "server_time_utc", of=int, where=where)
+        return Health(
+            version=printable(pick(document, "version", of=str, where=where)[:_MAX_VERSION]),
+            is_initialized=pick(document, "initialized", of=bool, where=where),
+            is_sealed=pick(document, "sealed", of=bool, where=where),
+            is_standby=pick(document, "standby", of=bool, where=where),
+            clock=datetime.fromtimestamp(min(max(seconds, 0), 2**35), UTC),
+        )
     except VaultError as error:
         if error.kind is Kind.NOT_VAULT:
             return None
         raise
-
-
-def _health(document: object, where: str) -> Health:
-    seconds = pick(document, "server_time_utc", of=int, where=where)
-    return Health(
-        version=printable(pick(document, "version", of=str, where=where)[:_MAX_VERSION]),
-        is_initialized=pick(document, "initialized", of=bool, where=where),
-        is_sealed=pick(document, "sealed", of=bool, where=where),
-        is_standby=pick(document, "standby", of=bool, where=where),
-        clock=datetime.fromtimestamp(min(max(seconds, 0), 2**35), UTC),
-    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from certkit.errors import CertkitError, InputError
-from certkit.vault.errors import Kind, VaultError, asking
+from certkit.vault.errors import Kind, VaultError, absent_is_none, asking
 from certkit.vault.fields import Place, checked_path, joined, moment, pick, quoted, texts
 
 if TYPE_CHECKING:
@@ -47,52 +47,43 @@ class Metadata:
 
 
 class Kv:
-    """The secrets below a prefix of one mount; paths are relative to it."""
+    """The secrets below a prefix of one mount; paths are relative to it.
+
+    Every method raises `VaultError` if the server refuses or cannot be reached, and `InputError` for a path that Vault
+    would take for another one.
+    """
 
     def __init__(self, transport: Transport, mount: str, prefix: str = "", *, client: Any = None) -> None:
         self._transport = transport
         self._client = client or transport.again
+        self._kv = self._client.secrets.kv.v2
         self._mount = mount
         self._prefix = prefix
 
     def _place(self, path: str) -> Place:
-        """Where a path is in its mount.
-
-        Raises:
-            InputError: Vault would take the path for another one.
-        """
         path = path.strip("/")
         whole = f"{self._prefix}/{path}" if self._prefix and path else self._prefix or path
         return Place(self._mount, checked_path(whole) if whole else "")
 
     def read(self, path: str) -> Stored | None:
-        """A secret, or None where there is none, or its current version is deleted.
-
-        Raises:
-            VaultError: the server does not let us, or cannot be reached.
-        """
+        """Return a secret, or None if there is none, or its current version is deleted."""
         place = self._place(path)
-        kv = self._client.secrets.kv.v2
-        try:
-            with asking("read", place, rule=place.rule("data", "read")):
-                document = kv.read_secret_version(place.path, mount_point=self._mount, raise_on_deleted_version=True)
-        except VaultError as error:
-            if error.kind is Kind.ABSENT:
-                return None
-            raise
-        return Stored(
-            data=pick(document, "data", "data", of=dict, where=place),
-            version=pick(document, "data", "metadata", "version", of=int, where=place),
-            created=moment(document, "data", "metadata", "created_time", where=place),
-            custom_metadata=_custom(document, "data", "metadata", where=place),
-        )
+        with absent_is_none, asking("read", place, rule=place.rule("data", "read")):
+            document = self._kv.read_secret_version(place.path, mount_point=self._mount, raise_on_deleted_version=True)
+            return Stored(
+                data=pick(document, "data", "data", of=dict, where=place),
+                version=pick(document, "data", "metadata", "version", of=int, where=place),
+                created=moment(document, "data", "metadata", "created_time", where=place),
+                custom_metadata=_custom(document, "data", "metadata", where=place),
+            )
+        return None
 
     def create(self, path: str, data: Mapping[str, str | Secret]) -> int:
-        """Write a secret that must not exist yet, not even as a deleted one; its version.
+        """Write a secret that must not exist yet, not even as a deleted one; return its version.
 
         Raises:
-            CasMismatch, UncertainWrite, VaultError: as `write` does. To a token that may only create, Vault answers
-                that it may not, where the secret exists already.
+            CasMismatch, UncertainWrite, VaultError: as for `write`. A token that may only create gets "permission
+                denied" if the secret exists already.
         """
         try:
             return self.write(path, data, cas=0)
@@ -102,50 +93,37 @@ class Kv:
             raise
 
     def write(self, path: str, data: Mapping[str, str | Secret], *, cas: int) -> int:
-        """Write a secret over version `cas` of it; its new version.
+        """Write a secret over version `cas` of it; return its new version.
 
         Raises:
-            CasMismatch: the current version is another one.
-            UncertainWrite: it may have been written or not: read it.
-            VaultError: the server does not let us, or cannot be reached.
+            CasMismatch: if the current version is another one.
+            UncertainWrite: if it may have been written or not: read it.
         """
         place = self._place(path)
-        kv = self._client.secrets.kv.v2
         with asking("write", place, rule=place.rule("data", "create" if cas == 0 else "update")):
-            document = kv.create_or_update_secret(place.path, dict(data), cas=cas, mount_point=self._mount)
+            document = self._kv.create_or_update_secret(place.path, dict(data), cas=cas, mount_point=self._mount)
         return pick(document, "data", "version", of=int, where=place)
 
     def read_metadata(self, path: str) -> Metadata | None:
-        """What is known of a secret, deleted or not; None where there never was one.
-
-        Raises:
-            VaultError: the server does not let us, or cannot be reached.
-        """
+        """Return what is known of a secret, deleted or not; None if there never was one."""
         place = self._place(path)
-        kv = self._client.secrets.kv.v2
-        try:
-            with asking("read the metadata of", place, rule=place.rule("metadata", "read")):
-                document = kv.read_secret_metadata(place.path, mount_point=self._mount)
-        except VaultError as error:
-            if error.kind is Kind.ABSENT:
-                return None
-            raise
-        version = pick(document, "data", "current_version", of=int, where=place)
-        current = pick(document, "data", "versions", of=dict, where=place).get(str(version))
-        return Metadata(
-            version=version,
-            is_deleted=not isinstance(current, dict) or bool(current.get("destroyed") or current.get("deletion_time")),
-            updated=moment(document, "data", "updated_time", where=place),
-            custom_metadata=_custom(document, "data", where=place),
-        )
+        with absent_is_none, asking("read the metadata of", place, rule=place.rule("metadata", "read")):
+            document = self._kv.read_secret_metadata(place.path, mount_point=self._mount)
+            version = pick(document, "data", "current_version", of=int, where=place)
+            current = pick(document, "data", "versions", of=dict, where=place).get(str(version))
+            is_there = isinstance(current, dict) and not (current.get("destroyed") or current.get("deletion_time"))
+            return Metadata(
+                version=version,
+                is_deleted=not is_there,
+                updated=moment(document, "data", "updated_time", where=place),
+                custom_metadata=_custom(document, "data", where=place),
+            )
+        return None
 
     def write_metadata(self, path: str, custom_metadata: Mapping[str, str]) -> None:
         """Replace the custom metadata of a secret: at most 64 names, and values of at most 512 bytes.
 
         Nothing else is sent, so that an ACL policy can allow just this.
-
-        Raises:
-            VaultError: the server does not let us, or cannot be reached.
         """
         place = self._place(path)
         target = quoted(joined(self._mount, "metadata", place.path))
@@ -153,43 +131,29 @@ class Kv:
             self._client.write_data(target, data={"custom_metadata": dict(custom_metadata)})
 
     def list(self, path: str = "") -> tuple[str, ...]:
-        """The names below a path, in the order of the server; those of folders end with a slash.
-
-        Raises:
-            VaultError: the server does not let us, or cannot be reached.
-        """
+        """Return the names below a path, in the order of the server; those of folders end with a slash."""
         place = self._place(path)
-        kv = self._client.secrets.kv.v2
-        try:
-            with asking("list", place, rule=place.rule("metadata", "list")):
-                document = kv.list_secrets(place.path, mount_point=self._mount)
-        except VaultError as error:
-            if error.kind is Kind.ABSENT:
-                return ()
-            raise
-        return texts(pick(document, "data", "keys", of=list, where=place))
+        with absent_is_none, asking("list", place, rule=place.rule("metadata", "list")):
+            document = self._kv.list_secrets(place.path, mount_point=self._mount)
+            return texts(pick(document, "data", "keys", of=list, where=place))
+        return ()
 
     def delete_all_versions(self, path: str) -> None:
-        """Destroy a secret with all its versions and metadata; nothing happens where there is none.
-
-        Raises:
-            VaultError: the server does not let us, or cannot be reached.
-        """
+        """Destroy a secret with all its versions and metadata; nothing happens if there is none."""
         place = self._place(path)
-        kv = self._client.secrets.kv.v2
         with asking("delete", place, rule=place.rule("metadata", "delete")):
-            kv.delete_metadata_and_all_versions(place.path, mount_point=self._mount)
+            self._kv.delete_metadata_and_all_versions(place.path, mount_point=self._mount)
 
     def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, Stored | CertkitError | None]]:
-        """Many secrets, in the order of their paths; a failure takes the place of its secret.
+        """Yield many secrets, in the order of their paths; a failure takes the place of its secret.
 
-        They are asked for ahead, so what is written meanwhile may be missing from them. Once the server is out of
-        reach it is asked no further.
+        They are requested ahead, so what is written meanwhile may be missing from them. Once the server cannot be
+        reached, it is asked no further.
         """
         return self._many(paths, "data", Kv.read)
 
     def metadata_many(self, paths: Iterable[str]) -> Iterator[tuple[str, Metadata | CertkitError | None]]:
-        """What is known of many secrets, as `read_many` reads them."""
+        """Yield what is known of many secrets, as `read_many` reads them."""
         return self._many(paths, "metadata", Kv.read_metadata)
 
     def _many(
@@ -207,11 +171,11 @@ class Kv:
             yield from _in_order(paths, begin=begin, ask=lambda path: ask(ahead, path))
 
     def list_many(self, paths: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...] | CertkitError]]:
-        """The names below many paths, as `read_many` reads them."""
+        """Yield the names below many paths, as `read_many` reads them."""
         return self._many(paths, "metadata", Kv.list, {"list": "true"})
 
     def walk(self, path: str = "") -> Iterator[tuple[str, CertkitError | None]]:
-        """The paths of all secrets below a path, level by level; with its error a folder that cannot be listed."""
+        """Yield the paths of all secrets below a path, level by level; an unreadable folder with its error."""
         folders = [path]
         for _ in range(_MOST_LEVELS):
             found, folders = folders, []

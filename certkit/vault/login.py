@@ -1,4 +1,4 @@
-"""Who we are to Vault: a token at hand, or a way to log in for one."""
+"""Credentials for Vault: a token, or a way to log in for one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noq
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How to get a token: what is sent to `auth/MOUNT/login`."""
+    """A login: what is sent to `auth/MOUNT/login`."""
 
     method: str
     mount: str
@@ -32,13 +32,13 @@ class Login:
 
 
 def credentials(variables: Variables, home: Path) -> tuple[Secret | None, Login | None]:
-    """The token, or the way to log in, or neither.
+    """Return the token, or the login, or neither.
 
     Of several, the first of these counts: VAULT_AUTH_METHOD, VAULT_TOKEN, VAULT_ROLE_ID, `.vault-token` in the home
     directory.
 
     Raises:
-        InputError: a variable has an impossible value, or a file that it names cannot be read.
+        InputError: if a variable has an invalid value, or a file that it names cannot be read.
     """
     method = variables.get("AUTH_METHOD").lower()
     token = variables.secret("TOKEN")
@@ -47,7 +47,7 @@ def credentials(variables: Variables, home: Path) -> tuple[Secret | None, Login 
     if method and method != "token":
         return None, _login(method, variables)
     if token is not None and not _is_token(token):
-        raise variables.wrong("TOKEN", "it holds characters that no token has", "copy the token once more")
+        raise variables.wrong("TOKEN", "it contains characters that no token has", "copy the token again")
     return token or _remembered(home), None
 
 
@@ -56,13 +56,13 @@ def _is_token(token: Secret) -> bool:
 
 
 def _remembered(home: Path) -> Secret | None:
-    """The token that `vault login` or `bao login` left in the home directory."""
+    """Return the token that `vault login` or `bao login` left in the home directory."""
     path = home / ".vault-token"
     if not reading.exists(path):
         return None
     token = secret_file(path, named_by="no VAULT_TOKEN is set")
     if not _is_token(token):
-        raise InputError(f"cannot use {path}: it holds characters that no token has", hint="log in again")
+        raise InputError(f"cannot use {path}: it contains characters that no token has", hint="log in again")
     return token
 
 
@@ -70,7 +70,7 @@ def _login(method: str, variables: Variables) -> Login:
     makers = {"approle": _approle, "jwt": _jwt, "kubernetes": _kubernetes, "cert": _certificate}
     if method not in makers:
         hint = f"set it to token, {', '.join(makers)}; for another method log in with `bao login` or `vault login`"
-        raise variables.wrong("AUTH_METHOD", "no such method is known", hint)
+        raise variables.wrong("AUTH_METHOD", "unknown method", hint)
     return Login(method, variables.get("AUTH_PATH").strip("/") or method, makers[method](variables))
 
 
@@ -84,7 +84,7 @@ def _approle(variables: Variables) -> Fields:
 def _jwt(variables: Variables) -> Fields:
     path, role = variables.get("AUTH_JWT_FILE"), variables.get("AUTH_ROLE")
     if not path:
-        raise variables.wrong("AUTH_METHOD", "jwt needs a token to show", "set VAULT_AUTH_JWT_FILE")
+        raise variables.wrong("AUTH_METHOD", "jwt needs a JSON web token", "set VAULT_AUTH_JWT_FILE")
     token = secret_file(path, named_by=variables.spelt("AUTH_JWT_FILE"))
     return {"jwt": token, **({"role": role} if role else {})}
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A certificate that a PKI mount issued, PEM, and the certificates above it, nearest first.
+    """A certificate that a PKI mount issued, in PEM, and the certificates above it, nearest first.
 
-    `warnings` is what the mount did unasked, such as granting a shorter time.
+    `warnings` says how the certificate differs from the request, such as a shorter validity.
     """
 
     certificate: str
@@ -36,11 +36,11 @@ def sign(
     common_name: str = "",
     options: Mapping[str, str] | None = None,
 ) -> Signed:
-    """A certificate for a CSR; `options` are further fields of the API, such as `ttl`.
+    """Return a certificate for a CSR; `options` are further fields of the API, such as `ttl`.
 
     Raises:
-        VaultError: the server refuses, or cannot be reached.
-        UncertainWrite: a certificate may have been issued, and did not reach us.
+        VaultError: if the server refuses, or cannot be reached.
+        UncertainWrite: if a certificate may have been issued, and was lost on the way.
     """
     path = joined(checked_path(mount), "sign", checked_path(role))
     where = f"vault://{path}"

@@ -34,7 +34,7 @@ _DURATION_PART = r"(\d{1,9}(?:\.\d{0,9})?)(ns|us|µs|ms|s|m|h|d)"
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How the server proves who it is, and how we do; file names, empty where there is none."""
+    """How the server and the client are authenticated; file names, empty if there is none."""
 
     ca_file: str = ""
     ca_folder: str = ""
@@ -46,7 +46,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that a connection needs; `token` and `login` are both None where neither was given.
+    """Everything a connection needs; `token` and `login` are both None if neither was given.
 
     `timeout` bounds each request in seconds, its repetitions included; `pause` is how long the first repetition waits
     at least, and each later one twice as long.
@@ -64,10 +64,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], home: Path) -> Settings:
-        """What the variables say; `home` is where `.vault-token` may be.
+        """Return what the variables say; `home` is where `.vault-token` may be.
 
         Raises:
-            InputError: a variable has an impossible value, or a file that it names cannot be read.
+            InputError: if a variable has an invalid value, or a file that it names cannot be read.
         """
         variables = Variables(environ)
         token, login = credentials(variables, home)
@@ -95,7 +95,7 @@ class Settings:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a user must be told on every run."""
+        """The warnings for every run."""
         if self.tls.skip_verify and self.server.is_secure:
             server = self.server.origin
             return (f"VAULT_SKIP_VERIFY is set: any server that answers as {server} is trusted and gets the token",)
@@ -118,7 +118,9 @@ def _address(variables: Variables) -> str:
 def _namespace(variables: Variables) -> str:
     namespace = variables.get("NAMESPACE").strip("/")
     if not namespace.isascii() or not namespace.isprintable():
-        raise variables.wrong("NAMESPACE", "it holds characters that no header has", "set it to the namespace's path")
+        raise variables.wrong(
+            "NAMESPACE", "it contains characters that are not allowed in headers", "set it to the namespace's path"
+        )
     return namespace
 
 
@@ -155,12 +157,12 @@ def _timeout(variables: Variables) -> float:
     seconds = _go_duration(text) if text else 0.0
     if seconds is None or seconds > _MOST_SECONDS:
         hint = "set it to a number of seconds, or to for example 90s or 1m30s"
-        raise variables.wrong("CLIENT_TIMEOUT", "it is no time of at most a day", hint)
-    return seconds or DEFAULT_TIMEOUT_SECONDS  # Vault takes a zero so
+        raise variables.wrong("CLIENT_TIMEOUT", "it is not a duration of at most a day", hint)
+    return seconds or DEFAULT_TIMEOUT_SECONDS  # as Vault reads a zero
 
 
 def _go_duration(text: str) -> float | None:
-    """The seconds that `60`, `60s` or `1m30s` name, or None."""
+    """Return the seconds of `60`, `60s` or `1m30s`; None if the text is no duration."""
     if re.fullmatch(r"\d{1,9}", text, re.ASCII):
         return float(text)
     if not re.fullmatch(f"(?:{_DURATION_PART})+", text, re.ASCII):
@@ -171,5 +173,5 @@ def _go_duration(text: str) -> float | None:
 def _max_retries(variables: Variables) -> int:
     text = variables.get("MAX_RETRIES") or str(DEFAULT_MAX_RETRIES)
     if not re.fullmatch(r"\d{1,2}", text, re.ASCII):
-        raise variables.wrong("MAX_RETRIES", "it is no number from 0 to 99", "set it to a small number")
+        raise variables.wrong("MAX_RETRIES", "it is not a number from 0 to 99", "set it to a small number")
     return int(text)

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def encrypt(vault: Vault, plaintext: Secret, *, mount: str, key: str) -> str:
-    """A secret under the newest version of a key of Transit, as `vault:v1:...`.
+    """Return a secret encrypted by the newest version of a Transit key, as `vault:v1:...`.
 
-    A token that may `create` at this path makes a key that does not exist; one that may only `update` does not.
+    A token that may `create` at this path creates a key that does not exist; one that may only `update` does not.
 
     Raises:
-        VaultError: the server does not let us, there is no such key, or it cannot be reached.
+        VaultError: if the server refuses, has no such key, or cannot be reached.
     """
     path = joined(checked_path(mount), "encrypt", checked_path(key))
     where = f"vault://{path}"
@@ -31,10 +31,10 @@ def encrypt(vault: Vault, plaintext: Secret, *, mount: str, key: str) -> str:
 
 
 def decrypt(vault: Vault, ciphertext: str, *, mount: str, key: str) -> Secret:
-    """The secret again.
+    """Return the decrypted secret.
 
     Raises:
-        VaultError: the server does not let us, it was encrypted with another key, or it cannot be reached.
+        VaultError: if the server refuses, the key is another one, or the server cannot be reached.
     """
     path = joined(checked_path(mount), "decrypt", checked_path(key))
     where = f"vault://{path}"

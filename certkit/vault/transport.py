@@ -61,11 +61,6 @@ class VaultRequest:
     body: bytes | None = field(repr=False)
     secrets: Sequence[str] = field(repr=False)
 
-    @property
-    def is_read(self) -> bool:
-        """Whether it changes nothing."""
-        return self.method in {"GET", "HEAD"}
-
 
 @dataclass(frozen=True, slots=True)
 class VaultAnswer:
@@ -97,20 +92,19 @@ class Transport:
         self._lock = threading.Lock()
         self._written = _WrittenState()
         # `once` is for writes that must not happen twice, `again` for everything else.
-        self.once = self.client(Adapter, may_repeat=False)
-        self.again = self.client(Adapter, may_repeat=True)
+        self.once = self._client(may_repeat=False)
+        self.again = self._client(may_repeat=True)
 
-    def client(self, adapter: type[Adapter], *, may_repeat: bool) -> Any:
-        """Return hvac's client over this transport."""
-        # Nothing is None that hvac would look up in the environment.
+    def _client(self, *, may_repeat: bool) -> Any:
+        """Return hvac's client over this transport; nothing is None that hvac would look up in the environment."""
         return hvac.Client(
-            url=self.address, token="", verify=True, adapter=adapter, transport=self, may_repeat=may_repeat
+            url=self.address, token="", verify=True, adapter=Adapter, transport=self, may_repeat=may_repeat
         )
 
     @contextlib.contextmanager
     def ahead(self) -> Iterator[Any]:
-        """Give a client for many reads, whose adapter is an `AdapterAhead`, as long as the block runs."""
-        client = self.client(AdapterAhead, may_repeat=True)
+        """Give a client for many reads, which its adapter can begin ahead, as long as the block runs."""
+        client = self._client(may_repeat=True)
         try:
             yield client
         finally:
@@ -139,7 +133,8 @@ class Transport:
         for attempt in range(self._settings.max_retries + 1):
             outcome, was_passed_on = self._attempt(request, deadline, begun)
             begun = None
-            in_doubt = in_doubt or (not request.is_read and _leaves_doubt(outcome, was_passed_on=was_passed_on))
+            is_write = request.method not in {"GET", "HEAD"}
+            in_doubt = in_doubt or (is_write and _leaves_doubt(outcome, was_passed_on=was_passed_on))
             if isinstance(outcome, VaultAnswer):
                 is_worth_repeating, pause = outcome.status in _WORTH_REPEATING, outcome.retry_after
             else:
@@ -286,8 +281,9 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
 
     def __init__(self, *, base_uri: str, transport: Transport, may_repeat: bool, **_: object) -> None:
         # hvac's own constructor would make a session of requests'.
-        self.base_uri, self.transport, self._may_repeat = base_uri, transport, may_repeat
+        self.base_uri, self._transport, self._may_repeat = base_uri, transport, may_repeat
         self._root = Address.parse(base_uri).target.rstrip("/")
+        self._begun: dict[str, Connection] = {}
 
     def request(
         self,
@@ -305,14 +301,28 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
             Refusal: if the server refuses.
             VaultError, UncertainWrite: as for `Transport.send`.
         """
-        self.transport.before_request()
-        request = self.made(method, url, headers=headers, document=json, params=params)
-        answer = self.transport.send(request, may_repeat=self._may_repeat, begun=self.begun(request.target))
+        self._transport.before_request()
+        request = self._made(method, url, headers=headers, document=json, params=params)
+        begun = self._begun.pop(request.target, None)
+        answer = self._transport.send(request, may_repeat=self._may_repeat, begun=begun)
         if raise_exception and not answer.is_good:
             raise Refusal(answer.status, answer.errors)
         return answer.document
 
-    def made(
+    def begin(self, url: str, params: Mapping[str, object] | None = None) -> None:
+        """Send a read before hvac asks for it, over a connection of its own; if that fails, nothing happens."""
+        request = self._made("GET", url, params=params)
+        if request.target not in self._begun:
+            connected = self._transport.begin(request)
+            if connected is not None:
+                self._begun[request.target] = connected
+
+    def close(self) -> None:
+        """Give up the reads that were begun; the transport stays open."""
+        while self._begun:
+            self._begun.popitem()[1].hang_up()
+
+    def _made(
         self,
         method: str,
         url: str,
@@ -339,7 +349,7 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
             revealed.append(value.reveal().decode("utf-8", "surrogateescape"))
             return revealed[-1]
 
-        fields = self.transport.common_headers() | dict(headers or {})
+        fields = self._transport.common_headers() | dict(headers or {})
         body = None if document is None else json.dumps(document, default=reveal).encode("ascii")
         if method not in {"GET", "HEAD"}:
             fields["Content-Type"] = "application/json"
@@ -352,38 +362,6 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
                     kind=Kind.BAD_REQUEST,
                 )
         return VaultRequest(method, target, plain, body, revealed)
-
-    def begun(self, _: str) -> Connection | None:
-        """Return the connection on which a read of a target was begun: for this adapter, none."""
-        return None
-
-    def close(self) -> None:
-        """Do nothing: the transport is closed by its owner."""
-
-
-class AdapterAhead(Adapter):
-    """Reads that can be begun before hvac asks for them, each over a connection of its own."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._begun: dict[str, Connection] = {}
-
-    def begin(self, url: str, params: Mapping[str, object] | None = None) -> None:
-        """Begin a read; where that fails, nothing happens."""
-        request = self.made("GET", url, params=params)
-        if request.target not in self._begun:
-            connected = self.transport.begin(request)
-            if connected is not None:
-                self._begun[request.target] = connected
-
-    def begun(self, target: str) -> Connection | None:
-        """Return the connection on which a read of a target was begun, if any."""
-        return self._begun.pop(target, None)
-
-    def close(self) -> None:
-        """Give up the reads that were begun; the transport stays open."""
-        while self._begun:
-            self._begun.popitem()[1].hang_up()
 
 
 class _WrittenState:

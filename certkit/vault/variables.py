@@ -20,27 +20,27 @@ _FALSE = frozenset({"", "0", "f", "F", "FALSE", "false", "False"})
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """An environment, asked for `NAME` and answering with BAO_NAME, else VAULT_NAME; an empty one is none."""
+    """An environment in which NAME means BAO_NAME, else VAULT_NAME; an empty value counts as unset."""
 
     environ: Mapping[str, str] = field(repr=False)
 
     def get(self, name: str) -> str:
-        """The value, or an empty text."""
+        """Return the value, or an empty text."""
         return self.environ.get(self.spelt(name), "")
 
     def plain(self, name: str) -> str:
-        """The value of a variable that is not Vault's alone, in capitals or in small letters."""
+        """Return the value of a variable that is not Vault's alone, in upper or lower case."""
         return self.environ.get(name) or self.environ.get(name.lower()) or ""
 
     def spelt(self, name: str) -> str:
-        """The name of the variable that counts."""
+        """Return the name of the variable that counts."""
         return f"BAO_{name}" if self.environ.get(f"BAO_{name}") else f"VAULT_{name}"
 
     def flag(self, name: str) -> bool:
-        """A value that is true or false in Go's spellings.
+        """Return a value that is true or false in Go's spellings.
 
         Raises:
-            InputError: it is neither.
+            InputError: if it is neither.
         """
         value = self.get(name)
         if value not in _TRUE | _FALSE:
@@ -48,10 +48,10 @@ class Variables:
         return value in _TRUE
 
     def secret(self, name: str) -> Secret | None:
-        """The value of NAME, or what stands in the file that NAME_FILE names, without white space around it.
+        """Return the value of NAME, or the content of the file that NAME_FILE names, without surrounding white space.
 
         Raises:
-            InputError: the file cannot be read, or is empty.
+            InputError: if the file cannot be read, or is empty.
         """
         for prefix in ("BAO", "VAULT"):
             if value := self.environ.get(f"{prefix}_{name}"):
@@ -61,15 +61,15 @@ class Variables:
         return None
 
     def wrong(self, name: str, why: str, hint: str) -> InputError:
-        """The error for a value that makes no sense; the value itself is not shown."""
+        """Return the error for an invalid value, which is not shown."""
         return InputError(f"cannot use {self.spelt(name)}: {why}", hint=hint)
 
 
 def secret_file(path: Path | str, *, named_by: str) -> Secret:
-    """What stands in a file, without white space around it.
+    """Return the content of a file, without surrounding white space.
 
     Raises:
-        InputError: it cannot be read, or is empty.
+        InputError: if it cannot be read, or is empty.
     """
     try:
         value = reading.read(path, limit=_MAX_SECRET_BYTES).strip()
