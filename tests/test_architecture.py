@@ -73,15 +73,12 @@ AMBIGUOUS = {
         "Entry",
         "Identity",
         "Kind",
-        "Place",
         "Problem",
-        "Refusal",
         "Rehearsal",
         "Report",
         "Settings",
-        "Signed",
     ),
-    *("Source", "Token", "Trouble", "Wanted"),
+    *("Source", "Wanted"),
 }
 
 # Imports that close a circle, still to be cut. Only ever remove one.
@@ -93,7 +90,6 @@ CIRCULAR = {
     ("certkit.stores.file.store", "certkit.stores.file.check"),
     ("certkit.stores.vault.check", "certkit.stores.vault.store"),
     ("certkit.stores.audit", "certkit.stores.record"),
-    ("certkit.vault.fields", "certkit.vault.errors"),
 }
 
 

@@ -25,7 +25,7 @@ _CONNECT_HINT = "check the host and the port, and that this machine may reach th
 _TIMEOUT_HINT = "check the host and the port, or allow more time with --timeout"
 
 
-class Trouble(StrEnum):
+class NetTrouble(StrEnum):
     """What kind of thing went wrong with a connection."""
 
     HOST_NOT_FOUND = "host_not_found"
@@ -37,7 +37,7 @@ class Trouble(StrEnum):
 class NetError(InputError):
     """A server could not be reached, or the connection to it failed; the message does not name the server."""
 
-    def __init__(self, message: str, *, hint: str, trouble: Trouble = Trouble.TLS_FAILED) -> None:
+    def __init__(self, message: str, *, hint: str, trouble: NetTrouble = NetTrouble.TLS_FAILED) -> None:
         super().__init__(message, hint=hint)
         self.trouble = trouble
 
@@ -108,7 +108,7 @@ async def step(doing: str, deadline: Deadline) -> AsyncIterator[None]:
             words, hint = f"no answer within {deadline.seconds:g} seconds ({doing})", _TIMEOUT_HINT
         else:
             words, hint = os.strerror(error.errno).lower(), _CONNECT_HINT
-        trouble = Trouble.TIMED_OUT if is_late else Trouble.CONNECTION_FAILED
+        trouble = NetTrouble.TIMED_OUT if is_late else NetTrouble.CONNECTION_FAILED
         raise NetError(words, hint=hint, trouble=trouble) from error
 
 
@@ -125,7 +125,7 @@ async def resolve(host: str, port: int, *, deadline: Deadline) -> list[resolver.
             return await resolver.addresses(host, port)
         except (socket.gaierror, ValueError) as error:
             words = (getattr(error, "strerror", None) or "not a host name").lower()
-            raise NetError(words, hint=_NAME_HINT, trouble=Trouble.HOST_NOT_FOUND) from error
+            raise NetError(words, hint=_NAME_HINT, trouble=NetTrouble.HOST_NOT_FOUND) from error
 
 
 async def connect(host: str, port: int, *, deadline: Deadline) -> socket.socket:
@@ -148,7 +148,7 @@ async def connect_to(addresses: Sequence[resolver.SocketAddress], *, deadline: D
     import asyncio
     import socket
 
-    failed = NetError("the name has no address", hint=_NAME_HINT, trouble=Trouble.HOST_NOT_FOUND)
+    failed = NetError("the name has no address", hint=_NAME_HINT, trouble=NetTrouble.HOST_NOT_FOUND)
     for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         try:
             async with step("connecting", deadline.share(left)):

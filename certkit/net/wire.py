@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from certkit.__about__ import __version__
 from certkit.errors import InputError
-from certkit.net.connecting import NetError, Trouble
+from certkit.net.connecting import NetError, NetTrouble
 from certkit.printable import printable
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Exchange:
 
     def _ended(self, how: str = "closes") -> NoAnswerError:
         message = f"the server {how} the connection before it answers"
-        return NoAnswerError(message, hint=_HINT, trouble=Trouble.CONNECTION_FAILED)
+        return NoAnswerError(message, hint=_HINT, trouble=NetTrouble.CONNECTION_FAILED)
 
 
 def _headers(response: h11.Response) -> dict[str, str]:

@@ -282,5 +282,5 @@ class _Probing:
     def _untold(error: InputError, check: str) -> Finding:
         """Silence is unknown; nonsense is critical."""
         trouble = getattr(error, "trouble", None)
-        is_silent = trouble in {connecting.Trouble.TIMED_OUT, connecting.Trouble.CONNECTION_FAILED}
+        is_silent = trouble in {connecting.NetTrouble.TIMED_OUT, connecting.NetTrouble.CONNECTION_FAILED}
         return (unknown if is_silent else critical)(check, error.message, error.hint)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from certkit.errors import InputError
 from certkit.secret import Secret
 from certkit.vault.errors import Kind, UncertainWrite, VaultError, asking
-from certkit.vault.fields import Rule, checked_path, pick, quoted, texts
+from certkit.vault.fields import AclRule, checked_path, pick, quoted, texts
 from certkit.vault.kv import Kv
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _RENEW_LEAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class VaultToken:
     """The facts of a token; `ttl` is in seconds, 0 if it never expires."""
 
     display_name: str
@@ -143,16 +143,16 @@ class Vault:
                 with contextlib.suppress(VaultError):
                     self.log_in()
 
-    def token(self) -> Token:
+    def token(self) -> VaultToken:
         """Return the facts of the token.
 
         Raises:
             VaultError: if the server refuses, for example a token without the ACL policy `default`.
         """
         where = f"the token at {self.address}"
-        with asking("look up", where, rule=Rule("read", "auth/token/lookup-self")):
+        with asking("look up", where, rule=AclRule("read", "auth/token/lookup-self")):
             document = self.transport.again.auth.token.lookup_self()
-        return Token(
+        return VaultToken(
             display_name=pick(document, "data", "display_name", of=str, where=where),
             policies=texts(pick(document, "data", "policies", of=list, where=where)),
             ttl=pick(document, "data", "ttl", of=int, where=where),
@@ -166,7 +166,7 @@ class Vault:
             VaultError: as for `token`.
         """
         where = f"the capabilities of the token at {self.address}"
-        with asking("look up", where, rule=Rule("update", "sys/capabilities-self")):
+        with asking("look up", where, rule=AclRule("update", "sys/capabilities-self")):
             document = self.transport.again.sys.get_capabilities(paths=list(paths))
         return {path: texts(pick(document, "data", path, of=list, where=where)) for path in paths}
 
@@ -239,4 +239,12 @@ class Vault:
         self.close()
 
 
-_REFUSED_LOGIN = frozenset({Kind.BAD_REQUEST, Kind.BAD_TOKEN, Kind.DENIED, Kind.NO_MOUNT, Kind.NOT_FOUND})
+_REFUSED_LOGIN = frozenset(
+    {
+        Kind.BAD_REQUEST,
+        Kind.BAD_TOKEN,
+        Kind.DENIED,
+        Kind.NO_MOUNT,
+        Kind.NOT_FOUND,
+    }
+)

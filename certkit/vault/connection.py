@@ -249,14 +249,14 @@ def _failure(error: Exception, seconds: float) -> tuple[str, str, Kind]:
         return _untrusted(error) if isinstance(error, ssl.SSLCertVerificationError) else _tls_failure(error)
     trouble = getattr(error, "trouble", None)
     if isinstance(error, proxy.ProxyError):
-        is_late = trouble is connecting.Trouble.TIMED_OUT
+        is_late = trouble is connecting.NetTrouble.TIMED_OUT
         return error.message, error.hint, Kind.TIMED_OUT if is_late else Kind.CONNECTION
-    if trouble is connecting.Trouble.HOST_NOT_FOUND:
+    if trouble is connecting.NetTrouble.HOST_NOT_FOUND:
         # Anything but "no such name" is a failure of the resolver itself, and may pass.
         is_final = getattr(error.__cause__, "errno", socket.EAI_NONAME) in {socket.EAI_NONAME, socket.EAI_NODATA}
         found = "no such host" if is_final else "the host name cannot be resolved"
         return found, "check VAULT_ADDR", Kind.HOST_NOT_FOUND if is_final else Kind.CONNECTION
-    if isinstance(error, TimeoutError) or trouble is connecting.Trouble.TIMED_OUT:
+    if isinstance(error, TimeoutError) or trouble is connecting.NetTrouble.TIMED_OUT:
         hint = "check VAULT_ADDR and the network; VAULT_CLIENT_TIMEOUT sets the time"
         return f"no answer within {seconds:g} seconds", hint, Kind.TIMED_OUT
     if isinstance(error, TooLargeError):

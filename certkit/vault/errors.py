@@ -12,10 +12,8 @@ from certkit.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from certkit.vault.fields import Rule
 
-
-class Kind(StrEnum):
+class VaultErrorKind(StrEnum):
     """What can go wrong: a closed list."""
 
     NO_TOKEN = "no_token"  # noqa: S105  a kind, not a token
@@ -49,6 +47,8 @@ class Kind(StrEnum):
         """Whether all other requests would fail in the same way, and take as long."""
         return self in _ABOUT_THE_SERVER
 
+
+Kind = VaultErrorKind  # the short name, for the many places that name one
 
 _ABOUT_THE_SERVER = frozenset({
     Kind.SEALED, Kind.UNAVAILABLE, Kind.HOST_NOT_FOUND, Kind.CONNECTION, Kind.TIMED_OUT, Kind.TLS, Kind.TLS_UNTRUSTED,
@@ -87,7 +87,7 @@ class UncertainWrite(VaultError):  # noqa: N818  as above
         self.reason = reason
 
 
-class Refusal(VaultError):  # noqa: N818  as above
+class VaultRefusal(VaultError):  # noqa: N818  as above
     """Vault's answer that says no, as it came; `asking` says to what it was the answer, and what to do about it."""
 
     def __init__(self, status: int, errors: Sequence[str]) -> None:
@@ -126,11 +126,11 @@ _WORDS = (
 
 
 @contextlib.contextmanager
-def asking(what: str, where: object, *, rule: Rule | None = None) -> Iterator[None]:
+def asking(what: str, where: object, *, rule: object = None) -> Iterator[None]:
     """Turn a refusal within the block into `cannot WHAT WHERE: why`; `rule` is the ACL rule that would allow it."""
     try:
         yield
-    except Refusal as error:
+    except VaultRefusal as error:
         raise _worded(error, f"cannot {what} {where}", rule) from error
 
 
@@ -147,7 +147,7 @@ class _AbsentIsNone:
 absent_is_none = _AbsentIsNone()
 
 
-def _worded(error: Refusal, what: str, rule: Rule | None) -> VaultError:
+def _worded(error: VaultRefusal, what: str, rule: object) -> VaultError:
     said = error.message
     if error.status == 403 and error.kind is Kind.DENIED:
         # Vault says just "permission denied" of a token that it does not know; where a token's ACL policies do not

@@ -83,7 +83,7 @@ def quoted(path: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class VaultPath:
     """A path below a mount, for messages: `vault://MOUNT/PATH`; put together only when one is shown."""
 
     mount: str
@@ -92,12 +92,12 @@ class Place:
     def __str__(self) -> str:
         return f"vault://{joined(self.mount, self.path)}"
 
-    def rule(self, kind: str, capability: str) -> Rule:
+    def rule(self, kind: str, capability: str) -> AclRule:
         """Return the rule for one of the API's views of it, such as `data` or `metadata`."""
-        return Rule(capability, self.mount, kind, self.path)
+        return AclRule(capability, self.mount, kind, self.path)
 
 
-class Rule:
+class AclRule:
     """An ACL rule: `path "secret/data/x" { capabilities = ["read"] }`."""
 
     __slots__ = ("_capability", "_parts")

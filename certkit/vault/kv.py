@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from certkit.errors import CertkitError, InputError
 from certkit.vault.errors import Kind, VaultError, absent_is_none, asking
-from certkit.vault.fields import Place, checked_path, joined, moment, pick, quoted, texts
+from certkit.vault.fields import VaultPath, checked_path, joined, moment, pick, quoted, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -60,10 +60,10 @@ class Kv:
         self._mount = mount
         self._prefix = prefix
 
-    def _place(self, path: str) -> Place:
+    def _place(self, path: str) -> VaultPath:
         path = path.strip("/")
         whole = f"{self._prefix}/{path}" if self._prefix and path else self._prefix or path
-        return Place(self._mount, checked_path(whole) if whole else "")
+        return VaultPath(self._mount, checked_path(whole) if whole else "")
 
     def read(self, path: str) -> Stored | None:
         """Return a secret, or None if there is none, or its current version is deleted."""
@@ -188,7 +188,7 @@ class Kv:
                 yield from ((name, None) for name in paths if not name.endswith("/"))
 
 
-def _custom(document: object, *names: str, where: Place) -> dict[str, str]:
+def _custom(document: object, *names: str, where: VaultPath) -> dict[str, str]:
     custom = pick(document, *names, of=dict, where=where).get("custom_metadata")
     return {str(name): str(value) for name, value in custom.items()} if isinstance(custom, dict) else {}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.vault.errors import asking
-from certkit.vault.fields import Rule, checked_path, joined, pick, texts, warnings_of
+from certkit.vault.fields import AclRule, checked_path, joined, pick, texts, warnings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class IssuedCertificate:
     """A certificate that a PKI mount issued, in PEM, and the certificates above it, nearest first.
 
     `warnings` says how the certificate differs from the request, such as a shorter validity.
@@ -35,7 +35,7 @@ def sign(
     role: str,
     common_name: str = "",
     options: Mapping[str, str] | None = None,
-) -> Signed:
+) -> IssuedCertificate:
     """Return a certificate for a CSR; `options` are further fields of the API, such as `ttl`.
 
     Raises:
@@ -44,12 +44,12 @@ def sign(
     """
     path = joined(checked_path(mount), "sign", checked_path(role))
     where = f"vault://{path}"
-    with asking("sign", where, rule=Rule("update", path)):
+    with asking("sign", where, rule=AclRule("update", path)):
         document = vault.transport.once.secrets.pki.sign_certificate(
             role, csr_pem, common_name, extra_params=dict(options or {}), mount_point=mount
         )
     data = pick(document, "data", of=dict, where=where)
-    return Signed(
+    return IssuedCertificate(
         certificate=pick(data, "certificate", of=str, where=where),
         ca_chain=texts(data.get("ca_chain")) or texts([data["issuing_ca"]] if data.get("issuing_ca") else None),
         serial_number=pick(data, "serial_number", of=str, where=where),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from certkit.secret import Secret
 from certkit.vault.errors import Kind, VaultError, asking
-from certkit.vault.fields import Rule, checked_path, joined, pick
+from certkit.vault.fields import AclRule, checked_path, joined, pick
 
 if TYPE_CHECKING:
     from certkit.vault.client import Vault
@@ -25,7 +25,7 @@ def encrypt(vault: Vault, plaintext: Secret, *, mount: str, key: str) -> str:
     path = joined(checked_path(mount), "encrypt", checked_path(key))
     where = f"vault://{path}"
     encoded = Secret(base64.b64encode(plaintext.reveal()))
-    with asking("encrypt", where, rule=Rule("update", path)):
+    with asking("encrypt", where, rule=AclRule("update", path)):
         document = vault.transport.again.secrets.transit.encrypt_data(key, plaintext=encoded, mount_point=mount)
     return pick(document, "data", "ciphertext", of=str, where=where)
 
@@ -38,7 +38,7 @@ def decrypt(vault: Vault, ciphertext: str, *, mount: str, key: str) -> Secret:
     """
     path = joined(checked_path(mount), "decrypt", checked_path(key))
     where = f"vault://{path}"
-    with asking("decrypt", where, rule=Rule("update", path)):
+    with asking("decrypt", where, rule=AclRule("update", path)):
         document = vault.transport.again.secrets.transit.decrypt_data(key, ciphertext=ciphertext, mount_point=mount)
     encoded = pick(document, "data", "plaintext", of=str, where=where)
     try:

@@ -29,7 +29,7 @@ from certkit.net.connecting import Deadline
 from certkit.printable import printable
 from certkit.secret import Secret
 from certkit.vault import connection
-from certkit.vault.errors import Kind, Refusal, UncertainWrite, VaultError
+from certkit.vault.errors import Kind, UncertainWrite, VaultError, VaultRefusal
 
 if TYPE_CHECKING:
     import ssl
@@ -298,7 +298,7 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
         """Return the document that answers a request of hvac's.
 
         Raises:
-            Refusal: if the server refuses.
+            VaultRefusal: if the server refuses.
             VaultError, UncertainWrite: as for `Transport.send`.
         """
         self._transport.before_request()
@@ -306,7 +306,7 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
         begun = self._begun.pop(request.target, None)
         answer = self._transport.send(request, may_repeat=self._may_repeat, begun=begun)
         if raise_exception and not answer.is_good:
-            raise Refusal(answer.status, answer.errors)
+            raise VaultRefusal(answer.status, answer.errors)
         return answer.document
 
     def begin(self, url: str, params: Mapping[str, object] | None = None) -> None:

@@ -270,5 +270,8 @@ def test_a_sealed_server_is_told_from_one_that_is_gone(connect, tmp_path):
         server.process.kill()
         server.process.wait(20)
         error = failure(lambda: secrets.read("x"))
-        assert (error.kind, error.hint) == (Kind.CONNECTION, "check VAULT_ADDR, and that the server is running")
+        assert (error.kind, error.hint) == (
+            Kind.CONNECTION,
+            "check VAULT_ADDR, and that the server is running",
+        )
         assert error.message == f"cannot reach {server.address}: connection refused"

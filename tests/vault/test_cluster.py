@@ -72,7 +72,12 @@ def test_without_a_quorum_nothing_is_said_to_be_written(connect, openbao_cluster
     with openbao_cluster.without(*openbao_cluster.followers()):
         with pytest.raises(VaultError) as caught:
             secrets.create("x", {"a": "b"})
-        assert caught.value.kind in {Kind.UNCERTAIN, Kind.UNAVAILABLE, Kind.CONNECTION, Kind.TIMED_OUT}
+        assert caught.value.kind in {
+            Kind.UNCERTAIN,
+            Kind.UNAVAILABLE,
+            Kind.CONNECTION,
+            Kind.TIMED_OUT,
+        }
 
 
 def index(value, cluster="ours"):

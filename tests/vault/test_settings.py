@@ -96,7 +96,10 @@ def test_time_outs_are_go_s_durations(read, text, seconds):
         ({"VAULT_ADDR": "https://vault:99999"}, "cannot use VAULT_ADDR: invalid host or port"),
         ({"VAULT_ADDR": "https://vault/?x"}, "cannot use VAULT_ADDR: it has a query or a fragment"),
         ({"VAULT_ADDR": "https://va\r\nult"}, "cannot use VAULT_ADDR: invalid host or port"),
-        ({"VAULT_NAMESPACE": "a\nb"}, "cannot use VAULT_NAMESPACE: it contains characters that are not allowed in headers"),
+        (
+            {"VAULT_NAMESPACE": "a\nb"},
+            "cannot use VAULT_NAMESPACE: it contains characters that are not allowed in headers",
+        ),
         ({"VAULT_TOKEN": "a b"}, "cannot use VAULT_TOKEN: it contains characters that no token has"),
         ({"VAULT_SKIP_VERIFY": "yes"}, "cannot use VAULT_SKIP_VERIFY: it is neither true nor false"),
         ({"VAULT_CLIENT_TIMEOUT": "soon"}, "cannot use VAULT_CLIENT_TIMEOUT: it is not a duration of at most a day"),

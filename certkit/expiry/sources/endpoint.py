@@ -227,7 +227,7 @@ async def _ask(
         return error
     except InputError as error:  # the proxy's address
         message = f"cannot connect to {endpoint}: {error.message}"
-        return connecting.NetError(message, hint=error.hint, trouble=connecting.Trouble.CONNECTION_FAILED)
+        return connecting.NetError(message, hint=error.hint, trouble=connecting.NetTrouble.CONNECTION_FAILED)
 
 
 def _told(text: str, answer: Presented | NetError) -> Iterator[Seen]:
