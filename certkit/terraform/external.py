@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from certkit.expiry.sources.base import Source
     from certkit.policy.rules import Policy
     from certkit.stores.base import Store
+    from certkit.stores.record import Record
 
 ABSENT = "absent"
 MAX_QUERY_BYTES = 64 * 1024
@@ -65,8 +66,8 @@ class Query:
                 texts[key] = Duration.parse(texts[key])
         query = cls(**texts)
         if (query.identity is None) == (query.source is None):
-            asked = "nothing" if query.identity is None else "an identity and a source at once"
-            raise InputError(f"cannot answer, the query: it asks for {asked}", hint=_HINT)
+            asked = "no identity and no source" if query.identity is None else "an identity and a source at once"
+            raise InputError(f"the query names {asked}", hint=_HINT)
         if query.identity is not None:
             require_name(query.identity)
         return query
@@ -81,16 +82,16 @@ def _loaded(data: bytes) -> Any:
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
     except RecursionError:
-        raise InputError("cannot read, the query: it is nested too deeply", hint=_HINT) from None
+        raise InputError("cannot read the query: it is nested too deeply", hint=_HINT) from None
     except ValueError as error:
         reason = "it is empty" if not data.strip() else "it is not JSON in UTF-8"
-        raise InputError(f"cannot read, the query: {reason}", hint=_HINT) from error
+        raise InputError(f"cannot read the query: {reason}", hint=_HINT) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise InputError("cannot read, the query: a key stands in it twice", hint="leave one of them out")
+        raise InputError("cannot read the query: a key appears twice", hint="remove one of them")
     return found
 
 
@@ -101,17 +102,17 @@ def _texts(document: Any) -> dict[str, Any]:
         InputError: it is anything else.
     """
     if not isinstance(document, dict):
-        raise InputError("cannot read, the query: it is no JSON object", hint=_HINT)
+        raise InputError("cannot read the query: it is not a JSON object", hint=_HINT)
     known = [each.name for each in fields(Query)]
     for key, value in document.items():
         if key not in known:
-            raise InputError(f"cannot answer, the query: unknown key {key[:80]!r}", hint=f"keys are {', '.join(known)}")
+            raise InputError(f"unknown key {key[:80]!r} in the query", hint=f"known keys: {', '.join(known)}")
         if not isinstance(value, str):
-            raise InputError(f"cannot read, the query: {key!r} is no string", hint="put it in quotes")
+            raise InputError(f"cannot read the query: {key!r} is not a string", hint="quote the value")
         if not value:
-            raise InputError(f"cannot answer, the query: {key!r} is empty", hint="leave it out, or set it to null")
+            raise InputError(f"{key!r} in the query is empty", hint="leave it out, or set it to null")
         if "\0" in value or not is_utf8(value):
-            raise InputError(f"cannot read, the query: {key!r} is no text", hint="give text in UTF-8")
+            raise InputError(f"cannot read the query: {key!r} is not text in UTF-8", hint="give text in UTF-8")
     return document
 
 
@@ -146,6 +147,7 @@ class ExternalAnswer:
     csr: str = ""
     certificate_path: str = ""
     key_reference: str = ""
+    deploy_hook: str = "none"
 
     def document(self) -> dict[str, str]:
         """The answer as the flat object of strings that Terraform reads.
@@ -157,7 +159,7 @@ class ExternalAnswer:
         for key, value in document.items():
             if not is_utf8(value):
                 hint = "use a directory whose name is UTF-8"
-                raise InputError(f"cannot tell, {key}: {printable(value)}: it is not UTF-8", hint=hint)
+                raise InputError(f"{key} is not UTF-8: {printable(value)}", hint=hint)
         return document
 
 
@@ -192,7 +194,15 @@ def about_identity(
         csr=(found.pending.csr if found.pending else None) or "",
         certificate_path=location.certificate if shown.certificate is not None else "",
         key_reference=location.key,
+        deploy_hook=_deploy_hook(identity.record),
     )
+
+
+def _deploy_hook(record: Record) -> str:
+    """`failed` while a hook is owed, `ok` if the identity has one, else `none`."""
+    if record.undeployed is not None:
+        return "failed"
+    return "ok" if getattr(record.settings, "deploy_hook", None) else "none"
 
 
 def about_source(query: Query, sources: Iterable[Source], *, policy: Policy, now: datetime) -> ExternalAnswer:
@@ -205,7 +215,7 @@ def about_source(query: Query, sources: Iterable[Source], *, policy: Policy, now
     # Times of this form are in the order of their letters.
     found = min(answers, key=lambda each: (_URGENCY[each.status], each.validity_end_time), default=None)
     if found is None:
-        raise InputError(f"cannot find, {query.source}: there is no certificate in it", hint="check the source")
+        raise InputError(f"{query.source} contains no certificate", hint="check the source")
     return found
 
 
@@ -233,7 +243,7 @@ def _described(certificate: Certificate | x509.Certificate) -> ExternalAnswer:
     facts = describe.certificate(certificate)
     unreadable = ", ".join(facts.get("problems", ()))
     if unreadable:
-        raise InputError(f"cannot read, a certificate's fields: {unreadable}", hint="get it again")
+        raise InputError(f"cannot read a field of the certificate: {unreadable}", hint="download it again")
     return ExternalAnswer(
         validity_start_time=facts["not_before"],
         validity_end_time=facts["not_after"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -96,7 +97,7 @@ def not_asked() -> list[Finding]:
 
 def reminders(places: Iterable[str] = _PLACES) -> Finding:
     """Whether a crontab or systemd unit of this host runs `certkit expiry` or `renew`; another host may do so."""
-    roots = [Path(place).expanduser() for place in places]
+    roots = [Path(os.path.expanduser(place)) for place in places]
     listed = [root / name for root in roots for name in (reading.listing(root) if reading.is_directory(root) else [""])]
     found = [str(path) for path in listed if _runs_certkit(path)]
     crontab = shutil.which("crontab")

@@ -35,6 +35,7 @@ KEYS = [
     "csr",
     "certificate_path",
     "key_reference",
+    "deploy_hook",
 ]
 PROGRAM = [*command(), "terraform", "query"]
 
@@ -67,9 +68,27 @@ def in_use(folder, ca, *, days=200):
 def test_an_identity_that_is_not_there_is_an_answer(tmp_path):
     """So that a first plan works; the store is not made."""
     told = ask(tmp_path, identity="acme", store="file:identities")
-    assert told == {**dict.fromkeys(KEYS, ""), "state": "absent"}
+    assert told == {**dict.fromkeys(KEYS, ""), "state": "absent", "deploy_hook": "none"}
     assert list(told) == KEYS
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("query", [{"identity": "acme"}, {"identity": "acme", "store": "file:identities"}])
+def test_any_user_may_ask_without_a_home(tmp_path, query):
+    """A uid without a passwd entry and without HOME, as in a container, needs only a store that is named."""
+    alone = {name: value for name, value in environment().items() if name not in {"HOME", "XDG_DATA_HOME"}}
+    setpriv = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"] if os.getuid() == 0 else []
+    ran = subprocess.run(
+        [*setpriv, *PROGRAM], input=json.dumps(query), cwd="/", env=alone, capture_output=True, text=True, check=False
+    )
+    if "store" in query:
+        assert (ran.returncode, json.loads(ran.stdout)["state"]) == (0, "absent"), ran.stderr
+    else:
+        assert ran.returncode == 3
+        assert ran.stderr == (
+            "certkit: error: no default store: this user has no home directory."
+            " Name the store: --store file:DIR, or CERTKIT_STORE\n"
+        )
 
 
 def test_an_identity_in_use_is_told_without_its_key(tmp_path, root):
@@ -207,7 +226,7 @@ def test_a_path_that_is_no_text_is_refused(tmp_path, root):
     os.mkdir(folder)
     in_use(tmp_path, root)
     os.rename(tmp_path / "identities", folder + b"/identities")
-    with pytest.raises(ExternalError, match=r"cannot tell, certificate_path: .* it is not UTF-8"):
+    with pytest.raises(ExternalError, match=r"certificate_path is not UTF-8: "):
         ask(folder, identity="acme", store="file:identities")
 
 

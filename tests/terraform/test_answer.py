@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -19,7 +19,7 @@ from tests import pki
 from tests.identity.conftest import SETTINGS, csr_of, enroll, install, issue, pasted, request_again, use
 
 NOW = pki.NOW
-NONE = dict.fromkeys((each.name for each in fields(ExternalAnswer)), "")
+NONE = {**dict.fromkeys((each.name for each in fields(ExternalAnswer)), ""), "deploy_hook": "none"}
 
 
 def told(store, *, now=NOW, **thresholds):
@@ -59,6 +59,7 @@ def test_a_pending_request(store):
         "spki_sha256": fingerprint(csr_of(store).public_key()),
         "csr": store.load("acme").generations[0].csr.decode(),
         "key_reference": location.key,
+        "deploy_hook": "none",
     }
 
 
@@ -71,6 +72,14 @@ def test_a_certificate_that_is_not_in_use_yet(store):
     assert (found["status"], found["state"], found["ready_for_renewal"]) == ("unknown", "issued", "false")
     assert found["validity_end_time"] == "2027-11-22T12:00:00Z"
     assert found["csr"] == ""
+
+
+def test_a_hook_that_failed(store):
+    """Is told until it has run: who plans sees that services have not taken the certificate yet."""
+    use(store)
+    identity = store.load("acme")
+    store.change(identity, lambda record: replace(record, undeployed=record.active, undeployed_hook="/bin/false"))
+    assert told(store)["deploy_hook"] == "failed"
 
 
 def test_a_certificate_in_use(store):
@@ -92,6 +101,7 @@ def test_a_certificate_in_use(store):
         "csr": "",
         "certificate_path": location.certificate,
         "key_reference": location.key,
+        "deploy_hook": "none",
     }
 
 
@@ -223,5 +233,5 @@ def test_a_part_that_cannot_be_read_is_an_error(root):
 
 def test_no_certificate_is_an_error():
     """It would be taken for good news."""
-    with pytest.raises(InputError, match="cannot find, place: there is no certificate in it"):
+    with pytest.raises(InputError, match="place contains no certificate"):
         told_of(Searched("place", has_found=False), Skipped("notes.txt"))

@@ -53,17 +53,20 @@ class LazyGroup(click.Group):
 
 
 COMMANDS = {
-    "key": ("certkit.cli.key:key", "Make private keys."),
+    "key": ("certkit.cli.key:key", "Create private keys."),
     "csr": ("certkit.cli.csr:csr", "Create and check certificate signing requests."),
-    "inspect": ("certkit.cli.inspect:inspect", "Show what is in a key, CSR, certificate, CRL or PKCS#12 file."),
-    "verify": ("certkit.cli.verify:verify", "Judge whether a certificate may be relied upon."),
+    "inspect": (
+        "certkit.cli.inspect:inspect",
+        "Show the contents of keys, CSRs, certificates, CRLs and PKCS#12 files.",
+    ),
+    "verify": ("certkit.cli.verify:verify", "Verify a certificate: chain, dates, purpose, revocation."),
     "expiry": ("certkit.cli.expiry:expiry", "Warn before certificates expire."),
-    "probe": ("certkit.cli.probe:probe", "Try a client certificate at a server, and say what becomes of it."),
-    "identity": ("certkit.cli.identity:identity", "Keep client credentials for partners under a name."),
-    "store": ("certkit.cli.store:store", "Look after the store of identities."),
-    "policy": ("certkit.cli.policy:policy", "Show and check partners' rules."),
-    "wise": ("certkit.cli.wise:wise", "Work with the Wise Platform."),
-    "terraform": ("certkit.cli.terraform:terraform", "Serve Terraform, without a secret."),
+    "probe": ("certkit.cli.probe:probe", "Try a client certificate on a server, and explain what happens."),
+    "identity": ("certkit.cli.identity:identity", "Manage named client credentials: enroll, install, renew."),
+    "store": ("certkit.cli.store:store", "Check the store of identities."),
+    "policy": ("certkit.cli.policy:policy", "Show and validate partners' rules."),
+    "wise": ("certkit.cli.wise:wise", "Wise Platform: tokens, guided setup, webhooks, rehearsal."),
+    "terraform": ("certkit.cli.terraform:terraform", "Terraform integration; no secret leaves the store."),
     "config": ("certkit.cli.config:config", "Show and check the configuration of this host."),
     "completion": ("certkit.cli.completion:completion", "Print the completion script of a shell."),
     "help": ("certkit.cli.help:help_", "Show the help of a command."),
@@ -82,7 +85,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     cls=LazyGroup,
     lazy=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 well, 1 warning, 2 critical or refused, 3 could not tell.",
+    epilog="Exit codes: 0 OK, 1 warning, 2 critical or refused, 3 unknown.",
 )
 @click.option(
     "--config",

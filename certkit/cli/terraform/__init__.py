@@ -1,4 +1,4 @@
-"""`certkit terraform`: facts for Terraform, and no secret."""
+"""`certkit terraform`: Terraform integration, without secrets."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from certkit.cli.shared.commands import LazyGroup
         "query": ("certkit.cli.terraform.query:query", "Answer a query of Terraform's data source `external`."),
         "install-provider": (
             "certkit.cli.terraform.install_provider:install_provider",
-            "Put the provider where Terraform finds it.",
+            "Install the provider where Terraform finds it.",
         ),
     },
 )
 def terraform() -> None:
-    """Tell Terraform about identities and certificates: facts, paths and references, never a private key.
+    """Terraform integration: facts, paths and references; no secret leaves the store.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`certkit terraform install-provider`: the provider certkit/certkit, without a registry."""
+"""`certkit terraform install-provider`: the Terraform provider, without a registry."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@inputs.file_option("--mirror", metavar="DIR", help="The filesystem mirror.  [default: ~/.terraform.d/plugins]")
-@click.option("--dev-override", is_flag=True, help="Print what makes Terraform use the provider without init.")
+@inputs.file_option("--mirror", metavar="DIR", help="Filesystem mirror.  [default: ~/.terraform.d/plugins]")
+@click.option("--dev-override", is_flag=True, help="Print a configuration that uses the provider without init.")
 @reporting
 def install_provider(output: Output, *, mirror: str | None, dev_override: bool) -> int:
-    """Put the provider certkit/certkit into a filesystem mirror, and print the configuration for it.
+    """Install the provider certkit.local/certkit/certkit into a filesystem mirror, and print the configuration for it.
 
-    The configuration belongs in ~/.terraformrc, or the file that TF_CLI_CONFIG_FILE names; the default mirror is found
-    without. The provider runs with the Python that this command runs with, and needs no network. Done again, it changes
-    nothing.
+    The configuration belongs in ~/.terraformrc, or in the file that TF_CLI_CONFIG_FILE names; the default mirror needs
+    none. The provider runs with the Python of this command and needs no network. Repeating the command changes nothing.
+    A state that certkit 0.1.0 has written needs the `terraform state replace-provider` line that is printed, once.
 
     \b
     Example:
@@ -37,9 +37,13 @@ def install_provider(output: Output, *, mirror: str | None, dev_override: bool) 
     from certkit.terraform.provider import mirror as mirrors
 
     if importlib.util.find_spec("tf") is None:
-        raise InputError("cannot run the provider: tf is not installed", hint="pip install 'certkit[terraform]'")
+        hint = f"install it: {sys.executable} -m pip install 'tf>=1.2'"
+        raise InputError("this command needs the Python package tf", hint=hint)
     # Not resolved: the interpreter of a virtual environment is a link.
-    directory = Path(os.path.abspath(mirror)) if mirror else Path.home() / ".terraform.d" / "plugins"
+    home = os.path.expanduser("~")
+    if mirror is None and home == "~":
+        raise InputError("no default mirror: this user has no home directory", hint="give --mirror DIR")
+    directory = Path(os.path.abspath(mirror)) if mirror else Path(home) / ".terraform.d" / "plugins"
     found = mirrors.install(directory, python=os.path.abspath(sys.executable), version=__version__)
     configuration = (mirrors.override_block if dev_override else mirrors.mirror_block)(found)
     if output.as_json:
@@ -50,10 +54,11 @@ def install_provider(output: Output, *, mirror: str | None, dev_override: bool) 
                 "version": found.version,
                 "path": str(found.directory),
                 "configuration": configuration,
+                "replace_provider": mirrors.REPLACE_PROVIDER,
             }
         )
     else:
         if not output.quiet:
-            output.say(f"certkit/certkit {found.version} is in {found.directory}")
+            output.say(f"installed {mirrors.SOURCE} {found.version} in {found.directory}")
         output.result(configuration)
     return 0

@@ -32,10 +32,10 @@ _TIMEOUT_SECONDS = 10.0
 def query(output: Output, *, passphrase_file: str | None) -> int:
     """Answer a query of Terraform's data source `external`.
 
-    Standard input is one JSON object of strings: {"identity": NAME} with or without "store", or {"source": SOURCE}
-    with a source of `certkit expiry`; "warn" and "critical" change the thresholds. Standard output is one JSON object
-    of strings, none of them a secret. Nothing is changed. An identity that is not there, and a certificate that has
-    expired, are answers; what cannot be read is exit 3.
+    Reads one JSON object of strings from standard input: {"identity": NAME}, with or without "store", or {"source":
+    SOURCE} with a source of `certkit expiry`; "warn" and "critical" change the thresholds. Prints one JSON object of
+    strings, none of them a secret, and changes nothing. An unknown identity and an expired certificate are results
+    (exit 0); a source or store that cannot be read is exit 3.
 
     \b
     Example:
@@ -59,14 +59,14 @@ def _standard_input() -> bytes:
 
     hint = """for example: echo '{"identity": "NAME"}' | certkit terraform query"""
     if sys.stdin is None:
-        raise InputError("cannot read, standard input: it is closed", hint=hint)
+        raise InputError("cannot read standard input: it is closed", hint=hint)
     if sys.stdin.isatty():
-        raise InputError("cannot read, standard input: it is a terminal, and a query is expected", hint=hint)
+        raise InputError("cannot read a query from standard input: it is a terminal", hint=hint)
     try:
         return reading.read_stream(sys.stdin.buffer, name="standard input", limit=MAX_QUERY_BYTES)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise InputError(f"cannot read, standard input: {reason}", hint=hint) from error
+        raise InputError(f"cannot read standard input: {reason}", hint=hint) from error
 
 
 def _answer(asked: Query, output: Output, passphrase_file: str | None) -> ExternalAnswer:
@@ -95,7 +95,7 @@ def _sources(
     from certkit.files import reading
 
     if reading.is_special(reference) and not reading.is_directory(reference):
-        raise InputError(f"cannot read, {reference}: it is a device or a pipe", hint="name a file")
+        raise InputError(f"cannot read {reference}: it is a device or a pipe", hint="name a file")
     vault = functools.cache(lambda: stack.enter_context(connected(output)))
     return parse(
         [reference],

@@ -60,8 +60,8 @@ class CertificateResource(Resource):
             option(
                 "certificate",
                 Certificates(),
-                'The certificate, PEM, with those above it or without: `file("acme.pem")`.',
-                required=True,
+                'The certificate, PEM, with or without those above it: `file("acme.pem")`. Without it nothing is'
+                " installed yet, as before the partner has issued it.",
             ),
             option(
                 "ca",
@@ -93,7 +93,9 @@ class CertificateResource(Resource):
                     objects.certificates(config[each].encode(), name=each)
 
     def create(self, ctx: CreateContext, planned: State) -> State | None:
-        """Install the certificate, and put it to use."""
+        """Install the certificate, if there is one yet, and put it to use."""
+        if not planned["certificate"]:
+            return planned | dict.fromkeys((*_OF_THE_CERTIFICATE, *_OF_ITS_USE))
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             return self._installed(store, planned, boundary)
         return None
@@ -102,6 +104,8 @@ class CertificateResource(Resource):
         """The certificate as it is in the store; none if it is not there any more."""
         from certkit.identity import overview
 
+        if current["generation"] is None:
+            return current
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             try:
                 identity = store.load(current["identity"])
@@ -115,6 +119,10 @@ class CertificateResource(Resource):
         """Show that another certificate will be installed, or this one put to use again."""
         with Boundary(ctx.diagnostics) as boundary:
             assert current is not None  # noqa: S101  a plan to create is not asked for
+            if "certificate" in ctx.changed_fields and not planned["certificate"]:
+                name, number = current["identity"], current["generation"]
+                boundary.warn(f"{name}: Terraform forgets the certificate of generation {number}; it stays as it is")
+                return planned | dict.fromkeys((*_OF_THE_CERTIFICATE, *_OF_ITS_USE))
             if "certificate" in ctx.changed_fields:
                 return planned | dict.fromkeys((*_OF_THE_CERTIFICATE, *_OF_ITS_USE), Unknown)
             if "ca" in ctx.changed_fields:
@@ -127,6 +135,8 @@ class CertificateResource(Resource):
         """Install another certificate, or put this one to use again."""
         from certkit.identity import overview
 
+        if not planned["certificate"]:
+            return planned
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             if planned["generation"] is Unknown:
                 return self._installed(store, planned, boundary)
@@ -188,25 +198,27 @@ class CertificateResource(Resource):
         return done.identity
 
     def _wants_use(self, current: State, planned: State, boundary: Boundary) -> bool:
-        """Whether the certificate is to be put to use, and can be."""
-        if planned["activate"] is False or current["state"] == GenerationState.ACTIVE:
+        """Whether the certificate is to be put to use, and can be.
+
+        One that was in use and is not any more was replaced or rolled back by somebody, who had a reason.
+        """
+        is_used = current["state"] in {None, GenerationState.ACTIVE}
+        if not planned["certificate"] or planned["activate"] is False or is_used:
             return False
         from certkit.times import rfc3339
 
-        is_over = current["not_after"] < rfc3339(self.provider.services.now())
-        if is_over or current["state"] not in {GenerationState.ISSUED, GenerationState.PREVIOUS}:
-            why = "has expired" if is_over else f"is {current['state']}"
-            boundary.warn(
-                f"{planned['identity']}: generation {current['generation']} {why}, and another one is in use",
-                "give the certificate that took its place",
-            )
-            return False
-        if current["state"] == GenerationState.PREVIOUS:
-            boundary.warn(
-                f"{planned['identity']}: generation {current['generation']} is not in use any more, and will be again",
-                "if another certificate is to be in use, give that one",
-            )
-        return True
+        which, is_over = (
+            f"generation {current['generation']}",
+            current["not_after"] < rfc3339(self.provider.services.now()),
+        )
+        if current["state"] == GenerationState.ISSUED and not is_over:
+            return True
+        name, why = planned["identity"], "has expired" if is_over else f"is {current['state']}"
+        hint = "give the certificate of the generation in use, or issue another one"
+        if current["state"] == GenerationState.PREVIOUS and not is_over:
+            hint = f"to use it again: certkit identity activate {name} {current['generation']}; else {hint}"
+        boundary.warn(f"{name}: {which} {why}, and another generation is in use, which is left alone", hint)
+        return False
 
 
 def _facts(store: Store, identity: Identity, generation: Generation) -> dict[str, Any]:

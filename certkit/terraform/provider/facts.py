@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf.types import Bool, String
 
+from certkit.identity.issuers.base import IssuerSpec
 from certkit.terraform.provider.schema import computed, utf8
 
 if TYPE_CHECKING:
@@ -74,6 +75,20 @@ def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) ->
         "key_reference": utf8(location.key) if location else None,
         "next": found.next,
     }
+
+
+def next_for_request(found: dict[str, Any], identity: Identity, policy: Policy) -> str:
+    """What a person does with the newest request of a manual issuer, the same before and after its installation.
+
+    The resource of an identity is applied before that of its certificate. A text that an installation changes would
+    change outputs in the plan after it.
+    """
+    record = identity.record
+    if not found["csr"] or not IssuerSpec.parse(record.settings.issuer).is_manual or record.undeployed is not None:
+        return str(found["next"])
+    name = f" under the name {found['certificate_name']}" if found["certificate_name"] else ""
+    where = f"in {policy.portal.name}, submit" if policy.portal.name else "have a CA sign"
+    return f"{where} the CSR of generation {found['generation']}{name}, and give its certificate to certkit_certificate"
 
 
 def _request(identity: Identity, newest: GenerationView) -> str | None:

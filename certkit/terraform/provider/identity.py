@@ -153,7 +153,8 @@ class IdentityResource(Resource):
         identity = store.load(name)
         known = identity.record.settings
         policy = catalogue.load(known.policy)
-        return settings.arguments_of(known) | facts.facts(store, identity, policy, now=self.provider.services.now())
+        found = facts.facts(store, identity, policy, now=self.provider.services.now())
+        return settings.arguments_of(known) | found | {"next": facts.next_for_request(found, identity, policy)}
 
     def _applied(self, store: Store, planned: State) -> State:
         """What the store says, but for what was planned: an argument may be left out."""

@@ -1,4 +1,4 @@
-"""Laying the provider down where Terraform finds it without a registry: in a filesystem mirror."""
+"""Install the provider where Terraform finds it without a registry: in a filesystem mirror."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from certkit.files.folder import Folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-HOST, SOURCE = "registry.terraform.io", "certkit/certkit"
+# A host of our own: nobody else can publish a provider under this address, and no registry is asked for it.
+SOURCE = "certkit.local/certkit/certkit"
+SOURCE_OF_0_1_0 = "registry.terraform.io/certkit/certkit"
 _PROGRAM = "terraform-provider-certkit"
 
 # What Terraform calls the processors that Python knows.
@@ -50,7 +52,7 @@ def install(mirror: Path, *, python: str, version: str) -> Installed:
         InputError: it cannot be written.
     """
     number = semantic(version)
-    directory = mirror / HOST / SOURCE / number / system()
+    directory = mirror / SOURCE / number / system()
     path = directory / f"{_PROGRAM}_v{number}"
     program = content.Executable(launcher(python).encode())
     try:
@@ -95,9 +97,14 @@ def system() -> str:
     return f"{name}_{_MACHINES[machine]}"
 
 
+# Once for each state that 0.1.0 has written.
+REPLACE_PROVIDER = f"terraform state replace-provider {SOURCE_OF_0_1_0} {SOURCE}"
+
+
 def mirror_block(installed: Installed) -> str:
-    """What tells Terraform of the mirror, in its configuration (`~/.terraformrc`)."""
+    """The configuration (`~/.terraformrc`) that names the mirror."""
     return f"""\
+# A state that certkit 0.1.0 has written needs this once: {REPLACE_PROVIDER}
 provider_installation {{
   filesystem_mirror {{
     path    = {_quoted(installed.mirror)}
@@ -111,7 +118,7 @@ provider_installation {{
 
 
 def override_block(installed: Installed) -> str:
-    """What has Terraform take the provider from its directory without `init`, in its configuration."""
+    """The configuration (`~/.terraformrc`) that has Terraform use the provider without `init`."""
     return f"""\
 provider_installation {{
   dev_overrides {{

@@ -10,6 +10,7 @@ from tf.iface import DataSource, Provider, Resource
 from tf.types import Unknown
 
 from certkit.errors import InputError
+from certkit.terraform.provider import mirror
 from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.certificate import CertificateResource
 from certkit.terraform.provider.data import CsrCheckDataSource, ExpiryDataSource, IdentityDataSource
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from certkit.terraform.provider.schema import Config
     from certkit.terraform.provider.services import Services
 
-ADDRESS = "registry.terraform.io/certkit/certkit"
-
 _DESCRIPTION = (
     "Keys, CSRs and client certificates for mutual TLS with a partner. Private keys are made in a store and stay there:"
     " a directory, HashiCorp Vault or OpenBao. No key, token or passphrase is in a configuration, a plan or a state."
@@ -37,7 +36,7 @@ _DESCRIPTION = (
 
 
 class CertkitProvider(Provider):
-    """The provider `certkit/certkit`."""
+    """The provider `certkit.local/certkit/certkit`."""
 
     def __init__(self, make_services: Callable[[], Services]) -> None:
         self._make_services = make_services
@@ -72,7 +71,7 @@ class CertkitProvider(Provider):
 
     def full_name(self) -> str:
         """The provider's address."""
-        return ADDRESS
+        return mirror.SOURCE
 
     def validate_config(self, diags: Diagnostics, config: Config) -> None:
         """Nothing to refuse: the store is tried when it is wanted."""

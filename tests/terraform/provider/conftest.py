@@ -174,7 +174,7 @@ class Partner:
         waiting = overview.in_state(found, State.PENDING)[-1]
         pasted = self.answer(waiting.csr.decode(), days=days).pem
         now = datetime.now(UTC)
-        _, number = answer.install(place.store, name, pasted, load("wise-sandbox"), now=now)
+        _, number = answer.install(place.store, found, pasted, load("wise-sandbox"), now=now)
         found = place.store.load(name)
         pointer.change(place.store, found, lambda record: record.activate(number))
         return number

@@ -35,3 +35,24 @@ def test_examples_are_valid(tmp_path, cli_configuration, partner, pages):
     (tmp_path / "main.tf").write_text(examples if has_header else HEADER + examples)
     ran = Workspace(tmp_path, cli_configuration).run("validate")
     assert ran.code == 0, ran.said
+
+
+def test_the_how_tos_configuration_works_from_an_empty_folder(certkit, tmp_path, partner):
+    """At the first init, plan and apply; with the certificate as well, and every next plan is empty."""
+    guide = (PROJECT / "docs/how-to/terraform.md").read_text()
+    configuration = re.search("<!-- terraform-provider -->\n```hcl\n(.*?)```", guide, re.DOTALL)[1]
+    (tmp_path / "work").mkdir()
+    (tmp_path / "terraform.rc").write_text(certkit("terraform", "install-provider", "--mirror", "mirror").out)
+    work = Workspace(tmp_path / "work", tmp_path / "terraform.rc")
+    (work.folder / "main.tf").write_text(configuration)
+    assert work.run("init").code == 0
+    assert work.plan().code == 2
+    work.apply()
+    assert work.plan().code == 0
+    asked = work.state("certkit_identity.wise")
+    (work.folder / "wise.pem").write_bytes(partner.answer(asked["csr"]).pem)
+    (work.folder / "wise-ca.pem").write_bytes(partner.ca.pem)
+    work.apply()
+    after = work.plan()
+    assert after.code == 0, after.said
+    assert work.state("certkit_certificate.wise")["state"] == "active"

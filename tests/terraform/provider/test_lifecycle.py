@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from certkit.identity import enroll, pointer
+from certkit.identity import activate, enroll, pointer
 from certkit.policy.catalogue import load
 from certkit.stores.record import Settings
 from certkit.x509.names import SubjectOptions
@@ -150,6 +150,73 @@ sys.stdout.buffer.write(signed.public_bytes(serialization.Encoding.PEM))
 """
 
 
+def test_a_rollback_is_respected(file, begin, partner):
+    """After an emergency the plan warns and changes nothing, until the next certificate is given."""
+    work = begin(file, identity() + certificate())
+    (work.folder / "acme.pem").write_text("")
+    enrolled(file, partner)
+    for number in ("0001", "0002"):
+        if number == "0002":
+            enroll.add_request(file.store, file.store.load("acme"), load("wise-sandbox"), now=datetime.now(UTC))
+        csr = file.store.load("acme").generations[-1].csr.decode()
+        (work.folder / "acme.pem").write_bytes(partner.answer(csr).pem)
+        work.apply()
+        assert active(file) == number
+    activate.rollback(file.store, file.store.load("acme"), now=datetime.now(UTC))
+    plan = work.plan()
+    assert plan.code == 0, plan.said
+    assert "acme: generation 0002 is previous, and another generation is in use" in plan.said
+    assert active(file) == "0001"
+    enroll.add_request(file.store, file.store.load("acme"), load("wise-sandbox"), now=datetime.now(UTC))
+    csr = file.store.load("acme").generations[-1].csr.decode()
+    (work.folder / "acme.pem").write_bytes(partner.answer(csr).pem)
+    work.apply()
+    assert (active(file), work.plan().code) == ("0003", 0)
+
+
+OUTPUTS = """
+output "next" { value = certkit_identity.acme.next }
+output "csr" { value = certkit_identity.acme.csr }
+output "facts" {
+  value = [for name in ["not_after", "certificate_path", "state"] : certkit_certificate.acme[name]]
+}
+"""
+
+
+def test_a_state_of_the_first_release_goes_on(certkit, file, begin, tmp_path):
+    """`install-provider` prints the line that gives a state of 0.1.0 the provider's own address."""
+    work = begin(file, identity())
+    work.apply()
+    state = work.folder / "terraform.tfstate"
+    ours, theirs = "certkit.local/certkit/certkit", "registry.terraform.io/certkit/certkit"
+    state.write_text(state.read_text().replace(ours, theirs))
+    printed = certkit("terraform", "install-provider", "--mirror", tmp_path / "mirror", "--json").json
+    line = f"terraform state replace-provider {theirs} {ours}"
+    assert (printed["replace_provider"], line in printed["configuration"]) == (line, True)
+    replaced = work.run(*line.split()[1:3], "-auto-approve", theirs, ours)
+    assert replaced.code == 0, replaced.said
+    assert work.plan().code == 0
+
+
+def test_both_resources_before_there_is_a_certificate(place, begin, partner):
+    """One configuration from the first apply on; the plan after each step is empty, outputs included."""
+    given = 'resource "certkit_certificate" "acme" {\n  identity = certkit_identity.acme.name\n'
+    given += '  certificate = fileexists("acme.pem") ? file("acme.pem") : null\n}\n'
+    work = begin(place, identity() + given + OUTPUTS)
+    work.apply()
+    assert work.plan().code == 0
+    asked = work.state("certkit_identity.acme")
+    assert "under the name acme-" in asked["next"]
+    assert asked["next"].endswith(", and give its certificate to certkit_certificate")
+    (work.folder / "acme.pem").write_bytes(partner.answer(asked["csr"]).pem)
+    installed = work.apply()
+    assert "0 to add, 1 to change, 0 to destroy" in installed.said
+    assert active(place) == "0001"
+    after = work.plan()
+    assert after.code == 0, after.said
+    assert work.holds(place.secrets) == set()
+
+
 def test_what_changed_outside_is_seen(file, begin, partner):
     """Another generation in use, another policy, a discarded request, a removed identity: the plan says what comes."""
     enrolled(file, partner)
@@ -161,10 +228,10 @@ def test_what_changed_outside_is_seen(file, begin, partner):
 
     enroll.add_request(file.store, file.store.load("acme"), load("wise-sandbox"), now=datetime.now(UTC))
     partner.install(file)
-    back = work.apply()
-    assert "acme: generation 0001 is not in use any more, and will be again" in back.said
-    assert '~ state = "previous" -> "active"' in back.said
-    assert active(file) == "0001"
+    replaced = work.plan()
+    assert replaced.code == 0, replaced.said
+    assert "acme: generation 0001 is previous, and another generation is in use" in replaced.said
+    assert active(file) == "0002"
 
     work.write(provider(file) + identity(more='locality = "London"') + certificate())
     other = work.plan()

@@ -11,7 +11,7 @@ from certkit.terraform.provider import mirror
 from tests.terraform.provider.conftest import identity, provider
 from tests.terraform.provider.workspace import Workspace
 
-PROGRAM = "registry.terraform.io/certkit/certkit/0.1.0/linux_amd64/terraform-provider-certkit_v0.1.0"
+PROGRAM = "certkit.local/certkit/certkit/0.1.0/linux_amd64/terraform-provider-certkit_v0.1.0"
 
 
 def test_init_works_offline_with_a_lock_file(certkit, file, tmp_path, partner):
@@ -25,7 +25,7 @@ def test_init_works_offline_with_a_lock_file(certkit, file, tmp_path, partner):
     (work.folder / "ca.pem").write_bytes(partner.ca.pem)
     work.write(provider(file) + identity())
     assert work.run("init").code == 0
-    assert 'provider "registry.terraform.io/certkit/certkit"' in (work.folder / ".terraform.lock.hcl").read_text()
+    assert 'provider "certkit.local/certkit/certkit"' in (work.folder / ".terraform.lock.hcl").read_text()
     again = work.run("init", "-lockfile=readonly")
     assert again.code == 0, again.said
     assert work.plan().code == 2
@@ -48,7 +48,7 @@ def test_the_configuration_for_a_developer(certkit, tmp_path):
     directory = (tmp_path / "mirror" / PROGRAM).parent
     assert done.out == (
         "provider_installation {\n  dev_overrides {\n"
-        f'    "certkit/certkit" = "{directory}"\n'
+        f'    "certkit.local/certkit/certkit" = "{directory}"\n'
         "  }\n  direct {}\n}\n"
     )
     assert done.err == ""

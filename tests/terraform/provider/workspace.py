@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-SOURCE = "certkit/certkit"
+SOURCE = "certkit.local/certkit/certkit"
 HEADER = f"""\
 terraform {{
   required_providers {{
@@ -95,7 +95,8 @@ class Workspace:
 
     def run(self, command: str, *arguments: str) -> Ran:
         """Run a command of Terraform."""
-        return self.finish(self.start(command, "-no-color", *arguments))
+        color = () if command == "state" else ("-no-color",)
+        return self.finish(self.start(command, *color, *arguments))
 
     def apply(self) -> Ran:
         """Apply what the configuration says; it must succeed."""
