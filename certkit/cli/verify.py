@@ -20,10 +20,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @inputs.file_argument("source", metavar="CERT")
-@click.option("--ca", "cas", multiple=True, metavar="FILE|DIR|system", help="Trust the CAs in it; may be repeated.")
-@inputs.file_option("--untrusted", multiple=True, metavar="FILE", help="Intermediates that may help; may be repeated.")
-@click.option("--no-chain", is_flag=True, help="Do not ask who issued the certificate.")
-@inputs.file_option("--crl", "crls", multiple=True, metavar="FILE", help="A revocation list; may be repeated.")
+@click.option(
+    "--ca",
+    "cas",
+    multiple=True,
+    metavar="FILE|DIR|system",
+    help="Trust the CA certificates in this file or directory; repeatable.",
+)
+@inputs.file_option("--pin", "pins", multiple=True, metavar="CERT", help="Trust exactly this certificate; repeatable.")
+@inputs.file_option("--untrusted", multiple=True, metavar="FILE", help="Intermediate certificates; repeatable.")
+@click.option("--no-chain", is_flag=True, help="Skip the chain.")
+@inputs.file_option("--crl", "crls", multiple=True, metavar="FILE", help="A CRL; repeatable.")
 @click.option("--ocsp", is_flag=True, help="Ask the OCSP responders that the certificates name.")
 @inputs.file_option("--ocsp-response", "responses", multiple=True, metavar="FILE", help="An OCSP response in DER.")
 @click.option(
@@ -31,10 +38,10 @@ if TYPE_CHECKING:
     type=click.Choice(["chain", "leaf"]),
     default="chain",
     show_default=True,
-    help="Whose revocation must be known.",
+    help="Certificates whose revocation status is required.",
 )
-@inputs.file_option("--key", metavar="KEY", help="Check that this private key belongs to it.")
-@inputs.file_option("--csr", "csr_source", metavar="CSR", help="Check that it answers this CSR: key and organization.")
+@inputs.file_option("--key", metavar="KEY", help="Check that this private key belongs to the certificate.")
+@inputs.file_option("--csr", "csr_source", metavar="CSR", help="Compare key and organization with this CSR.")
 @inputs.policy_option
 @click.option("--client-id", "--common-name", metavar="ID", help="Check that the common name is this client id.")
 @click.option(
@@ -42,12 +49,14 @@ if TYPE_CHECKING:
     type=click.Choice(["client", "server", "any"]),
     default="client",
     show_default=True,
-    help="What it must be good for.",
+    help="Required purpose.",
 )
 @click.option("--hostname", metavar="NAME", help="Check its alternative names for this DNS name or IP address.")
 @click.option("--email", metavar="ADDRESS", help="Check its alternative names for this e-mail address.")
-@click.option("--max-depth", type=click.IntRange(min=0), default=8, show_default=True, help="Most intermediates.")
-@click.option("--strict", is_flag=True, help="Hold it to the letter of RFC 5280, and servers to the Web PKI's rules.")
+@click.option(
+    "--max-depth", type=click.IntRange(min=0), default=8, show_default=True, help="Maximum number of intermediates."
+)
+@click.option("--strict", is_flag=True, help="Apply every rule of RFC 5280, and the Web PKI's rules to servers.")
 @click.option(
     "--timeout",
     type=inputs.Seconds(min=0, min_open=True, max=600),
@@ -55,16 +64,16 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds for each OCSP responder.",
 )
-@click.option("--at", metavar="TIME", help="Judge that moment: RFC 3339 or a date.  [default: now]")
+@click.option("--at", metavar="TIME", help="Evaluate as of this time: RFC 3339 or a date.  [default: now]")
 @inputs.passphrase_option
 @reporting
 def verify(output: Output, *, source: str, **options: Any) -> int:
-    """Judge whether a certificate may be relied upon for mutual TLS, and say why not.
+    """Check whether a certificate can be relied upon for mutual TLS, and say why not.
 
-    CERT is PEM, DER or PKCS#12 and may hold its intermediates too; the first one that is no CA is judged. Chain, dates,
-    purpose, name, key, strength, revocation and the partner's limits are all checked, and every finding is shown, with
-    what to do about it. Exits 0 if all is well, 1 for a warning, 2 if a check failed, 3 if something could not be
-    decided.
+    CERT is PEM, DER or PKCS#12 and may hold its intermediates too; the first certificate that is not a CA's is checked.
+    Chain, dates, purpose, name, key, strength, revocation and the partner's limits are all checked, and every finding
+    is shown, with what to do about it. Exits 0 if everything passes, 1 for a warning, 2 if a check failed, 3 if
+    something could not be determined.
 
     \b
     Why does the partner refuse my certificate?
@@ -73,11 +82,11 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
       purpose              it is not for client authentication
       name                 its common name is not your client id
       key-match            your key does not belong to it
-      key-type             its key is too weak, or of a type that the partner does not take
+      key-type             its key is too weak, or of a type that the partner does not accept
       signature-algorithm  it is signed with SHA-1 or MD5
-      extensions           it departs from the letter of RFC 5280 (only with --strict)
+      extensions           it departs from the letter of RFC 5280, or its authority key identifier does not fit
       policy               it is valid for longer than the partner promises: not theirs
-      revocation           it is revoked (--crl, --ocsp), or nobody can tell
+      revocation           it is revoked (--crl, --ocsp), or its status is not known
 
     \b
     Example:
@@ -85,7 +94,6 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
     """
     from certkit.report import json, text
     from certkit.verify import verify as judge
-    from certkit.x509 import names
 
     question, key_file = _question(source, options)
     verdict = judge(question)
@@ -94,7 +102,7 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
     findings = [*verdict.findings, key_file]
     status = roll_up(finding.status for finding in findings)
     if output.as_json:
-        document = json.judged(status, names.subject_or_none(question.leaf), findings)
+        document = json.judged(status, verdict.path[0].subject.text, findings)
         output.document(document | json.evidence(verdict))
     else:
         output.judged(f"{source} for {question.policy.name}", status, findings)
@@ -107,7 +115,7 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
     """What the options ask, and the finding about the private key's file."""
     from certkit import processes
     from certkit.times import parse_time
-    from certkit.verify import Question
+    from certkit.verify import Question, anchors
     from certkit.x509 import describe, objects
 
     secret = inputs.passphrase(options["passphrase_file"])
@@ -124,6 +132,10 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
         policy=policy,
         at=parse_time(options["at"]) if options["at"] else inputs.now(),
         anchors=inputs.anchors(options["cas"]),
+        pins=_certificates(options["pins"]),
+        distrusted=anchors.distrusted(
+            (each for each in options["cas"] if each not in {inputs.STDIN, inputs.SYSTEM}), options["purpose"]
+        ),
         untrusted=[*extra, *_certificates(options["untrusted"])],
         needs_chain=not options["no_chain"],
         purpose=options["purpose"],

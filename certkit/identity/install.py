@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status, critical
@@ -151,13 +151,14 @@ def up_to_a_root(question: Question) -> Verdict:
 
 def above(verdict: Verdict) -> list[x509.Certificate]:
     """What goes with a certificate to those who check it: the rest of its path, but for a root, which they have."""
-    return [each for each in verdict.path[1:] if not is_root(each)]
+    above = (each.cryptography() for each in verdict.path[1:] if not is_root(each))
+    return [each for each in above if each is not None]
 
 
-def is_root(certificate: x509.Certificate) -> bool:
+def is_root(certificate: Any) -> bool:
     """Whether a certificate was issued under its own name."""
     try:
-        return certificate.subject == certificate.issuer
+        return bool(certificate.subject == certificate.issuer)
     except Exception:  # noqa: BLE001  a name that cannot be read has a finding of its own
         return False
 

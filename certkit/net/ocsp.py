@@ -8,20 +8,19 @@ import secrets
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.findings import Finding, unknown
+from certkit.findings import Finding, Status, unknown
 from certkit.net import http
 from certkit.verify import ocsp
-from certkit.x509 import names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from cryptography import x509
+    from certkit.x509.certificate import Certificate
 
 
 def check(
-    path: Sequence[x509.Certificate],
+    path: Sequence[Certificate],
     *,
     at: datetime,
     now: datetime,
@@ -30,43 +29,43 @@ def check(
     whole_chain: bool = True,
     timeout: float = http.TIMEOUT_SECONDS,
 ) -> list[Finding]:
-    """What OCSP says of each certificate below the anchor, or of the leaf only.
+    """Return what OCSP says of each certificate below the anchor, or of the leaf only.
 
     Responses at hand (DER) come first; with `ask`, the responder that a certificate names is asked for the rest, each
     for `timeout` seconds at most. `at` is the moment to judge; `now`, that at which it is asked.
     """
     if len(path) < 2:
-        return [unknown("revocation", "without a chain nobody can say whose OCSP response counts", "add --ca FILE")]
+        return [unknown("revocation", "without a chain it is not known whose OCSP response counts", "add --ca FILE")]
     pairs = list(itertools.pairwise(path))[: None if whole_chain else 1]
     ask_for = functools.partial(_ask, now=now, timeout=timeout) if ask else None
     return [_one(certificate, issuer, at, responses, ask_for) for certificate, issuer in pairs]
 
 
 def _one(
-    certificate: x509.Certificate,
-    issuer: x509.Certificate,
+    certificate: Certificate,
+    issuer: Certificate,
     at: datetime,
     responses: Sequence[bytes],
     ask_for: Callable[[str, bytes], bytes] | None,
 ) -> Finding:
-    for response in responses:
-        finding = ocsp.judge(response, certificate, issuer, at=at)
-        if finding is not None:
-            return finding
-    who = names.distinguished_name(certificate.subject)
+    at_hand = [ocsp.Response(each) for each in responses]
+    found = ocsp.judge(at_hand, certificate, issuer, at=at)
+    if found is not None and (ask_for is None or found.status is not Status.UNKNOWN):
+        return found
+    who = certificate.subject.text
     if ask_for is None:
         return unknown("revocation", f"no OCSP response is about {who}", "give one, or let it be asked for with --ocsp")
     responder = ocsp.responder_of(certificate)
     if not responder:
         hint = "give the CA's list with --crl; --revocation leaf asks about the leaf only"
-        return unknown("revocation", f"{who} names no OCSP responder", hint)
+        return found or unknown("revocation", f"{who} names no OCSP responder", hint)
     nonce = secrets.token_bytes(32)
     try:
         answer = ask_for(responder, ocsp.request_for(certificate, issuer, nonce))
     except InputError as error:
         return unknown("revocation", error.message, error.hint)
-    finding = ocsp.judge(answer, certificate, issuer, at=at, nonce=nonce)
-    return finding or unknown("revocation", f"the OCSP responder answered about others than {who}", "ask the issuer")
+    found = ocsp.judge([*at_hand, ocsp.Response(answer, nonce)], certificate, issuer, at=at)
+    return found or unknown("revocation", f"the OCSP responder answered about others than {who}", "ask the issuer")
 
 
 def _ask(responder: str, request: bytes, *, now: datetime, timeout: float) -> bytes:

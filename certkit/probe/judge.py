@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.times import rfc3339
+from certkit.verify import certificate_of
 from certkit.verify import purpose as verify_purpose
 from certkit.x509 import names
 
@@ -90,7 +91,7 @@ class ClientSide:
         """
         if trouble := self.date_trouble():
             return trouble
-        purpose = verify_purpose.judge(self.chain[:1], "client")
+        purpose = verify_purpose.judge([certificate_of(self.leaf)], "client")
         if not purpose.is_good:
             return f"{purpose.message}: {purpose.hint}"
         issuers, issuer = {each.issuer.public_bytes() for each in self.chain}, _name(self.leaf.issuer)

@@ -13,6 +13,7 @@ from certkit.x509 import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from certkit.csr.create import MadeRequest
     from certkit.csr.keyfile import MadeKey
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from certkit.identity.overview import GenerationView, Overview
     from certkit.probe import Probe
     from certkit.verify import Verdict
+    from certkit.x509.extensions import Unreadable
     from certkit.x509.keys import KeyFacts
 
 Document = dict[str, Any]
@@ -75,9 +77,9 @@ def evidence(verdict: Verdict) -> Document:
     return {
         "path": [
             {
-                "subject": names.subject_or_none(each),
-                "not_before": rfc3339(each.not_valid_before_utc),
-                "not_after": rfc3339(each.not_valid_after_utc),
+                "subject": each.subject.text,
+                "not_before": _moment(each.not_before),
+                "not_after": _moment(each.not_after),
             }
             for each in verdict.path
         ]
@@ -85,6 +87,10 @@ def evidence(verdict: Verdict) -> Document:
         else [],
         "holds_until": rfc3339(verdict.holds_until) if verdict.holds_until else None,
     }
+
+
+def _moment(moment: datetime | Unreadable) -> str | None:
+    return rfc3339(moment) if moment else None
 
 
 def probed(probe: Probe, findings: Iterable[Finding]) -> Document:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
     from certkit.probe import Probe
     from certkit.verify import Verdict
+    from certkit.x509.extensions import Unreadable
 
     Paint = Callable[[str, Status], str]
 
@@ -61,13 +62,14 @@ def evidence(verdict: Verdict) -> str:
     drawn = []
     for depth, each in enumerate(verdict.path):
         mark = "   " * (depth - 1) + "└─ " if depth else ""
-        drawn.append((mark + names.distinguished_name(each.subject), each))
+        drawn.append((mark + each.subject.text, each))
     width = max(len(label) for label, _ in drawn)
-    lines = [
-        f"  {label.ljust(width)}  {each.not_valid_before_utc:%Y-%m-%d} to {each.not_valid_after_utc:%Y-%m-%d}"
-        for label, each in drawn
-    ]
+    lines = [f"  {label.ljust(width)}  {_day(each.not_before)} to {_day(each.not_after)}" for label, each in drawn]
     return _text([*lines, f"  The chain holds until {rfc3339(verdict.holds_until)}."])
+
+
+def _day(moment: datetime | Unreadable) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else "unreadable"
 
 
 def probed(probe: Probe) -> str:

@@ -8,31 +8,99 @@ from certkit.errors import InputError
 from certkit.files import reading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cryptography import x509
+
+    from certkit.x509.certificate import Certificate
+
+_ANY_USAGE = "2.5.29.37.0"
+_PURPOSES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2", "any": _ANY_USAGE}
 
 
 def trusted(path: str) -> list[x509.Certificate]:
-    """The certificates of a file, or of the files of a directory, of which some may hold other things.
+    """Return the CA certificates of a file, or of the files of a directory, of which some may hold other things.
 
     Raises:
-        InputError: it cannot be read, or there are none.
+        InputError: if one cannot be read, or none is a CA's.
     """
     from certkit.x509 import objects
 
     if not reading.is_directory(path):
-        return objects.certificates(reading.read(path), name=path)
+        return cas(objects.certificates(reading.read(path), name=path), name=path)
     listed = reading.listing(path)
     found = [each for file in listed for each in objects.certificates(reading.read(file), name=file, may_be_none=True)]
     if not found:
-        raise InputError(f"cannot read, {path}: no file in it holds a certificate", hint="check --ca")
+        raise InputError(f"cannot read {path} as CA certificates: no file in it holds a certificate", hint="check --ca")
+    return cas(found, name=path)
+
+
+def cas(found: list[x509.Certificate], *, name: str) -> list[x509.Certificate]:
+    """Return those certificates that can be trusted as CAs: only they vouch for others.
+
+    Raises:
+        InputError: if none can.
+    """
+    from certkit.verify import certificate_of
+    from certkit.verify.path import is_anchor
+
+    kept = [each for each in found if is_anchor(certificate_of(each))]
+    if not kept:
+        raise InputError(
+            f"cannot trust {name}: no certificate in it is a CA's (RFC 5280 section 4.2.1.9)",
+            hint="name the partner's CA certificate; certkit verify --pin trusts exactly one certificate, CA or not",
+        )
+    return kept
+
+
+def rejected(data: bytes, purpose: str) -> list[Certificate]:
+    """Return the certificates that OpenSSL's trust settings (BEGIN TRUSTED CERTIFICATE) reject for a purpose."""
+    from certkit.x509 import der as tlv
+    from certkit.x509 import pem
+    from certkit.x509.certificate import Certificate
+
+    found = []
+    for block in pem.blocks(data):
+        certificate = tlv.first_element(block.der or b"") if block.label == "TRUSTED CERTIFICATE" else None
+        if block.der and certificate and _rejects(block.der[len(certificate) :], purpose):
+            found.append(Certificate.parse(certificate))
+    return found
+
+
+def _rejects(settings: bytes, purpose: str) -> bool:
+    """Whether trust settings (X509_CERT_AUX) reject a purpose, or trust others only; those that are broken do."""
+    from certkit.x509 import der as tlv
+
+    if not settings:
+        return False
+    try:
+        nodes = tlv.children(settings, *tlv.only(settings, tlv.SEQUENCE))
+        lists = {
+            node[0]: {tlv.oid(settings, each) for each in tlv.children(settings, node[2], node[3])}
+            for node in nodes
+            if node[0] in {tlv.SEQUENCE, 0xA0}
+        }
+    except tlv.DerError:
+        return True
+    trusts, rejects = lists.get(tlv.SEQUENCE, set()), lists.get(0xA0, set())
+    wanted = {_PURPOSES[purpose], _ANY_USAGE}
+    return bool(wanted & rejects) or (bool(trusts) and purpose != "any" and not wanted & trusts)
+
+
+def distrusted(paths: Iterable[str], purpose: str) -> list[Certificate]:
+    """Return the certificates of files and directories that their trust settings reject for a purpose."""
+    found = []
+    for path in paths:
+        for file in reading.listing(path) if reading.is_directory(path) else [path]:
+            found += rejected(reading.read(file), purpose)
     return found
 
 
 def system() -> list[x509.Certificate]:
-    """The CAs that this machine trusts.
+    """Return the CAs that this machine trusts.
 
     Raises:
-        InputError: there are none.
+        InputError: if it has none.
     """
     import ssl
 
@@ -40,4 +108,4 @@ def system() -> list[x509.Certificate]:
     for place in (paths.cafile, paths.capath):
         if place:
             return trusted(place)
-    raise InputError("cannot read, system: this machine has no store of trusted CAs", hint="name a CA file with --ca")
+    raise InputError("cannot read system: this machine has no store of trusted CAs", hint="name a CA file with --ca")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import warnings
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,12 @@ from certkit.csr import check
 from certkit.findings import Finding, critical, ok, skipped, unknown
 from certkit.printable import printable
 from certkit.times import rfc3339
+from certkit.verify import signatures
+from certkit.verify.path import is_sound_ca_key, name_of
+from certkit.verify.signatures import UnsupportedError
 from certkit.x509 import csr as requests
-from certkit.x509 import describe, keys, names, objects
+from certkit.x509 import keys, names
+from certkit.x509.extensions import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,18 +24,22 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from certkit.policy.rules import Policy
+    from certkit.x509.certificate import Certificate
+    from certkit.x509.general_names import GeneralName
     from certkit.x509.keys import KeyFacts
 
-# A CA's key may be RSA of 2048 bits or more, or one of these (NIST SP 800-186; RFC 8032).
-_SOUND_CURVES = {"ec-p256", "ec-p384", "ec-p521", "ed25519", "ed448"}
 # Validity includes both of its ends, and CAs backdate a little; a promise in days is kept within a day.
 _VALIDITY_SLACK = timedelta(days=1)
-_ANSWERS_HINT = "check that this certificate answers this CSR"
+_CSR_HINT = "check that this certificate was issued for this CSR"
+_SHOWN_NAMES = 5
 
 
-def validity(leaf: x509.Certificate, at: datetime) -> Finding:
-    """Whether the certificate is valid at a moment (RFC 5280 section 4.1.2.5)."""
-    begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+def validity(leaf: Certificate, at: datetime) -> Finding:
+    """Return whether the certificate is valid at a moment (RFC 5280 section 4.1.2.5)."""
+    begin, end = leaf.not_before, leaf.not_after
+    if isinstance(begin, Unreadable) or isinstance(end, Unreadable):
+        why = next(each.reason for each in (begin, end) if isinstance(each, Unreadable))
+        return unknown("validity", f"a date cannot be read: {why}", "get a new certificate")
     if at > end:
         return critical("validity", f"expired on {rfc3339(end)} (RFC 5280 section 4.1.2.5)", "get a new certificate")
     if at < begin:
@@ -44,9 +51,9 @@ def validity(leaf: x509.Certificate, at: datetime) -> Finding:
     return ok("validity", f"valid from {rfc3339(begin)} until {rfc3339(end)}")
 
 
-def client_name(leaf: x509.Certificate, client_id: str) -> Finding:
-    """Whether the common name is the client id."""
-    found = names.values(names.attributes(leaf.subject), "CN")
+def client_name(leaf: Certificate, client_id: str) -> Finding:
+    """Return whether the common name is the client id."""
+    found = leaf.subject.values("CN")
     if found == (client_id,):
         return ok("name", f"CN is the client id {printable(client_id)}")
     shown = ", ".join(map(printable, found)) or "absent"
@@ -57,28 +64,26 @@ def client_name(leaf: x509.Certificate, client_id: str) -> Finding:
     )
 
 
-def host_name(leaf: x509.Certificate, hostname: str) -> Finding:
-    """Whether the certificate is for a host: DNS name or IP address among its alternative names (RFC 9525)."""
-    san = describe.extension(leaf, "SubjectAlternativeName")
-    listed = [] if san is None else [names.san_parts(name) for name in san]
-    wanted_ip = _ip(hostname.removeprefix("[").removesuffix("]"))
-    if wanted_ip is not None:
-        matches = any(kind == "IP" and _ip(value) == wanted_ip for kind, value in listed)
+def host_name(leaf: Certificate, hostname: str) -> Finding:
+    """Return whether the certificate is for a host: DNS name or IP address among its alternative names (RFC 9525)."""
+    listed = leaf.subject_alt_name or ()
+    if isinstance(leaf.subject_alt_name, Unreadable):
+        return _unreadable_names(leaf.subject_alt_name)
+    wanted = _ip(hostname.removeprefix("[").removesuffix("]"))
+    if wanted is not None:
+        matches = any(each.kind == "IP" and not each.problem and _ip(each.value) == wanted for each in listed)
     else:
-        matches = any(kind == "DNS" and matches_dns(value, hostname) for kind, value in listed)
+        matches = any(each.kind == "DNS" and not each.problem and matches_dns(each.value, hostname) for each in listed)
     if matches:
         return ok("name", f"it is for {printable(hostname)}")
-    shown = ", ".join(printable(f"{kind}:{value}") for kind, value in listed[:5]) or "no alternative name"
-    more = f" and {len(listed) - 5} more" if len(listed) > 5 else ""
+    shown = _shown(listed) or "no alternative name"
     return critical(
-        "name",
-        f"not for {printable(hostname)}: it names {shown}{more}",
-        "check the host, or get a certificate for it",
+        "name", f"not for {printable(hostname)}: it names {shown}", "check the host, or get a certificate for it"
     )
 
 
 def matches_dns(pattern: str, hostname: str) -> bool:
-    """Whether a DNS name of a certificate covers a host; a wildcard is the whole first label (RFC 9525 section 6.3)."""
+    """Return whether a DNS name of a certificate covers a host; a wildcard is the whole first label (RFC 9525 6.3)."""
     pattern, hostname = pattern.lower().removesuffix("."), _ascii(hostname).lower().removesuffix(".")
     if not names.is_dns_name(pattern) or hostname.startswith("*"):
         return False
@@ -88,122 +93,123 @@ def matches_dns(pattern: str, hostname: str) -> bool:
     return pattern == hostname
 
 
+def email_address(leaf: Certificate, address: str) -> Finding:
+    """Return whether an e-mail address is among the alternative names (RFC 8550 section 3): the host in any case."""
+    if isinstance(leaf.subject_alt_name, Unreadable):
+        return _unreadable_names(leaf.subject_alt_name)
+    listed = [each for each in leaf.subject_alt_name or () if each.kind == "email" and not each.problem]
+    if any(_address(address) == _address(each.value) for each in listed):
+        return ok("name", f"it is for {printable(address)}")
+    shown = ", ".join(printable(each.value) for each in listed[:_SHOWN_NAMES]) or "no e-mail address"
+    return critical(
+        "name", f"not for {printable(address)}: it names {shown} (RFC 5280 section 4.2.1.6)", "check the address"
+    )
+
+
+def key_strength(path: Sequence[Certificate], policy: Policy) -> Finding:
+    """Return whether the certificate's key is one that the policy accepts, and the CAs' keys are sound."""
+    key = path[0].key
+    if isinstance(key, Unreadable):
+        hint = f"use one of: {policy.key.describe()}"
+        return critical("key-type", f"the public key cannot be used: {key.reason}", hint)
+    if key.has_explicit_curve:
+        return critical(
+            "key-type",
+            "the curve of the key is written out and not named (RFC 5480 section 2.1.1)",
+            "create a key on a named curve: certkit key generate --type ec-p256",
+        )
+    leaf = check.key_finding(key.type, key.bits, policy.key, partner=policy.title)
+    if not leaf.is_good:
+        return leaf
+    for ca in path[1:]:
+        if isinstance(ca.key, Unreadable) or not is_sound_ca_key(ca.key.type, ca.key.bits):
+            shown = "unreadable" if isinstance(ca.key, Unreadable) else ca.key.type
+            return critical("key-type", f"the CA {name_of(ca)} has a weak key: {shown}", "ask for a stronger CA")
+    return leaf
+
+
+def signature_algorithms(path: Sequence[Certificate]) -> Finding:
+    """Return whether every signature below the anchor is made with a sound digest; the anchor's own does not matter."""
+    used = []
+    for certificate in path[:-1] if len(path) > 1 else path:
+        who = name_of(certificate)
+        try:
+            scheme = signatures.scheme(certificate.signature_algorithm)
+        except UnsupportedError as error:
+            return unknown("signature-algorithm", f"{who} cannot be verified: {error}", "ask the issuer")
+        if scheme.is_weak:
+            return critical(
+                "signature-algorithm",
+                f"{who} is signed with {scheme.shown}, too weak",
+                "ask the issuer for a certificate signed with SHA-256",
+            )
+        used.append(scheme.shown)
+    return ok("signature-algorithm", ", ".join(dict.fromkeys(used)))
+
+
+def key_match(leaf: Certificate, key: KeyFacts | None) -> Finding:
+    """Return whether a private key belongs to the certificate."""
+    if key is None:
+        return skipped("key-match", "no private key was given", "add --key KEY")
+    facts = _key_facts(leaf)
+    if facts is None:
+        return unknown("key-match", "the certificate's public key cannot be read", "get a new certificate")
+    return check.key_match(facts, key, what="certificate")
+
+
+def csr_key_match(leaf: Certificate, request: x509.CertificateSigningRequest) -> Finding:
+    """Return whether a certificate was issued for a CSR: the same public key."""
+    mine, theirs = _key_facts(leaf), requests.public_key_facts(request)
+    if mine is None or isinstance(theirs, str):
+        return unknown("key-match", "the public key of the certificate or of the CSR cannot be read", _CSR_HINT)
+    if mine.spki_sha256 == theirs.spki_sha256:
+        return ok("key-match", "the certificate has the CSR's key")
+    return critical(
+        "key-match",
+        f"the certificate's key is not the CSR's key: SPKI SHA-256 {mine.spki_sha256}, in the CSR {theirs.spki_sha256}",
+        _CSR_HINT,
+    )
+
+
+def csr_organization(leaf: Certificate, request: x509.CertificateSigningRequest) -> Finding:
+    """Return whether a certificate keeps the organization that its CSR asked for."""
+    kept = leaf.subject.values("O")
+    asked = names.values(names.attributes(request.subject), "O")
+    if kept == asked:
+        return ok("subject", "the organization is that of the CSR")
+    shown = ", ".join(map(printable, kept)) or "absent"
+    wanted = ", ".join(map(printable, asked)) or "absent"
+    return critical("subject", f"O is {shown}, in the CSR {wanted}", _CSR_HINT)
+
+
+def _key_facts(certificate: Certificate) -> KeyFacts | None:
+    """Return the facts of a key as the library writes it, which is how the private key's are known."""
+    try:
+        return keys.key_facts(certificate.public_key())
+    except Exception:  # noqa: BLE001  a foreign key meets a parser
+        return None
+
+
+def _unreadable_names(found: Unreadable) -> Finding:
+    return unknown("name", f"the alternative names cannot be read: {found.reason}", "get a new certificate")
+
+
+def _shown(listed: Sequence[GeneralName]) -> str:
+    more = f" and {len(listed) - _SHOWN_NAMES} more" if len(listed) > _SHOWN_NAMES else ""
+    return ", ".join(map(str, listed[:_SHOWN_NAMES])) + more
+
+
 def _ascii(hostname: str) -> str:
-    """A host name in its ASCII form; one that has none matches nothing."""
+    """Return a host name in its ASCII form; one that has none matches nothing."""
     try:
         return hostname if hostname.isascii() else hostname.encode("idna").decode("ascii")
     except UnicodeError:
         return ""
 
 
-def key_strength(path: Sequence[x509.Certificate], policy: Policy) -> Finding:
-    """Whether the certificate's key is one that the policy takes, and the CAs' keys are sound."""
-    try:
-        name, bits = keys.type_and_bits(path[0].public_key())
-    except Exception as error:  # noqa: BLE001  a foreign key meets a parser
-        reason = printable(objects.short_reason(error))
-        return critical("key-type", f"the public key cannot be used: {reason}", f"use one of: {policy.key.describe()}")
-    leaf = check.key_finding(name, bits, policy.key, partner=policy.title)
-    if not leaf.is_good:
-        return leaf
-    for ca in path[1:]:
-        shown, bits = keys.type_and_bits(ca.public_key())
-        if not is_sound_ca_key(shown, bits):
-            return critical(
-                "key-type",
-                f"the CA {names.distinguished_name(ca.subject)} has a weak key: {shown}",
-                "ask for a stronger CA",
-            )
-    return leaf
-
-
-def is_sound_ca_key(type_name: str, bits: int) -> bool:
-    """Whether a CA's key may be relied upon: RSA of 2048 bits or more, or a curve that is sound."""
-    return type_name in _SOUND_CURVES or (type_name.startswith("rsa-") and bits >= 2048)
-
-
-def signature_algorithms(path: Sequence[x509.Certificate]) -> Finding:
-    """Whether every signature below the anchor is made with a sound digest; the anchor's own does not matter."""
-    below = path[:-1] if len(path) > 1 else path
-    used = []
-    for certificate in below:
-        try:
-            digest = certificate.signature_hash_algorithm
-        except Exception:  # noqa: BLE001  an algorithm the library does not know
-            name = names.distinguished_name(certificate.subject)
-            oid = certificate.signature_algorithm_oid.dotted_string
-            return unknown(
-                "signature-algorithm", f"{name} is signed with {oid}, which is not supported", "ask the issuer"
-            )
-        if digest is not None and keys.is_weak_digest(digest.name):
-            return critical(
-                "signature-algorithm",
-                f"{names.distinguished_name(certificate.subject)} is signed with {digest.name.upper()}, too weak",
-                "ask the issuer for a certificate signed with SHA-256",
-            )
-        used.append(digest.name.upper() if digest else "EdDSA")
-    return ok("signature-algorithm", ", ".join(dict.fromkeys(used)))
-
-
-def csr_key_match(leaf: x509.Certificate, request: x509.CertificateSigningRequest) -> Finding:
-    """Whether a certificate answers a CSR: the same public key."""
-    mine, theirs = _key_facts(leaf), requests.public_key_facts(request)
-    if isinstance(mine, str) or isinstance(theirs, str):
-        return unknown("key-match", "the public key of the certificate or of the CSR cannot be read", _ANSWERS_HINT)
-    if mine.spki_sha256 == theirs.spki_sha256:
-        return ok("key-match", "the certificate has the CSR's key")
-    return critical(
-        "key-match",
-        f"the certificate has not the CSR's key: SPKI SHA-256 {mine.spki_sha256}, in the CSR {theirs.spki_sha256}",
-        _ANSWERS_HINT,
-    )
-
-
-def csr_organization(leaf: x509.Certificate, request: x509.CertificateSigningRequest) -> Finding:
-    """Whether a certificate keeps the organization that its CSR asked for."""
-    kept = names.values(names.attributes(leaf.subject), "O")
-    asked = names.values(names.attributes(request.subject), "O")
-    if kept == asked:
-        return ok("subject", "the organization is that of the CSR")
-    shown = ", ".join(map(printable, kept)) or "absent"
-    wanted = ", ".join(map(printable, asked)) or "absent"
-    return critical("subject", f"O is {shown}, in the CSR {wanted}", _ANSWERS_HINT)
-
-
-def email_address(leaf: x509.Certificate, address: str) -> Finding:
-    """Whether an e-mail address is among the alternative names (RFC 8550 section 3): the host in any case."""
-    san = describe.extension(leaf, "SubjectAlternativeName")
-    listed = [value for kind, value in map(names.san_parts, san or ()) if kind == "email"]
-    if _address(address) in map(_address, listed):
-        return ok("name", f"it is for {printable(address)}")
-    shown = ", ".join(map(printable, listed[:5])) or "no e-mail address"
-    return critical(
-        "name", f"not for {printable(address)}: it names {shown} (RFC 5280 section 4.2.1.6)", "check the address"
-    )
-
-
 def _address(text: str) -> tuple[str, str]:
     local, _, host = text.rpartition("@")
     return local, host.lower()
-
-
-def key_match(leaf: x509.Certificate, key: KeyFacts | None) -> Finding:
-    """Whether a private key belongs to the certificate."""
-    if key is None:
-        return skipped("key-match", "no private key was given", "add --key KEY")
-    facts = _key_facts(leaf)
-    if isinstance(facts, str):
-        return unknown("key-match", f"the certificate's public key cannot be read: {facts}", "get a new certificate")
-    return check.key_match(facts, key, what="certificate")
-
-
-def _key_facts(certificate: x509.Certificate) -> KeyFacts | str:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return keys.key_facts(certificate.public_key())
-    except Exception as error:  # noqa: BLE001  a foreign key meets a parser
-        return objects.short_reason(error)
 
 
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

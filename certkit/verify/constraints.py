@@ -1,146 +1,240 @@
-"""Name constraints along a path (RFC 5280 section 4.2.1.10): whether a CA may issue for the names below it."""
+"""Name constraints along a path (RFC 5280 section 4.2.1.10): whether a CA may issue for the names below it.
+
+Everything fails closed. A permitted tree that is malformed permits nothing, an excluded one excludes every name of its
+type, and a name that is malformed, or was read leniently, is refused wherever its type is constrained. An empty tree
+means every name, for e-mail and URI as for DNS. A leading dot means only what is below.
+"""
 
 from __future__ import annotations
 
+import ipaddress
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from certkit.printable import printable
-from certkit.verify.pool import canonical
-from certkit.x509 import describe, names
+from certkit.x509 import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from cryptography import x509
+    from certkit.x509.extensions import NameConstraints, Subtree
+    from certkit.x509.general_names import GeneralName
 
-    Name = tuple[str, Any]
+# SmtpUTF8Mailbox (RFC 9598): an e-mail address in an otherName, for which e-mail constraints hold.
+_SMTP_UTF8 = bytes.fromhex("06082b06010505070809")
+
+# So many comparisons of a name with a tree are made for one verdict; more are an attack.
+MAX_COMPARISONS = 250_000
+
+_EMAIL = re.compile(r"([!#-'*+\-./0-9=?A-Z^-~]+)@([^@]+)")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^@/?#\\]*@)?([^@/?#\\:\[\]]+)(?::\d*)?(?:[/?#].*)?", re.DOTALL)
 
 
-def violation(path: Sequence[x509.Certificate]) -> str | None:
-    """The first name that a CA of a path may not issue for, in words; None if there is none.
+class TooManyError(Exception):
+    """There are more names and constraints than anybody needs."""
 
-    Intermediates that are self-issued are exempt (section 6.1.3 b); the leaf is not.
+
+@dataclass(slots=True)
+class Comparisons:
+    """How many comparisons of names with trees may still be made."""
+
+    left: int = MAX_COMPARISONS
+
+    def spend(self, count: int) -> None:
+        """Count comparisons.
+
+        Raises:
+            TooManyError: if too many are needed.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise TooManyError
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A name in the form in which it is compared; `value` None if it is malformed or was read leniently."""
+
+    kind: str
+    value: Any
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a CA permits and excludes, by the kind of name and parsed; None for a malformed tree."""
+
+    permitted: dict[str, list[Any]] = field(default_factory=dict)
+    excluded: dict[str, list[Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, constraints: NameConstraints) -> Limits:
+        """Parse the trees of the extension."""
+        limits = cls()
+        for found, trees in ((limits.permitted, constraints.permitted), (limits.excluded, constraints.excluded)):
+            for each in trees or ():
+                found.setdefault(each.base.kind, []).append(_tree(each))
+        return limits
+
+
+def parsed(name: GeneralName) -> Parsed:
+    """Return a name as constraints see it."""
+    kind = "email" if name.kind == "otherName" and name.raw.startswith(_SMTP_UTF8) else name.kind
+    parse = None if name.problem else _PARSERS.get(name.kind)
+    return Parsed(kind, parse(name) if parse else None, str(name))
+
+
+def violation(found: Iterable[Parsed], limits: Limits, budget: Comparisons, *, common_name: str = "") -> str | None:
+    """Return the first name that limits do not allow, as people write it; None if they allow all of them.
+
+    `common_name` is the only one of a certificate without alternative names. If it is a host name, excluded trees hold
+    for it, and permitted ones do not.
 
     Raises:
-        ValueError: an extension cannot be read.
+        TooManyError: if the budget is spent.
     """
-    for number, ca in enumerate(path[1:], 1):
-        constraints = describe.extension(ca, "NameConstraints")
-        if constraints is None:
+    for name in found:
+        permitted, excluded = limits.permitted.get(name.kind, ()), limits.excluded.get(name.kind, ())
+        if name.kind == "unknown" or "unknown" in limits.permitted or "unknown" in limits.excluded:
+            return name.shown
+        if not permitted and not excluded:
             continue
-        for certificate in path[:number]:
-            if certificate is not path[0] and certificate.subject == certificate.issuer:
-                continue
-            for name in _names(certificate):
-                if not _is_allowed(name, constraints):
-                    shown = printable(f"{name[0]}:{_shown(name)}")
-                    return f"{names.distinguished_name(ca.subject)} may not issue for {shown} by its name constraints"
+        if name.value is None:
+            return name.shown
+        budget.spend(len(permitted) + len(excluded))
+        within, touches = _RULES[name.kind]
+        if any(tree is None or touches(name.value, tree) for tree in excluded):
+            return name.shown
+        if permitted and not any(tree is not None and within(name.value, tree) for tree in permitted):
+            return name.shown
+    excluded = limits.excluded.get("DNS", ()) if "." in common_name else ()
+    host = _host(common_name) if excluded else None
+    if host is not None:
+        budget.spend(len(excluded))
+        if any(tree is None or _dns_touches(host, tree) for tree in excluded):
+            return f"CN={common_name}"
     return None
 
 
-def _names(certificate: x509.Certificate) -> Iterator[Name]:
-    """Every name of a certificate: its subject, its alternative names, and e-mail addresses in the subject."""
-    if list(certificate.subject):
-        yield "dirName", certificate.subject
-    san = [_typed(name) for name in describe.extension(certificate, "SubjectAlternativeName") or ()]
-    yield from san
-    if all(kind != "email" for kind, _ in san):
-        for address in names.values(names.attributes(certificate.subject), "emailAddress"):
-            yield "email", address
+def lenient_readings(constraints: NameConstraints) -> list[str]:
+    """Return what is read leniently in the extension, in words (section 4.2.1.10)."""
+    bases = [each.base for each in (*(constraints.permitted or ()), *(constraints.excluded or ()))]
+    dots = [f"a DNS name constraint with a leading dot ({each})" for each in bases if _has_dot(each)]
+    return (
+        dots[:1]
+        + [f"an IP constraint where {each.problem}" for each in bases if each.kind == "IP" and each.problem][:1]
+    )
 
 
-def _typed(name: x509.GeneralName) -> Name:
-    return names.san_parts(name)[0], name.value
+def _has_dot(base: GeneralName) -> bool:
+    return base.kind == "DNS" and base.raw.startswith(b".")
 
 
-def _is_allowed(name: Name, constraints: x509.NameConstraints) -> bool:
-    permitted = [value for kind, value in map(_typed, constraints.permitted_subtrees or ()) if kind == name[0]]
-    excluded = [value for kind, value in map(_typed, constraints.excluded_subtrees or ()) if kind == name[0]]
-    if not permitted and not excluded:
-        return True
-    is_within, may_touch = _RULES.get(name[0], (_never, _always))
-    if any(may_touch(name[1], tree) for tree in excluded):
-        return False
-    return not permitted or any(is_within(name[1], tree) for tree in permitted)
+def _tree(tree: Subtree) -> Any:
+    """Parse a tree; None if it is malformed, or has bounds, which RFC 5280 forbids."""
+    base = tree.base
+    if tree.minimum != 0 or tree.maximum is not None:
+        return None
+    if base.kind == "IP":
+        return _network(base.raw) if not base.value.startswith("#") else None
+    if base.problem:
+        return None
+    if base.kind == "email" and "@" in base.value:
+        return _email(base)
+    if base.kind in {"email", "DNS", "URI"}:
+        text = base.value.lower()
+        host = _host(text.removeprefix("."))
+        if text == "":
+            return ""
+        if host is None or "*" in host or (base.kind == "URI" and _is_number(host)):
+            return None
+        return f".{host}" if text.startswith(".") else host
+    return base.name.rdn_keys if base.kind == "dirName" else base.raw
+
+
+def _host(text: str) -> str | None:
+    """A host name as it is compared; None if it is malformed."""
+    return text.lower().removesuffix(".") if names.is_dns_name(text) else None
+
+
+def _dns(name: GeneralName) -> str | None:
+    return _host(name.value)
 
 
 def _dns_within(name: str, tree: str) -> bool:
-    """A host is within a name and all below it; a wildcard, if everything that it covers is."""
-    host, base = _host(name).removeprefix("*."), _host(tree).removeprefix(".")
-    return base in {"", host} or host.endswith("." + base)
+    """A host is within a name and all below it; a wildcard, if everything that it stands for is."""
+    if tree.startswith("."):
+        return name.endswith(tree)
+    host = name.removeprefix("*.")
+    return not tree or host == tree or host.endswith("." + tree)
 
 
 def _dns_touches(name: str, tree: str) -> bool:
-    """A wildcard touches a tree if it may stand for the name at the top of it."""
-    host, base = _host(name), _host(tree).removeprefix(".")
-    return _dns_within(name, tree) or (host.startswith("*.") and base.partition(".")[2] == host[2:])
+    """A wildcard touches a tree as well if it may stand for the name at the top of it."""
+    return _dns_within(name, tree) or (name.startswith("*.") and tree.partition(".")[2] == name[2:])
 
 
-def _ip_within(address: Any, network: Any) -> bool:
-    return bool(address.version == network.version and address in network)
+def _email(name: GeneralName) -> tuple[str, str] | None:
+    """A mailbox: the local part as it stands, and the host without case (RFC 5280 section 7.5)."""
+    match = _EMAIL.fullmatch(name.value)
+    host = _host(match[2]) if match else None
+    return (match[1], host) if match and host is not None and "*" not in host else None
 
 
-def _email_within(address: str, tree: str) -> bool:
+def _email_within(address: tuple[str, str], tree: Any) -> bool:
     """A tree is one mailbox, all of one host (`example.com`), or all of the hosts below one (`.example.com`)."""
-    local, _, host = address.rpartition("@")
-    if "@" in tree:
-        base_local, _, base_host = tree.rpartition("@")
-        return (local, _host(host)) == (base_local, _host(base_host))
-    return _host_within(host, tree)
+    return address == tree if isinstance(tree, tuple) else _host_within(address[1], tree)
 
 
-def _uri_within(uri: str, tree: str) -> bool:
-    host = _uri_host(uri)
-    return host is not None and _host_within(host, tree)
+def _uri(name: GeneralName) -> str | None:
+    """The host of a URI, which must be a name."""
+    match = _URI.fullmatch(name.value)
+    host = _host(match[1]) if match else None
+    return host if host is not None and "*" not in host and not _is_number(host) else None
 
 
-def _uri_touches(uri: str, tree: str) -> bool:
-    """A URI without a host name cannot be judged, so it is refused wherever there are constraints."""
-    host = _uri_host(uri)
-    return host is None or _host_within(host, tree)
-
-
-def _directory_within(name: x509.Name, tree: x509.Name) -> bool:
-    base = canonical(tree)
-    return canonical(name)[: len(base)] == base
+def _is_number(host: str) -> bool:
+    """Whether a host may be an address in one of its notations, for its last label is a number."""
+    return re.fullmatch(r"[0-9]+|0[xX][0-9A-Fa-f]*", host.rpartition(".")[2]) is not None
 
 
 def _host_within(host: str, tree: str) -> bool:
-    base = _host(tree)
-    return _host(host).endswith(base) if base.startswith(".") else _host(host) == base
+    return not tree or (host.endswith(tree) if tree.startswith(".") else host == tree)
 
 
-def _host(text: str) -> str:
-    return text.lower().removesuffix(".")
+def _address(name: GeneralName) -> Any:
+    return ipaddress.ip_address(name.raw)
 
 
-def _uri_host(uri: str) -> str | None:
-    try:
-        host = urlsplit(uri).hostname
-    except ValueError:
+def _network(raw: bytes) -> Any:
+    half = len(raw) // 2
+    mask = int.from_bytes(raw[half:])
+    ones = mask.bit_count()
+    if mask != (1 << 8 * half) - (1 << (8 * half - ones)):
         return None
-    is_name = host and names.is_dns_name(host) and not host.removesuffix(".").rpartition(".")[2].isdigit()
-    return host if is_name else None
+    return ipaddress.ip_network((raw[:half], ones), strict=False)
 
 
-def _never(_: object, __: object) -> bool:
-    return False
+def _ip_within(address: Any, network: Any) -> bool:
+    """An IPv4 address that is written as an IPv6 one (RFC 4291 section 2.5.5.2) is an IPv6 address here."""
+    return bool(address.version == network.version and address in network)
 
 
-def _always(_: object, __: object) -> bool:
-    return True
+def _directory(name: GeneralName) -> Any:
+    return name.name.rdn_keys
 
 
-def _shown(name: Name) -> str:
-    return names.distinguished_name(name[1]) if name[0] == "dirName" else str(name[1])
+def _directory_within(name: Sequence[object], tree: Sequence[object]) -> bool:
+    return name[: len(tree)] == tree
 
 
-# By kind of name: whether it is within a permitted tree, and whether an excluded tree touches it.
-_RULES: dict[str, tuple[Callable[[Any, Any], bool], Callable[[Any, Any], bool]]] = {
+_PARSERS = {"DNS": _dns, "IP": _address, "email": _email, "URI": _uri, "dirName": _directory}
+# By kind of name: whether it is within a permitted tree, and whether an excluded tree touches it. Names of other kinds
+# are not compared: their value is None, so that each is refused where its kind is constrained.
+_RULES: dict[str, tuple[Any, Any]] = {
     "DNS": (_dns_within, _dns_touches),
     "IP": (_ip_within, _ip_within),
     "email": (_email_within, _email_within),
-    "URI": (_uri_within, _uri_touches),
+    "URI": (_host_within, _host_within),
     "dirName": (_directory_within, _directory_within),
 }

@@ -1,34 +1,101 @@
-"""One revocation list (RFC 5280 section 5): what it says of itself, whom it speaks of, and its entries."""
+"""One revocation list (RFC 5280 section 5): what it says of itself, which certificates it covers, and its entries."""
 
 from __future__ import annotations
 
 import functools
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from certkit.times import rfc3339
-from certkit.verify.pool import canonical
-from certkit.verify.scope import HOLD, REMOVE, directories, directory, names_of
+from certkit.verify import signatures
 from certkit.verify.troubles import Problem, Trouble
 from certkit.x509 import der as tlv
-from certkit.x509 import keys, names
+from certkit.x509 import extensions as kinds
+from certkit.x509.directory_name import Name
+from certkit.x509.extensions import Unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from cryptography import x509
 
-    from certkit.verify.pool import CanonicalName
-    from certkit.verify.scope import Point, Target
+    from certkit.x509.certificate import Certificate
+    from certkit.x509.crl import Crl
+    from certkit.x509.general_names import GeneralName
 
-_KNOWN_IN_LISTS = frozenset({"2.5.29.18", "2.5.29.20", "2.5.29.27", "2.5.29.28", "2.5.29.35", "2.5.29.46"})
-_KNOWN_IN_ENTRIES = frozenset({"2.5.29.21", "2.5.29.24", "2.5.29.29"})
+    Key = tuple[object, ...]
+
+Value = TypeVar("Value")
+
+HOLD, REMOVE = "certificateHold", "removeFromCRL"
+# The reasons that lists can be split by (ReasonFlags, RFC 5280 section 4.2.1.13).
+ALL_REASONS = frozenset(kinds.REASONS) - {"unused"}
+_KNOWN_IN_LISTS = frozenset(
+    {
+        kinds.ISSUER_ALT_NAME,
+        kinds.CRL_NUMBER,
+        kinds.DELTA_CRL_INDICATOR,
+        kinds.ISSUING_DISTRIBUTION_POINT,
+        kinds.AUTHORITY_KEY_IDENTIFIER,
+        "2.5.29.46",  # freshestCRL
+    }
+)
+_KNOWN_IN_ENTRIES = frozenset({kinds.REASON_CODE, "2.5.29.24", kinds.CERTIFICATE_ISSUER})
 # So many keys are tried for one list.
 _MAX_KEYS = 8
 # How an extension says that it is critical, in DER: TRUE, before the OCTET STRING that is its value.
 _CRITICAL = b"\x01\x01\xff\x04"
 _CERTIFICATE_ISSUER = bytes.fromhex("0603551d1d") + _CRITICAL
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place of lists (RFC 5280 section 4.2.1.13): its names, in a form that can be compared, and what it serves."""
+
+    names: frozenset[object]
+    issuers: tuple[Key, ...] = ()
+    reasons: frozenset[str] = ALL_REASONS
+
+
+class Target:
+    """A certificate whose revocation is asked, and what lists are looked up by.
+
+    Raises:
+        ValueError: if its distribution points or its end cannot be read.
+    """
+
+    def __init__(self, certificate: Certificate) -> None:
+        named = _readable(certificate.crl_distribution_points)
+        self.issuer: Key = certificate.issuer.key
+        self.is_ca = certificate.is_ca
+        self.end = _readable(certificate.not_after)
+        self.serial = certificate.serial
+        # Lists that no distribution point names count too, where they are the issuer's own (RFC 5280 section 6.3.3).
+        own = Point(frozenset({("dirName", self.issuer)}))
+        self.points = (*(_point(each, self.issuer) for each in named or ()), own)
+
+    @property
+    def list_issuers(self) -> tuple[Key, ...]:
+        """Those whose lists may cover the certificate."""
+        return tuple(dict.fromkeys([self.issuer, *(each for point in self.points for each in point.issuers)]))
+
+
+def _point(found: kinds.DistributionPoint, issuer: Key) -> Point:
+    issuers = tuple(each.name.key for each in found.crl_issuer or () if each.kind == "dirName")
+    above = issuers[0] if issuers else issuer
+    reasons = ALL_REASONS if found.reasons is None else found.reasons
+    return Point(_names(found.full_name, found.relative_name, above), issuers, reasons)
+
+
+def _names(full: tuple[GeneralName, ...] | None, relative: bytes | None, above: Key) -> frozenset[object]:
+    """Return the names of a distribution point; a relative one stands below the name of the list's issuer."""
+    if relative is not None:
+        return frozenset({("dirName", (*above, *Name(tlv.encode(tlv.SEQUENCE, relative)).key))})
+    return frozenset(
+        ("dirName", each.name.key) if each.kind == "dirName" else (each.kind, each.raw) for each in full or ()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +112,38 @@ class Entry:
 
 
 class RevocationList:
-    """A list, read: a field that cannot be read raises here, and never later.
+    """A list, read: what it says of itself raises here, and never later.
 
     Raises:
-        ValueError: and other errors of the parser.
+        ValueError: if the list cannot be read, or not what it covers.
     """
 
-    def __init__(self, crl: x509.CertificateRevocationList) -> None:
-        from cryptography import x509
-
-        self._crl = crl
+    def __init__(self, crl: Crl) -> None:
+        loaded = crl.cryptography()
+        if loaded is None or any(not each.is_tolerated for each in crl.deviations):
+            raise ValueError("the list breaks a rule of its encoding")
+        self._crl, self._loaded = crl, loaded
+        self.begin, self.end = _readable(crl.this_update), _readable(crl.next_update)
+        self.point = _readable(crl.issuing_distribution_point)
+        self.number, self.base = _readable(crl.number), _readable(crl.delta_base)
         self._signed: dict[bytes, bool] = {}
-        self.name = names.distinguished_name(crl.issuer)
-        self.issuer = canonical(crl.issuer)
-        self.begin, self.end = crl.last_update_utc, crl.next_update_utc
-        self.extensions = {each.oid.dotted_string: each.critical for each in crl.extensions}
-        values: dict[Any, Any] = {type(each.value): each.value for each in crl.extensions}
-        self.point: x509.IssuingDistributionPoint | None = values.get(x509.IssuingDistributionPoint)
-        self.number: int | None = values[x509.CRLNumber].crl_number if x509.CRLNumber in values else None
-        delta = values.get(x509.DeltaCRLIndicator)
-        self.base: int | None = delta.crl_number if delta else None
-        hint = values.get(x509.AuthorityKeyIdentifier)
+        self.name, self.issuer = crl.issuer.text, crl.issuer.key
+        hint = crl.authority_key_identifier
         self.key_identifier: bytes | None = hint.key_identifier if hint else None
         self.is_understood = self._is_understood()
 
     @property
-    def is_indirect(self) -> bool:
-        """Whether the list speaks of other issuers' certificates too."""
-        return self.point is not None and self.point.indirect_crl
+    def departure(self) -> str:
+        """The rule of RFC 5280 section 5 that the list breaks although it counts; empty if there is none."""
+        if self._crl.version != 2:
+            return "it is not of version 2 (RFC 5280 section 5.1.2.1)"
+        number = self._crl.extension(kinds.CRL_NUMBER)
+        if number is None or number.critical:
+            wrong = "no CRL number" if number is None else "a critical CRL number"
+            return f"it has {wrong} (RFC 5280 section 5.2.3)"
+        if self._crl.authority_key_identifier is None:
+            return "it has no authority key identifier (RFC 5280 section 5.2.1)"
+        return next((f"{each.message} (section {each.section})" for each in self._crl.deviations), "")
 
     @property
     def order(self) -> tuple[datetime, int]:
@@ -80,32 +151,35 @@ class RevocationList:
         return self.begin, self.number if self.number is not None else -1
 
     def entry(self, target: Target) -> Entry | None:
-        """What the list says of a certificate."""
+        """Return what the list says of a certificate."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if self._entries is not None:
                 found = self._among(self._entries, target)
             elif target.issuer == self.issuer:
-                found = self._crl.get_revoked_certificate_by_serial_number(target.serial)
+                found = self._loaded.get_revoked_certificate_by_serial_number(target.serial)
             else:
                 found = None
             return None if found is None else _entry(found)
 
     def reasons(self, target: Target) -> frozenset[str] | Problem:
-        """For which reasons the list speaks of a certificate, by its scope (RFC 5280 section 6.3.3 b to d)."""
-        if not self._is_kind_of(target):
+        """Return for which reasons the list covers a certificate, by its scope (RFC 5280 section 6.3.3 b to d)."""
+        scope = self.point
+        if scope is not None and (
+            scope.only_attribute_certificates
+            or (scope.only_user_certificates if target.is_ca else scope.only_ca_certificates)
+        ):
             return Problem(Trouble.KIND)
         fitting = [each for each in target.points if self._may_serve(each, target)]
         if not fitting:
             return Problem(Trouble.INDIRECT)
-        told = frozenset[str]().union(*(each.reasons for each in fitting if self._is_at(each)))
-        if not told:
+        named = frozenset[str]().union(*(each.reasons for each in fitting if self._is_at(each)))
+        if not named:
             return Problem(Trouble.PLACE)
-        some = self.point.only_some_reasons if self.point else None
-        return told if some is None else told & {each.value for each in some}
+        return named if scope is None or scope.only_some_reasons is None else named & scope.only_some_reasons
 
     def staleness(self, at: datetime) -> Problem | None:
-        """Why the list is not current at a moment (RFC 5280 sections 5.1.2.4 and 5.1.2.5); None if it is."""
+        """Return why the list is not current at a moment (RFC 5280 sections 5.1.2.4 and 5.1.2.5); None if it is."""
         if at < self.begin:
             return Problem(Trouble.EARLY, rfc3339(self.begin))
         if self.end is None:
@@ -115,49 +189,40 @@ class RevocationList:
     @functools.cached_property
     def is_weak(self) -> bool:
         """Whether the list is signed with a digest that can be forged."""
-        digest = self._crl.signature_hash_algorithm
-        return digest is not None and keys.is_weak_digest(digest.name)
+        return signatures.scheme(self._crl.signature_algorithm).is_weak
 
-    def is_signed_by(self, certificate: x509.Certificate) -> bool:
-        """Whether the list is signed with a certificate's key; each key is tried once, and not too many."""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                key = certificate.public_key()
-                wanted = keys.key_facts(key).spki_sha256.encode()
-                if wanted not in self._signed and len(self._signed) < _MAX_KEYS:
-                    self._signed[wanted] = self._is_signature_of(key)
-                return self._signed.get(wanted, False)
-        except Exception:  # noqa: BLE001  a foreign key meets a parser: it has its own kinds of error
+    def is_signed_by(self, certificate: Certificate) -> bool:
+        """Return whether the list is signed with a certificate's key; each key is tried once, and not too many."""
+        key, crl = certificate.key, self._crl
+        if isinstance(key, Unreadable) or crl.signature_algorithm != crl.tbs_signature_algorithm:
             return False
-
-    def _is_signature_of(self, key: Any) -> bool:
-        from cryptography.hazmat.primitives.serialization import Encoding
-
-        crl = self._crl
-        parameters, digest = crl.signature_algorithm_parameters, crl.signature_hash_algorithm
-        whole = crl.public_bytes(Encoding.DER)
-        if not tlv.is_signed_exactly(whole, crl.tbs_certlist_bytes, crl.signature):
-            return False
-        return keys.is_signature(key, crl.signature, crl.tbs_certlist_bytes, parameters, digest) is True
+        if key.der not in self._signed and len(self._signed) < _MAX_KEYS:
+            try:
+                loaded = signatures.load(key)
+                problem = signatures.problem(crl.signature_algorithm, key, loaded, crl.signature, crl.tbs)
+            except signatures.UnsupportedError as error:
+                problem = str(error)
+            self._signed[key.der] = problem is None
+        return self._signed.get(key.der, False)
 
     def _is_understood(self) -> bool:
         """Whether every critical extension is known; in the list (RFC 5280 section 5.2) and in entries (5.3)."""
-        if any(critical and oid not in _KNOWN_IN_LISTS for oid, critical in self.extensions.items()):
+        critical = [each for each in self._crl.extensions if each.critical]
+        if any(each.oid not in _KNOWN_IN_LISTS or isinstance(each.value, Unreadable) for each in critical):
             return False
-        known = sum(self.extensions.values()) + self._crl.tbs_certlist_bytes.count(_CERTIFICATE_ISSUER)
+        known = len(critical) + self._crl.tbs.count(_CERTIFICATE_ISSUER)
         if self._entries is None or self._criticals == known:
             return True
         return all(_are_known(each.extensions) for each in self._entries)
 
     @functools.cached_property
     def _criticals(self) -> int:
-        return self._crl.tbs_certlist_bytes.count(_CRITICAL)
+        return self._crl.tbs.count(_CRITICAL)
 
     @functools.cached_property
     def _entries(self) -> list[x509.RevokedCertificate] | None:
         """All entries; None where none has a critical extension: then they can be looked up by serial number."""
-        return list(self._crl) if self._criticals > sum(self.extensions.values()) else None
+        return list(self._loaded) if self._criticals > sum(each.critical for each in self._crl.extensions) else None
 
     @functools.cached_property
     def _positions(self) -> dict[int, list[int]]:
@@ -167,11 +232,11 @@ class RevocationList:
         return found
 
     def _among(self, entries: list[x509.RevokedCertificate], target: Target) -> x509.RevokedCertificate | None:
-        """The entry of a certificate.
+        """Return the entry of a certificate.
 
         An entry is about the certificate issuer of the last entry that names one (RFC 5280 section 5.3.3).
         """
-        issuers: tuple[CanonicalName, ...] = (self.issuer,)
+        issuers: tuple[Key, ...] = (self.issuer,)
         start = 0
         for position in self._positions.get(target.serial, ()):
             before = map(_certificate_issuers, reversed(entries[start : position + 1]))
@@ -181,24 +246,23 @@ class RevocationList:
             start = position + 1
         return None
 
-    def _is_kind_of(self, target: Target) -> bool:
-        scope = self.point
-        if scope is None:
-            return True
-        excluded = scope.only_contains_user_certs if target.is_ca else scope.only_contains_ca_certs
-        return not (excluded or scope.only_contains_attribute_certs)
-
     def _may_serve(self, point: Point, target: Target) -> bool:
         if point.issuers:
-            return self.is_indirect and self.issuer in point.issuers
+            return self.point is not None and self.point.indirect and self.issuer in point.issuers
         return self.issuer == target.issuer
 
     def _is_at(self, point: Point) -> bool:
         scope = self.point
         if scope is None or (scope.full_name is None and scope.relative_name is None):
             return True
-        wanted = point.names or {directory(each) for each in point.issuers}
-        return bool(names_of(scope, self.issuer) & wanted)
+        wanted = point.names or {("dirName", each) for each in point.issuers}
+        return bool(_names(scope.full_name, scope.relative_name, self.issuer) & wanted)
+
+
+def _readable(value: Value | Unreadable) -> Value:
+    if isinstance(value, Unreadable):
+        raise ValueError(value.reason)  # noqa: TRY004  hostile bytes
+    return value
 
 
 def _entry(found: x509.RevokedCertificate) -> Entry:
@@ -208,13 +272,19 @@ def _entry(found: x509.RevokedCertificate) -> Entry:
     return Entry(found.revocation_date_utc, next(reasons, ""))
 
 
-def _certificate_issuers(entry: x509.RevokedCertificate) -> tuple[CanonicalName, ...]:
+def _certificate_issuers(entry: x509.RevokedCertificate) -> tuple[Key, ...]:
     from cryptography import x509
 
     for each in entry.extensions:
         if isinstance(each.value, x509.CertificateIssuer):
-            return directories(each.value)
+            return _directories(each.value)
     return ()
+
+
+def _directories(names: Iterable[x509.GeneralName]) -> tuple[Key, ...]:
+    from cryptography import x509
+
+    return tuple(Name(each.value.public_bytes()).key for each in names if isinstance(each, x509.DirectoryName))
 
 
 def _are_known(extensions: x509.Extensions) -> bool:

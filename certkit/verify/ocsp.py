@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from certkit.errors import InputError
 from certkit.findings import Finding, critical, ok, unknown
-from certkit.printable import printable
 from certkit.times import rfc3339
-from certkit.verify import pool
+from certkit.verify import signatures
+from certkit.verify.path import access_location, is_signed, is_within_dates, name_of, own_problem
 from certkit.x509 import der as tlv
-from certkit.x509 import describe, keys, names
-from certkit.x509.objects import short_reason
+from certkit.x509.extensions import Unreadable
+from certkit.x509.ocsp import NONCE, OcspResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from cryptography import x509
-    from cryptography.x509 import ocsp
+    from certkit.x509.certificate import Certificate
+    from certkit.x509.extensions import Extension
+    from certkit.x509.ocsp import BasicResponse, CertificateId, SingleResponse
 
 REQUEST_TYPE = "application/ocsp-request"
 
@@ -27,144 +30,226 @@ REQUEST_TYPE = "application/ocsp-request"
 _SKEW = timedelta(minutes=5)
 _DEFAULT_FRESHNESS = timedelta(days=1)
 _TRY_HINT = "try again later, or give the CA's list with --crl"
+_OCSP, _OCSP_SIGNING = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.3.9"
+# What may be critical: the nonce; and of a single response, where its status comes from (RFC 6960 section 4.4).
+_KNOWN = frozenset({NONCE, "1.3.6.1.5.5.7.48.1.3", "1.3.6.1.5.5.7.48.1.6", "2.5.29.21", "2.5.29.24"})
 
 
-def responder_of(certificate: x509.Certificate) -> str:
-    """The address of the OCSP responder that a certificate names; empty if it names none."""
-    from cryptography.x509.oid import AuthorityInformationAccessOID
+# The digests of CertID.
+_DIGESTS = {
+    "1.3.14.3.2.26": "sha1",
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
+# CRLReason (RFC 5280 section 5.3.1).
+REASONS = {
+    0: "unspecified",
+    1: "keyCompromise",
+    2: "cACompromise",
+    3: "affiliationChanged",
+    4: "superseded",
+    5: "cessationOfOperation",
+    6: "certificateHold",
+    8: "removeFromCRL",
+    9: "privilegeWithdrawn",
+    10: "aACompromise",
+}
+_STRANGER = "it is signed neither by the issuer nor by a responder that the issuer named for it"
 
-    return describe.access_location(certificate, AuthorityInformationAccessOID.OCSP)
+
+class _UnusableError(Exception):
+    """A response that does not count, and why."""
 
 
-def request_for(certificate: x509.Certificate, issuer: x509.Certificate, nonce: bytes) -> bytes:
-    """A request about a certificate, in DER; the nonce binds the answer to it (RFC 9654)."""
-    from cryptography import x509
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A response in DER; a nonce that comes back in it must be `nonce`, if that is not None."""
+
+    der: bytes
+    nonce: bytes | None = None
+
+
+def responder_of(certificate: Certificate) -> str:
+    """Return the address of the OCSP responder that a certificate names; empty if it names none."""
+    return access_location(certificate, _OCSP)
+
+
+def request_for(certificate: Certificate, issuer: Certificate, nonce: bytes) -> bytes:
+    """Return a request about a certificate, in DER; the nonce binds the response to it (RFC 9654).
+
+    Raises:
+        InputError: if the library cannot read one of the certificates.
+    """
     from cryptography.hazmat.primitives.hashes import SHA1
     from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509 import ocsp
+    from cryptography.x509 import OCSPNonce, ocsp
 
+    mine, above = certificate.cryptography(), issuer.cryptography()
+    if mine is None or above is None:
+        hint = "give the CA's list with --crl"
+        raise InputError(f"no OCSP request can be made for {name_of(certificate)}: it breaks the standard", hint=hint)
     # SHA-1 only names the issuer here; it is what every responder knows (RFC 5019 section 2.1.1).
-    builder = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, SHA1())  # noqa: S303
-    return builder.add_extension(x509.OCSPNonce(nonce), critical=False).build().public_bytes(Encoding.DER)
+    builder = ocsp.OCSPRequestBuilder().add_certificate(mine, above, SHA1())  # noqa: S303
+    return builder.add_extension(OCSPNonce(nonce), critical=False).build().public_bytes(Encoding.DER)
 
 
 def judge(
-    response: bytes,
-    certificate: x509.Certificate,
-    issuer: x509.Certificate,
-    *,
-    at: datetime,
-    nonce: bytes | None = None,
+    responses: Sequence[Response], certificate: Certificate, issuer: Certificate, *, at: datetime
 ) -> Finding | None:
-    """What a response says of a certificate; None if it is about others. A nonce that comes back must be ours."""
-    who = names.distinguished_name(certificate.subject)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _judge(response, certificate, issuer, at, nonce, who)
-    except Exception as error:  # noqa: BLE001  hostile bytes meet a parser: it has its own kinds of error
-        reason = printable(short_reason(error))
-        return unknown("revocation", f"the OCSP response about {who} cannot be read: {reason}", _TRY_HINT)
+    """Return what all responses together say of a certificate; None if none is about it.
 
-
-def _judge(
-    response: bytes,
-    certificate: x509.Certificate,
-    issuer: x509.Certificate,
-    at: datetime,
-    nonce: bytes | None,
-    who: str,
-) -> Finding | None:
-    from cryptography.x509 import ocsp
-
-    answer = ocsp.load_der_ocsp_response(response)
-    if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-        status = answer.response_status.name.lower().replace("_", " ")
-        return unknown("revocation", f"the OCSP responder does not answer about {who}: {status}", _TRY_HINT)
-    single = next((each for each in answer.responses if _is_about(each, certificate, issuer)), None)
-    if single is None:
+    Those that do not count are dropped. Of the others, and of all their single responses, revoked wins; else the most
+    recent counts.
+    """
+    who = name_of(certificate)
+    usable: list[SingleResponse] = []
+    dropped: list[str] = []
+    for response in responses:
+        try:
+            usable += _singles(response, certificate, issuer, at, dropped)
+        except _UnusableError as error:
+            dropped.append(str(error))
+        except (InputError, ValueError) as error:
+            dropped.append(f"it cannot be read: {error}")
+    if usable:
+        note = f"; {len(dropped)} more OCSP response does not count: {dropped[0]}" if dropped else ""
+        return _finding(usable, who, note)
+    if not dropped:
         return None
-    problem = _distrust(answer, issuer, at, nonce) or _staleness(single, at)
-    if problem:
-        return unknown("revocation", f"the OCSP response about {who} does not count: {problem}", _TRY_HINT)
-    if single.certificate_status is ocsp.OCSPCertStatus.GOOD:
-        until = f" until {rfc3339(single.next_update_utc)}" if single.next_update_utc else ""
-        return ok("revocation", f"not revoked: {who}, by OCSP{until}")
-    if single.certificate_status is ocsp.OCSPCertStatus.UNKNOWN:
+    return unknown("revocation", f"the OCSP response about {who} does not count: {dropped[0]}", _TRY_HINT)
+
+
+def _finding(usable: Sequence[SingleResponse], who: str, note: str) -> Finding:
+    for single in usable:
+        if single.status == "revoked":
+            since = rfc3339(single.revoked_at) if single.revoked_at else "an unknown time"
+            reason = f" ({REASONS[single.reason]})" if single.reason is not None and single.reason in REASONS else ""
+            hint = "stop using it, and get a new certificate"
+            return critical("revocation", f"{who} is revoked, since {since}{reason}", hint)
+    latest = max(usable, key=lambda each: each.this_update)  # type: ignore[arg-type,return-value]  # only dates are usable
+    if latest.status == "unknown":
         return unknown("revocation", f"the OCSP responder does not know {who}", "ask the issuer")
-    since = rfc3339(single.revocation_time_utc) if single.revocation_time_utc else "an unknown time"
-    reason = f" ({single.revocation_reason.value})" if single.revocation_reason else ""
-    hint = "stop using it, and get a new certificate"
-    return critical("revocation", f"{who} is revoked, since {since}{reason}", hint)
+    until = f" until {rfc3339(latest.next_update)}" if latest.next_update else ""
+    return ok("revocation", f"not revoked: {who}, by OCSP{until}{note}")
 
 
-def _is_about(single: ocsp.OCSPSingleResponse, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether a single response names this certificate (RFC 6960 section 4.1.1, CertID)."""
-    digest = single.hash_algorithm.name
+def _singles(
+    response: Response, certificate: Certificate, issuer: Certificate, at: datetime, dropped: list[str]
+) -> Iterator[SingleResponse]:
+    """Return the single responses about a certificate that count; `dropped` takes why others do not."""
+    found = OcspResponse.parse(response.der)
+    if found.status != "successful" or found.basic is None:
+        raise _UnusableError(f"the responder refuses: {found.status}")
+    basic = found.basic
+    about = [each for each in basic.responses if _is_about(each.certificate, certificate, issuer)]
+    if not about:
+        return
+    _require_understood(basic.extensions, "the response")
+    _require_signed(basic, issuer, at)
+    sent_back = basic.extension(NONCE)
+    if response.nonce is not None and sent_back is not None and sent_back.raw not in _nonces(response.nonce):
+        raise _UnusableError("it answers another request (its nonce differs)")
+    for single in about:
+        try:
+            _require_understood(single.extensions, "the single response")
+            _require_current(single, at)
+        except _UnusableError as error:
+            dropped.append(str(error))
+        else:
+            yield single
+
+
+def _nonces(nonce: bytes) -> tuple[bytes, bytes]:
+    """Return a nonce as responders send it back: as an OCTET STRING, or bare as before RFC 8954."""
+    return tlv.encode(0x04, nonce), nonce
+
+
+def _is_about(named: CertificateId, certificate: Certificate, issuer: Certificate) -> bool:
+    """Return whether a single response names this certificate (RFC 6960 section 4.1.1, CertID)."""
+    digest = _DIGESTS.get(named.digest.oid)
     return (
-        single.serial_number == certificate.serial_number
-        and single.issuer_name_hash == hashlib.new(digest, certificate.issuer.public_bytes()).digest()
-        and single.issuer_key_hash == hashlib.new(digest, _key_bits(issuer)).digest()
+        digest is not None
+        and named.serial == certificate.serial
+        and named.issuer_name_hash == hashlib.new(digest, certificate.issuer.der).digest()
+        and named.issuer_key_hash == hashlib.new(digest, _key_bits(issuer)).digest()
     )
 
 
-def _distrust(answer: ocsp.OCSPResponse, issuer: x509.Certificate, at: datetime, nonce: bytes | None) -> str:
-    """Why nobody should believe a response; empty if it is signed by whom it must be (RFC 6960 section 4.2.2.2)."""
-    from cryptography import x509
-
-    signers = [issuer, *(each for each in answer.certificates if _is_delegated(each, issuer, at))]
-    named = [each for each in signers if _is_named(answer, each)]
-    if not named:
-        return "it is signed neither by the issuer nor by whom the issuer named for it"
-    if not any(_has_signed(each, answer) for each in named):
-        return "its signature does not verify"
-    sent_back = next((each.value.nonce for each in answer.extensions if isinstance(each.value, x509.OCSPNonce)), None)
-    if nonce is not None and sent_back is not None and sent_back != nonce:
-        return "it answers another request (its nonce differs)"
-    return ""
+def _require_understood(extensions: Iterable[Extension], what: str) -> None:
+    for each in extensions:
+        if each.critical and (each.oid not in _KNOWN or isinstance(each.value, Unreadable)):
+            raise _UnusableError(f"{what} has a critical extension that certkit does not know: {each.oid}")
 
 
-def _staleness(single: ocsp.OCSPSingleResponse, at: datetime) -> str:
-    if single.this_update_utc > at + _SKEW:
-        return f"it is not valid before {rfc3339(single.this_update_utc)}"
-    end = single.next_update_utc or single.this_update_utc + _DEFAULT_FRESHNESS
+def _require_current(single: SingleResponse, at: datetime) -> None:
+    begin, end = single.this_update, single.next_update
+    if isinstance(begin, Unreadable) or isinstance(end, Unreadable):
+        raise _UnusableError("a date in it cannot be read")
+    if begin > at + _SKEW:
+        raise _UnusableError(f"it is not valid before {rfc3339(begin)}")
+    end = end or begin + _DEFAULT_FRESHNESS
     if at > end + _SKEW:
-        return f"it is stale since {rfc3339(end)}"
+        raise _UnusableError(f"it is stale since {rfc3339(end)}")
+
+
+def _require_signed(basic: BasicResponse, issuer: Certificate, at: datetime) -> None:
+    """Refuse a response that neither the issuer signed nor a responder that it named (RFC 6960 section 4.2.2.2)."""
+    scheme = signatures.scheme(basic.signature_algorithm)
+    if scheme.is_weak:
+        raise _UnusableError(f"it is signed with {scheme.shown}, which is too weak")
+    if basic.version != 1:
+        raise _UnusableError("it is of an unknown version")
+    why = _STRANGER
+    for signer in (issuer, *basic.certificates):
+        if not _is_named(basic, signer):
+            continue
+        why = _responder_problem(signer, issuer, at) or _signature_problem(signer, basic)
+        if not why:
+            return
+    raise _UnusableError(why)
+
+
+def _signature_problem(signer: Certificate, basic: BasicResponse) -> str:
+    key = signer.key
+    if isinstance(key, Unreadable):
+        return f"the responder's key cannot be read: {key.reason}"
+    if any(not each.is_tolerated for each in basic.deviations):
+        return "it breaks a rule of its encoding"
+    try:
+        wrong = signatures.problem(basic.signature_algorithm, key, signatures.load(key), basic.signature, basic.tbs)
+    except signatures.UnsupportedError as error:
+        return f"its signature cannot be checked: {error}"
+    return "its signature does not verify" if wrong else ""
+
+
+def _responder_problem(signer: Certificate, issuer: Certificate, at: datetime) -> str:
+    """Say why a certificate may not sign the issuer's responses; empty if it may."""
+    if signer == issuer:
+        return ""
+    usages, usage = signer.extended_key_usage, signer.key_usage
+    problem = own_problem(signer)
+    if signer.issuer.key != issuer.subject.key or not is_signed(signer, issuer):
+        return _STRANGER
+    if problem is not None:
+        return f"its responder's certificate is not accepted: {problem.reason}"
+    if isinstance(usages, Unreadable) or _OCSP_SIGNING not in (usages or ()):
+        return "its responder's certificate is not for signing OCSP responses (RFC 6960 section 4.2.2.2)"
+    if usage is not None and (isinstance(usage, Unreadable) or not usage & {"digitalSignature", "nonRepudiation"}):
+        return "its responder's key usage does not allow digital signatures (RFC 5280 section 4.2.1.3)"
+    if not is_within_dates(signer, at):
+        return "its responder's certificate is not valid at that time"
     return ""
 
 
-def _is_named(answer: ocsp.OCSPResponse, signer: x509.Certificate) -> bool:
-    if answer.responder_name is not None:
-        return pool.canonical(answer.responder_name) == pool.canonical(signer.subject)
-    return answer.responder_key_hash == hashlib.sha1(_key_bits(signer), usedforsecurity=False).digest()
+def _is_named(basic: BasicResponse, signer: Certificate) -> bool:
+    if basic.responder_name is not None:
+        return basic.responder_name.key == signer.subject.key
+    return basic.responder_key_hash == hashlib.sha1(_key_bits(signer), usedforsecurity=False).digest()
 
 
-def _is_delegated(signer: x509.Certificate, issuer: x509.Certificate, at: datetime) -> bool:
-    """Whether the issuer made a certificate for signing OCSP responses, which is valid at that moment."""
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
-    usage = describe.extension(signer, "ExtendedKeyUsage") or ()
-    return (
-        ExtendedKeyUsageOID.OCSP_SIGNING in list(usage)
-        and pool.canonical(signer.issuer) == pool.canonical(issuer.subject)
-        and pool.signed_by(signer, issuer) is True
-        and signer.not_valid_before_utc <= at <= signer.not_valid_after_utc
-    )
-
-
-def _has_signed(signer: x509.Certificate, answer: ocsp.OCSPResponse) -> bool:
-    digest = answer.signature_hash_algorithm
-    if digest is not None and keys.is_weak_digest(digest.name):
-        return False
-    key = signer.public_key()
-    return keys.is_signature(key, answer.signature, answer.tbs_response_bytes, None, digest) is True
-
-
-def _key_bits(certificate: x509.Certificate) -> bytes:
-    """The bits of the public key without their wrapping, which CertID hashes."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    outer = next(iter(tlv.elements(spki)))
-    *_, bits = tlv.elements(spki, outer.start, outer.end)
-    return spki[bits.start + 1 : bits.end]
+def _key_bits(certificate: Certificate) -> bytes:
+    """Return the bits of the public key without their wrapping, which CertID hashes."""
+    spki = certificate.spki
+    *_, bits = tlv.children(spki, *tlv.only(spki, tlv.SEQUENCE))
+    return spki[bits[2] + 1 : bits[3]]

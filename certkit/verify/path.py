@@ -1,244 +1,583 @@
-"""Path building (RFC 5280 section 6): from a certificate to an anchor, or the first reason why not.
+"""Path building and validation (RFC 5280 section 6.1): from a certificate to an anchor, or the first reason why not.
 
-The judge is `cryptography.x509.verification`, with extension policies of our own: it would refuse client certificates
-without a SAN, which private CAs issue. It also searches, and finds nearly every path at once. Where it finds none, each
-way that names and signatures allow is put before it alone; and before OpenSSL where a certificate of that way has
-something that the judge does not support, never for a second opinion on trust, dates or names.
+The search walks upwards by names; key identifiers only say which CA to try first. A certificate that has a defect of
+its own, whatever the path, is never entered, and neither is a CA whose key did not make the signature. The complete
+ways that are left are judged as wholes, short ones first: path lengths, name constraints, policies, TLS features. All
+work is counted, so that neither thousands of CAs of one name nor a mesh of cross-signatures keeps a processor busy;
+what is not found within the budget counts as not there.
 """
 
 from __future__ import annotations
 
-import functools
-import ipaddress
-import warnings
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+import contextlib
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from certkit.verify import constraints, openssl, policies
-from certkit.verify.explain import NoPath, first_cause, meaning_of
-from certkit.verify.pool import Pool, differ_in_spelling
+from certkit.errors import InputError
+from certkit.times import rfc3339
+from certkit.verify import constraints, policies, signatures
+from certkit.verify.constraints import Comparisons, Limits, Parsed, TooManyError
 from certkit.verify.purpose import allows
-from certkit.x509 import describe, keys, names
+from certkit.verify.signatures import UnsupportedError
+from certkit.x509 import extensions as kinds
+from certkit.x509.extensions import Unreadable
+from certkit.x509.general_names import GeneralName
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from cryptography import x509
-    from cryptography.x509.verification import PolicyBuilder
+    from certkit.x509.certificate import Certificate
 
-    Path = tuple[x509.Certificate, ...]
+    Path = tuple[Certificate, ...]
 
 DEFAULT_MAX_DEPTH = 8
-# So few certificates are searched at once; more are sorted first.
-_FEW = 16
 
-# certificatePolicies, policyMappings, policyConstraints, inhibitAnyPolicy: refused by the judge where critical.
-_POLICY_EXTENSIONS = frozenset({"2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"})
-# nameConstraints, policyMappings, policyConstraints: without one of these nothing is passed over.
-_PASSED_OVER = frozenset({"2.5.29.30", "2.5.29.33", "2.5.29.36"})
+# So many signatures, steps and complete paths are looked at for one verdict; a chain that needs more is an attack.
+MAX_SIGNATURE_CHECKS = 500
+_MAX_STEPS = 5_000
+_MAX_PATHS = 100
+_MAX_SHOWN = 200
+
+# The extensions that are processed, here or in the modules beside. They limit what a certificate is good for, or say
+# whose it is: one that cannot be read refuses the certificate, critical or not.
+_PROCESSED = frozenset(
+    {
+        kinds.SUBJECT_KEY_IDENTIFIER,
+        kinds.KEY_USAGE,
+        kinds.SUBJECT_ALT_NAME,
+        kinds.BASIC_CONSTRAINTS,
+        kinds.NAME_CONSTRAINTS,
+        kinds.CRL_DISTRIBUTION_POINTS,
+        kinds.CERTIFICATE_POLICIES,
+        kinds.POLICY_MAPPINGS,
+        kinds.AUTHORITY_KEY_IDENTIFIER,
+        kinds.POLICY_CONSTRAINTS,
+        kinds.EXTENDED_KEY_USAGE,
+        kinds.INHIBIT_ANY_POLICY,
+        kinds.TLS_FEATURES,
+    }
+)
+# id-qt-cps and id-qt-unotice (RFC 5280 section 4.2.1.4).
+_KNOWN_QUALIFIERS = frozenset({"1.3.6.1.5.5.7.2.1", "1.3.6.1.5.5.7.2.2"})
+# A CA's key may be RSA of 2048 bits or more, or one of these (NIST SP 800-186; RFC 8032; FIPS 204).
+_SOUND_KEYS = frozenset({"ec-p256", "ec-p384", "ec-p521", "ed25519", "ed448", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"})
+
+_INSPECT = "inspect each certificate with certkit inspect, and ask the issuer"
+_ASK_ISSUER = "ask the issuer for a certificate that follows RFC 5280"
+_WRONG_CA = (
+    "check that the certificate and --ca belong to the same partner and environment; trust another CA only if the"
+    " partner confirms its fingerprint"
+)
+
+
+_PIN = "to trust exactly this certificate, and nothing that it signed, use --pin instead of --ca"
+
+
+@dataclass(frozen=True, slots=True)
+class NoPath:
+    """Why no path leads from a certificate to an anchor: the first cause in plain words, and what to do."""
+
+    reason: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """What path is wanted: from a leaf to one of the anchors, at a moment, for a purpose (client, server, any).
 
-    `max_depth` counts the intermediates between leaf and anchor.
+    `distrusted` stand in no path. `max_depth` counts the intermediates between leaf and anchor.
     """
 
-    leaf: x509.Certificate
-    anchors: Sequence[x509.Certificate]
-    untrusted: Sequence[x509.Certificate]
+    leaf: Certificate
+    anchors: Sequence[Certificate]
+    untrusted: Sequence[Certificate]
     at: datetime
+    distrusted: Sequence[Certificate] = ()
     purpose: str = "any"
     max_depth: int = DEFAULT_MAX_DEPTH
 
 
 def build_path(search: Search) -> Path | NoPath:
-    """The path that is wanted, leaf first and anchor last; or why there is none.
+    """Return the path that is wanted, leaf first and anchor last; or why there is none.
 
-    A path whose CAs may not issue for the purpose is the answer where there is no better one.
+    A path whose CAs may not issue for the purpose, or whose authority key identifiers do not fit, is the result where
+    there is no better one; findings of their own say so.
     """
-    if len(search.anchors) + len(search.untrusted) <= _FEW:
-        found = _found(search)
-        if not isinstance(found, str) and _objection(found) is None:
-            return found
-    pool = Pool(search.leaf, anchors=search.anchors, untrusted=search.untrusted)
-    second_best: Path | None = None
-    objections: list[str] = []
-    for way in pool.paths(search.max_depth):
-        objection = _judged(way, replace(search, anchors=way[-1:], untrusted=way[1:-1], purpose="any"))
+    problem = own_problem(search.leaf)
+    if problem is not None:
+        return problem
+    walk = _Walk(search)
+    best: Path | None = None
+    first: NoPath | None = None
+    budget = Comparisons()
+    for way in walk.ways():
+        objection = _objection(way, budget)
         if objection is not None:
-            objections.append(objection)
-        elif _serves(way, search.purpose):
+            first = first or objection
+        elif _serves(way, search.purpose) and all(map(fits, way, way[1:])):
             return way
-        else:
-            second_best = second_best or way
-    return second_best or first_cause(pool, at=search.at, objections=objections, max_depth=search.max_depth)
+        elif best is None or (_serves(way, search.purpose) and not _serves(best, search.purpose)):
+            best = way
+    return best or walk.first_cause(first)
 
 
-def web_pki_problem(search: Search, hostname: str | None) -> str | None:
-    """What the Web PKI's rules for servers (CA/Browser Forum) find wrong with a path; None if nothing.
+def fits(child: Certificate, parent: Certificate) -> bool:
+    """Whether a certificate's authority key identifier is that of a CA, as far as both say (RFC 5280 4.2.1.1)."""
+    wanted = child.authority_key_identifier
+    if not isinstance(wanted, kinds.AuthorityKeyIdentifier):
+        return True
+    own = parent.subject_key_identifier
+    if wanted.key_identifier is not None and isinstance(own, bytes) and wanted.key_identifier != own:
+        return False
+    if wanted.serial is not None and wanted.serial != parent.serial:
+        return False
+    issuers = [each.name.key for each in wanted.issuer or () if each.kind == "dirName"]
+    return not issuers or parent.issuer.key in issuers
 
-    Without a host name the certificate's own first name stands for it.
+
+def is_self_issued(certificate: Certificate) -> bool:
+    """Whether subject and issuer are the same name (RFC 5280 section 6.1)."""
+    return certificate.subject.der == certificate.issuer.der or certificate.subject.key == certificate.issuer.key
+
+
+def is_anchor(certificate: Certificate) -> bool:
+    """Whether a certificate can be trusted as a CA: it says that it is one, or is older than such words."""
+    try:
+        return certificate.is_ca or (
+            certificate.version == 1 and not certificate.extensions and is_self_issued(certificate)
+        )
+    except InputError:
+        return False
+
+
+def is_within_dates(certificate: Certificate, at: datetime) -> bool:
+    """Whether a certificate is valid at a moment by its own dates; not if they cannot be read."""
+    begin, end = certificate.not_before, certificate.not_after
+    return not isinstance(begin, Unreadable) and not isinstance(end, Unreadable) and begin <= at <= end
+
+
+def is_signed(child: Certificate, parent: Certificate) -> bool:
+    """Whether a certificate is signed with the key of another, as it stands."""
+    try:
+        return child.signature_algorithm == child.tbs_signature_algorithm and _signature_problem(child, parent) is None
+    except (InputError, UnsupportedError):
+        return False
+
+
+def _signature_problem(child: Certificate, parent: Certificate) -> str | None:
+    key = parent.key
+    if isinstance(key, Unreadable):
+        raise UnsupportedError(key.reason)
+    return signatures.problem(child.signature_algorithm, key, parent.public_key(), child.signature, child.tbs)
+
+
+class _Walk:
+    """The certificates that can be reached from a leaf, and who signed whom: each looked at once, within a budget."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._anchors = dict.fromkeys(each for each in search.anchors if is_anchor(each))
+        self._by_subject: dict[tuple[object, ...], list[Certificate]] = {}
+        for each in dict.fromkeys((*self._anchors, *search.untrusted)):
+            # What cannot be read at all is a stranger, and no reason to stop.
+            with contextlib.suppress(InputError):
+                if each not in search.distrusted:
+                    self._by_subject.setdefault(each.subject.key, []).append(each)
+        self._signed: dict[tuple[Certificate, bytes], str | None] = {}
+        self._defects: dict[Certificate, NoPath | None] = {}
+        self._issuers: dict[Certificate, list[Certificate]] = {}
+
+    def ways(self) -> Iterator[Path]:
+        """Return the ways from the leaf to an anchor, short ones first; no name and key stands twice in one."""
+        leaf = self._search.leaf
+        if leaf in self._anchors:
+            yield (leaf,)
+        waiting: list[Path] = [(leaf,)]
+        useful: set[Certificate] | None = None
+        found = 0
+        for step in range(_MAX_STEPS):
+            if step == len(waiting):
+                return
+            way = waiting[step]
+            if step == 32:
+                useful = self._leads_to_anchors()
+            for parent in self.issuers(way[-1]):
+                if any(parent.subject.key == each.subject.key and parent.spki == each.spki for each in way):
+                    continue
+                if parent in self._anchors:
+                    found += 1
+                    yield (*way, parent)
+                    if found == _MAX_PATHS:
+                        return
+                elif len(way) <= self._search.max_depth and (useful is None or parent in useful):
+                    waiting.append((*way, parent))
+
+    def issuers(self, child: Certificate) -> list[Certificate]:
+        """Return the CAs that bear the issuer's name, have no defect and made the signature; those that fit first."""
+        known = self._issuers.get(child)
+        if known is None:
+            named = self._named(child)
+            if len(named) > 1:
+                named.sort(key=lambda each: (not _hints_at(child, each), each not in self._anchors))
+            known = [
+                each for each in named if self._defect(each) is None and self._signature_problem(child, each) is None
+            ]
+            self._issuers[child] = known
+        return known
+
+    def first_cause(self, objection: NoPath | None) -> NoPath:
+        """Say why there is no path: what is wrong with the first complete way, or where the walk upwards ends."""
+        if objection is not None:
+            return objection
+        if self._search.leaf in self._search.anchors:
+            return NoPath(f"{name_of(self._search.leaf)} is no CA certificate, so --ca does not trust it", _PIN)
+        current, seen = self._search.leaf, {self._search.leaf}
+        for _ in range(self._search.max_depth + 2):
+            named = self._named(current)
+            if not named:
+                return self._missing(current)
+            signed = [each for each in named if self._signature_problem(current, each) is None]
+            if not signed:
+                return self._wrong_key(current, named)
+            usable = [each for each in signed if self._defect(each) is None]
+            if not usable:
+                return next(filter(None, map(self._defect, signed)))
+            above = [each for each in usable if each not in seen]
+            if not above:
+                return self._circle(current)
+            current = next((each for each in above if each in self._anchors), above[0])
+            seen.add(current)
+            if current in self._anchors:
+                break
+        return NoPath(
+            "the chain has more intermediates than --max-depth allows", "raise --max-depth if that is intended"
+        )
+
+    def _named(self, child: Certificate) -> list[Certificate]:
+        return [each for each in self._by_subject.get(child.issuer.key, ()) if each != child]
+
+    def _signature_problem(self, child: Certificate, parent: Certificate) -> str | None:
+        """Say why a CA did not sign a certificate; each key is tried once."""
+        pair = (child, parent.spki)
+        if pair not in self._signed:
+            if len(self._signed) >= MAX_SIGNATURE_CHECKS:
+                return "too many signatures to check"
+            try:
+                self._signed[pair] = _signature_problem(child, parent)
+            except (InputError, UnsupportedError) as error:
+                self._signed[pair] = str(error)
+        return self._signed[pair]
+
+    def _defect(self, ca: Certificate) -> NoPath | None:
+        """Say why a certificate can be no CA of any path; None if it can."""
+        if ca not in self._defects:
+            try:
+                self._defects[ca] = _ca_problem(ca, self._search.at, is_trusted=ca in self._anchors)
+            except InputError as error:
+                self._defects[ca] = NoPath(f"the CA {name_of(ca)} cannot be read: {error.message}", _INSPECT)
+        return self._defects[ca]
+
+    def _leads_to_anchors(self) -> set[Certificate]:
+        """Return the certificates above the leaf from which signatures lead to an anchor."""
+        below: dict[Certificate, list[Certificate]] = {}
+        waiting, seen = [self._search.leaf], {self._search.leaf}
+        for child in waiting:
+            if child in self._anchors and child is not self._search.leaf:
+                continue
+            for parent in self.issuers(child):
+                below.setdefault(parent, []).append(child)
+                if parent not in seen:
+                    seen.add(parent)
+                    waiting.append(parent)
+        useful: set[Certificate] = set()
+        waiting = [each for each in below if each in self._anchors]
+        while waiting:
+            for child in below.get(waiting.pop(), ()):
+                if child not in useful:
+                    useful.add(child)
+                    waiting.append(child)
+        return useful
+
+    def _trusted(self) -> str:
+        listed = ", ".join(name_of(each) for each in list(self._anchors)[:3]) or "none"
+        return listed + (f" and {len(self._anchors) - 3} more" if len(self._anchors) > 3 else "")
+
+    def _wrong_key(self, current: Certificate, named: Sequence[Certificate]) -> NoPath:
+        issuer = _name(current.issuer.text)
+        why = self._signature_problem(current, named[0]) or ""
+        if "does not" not in why:
+            return NoPath(f"the signature of {name_of(current)} cannot be checked: {why}", _INSPECT)
+        if is_self_issued(current):
+            return NoPath(
+                f"{name_of(current)} is self-signed, and not the trusted certificate of that name (another key)",
+                _WRONG_CA,
+            )
+        where = "trusted CA" if any(each in self._anchors for each in named) else "CA"
+        return NoPath(
+            f"the {where} {issuer} did not sign {name_of(current)}: {why} (RFC 5280 section 6.1.3)",
+            "this is another CA of the same name: the CA may have been renewed, or belong to another environment; get"
+            " the CA certificate from the partner",
+        )
+
+    def _missing(self, current: Certificate) -> NoPath:
+        issuer = _name(current.issuer.text)
+        if any(each.subject.key == current.issuer.key for each in self._search.distrusted):
+            return NoPath(
+                f"the CA {issuer} is marked as not to be trusted for this purpose",
+                "the file's trust settings (BEGIN TRUSTED CERTIFICATE) reject it; ask whoever made the file",
+            )
+        if is_self_issued(current):
+            if current in self._search.anchors:
+                return NoPath(f"{name_of(current)} is no CA certificate, so --ca does not trust it", _PIN)
+            begin = (
+                f"{issuer} is self-signed and"
+                if current == self._search.leaf
+                else f"the chain ends at {issuer}, which is"
+            )
+            return NoPath(f"{begin} not one of the trusted CAs (trusted: {self._trusted()})", _WRONG_CA)
+        if any(each.subject.key == current.issuer.key for each in self._search.anchors):
+            return NoPath(
+                f"{issuer} issued {name_of(current)} and is no CA certificate, so --ca does not trust it (RFC 5280"
+                " section 4.2.1.9)",
+                _WRONG_CA,
+            )
+        where = ca_issuers(current)
+        fetch = f"; its address, by the certificate: {where}" if where else ""
+        return NoPath(
+            f"the certificate of {issuer}, which issued {name_of(current)}, is missing (trusted: {self._trusted()})",
+            f"if it is an intermediate, add it with --untrusted{fetch}; if it is a root, --ca is for another partner or"
+            " environment",
+        )
+
+    def _circle(self, current: Certificate) -> NoPath:
+        if is_self_issued(current):
+            return self._missing(current)
+        return NoPath(
+            f"the CAs of the chain only sign each other; none of them is trusted (trusted: {self._trusted()})",
+            _WRONG_CA,
+        )
+
+
+def _hints_at(child: Certificate, parent: Certificate) -> bool:
+    try:
+        return fits(child, parent)
+    except InputError:
+        return False
+
+
+def _name(text: str) -> str:
+    return text or "(an empty name)"
+
+
+def name_of(certificate: Certificate) -> str:
+    """Return the subject of a certificate for a message, whatever state it is in, and not too long."""
+    try:
+        text = certificate.subject.text or "the certificate"
+    except InputError:
+        return "a certificate that cannot be read"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+def own_problem(certificate: Certificate) -> NoPath | None:
+    """Say what rules a certificate out whoever issued it, apart from its dates; None if nothing does.
+
+    Raises:
+        InputError: if the certificate cannot be read.
     """
-    from cryptography.x509.verification import PolicyBuilder, Store
-
-    subject = _web_subject(search.leaf, hostname)
-    if subject is None:
-        return "it has no host name among its alternative names"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            builder = PolicyBuilder().store(Store(list(search.anchors))).time(search.at.replace(tzinfo=None))
-            verifier = builder.max_chain_depth(search.max_depth).build_server_verifier(subject)
-            verifier.verify(search.leaf, list(search.untrusted))
-        except Exception as error:  # noqa: BLE001  hostile certificates meet a parser: it has its own kinds of error
-            return meaning_of(str(error))
-    return None
-
-
-def _web_subject(leaf: x509.Certificate, hostname: str | None) -> Any:
-    from cryptography.x509 import DNSName, IPAddress
-
-    if hostname is not None:
-        try:
-            return IPAddress(ipaddress.ip_address(hostname))
-        except ValueError:
-            return DNSName(hostname)
-    san = describe.extension(leaf, "SubjectAlternativeName") or ()
-    return next((DNSName(name.value.replace("*", "x", 1)) for name in san if isinstance(name, DNSName)), None)
-
-
-def _judged(way: Path, alone: Search) -> str | None:
-    """What is wrong with one way from leaf to anchor, in the words of whoever judged it; None if nothing is."""
-    found = _found(alone)
-    if not isinstance(found, str):
-        return _objection(found)
-    if "must be UtcTime" not in found and not _is_beyond(way):
-        return found
-    answer = openssl.validate(alone.leaf, anchors=alone.anchors, untrusted=alone.untrusted, at=alone.at)
-    if isinstance(answer, openssl.Refusal):
-        return answer.words
-    return _lenience(way, alone.max_depth) or _objection(way)
-
-
-def _objection(path: Path) -> str | None:
-    """What the judges pass over in a path that they found; None if all is well."""
+    who = name_of(certificate)
+    if certificate.signature_algorithm != certificate.tbs_signature_algorithm:
+        return NoPath(
+            f"{who} names two signature algorithms, inside and outside of what is signed (RFC 5280 section 4.1.1.2)",
+            _ASK_ISSUER,
+        )
     try:
-        if not all(_is_exact(each) for each in path[:-1]):
-            return "a certificate is not signed as it stands"
-        if not any(extension.oid.dotted_string in _PASSED_OVER for each in path for extension in each.extensions):
-            return None
-        return constraints.violation(path) or (None if policies.hold(path) else "no explicit policy")
-    except Exception as error:  # noqa: BLE001  as above
-        return f"an extension cannot be read: {error}"
+        scheme = signatures.scheme(certificate.signature_algorithm)
+    except UnsupportedError as error:
+        return NoPath(f"{who} cannot be verified: {error}", "ask the issuer for a certificate with a common algorithm")
+    if scheme.is_weak:
+        return NoPath(
+            f"{who} is signed with {scheme.shown}, which is too weak",
+            "ask the issuer for a certificate signed with SHA-256",
+        )
+    return _content_problem(certificate, who)
 
 
-def _lenience(path: Path, max_depth: int) -> str | None:
-    """What OpenSSL is lenient about: depth, weak digests and keys, and CAs that do not say that they are CAs."""
-    if len(path) - 2 > max_depth:
-        return "max depth"
-    for each in path[:-1]:
-        digest = each.signature_hash_algorithm
-        if digest is not None and keys.is_weak_digest(digest.name):
-            return "Forbidden signature algorithm"
-    for ca in path[1:]:
-        usage = describe.extension(ca, "KeyUsage")
-        is_old_anchor = ca is path[-1] and not list(ca.extensions)
-        if not is_old_anchor and (not describe.is_ca(ca) or (usage is not None and not usage.key_cert_sign)):
-            return f"{names.distinguished_name(ca.subject)} is not a CA certificate"
+def _content_problem(certificate: Certificate, who: str) -> NoPath | None:
+    """Say which part of a certificate rules it out, trusted or not (RFC 5280 section 4.2 and 6.1.4 o)."""
+    for broken in certificate.deviations:
+        if not broken.is_tolerated:
+            section = broken.section if " " in broken.section else f"RFC 5280 section {broken.section}"
+            return NoPath(f"{who}: {broken.message} ({section})", _ASK_ISSUER)
+    for each in certificate.extensions:
+        if isinstance(each.value, Unreadable) and (each.critical or each.oid in _PROCESSED):
+            return NoPath(
+                f"{who} has an extension ({each.oid}) that cannot be read: {each.value.reason} (RFC 5280 section 4.2)",
+                _ASK_ISSUER,
+            )
+        if each.critical and each.oid not in _PROCESSED:
+            return NoPath(
+                f"{who} has a critical extension that certkit does not know: {each.oid} (RFC 5280 section 4.2)",
+                _ASK_ISSUER,
+            )
+        if each.critical and each.oid == kinds.CERTIFICATE_POLICIES and _has_unknown_qualifier(each.value):
+            return NoPath(
+                f"{who} has a critical policy with a qualifier that certkit does not know (RFC 5280 section 4.2.1.4)",
+                _ASK_ISSUER,
+            )
     return None
 
 
-def _is_exact(certificate: x509.Certificate) -> bool:
-    """Whether the signature has no unused bits, which could be counted otherwise without breaking it."""
-    signature = certificate.signature
-    if signature[-1] & 1:
-        return True  # unused bits are zero, and the last one is not
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return certificate.public_bytes(Encoding.DER)[: -len(signature)].endswith(b"\0")
+def _has_unknown_qualifier(found: Sequence[kinds.PolicyInformation]) -> bool:
+    return any(oid not in _KNOWN_QUALIFIERS for policy in found for oid, _ in policy.qualifiers)
 
 
-def _serves(path: Path, purpose: str) -> bool:
+def _ca_problem(ca: Certificate, at: datetime, *, is_trusted: bool) -> NoPath | None:
+    """Say why a certificate can be no CA at a moment, wherever it stands; None if it can."""
+    who = name_of(ca)
+    begin, end = ca.not_before, ca.not_after
+    if not begin or not end:
+        return NoPath(f"the CA {who} has a date that cannot be read", _INSPECT)
+    if at > end:
+        hint = "get the CA's new certificate"
+        return NoPath(f"the CA {who} expired on {rfc3339(end)} (RFC 5280 section 6.1.3)", hint)
+    if at < begin:
+        hint = "check this machine's clock"
+        return NoPath(f"the CA {who} is not valid before {rfc3339(begin)} (RFC 5280 section 6.1.3)", hint)
+    problem = _content_problem(ca, who) if is_trusted else own_problem(ca)
+    if problem is not None:
+        return problem
+    if not (is_anchor(ca) if is_trusted else ca.is_ca):
+        return NoPath(
+            f"{who} signed a certificate and is no CA (RFC 5280 section 4.2.1.9)",
+            "do not trust this chain; ask the partner",
+        )
+    if ca.version < 3 and ca.extensions:
+        return NoPath(
+            f"the CA {who} has extensions and is of version {ca.version}, which has none (RFC 5280 section 4.1.2.1)",
+            _ASK_ISSUER,
+        )
+    usage = ca.key_usage
+    if usage is not None and (isinstance(usage, Unreadable) or "keyCertSign" not in usage):
+        return NoPath(
+            f"the CA {who} may not sign certificates, by its key usage (RFC 5280 section 4.2.1.3)", "ask the partner"
+        )
+    return _key_problem(ca, who)
+
+
+def _key_problem(ca: Certificate, who: str) -> NoPath | None:
+    key = ca.key
+    if isinstance(key, Unreadable):
+        return NoPath(f"the key of the CA {who} cannot be read: {key.reason}", _INSPECT)
+    if key.has_explicit_curve:
+        return NoPath(
+            f"the CA {who} writes out the parameters of its curve instead of naming it (RFC 5480 section 2.1.1)",
+            "ask the CA for a certificate with a named curve",
+        )
+    if not is_sound_ca_key(key.type, key.bits):
+        why = "is too weak" if key.type.startswith("rsa-") else "is of a kind that is not accepted"
+        return NoPath(f"the CA {who} has a key that {why}: {key.type}", "ask the CA for a stronger certificate chain")
+    return None
+
+
+def is_sound_ca_key(type_name: str, bits: int) -> bool:
+    """Whether a CA's key may be relied upon: RSA of 2048 bits or more, or another one that is sound."""
+    return type_name in _SOUND_KEYS or (type_name.startswith("rsa-") and bits >= 2048)
+
+
+def _serves(way: Path, purpose: str) -> bool:
     """Whether the CAs below the anchor may issue for a purpose."""
-    usages = (describe.extension(ca, "ExtendedKeyUsage") for ca in path[1:-1])
-    return all(usage is None or allows(usage, purpose) for usage in usages)
+    return all(each.extended_key_usage is None or allows(each.extended_key_usage or (), purpose) for each in way[1:-1])
 
 
-def _found(search: Search) -> Path | str:
-    """The path that cryptography finds, or what it says where it finds none."""
-    from cryptography.x509.verification import Store
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            builder = _builder(search.purpose).store(Store(list(search.anchors)))
-            builder = builder.time(search.at.replace(tzinfo=None)).max_chain_depth(search.max_depth)
-            return tuple(builder.build_client_verifier().verify(search.leaf, list(search.untrusted)).chain)
-        except Exception as error:  # noqa: BLE001  as above
-            return str(error)
-
-
-@functools.cache
-def _builder(purpose: str) -> PolicyBuilder:
-    from cryptography import x509
-    from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder
-
-    def must_serve(_: object, __: object, usage: Any) -> None:
-        if usage is not None and not allows(usage, purpose):
-            raise ValueError("its extended key usage does not allow the purpose")
-
-    cas = (
-        ExtensionPolicy.permit_all()
-        .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _must_be_ca)
-        .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _must_sign)
-        .may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, must_serve)
-    )
-    # The leaf's purpose and names are judged by checks of our own, in every case.
-    return PolicyBuilder().extension_policies(ca_policy=cas, ee_policy=ExtensionPolicy.permit_all())
-
-
-def _must_be_ca(_: object, __: object, constraints: Any) -> None:
-    if not constraints.ca:
-        raise ValueError("not a CA certificate")
-
-
-def _must_sign(_: object, __: object, usage: Any) -> None:
-    if usage is not None and not usage.key_cert_sign:
-        raise ValueError("its key usage does not allow signing certificates")
-
-
-def _is_beyond(path: Path) -> bool:
-    """Whether a path has something that cryptography's verifier does not support; no if it cannot be read."""
-    anchor = path[-1]
+def _objection(way: Path, budget: Comparisons) -> NoPath | None:
+    """Say what a CA of a way does not allow below it; None if all is well (RFC 5280 section 6.1.3 and 6.1.4)."""
+    followed = 0
+    for ca in way[1:]:
+        limits = ca.basic_constraints
+        allowed = limits.path_length if isinstance(limits, kinds.BasicConstraints) else None
+        if allowed is not None and followed > allowed:
+            return NoPath(
+                f"the CA {name_of(ca)} has a path length of {allowed}, and the CAs below it are {followed} (RFC 5280"
+                " section 4.2.1.9)",
+                _INSPECT,
+            )
+        followed += not is_self_issued(ca)
     try:
-        return any(_has_unsupported(each, is_anchor=each is anchor) for each in path) or differ_in_spelling(path)
-    except Exception:  # noqa: BLE001  as above
-        return False
+        problem = _constraint_problem(way, budget)
+    except TooManyError:
+        most = f"{constraints.MAX_COMPARISONS:,}"
+        return NoPath(f"the chain has more names and name constraints than can be compared ({most} times)", _INSPECT)
+    if problem is not None:
+        return problem
+    for child, ca in itertools.pairwise(way):
+        missing = set(ca.tls_features or ()) - set(child.tls_features or ())
+        if missing:
+            listed = ", ".join(map(str, sorted(missing)))
+            return NoPath(
+                f"{name_of(child)} lacks TLS features that the CA {name_of(ca)} requires: {listed} (RFC 7633 section"
+                " 4.2.2)",
+                _ASK_ISSUER,
+            )
+    if not policies.hold(way):
+        return NoPath(
+            "the chain does not have the certificate policy that a CA in it requires (RFC 5280 section 6.1.5)", _INSPECT
+        )
+    return None
 
 
-def _has_unsupported(certificate: x509.Certificate, *, is_anchor: bool) -> bool:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
+def _constraint_problem(way: Path, budget: Comparisons) -> NoPath | None:
+    """Say which name a CA of a way may not issue for; None if there is none (RFC 5280 section 6.1.3 b and c)."""
+    parsed: dict[int, tuple[list[Parsed], str]] = {}
+    for number, ca in enumerate(way[1:], 1):
+        found = ca.name_constraints
+        if found is None:
+            continue
+        if isinstance(found, Unreadable):
+            return NoPath(f"the name constraints of {name_of(ca)} cannot be read: {found.reason}", _ASK_ISSUER)
+        limits = Limits.of(found)
+        for below in range(number):
+            # Intermediates that are self-issued are exempt; the leaf is not.
+            if below and is_self_issued(way[below]):
+                continue
+            if below not in parsed:
+                parsed[below] = _names_of(way[below], is_leaf=below == 0)
+            names, common_name = parsed[below]
+            refused = constraints.violation(names, limits, budget, common_name=common_name)
+            if refused is not None:
+                return NoPath(
+                    f"{name_of(ca)} may not issue for {refused}, by its name constraints (RFC 5280 section 4.2.1.10)",
+                    "ask the CA for a certificate for names that it may issue for",
+                )
+    return None
 
-    if certificate.version is x509.Version.v1:
-        return True  # a root that is older than extensions
-    if isinstance(certificate.public_key(), ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-        return True
-    if not is_anchor and certificate.subject == certificate.issuer:
-        return True  # it does not count for path lengths (RFC 5280 section 6.1.4 l)
-    return any(_is_unsupported(extension) for extension in certificate.extensions)
+
+def _names_of(certificate: Certificate, *, is_leaf: bool) -> tuple[list[Parsed], str]:
+    """Return every name of a certificate, parsed; and the only common name of a leaf without alternative names."""
+    subject, listed = certificate.subject, certificate.subject_alt_name
+    names = []
+    if not subject.is_empty:
+        names.append(Parsed("dirName", None if subject.is_lenient else subject.rdn_keys, subject.text))
+    if isinstance(listed, Unreadable):
+        return [*names, Parsed("unknown", None, "alternative names that cannot be read")], ""
+    names += map(constraints.parsed, listed or ())
+    if all(each.kind != "email" for each in names):
+        names += [constraints.parsed(_mailbox(value)) for value in subject.values("emailAddress")]
+    common = subject.values("CN") if is_leaf and listed is None else ()
+    return names, common[0] if len(common) == 1 else ""
 
 
-def _is_unsupported(extension: x509.Extension[Any]) -> bool:
-    from cryptography import x509
+def _mailbox(value: str) -> GeneralName:
+    return GeneralName("email", value, value.encode("utf-8"), "" if value.isascii() else "not ASCII")
 
-    if extension.critical and extension.oid.dotted_string in _POLICY_EXTENSIONS:
-        return True
-    if not isinstance(extension.value, x509.NameConstraints):
-        return False
-    trees = (*(extension.value.permitted_subtrees or ()), *(extension.value.excluded_subtrees or ()))
-    # An empty DNS tree, which means every name, is malformed to the judge.
-    return any(not isinstance(tree, x509.DNSName | x509.IPAddress) or tree.value == "" for tree in trees)
+
+def ca_issuers(certificate: Certificate) -> str:
+    """Return the address of the issuer's certificate, if the certificate has one (RFC 5280 section 4.2.2.1)."""
+    return access_location(certificate, "1.3.6.1.5.5.7.48.2")
+
+
+def access_location(certificate: Certificate, method: str) -> str:
+    """Return an address in a certificate's authority information (RFC 5280 section 4.2.2.1); empty if there is none."""
+    entries = certificate.authority_information_access or ()
+    return next((each.location.value for each in entries if each.method == method and not each.location.problem), "")

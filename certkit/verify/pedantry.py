@@ -1,99 +1,120 @@
 """What RFC 5280 asks and few enforce: worth knowing, and a refusal only with `--strict`.
 
-For client certificates of private CAs these are notes; for servers, warnings.
+For client certificates of private CAs these are notes; for servers, warnings. An authority key identifier that is not
+the CA's is a warning for both, because OpenSSL finds no path then.
 """
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, Status, ok
-from certkit.x509 import describe, keys, names
-from certkit.x509.names import values
+from certkit.verify import constraints
+from certkit.verify.path import fits, name_of
+from certkit.x509 import extensions as kinds
+from certkit.x509.extensions import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cryptography import x509
-
+    from certkit.x509.certificate import Certificate
 
 _MAX_SERVER_LIFETIME = timedelta(days=398)
+# `serial-zero` and the others of this kind are departures like any other, and have their own words here.
+_SERIALS = ("serial-negative", "serial-zero", "serial-long")
 
 
-def pedantry(path: Sequence[x509.Certificate], *, purpose: str, strict: bool) -> list[Finding]:
-    """The findings `extensions`: one for each departure from the letter, or one that there is none."""
+def pedantry(path: Sequence[Certificate], *, purpose: str, strict: bool) -> list[Finding]:
+    """Return the findings `extensions`: one for each departure from the letter, or one that there is none."""
     departures = [(each, said) for number, each in enumerate(path) for said in _departures(each, number, path, purpose)]
     if strict:
         departures += [(path[0], said) for said in _strict_departures(path[0])]
-    if not departures:
-        return [ok("extensions", "as RFC 5280 asks")]
+    misfits = [
+        (
+            child,
+            f"has an authority key identifier (RFC 5280 section 4.2.1.1) that does not fit {name_of(parent)}",
+        )
+        for child, parent in itertools.pairwise(path)
+        if not fits(child, parent)
+    ]
+    hint = "ask the issuer for a certificate that follows RFC 5280 to the letter"
     if strict or purpose == "server":
         status = Status.CRITICAL if strict else Status.WARNING
-        hint = "ask the issuer for a certificate that follows RFC 5280 to the letter"
-        return [Finding("extensions", status, _said(*each), hint) for each in departures]
+        found = [Finding("extensions", status, _said(*each), hint) for each in (*misfits, *departures)]
+        return found or [ok("extensions", "as RFC 5280 asks")]
+    if misfits:
+        refused = "; OpenSSL and GnuTLS find no issuer then, so a server refuses it"
+        hint = "check the intermediate certificate, or ask the issuer for a certificate with the right identifier"
+        return [Finding("extensions", Status.WARNING, _said(*each) + refused, hint) for each in misfits]
+    if not departures:
+        return [ok("extensions", "as RFC 5280 asks")]
     more = f", and {len(departures) - 1} more" if len(departures) > 1 else ""
     return [ok("extensions", f"not to the letter of RFC 5280: {_said(*departures[0])}{more} (--strict refuses that)")]
 
 
-def _said(certificate: x509.Certificate, departure: str) -> str:
-    return f"{names.distinguished_name(certificate.subject) or 'the certificate'} {departure}"
+def _said(certificate: Certificate, departure: str) -> str:
+    return f"{name_of(certificate)} {departure}"
 
 
-def _departures(
-    certificate: x509.Certificate, number: int, path: Sequence[x509.Certificate], purpose: str
-) -> Iterator[str]:
+def _departures(certificate: Certificate, number: int, path: Sequence[Certificate], purpose: str) -> Iterator[str]:
     is_anchor = number == len(path) - 1 and number > 0
+    yield from _lenient_readings(certificate, is_anchor=is_anchor)
     if not is_anchor:
-        if describe.extension(certificate, "AuthorityKeyIdentifier") is None:
+        if certificate.authority_key_identifier is None:
             yield "has no authority key identifier (section 4.2.1.1)"
-        if not 0 < certificate.serial_number < 1 << 159:
-            yield "has a serial number out of bounds (section 4.1.2.2)"
-        yield from _key_departures(certificate)
+        key = certificate.key
+        if not isinstance(key, Unreadable) and key.type.startswith("rsa-") and key.bits % 8:
+            yield f"has an RSA key of {key.bits} bits, not divisible by 8 (CA/B BR 6.1.6)"
     if number > 0:
         yield from _ca_departures(certificate, is_anchor=is_anchor)
-        return
-    if purpose == "server":
+    elif purpose == "server":
         yield from _server_departures(certificate)
 
 
-def _key_departures(certificate: x509.Certificate) -> Iterator[str]:
-    try:
-        name, bits = keys.type_and_bits(certificate.public_key())
-    except Exception:  # noqa: BLE001  a foreign key meets a parser; that has a finding of its own
-        return
-    if name.startswith("rsa-") and bits % 8:
-        yield f"has an RSA key of {bits} bits, not divisible by 8 (CA/B BR 6.1.6)"
+def _lenient_readings(certificate: Certificate, *, is_anchor: bool) -> Iterator[str]:
+    """Return what was read although it breaks a rule; every such rule has a name in `certificate.DEVIATIONS`."""
+    for each in certificate.deviations:
+        section = each.section if " " in each.section else f"section {each.section}"
+        if each.id not in _SERIALS:
+            yield f"departs from the standard: {each.message} ({section})"
+        elif not is_anchor or each.id == "serial-negative":
+            yield f"has a serial number out of bounds: {each.message} ({section})"
+    limits = certificate.name_constraints
+    if isinstance(limits, kinds.NameConstraints):
+        for said in constraints.lenient_readings(limits):
+            yield f"has {said} (section 4.2.1.10)"
 
 
-def _ca_departures(certificate: x509.Certificate, *, is_anchor: bool) -> Iterator[str]:
-    if describe.extension(certificate, "SubjectKeyIdentifier") is None:
+def _ca_departures(certificate: Certificate, *, is_anchor: bool) -> Iterator[str]:
+    if certificate.version == 1:
+        yield "is a CA of version 1, which cannot say so (section 4.2.1.9)"
+    elif certificate.subject_key_identifier is None:
         yield "has no subject key identifier (section 4.2.1.2)"
     if is_anchor:
         return
-    if describe.extension(certificate, "KeyUsage") is None:
+    if certificate.key_usage is None:
         yield "is a CA without key usage (section 4.2.1.3)"
-    if not all(each.critical for each in certificate.extensions if each.oid.dotted_string == "2.5.29.19"):
+    if not all(each.critical for each in certificate.extensions if each.oid == kinds.BASIC_CONSTRAINTS):
         yield "has basic constraints that are not critical (section 4.2.1.9)"
 
 
-def _strict_departures(certificate: x509.Certificate) -> Iterator[str]:
-    if describe.is_ca(certificate):
+def _strict_departures(certificate: Certificate) -> Iterator[str]:
+    if certificate.is_ca:
         yield "is a CA certificate, and used as if it were none (section 4.2.1.9)"
-    if not list(certificate.subject):
-        san = [each for each in certificate.extensions if each.oid.dotted_string == "2.5.29.17"]
-        if not all(each.critical for each in san):
-            yield "has an empty subject and alternative names that are not critical (section 4.2.1.6)"
+    san = certificate.extension(kinds.SUBJECT_ALT_NAME)
+    if certificate.subject.is_empty and san is not None and not san.critical:
+        yield "has an empty subject and alternative names that are not critical (section 4.2.1.6)"
 
 
-def _server_departures(certificate: x509.Certificate) -> Iterator[str]:
-    san = describe.extension(certificate, "SubjectAlternativeName")
-    listed = {value.lower() for kind, value in map(names.san_parts, san or ()) if kind in {"DNS", "IP"}}
-    for common_name in values(names.attributes(certificate.subject), "CN"):
+def _server_departures(certificate: Certificate) -> Iterator[str]:
+    listed = {each.value.lower() for each in certificate.subject_alt_name or () if each.kind in {"DNS", "IP"}}
+    for common_name in certificate.subject.values("CN"):
         if common_name.lower() not in listed:
             yield "has a common name that is not among its alternative names (CA/B BR 7.1.4.3)"
-    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    if lifetime > _MAX_SERVER_LIFETIME:
-        yield f"is valid for {lifetime.days} days, more than 398 (CA/B BR 6.3.2)"
-    if describe.extension(certificate, "ExtendedKeyUsage") is None:
+    begin, end = certificate.not_before, certificate.not_after
+    if not isinstance(begin, Unreadable) and not isinstance(end, Unreadable) and end - begin > _MAX_SERVER_LIFETIME:
+        yield f"is valid for {(end - begin).days} days, more than 398 (CA/B BR 6.3.2)"
+    if certificate.extended_key_usage is None:
         yield "has no extended key usage (CA/B BR 7.1.2.7.10)"

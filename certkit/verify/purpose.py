@@ -4,35 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from certkit.findings import Finding, critical, ok
-from certkit.x509 import describe, names
+from certkit.findings import Finding, critical, ok, unknown, warning
+from certkit.x509.extensions import PURPOSES, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
-    from cryptography import x509
+    from certkit.x509.certificate import Certificate
 
 _ANY_USAGE = "2.5.29.37.0"
 _USAGES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2"}
-_USAGE_NAMES = {
-    _USAGES["server"]: "serverAuth",
-    _USAGES["client"]: "clientAuth",
-    _ANY_USAGE: "anyExtendedKeyUsage",
-    "1.3.6.1.5.5.7.3.3": "codeSigning",
-    "1.3.6.1.5.5.7.3.4": "emailProtection",
-    "1.3.6.1.5.5.7.3.8": "timeStamping",
-    "1.3.6.1.5.5.7.3.9": "OCSPSigning",
-}
 
 
-def allows(usage: x509.ExtendedKeyUsage, purpose: str) -> bool:
+def allows(usage: Container[str], purpose: str) -> bool:
     """Whether an extended key usage, which is there, allows a purpose."""
-    allowed = {oid.dotted_string for oid in usage}
-    return purpose == "any" or _USAGES[purpose] in allowed or _ANY_USAGE in allowed
+    return purpose == "any" or _USAGES[purpose] in usage or _ANY_USAGE in usage
 
 
-def judge(path: Sequence[x509.Certificate], wanted: str) -> Finding:
-    """Whether the certificate, and each CA below the anchor, may be used for a purpose.
+def judge(path: Sequence[Certificate], wanted: str) -> Finding:
+    """Return whether the certificate, and each CA below the anchor, may be used for a purpose.
 
     Extended key usage may be absent. Key usage, where present, must allow what TLS does with the key: a client signs
     (RFC 8446 section 4.4.3), a server may also decrypt or agree on a key (RFC 5246 section 7.4.2).
@@ -40,40 +30,50 @@ def judge(path: Sequence[x509.Certificate], wanted: str) -> Finding:
     if wanted == "any":
         return ok("purpose", "any purpose was asked for")
     leaf = path[0]
-    usage = describe.extension(leaf, "ExtendedKeyUsage")
+    name = PURPOSES[_USAGES[wanted]]
+    usage = leaf.extended_key_usage
+    if isinstance(usage, Unreadable):
+        return unknown("purpose", f"its extended key usage cannot be read: {usage.reason}", f"ask for one with {name}")
     if usage is not None and not allows(usage, wanted):
-        listed = ", ".join(_USAGE_NAMES.get(oid.dotted_string, oid.dotted_string) for oid in usage)
+        listed = ", ".join(PURPOSES.get(oid, oid) for oid in usage)
         return critical(
             "purpose",
             f"not for {wanted} authentication: its extended key usage is {listed} (RFC 5280 section 4.2.1.12)",
-            f"ask the issuer for a certificate with {_USAGE_NAMES[_USAGES[wanted]]}",
+            f"ask the issuer for a certificate with {name}",
         )
     for ca in path[1:-1]:
-        limits = describe.extension(ca, "ExtendedKeyUsage")
-        if limits is not None and not allows(limits, wanted):
+        limits = ca.extended_key_usage
+        if limits is not None and not allows(limits or (), wanted):
             return critical(
                 "purpose",
-                f"the CA {names.distinguished_name(ca.subject)} may not issue certificates for {wanted} authentication,"
-                " by its own extended key usage",
+                f"the CA {ca.subject.text} may not issue certificates for {wanted} authentication, by its own extended"
+                " key usage",
                 "get a certificate from a CA for that purpose",
             )
-    return _key_usage(leaf, wanted) or ok("purpose", _allowed(wanted, is_named=usage is not None))
+    problem = _key_usage(leaf, wanted)
+    if problem is not None:
+        return problem
+    if usage is None:
+        return ok("purpose", f"it names no extended key usage, so it may be used for {wanted} authentication")
+    if _USAGES[wanted] not in usage:
+        return warning(
+            "purpose",
+            f"its extended key usage is anyExtendedKeyUsage without {name}, which OpenSSL and nginx refuse",
+            f"ask the issuer for a certificate with {name}",
+        )
+    return ok("purpose", f"{wanted} authentication")
 
 
-def _key_usage(leaf: x509.Certificate, wanted: str) -> Finding | None:
-    usage = describe.extension(leaf, "KeyUsage")
-    if usage is None or usage.digital_signature:
-        return None
-    if wanted == "server" and (usage.key_encipherment or usage.key_agreement):
+def _key_usage(leaf: Certificate, wanted: str) -> Finding | None:
+    usage = leaf.key_usage
+    if isinstance(usage, Unreadable):
+        hint = "ask the issuer for a certificate with digitalSignature"
+        return unknown("purpose", f"its key usage cannot be read: {usage.reason}", hint)
+    sufficient = {"digitalSignature"} | ({"keyEncipherment", "keyAgreement"} if wanted == "server" else set())
+    if usage is None or usage & sufficient:
         return None
     return critical(
         "purpose",
         "its key usage does not allow digital signatures (RFC 5280 section 4.2.1.3)",
         "ask the issuer for a certificate with digitalSignature",
     )
-
-
-def _allowed(wanted: str, *, is_named: bool) -> str:
-    if is_named:
-        return f"{wanted} authentication"
-    return f"it names no extended key usage, so it may be used for {wanted} authentication"

@@ -2,62 +2,75 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
+from certkit.errors import InputError
 from certkit.findings import Finding, critical, ok, skipped, unknown
 from certkit.times import rfc3339
-from certkit.verify.lists import RevocationList
-from certkit.verify.scope import HOLD, REMOVE, Target
-from certkit.verify.signers import Signers
+from certkit.verify.lists import HOLD, REMOVE, RevocationList, Target
+from certkit.verify.path import NoPath, Search, build_path, is_within_dates, name_of
 from certkit.verify.statements import Clear, Revoked, Statement, together
 from certkit.verify.troubles import WORDS, Problem, Trouble
-from certkit.x509 import names
+from certkit.x509.extensions import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from cryptography import x509
-
-    from certkit.verify.lists import Entry
-    from certkit.verify.pool import CanonicalName
+    from certkit.verify.lists import Entry, Key
     from certkit.verify.statements import Answer
+    from certkit.x509.certificate import Certificate
+    from certkit.x509.crl import Crl
 
-    Path = Sequence[x509.Certificate]
+    Path = Sequence[Certificate]
 
-# So many certificates are judged for one answer, those of list signers included.
+# So many certificates are judged for one verdict, those of list signers included; so many certificates of the key that
+# signed a list are followed to the anchor, and so many for all lists.
 _MAX_JUDGED = 100
+_MAX_WAYS = 4
+_MAX_BUILT = 40
 
 
 def by_lists(
     path: Path,
     *,
-    crls: Sequence[x509.CertificateRevocationList],
-    others: Sequence[x509.Certificate] = (),
+    crls: Sequence[Crl],
+    others: Sequence[Certificate] = (),
     at: datetime,
     whole_chain: bool = True,
+    strict: bool = False,
 ) -> Finding:
-    """Whether the certificates of a path below its anchor, or the leaf only, are revoked by lists at a moment.
+    """Return whether the certificates of a path below its anchor, or the leaf only, are revoked by lists at a moment.
 
-    `others` may hold the certificates of those who sign the lists. Revoked beats "cannot tell" across the chain.
+    `others` may hold the certificates of those who sign the lists. Revoked beats "cannot tell" across the chain. With
+    `strict`, lists must follow RFC 5280 section 5 to the letter.
     """
     if not crls:
         return skipped("revocation", "no revocation list was given", "add --crl FILE")
     if len(path) < 2:
-        return unknown("revocation", "without a chain nobody can say whose list counts", "add --ca FILE")
-    judge = _Judge(path, crls, others, at, whole_chain=whole_chain)
+        return unknown("revocation", "without a chain it is not known whose list counts", "add --ca FILE")
+    judge = _Judge(path, crls, others, at, whole_chain=whole_chain, strict=strict)
     judged = path[:-1] if whole_chain else path[:1]
-    answers = [judge.answer(path[number:]) for number in range(len(judged))]
-    pairs = list(zip(judged, answers, strict=True))
+    pairs = [(each, judge.answer(path[number:])) for number, each in enumerate(judged)]
     for certificate, answer in pairs:
         if isinstance(answer, Revoked):
             return _revoked(certificate, answer.entry)
     for certificate, answer in pairs:
         if isinstance(answer, Problem):
-            return _cannot_tell(certificate, answer)
+            words, hint = WORDS[answer.trouble]
+            issuer = certificate.issuer.text
+            return unknown("revocation", words.format(x=name_of(certificate), y=issuer, detail=answer.detail), hint)
     scope = "every certificate below the anchor" if whole_chain else "the leaf (only it was asked for)"
-    return _clear(scope, [(each, answer) for each, answer in pairs if isinstance(answer, Clear)])
+    clear = [(each, answer) for each, answer in pairs if isinstance(answer, Clear)]
+    until = rfc3339(min(answer.until for _, answer in clear))
+    later = [f"; {name_of(each)} is revoked from {rfc3339(answer.later)} on" for each, answer in clear if answer.later]
+    return ok("revocation", f"not revoked: {scope}; the first list ends on {until}{''.join(later)}")
+
+
+def _revoked(certificate: Certificate, entry: Entry) -> Finding:
+    reason = f" ({entry.reason})" if entry.reason else ""
+    hint = "ask the CA why; it may take a hold back" if entry.reason == HOLD else "stop using it; get a new certificate"
+    return critical("revocation", f"{name_of(certificate)} is revoked, since {rfc3339(entry.since)}{reason}", hint)
 
 
 class _Judge:
@@ -66,19 +79,27 @@ class _Judge:
     def __init__(
         self,
         path: Path,
-        crls: Iterable[x509.CertificateRevocationList],
-        others: Sequence[x509.Certificate],
+        crls: Iterable[Crl],
+        others: Sequence[Certificate],
         at: datetime,
         *,
         whole_chain: bool,
+        strict: bool,
     ) -> None:
-        self._path, self._at, self._whole_chain = path, at, whole_chain
-        self._signers = Signers(path, others, at)
+        self._path, self._at, self._whole_chain, self._strict = path, at, whole_chain, strict
+        self._others = others
         self._lists, self._has_unreadable = _read(crls)
         self._left = _MAX_JUDGED
+        self._ways: dict[Certificate, Path | None] = {}
+        self._by_name: dict[Key, list[Certificate]] = {}
+        for each in dict.fromkeys([*path, *others]):
+            try:
+                self._by_name.setdefault(each.subject.key, []).append(each)
+            except InputError:
+                continue  # what cannot be read is a stranger
 
-    def answer(self, way: Path, pending: frozenset[x509.Certificate] = frozenset()) -> Answer:
-        """What all lists together say of a certificate; `way` is its path, itself first.
+    def answer(self, way: Path, pending: frozenset[Certificate] = frozenset()) -> Answer:
+        """Return what all lists together say of a certificate; `way` is its path, itself first.
 
         `pending` are those for whose sake it is asked: they signed the lists that others depend on.
         """
@@ -91,23 +112,23 @@ class _Judge:
         except Exception:  # noqa: BLE001  hostile bytes meet a parser: it has its own kinds of error
             return Problem(Trouble.UNREADABLE)
 
-    def _answer(self, target: Target, way: Path, pending: frozenset[x509.Certificate]) -> Answer:
+    def _answer(self, target: Target, way: Path, pending: frozenset[Certificate]) -> Answer:
         statements: list[Statement] = []
         problems = [Problem(Trouble.UNREADABLE if self._has_unreadable else Trouble.MISSING)]
         for issuer in target.list_issuers:
             for each in self._lists.get(issuer, ()):
                 found = self._statement(each, target, way, pending)
                 (problems if isinstance(found, Problem) else statements).append(found)  # type: ignore[arg-type]
-        # What someone signed about himself is heard only where nobody else can tell.
+        # What a CA signed about itself counts only where no other list can tell.
         by_others = together([each for each in statements if not each.is_own], target, self._at, problems)
         if isinstance(by_others, Problem) and any(each.is_own for each in statements):
             return together(statements, target, self._at, problems)
         return by_others
 
     def _statement(
-        self, found: RevocationList, target: Target, way: Path, pending: frozenset[x509.Certificate]
+        self, found: RevocationList, target: Target, way: Path, pending: frozenset[Certificate]
     ) -> Statement | Problem:
-        """What a list says of a certificate, if it may (RFC 5280 section 6.3.3)."""
+        """Return what a list says of a certificate, if it may (RFC 5280 section 6.3.3)."""
         try:
             reasons = found.reasons(target)
             if isinstance(reasons, Problem):
@@ -135,80 +156,86 @@ class _Judge:
             return Problem(Trouble.CRITICAL)
         if found.is_weak:
             return Problem(Trouble.WEAK)
+        if self._strict and found.departure:
+            return Problem(Trouble.STRICT, found.departure)
         return found.staleness(self._at)
 
-    def _signer(
-        self, found: RevocationList, way: Path, pending: frozenset[x509.Certificate]
-    ) -> x509.Certificate | Problem:
-        """The certificate that signed a list, may sign it, and is not revoked."""
-        ways = self._signers.ways(found, way)
+    def _signer(self, found: RevocationList, way: Path, pending: frozenset[Certificate]) -> Certificate | Problem:
+        """Return the certificate that signed a list, may sign it, and is not revoked."""
+        ways = self._signer_ways(found, way)
         if isinstance(ways, Problem):
             return ways
         troubles = []
         for each in ways:
-            trouble = self._trouble(each, way, pending)
+            trouble = self._signer_trouble(each, way, pending)
             if trouble is None:
                 return each[0]
             troubles.append(trouble)
         return max(troubles, key=lambda each: each.trouble)
 
-    def _trouble(self, signer: Path, way: Path, pending: frozenset[x509.Certificate]) -> Problem | None:
-        """Why a signer does not count for its own revocation; those in the path are judged on their own."""
+    def _signer_trouble(self, signer: Path, way: Path, pending: frozenset[Certificate]) -> Problem | None:
+        """Return why a signer does not count for its own revocation; those in the path are judged on their own."""
         for number, each in enumerate(signer[:-1]):
             if each in pending or each in way[1:] or each in self._path:
                 continue
             answer = self.answer(signer[number:], pending)
             if isinstance(answer, Revoked):
-                return Problem(Trouble.SIGNER_REVOKED, _name(each))
+                return Problem(Trouble.SIGNER_REVOKED, name_of(each))
             if isinstance(answer, Problem) and (self._whole_chain or self._left < 0):
-                return Problem(Trouble.SIGNER_UNKNOWN, _name(each))
+                return Problem(Trouble.SIGNER_UNKNOWN, name_of(each))
         return None
 
+    def _signer_ways(self, found: RevocationList, way: Path) -> list[Path] | Problem:
+        """Return the paths of those who signed a list and may: of a certificate above the one judged, or of another.
 
-def _read(
-    crls: Iterable[x509.CertificateRevocationList],
-) -> tuple[dict[CanonicalName, list[RevocationList]], bool]:
-    """The lists by issuer, each once; and whether there are some that cannot be read."""
-    from cryptography.hazmat.primitives.hashes import SHA256
+        `way` is the path of the certificate that is judged, itself first. Those whose key the list hints at come first.
+        """
+        others = sorted(
+            self._by_name.get(found.issuer, ()),
+            key=lambda each: found.key_identifier is None or each.subject_key_identifier != found.key_identifier,
+        )
+        named = [*(each for each in way[1:] if each.subject.key == found.issuer), *others]
+        if not named:
+            return Problem(Trouble.NO_SIGNER, found.name)
+        signed = [each for each in named if found.is_signed_by(each)]
+        if not signed:
+            return Problem(Trouble.UNSIGNED, found.name)
+        allowed = [each for each in signed if _may_sign_lists(each)]
+        if not allowed:
+            return Problem(Trouble.CA_MAY_NOT if signed[0] in way[1:] else Trouble.SIGNER_MAY_NOT, name_of(signed[0]))
+        if allowed[0] in way[1:]:
+            return [way[way.index(allowed[0]) :]]
+        trusted = [trusted for each in allowed[:_MAX_WAYS] if (trusted := self._trusted(each))]
+        return trusted or Problem(Trouble.UNTRUSTED, name_of(allowed[0]))
 
-    found: dict[CanonicalName, list[RevocationList]] = {}
+    def _trusted(self, signer: Certificate) -> Path | None:
+        """Return a path from a signer to the same anchor; None if there is none."""
+        if signer in self._path:
+            return self._path[self._path.index(signer) :]
+        if not is_within_dates(signer, self._at):
+            return None
+        if signer not in self._ways and len(self._ways) < _MAX_BUILT:
+            between = [*self._path[1:-1], *self._others]
+            result = build_path(Search(leaf=signer, anchors=[self._path[-1]], untrusted=between, at=self._at))
+            self._ways[signer] = None if isinstance(result, NoPath) else result
+        return self._ways.get(signer)
+
+
+def _may_sign_lists(certificate: Certificate) -> bool:
+    """Return whether a certificate's key usage, where present, has cRLSign (RFC 5280 section 4.2.1.3)."""
+    usage = certificate.key_usage
+    return usage is None or (not isinstance(usage, Unreadable) and "cRLSign" in usage)
+
+
+def _read(crls: Iterable[Crl]) -> tuple[dict[Key, list[RevocationList]], bool]:
+    """Return the lists by issuer, each once; and whether there are some that cannot be read."""
+    by_issuer: dict[Key, list[RevocationList]] = {}
     unreadable = False
-    for crl in {each.fingerprint(SHA256()): each for each in crls}.values():
+    for crl in dict.fromkeys(crls):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                read = RevocationList(crl)
+            read = RevocationList(crl)
         except Exception:  # noqa: BLE001  as above
             unreadable = True
-            continue
-        found.setdefault(read.issuer, []).append(read)
-    return found, unreadable
-
-
-def _revoked(certificate: x509.Certificate, entry: Entry) -> Finding:
-    reason = f" ({entry.reason})" if entry.reason else ""
-    hint = "ask the CA why; it may take a hold back" if entry.reason == HOLD else "stop using it; get a new certificate"
-    return critical("revocation", f"{_name(certificate)} is revoked, since {rfc3339(entry.since)}{reason}", hint)
-
-
-def _cannot_tell(certificate: x509.Certificate, problem: Problem) -> Finding:
-    words, hint = WORDS[problem.trouble]
-    said = words.format(x=_name(certificate), y=_issuer(certificate), detail=problem.detail)
-    return unknown("revocation", said, hint)
-
-
-def _clear(scope: str, answers: Sequence[tuple[x509.Certificate, Clear]]) -> Finding:
-    until = rfc3339(min(answer.until for _, answer in answers))
-    later = [f"; {_name(each)} is revoked from {rfc3339(answer.later)} on" for each, answer in answers if answer.later]
-    return ok("revocation", f"not revoked: {scope}; the first list ends on {until}{''.join(later)}")
-
-
-def _issuer(certificate: x509.Certificate) -> str:
-    try:
-        return names.distinguished_name(certificate.issuer)
-    except Exception:  # noqa: BLE001  as above
-        return "a name that cannot be read"
-
-
-def _name(certificate: x509.Certificate) -> str:
-    return names.subject_or_none(certificate) or "a certificate that cannot be read"
+        else:
+            by_issuer.setdefault(read.issuer, []).append(read)
+    return by_issuer, unreadable

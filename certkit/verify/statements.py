@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from certkit.verify.scope import ALL_REASONS, HOLD, REMOVE
+from certkit.verify.lists import ALL_REASONS, HOLD, REMOVE
 from certkit.verify.troubles import Problem, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from certkit.verify.lists import Entry, RevocationList
-    from certkit.verify.scope import Target
+    from certkit.verify.lists import Entry, RevocationList, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ Answer = Revoked | Clear | Problem
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What one list, rightly signed, says of a certificate; with `problem` it can accuse, and not acquit."""
+    """What one list, rightly signed, says of a certificate; one with a `problem` can accuse, and not acquit."""
 
     source: RevocationList
     reasons: frozenset[str]

@@ -29,6 +29,7 @@ class Trouble(IntEnum):
     STALE = 17
     HELD = 18
     REASONS = 19
+    STRICT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ WORDS = {
     Trouble.UNREADABLE: ("a list cannot be read, or the certificate itself, for {x}, issued by {y}", _FROM_CA),
     Trouble.INDIRECT: (
         (
-            "the list may not speak for {x}: {y} issued it, and it is not an indirect list that its distribution point"
-            " names (RFC 5280 section 6.3.3)"
+            "the list does not cover {x}: {y} issued it, and the list is not an indirect one that its distribution"
+            " point names (RFC 5280 section 6.3.3)"
         ),
         "get the list that its distribution point names",
     ),
@@ -86,7 +87,7 @@ WORDS = {
     ),
     Trouble.SIGNER_REVOKED: ("the signer of the list, {detail}, is revoked itself, for {x}, issued by {y}", _FROM_CA),
     Trouble.SIGNER_UNKNOWN: (
-        "nobody can say whether the signer of the list, {detail}, is revoked, for {x}, issued by {y}",
+        "it is not known whether the signer of the list, {detail}, is revoked, for {x}, issued by {y}",
         "give the list that covers the signer too",
     ),
     Trouble.CRITICAL: (
@@ -107,6 +108,10 @@ WORDS = {
         "ask the CA for a list with nextUpdate",
     ),
     Trouble.STALE: ("the list is stale since {detail}, for {x}, issued by {y}", _GET_NEW),
+    Trouble.STRICT: (
+        "the list does not follow RFC 5280 to the letter: {detail}, for {x}, issued by {y}",
+        "ask the CA for a list that does, or leave --strict out",
+    ),
     Trouble.HELD: ("{x} was on hold by a list that is no longer current, issued by {y}", _GET_NEW),
     Trouble.REASONS: (
         "the lists for {x}, issued by {y}, do not cover every reason (RFC 5280 section 6.3.3); missing: {detail}",

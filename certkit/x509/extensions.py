@@ -5,8 +5,9 @@ What cannot be read is `Unreadable`, with the reason; it spoils none of the othe
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from certkit.x509 import der as tlv
 from certkit.x509 import general_names
@@ -86,7 +87,7 @@ class Unreadable:
 
     reason: str
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Literal[False]:
         """Return False: nothing is known of the value."""
         return False
 
@@ -187,7 +188,11 @@ class AccessDescription:
 
 
 def read(oid: str, critical: bool, raw: bytes) -> Extension:  # noqa: FBT001  in the order of the encoding
-    """Read one extension by its identifier."""
+    """Read one extension by its identifier. Short ones recur in the certificates of a CA, so what was read is kept."""
+    return _read_short(oid, critical, raw) if len(raw) <= _SHORT else _read(oid, critical, raw)
+
+
+def _read(oid: str, critical: bool, raw: bytes) -> Extension:  # noqa: FBT001  as above
     reader = _READERS.get(oid)
     if reader is None:
         return Extension(oid, critical, raw, None)
@@ -197,6 +202,9 @@ def read(oid: str, critical: bool, raw: bytes) -> Extension:  # noqa: FBT001  in
         return Extension(oid, critical, raw, Unreadable(str(error)))
     return Extension(oid, critical, raw, value, problems)
 
+
+_SHORT = 64
+_read_short = functools.lru_cache(maxsize=1024)(_read)
 
 Read = tuple[Any, tuple[str, ...]]
 

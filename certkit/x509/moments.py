@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ _UTC_FORM = re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(Z|[+-]\d{4})?")
 _GENERALIZED_FORM = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)?(\d\d)?([.,]\d+)?(Z|[+-]\d{4})?")
 
 
+@functools.lru_cache(maxsize=256)
 def read(tag: int, value: bytes) -> tuple[datetime | Unreadable, tuple[str, ...]]:
     """Read a UTCTime or GeneralizedTime: the moment, and the rules that its form breaks."""
     # The form that nearly every date has.

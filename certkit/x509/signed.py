@@ -28,6 +28,8 @@ _ECDSA_AND_DSA = {
     *(f"2.16.840.1.101.3.4.3.{number}" for number in range(1, 5)),
 }
 
+_TWICE = Unreadable("the extension appears more than once (RFC 5280 section 4.2)")
+
 ReadExtensions = tuple[tuple[Extension, ...], tuple[Deviation, ...]]
 
 
@@ -116,10 +118,14 @@ class Signed:
 
     def value(self, oid: str) -> Any:
         """Return the value of an extension: `Unreadable` if there are two of its kind, None if there is none."""
-        found = [each.value for each in self.extensions if each.oid == oid]
-        if len(found) > 1:
-            return Unreadable("the extension appears more than once (RFC 5280 section 4.2)")
-        return found[0] if found else None
+        return self._values.get(oid)
+
+    @once
+    def _values(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for each in self.extensions:
+            found[each.oid] = _TWICE if each.oid in found else each.value
+        return found
 
     def _common_deviations(self) -> list[Deviation]:
         found = []

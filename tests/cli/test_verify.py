@@ -92,10 +92,54 @@ def test_intermediates_from_the_file_or_untrusted(certkit, root, tmp_path):
     (tmp_path / "middle.pem").write_bytes(middle.pem)
     missing = verify(certkit)
     assert missing.code == 2
-    assert "the issuer CN=Partner Issuing CA,O=Partner is missing" in missing.out
+    said = "the certificate of CN=Partner Issuing CA,O=Partner, which issued CN=acme-client-id,O=Acme Ltd, is missing"
+    assert said in missing.out
     assert verify(certkit, "--untrusted", "middle.pem").checks()["chain"] == "ok"
     (tmp_path / "acme.pem").write_bytes(pair.pem + middle.pem)
     assert verify(certkit).checks()["chain"] == "ok"
+
+
+def test_only_cas_are_anchors(certkit, files, tmp_path):
+    """A certificate that is not a CA's is no anchor: exit 3 alone, passed over beside a CA."""
+    alone = certkit("verify", "acme.pem", "--ca", "acme.pem", *AT)
+    assert alone.code == 3
+    assert alone.err == (
+        "certkit: error: cannot trust acme.pem: no certificate in it is a CA's (RFC 5280 section 4.2.1.9). Name the"
+        " partner's CA certificate; certkit verify --pin trusts exactly one certificate, CA or not\n"
+    )
+    (tmp_path / "cas").mkdir()
+    for name in ("acme.pem", "root.pem"):
+        (tmp_path / "cas" / name).write_bytes((tmp_path / name).read_bytes())
+    beside = certkit("verify", "acme.pem", "--ca", "cas", *AT)
+    assert beside.code == 0
+    assert "└─ CN=Partner Root CA,O=Partner" in beside.out
+
+
+def test_a_pinned_certificate(certkit, files, root, tmp_path):
+    """--pin trusts exactly the certificate itself, and nothing else."""
+    pinned = certkit("verify", "acme.pem", "--pin", "acme.pem", *AT, "--json")
+    assert (pinned.code, pinned.checks()["chain"]) == (0, "ok")
+    assert '"pinned: CN=acme-client-id,O=Acme Ltd is the one that --pin trusts"' in pinned.out
+    root.issue().write(tmp_path, "other")
+    assert certkit("verify", "acme.pem", "--pin", "other.pem", *AT, "--json").checks()["chain"] == "critical"
+    assert certkit("verify", "acme.pem", "--pin", "root.pem", *AT, "--json").checks()["chain"] == "critical"
+
+
+@pytest.mark.parametrize(
+    ("setting", "status"),
+    [
+        ("-addreject clientAuth", "critical"),
+        ("-addtrust serverAuth", "critical"),
+        ("-addtrust clientAuth", "ok"),
+        ("-addreject serverAuth", "ok"),
+    ],
+)
+def test_trust_settings_of_a_trusted_certificate(certkit, files, tmp_path, setting, status):
+    """A CA that OpenSSL's trust settings reject for the purpose is not trusted."""
+    openssl("x509", "-in", tmp_path / "root.pem", "-trustout", *setting.split(), "-out", tmp_path / "trusted.pem")
+    verified = certkit("verify", "acme.pem", "--ca", "trusted.pem", *AT, "--json")
+    assert verified.checks()["chain"] == status
+    assert ("is marked as not to be trusted for this purpose" in verified.out) == (status == "critical")
 
 
 def test_a_directory_of_cas(certkit, files, tmp_path):
@@ -108,7 +152,10 @@ def test_a_directory_of_cas(certkit, files, tmp_path):
 def test_another_ca_of_the_same_name(certkit, files, tmp_path):
     """The sandbox's CA for production's: the name fits, the signature does not, and that is said."""
     (tmp_path / "root.pem").write_bytes(pki.root().pem)
-    assert "is not signed with its key" in verify(certkit).out
+    said = (
+        "the trusted CA CN=Partner Root CA,O=Partner did not sign CN=acme-client-id,O=Acme Ltd: the signature does not"
+    )
+    assert said in verify(certkit).out
 
 
 @pytest.mark.parametrize(
@@ -117,13 +164,13 @@ def test_another_ca_of_the_same_name(certkit, files, tmp_path):
         ([], "ok"),
         ([pki.CLIENT], "ok"),
         ([pki.SERVER], "critical"),
-        ([x509.ExtendedKeyUsage([x509.ObjectIdentifier("2.5.29.37.0")])], "ok"),
+        ([x509.ExtendedKeyUsage([x509.ObjectIdentifier("2.5.29.37.0")])], "warning"),
         ([pki.CLIENT, pki.key_usage(digital_signature=True)], "ok"),
         ([pki.CLIENT, pki.key_usage(key_encipherment=True)], "critical"),
     ],
 )
 def test_purpose(certkit, root, tmp_path, extensions, status):
-    """Client certificates may have no extended key usage; one for servers only is refused."""
+    """Client certificates may have no extended key usage; one for servers only is refused, and any is a warning."""
     (tmp_path / "root.pem").write_bytes(root.pem)
     root.issue(extensions=extensions).write(tmp_path, "acme")
     assert verify(certkit).checks()["purpose"] == status

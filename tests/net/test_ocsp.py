@@ -119,7 +119,7 @@ def test_a_delegated_responder(certkit, client, root, tmp_path, port):
     with responder(tmp_path, port, client, signer="somebody"):
         [finding], code = asked(certkit)
     assert (finding["status"], code) == ("unknown", 3)
-    assert "signed neither by the issuer nor by whom the issuer named for it" in finding["message"]
+    assert "its responder's certificate is not for signing OCSP responses" in finding["message"]
 
 
 def test_a_response_from_a_file(certkit, client, tmp_path, port):

@@ -26,6 +26,7 @@ _ANY = "openssl does not take anyExtendedKeyUsage for a purpose; RFC 5280 sectio
 _CLOCK = "this openssl counts the last second of a validity as after it; RFC 5280 section 4.1.2.5 includes it"
 _NO_WAY_BACK = "openssl takes the first issuer that fits, and does not come back when the way is closed"
 _POLICIES = "openssl processes certificate policies only when asked (-policy_check)"
+_PARTIAL = "with -partial_chain openssl takes any certificate as an anchor; certkit takes CAs (--pin is for others)"
 _KIND = "openssl judges a key by its strength alone; certkit takes the kinds that the policy names"
 
 REASONS = {
@@ -57,7 +58,8 @@ REASONS = {
     "policies: one is required, none is there": _POLICIES,
     "policies: one is required, and the certificates differ": _POLICIES,
     "key: secp256k1 intermediate above Ed25519": _KIND,
-    "a negative serial number": "RFC 5280 section 4.1.2.2 forbids it",
+    "path: the leaf named as an anchor": _PARTIAL,
+    "path: self-signed leaf, trusted itself": _PARTIAL,
     "revocation: revoked later than the moment": "openssl takes an entry that is dated later than the moment, too",
     "revocation: without a next update": "a list that never ends says nothing of today (RFC 5280 section 5.1.2.5)",
     "revocation: delta list takes back": "openssl is not asked to use deltas here",

@@ -296,13 +296,7 @@ GRAPH_CORNERS = {
 }
 
 
-_NO_IDENTIFIERS = pytest.mark.xfail(
-    reason="openssl, which alone counts path lengths past self-issued certificates, picks the wrong one of two keys"
-)
-_BEYOND = {"two next keys below a path length of 0": [_NO_IDENTIFIERS]}
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=_BEYOND.get(name, [])) for name in GRAPH_CORNERS])
+@pytest.mark.parametrize("name", GRAPH_CORNERS)
 def test_corners_of_path_building_hold(name: str) -> None:
     """What random graphs are too seldom: the verdict is that of trying every way."""
     assert graph_is_accepted(GRAPH_CORNERS[name]) == has_sound_path(GRAPH_CORNERS[name])

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from certkit.verify import revocation
+from certkit.verify import certificate_of, crl_of, revocation
 from tests import pki
 from tests.conftest import openssl
 from tests.pki import DAY, NOW, YEAR
@@ -109,7 +109,10 @@ def at_point(
 
 def judge(*lists: x509.CertificateRevocationList, leaf: pki.Pair = LEAF, at: datetime = NOW, **options: Any) -> Finding:
     """The finding over a leaf and its chain."""
-    return revocation.by_lists((leaf.certificate, *leaf.above), crls=lists, at=at, **options)
+    path = [certificate_of(each) for each in (leaf.certificate, *leaf.above)]
+    others = [certificate_of(each) for each in options.pop("others", ())]
+    crls = [crl_of(each) for each in lists]
+    return revocation.by_lists(path, crls=crls, others=others, at=at, **options)
 
 
 def says(finding: Finding) -> tuple[str, str]:
@@ -359,8 +362,8 @@ class TestIndirect:
         assert says(judge(made, leaf=self.leaf, others=[self.issuer.certificate])) == (
             "unknown",
             (
-                "the list may not speak for CN=acme-client-id,O=Acme Ltd: CN=Partner Root CA,O=Partner issued it, and"
-                " it is not an indirect list that its distribution point names (RFC 5280 section 6.3.3)"
+                "the list does not cover CN=acme-client-id,O=Acme Ltd: CN=Partner Root CA,O=Partner issued it, and"
+                " the list is not an indirect one that its distribution point names (RFC 5280 section 6.3.3)"
             ),
         )
 
@@ -448,7 +451,7 @@ class TestSigner:
         signer = self.signer()
         listed = of(self.ca, key=signer.key)
         options = {"leaf": self.leaf, "others": [signer.certificate]}
-        assert judge(listed, **options).message.startswith("nobody can say whether the signer of the list, CN=Partner")
+        assert judge(listed, **options).message.startswith("it is not known whether the signer of the list, CN=Partner")
         assert judge(listed, whole_chain=False, **options).status.value == "ok"
 
     def test_may_not_sign(self) -> None:

@@ -258,7 +258,7 @@ def anchors(references: Sequence[str]) -> list[x509.Certificate] | None:
     found: list[x509.Certificate] = []
     for reference in references:
         if reference == STDIN:
-            found += objects.certificates(read(reference), name=reference)
+            found += anchors.cas(objects.certificates(read(reference), name=reference), name=reference)
         else:
             found += anchors.system() if reference == SYSTEM else anchors.trusted(reference)
     return found

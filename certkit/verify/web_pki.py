@@ -1,0 +1,67 @@
+"""The Web PKI's rules for servers (CA/Browser Forum), which `--strict` adds: judged by `cryptography`'s verifier."""
+
+from __future__ import annotations
+
+import ipaddress
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from certkit.verify.path import Search
+    from certkit.x509.certificate import Certificate
+
+# What the verifier says, by a part of it, and what it means.
+_MEANINGS = (
+    ("max chain depth", "the chain has more intermediates than --max-depth allows"),
+    ("Forbidden public key", "a key is of a kind that the rules do not accept"),
+    ("Forbidden signature", "a certificate is signed with an algorithm that the rules do not accept"),
+    ("unaccounted-for critical", "a certificate has a critical extension that the rules do not know"),
+    ("serial number", "a certificate has a serial number that the rules forbid"),
+    ("subjectAltName", "the alternative names are not as the rules ask"),
+    ("authorityKeyIdentifier", "an authority key identifier is missing or not as the rules ask"),
+    ("keyUsage", "the key usage is not as the rules ask"),
+    ("EKU", "the extended key usage is not as the rules ask"),
+    ("extendedKeyUsage", "the extended key usage is not as the rules ask"),
+    ("extension is missing", "an extension that the rules ask for is missing"),
+)
+
+
+def problem(search: Search, hostname: str | None) -> str | None:
+    """Return what the rules find wrong with a path; None if nothing.
+
+    Without a host name the certificate's own first name stands for it.
+    """
+    from cryptography.x509.verification import PolicyBuilder, Store
+
+    try:
+        subject = _subject(search.leaf, hostname)
+    except ValueError:
+        return "the host name is not in its ASCII form"
+    if subject is None:
+        return "it has no host name among its alternative names"
+    leaf = search.leaf.cryptography()
+    anchors = [found for each in search.anchors if (found := each.cryptography())]
+    between = [found for each in search.untrusted if (found := each.cryptography())]
+    if leaf is None or not anchors:
+        return "a certificate of the chain breaks a rule of its encoding"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            builder = PolicyBuilder().store(Store(anchors)).time(search.at.replace(tzinfo=None))
+            builder.max_chain_depth(search.max_depth).build_server_verifier(subject).verify(leaf, between)
+        except Exception as error:  # noqa: BLE001  hostile certificates meet a parser: it has its own kinds of error
+            said = str(error)
+            return next((words for part, words in _MEANINGS if part in said), "a browser would find no trusted chain")
+    return None
+
+
+def _subject(leaf: Certificate, hostname: str | None) -> Any:
+    from cryptography.x509 import DNSName, IPAddress
+
+    if hostname is not None:
+        try:
+            return IPAddress(ipaddress.ip_address(hostname))
+        except ValueError:
+            return DNSName(hostname)
+    named = (each.value for each in leaf.subject_alt_name or () if each.kind == "DNS" and not each.problem)
+    return next((DNSName(name.replace("*", "x", 1)) for name in named), None)
