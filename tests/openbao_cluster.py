@@ -43,9 +43,9 @@ class Cluster:
             self.wait()
 
     def wait(self) -> None:
-        """Wait until there is a leader, and every node answers with what is written."""
-        until(lambda: self.leader().api("POST", "secret/data/ready", {"data": {}}))
-        for node in self.nodes:
+        """Wait until there is a leader, every node passes writes on to it, and answers with what is written."""
+        for node in (self.leader(), *self.nodes):
+            until(lambda node=node: node.api("POST", "secret/data/ready", {"data": {}}))
             until(lambda node=node: node.api("GET", "secret/data/ready"))
 
     def leader(self) -> Server:
