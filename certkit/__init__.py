@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from certkit.api.checks import NewRequest, Report, check_csr, create_csr, inspect, verify, verify_webhook
     from certkit.api.context import IdentityContext
     from certkit.api.identities import Identity, identity
+    from certkit.api.scanning import ExpiryRow, scan
     from certkit.errors import CertkitError as Error
     from certkit.errors import ConflictError, InputError, PassphraseError, PolicyError, RefusedError, StoreError
     from certkit.findings import Finding, Status
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConflictError",
     "Error",
+    "ExpiryRow",
     "Finding",
     "Identity",
     "IdentityContext",
@@ -42,6 +44,7 @@ __all__ = [
     "create_csr",
     "identity",
     "inspect",
+    "scan",
     "verify",
     "verify_webhook",
 ]
@@ -49,10 +52,12 @@ __all__ = [
 _CHECKS = ("NewRequest", "Report", "check_csr", "create_csr", "inspect", "verify_webhook")
 # Where each public name is defined: those not listed are errors.
 _MODULES = {
+    "ExpiryRow": "certkit.api.scanning",
     "Finding": "certkit.findings",
     "Identity": "certkit.api.identities",
     "IdentityContext": "certkit.api.context",
     "Status": "certkit.findings",
+    "scan": "certkit.api.scanning",
     "TokenAuth": "certkit.api.auth",
     **dict.fromkeys(_CHECKS, "certkit.api.checks"),
 }

@@ -91,9 +91,9 @@ def expiry(output: Output, **options: Any) -> int:
       certkit expiry partners/ --format html --output expiry.html
     """
     from certkit.cli.expiry_report import Reporter
-    from certkit.cli.shared.sources import SourceAccess, parse
     from certkit.cli.shared.stores import connected, opened
     from certkit.expiry.scan import look, scan
+    from certkit.expiry.sources.parsing import SourceAccess, parse
 
     asked = Asked(**options)
     reporter = Reporter(
@@ -113,6 +113,7 @@ def expiry(output: Output, **options: Any) -> int:
             client=client,
             store=functools.cache(lambda: stack.enter_context(opened(asked.store_uri, output, passphrase=secret))),
             vault=functools.cache(lambda: stack.enter_context(connected(output))),
+            stdin=inputs.chunks,
             now=judge.now,
         )
         found = output.counted(look(parse(asked.sources, access), judge), of=lambda part: part.places)

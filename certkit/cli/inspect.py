@@ -30,7 +30,7 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
     Example:
       certkit inspect acme.csr
     """
-    from certkit.cli.shared.sources import is_live
+    from certkit.expiry.sources.parsing import is_live
     from certkit.processes import Allowance
     from certkit.report import json, text
     from certkit.x509.objects import Budget
@@ -54,9 +54,9 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
 
 def _look_at_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError]]:
     """The certificates that a live host presents, described, and what went wrong."""
-    from certkit.cli.shared.sources import without_path
     from certkit.expiry.sources.base import Failure, Sighting
     from certkit.expiry.sources.endpoint import Endpoint, EndpointSource
+    from certkit.expiry.sources.parsing import without_path
     from certkit.x509 import describe
     from certkit.x509.certificate import Certificate
     from certkit.x509.objects import Kind

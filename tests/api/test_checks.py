@@ -99,3 +99,20 @@ def test_bad_input_is_an_input_error(data):
         assert caught.value.hint
     with pytest.raises(certkit.PolicyError):
         certkit.verify(ROOT.pem, policy="wise-sandbx")
+
+
+def test_a_scan(tmp_path):
+    """Each certificate is a row with all its places; what cannot be checked is a row of status unknown."""
+    soon = ROOT.issue(end=pki.NOW + 5 * pki.DAY)
+    (tmp_path / "soon.pem").write_bytes(soon.pem)
+    (tmp_path / "again.pem").write_bytes(soon.pem)
+    (tmp_path / "root.pem").write_bytes(ROOT.pem)
+    rows = list(certkit.scan([str(tmp_path), str(tmp_path / "gone.pem")], now=pki.NOW, environment={}))
+    found = {(row.status.value, row.days_left, len(row.sources)) for row in rows}
+    assert found == {("critical", 5, 2), ("ok", 3650, 1), ("unknown", None, 1)}
+    [missing] = [row for row in rows if row.status == "unknown"]
+    assert "gone.pem" in missing.message
+    relaxed = certkit.scan([str(tmp_path / "soon.pem")], warn="1d", critical="12h", now=pki.NOW)
+    assert [row.status for row in relaxed] == ["ok"]
+    with pytest.raises(certkit.InputError):
+        list(certkit.scan([str(tmp_path)], warn="soon"))

@@ -90,8 +90,8 @@ def _sources(
     Raises:
         InputError: it names a device or a pipe.
     """
-    from certkit.cli.shared.sources import SourceAccess, parse
     from certkit.cli.shared.stores import connected
+    from certkit.expiry.sources.parsing import SourceAccess, parse
     from certkit.files import reading
 
     if reading.is_special(reference) and not reading.is_directory(reference):
@@ -100,6 +100,12 @@ def _sources(
     return parse(
         [reference],
         SourceAccess(
-            passphrase=secret, timeout=_TIMEOUT_SECONDS, client=None, store=store, vault=vault, now=inputs.now()
+            passphrase=secret,
+            timeout=_TIMEOUT_SECONDS,
+            client=None,
+            store=store,
+            vault=vault,
+            stdin=inputs.chunks,
+            now=inputs.now(),
         ),
     )

@@ -64,8 +64,8 @@ def _how(store: Store, identity: Identity) -> Activation:
 
 
 def _look(source: str, judge: Judge, configuration: Configuration, warn: Warn) -> Scan:
-    from certkit.cli.shared.sources import SourceAccess, parse
     from certkit.expiry.scan import look, scan
+    from certkit.expiry.sources.parsing import SourceAccess, parse
 
     with contextlib.ExitStack() as stack:
         access = SourceAccess(
@@ -74,6 +74,7 @@ def _look(source: str, judge: Judge, configuration: Configuration, warn: Warn) -
             client=None,
             store=functools.cache(lambda: stack.enter_context(_open_store(configuration, warn))),
             vault=functools.cache(lambda: stack.enter_context(connected(_Told(told=warn)))),
+            stdin=inputs.chunks,
             now=judge.now,
         )
         return scan(look(parse([source], access), judge, may_fork=False), now=judge.now)

@@ -1,4 +1,4 @@
-"""Sources of certificates by the words that name them on the command line."""
+"""Sources of certificates by the words that name them: files, directories, globs, lists, hosts, stores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certkit.cli.shared import inputs
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure, Reason, Searched, Skipped
 from certkit.expiry.sources.files import DirectorySource, FileSource, KnownSource, StreamSource, unreadable
@@ -16,7 +15,7 @@ from certkit.processes import Allowance
 from certkit.x509.objects import Budget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from certkit.expiry.sources.base import Source
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from certkit.vault.client import Vault
 
 
+_STDIN = "-"
 _VAULT, _IDENTITY, _HTTPS = "vault://", "identity:", "https://"
 # A host name of two labels or more, without a port.
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+\.?")
@@ -36,8 +36,8 @@ _HOST = re.compile(r"(?!-)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+\.?")
 class SourceAccess:
     """What opens sources: the passphrase of PKCS#12 files; for live hosts a time-out in seconds and a certificate.
 
-    `store` opens the store of identities, and `vault` connects to Vault, when the first of them is wanted. `now` is the
-    moment that is judged.
+    `store` opens the store of identities, and `vault` connects to Vault, when the first of them is wanted; `stdin`
+    gives the bytes of standard input. `now` is the moment that is judged.
     """
 
     passphrase: Secret | None
@@ -45,17 +45,18 @@ class SourceAccess:
     client: Credentials | None
     store: Callable[[], Store]
     vault: Callable[[], Vault]
+    stdin: Callable[[], Iterable[bytes]]
     now: datetime
     budget: Budget = field(default_factory=lambda: Budget(Allowance()))
 
 
-def parse(references: Sequence[str], access: SourceAccess) -> Iterator[Source]:
+def parse(references: Iterable[str], access: SourceAccess) -> Iterator[Source]:
     """The sources that the words name, decided in the order of the contract; what is none is a failure of its own.
 
     All live hosts are one source, so that many that are dead cost one time-out.
     """
     endpoints: list[Endpoint] = []
-    for reference in _expanded(references):
+    for reference in _expanded(references, access):
         if isinstance(reference, KnownSource):
             yield reference
             continue
@@ -72,14 +73,14 @@ def parse(references: Sequence[str], access: SourceAccess) -> Iterator[Source]:
         yield EndpointSource(tuple(endpoints), access.timeout, access.client, access.now)
 
 
-def _expanded(references: Sequence[str]) -> Iterator[str | KnownSource]:
+def _expanded(references: Iterable[str], access: SourceAccess) -> Iterator[str | KnownSource]:
     """The same with lists replaced by what they list."""
     for reference in references:
         if not reference.startswith("@") or reading.exists(Path(reference)):
             yield reference
             continue
         try:
-            yield from _listed(reference[1:])
+            yield from _listed(reference[1:], access)
         except InputError as error:
             yield _failed(reference, error)
 
@@ -129,8 +130,8 @@ def _files(reference: str, access: SourceAccess) -> Iterator[Source]:
         yield _vault(reference, access)
     elif reference.startswith(_IDENTITY):
         yield _identity(reference, access)
-    elif reference == inputs.STDIN:
-        yield StreamSource(inputs.chunks(), "standard input", access.passphrase, access.budget)
+    elif reference == _STDIN:
+        yield StreamSource(access.stdin(), "standard input", access.passphrase, access.budget)
     else:
         message = f"cannot read, {reference}: no such file or directory"
         is_host = _HOST.fullmatch(reference) is not None
@@ -172,9 +173,9 @@ def _glob(pattern: str, access: SourceAccess) -> Iterator[Source]:
         yield KnownSource([Failure(pattern, message, "check the pattern", Reason.NOT_FOUND)])
 
 
-def _listed(reference: str) -> list[str]:
+def _listed(reference: str, access: SourceAccess) -> list[str]:
     """The sources in a list, one a line; blank lines and lines that begin with # are passed over."""
-    data = inputs.read(reference)
+    data = b"".join(access.stdin()) if reference == _STDIN else reading.read(reference)
     if b"-----BEGIN" in data or b"\0" in data or data[:1] == b"\x30":
         hint = "to look at the file itself, leave out the @"
         raise InputError(f"cannot read, {reference}: not a list of sources", hint=hint)

@@ -1,0 +1,118 @@
+"""When certificates expire, wherever they are kept: `certkit expiry` for programs."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certkit.api.following import logger
+from certkit.api.following import now as present
+from certkit.findings import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiryRow:
+    """A certificate or CRL and when it expires, or a source that could not be checked (`status` unknown, `message`).
+
+    `sources` are all places where it was found; `days_left` is the floor of the days left, negative once expired.
+    `serial` is lower-case hex of even length. What is not known is None.
+    """
+
+    status: Status
+    sources: tuple[str, ...]
+    message: str = ""
+    subject: str | None = None
+    issuer: str | None = None
+    serial: str | None = None
+    fingerprint_sha256: str | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    days_left: int | None = None
+
+
+def scan(  # noqa: PLR0913  as many as the command has options
+    sources: Iterable[str],
+    *,
+    warn: str | None = None,
+    critical: str | None = None,
+    policy: str = "general",
+    leaf_only: bool = False,
+    store: str | None = None,
+    passphrase: str | bytes | None = None,
+    timeout: float = TIMEOUT_SECONDS,
+    environment: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+) -> Iterator[ExpiryRow]:
+    """Find certificates and CRLs and judge how near their expiry is, as `certkit expiry` does.
+
+    A source that cannot be checked is a row of its own, with the status unknown; nothing is passed over in silence.
+
+    Args:
+        sources: files, directories, globs, `@LIST`, `HOST:PORT`, `tls://…`, `vault://MOUNT/PREFIX`, `identity:NAME`.
+        warn: warn when less time is left, such as `28d` or `33%`; by default as the policy says.
+        critical: the same for critical.
+        policy: a policy's name, or the path of a policy file.
+        leaf_only: judge only the first certificate of each bundle.
+        store: where `identity:NAME` is looked up; by default CERTKIT_STORE, else the user's own store.
+        passphrase: opens encrypted PKCS#12 files and sealed stores.
+        timeout: seconds for each live host.
+        environment: variables to use in place of `os.environ`, such as `VAULT_ADDR`.
+        now: the moment to judge; by default the present.
+
+    Raises:
+        certkit.InputError: if a threshold is invalid.
+        certkit.PolicyError: if there is no such policy.
+    """
+    from certkit.api.checks import _secret
+    from certkit.durations import Duration
+    from certkit.expiry.scan import Judge, look
+    from certkit.expiry.scan import scan as gather
+    from certkit.expiry.sources.parsing import SourceAccess, parse
+    from certkit.expiry.thresholds import Thresholds
+    from certkit.policy import catalogue
+    from certkit.stores.opening import Opener
+
+    rules = catalogue.load(policy).expiry
+    thresholds = Thresholds.choose(
+        warn=None if warn is None else Duration.parse(warn),
+        critical=None if critical is None else Duration.parse(critical),
+        default_warn=rules.warn,
+        default_critical=rules.critical,
+    )
+    judge = Judge(thresholds=thresholds, now=now or present(), leaf_only=leaf_only)
+    secret = _secret(passphrase)
+    opener = Opener(os.environ if environment is None else environment, present, logger.warning)
+    with contextlib.ExitStack() as stack:
+        access = SourceAccess(
+            passphrase=secret,
+            timeout=timeout,
+            client=None,
+            store=functools.cache(lambda: stack.enter_context(opener.open(store, passphrase=secret))),
+            vault=functools.cache(lambda: stack.enter_context(opener.connect())),
+            stdin=tuple,
+            now=judge.now,
+        )
+        found = gather(look(parse(sources, access), judge, may_fork=False), now=judge.now)
+    for row in found.rows:
+        yield ExpiryRow(
+            status=row.status,
+            sources=tuple(row.sources),
+            subject=row.subject,
+            issuer=row.issuer,
+            serial=row.serial_hex,
+            fingerprint_sha256=row.fingerprint_sha256,
+            not_before=row.not_before,
+            not_after=row.not_after,
+            days_left=row.days_left,
+        )
+    for failure in found.failures:
+        yield ExpiryRow(status=Status.UNKNOWN, sources=(failure.source,), message=failure.message)
