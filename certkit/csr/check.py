@@ -26,7 +26,24 @@ def check(data: bytes, policy: Policy, *, key: KeyFacts | None = None, name: str
     Raises:
         InputError: if no CSR can be read in the bytes.
     """
-    return check_request(objects.csr(data, name=name).value, data, policy, key=key)
+    found = objects.csr_value(data, name=name)
+    request = found.cryptography()
+    if request is None:
+        return _check_irregular(found, policy, key)
+    return check_request(request, data, policy, key=key)
+
+
+def _check_irregular(found: Csr, policy: Policy, key: KeyFacts | None) -> list[Finding]:
+    """Return the findings about a CSR that no library accepts, because it breaks rules of its encoding."""
+    hint = "create a new CSR with certkit csr create"
+    facts = "the key cannot be read" if isinstance(found.key, Unreadable) else found.key.facts
+    return [
+        *(critical("encoding", f"{each.message} ({each.section})", hint) for each in found.deviations),
+        unknown("signature", "the signature cannot be verified while the encoding is wrong", hint),
+        *key_findings(found, facts, policy),
+        *subject_of(found, policy),
+        key_match(facts, key, what="CSR"),
+    ]
 
 
 def check_request(
@@ -71,6 +88,10 @@ def key_findings(request: Csr, facts: KeyFacts | str, policy: Policy) -> list[Fi
         hint = f"use one of: {policy.key.describe()}"
         return [critical("key-type", f"the public key cannot be used: {facts}", hint)]
     found = key_finding(facts.type, facts.bits, policy.key, partner=policy.title)
+    if not isinstance(request.key, Unreadable) and request.key.weakness:
+        return [critical("key-type", request.key.weakness, "create a new key: certkit key generate")]
+    if found.is_good and not isinstance(request.key, Unreadable) and request.key.concern:
+        return [warning("key-type", request.key.concern, "create a new key: certkit key generate")]
     if found.is_good and not isinstance(request.key, Unreadable) and request.key.is_pss:
         unsaid = f"the documentation of {policy.title} does not say whether this is accepted"
         said = f"the key is an RSA key for PSS only; {unsaid}"

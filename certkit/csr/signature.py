@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from certkit.csr import build
 from certkit.findings import Finding, critical, ok, unknown
 from certkit.x509 import csr as requests
-from certkit.x509 import keys
+from certkit.x509 import describe, keys
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -39,7 +39,8 @@ def algorithm(request: x509.CertificateSigningRequest, rules: CsrRules, *, partn
         oid = request.signature_algorithm_oid.dotted_string
         return critical("signature-algorithm", f"the signature algorithm {oid} is not supported", hint)
     if digest is None:
-        return ok("signature-algorithm", "EdDSA")
+        name = describe.algorithm_name(request.signature_algorithm_oid.dotted_string)
+        return ok("signature-algorithm", "EdDSA" if name.startswith("Ed") else name)
     if keys.is_weak_digest(digest):
         return critical("signature-algorithm", f"{digest.upper()} is too weak for a signature", hint)
     if digest not in rules.digests:

@@ -287,7 +287,7 @@ def looks_like_signed(data: bytes) -> bool:
 
     That is a long sequence, in it another one, and in that a version, a serial number or an algorithm.
     """
-    begin = rb"\x30(?:\x81.|\x82..|\x83...)\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)[\x02\x30\xa0]"
+    begin = rb"\x30(?:\x80|\x81.|\x82..|\x83...)\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...)[\x02\x30\xa0]"
     return re.match(begin, data[:16], re.DOTALL) is not None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -117,6 +118,8 @@ def is_signature(key: Any, signature: bytes, signed: bytes, scheme: Any, digest:
                 key.verify(signature, signed, digest)
             case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey() if digest is None:
                 key.verify(signature, signed)
+            case _ if digest is None and ml_dsa_name(key):
+                key.verify(signature, signed)
             case _:
                 return None
     except InvalidSignature:
@@ -124,6 +127,12 @@ def is_signature(key: Any, signature: bytes, signed: bytes, scheme: Any, digest:
     except (UnsupportedAlgorithm, ValueError, TypeError):
         return None
     return True
+
+
+def ml_dsa_name(key: object) -> str:
+    """Return `ml-dsa-44` and the like for a public key of ML-DSA (FIPS 204), which older libraries do not have."""
+    match = re.fullmatch(r"(?:Open\w*)?MLDSA(44|65|87)PublicKey", type(key).__name__, re.IGNORECASE)
+    return f"ml-dsa-{match[1]}" if match else ""
 
 
 def is_weak_digest(name: str) -> bool:
@@ -293,6 +302,8 @@ def _rare_type_and_bits(key: PublicKeyTypes) -> tuple[str, int]:
             return name, bits
     if isinstance(key, dsa.DSAPublicKey):
         return f"dsa-{key.key_size}", key.key_size
+    if post_quantum := ml_dsa_name(key):
+        return post_quantum, 0
     size = int(getattr(key, "key_size", 0))
     name = type(key).__name__.removesuffix("PublicKey").lower()
     return (f"{name}-{size}" if size else name), size

@@ -176,6 +176,24 @@ class PublicKeyInfo:
         return self.bits <= MAX_RSA_BITS and self.exponent.bit_length() <= MAX_EXPONENT_BITS
 
     @property
+    def weakness(self) -> str:
+        """What makes the private half of an RSA key easy to compute, whatever its size; empty if nothing does."""
+        if self.exponent == 1:
+            return "the RSA exponent is 1, so the key protects nothing"
+        if self.modulus and not self.modulus & 1:
+            return "the RSA modulus is even, so the key can be factored at once"
+        if self.is_fermat_factorable:
+            return "the primes of the RSA key lie so close together that it can be factored at once (Fermat's method)"
+        return ""
+
+    @property
+    def concern(self) -> str:
+        """What is unusual about an RSA key and refused by some standards; empty if nothing is."""
+        if 1 < self.exponent < 65537:
+            return f"the RSA exponent is {self.exponent}; FIPS 186-5 wants more than 65536"
+        return ""
+
+    @property
     def is_pss(self) -> bool:
         """Whether the key is for RSASSA-PSS only."""
         return self.algorithm.oid == RSASSA_PSS

@@ -50,7 +50,7 @@ def check(
         found.append((policy, findings))
     status = roll_up(finding.status for _, findings in found for finding in findings)
     if output.as_json:
-        subject = names.subject_or_none(objects.csr(data, name=source).value)
+        subject = names.subject_or_none(objects.csr_value(data, name=source))
         output.document(json.judged_by(status, subject, [(policy.name, findings) for policy, findings in found]))
     else:
         for policy, findings in found:

@@ -328,9 +328,10 @@ class _View:
     def is_suspicious(self) -> bool:
         """Whether a file in which nothing was found was a certificate once: by its name, or by spoilt marker lines.
 
-        A file with a private key, CSR or the like is none, whatever its name is.
+        A file with a private key, CSR, parameters or the like is none, whatever its name is.
         """
-        if not self._others and self._name.lower().endswith(_WATCHED_NAMES):
+        holds_others = bool(self._others) or next(pem.blocks(self._begin), None) is not None
+        if not holds_others and self._name.lower().endswith(_WATCHED_NAMES):
             return True
         return pem.has_spoilt_markers(self._begin[:_MOST_OF_A_FILE].replace(b"\0", b""))
 

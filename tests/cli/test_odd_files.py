@@ -1,0 +1,234 @@
+"""Files as people really have them: read, or refused by the rule that they break; none is passed over."""
+
+from __future__ import annotations
+
+import base64
+import struct
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from certkit.secret import Secret
+from certkit.x509 import keys, objects, pem
+from tests import odd
+from tests.conftest import openssl
+
+AT = ("--at", "2035-12-20")
+LEAF = odd.certificate(subject=odd.common_name("acme"))
+PEM = pem.encode("CERTIFICATE", LEAF)
+
+
+def java_key_store(*certificates: bytes, magic: bytes = b"\xfe\xed\xfe\xed", with_key: bool = False) -> bytes:
+    """A JKS or JCEKS store with trusted certificates, and perhaps a private key in front, without a sound digest."""
+    entries = []
+    if with_key:
+        chain = struct.pack(">I", 1) + b"\0\x05X.509" + struct.pack(">I", len(LEAF)) + LEAF
+        entries.append(struct.pack(">IH3sQI4s", 1, 3, b"key", 0, 4, b"lock") + chain)
+    entries += [struct.pack(">IH2sQH5sI", 2, 2, b"ca", 0, 5, b"X.509", len(each)) + each for each in certificates]
+    return magic + struct.pack(">II", 2, len(entries)) + b"".join(entries) + bytes(20)
+
+
+def pkcs7(*certificates: bytes, crls: tuple[bytes, ...] = ()) -> bytes:
+    """PKCS#7 SignedData with nothing signed."""
+    signed = odd.sequence(
+        b"\x02\x01\x01",
+        b"\x31\x00",
+        odd.sequence(odd.oid("2a864886f70d010701")),
+        odd.encode(0xA0, b"".join(certificates)) if certificates else b"",
+        odd.encode(0xA1, b"".join(crls)) if crls else b"",
+        b"\x31\x00",
+    )
+    return odd.sequence(odd.oid("2a864886f70d010702"), odd.encode(0xA0, signed))
+
+
+CRL = odd.sign(
+    odd.sequence(
+        b"\x02\x01\x01",
+        odd.ECDSA_SHA256,
+        odd.common_name("Odd CA"),
+        odd.utc("260101000000Z"),
+        odd.utc("360101000000Z"),
+    )
+)
+SECRET = f"""apiVersion: v1
+kind: Secret
+metadata:
+  name: acme
+type: kubernetes.io/tls
+data:
+  tls.crt: {base64.b64encode(PEM).decode()}
+"""
+
+# What is read in a directory, by the name of the file.
+READ = {
+    "ks.jks": java_key_store(LEAF),
+    "keys.jks": java_key_store(with_key=True),
+    "ks.jceks": java_key_store(LEAF, magic=b"\xce\xce\xce\xce"),
+    "noheader.cer": base64.encodebytes(LEAF),
+    "secret.yaml": SECRET.encode(),
+    "bundle.txt": base64.b64encode(pkcs7(LEAF)),
+    "trailing.cer": LEAF + b"\r\n",
+    "wrong-label.crt": pem.encode("CERTIFICATE", pkcs7(LEAF)),
+    "latin1.pem": pem.encode(
+        "CERTIFICATE", odd.certificate(subject=odd.name(odd.attribute(odd.O, "Ñandú".encode("latin-1"), odd.UTF8)))
+    ),
+    "no-seconds.pem": pem.encode(
+        "CERTIFICATE", odd.certificate(validity=odd.sequence(odd.utc("2601010000Z"), odd.utc("3601010000Z")))
+    ),
+    "list.crt": pem.encode("CERTIFICATE", CRL),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_monitor_reads_it(certkit, tmp_path, name):
+    """In a directory, with the date that it has."""
+    (tmp_path / name).write_bytes(READ[name])
+    found = certkit("expiry", tmp_path, "--json", *AT).json
+    assert [row["not_after"] for row in found["certificates"]] == ["2036-01-01T00:00:00Z"]
+    assert found["errors"] == []
+
+
+# What is an error in a directory, and what is said of it.
+NOTICED = {
+    "empty.pem": (b"", "it is empty"),
+    "empty.crt": (b"\n\n", "it holds only blanks or NULs"),
+    "garbled.cer": (b"\x7fELF", "it holds no PEM block and is not DER"),
+    "garbled.p12": (b"not a bundle", "it holds no PEM block and is not DER"),
+    "label.pem": (pem.encode("MY CERTIFICATE", LEAF), "PEM block 'MY CERTIFICATE' at line 1"),
+    "label.txt": (pem.encode("MY CERTIFICATE", LEAF), "PEM block 'MY CERTIFICATE' at line 1"),
+    "beside.pem": (PEM + pem.encode("MY CERTIFICATE", LEAF) + PEM, "PEM block 'MY CERTIFICATE' at line"),
+    "spoilt.pem": (PEM + PEM.replace(b"-----BEGIN", b"----BEGIN"), "its BEGIN or END line is not PEM"),
+    "lower.txt": (PEM + PEM.lower(), "its BEGIN or END line is not PEM"),
+    "cut.jks": (java_key_store(LEAF)[:100], "the Java key store is cut off"),
+    "no-date.crl": (
+        pem.encode(
+            "X509 CRL",
+            odd.sign(
+                odd.sequence(b"\x02\x01\x01", odd.ECDSA_SHA256, odd.common_name("Odd CA"), odd.utc("260101000000Z"))
+            ),
+        ),
+        "does not say when its next update is due (RFC 5280 section 5.1.2.5). Ask the CA",
+    ),
+    "empty.p7b": (pem.encode("PKCS7", pkcs7()), "it holds no certificate"),
+    "indefinite.cer": (b"\x30\x80" + LEAF[4:] + b"\0\0", "an indefinite length"),
+    "year-0.pem": (
+        pem.encode(
+            "CERTIFICATE",
+            odd.certificate(validity=odd.sequence(odd.utc("260101000000Z"), odd.generalized("00000101000000Z"))),
+        ),
+        "0000-01-01 00:00:00 is not a date that exists",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOTICED)
+def test_a_monitor_notices_it(certkit, tmp_path, name):
+    """In a directory: exit 3, and the file is named with the reason."""
+    content, reason = NOTICED[name]
+    (tmp_path / name).write_bytes(content)
+    shown = certkit("expiry", "-q", tmp_path, *AT)
+    assert shown.code == 3
+    assert name in shown.err
+    assert reason in shown.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("key.pem", keys.to_pem(odd.key()).reveal()),
+        ("notes.txt", b"nothing"),
+        ("dh.pem", pem.encode("DH PARAMETERS", b"\x30\x00")),
+        ("jwks.json", b'{"x5t": "MIIB' + b"A" * 600 + b'"}'),
+    ],
+)
+def test_other_files_beside_certificates_are_no_errors(certkit, tmp_path, name, content):
+    """Private keys, parameters and texts are where certificates are."""
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "acme.crt").write_bytes(PEM)
+    assert certkit("expiry", "-q", tmp_path, "--at", "2027-01-01").code == 0
+
+
+def test_a_locked_bundle_is_locked_in_whatever_form(certkit, tmp_path):
+    """With bytes behind it, or with indefinite lengths; and its passphrase opens it."""
+    (tmp_path / "k").write_bytes(keys.to_pem(odd.key()).reveal())
+    (tmp_path / "c").write_bytes(PEM)
+    options = ("-export", "-inkey", tmp_path / "k", "-in", tmp_path / "c", "-passout", "pass:x", "-iter", "1000")
+    made = openssl("pkcs12", *options).stdout
+    (tmp_path / "trailing.p12").write_bytes(made + b"\n\n")
+    (tmp_path / "ber.p12").write_bytes(b"\x30\x80" + made[4:] + b"\0\0")
+    (tmp_path / "pw").write_text("x")
+    for name in ("trailing.p12", "ber.p12"):
+        assert "the PKCS#12 bundle is encrypted" in certkit("expiry", name).err
+        assert certkit("expiry", name, "--passphrase-file", "pw", "--at", "2027-01-01").code == 0
+
+
+def test_the_alternative_names_stand_in_for_a_missing_subject(certkit, tmp_path):
+    """In every format."""
+    san = odd.extension("551d11", odd.sequence(odd.encode(0x82, b"odd.test")), critical=odd.CRITICAL)
+    (tmp_path / "a.pem").write_bytes(pem.encode("CERTIFICATE", odd.certificate(subject=b"\x30\x00", extensions=(san,))))
+    for name in ("text", "json", "jsonl", "prometheus", "nagios", "html", "ics"):
+        assert "odd.test" in certkit("expiry", "a.pem", "--format", name, *AT).out, name
+
+
+def test_what_is_no_file_may_be_a_host(certkit):
+    """The hint says how to write one."""
+    assert "for a live host write acme.example:443" in certkit("expiry", "acme.example").err
+
+
+def test_an_address_is_a_live_host(certkit):
+    """Its path does not matter."""
+    refused = certkit("expiry", "https://127.0.0.1:1/status")
+    assert refused.code == 3
+    assert "no such file" not in refused.err
+
+
+def test_one_unreadable_extension_spoils_no_other(certkit, tmp_path):
+    """The names are shown, and the rule that is broken."""
+    san = odd.extension("551d11", odd.sequence(odd.encode(0x82, b"odd.test")))
+    broken = odd.extension("551d13", bytes.fromhex("3003020100"))
+    (tmp_path / "a.pem").write_bytes(pem.encode("CERTIFICATE", odd.certificate(extensions=(san, broken))))
+    [facts] = certkit("inspect", "a.pem", "--json").json
+    assert facts["san"] == ["DNS:odd.test"]
+    assert facts["deviations"] == [
+        "basic constraints have a path length without cA: a path length without cA (RFC 5280 section 4.2.1.9)"
+    ]
+
+
+def test_an_encrypted_key_in_an_environment_file_is_read(certkit, tmp_path):
+    """PKCS#1 with its headers, its line ends spelt out."""
+    (tmp_path / "k").write_bytes(openssl("genrsa", "2048").stdout)
+    locked = openssl("rsa", "-in", tmp_path / "k", "-aes128", "-passout", "pass:x", "-traditional").stdout.decode()
+    (tmp_path / ".env").write_text('KEY="' + locked.replace("\n", "\\n") + '"\n')
+    (tmp_path / "pw").write_text("x")
+    [facts] = certkit("inspect", ".env", "--passphrase-file", "pw", "--json").json
+    assert (facts["kind"], facts["key"]["type"]) == ("private_key", "rsa-2048")
+
+
+@pytest.mark.parametrize(
+    ("primes", "status", "said"),
+    [("close", "critical", "Fermat's method"), ("small exponent", "warning", "the RSA exponent is 3")],
+)
+def test_a_weak_rsa_key_is_a_finding(certkit, tmp_path, primes, status, said):
+    """Whatever its size."""
+    if primes == "close":
+        modulus, exponent = (2**1023 + 1155) * (2**1023 + 1155 + 2**20), 65537
+        number = odd.sequence(odd.integer(modulus), odd.integer(exponent))
+        public = odd.sequence(bytes.fromhex("300d06092a864886f70d0101010500"), odd.encode(0x03, b"\0" + number))
+    else:
+        public = odd.spki(rsa.generate_private_key(3, 2048))
+    request = odd.sign(odd.sequence(b"\x02\x01\x00", odd.common_name("x"), public, b"\xa0\x00"))
+    (tmp_path / "a.csr").write_bytes(pem.encode("CERTIFICATE REQUEST", request))
+    shown = certkit("csr", "check", "a.csr", "--json")
+    [found] = [each for each in shown.json["checks"] if each["id"] == "key-type"]
+    assert (found["status"], said in found["message"]) == (status, True)
+
+
+def test_rounds_are_counted_over_a_run(tmp_path):
+    """Ten small bundles of a million rounds each would take half a minute."""
+    budget = objects.Budget()
+    made = openssl(
+        "pkcs12", "-export", "-nokeys", "-in", "/dev/stdin", "-passout", "pass:x", "-iter", "3000000", stdin=PEM
+    ).stdout
+    found = [next(iter(objects.read(made, passphrase=Secret(b"y"), budget=budget))) for _ in range(4)]
+    assert [type(each).__name__ for each in found] == ["Broken"] * 4
+    assert "ask for too much key derivation" in found[-1].message
