@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @click.group(
     cls=LazyGroup,
-    lazy={"check": ("certkit.cli.store:check", "Say whether the store can be used, and what it lacks.")},
+    lazy={
+        "check": ("certkit.cli.store:check", "Check whether the store can be used, and what it lacks."),
+        "migrate": ("certkit.cli.store:migrate", "Convert identities of certkit 0.1.0 to the present format."),
+    },
 )
 def store() -> None:
     """Look after the store of identities: a directory, or HashiCorp Vault or OpenBao.
@@ -47,6 +50,28 @@ def check(output: Output, store: Store) -> int:
     else:
         output.judged(store.uri, status, findings)
     return exit_code(status)
+
+
+@click.command()
+@click.argument("name", metavar="[NAME]", required=False)
+@in_store
+def migrate(output: Output, store: Store, *, name: str | None) -> int:
+    """Convert identities of certkit 0.1.0 to the present format: settings, state and log as documents of their own.
+
+    In Vault this needs the operator's token. Review first what the old record trusts and runs: it was writable for
+    everyone who may move the pointer.
+
+    \b
+    Example:
+      certkit store migrate --store file:identities
+    """
+    names = [name] if name is not None else store.names()
+    changed = [each for each in names if store.migrate(each)]
+    if output.as_json:
+        output.document({"changed": bool(changed), "migrated": changed, "status": "ok"})
+    elif not output.quiet:
+        output.result("".join(f"{each} was migrated\n" for each in changed) or "nothing to migrate\n")
+    return 0
 
 
 def findings_of(store: Store) -> list[Finding]:

@@ -45,7 +45,8 @@ def copy(source: Store, target: Store, name: str) -> Done:
     for document in source.documents(name):
         changed |= _copy_document(source, target, name, document)
     if made.record.without_log() != original.record.without_log():
-        target.change(target.load(name), lambda _: original.record)
+        history = tuple(source.log(name))
+        target.change(target.load(name), lambda _: replace(original.record, log=history))
         changed = True
     return Done(_require_equal(source, target, name), changed)
 

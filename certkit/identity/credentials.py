@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from certkit.errors import InputError
+from certkit.errors import InputError, RefusedError
 from certkit.identity import overview
 from certkit.net.tls import Credentials
 from certkit.x509 import keys, objects
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from cryptography import x509
 
+    from certkit.policy.rules import Policy
     from certkit.secret import Secret
     from certkit.stores.base import Identity, Store
 
@@ -37,16 +40,47 @@ def shown(store: Store, identity: Identity, number: str | None = None) -> Shown:
     if number is None:
         hint = f"install the answer to its request: certkit identity install {name} CERT"
         raise InputError(f"{name}: no generation is active", hint=hint)
-    issued = overview.generation(identity, number).issued
+    generation = overview.generation(identity, number)
+    issued = generation.issued
     if issued is None:
         hint = f"install the answer to its request: certkit identity install {name} CERT"
         raise InputError(f"{name}: generation {number} has no certificate yet", hint=hint)
     what = f"generation {number} of {name}"
     key = private_key(store, name, number)
     chain = objects.certificates(issued.fullchain, name=what)
-    bundle = issued.trust_bundle
+    bundle = overview.trust_bundle(identity, generation)
     anchors = objects.certificates(bundle, name=f"the trust bundle of {what}") if bundle else None
     return Shown(number, Credentials(key, tuple(chain)), anchors)
+
+
+def require_trusted(identity: Identity, number: str, policy: Policy, *, now: datetime) -> None:
+    """Refuse a generation whose certificate does not lead to a CA that the settings trust.
+
+    Whoever may move the pointer may not change the settings, and so cannot plant a certificate of another CA.
+
+    Raises:
+        RefusedError: if it does not.
+        InputError: if the record is of certkit 0.1.0 and in Vault, where its trust bundle is not used.
+    """
+    from certkit.verify import Question, verify
+
+    name, generation = identity.name, overview.generation(identity, number)
+    bundle = overview.trust_bundle(identity, generation)
+    if identity.record.is_legacy and not bundle:
+        hint = "an operator runs: certkit store migrate"
+        raise InputError(f"{name} has a record of certkit 0.1.0, whose trust bundle is not used", hint=hint)
+    if not bundle or generation.issued is None:
+        return
+    leaf, *untrusted = objects.certificates(generation.issued.fullchain, name=f"generation {number} of {name}")
+    anchors = objects.certificates(bundle, name=f"the trust bundle of {name}")
+    question = Question(leaf=leaf, policy=policy, at=now, anchors=anchors, untrusted=[*untrusted, *anchors])
+    bad = [each for each in verify(question).findings if each.id == "chain" and not each.is_good]
+    if bad:
+        message = f"refused, {name}: the certificate of generation {number} is not trusted: {bad[0].message}"
+        hint = (
+            f"check who installed it: certkit identity log {name}; a new CA: certkit identity update {name} --ca FILE"
+        )
+        raise RefusedError(message, hint=hint, findings=bad)
 
 
 def require_pair(identity: Identity, number: str, key: Secret) -> None:

@@ -162,7 +162,9 @@ def add_request(
     made = requests.check_own(build.build(settings.subject, key, policy.csr), settings.subject, policy, facts)
     tried: list[str] = []
     for _ in range(_TRIES):
-        number = next_generation([*(each.number for each in identity.generations), *tried])
+        known = (each.number for each in identity.generations)
+        pruned = (*identity.record.discarded, *identity.record.retired)
+        number = next_generation([*known, *pruned, *tried])
         naming = functools.partial(_named, name=identity.name, number=number, spki_sha256=facts.spki_sha256, now=now)
         try:
             added = store.add(identity, number, key=keys.to_pem(key), csr=made.pem, edit=naming)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
@@ -80,7 +80,8 @@ def export(store: Store, identity: Identity, wanted: Wanted) -> Exported:
         raise InputError(f"{name}: generation {number} has no certificate", hint="look at it: certkit identity show")
     key = store.key(name, number)
     credentials.require_pair(identity, number, key)
-    contents = _FORMS[wanted.form](key, generation.issued, wanted, name)
+    issued = replace(generation.issued, trust_bundle=overview.trust_bundle(identity, generation))
+    contents = _FORMS[wanted.form](key, issued, wanted, name)
     directory, trust = wanted.directory, wanted.trust
     changed = release.switch(directory, contents, Access(wanted.group), task=wanted.hook, trust=trust)
     if (mark := release.mark(directory, trust=trust)) is not None and (hook := wanted.hook or mark.task):

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 
 def install(
-    store: Store, identity: Identity, pasted: bytes, policy: Policy, *, trust_bundle: bytes | None = None, now: datetime
+    store: Store,
+    identity: Identity,
+    pasted: bytes,
+    policy: Policy,
+    *,
+    trust_bundle: bytes | None = None,
+    untrusted: Sequence[x509.Certificate] = (),
+    now: datetime,
 ) -> tuple[Done, str]:
     """Take in the answer to a request; the generation's number. The same answer once more changes nothing.
 
@@ -44,12 +51,17 @@ def install(
     certificates = objects.certificates(pasted, name="the answer")
     leaf, generation = _answered(identity, certificates)
     anchors = _anchors(identity, trust_bundle)
-    others = [each for each in certificates if each is not leaf]
+    others = [*(each for each in certificates if each is not leaf), *untrusted]
+    if trust_bundle is not None and all(each.not_valid_after_utc < now for each in anchors):
+        message, hint = "every CA in the trust bundle has expired", "give the partner's current CA with --ca"
+        refuse(name, [critical("chain", message, hint)])
     neighbours = limits.Neighbours(store, name, identity)
     refuse(name, limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors))
     verdict = judge(identity, generation, leaf, anchors=anchors, untrusted=others, policy=policy, at=now)
     issued = Issued(certificate=pem([leaf]), chain=pem(above(verdict)), trust_bundle=pem(anchors))
     changed = generation.issued is None
+    if trust_bundle is not None and changed:
+        identity = keep_trust(store, identity, anchors)
     return Done(write(store, identity, generation.number, issued, leaf), changed, verdict.findings), generation.number
 
 
@@ -73,6 +85,21 @@ def trust(store: Store, identity: Identity, policy: Policy, bundle: str) -> Done
     refuse(name, limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors))
     changed = store.change(identity, lambda record: trusting(record, bundle, before=known.trust_bundle))
     return Done(changed, changed=True)
+
+
+def keep_trust(store: Store, identity: Identity, anchors: Sequence[x509.Certificate]) -> Identity:
+    """Add CAs to the trust bundle of the settings.
+
+    Raises:
+        StoreError: if the store cannot be used, or its token may not change settings.
+    """
+    text = identity.record.settings.trust_bundle
+    known = objects.certificates(text.encode(), name="the trust bundle") if text else []
+    missing = [each for each in anchors if each not in known]
+    if not missing:
+        return identity
+    bundle = pem([*known, *missing]).decode("ascii")
+    return store.change(identity, lambda record: trusting(record, bundle, before=text))
 
 
 def complete(store: Store, identity: Identity, generation: Generation) -> Identity:

@@ -5,15 +5,17 @@ A store knows what certkit made or adopted. What else the partner has issued, no
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from certkit.errors import CertkitError, RefusedError
+from certkit.errors import CertkitError, InputError, RefusedError
 from certkit.findings import critical, warning
 from certkit.identity import overview
 from certkit.policy import catalogue
-from certkit.stores.record import State
+from certkit.stores.record import ANSWERS, State
+from certkit.times import parse_time
 from certkit.x509 import objects
 
 if TYPE_CHECKING:
@@ -113,11 +115,20 @@ def room(neighbours: Neighbours, policy: Policy, *, now: datetime) -> tuple[Find
 
 
 def _live(identity: Identity, now: datetime) -> Iterator[Live]:
+    record = identity.record
     for each in overview.in_state(identity, State.PENDING, *_USABLE):
         certificate = overview.certificate(each)
         end = certificate.not_valid_after_utc if certificate else None
         if end is None or end >= now:
             yield Live(identity.name, each.number, overview.state_of(identity, each), end)
+        for _ in range(1, int(record.facts.get(each.number, {}).get(ANSWERS, "1"))):
+            yield Live(identity.name, each.number, State.PENDING, None)
+    for number in record.discarded:  # the partner does not know that it was set aside or pruned
+        if number in record.retired or not (text := record.facts.get(number, {}).get("not_after")):
+            continue
+        with contextlib.suppress(InputError):
+            if (end := parse_time(text)) >= now:
+                yield Live(identity.name, number, State.DISCARDED, end)
 
 
 def _proposal(found: Sequence[Live]) -> str:

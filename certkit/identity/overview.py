@@ -124,6 +124,13 @@ def waiting_for(identity: Identity, pending: Generation, now: datetime) -> timed
     return None if pending.issued is not None else identity.record.waiting(pending.number, now)
 
 
+def trust_bundle(identity: Identity, found: Generation) -> bytes:
+    """Return the CAs that a generation trusts: those of the settings; without any, those it was installed with."""
+    if identity.record.settings.trust_bundle is not None:
+        return identity.record.settings.trust_bundle.encode()
+    return found.issued.trust_bundle if found.issued else b""
+
+
 def certificate(found: Generation) -> x509.Certificate | None:
     """The certificate of a generation, or None while its request is open.
 

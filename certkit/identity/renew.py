@@ -13,9 +13,10 @@ from certkit.durations import spoken
 from certkit.errors import ConflictError, InputError, RefusedError, after
 from certkit.expiry import thresholds
 from certkit.findings import Finding, Status, critical, ok, warning
-from certkit.identity import activate, credentials, install, limits, overview
+from certkit.identity import activate, credentials, install, issuing, limits, overview
 from certkit.identity.activate import PLAIN
 from certkit.identity.enroll import Done, add_request
+from certkit.identity.hooks import HookError
 from certkit.policy.values import Answer as PolicyAnswer
 from certkit.stores.record import State
 from certkit.times import rfc3339
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 
     from certkit.csr.keyfile import Progress
     from certkit.identity.activate import Activation
-    from certkit.identity.issuers.base import Issuer
+    from certkit.identity.issuers.base import Answer, Issuer
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Identity, Store
+    from certkit.stores.record import Record
 
 _NOTHING = timedelta(0)
 
@@ -79,10 +81,16 @@ def renew(
     """
     began = time.monotonic()
     name = identity.name
-    waiting = overview.in_state(identity, State.PENDING, State.ISSUED)
+    identity, aside = _set_aside(store, identity, policy, dry_run=wanted.dry_run, now=now)
+    unusable = {each.number for each in aside}
+    waiting = [each for each in overview.in_state(identity, State.PENDING, State.ISSUED) if each.number not in unusable]
     opens = window(identity, policy, jitter=wanted.jitter)
     if waiting:
-        return _carry_on(store, identity, waiting[-1], policy, wanted=wanted, now=now)
+        carried = _carry_on(store, identity, waiting[-1], policy, wanted=wanted, now=now)
+        if carried is not None:
+            return carried
+        identity = store.load(name)
+        opens = None
     if not wanted.force and opens is not None and now < opens:
         done = activate.deploy(store, Done(identity, changed=False), _hooks(wanted))
         if (owed := overview.owed_hook(done.identity)) is not None:
@@ -99,6 +107,35 @@ def renew(
     if wanted.issuer is None or not done.changed:
         return Renewed(done, ok("validity", f"{name}: a request was made"))
     return _answered(store, done, policy, wanted=wanted, now=_later(now, began))
+
+
+def _set_aside(
+    store: Store, identity: Identity, policy: Policy, *, dry_run: bool, now: datetime
+) -> tuple[Identity, list[Generation]]:
+    """Discard generations that were never in use and cannot be any more: expired, or due for renewal themselves."""
+    aside = []
+    for each in overview.in_state(identity, State.ISSUED):
+        certificate = overview.certificate(each)
+        if certificate is None:
+            continue
+        begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        opens = thresholds.renewal_opens(not_before=begin, not_after=end, opens=policy.renewal.opens)
+        is_due = now >= opens and issuing.may_ask_again(identity.record.requested.get(each.number), now, force=False)
+        if end < now or is_due:
+            aside.append(each)
+    if aside and not dry_run:
+
+        def discard(record: Record) -> Record:
+            for each in aside:
+                record = (
+                    record.discard(each.number)
+                    if record.state(each.number, has_certificate=True) is State.ISSUED
+                    else record
+                )
+            return record
+
+        identity = store.change(identity, discard)
+    return identity, aside
 
 
 def window(identity: Identity, policy: Policy, *, jitter: timedelta = _NOTHING) -> datetime | None:
@@ -119,7 +156,14 @@ def window(identity: Identity, policy: Policy, *, jitter: timedelta = _NOTHING) 
 
 
 def carry_through(
-    store: Store, done: Done, policy: Policy, *, issuer: Issuer, how: Activation = PLAIN, now: datetime
+    store: Store,
+    done: Done,
+    policy: Policy,
+    *,
+    issuer: Issuer,
+    how: Activation = PLAIN,
+    force: bool = False,
+    now: datetime,
 ) -> Done:
     """Have the request that waits answered by its issuer, install the answer, and put it to use.
 
@@ -132,7 +176,7 @@ def carry_through(
     number, findings, changed = waiting[-1].number, done.findings, done.changed
     if waiting[-1].issued is None:
         with after(changed):
-            installed, told = _issue(store, identity, waiting[-1], policy, issuer, now)
+            installed, told = _issue(store, identity, waiting[-1], policy, issuer, force=force, now=now)
         identity = installed.identity
         findings, changed = (*findings, *told, *installed.findings), changed or installed.changed
     with after(changed):
@@ -141,22 +185,33 @@ def carry_through(
 
 
 def _issue(
-    store: Store, identity: Identity, pending: Generation, policy: Policy, issuer: Issuer, now: datetime
+    store: Store,
+    identity: Identity,
+    pending: Generation,
+    policy: Policy,
+    issuer: Issuer,
+    *,
+    force: bool,
+    now: datetime,
 ) -> tuple[Done, list[Finding]]:
     """Ask the issuer, and install what it answers; where another process was faster, its answer counts."""
     if pending.csr is None:
         hint = f"adopt it again, with its certificate: certkit identity import {identity.name}"
         raise InputError(f"{identity.name}: generation {pending.number} has no CSR", hint=hint)
     began = time.monotonic()
-    found = issuer.issue(pending.csr)
-    now = _later(now, began)  # the certificate may begin only when it was signed
-    told = [warning("policy", f"the issuer says: {each}", "look at what was issued") for each in found.warnings]
-    bundle = None if identity.record.settings.trust_bundle else found.trust_bundle
+
+    def put(known: Identity, answer: Answer) -> Done:
+        bundle = None if known.record.settings.trust_bundle else answer.trust_bundle
+        signed = _later(now, began)  # the certificate may begin only when it was signed
+        return install.install(store, known, answer.certificates, policy, trust_bundle=bundle, now=signed)[0]
+
     try:
-        installed, _ = install.install(store, identity, found.certificates, policy, trust_bundle=bundle, now=now)
+        installed, found = issuing.ask(store, identity, pending, policy, issuer, install=put, force=force, now=now)
     except ConflictError:
-        installed = Done(store.load(identity.name), changed=False)
-    return installed, told
+        installed, found = None, None
+    warnings = found.warnings if found else ()
+    told = [warning("policy", f"the issuer says: {each}", "check what was issued") for each in warnings]
+    return installed or Done(store.load(identity.name), changed=False), told
 
 
 def _later(now: datetime, began: float) -> datetime:
@@ -166,11 +221,25 @@ def _later(now: datetime, began: float) -> datetime:
 
 def _carry_on(
     store: Store, identity: Identity, waiting: Generation, policy: Policy, *, wanted: Renewal, now: datetime
-) -> Renewed:
-    """What an earlier run began: answered at once, or judged by how long it can still wait."""
+) -> Renewed | None:
+    """Carry on what an earlier run began, or judge how long it can wait; None if another request is to be made."""
     done = Done(identity, changed=False)
+    asks_again = issuing.may_ask_again(identity.record.requested.get(waiting.number), now, force=wanted.force)
+    if waiting.issued is not None and wanted.force and wanted.issuer is None and not wanted.dry_run:
+        return None
     if wanted.issuer is not None and not wanted.dry_run:
-        return _answered(store, done, policy, wanted=wanted, now=now)
+        try:
+            return _answered(store, done, policy, wanted=wanted, now=now)
+        except HookError:
+            raise
+        except RefusedError as error:
+            if waiting.issued is None or not asks_again:
+                if waiting.issued is not None:
+                    error.hint += (
+                        f"; another one is requested at once with: certkit identity renew {identity.name} --force"
+                    )
+                raise
+            return None
     if waiting.issued is not None:
         what = f"generation {waiting.number} is installed and not in use"
         hint = f"put it to use: certkit identity activate {identity.name}"
@@ -199,7 +268,7 @@ def _judged(identity: Identity, policy: Policy, what: str, hint: str, now: datet
 
 def _answered(store: Store, done: Done, policy: Policy, *, wanted: Renewal, now: datetime) -> Renewed:
     assert wanted.issuer is not None  # noqa: S101  who calls this has one
-    carried = carry_through(store, done, policy, issuer=wanted.issuer, how=wanted.how, now=now)
+    carried = carry_through(store, done, policy, issuer=wanted.issuer, how=wanted.how, force=wanted.force, now=now)
     number = carried.identity.record.active
     return Renewed(carried, ok("validity", f"{carried.identity.name}: generation {number} is in use"))
 

@@ -262,6 +262,9 @@ class RenewalRules:
     at_least: Duration | None = rule(DURATION, None, "The time left at which the partner wants to have the request.")
     reuse_key: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether a renewed certificate may have the old key.")
     reminders: tuple[int, ...] = rule(list_of(DAYS), (), "Days before expiry on which the partner sends reminders.")
+    keep: int | None = rule(
+        _COUNT_OR_UNKNOWN, None, "How many past generations a renewal keeps; it deletes the others."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from certkit.secret import Secret
-    from certkit.stores.record import Record
+    from certkit.stores.record import Event, Record
 
 
 Edit: TypeAlias = "Callable[[Record], Record]"
@@ -179,6 +179,30 @@ class Store(Protocol):
         """
         ...
 
+    def keep_answer(self, known: Identity | str, number: str, answer: bytes, *, edit: Edit) -> Identity:
+        """Keep what an issuer answered to a request and no check accepted (PEM); with it the record changes.
+
+        Raises:
+            AbsentError: if there is no such generation.
+        """
+        ...
+
+    def answers(self, name: str, number: str) -> list[bytes]:
+        """Return the answers that were kept, the oldest first.
+
+        Raises:
+            AbsentError: if there is no such generation.
+        """
+        ...
+
+    def prune(self, known: Identity | str, numbers: Sequence[str]) -> Identity:
+        """Delete the keys and certificates of generations; what the record says about them stays.
+
+        Raises:
+            StoreError: if the store cannot be used, or its token may not delete.
+        """
+        ...
+
     def key(self, name: str, number: str) -> Secret:
         """The private key (PEM) of a generation.
 
@@ -225,6 +249,22 @@ class Store(Protocol):
 
         Raises:
             AbsentError: there is no identity of that name.
+        """
+        ...
+
+    def log(self, name: str) -> list[Event]:
+        """Return what happened to an identity, the oldest event first.
+
+        Raises:
+            AbsentError: if there is no identity of that name.
+        """
+        ...
+
+    def migrate(self, name: str) -> bool:
+        """Bring the record of an identity from version 0.1.0 into its present form; return whether anything changed.
+
+        Raises:
+            AbsentError: if there is no identity of that name.
         """
         ...
 

@@ -7,6 +7,7 @@ with the events that describe it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -19,11 +20,17 @@ from certkit.times import parse_time, rfc3339
 from certkit.x509.names import SubjectOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 MAX_NAME = 64
-VERSION = 1
+VERSION = 2
+LEGACY_VERSION = 1
+"""Version 0.1.0 kept the settings in the record; it refuses records of version 2."""
+ANSWERS, ANSWERED = "answers", "answered"
+"""The facts about a request whose answers were refused: their number, and the time of the last one."""
+LEASE = "lease"
+"""The fact that a run has a request answered: until when the others wait, and a mark of that run."""
 MAX_EVENTS = 500
 """The number of events that are kept, the latest; at five a year that is a century."""
 HANGS = timedelta(days=3)
@@ -156,6 +163,23 @@ class Settings:
     base_url: str | None = None
     deploy_hook: str | None = None
 
+    def document(self) -> dict[str, Any]:
+        """Return the settings as JSON-ready data."""
+        subject = {name: list(value) if name in _LISTS else value for name, value in asdict(self.subject).items()}
+        return {"version": 1, **asdict(self), "subject": subject}
+
+    @classmethod
+    def parse(cls, document: Any, *, where: str) -> Settings:
+        """Return the settings in JSON data.
+
+        Raises:
+            InputError: if they are something else, or of a newer version of certkit.
+        """
+        with _reading("the settings of an identity", where):
+            values = dict(document)
+            _require_version(values.pop("version"), {1}, "an identity's settings", where)
+            return _settings(values)
+
     @property
     def is_blank(self) -> bool:
         """Whether nobody has said yet what is to be asked for: the identity was made to keep tokens."""
@@ -177,7 +201,7 @@ class Record:
     (RFC 3339), by generation. `facts` describe the key and the certificate of each generation: `spki_sha256`, and what
     `certkit.x509.describe.facts` returns. `undeployed` is the generation in use as long as its deploy hooks have not
     succeeded, and `undeployed_hook` the one among them that was named for that once. `log` is what happened, the oldest
-    first.
+    first; a store may keep it apart. `is_legacy` marks a record of version 0.1.0, which holds the settings, too.
     """
 
     settings: Settings
@@ -191,6 +215,7 @@ class Record:
     undeployed: str | None = None
     undeployed_hook: str | None = None
     log: tuple[Event, ...] = ()
+    is_legacy: bool = field(default=False, compare=False)
 
     def state(self, generation: str, *, has_certificate: bool) -> State:
         """The state of one generation."""
@@ -231,7 +256,9 @@ class Record:
         """
         if generation == self.active:
             raise InputError(f"generation {generation} is in use", hint="activate another one first")
-        return self if generation in self.retired else replace(self, retired=(*self.retired, generation))
+        if generation in self.retired:
+            return self
+        return replace(self, retired=_in_order({*self.retired, generation}))
 
     def discard(self, generation: str) -> Record:
         """The record with a request dropped that was never answered.
@@ -241,7 +268,21 @@ class Record:
         """
         if generation == self.active or generation in self.left:
             raise InputError(f"generation {generation} is no request", hint="retire it instead")
-        return self if generation in self.discarded else replace(self, discarded=(*self.discarded, generation))
+        if generation in self.discarded:
+            return self
+        return replace(self, discarded=_in_order({*self.discarded, generation}))
+
+    def prune(self, generations: Sequence[str]) -> Record:
+        """Return the record after keys and certificates of generations were deleted: none of them can be used again.
+
+        Raises:
+            InputError: if one of them is in use.
+        """
+        pruned = [each for each in generations if each not in (*self.retired, *self.discarded)]
+        if self.active in pruned:
+            raise InputError(f"generation {self.active} is in use", hint="activate another one first")
+        left = tuple(each for each in self.left if each not in generations)
+        return replace(self, left=left, discarded=_in_order({*self.discarded, *pruned}))
 
     def waiting(self, generation: str, now: datetime) -> timedelta | None:
         """How long ago a generation was requested; None where nobody knows."""
@@ -266,46 +307,118 @@ class Record:
         return replace(self, log=())
 
     def document(self) -> dict[str, Any]:
-        """The record as JSON-ready data."""
-        return {"version": VERSION, **asdict(self), "log": [each.line() for each in self.log]}
+        """Return the state as JSON-ready data: the record without the settings and the log."""
+        marks = {"retired": self.retired, "discarded": self.discarded}
+        numbers = _in_order({*self.retired, *self.discarded, *self.names, *self.requested, *self.facts})
+        generations = {
+            number: {
+                "marks": [mark for mark, marked in marks.items() if number in marked],
+                "requested": self.requested.get(number),
+                "certificate_name": self.names.get(number),
+                "facts": dict(self.facts.get(number, {})),
+            }
+            for number in numbers
+        }
+        owed = {"generation": self.undeployed, "hook": self.undeployed_hook}
+        return {
+            "version": VERSION,
+            "active": self.active,
+            "previous": list(self.left),
+            "generations": generations,
+            "owed": None if self.undeployed is self.undeployed_hook is None else owed,
+        }
 
     @classmethod
-    def parse(cls, document: Any, *, where: str) -> Record:
-        """A record from JSON data.
+    def parse(cls, document: Any, *, settings: Settings | None = None, where: str) -> Record:
+        """Return the record in JSON data; one of version 0.1.0 holds its settings itself.
 
         Raises:
-            InputError: it is none, or one of a newer version of certkit.
+            InputError: if the data is something else, or of a newer version of certkit.
         """
-        try:
+        with _reading("an identity's record", where):
             version = document["version"]
-            if type(version) is not int or version != VERSION:
-                hint = (
-                    "update certkit" if isinstance(version, int) and version > VERSION else "restore it from a backup"
-                )
-                raise InputError(f"cannot read, {where}: version {version!r} of an identity's record", hint=hint)
-            settings = dict(document["settings"])
-            subject = settings.pop("subject")
-            parts = {name: _texts(subject[name]) for name in {"units", "san", *(_LISTS & set(subject))}}
-            lists = {name: _texts(document[name]) for name in ("left", "retired", "discarded")}
-            found = cls(
-                settings=Settings(subject=SubjectOptions(**{**subject, **parts}), **settings),
-                active=document["active"],
-                names=dict(document["names"]),
-                requested=dict(document.get("requested", {})),
-                facts={number: dict(facts) for number, facts in document.get("facts", {}).items()},
-                undeployed=document.get("undeployed"),
-                undeployed_hook=document.get("undeployed_hook"),
-                log=tuple(map(Event.parse, document.get("log", []))),
-                **lists,
-            )
+            _require_version(version, {VERSION, LEGACY_VERSION}, "an identity's record", where)
+            found = cls._legacy(document) if version == LEGACY_VERSION else cls._current(document, settings)
             _require_texts(found)
             _require_generations(found)
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            hint = "restore it from a backup"
-            is_missing = isinstance(error, KeyError)
-            reason = f"{error.args[0]} is missing" if is_missing else "something in it is of the wrong kind"
-            raise InputError(f"cannot read, {where}: not an identity's record: {reason}", hint=hint) from error
         return found
+
+    @classmethod
+    def _current(cls, document: Any, settings: Settings | None) -> Record:
+        generations = document["generations"]
+        owed = document["owed"] if document["owed"] is not None else {"generation": None, "hook": None}
+        if not all(map(is_generation, generations)):
+            raise ValueError("not the number of a generation")
+
+        def given(name: str) -> dict[str, Any]:
+            return {number: each[name] for number, each in generations.items() if each[name] is not None}
+
+        def marked(mark: str) -> tuple[str, ...]:
+            return tuple(number for number, each in generations.items() if mark in _texts(each["marks"]))
+
+        return cls(
+            settings=settings or Settings(policy=""),
+            active=document["active"],
+            left=_texts(document["previous"]),
+            retired=marked("retired"),
+            discarded=marked("discarded"),
+            names=given("certificate_name"),
+            requested=given("requested"),
+            facts={number: dict(each["facts"]) for number, each in generations.items() if each["facts"]},
+            undeployed=owed["generation"],
+            undeployed_hook=owed["hook"],
+            log=tuple(map(Event.parse, document.get("log", []))),
+        )
+
+    @classmethod
+    def _legacy(cls, document: Any) -> Record:
+        return cls(
+            settings=_settings(dict(document["settings"])),
+            active=document["active"],
+            names=dict(document["names"]),
+            requested=dict(document.get("requested", {})),
+            undeployed=document.get("undeployed"),
+            undeployed_hook=document.get("undeployed_hook"),
+            log=tuple(map(Event.parse, document.get("log", []))),
+            left=_texts(document["left"]),
+            retired=_texts(document["retired"]),
+            discarded=_texts(document["discarded"]),
+            is_legacy=True,
+        )
+
+
+def _in_order(generations: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(generations, key=lambda number: (int(number), number)))
+
+
+@contextlib.contextmanager
+def _reading(what: str, where: str) -> Iterator[None]:
+    hint = "restore it from a backup"
+    try:
+        yield
+    except KeyError as error:
+        raise InputError(f"cannot read {where}: not {what}: {error.args[0]} is missing", hint=hint) from error
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"cannot read {where}: not {what}: a value has the wrong type", hint=hint) from error
+
+
+def _require_version(version: Any, known: set[int], what: str, where: str) -> None:
+    if type(version) is not int or version not in known:
+        is_newer = isinstance(version, int) and version > max(known)
+        hint = "update certkit" if is_newer else "restore it from a backup"
+        raise InputError(f"cannot read {where}: version {version!r} of {what}", hint=hint)
+
+
+def _settings(values: dict[str, Any]) -> Settings:
+    subject = values.pop("subject")
+    parts = {name: _texts(subject[name]) for name in {"units", "san", *(_LISTS & set(subject))}}
+    found = Settings(subject=SubjectOptions(**{**subject, **parts}), **values)
+    texts = [found.policy, found.issuer]
+    texts += [getattr(found.subject, each.name) for each in fields(SubjectOptions) if each.name not in _LISTS]
+    optional = [getattr(found, each.name) for each in fields(Settings) if each.name != "subject"]
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(text, str | None) for text in optional):
+        raise TypeError("a setting is not text")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,14 +472,10 @@ def _texts(values: Any) -> tuple[str, ...]:
 
 
 def _require_texts(record: Record) -> None:
-    settings, subject = record.settings, record.settings.subject
-    must = [settings.policy, settings.issuer, *record.names.values(), *record.requested.values()]
-    must += [getattr(subject, each.name) for each in fields(SubjectOptions) if each.name not in _LISTS]
-    must += [value for facts in record.facts.values() for value in facts.values()]
-    may = [getattr(settings, each.name) for each in fields(Settings) if each.name != "subject"]
-    may.append(record.undeployed_hook)
-    if not all(isinstance(text, str) for text in must) or not all(isinstance(text, str | None) for text in may):
-        raise TypeError("a setting is no text")
+    texts = [*record.names.values(), *record.requested.values()]
+    texts += [value for facts in record.facts.values() for value in facts.values()]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(record.undeployed_hook, str | None):
+        raise TypeError("a value is not text")
 
 
 def _require_generations(record: Record) -> None:

@@ -35,6 +35,8 @@ class VaultToken:
     policies: tuple[str, ...]
     ttl: int
     is_renewable: bool
+    accessor: str = ""
+    entity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,8 @@ class Vault:
             display_name=pick(document, "data", "display_name", of=str, where=where),
             policies=texts(pick(document, "data", "policies", of=list, where=where)),
             ttl=pick(document, "data", "ttl", of=int, where=where),
+            accessor=str(document["data"].get("accessor") or ""),
+            entity=str(document["data"].get("entity_id") or ""),
             is_renewable=pick(document, "data", "renewable", of=bool, where=where),
         )
 

@@ -4,6 +4,9 @@
 # Written for the store vault://secret/certkit. For another mount, prefix and identity:
 #   sed 's,"secret/\([a-z]*\)/certkit/wise-sandbox/,"MOUNT/\1/PREFIX/NAME/,' consumer.hcl | bao policy write NAME -
 
+path "secret/data/certkit/wise-sandbox/settings" {
+  capabilities = ["read"]
+}
 path "secret/data/certkit/wise-sandbox/pointer" {
   capabilities = ["read"]
 }

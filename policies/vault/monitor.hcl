@@ -1,5 +1,5 @@
 # The cron job that watches expiry: sees which identities there are, which generation is in use, and the facts of
-# certificates. It reads no key and no certificate.
+# certificates, and reads certificates. It reads no key and no token.
 #
 # Written for the store vault://secret/certkit. For another mount and prefix:
 #   sed 's,"secret/\([a-z]*\)/certkit/,"MOUNT/\1/PREFIX/,' monitor.hcl | bao policy write certkit-monitor -
@@ -18,8 +18,15 @@ path "secret/metadata/certkit/+/generations/+/" {
   capabilities = ["list"]
 }
 
-# The record, which says what is in use. Without this rule all generations are watched, also those that are retired.
+# The settings, and the state, which says what is in use.
+path "secret/data/certkit/+/settings" {
+  capabilities = ["read"]
+}
 path "secret/data/certkit/+/pointer" {
+  capabilities = ["read"]
+}
+
+path "secret/data/certkit/+/generations/+/certificate" {
   capabilities = ["read"]
 }
 

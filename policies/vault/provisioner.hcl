@@ -1,5 +1,6 @@
-# Terraform, or another program that provisions: makes identities and generations, installs certificates, and moves the
-# pointer. It writes private keys and never reads one back; it overwrites none, and removes nothing.
+# Terraform, or another program that provisions: creates identities and generations, installs certificates, and moves
+# the pointer. It writes private keys and never reads one back. It chooses the settings of the identities that it creates
+# (the policy, the issuer, the trust bundle, the addresses) and cannot change them afterwards; it removes nothing.
 #
 # Written for the store vault://secret/certkit. For another mount and prefix:
 #   sed 's,"secret/\([a-z]*\)/certkit/,"MOUNT/\1/PREFIX/,' provisioner.hcl | bao policy write certkit-provisioner -
@@ -18,11 +19,22 @@ path "secret/metadata/certkit/+/generations/+/" {
   capabilities = ["list"]
 }
 
+# The settings, once; the log, entry by entry. There is no right to change either.
+path "secret/data/certkit/+/settings" {
+  capabilities = ["create", "read"]
+}
+path "secret/data/certkit/+/log/+" {
+  capabilities = ["create"]
+}
+
 path "secret/data/certkit/+/pointer" {
   capabilities = ["create", "read", "update"]
 }
 path "secret/data/certkit/+/generations/+/certificate" {
   capabilities = ["create", "read", "update"]
+}
+path "secret/data/certkit/+/generations/+/answer-*" {
+  capabilities = ["create", "read"]
 }
 path "secret/data/certkit/+/generations/+/key" {
   capabilities = ["create"]

@@ -94,7 +94,7 @@ def finish(store, run, data):
         yield f"not finished: {states(identity)}"
     if identity.record.active not in identity.record.names:
         yield "it has no name"
-    told = {(each.what, each.generation) for each in identity.record.log}
+    told = {(each.what, each.generation) for each in store.log(identity.name)}
     if not {("installed", identity.record.active), ("activated", identity.record.active)} <= told:
         yield f"not told: {told}"
     yield from troubles(store)

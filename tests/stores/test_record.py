@@ -14,6 +14,7 @@ from certkit.errors import InputError
 from certkit.stores import record as identity
 from certkit.stores.record import Event, Record, Settings, State
 from certkit.x509.names import SubjectOptions
+from tests.stores.legacy import old_form
 
 SOME = settings(deadline=None, derandomize=True, max_examples=300)
 NEW = Record(settings=Settings(policy="wise-sandbox"))
@@ -159,7 +160,7 @@ def test_where_a_rollback_goes(record, expected):
 
 def test_a_record_of_before():
     """One that knows of no log, no times and no hooks is read as it was."""
-    document = json.loads(json.dumps(used("0001").document()))
+    document = json.loads(json.dumps(old_form(used("0001"))))
     for name in ("requested", "undeployed", "undeployed_hook", "log"):
         del document[name]
     assert Record.parse(document, where="record") == used("0001")
@@ -277,7 +278,7 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def it_is_kept(self):
         """As JSON, and comes back the same."""
-        assert Record.parse(json.loads(json.dumps(self.record.document())), where="record") == self.record
+        assert came_back(self.record) == self.record
 
 
 TestLives = Lives.TestCase
@@ -289,6 +290,7 @@ TestLives.settings = settings(deadline=None, derandomize=True, max_examples=150,
 TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=12)
 MAYBE = st.none() | st.text(max_size=12)
 NUMBERS = st.lists(st.integers(1, 99_999).map("{:04}".format), max_size=4).map(tuple)
+SORTED = NUMBERS.map(lambda numbers: tuple(sorted(set(numbers), key=int)))
 RECORDS = st.builds(
     Record,
     settings=st.builds(
@@ -310,8 +312,8 @@ RECORDS = st.builds(
     ),
     active=st.none() | st.just("0001"),
     left=NUMBERS,
-    retired=NUMBERS,
-    discarded=NUMBERS,
+    retired=SORTED,
+    discarded=SORTED,
     names=st.dictionaries(st.just("0002"), st.text(max_size=12)),
     requested=st.dictionaries(st.just("0002"), st.text(max_size=12)),
     undeployed=st.none() | st.just("0001"),
@@ -326,13 +328,30 @@ RECORDS = st.builds(
 @SOME
 @given(RECORDS)
 def test_a_record_comes_back_from_its_document(record):
-    """Through JSON, whatever is in it."""
-    assert Record.parse(json.loads(json.dumps(record.document())), where="record") == record
+    """Through JSON, whatever is in it; the old form holds the settings, too."""
+    assert came_back(record) == record.without_log()
+    assert Record.parse(json.loads(json.dumps(old_form(record))), where="record") == record
+
+
+@SOME
+@given(RECORDS)
+def test_settings_come_back_from_their_document(record):
+    """Through JSON, whatever is in them."""
+    assert Settings.parse(json.loads(json.dumps(record.settings.document())), where="x") == record.settings
+
+
+def came_back(record):
+    """A record from its document, and its settings."""
+    return Record.parse(json.loads(json.dumps(record.document())), settings=record.settings, where="record")
 
 
 def changed(path, value):
-    """A record's document with one value changed, or left out (`...`)."""
-    document = json.loads(json.dumps(used("0001", "0002").document()))
+    """A record's document in the old form with one value changed, or left out (`...`)."""
+    return with_change(json.loads(json.dumps(old_form(used("0001", "0002")))), path, value)
+
+
+def with_change(document, path, value):
+    """A document with one value changed, or left out (`...`)."""
     *parents, last = path.split("/")
     place = document
     for name in parents:
@@ -351,7 +370,7 @@ def test_what_is_no_document(document):
     """Is refused, and names the place."""
     with pytest.raises(InputError) as refused:
         Record.parse(document, where="STORE/acme/identity.json")
-    assert refused.value.message.startswith("cannot read, STORE/acme/identity.json: not an identity's record: ")
+    assert refused.value.message.startswith("cannot read STORE/acme/identity.json: not an identity's record: ")
     assert refused.value.hint == "restore it from a backup"
 
 
@@ -359,7 +378,7 @@ def test_what_is_missing_is_named():
     """In words of ours."""
     with pytest.raises(InputError, match="not an identity's record: settings is missing"):
         Record.parse({"version": 1}, where="x")
-    with pytest.raises(InputError, match="not an identity's record: something in it is of the wrong kind"):
+    with pytest.raises(InputError, match="not an identity's record: a value has the wrong type"):
         Record.parse([], where="x")
 
 
@@ -425,20 +444,44 @@ def test_a_hostile_document(path, value):
     """Whatever is missing, of another type or unknown is refused, and nothing else is raised."""
     with pytest.raises(InputError) as refused:
         Record.parse(changed(path, value), where="record")
-    assert refused.value.message.startswith("cannot read, record: ")
+    assert refused.value.message.startswith("cannot read record: ")
     assert refused.value.message.isprintable()
     assert len(refused.value.message) < 250
 
 
 @pytest.mark.parametrize(
-    ("version", "hint"), [(2, "update certkit"), (0, "restore it from a backup"), ("2", "restore it from a backup")]
+    ("version", "hint"), [(3, "update certkit"), (0, "restore it from a backup"), ("2", "restore it from a backup")]
 )
 def test_another_version(version, hint):
     """A newer one wants a newer certkit; there is no older one."""
     with pytest.raises(InputError) as refused:
         Record.parse(changed("version", version), where="record")
-    assert refused.value.message == f"cannot read, record: version {version!r} of an identity's record"
+    assert refused.value.message == f"cannot read record: version {version!r} of an identity's record"
     assert refused.value.hint == hint
+
+
+def test_a_hostile_state():
+    """The present form is read as strictly."""
+    good = json.loads(json.dumps(used("0001", "0002").retire("0001").describe("0002", {"serial": "01"}).document()))
+    for path, value in (
+        *((path, ...) for path in ("active", "previous", "generations", "owed", "generations/0001/marks")),
+        ("active", "../x"),
+        ("previous", ["x"]),
+        ("generations", []),
+        ("generations/x", {"marks": [], "requested": None, "certificate_name": None, "facts": {}}),
+        ("generations/0001", None),
+        ("generations/0001/marks", "retired"),
+        ("generations/0001/requested", 1),
+        ("generations/0001/certificate_name", []),
+        ("generations/0002/facts", {"serial": 1}),
+        ("generations/0002/facts", "x"),
+        ("owed", {"generation": "x", "hook": None}),
+        ("owed", {"generation": None, "hook": 1}),
+        ("owed", "x"),
+        ("version", 2.0),
+    ):
+        with pytest.raises(InputError, match=r"^cannot read record: "):
+            Record.parse(with_change(json.loads(json.dumps(good)), path, value), where="record")
 
 
 JSON = st.recursive(
@@ -479,7 +522,7 @@ def test_any_document_is_read_or_refused(path, value):
 def test_a_record_of_before_there_were_base_urls():
     """Is read as one without."""
     record = Record(settings=Settings(policy="wise-sandbox"))
-    document = json.loads(json.dumps(record.document()))
+    document = json.loads(json.dumps(old_form(record)))
     del document["settings"]["base_url"]
     assert Record.parse(document, where="x") == record
 

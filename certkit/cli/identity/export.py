@@ -45,6 +45,7 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
     Example:
       certkit identity export acme --out tls --format nginx
     """
+    from certkit.identity.credentials import require_trusted
     from certkit.identity.export import Wanted
     from certkit.identity.export import export as run
     from certkit.identity.programs import storable_hook
@@ -68,7 +69,11 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
             program=functools.partial(programs.typed_hook, identity=name),
             trust=programs.host.trust,
         )
-        done = run(store, store.load(name), wanted)
+        identity = store.load(name)
+        if identity.record.active is not None:
+            policy = inputs.policy(identity.record.settings.policy)
+            require_trusted(identity, identity.record.active, policy, now=inputs.now())
+        done = run(store, identity, wanted)
     if output.as_json:
         document = {"name": name, "changed": done.changed, "status": "ok", "generation": done.generation}
         output.document(document | {"path": directory})

@@ -24,7 +24,7 @@ def log(output: Output, store: Store, *, name: str) -> int:
     Example:
       certkit identity log acme
     """
-    events = store.load(require_name(name)).record.log
+    events = store.log(require_name(name))
     if output.as_json:
         output.document([each.document() for each in events])
     else:

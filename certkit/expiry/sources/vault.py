@@ -159,7 +159,7 @@ class VaultSource:
         if pointer is None:
             hint = "undelete it, or remove what is left of the identity"
             raise StoreError(f"cannot read, {where}: it is not there, and generations are", hint=hint)
-        return layout.record_of(pointer.data, where=where)
+        return layout.state_of(pointer.data, where=where)
 
     def _seen(self, folder: str, metadata: Metadata | CertkitError | None, watched: _Watched) -> Iterator[Seen]:
         """What is known of one generation; nothing, if it is a request that has not waited for long."""

@@ -20,7 +20,7 @@ from certkit.stores.file import documents, identity
 from certkit.stores.file import generations as generation_files
 from certkit.stores.file.documents import TOKENS
 from certkit.stores.file.folder import StoreFolder
-from certkit.stores.file.record import GENERATIONS, POINTER, RECORD
+from certkit.stores.file.record import GENERATIONS, POINTER, RECORD, SETTINGS
 from certkit.stores.record import is_generation, is_name
 from certkit.x509 import keys, objects
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from certkit.stores.file.store import FileStore
 
 # What belongs in the directory of an identity; `hooks` are others' business.
-_OURS = frozenset({RECORD, POINTER, GENERATIONS, TOKENS, LOCK, "hooks"})
+_OURS = frozenset({RECORD, SETTINGS, POINTER, GENERATIONS, TOKENS, LOCK, "hooks"})
 _MOST_NAMES = 5
 _PERMISSIONS = "permissions"
 _PUBLIC = [name for name in generation_files.FILES if name != generation_files.KEY]
@@ -155,7 +155,7 @@ def _strange(check: str, folder: Folder, names: list[str]) -> Iterator[Finding]:
 
 def _generation(check: str, store: FileStore, folder: Folder) -> Iterator[Finding]:
     """What is wrong in the directory of a generation."""
-    yield from _strange(check, folder, [name for name in folder.names() if name not in generation_files.FILES])
+    yield from _strange(check, folder, [name for name in folder.names() if not generation_files.is_file(name)])
     is_begun = folder.has(generation_files.FULLCHAIN) or folder.has(generation_files.TRUST_BUNDLE)
     if is_begun and not folder.has(generation_files.CERTIFICATE):
         yield warning(check, f"an install in {folder.path} did not end", "install the certificate again")
@@ -218,7 +218,7 @@ def _of_identity(folder: Folder, found: Identity) -> Iterator[Finding]:
     access = identity.access_of(found.record)
     wanted = _Wanted(access, folder.above.own_status.st_uid)
     yield from wanted.faults(folder.path, folder.own_status, access.directory_mode)
-    yield from wanted.faults_in(folder, [RECORD], access.public_mode)
+    yield from wanted.faults_in(folder, [RECORD, SETTINGS], access.public_mode)
     yield from wanted.faults_in(folder, [GENERATIONS], access.directory_mode)
     with folder.inside(GENERATIONS) as generations:
         for generation in found.generations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from certkit.errors import ConflictError, StoreError
@@ -17,7 +18,13 @@ CSR = "csr.pem"
 CERTIFICATE = "certificate.pem"
 FULLCHAIN = "fullchain.pem"
 TRUST_BUNDLE = "ca.pem"
+ANSWER = re.compile(r"answer-([0-9]{1,4})\.pem", re.ASCII)
 FILES = (KEY, CSR, CERTIFICATE, FULLCHAIN, TRUST_BUNDLE)
+
+
+def is_file(name: str) -> bool:
+    """Whether a file of a generation has that name."""
+    return name in FILES or ANSWER.fullmatch(name) is not None
 
 
 def add(generations: Folder, number: str, *, key: Secret, csr: bytes | None, access: Access) -> None:
@@ -53,6 +60,19 @@ def install(folder: Folder, number: str, issued: Issued, access: Access) -> Gene
     else:
         folder.sync()  # the run that wrote it may have been killed before it did so
     return Generation(number=number, csr=folder.read_if_there(CSR), issued=issued)
+
+
+def keep_answer(folder: Folder, answer: bytes, access: Access) -> None:
+    """Keep an answer that was refused; the same once more changes nothing."""
+    known = answers(folder)
+    if answer not in known:
+        folder.write(f"answer-{len(known) + 1}.pem", answer, access)
+
+
+def answers(folder: Folder) -> list[bytes]:
+    """Read the answers that were refused, the oldest first."""
+    names = [name for name in folder.names() if ANSWER.fullmatch(name)]
+    return [folder.read(name) for name in sorted(names, key=lambda name: (len(name), name))]
 
 
 def read(folder: Folder, number: str) -> Generation:

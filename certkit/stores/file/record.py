@@ -1,4 +1,4 @@
-"""The record of an identity in its directory: one file, and beside it the pointer, which says what is in use.
+"""The record of an identity in its directory: settings, state, and the pointer, which says what is in use.
 
 The pointer is a symbolic link, and a change of both is one step all the same: the file has the new record and, for as
 long as the pointer is to move, the old one too. The pointer decides which of them counts.
@@ -12,44 +12,60 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, StoreError
-from certkit.stores.record import Record
+from certkit.stores.record import Record, Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from certkit.files.content import Access
     from certkit.files.folder import Folder
 
 RECORD = "identity.json"
+SETTINGS = "settings.json"
 POINTER = "active"
 GENERATIONS = "generations"
 
+_RESTORE = "restore it from a backup"
 _TARGET = re.compile(rf"{GENERATIONS}/([0-9]{{4,9}})", re.ASCII)
 
 
-Version = tuple[bytes, str | None]
-"""The bytes of a record, and where its pointer leads."""
+Version = tuple[bytes, bytes | None, str | None]
+"""The bytes of a record and of its settings, and where its pointer leads."""
 
 
 def version(folder: Folder) -> Version:
     """Return what tells whether a record has changed, without parsing it."""
-    return folder.read(RECORD), folder.target(POINTER)
+    return folder.read(RECORD), folder.read_if_there(SETTINGS), folder.target(POINTER)
 
 
 def read(folder: Folder) -> tuple[Record, Version]:
-    """Read the record in an identity's directory.
+    """Read the record and the settings in an identity's directory.
 
     Raises:
-        StoreError: it is missing or broken, or the pointer does not lead to a generation.
+        StoreError: if a file is missing or damaged, or the pointer does not lead to a generation.
     """
-    where = str(folder.path / RECORD)
-    pointer = _pointer(folder)
-    content = folder.read(RECORD)
+    path, pointer = folder.path / RECORD, _pointer(folder)
+    content, settings = folder.read(RECORD), folder.read_if_there(SETTINGS)
     try:
-        record = Record.parse({**_current(json.loads(content), pointer), "active": pointer}, where=where)
+        known = None
+        if settings is not None:
+            known = Settings.parse(_json(settings, folder.path / SETTINGS), where=str(folder.path / SETTINGS))
+        document = {**_current(_json(content, path), pointer), "active": pointer}
+        record = Record.parse(document, settings=known, where=str(path))
     except InputError as error:
         raise StoreError(error.message, hint=error.hint) from error
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise StoreError(f"cannot read, {where}: not an identity's record", hint="restore it from a backup") from error
-    return record, (content, pointer and f"{GENERATIONS}/{pointer}")
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"cannot read {path}: not an identity's record", hint=_RESTORE) from error
+    if known is None and not record.is_legacy:
+        raise StoreError(f"cannot read {folder.path / SETTINGS}: the file is missing", hint=_RESTORE)
+    return record, (content, settings, pointer and f"{GENERATIONS}/{pointer}")
+
+
+def _json(content: bytes, path: Path) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"cannot read {path}: not an identity's record: not JSON", hint=_RESTORE) from error
 
 
 def _current(document: dict[str, Any], pointer: str | None) -> dict[str, Any]:
@@ -77,23 +93,26 @@ def _pointer(folder: Folder) -> str | None:
 
 
 def write(folder: Folder, record: Record, access: Access, *, before: Record | None = None) -> Version:
-    """Write a record, and move the pointer if it says so; `before` is the record that is there, if there is one.
+    """Write settings and record, and move the pointer; `before` is the record that is there, if there is one.
 
     Raises:
-        StoreError: it cannot be written; the old one remains.
+        StoreError: if a file cannot be written; the old record remains.
     """
+    settings = _encoded(record.settings.document())
+    if before is None or before.is_legacy or record.settings != before.settings:
+        folder.write(SETTINGS, settings, access, replace=before is not None)
     document = _document(record)
     content, target = _encoded(document), record.active and f"{GENERATIONS}/{record.active}"
     if before is None or record.active == before.active:
         folder.write(RECORD, content, access, replace=before is not None)
-        return content, target
+        return content, settings, target
     move = {"to": record.active, "before": _document(before)}
     folder.write(RECORD, _encoded({**document, "move": move}), access, replace=True)
     folder.point(POINTER, target)
     # It is done. Without the old record, a pointer that somebody moves by hand leaves the new one standing.
     with contextlib.suppress(StoreError):
         folder.write(RECORD, content, access, replace=True)
-    return content, target
+    return content, settings, target
 
 
 def _encoded(document: dict[str, Any]) -> bytes:
@@ -102,7 +121,7 @@ def _encoded(document: dict[str, Any]) -> bytes:
 
 def _document(record: Record) -> dict[str, Any]:
     """The record as JSON data, without what the pointer says."""
-    document = record.document()
+    document = {**record.document(), "log": [each.line() for each in record.log]}
     del document["active"]
     return document
 

@@ -1,6 +1,7 @@
 """A store of identities in a directory.
 
-    STORE/NAME/identity.json                  the record, but for what is in use
+    STORE/NAME/settings.json                  the settings: whom to trust and what to run
+    STORE/NAME/identity.json                  the state, but for what is in use, and the log
     STORE/NAME/active -> generations/ID       the pointer: what is in use
     STORE/NAME/generations/ID/*.pem           a generation, each file written once, the certificate last
     STORE/NAME/tokens/*.json                  secret documents, for their owner only
@@ -52,12 +53,12 @@ from certkit.stores.file.record import GENERATIONS
 from certkit.stores.sealing import seal, unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from certkit.files.content import Access
     from certkit.secret import Secret
     from certkit.stores.base import Edit, Issued
-    from certkit.stores.record import Journal, Record
+    from certkit.stores.record import Event, Journal, Record
     from certkit.stores.sealing import Wrapping
 
 LOCK_SECONDS = 30.0
@@ -185,6 +186,40 @@ class FileStore:
             installed = generation_files.install(generation, number, issued, identity_folder.access_of(known.record))
         return known.put(installed)
 
+    def keep_answer(self, known: Identity | str, number: str, answer: bytes, *, edit: Edit) -> Identity:
+        """Keep what an issuer answered to a request and no check accepted (PEM); with it the record changes.
+
+        Raises:
+            AbsentError: if there is no such generation.
+        """
+        known = loaded(self, known)
+        with self._changing(known.name) as folder, identity_folder.generation(folder, number) as generation:
+            generation_files.keep_answer(generation, answer, identity_folder.access_of(known.record))
+        return self.change(known, edit)
+
+    def answers(self, name: str, number: str) -> list[bytes]:
+        """Return the answers that were kept, the oldest first.
+
+        Raises:
+            AbsentError: if there is no such generation.
+        """
+        with self._identity(name) as folder, identity_folder.generation(folder, number) as generation:
+            return generation_files.answers(generation)
+
+    def prune(self, known: Identity | str, numbers: Sequence[str]) -> Identity:
+        """Delete the keys and certificates of generations; what the record says about them stays.
+
+        Raises:
+            StoreError: if the files cannot be deleted.
+        """
+        known = self.change(loaded(self, known), lambda record: record.prune(numbers))
+        with self._changing(known.name) as folder, folder.inside(GENERATIONS) as generations:
+            for number in numbers:
+                if generations.has(number):
+                    generations.rename(number, temporary_name(number))
+            generations.sweep()
+        return replace(known, generations=tuple(each for each in known.generations if each.number not in numbers))
+
     def key(self, name: str, number: str) -> Secret:
         """The private key (PEM) of a generation.
 
@@ -275,6 +310,26 @@ class FileStore:
         identity.require_document(document)
         with self._changing(name) as folder:
             document_files.delete(folder, document)
+
+    def log(self, name: str) -> list[Event]:
+        """Return what happened to an identity, the oldest event first.
+
+        Raises:
+            AbsentError: if there is no identity of that name.
+        """
+        return list(self.load(name).record.log)
+
+    def migrate(self, name: str) -> bool:
+        """Bring the record of an identity from version 0.1.0 into its present form; return whether anything changed.
+
+        Raises:
+            AbsentError: if there is no identity of that name.
+        """
+        with self._changing(name) as folder:
+            record, _ = record_file.read(folder)
+            if record.is_legacy:
+                record_file.write(folder, record, identity_folder.access_of(record), before=record)
+            return record.is_legacy
 
     def remove(self, name: str) -> None:
         """Everything of an identity: it is gone in one step, and then deleted; nothing to do if there is none."""

@@ -51,8 +51,7 @@ def check(store: VaultStore) -> list[Finding]:
 
 def _kind(error: InputError) -> Kind | None:
     """What Vault said, if it was Vault."""
-    said = error.__cause__ if isinstance(error, StoreError) else error
-    return said.kind if isinstance(said, VaultError) else None
+    return error.kind if isinstance(error, VaultError) else None
 
 
 def _ends_all(error: InputError) -> bool:
@@ -169,17 +168,13 @@ def _identity(store: VaultStore, name: str) -> Iterator[Finding]:
 
 
 def _record(store: VaultStore, name: str) -> Record | None:
-    """The record of an identity; None where we may not read it."""
-    path = layout.pointer(name)
+    """Read the record of an identity; None if the token may not."""
     try:
-        stored = store.secrets.kv.read(path)
+        return store.secrets.record(name)[0]
     except VaultError as error:
         if error.kind is Kind.DENIED:
             return None
         raise
-    if stored is None:
-        raise StoreError(f"cannot read, {store.secrets.place(path)}: somebody deleted it", hint=_RESTORE)
-    return layout.record_of(stored.data, where=store.secrets.place(path))
 
 
 def _troubles(
@@ -193,6 +188,9 @@ def _troubles(
         elif known.version > 1 and not layout.facts_of(known):
             message = f"nobody wrote the facts of the certificate of generation {number}, so expiry cannot watch it"
             yield warning(check, message, _INSTALL)
+    if record is not None and record.is_legacy:
+        message = "the record is of certkit 0.1.0: its issuer, addresses and trust bundle are not used"
+        yield warning(check, message, "an operator runs: certkit store migrate")
     if record is not None and record.active is not None and record.active not in whole:
         yield critical(check, f"generation {record.active}, which is in use, is gone", "activate another one")
 

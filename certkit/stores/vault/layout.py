@@ -1,7 +1,9 @@
 """Where a store in Vault keeps what, and in what form; all paths are below its prefix.
 
-    NAME/pointer                       the record of the identity, which says what is in use
-    NAME/generations/ID/certificate    csr, and once there is an answer certificate, ca_chain and trust_bundle
+    NAME/settings                      whom to trust and what to run: created once, changed by an operator only
+    NAME/pointer                       the state of the identity, which says what is in use
+    NAME/log/ENTRY                     events, created once and never changed
+    NAME/generations/ID/certificate    csr, and once there is a certificate certificate and ca_chain
     NAME/generations/ID/key            private_key
     NAME/tokens/DOCUMENT               a secret document, field by field
 
@@ -11,24 +13,30 @@ certificate stands in the custom metadata of its secret, which can be read witho
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, StoreError
 from certkit.secret import Secret
 from certkit.stores import record
 from certkit.stores.base import Generation, Issued
-from certkit.stores.record import Record
+from certkit.stores.record import Record, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from certkit.vault.kv import Metadata
 
-POINTER, KEY, CERTIFICATE = "pointer", "key", "certificate"
+SETTINGS, POINTER, KEY, CERTIFICATE = "settings", "pointer", "key", "certificate"
 
 FACTS = ("not_before", "not_after", "fingerprint_sha256", "serial", "subject", "issuer", "policy")
 MAX_FACT_BYTES = 512
 """Of custom metadata a value has 1 to 512 bytes, all printable (OpenBao's `validateCustomMetadata`, 2026-11-23)."""
+
+ANSWER = "answer-"
+CREATED = "created"
+EVENTS = "events"
+MANUAL = "manual"
 
 _CUT = "…"
 _HINT = "restore it from a backup, or see its older versions with `bao kv get -version`"
@@ -37,6 +45,16 @@ _HINT = "restore it from a backup, or see its older versions with `bao kv get -v
 def pointer(name: str) -> str:
     """The path of an identity's record."""
     return f"{name}/{POINTER}"
+
+
+def settings(name: str) -> str:
+    """Return the path of an identity's settings."""
+    return f"{name}/{SETTINGS}"
+
+
+def log(name: str) -> str:
+    """Return the folder of an identity's log."""
+    return f"{name}/log"
 
 
 def generations(name: str) -> str:
@@ -57,6 +75,16 @@ def certificate(name: str, number: str) -> str:
 def key(name: str, number: str) -> str:
     """The path of a generation's private key."""
     return f"{generation(name, number)}/{KEY}"
+
+
+def answer(name: str, number: str, at: int) -> str:
+    """Return the path of an answer that was refused."""
+    return f"{generation(name, number)}/{ANSWER}{at}"
+
+
+def is_answer(entry: str) -> bool:
+    """Whether a secret of a generation is an answer that was refused."""
+    return entry.startswith(ANSWER) and entry.removeprefix(ANSWER).isdecimal()
 
 
 def documents(name: str) -> str:
@@ -80,16 +108,68 @@ def numbers_in(entries: Iterable[str]) -> list[str]:
     return sorted(filter(record.is_generation, folders), key=lambda number: (int(number), number))
 
 
-def record_of(data: Mapping[str, Any], *, where: str) -> Record:
-    """The record in a secret.
+def settings_of(data: Mapping[str, Any], *, where: str) -> Settings:
+    """Return the settings in a secret.
 
     Raises:
-        StoreError: it holds none.
+        StoreError: if it holds something else.
+    """
+    try:
+        return Settings.parse({name: value for name, value in data.items() if name != CREATED}, where=where)
+    except InputError as error:
+        raise StoreError(error.message, hint=error.hint) from error
+
+
+def state_of(data: Mapping[str, Any], *, where: str) -> Record:
+    """Return the record in a secret without the settings beside it.
+
+    Raises:
+        StoreError: if it holds something else.
     """
     try:
         return Record.parse(data, where=where)
     except InputError as error:
         raise StoreError(error.message, hint=error.hint) from error
+
+
+def record_of(
+    data: Mapping[str, Any], *, settings: Settings | None = None, is_trusted: bool = False, where: str
+) -> Record:
+    """Return the record in a secret.
+
+    What a record of version 0.1.0 trusts, runs and contacts is left out: it was written by whoever moves the pointer.
+
+    Raises:
+        StoreError: if it holds something else, or a record of version 0.1.0 was written over a newer one.
+    """
+    try:
+        record = Record.parse(data, settings=settings, where=where)
+    except InputError as error:
+        raise StoreError(error.message, hint=error.hint) from error
+    if record.is_legacy and settings is not None and is_trusted:
+        return replace(record, settings=settings)
+    if record.is_legacy and settings is not None:
+        hint = (
+            "it was written over a newer one, or a migration was interrupted; an operator runs: certkit store migrate"
+        )
+        raise StoreError(f"cannot use {where}: a record of version 0.1.0 beside settings", hint=hint)
+    if settings is None and not record.is_legacy:
+        hint = "restore them from a backup, or `bao kv undelete`"
+        raise StoreError(f"cannot use {where}: the settings beside it are missing", hint=hint)
+    return record
+
+
+def distrusted(record: Record) -> Record:
+    """Return a record of version 0.1.0 without what its writer may have planted."""
+    known = record.settings
+    safe = replace(known, issuer=MANUAL, trust_bundle=None, base_url=None, probe=None, deploy_hook=None)
+    return replace(record, settings=safe, undeployed_hook=None)
+
+
+def event_lines(data: Mapping[str, Any]) -> list[Any]:
+    """Return the lines of events in a secret of the log."""
+    lines = data.get(EVENTS)
+    return lines if isinstance(lines, list) else []
 
 
 def document_of(csr: bytes | None, issued: Issued | None = None) -> dict[str, str]:
@@ -100,11 +180,16 @@ def document_of(csr: bytes | None, issued: Issued | None = None) -> dict[str, st
     """
     parts = {"csr": csr}
     if issued is not None:
-        parts |= {"certificate": issued.certificate, "ca_chain": issued.chain, "trust_bundle": issued.trust_bundle}
-    return {name: _text(name, part) for name, part in parts.items() if part is not None}
+        parts |= {"certificate": issued.certificate, "ca_chain": issued.chain}
+    return {name: text(name, part) for name, part in parts.items() if part is not None}
 
 
-def _text(name: str, part: bytes) -> str:
+def text(name: str, part: bytes) -> str:
+    """Return a part of a secret as text.
+
+    Raises:
+        StoreError: if it is not UTF-8.
+    """
     try:
         return part.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -112,8 +197,8 @@ def _text(name: str, part: bytes) -> str:
         raise StoreError(f"cannot write, {name}: it is not text in UTF-8", hint=hint) from error
 
 
-def generation_of(number: str, data: Mapping[str, Any], *, where: str) -> Generation:
-    """A generation from the data of a secret.
+def generation_of(number: str, data: Mapping[str, Any], *, trust_bundle: str | None, where: str) -> Generation:
+    """Return a generation from the data of a secret; whom it trusts is up to the settings.
 
     Raises:
         StoreError: they are something else.
@@ -124,7 +209,7 @@ def generation_of(number: str, data: Mapping[str, Any], *, where: str) -> Genera
     issued = Issued(
         certificate=_part(data, "certificate", where),
         chain=_part(data, "ca_chain", where),
-        trust_bundle=_part(data, "trust_bundle", where),
+        trust_bundle=(trust_bundle or "").encode(),
     )
     return Generation(number=number, csr=csr, issued=issued)
 
@@ -136,6 +221,15 @@ def fields_of(data: Mapping[str, Any], *, where: str) -> dict[str, Secret]:
         StoreError: they are something else.
     """
     return {name: Secret(_part(data, name, where)) for name in data}
+
+
+def certificate_of(data: Mapping[str, Any], *, where: str) -> bytes:
+    """Return the certificate in the data of a secret.
+
+    Raises:
+        StoreError: if it has none.
+    """
+    return _part(data, CERTIFICATE, where)
 
 
 def key_of(data: Mapping[str, Any], *, where: str) -> bytes:

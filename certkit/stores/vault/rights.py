@@ -86,12 +86,36 @@ THINGS = (
         monitor=_READ,
     ),
     Thing(
+        what="use settings",
+        view="data",
+        below=layout.settings(_NAME),
+        operator=_CHANGE,
+        provisioner=("create", "read"),
+        consumer=_READ,
+        monitor=_READ,
+    ),
+    Thing(
+        what="write the log",
+        view="data",
+        below=f"{layout.log(_NAME)}/{_NUMBER}",
+        operator=("create", "read"),
+        provisioner=("create",),
+    ),
+    Thing(
         what="use certificates",
         view="data",
         below=layout.certificate(_NAME, _NUMBER),
         operator=_CHANGE,
         provisioner=_CHANGE,
         consumer=_READ,
+        monitor=_READ,
+    ),
+    Thing(
+        what="keep refused answers",
+        view="data",
+        below=f"{layout.generation(_NAME, _NUMBER)}/{layout.ANSWER}*",
+        operator=("create", "read"),
+        provisioner=("create", "read"),
     ),
     Thing(
         what="use private keys",
@@ -125,6 +149,9 @@ THINGS = (
     ),
     Thing(what="remove tokens", view="metadata", below=layout.document(_NAME, _NUMBER), operator=("delete",)),
     Thing(what="remove private keys", view="metadata", below=layout.key(_NAME, _NUMBER), operator=("delete",)),
+    Thing(what="list the log", view="metadata", below=f"{layout.log(_NAME)}/", operator=_LIST),
+    Thing(what="remove the log", view="metadata", below=f"{layout.log(_NAME)}/{_NUMBER}", operator=("delete",)),
+    Thing(what="remove settings", view="metadata", below=layout.settings(_NAME), operator=("delete",)),
     Thing(what="remove records", view="metadata", below=layout.pointer(_NAME), operator=("delete",)),
 )
 

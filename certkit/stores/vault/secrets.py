@@ -6,6 +6,7 @@ import itertools
 import random
 import secrets
 import time
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +14,7 @@ from certkit.errors import CertkitError, StoreError
 from certkit.secret import Secret
 from certkit.stores import record as identity
 from certkit.stores.base import AbsentError, no_generation
+from certkit.stores.record import Event, Record
 from certkit.stores.vault import layout
 from certkit.stores.vault.layout import KEY
 from certkit.vault.errors import CasMismatch, Kind, UncertainWrite, VaultError
@@ -21,15 +23,21 @@ from certkit.vault.health import health
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from certkit.stores.record import Record
+    from certkit.stores.record import Settings
     from certkit.vault.client import Vault
     from certkit.vault.kv import Kv, Metadata, Stored
 
 T = TypeVar("T")
-Known = tuple[int, "Mapping[str, Any]"]
-"""The version and the data of a record as somebody has read it."""
 
-NEW: Known = (0, {})
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of an identity's secrets: the versions of pointer and settings, and the data of the pointer."""
+
+    pointer: int = 0
+    settings: int = 0
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
 
 _FIRST_PAUSE_SECONDS = 0.01
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -72,20 +80,34 @@ class Secrets:
         """A path, for messages."""
         return f"{self.uri}/{path}"
 
-    def record(self, name: str) -> tuple[Record, Known]:
-        """Read the record of an identity, with the version and the data of its secret.
+    def record(self, name: str, *, is_trusted: bool = False) -> tuple[Record, Known]:
+        """Read the record of an identity; one of version 0.1.0 without what it trusts, runs and contacts.
 
         Raises:
-            AbsentError: there is no identity of that name.
+            AbsentError: if there is no identity of that name.
         """
-        path = layout.pointer(identity.require_name(name))
-        stored = self._settled(path)
-        if stored is None:
-            self.require_not_deleted(path)
-            stored = self.kv.read(path)  # it may have been made meanwhile
-        if stored is None:
+        paths = [layout.settings(identity.require_name(name)), layout.pointer(name)]
+        settings, pointer = all_expected(self.kv.read_many(paths))
+        if settings is None and pointer is None:
+            pointer = self._settled(paths[1])
+            settings = self.kv.read(paths[0]) if pointer is not None or self._may_be_behind() else None
+        if settings is None:
+            self.require_not_deleted(paths[0])
+        if pointer is None:
+            self.require_not_deleted(paths[1])
+        if settings is None and pointer is None:
             raise self.absent(name)
-        return layout.record_of(stored.data, where=self.place(path)), (stored.version, stored.data)
+        known = layout.settings_of(settings.data, where=self.place(paths[0])) if settings else None
+        version = Known(
+            pointer=pointer.version if pointer else 0,
+            data=pointer.data if pointer else {},
+            settings=settings.version if settings else 0,
+        )
+        if pointer is None:
+            assert known is not None  # noqa: S101  one of both is there
+            return Record(settings=known), version
+        record = layout.record_of(pointer.data, settings=known, is_trusted=is_trusted, where=self.place(paths[1]))
+        return (layout.distrusted(record) if record.is_legacy and not is_trusted else record), version
 
     def generations(self, name: str) -> dict[str, bool]:
         """The numbers of the generations that were begun, in their order, and whether each has its key.
@@ -159,16 +181,50 @@ class Secrets:
             hint = f"`bao kv undelete -versions={metadata.version}` brings it back, unless it was destroyed"
             raise StoreError(f"cannot read, {self.place(path)}: somebody deleted it", hint=hint)
 
+    def put_settings(self, name: str, settings: Settings, *, over: int, created: Sequence[Event] = ()) -> bool:
+        """Write settings over a version of them; return False if somebody else was first."""
+        path, document = layout.settings(name), settings.document()
+        if over:
+            stored = self.kv.read(path)
+            lines = stored.data.get(layout.CREATED, []) if stored else []
+        else:
+            lines = [each.line() for each in created]
+        data = {**document, layout.CREATED: lines}
+        cas_lost = partial(_is_equal, data=data)
+        try:
+            return put(self.kv, path, data, cas=over, is_ours=cas_lost, seconds=self.wait_seconds)
+        except VaultError as error:
+            # A token that may only create gets "permission denied" for settings that exist.
+            if over or error.kind is not Kind.DENIED or self.kv.read(path) is None:
+                raise
+            return False
+
     def put_record(self, name: str, record: Record, *, over: Known) -> Known | None:
         """Write a record over what was read before; return what is there now, or None if somebody else was first."""
-        cas, before = over
-        document, mark = marked(record.document(), before)
-        is_ours = partial(has_mark, mark=mark, cas=cas)
+        document, mark = marked(record.document(), over.data)
+        is_ours = partial(has_mark, mark=mark, cas=over.pointer)
         path = layout.pointer(name)
-        is_put = put(self.kv, path, document, cas=cas, is_ours=is_ours, seconds=self.wait_seconds)
-        return (cas + 1, document) if is_put else None
+        is_put = put(self.kv, path, document, cas=over.pointer, is_ours=is_ours, seconds=self.wait_seconds)
+        return replace(over, pointer=over.pointer + 1, data=document) if is_put else None
 
-    def put(self, path: str, document: Mapping[str, str | Secret], *, cas: int) -> bool:
+    def put_events(self, name: str, events: Sequence[Event], *, after: Known) -> None:
+        """Write events as an entry of the log, which nobody can change afterwards but an operator."""
+        if events:
+            entry = f"{layout.log(name)}/{events[-1].time.replace(':', '')}-{after.pointer:06}-{secrets.token_hex(4)}"
+            self.put(entry, {layout.EVENTS: [each.line() for each in events]}, cas=0)
+
+    def events(self, name: str) -> list[Event]:
+        """Read the log of an identity."""
+        entries = sorted(self.kv.list(layout.log(name)))
+        found = all_expected(self.kv.read_many([f"{layout.log(name)}/{entry}" for entry in entries]))
+        lines = [line for stored in found if stored for line in layout.event_lines(stored.data)]
+        try:
+            return list(map(Event.parse, lines))
+        except (TypeError, ValueError, RecursionError) as error:
+            place = self.place(layout.log(name))
+            raise StoreError(f"cannot read {place}: not a log", hint="see it with `bao kv get`") from error
+
+    def put(self, path: str, document: Mapping[str, Any], *, cas: int) -> bool:
         """Write a secret over version `cas` of it, just these fields; False where somebody else was first."""
 
         def is_ours(stored: Stored) -> bool:
@@ -181,6 +237,10 @@ class Secrets:
     def absent(self, name: str) -> AbsentError:
         """The error for an identity that is not there."""
         return AbsentError(f"no identity {name!r} in {self.uri}", hint="see which there are: certkit identity list")
+
+
+def _is_equal(stored: Stored, data: Mapping[str, Any]) -> bool:
+    return stored.data == data
 
 
 def _is_same(there: object, part: str | Secret) -> bool:
@@ -225,7 +285,7 @@ def tries(seconds: float) -> Iterator[int]:
 def put(
     kv: Kv,
     path: str,
-    document: Mapping[str, str | Secret],
+    document: Mapping[str, Any],
     *,
     cas: int,
     is_ours: Callable[[Stored], bool | None],

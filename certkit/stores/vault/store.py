@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from certkit.errors import ConflictError, StoreError
 from certkit.secret import Secret
 from certkit.stores import record as identity
 from certkit.stores.base import Document, Facts, Generation, Identity, Location, loaded, no_generation, unchanged
+from certkit.stores.record import Event, Record
 from certkit.stores.vault import layout
-from certkit.stores.vault.layout import KEY, POINTER
-from certkit.stores.vault.secrets import NEW, Secrets, all_expected, expected, tries
+from certkit.stores.vault.layout import KEY, POINTER, SETTINGS
+from certkit.stores.vault.secrets import Known, Secrets, all_expected, expected, tries
 from certkit.vault.errors import Kind, UncertainWrite, VaultError
 from certkit.vault.fields import joined
 
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 
     from certkit.errors import CertkitError
     from certkit.stores.base import Edit, Issued
-    from certkit.stores.record import Journal, Record
-    from certkit.stores.vault.secrets import Known
+    from certkit.stores.record import Journal
     from certkit.vault.client import Vault
     from certkit.vault.kv import Stored
 
@@ -58,6 +58,7 @@ class VaultStore:
         self.secrets = Secrets(vault, joined(mount, prefix), wait_seconds=wait_seconds)
         self.clock = clock
         self.journal = journal
+        self._who: str | None = None
 
     @property
     def uri(self) -> str:
@@ -68,7 +69,7 @@ class VaultStore:
         """The identities there, in the order of their names; a folder that may not be looked into counts as one."""
         folders = layout.names_in(self.secrets.kv.list())
         listings = list(self.secrets.kv.list_many(folders))
-        return sorted(name for name, entries in listings if _has_pointer(entries))
+        return sorted(name for name, entries in listings if _is_identity(entries))
 
     def load(self, name: str) -> Identity:
         """An identity with all its generations.
@@ -83,7 +84,12 @@ class VaultStore:
         paths = [layout.certificate(name, number) for number in numbers]
         documents = all_expected(self.secrets.kv.read_many(paths))
         generations = tuple(
-            layout.generation_of(number, self.secrets.present(path, found).data, where=self.secrets.place(path))
+            layout.generation_of(
+                number,
+                self.secrets.present(path, found).data,
+                trust_bundle=record.settings.trust_bundle,
+                where=self.secrets.place(path),
+            )
             for number, path, found in zip(numbers, paths, documents, strict=True)
         )
         if record.active is not None and record.active not in numbers:
@@ -100,11 +106,11 @@ class VaultStore:
         identity.require_name(name)
         if record.active is not None:
             raise no_generation(name, record.active)
-        record = record if self.journal is None else self.journal.noted(None, record)
-        version = self.secrets.put_record(name, record, over=NEW)
-        if version is None:
+        noted = self._noted(None, record)
+        if not self.secrets.put_settings(name, record.settings, over=0, created=noted.log):
             raise ConflictError(f"there is an identity {name!r} in {self.uri} already", hint="choose another name")
-        return Identity(name, record, (), version)
+        created = Identity(name, Record(settings=record.settings), (), Known(settings=1))
+        return created if record == created.record else self.change(created, lambda _: replace(record, log=()))
 
     def change(self, known: Identity | str, edit: Edit) -> Identity:
         """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.
@@ -116,17 +122,47 @@ class VaultStore:
         found = loaded(self, known)
         for _ in tries(self.secrets.wait_seconds):
             after = edit(found.record)
-            if after == found.record:
+            version = found.version
+            if after == found.record and isinstance(version, Known) and version.pointer:
                 return found
+            if found.record.is_legacy:
+                hint = f"an operator has to migrate it: certkit store migrate --store {self.uri}"
+                raise StoreError(f"{found.name} has a record of certkit 0.1.0, which is not changed", hint=hint)
             if after.active is not None and after.active != found.record.active:
                 self.secrets.require_generation(found.name, after.active)
-            after = after if self.journal is None else self.journal.noted(found.record, after)
-            version = self.secrets.put_record(found.name, after, over=cast("Known", found.version))
-            if version is not None:
-                return replace(found, record=after, version=version)
+            changed = self._put(found, self._noted(found.record, after))
+            if changed is not None:
+                return changed
             found = self.load(found.name)
         place = self.secrets.place(found.name)
         raise StoreError(f"cannot change, {place}: others change it all the time", hint="try again")
+
+    def _put(self, found: Identity, after: Record) -> Identity | None:
+        """Write what has changed of a record, and then the events; None if somebody else was first."""
+        version = found.version
+        assert isinstance(version, Known)  # noqa: S101  `load` and `create` give it
+        if after.settings != found.record.settings:
+            if not self.secrets.put_settings(found.name, after.settings, over=version.settings):
+                return None
+            version = replace(version, settings=version.settings + 1)
+        is_same = replace(after, settings=found.record.settings, log=found.record.log) == found.record
+        if not is_same or not version.pointer:
+            put = self.secrets.put_record(found.name, after, over=version)
+            if put is None:
+                return None
+            version = put
+        self.secrets.put_events(found.name, after.log, after=version)
+        return replace(found, record=replace(after, log=()), version=version)
+
+    def _noted(self, before: Record | None, after: Record) -> Record:
+        """Return a changed record with its events, which name the token as Vault knows it."""
+        if self.journal is None:
+            return after
+        if self._who is None:
+            token = self.secrets.vault.token()
+            entity = f" entity {token.entity}" if token.entity else ""
+            self._who = f"{self.journal.who} (token accessor {token.accessor}{entity})"
+        return replace(self.journal, who=self._who).noted(before, after)
 
     def add(
         self, known: Identity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
@@ -169,13 +205,14 @@ class VaultStore:
             ConflictError: it has another answer already.
         """
         found = loaded(self, known)
-        name = found.name
+        name, trusted = found.name, found.record.settings.trust_bundle
+        issued = replace(issued, trust_bundle=(trusted or "").encode())
         self.secrets.require_generation(name, number)
         path = layout.certificate(name, number)
         place = self.secrets.place(path)
         for _ in tries(self.secrets.wait_seconds):
             stored = self.secrets.require(path)
-            there = layout.generation_of(number, stored.data, where=place)
+            there = layout.generation_of(number, stored.data, trust_bundle=trusted, where=place)
             if there.issued not in {None, issued}:
                 hint = "each generation has one; renew for another"
                 raise ConflictError(f"cannot install, {place}: it has another certificate already", hint=hint)
@@ -190,6 +227,46 @@ class VaultStore:
         wanted = {**stored.custom_metadata, **layout.to_metadata(facts)}
         if wanted != stored.custom_metadata:
             self.secrets.kv.write_metadata(path, wanted)
+
+    def keep_answer(self, known: Identity | str, number: str, answer: bytes, *, edit: Edit) -> Identity:
+        """Keep what an issuer answered to a request and no check accepted (PEM); with it the record changes.
+
+        Raises:
+            AbsentError: if there is no such generation.
+        """
+        known = loaded(self, known)
+        kept = self.answers(known.name, number)
+        if answer not in kept:
+            path = layout.answer(known.name, number, len(kept) + 1)
+            self.secrets.put(path, {layout.CERTIFICATE: layout.text("the answer", answer)}, cas=0)
+        return self.change(known, edit)
+
+    def answers(self, name: str, number: str) -> list[bytes]:
+        """Return the answers that were kept, the oldest first.
+
+        Raises:
+            AbsentError: if there is no such generation.
+        """
+        identity.require_name(name)
+        self.secrets.require_generation(name, number)
+        entries = self.secrets.kv.list(layout.generation(name, number))
+        numbers = sorted(int(each.removeprefix(layout.ANSWER)) for each in entries if layout.is_answer(each))
+        found = all_expected(self.secrets.kv.read_many([layout.answer(name, number, at) for at in numbers]))
+        where = self.secrets.place(layout.generation(name, number))
+        return [layout.certificate_of(stored.data, where=where) for stored in found if stored]
+
+    def prune(self, known: Identity | str, numbers: Sequence[str]) -> Identity:
+        """Delete the keys and certificates of generations; what the record says about them stays.
+
+        Raises:
+            StoreError: if the server cannot be reached, or the token may not delete.
+        """
+        known = loaded(self, known)
+        paths = [path for number in numbers for path, _ in self.secrets.kv.walk(layout.generation(known.name, number))]
+        for path in sorted(paths, key=lambda path: not path.endswith(f"/{KEY}")):
+            self.secrets.kv.delete_all_versions(path)
+        known = self.change(known, lambda record: record.prune(numbers))
+        return replace(known, generations=tuple(each for each in known.generations if each.number not in numbers))
 
     def key(self, name: str, number: str) -> Secret:
         """The private key (PEM) of a generation.
@@ -226,7 +303,7 @@ class VaultStore:
             AbsentError: there is no identity of that name.
         """
         identity.require_name(name)
-        if POINTER not in self.secrets.kv.list(name):
+        if not _is_identity(self.secrets.kv.list(name)):
             raise self.secrets.absent(name)
         numbers = layout.numbers_in(self.secrets.kv.list(layout.generations(name)))
         values = {
@@ -289,6 +366,37 @@ class VaultStore:
         self.secrets.record(name)
         self.secrets.kv.delete_all_versions(path)
 
+    def log(self, name: str) -> list[Event]:
+        """Return what happened to an identity, the oldest event first.
+
+        Raises:
+            AbsentError: if there is no identity of that name.
+        """
+        path = layout.settings(identity.require_name(name))
+        stored = self.secrets.kv.read(path)
+        if stored is None:
+            return list(self.secrets.record(name)[0].log)
+        created = [Event.parse(line) for line in stored.data.get(layout.CREATED, [])]
+        return [*created, *self.secrets.events(name)]
+
+    def migrate(self, name: str) -> bool:
+        """Bring the record of an identity from version 0.1.0 into its present form; return whether anything changed.
+
+        Raises:
+            AbsentError: if there is no identity of that name.
+        """
+        record, version = self.secrets.record(name, is_trusted=True)
+        if not record.is_legacy:
+            return False
+        has_settings = bool(version.settings) or self.secrets.put_settings(
+            name, record.settings, over=0, created=record.log
+        )
+        if not has_settings or not self.secrets.put_record(name, record, over=version):
+            raise ConflictError(
+                f"cannot migrate {self.secrets.place(name)}: it has changed meanwhile", hint="try again"
+            )
+        return True
+
     def remove(self, name: str) -> None:
         """Everything of an identity, every version of it, the keys first; nothing to do if there is none.
 
@@ -310,10 +418,13 @@ class VaultStore:
         walked = list(self.secrets.kv.walk(name))
         all_expected(walked)
         paths = [path for path, _ in walked]
-        return sorted(paths, key=lambda path: (path == layout.pointer(name), not path.endswith(f"/{KEY}")))
+        return sorted(
+            paths,
+            key=lambda path: (path in {layout.settings(name), layout.pointer(name)}, not path.endswith(f"/{KEY}")),
+        )
 
 
-def _has_pointer(entries: tuple[str, ...] | CertkitError) -> bool:
+def _is_identity(entries: tuple[str, ...] | CertkitError) -> bool:
     if isinstance(entries, VaultError) and entries.kind is Kind.DENIED:
         return True
-    return POINTER in expected(entries)
+    return not {POINTER, SETTINGS}.isdisjoint(expected(entries))

@@ -14,6 +14,7 @@ from certkit.errors import CertkitError, StoreError
 from certkit.findings import Status
 from certkit.stores.file.store import FileStore
 from tests.stores.contract import CSR, PAIRS, RECORD, activate, answer, enroll, key
+from tests.stores.legacy import old_form
 from tests.stores.places import tree
 
 
@@ -45,7 +46,7 @@ def put(path, content):
 
 def document(**changes):
     """A record's JSON, changed."""
-    return json.dumps({**RECORD.document(), **changes}).encode()
+    return json.dumps({**old_form(RECORD), **changes}).encode()
 
 
 NO_RECORD = "not an identity's record"
@@ -59,7 +60,7 @@ RECORD_DAMAGES = [
     (b"\xff\xfe", NO_RECORD),
     (b"[" * 100_000, NO_RECORD),
     (b"9" * 5_000, NO_RECORD),
-    (document(version=2), "version 2 of an identity's record"),
+    (document(version=3), "version 3 of an identity's record"),
     (document(left=["x"]), NO_RECORD),
     (document(move=1), NO_RECORD),
     (document(move={"to": None}), NO_RECORD),

@@ -23,6 +23,7 @@ from certkit.stores.file.store import FileStore
 from certkit.stores.sealing import PassphraseWrapping
 from tests.conftest import openssl, require_program
 from tests.stores.contract import CSR, PAIRS, RECORD, ROOT, StoreContract, activate, answer, enroll, key
+from tests.stores.legacy import old_form
 from tests.stores.places import enroll_for, let_through, some_group, tree, with_group
 
 
@@ -82,6 +83,7 @@ def test_the_layout(umask, tmp_path, store):
         "store/acme/generations/0002/csr.pem": "f 0644",
         "store/acme/generations/0002/key.pem": "f 0600",
         "store/acme/identity.json": "f 0644",
+        "store/acme/settings.json": "f 0644",
     }
 
 
@@ -118,50 +120,41 @@ def test_where_a_generation_is(store):
 
 
 def test_the_record(store):
-    """JSON for people to read, without what the pointer says."""
+    """JSON for people to read: the settings, and the state without what the pointer says."""
     enroll(store, issued=2)
     activate(store, "0001")
     activate(store, "0002")
-    document = json.loads((store.root / "acme" / "identity.json").read_text())
-    assert document == {
-        "version": 1,
-        "settings": {
-            "policy": "wise-sandbox",
-            "subject": {
-                "organization": "Acme Ltd",
-                "country": "GB",
-                "state": "",
-                "locality": "",
-                "units": ["Payments", "Ünïté"],
-                "common_name": "",
-                "email": "",
-                "san": ["DNS:a.example"],
-                "subject": [],
-                "key_usage": [],
-                "extended_key_usage": [],
-                "qc_type": [],
-                "psd2_role": [],
-                "psd2_authority": "",
-                "psd2_authority_id": "",
-            },
-            "key_type": "ec-p256",
-            "issuer": "manual",
-            "client_id": "acme-client-id",
-            "probe": "https://127.0.0.1/",
-            "group": None,
-            "trust_bundle": "-----BEGIN CERTIFICATE-----\n",
-            "base_url": None,
-        },
-        "left": ["0001"],
-        "retired": [],
-        "discarded": [],
-        "names": {},
-        "requested": {},
-        "facts": {},
-        "undeployed": None,
-        "undeployed_hook": None,
+    settings = json.loads((store.root / "acme" / "settings.json").read_text())
+    assert (settings["version"], settings["policy"], settings["client_id"]) == (1, "wise-sandbox", "acme-client-id")
+    assert settings["subject"]["units"] == ["Payments", "Ünïté"]
+    assert json.loads((store.root / "acme" / "identity.json").read_text()) == {
+        "version": 2,
+        "previous": ["0001"],
+        "generations": {},
+        "owed": None,
         "log": [],
     }
+
+
+def test_a_record_of_before(store):
+    """Version 0.1.0 kept the settings in the record: it is read as it is, and the next change splits it."""
+    enroll(store, issued=1)
+    record = activate(store, "0001")
+    (store.root / "acme" / "settings.json").unlink()
+    (store.root / "acme" / "identity.json").write_text(json.dumps(old_form(record)))
+    assert store.load("acme").record == record
+    assert store.migrate("acme")
+    assert not store.migrate("acme")
+    assert store.load("acme").record == record
+    assert (store.root / "acme" / "settings.json").exists()
+
+
+def test_settings_that_are_gone_are_an_error(store):
+    """Never an identity that trusts nobody knows whom."""
+    enroll(store, issued=1)
+    (store.root / "acme" / "settings.json").unlink()
+    with pytest.raises(StoreError, match="the file is missing"):
+        store.load("acme")
 
 
 def test_a_pointer_that_was_moved_by_hand(store):

@@ -227,17 +227,23 @@ def test_each_right_that_is_missing_is_named_with_its_rule(openbao, connect, pla
         "the token may not list its generations: list",
         "the token may not look into a generation: list",
         "the token may not use records: create, update",
+        "the token may not use settings: create, read, update",
+        "the token may not write the log: create, read",
         "the token may not use certificates: create, read, update",
+        "the token may not keep refused answers: create, read",
         "the token may not use private keys: create, read",
         "the token may not use the facts of certificates: read, update, delete",
         "the token may not list tokens: list",
         "the token may not use tokens: create, read, update",
         "the token may not remove tokens: delete",
         "the token may not remove private keys: delete",
+        "the token may not list the log: list",
+        "the token may not remove the log: delete",
+        "the token may not remove settings: delete",
         "the token may not remove records: delete",
     ]
     rules = [each.hint.partition("must contain: ")[2] for each in found]
-    assert rules[6] == (f'path "secret/data/{prefix}/+/generations/+/key" {{ capabilities = ["create", "read"] }}')
+    assert rules[9] == (f'path "secret/data/{prefix}/+/generations/+/key" {{ capabilities = ["create", "read"] }}')
     able = connect(place, token=openbao.token_for("\n".join(rules)))
     assert lines(able, "access", "store") == [
         "ok access: the token may do what policies/vault/operator.hcl allows",
@@ -309,7 +315,7 @@ def test_a_record_that_is_none(operator, openbao):
         "POST", f"{operator.secrets.location.replace('secret', 'secret/data', 1)}/acme/pointer", {"data": {"a": "b"}}
     )
     found = lines(operator, "identity:acme", "identity:other")
-    assert found[0].startswith(f"critical identity:acme: cannot read, {operator.uri}/acme/pointer: ")
+    assert found[0].startswith(f"critical identity:acme: cannot read {operator.uri}/acme/pointer: ")
     assert found[1:] == ["ok identity:other: 0 generations, none is in use"]
 
 

@@ -1,0 +1,155 @@
+"""Having a request answered once: by one run at a time, and without throwing away a certificate that was refused."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError, RefusedError
+from certkit.identity import limits, overview
+from certkit.identity.issuers.base import Answer
+from certkit.stores.record import ANSWERED, ANSWERS, LEASE
+from certkit.times import parse_time, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from certkit.identity.enroll import Done
+    from certkit.identity.issuers.base import Issuer
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Generation, Identity, Store
+    from certkit.stores.record import Record
+
+AGAIN = timedelta(days=7)
+"""The least time between two certificates that are requested because the first one was refused."""
+
+_LEASE = timedelta(minutes=3)
+_WAIT_SECONDS = 15.0
+_PAUSE_SECONDS = 0.2
+
+
+def age(text: str | None, now: datetime) -> timedelta | None:
+    """Return how long ago something was; None if the time is missing or malformed."""
+    try:
+        return now - parse_time(text or "")
+    except InputError:
+        return None
+
+
+def may_ask_again(last: str | None, now: datetime, *, force: bool) -> bool:
+    """Whether another certificate may be requested although the last one, of that time, was refused."""
+    passed = age(last, now)
+    return force or passed is None or passed >= AGAIN
+
+
+def ask(
+    store: Store,
+    identity: Identity,
+    pending: Generation,
+    policy: Policy,
+    issuer: Issuer,
+    *,
+    install: Callable[[Identity, Answer], Done],
+    force: bool,
+    now: datetime,
+) -> tuple[Done | None, Answer | None]:
+    """Have a request answered and installed; None for both if another run has done so meanwhile.
+
+    Answers that were refused before are tried first; another one is requested at most once in `AGAIN`.
+
+    Raises:
+        RefusedError: if a check refuses the certificate, which is kept; or the partner accepts no more certificates.
+        InputError: if the issuer cannot be reached, or another run is still having the request answered.
+        StoreError: if the store cannot be used.
+    """
+    name, number = identity.name, pending.number
+    assert pending.csr is not None  # noqa: S101  the caller has looked
+    facts = identity.record.facts.get(number, {})
+    if facts.get(ANSWERS):
+        refused: RefusedError | None = None
+        for certificates in reversed(store.answers(name, number)):
+            try:
+                answer = Answer(certificates=certificates)
+                return install(identity, answer), answer
+            except RefusedError as error:
+                refused = refused or error
+        if refused is not None and not may_ask_again(facts.get(ANSWERED), now, force=force):
+            raise _kept(refused, name, facts.get(ANSWERED), now)
+        limits.room(limits.Neighbours(store, name, identity), policy, now=now)
+    identity, is_ours = _lease(store, identity, number, now)
+    if not is_ours:
+        _wait(store, name, number)
+        return None, None
+    try:
+        answer = issuer.issue(pending.csr)
+    except BaseException:
+        store.change(identity, lambda record: record.describe(number, {LEASE: ""}))
+        raise
+    try:
+        return install(identity, answer), answer
+    except RefusedError as error:
+        count = int(facts.get(ANSWERS) or "0") + 1
+        told = {ANSWERS: str(count), ANSWERED: rfc3339(now), LEASE: ""}
+        store.keep_answer(identity, number, answer.certificates, edit=lambda record: record.describe(number, told))
+        raise _kept(error, name, told[ANSWERED], now) from error
+
+
+def _kept(error: RefusedError, name: str, last: str | None, now: datetime) -> RefusedError:
+    """Return a refusal that says what happens to the certificate and when another one is requested."""
+    passed = age(last, now) or timedelta()
+    again = rfc3339(now - passed + AGAIN)
+    hint = (
+        f"{error.hint}; the certificate is kept: correct the settings (certkit identity update {name}) and run "
+        f"certkit identity renew {name}; another one is requested after {again}, or at once with --force"
+    )
+    return RefusedError(error.message, hint=hint, findings=error.findings)
+
+
+def _lease(store: Store, identity: Identity, number: str, now: datetime) -> tuple[Identity, bool]:
+    """Announce that this run has a request answered; return whether no other run has announced it before."""
+    mark = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
+
+    def take(record: Record) -> Record:
+        held = record.facts.get(number, {}).get(LEASE, "")
+        return record if _is_held(held, now) else record.describe(number, {LEASE: f"{rfc3339(now + _LEASE)} {mark}"})
+
+    identity = store.change(identity, take)
+    return identity, identity.record.facts.get(number, {}).get(LEASE, "").endswith(mark)
+
+
+def _is_held(lease: str, now: datetime) -> bool:
+    """Whether the run that wrote a lease may still be at work."""
+    until, _, holder = lease.partition(" ")
+    host, _, rest = holder.partition(" ")
+    process = rest.partition(" ")[0]
+    try:
+        if parse_time(until) <= now:
+            return False
+        if host == socket.gethostname() and int(process) != os.getpid():
+            os.kill(int(process), 0)
+    except (InputError, ValueError, ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _wait(store: Store, name: str, number: str) -> None:
+    """Wait until another run has installed the certificate of a request.
+
+    Raises:
+        InputError: if it takes too long.
+    """
+    end = time.monotonic() + _WAIT_SECONDS
+    while time.monotonic() < end:
+        found = store.load(name)
+        if overview.generation(found, number).issued is not None or not found.record.facts.get(number, {}).get(LEASE):
+            return
+        time.sleep(_PAUSE_SECONDS)
+    message = f"{name}: another run is having the request of generation {number} answered"
+    raise InputError(message, hint=f"try again later: certkit identity renew {name}")

@@ -1,0 +1,83 @@
+"""Changing the settings of an identity: whom it trusts, who issues, where it is probed, and what runs afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from certkit.errors import RefusedError
+from certkit.findings import critical
+from certkit.identity import credentials, install, limits
+from certkit.identity.enroll import Done
+from certkit.x509 import objects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from cryptography import x509
+
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Identity, Store
+    from certkit.stores.record import Record, Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What to change: CAs to add, or to replace the trust bundle by, and other settings by name."""
+
+    anchors: Sequence[x509.Certificate] = ()
+    replaces_anchors: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def apply(self, known: Settings) -> Settings:
+        """Return the settings after the changes."""
+        bundle = known.trust_bundle
+        if self.anchors:
+            before = [] if self.replaces_anchors or not bundle else objects.certificates(bundle.encode(), name="CAs")
+            added = [each for each in self.anchors if each not in before]
+            bundle = install.pem([*before, *added]).decode("ascii")
+        return replace(known, trust_bundle=bundle, **self.settings)
+
+
+def require_current(name: str, anchors: Sequence[x509.Certificate], now: datetime) -> None:
+    """Refuse a trust bundle in which every CA has expired.
+
+    Raises:
+        RefusedError: if it is so.
+    """
+    if anchors and all(each.not_valid_after_utc < now for each in anchors):
+        message, hint = "every CA in the trust bundle has expired", "give the partner's current CA with --ca"
+        raise RefusedError(f"refused, {name}: {message}", hint=hint, findings=[critical("chain", message, hint)])
+
+
+def update(
+    store: Store, identity: Identity, policy: Policy, changes: Changes, *, force: bool = False, now: datetime
+) -> Done:
+    """Change the settings of an identity; the same again changes nothing.
+
+    Raises:
+        RefusedError: if all CAs have expired or belong to another environment, or, without `force`, if the active
+            certificate would no longer verify; nothing is written.
+        StoreError: if the store cannot be used, or its token may not change settings.
+    """
+    settings = changes.apply(identity.record.settings)
+    if settings == identity.record.settings:
+        return Done(identity, changed=False)
+    if changes.anchors:
+        require_current(identity.name, changes.anchors, now)
+        neighbours = limits.Neighbours(store, identity.name, identity)
+        install.refuse(identity.name, limits.foreign_trust(neighbours.elsewhere(policy), anchors=changes.anchors))
+        active = identity.record.active
+        if active is not None and not force:
+            planned = replace(identity, record=replace(identity.record, settings=settings))
+            try:
+                credentials.require_trusted(planned, active, policy, now=now)
+            except RefusedError as error:
+                error.hint = "add the CA instead of replacing the bundle, or use --force"
+                raise
+
+    def edit(record: Record) -> Record:
+        return replace(record, settings=changes.apply(record.settings))
+
+    return Done(store.change(identity, edit), changed=True)
