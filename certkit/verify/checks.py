@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certkit.csr import check
+from certkit.errors import InputError
 from certkit.findings import Finding, critical, ok, skipped, unknown
 from certkit.printable import printable
 from certkit.times import rfc3339
@@ -121,6 +122,10 @@ def key_strength(path: Sequence[Certificate], policy: Policy) -> Finding:
     leaf = check.key_finding(key.type, key.bits, policy.key, partner=policy.title)
     if not leaf.is_good:
         return leaf
+    try:
+        path[0].public_key()
+    except InputError as error:
+        return critical("key-type", f"the public key cannot be used: {error.message}", error.hint)
     for ca in path[1:]:
         if isinstance(ca.key, Unreadable) or not is_sound_ca_key(ca.key.type, ca.key.bits):
             shown = "unreadable" if isinstance(ca.key, Unreadable) else ca.key.type

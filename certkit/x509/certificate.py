@@ -201,7 +201,10 @@ class Certificate(Signed):
     @once
     def tbs_signature_algorithm(self) -> Algorithm:
         """The algorithm that is named in the signed part; the two must be the same (section 4.1.1.2)."""
-        return Algorithm.parse(self.bytes_of(self._parts.algorithm))
+        try:
+            return Algorithm.parse(self.bytes_of(self._parts.algorithm))
+        except tlv.DerError as error:
+            raise unreadable(self.what, error) from error
 
     @property
     def basic_constraints(self) -> kinds.BasicConstraints | Unreadable | None:

@@ -164,9 +164,11 @@ class Name:
         return self.rdn_keys
 
     @once
-    def rdn_keys(self) -> tuple[frozenset[tuple[str, str | bytes]], ...]:
-        """The normalised form of each part, for directory name constraints."""
-        return tuple(frozenset(each.key for each in rdn) for rdn in self.rdns)
+    def rdn_keys(self) -> tuple[tuple[tuple[str, str | bytes], ...], ...]:
+        """The normalised form of each part, for directory name constraints; an attribute may be in a part twice."""
+        return tuple(
+            (rdn[0].key,) if len(rdn) == 1 else tuple(sorted((each.key for each in rdn), key=repr)) for rdn in self.rdns
+        )
 
     def values(self, short_name: str) -> tuple[str, ...]:
         """All values of one attribute that are text, by its short name."""
@@ -222,7 +224,8 @@ def _attribute(oid: str, data: bytes, node: tlv.Node) -> AttributeValue:
     raw = data[at:end]
     codec = _CODECS.get(tag)
     if codec is None:
-        return AttributeValue(oid, None, raw)
+        known = SHORT_NAMES.get(oid)
+        return AttributeValue(oid, None, raw, f"{known} is no string" if known else "")
     kind = _STRING_NAMES[tag]
     problem = ""
     try:
@@ -257,6 +260,7 @@ def _escaped(text: str) -> str:
     return escaped
 
 
+@functools.lru_cache(maxsize=2048)
 def _prepared(text: str) -> str:
     """Prepare a string for comparison (RFC 4518 section 2): compatible characters, no case, single spaces."""
     if not text.isascii():

@@ -1,0 +1,74 @@
+"""Certificates mutated and signed again: what certkit accepts and another engine refuses has a reason in a table."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.verify import mutations
+
+COUNT, BATCH = 400, 100
+
+# Why certkit accepts what another engine refuses: by what it notes about the certificate, or by the engine's own words.
+# `docs/explanation/verdicts.md` says more.
+BY_NOTE = {
+    "authority-key-identifier": "openssl takes the identifier for a condition; certkit warns",
+    "name-encoding": "openssl cannot load names with bytes outside their string type; certkit notes them",
+    "name-folding": "cryptography compares names byte for byte; certkit by RFC 5280 section 7.1",
+    "rdn-order": "cryptography refuses a set that is not sorted; certkit notes it",
+    "time-form": "dates whose form is not allowed are noted where the moment is clear",
+    "serial-negative": "RFC 5280 section 4.1.2.2: handle gracefully; noted",
+    "serial-zero": "as above",
+    "serial-long": "as above",
+    "version-extensions": "a leaf before version 3 with extensions is noted",
+    "default-encoded": "a default that is written out is noted",
+    "path-length": "a path length without cA is noted",
+    "general-name": "an alternative name that breaks its type's rules is noted; under a constraint it is refused",
+    "address-bits": "openssl writes such constraints; noted",
+    "extension-value": "an unusual value that is clear is noted",
+    "extension-unreadable": "an extension that limits nothing and is not critical is noted",
+    "algorithm-parameters": "NULL in ECDSA's parameters is noted",
+    "purpose": "anyExtendedKeyUsage alone is a warning",
+}
+BY_WORDS = {
+    "authorityKeyIdentifier must contain keyIdentifier": "the Web PKI asks for it in CAs; RFC 5280 does for all, noted",
+    "incorrect criticality": "the Web PKI's criticality of CAs' extensions; noted where RFC 5280 asks for it",
+    "missing required extension": "the Web PKI's required extensions of CAs; noted where RFC 5280 asks for them",
+}
+
+
+def unexplained(engine: str, seed: int, said: str, notes: frozenset[str]) -> str:
+    """A refusal for which the tables have no reason; empty if they have one."""
+    is_known = bool(notes & BY_NOTE.keys()) or any(words in said for words in BY_WORDS)
+    return "" if is_known else f"{seed}: {engine}: {said}"
+
+
+@pytest.mark.parametrize("start", range(0, COUNT, BATCH))
+def test_every_accept_that_another_engine_refuses_is_explained(start: int) -> None:
+    """Whatever part of a leaf or an intermediate is changed, an accept is shared, or its reason is in the table."""
+    seeds = range(start, start + BATCH)
+    cases = [mutations.case(seed) for seed in seeds]
+    failures = []
+    for seed, case, openssl in zip(seeds, cases, mutations.by_openssl(cases), strict=True):
+        is_accepted, notes = mutations.by_certkit(case)
+        if not is_accepted:
+            continue
+        said = {"openssl": openssl, "cryptography": mutations.by_cryptography(case)}
+        failures += [
+            text for engine, words in said.items() if words and (text := unexplained(engine, seed, words, notes))
+        ]
+    assert failures == []
+
+
+def test_the_mutations_are_of_both_kinds() -> None:
+    """A part of the mutations is harmless, and is accepted; most are not."""
+    accepted = sum(mutations.by_certkit(mutations.case(seed))[0] for seed in range(COUNT))
+    assert COUNT / 20 < accepted < COUNT / 2
+
+
+def test_a_key_that_is_not_on_its_curve_is_refused() -> None:
+    """A leaf's key is loaded although nothing is verified with it."""
+    leaf = mutations.chain()[0].leaf.tbs_certificate_bytes
+    point = leaf.index(bytes.fromhex("03420004")) + 20
+    broken = mutations.signed(leaf[:point] + bytes([leaf[point] ^ 1]) + leaf[point + 1 :], mutations.chain()[1].key)
+    between = mutations.chain()[1].certificate.public_bytes(mutations.Encoding.DER)
+    assert mutations.by_certkit(mutations.Case(broken, between)) == (False, frozenset())
