@@ -127,15 +127,15 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
     extra = [each for each in certificates if each is not leaf]
     csr = options["csr_source"]
     held = inputs.private_key(options["key"], secret) if options["key"] else None
+    files = [each for each in options["cas"] if each not in {inputs.STDIN, inputs.SYSTEM}]
+    settings = anchors.trust_settings(files, options["purpose"])
     question = Question(
         leaf=leaf,
         policy=policy,
         at=parse_time(options["at"]) if options["at"] else inputs.now(),
         anchors=inputs.anchors(options["cas"]),
-        pins=_certificates(options["pins"]),
-        distrusted=anchors.distrusted(
-            (each for each in options["cas"] if each not in {inputs.STDIN, inputs.SYSTEM}), options["purpose"]
-        ),
+        pins=[*_certificates(options["pins"]), *settings.trusted],
+        distrusted=settings.rejected,
         untrusted=[*extra, *_certificates(options["untrusted"])],
         needs_chain=not options["no_chain"],
         purpose=options["purpose"],

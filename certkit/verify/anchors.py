@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import Certificate
 
 _ANY_USAGE = "2.5.29.37.0"
+_TRUSTED = b"-----BEGIN TRUSTED CERTIFICATE-----"
 _PURPOSES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2", "any": _ANY_USAGE}
 
 
@@ -27,7 +29,8 @@ def trusted(path: str) -> list[x509.Certificate]:
     from certkit.x509 import objects
 
     if not reading.is_directory(path):
-        return cas(objects.certificates(reading.read(path), name=path), name=path)
+        data = reading.read(path)
+        return cas(objects.certificates(data, name=path), name=path, may_be_none=_TRUSTED in data)
     listed = reading.listing(path)
     found = [each for file in listed for each in objects.certificates(reading.read(file), name=file, may_be_none=True)]
     if not found:
@@ -35,17 +38,17 @@ def trusted(path: str) -> list[x509.Certificate]:
     return cas(found, name=path)
 
 
-def cas(found: list[x509.Certificate], *, name: str) -> list[x509.Certificate]:
+def cas(found: list[x509.Certificate], *, name: str, may_be_none: bool = False) -> list[x509.Certificate]:
     """Return those certificates that can be trusted as CAs: only they vouch for others.
 
     Raises:
-        InputError: if none can.
+        InputError: if none can, unless there may be none.
     """
     from certkit.verify import certificate_of
     from certkit.verify.path import is_anchor
 
     kept = [each for each in found if is_anchor(certificate_of(each))]
-    if not kept:
+    if not kept and not may_be_none:
         raise InputError(
             f"cannot trust {name}: no certificate in it is a CA's (RFC 5280 section 4.2.1.9)",
             hint="name the partner's CA certificate; certkit verify --pin trusts exactly one certificate, CA or not",
@@ -53,26 +56,42 @@ def cas(found: list[x509.Certificate], *, name: str) -> list[x509.Certificate]:
     return kept
 
 
-def rejected(data: bytes, purpose: str) -> list[Certificate]:
-    """Return the certificates that OpenSSL's trust settings (BEGIN TRUSTED CERTIFICATE) reject for a purpose."""
+@dataclass(frozen=True, slots=True)
+class TrustSettings:
+    """What OpenSSL's trust settings (BEGIN TRUSTED CERTIFICATE) say for a purpose.
+
+    `trusted` are certificates that are trusted for it explicitly, CAs or not; `rejected` are those that are not.
+    """
+
+    trusted: list[Certificate]
+    rejected: list[Certificate]
+
+
+def trust_settings(paths: Iterable[str], purpose: str) -> TrustSettings:
+    """Read the trust settings in files and directories."""
     from certkit.x509 import der as tlv
     from certkit.x509 import pem
     from certkit.x509.certificate import Certificate
 
-    found = []
-    for block in pem.blocks(data):
-        certificate = tlv.first_element(block.der or b"") if block.label == "TRUSTED CERTIFICATE" else None
-        if block.der and certificate and _rejects(block.der[len(certificate) :], purpose):
-            found.append(Certificate.parse(certificate))
+    found = TrustSettings([], [])
+    for path in paths:
+        for file in reading.listing(path) if reading.is_directory(path) else [path]:
+            for block in pem.blocks(reading.read(file)):
+                certificate = tlv.first_element(block.der or b"") if block.label == "TRUSTED CERTIFICATE" else None
+                if not block.der or not certificate:
+                    continue
+                is_trusted = _is_trusted(block.der[len(certificate) :], purpose)
+                if is_trusted is not None:
+                    (found.trusted if is_trusted else found.rejected).append(Certificate.parse(certificate))
     return found
 
 
-def _rejects(settings: bytes, purpose: str) -> bool:
-    """Whether trust settings (X509_CERT_AUX) reject a purpose, or trust others only; those that are broken do."""
+def _is_trusted(settings: bytes, purpose: str) -> bool | None:
+    """Whether trust settings (X509_CERT_AUX) trust or reject a purpose; None if neither. Broken ones reject."""
     from certkit.x509 import der as tlv
 
     if not settings:
-        return False
+        return None
     try:
         nodes = tlv.children(settings, *tlv.only(settings, tlv.SEQUENCE))
         lists = {
@@ -81,19 +100,14 @@ def _rejects(settings: bytes, purpose: str) -> bool:
             if node[0] in {tlv.SEQUENCE, 0xA0}
         }
     except tlv.DerError:
-        return True
+        return False
     trusts, rejects = lists.get(tlv.SEQUENCE, set()), lists.get(0xA0, set())
     wanted = {_PURPOSES[purpose], _ANY_USAGE}
-    return bool(wanted & rejects) or (bool(trusts) and purpose != "any" and not wanted & trusts)
-
-
-def distrusted(paths: Iterable[str], purpose: str) -> list[Certificate]:
-    """Return the certificates of files and directories that their trust settings reject for a purpose."""
-    found = []
-    for path in paths:
-        for file in reading.listing(path) if reading.is_directory(path) else [path]:
-            found += rejected(reading.read(file), purpose)
-    return found
+    if wanted & rejects:
+        return False
+    if wanted & trusts:
+        return True
+    return False if trusts and purpose != "any" else None
 
 
 def system() -> list[x509.Certificate]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SMTP_UTF8 = bytes.fromhex("06082b06010505070809")
 
 # So many comparisons of a name with a tree are made for one verdict; more are an attack.
-MAX_COMPARISONS = 250_000
+MAX_COMPARISONS = 1 << 20
 
 _EMAIL = re.compile(r"([!#-'*+\-./0-9=?A-Z^-~]+)@([^@]+)")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^@/?#\\]*@)?([^@/?#\\:\[\]]+)(?::\d*)?(?:[/?#].*)?", re.DOTALL)
@@ -81,6 +81,8 @@ def parsed(name: GeneralName) -> Parsed:
     """Return a name as constraints see it."""
     kind = "email" if name.kind == "otherName" and name.raw.startswith(_SMTP_UTF8) else name.kind
     parse = None if name.problem else _PARSERS.get(name.kind)
+    if kind != name.kind:
+        parse = _smtp_utf8
     return Parsed(kind, parse(name) if parse else None, str(name))
 
 
@@ -179,6 +181,16 @@ def _email(name: GeneralName) -> tuple[str, str] | None:
     match = _EMAIL.fullmatch(name.value)
     host = _host(match[2]) if match else None
     return (match[1], host) if match and host is not None and "*" not in host else None
+
+
+def _smtp_utf8(name: GeneralName) -> tuple[str, str] | None:
+    """A mailbox in UTF-8, whose host is compared in its ASCII form (RFC 9598 section 5)."""
+    local, _, host = name.value.partition(";UTF8:")[2].rpartition("@")
+    try:
+        ascii_host = _host(host if host.isascii() else host.encode("idna").decode("ascii"))
+    except UnicodeError:
+        return None
+    return (local, ascii_host) if local and "@" not in local and ascii_host is not None else None
 
 
 def _email_within(address: tuple[str, str], tree: Any) -> bool:

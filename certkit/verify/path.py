@@ -204,14 +204,18 @@ class _Walk:
             if step == 32:
                 useful = self._leads_to_anchors()
             for parent in self.issuers(way[-1]):
-                if any(parent.subject.key == each.subject.key and parent.spki == each.spki for each in way):
-                    continue
                 if parent in self._anchors:
+                    if parent in way:
+                        continue
                     found += 1
                     yield (*way, parent)
                     if found == _MAX_PATHS:
                         return
-                elif len(way) <= self._search.max_depth and (useful is None or parent in useful):
+                elif (
+                    len(way) <= self._search.max_depth
+                    and (useful is None or parent in useful)
+                    and all(parent.subject.key != each.subject.key or parent.spki != each.spki for each in way)
+                ):
                     waiting.append((*way, parent))
 
     def issuers(self, child: Certificate) -> list[Certificate]:

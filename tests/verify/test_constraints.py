@@ -131,8 +131,8 @@ def test_a_common_name_counts_against_excluded_trees_only(common_name: str, said
 
 def test_comparisons_are_counted() -> None:
     """More comparisons than the budget raise, whatever their result."""
-    trees = tuple(kinds.Subtree(name("DNS", b"x%d.test" % number, is_constraint=True)) for number in range(600))
+    trees = tuple(kinds.Subtree(name("DNS", b"x%d.test" % number, is_constraint=True)) for number in range(1000))
     limits = Limits.of(kinds.NameConstraints(None, trees))
-    parsed = [constraints.parsed(name("DNS", b"h%d.example" % number)) for number in range(600)]
+    parsed = [constraints.parsed(name("DNS", b"h%d.example" % number)) for number in range(1100)]
     with pytest.raises(constraints.TooManyError):
         constraints.violation(parsed, limits, Comparisons())
