@@ -1,4 +1,4 @@
-"""Hosts: names and IP addresses, as they are looked up and as servers are asked for them."""
+"""Hosts: names and IP addresses, as they are resolved and as they are named to servers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _MAX_NAME = 253
 
 
 def parse(text: str) -> str | None:
-    """A host as it is looked up: an IP address, or a name in ASCII; None if it is neither."""
+    """Return a host as it is resolved: an IP address, or a name in ASCII; None if the text is neither."""
     if text.startswith("["):
         return text[1:-1] if is_address(text[1:-1], 6) else None
     return text if is_address(text, 4) else name(text)
 
 
 def is_address(text: str, version: int | None = None) -> bool:
-    """Whether a text is an IP address, of that version."""
+    """Return whether a text is an IP address, of that version."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -26,7 +26,7 @@ def is_address(text: str, version: int | None = None) -> bool:
 
 
 def name(text: str) -> str | None:
-    """A host's name in lower case and ASCII (RFC 3490), or None if it is none; a last label of digits is none."""
+    """Return a host name in lower case and ASCII (RFC 3490); None if it is not one, or its last label is a number."""
     if len(text) > _MAX_NAME:
         return None
     try:
@@ -39,10 +39,10 @@ def name(text: str) -> str | None:
 
 
 def server_name(host: str) -> str | None:
-    """The name to ask a host for: its own, without the dot at the end (RFC 6066 section 3)."""
+    """Return the server name for a host (RFC 6066 section 3): without a final dot; None for an IP address."""
     return None if is_address(host) else host.removesuffix(".")
 
 
 def with_port(host: str, port: int) -> str:
-    """A host and a port, as they are written."""
+    """Return `HOST:PORT`, with brackets around an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -54,7 +54,7 @@ def _one(
         return found
     who = certificate.subject.text
     if ask_for is None:
-        return unknown("revocation", f"no OCSP response is about {who}", "give one, or let it be asked for with --ocsp")
+        return unknown("revocation", f"no OCSP response covers {who}", "give one, or add --ocsp to query the responder")
     responder = ocsp.responder_of(certificate)
     if not responder:
         hint = "give the CA's list with --crl; --revocation leaf asks about the leaf only"
@@ -65,7 +65,7 @@ def _one(
     except InputError as error:
         return unknown("revocation", error.message, error.hint)
     found = ocsp.judge([*at_hand, ocsp.Response(answer, nonce)], certificate, issuer, at=at)
-    return found or unknown("revocation", f"the OCSP responder answered about others than {who}", "ask the issuer")
+    return found or unknown("revocation", f"the OCSP response does not cover {who}", "ask the issuer")
 
 
 def _ask(responder: str, request: bytes, *, now: datetime, timeout: float) -> bytes:

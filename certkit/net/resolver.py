@@ -1,7 +1,7 @@
-"""Looking up the addresses of hosts, for callers that may not wait for ever.
+"""Resolving host names, for callers that cannot wait forever.
 
-Nothing can end a look-up (getaddrinfo) before it ends by itself. So each has a thread, which ends with the process, and
-who asked may go. Threads are kept for the next names; where too many hang, names wait for their turn.
+Nothing can end getaddrinfo before it ends by itself. So each call has a daemon thread, and callers may give up.
+Threads are kept for the next names; if too many hang, names wait for their turn.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ SocketAddress = tuple[int, tuple[Any, ...]]
 
 
 async def addresses(host: str, port: int) -> list[SocketAddress]:
-    """The addresses of a host, a name or an IP address, for TCP: each with its family, as sockets take them.
+    """Return the TCP addresses of a host (a name or an IP address), each with its family, as sockets take them.
 
     Raises:
-        OSError: there are none; a `socket.gaierror`, as a rule.
-        ValueError: it is not the name of a host.
+        OSError: if there are none; usually a `socket.gaierror`.
+        ValueError: if the text is not a host name.
     """
     import asyncio
     import socket
@@ -41,7 +41,7 @@ def _addresses(host: str, port: int, flags: int = 0) -> list[SocketAddress]:
 
 
 class _Pool:
-    """Threads that look up names: as many as were wanted at a time, up to a limit."""
+    """Threads that resolve names: as many as were needed at a time, up to a limit."""
 
     def __init__(self) -> None:
         self._questions: SimpleQueue[tuple[str, int, Future[list[SocketAddress]]]] = SimpleQueue()
@@ -50,7 +50,7 @@ class _Pool:
         self._threads = 0
 
     def ask(self, host: str, port: int) -> Future[list[SocketAddress]]:
-        """The answer that there will be."""
+        """Return the future addresses."""
         answer: Future[list[SocketAddress]] = Future()
         with self._lock:
             self._open += 1
@@ -75,7 +75,7 @@ class _Pool:
             if answer.set_running_or_notify_cancel():
                 try:
                     answer.set_result(_addresses(host, port))
-                except Exception as error:  # noqa: BLE001  whatever went wrong here, it is told there
+                except Exception as error:  # noqa: BLE001  raised where the future is awaited
                     answer.set_exception(error)
             del answer
             with self._lock:

@@ -1,4 +1,4 @@
-"""STARTTLS: the few words by which servers of other protocols are asked to change over to TLS.
+"""STARTTLS: the short dialogues by which servers of other protocols are asked to change over to TLS.
 
 All of it goes over an open network, so nothing that a server says here is believed beyond "yes" and "no", and no more
 of it is read than a sound server says.
@@ -64,15 +64,15 @@ _PORTS = {
 
 
 class StarttlsError(InputError):
-    """The server does not change over to TLS; the message says why, and does not name the server."""
+    """The server does not change over to TLS; the message does not name the server."""
 
 
 async def negotiate(connection: socket.socket, protocol: Starttls) -> None:
     """Bring a server to the point where TLS begins; the socket is a non-blocking one.
 
     Raises:
-        StarttlsError: the server refuses, or does not speak that protocol.
-        OSError: the connection breaks.
+        StarttlsError: if the server refuses, or does not speak that protocol.
+        OSError: if the connection breaks.
     """
     talk = _Conversation(connection, protocol)
     await _DIALOGUES[protocol](talk)
@@ -80,7 +80,7 @@ async def negotiate(connection: socket.socket, protocol: Starttls) -> None:
 
 
 class _Conversation:
-    """What is said before TLS: bounded in size, as time is by the caller."""
+    """The dialogue before TLS: bounded in size here, and in time by the caller."""
 
     def __init__(self, connection: socket.socket, protocol: Starttls) -> None:
         self._connection = connection
@@ -95,16 +95,16 @@ class _Conversation:
         await asyncio.get_running_loop().sock_sendall(self._connection, words)
 
     async def line(self) -> str:
-        """The next line without its end, every octet as one character."""
+        """Return the next line without its end, every octet as one character."""
         while (end := self._heard.find(b"\n", 0, MAX_LINE_BYTES)) < 0:
             if len(self._heard) >= MAX_LINE_BYTES:
-                raise self.stranger("its line does not end")
+                raise self.stranger("its line is too long")
             await self._hear()
         line = self._take(end + 1)
         return line.rstrip(b"\r\n").decode("latin-1")
 
     async def octets(self, count: int) -> bytes:
-        """Exactly so many octets."""
+        """Return exactly so many octets."""
         if count > MAX_BYTES:
             raise self.stranger(f"it announces {count:,} octets")
         while len(self._heard) < count:
@@ -112,17 +112,17 @@ class _Conversation:
         return self._take(count)
 
     def end(self) -> None:
-        """See to it that nothing was said that TLS would take for its own; in TLS, the client speaks first."""
+        """Make sure that nothing is left that TLS would take for its own; in TLS, the client sends first."""
         if self._heard:
-            raise self.stranger("it goes on in the clear after it agreed to TLS")
+            raise self.stranger("it sent more plain text after agreeing to TLS")
 
     def refusal(self, words: str) -> StarttlsError:
-        """What to raise when the server says no."""
+        """Return the error for a server that refuses."""
         said = printable(words[:_MAX_QUOTED])
         return StarttlsError(f"the server refuses STARTTLS: {said}", hint="ask the server's administrator about TLS")
 
     def stranger(self, why: str) -> StarttlsError:
-        """What to raise when the server does not say what such servers say."""
+        """Return the error for a server that does not follow the protocol."""
         said = printable(why[:_MAX_QUOTED])
         return StarttlsError(f"the server does not speak {self.protocol}: {said}", hint="check the port and starttls=")
 
@@ -137,7 +137,7 @@ class _Conversation:
         heard = await asyncio.get_running_loop().sock_recv(self._connection, _CHUNK)
         self._left -= len(heard)
         if self._left < 0:
-            raise self.stranger(f"it says more than {MAX_BYTES:,} octets")
+            raise self.stranger(f"it sent more than {MAX_BYTES:,} octets")
         if not heard:
             raise self.stranger("it closes the connection")
         self._heard += heard
@@ -149,13 +149,13 @@ async def _smtp(talk: _Conversation) -> None:
     await talk.say(b"EHLO localhost\r\n")
     offers = await _smtp_reply(talk, "250")
     if "STARTTLS" not in offers:
-        raise talk.refusal("it is not among what the server offers")
+        raise talk.refusal("the server does not offer it")
     await talk.say(b"STARTTLS\r\n")
     await _smtp_reply(talk, "220")
 
 
 async def _smtp_reply(talk: _Conversation, code: str) -> list[str]:
-    """The texts of a reply's lines, in upper case; all but the last one have a hyphen after the code."""
+    """Return the lines of a reply, in upper case; all but the last have a hyphen after the code."""
     texts = []
     while True:
         line = await talk.line()
@@ -207,16 +207,16 @@ async def _ldap(talk: _Conversation) -> None:
         parts = list(der.elements(message, response.start, response.end))
         code, text = message[parts[0].start : parts[0].end], message[parts[2].start : parts[2].end]
     except (ValueError, StopIteration, IndexError) as error:
-        raise talk.stranger("its answer is none to the request") from error
+        raise talk.stranger("unexpected answer") from error
     if code != _LDAP_SUCCESS:
         raise talk.refusal(f"result {int.from_bytes(code[:4])} {text.decode('utf-8', 'replace')}".strip())
 
 
 async def _ber(talk: _Conversation) -> bytes:
-    """What stands in the next sequence; Active Directory writes its length in more octets than it needs."""
+    """Return the content of the next sequence; Active Directory writes its length in more octets than needed."""
     tag, size = await talk.octets(2)
     if tag != der.SEQUENCE or size == 0x80:
-        raise talk.stranger("its answer is no LDAP message")
+        raise talk.stranger("its answer is not an LDAP message")
     if size > 0x80:
         size = int.from_bytes(await talk.octets(size & 0x7F))
     return await talk.octets(size)
@@ -229,7 +229,7 @@ async def _postgres(talk: _Conversation) -> None:
     if answer in {b"N", b"E"}:
         raise talk.refusal("it answers " + answer.decode())
     if answer != b"S":
-        raise talk.stranger("its answer is none to the request")
+        raise talk.stranger("unexpected answer")
 
 
 async def _mysql(talk: _Conversation) -> None:
@@ -242,9 +242,9 @@ async def _mysql(talk: _Conversation) -> None:
     at = greeting.find(b"\0") + 1 + 13
     capabilities = greeting[at : at + 2]
     if greeting[:1] != bytes([_MYSQL_VERSION]) or len(capabilities) < 2:
-        raise talk.stranger("its greeting is another one")
+        raise talk.stranger("unexpected greeting")
     if not int.from_bytes(capabilities, "little") & _MYSQL_TLS:
-        raise talk.refusal("it is not among what the server offers")
+        raise talk.refusal("the server does not offer it")
     request = _MYSQL_REQUEST + bytes(23)
     await talk.say(len(request).to_bytes(3, "little") + bytes([header[3] + 1 & 0xFF]) + request)
 

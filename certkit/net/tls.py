@@ -1,4 +1,4 @@
-"""TLS: what a server presents, within a time limit for all of it, from looking up its name to the handshake.
+"""TLS: what a server presents, within one deadline from resolving its name to the end of the handshake.
 
 Without a client certificate nothing is verified here: an expired certificate, one of an unknown CA or of another host
 is what `look` is for. Whoever has a client certificate to show, or something to send, gives the `Channel` a verdict on
@@ -52,7 +52,7 @@ _PATIENCE_SECONDS = (0.03, 0.5)
 
 
 class HandshakeEndedError(NetError):
-    """The server ended the handshake; `alert` is its reason, or empty where it gave none.
+    """The server ended the handshake; `alert` is its reason, or empty if it gave none.
 
     In TLS 1.3 a client learns of it only after its own end of the handshake, when it reads.
     """
@@ -62,16 +62,16 @@ class HandshakeEndedError(NetError):
         self.alert = alert
 
 
-class UntrustedError(NetError):
+class UntrustedError(InputError):
     """The server is not trusted, so it was sent neither a client certificate nor anything else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A private key and its client certificate, with those above it behind it; all of it stays in memory.
+    """A private key and its client certificate, followed by its issuers; everything stays in memory.
 
     Raises:
-        InputError: there is no certificate, or the key belongs to another one.
+        InputError: if there is no certificate, or the key belongs to another one.
     """
 
     key: Any = field(repr=False)
@@ -79,14 +79,14 @@ class Credentials:
 
     def __post_init__(self) -> None:
         if not self.chain:
-            raise InputError("no client certificate is given beside its private key", hint="give both")
+            raise InputError("a private key was given without its client certificate", hint="give both")
         if not self._belong_together():
             hint = "give the key that the certificate was requested with"
             raise InputError("the private key does not belong to the client certificate", hint=hint)
 
     @classmethod
     def of(cls, key: Any, certificates: Sequence[x509.Certificate]) -> Self:
-        """A private key and certificates in any order; the one that has the key is shown, with the others behind it.
+        """Return credentials from certificates in any order: the one with this key first, then the others.
 
         Raises:
             InputError: as for the class.
@@ -131,10 +131,10 @@ class CaName:
 
 
 def context(client: Credentials | None = None) -> SSL.Context:
-    """Settings for looking at servers, whatever they present; to be made once, for it costs more than a handshake.
+    """Return settings that accept whatever a server presents; make them once, since that costs more than a handshake.
 
     Raises:
-        InputError: the client's key is of a kind that TLS does not know.
+        InputError: if TLS does not support the type of the client's key.
     """
     from OpenSSL import SSL
 
@@ -150,10 +150,10 @@ def context(client: Credentials | None = None) -> SSL.Context:
 
 
 def strict_context(credentials: Credentials | None = None) -> SSL.Context:
-    """Settings for requests in HTTP/1.1, to servers that the caller verifies: TLS 1.2 or 1.3, and sound ciphers only.
+    """Return settings for requests in HTTP/1.1 to servers that are verified: TLS 1.2 or 1.3, and strong ciphers only.
 
     Raises:
-        InputError: the key is of a kind that TLS does not know.
+        InputError: if TLS does not support the type of the key.
     """
     from OpenSSL import SSL
 
@@ -175,7 +175,7 @@ def _refuse(*_: object) -> bool:
 
 
 def _note(connection: SSL.Connection, _: int, __: int) -> None:
-    """Remember the steps of a handshake, for OpenSSL tells of a wish for a client certificate in no other way."""
+    """Record the steps of a handshake: OpenSSL shows a request for a client certificate in no other way."""
     connection.get_app_data().add(connection.get_state_string())
 
 
@@ -190,9 +190,7 @@ def _identify(made: SSL.Context, client: Credentials) -> None:
             made.add_extra_chain_cert(each)
         made.set_verify(SSL.VERIFY_PEER, _refuse)
     except (SSL.Error, TypeError) as error:
-        raise InputError(
-            "the client certificate is of a kind that TLS does not know", hint="use another one"
-        ) from error
+        raise InputError("TLS does not support this type of client certificate", hint="use another one") from error
 
 
 async def look(
@@ -206,14 +204,14 @@ async def look(
     verdict: Verdict | None = None,
     through: Proxy | None = None,
 ) -> Presented:
-    """What the server at that host (a name or an IP address) and port presents.
+    """Return what the server at a host (a name or an IP address) and port presents.
 
     `server_name` is the name that it is asked for (RFC 6066 section 3); `protocol`, what it speaks before TLS. Settings
     with a client certificate need a `verdict` on the server, which raises `UntrustedError` if it is not to be shown it.
     `through` is the proxy.
 
     Raises:
-        NetError: nothing is presented that could be read; the message names the host and the port.
+        NetError: if the server presents nothing readable; the message names the host and the port.
     """
     try:
         with await proxy.reach(Address("https", host, port, "/"), through, deadline=deadline) as connection:
@@ -243,7 +241,7 @@ async def change_over(connection: socket.socket, protocol: Starttls, *, deadline
     """Bring a server of another protocol to the point where TLS begins.
 
     Raises:
-        NetError: it refuses, or says something else.
+        NetError: if it refuses, or does not follow the protocol.
     """
     async with step(f"STARTTLS of {protocol}", deadline):
         try:
@@ -308,13 +306,13 @@ class Channel:
             try:
                 await self._run(self._tls.do_handshake)
             except (ConnectionError, EOFError) as error:
-                how = "resets" if isinstance(error, ConnectionResetError) else "closes"
+                how = "reset" if isinstance(error, ConnectionResetError) else "closed"
                 raise HandshakeEndedError(
-                    f"the server {how} the connection in the handshake", hint=_END_HINT
+                    f"the server {how} the connection during the handshake", hint=_END_HINT
                 ) from error
             except SSL.Error as error:
                 self._send_last()
-                raise self._objection or self._failure(error, "the TLS handshake") from error
+                raise self._failure(error, "the TLS handshake") from error
         least, most = _PATIENCE_SECONDS
         self._patience = min(max(2 * (clock() - began), least), most)
         self._left = self._limit = MAX_SESSION_BYTES
@@ -380,7 +378,7 @@ class Channel:
                 await self._hear()
 
     async def _hear(self) -> None:
-        """Take in what has come."""
+        """Read what has arrived."""
         from OpenSSL import SSL
 
         try:
@@ -388,13 +386,13 @@ class Channel:
             with contextlib.suppress(SSL.WantReadError):
                 self._early += self._tls.recv(_CHUNK)
         except (ConnectionError, EOFError) as error:
-            how = "resets" if isinstance(error, ConnectionResetError) else "closes"
+            how = "reset" if isinstance(error, ConnectionResetError) else "closed"
             raise HandshakeEndedError(f"the server {how} the connection after the handshake", hint=_END_HINT) from error
         except SSL.Error as error:
             raise self._failure(error, "TLS") from error
 
     async def _is_readable(self, seconds: float) -> bool:
-        """Whether something comes within so many seconds; nothing is taken in, so that nothing is lost."""
+        """Return whether something arrives within so many seconds, without reading it."""
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -409,11 +407,11 @@ class Channel:
         return True
 
     async def send(self, data: bytes) -> None:
-        """Say something; to a server that has gone away, in vain: what it said before can still be received.
+        """Send data; if the server has gone, do nothing: what it sent before can still be received.
 
         Raises:
-            OSError: the connection fails.
-            NetError: TLS fails.
+            OSError: if the connection fails.
+            NetError: if TLS fails.
         """
         from OpenSSL import SSL
 
@@ -426,12 +424,12 @@ class Channel:
             raise self._failure(error, "TLS") from error
 
     async def receive(self) -> bytes:
-        """What the server says next; nothing, once it has said everything.
+        """Return what the server sends next; empty at the end.
 
         Raises:
-            HandshakeEndedError: it answers with an alert.
-            OSError: the connection fails.
-            NetError: TLS fails.
+            HandshakeEndedError: if it sends an alert.
+            OSError: if the connection fails.
+            NetError: if TLS fails.
         """
         from OpenSSL import SSL
 
@@ -452,7 +450,7 @@ class Channel:
 
     @property
     def accepted_cas(self) -> tuple[CaName, ...]:
-        """The CAs whose client certificates the server says it accepts; where it names none, it does not say."""
+        """The CAs whose client certificates the server says it accepts; empty if it does not say."""
         return tuple(map(_ca_name, self._tls.get_client_ca_list()))
 
     @property
@@ -471,21 +469,21 @@ class Channel:
         return bool(self._tls.get_peer_cert_chain())
 
     def presented(self, *, refusal: str = "") -> Presented:
-        """What the server has presented.
+        """Return what the server has presented.
 
         Raises:
-            NetError: it is nothing, or too much, or its own certificate cannot be read.
+            NetError: if that is nothing, or too much, or its own certificate cannot be read.
         """
         sent = self._tls.get_peer_cert_chain() or []
         if not sent:
-            raise NetError("the server presents no certificate", hint="look at its configuration")
+            raise NetError("the server sent no certificate", hint="check its configuration")
         if len(sent) > MAX_CERTIFICATES:
-            raise NetError(f"the server presents more than {MAX_CERTIFICATES} certificates", hint=_SERVER_HINT)
+            raise NetError(f"the server sent more than {MAX_CERTIFICATES} certificates", hint=_SERVER_HINT)
         chain, unreadable = _loaded(sent)
         return Presented(tuple(chain), self.tls_version, self.cipher, tuple(unreadable), refusal)
 
     def close(self) -> None:
-        """Say goodbye, and do not wait for an answer."""
+        """Close TLS without waiting for an answer."""
         from OpenSSL import SSL
 
         with contextlib.suppress(SSL.Error):
@@ -493,10 +491,10 @@ class Channel:
         self._send_last()
 
     async def _run(self, operation: Callable[[], T]) -> T:
-        """What an operation of OpenSSL returns, once it has been fed what it wants to read.
+        """Return the result of an operation of OpenSSL, after feeding it the data it needs to read.
 
-        Its arithmetic keeps the event loop for a third of a millisecond, as a rule; the largest group for
-        Diffie-Hellman that OpenSSL takes from a server keeps it for three quarters of a second.
+        Its arithmetic blocks the event loop for a third of a millisecond, as a rule; the largest group for
+        Diffie-Hellman that OpenSSL accepts from a server blocks it for three quarters of a second.
         """
         from OpenSSL import SSL
 
@@ -539,23 +537,21 @@ class Channel:
             raise EOFError
         self._left -= len(data)
         if self._left < 0:
-            raise NetError(f"the server sends more than {self._limit:,} bytes", hint=_SERVER_HINT)
+            raise NetError(f"the server sent more than {self._limit:,} bytes", hint=_SERVER_HINT)
         self._begin += data[: 16 - len(self._begin)]
         return data
 
-    def _failure(self, error: SSL.Error, what: str) -> NetError:
-        """What OpenSSL's error means."""
-        if isinstance(self._objection, NetError):  # to what the server presented when it renegotiated
+    def _failure(self, error: SSL.Error, what: str) -> Exception:
+        """Return the error in plain words."""
+        if self._objection is not None:  # to what the server presented when it renegotiated
             return self._objection
         if not re.match(rb"[\x14-\x17]\x03", self._begin):
             return _not_tls(self._begin)
         reason = _reason(error)
         alert = _ALERT.fullmatch(reason)
         if alert is None:
-            return NetError(f"{what} fails: {reason}", hint=_SERVER_HINT)
-        return HandshakeEndedError(
-            f"the server answers with the TLS alert {alert[1]}", hint=_ALERT_HINT, alert=alert[1]
-        )
+            return NetError(f"{what} failed: {reason}", hint=_SERVER_HINT)
+        return HandshakeEndedError(f"the server sent the TLS alert {alert[1]}", hint=_ALERT_HINT, alert=alert[1])
 
 
 def _ca_name(found: crypto.X509Name) -> CaName:
@@ -565,7 +561,7 @@ def _ca_name(found: crypto.X509Name) -> CaName:
 
 
 def _loaded(sent: Sequence[crypto.X509]) -> tuple[list[x509.Certificate], list[str]]:
-    """The certificates of a chain that can be read, and what is wrong with the others; the first one must be read."""
+    """Return the readable certificates of a chain, and what is wrong with the others; the first must be readable."""
     chain: list[x509.Certificate] = []
     unreadable = []
     for number, each in enumerate(sent, 1):
@@ -585,9 +581,9 @@ _ALERT = re.compile(r"(?:sslv3 alert|tls alert|ssl/tls alert|tlsv1 alert|tlsv1|t
 # What must be escaped in a value of a name (RFC 4514 section 2.4).
 _ESCAPED, _ESCAPE = r'([,+"\\<>;])', r"\\\1"
 
-_SERVER_HINT = "look at the server with openssl s_client"
+_SERVER_HINT = "examine the server with openssl s_client"
 _END_HINT = "if it speaks another protocol before TLS, say which, as in tls://HOST:PORT?starttls=smtp"
-_ALERT_HINT = "it may want another name: tls://HOST:PORT?servername=NAME; openssl s_client shows more"
+_ALERT_HINT = "it may expect another server name: tls://HOST:PORT?servername=NAME; openssl s_client shows more"
 
 _GREETINGS = (
     (rb"HTTP/", "it answers in plain HTTP", "check the port"),
@@ -607,6 +603,6 @@ def _not_tls(begin: bytes) -> NetError:
 
 
 def _reason(error: SSL.Error) -> str:
-    """The first reason in OpenSSL's queue of errors."""
+    """Return the first reason in OpenSSL's error queue."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return next((reason for _, _, reason in queue if reason), "unknown error")

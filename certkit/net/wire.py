@@ -24,7 +24,7 @@ _HINT = "check the address, and ask those who run the server"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """What is asked for. Headers and body may hold secrets, and are not shown."""
+    """A request. Headers and body may hold secrets, and are not shown."""
 
     method: str
     url: str
@@ -34,7 +34,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAnswer:
-    """What was answered; the names of the headers are in lower case."""
+    """An answer; the names of the headers are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -55,11 +55,11 @@ class HttpAnswer:
     def details(self) -> str:
         """When to try again, and the trace id, to be added to a message; empty if the answer has neither."""
         when = f"; try again {self.retry_after}" if self.retry_after else ""
-        return when + (f" (x-trace-id {self.trace_id})" if self.trace_id else "")
+        return when + (f" (trace id {self.trace_id})" if self.trace_id else "")
 
 
 class NoAnswerError(NetError):
-    """The server ended the connection before it said anything."""
+    """The server ended the connection before it sent anything."""
 
 
 class AnswerError(InputError):
@@ -67,13 +67,13 @@ class AnswerError(InputError):
 
 
 class Stream(Protocol):
-    """What a request is sent over."""
+    """A connection that a request is sent over."""
 
     async def send(self, data: bytes) -> None:
-        """Send; where the other end has gone, in vain."""
+        """Send data; if the other end has gone, do nothing."""
 
     async def receive(self) -> bytes:
-        """What comes next; nothing at the end."""
+        """Return what comes next; empty at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Plain:
     connection: socket.socket
 
     async def send(self, data: bytes) -> None:
-        """Send all of it; where the other end has gone, what it said before can still be received."""
+        """Send all data; if the other end has gone, what it sent before can still be received."""
         import asyncio
         import contextlib
 
@@ -91,7 +91,7 @@ class Plain:
             await asyncio.get_running_loop().sock_sendall(self.connection, data)
 
     async def receive(self) -> bytes:
-        """What comes next; nothing at the end."""
+        """Return what comes next; empty at the end."""
         import asyncio
 
         # A server that never stops would else never let a deadline pass.
@@ -101,7 +101,7 @@ class Plain:
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer, and how far they came, should they fail.
+    """One request and its answer, and how far they came if they fail.
 
     `is_sent` says whether a byte of the request may have gone out, `is_heard` whether anything came back, and `status`
     what the answer began with.
@@ -116,13 +116,13 @@ class Exchange:
     status: int | None = None
 
     async def run(self) -> HttpAnswer:
-        """The answer.
+        """Send the request and return the answer.
 
         Raises:
-            NoAnswerError: the server ends the connection before it answers.
-            AnswerError: the answer is not HTTP, is cut short, or too long.
-            InputError: the request cannot be put into words of HTTP.
-            NetError: the connection fails, or the server answers with an alert.
+            NoAnswerError: if the server ends the connection before it answers.
+            AnswerError: if the answer is not HTTP, is cut short, or too long.
+            InputError: if the request is malformed.
+            NetError: if the connection fails, or the server sends an alert.
         """
         import h11
 
@@ -136,7 +136,7 @@ class Exchange:
             body = await self._body(talk, self.status)
         except h11.RemoteProtocolError as error:
             begun = "the answer is cut short or malformed"
-            complaint = "the server does not answer in HTTP/1.1" if self.status is None else begun
+            complaint = "the answer is not HTTP/1.1" if self.status is None else begun
             raise AnswerError(complaint, hint=_HINT) from error
         return HttpAnswer(status=self.status, headers=_headers(response), body=body)
 
@@ -189,20 +189,20 @@ class Exchange:
             except (BrokenPipeError, ConnectionResetError) as error:
                 if self.is_heard:
                     raise
-                raise self._ended("resets") from error
+                raise self._ended("reset") from error
             if not data and not self.is_heard:
                 raise self._ended()
             self.is_heard = True
             talk.receive_data(data)
         return event
 
-    def _ended(self, how: str = "closes") -> NoAnswerError:
-        message = f"the server {how} the connection before it answers"
+    def _ended(self, how: str = "closed") -> NoAnswerError:
+        message = f"the server {how} the connection without an answer"
         return NoAnswerError(message, hint=_HINT, trouble=NetTrouble.CONNECTION_FAILED)
 
 
 def _headers(response: h11.Response) -> dict[str, str]:
-    """Headers by their names, those given more than once with commas between (RFC 9110 section 5.3)."""
+    """Return headers by name; repeated ones are joined by commas (RFC 9110 section 5.3)."""
     found: dict[str, str] = {}
     for name, value in response.headers:
         key, text = name.decode("latin-1"), printable(value.decode("latin-1"))

@@ -253,7 +253,7 @@ def test_a_revoked_certificate(setup, acme, tmp_path):
         told(setup(), 2, "certificate revoked", "certkit identity renew --force")
         for what in (("client-credentials", "--client-id", "acme"), ("refresh", "--force")):
             asked = acme("wise", "token", *what, "--identity", "acme", *SECRET)
-            told(asked, 2, "the client certificate is revoked (TLS alert certificate revoked)", "identity renew")
+            told(asked, 2, "the client certificate as revoked (TLS alert certificate revoked)", "identity renew")
 
 
 def test_once_mtls_is_enforced(setup, acme, tmp_path):

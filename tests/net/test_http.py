@@ -59,7 +59,7 @@ def test_whether_it_was_sent():
     assert failure(f"http://127.0.0.1:{tls_servers.free_port()}/")[1] is False
     with tls_servers.serving(tls_servers.answering(b"")) as server:
         url = f"http://127.0.0.1:{server.port}/"
-        assert failure(url) == (f"cannot query {url}: the server closes the connection before it answers", True)
+        assert failure(url) == (f"cannot query {url}: the server closed the connection without an answer", True)
 
 
 def test_a_proxy_is_asked_with_the_whole_address():
@@ -92,4 +92,4 @@ def test_a_refused_client_certificate_was_not_sent_to(root, tmp_path):
         url = f"https://localhost:{server.port}/"
         credentials = tls.Credentials(client.key, (client.certificate,))
         message, is_sent = failure(url, anchors=[root.certificate], credentials=credentials)
-    assert (message, is_sent) == (f"cannot query {url}: the server answers with the TLS alert unknown ca", False)
+    assert (message, is_sent) == (f"cannot query {url}: the server sent the TLS alert unknown ca", False)

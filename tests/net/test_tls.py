@@ -197,7 +197,7 @@ def test_a_client_certificate_is_shown_to_a_trusted_server_only(root, pair, tmp_
 
     with tls_servers.recording(pair, tmp_path, ssl.TLSVersion[version]) as (port, shown, sent):
         assert look(port, client=client, verdict=refuse).chain[0] == pair.certificate
-        assert failure(port, client=client)[1] == "the TLS handshake fails: certificate verify failed"
+        assert failure(port, client=client)[1] == "the TLS handshake failed: certificate verify failed"
         time.sleep(0.1)
         assert (shown, sent) == ([], [])
         assert look(port, client=client, verdict=trust).chain[0] == pair.certificate
@@ -222,7 +222,7 @@ def test_a_client_certificate_and_the_key_of_another(root):
 
 def test_a_client_s_key_without_a_certificate(root):
     """As above."""
-    with pytest.raises(InputError, match="no client certificate is given beside its private key"):
+    with pytest.raises(InputError, match="a private key was given without its client certificate"):
         tls.Credentials(root.issue().key, ())
 
 
@@ -230,14 +230,14 @@ def test_a_client_s_key_of_a_kind_that_cannot_sign(root):
     """There are certificates for such keys, and they are none for TLS."""
     key = x25519.X25519PrivateKey.generate()
     pair = root.issue(key=key)
-    with pytest.raises(InputError, match="the client certificate is of a kind that TLS does not know"):
+    with pytest.raises(InputError, match="TLS does not support this type of client certificate"):
         tls.context(tls.Credentials(key, (pair.certificate,)))
 
 
 # --- What goes wrong ------------------------------------------------------------------------------------------------
 
 NOT_TLS = "the server does not speak TLS"
-ALERT = "the server answers with the TLS alert "
+ALERT = "the server sent the TLS alert "
 
 
 def record(kind, content):
@@ -272,12 +272,12 @@ NO_GOOD = {
     "mysql": (tls_servers.saying(tls_servers.mysql_greeting(0)), NOT_TLS + ": it greets as MySQL servers do"),
     "prose": (tls_servers.saying(b"what do you want?\r\n"), NOT_TLS),
     "zeros": (tls_servers.flooding(b"\0"), NOT_TLS),
-    "closes": (tls_servers.answering(b""), "the server closes the connection in the handshake"),
-    "resets": (tls_servers.resetting, "the server resets the connection in the handshake"),
+    "closes": (tls_servers.answering(b""), "the server closed the connection during the handshake"),
+    "resets": (tls_servers.resetting, "the server reset the connection during the handshake"),
     "alert in parts": (tls_servers.dripping(record(21, b"\x02\x28")), ALERT + "handshake failure"),
     "alert": (tls_servers.answering(record(21, b"\x02\x28")), ALERT + "handshake failure"),
-    "out of turn": (tls_servers.answering(record(22, b"\x0e\0\0\0")), "the TLS handshake fails: unexpected message"),
-    "endless": (tls_servers.flooding(record(22, b"\0\0\0\0")), "the server sends more than 524,288 bytes"),
+    "out of turn": (tls_servers.answering(record(22, b"\x0e\0\0\0")), "the TLS handshake failed: unexpected message"),
+    "endless": (tls_servers.flooding(record(22, b"\0\0\0\0")), "the server sent more than 524,288 bytes"),
 }
 
 
@@ -308,9 +308,9 @@ def test_a_chain_without_an_end(root, tmp_path):
     with tls_servers.tls(pki.Pair(leaf.certificate, leaf.key, (root.certificate,) * 99), tmp_path) as server:
         assert len(look(server.port).chain) == 100
     with tls_servers.tls(pki.Pair(leaf.certificate, leaf.key, (root.certificate,) * 100), tmp_path) as server:
-        assert failure(server.port) == ("tls_failed", "the server presents more than 100 certificates")
+        assert failure(server.port) == ("tls_failed", "the server sent more than 100 certificates")
     with tls_servers.tls(pki.Pair(leaf.certificate, leaf.key, (root.certificate,) * 400), tmp_path) as server:
-        assert failure(server.port) == ("tls_failed", "the TLS handshake fails: excessive message size")
+        assert failure(server.port) == ("tls_failed", "the TLS handshake failed: excessive message size")
 
 
 class Forged:
@@ -431,7 +431,7 @@ REFUSING = {
     "smtp offer": (
         "smtp",
         tls_servers.saying(b"220 hello\r\n250-mail\r\n250 HELP\r\n"),
-        "it is not among what the server offers",
+        "the server does not offer it",
     ),
     "smtp": (
         "smtp",
@@ -447,7 +447,7 @@ REFUSING = {
     "mysql": (
         "mysql",
         tls_servers.saying(tls_servers.mysql_greeting(0x8200)),
-        "it is not among what the server offers",
+        "the server does not offer it",
     ),
     "mysql error": (
         "mysql",
@@ -473,30 +473,30 @@ STRANGE = {
         tls_servers.saying(b"\x1b[2J\x9b \xe2\x80\xae\r\n"),
         "\\1B[2J\\C2\\9B â\\C2\\80®",
     ),
-    "smtp line": ("smtp", tls_servers.flooding(b"2"), "its line does not end"),
-    "smtp lines": ("smtp", tls_servers.flooding(b"220-hello\r\n"), "it says more than 65,536 octets"),
+    "smtp line": ("smtp", tls_servers.flooding(b"2"), "its line is too long"),
+    "smtp lines": ("smtp", tls_servers.flooding(b"220-hello\r\n"), "it sent more than 65,536 octets"),
     "imap": ("imap", tls_servers.saying(b"220 hello\r\n"), "220 hello"),
-    "imap lines": ("imap", tls_servers.flooding(b"* OK\r\n"), "it says more than 65,536 octets"),
+    "imap lines": ("imap", tls_servers.flooding(b"* OK\r\n"), "it sent more than 65,536 octets"),
     "pop3": ("pop3", tls_servers.saying(b"* OK\r\n"), "* OK"),
-    "ldap": ("ldap", tls_servers.saying(b"220 hello\r\n"), "its answer is no LDAP message"),
-    "ldap empty": ("ldap", tls_servers.saying(b"\x30\x00"), "its answer is none to the request"),
-    "ldap cut": ("ldap", tls_servers.saying(b"\x30\x05\x02\x01\x01\x78\x7f"), "its answer is none to the request"),
+    "ldap": ("ldap", tls_servers.saying(b"220 hello\r\n"), "its answer is not an LDAP message"),
+    "ldap empty": ("ldap", tls_servers.saying(b"\x30\x00"), "unexpected answer"),
+    "ldap cut": ("ldap", tls_servers.saying(b"\x30\x05\x02\x01\x01\x78\x7f"), "unexpected answer"),
     "ldap long": ("ldap", tls_servers.saying(b"\x30\x84\xff\xff\xff\xff"), "it announces 4,294,967,295 octets"),
-    "ldap endless": ("ldap", tls_servers.saying(b"\x30\x80\x02"), "its answer is no LDAP message"),
-    "postgres": ("postgres", tls_servers.saying(b"X"), "its answer is none to the request"),
+    "ldap endless": ("ldap", tls_servers.saying(b"\x30\x80\x02"), "its answer is not an LDAP message"),
+    "postgres": ("postgres", tls_servers.saying(b"X"), "unexpected answer"),
     "mysql": ("mysql", tls_servers.saying(b"220 hello\r\n" * 900000), "it announces 3,158,578 octets"),
-    "mysql version": ("mysql", tls_servers.saying(b"\x03\0\0\0\x09xx"), "its greeting is another one"),
-    "mysql cut": ("mysql", tls_servers.saying(b"\x03\0\0\0\x0a8\0"), "its greeting is another one"),
+    "mysql version": ("mysql", tls_servers.saying(b"\x03\0\0\0\x09xx"), "unexpected greeting"),
+    "mysql cut": ("mysql", tls_servers.saying(b"\x03\0\0\0\x0a8\0"), "unexpected greeting"),
     "closed": ("smtp", tls_servers.closing, "it closes the connection"),
     "injection": (
         "smtp",
         tls_servers.saying(b"220 hello\r\n250 STARTTLS\r\n220 go\r\n250 injected\r\n"),
-        "it goes on in the clear after it agreed to TLS",
+        "it sent more plain text after agreeing to TLS",
     ),
     "postgres injection": (
         "postgres",
         tls_servers.saying(b"SELECT"),
-        "it goes on in the clear after it agreed to TLS",
+        "it sent more plain text after agreeing to TLS",
     ),
 }
 

@@ -306,8 +306,8 @@ def test_where_a_later_request_could_not_be_answered(root, client):
 @pytest.mark.parametrize(
     ("answer", "message", "certificate"),
     [
-        (b"rubbish\r\n\r\n", "the server does not answer in HTTP/1.1", "unknown"),
-        (b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n", "the server does not answer in HTTP/1.1", "unknown"),
+        (b"rubbish\r\n\r\n", "the answer is not HTTP/1.1", "unknown"),
+        (b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n", "the answer is not HTTP/1.1", "unknown"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1", "the answer is cut short or malformed", "ok"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + bytes(300_000), "the answer is longer than 262,144 bytes", "ok"),
     ],
@@ -444,5 +444,5 @@ def test_when_to_try_again_and_the_trace_id_are_shown(root, server_pair, client,
     answer = b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\nRetry-After: 7\r\nx-trace-id: 4bf92f\r\n\r\n"
     with tls_servers.web(server_pair, tmp_path, answer, client_ca=root) as seen:
         found = probe(int(seen[0]), root, client)
-    message = "HTTP 429: the server is rate limiting requests; try again in 7 seconds (x-trace-id 4bf92f)"
+    message = "HTTP 429: the server is rate limiting requests; try again in 7 seconds (trace id 4bf92f)"
     assert of(found, "http") == ("warning", message)

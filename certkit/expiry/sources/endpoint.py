@@ -50,7 +50,7 @@ _ALIASES = {"sni": "servername"}
 
 
 def is_endpoint(text: str) -> bool:
-    """Whether a text is meant as an endpoint: it begins with tls://, or is HOST:PORT, be there such a port or not."""
+    """Return whether a text is meant as an endpoint: it begins with tls://, or is HOST:PORT."""
     if text[: len(SCHEME)].lower() == SCHEME:
         return True
     match = _AUTHORITY.fullmatch(text)
@@ -59,9 +59,9 @@ def is_endpoint(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a server listens, the name that it is asked for, and what it speaks before TLS.
+    """Where a server listens, the server name to send, and the protocol before TLS.
 
-    `text` is how somebody wrote it; two that differ in nothing else are equal.
+    `text` is how the user wrote it, which does not count for equality.
     """
 
     host: str
@@ -72,33 +72,33 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """The endpoint that the text names: HOST:PORT, or a tls:// address, whose port is 443 unless it says more.
+        """Return the endpoint for HOST:PORT or a tls:// address, whose default port is 443.
 
         The name that the server is asked for (RFC 6066 section 3) is the host, unless that is an IP address, and
         may be chosen with `servername` (or `sni`); an empty one asks for none.
 
         Raises:
-            InputError: the text names none.
+            InputError: if the text is not an endpoint.
         """
         try:
             return cls(*_parse(text), text=text)
         except ValueError as error:
             shown = _USER.sub("//...@", text)  # who names a user may have given a password too
-            raise InputError(f"not an endpoint: {shown!r}: {error}", hint=_HINT) from error
+            raise InputError(f"invalid endpoint {shown!r}: {error}", hint=_HINT) from error
 
     def __str__(self) -> str:
         return self.text or (f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}")
 
 
 def _parse(text: str) -> tuple[str, int, str | None, Starttls | None]:
-    """Host, port, name to ask for and protocol; a ValueError says what is wrong."""
+    """Return host, port, server name and protocol; a ValueError says what is wrong."""
     host, port, query = _split(text)
     options = _options(query)
     protocol = _protocol(options.get("starttls"))
     if port is None:
         port = protocol.port if protocol else DEFAULT_PORT
     if not 0 < port < 1 << 16:
-        raise ValueError("there is no such port")
+        raise ValueError("invalid port")
     wanted = options.get("servername")
     return host, port, hosts.server_name(host) if wanted is None else _chosen_name(wanted), protocol
 
@@ -109,15 +109,15 @@ def _split(text: str) -> tuple[str, int | None, str]:
     authority_match = _AUTHORITY.fullmatch(authority)
     host = hosts.parse(authority_match[1]) if authority_match else None
     if scheme is not None and f"{scheme}://".lower() != SCHEME:
-        raise ValueError(f"{scheme!r} is not looked at, only {SCHEME}")
+        raise ValueError(f"{scheme!r} is not supported, only {SCHEME}")
     if "@" in authority:
         raise ValueError("it names a user")
     if path.strip("/") or len(path) > 1 or fragment is not None:
-        raise ValueError("there is something after the port")
+        raise ValueError("unexpected text after the port")
     if scheme is None and (path or query is not None):
-        raise ValueError(f"only what begins with {SCHEME} has options")
+        raise ValueError(f"only {SCHEME} addresses have options")
     if authority_match is None or host is None:
-        raise ValueError("the host is neither a name nor an IP address, or the port no number")
+        raise ValueError("invalid host or port")
     if scheme is None and authority_match[2] is None:
         raise ValueError("the port is missing")
     return host, int(authority_match[2]) if authority_match[2] else None, query or ""
@@ -128,7 +128,7 @@ def _chosen_name(text: str) -> str | None:
         return None
     name = hosts.name(text)
     if name is None:
-        raise ValueError("servername is not the name of a host")
+        raise ValueError("servername is not a host name")
     return name.removesuffix(".")
 
 
@@ -141,9 +141,9 @@ def _options(query: str) -> dict[str, str]:
     for written, value in parse_qsl(query, keep_blank_values=True, strict_parsing=True):
         name = _ALIASES.get(written, written)
         if name not in {"servername", "starttls"}:
-            raise ValueError(f"there is no option {written!r}")
+            raise ValueError(f"unknown option {written!r}")
         if name in options:
-            raise ValueError(f"{name} is there twice")
+            raise ValueError(f"{name} appears twice")
         options[name] = value
     return options
 
@@ -152,13 +152,13 @@ def _protocol(text: str | None) -> Starttls | None:
     if text is None:
         return None
     if text.lower() not in set(Starttls):
-        raise ValueError(f"starttls is one of {', '.join(Starttls)}")
+        raise ValueError(f"starttls must be one of {', '.join(Starttls)}")
     return Starttls(text.lower())
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointSource:
-    """Servers, asked all at once, each within `timeout` seconds.
+    """Servers, all queried at once, each within `timeout` seconds.
 
     A client certificate is shown to servers that this machine's CAs vouch for, `now`; others present theirs before.
     """
@@ -170,18 +170,18 @@ class EndpointSource:
 
     @property
     def weight(self) -> int:
-        """No file."""
+        """Zero: there are no files."""
         return 0
 
     def parts(self) -> tuple[EndpointSource]:
-        """The whole: servers that hang cost the least where all are asked at once."""
+        """Return the whole source: servers that hang cost the least if all are queried at once."""
         return (self,)
 
     def look(self) -> Iterator[Seen]:
-        """What the servers present, in the order in which they answer; each is asked once.
+        """Yield what the servers present, in the order in which they answer; each is queried once.
 
         Raises:
-            InputError: the client's key is of a kind that TLS does not know.
+            InputError: if TLS does not support the type of the client's key.
         """
         texts: dict[Endpoint, list[str]] = {}
         for endpoint in self.endpoints:
@@ -237,14 +237,14 @@ def _told(text: str, answer: Presented | NetError) -> Iterator[Seen]:
     for number, certificate in enumerate(answer.chain):
         yield Sighting(text, describe.value_of(certificate), is_leaf=number == 0)
     for problem in answer.unreadable:
-        message = f"cannot read, {text}: {problem}"
-        yield Failure(text, message, "look at the server with openssl s_client", Reason.DECODE_FAILED)
+        message = f"cannot read {text}: {problem}"
+        yield Failure(text, message, "examine the server with openssl s_client", Reason.DECODE_FAILED)
 
 
 def _ask_all(endpoints: Sequence[Endpoint], ask: Ask) -> Iterator[list[Seen]]:
-    """What each endpoint answers, as the answers come.
+    """Yield what each endpoint answers, as the answers arrive.
 
-    They are asked in a thread of their own, so that whoever takes the answers may take his time, and may leave off.
+    They are queried in a thread of their own, so that the caller may take its time, or stop.
     """
     import asyncio
     import queue
@@ -296,7 +296,7 @@ async def _ask_in_turn(endpoints: Sequence[Endpoint], ask: Ask, answers: SimpleQ
 
 
 def _at_once() -> int:
-    """How many connections this process may have at a time."""
+    """Return how many connections this process may have at a time."""
     import resource
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -82,29 +82,29 @@ def test_endpoints(text, host, port, server_name, starttls):
     ("text", "why"),
     [
         ("example.com", "the port is missing"),
-        ("example.com:99999", "there is no such port"),
-        ("example.com:0", "there is no such port"),
-        ("tls://example.com:99999", "there is no such port"),
-        ("tls://example.com:", "the host is neither a name nor an IP address, or the port no number"),
-        ("tls://example.com:https", "the host is neither a name nor an IP address, or the port no number"),
-        ("tls://", "the host is neither a name nor an IP address, or the port no number"),
-        ("tls://::1:443", "the host is neither a name nor an IP address, or the port no number"),
-        ("tls://[::g]:443", "the host is neither a name nor an IP address, or the port no number"),
-        ("tls://[192.0.2.1]:443", "the host is neither a name nor an IP address, or the port no number"),
-        ("tls://exa mple.com", "the host is neither a name nor an IP address, or the port no number"),
-        ("tls://exa\u202emple.com", "the host is neither a name nor an IP address, or the port no number"),
-        ("tls://-example.com", "the host is neither a name nor an IP address, or the port no number"),
-        ("tls://127.1", "the host is neither a name nor an IP address, or the port no number"),
-        ("tls://" + "a." * 200 + "example", "the host is neither a name nor an IP address, or the port no number"),
-        ("tls://example.com/path", "there is something after the port"),
-        ("tls://example.com//", "there is something after the port"),
-        ("tls://example.com#top", "there is something after the port"),
-        ("https://example.com/", "'https' is not looked at, only tls://"),
-        ("example.com:443?starttls=smtp", "only what begins with tls:// has options"),
-        ("tls://example.com?starttls=ftp", "starttls is one of smtp, imap, pop3, ldap, postgres, mysql"),
-        ("tls://example.com?startls=smtp", "there is no option 'startls'"),
-        ("tls://example.com?sni=a&servername=b", "servername is there twice"),
-        ("tls://example.com?servername=192.0.2.1", "servername is not the name of a host"),
+        ("example.com:99999", "invalid port"),
+        ("example.com:0", "invalid port"),
+        ("tls://example.com:99999", "invalid port"),
+        ("tls://example.com:", "invalid host or port"),
+        ("tls://example.com:https", "invalid host or port"),
+        ("tls://", "invalid host or port"),
+        ("tls://::1:443", "invalid host or port"),
+        ("tls://[::g]:443", "invalid host or port"),
+        ("tls://[192.0.2.1]:443", "invalid host or port"),
+        ("tls://exa mple.com", "invalid host or port"),
+        ("tls://exa\u202emple.com", "invalid host or port"),
+        ("tls://-example.com", "invalid host or port"),
+        ("tls://127.1", "invalid host or port"),
+        ("tls://" + "a." * 200 + "example", "invalid host or port"),
+        ("tls://example.com/path", "unexpected text after the port"),
+        ("tls://example.com//", "unexpected text after the port"),
+        ("tls://example.com#top", "unexpected text after the port"),
+        ("https://example.com/", "'https' is not supported, only tls://"),
+        ("example.com:443?starttls=smtp", "only tls:// addresses have options"),
+        ("tls://example.com?starttls=ftp", "starttls must be one of smtp, imap, pop3, ldap, postgres, mysql"),
+        ("tls://example.com?startls=smtp", "unknown option 'startls'"),
+        ("tls://example.com?sni=a&servername=b", "servername appears twice"),
+        ("tls://example.com?servername=192.0.2.1", "servername is not a host name"),
         ("tls://example.com?servername", "bad query field: 'servername'"),
     ],
 )
@@ -112,7 +112,7 @@ def test_what_is_no_endpoint(text, why):
     """What is wrong with it is told, and how endpoints are written."""
     with pytest.raises(InputError) as raised:
         Endpoint.parse(text)
-    assert raised.value.message == f"not an endpoint: {text!r}: {why}"
+    assert raised.value.message == f"invalid endpoint {text!r}: {why}"
     assert raised.value.hint.startswith("write HOST:PORT, [IPV6]:PORT, or tls://HOST:PORT?")
 
 
@@ -120,7 +120,7 @@ def test_an_endpoint_with_a_password():
     """It is refused, and not shown."""
     with pytest.raises(InputError) as raised:
         Endpoint.parse("tls://user:secret@example.com")
-    assert raised.value.message == "not an endpoint: 'tls://...@example.com': it names a user"
+    assert raised.value.message == "invalid endpoint 'tls://...@example.com': it names a user"
 
 
 @pytest.mark.parametrize(
