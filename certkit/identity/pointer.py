@@ -23,7 +23,7 @@ def choose(identity: Identity, number: str | None) -> str | None:
         InputError: there is none.
     """
     if number is not None:
-        return number
+        return number.zfill(4) if number.isdecimal() and number.isascii() else number
     waiting = overview.in_state(identity, State.ISSUED)
     if waiting:
         return waiting[-1].number
@@ -54,6 +54,7 @@ def retire(store: Store, identity: Identity, number: str) -> Done:
         InputError: it is the active one.
         StoreError: the store cannot be used.
     """
+    number = number.zfill(4) if number.isdecimal() and number.isascii() else number
     overview.generation(identity, number)
     return change(store, identity, lambda record: record.retire(number))
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.csr import keyfile
 from certkit.durations import spoken
-from certkit.errors import ConflictError, InputError, RefusedError, after
+from certkit.errors import ConflictError, InputError, RefusedError, StoreError, after
 from certkit.expiry import thresholds
 from certkit.findings import Finding, Status, critical, ok, warning
-from certkit.identity import activate, credentials, install, issuing, limits, overview
+from certkit.identity import activate, credentials, install, issuing, limits, overview, prune
 from certkit.identity.activate import PLAIN
 from certkit.identity.enroll import Done, add_request
 from certkit.identity.hooks import HookError
@@ -269,8 +269,21 @@ def _judged(identity: Identity, policy: Policy, what: str, hint: str, now: datet
 def _answered(store: Store, done: Done, policy: Policy, *, wanted: Renewal, now: datetime) -> Renewed:
     assert wanted.issuer is not None  # noqa: S101  who calls this has one
     carried = carry_through(store, done, policy, issuer=wanted.issuer, how=wanted.how, force=wanted.force, now=now)
+    carried = _pruned(store, carried, policy)
     number = carried.identity.record.active
     return Renewed(carried, ok("validity", f"{carried.identity.name}: generation {number} is in use"))
+
+
+def _pruned(store: Store, done: Done, policy: Policy) -> Done:
+    """Delete past generations if the policy says how many to keep; what fails is a warning."""
+    if policy.renewal.keep is None:
+        return done
+    try:
+        pruned, _ = prune.prune(store, done.identity, keep=policy.renewal.keep)
+    except StoreError as error:
+        finding = warning("policy", f"past generations were not deleted: {error.message}", error.hint)
+        return replace(done, findings=(*done.findings, finding))
+    return replace(done, identity=pruned.identity)
 
 
 def _hooks(wanted: Renewal) -> activate.Deployment | None:

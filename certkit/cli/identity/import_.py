@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import name_argument, tell
-from certkit.cli.identity.options import ca_option, filled, group_option, policy_of, settings_of
+from certkit.cli.identity.options import ca_option, filled, group_option, policy_of, settings_of, untrusted_option
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
 from certkit.cli.shared.stores import opened, store_option
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @inputs.file_option("--cert", metavar="CERT", required=True, help="The certificate, with those above it or without.")
 @click.option("--client-id", metavar="ID", callback=filled, help="What the certificate should have as its common name.")
 @ca_option
+@untrusted_option
 @group_option
 @store_option
 @inputs.passphrase_option
@@ -53,7 +54,11 @@ def import_(output: Output, *, name: str, key: str, cert: str, **options: Any) -
             settings,
             inputs.policy(settings.policy),
             key=held.key,
-            certificates=objects.certificates(inputs.read(cert), name=cert),
+            certificates=[
+                found
+                for each in (cert, *options["untrusted"])
+                for found in objects.certificates(inputs.read(each), name=each)
+            ],
             anchors=objects.certificates(bundle.encode(), name="the trust bundle") if bundle else None,
             now=inputs.now(),
         )

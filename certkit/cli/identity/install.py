@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import in_store, name_argument, tell
-from certkit.cli.identity.options import ca_option
+from certkit.cli.identity.options import ca_option, untrusted_option
 from certkit.cli.shared import activating, inputs
 from certkit.errors import after
 
@@ -20,12 +20,21 @@ if TYPE_CHECKING:
 @name_argument
 @inputs.file_argument("certificate", metavar="CERT")
 @ca_option
+@untrusted_option
 @click.option("--no-activate", is_flag=True, help="Leave what is in use as it is.")
 @activating.deploying
 @activating.probing
 @in_store
 def install(
-    output: Output, store: Store, *, name: str, certificate: str, ca: str | None, no_activate: bool, **options: Any
+    output: Output,
+    store: Store,
+    *,
+    name: str,
+    certificate: str,
+    ca: str | None,
+    untrusted: tuple[str, ...],
+    no_activate: bool,
+    **options: Any,
 ) -> int:
     """Take in the certificate that answers a request, and put it to use.
 
@@ -40,11 +49,15 @@ def install(
     from certkit.identity.enroll import Done
     from certkit.identity.install import install as run
     from certkit.stores.record import require_name
+    from certkit.x509 import objects
 
     identity = store.load(require_name(name))
     policy = inputs.policy(identity.record.settings.policy)
     bundle = inputs.read(ca) if ca is not None else None
-    done, number = run(store, identity, inputs.read(certificate), policy, trust_bundle=bundle, now=inputs.now())
+    others = [found for each in untrusted for found in objects.certificates(inputs.read(each), name=each)]
+    done, number = run(
+        store, identity, inputs.read(certificate), policy, trust_bundle=bundle, untrusted=others, now=inputs.now()
+    )
     if not no_activate:
         with after(done.changed):
             how = activating.how(store, done.identity, **options)

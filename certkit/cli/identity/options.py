@@ -26,6 +26,9 @@ def filled(_: click.Context, parameter: click.Parameter, value: str | None) -> s
 group_option = click.option(
     "--group", metavar="G", callback=filled, help="Let this group read the keys: 0640, directories 0750."
 )
+untrusted_option = inputs.file_option(
+    "--untrusted", metavar="FILE", multiple=True, help="Intermediate certificates that may complete the chain, PEM."
+)
 ca_option = inputs.file_option("--ca", metavar="FILE", help="The CAs to trust, PEM.")
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--client-id", metavar="ID", callback=filled, help="The common name that certificates must have.")
 @click.option("--issuer", metavar="ISSUER", callback=filled, help="manual, vault-pki:MOUNT/ROLE or command:NAME.")
 @click.option("--probe", metavar="URL|policy|none", callback=filled, help="Address to probe before activating.")
+@click.option("--deploy-hook", metavar="PROGRAM|NAME|none", callback=filled, help="Run this after each activation.")
 @click.option("--group", metavar="G", callback=filled, help="Let this group read the keys.")
 @click.option("--force", is_flag=True, help="Change the CAs although the active certificate would no longer verify.")
 @in_store
@@ -51,6 +52,14 @@ def update(
         raise InputError("--replace-ca needs --ca", hint="give the CAs: --ca FILE")
     if "issuer" in settings:
         settings["issuer"] = issuers.absolute(settings["issuer"])
+    if settings.get("deploy_hook") == "none":
+        settings["deploy_hook"] = None
+    elif "deploy_hook" in settings:
+        from certkit.cli.shared.stores import programs_for
+        from certkit.identity.programs import storable_hook
+
+        found = programs_for(store)
+        settings["deploy_hook"] = storable_hook(settings["deploy_hook"], found.own, found.host)
     if settings.get("probe") == "none":
         settings["probe"] = None
     require_probe(settings.get("probe"), policy)
