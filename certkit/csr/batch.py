@@ -21,7 +21,6 @@ from certkit.x509.names import SubjectOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from dataclasses import Field
     from pathlib import Path
 
     from certkit.csr.create import MadeRequest
@@ -187,29 +186,24 @@ def parse_line(line: bytes, where: str, default: KeySpec) -> Entry:
             hint="the files are called NAME.key and NAME.csr",
         )
     try:
-        given: dict[str, Any] = {
-            field.name: _value(found, option, field) for option, field in _OPTIONS.items() if option in found
+        given = {
+            field.name: _value(found, option, is_list=field.default == ())
+            for option, field in _OPTIONS.items()
+            if option in found
         }
         subject = SubjectOptions(**given)
         for san in subject.san:
             names.parse_san(san)
-        return Entry(name, subject, KeySpec.parse(_text(found, "type")) if "type" in found else default)
+        return Entry(name, subject, KeySpec.parse(_value(found, "type", is_list=False)) if "type" in found else default)
     except InputError as error:
         raise InputError(f"{where}: {error.message}", hint=error.hint) from error
 
 
-def _value(found: dict[str, Any], option: str, field: Field[Any]) -> str | tuple[str, ...]:
-    if field.default == "":
-        return _text(found, option)
+def _value(found: dict[str, Any], option: str, *, is_list: bool) -> Any:
+    """The value of an option: a text, or a tuple of texts where the option may be repeated."""
     value = found[option]
-    items = [value] if isinstance(value, str) else value
+    items = [value] if isinstance(value, str) else value if is_list else None
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise InputError(f"`{option}` must be a string or a list of strings", hint="put the values in quotes")
-    return tuple(items)
-
-
-def _text(found: dict[str, Any], option: str) -> str:
-    value = found[option]
-    if not isinstance(value, str):
-        raise InputError(f"`{option}` must be a string", hint="put the value in quotes")
-    return value
+        expected = "a string or a list of strings" if is_list else "a string"
+        raise InputError(f"`{option}` must be {expected}", hint="put the values in quotes")
+    return tuple(items) if is_list else value

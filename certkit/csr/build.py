@@ -109,6 +109,8 @@ def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes, rules:
 
 def difference(request: x509.CertificateSigningRequest, options: SubjectOptions, rules: CsrRules) -> str | None:
     """Return how a CSR differs from what the options and the policy ask for; None if it does not."""
+    from cryptography import x509
+
     from certkit.x509 import csr as requests
 
     wanted = Wanted.by(options, rules)
@@ -118,16 +120,15 @@ def difference(request: x509.CertificateSigningRequest, options: SubjectOptions,
     held: dict[str, Any] = {} if isinstance(extensions, str) else {each.oid.dotted_string: each for each in extensions}
     for value, critical in wanted.extensions():
         found = held.pop(value.oid.dotted_string, None)
-        if found is None or not _is_same(found.value, value) or found.critical != critical:
-            return f"its {type(value).__name__} is {'another' if found else 'absent'}"
+        if found is None:
+            return f"its {type(value).__name__} is absent"
+        # The order of alternative names means nothing.
+        is_same = (
+            set(found.value) == set(value) if isinstance(value, x509.SubjectAlternativeName) else found.value == value
+        )
+        if not is_same or found.critical != critical:
+            return f"its {type(value).__name__} is another"
     return f"it asks for {', '.join(type(each.value).__name__ for each in held.values())}" if held else None
-
-
-def _is_same(found: Any, value: Any) -> bool:
-    """Whether two values of an extension are the same; the order of alternative names is nothing."""
-    from cryptography import x509
-
-    return bool(set(found) == set(value) if isinstance(value, x509.SubjectAlternativeName) else found == value)
 
 
 def digest_name(request: x509.CertificateSigningRequest) -> str | None:

@@ -49,11 +49,18 @@ def _around(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str)
         yield from _asked(
             rules.further_objects, f"the file contains {others} PEM objects", partner, "keep the CSR alone in its file"
         )
-    line = _text_line(data, blocks)
-    if line:
+    at = 0
+    for start, end in [*((block.start, block.end) for block in blocks), (len(data), len(data))]:
+        between = data[at:start]
+        rest = between.lstrip()  # white space does not count
+        at = end
+        if not rest:
+            continue
+        line = pem.line_number(data, start - len(rest))
         what = "a byte order mark" if data.startswith(_BYTE_ORDER_MARK) else "text"
         hint = "remove it: openssl req -in CSR -out CLEAN (without -text)"
         yield from _asked(rules.surrounding_text, f"there is {what} outside the PEM block (line {line})", partner, hint)
+        break
 
 
 def _inside(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str) -> Iterator[Finding]:
@@ -98,15 +105,3 @@ def _asked(answer: Answer, fact: str, partner: str, hint: str) -> Iterator[Findi
         yield critical("encoding", f"{fact}; {partner} rejects this", hint)
     elif answer is Answer.UNKNOWN:
         yield warning("encoding", f"{fact}; the documentation of {partner} does not say whether this is accepted", hint)
-
-
-def _text_line(data: bytes, blocks: list[pem.Block]) -> int | None:
-    """The first line on which text stands outside of the PEM blocks; white space does not count."""
-    at = 0
-    for start, end in [*((block.start, block.end) for block in blocks), (len(data), len(data))]:
-        between = data[at:start]
-        rest = between.lstrip()
-        if rest:
-            return pem.line_number(data, start - len(rest))
-        at = end
-    return None

@@ -50,7 +50,12 @@ def findings(request: Csr, policy: Policy) -> list[Finding]:
     problems += _alternative_names(request, rules, partner)
     for oid, rule in ((kinds.KEY_USAGE, rules.key_usage), (kinds.EXTENDED_KEY_USAGE, rules.extended_key_usage)):
         problems += usage_problems(request, oid, rule, check="extensions", partner=partner)
-    problems += _ca(request, rules, partner)
+    constraints = request.value(kinds.BASIC_CONSTRAINTS)
+    if constraints and constraints.ca:
+        problems.append(critical("extensions", "the CSR asks for a CA certificate", "ask for a client certificate"))
+    if constraints is None and rules.ca_false:
+        said = f"basicConstraints with CA FALSE is missing; {partner} requires it"
+        problems.append(critical("extensions", said, _NEW_CSR))
     problems += _statements(request, rules, partner)
     listed = ", ".join(_name(each.oid) for each in request.extensions)
     return problems or [ok("extensions", f"asks for {listed}" if listed else "none requested")]
@@ -116,15 +121,6 @@ def _alternative_names(request: Csr, rules: CsrRules, partner: str) -> Iterator[
     if rules.san_is_common_name and [(name.kind, name.value) for name in listed] != wanted:
         said = f"the alternative names are not the CN alone, as {partner} requires"
         yield critical("extensions", said, "leave --san out; certkit takes the name from the CN")
-
-
-def _ca(request: Csr, rules: CsrRules, partner: str) -> Iterator[Finding]:
-    constraints = request.value(kinds.BASIC_CONSTRAINTS)
-    if constraints and constraints.ca:
-        yield critical("extensions", "the CSR asks for a CA certificate", "ask for a client certificate")
-    if constraints is None and rules.ca_false:
-        said = f"basicConstraints with CA FALSE is missing; {partner} requires it"
-        yield critical("extensions", said, _NEW_CSR)
 
 
 def _statements(request: Csr, rules: CsrRules, partner: str) -> Iterator[Finding]:
