@@ -827,3 +827,38 @@ def test_copy_never_replaces(identity):
     identity(*ENROLL, "--store", "file:other")
     said = "acme: file:other has another identity of that name"
     refuses(identity, 3, said, "copy", "acme", "--to", "file:other")
+
+
+def test_an_identity_with_what_its_policy_demands(identity, tmp_path):
+    """Any attribute, usages and statements; a renewal asks for the same, and other options are another identity."""
+    psd2 = (
+        *("--subject", "C=GB", "--subject", "O=Acme", "--subject", "organizationIdentifier=PSDGB-FCA-1"),
+        *("--subject", "CN=x", "--psd2-role", "PSP_AI", "--psd2-authority", "FCA", "--psd2-authority-id", "GB-FCA"),
+    )
+    made = identity("enroll", "acme", "--policy", "obwac", *psd2, "--json")
+    assert (made.code, made.json["pending"]["key_type"]) == (0, "rsa-2048")
+    shown = openssl("req", "-noout", "-text", stdin=made.json["pending"]["csr"].encode()).stdout.decode()
+    assert "TLS Web Server Authentication, TLS Web Client Authentication" in shown
+    assert "organizationIdentifier = PSDGB-FCA-1" in shown
+    assert identity("enroll", "acme", "--policy", "obwac", *psd2, "--json").json["changed"] is False
+    other = identity("enroll", "acme", "--policy", "obwac", "--psd2-role", "PSP_PI", *psd2)
+    assert (other.code, "another --psd2-role" in other.err) == (3, True)
+    identity("discard", "acme")
+    again = identity("enroll", "acme", "--policy", "obwac", *psd2, "--json").json["pending"]["csr"]
+    assert "PSDGB-FCA-1" in openssl("req", "-noout", "-text", stdin=again.encode()).stdout.decode()
+
+
+def test_a_retired_policy_is_pointed_out(identity):
+    """Where it is chosen, and where an identity uses it; once each time."""
+    said = "certkit: warning: policy wise-sandbox-legacy was retired by the partner on 2026-06-30; go on with policy"
+    made = identity("enroll", "old", "--policy", "wise-sandbox-legacy", "--organization", "Acme")
+    assert made.err.count(said) == 1
+    assert identity("show", "old").err.count(said) == 1
+    assert identity("list").err.count(said) == 1
+
+
+def test_a_key_that_must_be_in_hardware_is_not_made(identity):
+    """Before anything is stored."""
+    refused = identity("enroll", "bank", "--policy", "clearbank", "--organization", "Acme")
+    assert (refused.code, "requires a key made in an HSM" in refused.err) == (2, True)
+    assert identity("show", "bank").code == 3

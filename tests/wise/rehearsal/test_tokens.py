@@ -35,6 +35,13 @@ def failed(reply):
 # What succeeds
 
 
+def test_an_application_token_is_as_long_as_wises():
+    """A JWT of 500 characters and more."""
+    token = document(Stage().token(grant_type="client_credentials"))["access_token"]
+    assert len(token) > 500
+    assert token.count(".") == 2
+
+
 def test_a_code_becomes_tokens_for_twelve_hours_and_twenty_years(stage):
     """The answer has every documented field; created_at has nine fractional digits."""
     reply = stage.exchange(stage.code())

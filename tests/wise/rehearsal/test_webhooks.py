@@ -10,6 +10,9 @@ import threading
 import pytest
 from cryptography import x509
 
+from certkit.findings import Status
+from certkit.policy import catalogue
+from certkit.wise import deliveries
 from certkit.wise.rehearsal import api, folder, notify
 from certkit.wise.rehearsal.messages import WebRequest
 from tests import pki
@@ -88,20 +91,21 @@ def test_what_cannot_be_subscribed_to(stage, token, body):
 
 
 def test_a_notification_arrives_with_a_client_certificate(tmp_path, root):
-    """At a server that demands one of the rehearsal's CA."""
+    """At a server that demands one of the rehearsal's CA; signed with the key that the rehearsal's policy publishes."""
     with folder.opened(tmp_path / "rehearsal", now=NOW) as held:
         certificate, key = root.issue(extensions=(pki.SERVER,)).write(tmp_path, "server")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(held.path / "rehearsal-ca.pem")
-        seen = []
+        seen, headers = [], {}
 
         class Hook(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 shown = x509.load_der_x509_certificate(self.connection.getpeercert(binary_form=True))
                 seen.append((shown.subject.rfc4514_string(), self.path, body))
+                headers.update(self.headers)
                 self.send_response(204)
                 self.end_headers()
 
@@ -117,6 +121,12 @@ def test_a_notification_arrives_with_a_client_certificate(tmp_path, root):
                  body={**ASKED, "delivery": delivery})  # fmt: skip
             [subscription] = stage.rehearsal.state.subscriptions
             assert notify.notify(held.path, subscription, b"{}") == "delivered: the webhook answered 204"
+            written = held.write_policy(web="https://a.test", api="https://b.test", api_mtls="https://c.test")
+            key = catalogue.load(str(written)).webhooks.signing_key.encode()
+    assert headers["X-Test-Notification"] == "true"
+    assert headers["X-Delivery-Id"]
+    assert deliveries.verify(b"{}", headers["X-Signature-SHA256"], key).status is Status.OK
+    assert deliveries.verify(b"{ }", headers["X-Signature-SHA256"], key).status is Status.CRITICAL
     assert seen == [("CN=webhooks\\, not Wise,O=certkit rehearsal", "/hook?x=1", b"{}")]
 
 
