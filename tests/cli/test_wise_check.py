@@ -97,6 +97,16 @@ def test_the_wrong_environment(certkit, store):
     assert (found["environment"], found["hosts"]) == ("critical", "warning")
 
 
+def test_the_retired_sandbox(certkit, store):
+    """A warning that says since when, and how to go on."""
+    identity(store, "sandbox", "wise-sandbox-legacy")
+    identity(store, *PRODUCTION)
+    ran = certkit("wise", "check", "sandbox", "production", "--json", env=STORE)
+    [found] = [each for each in ran.json["checks"] if each["id"] == "hosts" and each["status"] == "warning"]
+    assert "was retired by the partner on 2026-06-30; go on with policy wise-sandbox" in found["message"]
+    assert "certkit wise setup sandbox-new --environment sandbox" in found["hint"]
+
+
 def test_near_the_end_and_readable(certkit, store, tmp_path):
     """The time that is left, and a key that others may read."""
     identity(store, *SANDBOX)

@@ -60,6 +60,7 @@ def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
         output.result(report.text(found, command=command(found), url=url, paint=output.paint))
 
     reached = guided.run(store, require_name(name), _given(options), _surroundings(output, options, show))
+    inputs.policy(reached.situation.identity.record.settings.policy)  # points out a retired environment
     if output.as_json:
         found = reached.situation
         output.document(report.document(found, command=command(found), url=reached.url, changed=reached.changed))
