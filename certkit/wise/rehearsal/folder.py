@@ -88,9 +88,9 @@ class RehearsalFolder:
             InputError: it cannot be written.
         """
         path = self.path / POLICY
-        writing.write_report(
-            path, content.Report([_POLICY.format(web=web, api=api, api_mtls=api_mtls, signing_key=self.signing_key)])
-        )
+        text = _POLICY.format(web=web, api=api, api_mtls=api_mtls, signing_key=self.signing_key)
+        # Not as a report, which never replaces a file with a key in it: this one has the public key for webhooks.
+        writing.publish(path, text.encode(), replace=True)
         return path
 
 
