@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certkit.csr import encoding, extensions, signature, subject
+from certkit.errors import InputError
 from certkit.findings import Finding, critical, ok, skipped, unknown, warning
 from certkit.policy.values import Answer
-from certkit.x509 import csr as requests
+from certkit.printable import printable
 from certkit.x509 import names, objects
 from certkit.x509.csr import Csr
 from certkit.x509.extensions import Unreadable
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from certkit.policy.rules import KeyRules, Policy
     from certkit.x509.keys import KeyFacts
 
+# Deviations of the form of a CSR (RFC 2986 section 4); names, keys and extensions have findings of their own.
+_FORM = ("csr-version", "csr-attributes", "csr-extensions")
+
 
 def check(data: bytes, policy: Policy, *, key: KeyFacts | None = None, name: str = "CSR") -> list[Finding]:
     """Return the findings of every rule of a policy, applied to the exact bytes that will be handed to the partner.
@@ -26,24 +30,7 @@ def check(data: bytes, policy: Policy, *, key: KeyFacts | None = None, name: str
     Raises:
         InputError: if no CSR can be read in the bytes.
     """
-    found = objects.csr_value(data, name=name)
-    request = found.cryptography()
-    if request is None:
-        return _check_irregular(found, policy, key)
-    return check_request(request, data, policy, key=key)
-
-
-def _check_irregular(found: Csr, policy: Policy, key: KeyFacts | None) -> list[Finding]:
-    """Return the findings about a CSR that no library accepts, because it breaks rules of its encoding."""
-    hint = "create a new CSR with certkit csr create"
-    facts = "the key cannot be read" if isinstance(found.key, Unreadable) else found.key.facts
-    return [
-        *(critical("encoding", f"{each.message} ({each.section})", hint) for each in found.deviations),
-        unknown("signature", "the signature cannot be verified while the encoding is wrong", hint),
-        *key_findings(found, facts, policy),
-        *subject_of(found, policy),
-        key_match(facts, key, what="CSR"),
-    ]
+    return findings(objects.csr_value(data, name=name), data, policy, key=key)
 
 
 def check_request(
@@ -52,15 +39,31 @@ def check_request(
     """Return the findings of every rule, applied to a CSR and the exact bytes that it was read from."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    facts = requests.public_key_facts(request)
-    csr = Csr.parse(request.public_bytes(Encoding.DER))
+    return findings(Csr.parse(request.public_bytes(Encoding.DER)), data, policy, key=key)
+
+
+def findings(request: Csr, data: bytes, policy: Policy, *, key: KeyFacts | None = None) -> list[Finding]:
+    """Return the findings of every rule; those of RFC 2986 that the CSR breaks although it can be read come first."""
+    facts: KeyFacts | str
+    try:
+        request.public_key()
+        facts = request.key.reason if isinstance(request.key, Unreadable) else request.key.facts
+    except InputError as error:
+        facts = error.message
+    broken = [
+        critical("encoding", f"{printable(each.message)} ({each.section})", "create a new CSR")
+        for each in request.deviations
+        if each.id in _FORM or request.cryptography() is None
+    ]
+    found = encoding.findings(data, policy.csr, policy.title)
     return [
-        *encoding.findings(data, policy.csr, policy.title),
+        *broken,
+        *(each for each in found if not (broken and each.is_good)),
         signature.own_key(request),
         signature.algorithm(request, policy.csr, partner=policy.title),
-        *key_findings(csr, facts, policy),
-        *subject_of(csr, policy),
-        *extensions.findings(csr, policy),
+        *key_findings(request, facts, policy),
+        *subject_of(request, policy),
+        *extensions.findings(request, policy),
         key_match(facts, key, what="CSR"),
     ]
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from certkit.csr import build
 from certkit.findings import Finding, critical, ok, unknown
-from certkit.x509 import csr as requests
 from certkit.x509 import describe, keys
 
 if TYPE_CHECKING:
-    from cryptography import x509
-
     from certkit.policy.rules import CsrRules
+    from certkit.x509.csr import Csr
 
 
-def own_key(request: x509.CertificateSigningRequest) -> Finding:
+def own_key(request: Csr) -> Finding:
     """Return whether the CSR's signature is that of its own key."""
-    match requests.is_signature_valid(request):
+    match request.is_signature_valid:
         case True:
             return ok("signature", "the CSR is signed with its own key")
         case None:
@@ -28,21 +27,38 @@ def own_key(request: x509.CertificateSigningRequest) -> Finding:
             return critical("signature", said, "create a new CSR")
 
 
-def algorithm(request: x509.CertificateSigningRequest, rules: CsrRules, *, partner: str) -> Finding:
+def algorithm(request: Csr, rules: CsrRules, *, partner: str) -> Finding:
     """Return whether the digest is sound, and one that the partner accepts."""
     from cryptography.exceptions import UnsupportedAlgorithm
 
     hint = "sign it with SHA-256: openssl req -new -sha256, or certkit csr create"
+    loaded = request.cryptography()
     try:
-        digest = build.digest_name(request)
+        digest = build.digest_name(loaded) if loaded is not None else _digest_in(request)
     except UnsupportedAlgorithm:
-        oid = request.signature_algorithm_oid.dotted_string
+        oid = request.signature_algorithm.oid
         return critical("signature-algorithm", f"the signature algorithm {oid} is not supported", hint)
     if digest is None:
-        name = describe.algorithm_name(request.signature_algorithm_oid.dotted_string)
+        name = describe.algorithm_name(request.signature_algorithm.oid)
         return ok("signature-algorithm", "EdDSA" if name.startswith("Ed") else name)
     if keys.is_weak_digest(digest):
         return critical("signature-algorithm", f"{digest.upper()} is too weak for a signature", hint)
     if digest not in rules.digests:
         return critical("signature-algorithm", f"{digest.upper()} is not accepted by {partner}", hint)
     return ok("signature-algorithm", digest.upper())
+
+
+def _digest_in(request: Csr) -> str:
+    """The digest of a CSR that the library does not load, from the name of its algorithm.
+
+    Raises:
+        cryptography.exceptions.UnsupportedAlgorithm: if the algorithm is not known.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    match = re.search(
+        r"sha(1|224|256|384|512)|md[25]", describe.algorithm_name(request.signature_algorithm.oid).lower()
+    )
+    if match is None:
+        raise UnsupportedAlgorithm(request.signature_algorithm.oid)
+    return match[0]

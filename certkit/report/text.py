@@ -144,6 +144,11 @@ _LABELS = {
     "subject_key_identifier": "key id",
     "authority_key_identifier": "issuer key",
     "signature_algorithm": "signed with",
+    "organization_identifier": "organization",
+    "qualified_types": "qualified",
+    "psd2_roles": "PSD2 roles",
+    "psd2_authority": "authority",
+    "psd2_authority_id": "authority id",
 }
 _LABEL_WIDTH = 12
 _SIGNATURES = {True: "valid", False: "INVALID", None: "cannot be verified"}
@@ -185,7 +190,14 @@ def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
             return [("unreadable", problem) for problem in value]
         case "deviations":
             return [("note", deviation) for deviation in value]
-        case "key_usage" | "extended_key_usage" | "subject_key_identifier" | "authority_key_identifier":
+        case (
+            "key_usage"
+            | "extended_key_usage"
+            | "subject_key_identifier"
+            | "authority_key_identifier"
+            | "qualified_types"
+            | "psd2_roles"
+        ):
             text = ", ".join(value) if isinstance(value, list) else value
             return [(label, text)] if text else []
     if isinstance(value, bool):

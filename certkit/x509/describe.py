@@ -14,7 +14,7 @@ from certkit.errors import InputError
 from certkit.printable import printable
 from certkit.times import rfc3339
 from certkit.x509 import extensions as kinds
-from certkit.x509 import names
+from certkit.x509 import names, qualified
 from certkit.x509.certificate import Certificate
 from certkit.x509.extensions import Unreadable
 from certkit.x509.objects import Item, Kind
@@ -47,6 +47,17 @@ class _Facts:
             self.fields[name] = None
         else:
             self.fields[name] = None if value is None else show(value)
+
+    def add_qualified(self, found: Certificate | Csr) -> None:
+        """Add organizationIdentifier, the qualified type and the PSD2 roles, where there are any."""
+        extension = found.extension(kinds.QC_STATEMENTS)
+        try:
+            statements = extension.raw if extension is not None else None
+            listed = qualified.facts(found.subject.values("organizationIdentifier"), statements)
+        except ValueError as error:
+            self._problems.append(f"qcStatements: {printable(str(error))}")
+        else:
+            self.fields |= listed
 
     def done(self, deviations: Iterable[Deviation] = ()) -> dict[str, Any]:
         """Return all of them; `problems` and `deviations` only where there are any."""
@@ -88,6 +99,7 @@ def certificate(found: Certificate | x509.Certificate) -> dict[str, Any]:
     facts.add("subject_key_identifier", found.subject_key_identifier, bytes.hex)
     facts.add("authority_key_identifier", found.authority_key_identifier, _authority)
     facts.add("signature_algorithm", algorithm_name(found.signature_algorithm.oid))
+    facts.add_qualified(found)
     return facts.done(each for each in found.deviations if each.id != "extension-unreadable")
 
 
@@ -234,6 +246,7 @@ def _csr(found: Csr) -> dict[str, Any]:
     san = found.subject_alt_name
     facts.add("san", () if san is None else san, _texts)
     facts.add("signature_valid", found.is_signature_valid)
+    facts.add_qualified(found)
     return facts.done(each for each in found.deviations if each.id != "extension-unreadable")
 
 

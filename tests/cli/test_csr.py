@@ -397,6 +397,10 @@ def test_a_csr_for_an_eidas_certificate(certkit, tmp_path):
     assert (made.code, made.json["status"], made.json["key"]["type"]) == (0, "ok", "rsa-2048")
     shown = openssl("req", "-in", tmp_path / "c", "-noout", "-subject", "-nameopt", "RFC2253,sname").stdout.decode()
     assert shown == "subject=CN=0123456789abcdef,organizationIdentifier=PSDGB-FCA-123456,O=Acme Ltd,C=GB\n"
+    [shown] = certkit("inspect", "c", "--json").json
+    assert (shown["organization_identifier"], shown["qualified_types"]) == ("PSDGB-FCA-123456", ["web"])
+    assert (shown["psd2_roles"], shown["psd2_authority_id"]) == (["PSP_AI", "PSP_PI"], "GB-FCA")
+    assert "authority    Financial Conduct Authority" in certkit("inspect", "c").out
     again = certkit(
         "csr", "create", "--policy", "obwac", *PSD2, "--key-out", "k", "--out", "c", "--json", "--if-absent"
     )

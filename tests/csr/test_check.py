@@ -20,6 +20,7 @@ from certkit.findings import Status, roll_up
 from certkit.policy import catalogue
 from certkit.policy import format as policy_format
 from certkit.policy import rules as policy
+from certkit.x509 import der as tlv
 from certkit.x509 import keys, names, objects, pem
 from certkit.x509.keys import KeySpec
 from certkit.x509.names import SubjectOptions
@@ -673,3 +674,24 @@ def test_an_rsa_key_for_pss_only_is_a_warning(tmp_path):
     key.write_bytes(openssl("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048").stdout)
     data = openssl("req", "-new", "-key", key, "-subj", "/O=Acme").stdout
     assert statuses(data, WISE) == {"key-type": ["warning"]}
+
+
+def test_a_csr_that_breaks_rfc_2986_is_judged():
+    """No list of attributes, or a version that does not exist: critical, and everything else is still checked."""
+    der = x509.load_pem_x509_csr(made()).public_bytes(Encoding.DER)
+    [outer] = tlv.elements(der)
+    info = next(tlv.elements(der, outer.start, outer.end))
+    version, subject, spki, attributes = tlv.elements(der, info.start, info.end)
+    rest = der[info.end : outer.end]
+    odd = {
+        "the CSR has no list of attributes, not even an empty one (RFC 2986 section 4.1)": der[info.start : spki.end],
+        "a CSR has version 1 (0), no other: 2 (RFC 2986 section 4.1)": (
+            tlv.encode(0x02, b"\x01") + der[version.end : attributes.end]
+        ),
+    }
+    for message, parts in odd.items():
+        data = pem.encode(pem.CERTIFICATE_REQUEST, tlv.encode(0x30, tlv.encode(0x30, parts) + rest))
+        assert said(data, "encoding") == [message]
+        assert said(data, "subject") == ["C=EU, O=Acme Ltd"]
+        assert roll_up(each.status for each in csr_check.check(data, GENERAL)) is Status.CRITICAL
+    assert subject
