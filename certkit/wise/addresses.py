@@ -32,10 +32,10 @@ _VISIBLE = re.compile(rf"[!-~]{{1,{_MAX_TEXT}}}", re.ASCII)
 
 
 def authorize_url(policy: Policy, *, client_id: str, redirect_uri: str, state: str | None = None) -> str:
-    """The page where a user picks an account and grants access; Wise then redirects to `redirect_uri`.
+    """Return the page where a user picks an account and grants access; Wise then redirects to `redirect_uri`.
 
     Raises:
-        InputError: the policy names no such page.
+        InputError: if the policy names no such page.
     """
     if not policy.hosts.web:
         raise InputError(f"policy {policy.name}: it has no hosts.web", hint="use a policy of Wise's environments")
@@ -44,10 +44,10 @@ def authorize_url(policy: Policy, *, client_id: str, redirect_uri: str, state: s
 
 
 def require_client_id(text: str) -> str:
-    """A client id: visible ASCII without a colon, which ends it in HTTP Basic (RFC 7617 section 2).
+    """Return a client id: visible ASCII without a colon, which ends it in HTTP Basic (RFC 7617 section 2).
 
     Raises:
-        InputError: it is none.
+        InputError: if the text is not a client id.
     """
     if not _VISIBLE.fullmatch(text) or ":" in text:
         raise InputError(f"not a client id: {_shown(text)}", hint="copy it from the message of Wise that it came in")
@@ -55,10 +55,10 @@ def require_client_id(text: str) -> str:
 
 
 def require_state(text: str) -> str:
-    """A state: visible ASCII.
+    """Return a state: visible ASCII.
 
     Raises:
-        InputError: it is none.
+        InputError: if the text is not a state.
     """
     if not _VISIBLE.fullmatch(text):
         raise InputError(f"not a state: {_shown(text)}", hint=f"use up to {_MAX_TEXT} letters, digits and signs")
@@ -66,10 +66,10 @@ def require_state(text: str) -> str:
 
 
 def require_redirect_uri(text: str) -> str:
-    """A redirect URI: http or https, without a fragment (RFC 6749 section 3.1.2).
+    """Return a redirect URI: http or https, without a fragment (RFC 6749 section 3.1.2).
 
     Raises:
-        InputError: it is none.
+        InputError: if the text is not a redirect URI.
     """
     if not _is_url(text, _REDIRECT_URI):
         hint = "give the address that Wise has configured for the client, such as https://partner.example/wise"
@@ -78,12 +78,12 @@ def require_redirect_uri(text: str) -> str:
 
 
 def require_base_url(text: str) -> str:
-    """The address of an API in place of the environment's, without a slash at its end.
+    """Return the address of an API that replaces the environment's, without a slash at its end.
 
-    Plain http goes to loopback addresses only, for the client secret would travel in clear.
+    Plain http is accepted for loopback addresses only, as the client secret would travel in clear.
 
     Raises:
-        InputError: it is none, or not safe.
+        InputError: if the text is not an address, or not safe.
     """
     if not _is_url(text, _BASE_URL):
         raise InputError(f"not a base URL: {_shown(text)}", hint="give for example https://proxy.example/wise")
@@ -94,7 +94,7 @@ def require_base_url(text: str) -> str:
 
 
 def optional(check: Callable[[str], str], text: str | None) -> str | None:
-    """What a check makes of a text, if there is one."""
+    """Return the checked text, or None if there is none."""
     return None if text is None else check(text)
 
 

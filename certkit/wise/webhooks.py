@@ -50,12 +50,13 @@ class Api:
     anchors: Sequence[x509.Certificate] | None = None
     timeout: float = http.TIMEOUT_SECONDS
     subscriptions_path: str = "/v3/applications/{client_id}/subscriptions"
+    schema_versions: tuple[str, ...] = ()
     is_wise: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """What the application wants to hear of, and where; `version` is that of the event's schema."""
+    """The event subscribed to, and where it is delivered; `version` is that of the event's schema."""
 
     name: str
     trigger_on: str
@@ -64,17 +65,17 @@ class Subscription:
     mtls_enabled: bool = True
 
     def document(self) -> dict[str, Any]:
-        """The subscription as Wise takes it."""
+        """Return the subscription as Wise's API expects it."""
         delivery = {"version": self.version, "url": self.url, "mtls_enabled": self.mtls_enabled}
         return {"name": self.name, "trigger_on": self.trigger_on, "delivery": delivery}
 
 
 def create(api: Api, wanted: Subscription, *, now: datetime) -> str:
-    """Subscribe; the id of the new subscription.
+    """Subscribe, and return the id of the new subscription.
 
     Raises:
-        RefusedError: Wise refuses.
-        InputError: there is no answer, or one that cannot be used.
+        RefusedError: if Wise rejects the request.
+        InputError: if the address is not one that Wise calls, or there is no usable answer.
     """
     require_url(wanted.url)
     if api.is_wise:
@@ -90,11 +91,11 @@ def create(api: Api, wanted: Subscription, *, now: datetime) -> str:
 
 
 def send_test(api: Api, subscription_id: str, *, now: datetime) -> int:
-    """Have Wise send a test notification; the status of its answer.
+    """Have Wise send a test notification, and return the status of its answer.
 
     Raises:
-        RefusedError: Wise refuses.
-        InputError: the id is none, or there is no answer.
+        RefusedError: if Wise rejects the request.
+        InputError: if the id is not the id of a subscription, or there is no answer.
     """
     if not _ID.fullmatch(subscription_id):
         hint = "give the one that `certkit wise webhook create` printed"
@@ -103,10 +104,10 @@ def send_test(api: Api, subscription_id: str, *, now: datetime) -> int:
 
 
 def require_url(url: str) -> str:
-    """The address of a webhook: https, for Wise shows its certificate there.
+    """Return the address of a webhook, which is https, as Wise presents its certificate there.
 
     Raises:
-        InputError: it is none.
+        InputError: if the text is not an https address.
     """
     hint = "give for example https://hooks.partner.example/wise"
     if not url.lower().startswith("https://"):
@@ -140,15 +141,15 @@ def require_public(url: str) -> None:
 def check(
     url: str, *, now: datetime, anchors: Sequence[x509.Certificate] | None = None, timeout: float = http.TIMEOUT_SECONDS
 ) -> list[Finding]:
-    """Whether a webhook server lets in only who shows a certificate that it trusts: tried with none, and with ours.
+    """Return whether a webhook server demands a client certificate that it trusts: tried with none, and with our own.
 
     Raises:
-        InputError: the address is none, or the server is not reached or not trusted.
+        InputError: if the text is not an address, or the server cannot be reached or is not trusted.
     """
     require_url(url)
     asked = [_answer(url, shown, now=now, anchors=anchors, timeout=timeout) for shown in (None, _nobody(now))]
-    # To whom shows no certificate, TLS 1.2 has nothing better to say than "handshake failure", which may mean anything;
-    # but not where the same server gets as far as to judge a certificate.
+    # Without a client certificate TLS 1.2 reports only "handshake failure", which may mean anything; but not if the
+    # same server gets as far as judging a certificate.
     is_explained = isinstance(asked[1], str) and _is_of_certificates(asked[1])
     return [
         _judged("no client certificate", asked[0], may_be_vague=is_explained),
@@ -164,7 +165,7 @@ def _answer(
     anchors: Sequence[x509.Certificate] | None,
     timeout: float,
 ) -> http.HttpAnswer | str:
-    """What a server answers, or the alert with which it ends the handshake, empty where it gives no reason."""
+    """The server's answer, or the alert that ended the handshake, empty if it gave no reason."""
     request = http.HttpRequest(method="POST", url=url, headers={"Content-Type": "application/json"}, body=b"{}")
     try:
         return http.send(request, now=now, credentials=shown, anchors=anchors, timeout=timeout)
@@ -194,7 +195,7 @@ def _is_of_certificates(alert: str) -> bool:
 
 
 def _nobody(now: datetime) -> Credentials:
-    """A key and a certificate that it signed itself."""
+    """A key and its self-signed certificate."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -235,7 +236,7 @@ def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.HttpAnswer
 
 
 def _shown(body: bytes) -> str:
-    """The beginning of what a server says, fit to be shown."""
+    """The beginning of a server's answer, safe to show."""
     said = printable(" ".join(body[: 4 * _MAX_SAID].decode("utf-8", "replace").split()))
     return f": {said[:_MAX_SAID]}" if said else ""
 

@@ -287,6 +287,93 @@ def test_a_policy_as_json_says_what_its_file_says():
     assert (document["certificate"]["max_live"], document["key"]["types"]) == (None, ["ec-p256"])
 
 
+# --- format 2
+
+
+def test_the_format_is_named():
+    """1 and 2 are known; a later one is refused, as its rules are not known here."""
+    assert load("format = 2\n" + GOOD) == load("format = 1\n" + GOOD) == load(GOOD)
+    assert refusal("format = 3\n" + GOOD)[0] == "policy acme.toml, line 1: format: expected one of 1, 2"
+
+
+SOURCES = """\
+format = 2
+title = "Acme"
+choices = ["renewal.opens"]
+
+[[sources]]
+title = "guide"
+url = "https://acme.example/guide"
+read = 2026-11-22
+
+[[sources]]
+title = "renewal"
+read = 2026-11-23
+rules = ["renewal"]
+
+[key]
+types = ["ec-p256"]
+
+[renewal]
+opens = "30d"
+at_least = "14d"
+"""
+
+
+def test_every_rule_has_its_source():
+    """The one that names it, else those without rules; none for the author's own choice."""
+    found = {each.name: [source.title for source in each.sources] for each in load(SOURCES).stated}
+    assert found == {"key.types": ["guide"], "renewal.opens": [], "renewal.at_least": ["renewal"]}
+
+
+def test_a_source_names_rules_that_exist():
+    """Of the policy as a whole; and so do choices."""
+    assert refusal(SOURCES.replace('["renewal"]', '["renewl"]'))[0] == (
+        "policy acme.toml: no rule 'renewl' in this policy"
+    )
+    assert refusal(SOURCES.replace('choices = ["renewal.opens"]', 'choices = ["hosts"]'))[0].endswith(
+        "no rule 'hosts' in this policy"
+    )
+
+
+def test_a_rule_read_more_than_a_year_ago_is_noted():
+    """With its page; within a year nothing is said."""
+    policy_ = load(SOURCES)
+    assert files.notes(policy_, date(2027, 11, 1)) == []
+    assert files.notes(policy_, date(2027, 11, 24)) == [
+        "guide: read on 2026-11-22, more than a year ago; read it again"
+    ]
+
+
+def test_renewal_opens_before_the_partners_last_moment():
+    """Or the policy contradicts itself."""
+    assert refusal(SOURCES.replace('"30d"', '"7d"'))[0] == (
+        "policy acme.toml: renewal opens 7d before expiry, and the partner wants 14d"
+    )
+
+
+def test_a_usage_is_a_question_or_a_table():
+    """True, false, unknown; or what it names."""
+
+    def usage(text):
+        return load(GOOD + f"[csr]\nkey_usage = {text}\n").csr.key_usage
+
+    assert [usage(text).present for text in ("true", "false", '"unknown"')] == [Answer.YES, Answer.NO, Answer.UNKNOWN]
+    assert usage('{ exact = ["digitalSignature"], critical = true }').demanded == ("digitalSignature",)
+    said = refusal(GOOD + '[csr.key_usage]\nexct = ["digitalSignature"]\n')
+    assert said == ("policy acme.toml, line 10: unknown key 'csr.key_usage.exct'", "did you mean 'exact'?")
+    said = refusal(GOOD + '[csr.key_usage]\nexact = ["digitalSignatur"]\n')
+    assert said[1] == "did you mean 'digitalSignature'?"
+
+
+def test_an_attribute_may_have_any_identifier():
+    """By its short name, or its object identifier in quotes."""
+    rules = load(GOOD + '[subject.attributes."1.2.3.4"]\nvalues = ["x"]\n').subject
+    assert rules.of("1.2.3.4").values == ("x",)
+    said = refusal(GOOD + '[subject.attributes.commonName]\nvalues = ["x"]\n')
+    assert said[1] == "did you mean 'CN'?"
+
+
 # --- files, and what they extend
 
 

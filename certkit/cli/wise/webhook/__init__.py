@@ -35,11 +35,11 @@ timeout_option = inputs.timeout_option()
         "create": ("certkit.cli.wise.webhook.create:create", "Subscribe the application to an event."),
         "test": ("certkit.cli.wise.webhook.test:test", "Have Wise send a test notification."),
         "verify": ("certkit.cli.wise.webhook.verify:verify", "Check the signature of a delivery."),
-        "check": ("certkit.cli.wise.webhook.check:check", "See whether a server really demands a certificate."),
+        "check": ("certkit.cli.wise.webhook.check:check", "Check that a server demands a client certificate."),
     },
 )
 def webhook() -> None:
-    """Webhooks with mTLS: subscribe the application, test the way, check the server that is called.
+    """Webhooks with mTLS: subscribe the application, test a delivery, check the server and signatures.
 
     \b
     Example:
@@ -80,6 +80,7 @@ def _api(output: Output, asked: dict[str, Any]) -> Api:
     return Api(
         base=host if asked["base_url"] is None else addresses.require_base_url(asked["base_url"]),
         subscriptions_path=policy.hosts.subscriptions_path,
+        schema_versions=policy.webhooks.schema_versions,
         is_wise=asked["base_url"] is None,
         client_id=addresses.require_client_id(asked["client_id"]),
         token=_token(asked["token_file"]),
