@@ -34,7 +34,7 @@ def create(output: Output, *, api: Api, no_mtls: bool, schema_version: str, **as
     from certkit.wise import webhooks
 
     wanted = webhooks.Subscription(**asked, version=schema_version, mtls_enabled=not no_mtls)
-    if schema_version not in api.schema_versions:
+    if api.is_wise and schema_version not in api.schema_versions:
         known = ", ".join(api.schema_versions)
         output.warn(f"schema version {schema_version} is not among those of Wise's documentation ({known})")
     made = webhooks.create(api, wanted, now=inputs.now())
