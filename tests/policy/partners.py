@@ -7,6 +7,7 @@ removed without a failure here is a failure itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from certkit.x509.names import SubjectOptions
@@ -97,6 +98,65 @@ def usages(
     """A good request with another key usage."""
     return tuple((replace(good, key_usage=each), said) for each, said in listed)
 
+
+SANDBOX_KEY = """\
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAwpb91cEYuyJNQepZAVfP
+ZIlPZfNUefH+n6w9SW3fykqKu938cR7WadQv87oF2VuT+fDt7kqeRziTmPSUhqPU
+ys/V2Q1rlfJuXbE+Gga37t7zwd0egQ+KyOEHQOpcTwKmtZ81ieGHynAQzsn1We3j
+wt760MsCPJ7GMT141ByQM+yW1Bx+4SG3IGjXWyqOWrcXsxAvIXkpUD/jK/L958Cg
+nZEgz0BSEh0QxYLITnW1lLokSx/dTianWPFEhMC9BgijempgNXHNfcVirg1lPSyg
+z7KqoKUN0oHqWLr2U1A+7kqrl6O2nx3CKs1bj1hToT1+p4kcMoHXA7kA+VBLUpEs
+VwIDAQAB
+-----END PUBLIC KEY-----
+"""
+PRODUCTION_KEY = """\
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAvO8vXV+JksBzZAY6GhSO
+XdoTCfhXaaiZ+qAbtaDBiu2AGkGVpmEygFmWP4Li9m5+Ni85BhVvZOodM9epgW3F
+bA5Q1SexvAF1PPjX4JpMstak/QhAgl1qMSqEevL8cmUeTgcMuVWCJmlge9h7B1CS
+D4rtlimGZozG39rUBDg6Qt2K+P4wBfLblL0k4C4YUdLnpGYEDIth+i8XsRpFlogx
+CAFyH9+knYsDbR43UJ9shtc42Ybd40Afihj8KnYKXzchyQ42aC8aZ/h5hyZ28yVy
+Oj3Vos0VdBIs/gAyJ/4yyQFCXYte64I7ssrlbGRaco4nKF3HmaNhxwyKyJafz19e
+HwIDAQAB
+-----END PUBLIC KEY-----
+"""
+WISE_FACTS = {
+    "key.types": ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"],
+    "subject.required": ["O"],
+    "subject.overridden": ["CN"],
+    "csr.forms": ["pem"],
+    "csr.surrounding_text": False,
+    "csr.further_objects": False,
+    "certificate.max_validity_days": 366,
+    "certificate.common_name": "client-id",
+    "certificate.max_live": 10,
+    "renewal.opens": "45d",
+    "renewal.reminders": [28, 14, 7, 3, 1, 0],
+    "hosts.probe_path": "/v1/authenticated/playground",
+    "hosts.token_path": "/oauth/token",
+    "hosts.authorize_path": "/oauth/authorize/",
+    "hosts.subscriptions_path": "/v3/applications/{client_id}/subscriptions",
+    "webhooks.schema_versions": ["2.0.0", "4.0.0"],
+    "expiry.warn": "28d",
+    "expiry.critical": "7d",
+    "portal.name": "Developer Hub",
+    "portal.request_steps": [
+        "Log in to Wise's Developer Hub for this environment and open the section Authentication.",
+        'Choose "Generate certificate" and type a certificate name that you have not used before.',
+        "Paste the CSR, the whole file and nothing else.",
+        "Copy the client certificate that the page shows into a .pem file.",
+    ],
+    "portal.trust_steps": [
+        'On the same page choose "Get Wise Certificate" and keep the CA certificate for your trust store.'
+    ],
+}
+WISE = Partner(
+    SubjectOptions(organization="Acme Ltd", country="EU"),
+    breaks=((SubjectOptions(country="GB"), "O is missing"),),
+    keys=("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384"),
+    wrong=("rsa-2560", "rsa-1024", "ec-p521", "ed25519"),
+)
 
 PARTNERS = {
     "adyen": Partner(
@@ -380,5 +440,66 @@ PARTNERS = {
         "rsa-4096",
         keys=("rsa-4096",),
         wrong=("rsa-2048", "ec-p256"),
+    ),
+    "wise-sandbox": replace(
+        WISE,
+        facts={
+            **WISE_FACTS,
+            "hosts.web": "https://wise-sandbox.com",
+            "hosts.api": "https://api.wise-sandbox.com",
+            "hosts.api_mtls": "https://api-mtls.wise-sandbox.com",
+            "webhooks.signing_key": SANDBOX_KEY,
+        },
+    ),
+    "wise-sandbox-legacy": replace(
+        WISE,
+        facts={
+            **WISE_FACTS,
+            "hosts.web": "https://sandbox.transferwise.tech",
+            "hosts.api": "https://api.sandbox.transferwise.tech",
+            "hosts.api_mtls": "https://api-mtls.sandbox.transferwise.tech",
+            "webhooks.signing_key": SANDBOX_KEY,
+            "retired": date(2026, 6, 30),
+            "replaced_by": "wise-sandbox",
+        },
+    ),
+    "wise-production": replace(
+        WISE,
+        facts={
+            **WISE_FACTS,
+            "hosts.web": "https://wise.com",
+            "hosts.api": "https://api.wise.com",
+            "hosts.api_mtls": "https://api-mtls.transferwise.com",
+            "webhooks.signing_key": PRODUCTION_KEY,
+        },
+    ),
+    "general": Partner(
+        SubjectOptions(organization="Acme"),
+        "ec-p256",
+        facts={
+            "key.types": ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096", "ec-p521", "ed25519", "ed448"],
+            "key.rsa_minimum_bits": 2048,
+            "csr.forms": ["pem", "der"],
+            "csr.surrounding_text": True,
+            "csr.further_objects": True,
+            "csr.crlf": True,
+            "csr.new_label": True,
+            "csr.extensions": True,
+            "csr.digests": ["sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"],
+            "expiry.warn": "28d",
+            "expiry.critical": "7d",
+        },
+    ),
+    "public-ca": Partner(
+        SubjectOptions(organization="Acme"),
+        "ec-p256",
+        facts={
+            "key.types": ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"],
+            "key.rsa_minimum_bits": 2048,
+            "key.rsa_multiple_of": 8,
+            "csr.forms": ["pem", "der"],
+            "csr.extensions": True,
+            "csr.digests": ["sha256", "sha384", "sha512"],
+        },
     ),
 }
