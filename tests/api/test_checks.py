@@ -24,6 +24,20 @@ def test_a_csr_is_created_and_checked():
     assert {each.id for each in report} >= {"encoding", "signature", "key-type", "key-match", "subject"}
 
 
+def test_a_csr_with_what_a_policy_demands():
+    """Any attribute in order, and PSD2 roles, as by the options of the command."""
+    made = certkit.create_csr(
+        policy="obseal",
+        subject=["C=GB", "O=Acme", "organizationIdentifier=PSDGB-FCA-1", "CN=acme"],
+        psd2_role=["PSP_AI"],
+        psd2_authority="Financial Conduct Authority",
+        psd2_authority_id="GB-FCA",
+    )
+    assert made.report.status == "ok"
+    assert certkit.check_csr(made.csr, policy="obseal").status == "ok"
+    assert certkit.inspect(made.csr)[0]["psd2_roles"] == ["PSP_AI"]
+
+
 def test_a_refusal_has_findings():
     """What the partner would refuse is critical, with a hint; `require` raises it."""
     made = certkit.create_csr(common_name="acme")
