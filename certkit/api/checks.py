@@ -178,8 +178,9 @@ def create_csr(
         key_type: such as `ec-p256` or `rsa-3072`; by default the policy's first.
         passphrase: opens `key`, or encrypts the new one.
         **subject: as the options of `certkit csr create`: `organization`, `country`, `state`, `locality`, `units`,
-            `common_name`, `email`, `san`, or `subject` (`NAME=VALUE` texts in order), `key_usage`, `extended_key_usage`,
-            `qc_type`, `psd2_role`, `psd2_authority` and `psd2_authority_id`; lists are sequences of texts.
+            `common_name`, `email`, `san`, or `subject` (`NAME=VALUE` texts in order), `key_usage`,
+            `extended_key_usage`, `qc_type`, `psd2_role`, `psd2_authority`, `psd2_authority_id`; lists are sequences of
+            texts.
 
     Raises:
         certkit.RefusedError: if the policy refuses the subject, the key or the CSR.
