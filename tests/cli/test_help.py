@@ -30,6 +30,7 @@ from tests import pki, tls_servers, wise_server
 from tests.conftest import command as installed
 from tests.conftest import environment
 from tests.wise.rehearsal.stage import Stage, document
+from tests.wise.test_deliveries import BODY, SIGNATURE
 
 
 def commands(group=certkit, path=("certkit",)):
@@ -142,6 +143,7 @@ def test_every_example_works(tmp_path, root, wise, line):
         "wise-ca.pem": root.pem,
         "clients.jsonl": b'{"name": "acme", "organization": "Acme Ltd"}\n',
         "query.json": b'{"identity": "acme"}\n',
+        "body.json": BODY,
         "partner.toml": b'extends = "wise-sandbox"\ntitle = "Ours"\n',
     }
     (tmp_path / "partners").mkdir()
@@ -168,7 +170,7 @@ def test_every_example_works(tmp_path, root, wise, line):
         done = subprocess.run(
             ["sh", "-c", f"{shlex.join(installed())} {rest}"],
             cwd=tmp_path,
-            env={**environment(), **more, "HOME": str(tmp_path / "home")},
+            env={**environment(), **more, "HOME": str(tmp_path / "home"), "SIGNATURE": SIGNATURE},
             capture_output=True,
             check=False,
             timeout=60,

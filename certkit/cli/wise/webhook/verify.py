@@ -33,7 +33,7 @@ def verify(
 
     \b
     Example:
-      certkit wise webhook verify --environment sandbox --header "$SIGNATURE" body.json
+      certkit wise webhook verify --policy wise-sandbox --header "$SIGNATURE" body.json
     """
     from certkit.report import json
     from certkit.wise import addresses, deliveries
