@@ -130,6 +130,11 @@ class Store(Protocol):
         """How the command line names the store: `file:DIR` or `vault://MOUNT/PREFIX`."""
         ...
 
+    @property
+    def allowed_hosts(self) -> tuple[str, ...] | None:
+        """The hosts that addresses in records may name besides those of shipped policies; None: any."""
+        ...
+
     def names(self) -> list[str]:
         """The identities there, in the order of their names."""
         ...

@@ -74,7 +74,9 @@ class Opener:
             with self.connect() as vault:
                 from certkit.stores.vault.store import VaultStore
 
-                yield VaultStore(vault, mount, prefix, clock=self.clock, journal=self._journal())
+                yield VaultStore(
+                    vault, mount, prefix, clock=self.clock, journal=self._journal(), allowed_hosts=host.hosts
+                )
         else:
             is_path = "/" in uri and "://" not in uri
             hint = f"for a directory give file:{uri}" if is_path else "give file:DIR or vault://MOUNT/PREFIX"

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from certkit.errors import ConflictError, InputError
+from certkit.identity.addresses import require_allowed
 from certkit.net import http
 from certkit.stores.base import AbsentError, Identity
 from certkit.stores.record import Record, Settings, require_name
@@ -72,10 +73,14 @@ def endpoint(
         StoreError: the store cannot be used.
     """
     base = optional(require_base_url, base_url or found.record.settings.base_url)
+    if base is not None and base_url is None:
+        require_allowed(store, base, policy)
     pair = None if plain or (base or "").startswith("http:") else _pair(store, found)
     host = base or (policy.hosts.api_mtls if pair else policy.hosts.api)
     if not host:
         raise InputError(f"policy {policy.name}: it names no API host", hint="give --base-url")
+    if base is None:
+        require_allowed(store, host, policy)
     credentials, bundle = pair or (None, None)
     return TokenEndpoint(
         url=host.rstrip("/") + policy.hosts.token_path,

@@ -260,9 +260,11 @@ def test_a_race_over_the_directory_gives_nothing_away(victim):
     work = shared / "tls"
 
     def swap():
-        for step in (work.rmdir, lambda: work.symlink_to(precious), work.unlink):
+        away = shared / f"away-{time.monotonic_ns()}"
+        for step in (lambda: work.rename(away), lambda: work.symlink_to(precious), work.unlink):
             with contextlib.suppress(OSError):
                 step()
+            time.sleep(0.002)
 
     with mallory(swap):
         for _ in range(RACES):

@@ -443,8 +443,13 @@ def test_many_processes_get_a_token_that_has_expired(wise, server):
     assert [form["grant_type"] for form in server.requests].count("refresh_token") == 1
 
 
-def test_many_hosts_get_a_token_from_vault(wise, server, openbao):
-    """With the rights of a consumer: one asks Wise, all have what it got, and Vault has it too."""
+def test_many_hosts_get_a_token_from_vault(wise, server, openbao, tmp_path):
+    """With the rights of a consumer: one asks Wise, all have what it got, and Vault has it too.
+
+    The record names another server than Wise's, which each host must allow before a secret goes there.
+    """
+    allowing = tmp_path / "certkit.toml"
+    allowing.write_text('[hosts]\nallow = ["127.0.0.1"]\n')
     with Vault.connect(openbao.settings()) as vault:
         store = VaultStore(vault, "secret", "cli/wise")
         endpoints.identity(store, "acme", policy=None, base_url=server.address)
@@ -452,6 +457,10 @@ def test_many_hosts_get_a_token_from_vault(wise, server, openbao):
         env = {"CERTKIT_STORE": "vault://secret/cli/wise", "VAULT_ADDR": openbao.address, "VAULT_TOKEN": token}
         assert exchange(wise, server, env=env).code == 0
         wise.expire(store)
+        refused = wise.token("get", env=env)
+        assert (refused.code, "neither the policy nor this host allows 127.0.0.1" in refused.err) == (3, True)
+        assert [form["grant_type"] for form in server.requests].count("refresh_token") == 0
+        env["CERTKIT_CONFIG"] = str(allowing)
         got = at_once(lambda: wise.token("get", env=env))
         assert {(ran.code, ran.out, ran.err) for ran in got} == {(0, f"{server.made[-1]}\n", "")}
         assert tokens.find(store, "acme").token.access.reveal().decode() == server.made[-1]

@@ -84,8 +84,11 @@ def _guard(store: Store, settings: Settings) -> Probe:
     from certkit import probe
     from certkit.cli.probe import url_of
     from certkit.identity import credentials
+    from certkit.identity.addresses import require_allowed
 
     own = settings.probe if settings.probe != "policy" else None
+    if own is not None:
+        require_allowed(store, own, inputs.policy(settings.policy))
     where = probe.target(own or url_of(settings.policy))
 
     def ask(identity: Identity, number: str) -> Finding:

@@ -85,6 +85,11 @@ class FileStore:
         """How the command line names the store."""
         return f"file:{self.root}"
 
+    @property
+    def allowed_hosts(self) -> tuple[str, ...] | None:
+        """None: the addresses in one's own files are one's own."""
+        return None
+
     def names(self) -> list[str]:
         """The identities there, in the order of their names; none where there is no such directory."""
         if not reading.exists(self.root):

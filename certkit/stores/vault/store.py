@@ -54,10 +54,12 @@ class VaultStore:
         wait_seconds: float = WAIT_SECONDS,
         clock: Callable[[], datetime] | None = None,
         journal: Journal | None = None,
+        allowed_hosts: tuple[str, ...] = (),
     ) -> None:
         self.secrets = Secrets(vault, joined(mount, prefix), wait_seconds=wait_seconds)
         self.clock = clock
         self.journal = journal
+        self.allowed_hosts: tuple[str, ...] | None = allowed_hosts
         self._who: str | None = None
 
     @property

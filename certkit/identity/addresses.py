@@ -1,0 +1,39 @@
+"""Which addresses of a record are used: those of a shipped policy, and those that this host allows.
+
+Whoever may write a record in Vault could otherwise have the client secret, the refresh token or the client certificate
+sent to a server of their own. An address typed on the command line is the user's own choice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from certkit.errors import InputError
+
+if TYPE_CHECKING:
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Store
+
+
+def require_allowed(store: Store, url: str, policy: Policy) -> None:
+    """Refuse an address of a record that neither a shipped policy nor the host configuration names.
+
+    Raises:
+        InputError: if it is one, unless the store is one of files, which are the user's own.
+    """
+    from certkit.policy import catalogue
+
+    if store.allowed_hosts is None:
+        return
+    host = (urlsplit(url).hostname or "").lower()
+    hosts = policy.hosts
+    named = (
+        [each for each in (hosts.api, hosts.api_mtls, hosts.web) if each] if policy.name in catalogue.names() else []
+    )
+    known = {(urlsplit(each).hostname or "").lower() for each in named}
+    if host not in known | {each.lower() for each in store.allowed_hosts}:
+        raise InputError(
+            f"cannot use {url}: the record names it, and neither the policy nor this host allows {host}",
+            hint=f"if it is right, add {host} to `allow` of [hosts] in the host configuration (certkit config show)",
+        )
