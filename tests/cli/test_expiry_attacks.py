@@ -97,7 +97,7 @@ BROKEN = {
     "hardly any DER": lambda made: made.public_bytes(serialization.Encoding.DER)[:12],
     "cut PKCS#7": cut_bundle,
     "cut PKCS#12": lambda _: bytes.fromhex("308203e8020103308203"),
-    "DER and more": lambda made: made.public_bytes(serialization.Encoding.DER) + b"\n",
+    "DER and more": lambda made: made.public_bytes(serialization.Encoding.DER) + b"\nmore",
     "a quoted mail": lambda made: b"> " + made.public_bytes(serialization.Encoding.PEM).replace(b"\n", b"\n> "),
     "a day that does not exist": lambda made: pem_of(
         made.public_bytes(serialization.Encoding.DER).replace(b"261122", b"260230")
