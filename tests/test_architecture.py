@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -125,3 +126,13 @@ def test_no_module_imports_itself_in_a_circle():
         for name, tree in trees.items()
     }
     graphlib.TopologicalSorter(graph).prepare()  # CycleError names the circle
+
+
+def test_the_map_for_contributors_leads_somewhere():
+    """Every path that CONTRIBUTING.md names exists, but for those with a placeholder in capitals."""
+    named = re.findall(
+        r"`((?:certkit|policies|scripts|tests)/[\w/.]+)`", (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+    )
+    real = [path for path in named if not re.search(r"GROUP|NAME", path)]
+    assert len(real) > 30
+    assert [path for path in real if not (PACKAGE.parent / path).exists()] == []

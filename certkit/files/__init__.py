@@ -1,1 +1,1 @@
-"""Files and folders: the only code that touches the disk."""
+"""Files and folders: the code that reads, writes and locks them."""

@@ -1,1 +1,1 @@
-"""Connections: the only code that opens sockets."""
+"""Connections: the code that opens sockets. import-linter enforces it, and names the exceptions in pyproject.toml."""
