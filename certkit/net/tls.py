@@ -4,8 +4,9 @@ Without a client certificate nothing is verified here: an expired certificate, o
 is what `look` is for. Whoever has a client certificate to show, or something to send, gives the `Channel` a verdict on
 what the server presents; it is asked within the handshake, before the client certificate is sent.
 
-TLS is pyOpenSSL's here, which shows the whole chain, takes a private key that is in memory only, and still knows old
-servers; Vault's connections, servers and other people's clients use the ssl module. One event loop waits for many servers at once.
+TLS is pyOpenSSL's here: it shows the whole chain, takes a private key that is in memory only, and still knows old
+servers. Vault's connections, servers and other people's clients use the ssl module. One event loop waits for many
+servers at once.
 """
 
 from __future__ import annotations

@@ -39,7 +39,16 @@ locals {
     [var.identity],
   )
   # Exit 1 says that the request waits while the certificate nears its end; the checks below say so too.
-  renew   = concat(["/bin/sh", "-c", "\"$@\" || [ $? -eq 1 ]", "renew", var.certkit, "identity", "renew"], local.store)
+  renew = concat(["/bin/sh", "-c", local.renewal, "renew", var.certkit, "identity", "renew"], local.store)
+  # Refuses hours that the policy does not know, which would come back with every plan.
+  renewal = <<-EOT
+    "$@" || [ $? -eq 1 ] || exit
+    facts=$(printf '%s' "$QUERY" | "$CERTKIT" terraform query) || exit
+    case "$facts" in *'"ready_for_renewal": "true"'*) exit 0 ;; esac
+    case "$facts" in *"\"validity_end_time\": \"$END\""*) ;; *) exit 0 ;; esac
+    echo "early_renewal_hours = $HOURS is earlier than the policy allows: no request is due before its renewal window opens. Use fewer hours." >&2
+    exit 1
+  EOT
   nothing = ["/bin/sh", "-c"]
 
   read  = <<-EOT
@@ -61,7 +70,11 @@ locals {
 # Makes the request, once, and takes in the answer to it.
 resource "terraform_data" "identity" {
   triggers_replace = {
-    enroll = slice(local.enroll, 1, length(local.enroll))
+    # Files count by their content: a path that is another one elsewhere is no change, another CA under the same name is.
+    enroll = [
+      for option in slice(local.enroll, 1, length(local.enroll)) :
+      try(fileexists(regex("^--(?:policy|ca)=(.*)$", option)[0]), false) ? "${regex("^--(?:policy|ca)=", option)}${filesha256(regex("^--(?:policy|ca)=(.*)$", option)[0])}" : option
+    ]
     name   = var.identity
     answer = var.certificate == null ? "" : try(filesha256(var.certificate), "")
   }
@@ -88,11 +101,15 @@ resource "terraform_data" "identity" {
   lifecycle {
     precondition {
       condition     = var.certificate == null ? true : fileexists(var.certificate)
-      error_message = "There is no file ${coalesce(var.certificate, "-")}. Leave `certificate` out until the partner has answered."
+      error_message = "The file ${coalesce(var.certificate, "-")} (certificate) does not exist. Leave `certificate` out until the partner has issued it."
+    }
+    precondition {
+      condition     = var.ca == null ? true : fileexists(var.ca)
+      error_message = "The file ${coalesce(var.ca, "-")} (ca) does not exist. Save the partner's CA certificate there."
     }
     precondition {
       condition     = var.certificate == null ? true : !try(strcontains(file(var.certificate), "PRIVATE KEY"), false)
-      error_message = "There is a private key in ${coalesce(var.certificate, "-")}. Keys have no business in a configuration: `certkit identity import` adopts one."
+      error_message = "The file ${coalesce(var.certificate, "-")} contains a private key, which does not belong in a configuration: `certkit identity import` adopts one."
     }
   }
 }
@@ -129,6 +146,7 @@ resource "terraform_data" "renewal" {
   provisioner "local-exec" {
     interpreter = local.is_due ? local.renew : local.nothing
     command     = local.is_due ? var.identity : ":"
+    environment = { CERTKIT = var.certkit, QUERY = local.query, END = local.end_known, HOURS = var.early_renewal_hours }
   }
 }
 
@@ -170,16 +188,31 @@ resource "terraform_data" "facts" {
   }
 }
 
-# Removes the identity, and only if told so. It is updated in place and never replaced, so nothing but a destroy ends it.
+# Removes the identity, and only if `remove_on_destroy` says so. It is updated in place and never replaced, so nothing
+# but a destroy ends it. The program is `certkit` of the PATH, or that of the variable CERTKIT, and never one from the
+# state, which others may write; values from the state are arguments.
 resource "terraform_data" "removal" {
   input = {
-    remove = var.remove_on_destroy ? concat([var.certkit, "identity", "remove", "--force"], local.store) : ["/bin/sh", "-c"]
-    name   = var.remove_on_destroy ? var.identity : ":"
+    options = local.store
+    name    = var.remove_on_destroy ? var.identity : ":"
   }
 
   provisioner "local-exec" {
     when        = destroy
-    interpreter = self.input.remove
-    command     = self.input.name
+    interpreter = ["/bin/sh", "-c"]
+    command     = <<-EOT
+      [ "$NAME" != : ] || exit 0
+      set --
+      while IFS= read -r option; do
+        case $option in --store=*|--passphrase-file=*) set -- "$@" "$option" ;; esac
+      done <<END
+      $OPTIONS
+      END
+      exec "$${CERTKIT:-certkit}" identity remove --force "$@" -- "$NAME"
+    EOT
+    environment = {
+      NAME    = self.input.name
+      OPTIONS = join("\n", try(self.input.options, self.input.remove, []))
+    }
   }
 }

@@ -290,6 +290,42 @@ def test_destroy_removes_keys_if_it_was_told_so(workspace, directory, root):
     assert directory.store.names() == []
 
 
+def test_destroy_runs_no_program_from_the_state(workspace, directory, root):
+    """A state is a file that others may write: its program is not run, and what is in it are arguments."""
+    made = workspace(directory, arguments={"remove_on_destroy": True})
+    made.activate(root)
+    state = made.folder / "terraform.tfstate"
+    evil = made.folder / "evil"
+    made.script("evil", f"touch '{evil}'")
+    document = json.loads(state.read_text())
+    for each in document["resources"]:
+        if each["name"] == "removal":
+            options = [f"--store={directory.uri}", f"$(touch '{evil}')", "--force; touch evil"]
+            forged = {"remove": [str(made.folder / "bin/evil")], "options": options, "name": NAME}
+            [instance] = each["instances"]
+            for name in ("input", "output"):
+                instance["attributes"][name]["value"] = forged
+                instance["attributes"][name]["type"] = [
+                    *(
+                        "object",
+                        {"remove": ["tuple", ["string"]], "options": ["tuple", ["string"] * 3], "name": "string"},
+                    ),
+                ]
+    state.write_text(json.dumps(document))
+    made.run("destroy", "-auto-approve", "-refresh=false")
+    assert (evil.exists(), directory.store.names()) == (False, [])
+
+
+def test_a_renewal_before_the_policys_window_is_refused(workspace, directory, root):
+    """Hours beyond the policy would come back with every plan: the apply says so."""
+    made = workspace(directory)
+    made.activate(root, days=100)
+    made.configure(early_renewal_hours=24 * 150)
+    told = made.run("apply", "-auto-approve", code=1)
+    assert "early_renewal_hours = 3600 is earlier than the policy allows" in told.out + told.err
+    assert directory.numbers() == ["0001"]
+
+
 def test_a_provisioner_of_vault_cannot_remove_keys(workspace, vault):
     """Even if told so: the ACL policy does not let it, and the destroy fails."""
     made = workspace(vault)
@@ -320,9 +356,9 @@ def test_a_file_with_a_private_key_is_no_answer(workspace, directory, root):
     (made.folder / "answer.pem").write_bytes(foreign.pem + foreign.key_pem)
     made.configure(certificate="answer.pem")
     told = made.run("plan", code=1)
-    assert "There is a private key in answer.pem." in told.err
+    assert "The file answer.pem contains a private key" in told.err
     made.configure(certificate="nothing.pem")
-    assert "There is no file nothing.pem." in made.run("plan", code=1).err
+    assert "The file nothing.pem (certificate) does not exist." in made.run("plan", code=1).err
 
 
 def test_a_bad_name_or_store_is_refused_by_the_plan(workspace, directory):
