@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     help="CAs to trust for the server (default: the identity's bundle, or system); may be repeated.",
 )
 @inputs.file_option("--token-file", metavar="FILE", help="Access token (or CERTKIT_TOKEN, or the identity's).")
-@inputs.timeout_option("For all of it.", most=600)
+@inputs.timeout_option("Total time allowed.", most=600)
 @click.option(
     "--proxy",
     metavar="URL",

@@ -48,7 +48,8 @@ def identity(store: Store, name: str, *, policy: str | None, base_url: str | Non
     known = found.record.settings.policy
     if policy not in {None, known}:
         raise InputError(
-            f"{name}: it is enrolled for {known}, not {policy}", hint="leave --environment out, or --policy"
+            f"{name}: the identity is enrolled for {known}, not for {policy}",
+            hint="leave --environment out, or --policy",
         )
     return found
 

@@ -107,7 +107,7 @@ def renew(endpoint: TokenEndpoint, client: Client, token: Token, *, now: datetim
     if token.grant == CLIENT_CREDENTIALS:
         return client_credentials(endpoint, client, now=now)
     if token.refresh is None:
-        raise InputError("this token has no refresh token", hint=_BEGIN_AGAIN)
+        raise InputError("the token has no refresh token", hint=_BEGIN_AGAIN)
     question = TokenRequest(
         grant=token.grant,
         form=_form(grant_type="refresh_token", refresh_token=token.refresh.reveal().decode()),

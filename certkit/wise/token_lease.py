@@ -140,7 +140,7 @@ def _end_lease(store: Store, name: str, ours: Kept, token: Token) -> None:
 def _there(store: Store, name: str, document: str) -> Kept:
     kept = tokens.read(store, name, document)
     if kept is None:
-        raise InputError(f"{name}: there is no such token any longer", hint="get one: certkit wise token exchange")
+        raise InputError(f"the token of {name} was removed meanwhile", hint="get one: certkit wise token exchange")
     return kept
 
 

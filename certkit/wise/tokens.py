@@ -126,7 +126,7 @@ def find(store: Store, name: str, *, profile_id: str | None = None, grant: str |
     kept = look(store, name, profile_id=profile_id, grant=grant)
     if kept is None:
         hint = "get one: certkit wise token exchange, or client-credentials"
-        raise InputError(f"{name}: there is no such token", hint=hint)
+        raise InputError(f"no token is stored for {name}", hint=hint)
     return kept
 
 
@@ -180,7 +180,7 @@ def _picked(store: Store, name: str, *, profile_id: str | None, grant: str | Non
     ]
     if len(found) > 1:
         hint = "pick one with --profile ('' for the one without), or with --grant"
-        raise InputError(f"{name}: there are several tokens: {', '.join(found)}", hint=hint)
+        raise InputError(f"{name} has several tokens: {', '.join(found)}", hint=hint)
     return found[0] if found else None
 
 

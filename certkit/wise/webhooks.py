@@ -203,7 +203,7 @@ def _nobody(now: datetime) -> Credentials:
     from certkit.x509 import names
 
     key = ec.generate_private_key(ec.SECP256R1())
-    name = names.build_name([names.Attribute("CN", "certkit check, trusted by nobody")])
+    name = names.build_name([names.Attribute("CN", "certkit check, not trusted")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))

@@ -177,7 +177,7 @@ def test_a_full_device(certkit, good):
             [*command(), "inspect", "good.pem"], stdout=full, stderr=subprocess.PIPE, cwd=certkit.folder, check=False
         )
     assert done.returncode == 3
-    said = "certkit: error: cannot write, standard output: no space left on device. Free some space or redirect it\n"
+    said = "certkit: error: cannot write to standard output: no space left on device. Free some space or redirect it\n"
     assert done.stderr.decode() == said
 
 

@@ -97,7 +97,7 @@ def test_progress_is_shown_on_a_terminal_only(certkit, tmp_path):
 def test_a_key_is_not_printed_on_a_terminal(tmp_path):
     """Standard output that is a terminal gets no key."""
     said = on_terminal("key", "generate", "--out", "-")
-    assert "refused to print a private key on a terminal" in said
+    assert "refusing to print a private key on a terminal" in said
     assert "BEGIN" not in said
 
 

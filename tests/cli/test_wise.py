@@ -148,7 +148,7 @@ def test_authorize_url_with_an_identity(wise):
     assert (record.settings.policy, record.settings.base_url) == ("wise-sandbox", None)
     given = ("--environment", "production", "--client-id", CLIENT_ID, "--redirect-uri", REDIRECT_URI)
     ran = wise("authorize-url", *given, "--identity", "acme")
-    refused(ran, 3, "acme: it is enrolled for wise-sandbox, not wise-production", "Leave --environment out")
+    refused(ran, 3, "acme: the identity is enrolled for wise-sandbox, not for wise-production", "Leave --environment out")
 
 
 def test_authorize_url_opens_a_browser_when_asked(wise):
@@ -281,14 +281,14 @@ def test_a_client_secret_from_a_file(wise, server):
     assert exchange(wise, server, None, "--client-secret-file", "secret", env=env).code == 0
     (wise.folder / "secret").write_text("")
     ran = exchange(wise, server, None, "--client-secret-file", "secret", env=env)
-    refused(ran, 3, "client secret, secret: it is empty")
+    refused(ran, 3, "the client secret in secret is empty")
 
 
 def test_no_client_secret(wise, server):
     """Is bad usage where nobody can be asked, naming the option; the code is not used."""
     url = pasted(server)
     ran = exchange(wise, server, url, env={"CERTKIT_CLIENT_SECRET": ""})
-    refused(ran, 3, "there is no client secret", "Give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET")
+    refused(ran, 3, "the client secret is missing", "Give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET")
     assert exchange(wise, server, url).code == 0
 
 
@@ -384,7 +384,7 @@ def test_refresh(wise, server):
     exchange(wise, server)
     before = len(server.made)
     kept = wise.token("refresh")
-    assert (kept.code, "the token is not due, and was not renewed; --force" in kept.err) == (0, True)
+    assert (kept.code, "the token is not due and was not renewed; --force" in kept.err) == (0, True)
     assert [wise.token("refresh", *quiet).err for quiet in (["-q"], ["--json"])] == ["", ""]
     assert len(server.made) == before
     ran = wise.token("refresh", "--force", "--json")
@@ -415,9 +415,9 @@ def test_revoke_local(wise, server):
     ran = wise.token("revoke-local")
     assert (ran.code, ran.err) == (
         0,
-        "certkit: warning: acme: Wise was not told, and takes the token until it expires\n",
+        "certkit: warning: acme: Wise was not notified and accepts the token until it expires\n",
     )
-    refused(wise.token("show"), 3, "acme: there is no such token", "certkit wise token exchange")
+    refused(wise.token("show"), 3, "no token is stored for acme", "certkit wise token exchange")
     again = wise.token("revoke-local", "--json")
     assert (again.code, again.json) == (0, {"identity": "acme", "changed": False, "status": "ok"})
     refused(wise("token", "revoke-local", "--identity", "nobody"), 3, "no identity 'nobody'")

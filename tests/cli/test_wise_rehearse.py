@@ -239,7 +239,7 @@ def test_a_person_is_told_in_words(tmp_path):
         out, err = process.communicate(timeout=30)
     assert (process.returncode, err.decode()) == (0, "certkit: GET /settings 200\n")
     first, _, *rows = out.decode().splitlines()
-    assert first == "A rehearsal on this machine, not Wise. Begin with its web pages; Ctrl-C ends it."
+    assert first == "A rehearsal on this machine, not Wise. Start with its web pages; Ctrl-C ends it."
     assert rows[0] == f"  Web pages       {facts['web']}"
     assert (tmp_path / "rehearsal/rehearsal-client-secret").read_text().strip() not in out.decode()
 

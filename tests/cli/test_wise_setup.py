@@ -160,9 +160,9 @@ def test_nothing_waits_without_a_terminal(setup, tmp_path):
     told(setup(), 3, "identity 'acme' does not exist yet; say which environment", "sandbox|sandbox-legacy|production")
     with rehearsing(tmp_path, *REHEARSAL):
         pasted = granted(setup(*CLIENT).json["next"]["url"])
-        told(setup("--redirect-url", pasted), 3, "there is no client secret", "Give --client-secret-file FILE")
+        told(setup("--redirect-url", pasted), 3, "the client secret is missing", "Give --client-secret-file FILE")
         told(setup("--environment", "sandbox", *POLICY), 3, "--environment and --policy exclude each other")
-        told(setup("--environment", "production"), 3, "it is enrolled for")
+        told(setup("--environment", "production"), 3, "the identity is enrolled for")
 
 
 def test_a_wrong_redirect_uri(setup, tmp_path):

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--type", "key_type", type=click.Choice(KEY_TYPES), help="The type of key.  [default: ec-p256]")
-@inputs.file_option("--out", required=True, metavar="KEY", help="The new file; - is standard output.")
+@click.option("--type", "key_type", type=click.Choice(KEY_TYPES), help="Key type.  [default: ec-p256]")
+@inputs.file_option("--out", required=True, metavar="KEY", help="File to create; - is standard output.")
 @if_absent_option
 @force_option
 @inputs.passphrase_option
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 def generate(
     output: Output, *, key_type: str | None, out: str, if_absent: bool, force: bool, passphrase_file: str | None
 ) -> int:
-    """Make a private key.
+    """Create a private key.
 
-    It is PKCS#8 PEM with mode 0600 from its first byte, and is never overwritten. With a passphrase it is encrypted.
+    The file is PKCS#8 PEM with mode 0600 from its first byte, and is never overwritten. A passphrase encrypts the key.
 
     \b
     Example:
@@ -65,7 +65,7 @@ def generate(
         output.document(json.made_key(made, status))
     elif not output.quiet:
         output.result(
-            f"{printable(out)}: {made.facts.type}, {'made' if made.changed else 'was there, nothing changed'}\n"
+            f"{printable(out)}: {made.facts.type}, {'created' if made.changed else 'already exists, nothing changed'}\n"
         )
     return 0
 
@@ -78,7 +78,7 @@ def _print_key(output: Output, spec: KeySpec, writing: Writing) -> int:
         raise InputError("usage: --json never prints a private key", hint="give --out a file")
     if sys.stdout is not None and sys.stdout.isatty():
         raise InputError(
-            "refused to print a private key on a terminal", hint="give --out a file, or redirect the output"
+            "refusing to print a private key on a terminal", hint="give --out a file, or redirect the output"
         )
     output.raw(to_pem(keyfile.new_key(spec, writing.progress), writing.passphrase).reveal())
     return 0

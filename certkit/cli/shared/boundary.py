@@ -151,7 +151,7 @@ def write_bytes(data: bytes) -> None:
     if not data:
         return
     if sys.stdout is None:
-        raise OutputError("cannot write, standard output: it is closed", hint="redirect it to a file or to /dev/null")
+        raise OutputError("cannot write to standard output: it is closed", hint="redirect it to a file or to /dev/null")
     try:
         sys.stdout.flush()
         # Not `sys.stdout.buffer`: unbuffered (python -u), it writes a part and says nothing of the rest.
@@ -164,7 +164,7 @@ def write_bytes(data: bytes) -> None:
     except BrokenPipeError:
         _abandon_stdout()
         raise OutputError(
-            "cannot write, standard output: its reader went away", hint="the result may be incomplete"
+            "cannot write to standard output: its reader went away", hint="the result may be incomplete"
         ) from None
     except OSError as error:
         _abandon_stdout()
@@ -173,7 +173,7 @@ def write_bytes(data: bytes) -> None:
 
 def _unwritable(error: OSError) -> OutputError:
     reason = (error.strerror or str(error)).lower()
-    return OutputError(f"cannot write, standard output: {reason}", hint="free some space or redirect it")
+    return OutputError(f"cannot write to standard output: {reason}", hint="free some space or redirect it")
 
 
 def _flushed(code: int) -> int:

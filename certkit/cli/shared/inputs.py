@@ -38,7 +38,7 @@ _ALONE = "give the access token alone, in one line"
 passphrase_option = click.option(
     "--passphrase-file",
     metavar="FILE",
-    help="The passphrase is the first line of this file (or CERTKIT_PASSPHRASE).",
+    help="Read the passphrase from this file's first line (or CERTKIT_PASSPHRASE).",
 )
 
 
@@ -188,12 +188,12 @@ def read(reference: str) -> bytes:
     if reference != STDIN:
         return reading.read(reference)
     if sys.stdin is None:
-        raise InputError("cannot read, standard input: it is closed", hint="name a file")
+        raise InputError("cannot read standard input: it is closed", hint="name a file")
     try:
         return reading.read_stream(sys.stdin.buffer, name="standard input")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise InputError(f"cannot read, standard input: {reason}", hint="name a file") from error
+        raise InputError(f"cannot read standard input: {reason}", hint="name a file") from error
 
 
 def typed(text: str) -> str:
@@ -208,7 +208,7 @@ def chunks() -> Iterator[bytes]:
         InputError: it is closed.
     """
     if sys.stdin is None:
-        raise InputError("cannot read, standard input: it is closed", hint="name a file")
+        raise InputError("cannot read standard input: it is closed", hint="name a file")
     waiting: list[bytes] = []
     while chunk := _next_bytes(sys.stdin.fileno()):
         waiting.append(chunk)
@@ -289,9 +289,9 @@ def _secret(file: str | None, variable: str, what: str, *, limit: int = _MAX_SEC
 
 def _checked(value: bytes, where: str, what: str, *, limit: int) -> Secret:
     if not value:
-        raise InputError(f"{what}, {where}: it is empty", hint=f"put the {what} in the first line")
+        raise InputError(f"the {what} in {where} is empty", hint=f"put the {what} in the first line")
     if len(value) > limit:
-        raise InputError(f"{what}, {where}: longer than {limit} bytes", hint="check that it is the right one")
+        raise InputError(f"the {what} in {where} is longer than {limit} bytes", hint="check that it is the right one")
     return Secret(value)
 
 
@@ -315,7 +315,7 @@ def required_client_secret(file: str | None) -> Secret:
         return secret
     if not is_terminal():
         hint = "give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET"
-        raise InputError("there is no client secret, and nobody to ask for it", hint=hint)
+        raise InputError("the client secret is missing, and there is no terminal to ask for it", hint=hint)
     asked = click.prompt("Client secret", hide_input=True, err=True, default="", show_default=False)
     given = asked.encode("utf-8", "surrogateescape")
     return _checked(given, "the terminal", "client secret", limit=_MAX_CLIENT_SECRET)
@@ -370,7 +370,7 @@ def token(file: str | None) -> Secret | None:
     """
     found = _secret(file, "CERTKIT_TOKEN", "token", limit=_MAX_TOKEN)
     if found is not None and not found.is_one_word:
-        raise InputError(f"token, {file or 'CERTKIT_TOKEN'}: not one word of visible ASCII", hint=_ALONE)
+        raise InputError(f"the token in {file or 'CERTKIT_TOKEN'} is not one word of visible ASCII", hint=_ALONE)
     return found
 
 

@@ -70,7 +70,7 @@ class Output:
                 total += of(part)
                 if time.monotonic() - shown > _REFRESH_SECONDS:
                     shown = time.monotonic()
-                    _show(f"{total:,} looked at")
+                    _show(f"{total:,} checked")
         finally:
             _show("")
 
@@ -129,7 +129,7 @@ def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
     """Give a command the options --json, -q and -v, and as its first argument the `Output` that they choose."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-    @click.option("-q", "--quiet", is_flag=True, help="Say nothing of what is fine.")
+    @click.option("-q", "--quiet", is_flag=True, help="Print only problems.")
     @click.option("-v", "--verbose", count=True, help="Explain more; -vv shows tracebacks.")
     @functools.wraps(command)
     def wrapped(*args: Any, as_json: bool, quiet: bool, verbose: int, **kwargs: Any) -> int | None:

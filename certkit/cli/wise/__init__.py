@@ -21,9 +21,9 @@ WHICH_HINT = f"give one of {', '.join(ENVIRONMENTS)}, or --policy for a rehearsa
 def environment_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command --environment and --policy, for an identity that is not there yet."""
     policy = inputs.file_option(
-        "--policy", "policy_name", metavar="POLICY", help="In its place, such as a rehearsal's."
+        "--policy", "policy_name", metavar="POLICY", help="Policy to use instead, such as a rehearsal's."
     )
-    environment = click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Which of Wise's environments.")
+    environment = click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Wise environment.")
     decorated: Callable[..., Any] = environment(policy(command))
     return decorated
 
@@ -49,17 +49,20 @@ def policy_of(*, environment: str | None, policy_name: str | None) -> str | None
 @click.group(
     cls=LazyGroup,
     lazy={
-        "authorize-url": ("certkit.cli.wise.authorize_url:authorize_url", "Print the page where a user grants access."),
-        "token": ("certkit.cli.wise.token:token", "Get, renew and show OAuth tokens."),
-        "setup": ("certkit.cli.wise.setup:setup", "Go through all steps, from the client id to a call by mTLS."),
+        "authorize-url": ("certkit.cli.wise.authorize_url:authorize_url", "Print the URL where a user grants access."),
+        "token": ("certkit.cli.wise.token:token", "Get, renew, show and print OAuth tokens."),
+        "setup": (
+            "certkit.cli.wise.setup:setup",
+            "Follow Wise's guide step by step, from the client id to a call with mTLS.",
+        ),
         "check": ("certkit.cli.wise.check:check", "Compare sandbox and production before going live."),
-        "ca": ("certkit.cli.wise.ca:ca", "Prepare the trust bundle of a server that Wise calls."),
-        "webhook": ("certkit.cli.wise.webhook:webhook", "Subscribe to webhooks with mTLS, and check the way."),
+        "ca": ("certkit.cli.wise.ca:ca", "Create the trust bundle of a server that Wise calls."),
+        "webhook": ("certkit.cli.wise.webhook:webhook", "Subscribe to webhooks with mTLS, test and verify them."),
         "rehearse": ("certkit.cli.wise.rehearse:rehearse", "Run a stand-in for Wise on this machine."),
     },
 )
 def wise() -> None:
-    """Work with the Wise Platform: tokens, the way to the first call by mTLS, webhooks, and a rehearsal.
+    """Work with the Wise Platform: tokens, the guided set-up, webhooks, and a rehearsal.
 
     \b
     Example:

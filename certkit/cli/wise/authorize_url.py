@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 @click.command("authorize-url")
 @environment_options
-@click.option("--client-id", metavar="ID", required=True, help="The client id of this environment.")
-@click.option("--redirect-uri", metavar="URI", required=True, help="One that Wise has configured for the client.")
-@click.option("--state", metavar="S", help="A state of your own, which comes back in the redirect.")
-@click.option("--identity", metavar="NAME", help="Remember a random state, for `token exchange` to check.")
-@click.option("--open", "opens", is_flag=True, help="Open the page in a browser, too.")
+@click.option("--client-id", metavar="ID", required=True, help="Client id in this environment.")
+@click.option(
+    "--redirect-uri", metavar="URI", required=True, help="Redirect URI that Wise has configured for the client."
+)
+@click.option("--state", metavar="S", help="Your own state, which comes back in the redirect.")
+@click.option("--identity", metavar="NAME", help="Store a random state for this identity; `token exchange` checks it.")
+@click.option("--open", "opens", is_flag=True, help="Also open the page in a browser.")
 @store_option
 @reporting
 def authorize_url(
@@ -36,10 +38,10 @@ def authorize_url(
     store_uri: str | None,
     **where: str | None,
 ) -> int:
-    """Print the page where a user picks an account and grants access: one line, the URL.
+    """Print the URL where a user chooses an account and grants access, on one line.
 
-    Wise then redirects to the redirect URI. Nothing has to run there: paste the address into `certkit wise token
-    exchange`. An identity that is not there is made.
+    Wise then redirects to the redirect URI. Nothing has to run there: paste the URL that the browser ends at into
+    `certkit wise token exchange`. A missing identity is created.
 
     \b
     Example:
@@ -83,4 +85,4 @@ def _open(output: Output, url: str) -> None:
     import webbrowser
 
     if not webbrowser.open(url):
-        output.warn("no browser could be opened. Open the address by hand")
+        output.warn("no browser could be opened. Open the URL by hand")

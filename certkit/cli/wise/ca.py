@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @inputs.file_argument("sources", metavar="CA...", nargs=-1, required=True)
-@inputs.file_option("--out", metavar="BUNDLE", required=True, help="The trust bundle that is written.")
+@inputs.file_option("--out", metavar="BUNDLE", required=True, help="Trust bundle to write.")
 @force_option
 @reporting
 def ca(output: Output, *, sources: tuple[str, ...], out: str, force: bool) -> int:
-    """Prepare the trust bundle of the server that receives Wise's webhooks, and show what nginx is told.
+    """Create the trust bundle of the server that receives Wise's webhooks, and print the nginx configuration for it.
 
-    CA is a file that "Get Wise Certificate" in Developer Hub downloads. Only certificates of CAs that are valid now are
-    taken.
+    CA is a file that "Get Wise Certificate" in Developer Hub downloads. Only CA certificates that are valid now are
+    accepted.
 
     \b
     Example:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from certkit.wise.oauth import Client, TokenEndpoint
 
 _GRANTS = ("authorization_code", "client_credentials")
-_CA_HELP = "The CAs of the server.  [default: the identity's, or the system's]"
-_TIME_HELP = "For each request, all in all."
+_CA_HELP = "CAs that the server is verified by.  [default: the identity's, or the system's]"
+_TIME_HELP = "Total time allowed per request."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +62,16 @@ class WiseOptions:
 
         client_id = self.client_id or known
         if client_id is None:
-            raise InputError("usage, certkit wise token: there is no client id", hint="give --client-id")
+            raise InputError("usage, certkit wise token: the client id is missing", hint="give --client-id")
         addresses.require_client_id(client_id)
         return Client(id=client_id, secret=secret or inputs.required_client_secret(self.client_secret_file))
 
 
-identity_option = click.option("--identity", "name", metavar="NAME", required=True, help="Whose token it is.")
-profile_option = click.option("--profile", "profile_id", metavar="ID", help="The profile, where there are several.")
-grant_option = click.option("--grant", type=click.Choice(_GRANTS), help="The grant, where there are several.")
+identity_option = click.option(
+    "--identity", "name", metavar="NAME", required=True, help="Identity that keeps the token."
+)
+profile_option = click.option("--profile", "profile_id", metavar="ID", help="Profile, if there are several.")
+grant_option = click.option("--grant", type=click.Choice(_GRANTS), help="Grant, if there are several.")
 
 
 def asking(command: Callable[..., int], *, hidden: bool = False) -> Any:
@@ -82,12 +84,16 @@ def asking(command: Callable[..., int], *, hidden: bool = False) -> Any:
 
     file = inputs.FileName()
     options: dict[str, dict[str, Any]] = {
-        "--client-id": {"metavar": "ID", "help": "The client id of this environment."},
-        "--client-secret-file": {"metavar": "FILE", "type": file, "help": "Its first line is the client secret."},
-        "--environment": {"type": click.Choice(ENVIRONMENTS), "help": "For an identity that is not there yet."},
-        "--policy": {"type": file, "metavar": "POLICY", "help": "In its place, such as a rehearsal's."},
-        "--base-url": {"metavar": "URL", "help": "In place of Wise's API: a rehearsal, a proxy."},
-        "--plain": {"is_flag": True, "help": "Without the client certificate, to the plain host."},
+        "--client-id": {"metavar": "ID", "help": "Client id in this environment."},
+        "--client-secret-file": {
+            "metavar": "FILE",
+            "type": file,
+            "help": "Read the client secret from this file's first line.",
+        },
+        "--environment": {"type": click.Choice(ENVIRONMENTS), "help": "Wise environment, for a new identity."},
+        "--policy": {"type": file, "metavar": "POLICY", "help": "Policy to use instead, such as a rehearsal's."},
+        "--base-url": {"metavar": "URL", "help": "Use this address instead of Wise's API, such as a proxy's."},
+        "--plain": {"is_flag": True, "help": "Use the plain host, without the client certificate."},
         "--ca": {"metavar": "FILE|DIR|system", "type": file, "help": _CA_HELP},
     }
     wrapped = inputs.timeout_option(_TIME_HELP, hidden=hidden)(wrapped)

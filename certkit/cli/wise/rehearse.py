@@ -35,34 +35,36 @@ _FURTHEST_BACK, _FURTHEST_ON = timedelta(days=-4 * 365), timedelta(days=15 * 365
     "--dir",
     "directory",
     metavar="DIR",
-    help="Where the rehearsal lies; made or resumed.  [default: a directory of the user's]",
+    help="Directory of the rehearsal, created or resumed.  [default: a directory of the user's]",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65533),
     default=DEFAULT_PORT,
     show_default=True,
-    help="The first of three ports in a row; 0 takes free ones.",
+    help="First of three consecutive ports; 0 uses free ones.",
 )
-@click.option("--client-id", metavar="ID", help="The client id that Wise would give.  [default: rehearsal-client]")
+@click.option("--client-id", metavar="ID", help="Client id to accept.  [default: rehearsal-client]")
 @click.option(
     "--redirect-uri",
     "redirect_uris",
     multiple=True,
     metavar="URI",
-    help="Where users may be sent; may be repeated.  [default: a page of the rehearsal]",
+    help="Redirect URI to accept; may be repeated.  [default: a page of the rehearsal]",
 )
 @click.option(
     "--clock-offset", default="0d", metavar="DURATION", help="Set the rehearsal's clock forward (330d) or back (-330d)."
 )
-@inputs.file_option("--ready-file", metavar="FILE", help="Once it listens, write what --json prints to this file.")
+@inputs.file_option(
+    "--ready-file", metavar="FILE", help="Write what --json prints to this file once the rehearsal listens."
+)
 @reporting
 def rehearse(output: Output, *, directory: str | None, port: int, ready_file: str | None, **options: Any) -> int:
-    """Run a stand-in for Wise on this machine, to go through the whole migration without Wise.
+    """Run a stand-in for Wise on this machine, to rehearse the whole migration without Wise.
 
-    It has the authorization page, the token endpoint, Developer Hub for a CSR, and an API with mTLS, with the behaviour
-    that Wise documents. It listens on 127.0.0.1 only, prints its addresses, and runs until Ctrl-C or SIGTERM. Its CA,
-    its client secret and its state stay in DIR: start it again to go on. Nothing in there is of use anywhere else.
+    It has the authorization page, the token endpoint, Developer Hub, and an API with mTLS, and behaves as Wise
+    documents. It listens on 127.0.0.1 only, prints its addresses, and runs until Ctrl-C or SIGTERM. Its CA, its client
+    secret and its state stay in DIR: start it again to continue. None of these are of use anywhere else.
 
     \b
     Example:
@@ -145,7 +147,7 @@ def _text(facts: dict[str, Any]) -> str:
         ("Policy", facts["policy"]),
     )
     listed = "".join(f"  {name:<15} {value}\n" for name, value in rows)
-    return f"A rehearsal on this machine, not Wise. Begin with its web pages; Ctrl-C ends it.\n\n{listed}"
+    return f"A rehearsal on this machine, not Wise. Start with its web pages; Ctrl-C ends it.\n\n{listed}"
 
 
 def _offset(text: str) -> timedelta:

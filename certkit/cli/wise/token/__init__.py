@@ -20,19 +20,22 @@ if TYPE_CHECKING:
         "exchange": ("certkit.cli.wise.token.exchange:exchange", "Get a user's token for the code of a redirect."),
         "client-credentials": (
             "certkit.cli.wise.token.client_credentials:client_credentials",
-            "Get a token of the application itself.",
+            "Get a client-credentials token.",
         ),
-        "refresh": ("certkit.cli.wise.token.refresh:refresh", "Renew a token that is due, for all who share it."),
-        "show": ("certkit.cli.wise.token.show:show", "Show until when a token lives, and never the token."),
+        "refresh": (
+            "certkit.cli.wise.token.refresh:refresh",
+            "Renew a token that is due, for all hosts that share it.",
+        ),
+        "show": ("certkit.cli.wise.token.show:show", "Show a token's lifetime, never the token."),
         "get": ("certkit.cli.wise.token.get:get", "Print the access token, and nothing else."),
         "revoke-local": ("certkit.cli.wise.token.revoke_local:revoke_local", "Remove a token from the store."),
     },
 )
 def token() -> None:
-    """Get, renew and show OAuth tokens. They are kept with an identity, by grant and profile.
+    """Get, renew and show OAuth tokens. An identity stores them by grant and profile.
 
     The client secret comes from --client-secret-file, CERTKIT_CLIENT_SECRET, or a prompt on a terminal. Requests go to
-    the mTLS host with the active pair of the identity once there is one, before to the plain host.
+    the mTLS host with the active pair of the identity once there is one, and to the plain host before.
 
     \b
     Example:

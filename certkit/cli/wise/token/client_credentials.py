@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @click.command("client-credentials")
 @identity_option
-@click.option("--no-store", is_flag=True, help="Print the token, and store nothing: each worker has its own.")
+@click.option("--no-store", is_flag=True, help="Print the token and store nothing, for one worker.")
 @asking
 @in_store
 def client_credentials(output: Output, store: Store, *, asked: WiseOptions, name: str, no_store: bool) -> int:
-    """Get a token of the application itself, which lives for 12 hours and is replaced instead of refreshed.
+    """Get a client-credentials token, which is valid for 12 hours and is replaced instead of refreshed.
 
     Wise advises one such token for each worker: --no-store prints it on standard output and stores nothing.
 

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @identity_option
-@click.option("--redirect-uri", metavar="URI", required=True, help="The one that the user was sent with.")
-@click.option("--redirect-url", metavar="URL", help="The address that Wise redirected to, as pasted; - reads it.")
-@click.option("--code", metavar="CODE", help="Just the code of that address; - reads it.")
-@click.option("--state", metavar="S", help="The state that was given to authorize-url.")
+@click.option("--redirect-uri", metavar="URI", required=True, help="Redirect URI that the user was sent with.")
+@click.option("--redirect-url", metavar="URL", help="URL that Wise redirected to, pasted; - reads stdin.")
+@click.option("--code", metavar="CODE", help="Only the code of that URL; - reads stdin.")
+@click.option("--state", metavar="S", help="State that was given to authorize-url.")
 @profile_option
 @asking
 @in_store
 def exchange(output: Output, store: Store, *, asked: WiseOptions, name: str, state: str | None, **options: Any) -> int:
-    """Get a user's token for the code of a redirect. A code lives for 30 minutes, and works once.
+    """Exchange the code of a redirect for a user's token. A code is valid for 30 minutes and works once.
 
     \b
     Example:

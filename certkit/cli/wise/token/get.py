@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @identity_option
 @profile_option
 @grant_option
-@click.option("--no-refresh", is_flag=True, help="Print what is there, as long as it has not expired.")
+@click.option("--no-refresh", is_flag=True, help="Print the stored token unless it has expired.")
 @asking
 @in_store
 def get(
@@ -35,7 +35,7 @@ def get(
     grant: str | None,
     no_refresh: bool,
 ) -> int:
-    """Print the access token, and nothing else, for curl and the like. One that is due is renewed before.
+    """Print the access token and nothing else, for curl and the like. A token that is due is renewed first.
 
     With --json it prints what `show` does, and not the token.
 
@@ -62,7 +62,7 @@ def get(
         hint = "renew it: certkit wise token refresh, or without --no-refresh and with --client-secret-file"
         raise RefusedError(f"{name}: the access token has expired", hint=hint)
     if found.is_in_doubt(inputs.now()):
-        output.warn(f"{name}: a renewal did not end, so the token may not work")
+        output.warn(f"{name}: a refresh was interrupted, so the token may not work")
     if output.as_json:
         return tell(output, name, found)
     output.raw(found.access.reveal() + b"\n")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @identity_option
 @profile_option
 @grant_option
-@click.option("--force", is_flag=True, help="Also if it is not due.")
+@click.option("--force", is_flag=True, help="Renew a token that is not due, too.")
 @asking
 @in_store
 def refresh(
@@ -34,9 +34,9 @@ def refresh(
     grant: str | None,
     force: bool,
 ) -> int:
-    """Renew a token that is due. The one before it stops working at once, so all hosts share the one in the store.
+    """Renew a token that is due. Wise invalidates the old one at once, so all hosts share the one in the store.
 
-    Several hosts may do this at once: one asks Wise, and all others wait and use what it got.
+    Several hosts may do this at once: one refreshes, the others wait and use the new token.
 
     \b
     Example:
@@ -47,7 +47,7 @@ def refresh(
     first = tokens.find(store, name, profile_id=profile_id, grant=grant)
     if not force and not first.token.is_due(inputs.now()):
         if not (output.quiet or output.as_json):
-            output.say(f"{name}: the token is not due, and was not renewed; --force renews it all the same")
+            output.say(f"{name}: the token is not due and was not renewed; --force renews it anyway")
         return tell(output, name, first.token)
     client, endpoint = asked.client(first.token.client_id), asked.endpoint(store, name)
     return tell(output, name, exchange.renew(store, name, first, endpoint, client, clock=inputs.now, force=force))

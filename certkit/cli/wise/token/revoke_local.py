@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def revoke_local(
     output: Output, store: Store, *, name: str, profile_id: str | None, grant: str | None, **_: Any
 ) -> int:
-    """Remove a token from the store, with every version of it. Wise is not told, and still takes it until it expires.
+    """Remove a token from the store, with every version of it. Wise is not notified and accepts it until it expires.
 
     \b
     Example:
@@ -37,9 +37,9 @@ def revoke_local(
         if output.as_json:
             output.document({"identity": name, "changed": False, "status": "ok"})
         elif not output.quiet:
-            output.result(f"{name}: there is no such token, nothing changed\n")
+            output.result(f"{name}: no token is stored; nothing changed\n")
         return 0
     found = kept.token
     store.delete_document(name, found.document)
-    output.warn(f"{name}: Wise was not told, and takes the token until it expires")
+    output.warn(f"{name}: Wise was not notified and accepts the token until it expires")
     return tell(output, name, found)

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 @like_asking
 @in_store
 def show(output: Output, store: Store, *, name: str, profile_id: str | None, grant: str | None, **_: Any) -> int:
-    """Show until when a token lives, and never the token. Nobody is asked whether it still works.
+    """Show a token's lifetime, never the token. Wise is not asked whether it still works.
 
-    Exit 2 once it has expired, 1 where it ends soon and cannot be refreshed, or a renewal did not end.
+    Exits 2 if it has expired, 1 if it expires soon and cannot be refreshed, or if a refresh was interrupted.
 
     \b
     Example:
