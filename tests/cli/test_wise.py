@@ -148,7 +148,9 @@ def test_authorize_url_with_an_identity(wise):
     assert (record.settings.policy, record.settings.base_url) == ("wise-sandbox", None)
     given = ("--environment", "production", "--client-id", CLIENT_ID, "--redirect-uri", REDIRECT_URI)
     ran = wise("authorize-url", *given, "--identity", "acme")
-    refused(ran, 3, "acme: the identity is enrolled for wise-sandbox, not for wise-production", "Leave --environment out")
+    refused(
+        ran, 3, "acme: the identity is enrolled for wise-sandbox, not for wise-production", "Leave --environment out"
+    )
 
 
 def test_authorize_url_opens_a_browser_when_asked(wise):
