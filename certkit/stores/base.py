@@ -163,6 +163,14 @@ class Store(Protocol):
         """
         ...
 
+    def require_settings_right(self, name: str) -> None:
+        """Refuse to go on where the settings of an identity may not be changed, before anything is changed.
+
+        Raises:
+            StoreError: if the token may not change them.
+        """
+        ...
+
     def add(
         self, known: Identity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
     ) -> Identity:

@@ -128,6 +128,9 @@ class FileStore:
             record = record if self.journal is None else self.journal.noted(None, record)
             return Identity(name, record, (), record_file.write(folder, record, access))
 
+    def require_settings_right(self, name: str) -> None:
+        """Whoever may write to the directory may change settings."""
+
     def change(self, known: Identity | str, edit: Edit) -> Identity:
         """Change the record in one step; what `edit` raises is raised.
 

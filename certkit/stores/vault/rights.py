@@ -173,6 +173,9 @@ class Place:
         return f'path "{self.path(thing)}" {{ capabilities = [{listed}] }}'
 
 
+USE_SETTINGS = next(thing for thing in THINGS if thing.what == "use settings")
+
+
 def missing(thing: Thing, granted: Sequence[str], *, role: str = ROLES[0]) -> tuple[str, ...]:
     """The capabilities that a role needs and a token does not have."""
     return () if _EVERYTHING in granted else tuple(each for each in thing.needed(role) if each not in granted)

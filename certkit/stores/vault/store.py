@@ -17,7 +17,7 @@ from certkit.secret import Secret
 from certkit.stores import record as identity
 from certkit.stores.base import Document, Facts, Generation, Identity, Location, loaded, no_generation, unchanged
 from certkit.stores.record import Event, Record
-from certkit.stores.vault import layout
+from certkit.stores.vault import layout, rights
 from certkit.stores.vault.layout import KEY, POINTER, SETTINGS
 from certkit.stores.vault.secrets import Known, Secrets, all_expected, expected, tries
 from certkit.vault.errors import Kind, UncertainWrite, VaultError
@@ -113,6 +113,19 @@ class VaultStore:
             raise ConflictError(f"there is an identity {name!r} in {self.uri} already", hint="choose another name")
         created = Identity(name, Record(settings=record.settings), (), Known(settings=1))
         return created if record == created.record else self.change(created, lambda _: replace(record, log=()))
+
+    def require_settings_right(self, name: str) -> None:
+        """Refuse to go on where the token may not change the settings of an identity.
+
+        Raises:
+            StoreError: if it may not.
+        """
+        mount = self.secrets.vault.mount(self.secrets.location).path
+        place = rights.Place(mount, self.secrets.location.removeprefix(mount))
+        path = place.path(rights.USE_SETTINGS, name=name)
+        if rights.missing(rights.USE_SETTINGS, self.secrets.vault.capabilities([path])[path]):
+            hint = "use a token of the operator: policies/vault/operator.hcl"
+            raise StoreError(f"the token may not change the settings of {name} ({path})", hint=hint)
 
     def change(self, known: Identity | str, edit: Edit) -> Identity:
         """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.

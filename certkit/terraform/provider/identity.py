@@ -107,8 +107,11 @@ class IdentityResource(Resource):
         with Boundary(ctx.diagnostics) as boundary:
             assert current is not None  # noqa: S101  a plan to create is not asked for
             _require_same(current, planned, ctx.changed_fields)
-            if ctx.changed_fields & {"name", *settings.NAMES}:
+            if ctx.changed_fields & {"name", *settings.NAMES} - {*settings.CHANGEABLE}:
                 _say_farewell(current, boundary)
+            elif ctx.changed_fields & {*settings.CHANGEABLE}:
+                with self.provider.store(boundary) as store:
+                    store.require_settings_right(current["name"])
             reason = _reason(current, planned)
             if reason:
                 is_manual = IssuerSpec.parse(current["issuer"]).is_manual
@@ -119,8 +122,9 @@ class IdentityResource(Resource):
         return planned
 
     def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
-        """Make the request that was planned, unless somebody else has made it meanwhile."""
+        """Change settings in place, and make the request that was planned, unless another run has made it."""
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
+            self._change_settings(store, planned)
             if planned["generation"] is Unknown:
                 self._renew(store, planned["name"], boundary)
             return self._applied(store, planned)
@@ -170,6 +174,20 @@ class IdentityResource(Resource):
                 how, now = services.how(store, done.identity), services.now()
                 done = renew.carry_through(store, done, policy, issuer=issuer, how=how, now=now)
         boundary.warn_of(name, done.findings)
+
+    def _change_settings(self, store: Store, planned: State) -> None:
+        from certkit.identity.update import Changes, update
+        from certkit.policy import catalogue
+        from certkit.x509 import objects
+
+        wanted, identity = settings.settings_of(planned), store.load(planned["name"])
+        given = {field for name, field in settings.CHANGEABLE.items() if planned[name] is not Unknown}
+        changed = {field: getattr(wanted, field) for field in given - {"trust_bundle"}}
+        bundle = wanted.trust_bundle if "trust_bundle" in given else None
+        anchors = objects.certificates(bundle.encode(), name="ca") if bundle else []
+        policy = catalogue.load(identity.record.settings.policy)
+        changes = Changes(anchors=anchors, replaces_anchors=True, settings=changed)
+        update(store, identity, policy, changes, now=self.provider.services.now())
 
     def _renew(self, store: Store, name: str, boundary: Boundary) -> None:
         """Make a request, and carry it as far as it goes without a person; nothing if somebody else has."""
@@ -226,7 +244,8 @@ def _require_same(current: State, planned: State, changed: set[str]) -> None:
     Raises:
         InputError: an argument differs.
     """
-    other = [name for name in settings.NAMES if name in changed and planned[name] is not Unknown]
+    fixed = [name for name in settings.NAMES if name not in settings.CHANGEABLE]
+    other = [name for name in fixed if name in changed and planned[name] is not Unknown]
     if other and not current["destroy_keys"] and "name" not in changed:
         name = current["name"]
         raise InputError(

@@ -81,8 +81,10 @@ class Texts(List):
         return (a_decoded or []) == (b_decoded or [])
 
 
-def argument(name: str, kind: TfType, description: str, *, required: bool = False, default: Any = None) -> Attribute:
-    """An argument of a resource that cannot change without another resource; left out, it stays as it is."""
+def argument(
+    name: str, kind: TfType, description: str, *, required: bool = False, default: Any = None, fixed: bool = True
+) -> Attribute:
+    """An argument of a resource; left out, it stays as it is. A `fixed` one cannot change without another resource."""
     return Attribute(
         name,
         kind,
@@ -90,7 +92,7 @@ def argument(name: str, kind: TfType, description: str, *, required: bool = Fals
         required=required,
         optional=not required,
         computed=not required,
-        requires_replace=True,
+        requires_replace=fixed,
         default=default,
     )
 

@@ -58,11 +58,12 @@ ARGUMENTS = (
         "The key's type: `ec-p256`, `ec-p384`, `rsa-2048`, `rsa-3072` or `rsa-4096`. By default the policy's first.",
         default=Unknown,
     ),
-    argument("client_id", Text(), "What the partner will put in the certificate as its common name."),
+    argument("client_id", Text(), "The common name that the partner's certificates have.", fixed=False),
     argument(
         "ca",
         Certificates(),
         'The CAs to trust, as PEM: `file("wise-ca.pem")`. Without them, `certkit_certificate` has to name them.',
+        fixed=False,
     ),
     argument(
         "issuer",
@@ -70,15 +71,24 @@ ARGUMENTS = (
         "Who answers the request: `manual` (a person, and `certkit_certificate`), `vault-pki:MOUNT/ROLE` or"
         " `command:PROGRAM`.",
         default=MANUAL,
+        fixed=False,
     ),
     argument(
         "probe",
         Text(),
         "Before a certificate is put to use, try it at this address (`https://…`); `policy`: at the policy's.",
+        fixed=False,
     ),
-    argument("group", Text(), "Let this group of the host read the keys: 0640, directories 0750. For file stores."),
+    argument(
+        "group",
+        Text(),
+        "Let this group of the host read the keys: 0640, directories 0750. For file stores.",
+        fixed=False,
+    ),
 )
 NAMES = tuple(each.name for each in ARGUMENTS)
+# The settings that change in place, by their arguments.
+CHANGEABLE = {"client_id": "client_id", "ca": "trust_bundle", "issuer": "issuer", "probe": "probe", "group": "group"}
 
 
 def is_known(arguments: Mapping[str, Any]) -> bool:

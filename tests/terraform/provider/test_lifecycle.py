@@ -14,8 +14,9 @@ from certkit.identity import activate, enroll, pointer
 from certkit.policy.catalogue import load
 from certkit.stores.record import Settings
 from certkit.x509.names import SubjectOptions
+from tests import pki
 from tests.conftest import require_program
-from tests.terraform.provider.conftest import certificate, identity, provider
+from tests.terraform.provider.conftest import certificate, identity, provider, vault_place
 from tests.terraform.provider.workspace import wait_for
 
 
@@ -215,6 +216,32 @@ def test_both_resources_before_there_is_a_certificate(place, begin, partner):
     after = work.plan()
     assert after.code == 0, after.said
     assert work.holds(place.secrets) == set()
+
+
+def test_settings_change_in_place(file, begin, partner):
+    """Another CA, client id and probe: one update, without `destroy_keys`, and the plan after it is empty."""
+    work = begin(file, identity())
+    work.apply()
+    partner.install(file)
+    work.apply()
+    (work.folder / "ca.pem").write_bytes(partner.ca.pem + pki.root(begin=pki.NOW, end=pki.NOW + 9 * pki.YEAR).pem)
+    work.write(provider(file) + identity(more='client_id = "acme-client-id"\n  probe = "policy"'))
+    assert "0 to add, 1 to change, 0 to destroy" in work.apply().said
+    known = file.store.load("acme").record.settings
+    assert (known.client_id, known.probe, known.trust_bundle.count("BEGIN")) == ("acme-client-id", "policy", 2)
+    assert work.plan().code == 0
+
+
+def test_a_provisioner_is_told_at_plan_time_who_can_change_settings(request, begin):
+    """Its token may not, and the plan names the role that may."""
+    vault = vault_place(request)
+    work = begin(vault, identity())
+    work.apply()
+    work.write(provider(vault) + identity(more='client_id = "acme-client-id"'))
+    refused = work.plan()
+    assert refused.code == 1
+    assert "the token may not change the settings of acme" in refused.said
+    assert "policies/vault/operator.hcl" in refused.said
 
 
 def test_what_changed_outside_is_seen(file, begin, partner):
