@@ -182,6 +182,22 @@ def add_request(
     raise ConflictError(f"{identity.name}: too many processes make requests", hint="try again")
 
 
+def named(store: Store, identity: Identity, *, now: datetime) -> Identity:
+    """Give a certificate name to a request whose run was killed before it had one.
+
+    Raises:
+        StoreError: if the store cannot be used.
+    """
+    record = identity.record
+    for each in overview.in_state(identity, State.PENDING):
+        if each.csr is not None and each.number not in record.names:
+            request = objects.csr(each.csr, name=f"generation {each.number}").value
+            spki = keys.key_facts(request.public_key()).spki_sha256
+            naming = functools.partial(_named, name=identity.name, number=each.number, spki_sha256=spki, now=now)
+            identity = store.change(identity, naming)
+    return identity
+
+
 def _there_soon(store: Store, name: str, number: str) -> Identity | None:
     """The identity, once it has the generation that another process is about to make; None if it does not come."""
     for _ in range(_LOOKS):

@@ -15,7 +15,7 @@ from certkit.expiry import thresholds
 from certkit.findings import Finding, Status, critical, ok, warning
 from certkit.identity import activate, credentials, install, issuing, limits, overview, prune
 from certkit.identity.activate import PLAIN
-from certkit.identity.enroll import Done, add_request
+from certkit.identity.enroll import Done, add_request, named
 from certkit.identity.hooks import HookError
 from certkit.policy.values import Answer as PolicyAnswer
 from certkit.stores.record import State
@@ -82,6 +82,7 @@ def renew(
     began = time.monotonic()
     name = identity.name
     identity, aside = _set_aside(store, identity, policy, dry_run=wanted.dry_run, now=now)
+    identity = identity if wanted.dry_run else named(store, identity, now=now)
     unusable = {each.number for each in aside}
     waiting = [each for each in overview.in_state(identity, State.PENDING, State.ISSUED) if each.number not in unusable]
     opens = window(identity, policy, jitter=wanted.jitter)

@@ -153,9 +153,13 @@ class VaultStore:
         raise StoreError(f"cannot change, {place}: others change it all the time", hint="try again")
 
     def _put(self, found: Identity, after: Record) -> Identity | None:
-        """Write what has changed of a record, and then the events; None if somebody else was first."""
+        """Write the events of a change, and then the change; return None if somebody else was first.
+
+        In this order a killed run leaves an event too many, never one too few.
+        """
         version = found.version
         assert isinstance(version, Known)  # noqa: S101  `load` and `create` give it
+        self.secrets.put_events(found.name, after.log, after=version)
         if after.settings != found.record.settings:
             if not self.secrets.put_settings(found.name, after.settings, over=version.settings):
                 return None
@@ -166,7 +170,6 @@ class VaultStore:
             if put is None:
                 return None
             version = put
-        self.secrets.put_events(found.name, after.log, after=version)
         return replace(found, record=replace(after, log=()), version=version)
 
     def _noted(self, before: Record | None, after: Record) -> Record:

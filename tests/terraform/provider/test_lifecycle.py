@@ -277,7 +277,7 @@ def test_a_request_that_the_partner_refused_is_made_again(file, begin, partner):
     enrolled(file, partner)
     work = begin(file, identity(more="destroy_keys = true"))
     work.apply()
-    pointer.discard(file.store, "acme")
+    pointer.discard(file.store, file.store.load("acme"))
     assert "no request waits, and nothing is in use, so a new request will be made" in work.apply().said
     assert work.state("certkit_identity.acme")["generation"] == "0002"
     destroyed = work.run("destroy", "-auto-approve")
