@@ -31,6 +31,19 @@ def test_no_page_sends_to_a_name_that_is_not_ours(page):
     assert not re.search(r"pip install '?certkit|pipx install certkit|registry\.terraform\.io/certkit", text)
 
 
+def test_every_promise_names_a_test():
+    """Each test that the page on trust boundaries names exists."""
+    page = (PROJECT / "docs" / "explanation" / "trust-boundaries.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (PROJECT / path).exists() or f"def {name}(" not in (PROJECT / path).read_text()
+    ]
+    assert len(named) > 20
+    assert missing == []
+
+
 def test_every_page_is_in_the_index():
     """The index links to each page."""
     index = (PROJECT / "docs" / "README.md").read_text()
