@@ -13,6 +13,7 @@ from certkit.verify.path import DEFAULT_MAX_DEPTH, NoPath, Search, build_path, i
 from certkit.verify.pedantry import pedantry
 from certkit.x509.certificate import Certificate
 from certkit.x509.crl import Crl
+from certkit.x509.der import DerError
 from certkit.x509.extensions import Unreadable
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     AnyCertificate = Certificate | x509.Certificate
 
+# What reading a field of a certificate that breaks the standard raises.
+_UNREADABLE = (InputError, DerError)
 _FOREIGN_HINT = "ask the CA for a certificate that browsers would accept, or leave --strict out"
 
 
@@ -93,7 +96,7 @@ def verify(question: Question) -> Verdict:
     leaf = certificate_of(question.leaf)
     try:
         chain, path = _chain(question, leaf)
-    except InputError as error:
+    except _UNREADABLE as error:
         chain, path = _unreadable("chain", error), (leaf,)
     # Without a path the last certificate counts as the anchor, so the leaf stands for itself alone.
     csr = question.csr
@@ -210,7 +213,7 @@ def _names(question: Question, leaf: Certificate) -> list[Finding]:
 def _pedantry(question: Question, path: Sequence[Certificate]) -> list[Finding]:
     try:
         return pedantry(path, purpose=question.purpose, strict=question.strict)
-    except InputError as error:
+    except _UNREADABLE as error:
         return [_unreadable("extensions", error)]
 
 
@@ -229,9 +232,9 @@ def _guarded(check: str, judge: Callable[[], Finding]) -> Finding:
     """Make a check whose field cannot be read unknown, so that it hides no other."""
     try:
         return judge()
-    except InputError as error:
+    except _UNREADABLE as error:
         return _unreadable(check, error)
 
 
-def _unreadable(check: str, error: InputError) -> Finding:
-    return unknown(check, f"the certificate cannot be read: {error.message}", "inspect it with certkit inspect")
+def _unreadable(check: str, error: Exception) -> Finding:
+    return unknown(check, f"the certificate cannot be read: {error}", "inspect it with certkit inspect")

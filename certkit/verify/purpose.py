@@ -55,7 +55,7 @@ def judge(path: Sequence[Certificate], wanted: str) -> Finding:
         return problem
     if usage is None:
         return ok("purpose", f"it names no extended key usage, so it may be used for {wanted} authentication")
-    if _USAGES[wanted] not in usage:
+    if wanted == "client" and _USAGES[wanted] not in usage:
         return warning(
             "purpose",
             f"its extended key usage is anyExtendedKeyUsage without {name}, which OpenSSL and nginx refuse",

@@ -166,9 +166,7 @@ class Name:
     @once
     def rdn_keys(self) -> tuple[tuple[tuple[str, str | bytes], ...], ...]:
         """The normalised form of each part, for directory name constraints; an attribute may be in a part twice."""
-        return tuple(
-            (rdn[0].key,) if len(rdn) == 1 else tuple(sorted((each.key for each in rdn), key=repr)) for rdn in self.rdns
-        )
+        return tuple([rdn.key for rdn in self._read[0]])
 
     def values(self, short_name: str) -> tuple[str, ...]:
         """All values of one attribute that are text, by its short name."""
@@ -182,6 +180,7 @@ class _Rdn:
     attributes: tuple[AttributeValue, ...]
     is_ordered: bool
     text: str
+    key: tuple[tuple[str, str | bytes], ...]
 
 
 # Few CAs issue many certificates.
@@ -215,7 +214,8 @@ def _rdn(rdn: bytes) -> _Rdn:
     if not parts:
         raise tlv.DerError("a part without attributes")
     is_ordered = len(encoded) < 2 or encoded == sorted(encoded)
-    return _Rdn(tuple(parts), is_ordered, "+".join(map(str, parts)))
+    keys = tuple(sorted((each.key for each in parts), key=repr)) if len(parts) > 1 else (parts[0].key,)
+    return _Rdn(tuple(parts), is_ordered, "+".join(map(str, parts)), keys)
 
 
 def _attribute(oid: str, data: bytes, node: tlv.Node) -> AttributeValue:

@@ -212,6 +212,8 @@ class PublicKeyInfo:
         return _load(self)
 
 
+# The keys of CAs recur in a run, so what was read and loaded is kept.
+@functools.lru_cache(maxsize=256)
 def _key(der: bytes) -> PublicKeyInfo:
     parts = tlv.children(der, *tlv.only(der, _SEQUENCE))
     if len(parts) != 2 or parts[0][0] != _SEQUENCE or parts[1][0] != _BIT_STRING:
@@ -282,9 +284,15 @@ def _is_fermat_factorable(modulus: int) -> bool:
     return False
 
 
+@functools.lru_cache(maxsize=256)
+def _loaded(der: bytes) -> PublicKeyTypes:
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    return load_der_public_key(der)
+
+
 def _load(key: PublicKeyInfo) -> PublicKeyTypes:
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     if key.has_explicit_curve:
         raise InputError(
@@ -297,7 +305,7 @@ def _load(key: PublicKeyInfo) -> PublicKeyTypes:
             hint=f"use a key of at most {MAX_RSA_BITS} bits with the exponent 65537",
         )
     try:
-        loaded: PublicKeyTypes = load_der_public_key(key.der)
+        loaded = _loaded(key.der)
     except UnsupportedAlgorithm as error:
         raise InputError(f"keys of type {key.type} are not supported", hint="use an RSA or P-256 key") from error
     except (ValueError, TypeError) as error:

@@ -32,6 +32,9 @@ BY_NOTE = {
 BY_WORDS = {
     "authorityKeyIdentifier must contain keyIdentifier": "the Web PKI asks for it in CAs; RFC 5280 does for all, noted",
     "incorrect criticality": "the Web PKI's criticality of CAs' extensions; noted where RFC 5280 asks for it",
+    'malformed RFC822 name constraints: ""': "an empty e-mail constraint means every address",
+    "permitted subtree violation": "as above, in openssl's words",
+    "x400Address/EDIPartyName are not supported": "cryptography does not read such names",
     "missing required extension": "the Web PKI's required extensions of CAs; noted where RFC 5280 asks for them",
 }
 

@@ -15,17 +15,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from certkit.findings import Status
 from certkit.policy import catalogue
 from certkit.verify import Question, verify
 from tests import pki
+from tests.conftest import openssl
 from tests.pki import DAY, NOW, YEAR
 from tests.verify import shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 GRAPHS, CONSTRAINTS, BATCH = 300, 300, 50
 
@@ -255,6 +259,72 @@ def test_a_path_is_found_if_and_only_if_there_is_one(start: int) -> None:
     """Whatever CAs signed each other, the verdict is that of trying every way."""
     graphs = {seed: random_graph(seed) for seed in range(start, start + BATCH)}
     assert [seed for seed, graph in graphs.items() if graph_is_accepted(graph) != has_sound_path(graph)] == []
+
+
+OPPONENTS = 60
+# Why an engine refuses a path that certkit found, by its own words.
+_EXPLAINED = {
+    "CA certificate must not have extended key usage": "the Web PKI's rule; RFC 5280 lets CAs limit what is below",
+    "max path length": "cryptography counts self-issued CAs; RFC 5280 section 6.1.4 does not",
+    "path length": "as above",
+    "authorityKeyIdentifier": "the Web PKI asks for identifiers in CAs; RFC 5280 lets a verifier do without",
+    "missing required extension": "as above, for the subject key identifier and key usage",
+    "incorrect criticality": "the Web PKI's criticality",
+    "unsuitable certificate purpose": "anyExtendedKeyUsage alone: certkit warns, openssl refuses",
+}
+
+
+def test_the_paths_that_are_found_are_confirmed_by_other_engines(tmp_path: Path) -> None:
+    """With nothing but the certificates of certkit's path, openssl finds it too, and so does cryptography."""
+    failures = []
+    for seed in range(OPPONENTS):
+        graph = random_graph(seed)
+        hostname = _HOST if graph.purpose == "server" else None
+        question = Question(
+            leaf=built(graph.leaf, is_leaf=True),
+            anchors=[built(plan) for plan in graph.anchors],
+            untrusted=[built(plan) for plan in graph.others],
+            at=NOW,
+            policy=catalogue.load("general"),
+            purpose=graph.purpose,
+            hostname=hostname,
+        )
+        verdict = verify(question)
+        if verdict.status not in {Status.OK, Status.WARNING}:
+            continue
+        path = [found for each in verdict.path if (found := each.cryptography())]
+        said = {"openssl": openssl_says(path, graph.purpose, tmp_path)}
+        if graph.purpose == "client":
+            said["cryptography"] = cryptography_says(path)
+        failures += [
+            f"{seed}: {engine}: {words}"
+            for engine, words in said.items()
+            if words and not any(known in words for known in _EXPLAINED)
+        ]
+    assert failures == []
+
+
+def openssl_says(path: Sequence[x509.Certificate], purpose: str, folder: Path) -> str:
+    """What `openssl verify` says against a path; empty if it accepts it."""
+    parts = {"leaf": path[:1], "between": path[1:-1] or path[-1:], "anchor": path[-1:]}
+    for name, certificates in parts.items():
+        (folder / name).write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in certificates))
+    asked = ("verify", "-partial_chain", "-purpose", f"ssl{purpose}", "-attime", str(int(NOW.timestamp())))
+    files = ("-CAfile", folder / "anchor", "-untrusted", folder / "between", folder / "leaf")
+    ran = openssl(*asked, *files, check=False)
+    return "" if ran.returncode == 0 else " ".join((ran.stdout + ran.stderr).decode(errors="replace").split())
+
+
+def cryptography_says(path: Sequence[x509.Certificate]) -> str:
+    """What cryptography's verifier says against a path; empty if it accepts it."""
+    builder = PolicyBuilder().store(Store([path[-1]])).time(NOW.replace(tzinfo=None))
+    policies = ExtensionPolicy.webpki_defaults_ca(), ExtensionPolicy.permit_all()
+    builder = builder.extension_policies(ca_policy=policies[0], ee_policy=policies[1])
+    try:
+        builder.build_client_verifier().verify(path[0], list(path[1:-1]))
+    except VerificationError as error:
+        return " ".join(str(error).split())
+    return ""
 
 
 def test_the_graphs_are_of_both_kinds() -> None:
