@@ -203,6 +203,8 @@ class Crl(Signed):
         for field, (moment, problems) in zip(("thisUpdate", "nextUpdate"), self._times, strict=False):
             listed = problems or ((moment.reason,) if isinstance(moment, Unreadable) else ())
             found += [deviation("time-form", f"{field}: {problem}") for problem in listed]
+        if self.signature_algorithm != self.tbs_signature_algorithm:
+            found.append(deviation("crl-algorithms"))
         if self.extensions and self.version < 2:
             found.append(deviation("crl-version-extensions"))
         found += self._common_deviations()

@@ -59,6 +59,10 @@ class _Facts:
         else:
             self.fields |= listed
 
+    def problem(self, text: str) -> None:
+        """Add a problem of the whole."""
+        self._problems.append(printable(text))
+
     def done(self, deviations: Iterable[Deviation] = ()) -> dict[str, Any]:
         """Return all of them; `problems` and `deviations` only where there are any."""
         if self._problems:
@@ -256,7 +260,10 @@ def _crl(found: Crl) -> dict[str, Any]:
     facts.add("this_update", found.this_update, rfc3339)
     facts.add("next_update", found.next_update, rfc3339)
     facts.add("revoked_count", found.revoked_count)
-    return facts.done(found.deviations)
+    for each in found.deviations:
+        if not each.is_tolerated:
+            facts.problem(f"{each.message} ({_document(each.section)})")
+    return facts.done(each for each in found.deviations if each.is_tolerated)
 
 
 def _private_key(item: Item) -> dict[str, Any]:

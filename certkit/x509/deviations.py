@@ -47,6 +47,7 @@ DEVIATIONS = {
     "csr-attributes": ("the CSR has no list of attributes, not even an empty one", "RFC 2986 section 4.1", False),
     "csr-extensions": ("extensions are requested more than once", "RFC 2985 section 5.4.2", False),
     "crl-version-extensions": ("a version 1 CRL has extensions", "5.1.2.7", True),
+    "crl-algorithms": ("two signature algorithms are named, inside and outside of what is signed", "5.1.1.2", False),
     "crl-entries-empty": ("the list of revoked certificates is empty instead of absent", "5.1.2.6", True),
     "encoding": ("the encoding breaks a rule of DER", "4.1", False),
 }

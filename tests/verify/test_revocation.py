@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certkit.verify import certificate_of, crl_of, revocation
+from certkit.x509.crl import Crl
 from tests import pki
 from tests.conftest import openssl
 from tests.pki import DAY, NOW, YEAR
@@ -107,7 +108,9 @@ def at_point(
     return x509.CRLDistributionPoints([x509.DistributionPoint(where, relative, None, by)])
 
 
-def judge(*lists: x509.CertificateRevocationList, leaf: pki.Pair = LEAF, at: datetime = NOW, **options: Any) -> Finding:
+def judge(
+    *lists: x509.CertificateRevocationList | Crl, leaf: pki.Pair = LEAF, at: datetime = NOW, **options: Any
+) -> Finding:
     """The finding over a leaf and its chain."""
     path = [certificate_of(each) for each in (leaf.certificate, *leaf.above)]
     others = [certificate_of(each) for each in options.pop("others", ())]
@@ -571,3 +574,23 @@ def test_openssl_agrees(name: str, tmp_path: Path) -> None:
     done = openssl("verify", *options, *files, check=False)
     ours = judge(*lists).status.value == "ok"
     assert (ours, done.returncode == 0) == ((True, False) if name == "users only" else (ours, ours)), done
+
+
+def test_a_list_that_names_two_algorithms() -> None:
+    """A list whose algorithm outside of what is signed differs from the one inside does not count."""
+    whole = of().public_bytes(Encoding.DER)
+    tbs, algorithm, signature = shapes.elements(shapes.inside(whole))
+    other = algorithm.replace(bytes.fromhex("2a8648ce3d040302"), bytes.fromhex("2a8648ce3d040303"))
+    found = judge(Crl.parse(shapes.wrap(0x30, tbs + other + signature)))
+    assert (found.status.value, found.message.partition(",")[0]) == ("unknown", "a list cannot be read")
+
+
+def test_strict_holds_lists_to_section_5() -> None:
+    """A list without a number counts, and not with --strict."""
+    assert judge(of(number=None)).status.value == "ok"
+    strict = judge(of(number=None), strict=True)
+    assert strict.status.value == "unknown"
+    assert strict.message == (
+        "the list does not follow RFC 5280 to the letter: it has no CRL number (RFC 5280 section 5.2.3), for"
+        " CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Root CA,O=Partner"
+    )
