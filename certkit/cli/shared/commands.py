@@ -81,6 +81,11 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
+def _remember(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Keep the value of an option of certkit itself for the command that runs."""
+    ctx.meta[f"certkit.{parameter.name}"] = value
+
+
 @click.group(
     cls=LazyGroup,
     lazy=COMMANDS,
@@ -92,6 +97,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     "config_file",
     metavar="FILE",
     expose_value=False,
+    callback=_remember,
     help="Host configuration of the user (or CERTKIT_CONFIG); see certkit config.",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")

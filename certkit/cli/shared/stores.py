@@ -68,5 +68,5 @@ def _opener(output: Output) -> Opener:
 def _config_file() -> Path | None:
     """The file of --config, which is an option of certkit itself."""
     context = click.get_current_context(silent=True)
-    named = context.find_root().params.get("config_file") if context else None
+    named = context.meta.get("certkit.config_file") if context else None
     return Path(named) if named else None

@@ -1,0 +1,88 @@
+"""Host configuration: who may write it, which file wins, and what is an error."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from certkit.config import load
+from certkit.errors import InputError
+
+HOOK = '[hooks.reload]\ncommand = ["/bin/true", "HOST"]\n'
+
+
+def found(tmp_path, host="", user="", **environment):
+    """What two files say."""
+    for name, text in (("host.toml", host), ("user.toml", user)):
+        (tmp_path / name).write_text(text)
+    return load(environment, named=tmp_path / "user.toml", host_file=tmp_path / "host.toml")
+
+
+def test_the_file_of_the_host_wins(tmp_path):
+    """For the same name; other entries of the user stay."""
+    user = HOOK.replace("HOST", "USER") + HOOK.replace("reload", "other")
+    hooks = found(tmp_path, HOOK, user).hooks
+    assert {name: entry.command for name, entry in hooks.items()} == {
+        "reload": ("/bin/true", "HOST"),
+        "other": ("/bin/true", "HOST"),
+    }
+
+
+def test_safe_directories(tmp_path):
+    """Come from the files and from CERTKIT_SAFE_DIRECTORY."""
+    host = '[store]\nsafe_directories = ["/work"]\ndefault = "file:/srv/identities"\n'
+    config = found(tmp_path, host, CERTKIT_SAFE_DIRECTORY="/builds:/data")
+    assert (config.safe_directories, config.store) == (("/builds", "/data", "/work"), "file:/srv/identities")
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o620, 0o602])
+def test_a_file_that_others_may_write(tmp_path, mode):
+    """It is not used, and commands that need it end with its fault."""
+    (tmp_path / "user.toml").write_text(HOOK)
+    (tmp_path / "user.toml").chmod(mode)
+    if mode == 0o620:
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a file to another group")
+        os.chown(tmp_path / "user.toml", -1, 12345)
+    config = load({}, named=tmp_path / "user.toml", host_file=tmp_path / "absent")
+    assert config.hooks == {}
+    with pytest.raises(InputError, match=f"others may write to {tmp_path}/user.toml"):
+        config.hook("reload", identity="acme")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[hooks", "not TOML"),
+        ("[hook.reload]\n", r"unknown table \[hook\]"),
+        ("[hosts]\nalow = []\n", r"unknown key 'alow' in \[hosts\]"),
+        ("[hooks.reload]\n", "must begin with the absolute path"),
+        ('[hooks.reload]\ncommand = ["true"]\n', "must begin with the absolute path"),
+        ('[hooks.reload]\ncommand = ["/bin/true"]\nshell = true\n', "unknown key 'shell'"),
+        ('[hooks.reload]\ncommand = "/bin/true"\n', "not a list of strings"),
+        ('[store]\nsafe_directories = ["work"]\n', "'work' is not an absolute path"),
+    ],
+)
+def test_what_cannot_be_understood(tmp_path, text, why):
+    """Is an error, for a slip of the pen must not loosen or tighten anything unseen."""
+    with pytest.raises(InputError, match=why):
+        found(tmp_path, text)
+
+
+def test_a_file_that_is_named_must_exist(tmp_path):
+    """Those that are looked for need not."""
+    assert load({}, host_file=tmp_path / "absent").hooks is not None
+    with pytest.raises(InputError, match=r"absent\.toml: no such file"):
+        load({"CERTKIT_CONFIG": str(tmp_path / "absent.toml")}, host_file=tmp_path / "absent")
+
+
+def test_the_command_shows_and_checks(certkit, tmp_path):
+    """What is in force, and what is wrong: a program that is not there."""
+    (tmp_path / "c.toml").write_text(HOOK + '[hooks.gone]\ncommand = ["/nowhere/program"]\n')
+    shown = certkit("--config", tmp_path / "c.toml", "config", "show", "--json")
+    assert shown.code == 0
+    assert json.loads(shown.out)["hooks"]["reload"]["command"] == ["/bin/true", "HOST"]
+    checked = certkit("config", "check", env={"CERTKIT_CONFIG": str(tmp_path / "c.toml")})
+    assert (checked.code, "/nowhere/program" in checked.out) == (2, True)
