@@ -57,6 +57,10 @@ def serve(address: str) -> dict[str, Any]:
                 data += connection.recv(_MOST_BYTES)
             child = os.fork()
             if child == 0:
+                running = [each.data[0] for each in waiting.get_map().values() if each.data]
+                # Closed by their objects: one that ends later would close a descriptor of the command.
+                for each in (*running, waiting, listener, connection):
+                    each.close()
                 for number, descriptor in enumerate(descriptors):
                     os.dup2(descriptor, number)
                 os.closerange(3, 1024)
@@ -64,13 +68,13 @@ def serve(address: str) -> dict[str, Any]:
             for descriptor in descriptors:
                 os.close(descriptor)
             connection.sendall(b"%d\n" % child)
-            waiting.register(os.pidfd_open(child), selectors.EVENT_READ, (child, connection))
+            waiting.register(os.pidfd_open(child), selectors.EVENT_READ, (connection, child))
 
 
 def _report_end(waiting: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
     waiting.unregister(key.fileobj)
     os.close(key.fd)
-    child, connection = key.data
+    connection, child = key.data
     status = os.waitpid(child, 0)[1]
     with connection:
         try:

@@ -12,6 +12,7 @@ from certkit.errors import InputError, RefusedError
 from certkit.identity import overview, pointer
 from certkit.stores.record import Record, Settings
 from certkit.x509 import keys, objects
+from certkit.x509.names import SubjectOptions
 from tests import pki
 from tests.identity.conftest import POLICY, SETTINGS, SUBJECT, csr_of, enroll, everything, request_again, states, use
 
@@ -84,7 +85,14 @@ def test_again_with_another_option(store, settings, option):
     [
         (replace(SETTINGS, subject=replace(SUBJECT, organization="")), "O is missing"),
         (replace(SETTINGS, subject=replace(SUBJECT, country="GBR")), "C"),
-        (Settings(policy="circle-mint", subject=SUBJECT, key_type="rsa-2048"), "rsa-2048"),
+        (
+            Settings(
+                policy="circle-mint",
+                subject=SubjectOptions(subject=("CN=Acme Ltd", "O=Acme Ltd")),
+                key_type="rsa-2048",
+            ),
+            "rsa-2048",
+        ),
         (Settings(policy="general"), "it is empty"),
     ],
 )

@@ -15,6 +15,7 @@ from certkit.stores.base import AbsentError
 from certkit.stores.record import Record
 from certkit.x509 import pem
 from certkit.x509.keys import key_facts
+from certkit.x509.names import SubjectOptions
 from tests import pki
 from tests.identity.conftest import (
     ISSUING,
@@ -303,7 +304,8 @@ def unreadable_csr():
 
 def test_policies_of_other_partners(store):
     """Judge by their own limits."""
-    enroll(store, settings=replace(SETTINGS, policy="circle-mint"))
+    subject = SubjectOptions(subject=("CN=Acme Ltd", "O=Acme Ltd"))
+    enroll(store, settings=replace(SETTINGS, policy="circle-mint", subject=subject))
     data = pasted(issue(store, end=pki.NOW + 370 * pki.DAY))
     with pytest.raises(RefusedError, match="policy: valid for"):
         install(store, data, policy=load("circle-mint"))
