@@ -32,33 +32,21 @@ def algorithm(request: Csr, rules: CsrRules, *, partner: str) -> Finding:
     from cryptography.exceptions import UnsupportedAlgorithm
 
     hint = "sign it with SHA-256: openssl req -new -sha256, or certkit csr create"
-    loaded = request.cryptography()
+    loaded, oid = request.cryptography(), request.signature_algorithm.oid
+    name = describe.algorithm_name(oid)
+    # Of a CSR that the library does not load, the name of the algorithm has the digest.
+    named = re.search(r"sha(1|224|256|384|512)|md[25]", name.lower())
+    unsupported = critical("signature-algorithm", f"the signature algorithm {oid} is not supported", hint)
+    if loaded is None and named is None and not name.startswith("Ed"):
+        return unsupported
     try:
-        digest = build.digest_name(loaded) if loaded is not None else _digest_in(request)
+        digest = build.digest_name(loaded) if loaded is not None else named and named[0]
     except UnsupportedAlgorithm:
-        oid = request.signature_algorithm.oid
-        return critical("signature-algorithm", f"the signature algorithm {oid} is not supported", hint)
+        return unsupported
     if digest is None:
-        name = describe.algorithm_name(request.signature_algorithm.oid)
         return ok("signature-algorithm", "EdDSA" if name.startswith("Ed") else name)
     if keys.is_weak_digest(digest):
         return critical("signature-algorithm", f"{digest.upper()} is too weak for a signature", hint)
     if digest not in rules.digests:
         return critical("signature-algorithm", f"{digest.upper()} is not accepted by {partner}", hint)
     return ok("signature-algorithm", digest.upper())
-
-
-def _digest_in(request: Csr) -> str:
-    """The digest of a CSR that the library does not load, from the name of its algorithm.
-
-    Raises:
-        cryptography.exceptions.UnsupportedAlgorithm: if the algorithm is not known.
-    """
-    from cryptography.exceptions import UnsupportedAlgorithm
-
-    match = re.search(
-        r"sha(1|224|256|384|512)|md[25]", describe.algorithm_name(request.signature_algorithm.oid).lower()
-    )
-    if match is None:
-        raise UnsupportedAlgorithm(request.signature_algorithm.oid)
-    return match[0]
