@@ -177,7 +177,7 @@ def _thresholds(asked: Asked) -> Thresholds:
 def _defaults(policy_name: str) -> tuple[Duration, Duration]:
     """The thresholds of a policy; those of the default one are known without reading it."""
     from certkit.durations import Duration
-    from certkit.policy.rules import DEFAULT_CRITICAL, DEFAULT_WARN
+    from certkit.policy.defaults import DEFAULT_CRITICAL, DEFAULT_WARN
 
     if policy_name == inputs.DEFAULT_POLICY:
         return Duration.parse(DEFAULT_WARN), Duration.parse(DEFAULT_CRITICAL)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from certkit.durations import Duration
 from certkit.policy import values
+from certkit.policy.defaults import DEFAULT_CRITICAL, DEFAULT_WARN
 from certkit.policy.values import (
     ANSWER,
     BOOLEAN,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from datetime import date
 
 # What applies where no policy says otherwise; `policies/general.toml` says the same.
-DEFAULT_WARN = "28d"
-DEFAULT_CRITICAL = "7d"
 
 # Keys of format 1 that no check can judge; existing files may still have them.
 NO_LONGER_RULES = {
