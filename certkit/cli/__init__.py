@@ -14,7 +14,7 @@ def main() -> NoReturn:
     sixth of its time.
     """
     gc.set_threshold(50_000)
-    from certkit.cli.shared.boundary import run
+    from certkit.cli.boundary import run
 
     code = run(sys.argv[1:])
     gc.freeze()

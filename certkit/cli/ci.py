@@ -11,7 +11,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from certkit.cli.shared import boundary, inputs
+from certkit.cli import boundary
+from certkit.cli.shared import inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

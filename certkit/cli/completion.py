@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from certkit.cli.shared.boundary import write_result
+from certkit.cli.boundary import write_result
 from certkit.errors import InputError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from certkit.cli.shared.boundary import write_result
+from certkit.cli.boundary import write_result
 from certkit.cli.shared.commands import certkit
 
 

@@ -13,8 +13,8 @@ import click
 import pytest
 from cryptography import x509
 
+from certkit.cli.boundary import run
 from certkit.cli.key import KEY_TYPES
-from certkit.cli.shared.boundary import run
 from certkit.cli.shared.commands import LazyGroup, certkit
 from certkit.identity import activate, enroll, install
 from certkit.policy import catalogue
@@ -219,7 +219,7 @@ def test_the_types_on_the_command_line_are_those_that_are_made():
 def test_help_imports_nothing_heavy(words):
     """Start-up is a feature: no page of help needs cryptography."""
     code = (
-        "import sys\nfrom certkit.cli.shared.boundary import run\n"
+        "import sys\nfrom certkit.cli.boundary import run\n"
         f"run({words!r})\nassert not [name for name in sys.modules if name.startswith(('cryptography', 'OpenSSL'))]"
     )
     python = installed()[0].replace("/certkit", "/python")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from certkit.cli.shared.boundary import write_bytes, write_result
+from certkit.cli.boundary import write_bytes, write_result
 from certkit.findings import Status
 from certkit.printable import printable
 
