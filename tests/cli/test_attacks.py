@@ -103,6 +103,17 @@ def mallory(work):
         os.waitpid(child, 0)
 
 
+def change_settings(store, **changes):
+    """Write other settings into the record of an identity, in the form of this version or of 0.1.0."""
+    path = store / "acme/settings.json"
+    if path.exists():
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+        return
+    path = path.with_name("identity.json")
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "settings": {**record["settings"], **changes}}))
+
+
 # Programs
 
 
@@ -129,10 +140,7 @@ def test_issuers_of_another_user_do_not_run(victim):
     store = victim.home / "store"
     victim.identity(store)
     evil = victim.script(victim.home / "evil")
-    path = store / "acme/identity.json"
-    record = json.loads(path.read_text())
-    record["settings"]["issuer"] = f"command:{evil}"
-    path.write_text(json.dumps(record))
+    change_settings(store, issuer=f"command:{evil}")
     victim.give(victim.home)
     done = victim.run("identity", "renew", "acme", "--force", "--store", f"file:{store}")
     assert (done.returncode, victim.marker.exists()) == (3, False)
@@ -358,10 +366,7 @@ def test_a_pipe_as_a_policy_does_not_stop_a_store(victim, command):
     store = victim.folder / "store"
     victim.identity(store)
     os.mkfifo(victim.folder / "policy.toml")
-    path = store / "acme/identity.json"
-    record = json.loads(path.read_text())
-    record["settings"]["policy"] = str(victim.folder / "policy.toml")
-    path.write_text(json.dumps(record))
+    change_settings(store, policy=str(victim.folder / "policy.toml"))
     began = time.monotonic()
     done = victim.run("identity", *command, "--store", f"file:{store}", timeout=20)
     assert (done.returncode, time.monotonic() - began < 20) == (3, True)

@@ -134,8 +134,8 @@ def test_a_check_of_a_group(tmp_path, store):
 def test_a_check_of_a_group_that_is_gone(store):
     """Is told once for each of its identities."""
     enroll(store, issued=1)
-    path = store.root / "acme" / "identity.json"
-    path.write_bytes(json.dumps(with_group("no-such-group").document()).encode())
+    path = store.root / "acme" / "settings.json"
+    path.write_bytes(json.dumps(with_group("no-such-group").settings.document()).encode())
     assert told(store) == [
         (
             "critical identity:acme: this host has no group 'no-such-group'"
