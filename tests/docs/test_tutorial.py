@@ -41,6 +41,9 @@ def test_in_a_directory(tmp_path):
 def test_in_vault(tmp_path, openbao):
     """The same commands, with CERTKIT_STORE; key and token are in OpenBao, and in no file."""
     openbao.mount("walk")
+    config = tmp_path / ".config" / "certkit" / "certkit.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('[hosts]\nallow = ["127.0.0.1"]\n')
     out = walk(tmp_path, CERTKIT_STORE="vault://walk/wise", VAULT_ADDR=openbao.address, VAULT_TOKEN=ROOT_TOKEN)
     assert out.count("  done   call         answered 200\n") == 2
     key = openbao.api("GET", "walk/data/wise/acme/generations/0001/key")["data"]["data"]["private_key"]

@@ -123,7 +123,8 @@ def test_what_cannot_be_retired(store):
     """What is in use, and what is not there."""
     use(store)
     refuses(store, InputError, "generation 0001 is in use", retire, "0001")
-    refuses(store, AbsentError, "there is no generation 1", retire, "1")
+    refuses(store, InputError, "generation 0001 is in use", retire, "1")
+    refuses(store, AbsentError, "there is no generation 0002", retire, "2")
 
 
 def test_discard(store):

@@ -99,7 +99,7 @@ def names(read):
         (
             [],
             [],
-            {"passed": ["README"]},
+            {"skipped": ["README"]},
             [
                 "Nothing was found",
                 "No certificate and no revocation list was found, which is never OK: check the sources.",
