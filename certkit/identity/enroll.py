@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from certkit.csr import build, keyfile
 from certkit.csr import create as requests
 from certkit.errors import ConflictError, InputError
-from certkit.findings import Status
+from certkit.findings import Status, critical
 from certkit.identity import limits, overview
+from certkit.policy.values import Answer
 from certkit.stores.base import AbsentError
 from certkit.stores.record import Record, Settings, State, next_generation
 from certkit.times import rfc3339
@@ -155,6 +156,10 @@ def add_request(
     neighbours = limits.Neighbours(store, identity.name, identity)
     findings = limits.room(neighbours, policy, now=now) if room is None else room
     settings = identity.record.settings
+    if policy.key.encrypted is Answer.YES and not store.protects_keys:
+        hint = "add --passphrase-file FILE, or keep the identity in Vault"
+        found = critical("key-file", f"{policy.title} requires a passphrase on the private key", hint)
+        requests.refuse([found], policy)
     if key is None:
         spec = KeySpec(settings.key_type) if settings.key_type else requests.default_spec(policy)
         key = keyfile.new_key(spec, progress)

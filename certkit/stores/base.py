@@ -131,6 +131,11 @@ class Store(Protocol):
         ...
 
     @property
+    def protects_keys(self) -> bool:
+        """Whether whoever reads the store's disk or backup cannot use the private keys in it."""
+        ...
+
+    @property
     def allowed_hosts(self) -> tuple[str, ...] | None:
         """The hosts that addresses in records may name besides those of shipped policies; None: any."""
         ...

@@ -862,3 +862,17 @@ def test_a_key_that_must_be_in_hardware_is_not_made(identity):
     refused = identity("enroll", "bank", "--policy", "clearbank", "--organization", "Acme")
     assert (refused.code, "requires a key made in an HSM" in refused.err) == (2, True)
     assert identity("show", "bank").code == 3
+
+
+def test_a_partner_that_demands_protected_keys(certkit, tmp_path):
+    """Swish wants a passphrase on the private key: without one nothing is created, with one the key is encrypted."""
+    options = ("--policy", "swish", "--organization", "Acme Ltd", "--store", f"file:{tmp_path}/store")
+    refused = certkit("identity", "enroll", "acme", *options)
+    assert refused.code == 2
+    assert "Swish, merchants requires a passphrase on the private key" in refused.err
+    assert "Add --passphrase-file FILE, or keep the identity in Vault" in refused.err
+    assert not list(tmp_path.rglob("key.pem"))
+    (tmp_path / "pw").write_text("correct horse")
+    assert certkit("identity", "enroll", "acme", *options, "--passphrase-file", tmp_path / "pw").code == 0
+    [key] = tmp_path.rglob("key.pem")
+    assert key.read_text().startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")

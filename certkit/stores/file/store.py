@@ -86,6 +86,11 @@ class FileStore:
         return f"file:{self.root}"
 
     @property
+    def protects_keys(self) -> bool:
+        """Whether keys are sealed, by a passphrase or by Vault's Transit engine."""
+        return self.wrapping is not None
+
+    @property
     def allowed_hosts(self) -> tuple[str, ...] | None:
         """None: the addresses in one's own files are one's own."""
         return None

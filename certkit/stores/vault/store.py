@@ -67,6 +67,11 @@ class VaultStore:
         """How the command line names the store."""
         return self.secrets.uri
 
+    @property
+    def protects_keys(self) -> bool:
+        """Vault encrypts what it stores."""
+        return True
+
     def names(self) -> list[str]:
         """The identities there, in the order of their names; a folder that may not be looked into counts as one."""
         folders = layout.names_in(self.secrets.kv.list())
