@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 from tests.cli.test_help import commands
 
 PROJECT = Path(__file__).parents[1]
+UNTRACKED = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__")
 CONSTRAINTS = (PROJECT / "constraints.txt").read_text(encoding="utf-8")
 
 
@@ -48,8 +49,7 @@ def build(kind, folder, project=PROJECT):
 def test_a_build_is_reproducible(kind, tmp_path):
     """Another copy of the same files, made at another time under another umask, becomes the same bytes."""
     copied = tmp_path / "elsewhere"
-    shutil.copytree(PROJECT, copied, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns(".?*", "__pycache__"))
-    shutil.copyfile(PROJECT / ".gitignore", copied / ".gitignore")
+    shutil.copytree(PROJECT, copied, copy_function=shutil.copyfile, ignore=UNTRACKED)
     for path in copied.rglob("*"):
         if path.is_file():
             path.chmod(0o700 if os.access(PROJECT / path.relative_to(copied), os.X_OK) else 0o600)
