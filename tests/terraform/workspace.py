@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,6 +177,11 @@ class Workspace:
         issued = ca.issue(public_key=key, begin=now - pki.DAY, end=now + days * pki.DAY + pki.DAY / 2)
         (self.folder / name).write_bytes(issued.pem)
         (self.folder / "ca.pem").write_bytes(ca.pem)
+        if self.place.folder is None:  # in Vault the operator says whom to trust, not the provisioner
+            bundle = ca.pem.decode()
+            self.place.store.change(
+                NAME, lambda record: replace(record, settings=replace(record.settings, trust_bundle=bundle))
+            )
         return name
 
     def activate(self, ca: pki.CA, *, days: float = 300) -> None:
