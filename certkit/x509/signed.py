@@ -131,9 +131,13 @@ class Signed:
         found = []
         if self.der[self._frame[2][2]]:
             found.append(deviation("signature-bits"))
-        algorithm = self.signature_algorithm
-        if algorithm.oid in _ECDSA_AND_DSA and algorithm.parameters == tlv.NULL:
-            found.append(deviation("algorithm-parameters"))
+        try:
+            algorithm = self.signature_algorithm
+        except InputError:
+            found.append(deviation("encoding", "the signature's algorithm cannot be read"))
+        else:
+            if algorithm.oid in _ECDSA_AND_DSA and algorithm.parameters == tlv.NULL:
+                found.append(deviation("algorithm-parameters"))
         return found + list(self._extensions[1])
 
 
