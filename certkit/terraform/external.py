@@ -202,7 +202,7 @@ def _deploy_hook(record: Record) -> str:
     """`failed` while a hook is owed, `ok` if the identity has one, else `none`."""
     if record.undeployed is not None:
         return "failed"
-    return "ok" if getattr(record.settings, "deploy_hook", None) else "none"
+    return "ok" if record.settings.deploy_hook else "none"
 
 
 def about_source(query: Query, sources: Iterable[Source], *, policy: Policy, now: datetime) -> ExternalAnswer:
