@@ -65,6 +65,7 @@ class Csr(Signed):
 
         found = cls(der, foreign.attempt(load_der_x509_csr, der))
         found._parts  # noqa: B018  raises
+        found.extensions  # noqa: B018  raises
         return found
 
     def __repr__(self) -> str:
