@@ -28,6 +28,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+@pytest.mark.timeout(SECONDS)
 @pytest.mark.skipif(not SUITES.is_file(), reason="the suites are not beside the repository")
 def test_no_plain_case_is_wrong(tmp_path: Path) -> None:
     """No case that other projects' suites are plain about is judged otherwise, and nothing crashes."""
