@@ -566,8 +566,8 @@ def _names_of(certificate: Certificate, *, is_leaf: bool) -> tuple[list[Parsed],
     if isinstance(listed, Unreadable):
         return [*names, Parsed("unknown", None, "alternative names that cannot be read")], ""
     names += map(constraints.parsed, listed or ())
-    if all(each.kind != "email" for each in names):
-        names += [constraints.parsed(_mailbox(value)) for value in subject.values("emailAddress")]
+    # Also beside alternative names, where RFC 5280 does not ask for it: programs read the address from the subject.
+    names += [constraints.parsed(_mailbox(value)) for value in subject.values("emailAddress")]
     common = subject.values("CN") if is_leaf and listed is None else ()
     return names, common[0] if len(common) == 1 else ""
 

@@ -162,6 +162,29 @@ def _oid(value: bytes) -> str:
     return object_identifier(value)
 
 
+def require_value(data: bytes, node: Node, depth: int = _MAX_DEPTH) -> None:
+    """Require that an element of any type is DER as far as its tag tells: its form, its value, and what is inside.
+
+    Raises:
+        DerError: if it breaks a rule of its universal type, or holds elements in more than 24 levels.
+    """
+    tag, _, start, end = node
+    is_universal = tag < 0x40
+    if is_universal and bool(tag & _CONSTRUCTED) is not (tag & 0x1F in _CONSTRUCTED_TYPES):
+        raise DerError(f"an element of type {tag & 0x1F} in the wrong form (X.690 section 10.2)")
+    if tag & _CONSTRUCTED:
+        if not depth:
+            raise DerError("elements in too many levels")
+        for each in children(data, start, end):
+            require_value(data, each, depth - 1)
+    elif is_universal and tag in _PRIMITIVE_TYPES:
+        _PRIMITIVE_TYPES[tag](data, node)
+    elif tag == 0:
+        raise DerError("the end of an indefinite length, which is BER and not DER (X.690 section 10.1)")
+    elif tag == NULL[0] and start != end:
+        raise DerError("a NULL with a value (X.690 section 8.8)")
+
+
 def bits(data: bytes, node: Node) -> tuple[bytes, int]:
     """Read a BIT STRING, whatever its tag: its bytes, and how many bits of the last one are unused.
 
@@ -174,6 +197,11 @@ def bits(data: bytes, node: Node) -> tuple[bytes, int]:
     if value[0] and value[-1] & ((1 << value[0]) - 1):
         raise DerError("a BIT STRING whose unused bits are set (X.690 section 11.2.1)")
     return value[1:], value[0]
+
+
+# EXTERNAL, EMBEDDED PDV, SEQUENCE and SET; every other universal type is primitive in DER.
+_CONSTRUCTED_TYPES = frozenset({0x08, 0x0B, 0x10, 0x11})
+_PRIMITIVE_TYPES = {0x01: boolean, _INTEGER: integer, _BIT_STRING: bits, 0x06: oid, 0x0A: integer}
 
 
 @dataclass(frozen=True, slots=True)

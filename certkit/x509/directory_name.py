@@ -13,9 +13,10 @@ from certkit.x509.attributes import SHORT_NAMES
 from certkit.x509.once import once
 
 # The short names, one as OpenSSL prints it, and one whose value is no string.
-_SHOWN_NAMES = SHORT_NAMES | {"2.5.4.9": "STREET", "2.5.4.45": "x500UniqueIdentifier"}
+_UNIQUE_IDENTIFIER = "2.5.4.45"
+_SHOWN_NAMES = SHORT_NAMES | {"2.5.4.9": "STREET", _UNIQUE_IDENTIFIER: "x500UniqueIdentifier"}
 
-_SEQUENCE, _SET, _OID = 0x30, 0x31, 0x06
+_SEQUENCE, _SET, _OID, _BIT_STRING = 0x30, 0x31, 0x06, 0x03
 _UTF8, _NUMERIC, _PRINTABLE, _T61, _IA5, _VISIBLE, _UNIVERSAL, _BMP = 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1A, 0x1C, 0x1E
 _CODECS = {
     _UTF8: "utf-8",
@@ -223,19 +224,22 @@ def _attribute(oid: str, data: bytes, node: tlv.Node) -> AttributeValue:
     value = data[start:end]
     raw = data[at:end]
     codec = _CODECS.get(tag)
+    shown = _SHOWN_NAMES.get(oid, oid)
     if codec is None:
-        known = SHORT_NAMES.get(oid)
-        return AttributeValue(oid, None, raw, f"{known} is no string" if known else "")
+        tlv.require_value(data, node)
+        is_identifier = oid == _UNIQUE_IDENTIFIER and tag == _BIT_STRING
+        return AttributeValue(oid, None, raw, "" if is_identifier else f"{shown} is no string")
     kind = _STRING_NAMES[tag]
-    problem = ""
+    # No attribute is a VisibleString (RFC 5280 appendix A.1, DirectoryString).
+    problem = f"{shown} is a {kind}" if tag == _VISIBLE else ""
     try:
         text = value.decode(codec)
     except UnicodeDecodeError:
         text = value.decode("latin-1")
-        problem = f"{_SHOWN_NAMES.get(oid, oid)} holds bytes that are not in a {kind}"
+        problem = f"{shown} holds bytes that are not in a {kind}"
     else:
         if not _fits(tag, text):
-            problem = f"{_SHOWN_NAMES.get(oid, oid)} holds characters that are not in a {kind}"
+            problem = f"{shown} holds characters that are not in a {kind}"
     return AttributeValue(oid, text, raw, problem)
 
 

@@ -29,6 +29,9 @@ def refused(kind: str, value: bytes, *, permitted: bytes | None = None, excluded
     return constraints.violation([constraints.parsed(name(kind, value))], limits, Comparisons()) is not None
 
 
+# How an IPv4 address begins that is written as an IPv6 one (RFC 4291 section 2.5.5.2).
+MAPPED = bytes(10) + b"\xff\xff"
+
 PERMITTED = [
     ("DNS", b"a.example", b"example", False),
     ("DNS", b"A.Example.", b"example", False),
@@ -64,7 +67,7 @@ PERMITTED = [
     ("IP", bytes([192, 0, 2, 1]), bytes([192, 0, 2, 0, 255, 0, 255, 0]), True),
     ("IP", bytes([192, 0, 2, 1]), bytes([192, 0, 2, 0]), True),
     ("IP", bytes([192, 0, 2]), bytes(8), True),
-    ("IP", bytes(10) + bytes([255, 255, 192, 0, 2, 1]), bytes([192, 0, 2, 0, 255, 255, 255, 0]), True),
+    ("IP", MAPPED + bytes([192, 0, 2, 1]), bytes([192, 0, 2, 0, 255, 255, 255, 0]), True),
     ("RID", b"\x2a\x03", b"\x2a\x03", True),
 ]
 
@@ -93,6 +96,10 @@ EXCLUDED = [
     ("URI", b"https://a.test", b"https://a.test", True),
     ("IP", bytes([192, 0, 2, 1]), bytes([10, 0, 0, 0, 255, 0, 0, 0]), False),
     ("IP", bytes([192, 0, 2, 1]), bytes([10, 0, 0, 0, 255, 0, 255, 0]), True),
+    ("IP", MAPPED + bytes([192, 0, 2, 1]), bytes([192, 0, 2, 0, 255, 255, 255, 0]), True),
+    ("IP", MAPPED + bytes([192, 0, 2, 1]), bytes([10, 0, 0, 0, 255, 0, 0, 0]), False),
+    ("IP", bytes([192, 0, 2, 1]), MAPPED + bytes([192, 0, 2, 0]) + b"\xff" * 15 + b"\0", True),
+    ("IP", bytes(15) + b"\x01", bytes(8), False),
     ("RID", b"\x2a\x03", b"\x2a\x04", True),
 ]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509.oid import NameOID
 
 from certkit.findings import roll_up
 from certkit.policy import catalogue
@@ -632,6 +633,12 @@ PATH_ROWS = [
     ("constraints: e-mail excluded", lambda: constrained(excluding("email:acme.example"), "email:ops@acme.example"), {},
      {"chain": "critical"},
      ("CN=Partner Issuing CA,O=Partner may not issue for email:ops@acme.example, by its name constraints "
+     "(RFC 5280 section 4.2.1.10)")),
+    ("constraints: e-mail in the subject outside, beside one in the SAN that is permitted",
+     lambda: constrained(permitting("email:acme.example"), "email:ops@acme.example",
+                         subject=x509.Name([x509.NameAttribute(NameOID.EMAIL_ADDRESS, "ops@other.example")])),
+     {}, {"chain": "critical"},
+     ("CN=Partner Issuing CA,O=Partner may not issue for email:ops@other.example, by its name constraints "
      "(RFC 5280 section 4.2.1.10)")),
     ("constraints: URI permitted",
      lambda: constrained(permitting("uri:.acme.example"), "uri:https://api.acme.example/x"), {}, OK,
