@@ -13,6 +13,12 @@ def printable(text: str) -> str:
     return "".join(char if _is_harmless(char) else _hex_pairs(char) for char in text)
 
 
+def brief(text: str, limit: int = 120) -> str:
+    """The text as `printable` shows it, cut off after so many characters: a name may be as long as its maker likes."""
+    shown = printable(text[: limit + 1])
+    return shown if len(text) <= limit and len(shown) <= limit else f"{shown[:limit]}…"
+
+
 def _is_harmless(char: str) -> bool:
     import unicodedata
 

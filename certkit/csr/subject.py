@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, critical, ok, warning
 from certkit.policy.values import Answer
-from certkit.printable import printable
+from certkit.printable import brief
 from certkit.x509 import attributes, names
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _SINGLE = ("C", "O", "CN")
 
 def findings(found: Sequence[Attribute], rules: SubjectRules, *, partner: str) -> list[Finding]:
     """Return one finding for each rule that is broken, or one if all hold."""
-    shown = ", ".join(f"{item.name}={printable(item.value)}" for item in found) or "empty"
+    shown = brief(", ".join(f"{item.name}={item.value}" for item in found), 600) or "empty"
     if rules.ignored is Answer.YES:
         return [ok("subject", f"{shown}; {partner} does not use the CSR's subject")]
     problems = [*_presence(found, rules, partner), *_form(found, rules)]
@@ -82,13 +82,13 @@ def _form(found: Sequence[Attribute], rules: SubjectRules) -> Iterator[Finding]:
             own = "" if bound != attributes.UPPER_BOUNDS.get(name) else " (RFC 5280 appendix A.1)"
             yield critical("subject", said + own, f"shorten {option(name)}")
         if names.has_control(value):
-            said = f"{name}={printable(value)} contains control characters"
+            said = f"{name}={brief(value)} contains control characters"
             yield critical("subject", said, f"correct {option(name)}")
 
 
 def _country(name: str, value: str) -> Iterator[Finding]:
     """Two letters (X.520); a code that ISO 3166 does not have is a warning, for partners ask for EU."""
-    said, code = f"{name}={printable(value)}", value.upper()
+    said, code = f"{name}={brief(value)}", value.upper()
     if not re.fullmatch(r"[A-Za-z]{2}", value):
         yield critical(
             "subject", f"{said} is not a country code of two letters", f"set {option(name)} to a code such as GB or EU"
@@ -113,7 +113,7 @@ def value_problems(found: Sequence[Attribute], rules: Mapping[str, AttributeRule
             yield critical("subject", said, f"give {option(name)} at most {rule.maximum} times")
         for value in values:
             for problem in _broken(value, rule, found):
-                yield critical("subject", f"{name}={printable(value)} {problem}", f"correct {option(name)}")
+                yield critical("subject", f"{name}={brief(value)} {problem}", f"correct {option(name)}")
 
 
 def _broken(value: str, rule: AttributeRules, found: Sequence[Attribute]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from certkit.errors import InputError
 from certkit.findings import Finding, Status, unknown
 from certkit.net import http
 from certkit.verify import ocsp
+from certkit.verify.path import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,7 +53,7 @@ def _one(
     found = ocsp.judge(at_hand, certificate, issuer, at=at)
     if found is not None and (ask_for is None or found.status is not Status.UNKNOWN):
         return found
-    who = certificate.subject.text
+    who = name_of(certificate)
     if ask_for is None:
         return unknown("revocation", f"no OCSP response covers {who}", "give one, or add --ocsp to query the responder")
     responder = ocsp.responder_of(certificate)

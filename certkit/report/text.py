@@ -57,12 +57,14 @@ def findings(
 
 def evidence(verdict: Verdict) -> str:
     """The path as a drawing, leaf first, with dates, and until when the verdict holds."""
+    from certkit.verify.path import name_of
+
     if verdict.holds_until is None or len(verdict.path) < 2:
         return ""
     drawn = []
     for depth, each in enumerate(verdict.path):
         mark = "   " * (depth - 1) + "└─ " if depth else ""
-        drawn.append((mark + each.subject.text, each))
+        drawn.append((mark + name_of(each), each))
     width = max(len(label) for label, _ in drawn)
     lines = [f"  {label.ljust(width)}  {_day(each.not_before)} to {_day(each.not_after)}" for label, each in drawn]
     return _text([*lines, f"  The chain holds until {rfc3339(verdict.holds_until)}."])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from certkit.csr import check
 from certkit.errors import InputError
 from certkit.findings import Finding, critical, ok, skipped, unknown
-from certkit.printable import printable
+from certkit.printable import brief
 from certkit.times import rfc3339
 from certkit.verify import signatures
 from certkit.verify.path import is_sound_ca_key, name_of
@@ -56,11 +56,11 @@ def client_name(leaf: Certificate, client_id: str) -> Finding:
     """Return whether the common name is the client id."""
     found = leaf.subject.values("CN")
     if found == (client_id,):
-        return ok("name", f"CN is the client id {printable(client_id)}")
-    shown = ", ".join(map(printable, found)) or "absent"
+        return ok("name", f"CN is the client id {brief(client_id)}")
+    shown = ", ".join(map(brief, found)) or "absent"
     return critical(
         "name",
-        f"CN is {shown}, not the client id {printable(client_id)}",
+        f"CN is {shown}, not the client id {brief(client_id)}",
         "check the client id and the environment that the certificate was made for",
     )
 
@@ -76,10 +76,10 @@ def host_name(leaf: Certificate, hostname: str) -> Finding:
     else:
         matches = any(each.kind == "DNS" and not each.problem and matches_dns(each.value, hostname) for each in listed)
     if matches:
-        return ok("name", f"it is for {printable(hostname)}")
+        return ok("name", f"it is for {brief(hostname)}")
     shown = _shown(listed) or "no alternative name"
     return critical(
-        "name", f"not for {printable(hostname)}: it names {shown}", "check the host, or get a certificate for it"
+        "name", f"not for {brief(hostname)}: it names {shown}", "check the host, or get a certificate for it"
     )
 
 
@@ -100,10 +100,10 @@ def email_address(leaf: Certificate, address: str) -> Finding:
         return _unreadable_names(leaf.subject_alt_name)
     listed = [each for each in leaf.subject_alt_name or () if each.kind == "email" and not each.problem]
     if any(_address(address) == _address(each.value) for each in listed):
-        return ok("name", f"it is for {printable(address)}")
-    shown = ", ".join(printable(each.value) for each in listed[:_SHOWN_NAMES]) or "no e-mail address"
+        return ok("name", f"it is for {brief(address)}")
+    shown = ", ".join(brief(each.value) for each in listed[:_SHOWN_NAMES]) or "no e-mail address"
     return critical(
-        "name", f"not for {printable(address)}: it names {shown} (RFC 5280 section 4.2.1.6)", "check the address"
+        "name", f"not for {brief(address)}: it names {shown} (RFC 5280 section 4.2.1.6)", "check the address"
     )
 
 
@@ -182,8 +182,8 @@ def csr_organization(leaf: Certificate, request: x509.CertificateSigningRequest)
     asked = names.values(names.attributes(request.subject), "O")
     if kept == asked:
         return ok("subject", "the organization is that of the CSR")
-    shown = ", ".join(map(printable, kept)) or "absent"
-    wanted = ", ".join(map(printable, asked)) or "absent"
+    shown = ", ".join(map(brief, kept)) or "absent"
+    wanted = ", ".join(map(brief, asked)) or "absent"
     return critical("subject", f"O is {shown}, in the CSR {wanted}", _CSR_HINT)
 
 
@@ -201,7 +201,7 @@ def _unreadable_names(found: Unreadable) -> Finding:
 
 def _shown(listed: Sequence[GeneralName]) -> str:
     more = f" and {len(listed) - _SHOWN_NAMES} more" if len(listed) > _SHOWN_NAMES else ""
-    return ", ".join(map(str, listed[:_SHOWN_NAMES])) + more
+    return ", ".join(brief(str(each)) for each in listed[:_SHOWN_NAMES]) + more
 
 
 def _ascii(hostname: str) -> str:

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from certkit.printable import brief
 from certkit.times import rfc3339
 from certkit.verify import signatures
 from certkit.verify.troubles import Problem, Trouble
@@ -127,7 +128,7 @@ class RevocationList:
         self.point = _readable(crl.issuing_distribution_point)
         self.number, self.base = _readable(crl.number), _readable(crl.delta_base)
         self._signed: dict[bytes, bool] = {}
-        self.name, self.issuer = crl.issuer.text, crl.issuer.key
+        self.name, self.issuer = brief(crl.issuer.text), crl.issuer.key
         hint = crl.authority_key_identifier
         self.key_identifier: bytes | None = hint.key_identifier if hint else None
         self.is_understood = self._is_understood()

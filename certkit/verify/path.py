@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
+from certkit.printable import brief
 from certkit.times import rfc3339
 from certkit.verify import constraints, policies, signatures
 from certkit.verify.constraints import Comparisons, Limits, Parsed, TooManyError
@@ -38,7 +39,6 @@ DEFAULT_MAX_DEPTH = 8
 MAX_SIGNATURE_CHECKS = 500
 _MAX_STEPS = 5_000
 _MAX_PATHS = 100
-_MAX_SHOWN = 200
 
 # The extensions that are processed, here or in the modules beside. They limit what a certificate is good for, or say
 # whose it is: one that cannot be read refuses the certificate, critical or not.
@@ -309,7 +309,7 @@ class _Walk:
         return listed + (f" and {len(self._anchors) - 3} more" if len(self._anchors) > 3 else "")
 
     def _wrong_key(self, current: Certificate, named: Sequence[Certificate]) -> NoPath:
-        issuer = _name(current.issuer.text)
+        issuer = brief(current.issuer.text) or "(an empty name)"
         why = self._signature_problem(current, named[0]) or ""
         if "does not" not in why:
             return NoPath(f"the signature of {name_of(current)} cannot be checked: {why}", _INSPECT)
@@ -326,7 +326,7 @@ class _Walk:
         )
 
     def _missing(self, current: Certificate) -> NoPath:
-        issuer = _name(current.issuer.text)
+        issuer = brief(current.issuer.text) or "(an empty name)"
         if any(each.subject.key == current.issuer.key for each in self._search.distrusted):
             return NoPath(
                 f"the CA {issuer} is marked as not to be trusted for this purpose",
@@ -371,17 +371,12 @@ def _hints_at(child: Certificate, parent: Certificate) -> bool:
         return False
 
 
-def _name(text: str) -> str:
-    return text or "(an empty name)"
-
-
 def name_of(certificate: Certificate) -> str:
     """Return the subject of a certificate for a message, whatever state it is in, and not too long."""
     try:
-        text = certificate.subject.text or "the certificate"
+        return brief(certificate.subject.text) or "the certificate"
     except InputError:
         return "a certificate that cannot be read"
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def own_problem(certificate: Certificate) -> NoPath | None:
@@ -551,7 +546,8 @@ def _constraint_problem(way: Path, budget: Comparisons) -> NoPath | None:
             refused = constraints.violation(names, limits, budget, common_name=common_name)
             if refused is not None:
                 return NoPath(
-                    f"{name_of(ca)} may not issue for {refused}, by its name constraints (RFC 5280 section 4.2.1.10)",
+                    f"{name_of(ca)} may not issue for {brief(refused)}, by its name constraints (RFC 5280 section"
+                    " 4.2.1.10)",
                     "ask the CA for a certificate for names that it may issue for",
                 )
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, critical, ok, unknown, warning
+from certkit.printable import brief
 from certkit.x509.extensions import PURPOSES, Unreadable
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def judge(path: Sequence[Certificate], wanted: str) -> Finding:
         if limits is not None and not allows(limits or (), wanted):
             return critical(
                 "purpose",
-                f"the CA {ca.subject.text} may not issue certificates for {wanted} authentication, by its own extended"
-                " key usage",
+                f"the CA {brief(ca.subject.text)} may not issue certificates for {wanted} authentication, by its own"
+                " extended key usage",
                 "get a certificate from a CA for that purpose",
             )
     problem = _key_usage(leaf, wanted)

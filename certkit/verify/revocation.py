@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.findings import Finding, critical, ok, skipped, unknown
+from certkit.printable import brief
 from certkit.times import rfc3339
 from certkit.verify.lists import HOLD, REMOVE, RevocationList, Target
 from certkit.verify.path import NoPath, Search, build_path, is_within_dates, name_of
@@ -58,7 +59,7 @@ def by_lists(
     for certificate, answer in pairs:
         if isinstance(answer, Problem):
             words, hint = WORDS[answer.trouble]
-            issuer = certificate.issuer.text
+            issuer = brief(certificate.issuer.text)
             return unknown("revocation", words.format(x=name_of(certificate), y=issuer, detail=answer.detail), hint)
     scope = "every certificate below the anchor" if whole_chain else "the leaf (only it was asked for)"
     clear = [(each, answer) for each, answer in pairs if isinstance(answer, Clear)]

@@ -304,3 +304,25 @@ def test_a_path_has_no_loop() -> None:
     cas, signed = mesh(6)
     path = in_time(Made(below(cas[0], CLIENT).leaf, (cas[-1].certificate,), signed)).path
     assert len(set(path)) == len(path)
+
+
+def test_giant_names_are_shortened_in_findings() -> None:
+    """A name is as long as its maker likes; no finding shows all of it, whichever check speaks of it."""
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATIONAL_UNIT_NAME, f"unit {n}") for n in range(500)])
+    long = f"{'a' * 60}." * 3 + "example"
+    above = shapes.intermediate(root(), shapes.permitting("acme.example"), subject=subject)
+    made = below(above, alternative(*(f"{number}.{long}" for number in range(9))), subject=subject)
+    csr = shapes.request(above.key, O="Other")
+    asked = {
+        "crls": [crl(stranger())],
+        "hostname": "acme.example",
+        "client_id": "other",
+        "purpose": "server",
+        "csr": csr,
+    }
+    for verdict in (
+        judge(made, **asked),
+        judge(made, strict=True),
+        judge(made.given(anchors=[stranger().certificate])),
+    ):
+        assert max(len(each.message) for each in verdict.findings) < 800
