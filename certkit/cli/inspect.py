@@ -94,13 +94,13 @@ def _look(source: str, secret: Secret | None, budget: Budget) -> tuple[list[dict
         if facts.get("problems"):
             errors.append(
                 InputError(
-                    f"cannot read, {source}: a field of {item.kind.words}: {facts['problems'][0]}",
+                    f"cannot read {source}: a field of {item.kind.words}: {facts['problems'][0]}",
                     hint="the object breaks the standard; ask whoever made it",
                 )
             )
     if broken:
         reason, hint = objects.summary(broken[0], len(broken))
-        errors.append(InputError(f"cannot read, {source}: {reason}", hint=hint))
+        errors.append(InputError(f"cannot read {source}: {reason}", hint=hint))
     if not described and not errors:
         errors.append(objects.wrong_kind("a key, CSR, certificate, CRL or PKCS#12 bundle", data, [], name=source))
     return described, errors

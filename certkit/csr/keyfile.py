@@ -127,12 +127,12 @@ def existing_key(path: Path, spec: KeySpec | None, passphrase: Secret | None) ->
     found, _ = keys.type_and_bits(item.value.public_key())
     if spec is not None and found != spec.name:
         raise InputError(
-            f"cannot use, {path}: it holds a key of type {found}, not {spec.name}",
+            f"cannot use {path}: it holds a key of type {found}, not {spec.name}",
             hint="choose another name, or use --force to make a new key (the old one is kept)",
         )
     if passphrase is not None and not item.is_encrypted:
         raise InputError(
-            f"cannot use, {path}: the key is not encrypted, and a passphrase was given for it",
+            f"cannot use {path}: the key is not encrypted, and a passphrase was given for it",
             hint="choose another name, or encrypt it: openssl pkcs8 -topk8 -in KEY -out NEWKEY",
         )
     return HeldKey(item.value, key_file_finding(path), item.is_encrypted)

@@ -243,7 +243,7 @@ def _one_by_one(parts: Sequence[Source], judge: Judge) -> Iterator[Found]:
 
 def _barren(origin: str) -> Failure:
     hint = "check the sources; -v lists what was skipped over"
-    message = f"cannot find, {origin}: there is no certificate in it"
+    message = f"cannot find {origin}: there is no certificate in it"
     return Failure(origin, message, hint, Reason.NO_CERTIFICATE_FOUND)
 
 

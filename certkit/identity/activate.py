@@ -155,7 +155,7 @@ def _prove(identity: Identity, number: str, probe: Probe | None, outcome: str) -
         message = f"refused, {identity.name}: the probe of generation {number} failed: {found.message}; {outcome}"
         raise RefusedError(message, hint=found.hint, findings=(found,))
     if found.status is Status.UNKNOWN:
-        message = f"cannot tell, {identity.name}: the probe of generation {number} failed: {found.message}; {outcome}"
+        message = f"cannot tell {identity.name}: the probe of generation {number} failed: {found.message}; {outcome}"
         raise InputError(message, hint=found.hint)
     return (found,)
 

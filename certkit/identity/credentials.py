@@ -94,7 +94,7 @@ def require_pair(identity: Identity, number: str, key: Secret) -> None:
     held = objects.private_key(key.reveal(), name=f"the private key of {what}").value
     if leaf is not None and not keys.is_pair(held, leaf):
         hint = f"restore both from a backup, or make a new pair: certkit identity renew {identity.name} --force"
-        raise InputError(f"cannot use, {what}: its private key does not belong to its certificate", hint=hint)
+        raise InputError(f"cannot use {what}: its private key does not belong to its certificate", hint=hint)
 
 
 def private_key(store: Store, name: str, number: str) -> Any:

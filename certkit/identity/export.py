@@ -123,7 +123,7 @@ def _pkcs12(key: Secret, issued: Issued, wanted: Wanted, _: str) -> dict[str, Co
         return {BUNDLE: keys.to_pkcs12(key, leaf, chain, wanted.passphrase)}
     except ValueError as error:
         reason = objects.short_reason(error)
-        raise InputError(f"cannot write, {BUNDLE}: {reason}", hint="look at the pair: certkit store check") from error
+        raise InputError(f"cannot write {BUNDLE}: {reason}", hint="look at the pair: certkit store check") from error
 
 
 def _curl(key: Secret, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
@@ -176,7 +176,7 @@ def _quoted(path: Path) -> str:
     text = str(path.absolute())
     if printable(text) != text or '"' in text or "\\" in text or "$" in text:
         hint = "name a directory without quotes, backslashes, dollars and control characters"
-        raise InputError(f"cannot write, {text}: its name cannot stand in a configuration file", hint=hint)
+        raise InputError(f"cannot write {text}: its name cannot stand in a configuration file", hint=hint)
     return text
 
 

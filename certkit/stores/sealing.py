@@ -106,9 +106,7 @@ class TransitWrapping:
         ciphertext = transit.encrypt(self.vault, key_pem, mount=self.mount, key=self.key).encode("utf-8", "replace")
         if not _CIPHERTEXT.fullmatch(ciphertext):
             hint = "use a key of Transit that encrypts, such as aes256-gcm96"
-            raise StoreError(
-                f"cannot use, vault://{self.mount}/keys/{self.key}: its answer is no ciphertext", hint=hint
-            )
+            raise StoreError(f"cannot use vault://{self.mount}/keys/{self.key}: its answer is no ciphertext", hint=hint)
         return ciphertext
 
     def open(self, data: bytes, *, name: str) -> Secret:
@@ -120,7 +118,7 @@ class TransitWrapping:
         ciphertext = data.strip()
         if not _CIPHERTEXT.fullmatch(ciphertext):
             hint = "restore it from a backup"
-            raise StoreError(f"cannot read, {name}: it begins like a key wrapped by Vault, and is none", hint=hint)
+            raise StoreError(f"cannot read {name}: it begins like a key wrapped by Vault, and is none", hint=hint)
         from certkit.vault import transit
 
         return transit.decrypt(self.vault, ciphertext.decode("ascii"), mount=self.mount, key=self.key)
@@ -164,13 +162,13 @@ def trouble(data: bytes, *, name: str) -> InputError | None:
     """Why what a store keeps is no private key that can be used as it is; None if it is one."""
     if data.startswith(TRANSIT):
         hint = "name the store with the Transit key that it was wrapped with: file:DIR?transit=MOUNT/KEY"
-        return SealedError(f"cannot read, {name}: the private key is wrapped by Vault", hint=hint)
+        return SealedError(f"cannot read {name}: the private key is wrapped by Vault", hint=hint)
     block = next(iter(pem.blocks(data)), None)
     if block is None or block.der is None or not block.is_private_key:
         reason = objects.explain_nothing(data)[0] if block is None else block.problem or "it holds something else"
         hint = "restore it from a backup"
-        return StoreError(f"cannot read, {name}: expected a private key: {reason}", hint=hint)
+        return StoreError(f"cannot read {name}: expected a private key: {reason}", hint=hint)
     if keys.is_encrypted(block.der, has_headers=block.has_headers):
         hint = "give its passphrase with --passphrase-file"
-        return PassphraseError(f"cannot read, {name}: the private key is encrypted", hint=hint)
+        return PassphraseError(f"cannot read {name}: the private key is encrypted", hint=hint)
     return None

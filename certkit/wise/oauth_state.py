@@ -214,7 +214,7 @@ def _read(store: Store, name: str, document: str) -> tuple[Authorization, str] |
             used="used" in texts,
         )
     except (KeyError, UnicodeDecodeError, InputError) as error:
-        raise StoreError(f"cannot read, {name}, {document}: not a state", hint=_AGAIN) from error
+        raise StoreError(f"cannot read {name}, {document}: not a state", hint=_AGAIN) from error
     return asked, found.version
 
 

@@ -229,7 +229,7 @@ def _parse(document: Document, *, where: str) -> Token:
         )
     except (KeyError, UnicodeDecodeError, InputError) as error:
         hint = "restore it from a backup, or get another: certkit wise token exchange"
-        raise StoreError(f"cannot read, {where}: not a token", hint=hint) from error
+        raise StoreError(f"cannot read {where}: not a token", hint=hint) from error
 
 
 def _moment(texts: Mapping[str, str], name: str) -> datetime | None:

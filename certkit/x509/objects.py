@@ -231,7 +231,7 @@ def loaded(value: Certificate | Csr | Crl, name: str) -> Any:
     if found is None:
         reason = "; ".join(each.message for each in value.deviations)
         raise InputError(
-            f"cannot use, {name}: the {value.what} breaks the standard: {reason}",
+            f"cannot use {name}: the {value.what} breaks the standard: {reason}",
             hint=f"ask whoever made the {value.what} for a correct one",
         )
     return found
@@ -255,15 +255,15 @@ def bundle(
     for item in read(data, passphrase=passphrase, budget=budget):
         if isinstance(item, Broken):
             error = PassphraseError if item.is_locked else InputError
-            raise error(f"cannot read, {name}: {item.message}", hint=item.hint)
+            raise error(f"cannot read {name}: {item.message}", hint=item.hint)
         if item.value is None:
             hint = "give its passphrase with --passphrase-file"
-            raise PassphraseError(f"cannot read, {name}: the PKCS#12 bundle is encrypted", hint=hint)
+            raise PassphraseError(f"cannot read {name}: the PKCS#12 bundle is encrypted", hint=hint)
         found: Bundle = item.value
         if found.certificates:
             return found
     raise InputError(
-        f"cannot read, {name}: the PKCS#12 bundle holds no certificate", hint="export it with its certificate"
+        f"cannot read {name}: the PKCS#12 bundle holds no certificate", hint="export it with its certificate"
     )
 
 
@@ -277,7 +277,7 @@ def items(data: bytes, kind: Kind, *, name: str, may_be_none: bool = False) -> l
     others: list[str] = []
     for item in read(data, only={kind}):
         if isinstance(item, Broken):
-            raise InputError(f"cannot read, {name}: {item.message}", hint=item.hint)
+            raise InputError(f"cannot read {name}: {item.message}", hint=item.hint)
         if item.kind is kind:
             found.append(item)
         else:
@@ -314,7 +314,7 @@ def csr_value(data: bytes, *, name: str) -> Csr:
         else:
             others.append(item.kind.words)
     if broken is not None:
-        raise InputError(f"cannot read, {name}: {broken.message}", hint=broken.hint)
+        raise InputError(f"cannot read {name}: {broken.message}", hint=broken.hint)
     raise wrong_kind("a CSR", data, others, name=name)
 
 
@@ -330,7 +330,7 @@ def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> 
     for item in read(data, passphrase=passphrase, only={Kind.PRIVATE_KEY}):
         if isinstance(item, Broken):
             error = PassphraseError if item.is_locked else InputError
-            raise error(f"cannot read, {name}: {item.message}", hint=item.hint)
+            raise error(f"cannot read {name}: {item.message}", hint=item.hint)
         if item.kind is Kind.PRIVATE_KEY:
             found.append(item)
         else:
@@ -338,10 +338,10 @@ def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> 
     if not found:
         raise wrong_kind("a private key", data, others, name=name)
     if len(found) > 1:
-        raise InputError(f"cannot read, {name}: it holds {len(found)} private keys", hint="name a file with one key")
+        raise InputError(f"cannot read {name}: it holds {len(found)} private keys", hint="name a file with one key")
     if found[0].value is None:
         raise PassphraseError(
-            f"cannot read, {name}: the private key is encrypted", hint="give its passphrase with --passphrase-file"
+            f"cannot read {name}: the private key is encrypted", hint="give its passphrase with --passphrase-file"
         )
     private.require_usable(found[0].der, name=name)
     return found[0]
@@ -352,10 +352,10 @@ def wrong_kind(wanted: str, data: bytes, others: list[str], *, name: str) -> Inp
     if others:
         listed = ", ".join(dict.fromkeys(others))
         return InputError(
-            f"cannot read, {name}: expected {wanted}, found {listed}", hint=f"name a file that holds {wanted}"
+            f"cannot read {name}: expected {wanted}, found {listed}", hint=f"name a file that holds {wanted}"
         )
     reason, hint = explain_nothing(data)
-    return InputError(f"cannot read, {name}: expected {wanted}: {reason}", hint=hint)
+    return InputError(f"cannot read {name}: expected {wanted}: {reason}", hint=hint)
 
 
 _LABELS = {

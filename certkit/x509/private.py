@@ -87,12 +87,12 @@ def require_usable(der: bytes, *, name: str) -> None:
     found = outline(der)
     if found is not None and found.is_pss:
         raise InputError(
-            f"cannot use, {name}: the private key is for RSASSA-PSS only, which is not supported",
+            f"cannot use {name}: the private key is for RSASSA-PSS only, which is not supported",
             hint="use a P-256 or a plain RSA key: certkit key generate --out KEY",
         )
     if found is not None and found.has_explicit_curve:
         raise InputError(
-            f"cannot use, {name}: the parameters of the key's elliptic curve are written out"
+            f"cannot use {name}: the parameters of the key's elliptic curve are written out"
             " (RFC 5480 section 2.1.1 wants a named curve)",
             hint="create a new key: certkit key generate --out KEY",
         )

@@ -166,7 +166,7 @@ def test_names_of_files_cannot_command_the_terminal(certkit, folder, late, name,
     (folder / os.fsdecode(b"broken" + name)).write_bytes(BEGIN)
     looked = certkit("expiry", "certs", *AT, "-q", env=locale)
     assert [line.split()[-2] for line in looked.out.splitlines()] == [NAMES[name]]
-    assert looked.err.splitlines()[0].startswith(f"certkit: error: cannot read, certs/broken{NAMES[name][6:]}: ")
+    assert looked.err.splitlines()[0].startswith(f"certkit: error: cannot read certs/broken{NAMES[name][6:]}: ")
     assert len(looked.err.splitlines()) == 1
 
 

@@ -85,7 +85,7 @@ def test_errors_are_spoken_on_every_run(certkit, year):
     for _ in range(2):
         ran = certkit("expiry", "year.pem", "nowhere.pem", "-q", "--remind", LIST, "--state", "s.json", *AT)
         assert (ran.code, ran.out) == (3, "")
-        assert "cannot read, nowhere.pem" in ran.err
+        assert "cannot read nowhere.pem" in ran.err
 
 
 def test_a_state_that_cannot_be_written_is_a_warning_and_no_silence(certkit, year, tmp_path):

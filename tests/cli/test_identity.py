@@ -404,7 +404,7 @@ def test_the_certificate_as_its_own_ca(identity):
 def test_what_is_no_certificate(identity, data):
     """Cannot be read: exit 3, and a private key that was pasted by mistake is not shown."""
     identity(*ENROLL, *TRUSTING)
-    refuses(identity, 3, "cannot read, the answer: ", "install", "acme", "-", stdin=data)
+    refuses(identity, 3, "cannot read the answer: ", "install", "acme", "-", stdin=data)
 
 
 # import
@@ -601,7 +601,7 @@ def test_show_never_shows_what_is_around_a_csr(identity, tmp_path):
     path.write_bytes(b"\xff")
     broken = identity("show", "acme")
     assert (broken.code, broken.out) == (3, "")
-    assert "cannot read, generation 0001" in broken.err
+    assert "cannot read generation 0001" in broken.err
 
 
 # Where identities live

@@ -273,7 +273,7 @@ def test_the_wrong_file_as_ca(setup, acme, tmp_path):
             and acme("identity", "show", "acme", "--json").json["pending"]["csr"]
         )
         leaf = issued(wise, csr, tmp_path)
-        told(setup("--skip-oauth", "--ca", leaf), 3, f"cannot trust, {leaf}: it holds no certificate of a CA")
+        told(setup("--skip-oauth", "--ca", leaf), 3, f"cannot trust {leaf}: it holds no certificate of a CA")
         (tmp_path / "other.pem").write_bytes(pki.root().pem)
         assert setup("--skip-oauth", "--ca", "other.pem").json["changed"] is True
         told(setup("--skip-oauth", "--cert", leaf), 2, "chain: ")

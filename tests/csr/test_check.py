@@ -300,7 +300,7 @@ def test_the_partners_answer_decides(question, spoil, answer, expected):
 )
 def test_without_a_request_there_is_nothing_to_judge(data):
     """Bad input, not a finding."""
-    with pytest.raises(InputError, match="cannot read, CSR"):
+    with pytest.raises(InputError, match="cannot read CSR"):
         csr_check.check(data, GENERAL)
 
 
@@ -308,7 +308,7 @@ def test_without_a_request_there_is_nothing_to_judge(data):
 def test_a_request_that_is_cut_off_is_bad_input(size):
     """In PEM and in DER."""
     data = made()
-    with pytest.raises(InputError, match="cannot read, CSR"):
+    with pytest.raises(InputError, match="cannot read CSR"):
         csr_check.check(data[:-size], GENERAL)
 
 

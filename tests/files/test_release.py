@@ -271,7 +271,7 @@ def test_many_at_once(tmp_path):
     assert len(list((tmp_path / "tls").iterdir())) == 3 + len(OLD)
 
 
-# A run that is killed, or cannot write, at any step
+# A run that is killed, or cannot write at any step
 
 BEFORE = {"nothing": {}, "another": OLD}
 

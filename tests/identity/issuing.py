@@ -36,4 +36,4 @@ class Away:
 
     def issue(self, csr):
         """Nothing."""
-        raise InputError("cannot reach, the issuer", hint="try again")
+        raise InputError("cannot reach the issuer", hint="try again")

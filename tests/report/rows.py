@@ -64,4 +64,4 @@ def revocation_list(days: float) -> Row:
 def failure(source: str = "locked.p12") -> Failure:
     """A file that could not be looked at."""
     hint = "give its passphrase with --passphrase-file"
-    return Failure(source, f"cannot read, {source}: it is locked", hint, Reason.BAD_PASSPHRASE)
+    return Failure(source, f"cannot read {source}: it is locked", hint, Reason.BAD_PASSPHRASE)

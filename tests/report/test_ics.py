@@ -124,15 +124,15 @@ def test_what_could_not_be_looked_at_is_an_event_of_today():
         "Not complete: 2 sources could not be checked",
         "1 certificate is OK.",
         "The next one expires in 50 days, on 12 January 2027: CN=acme-client-id,O=Acme Ltd",
-        "cannot read, a.p12: it is locked (give its passphrase with --passphrase-file)",
-        "cannot read, b.p12: it is locked (give its passphrase with --passphrase-file)",
+        "cannot read a.p12: it is locked (give its passphrase with --passphrase-file)",
+        "cannot read b.p12: it is locked (give its passphrase with --passphrase-file)",
     ]
 
 
 @pytest.mark.parametrize(
     ("options", "summary"),
     [
-        ({"failures": [failure("a.p12")]}, "certkit: cannot read, a.p12: it is locked"),
+        ({"failures": [failure("a.p12")]}, "certkit: cannot read a.p12: it is locked"),
         ({"is_interrupted": True}, "certkit was interrupted: this calendar is not complete"),
         ({}, "certkit found nothing"),
         ({"quiet": 3}, "certkit found nothing that expires before 9999"),
@@ -180,7 +180,7 @@ def test_hostile_names_stay_in_their_place():
     shown = r"CN=x\0D\0AEND:VEVENT\0D\0AATTACH:https://example.com;a,b\c\E2\80\AE\FF"
     assert first["SUMMARY"] == f"Certificate {shown} expires"
     assert first["DESCRIPTION"].splitlines()[-1] == f"Seen in {shown}"
-    assert notice["SUMMARY"] == f"certkit: cannot read, {shown}: it is locked"
+    assert notice["SUMMARY"] == f"certkit: cannot read {shown}: it is locked"
     assert "ATTACH" not in first
     assert "\u202e" not in text
 

@@ -47,7 +47,7 @@ def row(days, status=None, *, subject="CN=acme-client-id,O=Acme Ltd", sources=("
 
 def failure(source="cut.pem"):
     """A place that could not be looked at."""
-    return Failure(source, f"cannot read, {source}: it is broken", "get it again", Reason.BAD_PEM)
+    return Failure(source, f"cannot read {source}: it is broken", "get it again", Reason.BAD_PEM)
 
 
 def output(*rows, failures=(), thresholds=THRESHOLDS, **other):
@@ -94,10 +94,10 @@ def test_nothing_found():
 def test_what_cannot_be_looked_at():
     """UNKNOWN with what was the matter, though the rest is well."""
     text = output(row(60), failures=[failure(), failure("other.pem")])
-    assert text.splitlines()[0].startswith("CERTKIT UNKNOWN - cannot read, cut.pem: it is broken; 2 unknown, 1 ok| ")
+    assert text.splitlines()[0].startswith("CERTKIT UNKNOWN - cannot read cut.pem: it is broken; 2 unknown, 1 ok| ")
     assert text.splitlines()[1:] == [
-        "UNKNOWN   cannot read, cut.pem: it is broken",
-        "UNKNOWN   cannot read, other.pem: it is broken",
+        "UNKNOWN   cannot read cut.pem: it is broken",
+        "UNKNOWN   cannot read other.pem: it is broken",
     ]
 
 

@@ -48,7 +48,7 @@ def row(number=1, *, sources=("/etc/partners/acme.pem",), kind=Kind.CERTIFICATE,
 
 def failure(source, reason=Reason.BAD_PEM):
     """A place that could not be looked at."""
-    return Failure(source, f"cannot read, {source}: it is broken", "get it again", reason)
+    return Failure(source, f"cannot read {source}: it is broken", "get it again", reason)
 
 
 def samples(text):

@@ -66,7 +66,7 @@ def test_a_wrong_passphrase(tmp_path):
         FileStore(tmp_path, PassphraseWrapping(Secret(b"wrong"))).key("acme", "0001")
     path = tmp_path / "acme" / "generations" / "0001" / "key.pem"
     assert refused.value.message == (
-        f"cannot read, {path}: a private key at line 1: "
+        f"cannot read {path}: a private key at line 1: "
         "the private key cannot be decrypted: the passphrase is wrong or the file is damaged"
     )
     assert "check the first line of the passphrase file" in refused.value.hint
@@ -132,7 +132,7 @@ def test_what_is_no_key(data, why, wrapped):
     """Is told, with what it is instead."""
     with pytest.raises(StoreError) as refused:
         sealing.unseal(data, wrapped, name="key.pem")
-    assert refused.value.message == f"cannot read, key.pem: expected a private key: {why}"
+    assert refused.value.message == f"cannot read key.pem: expected a private key: {why}"
     assert refused.value.hint == "restore it from a backup"
 
 

@@ -226,8 +226,8 @@ def test_facts_of_a_certificate_that_may_not_be_read():
 
 def test_a_part_that_cannot_be_read_is_an_error(root):
     """Also beside certificates that can: the most urgent one may be there."""
-    failure = Failure("b", "cannot read, b: permission denied", "read it as its owner", Reason.PERMISSION_DENIED)
-    with pytest.raises(InputError, match="cannot read, b: permission denied"):
+    failure = Failure("b", "cannot read b: permission denied", "read it as its owner", Reason.PERMISSION_DENIED)
+    with pytest.raises(InputError, match="cannot read b: permission denied"):
         told_of(Sighting("a", root.issue().value), failure)
 
 

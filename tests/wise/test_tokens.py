@@ -107,7 +107,7 @@ def test_what_is_no_token(store, missing):
     ):
         known = store.document("acme", "authorization_code.123").version
         store.put_document("acme", "authorization_code.123", fields, over=known)
-        with pytest.raises(StoreError, match=r"cannot read, acme, authorization_code\.123: not a token"):
+        with pytest.raises(StoreError, match=r"cannot read acme, authorization_code\.123: not a token"):
             tokens.find(store, "acme")
 
 

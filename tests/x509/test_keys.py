@@ -154,7 +154,7 @@ def test_a_locked_key_without_a_passphrase_says_so(pair):
     locked = openssl("pkcs8", "-topk8", "-in", pair, "-passout", "pass:x").stdout
     with pytest.raises(PassphraseError) as refused:
         load(locked)
-    assert refused.value.message == "cannot read, KEY: the private key is encrypted"
+    assert refused.value.message == "cannot read KEY: the private key is encrypted"
     assert refused.value.hint == "give its passphrase with --passphrase-file"
 
 
@@ -164,7 +164,7 @@ def test_a_wrong_passphrase_says_so(pair):
     with pytest.raises(PassphraseError) as refused:
         load(locked, WRONG)
     assert refused.value.message == (
-        "cannot read, KEY: a private key at line 1:"
+        "cannot read KEY: a private key at line 1:"
         " the private key cannot be decrypted: the passphrase is wrong or the file is damaged"
     )
 
@@ -182,7 +182,7 @@ def test_two_keys_in_a_file_are_one_too_many(pair):
 
 def test_a_file_without_a_key_says_what_it_holds(pair):
     """Not only what it lacks."""
-    with pytest.raises(InputError, match="cannot read, KEY: expected a private key, found a CSR"):
+    with pytest.raises(InputError, match="cannot read KEY: expected a private key, found a CSR"):
         load(openssl("req", "-new", "-key", pair, "-subj", "/O=Acme").stdout)
 
 

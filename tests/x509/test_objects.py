@@ -230,7 +230,7 @@ def test_certificates_are_all_of_a_file():
     """Other objects are passed over; a broken certificate is an error."""
     data = files()["certificate pem"] + files()["key pem"] + files()["certificate pem"]
     assert len(objects.certificates(data, name="F")) == 2
-    with pytest.raises(InputError, match="cannot read, F: a certificate at line 1: the certificate breaks a rule"):
+    with pytest.raises(InputError, match="cannot read F: a certificate at line 1: the certificate breaks a rule"):
         objects.certificates(pem.encode("CERTIFICATE", b"\x30\x00") + data, name="F")
 
 
@@ -248,11 +248,11 @@ def test_the_first_request_of_a_file_counts():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "cannot read, F: expected a certificate: it is empty"),
-        (b"\0\0\n", "cannot read, F: expected a certificate: it holds only blanks or NULs"),
-        (b"hello", "cannot read, F: expected a certificate: it holds no PEM block and is not DER"),
-        ("-----BEGIN".encode("utf-16"), "cannot read, F: expected a certificate: it is UTF-16 text"),
-        (b"-----BEGIN CERTIFICATE----\n", "cannot read, F: expected a certificate: its BEGIN line is not PEM"),
+        (b"", "cannot read F: expected a certificate: it is empty"),
+        (b"\0\0\n", "cannot read F: expected a certificate: it holds only blanks or NULs"),
+        (b"hello", "cannot read F: expected a certificate: it holds no PEM block and is not DER"),
+        ("-----BEGIN".encode("utf-16"), "cannot read F: expected a certificate: it is UTF-16 text"),
+        (b"-----BEGIN CERTIFICATE----\n", "cannot read F: expected a certificate: its BEGIN line is not PEM"),
     ],
 )
 def test_an_empty_search_says_why(data, message):

@@ -76,5 +76,5 @@ def trust_bundle(reference: str | None) -> str | None:
     found = objects.certificates(inputs.read(reference), name=reference)
     if not any(describe.is_ca(each) or is_root(each) for each in found):
         hint = "give the certificate of the partner's CA, not the one that was issued for you"
-        raise InputError(f"cannot trust, {reference}: it holds no certificate of a CA", hint=hint)
+        raise InputError(f"cannot trust {reference}: it holds no certificate of a CA", hint=hint)
     return pem(found).decode("ascii")

@@ -223,17 +223,17 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
     try:
         found = kubeconfig.read(data)
     except InputError as error:
-        yield Failure(name, f"cannot read, {name}: {error.message}", error.hint, Reason.BAD_KUBECONFIG)
+        yield Failure(name, f"cannot read {name}: {error.message}", error.hint, Reason.BAD_KUBECONFIG)
         return
     for embedded in found.embedded:
         view = _View(name, None, Budget())
         yield from _look_at_pieces([embedded.data], view, name=name)
         yield from view.failures()
         if not view.has_seen:
-            message = f"cannot read, {name}: {embedded.entry}: no certificate in its data"
+            message = f"cannot read {name}: {embedded.entry}: no certificate in its data"
             yield Failure(name, message, "make the kubeconfig anew", Reason.NO_CERTIFICATE_FOUND)
     for problem in found.problems:
-        yield Failure(name, f"cannot read, {name}: {problem}", "make the kubeconfig anew", Reason.BAD_KUBECONFIG)
+        yield Failure(name, f"cannot read {name}: {problem}", "make the kubeconfig anew", Reason.BAD_KUBECONFIG)
     paths = list(dict.fromkeys(str(Path(name).parent / each.path) for each in found.references))
     for path in paths[:_MAX_REFERENCES]:
         try:
@@ -242,7 +242,7 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
         except (OSError, ValueError) as error:
             yield unreadable(path, error)
     if len(paths) > _MAX_REFERENCES:
-        message = f"cannot read, {name}: it names {len(paths):,} files"
+        message = f"cannot read {name}: it names {len(paths):,} files"
         yield Failure(name, message, "make the kubeconfig anew", Reason.BAD_KUBECONFIG)
 
 
@@ -252,7 +252,7 @@ def _look_at_pieces(chunks: Iterable[bytes], view: _View, *, name: str) -> Itera
             yield from view.look_at(piece)
     except InputError as error:
         view.has_seen = True
-        yield Failure(name, f"cannot read, {name}: {error.message}", error.hint, Reason.READ_FAILED)
+        yield Failure(name, f"cannot read {name}: {error.message}", error.hint, Reason.READ_FAILED)
 
 
 class _View:
@@ -311,7 +311,7 @@ class _View:
 
     def _bundle(self, item: Item) -> Iterator[Seen]:
         if item.value is None:
-            message = f"cannot read, {self._name}: the PKCS#12 bundle is encrypted"
+            message = f"cannot read {self._name}: the PKCS#12 bundle is encrypted"
             hint = "give its passphrase with --passphrase-file"
             yield Failure(self._name, message, hint, Reason.BAD_PASSPHRASE)
             return
@@ -322,7 +322,7 @@ class _View:
         """What could not be read, in one line."""
         if self._broken is not None:
             reason, hint = objects.summary(self._broken, self._broken_count)
-            yield Failure(self._name, f"cannot read, {self._name}: {reason}", hint, _reason(self._broken))
+            yield Failure(self._name, f"cannot read {self._name}: {reason}", hint, _reason(self._broken))
 
     @property
     def is_suspicious(self) -> bool:
@@ -356,7 +356,7 @@ def unreadable(name: str, error: OSError | ValueError) -> Failure:
     number = getattr(error, "errno", None)
     reason, hint = _SYSTEM_ERRORS.get(number or 0, (Reason.READ_FAILED, "check that it is the right file"))
     why = (getattr(error, "strerror", None) or str(error)).lower()
-    return Failure(name, f"cannot read, {name}: {why}", hint, reason)
+    return Failure(name, f"cannot read {name}: {why}", hint, reason)
 
 
 _SYSTEM_ERRORS = {

@@ -46,11 +46,11 @@ class IdentitySource:
             identity = self.store.load(self.name)
             found = _active(identity)
         except InputError as error:
-            yield Failure(source, f"cannot read, {source}: {error.message}", error.hint, Reason.STORE_FAILED)
+            yield Failure(source, f"cannot read {source}: {error.message}", error.hint, Reason.STORE_FAILED)
             return
         if found is None:
             hint = f"see what it waits for: certkit identity show {self.name}"
-            message = f"cannot read, {source}: no generation is active"
+            message = f"cannot read {source}: no generation is active"
             yield Failure(source, message, hint, Reason.NO_CERTIFICATE_FOUND)
             return
         for number, certificate in enumerate(found):

@@ -133,7 +133,7 @@ def _files(reference: str, access: SourceAccess) -> Iterator[Source]:
     elif reference == _STDIN:
         yield StreamSource(access.stdin(), "standard input", access.passphrase, access.budget)
     else:
-        message = f"cannot read, {reference}: no such file or directory"
+        message = f"cannot read {reference}: no such file or directory"
         is_host = _HOST.fullmatch(reference) is not None
         hint = f"check the path, or for a live host write {reference}:443" if is_host else "check the path"
         yield KnownSource([Failure(reference, message, hint, Reason.NOT_FOUND)])
@@ -169,7 +169,7 @@ def _glob(pattern: str, access: SourceAccess) -> Iterator[Source]:
             yield FileSource((path,), access.passphrase, access.budget, may_hold_nothing=True, origin=pattern)
     yield KnownSource([Searched(pattern, has_found=not paths)])
     if not paths:
-        message = f"cannot read, {pattern}: no file matches"
+        message = f"cannot read {pattern}: no file matches"
         yield KnownSource([Failure(pattern, message, "check the pattern", Reason.NOT_FOUND)])
 
 
@@ -178,14 +178,14 @@ def _listed(reference: str, access: SourceAccess) -> list[str]:
     data = b"".join(access.stdin()) if reference == _STDIN else reading.read(reference)
     if b"-----BEGIN" in data or b"\0" in data or data[:1] == b"\x30":
         hint = "to look at the file itself, leave out the @"
-        raise InputError(f"cannot read, {reference}: not a list of sources", hint=hint)
+        raise InputError(f"cannot read {reference}: not a list of sources", hint=hint)
     lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").split("\n")
     listed = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     nested = next((line for line in listed if line.startswith("@")), None)
     if nested:
         raise InputError(
-            f"cannot read, {reference}: it names another list, {nested}", hint="name that list on the command line"
+            f"cannot read {reference}: it names another list, {nested}", hint="name that list on the command line"
         )
     if not listed:
-        raise InputError(f"cannot read, {reference}: it lists no source", hint="write one source on each line")
+        raise InputError(f"cannot read {reference}: it lists no source", hint="write one source on each line")
     return listed

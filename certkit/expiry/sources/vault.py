@@ -92,7 +92,7 @@ class VaultSource:
             yield self._failed("", error)
             return
         if is_empty:
-            message = f"cannot find, {self._place('')}: there is no certificate of an identity"
+            message = f"cannot find {self._place('')}: there is no certificate of an identity"
             yield Failure(self._place(""), message, _EMPTY, Reason.NO_CERTIFICATE_FOUND)
 
     @property
@@ -158,7 +158,7 @@ class VaultSource:
         where = self._place(layout.pointer(name))
         if pointer is None:
             hint = "undelete it, or remove what is left of the identity"
-            raise StoreError(f"cannot read, {where}: it is not there, and generations are", hint=hint)
+            raise StoreError(f"cannot read {where}: it is not there, and generations are", hint=hint)
         return layout.state_of(pointer.data, where=where)
 
     def _seen(self, folder: str, metadata: Metadata | CertkitError | None, watched: _Watched) -> Iterator[Seen]:
@@ -170,7 +170,7 @@ class VaultSource:
         if facts is not None:
             yield self._sighting(folder, facts)
         elif watched.is_in_use or (metadata is not None and metadata.version > 1):
-            message = f"cannot judge, {self._place(folder)}: nobody wrote the facts of its certificate"
+            message = f"cannot judge {self._place(folder)}: nobody wrote the facts of its certificate"
             yield Failure(self._place(folder), message, _INSTALL, Reason.STORE_FAILED)
         elif watched.record is not None and self.now is not None:
             yield from hanging(self._place(folder), watched.name, watched.number, watched.record, self.now)
@@ -205,5 +205,5 @@ def _ends_all(answer: object) -> TypeGuard[VaultError]:
 
 
 def _malformed(place: str, why: str) -> Failure:
-    message = f"cannot judge, {place}: the facts of its certificate are malformed: {printable(why)}"
+    message = f"cannot judge {place}: the facts of its certificate are malformed: {printable(why)}"
     return Failure(place, message, _INSTALL, Reason.DECODE_FAILED)

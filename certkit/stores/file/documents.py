@@ -66,7 +66,7 @@ def write(folder: Folder, name: str, fields: Mapping[str, Secret], *, over: str 
         there = tokens.read_if_there(name + _SUFFIX)
         if over != (None if there is None else _version(there)):
             path = tokens.path / (name + _SUFFIX)
-            raise ConflictError(f"cannot write, {path}: it has changed meanwhile", hint="look at it, and try again")
+            raise ConflictError(f"cannot write {path}: it has changed meanwhile", hint="look at it, and try again")
         tokens.write(name + _SUFFIX, content, Access(), replace=there is not None)
     return _version(content.reveal())
 
@@ -87,7 +87,9 @@ def _encode(fields: Mapping[str, Secret]) -> Secret:
     try:
         texts = {name: value.reveal().decode("utf-8") for name, value in fields.items()}
     except UnicodeDecodeError:
-        raise StoreError("cannot write, a document: a field is not text in UTF-8", hint="ask for another") from None
+        raise StoreError(
+            "cannot write a document: one of its fields is not UTF-8 text", hint="give another value"
+        ) from None
     return Secret(f"{json.dumps(texts, indent=2)}\n".encode())
 
 
@@ -97,5 +99,5 @@ def _parse(data: bytes, *, where: str) -> Document:
         fields = {name: Secret(value.encode("utf-8")) for name, value in texts.items()}
     except (ValueError, AttributeError, RecursionError):
         # Not "from": the error quotes what it could not read.
-        raise StoreError(f"cannot read, {where}: not a document of texts", hint=_HINT) from None
+        raise StoreError(f"cannot read {where}: not a document of texts", hint=_HINT) from None
     return Document(fields=fields, version=_version(data))

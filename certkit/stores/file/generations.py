@@ -54,7 +54,7 @@ def install(folder: Folder, number: str, issued: Issued, access: Access) -> Gene
         folder.write(CERTIFICATE, issued.certificate, access)
     elif known != issued:
         raise ConflictError(
-            f"cannot install, {folder.path}: it has another certificate already",
+            f"cannot install {folder.path}: it has another certificate already",
             hint="each generation has one; renew for another",
         )
     else:
@@ -83,7 +83,7 @@ def read(folder: Folder, number: str) -> Generation:
     """
     if not folder.has(KEY):
         raise StoreError(
-            f"cannot read, {folder.path}: {KEY} is missing", hint="restore it from a backup, or move the directory away"
+            f"cannot read {folder.path}: {KEY} is missing", hint="restore it from a backup, or move the directory away"
         )
     return Generation(number=number, csr=folder.read_if_there(CSR), issued=_issued(folder))
 
@@ -95,7 +95,7 @@ def _issued(folder: Folder) -> Issued | None:
     fullchain = folder.read(FULLCHAIN)
     if not fullchain.startswith(certificate):
         raise StoreError(
-            f"cannot read, {folder.path / FULLCHAIN}: it does not begin with the certificate",
+            f"cannot read {folder.path / FULLCHAIN}: it does not begin with the certificate",
             hint="restore both from a backup",
         )
     chain = fullchain.removeprefix(certificate)

@@ -122,7 +122,7 @@ def require_open_keys(generations: Folder) -> None:
             if is_sealed(found.read_if_there(generation_files.KEY) or b""):
                 hint = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
                 raise PassphraseError(
-                    f"cannot write a key, {generations.path}: the one of {number} is encrypted", hint=hint
+                    f"cannot write a key to {generations.path}: the key of {number} is encrypted", hint=hint
                 )
 
 

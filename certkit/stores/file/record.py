@@ -128,4 +128,4 @@ def _document(record: Record) -> dict[str, Any]:
 
 def _astray(folder: Folder, why: str) -> StoreError:
     hint = f"make it lead to a generation, in its directory: ln -sfn {GENERATIONS}/NUMBER {POINTER}"
-    return StoreError(f"cannot follow, {folder.path / POINTER}: {why}", hint=hint)
+    return StoreError(f"cannot follow {folder.path / POINTER}: {why}", hint=hint)

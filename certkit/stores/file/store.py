@@ -114,7 +114,7 @@ class FileStore:
                 found = identity_folder.read(name, folder)
                 if is_unchanged():
                     return found
-        raise StoreError(f"cannot read, {self.root / name}: it changes all the time", hint="try again")
+        raise StoreError(f"cannot read {self.root / name}: it changes all the time", hint="try again")
 
     def create(self, name: str, record: Record) -> Identity:
         """Create an identity without generations; a missing store is created.
@@ -279,7 +279,7 @@ class FileStore:
             raise StoreError(error.message, hint=error.hint) from error
         except Exception as error:  # a field of a damaged certificate may raise when it is read
             reason = objects.short_reason(error)
-            raise StoreError(f"cannot read, {path}: {reason}", hint="restore it from a backup") from error
+            raise StoreError(f"cannot read {path}: {reason}", hint="restore it from a backup") from error
 
     def documents(self, name: str) -> list[str]:
         """The names of the secret documents of an identity, in their order.

@@ -194,7 +194,7 @@ def text(name: str, part: bytes) -> str:
         return part.decode("utf-8")
     except UnicodeDecodeError as error:
         hint = "remove what stands beside the PEM blocks"
-        raise StoreError(f"cannot write, {name}: it is not text in UTF-8", hint=hint) from error
+        raise StoreError(f"cannot write {name}: it is not text in UTF-8", hint=hint) from error
 
 
 def generation_of(number: str, data: Mapping[str, Any], *, trust_bundle: str | None, where: str) -> Generation:
@@ -244,7 +244,7 @@ def key_of(data: Mapping[str, Any], *, where: str) -> bytes:
 def _part(data: Mapping[str, Any], name: str, where: str) -> bytes:
     value = data.get(name)
     if not isinstance(value, str):
-        raise StoreError(f"cannot read, {where}: it has no text {name}", hint=_HINT)
+        raise StoreError(f"cannot read {where}: it has no text {name}", hint=_HINT)
     return value.encode("utf-8", "surrogatepass")
 
 

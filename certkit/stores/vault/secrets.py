@@ -153,7 +153,7 @@ class Secrets:
         """What was read at a path, as `require` has it."""
         if stored is None:
             self.require_not_deleted(path)
-            raise StoreError(f"cannot read, {self.place(path)}: it is missing", hint="restore it from a backup")
+            raise StoreError(f"cannot read {self.place(path)}: it is missing", hint="restore it from a backup")
         return stored
 
     def require_generation(self, name: str, number: str) -> None:
@@ -179,7 +179,7 @@ class Secrets:
             return
         if metadata is not None and metadata.version > 0 and metadata.is_deleted:
             hint = f"`bao kv undelete -versions={metadata.version}` brings it back, unless it was destroyed"
-            raise StoreError(f"cannot read, {self.place(path)}: somebody deleted it", hint=hint)
+            raise StoreError(f"cannot read {self.place(path)}: somebody deleted it", hint=hint)
 
     def put_settings(self, name: str, settings: Settings, *, over: int, created: Sequence[Event] = ()) -> bool:
         """Write settings over a version of them; return False if somebody else was first."""

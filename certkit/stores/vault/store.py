@@ -101,7 +101,7 @@ class VaultStore:
         )
         if record.active is not None and record.active not in numbers:
             hint = f"activate another one, or end a removal: certkit identity remove {name}"
-            raise StoreError(f"cannot read, {self.secrets.place(name)}: generation {record.active} is gone", hint=hint)
+            raise StoreError(f"cannot read {self.secrets.place(name)}: generation {record.active} is gone", hint=hint)
         return Identity(name, record, generations, version)
 
     def create(self, name: str, record: Record) -> Identity:
@@ -155,7 +155,7 @@ class VaultStore:
                 return changed
             found = self.load(found.name)
         place = self.secrets.place(found.name)
-        raise StoreError(f"cannot change, {place}: others change it all the time", hint="try again")
+        raise StoreError(f"cannot change {place}: others change it all the time", hint="try again")
 
     def _put(self, found: Identity, after: Record) -> Identity | None:
         """Write the events of a change, and then the change; return None if somebody else was first.
@@ -238,12 +238,12 @@ class VaultStore:
             there = layout.generation_of(number, stored.data, trust_bundle=trusted, where=place)
             if there.issued not in {None, issued}:
                 hint = "each generation has one; renew for another"
-                raise ConflictError(f"cannot install, {place}: it has another certificate already", hint=hint)
+                raise ConflictError(f"cannot install {place}: it has another certificate already", hint=hint)
             document = layout.document_of(there.csr, issued)
             if there.issued == issued or self.secrets.put(path, document, cas=stored.version):
                 self._put_facts(path, stored, facts)
                 return found.put(replace(there, issued=issued))
-        raise StoreError(f"cannot install, {place}: others change it all the time", hint="try again")
+        raise StoreError(f"cannot install {place}: others change it all the time", hint="try again")
 
     def _put_facts(self, path: str, stored: Stored, facts: Mapping[str, str]) -> None:
         """Write what is not there yet; other custom metadata stay."""
@@ -376,7 +376,7 @@ class VaultStore:
         cas = int(over or 0)
         if not self.secrets.put(path, fields, cas=cas):
             place = self.secrets.place(path)
-            raise ConflictError(f"cannot write, {place}: it has changed meanwhile", hint="look at it, and try again")
+            raise ConflictError(f"cannot write {place}: it has changed meanwhile", hint="look at it, and try again")
         return str(cas + 1)
 
     def delete_document(self, name: str, document: str) -> None:
@@ -434,7 +434,7 @@ class VaultStore:
             for path in paths:
                 self.secrets.kv.delete_all_versions(path)
         place = self.secrets.place(name)
-        raise StoreError(f"cannot remove, {place}: others write there all the time", hint="try again")
+        raise StoreError(f"cannot remove {place}: others write there all the time", hint="try again")
 
     def _everything(self, name: str) -> Sequence[str]:
         """The paths of all that belongs to an identity: keys first, and last what names it."""

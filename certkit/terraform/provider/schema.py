@@ -137,7 +137,7 @@ def utf8(text: str) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         hint = "use a directory whose name is UTF-8"
-        raise InputError(f"cannot tell, {printable(text)}: it is not UTF-8", hint=hint) from error
+        raise InputError(f"cannot tell {printable(text)}: it is not UTF-8", hint=hint) from error
     return text
 
 

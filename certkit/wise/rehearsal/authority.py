@@ -56,9 +56,9 @@ def load(key: Secret, certificate: bytes, *, name: str) -> CertifiedKey:
         found = CertifiedKey(keys.load_private_key(key.reveal()), x509.load_pem_x509_certificate(certificate))
         fits = found.key.public_key() == found.certificate.public_key()
     except (ValueError, InputError) as error:
-        raise InputError(f"cannot resume, {name}: its keys or certificates are damaged", hint=hint) from error
+        raise InputError(f"cannot resume {name}: its keys or certificates are damaged", hint=hint) from error
     if not fits:
-        raise InputError(f"cannot resume, {name}: a key does not belong to its certificate", hint=hint)
+        raise InputError(f"cannot resume {name}: a key does not belong to its certificate", hint=hint)
     return found
 
 

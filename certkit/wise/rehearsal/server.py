@@ -199,7 +199,7 @@ def listening(port: int) -> Iterator[Listeners]:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise InputError(
-                f"cannot listen, {HOST}:{port} to {port + 2}: {reason}", hint="give another --port, or 0 for free ones"
+                f"cannot listen {HOST}:{port} to {port + 2}: {reason}", hint="give another --port, or 0 for free ones"
             ) from error
         yield Listeners(pages, plain, mutual)
 

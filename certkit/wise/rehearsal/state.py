@@ -172,7 +172,7 @@ def load(data: bytes, *, name: str) -> RehearsalState:
         return RehearsalState(**{**document, **listed, "redirect_uris": tuple(document["redirect_uris"])})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         hint = "give another directory with --dir, or remove this one"
-        raise InputError(f"cannot resume, {name}: not the state of a rehearsal", hint=hint) from error
+        raise InputError(f"cannot resume {name}: not the state of a rehearsal", hint=hint) from error
 
 
 def _require_ours(mark: object, version: object) -> None:

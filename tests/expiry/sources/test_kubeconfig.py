@@ -270,7 +270,7 @@ def test_problems_are_not_endless():
     ],
 )
 def test_what_cannot_be_read(either_parser, data, message):
-    """The reason, as it follows `cannot read, FILE: `, which never quotes the file."""
+    """The reason, as it follows `cannot read FILE: `, which never quotes the file."""
     began = time.monotonic()
     with pytest.raises(InputError) as refused:
         kubeconfig.read(data)

@@ -180,7 +180,7 @@ def test_a_check_of_what_is_half_there(store):
     assert told(store) == [
         "warning identity:acme: an install in STORE/acme/generations/0001 did not end -> install the certificate again",
         (
-            "critical identity:acme: cannot read, STORE/acme/generations/0001/key.pem: expected a private key:"
+            "critical identity:acme: cannot read STORE/acme/generations/0001/key.pem: expected a private key:"
             " it holds only blanks or NULs -> restore it from a backup"
         ),
         "warning identity:acme: generations that were in use are gone: 0002 -> restore them from a backup",
@@ -201,11 +201,11 @@ def test_documents_that_are_damaged_or_open_to_others(store):
     assert told(store) == [
         "warning identity:acme: not put into STORE/acme/tokens by certkit: note.txt -> move it away",
         (
-            "critical identity:acme: cannot read, STORE/acme/tokens/broken.json: not a document of texts"
+            "critical identity:acme: cannot read STORE/acme/tokens/broken.json: not a document of texts"
             " -> restore it from a backup, or remove it and ask for another"
         ),
         (
-            "critical identity:acme: cannot read, STORE/acme/tokens/odd.json: not a document of texts"
+            "critical identity:acme: cannot read STORE/acme/tokens/odd.json: not a document of texts"
             " -> restore it from a backup, or remove it and ask for another"
         ),
         "warning permissions: others may read STORE/acme/tokens (mode 0755) -> chmod 700 STORE/acme/tokens",

@@ -187,7 +187,7 @@ def test_a_damaged_certificate(store):
         (folder / "fullchain.pem").write_bytes(content)
         with pytest.raises(StoreError) as refused:
             store.facts("acme")
-        assert refused.value.message.startswith(f"cannot read, {folder}/certificate.pem: ")
+        assert refused.value.message.startswith(f"cannot read {folder}/certificate.pem: ")
         assert [finding.id for finding in findings_of(store) if finding.status is Status.CRITICAL] == ["identity:acme"]
 
 

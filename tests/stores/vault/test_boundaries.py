@@ -75,7 +75,7 @@ def in_use(store):
     ],
 )
 def test_settings_stay_as_they_are(as_role, as_provisioner, method, view, path, body):
-    """A provisioner cannot change, hide or remove the settings of an identity that exists."""
+    """A provisioner cannot change hide or remove the settings of an identity that exists."""
     before = in_use(as_role("operator"))
     with pytest.raises(server.RefusedError, match="403"):
         as_provisioner(method, view, path, body)

@@ -212,9 +212,9 @@ def test_what_is_no_text_is_refused(store):
     enroll(store, pending=1)
     bad = replace(answer(0), certificate=b"\xff" + answer(0).certificate)
     error = refused(lambda: store.install("acme", "0001", bad, facts=facts(0)))
-    assert error.message == "cannot write, certificate: it is not text in UTF-8"
+    assert error.message == "cannot write certificate: it is not text in UTF-8"
     error = refused(lambda: store.add("acme", "0002", key=key(1), csr=b"\xff"))
-    assert error.message == "cannot write, csr: it is not text in UTF-8"
+    assert error.message == "cannot write csr: it is not text in UTF-8"
     assert store.load("acme").generations == (Generation(number="0001", csr=CSR),)
 
 
@@ -240,7 +240,7 @@ def test_what_somebody_deleted_is_not_taken_for_absent(store, openbao, path, wor
     before = store.load("acme").generations[0], store.key("acme", "0001")
     openbao.api("DELETE", f"secret/data/{below(store, path)}")
     error = refused(lambda: work(store))
-    assert error.message == f"cannot read, {store.uri}/{path}: somebody deleted it"
+    assert error.message == f"cannot read {store.uri}/{path}: somebody deleted it"
     version = error.hint.partition("-versions=")[2][0]
     assert error.hint == f"`bao kv undelete -versions={version}` brings it back, unless it was destroyed"
     assert refused(lambda: store.create("acme", RECORD), ConflictError)
@@ -280,7 +280,7 @@ def test_a_generation_in_use_that_is_gone_is_an_error(store):
     enroll(store, issued=2)
     store.change("acme", lambda record: record.activate("0002"))
     store.secrets.kv.delete_all_versions("acme/generations/0002/key")
-    assert refused(lambda: store.load("acme")).message == f"cannot read, {store.uri}/acme: generation 0002 is gone"
+    assert refused(lambda: store.load("acme")).message == f"cannot read {store.uri}/acme: generation 0002 is gone"
 
 
 def test_only_what_is_there_is_put_in_use(store):
@@ -343,7 +343,7 @@ def test_what_is_no_document_is_an_error(store, openbao, value):
     enroll(store)
     openbao.api("POST", f"secret/data/{below(store, 'acme/tokens/x')}", {"data": {"access_token": value}})
     error = refused(lambda: store.document("acme", "x"))
-    assert error.message == f"cannot read, {store.uri}/acme/tokens/x: it has no text access_token"
+    assert error.message == f"cannot read {store.uri}/acme/tokens/x: it has no text access_token"
 
 
 def test_a_document_that_somebody_deleted_is_not_taken_for_absent(store, openbao):

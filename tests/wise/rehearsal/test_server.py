@@ -175,7 +175,7 @@ def test_what_cannot_be_kept_has_not_happened(stage):
     keep = stage.rehearsal.keep
 
     def full(_):
-        raise InputError("cannot write, state: no space left on device", hint="free some space and try again")
+        raise InputError("cannot write state: no space left on device", hint="free some space and try again")
 
     stage.rehearsal.keep = full
     body = f"grant_type=authorization_code&client_id=acme-client-id&redirect_uri={REDIRECT_URI}&code={code}".encode()
