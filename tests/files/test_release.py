@@ -222,9 +222,11 @@ def test_readers_see_pairs(tmp_path):
     done = threading.Event()
 
     def write():
-        for turn in range(100):
-            switch(tmp_path, NEW if turn % 2 == 0 else OLD)
-        done.set()
+        try:
+            for turn in range(100):
+                switch(tmp_path, NEW if turn % 2 == 0 else OLD)
+        finally:
+            done.set()
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -245,9 +247,11 @@ def test_names_are_never_missing(tmp_path):
     done = threading.Event()
 
     def write():
-        for turn in range(50):
-            switch(tmp_path, NEW if turn % 2 == 0 else OLD)
-        done.set()
+        try:
+            for turn in range(50):
+                switch(tmp_path, NEW if turn % 2 == 0 else OLD)
+        finally:
+            done.set()
 
     writer = threading.Thread(target=write)
     writer.start()

@@ -304,10 +304,12 @@ def test_readers_see_pairs(store, wanted):
     done = threading.Event()
 
     def work():
-        for _ in range(100):
-            activate.rollback(store, store.load("acme"), now=pki.NOW)
-            export(store, store.load("acme"), wanted)
-        done.set()
+        try:
+            for _ in range(100):
+                activate.rollback(store, store.load("acme"), now=pki.NOW)
+                export(store, store.load("acme"), wanted)
+        finally:
+            done.set()
 
     worker = threading.Thread(target=work)
     worker.start()
