@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from certkit.cli.shared import inputs
 from certkit.cli.shared.issuers import issuing
 from certkit.cli.shared.output import Output
-from certkit.cli.shared.stores import connected, opened
+from certkit.cli.shared.stores import connected, opened, programs_for
 from certkit.terraform.provider.services import Services
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from certkit.identity.activate import Activation
     from certkit.identity.issuers.base import Issuer
     from certkit.stores.base import Identity, Store
+    from certkit.stores.record import Settings
     from certkit.terraform.provider.services import Configuration, Warn
 
 _TIMEOUT_SECONDS = 10.0
@@ -41,7 +42,7 @@ class _Told(Output):
 
 def services() -> Services:
     """The world outside, by the environment of the process."""
-    return Services(open_store=_open_store, issuing=_issuing, how=_how, look=_look, now=inputs.now)
+    return Services(open_store=_open_store, issuing=_issuing, how=_how, storable=_storable, look=_look, now=inputs.now)
 
 
 @contextlib.contextmanager
@@ -61,6 +62,15 @@ def _how(store: Store, identity: Identity) -> Activation:
     from certkit.cli.shared import activating
 
     return activating.how(store, identity, deploy_hook=None, no_probe=False)
+
+
+def _storable(store: Store, settings: Settings) -> Settings:
+    if settings.deploy_hook is None:
+        return settings
+    from certkit.identity.programs import storable_hook
+
+    found = programs_for(store)
+    return replace(settings, deploy_hook=storable_hook(settings.deploy_hook, found.own, found.host))
 
 
 def _look(source: str, judge: Judge, configuration: Configuration, warn: Warn) -> Scan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tf.types import Bool, String
@@ -12,38 +13,58 @@ from certkit.terraform.provider.schema import computed, utf8
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tf.schema import Attribute
+
     from certkit.identity.overview import GenerationView
     from certkit.policy.rules import Policy
     from certkit.stores.base import Identity, Store
 
-ATTRIBUTES = (
-    computed(
-        "generation",
-        String(),
-        "The generation with the newest request that is open or answered, else the active one.",
-    ),
-    computed(
-        "state",
-        String(),
-        "Its state: `pending` (its request waits for an answer), `issued` (answered, and not in use yet) or `active`.",
-    ),
-    computed("csr", String(), "Its request, PEM, to be handed in as it is; none for one that was imported."),
-    computed("certificate_name", String(), "The unique name under which it is handed in."),
-    computed("spki_sha256", String(), "The fingerprint of its public key."),
-    computed("active_generation", String(), "The generation in use, whose certificate the following are about."),
-    computed("fingerprint_sha256", String(), "The fingerprint of the certificate."),
-    computed("not_before", String(), "From when on it is valid, RFC 3339."),
-    computed("not_after", String(), "Until when it is valid, RFC 3339."),
-    computed("ready_for_renewal", Bool(), "Whether its renewal window is open, by the policy's rules."),
-    computed(
-        "certificate_path",
-        String(),
-        "Where the certificate in use is, with its chain: a path that renewals do not change, or a reference in Vault.",
-    ),
-    computed("key_reference", String(), "Where the private key is: a path, or a reference in Vault. Never a key."),
-    computed("next", String(), "What a person does now."),
-)
+_AUTOMATIC = " With an automatic issuer; see `certkit_certificate` where a person fetches the certificate."
+
+
+def _attributes(about: str) -> tuple[Attribute, ...]:
+    """The attributes; `about` is what to say of those that the installation of a certificate changes."""
+    return (
+        computed(
+            "generation",
+            String(),
+            "The generation with the newest request that is open or issued, else the active one.",
+        ),
+        computed(
+            "state",
+            String(),
+            "Its state: `pending` (waiting for the certificate), `issued` (not in use yet) or `active`." + about,
+        ),
+        computed("csr", String(), "Its CSR, PEM, to be submitted as it is; null for an imported one."),
+        computed("certificate_name", String(), "The unique name under which to submit it."),
+        computed("spki_sha256", String(), "The fingerprint of its public key."),
+        computed("active_generation", String(), "The generation in use." + about),
+        computed("fingerprint_sha256", String(), "The fingerprint of the certificate in use." + about),
+        computed("not_before", String(), "Start of its validity, RFC 3339." + about),
+        computed("not_after", String(), "End of its validity, RFC 3339." + about),
+        computed("ready_for_renewal", Bool(), "Whether a new request is due by the policy's renewal window."),
+        computed(
+            "certificate_path",
+            String(),
+            "Where the certificate in use is, with its chain: a path that renewals do not change, or a reference in"
+            " Vault." + about.replace("With", "In Vault: with"),
+        ),
+        computed(
+            "key_reference",
+            String(),
+            "Where the private key in use is: a path that renewals do not change, or a reference in Vault. Never a key."
+            + about.replace("With", "In Vault: with"),
+        ),
+        computed("next", String(), "What a person does now."),
+    )
+
+
+# What the data source says, as of now, and what the resource does, which an installation must not change.
+ATTRIBUTES = _attributes("")
+ATTRIBUTES_OF_RESOURCE = _attributes(_AUTOMATIC)
 NAMES = tuple(each.name for each in ATTRIBUTES)
+
+_OF_THE_CERTIFICATE = ("state", "active_generation", "fingerprint_sha256", "not_before", "not_after")
 
 
 def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) -> dict[str, Any]:
@@ -77,18 +98,34 @@ def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) ->
     }
 
 
-def next_for_request(found: dict[str, Any], identity: Identity, policy: Policy) -> str:
-    """What a person does with the newest request of a manual issuer, the same before and after its installation.
+def of_resource(store: Store, identity: Identity, policy: Policy, live: dict[str, Any]) -> dict[str, Any]:
+    """Return those values as the resource has them: for a manual issuer, without what an installation changes.
 
-    The resource of an identity is applied before that of its certificate. A text that an installation changes would
-    change outputs in the plan after it.
+    Terraform applies an identity before its certificate. A value that the installation changes would be known one plan
+    late, and change outputs in a plan that ought to be empty.
     """
-    record = identity.record
-    if not found["csr"] or not IssuerSpec.parse(record.settings.issuer).is_manual or record.undeployed is not None:
-        return str(found["next"])
-    name = f" under the name {found['certificate_name']}" if found["certificate_name"] else ""
+    found = live | {"ready_for_renewal": live["ready_for_renewal"] and live["generation"] == live["active_generation"]}
+    if not IssuerSpec.parse(identity.record.settings.issuer).is_manual:
+        return found
+    number = live["generation"]
+    in_use = replace(identity, record=replace(identity.record, active=number))
+    location = store.location(in_use, number) if number else None
+    is_path = location is not None and location.is_directory
+    return found | {
+        **dict.fromkeys(_OF_THE_CERTIFICATE),
+        "certificate_path": utf8(location.fullchain) if location and is_path else None,
+        "key_reference": utf8(location.key) if location and is_path else None,
+        "next": _next_for_request(live, identity, policy),
+    }
+
+
+def _next_for_request(live: dict[str, Any], identity: Identity, policy: Policy) -> str:
+    """What a person does with the newest request, the same before and after the certificate is installed."""
+    if not live["csr"] or identity.record.undeployed is not None:
+        return str(live["next"])
+    name = f" under the name {live['certificate_name']}" if live["certificate_name"] else ""
     where = f"in {policy.portal.name}, submit" if policy.portal.name else "have a CA sign"
-    return f"{where} the CSR of generation {found['generation']}{name}, and give its certificate to certkit_certificate"
+    return f"{where} the CSR of generation {live['generation']}{name}, and give its certificate to certkit_certificate"
 
 
 def _request(identity: Identity, newest: GenerationView) -> str | None:

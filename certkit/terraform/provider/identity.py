@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tf.iface import Resource
 from tf.types import Bool, Unknown
 
-from certkit.errors import InputError
+from certkit.errors import InputError, RefusedError
 from certkit.identity.issuers.base import IssuerSpec
 from certkit.stores.base import AbsentError
 from certkit.stores.record import State as GenerationState
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from certkit.terraform.provider.services import Host
 
 _DESCRIPTION = (
-    "A client credential for a partner: a private key in the store, and a request by the partner's rules to be handed"
-    " in. When the renewal window of the certificate in use is open, the plan shows that a new request will be made,"
-    " with a new key. An identity that is there already with the same arguments is taken over."
+    "A client credential for a partner: a private key in the store, and a request by the partner's rules to be"
+    " submitted. When the renewal window of the certificate in use is open, the plan shows that a new request will be"
+    " made, with a new key. An existing identity with the same arguments is adopted. Where a person fetches the"
+    " certificate, the facts about it are those of `certkit_certificate`."
 )
 
-_HAND_IN = "hand it in, and give its answer to certkit_certificate or certkit identity install"
+_SUBMIT = "submit it, and give its certificate to certkit_certificate or certkit identity install"
 
 
 class IdentityResource(Resource):
@@ -59,9 +60,9 @@ class IdentityResource(Resource):
                 "destroy_keys",
                 Bool(),
                 "Whether destroying the resource removes the identity from the store, with all its keys. By default"
-                " no: Terraform only forgets it. Counts once it is applied.",
+                " no: Terraform only forgets it. Takes effect once applied.",
             ),
-            facts.ATTRIBUTES,
+            facts.ATTRIBUTES_OF_RESOURCE,
         )
 
     def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
@@ -75,12 +76,12 @@ class IdentityResource(Resource):
                 _refuse(config)
 
     def create(self, ctx: CreateContext, planned: State) -> State | None:
-        """Enroll; what is there already and fits is taken over."""
+        """Enroll; an existing identity with the same arguments is adopted."""
         from certkit.identity import enroll
         from certkit.policy import catalogue
 
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
-            wanted = settings.settings_of(planned)
+            wanted = self.provider.services.storable(store, settings.settings_of(planned))
             policy = catalogue.load(wanted.policy)
             done = enroll.enroll(store, planned["name"], wanted, policy, now=self.provider.services.now())
             self._carry_through(store, done, policy, boundary)
@@ -88,17 +89,12 @@ class IdentityResource(Resource):
         return None
 
     def read(self, ctx: ReadContext, current: State) -> State | None:
-        """The identity as it is now; none if it was removed."""
+        """The identity as it is now; None if it was removed."""
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             try:
-                found = self._found(store, current["name"])
+                found = self._found(store, current["name"], boundary)
             except AbsentError:
                 return None
-            if found["ready_for_renewal"] and found["active_generation"] not in {None, found["generation"]}:
-                message = (
-                    f"{current['name']}: the certificate in use ends {found['not_after']}, and its successor waits"
-                )
-                boundary.warn(message, found["next"])
             return current | found
         return current
 
@@ -108,23 +104,23 @@ class IdentityResource(Resource):
             assert current is not None  # noqa: S101  a plan to create is not asked for
             _require_same(current, planned, ctx.changed_fields)
             if ctx.changed_fields & {"name", *settings.NAMES} - {*settings.CHANGEABLE}:
-                _say_farewell(current, boundary)
+                _warn_of_what_stays(current, boundary)
             elif ctx.changed_fields & {*settings.CHANGEABLE}:
                 with self.provider.store(boundary) as store:
                     store.require_settings_right(current["name"])
-            reason = _reason(current, planned)
+            is_manual = IssuerSpec.parse(planned["issuer"]).is_manual
+            if "issuer" in ctx.changed_fields:
+                planned = planned | dict.fromkeys(facts.NAMES, Unknown)
+            reason = _reason(current, planned, is_manual=is_manual)
             if reason:
-                is_manual = IssuerSpec.parse(current["issuer"]).is_manual
-                boundary.warn(
-                    f"{planned['name']}: {reason}, so a new request will be made", _HAND_IN if is_manual else ""
-                )
+                boundary.warn(f"{planned['name']}: {reason}", _SUBMIT if is_manual else "")
                 planned = planned | dict.fromkeys(_renewed(current, is_manual=is_manual), Unknown)
         return planned
 
     def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
         """Change settings in place, and make the request that was planned, unless another run has made it."""
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
-            self._change_settings(store, planned)
+            self._change_settings(store, current, planned)
             if planned["generation"] is Unknown:
                 self._renew(store, planned["name"], boundary)
             return self._applied(store, planned)
@@ -142,30 +138,33 @@ class IdentityResource(Resource):
     def plan_to_destroy(self, diagnostics: Diagnostics, current: State) -> None:
         """Say what stays behind."""
         with Boundary(diagnostics) as boundary:
-            _say_farewell(current, boundary)
+            _warn_of_what_stays(current, boundary)
 
     def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002  tf calls it so
         """An identity by its name."""
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
-            return {"name": id, "renew": None, "destroy_keys": None, **self._found(store, require_name(id))}
+            return {"name": id, "renew": None, "destroy_keys": None, **self._found(store, require_name(id), boundary)}
         return None
 
-    def _found(self, store: Store, name: str) -> dict[str, Any]:
-        """What the store says of an identity."""
+    def _found(self, store: Store, name: str, boundary: Boundary | None = None) -> dict[str, Any]:
+        """What the store has of an identity; the boundary hears of a renewal that is due and not finished."""
         from certkit.policy import catalogue
 
         identity = store.load(name)
         known = identity.record.settings
         policy = catalogue.load(known.policy)
-        found = facts.facts(store, identity, policy, now=self.provider.services.now())
-        return settings.arguments_of(known) | found | {"next": facts.next_for_request(found, identity, policy)}
+        live = facts.facts(store, identity, policy, now=self.provider.services.now())
+        if boundary and live["ready_for_renewal"] and live["active_generation"] not in {None, live["generation"]}:
+            message = f"{name}: the certificate in use ends {live['not_after']}, and its successor is not in use yet"
+            boundary.warn(message, live["next"])
+        return settings.arguments_of(known) | facts.of_resource(store, identity, policy, live)
 
     def _applied(self, store: Store, planned: State) -> State:
-        """What the store says, but for what was planned: an argument may be left out."""
+        """What the store has, but for what was planned: an argument may be left out."""
         return self._found(store, planned["name"]) | {key: each for key, each in planned.items() if each is not Unknown}
 
     def _carry_through(self, store: Store, done: Done, policy: Policy, boundary: Boundary) -> None:
-        """Have an issuer that answers at once answer what waits."""
+        """Have an automatic issuer answer the open request."""
         from certkit.identity import renew
 
         services, name = self.provider.services, done.identity.name
@@ -175,22 +174,32 @@ class IdentityResource(Resource):
                 done = renew.carry_through(store, done, policy, issuer=issuer, how=how, now=now)
         boundary.warn_of(name, done.findings)
 
-    def _change_settings(self, store: Store, planned: State) -> None:
+    def _change_settings(self, store: Store, current: State, planned: State) -> None:
         from certkit.identity.update import Changes, update
         from certkit.policy import catalogue
         from certkit.x509 import objects
 
-        wanted, identity = settings.settings_of(planned), store.load(planned["name"])
-        given = {field for name, field in settings.CHANGEABLE.items() if planned[name] is not Unknown}
+        name = planned["name"]
+        identity, wanted = store.load(name), self.provider.services.storable(store, settings.settings_of(planned))
+        given = {
+            field
+            for each, field in settings.CHANGEABLE.items()
+            if planned[each] is not Unknown and planned[each] != current[each]
+        }
         changed = {field: getattr(wanted, field) for field in given - {"trust_bundle"}}
         bundle = wanted.trust_bundle if "trust_bundle" in given else None
         anchors = objects.certificates(bundle.encode(), name="ca") if bundle else []
         policy = catalogue.load(identity.record.settings.policy)
         changes = Changes(anchors=anchors, replaces_anchors=True, settings=changed)
-        update(store, identity, policy, changes, now=self.provider.services.now())
+        try:
+            update(store, identity, policy, changes, now=self.provider.services.now())
+        except RefusedError as error:
+            if anchors and identity.record.active is not None:
+                error.hint = "keep the old CA in `ca` until a certificate of the new one is in use"
+            raise
 
     def _renew(self, store: Store, name: str, boundary: Boundary) -> None:
-        """Make a request, and carry it as far as it goes without a person; nothing if somebody else has."""
+        """Make a request, and carry it as far as it goes without a person; nothing if another run has."""
         from certkit.identity import renew
         from certkit.policy import catalogue
 
@@ -203,43 +212,45 @@ class IdentityResource(Resource):
         boundary.warn_of(name, [*renewed.done.findings, renewed.said])
 
 
-_OF_A_REQUEST = ("generation", "state", "csr", "certificate_name", "spki_sha256", "next")
+_OF_A_REQUEST = ("generation", "csr", "certificate_name", "spki_sha256", "ready_for_renewal", "next")
 _PLACES = ("certificate_path", "key_reference")
 
 
 def _renewed(current: State, *, is_manual: bool) -> set[str]:
-    """What a new request changes: little where a person answers it, all where an issuer answers at once.
+    """What a new request changes: little where a person fetches the certificate, all where the issuer is automatic.
 
-    Where the pair in use is does not change with the pair, but for the references in Vault.
+    In a directory the place of the pair in use does not change with the pair; in Vault its references do.
     """
-    stays = current["active_generation"] is not None and (
-        is_manual or not (current["certificate_path"] or "").startswith("vault:")
-    )
-    names = {*_OF_A_REQUEST, *_PLACES} if is_manual else {*facts.NAMES}
-    return names - {*_PLACES} if stays else names
+    if is_manual:
+        return {*_OF_A_REQUEST} if current["generation"] else {*_OF_A_REQUEST, *_PLACES}
+    is_vault = (current["certificate_path"] or "vault:").startswith("vault:")
+    return {*facts.NAMES} - (set() if is_vault else {*_PLACES})
 
 
-def _reason(current: State, planned: State) -> str | None:
-    """Why a new request is wanted; None if it is not."""
+def _reason(current: State, planned: State, *, is_manual: bool) -> str | None:
+    """Why a new request is wanted, or an old one is to be carried on; None if nothing is."""
     if current["generation"] is None:
-        return "no request waits, and nothing is in use"
-    is_wanted = planned["renew"] is not False and current["state"] == GenerationState.ACTIVE
-    return "the renewal window is open" if is_wanted and current["ready_for_renewal"] else None
+        return "no request is open, and no certificate is in use, so a new request will be made"
+    if planned["renew"] is not False and current["ready_for_renewal"]:
+        return "the renewal window is open, so a new request will be made"
+    if not is_manual and current["state"] != GenerationState.ACTIVE and current["issuer"] == planned["issuer"]:
+        return f"the request of generation {current['generation']} is still open, so the issuer will be asked again"
+    return None
 
 
-def _say_farewell(current: State, boundary: Boundary) -> None:
+def _warn_of_what_stays(current: State, boundary: Boundary) -> None:
     name = current["name"]
     if current["destroy_keys"]:
-        boundary.warn(f"{name}: it will be removed from the store with all its keys", "destroy_keys is true")
+        boundary.warn(f"{name}: the identity will be removed from the store with all its keys", "destroy_keys is true")
     else:
         boundary.warn(
-            f"{name}: Terraform forgets it; it stays in the store with its keys",
+            f"{name}: Terraform forgets the identity; it stays in the store with its keys",
             f"to remove it: certkit identity remove {name}, or destroy_keys = true, applied beforehand",
         )
 
 
 def _require_same(current: State, planned: State, changed: set[str]) -> None:
-    """Refuse to give an identity other settings, unless it may be removed with its keys and enrolled anew.
+    """Refuse to give an identity other settings, unless it may be replaced, with its keys.
 
     Raises:
         InputError: an argument differs.
@@ -249,9 +260,9 @@ def _require_same(current: State, planned: State, changed: set[str]) -> None:
     if other and not current["destroy_keys"] and "name" not in changed:
         name = current["name"]
         raise InputError(
-            f"{name}: it was enrolled with another {' and '.join(other)}",
-            hint="choose another name, or leave the argument out; destroy_keys = true, applied beforehand, lets it be"
-            " replaced with new keys",
+            f"{name}: the identity was enrolled with another {' and '.join(other)}",
+            hint="choose another name, or leave the argument out; destroy_keys = true, applied beforehand, allows a"
+            " replacement with new keys",
         )
 
 

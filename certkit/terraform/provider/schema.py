@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from tf.schema import Attribute, Schema
@@ -22,8 +23,12 @@ Config = dict[str, Any]
 _PRIVATE_KEY = "PRIVATE KEY-----"
 
 
+# What removes a setting: an argument that is left out stays as it is.
+NO_VALUE = "none"
+
+
 class Text(String):
-    """A text; an empty one is none."""
+    """A text; an empty one is no value."""
 
     def semantically_equal(self, a_decoded: Any, b_decoded: Any) -> bool:
         """Whether both mean the same; what is not known yet may be anything."""
@@ -53,6 +58,28 @@ class IssuerName(Text):
         """The issuer with an absolute path."""
         try:
             return issuers.absolute(value) if value else None
+        except InputError:
+            return value
+
+
+class Removable(Text):
+    """A setting that `none` removes."""
+
+    def meaning(self, value: Any) -> Any:
+        """What a value says: None, if it is `none`."""
+        return None if value == NO_VALUE else super().meaning(value)
+
+
+class HookName(Removable):
+    """A deploy hook: a name of the host configuration, or a program whose path may be relative or not."""
+
+    def meaning(self, value: Any) -> Any:
+        """The program with an absolute path."""
+        from certkit.identity import programs
+
+        try:
+            is_program = super().meaning(value) is not None and programs.is_path(value)
+            return shlex.join(programs.absolute(value)) if is_program else super().meaning(value)
         except InputError:
             return value
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from certkit.identity.activate import Activation
     from certkit.identity.issuers.base import Issuer
     from certkit.stores.base import Identity, Store
+    from certkit.stores.record import Settings
     from certkit.terraform.provider.boundary import Boundary
 
     Warn = Callable[[str], None]
@@ -33,12 +34,14 @@ class Services:
 
     `open_store` opens the store of a configuration, `issuing` the issuer of an identity (None: a person), and `look`
     judges what is seen in one source; all say through their last argument what ought to be known about the connection.
-    `how` says how a generation of an identity is put to use.
+    `how` says how a generation of an identity is activated, and `storable` returns settings as a store may hold them:
+    with the hook by its absolute path, or by its name.
     """
 
     open_store: Callable[[Configuration, Warn], AbstractContextManager[Store]]
     issuing: Callable[[Store, Identity, Warn], AbstractContextManager[Issuer | None]]
     how: Callable[[Store, Identity], Activation]
+    storable: Callable[[Store, Settings], Settings]
     look: Callable[[str, Judge, Configuration, Warn], Scan]
     now: Callable[[], datetime]
 

@@ -10,9 +10,12 @@ from certkit.identity.issuers import base as issuers
 from certkit.identity.issuers.base import MANUAL
 from certkit.stores.record import Settings
 from certkit.terraform.provider.schema import (
+    NO_VALUE,
     Certificates,
+    HookName,
     IssuerName,
     PolicyName,
+    Removable,
     Text,
     Texts,
     argument,
@@ -33,9 +36,16 @@ _SUBJECT = {
     "units": "units",
     "common_name": "common_name",
     "email": "email",
+    "subject": "subject",
     "san": "san",
+    "key_usage": "key_usage",
+    "extended_key_usage": "extended_key_usage",
+    "qc_type": "qc_type",
+    "psd2_role": "psd2_role",
+    "psd2_authority": "psd2_authority",
+    "psd2_authority_id": "psd2_authority_id",
 }
-_LISTS = ("units", "san")
+_LISTS = ("units", "subject", "san", "key_usage", "extended_key_usage", "qc_type", "psd2_role")
 
 ARGUMENTS = (
     argument(
@@ -47,11 +57,22 @@ ARGUMENTS = (
     argument("organization", Text(), "The organization's legal name."),
     argument("country", Text(), "Two letters, such as `GB` or `EU`."),
     argument("province", Text(), "State or province."),
-    argument("locality", Text(), "Town."),
+    argument("locality", Text(), "City."),
     argument("units", Texts(), "Organizational units."),
     argument("common_name", Text(), "Common name; some partners replace it."),
     argument("email", Text(), "E-mail address in the subject."),
+    argument(
+        "subject",
+        Texts(),
+        "Instead of these: the whole subject as `NAME=VALUE`, any attribute by name or OID, in this order.",
+    ),
     argument("san", Texts(), "Alternative names: `DNS:x`, `IP:x`, `email:x`, `URI:x` and others."),
+    argument("key_usage", Texts(), "Key usages, such as `digitalSignature`; those that the policy demands are added."),
+    argument("extended_key_usage", Texts(), "Extended key usages, such as `clientAuth`, or OIDs."),
+    argument("qc_type", Texts(), "Types of a qualified certificate: `web`, `eseal`, `esign`."),
+    argument("psd2_role", Texts(), "PSD2 roles: `PSP_AS`, `PSP_PI`, `PSP_AI`, `PSP_IC`."),
+    argument("psd2_authority", Text(), "Name of the competent authority (PSD2)."),
+    argument("psd2_authority_id", Text(), "Its id, such as `GB-FCA`."),
     argument(
         "key_type",
         Text(),
@@ -62,21 +83,30 @@ ARGUMENTS = (
     argument(
         "ca",
         Certificates(),
-        'The CAs to trust, as PEM: `file("wise-ca.pem")`. Without them, `certkit_certificate` has to name them.',
+        'The CAs to trust, as PEM: `file("wise-ca.pem")`. Without them, `certkit_certificate` has to name them. In'
+        " Vault give them from the beginning: the provisioner's token cannot change them later.",
         fixed=False,
     ),
     argument(
         "issuer",
         IssuerName(),
-        "Who answers the request: `manual` (a person, and `certkit_certificate`), `vault-pki:MOUNT/ROLE` or"
-        " `command:PROGRAM`.",
+        "Who issues the certificate: `manual` (a person fetches it, for `certkit_certificate`), `vault-pki:MOUNT/ROLE`,"
+        " or `command:NAME` (in a directory also `command:PROGRAM`).",
         default=MANUAL,
         fixed=False,
     ),
     argument(
         "probe",
-        Text(),
-        "Before a certificate is put to use, try it at this address (`https://…`); `policy`: at the policy's.",
+        Removable(),
+        "Before a certificate is activated, try it at this address (`https://…`); `policy`: the policy's address;"
+        " `none`: no longer.",
+        fixed=False,
+    ),
+    argument(
+        "deploy_hook",
+        HookName(),
+        "Run this after each activation: a hook of the host configuration by its name, or in a directory a program;"
+        " `none`: no longer.",
         fixed=False,
     ),
     argument(
@@ -88,7 +118,14 @@ ARGUMENTS = (
 )
 NAMES = tuple(each.name for each in ARGUMENTS)
 # The settings that change in place, by their arguments.
-CHANGEABLE = {"client_id": "client_id", "ca": "trust_bundle", "issuer": "issuer", "probe": "probe", "group": "group"}
+CHANGEABLE = {
+    "client_id": "client_id",
+    "ca": "trust_bundle",
+    "issuer": "issuer",
+    "probe": "probe",
+    "deploy_hook": "deploy_hook",
+    "group": "group",
+}
 
 
 def is_known(arguments: Mapping[str, Any]) -> bool:
@@ -100,11 +137,12 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
     """What an identity is to be enrolled with.
 
     Raises:
-        InputError: a value cannot stand in a subject, or there is no certificate in `ca`.
+        InputError: if a value cannot be part of a CSR, or there is no certificate in `ca`.
     """
     from certkit.policy import catalogue
 
     values: dict[str, Any] = {name: None if arguments[name] is Unknown else arguments[name] for name in NAMES}
+    values |= {name: None for name in ("probe", "deploy_hook") if values[name] == NO_VALUE}
     subject: dict[str, Any] = {
         field: tuple(values[name] or ()) if name in _LISTS else values[name] or "" for name, field in _SUBJECT.items()
     }
@@ -115,6 +153,7 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
         issuer=issuers.absolute(values["issuer"] or MANUAL),
         client_id=values["client_id"] or None,
         probe=values["probe"] or None,
+        deploy_hook=values["deploy_hook"] or None,
         group=values["group"] or None,
         trust_bundle=certificates_only(values["ca"], name="ca") if values["ca"] else None,
     )
@@ -134,5 +173,6 @@ def arguments_of(settings: Settings) -> dict[str, Any]:
         "ca": settings.trust_bundle,
         "issuer": settings.issuer,
         "probe": settings.probe,
+        "deploy_hook": settings.deploy_hook,
         "group": settings.group,
     }
