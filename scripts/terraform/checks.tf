@@ -19,7 +19,7 @@ check "expiry" {
 check "request" {
   assert {
     condition     = !local.has_request
-    error_message = "A request of ${var.identity} waits for its answer: hand in the output `csr`, and set `certificate` to the answer."
+    error_message = "A request of ${var.identity} waits for its certificate: submit the output `csr`, and set `certificate` to the file that the partner issues."
   }
 }
 

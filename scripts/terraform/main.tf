@@ -1,46 +1,63 @@
 # An identity of certkit. Its private key is made by certkit and stays in the store of identities; Terraform sees facts.
 #
-# What certkit says of an identity comes into the state in two steps: a provisioner writes it to a file, and a
-# terraform_data takes the file in when, and only when, that provisioner has run. From then on the state has it, so the
-# file may be lost. Programs are run with a list of arguments, so that no value is ever read by a shell.
+# A step is a terraform_data whose provisioner runs certkit. It is replaced when, and only when, what it does has to be
+# done again; replacing it removes nothing. What certkit says of an identity comes into the state in two steps: `reading`
+# writes it to a file, and `facts` takes the file in when `reading` has run. From then on the state has it, so the file
+# may be lost. Programs are run with a list of arguments, so that no value is ever read by a shell.
 
 locals {
   store = concat(
     var.store == null ? [] : ["--store=${var.store}"],
     var.passphrase_file == null ? [] : ["--passphrase-file=${var.passphrase_file}"],
   )
-  options = {
-    policy       = var.policy
-    organization = var.subject.organization
-    country      = var.subject.country
-    state        = var.subject.state
-    locality     = var.subject.locality
-    common-name  = var.subject.common_name
-    email        = var.subject.email
-    type         = var.key_type
-    client-id    = var.client_id
-    group        = var.group
-    issuer       = var.issuer
-    probe        = var.probe
-    # Where a person brings the answer, it is judged by the CAs of that day.
-    ca = var.issuer == null ? null : var.ca
-  }
+  # What the request says. It cannot change afterwards.
+  request = concat(
+    [for option, value in {
+      organization      = var.subject.organization
+      country           = var.subject.country
+      state             = var.subject.state
+      locality          = var.subject.locality
+      common-name       = var.subject.common_name
+      email             = var.subject.email
+      psd2-authority    = var.subject.psd2_authority
+      psd2-authority-id = var.subject.psd2_authority_id
+      type              = var.key_type
+    } : "--${option}=${value}" if value != null],
+    [for value in var.subject.units : "--unit=${value}"],
+    [for value in var.subject.attributes : "--subject=${value}"],
+    [for value in var.subject.san : "--san=${value}"],
+    [for value in var.subject.key_usage : "--key-usage=${value}"],
+    [for value in var.subject.extended_key_usage : "--extended-key-usage=${value}"],
+    [for value in var.subject.qc_type : "--qc-type=${value}"],
+    [for value in var.subject.psd2_role : "--psd2-role=${value}"],
+  )
+  # What `certkit identity update` changes.
+  settings = { for option, value in {
+    client-id   = var.client_id
+    group       = var.group
+    issuer      = var.issuer
+    probe       = var.probe
+    deploy-hook = var.deploy_hook
+    ca          = var.ca
+  } : option => value if value != null }
+
   enroll = concat(
     [var.certkit, "identity", "enroll"],
     local.store,
-    [for option, value in local.options : "--${option}=${value}" if value != null],
-    [for unit in var.subject.units : "--unit=${unit}"],
-    [for name in var.subject.san : "--san=${name}"],
+    var.policy == null ? [] : ["--policy=${var.policy}"],
+    local.request,
+    [for option, value in local.settings : "--${option}=${value}" if value != "none"],
   )
-  install = concat(
-    [var.certkit, "identity", "install"],
+  update = concat(
+    [var.certkit, "identity", "update"],
     local.store,
-    var.ca == null ? [] : ["--ca=${var.ca}"],
-    [var.identity],
+    var.ca == null ? [] : ["--replace-ca"],
+    [for option, value in local.settings : "--${option}=${value}"],
   )
-  # Exit 1 says that the request waits while the certificate nears its end; the checks below say so too.
+  install = concat([var.certkit, "identity", "install"], local.store, [var.identity, "--"])
+  # Exit 1 says that the request waits while the certificate nears its end; the checks say so too.
   renew = concat(["/bin/sh", "-c", local.renewal, "renew", var.certkit, "identity", "renew"], local.store)
-  # Refuses hours that the policy does not know, which would come back with every plan.
+  # Refuses hours that the policy does not allow, which would come back with every plan.
   renewal = <<-EOT
     "$@" || [ $? -eq 1 ] || exit
     facts=$(printf '%s' "$QUERY" | "$CERTKIT" terraform query) || exit
@@ -64,19 +81,17 @@ locals {
   # Of a file store; null otherwise, and then what others change there is not seen.
   directory = try(regex("^file:([^?]+)", var.store)[0], null)
 
-  lost = "Nothing is known of ${var.identity}, as after a run that was killed."
+  # A checkout in another directory, or on another machine, changes nothing.
+  root = "${abspath(path.root)}/"
 }
 
-# Makes the request, once, and takes in the answer to it.
+# Makes the identity with its first request, once; what is there already is adopted.
 resource "terraform_data" "identity" {
   triggers_replace = {
-    # Files count by their content: a path that is another one elsewhere is no change, another CA under the same name is.
-    enroll = [
-      for option in slice(local.enroll, 1, length(local.enroll)) :
-      try(fileexists(regex("^--(?:policy|ca)=(.*)$", option)[0]), false) ? "${regex("^--(?:policy|ca)=", option)}${filesha256(regex("^--(?:policy|ca)=(.*)$", option)[0])}" : option
-    ]
-    name   = var.identity
-    answer = var.certificate == null ? "" : try(filesha256(var.certificate), "")
+    name    = var.identity
+    store   = var.store == null ? "" : replace(var.store, local.root, "")
+    policy  = var.policy == null ? "" : try(filesha256(var.policy), var.policy)
+    request = local.request
   }
 
   # So that, of all things here, what may remove keys is destroyed last.
@@ -88,14 +103,48 @@ resource "terraform_data" "identity" {
   }
 
   provisioner "local-exec" {
-    interpreter = var.certificate == null ? local.nothing : local.install
-    command     = var.certificate == null ? ":" : abspath(var.certificate)
+    interpreter = ["/bin/sh", "-c"]
+    command     = local.read
+    environment = { CERTKIT = var.certkit, QUERY = local.query, FACTS = "${local.file}-enrolled.json" }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.ca == null ? true : fileexists(var.ca)
+      error_message = "The file ${coalesce(var.ca, "-")} (ca) does not exist. Save the partner's CA certificate there."
+    }
+    precondition {
+      condition     = var.ca == null ? true : !try(strcontains(file(var.ca), "PRIVATE KEY"), false)
+      error_message = "The file ${coalesce(var.ca, "-")} (ca) contains a private key. Save the CA's certificate alone there."
+    }
+  }
+}
+
+# Changes settings of the identity in place. A file counts by its content: another CA under the same name is a change.
+resource "terraform_data" "settings" {
+  triggers_replace = {
+    identity = terraform_data.identity.id
+    settings = { for option, value in local.settings : option => option == "ca" ? try(filesha256(value), "") : value }
   }
 
   provisioner "local-exec" {
-    interpreter = ["/bin/sh", "-c"]
-    command     = local.read
-    environment = { CERTKIT = var.certkit, QUERY = local.query, FACTS = "${local.file}-installed.json" }
+    interpreter = length(local.settings) == 0 ? local.nothing : local.update
+    command     = length(local.settings) == 0 ? ":" : var.identity
+  }
+}
+
+# Installs the certificate.
+resource "terraform_data" "certificate" {
+  triggers_replace = {
+    identity    = terraform_data.identity.id
+    certificate = var.certificate == null ? "" : try(filesha256(var.certificate), "")
+  }
+
+  depends_on = [terraform_data.settings]
+
+  provisioner "local-exec" {
+    interpreter = var.certificate == null ? local.nothing : local.install
+    command     = var.certificate == null ? ":" : var.certificate
   }
 
   lifecycle {
@@ -104,36 +153,49 @@ resource "terraform_data" "identity" {
       error_message = "The file ${coalesce(var.certificate, "-")} (certificate) does not exist. Leave `certificate` out until the partner has issued it."
     }
     precondition {
-      condition     = var.ca == null ? true : fileexists(var.ca)
-      error_message = "The file ${coalesce(var.ca, "-")} (ca) does not exist. Save the partner's CA certificate there."
-    }
-    precondition {
       condition     = var.certificate == null ? true : !try(strcontains(file(var.certificate), "PRIVATE KEY"), false)
       error_message = "The file ${coalesce(var.certificate, "-")} contains a private key, which does not belong in a configuration: `certkit identity import` adopts one."
+    }
+    precondition {
+      condition     = var.certificate == null ? true : try(filesha256(var.certificate) != local.empty, true)
+      error_message = "The file ${coalesce(var.certificate, "-")} (certificate) is empty. Save the partner's certificate there."
     }
   }
 }
 
-# Until when the certificate is valid, as of the last answer.
-resource "terraform_data" "installed" {
-  input = try(jsondecode(file("${local.file}-installed.json${substr(terraform_data.identity.id, 0, 0)}")).validity_end_time, null)
+# Until when the certificate is valid that an automatic issuer gave with the first request.
+resource "terraform_data" "enrolled" {
+  input = try(jsondecode(file("${local.file}-enrolled.json${substr(terraform_data.identity.id, 0, 0)}")).validity_end_time, "")
 
   lifecycle {
     ignore_changes       = [input]
     replace_triggered_by = [terraform_data.identity]
-
-    postcondition {
-      condition     = self.output != null
-      error_message = "${local.lost} Run terraform apply with -replace=ADDRESS.terraform_data.identity, which makes nothing anew that is there."
-    }
   }
 }
 
 locals {
-  # The later one of what was installed here and of what `external` has seen: each may be behind. Texts of this form are
-  # in the order of their times.
-  ends        = compact([terraform_data.installed.output, try(var.facts.validity_end_time, "")])
-  end_known   = try(reverse(sort(local.ends))[0], "")
+  empty = sha256("")
+
+  # The end of the certificate in use is known to a plan from the file that is to be installed, else from the one in the
+  # directory. Terraform does not read certificates: the two times of a validity stand in the DER as they are.
+  in_use = var.certificate != null ? var.certificate : try("${local.directory}/${var.identity}/active/certificate.pem${substr(terraform_data.identity.id, 0, 0)}", "")
+  blocks = try(regexall("-----BEGIN CERTIFICATE-----([^-]+)-----END", file(local.in_use)), [])
+  digits = [
+    for block in local.blocks : try(regex(
+      "[\u0017\u0018][\r\u000f][0-9]{12,14}Z[\u0017\u0018][\r\u000f]([0-9]{12,14})Z",
+      textdecodebase64(replace(block[0], "/\\s/", ""), "ISO-8859-1"),
+    )[0], "")
+  ]
+  read_ends = [for each in local.digits : replace(length(each) == 12 ? "20${each}" : each, "/^(....)(..)(..)(..)(..)(..)$/", "$1-$2-$${3}T$4:$5:$${6}Z") if each != ""]
+  # Else from what was read last, and from what `external` sees: each may be behind. Texts of this form are in the order
+  # of their times.
+  other_ends = [
+    try(jsondecode(file("${local.file}.json")).validity_end_time, ""),
+    try(terraform_data.enrolled.output, ""),
+  ]
+  end_of_file = try(sort(local.read_ends)[0], "")
+  ends        = concat([try(var.facts.validity_end_time, "")], local.end_of_file == "" ? local.other_ends : [local.end_of_file])
+  end_known   = try(reverse(sort(compact(local.ends)))[0], "")
   has_come    = try(timecmp(plantimestamp(), timeadd(local.end_known, "-${var.early_renewal_hours}h")) >= 0, false)
   is_reported = try(var.facts.ready_for_renewal == "true" && var.facts.validity_end_time == local.end_known, false)
   is_due      = local.has_come || local.is_reported
@@ -142,6 +204,8 @@ locals {
 # Makes the next request when the certificate nears its end: once, and again in each period in which it is still due.
 resource "terraform_data" "renewal" {
   triggers_replace = local.is_due ? formatdate(var.renewal_period, plantimestamp()) : "not due"
+
+  depends_on = [terraform_data.certificate]
 
   provisioner "local-exec" {
     interpreter = local.is_due ? local.renew : local.nothing
@@ -153,10 +217,10 @@ resource "terraform_data" "renewal" {
 # Looks at the identity after all this, and when the certificate in use of a file store is another one.
 resource "terraform_data" "reading" {
   triggers_replace = {
-    identity = terraform_data.identity.id
-    renewal  = terraform_data.renewal.id
-    refresh  = var.refresh
-    in_use   = try(filesha256("${local.directory}/${var.identity}/active/certificate.pem${substr(terraform_data.renewal.id, 0, 0)}"), "")
+    certificate = terraform_data.certificate.id
+    renewal     = terraform_data.renewal.id
+    refresh     = var.refresh
+    in_use      = try(filesha256("${local.directory}/${var.identity}/active/certificate.pem${substr(terraform_data.certificate.id, 0, 0)}${substr(terraform_data.renewal.id, 0, 0)}"), "")
   }
 
   provisioner "local-exec" {
@@ -166,7 +230,7 @@ resource "terraform_data" "reading" {
   }
 }
 
-# Without what is another thing tomorrow.
+# Without what is different tomorrow.
 resource "terraform_data" "facts" {
   input = try({
     for key, value in jsondecode(file("${local.file}.json${substr(terraform_data.reading.id, 0, 0)}")) : key => value
@@ -179,11 +243,11 @@ resource "terraform_data" "facts" {
 
     postcondition {
       condition     = self.output != null
-      error_message = "${local.lost} Run terraform apply with -replace=ADDRESS.terraform_data.reading."
+      error_message = "Nothing is known of ${var.identity}, as after a run that was killed. Run terraform apply with -replace=ADDRESS.terraform_data.reading."
     }
     postcondition {
       condition     = try(self.output.state != "absent", true)
-      error_message = "${var.identity} is gone from its store. To make it anew, run terraform apply with -replace=ADDRESS.terraform_data.identity."
+      error_message = "${var.identity} is gone from its store. To create it again, run terraform apply with -replace=ADDRESS.terraform_data.identity."
     }
   }
 }
@@ -193,7 +257,7 @@ resource "terraform_data" "facts" {
 # state, which others may write; values from the state are arguments.
 resource "terraform_data" "removal" {
   input = {
-    options = local.store
+    options = [for option in local.store : replace(option, local.root, "")]
     name    = var.remove_on_destroy ? var.identity : ":"
   }
 

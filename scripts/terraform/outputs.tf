@@ -30,7 +30,7 @@ output "key_reference" {
 }
 
 output "csr" {
-  description = "The request that waits for its answer, PEM; empty when none does."
+  description = "The request that waits for its certificate, PEM; empty when none does."
   value       = local.facts.csr
 }
 

@@ -26,7 +26,7 @@ variable "policy" {
 }
 
 variable "subject" {
-  description = "What the request says of you. Without it the identity must be there already."
+  description = "What the request says of you, as the options of `certkit identity enroll`. Without it the identity must exist already."
   type = object({
     organization = optional(string)
     country      = optional(string)
@@ -35,7 +35,15 @@ variable "subject" {
     common_name  = optional(string)
     email        = optional(string)
     units        = optional(list(string), [])
-    san          = optional(list(string), [])
+    # Instead of these: any attribute as NAME=VALUE, in this order.
+    attributes         = optional(list(string), [])
+    san                = optional(list(string), [])
+    key_usage          = optional(list(string), [])
+    extended_key_usage = optional(list(string), [])
+    qc_type            = optional(list(string), [])
+    psd2_role          = optional(list(string), [])
+    psd2_authority     = optional(string)
+    psd2_authority_id  = optional(string)
   })
   default  = {}
   nullable = false
@@ -48,7 +56,7 @@ variable "key_type" {
 }
 
 variable "client_id" {
-  description = "What the partner puts into the certificate as its common name."
+  description = "The common name that the partner's certificates have."
   type        = string
   default     = null
 }
@@ -60,25 +68,31 @@ variable "group" {
 }
 
 variable "issuer" {
-  description = "Who answers requests at once: vault-pki:MOUNT/ROLE or command:PROGRAM. Without it a person does."
+  description = "Who issues certificates automatically: vault-pki:MOUNT/ROLE or command:NAME, in a directory also command:PROGRAM. Without it a person fetches them."
   type        = string
   default     = null
 }
 
 variable "probe" {
-  description = "Where a certificate is tried before it is put to use: a URL, or policy for that of the policy."
+  description = "Where a certificate is tried before it is activated: a URL, `policy` for that of the policy, or `none`."
+  type        = string
+  default     = null
+}
+
+variable "deploy_hook" {
+  description = "What runs after each activation: a hook of the host configuration, in a directory also a program, or `none`."
   type        = string
   default     = null
 }
 
 variable "certificate" {
-  description = "The path of what the partner answered: the certificate, PEM, with those above it or without. Null until it is there."
+  description = "The path of the certificate that the partner issued, PEM, with those above it or without. Null until it is there."
   type        = string
   default     = null
 }
 
 variable "ca" {
-  description = "The path of the CAs to trust, PEM; needed with `certificate`, and with `issuer` if it does not bring them."
+  description = "The path of the CAs to trust, PEM. Needed before the first certificate, and in Vault from the beginning: the provisioner's token cannot change it later."
   type        = string
   default     = null
 }
@@ -125,7 +139,7 @@ variable "remove_on_destroy" {
 }
 
 variable "facts" {
-  description = "What the data source `external` has answered, where that provider is at hand: then a renewal is due as of now."
+  description = "The result of the data source `external`, where that provider is at hand: then renewals follow the store as of now."
   type        = map(string)
   default     = null
 }

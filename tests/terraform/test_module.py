@@ -182,14 +182,14 @@ def test_an_apply_that_was_killed_is_applied_again(workspace, place, moment):
 
 
 def test_a_run_that_was_killed_before_facts_were_taken_says_what_to_do(workspace, directory):
-    """Provisioned, and the file of facts is gone before Terraform took it in: told, and mended as it is told."""
+    """The file of facts is gone before Terraform read it: the plan says so, and what it says helps."""
     made = workspace(directory)
-    made.run("apply", "-auto-approve", "-target=module.wise.terraform_data.identity")
+    made.run("apply", "-auto-approve", "-target=module.wise.terraform_data.reading")
     shutil.rmtree(made.folder / ".terraform" / "certkit")
     told = made.run("plan", code=1)
     assert f"Nothing is known of {NAME}, as after a run that was killed." in told.err
-    assert "-replace=ADDRESS.terraform_data.identity" in told.err
-    made.run("apply", "-auto-approve", "-replace=module.wise.terraform_data.identity")
+    assert "-replace=ADDRESS.terraform_data.reading" in told.err
+    made.run("apply", "-auto-approve", "-replace=module.wise.terraform_data.reading")
     assert made.is_settled()
     assert directory.numbers() == ["0001"]
 
@@ -234,6 +234,41 @@ def test_a_wrong_answer_changes_nothing(workspace, directory, root):
     made.answer(root)
     made.apply()
     assert directory.store.load(NAME).record.active == "0001"
+    assert made.is_settled()
+
+
+# what a plan replaces
+
+STEPS = ("identity", "settings", "certificate", "renewal", "reading", "facts")
+
+
+def replaced(planned):
+    """The steps that a plan replaces."""
+    return [
+        step for step in STEPS if f"terraform_data.{step} must be replaced" in planned.replace("will be", "must be")
+    ]
+
+
+def test_a_plan_replaces_no_step_that_need_not_run(workspace, directory, root, tmp_path):
+    """A certificate is installed, a CA changed; nothing else runs, nor does anything in a checkout elsewhere."""
+    made = workspace(directory)
+    made.apply()
+    made.configure(certificate=made.answer(root), ca="ca.pem")
+    made.apply()
+    made.configure(certificate=made.answer(root, days=200, name="next.pem"))
+    assert replaced(made.run("plan").out) == ["certificate", "reading", "facts"]
+    made.configure(certificate="answer.pem")
+    (made.folder / "ca.pem").write_bytes(root.pem + pki.root(begin=pki.NOW, end=pki.NOW + 9 * pki.YEAR).pem)
+    assert replaced(made.run("plan").out) == ["settings"]
+    made.apply()
+    assert directory.store.load(NAME).record.settings.trust_bundle.count("BEGIN") == 2
+    assert made.is_settled()
+
+    elsewhere = tmp_path / "elsewhere"
+    made.configure(certificate=str(made.folder / "answer.pem"), ca=str(made.folder / "ca.pem"))
+    shutil.move(made.folder, elsewhere)
+    made.folder = elsewhere
+    made.configure(certificate=str(elsewhere / "answer.pem"), ca=str(elsewhere / "ca.pem"))
     assert made.is_settled()
 
 
@@ -373,12 +408,12 @@ def test_a_bad_name_or_store_is_refused_by_the_plan(workspace, directory):
 def test_every_plan_warns_of_what_is_to_be_done(workspace, directory, root):
     """A request that waits, and a certificate near its end."""
     made = workspace(directory)
-    assert "A request of wise-sandbox waits for its answer" in " ".join(made.apply().out.split())
+    assert "A request of wise-sandbox waits for its certificate" in " ".join(made.apply().out.split())
     told = made.apply(certificate=made.answer(root, days=50), ca="ca.pem", warn_hours=24 * 60).out
     told = " ".join(told.split())
     end = made.outputs()["validity_end_time"]
     assert f"The certificate of wise-sandbox expires on {end[:10]}." in told
-    assert "waits for its answer" not in told
+    assert "waits for its certificate" not in told
 
 
 def test_outputs_can_insist_on_a_valid_certificate(workspace, directory, root):

@@ -175,11 +175,8 @@ def test_a_rollback_is_respected(file, begin, partner):
 
 
 OUTPUTS = """
-output "next" { value = certkit_identity.acme.next }
-output "csr" { value = certkit_identity.acme.csr }
-output "facts" {
-  value = [for name in ["not_after", "certificate_path", "state"] : certkit_certificate.acme[name]]
-}
+output "identity" { value = certkit_identity.acme }
+output "certificate" { value = certkit_certificate.acme }
 """
 
 

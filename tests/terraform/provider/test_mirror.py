@@ -83,3 +83,29 @@ def test_a_mirror_that_cannot_be_written(certkit, tmp_path):
     done = certkit("terraform", "install-provider", "--mirror", "mirror")
     assert done.code == 3
     assert done.err.startswith("certkit: error: cannot write ")
+
+
+def test_a_launcher_of_the_first_release_says_what_to_do(certkit, tmp_path):
+    """Terraform quotes the line that it prints: install the provider again, and move the state."""
+    done = certkit("terraform", "install-provider", "--mirror", "mirror", "--json")
+    old = tmp_path / "mirror" / mirror.SOURCE_OF_0_1_0 / "0.1.0" / mirror.system()
+    old.mkdir(parents=True)
+    [program] = (tmp_path / "mirror" / PROGRAM).parent.iterdir()
+    launcher = old / "terraform-provider-certkit_v0.1.0"
+    launcher.write_text(program.read_text().replace("certkit.cli.terraform.provider", "certkit.cli.terraform_provider"))
+    launcher.chmod(0o755)
+    configuration = tmp_path / "terraform.rc"
+    configuration.write_text(done.json["configuration"].replace(mirror.SOURCE, mirror.SOURCE_OF_0_1_0))
+    (tmp_path / "work").mkdir()
+    work = Workspace(tmp_path / "work", configuration)
+    (work.folder / "main.tf").write_text(
+        'terraform {\n  required_providers {\n    certkit = { source = "certkit/certkit" }\n  }\n}\n'
+        'data "certkit_identity" "acme" {\n  name = "acme"\n}\n'
+    )
+    assert work.run("init").code == 0
+    plan = work.run("plan")
+    assert plan.code == 1
+    assert (
+        "this provider was installed by certkit 0.1.0. Install it again: certkit terraform install-provider"
+        in plan.said
+    )
