@@ -109,35 +109,34 @@ def verify(  # noqa: PLR0913  as many as the command has options
     from certkit.verify import Question
     from certkit.verify import verify as run
     from certkit.verify.path import DEFAULT_MAX_DEPTH
-    from certkit.x509 import describe, keys, names, objects
+    from certkit.x509 import describe, objects
 
     secret = _secret(passphrase)
     bundle = objects.bundle(certificate, name="the certificate", passphrase=secret)
-    certificates = [objects.loaded(each, "the certificate") for each in bundle.certificates]
-    leaf = describe.leaf_of(certificates)
-    held = bundle.key if key is None else objects.private_key(key, name="the key", passphrase=secret).value
+    leaf = describe.leaf_of(bundle.certificates)
+    info = bundle.info if key is None else objects.private_key(key, name="the key", passphrase=secret).info
     question = Question(
         leaf=leaf,
         policy=_policy(policy),
         at=_moment(now),
-        anchors=None if ca is None else [each for data in ca for each in objects.certificates(data, name="ca")],
+        anchors=None if ca is None else [each for data in ca for each in objects.certificate_values(data, name="ca")],
         untrusted=[
-            *(each for each in certificates if each is not leaf),
-            *(each for data in untrusted for each in objects.certificates(data, name="untrusted")),
+            *(each for each in bundle.certificates if each is not leaf),
+            *(each for data in untrusted for each in objects.certificate_values(data, name="untrusted")),
         ],
         purpose=purpose,
         hostname=hostname,
         email=email,
         client_id=client_id,
-        key=None if held is None else keys.key_facts(held.public_key()),
+        key=None if info is None else info.facts,
         csr=None if csr is None else objects.csr(csr, name="the CSR").value,
-        crls=[each for data in crls for each in objects.crls(data, name="crls")],
+        crls=[each for data in crls for each in objects.crl_values(data, name="crls")],
         revocation_of_chain=whole_chain_revocation,
         strict=strict,
         max_depth=DEFAULT_MAX_DEPTH if max_depth is None else max_depth,
     )
     verdict = run(question)
-    return Report(verdict.status, names.subject_or_none(leaf), verdict.findings, verdict.holds_until)
+    return Report(verdict.status, leaf.display_name, verdict.findings, verdict.holds_until)
 
 
 def check_csr(

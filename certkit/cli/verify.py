@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from certkit.findings import Finding
     from certkit.verify import Question, Verdict
-    from certkit.x509.keys import KeyFacts
+    from certkit.x509.certificate import Certificate
 
 
 @click.command()
@@ -102,7 +102,7 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
     findings = [*verdict.findings, key_file]
     status = roll_up(finding.status for finding in findings)
     if output.as_json:
-        document = json.judged(status, verdict.path[0].subject.text, findings)
+        document = json.judged(status, verdict.path[0].display_name, findings)
         output.document(document | json.evidence(verdict))
     else:
         output.judged(f"{source} for {question.policy.name}", status, findings)
@@ -116,15 +116,14 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
     from certkit import processes
     from certkit.times import parse_time
     from certkit.verify import Question, anchors
-    from certkit.x509 import describe, objects
+    from certkit.x509 import describe, keys, objects
 
     secret = inputs.passphrase(options["passphrase_file"])
     policy = inputs.policy(options["policy_name"])
     budget = objects.Budget(processes.Allowance())
     bundle = objects.bundle(inputs.read(source), name=source, passphrase=secret, budget=budget)
-    certificates = [objects.loaded(each, source) for each in bundle.certificates]
-    leaf = describe.leaf_of(certificates)
-    extra = [each for each in certificates if each is not leaf]
+    leaf = describe.leaf_of(bundle.certificates)
+    extra = [each for each in bundle.certificates if each is not leaf]
     csr = options["csr_source"]
     held = inputs.private_key(options["key"], secret) if options["key"] else None
     files = [each for each in options["cas"] if each not in {inputs.STDIN, inputs.SYSTEM}]
@@ -142,13 +141,13 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
         hostname=options["hostname"],
         email=options["email"],
         client_id=options["client_id"],
-        key=_facts(held.key if held else bundle.key),
+        key=keys.key_facts(held.key.public_key()) if held else bundle.info.facts if bundle.info else None,
         csr=objects.csr(inputs.read(csr), name=csr).value if csr else None,
-        crls=[each for crl in options["crls"] for each in objects.crls(inputs.read(crl), name=crl)],
+        crls=[each for crl in options["crls"] for each in objects.crl_values(inputs.read(crl), name=crl)],
         revocation_of_chain=options["revocation"] == "chain",
         strict=options["strict"],
         max_depth=options["max_depth"],
-        file=certificates,
+        file=bundle.certificates,
     )
     return question, held.file if held else skipped("key-file", "no private key was given", "add --key KEY")
 
@@ -168,13 +167,9 @@ def _ocsp(verdict: Verdict, question: Question, options: dict[str, Any]) -> list
     )
 
 
-def _facts(key: Any) -> KeyFacts | None:
-    from certkit.x509.keys import key_facts
-
-    return None if key is None else key_facts(key.public_key())
-
-
-def _certificates(references: Sequence[str]) -> list[Any]:
+def _certificates(references: Sequence[str]) -> list[Certificate]:
     from certkit.x509 import objects
 
-    return [each for reference in references for each in objects.certificates(inputs.read(reference), name=reference)]
+    return [
+        each for reference in references for each in objects.certificate_values(inputs.read(reference), name=reference)
+    ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from certkit.errors import InputError
 from certkit.policy.rules import CsrRules
 from certkit.policy.values import Answer
-from certkit.x509 import names, pem, qualified
+from certkit.x509 import keys, names, pem, qualified
 from certkit.x509.attributes import EXTENDED_KEY_USAGES, KEY_USAGES
 
 if TYPE_CHECKING:
@@ -142,12 +142,12 @@ def digest_name(request: x509.CertificateSigningRequest) -> str | None:
 
 
 def digest_for(key: CertificateIssuerPrivateKeyTypes) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
-    """Return SHA-256, or the digest that fits the curve (RFC 5480 section 4); None for EdDSA, which has its own."""
+    """Return SHA-256, or the digest that fits the curve (RFC 5480 section 4); None for keys that bring their own."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.key_size > 256:
         return hashes.SHA384() if key.key_size <= 384 else hashes.SHA512()
-    if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
+    if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey) or keys.ml_dsa_name(key.public_key()):
         return None
     return hashes.SHA256()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from certkit.csr.keyfile import HeldKey
     from certkit.policy.rules import KeyRules, Policy
     from certkit.x509.keys import KeyFacts
+    from certkit.x509.spki import PublicKeyInfo
 
 # Deviations of the form of a CSR (RFC 2986 section 4); names, keys and extensions have findings of their own.
 _FORM = ("csr-version", "csr-attributes", "csr-extensions")
@@ -61,7 +62,7 @@ def findings(request: Csr, data: bytes, policy: Policy, *, key: KeyFacts | None 
         *(each for each in found if not (broken and each.is_good)),
         signature.own_key(request),
         signature.algorithm(request, policy.csr, partner=policy.title),
-        *key_findings(request, facts, policy),
+        _key_of_csr(request, policy),
         *subject_of(request, policy),
         *extensions.findings(request, policy),
         key_match(facts, key, what="CSR"),
@@ -82,24 +83,34 @@ def subject_of(request: Csr, policy: Policy) -> list[Finding]:
     return subject.findings(found, policy.subject, partner=policy.title)
 
 
-def key_findings(request: Csr, facts: KeyFacts | str, policy: Policy) -> list[Finding]:
-    """Return whether the partner accepts the CSR's key: its type, its size, and how it is written."""
-    if not isinstance(request.key, Unreadable) and request.key.has_explicit_curve:
-        said = "the parameters of the key's curve are written out instead of its name (RFC 5480 section 2.1.1)"
-        return [critical("key-type", said, "use a key of a named curve: certkit key generate --type ec-p256")]
-    if isinstance(facts, str):
+def key_type(key: PublicKeyInfo | Unreadable, policy: Policy) -> Finding:
+    """Return whether a policy accepts a public key: its type, its size, its curve, and that it is not weak."""
+    if isinstance(key, Unreadable):
         hint = f"use one of: {policy.key.describe()}"
-        return [critical("key-type", f"the public key cannot be used: {facts}", hint)]
-    found = key_finding(facts.type, facts.bits, policy.key, partner=policy.title)
-    if not isinstance(request.key, Unreadable) and request.key.weakness:
-        return [critical("key-type", request.key.weakness, "create a new key: certkit key generate")]
-    if found.is_good and not isinstance(request.key, Unreadable) and request.key.concern:
-        return [warning("key-type", request.key.concern, "create a new key: certkit key generate")]
+        return critical("key-type", f"the public key cannot be used: {key.reason}", hint)
+    if key.has_explicit_curve:
+        said = "the parameters of the key's curve are written out instead of its name (RFC 5480 section 2.1.1)"
+        return critical("key-type", said, "use a key of a named curve: certkit key generate --type ec-p256")
+    if key.weakness:
+        return critical("key-type", key.weakness, "create a new key: certkit key generate")
+    found = key_finding(key.type, key.bits, policy.key, partner=policy.title)
+    if not found.is_good:
+        return found
+    try:
+        key.load()
+    except InputError as error:
+        return critical("key-type", f"the public key cannot be used: {error.message}", error.hint)
+    return warning("key-type", key.concern, "create a new key: certkit key generate") if key.concern else found
+
+
+def _key_of_csr(request: Csr, policy: Policy) -> Finding:
+    """Return the same of a CSR's key; whether a CA takes a key for PSS only is rarely documented."""
+    found = key_type(request.key, policy)
     if found.is_good and not isinstance(request.key, Unreadable) and request.key.is_pss:
         unsaid = f"the documentation of {policy.title} does not say whether this is accepted"
         said = f"the key is an RSA key for PSS only; {unsaid}"
-        return [warning("key-type", said, "use a plain RSA key: certkit key generate --type rsa-3072")]
-    return [found]
+        return warning("key-type", said, "use a plain RSA key: certkit key generate --type rsa-3072")
+    return found
 
 
 def key_finding(type_name: str, bits: int, rules: KeyRules, *, partner: str) -> Finding:

@@ -37,14 +37,14 @@ def algorithm(request: Csr, rules: CsrRules, *, partner: str) -> Finding:
     # Of a CSR that the library does not load, the name of the algorithm has the digest.
     named = re.search(r"sha(1|224|256|384|512)|md[25]", name.lower())
     unsupported = critical("signature-algorithm", f"the signature algorithm {oid} is not supported", hint)
-    if loaded is None and named is None and not name.startswith("Ed"):
+    if loaded is None and named is None and not name.startswith(("Ed", "ML-DSA")):
         return unsupported
     try:
         digest = build.digest_name(loaded) if loaded is not None else named and named[0]
     except UnsupportedAlgorithm:
         return unsupported
     if digest is None:
-        return ok("signature-algorithm", "EdDSA" if name.startswith("Ed") else name)
+        return ok("signature-algorithm", name)
     if keys.is_weak_digest(digest):
         return critical("signature-algorithm", f"{digest.upper()} is too weak for a signature", hint)
     if digest not in rules.digests:

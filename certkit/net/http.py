@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from cryptography import x509
-
     from certkit.net.wire import Stream
+    from certkit.x509.certificate import AnyCertificate
 
 __all__ = [
     "MAX_ANSWER_BYTES",
@@ -61,7 +60,7 @@ def send(
     *,
     now: datetime,
     credentials: tls.Credentials | None = None,
-    anchors: Sequence[x509.Certificate] | None = None,
+    anchors: Sequence[AnyCertificate] | None = None,
     timeout: float = TIMEOUT_SECONDS,
     proxy: str | None = None,
 ) -> HttpAnswer:
@@ -107,7 +106,7 @@ class _Sending:
     request: HttpRequest
     now: datetime = field(kw_only=True)
     credentials: tls.Credentials | None = field(kw_only=True)
-    anchors: Sequence[x509.Certificate] | None = field(kw_only=True)
+    anchors: Sequence[AnyCertificate] | None = field(kw_only=True)
     proxy: str | None = field(kw_only=True)
     where: str = ""
     exchange: Exchange | None = None
@@ -144,7 +143,7 @@ class _Sending:
             return await self.exchange.run()
 
 
-def trusting(host: str, anchors: Sequence[x509.Certificate] | None, *, at: datetime) -> tls.Verdict:
+def trusting(host: str, anchors: Sequence[AnyCertificate] | None, *, at: datetime) -> tls.Verdict:
     """Return the verdict on a host's server: it must be trusted by these anchors, or None for the system's.
 
     Raises:

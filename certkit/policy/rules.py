@@ -47,7 +47,7 @@ NO_LONGER_RULES = {
 _KEY_NAME = Kind(
     f"a key type such as {', '.join(KEY_TYPES)}",
     '"ec-p256"',
-    matching("", "", r"(rsa|dsa)-\d{3,5}|ec-[a-z0-9]+|ed25519|ed448").parse,
+    matching("", "", r"(rsa|dsa)-\d{3,5}|ec-[a-z0-9]+|ed25519|ed448|ml-dsa-(44|65|87)").parse,
     {name: name for name in KEY_TYPES},
 )
 _ATTRIBUTE = replace(one_of(*attributes.OIDS), suggestions=attributes.NAMES)

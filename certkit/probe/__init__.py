@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from OpenSSL import SSL
 
     from certkit.secret import Secret
+    from certkit.x509.certificate import AnyCertificate
 
 __all__ = ["Probe", "Target", "probe", "target"]
 
@@ -98,7 +99,7 @@ def probe(
     where: Target,
     *,
     credentials: tls.Credentials,
-    anchors: Sequence[x509.Certificate] | None,
+    anchors: Sequence[AnyCertificate] | None,
     token: Secret | None = None,
     now: datetime,
     timeout: float = connecting.TIMEOUT_SECONDS,
@@ -148,7 +149,7 @@ class _Probing:
     client: ClientSide
     request: http.HttpRequest
     proxy: proxies.Proxy | None
-    anchors: Sequence[x509.Certificate] | None
+    anchors: Sequence[AnyCertificate] | None
     found: dict[str, Finding] = field(default_factory=dict)
     channel: tls.Channel | None = None
     chain: tuple[x509.Certificate, ...] = ()

@@ -77,7 +77,7 @@ def evidence(verdict: Verdict) -> Document:
     return {
         "path": [
             {
-                "subject": each.subject.text,
+                "subject": each.display_name,
                 "not_before": _moment(each.not_before),
                 "not_after": _moment(each.not_after),
             }

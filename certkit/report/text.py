@@ -151,6 +151,9 @@ _LABELS = {
     "psd2_roles": "PSD2 roles",
     "psd2_authority": "authority",
     "psd2_authority_id": "authority id",
+    "problems": "unreadable",
+    "warnings": "warning",
+    "deviations": "note",
 }
 _LABEL_WIDTH = 12
 _SIGNATURES = {True: "valid", False: "INVALID", None: "cannot be verified"}
@@ -159,7 +162,7 @@ _SIGNATURES = {True: "valid", False: "INVALID", None: "cannot be verified"}
 def _facts(facts: dict[str, Any], *, show_all: bool, indent: str) -> list[str]:
     lines = []
     for name, value in facts.items():
-        if name == "kind":
+        if name == "kind" or (name == "key" and value is None and not facts.get("encrypted")):
             continue
         if name == "contents" and value is None:
             lines.append(f"{indent}locked; give its passphrase with --passphrase-file")
@@ -188,10 +191,8 @@ def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
             return [(label, ", ".join(shown) + more)] if value else []
         case "signature_valid":
             return [(label, _SIGNATURES[value])]
-        case "problems":
-            return [("unreadable", problem) for problem in value]
-        case "deviations":
-            return [("note", deviation) for deviation in value]
+        case "problems" | "warnings" | "deviations":
+            return [(label, each) for each in value]
         case (
             "key_usage"
             | "extended_key_usage"

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from certkit.policy.rules import Policy
+    from certkit.x509.certificate import AnyCertificate
     from certkit.x509.keys import KeyFacts
-
-    AnyCertificate = Certificate | x509.Certificate
 
 # What reading a field of a certificate that breaks the standard raises.
 _UNREADABLE = (InputError, DerError)

@@ -11,8 +11,6 @@ from certkit.files import reading
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cryptography import x509
-
     from certkit.x509.certificate import Certificate
 
 _ANY_USAGE = "2.5.29.37.0"
@@ -20,7 +18,7 @@ _TRUSTED = b"-----BEGIN TRUSTED CERTIFICATE-----"
 _PURPOSES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2", "any": _ANY_USAGE}
 
 
-def trusted(path: str) -> list[x509.Certificate]:
+def trusted(path: str) -> list[Certificate]:
     """Return the CA certificates of a file, or of the files of a directory, of which some may hold other things.
 
     Raises:
@@ -30,24 +28,25 @@ def trusted(path: str) -> list[x509.Certificate]:
 
     if not reading.is_directory(path):
         data = reading.read(path)
-        return cas(objects.certificates(data, name=path), name=path, may_be_none=_TRUSTED in data)
+        return cas(objects.certificate_values(data, name=path), name=path, may_be_none=_TRUSTED in data)
     listed = reading.listing(path)
-    found = [each for file in listed for each in objects.certificates(reading.read(file), name=file, may_be_none=True)]
+    found = [
+        each for file in listed for each in objects.certificate_values(reading.read(file), name=file, may_be_none=True)
+    ]
     if not found:
         raise InputError(f"cannot read {path} as CA certificates: no file in it holds a certificate", hint="check --ca")
     return cas(found, name=path)
 
 
-def cas(found: list[x509.Certificate], *, name: str, may_be_none: bool = False) -> list[x509.Certificate]:
+def cas(found: list[Certificate], *, name: str, may_be_none: bool = False) -> list[Certificate]:
     """Return those certificates that can be trusted as CAs: only they vouch for others.
 
     Raises:
         InputError: if none can, unless there may be none.
     """
-    from certkit.verify import certificate_of
     from certkit.verify.path import is_anchor
 
-    kept = [each for each in found if is_anchor(certificate_of(each))]
+    kept = [each for each in found if is_anchor(each)]
     if not kept and not may_be_none:
         raise InputError(
             f"cannot trust {name}: no certificate in it is a CA's (RFC 5280 section 4.2.1.9)",
@@ -110,7 +109,7 @@ def _is_trusted(settings: bytes, purpose: str) -> bool | None:
     return False if trusts and purpose != "any" else None
 
 
-def system() -> list[x509.Certificate]:
+def system() -> list[Certificate]:
     """Return the CAs that this machine trusts.
 
     Raises:

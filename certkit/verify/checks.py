@@ -7,8 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certkit.csr import check
-from certkit.errors import InputError
-from certkit.findings import Finding, critical, ok, skipped, unknown
+from certkit.findings import Finding, Status, critical, ok, skipped, unknown
 from certkit.printable import brief
 from certkit.times import rfc3339
 from certkit.verify import signatures
@@ -109,28 +108,21 @@ def email_address(leaf: Certificate, address: str) -> Finding:
 
 def key_strength(path: Sequence[Certificate], policy: Policy) -> Finding:
     """Return whether the certificate's key is one that the policy accepts, and the CAs' keys are sound."""
-    key = path[0].key
-    if isinstance(key, Unreadable):
-        hint = f"use one of: {policy.key.describe()}"
-        return critical("key-type", f"the public key cannot be used: {key.reason}", hint)
-    if key.has_explicit_curve:
-        return critical(
-            "key-type",
-            "the curve of the key is written out and not named (RFC 5480 section 2.1.1)",
-            "create a key on a named curve: certkit key generate --type ec-p256",
-        )
-    leaf = check.key_finding(key.type, key.bits, policy.key, partner=policy.title)
-    if not leaf.is_good:
+    leaf = check.key_type(path[0].key, policy)
+    if leaf.status is Status.CRITICAL:
         return leaf
-    try:
-        path[0].public_key()
-    except InputError as error:
-        return critical("key-type", f"the public key cannot be used: {error.message}", error.hint)
     for ca in path[1:]:
-        if isinstance(ca.key, Unreadable) or not is_sound_ca_key(ca.key.type, ca.key.bits):
-            shown = "unreadable" if isinstance(ca.key, Unreadable) else ca.key.type
-            return critical("key-type", f"the CA {name_of(ca)} has a weak key: {shown}", "ask for a stronger CA")
+        weakness = _weakness(ca)
+        if weakness:
+            return critical("key-type", f"the CA {name_of(ca)} has a weak key: {weakness}", "ask for a stronger CA")
     return leaf
+
+
+def _weakness(ca: Certificate) -> str:
+    """Return why a CA's key may not be relied upon; empty if it may be."""
+    if isinstance(ca.key, Unreadable):
+        return "unreadable"
+    return ca.key.weakness or ("" if is_sound_ca_key(ca.key.type, ca.key.bits) else ca.key.type)
 
 
 def signature_algorithms(path: Sequence[Certificate]) -> Finding:
@@ -188,7 +180,10 @@ def csr_organization(leaf: Certificate, request: x509.CertificateSigningRequest)
 
 
 def _key_facts(certificate: Certificate) -> KeyFacts | None:
-    """Return the facts of a key as the library writes it, which is how the private key's are known."""
+    """Return the facts of a key as the library writes it, or as they stand where the library would change the key."""
+    key = certificate.key
+    if not isinstance(key, Unreadable) and (key.is_pss or key.has_explicit_curve):
+        return key.facts
     try:
         return keys.key_facts(certificate.public_key())
     except Exception:  # noqa: BLE001  a foreign key meets a parser

@@ -374,7 +374,7 @@ def _hints_at(child: Certificate, parent: Certificate) -> bool:
 def name_of(certificate: Certificate) -> str:
     """Return the subject of a certificate for a message, whatever state it is in, and not too long."""
     try:
-        return brief(certificate.subject.text) or "the certificate"
+        return brief(certificate.display_name) or "the certificate"
     except InputError:
         return "a certificate that cannot be read"
 
@@ -477,6 +477,8 @@ def _key_problem(ca: Certificate, who: str) -> NoPath | None:
     if not is_sound_ca_key(key.type, key.bits):
         why = "is too weak" if key.type.startswith("rsa-") else "is of a kind that is not accepted"
         return NoPath(f"the CA {who} has a key that {why}: {key.type}", "ask the CA for a stronger certificate chain")
+    if key.weakness:
+        return NoPath(f"the CA {who} has a weak key: {key.weakness}", "ask the CA for a stronger certificate chain")
     return None
 
 

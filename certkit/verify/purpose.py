@@ -47,7 +47,7 @@ def judge(path: Sequence[Certificate], wanted: str) -> Finding:
         if limits is not None and not allows(limits or (), wanted):
             return critical(
                 "purpose",
-                f"the CA {brief(ca.subject.text)} may not issue certificates for {wanted} authentication, by its own"
+                f"the CA {brief(ca.display_name)} may not issue certificates for {wanted} authentication, by its own"
                 " extended key usage",
                 "get a certificate from a CA for that purpose",
             )

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from certkit.x509.certificate import AnyCertificate
+
 # What the chain of a server must stand up to, in the order in which it is told.
 _CHAIN_CHECKS = ("chain", "validity", "purpose", "key-type", "signature-algorithm")
 
 
 def judge(
-    chain: Sequence[x509.Certificate], *, host: str, anchors: Sequence[x509.Certificate] | None, at: datetime
+    chain: Sequence[x509.Certificate], *, host: str, anchors: Sequence[AnyCertificate] | None, at: datetime
 ) -> tuple[Finding, Finding]:
     """The findings `server-chain` and `name` about what a server presents, its own certificate first.
 

@@ -54,11 +54,11 @@ _DSA = {
 }
 # Algorithms without a digest or parameters, whose keys have the same identifier (RFC 8410, RFC 9881).
 _PLAIN = {
-    "1.3.101.112": "EdDSA",
-    "1.3.101.113": "EdDSA",
-    "2.16.840.1.101.3.4.3.17": "ML-DSA",
-    "2.16.840.1.101.3.4.3.18": "ML-DSA",
-    "2.16.840.1.101.3.4.3.19": "ML-DSA",
+    "1.3.101.112": "Ed25519",
+    "1.3.101.113": "Ed448",
+    "2.16.840.1.101.3.4.3.17": "ML-DSA-44",
+    "2.16.840.1.101.3.4.3.18": "ML-DSA-65",
+    "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
 }
 _FAMILIES = {
     spki.RSA: ("RSA", "RSASSA-PSS"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from certkit.net.tls import Credentials
     from certkit.policy.rules import Policy
     from certkit.stores.base import Store
+    from certkit.x509.certificate import AnyCertificate
 
 
 def identity(store: Store, name: str, *, policy: str | None, base_url: str | None, keep: bool = True) -> Identity:
@@ -61,7 +62,7 @@ def endpoint(
     *,
     base_url: str | None = None,
     plain: bool = False,
-    anchors: Sequence[x509.Certificate] | None = None,
+    anchors: Sequence[AnyCertificate] | None = None,
     timeout: float = http.TIMEOUT_SECONDS,
 ) -> TokenEndpoint:
     """Where tokens come from: the mTLS host with the active pair, once there is one, and else the plain host.

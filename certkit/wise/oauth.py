@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from cryptography import x509
-
     from certkit.net.tls import Credentials
     from certkit.wise.redirect import Redirect
+    from certkit.x509.certificate import AnyCertificate
 
 _PAUSES_SECONDS = (0.5, 1.0)
 # A server that asks for a longer pause is not asked again by this run.
@@ -60,7 +59,7 @@ class TokenEndpoint:
 
     url: str
     credentials: Credentials | None = None
-    anchors: Sequence[x509.Certificate] | None = None
+    anchors: Sequence[AnyCertificate] | None = None
     timeout: float = http.TIMEOUT_SECONDS
 
     @property

@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from cryptography import x509
-
     from certkit.findings import Finding
     from certkit.secret import Secret
+    from certkit.x509.certificate import AnyCertificate
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _MAX_SAID = 200
@@ -47,7 +46,7 @@ class Api:
     client_id: str
     token: Secret
     credentials: Credentials | None = None
-    anchors: Sequence[x509.Certificate] | None = None
+    anchors: Sequence[AnyCertificate] | None = None
     timeout: float = http.TIMEOUT_SECONDS
     subscriptions_path: str = "/v3/applications/{client_id}/subscriptions"
     schema_versions: tuple[str, ...] = ()
@@ -139,7 +138,7 @@ def require_public(url: str) -> None:
 
 
 def check(
-    url: str, *, now: datetime, anchors: Sequence[x509.Certificate] | None = None, timeout: float = http.TIMEOUT_SECONDS
+    url: str, *, now: datetime, anchors: Sequence[AnyCertificate] | None = None, timeout: float = http.TIMEOUT_SECONDS
 ) -> list[Finding]:
     """Return whether a webhook server demands a client certificate that it trusts: tried with none, and with our own.
 
@@ -162,7 +161,7 @@ def _answer(
     shown: Credentials | None,
     *,
     now: datetime,
-    anchors: Sequence[x509.Certificate] | None,
+    anchors: Sequence[AnyCertificate] | None,
     timeout: float,
 ) -> http.HttpAnswer | str:
     """The server's answer, or the alert that ended the handshake, empty if it gave no reason."""

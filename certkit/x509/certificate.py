@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
@@ -321,6 +321,10 @@ class Certificate(Signed):
         if self._loaded is None and not found:
             found.append(deviation("encoding"))
         return tuple(found)
+
+
+# The value, or a certificate as `cryptography` loaded it, where both will do.
+AnyCertificate: TypeAlias = "Certificate | x509.Certificate"
 
 
 def _cut(data: bytes, tbs: tlv.Node) -> _Parts:

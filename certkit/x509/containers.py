@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, PassphraseError
-from certkit.x509 import ber, foreign, private
+from certkit.x509 import ber, foreign, keys, private
 from certkit.x509 import der as tlv
 from certkit.x509.certificate import Certificate
 
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from certkit.secret import Secret
-    from certkit.x509.keys import KeyFacts
+    from certkit.x509.spki import PublicKeyInfo
 
 JKS, JCEKS = b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"
 
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
 _SEQUENCE, _SET, _OID = 0x30, 0x31, 0x06
 _CERTIFICATES, _CRLS = 0xA0, 0xA1
+_KEY_BAG, _SHROUDED_KEY_BAG = "1.2.840.113549.1.12.10.1.1", "1.2.840.113549.1.12.10.1.2"
+_MAX_DEPTH = 24
 # More certificates than any trust store has.
 _MAX_ENTRIES = 100_000
 
@@ -36,11 +38,11 @@ _BASE64_KEYSTORE = re.compile(rb"(?<![A-Za-z0-9+/])(?:MII|/u3\+7Q|zs7Ozg)[A-Za-z
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a PKCS#12 file holds: certificates, and the key with its facts if there is one."""
+    """What a PKCS#12 file holds: certificates, and the key with its public half if there is one."""
 
     key: Any
     certificates: tuple[Certificate, ...]
-    key_facts: KeyFacts | None = None
+    info: PublicKeyInfo | None = None
 
 
 def is_key_store(data: bytes) -> bool:
@@ -104,8 +106,8 @@ def pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
         if found is not None:
             own = (found.cert,) if found.cert else ()
             listed = [each.certificate.public_bytes(Encoding.DER) for each in (*own, *found.additional_certs)]
-            facts = None if found.key is None else private.loaded_facts(found.key)
-            return Bundle(found.key, tuple(map(Certificate.parse, listed)), facts)
+            info = None if found.key is None else private.info_of(found.key, _outline(whole, passphrase))
+            return Bundle(found.key, tuple(map(Certificate.parse, listed)), info)
         if isinstance(error, UnsupportedAlgorithm):
             raise InputError(
                 "it holds a key, or uses a cipher, of a kind that certkit does not know",
@@ -117,6 +119,30 @@ def pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
         "it cannot be opened: the passphrase is wrong or the file is damaged",
         hint="check the first line of the passphrase file",
     )
+
+
+def _outline(pfx: bytes, passphrase: Secret | None) -> private.Outline | None:
+    """Return what the bytes of the first key in a PFX say; None if it is encrypted along with the certificates."""
+    for oid, value in _bags(pfx, 0, len(pfx), _MAX_DEPTH):
+        plain: bytes | None = value
+        if oid == _SHROUDED_KEY_BAG:
+            plain = keys.decrypted(value, passphrase) if passphrase is not None else None
+        if oid in {_KEY_BAG, _SHROUDED_KEY_BAG} and plain is not None:
+            return private.outline(plain)
+    return None
+
+
+def _bags(data: bytes, start: int, end: int, depth: int) -> Iterator[tuple[str, bytes]]:
+    """Return the identifiers and values of what may be bags in a PFX (RFC 7292 section 4.2)."""
+    try:
+        nodes = tlv.children(data, start, end) if depth else []
+        if [node[0] for node in nodes[:2]] == [_OID, 0xA0]:
+            yield tlv.oid(data, nodes[0]), data[nodes[1][2] : nodes[1][3]]
+    except tlv.DerError:
+        return
+    for tag, _, first, last in nodes:
+        if tag & 0x20 or (tag == 0x04 and data[first : first + 1] == b"\x30"):
+            yield from _bags(data, first, last, depth - 1)
 
 
 def pkcs12_whole(data: bytes) -> bytes:
@@ -140,7 +166,7 @@ def pkcs12_rounds(data: bytes) -> int:
         whole = pkcs12_whole(data)
     except InputError:
         return 0
-    return _rounds(whole, 0, len(whole), 24)
+    return _rounds(whole, 0, len(whole), _MAX_DEPTH)
 
 
 def _rounds(data: bytes, start: int, end: int, depth: int) -> int:

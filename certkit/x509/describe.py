@@ -48,6 +48,12 @@ class _Facts:
         else:
             self.fields[name] = None if value is None else show(value)
 
+    def add_key(self, info: PublicKeyInfo | Unreadable) -> None:
+        """Add a key, and what is to be said against it."""
+        self.add("key", info, lambda info: shown_key(info.facts))
+        if not isinstance(info, Unreadable) and (warnings := _warnings(info)):
+            self.fields["warnings"] = warnings
+
     def add_qualified(self, found: Certificate | Csr) -> None:
         """Add organizationIdentifier, the qualified type and the PSD2 roles, where there are any."""
         extension = found.extension(kinds.QC_STATEMENTS)
@@ -91,7 +97,7 @@ def certificate(found: Certificate | x509.Certificate) -> dict[str, Any]:
     facts.add("serial", names.serial_hex(found.serial))
     facts.add("not_before", found.not_before, rfc3339)
     facts.add("not_after", found.not_after, rfc3339)
-    facts.add("key", found.key, _key)
+    facts.add_key(found.key)
     san = found.subject_alt_name
     facts.add("san", () if san is None else san, _texts)
     facts.add("fingerprint_sha256", found.fingerprint_sha256)
@@ -226,8 +232,23 @@ def shown_key(facts: KeyFacts) -> dict[str, Any]:
     return {**asdict(facts), "bits": facts.bits or None}
 
 
-def _key(info: PublicKeyInfo) -> dict[str, Any]:
-    return shown_key(info.facts)
+def _key(info: PublicKeyInfo | None) -> dict[str, Any]:
+    facts = _Facts()
+    if info is None:
+        facts.add("key", None)
+    else:
+        facts.add_key(info)
+    return facts.done()
+
+
+def _warnings(info: PublicKeyInfo) -> list[str]:
+    """Return what is weak or unusual about a key."""
+    found = [info.excess, info.weakness or info.concern]
+    if info.is_pss:
+        found.append("the RSA key is for RSASSA-PSS only")
+    if info.has_explicit_curve:
+        found.append("the parameters of the key's curve are written out instead of its name (RFC 5480 section 2.1.1)")
+    return [each for each in found if each]
 
 
 def _texts(found: Iterable[object]) -> list[str]:
@@ -246,7 +267,7 @@ def _authority(found: kinds.AuthorityKeyIdentifier) -> str | None:
 def _csr(found: Csr) -> dict[str, Any]:
     facts = _Facts()
     facts.add("subject", found.subject.text)
-    facts.add("key", found.key, _key)
+    facts.add_key(found.key)
     san = found.subject_alt_name
     facts.add("san", () if san is None else san, _texts)
     facts.add("signature_valid", found.is_signature_valid)
@@ -267,7 +288,7 @@ def _crl(found: Crl) -> dict[str, Any]:
 
 
 def _private_key(item: Item) -> dict[str, Any]:
-    return {"key": None if item.facts is None else shown_key(item.facts), "encrypted": item.is_encrypted}
+    return {**_key(item.info), "encrypted": item.is_encrypted}
 
 
 def _pkcs12(item: Item) -> dict[str, Any]:
@@ -275,7 +296,7 @@ def _pkcs12(item: Item) -> dict[str, Any]:
         return {"contents": None, "encrypted": True}
     contents: list[dict[str, Any]] = []
     if item.value.key is not None:
-        contents.append({"kind": Kind.PRIVATE_KEY.value, "key": shown_key(item.value.key_facts)})
+        contents.append({"kind": Kind.PRIVATE_KEY.value, **_key(item.value.info)})
     contents += [{"kind": Kind.CERTIFICATE.value, **certificate(found)} for found in item.value.certificates]
     problems = [problem for entry in contents for problem in entry.pop("problems", [])]
     facts = {"contents": contents, "encrypted": item.is_encrypted}
@@ -284,7 +305,7 @@ def _pkcs12(item: Item) -> dict[str, Any]:
 
 _DESCRIBERS: dict[Kind, Callable[[Item], dict[str, Any]]] = {
     Kind.PRIVATE_KEY: _private_key,
-    Kind.PUBLIC_KEY: lambda item: {"key": _key(item.value)},
+    Kind.PUBLIC_KEY: lambda item: _key(item.value),
     Kind.CSR: lambda item: _csr(item.value),
     Kind.CERTIFICATE: lambda item: certificate(item.value),
     Kind.CRL: lambda item: _crl(item.value),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
 from certkit.x509 import der as tlv
-from certkit.x509 import foreign
+from certkit.x509 import foreign, pem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -234,6 +234,23 @@ def load_private_key(data: bytes, passphrase: Secret | None = None) -> PrivateKe
             "the private key cannot be decrypted: the passphrase is wrong or the file is damaged",
             hint="check the first line of the passphrase file; openssl pkey -in KEY converts unusual ciphers",
         ) from error
+
+
+def decrypted(data: bytes, passphrase: Secret) -> bytes | None:
+    """Return an encrypted key, PEM or PKCS#8 in DER, in plain DER with the algorithm that it names, as OpenSSL has it.
+
+    `cryptography` forgets whether a key is for RSASSA-PSS only, and whether its curve is written out. None: OpenSSL
+    cannot open it.
+    """
+    text = data if data.lstrip().startswith(b"-----BEGIN") else pem.encode("ENCRYPTED PRIVATE KEY", data)
+
+    def load(text: bytes) -> bytes:
+        from OpenSSL import crypto
+
+        key = crypto.load_privatekey(crypto.FILETYPE_PEM, text, passphrase.reveal())
+        return crypto.dump_privatekey(crypto.FILETYPE_ASN1, key)
+
+    return foreign.attempt(load, text)
 
 
 _CONVERT_HINT = "convert it with: openssl pkey -in KEY -out NEWKEY"

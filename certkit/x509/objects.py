@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from certkit.secret import Secret
-    from certkit.x509.keys import KeyFacts
 
 
 class Kind(StrEnum):
@@ -63,7 +62,7 @@ class Item:
     """One object found: its kind, its DER, and its value, or None where it is locked or was not asked for.
 
     The value is a `Certificate`, `Csr`, `Crl`, `PublicKeyInfo` or `Bundle`, or a private key for `cryptography`. Of a
-    private key there are `facts`, even where it was too large to be loaded for them. `trust` are the settings that
+    key there is its public half as `info`, even of a private one too large to be checked. `trust` are the settings that
     follow a certificate labelled TRUSTED, in DER.
     """
 
@@ -72,7 +71,7 @@ class Item:
     value: Any
     line: int | None = None
     is_encrypted: bool = False
-    facts: KeyFacts | None = None
+    info: PublicKeyInfo | None = None
     trust: bytes = b""
 
 
@@ -343,7 +342,8 @@ def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> 
         raise PassphraseError(
             f"cannot read {name}: the private key is encrypted", hint="give its passphrase with --passphrase-file"
         )
-    private.require_usable(found[0].der, name=name)
+    if found[0].info is not None:
+        private.require_usable(found[0].info, name=name)
     return found[0]
 
 
@@ -492,13 +492,14 @@ class _Reader:
                 return self._encrypted_key(der, line, text)
             outline = private.outline(der)
             # Checking a large RSA key takes seconds; its facts can be read without.
-            if outline is not None and outline.rsa_facts and not self._budget.check_rsa(outline.rsa_facts.bits):
-                return Item(Kind.PRIVATE_KEY, der, keys.unchecked(der), line, facts=outline.rsa_facts)
+            rsa = outline.rsa_info if outline is not None else None
+            if rsa is not None and not self._budget.check_rsa(rsa.bits):
+                return Item(Kind.PRIVATE_KEY, der, keys.unchecked(der), line, info=rsa)
             key = keys.load_private_key(der)
+            info = private.info_of(key, outline)
         except InputError as error:
             return Broken(what, error.message, error.hint, line, is_locked=isinstance(error, PassphraseError))
-        facts = outline.facts(key) if outline is not None else private.loaded_facts(key)
-        return Item(Kind.PRIVATE_KEY, der, key, line, facts=facts)
+        return Item(Kind.PRIVATE_KEY, der, key, line, info=info)
 
     def _encrypted_key(self, der: bytes, line: int | None, text: bytes | None) -> Item | Broken:
         what = Kind.PRIVATE_KEY.words
@@ -512,8 +513,15 @@ class _Reader:
             return Broken(what, *_TOO_COSTLY, line)
         if not self._budget.check_rsa(private.estimated_bits(der)) and len(der) > _MAX_EC_BYTES:
             return Broken(what, *_TOO_LARGE, line)
-        key = keys.load_private_key(der if text is None else text, self._passphrase)
-        return Item(Kind.PRIVATE_KEY, der, key, line, is_encrypted=True, facts=private.loaded_facts(key))
+        plain = keys.decrypted(der if text is None else text, self._passphrase)
+        if plain is not None:
+            key = keys.load_private_key(plain)
+        elif self._budget.derive(tlv.kdf_cost(der)):
+            key = keys.load_private_key(der if text is None else text, self._passphrase)  # it says what is wrong
+        else:
+            return Broken(what, *_TOO_COSTLY, line, is_locked=True)
+        info = private.info_of(key, private.outline(plain or b""))
+        return Item(Kind.PRIVATE_KEY, der, key, line, is_encrypted=True, info=info)
 
     def _pkcs7(self, der: bytes, line: int | None) -> Iterator[Item | Broken]:
         what = "a PKCS#7 bundle"
@@ -595,7 +603,7 @@ def _public_key(der: bytes, line: int | None, *, is_rsa: bool = False) -> Item |
     info = PublicKeyInfo.parse(spki)
     if isinstance(info, Unreadable):
         return Broken(Kind.PUBLIC_KEY.words, f"it cannot be decoded: {info.reason}", _DAMAGED_HINT, line)
-    return Item(Kind.PUBLIC_KEY, spki, info, line, facts=info.facts)
+    return Item(Kind.PUBLIC_KEY, spki, info, line, info=info)
 
 
 def _by_content(data: bytes) -> Iterator[Item | Broken]:

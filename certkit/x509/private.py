@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
 from certkit.x509.extensions import Unreadable
-from certkit.x509.keys import KeyFacts
 from certkit.x509.spki import EC, RSA, RSASSA_PSS, Algorithm, PublicKeyInfo
 
 if TYPE_CHECKING:
@@ -55,42 +53,31 @@ class Outline:
     exponent: int = 0
 
     @property
-    def is_pss(self) -> bool:
-        """Whether the key is for RSASSA-PSS only."""
-        return self.algorithm.oid == RSASSA_PSS
+    def rsa_info(self) -> PublicKeyInfo | None:
+        """The public half of an RSA key, without loading it; None for others.
 
-    @property
-    def has_explicit_curve(self) -> bool:
-        """Whether the parameters of an elliptic curve are written out instead of named (RFC 5480 section 2.1.1)."""
-        return self.algorithm.oid == EC and (self.algorithm.parameters or b"")[:1] == b"\x30"
-
-    @property
-    def rsa_facts(self) -> KeyFacts | None:
-        """The facts of an RSA key, without loading it; None for others."""
+        Raises:
+            InputError: if it breaks a rule.
+        """
         if not self.modulus:
             return None
         numbers = _integer(self.modulus) + _integer(self.exponent)
         value = b"\0" + tlv.encode(_SEQUENCE, numbers)
-        return _facts(tlv.encode(_SEQUENCE, self.algorithm.der + tlv.encode(0x03, value)))
-
-    def facts(self, key: PrivateKeyTypes) -> KeyFacts:
-        """Return the facts of the key once it is loaded, with the algorithm that its bytes name."""
-        return loaded_facts(key, self.algorithm)
+        return _info(tlv.encode(_SEQUENCE, self.algorithm.der + tlv.encode(0x03, value)))
 
 
-def require_usable(der: bytes, *, name: str) -> None:
+def require_usable(info: PublicKeyInfo, *, name: str) -> None:
     """Refuse a private key that a library would change on loading, so that it would no longer be the same key.
 
     Raises:
         InputError: if the key is for RSASSA-PSS only, or the parameters of its curve are written out.
     """
-    found = outline(der)
-    if found is not None and found.is_pss:
+    if info.is_pss:
         raise InputError(
             f"cannot use {name}: the private key is for RSASSA-PSS only, which is not supported",
             hint="use a P-256 or a plain RSA key: certkit key generate --out KEY",
         )
-    if found is not None and found.has_explicit_curve:
+    if info.has_explicit_curve:
         raise InputError(
             f"cannot use {name}: the parameters of the key's elliptic curve are written out"
             " (RFC 5480 section 2.1.1 wants a named curve)",
@@ -137,15 +124,20 @@ def _integer(value: int) -> bytes:
     return tlv.encode(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
 
 
-def _facts(spki: bytes) -> KeyFacts:
-    info = PublicKeyInfo.parse(spki)
-    if isinstance(info, Unreadable):
-        return KeyFacts("unknown", 0, hashlib.sha256(spki).hexdigest())
-    return info.facts
+def _info(spki: bytes) -> PublicKeyInfo:
+    found = PublicKeyInfo.parse(spki)
+    if isinstance(found, Unreadable):
+        raise InputError(f"the private key breaks a rule: {found.reason}", hint="create a new key")
+    return found
 
 
-def loaded_facts(key: Any, algorithm: Algorithm | None = None) -> KeyFacts:
-    """Return the facts of a loaded private key; libraries forget which algorithm its bytes named."""
+def info_of(key: PrivateKeyTypes, named: Outline | None = None) -> PublicKeyInfo:
+    """Return the public half of a loaded private key, with the algorithm that its bytes name.
+
+    Raises:
+        InputError: if that algorithm breaks a rule.
+    """
+    algorithm = named.algorithm if named is not None else None
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -153,7 +145,7 @@ def loaded_facts(key: Any, algorithm: Algorithm | None = None) -> KeyFacts:
         start, end = tlv.only(spki, _SEQUENCE)
         value = tlv.children(spki, start, end)[1]
         spki = tlv.encode(_SEQUENCE, algorithm.der + spki[value[1] : value[3]])
-    return _facts(spki)
+    return _info(spki)
 
 
 def estimated_bits(der: bytes) -> int:

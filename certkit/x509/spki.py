@@ -56,6 +56,7 @@ _DIGESTS = {
 }
 _MGF1 = "1.2.840.113549.1.1.8"
 _FERMAT_ROUNDS = 100
+_SQUARES_MODULO_64 = frozenset(number * number % 64 for number in range(64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,15 @@ class PublicKeyInfo:
         return self.bits <= MAX_RSA_BITS and self.exponent.bit_length() <= MAX_EXPONENT_BITS
 
     @property
+    def excess(self) -> str:
+        """What makes the key too costly to use; empty if nothing does."""
+        if self.is_affordable:
+            return ""
+        return (
+            f"an RSA key of {self.bits} bits with an exponent of {self.exponent.bit_length()} bits is too costly to use"
+        )
+
+    @property
     def weakness(self) -> str:
         """What makes the private half of an RSA key easy to compute, whatever its size; empty if nothing does."""
         if self.exponent == 1:
@@ -276,10 +286,12 @@ def _field_bits(parameters: bytes) -> int:
 @functools.lru_cache(maxsize=256)
 def _is_fermat_factorable(modulus: int) -> bool:
     root = math.isqrt(modulus - 1) + 1
+    rest = root * root - modulus
     for _ in range(_FERMAT_ROUNDS):
-        rest = root * root - modulus
-        if math.isqrt(rest) ** 2 == rest:
+        # Only some remainders are those of squares; the root of a large number takes much longer.
+        if rest & 63 in _SQUARES_MODULO_64 and math.isqrt(rest) ** 2 == rest:
             return True
+        rest += 2 * root + 1
         root += 1
     return False
 
@@ -299,11 +311,8 @@ def _load(key: PublicKeyInfo) -> PublicKeyTypes:
             "the parameters of the key's elliptic curve are written out instead of named (RFC 5480 section 2.1.1)",
             hint="create the key again with a named curve",
         )
-    if not key.is_affordable:
-        raise InputError(
-            f"an RSA key of {key.bits} bits with an exponent of {key.exponent.bit_length()} bits is too costly to use",
-            hint=f"use a key of at most {MAX_RSA_BITS} bits with the exponent 65537",
-        )
+    if key.excess:
+        raise InputError(key.excess, hint=f"use a key of at most {MAX_RSA_BITS} bits with the exponent 65537")
     try:
         loaded = _loaded(key.der)
     except UnsupportedAlgorithm as error:

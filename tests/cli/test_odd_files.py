@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import struct
+from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from certkit.secret import Secret
@@ -204,23 +207,103 @@ def test_an_encrypted_key_in_an_environment_file_is_read(certkit, tmp_path):
     assert (facts["kind"], facts["key"]["type"]) == ("private_key", "rsa-2048")
 
 
-@pytest.mark.parametrize(
-    ("primes", "status", "said"),
-    [("close", "critical", "Fermat's method"), ("small exponent", "warning", "the RSA exponent is 3")],
-)
-def test_a_weak_rsa_key_is_a_finding(certkit, tmp_path, primes, status, said):
-    """Whatever its size."""
-    if primes == "close":
-        modulus, exponent = (2**1023 + 1155) * (2**1023 + 1155 + 2**20), 65537
-        number = odd.sequence(odd.integer(modulus), odd.integer(exponent))
-        public = odd.sequence(bytes.fromhex("300d06092a864886f70d0101010500"), odd.encode(0x03, b"\0" + number))
-    else:
-        public = odd.spki(rsa.generate_private_key(3, 2048))
+def rsa_key(modulus: int, exponent: int) -> bytes:
+    """A SubjectPublicKeyInfo of RSA, sound or not."""
+    number = odd.sequence(odd.integer(modulus), odd.integer(exponent))
+    return odd.sequence(bytes.fromhex("300d06092a864886f70d0101010500"), odd.encode(0x03, b"\0" + number))
+
+
+SOUND = rsa.generate_private_key(65537, 2048).public_key().public_numbers().n
+CLOSE = 3 * 2**1022 + 1037, 3 * 2**1022 + 1697  # both are prime
+CLOSE_PRIMES = CLOSE[0] * CLOSE[1]
+WEAK = {
+    "close primes": (rsa_key(CLOSE_PRIMES, 65537), "critical", "Fermat's method"),
+    "close to a square": (rsa_key((2**1023 + 1155) ** 2, 65537), "critical", "Fermat's method"),
+    "even": (rsa_key(SOUND + 1, 65537), "critical", "the RSA modulus is even"),
+    "exponent 1": (rsa_key(SOUND, 1), "critical", "the RSA exponent is 1"),
+    "exponent 3": (rsa_key(SOUND, 3), "warning", "the RSA exponent is 3"),
+    "huge exponent": (rsa_key(SOUND, 2**100 + 1), "critical", "an exponent of 101 bits is too costly"),
+    "huge": (rsa_key(2**20000 + 1, 65537), "critical", "of 20001 bits"),
+}
+
+
+@pytest.mark.parametrize("weakness", WEAK)
+def test_a_weak_rsa_key_is_a_finding(certkit, tmp_path, weakness):
+    """Whatever its size, wherever a key is judged; and `inspect` mentions it."""
+    public, status, said = WEAK[weakness]
     request = odd.sign(odd.sequence(b"\x02\x01\x00", odd.common_name("x"), public, b"\xa0\x00"))
     (tmp_path / "a.csr").write_bytes(pem.encode("CERTIFICATE REQUEST", request))
-    shown = certkit("csr", "check", "a.csr", "--json")
-    [found] = [each for each in shown.json["checks"] if each["id"] == "key-type"]
-    assert (found["status"], said in found["message"]) == (status, True)
+    (tmp_path / "a.pem").write_bytes(pem.encode("CERTIFICATE", odd.certificate(public_key=public)))
+    (tmp_path / "ca.pem").write_bytes(
+        pem.encode("CERTIFICATE", odd.certificate(subject=odd.common_name("Odd CA"), extensions=(odd.IS_CA,)))
+    )
+    judged = ("verify", "a.pem", "--ca", "ca.pem", "--purpose", "any", "--at", "2027-01-01")
+    for command in (("csr", "check", "a.csr"), judged):
+        shown = certkit(*command, "--json").json
+        [found] = [each for each in shown["checks"] if each["id"] == "key-type"]
+        assert (found["status"], said in found["message"]) == (status, True), found
+    for file in ("a.csr", "a.pem"):
+        [facts] = certkit("inspect", file, "--json").json
+        assert any(said in each for each in facts["warnings"])
+    assert "warning" in certkit("inspect", "a.pem").out
+
+
+def test_a_weak_key_of_a_ca_is_trusted_for_nothing(certkit, tmp_path):
+    """Whoever factors it issues whatever they like."""
+    key = rsa.RSAPrivateNumbers(
+        *CLOSE,
+        secret := pow(65537, -1, (CLOSE[0] - 1) * (CLOSE[1] - 1)),
+        *(secret % (each - 1) for each in CLOSE),
+        pow(CLOSE[1], -1, CLOSE[0]),
+        rsa.RSAPublicNumbers(65537, CLOSE_PRIMES),
+    ).private_key()
+    name = x509.Name.from_rfc4514_string("CN=Odd CA")
+    validity = datetime(2026, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
+    ca = x509.CertificateBuilder(name, name, key.public_key(), 5, *validity)
+    ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    leaf = x509.CertificateBuilder(name, x509.Name.from_rfc4514_string("CN=x"), odd.key().public_key(), 6, *validity)
+    for file, builder in (("ca.pem", ca), ("a.pem", leaf)):
+        made = builder.sign(key, hashes.SHA256())
+        (tmp_path / file).write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    shown = certkit("verify", "a.pem", "--ca", "ca.pem", "--at", "2027-01-01", "--purpose", "any")
+    assert shown.code == 2
+    assert "Fermat's method" in shown.out
+
+
+def test_a_post_quantum_pair_is_named_and_judged(certkit, tmp_path):
+    """ML-DSA: its key, its CSR and its certificate, by name and not as EdDSA."""
+    mldsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.mldsa")
+    key = mldsa.MLDSA65PrivateKey.generate()
+    (tmp_path / "a.key").write_bytes(keys.to_pem(key).reveal())
+    (tmp_path / "a.key").chmod(0o600)
+    assert certkit("csr", "create", "--key", "a.key", "--organization", "Acme", "--out", "a.csr").code == 0
+    name = x509.Name.from_rfc4514_string("CN=acme")
+    validity = datetime(2026, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 5, *validity)
+    made = builder.sign(key, None).public_bytes(serialization.Encoding.DER)
+    (tmp_path / "a.pem").write_bytes(pem.encode("CERTIFICATE", made))
+    (tmp_path / "changed.pem").write_bytes(pem.encode("CERTIFICATE", made[:-1] + bytes([made[-1] ^ 1])))
+    assert [certkit("inspect", f"a.{each}", "--json").json[0]["key"]["type"] for each in ("key", "csr", "pem")] == [
+        "ml-dsa-65"
+    ] * 3
+    pinned = ("verify", "a.pem", "--pin", "a.pem", "--key", "a.key", "--purpose", "any", "--at", "2027-01-01")
+    for command in (("csr", "check", "a.csr", "--key", "a.key"), pinned):
+        shown = certkit(*command, "--json")
+        found = {each["id"]: each["message"] for each in shown.json["checks"]}
+        assert (shown.code, found["key-type"], found["signature-algorithm"]) == (0, "ml-dsa-65", "ML-DSA-65")
+    assert certkit("csr", "check", "a.csr", "--policy", "wise-sandbox").code == 2
+
+
+@pytest.mark.parametrize("name", ["latin1.pem", "no-seconds.pem"])
+def test_what_the_library_refuses_is_verified(certkit, tmp_path, name):
+    """By our own validator, with a note; a rule that is broken is no reason to say nothing."""
+    (tmp_path / name).write_bytes(READ[name])
+    (tmp_path / "ca.pem").write_bytes(
+        pem.encode("CERTIFICATE", odd.certificate(subject=odd.common_name("Odd CA"), extensions=(odd.IS_CA,)))
+    )
+    judged = ("verify", name, "--ca", "ca.pem", "--purpose", "any", "--at", "2027-01-01")
+    assert certkit(*judged).code == 0
+    assert certkit(*judged, "--strict").code == 2
 
 
 def test_rounds_are_counted_over_a_run(tmp_path):

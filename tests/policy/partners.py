@@ -477,7 +477,17 @@ PARTNERS = {
         SubjectOptions(organization="Acme"),
         "ec-p256",
         facts={
-            "key.types": ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096", "ec-p521", "ed25519", "ed448"],
+            "key.types": [
+                "ec-p256",
+                "ec-p384",
+                "rsa-2048",
+                "rsa-3072",
+                "rsa-4096",
+                "ec-p521",
+                "ed25519",
+                "ed448",
+                *(f"ml-dsa-{size}" for size in (44, 65, 87)),
+            ],
             "key.rsa_minimum_bits": 2048,
             "csr.forms": ["pem", "der"],
             "csr.surrounding_text": True,

@@ -128,7 +128,7 @@ MISMATCHES = {
     ),
     "Ed25519 named, Ed448 used": (
         algorithm("2b6570"), lambda: info(ED448), lambda: ED448.sign(MESSAGE),
-        "the signature is made with EdDSA, which does not fit the key",
+        "the signature is made with Ed25519, which does not fit the key",
     ),
     "another salt than is named": (
         algorithm(PSS, pss(SHA256, 20)), lambda: info(rsa_key(2048)), lambda: pss_signed(32, H),
@@ -175,7 +175,7 @@ def test_an_unlawful_algorithm_is_named(named: bytes, said: str) -> None:
         (algorithm("2a8648ce3d0401"), "SHA1", True),
         (algorithm(PSS, b"\x30\x00"), "SHA1", True),
         (algorithm("2a864886f70d01010b", NULL), "SHA256", False),
-        (algorithm("2b6570"), "EdDSA", False),
+        (algorithm("2b6570"), "Ed25519", False),
     ],
 )
 def test_weak_digests_are_named(named: bytes, shown: str, is_weak: bool) -> None:  # noqa: FBT001  by the table

@@ -364,7 +364,47 @@ def test_the_fingerprint_of_a_key_is_that_of_its_own_bytes(made):
     """Whatever a library would make of its algorithm."""
     data = openssl(*made).stdout
     (item,) = (each for each in objects.read(data) if isinstance(each, objects.Item))
-    assert item.facts.spki_sha256 == spki(data)
+    assert item.info.spki_sha256 == spki(data)
+
+
+CHANGED = {
+    "pss": (("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"), "is for RSASSA-PSS only"),
+    "explicit": (
+        ("ecparam", "-name", "prime256v1", "-genkey", "-param_enc", "explicit", "-noout"),
+        "the parameters of the key's elliptic curve are written out",
+    ),
+}
+LOCKED = {
+    "pbes2": ("pkcs8", "-topk8", "-passout", "pass:x"),
+    "pkcs12-kdf": ("pkcs8", "-topk8", "-passout", "pass:x", "-v1", "PBE-SHA1-3DES"),
+    "der": ("pkcs8", "-topk8", "-passout", "pass:x", "-outform", "DER"),
+    "traditional": ("ec", "-aes128", "-passout", "pass:x"),
+    "bundle": ("pkcs12", "-export", "-nocerts", "-passout", "pass:x", "-inkey", "/dev/stdin"),
+    "3des bundle": (
+        *("pkcs12", "-export", "-nocerts", "-passout", "pass:x", "-inkey", "/dev/stdin"),
+        *("-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES"),
+    ),
+    "open bundle": ("pkcs12", "-export", "-nocerts", "-keypbe", "NONE", "-passout", "pass:x", "-inkey", "/dev/stdin"),
+}
+
+
+# PKCS#1 has no keys for PSS only, and the library refuses a bundle with a written-out curve that is not encrypted.
+KEPT = {(kind, lock) for kind in CHANGED for lock in LOCKED} - {("pss", "traditional"), ("explicit", "open bundle")}
+
+
+@pytest.mark.parametrize(("kind", "lock"), sorted(KEPT))
+def test_a_locked_key_stays_what_it_is(kind, lock):
+    """Decrypted, it is still a key for PSS only or with a written-out curve: so it is described, and refused."""
+    made, reason = CHANGED[kind]
+    plain = openssl(*made).stdout
+    locked = openssl(*LOCKED[lock], stdin=plain).stdout
+    [item] = objects.read(locked, passphrase=Secret(b"x"))
+    info = item.info if "bundle" not in lock else item.value.info
+    assert info.spki_sha256 == spki(plain)
+    assert (info.is_pss, info.has_explicit_curve) == (kind == "pss", kind == "explicit")
+    if "bundle" not in lock:
+        with pytest.raises(InputError, match=reason):
+            load(locked, Secret(b"x"))
 
 
 def test_an_unsupported_cipher_is_named(tmp_path):
@@ -380,4 +420,4 @@ def test_many_large_keys_are_described_without_checking_each():
     began = time.process_time()
     found = list(objects.read(made * 30))
     assert time.process_time() - began < 10
-    assert {(each.facts.type, each.facts.spki_sha256) for each in found} == {("rsa-4096", spki(made))}
+    assert {(each.info.type, each.info.spki_sha256) for each in found} == {("rsa-4096", spki(made))}

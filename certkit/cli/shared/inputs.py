@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from click.shell_completion import CompletionItem
-    from cryptography import x509
 
     from certkit.csr.keyfile import HeldKey
     from certkit.findings import Finding
     from certkit.net.tls import Credentials
     from certkit.policy.rules import Policy
+    from certkit.x509.certificate import Certificate
     from certkit.x509.names import SubjectOptions
 
 STDIN = "-"
@@ -244,7 +244,7 @@ def policy(reference: str) -> Policy:
     return found
 
 
-def anchors(references: Sequence[str]) -> list[x509.Certificate] | None:
+def anchors(references: Sequence[str]) -> list[Certificate] | None:
     """The certificates to trust: those of files, of directories, or of the system; None where nothing was named.
 
     Raises:
@@ -255,10 +255,10 @@ def anchors(references: Sequence[str]) -> list[x509.Certificate] | None:
 
     if not references:
         return None
-    found: list[x509.Certificate] = []
+    found: list[Certificate] = []
     for reference in references:
         if reference == STDIN:
-            found += anchors.cas(objects.certificates(read(reference), name=reference), name=reference)
+            found += anchors.cas(objects.certificate_values(read(reference), name=reference), name=reference)
         else:
             found += anchors.system() if reference == SYSTEM else anchors.trusted(reference)
     return found

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from datetime import datetime
     from queue import SimpleQueue
 
-    from cryptography import x509
     from OpenSSL import SSL
 
     from certkit.expiry.sources.base import Seen
     from certkit.net.connecting import NetError
     from certkit.net.proxy import Proxies
     from certkit.net.tls import Credentials, Presented, Verdict
+    from certkit.x509.certificate import AnyCertificate
 
     Ask = Callable[["Endpoint"], Awaitable[list[Seen]]]
 
@@ -187,12 +187,12 @@ class EndpointSource:
         for endpoint in self.endpoints:
             texts.setdefault(endpoint, []).append(str(endpoint))
         settings, proxies = tls.context(self.client), proxy.of_environment()
-        anchors: list[x509.Certificate] = []
+        anchors: list[AnyCertificate] = []
         if self.client is not None:
             with contextlib.suppress(InputError):  # a machine without trusted CAs trusts no server
                 from certkit.verify.anchors import system
 
-                anchors = system()
+                anchors = [*system()]
 
         async def ask(endpoint: Endpoint) -> list[Seen]:
             verdict = None
