@@ -155,12 +155,14 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
 def _ocsp(verdict: Verdict, question: Question, options: dict[str, Any]) -> list[Finding]:
     """What OCSP says of the path."""
     from certkit.net import ocsp
+    from certkit.verify import crl_of
 
     return ocsp.check(
         verdict.path,
         at=question.at,
         now=inputs.now(),
         responses=[inputs.read(response) for response in options["responses"]],
+        crls=[crl_of(each) for each in question.crls],
         ask=options["ocsp"],
         whole_chain=question.revocation_of_chain,
         timeout=options["timeout"],

@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.findings import Finding, critical, ok, unknown
+from certkit.findings import Finding, Status, critical, ok, unknown, warning
 from certkit.times import rfc3339
-from certkit.verify import signatures
+from certkit.verify import revocation, signatures
 from certkit.verify.path import access_location, is_signed, is_within_dates, name_of, own_problem
 from certkit.x509 import der as tlv
-from certkit.x509.extensions import Unreadable
+from certkit.x509.extensions import OCSP_NO_CHECK, Unreadable
 from certkit.x509.ocsp import NONCE, OcspResponse
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.x509.certificate import Certificate
+    from certkit.x509.crl import Crl
     from certkit.x509.extensions import Extension
     from certkit.x509.ocsp import BasicResponse, CertificateId, SingleResponse
 
@@ -29,6 +30,7 @@ REQUEST_TYPE = "application/ocsp-request"
 # Clocks differ a little; a response without an end is believed for a day.
 _SKEW = timedelta(minutes=5)
 _DEFAULT_FRESHNESS = timedelta(days=1)
+_MAX_REASONS = 5
 _TRY_HINT = "try again later, or give the CA's list with --crl"
 _OCSP, _OCSP_SIGNING = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.3.9"
 # What may be critical: the nonce; and of a single response, where its status comes from (RFC 6960 section 4.4).
@@ -95,69 +97,115 @@ def request_for(certificate: Certificate, issuer: Certificate, nonce: bytes) -> 
 
 
 def judge(
-    responses: Sequence[Response], certificate: Certificate, issuer: Certificate, *, at: datetime
+    responses: Sequence[Response],
+    certificate: Certificate,
+    above: Sequence[Certificate],
+    *,
+    at: datetime,
+    crls: Sequence[Crl] = (),
 ) -> Finding | None:
     """Return what all responses together say of a certificate; None if none is about it.
 
-    Those that do not count are dropped. Of the others, and of all their single responses, revoked wins; else the most
-    recent counts.
+    `above` is the path from its issuer to the anchor. Responses that do not count are dropped. Of the others, and of
+    all their single responses, revoked wins; else the most recent counts. `crls` may tell whether a responder that the
+    issuer named is revoked itself; if nothing tells, the finding is a warning.
     """
-    who = name_of(certificate)
-    usable: list[SingleResponse] = []
-    dropped: list[str] = []
-    for response in responses:
-        try:
-            usable += _singles(response, certificate, issuer, at, dropped)
-        except _UnusableError as error:
-            dropped.append(str(error))
-        except (InputError, ValueError) as error:
-            dropped.append(f"it cannot be read: {error}")
-    if usable:
-        note = f"; {len(dropped)} more OCSP response does not count: {dropped[0]}" if dropped else ""
-        return _finding(usable, who, note)
-    if not dropped:
-        return None
-    return unknown("revocation", f"the OCSP response about {who} does not count: {dropped[0]}", _TRY_HINT)
-
-
-def _finding(usable: Sequence[SingleResponse], who: str, note: str) -> Finding:
+    judged = _Judge(responses, above, at, crls)
+    usable = judged.about(certificate)
+    who, dropped = name_of(certificate), _listed(judged.dropped)
     for single in usable:
         if single.status == "revoked":
             since = rfc3339(single.revoked_at) if single.revoked_at else "an unknown time"
             reason = f" ({REASONS[single.reason]})" if single.reason is not None and single.reason in REASONS else ""
             hint = "stop using it, and get a new certificate"
             return critical("revocation", f"{who} is revoked, since {since}{reason}", hint)
+    if not usable:
+        said = f"no OCSP response about {who} counts: {dropped}"
+        return unknown("revocation", said, _TRY_HINT) if dropped else None
     latest = max(usable, key=lambda each: each.this_update)  # type: ignore[arg-type,return-value]  # only dates are usable
+    note = f"; responses that do not count: {dropped}" if dropped else ""
     if latest.status == "unknown":
-        return unknown("revocation", f"the OCSP responder does not know {who}", "ask the issuer")
+        return unknown("revocation", f"the OCSP responder does not know {who}{note}", "ask the issuer")
     until = f" until {rfc3339(latest.next_update)}" if latest.next_update else ""
-    return ok("revocation", f"not revoked: {who}, by OCSP{until}{note}")
+    said = f"not revoked: {who}, by OCSP{until}{note}"
+    if not judged.unchecked:
+        return ok("revocation", said)
+    responders = ", ".join(name_of(each) for each in judged.unchecked)
+    said += f"; whether the responder itself is revoked was not checked: {responders} (RFC 6960 section 4.2.2.2.1)"
+    return warning("revocation", said, "give the CA's list with --crl")
 
 
-def _singles(
-    response: Response, certificate: Certificate, issuer: Certificate, at: datetime, dropped: list[str]
-) -> Iterator[SingleResponse]:
-    """Return the single responses about a certificate that count; `dropped` takes why others do not."""
-    found = OcspResponse.parse(response.der)
-    if found.status != "successful" or found.basic is None:
-        raise _UnusableError(f"the responder refuses: {found.status}")
-    basic = found.basic
-    about = [each for each in basic.responses if _is_about(each.certificate, certificate, issuer)]
-    if not about:
-        return
-    _require_understood(basic.extensions, "the response")
-    _require_signed(basic, issuer, at)
-    sent_back = basic.extension(NONCE)
-    if response.nonce is not None and sent_back is not None and sent_back.raw not in _nonces(response.nonce):
-        raise _UnusableError("it answers another request (its nonce differs)")
-    for single in about:
-        try:
-            _require_understood(single.extensions, "the single response")
-            _require_current(single, at)
-        except _UnusableError as error:
-            dropped.append(str(error))
-        else:
-            yield single
+def _listed(reasons: Iterable[str]) -> str:
+    """Return why responses were dropped, each reason once, and not too many."""
+    found = list(dict.fromkeys(reasons))
+    more = f"; and {len(found) - _MAX_REASONS} more" if len(found) > _MAX_REASONS else ""
+    return "; ".join(found[:_MAX_REASONS]) + more
+
+
+class _Judge:
+    """What responses at hand say at a moment; `dropped` takes why some do not count.
+
+    `unchecked` are the responders of which nothing tells whether they are revoked themselves.
+    """
+
+    def __init__(
+        self, responses: Sequence[Response], above: Sequence[Certificate], at: datetime, crls: Sequence[Crl]
+    ) -> None:
+        self._responses, self._above, self._at, self._crls = responses, above, at, crls
+        self._issuer = above[0]
+        self.dropped: list[str] = []
+        self.unchecked: list[Certificate] = []
+
+    def about(self, certificate: Certificate, *, is_responder: bool = False) -> list[SingleResponse]:
+        """Return the single responses about a certificate that count; about a responder, by its issuer itself."""
+        found: list[SingleResponse] = []
+        for response in self._responses:
+            try:
+                found += self._singles(response, certificate, is_responder=is_responder)
+            except _UnusableError as error:
+                self.dropped.append(str(error))
+            except (InputError, ValueError) as error:
+                self.dropped.append(f"it cannot be read: {error}")
+        return found
+
+    def _singles(self, response: Response, certificate: Certificate, *, is_responder: bool) -> Iterator[SingleResponse]:
+        found = OcspResponse.parse(response.der)
+        if found.status != "successful" or found.basic is None:
+            raise _UnusableError(f"the responder refuses: {found.status}")
+        basic = found.basic
+        about = [each for each in basic.responses if _is_about(each.certificate, certificate, self._issuer)]
+        if not about:
+            return
+        _require_understood(basic.extensions, "the response")
+        signer = _signer(basic, self._issuer, self._at)
+        if signer != self._issuer:
+            if is_responder:
+                raise _UnusableError("a responder cannot vouch for a responder")
+            self._require_unrevoked(signer)
+        sent_back = basic.extension(NONCE)
+        if response.nonce is not None and sent_back is not None and sent_back.raw not in _nonces(response.nonce):
+            raise _UnusableError("it answers another request (its nonce differs)")
+        for single in about:
+            try:
+                _require_understood(single.extensions, "the single response")
+                _require_current(single, self._at)
+            except _UnusableError as error:
+                self.dropped.append(str(error))
+            else:
+                yield single
+
+    def _require_unrevoked(self, responder: Certificate) -> None:
+        """Refuse a responder that is revoked; note one of which nothing tells (RFC 6960 section 4.2.2.2.1)."""
+        marker = responder.extension(OCSP_NO_CHECK)
+        if marker is not None and not isinstance(marker.value, Unreadable):
+            return
+        statuses = {each.status for each in self.about(responder, is_responder=True)}
+        path = (responder, *self._above)
+        by_list = revocation.by_lists(path, crls=self._crls, at=self._at, whole_chain=False).status
+        if "revoked" in statuses or by_list is Status.CRITICAL:
+            raise _UnusableError("its responder's certificate is revoked")
+        if statuses != {"good"} and by_list is not Status.OK and responder not in self.unchecked:
+            self.unchecked.append(responder)
 
 
 def _nonces(nonce: bytes) -> tuple[bytes, bytes]:
@@ -193,8 +241,8 @@ def _require_current(single: SingleResponse, at: datetime) -> None:
         raise _UnusableError(f"it is stale since {rfc3339(end)}")
 
 
-def _require_signed(basic: BasicResponse, issuer: Certificate, at: datetime) -> None:
-    """Refuse a response that neither the issuer signed nor a responder that it named (RFC 6960 section 4.2.2.2)."""
+def _signer(basic: BasicResponse, issuer: Certificate, at: datetime) -> Certificate:
+    """Return who signed a response: the issuer, or a responder that it named (RFC 6960 section 4.2.2.2)."""
     scheme = signatures.scheme(basic.signature_algorithm)
     if scheme.is_weak:
         raise _UnusableError(f"it is signed with {scheme.shown}, which is too weak")
@@ -206,7 +254,7 @@ def _require_signed(basic: BasicResponse, issuer: Certificate, at: datetime) -> 
             continue
         why = _responder_problem(signer, issuer, at) or _signature_problem(signer, basic)
         if not why:
-            return
+            return signer
     raise _UnusableError(why)
 
 

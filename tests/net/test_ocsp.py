@@ -111,7 +111,7 @@ def test_a_delegated_responder(certkit, client, root, tmp_path, port):
     """Signed by whom the CA named for it: ok; by anyone else of that CA: it does not count."""
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING])
     dates = {"begin": NOW - pki.DAY, "end": NOW + pki.DAY}
-    root.issue(pki.name(CN="responder"), extensions=[usage], **dates).write(tmp_path, "delegate")
+    root.issue(pki.name(CN="responder"), extensions=[usage, x509.OCSPNoCheck()], **dates).write(tmp_path, "delegate")
     root.issue(pki.name(CN="somebody"), extensions=[pki.CLIENT], **dates).write(tmp_path, "somebody")
     with responder(tmp_path, port, client, signer="delegate"):
         [finding], _ = asked(certkit)
