@@ -134,6 +134,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
         revocation_of_chain=whole_chain_revocation,
         strict=strict,
         max_depth=DEFAULT_MAX_DEPTH if max_depth is None else max_depth,
+        file=bundle.certificates,
     )
     verdict = run(question)
     return Report(verdict.status, leaf.display_name, verdict.findings, verdict.holds_until)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
@@ -175,25 +175,25 @@ def _search(question: Question, leaf: Certificate) -> tuple[Search, tuple[Certif
     A certificate out of its own dates has a finding for that, so its chain is judged when it was valid; and if that
     fails, at the moment itself, for its CA may have been renewed since.
     """
-    moments = [question.at]
-    if not isinstance(leaf.not_before, Unreadable) and not isinstance(leaf.not_after, Unreadable):
-        moments = list(dict.fromkeys([min(max(question.at, leaf.not_before), leaf.not_after), question.at]))
-    searches = [
-        Search(
-            leaf=leaf,
-            anchors=[certificate_of(each) for each in question.anchors or ()],
-            distrusted=[certificate_of(each) for each in question.distrusted],
-            untrusted=[certificate_of(each) for each in question.untrusted],
-            at=moment,
-            purpose=question.purpose,
-            max_depth=question.max_depth,
-        )
-        for moment in moments
-    ]
-    results = [(each, build_path(each)) for each in searches[:1]]
-    if isinstance(results[0][1], NoPath) and len(searches) > 1:
-        results.append((searches[1], build_path(searches[1])))
-    return next((each for each in results if not isinstance(each[1], NoPath)), results[0])
+    begin, end, moment = leaf.not_before, leaf.not_after, question.at
+    if not isinstance(begin, Unreadable) and not isinstance(end, Unreadable):
+        moment = min(max(moment, begin), end)
+    search = Search(
+        leaf=leaf,
+        anchors=[certificate_of(each) for each in question.anchors or ()],
+        distrusted=[certificate_of(each) for each in question.distrusted],
+        untrusted=[certificate_of(each) for each in question.untrusted],
+        at=moment,
+        purpose=question.purpose,
+        max_depth=question.max_depth,
+    )
+    result = build_path(search)
+    if isinstance(result, NoPath) and moment != question.at:
+        now = replace(search, at=question.at)
+        path = build_path(now)
+        if not isinstance(path, NoPath):
+            return now, path
+    return search, result
 
 
 def _names(question: Question, leaf: Certificate) -> list[Finding]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from certkit.csr import check, extensions, subject
 from certkit.errors import InputError
 from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown, warning
+from certkit.policy.rules import CertificateRules
 from certkit.policy.values import Answer
 from certkit.printable import printable
 from certkit.x509 import extensions as kinds
@@ -28,6 +29,7 @@ _VALIDITY_SLACK = timedelta(days=1)
 # and timestamps of certificate transparency logs (RFC 6962 section 3.3).
 _PUBLIC_POLICIES = ("2.23.140.1.1", "2.23.140.1.2.")
 _TIMESTAMPS = "1.3.6.1.4.1.11129.2.4.2"
+_SILENT = CertificateRules()
 _HINT = "check that the certificate is from this partner and environment"
 
 
@@ -83,6 +85,8 @@ def findings(file: Sequence[Certificate], policy: Policy) -> list[Finding]:
 def limits(leaf: Certificate, policy: Policy) -> list[Finding]:
     """Return the findings `policy`: one for each rule that is broken, or one if all hold."""
     rules, partner = policy.certificate, policy.title
+    if rules == _SILENT:
+        return [skipped("policy", "the policy sets no limits for certificates")]
     problems = list(_validity(leaf, policy))
     for oid, rule in ((kinds.KEY_USAGE, rules.key_usage), (kinds.EXTENDED_KEY_USAGE, rules.extended_key_usage)):
         problems += extensions.usage_problems(leaf, oid, rule, check="policy", partner=partner)
@@ -107,7 +111,12 @@ def limits(leaf: Certificate, policy: Policy) -> list[Finding]:
     if rules.public_ca is Answer.NO and is_public(leaf):
         said = f"issued by a public CA, which {partner} does not accept"
         problems.append(critical("policy", said, "use a certificate of the private CA that the partner names"))
-    return problems or [_fine(leaf, policy)]
+    if problems:
+        return problems
+    days, begin, end = rules.max_validity_days, leaf.not_before, leaf.not_after
+    if days and not isinstance(begin, Unreadable) and not isinstance(end, Unreadable):
+        return [ok("policy", f"valid for {(end - begin).days} days, within the {days} of {partner}")]
+    return [ok("policy", f"follows the rules of {partner}")]
 
 
 def _validity(leaf: Certificate, policy: Policy) -> Iterator[Finding]:
@@ -126,19 +135,11 @@ def _validity(leaf: Certificate, policy: Policy) -> Iterator[Finding]:
         yield critical("policy", said, _HINT)
 
 
-def _fine(leaf: Certificate, policy: Policy) -> Finding:
-    """The finding of a certificate that follows all rules there are."""
-    days, begin, end = policy.certificate.max_validity_days, leaf.not_before, leaf.not_after
-    if days and not isinstance(begin, Unreadable) and not isinstance(end, Unreadable):
-        return ok("policy", f"valid for {(end - begin).days} days, within the {days} of {policy.title}")
-    if any(rule.name.startswith("certificate.") for rule in policy.stated if rule.value != "unknown"):
-        return ok("policy", f"follows the rules of {policy.title}")
-    return skipped("policy", "the policy sets no limits for certificates")
-
-
 def chain_file(file: Sequence[Certificate], policy: Policy) -> Iterator[Finding]:
     """Return the findings `policy` about a certificate's file: its order, and whether issuer and root are included."""
     rules, partner = policy.certificate, policy.title
+    if rules == _SILENT:
+        return
     hint = "arrange the file as the partner wants it"
     roots = [each for each in file if each.subject == each.issuer and each.is_ca]
     above = [each for each in file if each.is_ca and each not in roots]

@@ -374,7 +374,7 @@ def _hints_at(child: Certificate, parent: Certificate) -> bool:
 def name_of(certificate: Certificate) -> str:
     """Return the subject of a certificate for a message, whatever state it is in, and not too long."""
     try:
-        return brief(certificate.display_name) or "the certificate"
+        return certificate.brief_name or "the certificate"
     except InputError:
         return "a certificate that cannot be read"
 

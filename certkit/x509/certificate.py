@@ -6,11 +6,13 @@ others. What breaks a rule and is read all the same is listed in `deviations`; e
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.errors import InputError
+from certkit.printable import brief
 from certkit.x509 import der as tlv
 from certkit.x509 import extensions as kinds
 from certkit.x509 import foreign, moments
@@ -69,12 +71,7 @@ class Certificate(Signed):
         Raises:
             InputError: if they are no certificate: cut off, followed by other bytes, or not in DER.
         """
-        from cryptography.x509 import load_der_x509_certificate
-
-        found = cls(der, foreign.attempt(load_der_x509_certificate, der))
-        if found._loaded is None:
-            found.require_structure()
-        return found
+        return _parse_short(der) if len(der) <= _SHORT else _parse(der)
 
     def require_structure(self) -> None:
         """Raise InputError if the fields cannot be told apart."""
@@ -126,6 +123,11 @@ class Certificate(Signed):
             return self.subject.text
         names = self.subject_alt_name
         return "" if names is None or isinstance(names, Unreadable) else ", ".join(map(str, names))
+
+    @once
+    def brief_name(self) -> str:
+        """The name for a message: cut off where it is long."""
+        return brief(self.display_name)
 
     @property
     def not_before(self) -> datetime | Unreadable:
@@ -325,6 +327,20 @@ class Certificate(Signed):
 
 # The value, or a certificate as `cryptography` loaded it, where both will do.
 AnyCertificate: TypeAlias = "Certificate | x509.Certificate"
+
+
+def _parse(der: bytes) -> Certificate:
+    from cryptography.x509 import load_der_x509_certificate
+
+    found = Certificate(der, foreign.attempt(load_der_x509_certificate, der))
+    if found.cryptography() is None:
+        found.require_structure()
+    return found
+
+
+# Chains share their CAs, so what was made lately is kept; a certificate never changes.
+_SHORT = 4096
+_parse_short = functools.lru_cache(maxsize=256)(_parse)
 
 
 def _cut(data: bytes, tbs: tlv.Node) -> _Parts:

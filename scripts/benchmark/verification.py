@@ -17,7 +17,10 @@ REPEATS = 100
 
 
 def verification(bench: Bench) -> Iterator[Result]:
-    """A chain of three verified from its bytes, against an `openssl verify` process and two raw signature checks."""
+    """A chain of three verified from its bytes, against an `openssl verify` process and two raw signature checks.
+
+    Each time the leaf is another one with a key of its own; its CAs are always the same, as they are for a partner.
+    """
     leaf, middle, root = (_chain_file(bench, name) for name in ("leaf", "middle", "root"))
     ours, raw = _verifier(leaf, middle, root)
     command = ("openssl", "verify", "-purpose", "sslclient", "-CAfile", root, "-untrusted", middle, leaf)
@@ -48,23 +51,37 @@ def _chain_file(bench: Bench, name: str) -> Path:
 
 def _verifier(leaf: Path, middle: Path, root: Path) -> tuple[Work, Work]:
     """Verifying a chain from DER to the verdict, and checking two raw signatures, each so many times over."""
+    import itertools
     from datetime import UTC, datetime
 
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509 import load_pem_x509_certificate
+    from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+    from cryptography.x509 import CertificateBuilder, load_pem_x509_certificate, random_serial_number
 
     from certkit.policy import catalogue
     from certkit.verify import Question, Verdict, verify
     from certkit.x509.certificate import Certificate
 
     first, second, last = (load_pem_x509_certificate(path.read_bytes()) for path in (leaf, middle, root))
-    encoded = [each.public_bytes(Encoding.DER) for each in (first, second, last)]
     policy, now = catalogue.load("general"), datetime.now(UTC)
+    signer = load_pem_private_key(middle.with_suffix(".key").read_bytes(), None)
+
+    def another() -> bytes:
+        """Return a certificate like the leaf, with a new key."""
+        key = ec.generate_private_key(ec.SECP256R1()).public_key()
+        builder = CertificateBuilder(second.subject, first.subject, key, random_serial_number())
+        builder = builder.not_valid_before(first.not_valid_before_utc).not_valid_after(first.not_valid_after_utc)
+        for each in first.extensions:
+            builder = builder.add_extension(each.value, each.critical)
+        assert isinstance(signer, ec.EllipticCurvePrivateKey)
+        return builder.sign(signer, hashes.SHA256()).public_bytes(Encoding.DER)
+
+    leaves = itertools.cycle([another() for _ in range(5 * REPEATS)])
+    cas = [each.public_bytes(Encoding.DER) for each in (second, last)]
 
     def judge() -> Verdict:
-        own, above, anchor = map(Certificate.parse, encoded)
+        own, above, anchor = map(Certificate.parse, (next(leaves), *cas))
         return verify(Question(leaf=own, untrusted=[above], anchors=[anchor], at=now, policy=policy))
 
     if judge().status != "ok":
