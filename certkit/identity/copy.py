@@ -40,7 +40,7 @@ def copy(source: Store, target: Store, name: str) -> Done:
     for generation in original.generations:
         known = there.get(generation.number)
         if known != generation:
-            _copy_generation(target, made, generation, known, key=keys[generation.number])
+            made = _copy_generation(target, made, generation, known, key=keys[generation.number])
             changed = True
     for document in source.documents(name):
         changed |= _copy_document(source, target, name, document)
@@ -58,20 +58,22 @@ def _idle(record: Record) -> Record:
 
 def _copy_generation(
     target: Store, made: Identity, generation: Generation, there: Generation | None, *, key: Secret
-) -> None:
+) -> Identity:
     """Copy a generation, or what is missing of it; if another run copies it too, both are compared in the end."""
     number = generation.number
     if there is None:
         try:
-            target.add(made, number, key=key, csr=generation.csr)
+            made = target.add(made, number, key=key, csr=generation.csr)
         except ConflictError:
-            if number not in {each.number for each in target.load(made.name).generations}:
+            made = target.load(made.name)
+            if number not in {each.number for each in made.generations}:
                 raise
     elif there.csr != generation.csr or there.issued is not None:
         raise _different(made.name, target)
     if generation.issued is not None and (leaf := overview.certificate(generation)) is not None:
         facts = {**describe.facts(leaf), "policy": made.record.settings.policy}
-        target.install(made, number, generation.issued, facts=facts)
+        made = target.install(made, number, generation.issued, facts=facts)
+    return made
 
 
 def _copy_document(source: Store, target: Store, name: str, document: str) -> bool:
@@ -97,7 +99,8 @@ def _require_equal(source: Store, target: Store, name: str) -> Identity:
         StoreError: they are not equal.
     """
     first, second = source.load(name), target.load(name)
-    if first.record.without_log() != second.record.without_log() or list(first.generations) != list(second.generations):
+    same = replace(first.record, log=(), facts={}) == replace(second.record, log=(), facts={})
+    if not same or list(first.generations) != list(second.generations):
         raise StoreError(
             f"{name}: what is in {target.uri} is not what is in {source.uri}",
             hint="somebody may have changed it meanwhile; copy it again",

@@ -14,8 +14,7 @@ from certkit.errors import ConflictError, InputError
 from certkit.findings import Status, critical
 from certkit.identity import limits, overview
 from certkit.policy.values import Answer
-from certkit.stores.base import AbsentError
-from certkit.stores.record import Record, Settings, State, next_generation
+from certkit.stores.record import CSR, Record, Settings, State, next_generation
 from certkit.times import rfc3339
 from certkit.x509 import keys, objects
 from certkit.x509.keys import KeySpec
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
     from certkit.stores.base import Identity, Store
+    from certkit.x509.keys import KeyFacts
 
 _TRIES = 20
 _LOOKS = 10
@@ -58,7 +58,7 @@ def enroll(
             nothing was written.
         StoreError: the store cannot be used.
     """
-    identity = find(store, name)
+    identity = store.find(name)
     known = identity.record.settings if identity else None
     neighbours = limits.Neighbours(store, name, identity)
     room: tuple[Finding, ...] | None = None
@@ -102,14 +102,6 @@ def require_probe(probe: str | None, policy: Policy) -> None:
         raise InputError(f"{policy.title} has no address to probe", hint="give one: --probe https://HOST/PATH")
     if probe is not None and probe != "policy" and not probe.startswith("https://"):
         raise InputError(f"not an address to probe: {probe!r}", hint="give https://HOST/PATH, or policy")
-
-
-def find(store: Store, name: str) -> Identity | None:
-    """Load an identity; None if there is none of that name."""
-    try:
-        return store.load(name)
-    except AbsentError:
-        return None
 
 
 def begin(store: Store, name: str, settings: Settings, *, known: Identity | None) -> Identity:
@@ -170,7 +162,7 @@ def add_request(
         known = (each.number for each in identity.generations)
         pruned = (*identity.record.discarded, *identity.record.retired)
         number = next_generation([*known, *pruned, *tried])
-        naming = functools.partial(_named, name=identity.name, number=number, spki_sha256=facts.spki_sha256, now=now)
+        naming = functools.partial(_named, name=identity.name, number=number, key=facts, csr=made.pem, now=now)
         try:
             added = store.add(identity, number, key=keys.to_pem(key), csr=made.pem, edit=naming)
         except ConflictError:
@@ -197,8 +189,8 @@ def named(store: Store, identity: Identity, *, now: datetime) -> Identity:
     for each in overview.in_state(identity, State.PENDING):
         if each.csr is not None and each.number not in record.names:
             request = objects.csr(each.csr, name=f"generation {each.number}").value
-            spki = keys.key_facts(request.public_key()).spki_sha256
-            naming = functools.partial(_named, name=identity.name, number=each.number, spki_sha256=spki, now=now)
+            key = keys.key_facts(request.public_key())
+            naming = functools.partial(_named, name=identity.name, number=each.number, key=key, csr=each.csr, now=now)
             identity = store.change(identity, naming)
     return identity
 
@@ -218,7 +210,7 @@ def _given_up(record: Record, *, number: str) -> Record:
     return record if number == record.active or number in record.left else record.discard(number)
 
 
-def _named(record: Record, *, name: str, number: str, spki_sha256: str, now: datetime) -> Record:
+def _named(record: Record, *, name: str, number: str, key: KeyFacts, csr: bytes, now: datetime) -> Record:
     """Return the record with a request and its certificate name: unique, as partners refuse names used before."""
     if number in record.names:
         return record
@@ -228,7 +220,7 @@ def _named(record: Record, *, name: str, number: str, spki_sha256: str, now: dat
     free = next(f"{month}-{suffix}" for suffix in suffixes if f"{month}-{suffix}" not in taken)
     requested = {**record.requested, number: rfc3339(now)}
     named = replace(record, names={**record.names, number: free}, requested=requested)
-    return named.describe(number, {"spki_sha256": spki_sha256})
+    return named.describe(number, {**overview.key_facts(key), CSR: csr.decode("utf-8", "replace")})
 
 
 def require_same(name: str, known: Settings, wanted: Settings) -> None:

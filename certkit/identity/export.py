@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import functools
 import json
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.errors import InputError
 from certkit.files import release
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from certkit.files.owners import Trust
     from certkit.stores.base import Identity, Issued, Store
 
+Key: TypeAlias = "Callable[[], Secret]"
 KEY, CERTIFICATE, FULLCHAIN, CA = "key.pem", "certificate.pem", "fullchain.pem", "ca.pem"
 BUNDLE = "bundle.p12"
 CURL, NGINX, SECRET, GHOSTUNNEL = "curl.conf", "nginx.conf", "secret.yaml", "ghostunnel.args"
@@ -78,8 +81,7 @@ def export(store: Store, identity: Identity, wanted: Wanted) -> Exported:
     generation = overview.generation(identity, number)
     if generation.issued is None:
         raise InputError(f"{name}: generation {number} has no certificate", hint="look at it: certkit identity show")
-    key = store.key(name, number)
-    credentials.require_pair(identity, number, key)
+    key = functools.partial(_key, store, identity, number, wanted)
     issued = replace(generation.issued, trust_bundle=overview.trust_bundle(identity, generation))
     contents = _FORMS[wanted.form](key, issued, wanted, name)
     directory, trust = wanted.directory, wanted.trust
@@ -91,6 +93,24 @@ def export(store: Store, identity: Identity, wanted: Wanted) -> Exported:
         )
         release.unmark(directory, mark, trust=trust)
     return Exported(identity, number, changed)
+
+
+def _key(store: Store, identity: Identity, number: str, wanted: Wanted) -> Secret:
+    """Return the key of a generation: as it was exported before if that is right, else from the store.
+
+    So an export that changes nothing reads no key from Vault.
+    """
+    held = release.read(wanted.directory, SECRET if wanted.form == "kubernetes" else KEY)
+    if held is not None and wanted.form == "kubernetes":
+        found = re.search(rb"^  tls\.key: ([A-Za-z0-9+/=]+)$", held, re.MULTILINE)
+        held = base64.b64decode(found[1]) if found else None
+    with contextlib.suppress(InputError, ValueError):
+        if held and keys.to_pem(keys.load_private_key(held)) == (exported := Secret(held)):
+            credentials.require_pair(identity, number, exported)
+            return exported
+    key = store.key(identity.name, number)
+    credentials.require_pair(identity, number, key)
+    return key
 
 
 def _location(wanted: Wanted) -> Location:
@@ -109,31 +129,31 @@ def _location(wanted: Wanted) -> Location:
     )
 
 
-def _pem(key: Secret, issued: Issued, _: Wanted, __: str = "") -> dict[str, Content]:
+def _pem(key: Key, issued: Issued, _: Wanted, __: str = "") -> dict[str, Content]:
     trusted: dict[str, Content] = {CA: issued.trust_bundle} if issued.trust_bundle else {}
-    return {KEY: key, CERTIFICATE: issued.certificate, FULLCHAIN: issued.fullchain, **trusted}
+    return {KEY: key(), CERTIFICATE: issued.certificate, FULLCHAIN: issued.fullchain, **trusted}
 
 
-def _pkcs12(key: Secret, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
+def _pkcs12(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
     leaf, *chain = objects.certificates(issued.fullchain, name="the certificate")
     known = release.read(wanted.directory, BUNDLE)
-    if known is not None and keys.is_pkcs12_of(known, key, leaf, chain, wanted.passphrase):
+    if known is not None and keys.is_pkcs12_of(known, leaf, chain, wanted.passphrase):
         return {BUNDLE: Secret(known)}  # its salt would be another one each time
     try:
-        return {BUNDLE: keys.to_pkcs12(key, leaf, chain, wanted.passphrase)}
+        return {BUNDLE: keys.to_pkcs12(key(), leaf, chain, wanted.passphrase)}
     except ValueError as error:
         reason = objects.short_reason(error)
         raise InputError(f"cannot write {BUNDLE}: {reason}", hint="look at the pair: certkit store check") from error
 
 
-def _curl(key: Secret, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
+def _curl(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
     contents = _pem(key, issued, wanted)
     lines = (("cert", FULLCHAIN), ("key", KEY), ("cacert", CA))
     named = [(option, _quoted(wanted.directory / name)) for option, name in lines if name in contents]
     return {**contents, CURL: "".join(f'{option} = "{path}"\n' for option, path in named).encode()}
 
 
-def _nginx(key: Secret, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
+def _nginx(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
     contents = _pem(key, issued, wanted)
     lines = (
         ("proxy_ssl_certificate", FULLCHAIN),
@@ -147,9 +167,9 @@ def _nginx(key: Secret, issued: Issued, wanted: Wanted, _: str) -> dict[str, Con
     return {**contents, NGINX: text.encode()}
 
 
-def _kubernetes(key: Secret, issued: Issued, _: Wanted, name: str) -> dict[str, Content]:
+def _kubernetes(key: Key, issued: Issued, _: Wanted, name: str) -> dict[str, Content]:
     """A manifest of a Secret of type kubernetes.io/tls; its ca.crt is the CA of the server, not that of the client."""
-    data = {"tls.crt": issued.fullchain, "tls.key": key.reveal()}
+    data = {"tls.crt": issued.fullchain, "tls.key": key().reveal()}
     if issued.trust_bundle:
         data["ca.crt"] = issued.trust_bundle
     lines = [f"  {file}: {base64.b64encode(content).decode('ascii')}\n" for file, content in sorted(data.items())]
@@ -159,7 +179,7 @@ def _kubernetes(key: Secret, issued: Issued, _: Wanted, name: str) -> dict[str, 
     return {SECRET: Secret((head + "".join(lines)).encode("ascii"))}
 
 
-def _ghostunnel(key: Secret, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
+def _ghostunnel(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
     """The pair, and its options a line each: ghostunnel client @DIR/ghostunnel.args --listen … --target …."""
     contents = _pem(key, issued, wanted)
     named = [(option, name) for option, name in (("cert", FULLCHAIN), ("key", KEY), ("cacert", CA)) if name in contents]
@@ -180,7 +200,7 @@ def _quoted(path: Path) -> str:
     return text
 
 
-_FORMS: dict[str, Callable[[Secret, Issued, Wanted, str], dict[str, Content]]] = {
+_FORMS: dict[str, Callable[[Key, Issued, Wanted, str], dict[str, Content]]] = {
     "pem": _pem,
     "pkcs12": _pkcs12,
     "curl": _curl,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import ConflictError, InputError
 from certkit.identity import install, limits, overview
-from certkit.identity.enroll import Done, begin, find, require_same
+from certkit.identity.enroll import Done, begin, require_same
 from certkit.stores.base import AbsentError, Issued
 from certkit.stores.record import State, next_generation
 from certkit.verify import Question
@@ -61,7 +61,7 @@ def adopt(
         key=facts,
     )
     verdict = install.up_to_a_root(question)
-    known = find(store, name)
+    known = store.find(name)
     others = limits.Neighbours(store, name, known).elsewhere(policy)
     foreign = limits.used_elsewhere(others, spki_sha256=facts.spki_sha256)
     foreign += limits.foreign_trust(others, anchors=anchors or ())

@@ -11,9 +11,9 @@ from certkit.findings import Status, critical
 from certkit.identity import limits, overview
 from certkit.identity.enroll import Done, require_same, trusting
 from certkit.stores.base import Issued
-from certkit.stores.record import State
+from certkit.stores.record import CSR, FINGERPRINT, State
 from certkit.verify import Question, verify
-from certkit.x509 import describe, keys, objects
+from certkit.x509 import describe, keys, names, objects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def trust(store: Store, identity: Identity, policy: Policy, bundle: str) -> Done
     name, known = identity.name, identity.record.settings
     if known.trust_bundle == bundle:
         return Done(identity, changed=False)
-    if known.trust_bundle is not None and any(each.issued for each in identity.generations):
+    if known.trust_bundle is not None and any(each.is_issued for each in identity.generations):
         require_same(name, known, replace(known, trust_bundle=bundle))
     anchors = objects.certificates(bundle.encode(), name=name)
     neighbours = limits.Neighbours(store, name, identity)
@@ -108,13 +108,9 @@ def complete(store: Store, identity: Identity, generation: Generation) -> Identi
     Raises:
         StoreError: the store cannot be used.
     """
-    leaf = overview.certificate(generation)
-    if (
-        leaf is None
-        or generation.issued is None
-        or "fingerprint_sha256" in identity.record.facts.get(generation.number, ())
-    ):
+    if FINGERPRINT in identity.record.facts.get(generation.number, ()) or generation.issued is None:
         return identity
+    [leaf, *_] = objects.certificates(generation.issued.certificate, name=f"generation {generation.number}")
     return write(store, identity, generation.number, generation.issued, leaf)
 
 
@@ -123,8 +119,7 @@ def write(store: Store, identity: Identity, number: str, issued: Issued, leaf: x
     facts = describe.facts(leaf)
     policy = identity.record.settings.policy
     identity = store.install(identity, number, issued, facts={**facts, "policy": policy})
-    own = spki(leaf)
-    known = {**facts, "spki_sha256": own} if own else facts
+    known = {**facts, **overview.key_facts(keys.key_facts(leaf.public_key())), CSR: ""}
     return store.change(identity, lambda record: record.describe(number, known))
 
 
@@ -260,7 +255,7 @@ def _in_use(identity: Identity, answered: Generation, leaf: x509.Certificate) ->
     waits = overview.in_state(identity, State.PENDING)
     for each in identity.generations:
         is_old = each.number != answered.number or (waits and each.number == identity.record.active)
-        if is_old and overview.certificate(each) == leaf:
+        if is_old and overview.facts_of(identity, each).get(FINGERPRINT) == names.fingerprint(leaf):
             hint = "take the new certificate from where the request was handed in"
             return [critical("key-match", f"it is the certificate of generation {each.number} already", hint)]
     return []

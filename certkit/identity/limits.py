@@ -14,6 +14,7 @@ from certkit.errors import CertkitError, InputError, RefusedError
 from certkit.findings import critical, warning
 from certkit.identity import overview
 from certkit.policy import catalogue
+from certkit.stores.base import AbsentError
 from certkit.stores.record import ANSWERS, State
 from certkit.times import parse_time
 from certkit.x509 import objects
@@ -72,6 +73,8 @@ class Neighbours:
                     is_known = self._known is not None and name == self.name
                     identity = self._known if is_known and self._known else self._store.load(name)
                     self._found.append((identity, load(identity.record.settings.policy)))
+                except AbsentError:
+                    continue
                 except CertkitError:
                     self.unread.append(name)
         return self._found
@@ -117,8 +120,8 @@ def room(neighbours: Neighbours, policy: Policy, *, now: datetime) -> tuple[Find
 def _live(identity: Identity, now: datetime) -> Iterator[Live]:
     record = identity.record
     for each in overview.in_state(identity, State.PENDING, *_USABLE):
-        certificate = overview.certificate(each)
-        end = certificate.not_valid_after_utc if certificate else None
+        text = overview.facts_of(identity, each).get("not_after")
+        end = parse_time(text) if text else None
         if end is None or end >= now:
             yield Live(identity.name, each.number, overview.state_of(identity, each), end)
         for _ in range(1, int(record.facts.get(each.number, {}).get(ANSWERS, "1"))):
@@ -149,7 +152,7 @@ def used_elsewhere(others: Elsewhere, *, spki_sha256: str) -> list[Finding]:
     """A finding where a key is that of an identity of another environment."""
     for identity, theirs in others:
         for each in identity.generations:
-            if spki_of(each) == spki_sha256:
+            if spki_of(identity, each) == spki_sha256:
                 message = f"the key is that of {identity.name}, which is for {theirs.title}"
                 return [critical("key-match", message, "each environment has a key of its own; make a new one")]
     return []
@@ -170,19 +173,15 @@ def _is_same(one: Policy, other: Policy) -> bool:
     return (one.environment or one.name) == (other.environment or other.name)
 
 
-def spki_of(generation: Generation) -> str | None:
-    """The fingerprint of a generation's public key, by its certificate or its request; None where neither tells."""
-    from certkit.identity.install import spki
-
-    holder = overview.certificate(generation) or overview.request(generation)
-    return spki(holder) if holder is not None else None
+def spki_of(identity: Identity, generation: Generation) -> str | None:
+    """The fingerprint of a generation's public key; None where nothing tells."""
+    return overview.facts_of(identity, generation).get("spki_sha256")
 
 
 def trusted(identity: Identity) -> list[x509.Certificate]:
-    """All that an identity trusts, by its settings and by its generations; what cannot be read is nobody's."""
+    """All that an identity trusts, by its settings or else by its generations; what cannot be read is nobody's."""
     bundle = identity.record.settings.trust_bundle
-    texts = {bundle.encode()} if bundle else set()
-    texts |= {each.issued.trust_bundle for each in identity.generations if each.issued and each.issued.trust_bundle}
+    texts = {bundle.encode()} if bundle else {each.issued.trust_bundle for each in identity.generations if each.issued}
     found: list[x509.Certificate] = []
     for text in texts:
         try:

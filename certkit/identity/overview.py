@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from certkit.errors import InputError
 from certkit.expiry import thresholds as expiry
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Finding, Status, critical
 from certkit.identity.issuers.base import IssuerSpec
 from certkit.stores.base import AbsentError
-from certkit.stores.record import HANGS, State
+from certkit.stores.record import CSR, HANGS, State
+from certkit.times import parse_time
 from certkit.x509 import csr as requests
-from certkit.x509 import keys, objects, pem
+from certkit.x509 import describe, keys, objects, pem
+from certkit.x509.keys import KeyFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from cryptography import x509
 
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Identity
-    from certkit.x509.keys import KeyFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +35,12 @@ class GenerationView:
     generation: str
     state: State
     certificate_name: str | None
-    key: KeyFacts | None
+    key_type: str | None
+    spki_sha256: str | None
     csr: str | None
-    certificate: x509.Certificate | None
+    not_before: datetime | None
+    not_after: datetime | None
+    fingerprint_sha256: str | None
     days_left: int | None
     waiting: timedelta | None = None
 
@@ -74,7 +81,7 @@ def overview(identity: Identity, policy: Policy, *, now: datetime) -> Overview:
     return Overview(
         name=identity.name,
         policy=record.settings.policy,
-        status=Status.CRITICAL if owed_hook(identity) else judged(active.certificate if active else None, policy, now),
+        status=Status.CRITICAL if owed_hook(identity) else _status(active, policy, now),
         active=active,
         pending=by_state.get(State.PENDING) or by_state.get(State.ISSUED),
         previous=by_number.get(record.previous) if record.previous else None,
@@ -98,7 +105,9 @@ def owed_hook(identity: Identity) -> Finding | None:
 
 def state_of(identity: Identity, generation: Generation) -> State:
     """The state of a generation of an identity."""
-    return identity.record.state(generation.number, has_certificate=generation.issued is not None)
+    state = identity.record.state(generation.number, has_certificate=True)
+    is_open = state in {State.ISSUED, State.PREVIOUS} and not generation.is_issued
+    return State.PENDING if is_open else state
 
 
 def in_state(identity: Identity, *states: State) -> list[Generation]:
@@ -121,7 +130,7 @@ def generation(identity: Identity, number: str) -> Generation:
 
 def waiting_for(identity: Identity, pending: Generation, now: datetime) -> timedelta | None:
     """How long a request has been waiting for its answer; None where nobody knows, or it is answered."""
-    return None if pending.issued is not None else identity.record.waiting(pending.number, now)
+    return None if pending.is_issued else identity.record.waiting(pending.number, now)
 
 
 def trust_bundle(identity: Identity, found: Generation) -> bytes:
@@ -154,43 +163,73 @@ def request(found: Generation) -> x509.CertificateSigningRequest | None:
     return value
 
 
-def _view(identity: Identity, found: Generation, now: datetime) -> GenerationView:
-    state = state_of(identity, found)
+def facts_of(identity: Identity, found: Generation) -> Mapping[str, str]:
+    """Return what identifies the key and the certificate of a generation, spelt as by `key_facts` and `describe.facts`.
+
+    They come from the certificate or the request if those have been read, else from the record. What a record says is a
+    hint: it serves for views and counts, and nothing is trusted or put to use because of it.
+
+    Raises:
+        InputError: what the store has cannot be read.
+    """
+    known = identity.record.facts.get(found.number, {})
+    wanted = _WANTED if found.is_issued else _WANTED[:2]
+    if not found.is_read and all(map(known.get, wanted)):
+        with contextlib.suppress(InputError):
+            _ = [parse_time(known[each]) for each in wanted if each in {"not_before", "not_after"}]
+            return known
     issued = certificate(found)
+    asked = None if issued else request(found)
+    own = keys.key_facts(issued.public_key()) if issued else requests.public_key_facts(asked) if asked else None
+    of_key = key_facts(own) if isinstance(own, KeyFacts) else {}
+    return {**of_key, **(describe.facts(issued) if issued else {})}
+
+
+_WANTED = ("key_type", "spki_sha256", "not_before", "not_after", "fingerprint_sha256")
+
+
+def key_facts(key: KeyFacts) -> dict[str, str]:
+    """Return the facts of a key that a record keeps."""
+    return {"key_type": key.type, "spki_sha256": key.spki_sha256}
+
+
+def _view(identity: Identity, found: Generation, now: datetime) -> GenerationView:
+    state, facts = state_of(identity, found), facts_of(identity, found)
+    end = parse_time(facts["not_after"]) if "not_after" in facts else None
     return GenerationView(
         generation=found.number,
         state=state,
         certificate_name=identity.record.names.get(found.number),
-        key=_key(found, issued),
-        csr=_request_text(found) if state is State.PENDING else None,
-        certificate=issued,
-        days_left=expiry.days_left(issued.not_valid_after_utc, now) if issued else None,
+        key_type=facts.get("key_type"),
+        spki_sha256=facts.get("spki_sha256"),
+        csr=_request_text(identity, found) if state is State.PENDING else None,
+        not_before=parse_time(facts["not_before"]) if end else None,
+        not_after=end,
+        fingerprint_sha256=facts.get("fingerprint_sha256"),
+        days_left=expiry.days_left(end, now) if end else None,
         waiting=waiting_for(identity, found, now) if state is State.PENDING else None,
     )
 
 
-def _request_text(found: Generation) -> str | None:
+def _request_text(identity: Identity, found: Generation) -> str | None:
     """The CSR as PEM, and nothing that somebody may have put around it."""
-    if found.csr is None:
+    known = identity.record.facts.get(found.number, {}).get(CSR)
+    csr = known.encode() if known and not found.is_read else found.csr
+    if csr is None:
         return None
-    der = objects.csr(found.csr, name=f"generation {found.number}").der
+    der = objects.csr(csr, name=f"generation {found.number}").der
     return pem.encode(pem.CERTIFICATE_REQUEST, der).decode("ascii")
 
 
-def _key(found: Generation, issued: x509.Certificate | None) -> KeyFacts | None:
-    asked = None if issued else request(found)
-    if issued is not None:
-        return keys.key_facts(issued.public_key())
-    facts = requests.public_key_facts(asked) if asked is not None else None
-    return None if isinstance(facts, str) else facts
-
-
-def judged(certificate: x509.Certificate | None, policy: Policy, now: datetime) -> Status:
-    """How near its end a certificate is, by its policy; unknown where there is none."""
-    if certificate is None:
+def _status(active: GenerationView | None, policy: Policy, now: datetime) -> Status:
+    if active is None or active.not_before is None or active.not_after is None:
         return Status.UNKNOWN
+    return judged(active.not_before, active.not_after, policy, now)
+
+
+def judged(begin: datetime, end: datetime, policy: Policy, now: datetime) -> Status:
+    """Return how near its end a certificate is, by its policy."""
     thresholds = Thresholds(policy.expiry.warn, policy.expiry.critical)
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return thresholds.judge(not_before=begin, not_after=end, now=now)
 
 

@@ -262,7 +262,8 @@ def _judged(identity: Identity, policy: Policy, what: str, hint: str, now: datet
     certificate = overview.certificate(overview.generation(identity, active)) if active else None
     if certificate is None:
         return Finding("validity", Status.OK, f"{identity.name}: {what}", hint)
-    status, end = overview.judged(certificate, policy, now), certificate.not_valid_after_utc
+    end = certificate.not_valid_after_utc
+    status = overview.judged(certificate.not_valid_before_utc, end, policy, now)
     verb = "expired" if end < now else "ends"
     return Finding("validity", status, f"{identity.name}: {what}; the certificate in use {verb} {rfc3339(end)}", hint)
 

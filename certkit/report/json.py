@@ -203,16 +203,15 @@ def unread(name: str, failure: CertkitError) -> Document:
 def _generation(found: GenerationView | None) -> Document | None:
     if found is None:
         return None
-    certificate = found.certificate
     return {
         "generation": found.generation,
         "state": found.state.value,
         "certificate_name": found.certificate_name,
-        "key_type": found.key.type if found.key else None,
-        "spki_sha256": found.key.spki_sha256 if found.key else None,
+        "key_type": found.key_type,
+        "spki_sha256": found.spki_sha256,
         "csr": found.csr,
-        "not_before": rfc3339(certificate.not_valid_before_utc) if certificate else None,
-        "not_after": rfc3339(certificate.not_valid_after_utc) if certificate else None,
+        "not_before": rfc3339(found.not_before) if found.not_before else None,
+        "not_after": rfc3339(found.not_after) if found.not_after else None,
         "days_left": found.days_left,
-        "fingerprint_sha256": names.fingerprint(certificate) if certificate else None,
+        "fingerprint_sha256": found.fingerprint_sha256,
     }

@@ -294,11 +294,10 @@ def identity(found: Overview, *, changed: bool | None, paint: Paint = plain) -> 
 
 
 def _generation(found: GenerationView) -> str:
-    parts = [found.generation, found.state.value.ljust(len("discarded")), found.key.type if found.key else "?"]
-    if found.certificate is not None and found.days_left is not None:
-        end = found.certificate.not_valid_after_utc
+    parts = [found.generation, found.state.value.ljust(len("discarded")), printable(found.key_type or "?")]
+    if found.not_after is not None and found.days_left is not None:
         left = "expired" if found.days_left < 0 else f"{words.counted(found.days_left, 'day')} left"
-        parts += [f"until {rfc3339(end)}", left]
+        parts += [f"until {rfc3339(found.not_after)}", left]
     if found.certificate_name:
         parts.append(printable(found.certificate_name))
     return "  ".join(parts)

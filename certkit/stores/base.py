@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from certkit.errors import StoreError
+from certkit.errors import CertkitError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from certkit.secret import Secret
     from certkit.stores.record import Event, Record
@@ -49,13 +49,64 @@ class Issued:
         return self.certificate + self.chain
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """One generation as a store has it, without its private key: the CSR (PEM; None if imported), and the answer."""
+    """One generation as a store has it, without its private key: the CSR (PEM; None if imported), and the answer.
 
-    number: str
-    csr: bytes | None = None
-    issued: Issued | None = None
+    A store may leave both to be read by `read` when they are first asked for. Until then `is_issued` is what the record
+    says, if it says anything.
+    """
+
+    __slots__ = ("_csr", "_is_issued", "_issued", "_read", "number")
+
+    def __init__(
+        self,
+        *,
+        number: str,
+        csr: bytes | None = None,
+        issued: Issued | None = None,
+        read: Callable[[], Generation] | None = None,
+        is_issued: bool | None = None,
+    ) -> None:
+        self.number = number
+        self._csr, self._issued, self._read, self._is_issued = csr, issued, read, is_issued
+
+    @property
+    def is_read(self) -> bool:
+        """Whether CSR and certificate are at hand."""
+        return self._read is None
+
+    @property
+    def csr(self) -> bytes | None:
+        """The request."""
+        self._fill()
+        return self._csr
+
+    @property
+    def issued(self) -> Issued | None:
+        """The answer to the request, or None while there is none."""
+        self._fill()
+        return self._issued
+
+    @property
+    def is_issued(self) -> bool:
+        """Whether there is an answer."""
+        return self.issued is not None if self.is_read or self._is_issued is None else self._is_issued
+
+    def _fill(self) -> None:
+        if self._read is not None:
+            found = self._read()
+            self._csr, self._issued, self._read = found.csr, found.issued, None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Generation):
+            return NotImplemented
+        return (self.number, self.csr, self.issued) == (other.number, other.csr, other.issued)
+
+    def __hash__(self) -> int:
+        return hash(self.number)
+
+    def __repr__(self) -> str:
+        return f"Generation(number={self.number!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +151,6 @@ class Location:
     is_directory: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a generation's certificate without the right to read it: texts by name.
-
-    `not_before` and `not_after` (RFC 3339), `fingerprint_sha256`, `serial`, `subject`, `issuer` and `policy`.
-    """
-
-    generation: str
-    values: dict[str, str]
-
-
 def no_generation(name: str, number: str) -> AbsentError:
     """The error for a generation that is not there."""
     hint = f"see which there are: certkit identity show {name}"
@@ -141,7 +181,11 @@ class Store(Protocol):
         ...
 
     def names(self) -> list[str]:
-        """The identities there, in the order of their names."""
+        """List the names that may be identities, in their order; whatever is not one is absent when it is loaded."""
+        ...
+
+    def find(self, name: str) -> Identity | None:
+        """Load an identity to be created otherwise: None if there is none, or none yet where a server lags behind."""
         ...
 
     def load(self, name: str) -> Identity:
@@ -233,10 +277,6 @@ class Store(Protocol):
         """Where a generation is; a directory shows the one in use through the pointer. Nothing is looked for."""
         ...
 
-    def facts(self, name: str) -> list[Facts]:
-        """What is known of the certificates of an identity without reading them."""
-        ...
-
     def documents(self, name: str) -> list[str]:
         """The names of the secret documents of an identity, in their order.
 
@@ -294,3 +334,21 @@ class Store(Protocol):
 def loaded(store: Store, known: Identity | str) -> Identity:
     """Return an identity that may be given by its name."""
     return store.load(known) if isinstance(known, str) else known
+
+
+def expected(found: Identity | CertkitError) -> Identity:
+    """Return an identity of `load_all`, or raise its error."""
+    if isinstance(found, CertkitError):
+        raise found
+    return found
+
+
+def load_all(store: Store) -> Iterator[tuple[str, Identity | CertkitError]]:
+    """Yield every identity of a store by its name; one that cannot be loaded is its error."""
+    for name in store.names():
+        try:
+            yield name, store.load(name)
+        except AbsentError:  # something else, or removed meanwhile
+            continue
+        except CertkitError as error:
+            yield name, error

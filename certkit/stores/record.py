@@ -29,10 +29,14 @@ LEGACY_VERSION = 1
 """Version 0.1.0 kept the settings in the record; it refuses records of version 2."""
 ANSWERS, ANSWERED = "answers", "answered"
 """The facts about a request whose answers were refused: their number, and the time of the last one."""
+FINGERPRINT, CSR = "fingerprint_sha256", "csr"
+"""The facts that say what there is: a certificate, or a request (PEM) that waits for one."""
 LEASE = "lease"
 """The fact that a run has a request answered: until when the others wait, and a mark of that run."""
 MAX_EVENTS = 500
 """The number of events that are kept, the latest; at five a year that is a century."""
+DETAILED = 16
+"""The number of generations, the latest, that a document shows one by one: OpenBao takes 1,000 strings in a request."""
 HANGS = timedelta(days=3)
 """A request that has waited so long may have been forgotten."""
 
@@ -201,7 +205,8 @@ class Record:
     (RFC 3339), by generation. `facts` describe the key and the certificate of each generation: `spki_sha256`, and what
     `certkit.x509.describe.facts` returns. `undeployed` is the generation in use as long as its deploy hooks have not
     succeeded, and `undeployed_hook` the one among them that was named for that once. `log` is what happened, the oldest
-    first; a store may keep it apart. `is_legacy` marks a record of version 0.1.0, which holds the settings, too.
+    first; a store may keep it apart. `generations` are those whose keys the store has, where it does not see that by
+    looking; the store keeps it. `is_legacy` marks a record of version 0.1.0, which holds the settings, too.
     """
 
     settings: Settings
@@ -215,6 +220,7 @@ class Record:
     undeployed: str | None = None
     undeployed_hook: str | None = None
     log: tuple[Event, ...] = ()
+    generations: tuple[str, ...] = field(default=(), compare=False)
     is_legacy: bool = field(default=False, compare=False)
 
     def state(self, generation: str, *, has_certificate: bool) -> State:
@@ -258,7 +264,7 @@ class Record:
             raise InputError(f"generation {generation} is in use", hint="activate another one first")
         if generation in self.retired:
             return self
-        return replace(self, retired=_in_order({*self.retired, generation}))
+        return replace(self, retired=in_order({*self.retired, generation}))
 
     def discard(self, generation: str) -> Record:
         """The record with a request dropped that was never answered.
@@ -270,7 +276,7 @@ class Record:
             raise InputError(f"generation {generation} is no request", hint="retire it instead")
         if generation in self.discarded:
             return self
-        return replace(self, discarded=_in_order({*self.discarded, generation}))
+        return replace(self, discarded=in_order({*self.discarded, generation}))
 
     def prune(self, generations: Sequence[str]) -> Record:
         """Return the record after keys and certificates of generations were deleted: none of them can be used again.
@@ -282,7 +288,7 @@ class Record:
         if self.active in pruned:
             raise InputError(f"generation {self.active} is in use", hint="activate another one first")
         left = tuple(each for each in self.left if each not in generations)
-        return replace(self, left=left, discarded=_in_order({*self.discarded, *pruned}))
+        return replace(self, left=left, discarded=in_order({*self.discarded, *pruned}))
 
     def waiting(self, generation: str, now: datetime) -> timedelta | None:
         """How long ago a generation was requested; None where nobody knows."""
@@ -308,8 +314,10 @@ class Record:
 
     def document(self) -> dict[str, Any]:
         """Return the state as JSON-ready data: the record without the settings and the log."""
-        marks = {"retired": self.retired, "discarded": self.discarded}
-        numbers = _in_order({*self.retired, *self.discarded, *self.names, *self.requested, *self.facts})
+        marks = {"kept": self.generations, "retired": self.retired, "discarded": self.discarded}
+        numbers = in_order(
+            {*self.retired, *self.discarded, *self.names, *self.requested, *self.facts, *self.generations}
+        )
         generations = {
             number: {
                 "marks": [mark for mark, marked in marks.items() if number in marked],
@@ -320,11 +328,13 @@ class Record:
             for number in numbers
         }
         owed = {"generation": self.undeployed, "hook": self.undeployed_hook}
+        past = set(numbers[:-DETAILED]) - {self.active, self.previous}
         return {
             "version": VERSION,
             "active": self.active,
             "previous": list(self.left),
-            "generations": generations,
+            "generations": {number: each for number, each in generations.items() if number not in past},
+            "past": json.dumps({number: generations[number] for number in in_order(past)}) if past else None,
             "owed": None if self.undeployed is self.undeployed_hook is None else owed,
         }
 
@@ -345,7 +355,7 @@ class Record:
 
     @classmethod
     def _current(cls, document: Any, settings: Settings | None) -> Record:
-        generations = document["generations"]
+        generations = {**json.loads(document.get("past") or "{}"), **document["generations"]}
         owed = document["owed"] if document["owed"] is not None else {"generation": None, "hook": None}
         if not all(map(is_generation, generations)):
             raise ValueError("not the number of a generation")
@@ -368,6 +378,7 @@ class Record:
             undeployed=owed["generation"],
             undeployed_hook=owed["hook"],
             log=tuple(map(Event.parse, document.get("log", []))),
+            generations=in_order(marked("kept")),
         )
 
     @classmethod
@@ -387,7 +398,8 @@ class Record:
         )
 
 
-def _in_order(generations: Iterable[str]) -> tuple[str, ...]:
+def in_order(generations: Iterable[str]) -> tuple[str, ...]:
+    """Return numbers of generations in their order."""
     return tuple(sorted(generations, key=lambda number: (int(number), number)))
 
 

@@ -182,9 +182,10 @@ def about_identity(
     policy = policy_of(identity.record.settings.policy)
     found = overview.overview(identity, policy, now=now)
     shown = found.active or found.pending or found.generations[-1]
-    answer = ExternalAnswer(spki_sha256=shown.key.spki_sha256 if shown.key else "")
-    if shown.certificate is not None:
-        answer = _judged(_described(shown.certificate), query, policy, now=now)
+    answer = ExternalAnswer(spki_sha256=shown.spki_sha256 or "")
+    certificate = overview.certificate(overview.generation(identity, shown.generation)) if shown.not_after else None
+    if certificate is not None:
+        answer = _judged(_described(certificate), query, policy, now=now)
     if found.active is None:
         answer = replace(answer, status=found.status.value, ready_for_renewal=_yes(found.pending is None))
     location = store.location(identity, shown.generation)
@@ -192,7 +193,7 @@ def about_identity(
         answer,
         state=shown.state.value,
         csr=(found.pending.csr if found.pending else None) or "",
-        certificate_path=location.certificate if shown.certificate is not None else "",
+        certificate_path=location.certificate if certificate is not None else "",
         key_reference=location.key,
         deploy_hook=_deploy_hook(identity.record),
     )

@@ -24,6 +24,7 @@ class VaultErrorKind(StrEnum):
     NO_MOUNT = "no_mount"
     NOT_KV_2 = "not_kv_2"
     ABSENT = "absent"
+    DELETED = "deleted"
     NOT_FOUND = "not_found"
     BAD_REQUEST = "bad_request"
     CAS_MISMATCH = "cas_mismatch"
@@ -88,14 +89,18 @@ class UncertainWrite(VaultError):  # noqa: N818  as above
 
 
 class VaultRefusal(VaultError):  # noqa: N818  as above
-    """Vault's answer that says no, as it came; `asking` says to what it was the answer, and what to do about it."""
+    """Vault's answer that says no, as it came; `asking` says to what it was the answer, and what to do about it.
 
-    def __init__(self, status: int, errors: Sequence[str]) -> None:
+    `deleted` is the version of a secret that was deleted.
+    """
+
+    def __init__(self, status: int, errors: Sequence[str], deleted: int | None = None) -> None:
         # Vault puts a heading before a list of errors: "1 error occurred: * permission denied".
         said = "; ".join(re.sub(r"^\d+ errors? occurred: \* ", "", error) for error in errors)
         super().__init__(said or f"the server answers with status {status}", hint=_HINTS.get(status, _LOG_HINT))
         self.status = status
         self.errors = list(errors)
+        self.deleted = deleted
         self.kind = _KINDS.get(status, Kind.SERVER)
         for words, kind, hint in _WORDS:
             if words in said:
@@ -162,6 +167,9 @@ def _worded(error: VaultRefusal, what: str, rule: object) -> VaultError:
         return VaultError(f"{what}: {said if error.errors else 'permission denied'}", hint=hint, kind=Kind.DENIED)
     if error.status == 400 and "did not match the current version" in said:
         return CasMismatch(f"{what}: it was changed meanwhile", hint="check what is stored now, and try again")
+    if error.deleted is not None:
+        hint = f"`bao kv undelete -versions={error.deleted}` brings it back, unless it was destroyed"
+        return VaultError(f"{what}: it was deleted", hint=hint, kind=Kind.DELETED)
     if error.status == 404 and not error.errors:
         return VaultError(f"{what}: it does not exist", hint="check the path", kind=Kind.ABSENT)
     return VaultError(f"{what}: {said}", hint=error.hint, kind=error.kind)

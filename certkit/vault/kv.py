@@ -57,19 +57,23 @@ class Kv:
         self._transport = transport
         self._client = client or transport.again
         self._kv = self._client.secrets.kv.v2
-        self._mount = mount
+        self.mount = mount
         self._prefix = prefix
 
     def _place(self, path: str) -> VaultPath:
         path = path.strip("/")
         whole = f"{self._prefix}/{path}" if self._prefix and path else self._prefix or path
-        return VaultPath(self._mount, checked_path(whole) if whole else "")
+        return VaultPath(self.mount, checked_path(whole) if whole else "")
 
     def read(self, path: str) -> Stored | None:
-        """Return a secret, or None if there is none, or its current version is deleted."""
+        """Return a secret, or None if there is none.
+
+        Raises:
+            VaultError: of kind DELETED if its current version was deleted.
+        """
         place = self._place(path)
         with absent_is_none, asking("read", place, rule=place.rule("data", "read")):
-            document = self._kv.read_secret_version(place.path, mount_point=self._mount, raise_on_deleted_version=True)
+            document = self._kv.read_secret_version(place.path, mount_point=self.mount, raise_on_deleted_version=True)
             return Stored(
                 data=pick(document, "data", "data", of=dict, where=place),
                 version=pick(document, "data", "metadata", "version", of=int, where=place),
@@ -101,14 +105,14 @@ class Kv:
         """
         place = self._place(path)
         with asking("write", place, rule=place.rule("data", "create" if cas == 0 else "update")):
-            document = self._kv.create_or_update_secret(place.path, dict(data), cas=cas, mount_point=self._mount)
+            document = self._kv.create_or_update_secret(place.path, dict(data), cas=cas, mount_point=self.mount)
         return pick(document, "data", "version", of=int, where=place)
 
     def read_metadata(self, path: str) -> Metadata | None:
         """Return what is known of a secret, deleted or not; None if there never was one."""
         place = self._place(path)
         with absent_is_none, asking("read the metadata of", place, rule=place.rule("metadata", "read")):
-            document = self._kv.read_secret_metadata(place.path, mount_point=self._mount)
+            document = self._kv.read_secret_metadata(place.path, mount_point=self.mount)
             version = pick(document, "data", "current_version", of=int, where=place)
             current = pick(document, "data", "versions", of=dict, where=place).get(str(version))
             is_there = isinstance(current, dict) and not (current.get("destroyed") or current.get("deletion_time"))
@@ -126,7 +130,7 @@ class Kv:
         Nothing else is sent, so that an ACL policy can allow just this.
         """
         place = self._place(path)
-        target = quoted(joined(self._mount, "metadata", place.path))
+        target = quoted(joined(self.mount, "metadata", place.path))
         with asking("write the metadata of", place, rule=place.rule("metadata", "update")):
             self._client.write_data(target, data={"custom_metadata": dict(custom_metadata)})
 
@@ -134,7 +138,7 @@ class Kv:
         """Return the names below a path, in the order of the server; those of folders end with a slash."""
         place = self._place(path)
         with absent_is_none, asking("list", place, rule=place.rule("metadata", "list")):
-            document = self._kv.list_secrets(place.path, mount_point=self._mount)
+            document = self._kv.list_secrets(place.path, mount_point=self.mount)
             return texts(pick(document, "data", "keys", of=list, where=place))
         return ()
 
@@ -142,7 +146,7 @@ class Kv:
         """Destroy a secret with all its versions and metadata; nothing happens if there is none."""
         place = self._place(path)
         with asking("delete", place, rule=place.rule("metadata", "delete")):
-            self._kv.delete_metadata_and_all_versions(place.path, mount_point=self._mount)
+            self._kv.delete_metadata_and_all_versions(place.path, mount_point=self.mount)
 
     def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, Stored | CertkitError | None]]:
         """Yield many secrets, in the order of their paths; a failure takes the place of its secret.
@@ -160,8 +164,8 @@ class Kv:
         self, paths: Iterable[str], view: str, ask: Callable[[Kv, str], T], params: Mapping[str, object] | None = None
     ) -> Iterator[tuple[str, T | CertkitError]]:
         with self._transport.ahead() as client:
-            ahead = Kv(self._transport, self._mount, self._prefix, client=client)
-            root = f"/v1/{quoted(self._mount)}/{view}/"
+            ahead = Kv(self._transport, self.mount, self._prefix, client=client)
+            root = f"/v1/{quoted(self.mount)}/{view}/"
 
             def begin(path: str) -> None:
                 # A path that is refused is so when its turn comes.

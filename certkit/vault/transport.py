@@ -306,7 +306,10 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
         begun = self._begun.pop(request.target, None)
         answer = self._transport.send(request, may_repeat=self._may_repeat, begun=begun)
         if raise_exception and not answer.is_good:
-            raise VaultRefusal(answer.status, answer.errors)
+            data = answer.document.get("data")
+            metadata = data.get("metadata") if isinstance(data, dict) else None
+            version = metadata.get("version") if isinstance(metadata, dict) else None
+            raise VaultRefusal(answer.status, answer.errors, version if isinstance(version, int) else None)
         return answer.document
 
     def begin(self, url: str, params: Mapping[str, object] | None = None) -> None:

@@ -55,7 +55,7 @@ class Side:
         """The generation in use, if it has a certificate."""
         number = self.identity.record.active
         found = None if number is None else overview.generation(self.identity, number)
-        return found if found and found.issued else None
+        return found if found and found.is_issued else None
 
 
 def side(store: Store, name: str) -> Side:
@@ -162,7 +162,11 @@ def _hosts(one: Side, environments: tuple[str, ...]) -> Finding:
 
 def _keys(sandbox: Side, production: Side) -> Finding:
     mine, theirs = (
-        {spki: each.number for each in one.identity.generations if (spki := limits.spki_of(each)) is not None}
+        {
+            spki: each.number
+            for each in one.identity.generations
+            if (spki := limits.spki_of(one.identity, each)) is not None
+        }
         for one in (sandbox, production)
     )
     common = sorted(set(mine) & set(theirs))

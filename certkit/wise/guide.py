@@ -71,12 +71,12 @@ class Situation:
     def has_trust(self) -> bool:
         """Whether it is known whom to trust."""
         issued = (each.issued for each in self.identity.generations)
-        return bool(self.identity.record.settings.trust_bundle) or any(each and each.trust_bundle for each in issued)
+        return bool(self.identity.record.settings.trust_bundle or any(each and each.trust_bundle for each in issued))
 
     @property
     def done(self) -> tuple[Step, ...]:
         """The steps that are done, in their order; those that are skipped are not among them."""
-        is_issued = any(each.issued for each in view.in_state(self.identity, *_USABLE))
+        is_issued = any(each.is_issued for each in view.in_state(self.identity, *_USABLE))
         holds = {
             Step.CLIENT: self.token is not None or None not in {self.client_id, self.redirect_uri},
             Step.AUTHORIZE: self.token is not None,

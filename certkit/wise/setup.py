@@ -14,7 +14,7 @@ from certkit.csr import keyfile
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status
 from certkit.identity import activate, install, overview
-from certkit.identity.enroll import enroll, find
+from certkit.identity.enroll import enroll
 from certkit.policy import catalogue
 from certkit.stores.base import AbsentError
 from certkit.stores.record import State
@@ -148,7 +148,7 @@ class _Run:
     def begin(self) -> Identity:
         """Load or create the identity."""
         given, person = self.given, self.around.person
-        is_new = find(self.store, self.name) is None
+        is_new = self.store.find(self.name) is None
         if is_new and person and not (given.policy or given.base_url):
             given.policy = addresses.ENVIRONMENTS[person.choice("Environment", tuple(addresses.ENVIRONMENTS))]
         base_url = addresses.optional(addresses.require_base_url, given.base_url)

@@ -175,12 +175,11 @@ def to_pkcs12(
 
 def is_pkcs12_of(
     data: bytes,
-    key: Secret,
     certificate: x509.Certificate,
     chain: Sequence[x509.Certificate],
     passphrase: Secret | None,
 ) -> bool:
-    """Whether a bundle of ours holds just these, and opens with just this passphrase."""
+    """Return whether a bundle of ours holds just these and their key, and opens with just this passphrase."""
     from cryptography.hazmat.primitives.serialization import pkcs12
 
     try:
@@ -189,7 +188,7 @@ def is_pkcs12_of(
         return False
     return (
         found.key is not None
-        and to_pem(found.key) == to_pem(load_private_key(key.reveal()))
+        and is_pair(found.key, certificate)
         and found.cert is not None
         and found.cert.certificate == certificate
         and [each.certificate for each in found.additional_certs] == list(chain)

@@ -15,7 +15,7 @@ from certkit.cli.store import findings_of
 from certkit.errors import ConflictError, InputError, StoreError
 from certkit.findings import Finding
 from certkit.secret import Secret
-from certkit.stores.base import AbsentError, Document, Facts, Generation, Identity, Issued
+from certkit.stores.base import AbsentError, Document, Generation, Identity, Issued
 from certkit.stores.record import Record, Settings, State
 from certkit.x509 import describe
 from certkit.x509.names import SubjectOptions
@@ -104,7 +104,6 @@ class StoreContract:
         store.create("acme", RECORD)
         assert store.load("acme") == Identity("acme", RECORD, ())
         assert open_again().load("acme") == Identity("acme", RECORD, ())
-        assert store.facts("acme") == []
 
     def test_names_are_in_order(self, store):
         """However they came, and up to the longest."""
@@ -140,7 +139,6 @@ class StoreContract:
             lambda: store.add(name, "0001", key=key(0), csr=CSR),
             lambda: store.install(name, "0001", answer(0), facts=facts(0)),
             lambda: store.key(name, "0001"),
-            lambda: store.facts(name),
             lambda: store.documents(name),
             lambda: store.document(name, "x"),
             lambda: store.put_document(name, "x", FIELDS, over=None),
@@ -161,7 +159,6 @@ class StoreContract:
             lambda: store.add(name, "0001", key=key(0), csr=CSR),
             lambda: store.install(name, "0001", answer(0), facts=facts(0)),
             lambda: store.key(name, "0001"),
-            lambda: store.facts(name),
             lambda: store.documents(name),
             lambda: store.document(name, "x"),
             lambda: store.put_document(name, "x", FIELDS, over=None),
@@ -179,13 +176,11 @@ class StoreContract:
         enroll(store, pending=1)
         assert store.load("acme").generations == (Generation(number="0001", csr=CSR),)
         assert store.key("acme", "0001") == key(0)
-        assert store.facts("acme") == []
 
     def test_an_issued_generation(self, store, open_again):
         """Its answer comes back byte by byte, and the facts of its certificate."""
         enroll(store, issued=1)
         assert open_again().load("acme").generations == (Generation(number="0001", csr=CSR, issued=answer(0)),)
-        assert store.facts("acme") == [Facts("0001", facts(0))]
 
     def test_an_imported_generation(self, store):
         """Has no request, and may have no chain."""
@@ -239,7 +234,6 @@ class StoreContract:
         enroll(store, issued=1)
         store.install("acme", "0001", answer(0), facts=facts(0))
         assert store.load("acme").generations[0].issued == answer(0)
-        assert store.facts("acme") == [Facts("0001", facts(0))]
 
     @pytest.mark.parametrize("part", ["certificate", "chain"])
     def test_another_answer(self, store, part):
@@ -249,7 +243,6 @@ class StoreContract:
         with pytest.raises(ConflictError):
             store.install("acme", "0001", other, facts=facts(1))
         assert store.load("acme").generations[0].issued == answer(0)
-        assert store.facts("acme") == [Facts("0001", facts(0))]
 
     def test_bytes_are_kept_as_they_are(self, store):
         """A certificate without a line end, with CR LF, with text around it."""
@@ -258,12 +251,6 @@ class StoreContract:
         enroll(store, pending=1)
         store.install("acme", "0001", issued, facts=facts(0))
         assert store.load("acme").generations[0].issued == issued
-        assert store.facts("acme") == [Facts("0001", facts(0))]
-
-    def test_facts_are_of_every_certificate(self, store):
-        """In the order of the generations, and of no others."""
-        enroll(store, issued=3, pending=1)
-        assert store.facts("acme") == [Facts(f"{at + 1:04}", facts(at)) for at in range(3)]
 
     # The record
 
@@ -466,7 +453,6 @@ class StoreContract:
         for call in (
             lambda: store.load("acme"),
             lambda: store.key("acme", "0001"),
-            lambda: store.facts("acme"),
             lambda: store.document("acme", "x"),
         ):
             with pytest.raises(AbsentError):
@@ -500,7 +486,7 @@ class StoreContract:
         store.put_document("acme", "x", FIELDS, over=None)
         with pytest.raises(ConflictError) as told:
             store.put_document("acme", "x", OTHERS, over=None)
-        shown = f"{store!r} {store.load('acme')!r} {store.facts('acme')!r} {refused.value!r} {refused.value.hint}"
+        shown = f"{store!r} {store.load('acme')!r} {refused.value!r} {refused.value.hint}"
         shown += f"{store.document('acme', 'x')!r} {told.value!r} {told.value.hint}"
         assert [word for word in ("PRIVATE KEY", "first-token", "second-token") if word in shown] == []
 

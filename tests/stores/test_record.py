@@ -540,3 +540,31 @@ def test_what_is_no_name_of_a_document(name):
     assert not identity.is_document(name)
     with pytest.raises(InputError, match="not a name of a document"):
         identity.require_document(name)
+
+
+def test_a_document_stays_small():
+    """OpenBao refuses requests with more than 1,000 strings; generations that are over count as one."""
+    record = Record(settings=Settings(policy="general"), generations=tuple(f"{at:04}" for at in range(300, 401)))
+    for at in range(1, 401):
+        number = f"{at:04}"
+        facts = {"spki_sha256": "ab" * 32, "not_before": "x", "not_after": "x", "fingerprint_sha256": "cd" * 32}
+        record = record.describe(number, facts).activate(number)
+        record = replace(
+            record, names={**record.names, number: f"acme-{at}"}, requested={**record.requested, number: "x"}
+        )
+    for at in range(1, 380):
+        record = record.retire(f"{at:04}") if at % 2 else record
+    for active in ("0400", "0002"):
+        record = record.activate(active).prune([f"{at:04}" for at in range(4, 300)])
+        document = record.document()
+        assert strings_in(document) < 800
+        found = Record.parse(json.loads(json.dumps(document)), settings=Settings(policy="general"), where="x")
+        assert (found, found.generations) == (record, record.generations)
+        assert {active, "0399", "0390"} <= set(document["generations"])
+
+
+def strings_in(value):
+    """How many strings there are, names of fields included."""
+    if isinstance(value, dict):
+        return sum(1 + strings_in(each) for each in value.values())
+    return sum(map(strings_in, value)) if isinstance(value, list) else int(isinstance(value, str))

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from certkit.secret import Secret
+from certkit.stores.vault import layout
 from tests.conftest import require_program
 
 if TYPE_CHECKING:
+    from certkit.stores.vault.store import VaultStore
     from certkit.vault.settings import Settings
     from tests.openbao import Server
 
@@ -31,3 +33,13 @@ def settings(server: Server, role: str, *, token: dict[str, Any] | None = None, 
     """The settings to reach a server with a token that has a role, and no other ACL policy, not even `default`."""
     fields = {"no_default_policy": True, "ttl": "1h", **(token or {})}
     return server.settings(token=Secret(server.token_for(acl(role, **place), **fields).encode()))
+
+
+def kept_facts(store: VaultStore, name: str = "acme") -> dict[str, dict[str, str]]:
+    """The facts of certificates in the custom metadata of their secrets, by generation."""
+    numbers = layout.numbers_in(store.secrets.kv.list(layout.generations(name)))
+    return {
+        number: facts
+        for number, metadata in store.secrets.metadata(name, numbers).items()
+        if (facts := layout.facts_of(metadata))
+    }

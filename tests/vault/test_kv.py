@@ -72,11 +72,13 @@ def test_what_was_never_there_is_nothing(secrets):
     secrets.delete_all_versions("x")
 
 
-def test_a_deleted_secret_reads_as_nothing_and_has_metadata(secrets, openbao, prefix):
+def test_a_deleted_secret_is_an_error_and_has_metadata(secrets, openbao, prefix):
     """A new version can only be written over the deleted one."""
     secrets.create("x", {"a": "b"})
     openbao.api("DELETE", prefix.replace("secret/", "secret/data/") + "/x")
-    assert secrets.read("x") is None
+    error = failure(lambda: secrets.read("x"))
+    assert (error.kind, error.message.endswith("/x: it was deleted")) == (Kind.DELETED, True)
+    assert "`bao kv undelete -versions=1`" in error.hint
     metadata = secrets.read_metadata("x")
     assert (metadata.version, metadata.is_deleted) == (1, True)
     assert failure(lambda: secrets.create("x", {})).kind is Kind.CAS_MISMATCH
@@ -87,7 +89,7 @@ def test_destroyed_versions_count_as_deleted(secrets, openbao, prefix):
     """Destroyed is not the same as deleted to Vault."""
     secrets.create("x", {"a": "b"})
     openbao.api("POST", prefix.replace("secret/", "secret/destroy/") + "/x", {"versions": [1]})
-    assert secrets.read("x") is None
+    assert failure(lambda: secrets.read("x")).kind is Kind.DELETED
     assert secrets.read_metadata("x").is_deleted
 
 

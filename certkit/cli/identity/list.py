@@ -28,12 +28,13 @@ def list_(output: Output, store: Store) -> int:
       certkit identity list --store file:identities
     """
     from certkit.report import json, text
+    from certkit.stores.base import expected, load_all
 
     found: list[Overview] = []
     errors: list[tuple[str, CertkitError]] = []
-    for name in store.names():
+    for name, identity in load_all(store):
         try:
-            found.append(overview_of(store.load(name)))
+            found.append(overview_of(expected(identity)))
         except CertkitError as error:
             errors.append((name, error))
     statuses = [*(each.status for each in found), *(Status.UNKNOWN for _ in errors)]

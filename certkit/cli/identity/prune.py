@@ -13,7 +13,7 @@ from certkit.stores.record import require_name
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
-    from certkit.stores.base import Store
+    from certkit.stores.base import Identity, Store
 
 
 @click.command()
@@ -35,10 +35,12 @@ def prune(output: Output, store: Store, *, name: str | None, all_: bool, keep: i
     """
     if (name is None) != all_:
         raise InputError("prune takes a NAME or --all", hint="name one identity, or use --all")
+    from certkit.stores.base import expected, load_all
+
     results: list[dict[str, Any]] = []
-    for each in store.names() if name is None else [require_name(name)]:
+    for each, found in load_all(store) if name is None else [(name, store.load(require_name(name)))]:
         try:
-            results.append(_prune(store, each, keep=keep, dry_run=dry_run))
+            results.append(_prune(store, expected(found), keep=keep, dry_run=dry_run))
         except CertkitError as error:
             if name is not None:
                 raise
@@ -53,11 +55,10 @@ def prune(output: Output, store: Store, *, name: str | None, all_: bool, keep: i
     return exit_code(roll_up(Status(each["status"]) for each in results))
 
 
-def _prune(store: Store, name: str, *, keep: int, dry_run: bool) -> dict[str, Any]:
+def _prune(store: Store, identity: Identity, *, keep: int, dry_run: bool) -> dict[str, Any]:
     from certkit.identity import prune as pruning
 
-    identity = store.load(name)
     numbers = pruning.prunable(identity, keep=keep)
     if not dry_run:
         pruning.prune(store, identity, keep=keep)
-    return {"name": name, "changed": bool(numbers) and not dry_run, "status": "ok", "pruned": numbers}
+    return {"name": identity.name, "changed": bool(numbers) and not dry_run, "status": "ok", "pruned": numbers}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
     from certkit.identity.enroll import Done
     from certkit.identity.renew import Renewed
-    from certkit.stores.base import Store
+    from certkit.stores.base import Identity, Store
 
 
 @click.command()
@@ -45,7 +45,7 @@ def renew(output: Output, store: Store, *, name: str | None, all_: bool, **optio
     if (name is None) != all_:
         raise InputError("renew takes a NAME or --all", hint="name one identity, or all of them")
     if name is not None:
-        renewed = _renew(output, store, require_name(name), options)
+        renewed = _renew(output, store, store.load(require_name(name)), options)
         _say(output, renewed)
         if output.as_json:
             output.document(_document(renewed))
@@ -56,11 +56,12 @@ def renew(output: Output, store: Store, *, name: str | None, all_: bool, **optio
 def _renew_all(output: Output, store: Store, options: dict[str, Any]) -> int:
     """Renew all that there are; the exit code of the worst."""
     from certkit.report import json
+    from certkit.stores.base import expected, load_all
 
     documents, statuses = [], []
-    for name in store.names():
+    for name, identity in load_all(store):
         try:
-            renewed = _renew(output, store, name, options)
+            renewed = _renew(output, store, expected(identity), options)
         except CertkitError as error:
             output.fail(error, name)
             documents.append(json.unread(name, error))
@@ -76,14 +77,13 @@ def _renew_all(output: Output, store: Store, options: dict[str, Any]) -> int:
     return exit_code(roll_up(statuses))
 
 
-def _renew(output: Output, store: Store, name: str, options: dict[str, Any]) -> Renewed:
+def _renew(output: Output, store: Store, identity: Identity, options: dict[str, Any]) -> Renewed:
     from datetime import timedelta
 
     from certkit.durations import Duration
     from certkit.identity.renew import Renewal
     from certkit.identity.renew import renew as run
 
-    identity = store.load(name)
     settings = identity.record.settings
     length = Duration.parse(options["jitter"]).fixed if options["jitter"] else timedelta()
     if length is None:

@@ -56,7 +56,7 @@ class IdentitySource:
         for number, certificate in enumerate(found):
             yield Sighting(source, certificate, is_leaf=number == 0)
         for generation in identity.generations:
-            if identity.record.state(generation.number, has_certificate=generation.issued is not None) is State.PENDING:
+            if identity.record.state(generation.number, has_certificate=generation.is_issued) is State.PENDING:
                 yield from hanging(source, self.name, generation.number, identity.record, self.now)
 
 

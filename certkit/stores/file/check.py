@@ -22,7 +22,7 @@ from certkit.stores.file.documents import TOKENS
 from certkit.stores.file.folder import StoreFolder
 from certkit.stores.file.record import GENERATIONS, POINTER, RECORD, SETTINGS
 from certkit.stores.record import is_generation, is_name
-from certkit.x509 import keys, objects
+from certkit.x509 import describe, keys, objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -124,10 +124,13 @@ def _troubles(store: FileStore, folder: Folder, found: Identity) -> Iterator[Fin
     lost = [number for number in found.record.left if number not in known]
     if lost:
         yield warning(check, f"generations that were in use are gone: {_listed(lost)}", "restore them from a backup")
-    try:
-        store.facts(found.name)
-    except StoreError as error:
-        yield _finding(check, error)
+    for generation in found.generations:
+        if generation.issued is not None:
+            path = folder.path / GENERATIONS / generation.number / generation_files.CERTIFICATE
+            try:
+                describe.facts(objects.certificates(generation.issued.certificate, name=str(path))[0])
+            except InputError as error:
+                yield critical(check, error.message, "restore it from a backup")
 
 
 def _hooks(check: str, folder: Folder) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003  a field's type
 from typing import TYPE_CHECKING
 
-from certkit.errors import ConflictError, InputError, StoreError
+from certkit.errors import ConflictError, StoreError
 from certkit.files import reading
 from certkit.files.folder import temporary_name
 from certkit.files.owners import NOBODY_ELSE, Trust
@@ -28,7 +28,6 @@ from certkit.stores import record as identity
 from certkit.stores.base import (
     AbsentError,
     Document,
-    Facts,
     Generation,
     Identity,
     Location,
@@ -115,6 +114,13 @@ class FileStore:
                 if is_unchanged():
                     return found
         raise StoreError(f"cannot read {self.root / name}: it changes all the time", hint="try again")
+
+    def find(self, name: str) -> Identity | None:
+        """Load an identity; None if there is none."""
+        try:
+            return self.load(name)
+        except AbsentError:
+            return None
 
     def create(self, name: str, record: Record) -> Identity:
         """Create an identity without generations; a missing store is created.
@@ -256,30 +262,6 @@ class FileStore:
             ca=str(lineage / generation_files.TRUST_BUNDLE),
             is_directory=True,
         )
-
-    def facts(self, name: str) -> list[Facts]:
-        """What the certificates of an identity say.
-
-        Raises:
-            AbsentError: there is no identity of that name.
-            StoreError: a certificate cannot be read.
-        """
-        found = self.load(name)
-        answered = [(each.number, each.issued) for each in found.generations if each.issued]
-        return [Facts(number, self._facts(found, number, issued)) for number, issued in answered]
-
-    def _facts(self, found: Identity, number: str, issued: Issued) -> dict[str, str]:
-        from certkit.x509 import describe, objects
-
-        path = self.root / found.name / GENERATIONS / number / generation_files.CERTIFICATE
-        try:
-            [certificate, *_] = objects.certificates(issued.certificate, name=str(path))
-            return {**describe.facts(certificate), "policy": found.record.settings.policy}
-        except InputError as error:
-            raise StoreError(error.message, hint=error.hint) from error
-        except Exception as error:  # a field of a damaged certificate may raise when it is read
-            reason = objects.short_reason(error)
-            raise StoreError(f"cannot read {path}: {reason}", hint="restore it from a backup") from error
 
     def documents(self, name: str) -> list[str]:
         """The names of the secret documents of an identity, in their order.

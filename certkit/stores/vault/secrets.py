@@ -18,14 +18,16 @@ from certkit.stores.record import Event, Record
 from certkit.stores.vault import layout
 from certkit.stores.vault.layout import KEY
 from certkit.vault.errors import CasMismatch, Kind, UncertainWrite, VaultError
+from certkit.vault.fields import joined
 from certkit.vault.health import health
+from certkit.vault.kv import Kv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from certkit.stores.record import Settings
     from certkit.vault.client import Vault
-    from certkit.vault.kv import Kv, Metadata, Stored
+    from certkit.vault.kv import Metadata, Stored
 
 T = TypeVar("T")
 
@@ -49,15 +51,16 @@ _PAUSES_SECONDS = (0.1, 0.2, 0.4)
 
 
 class Secrets:
-    """What is below `location`, which is MOUNT/PREFIX; paths are those of `certkit.stores.vault.layout`.
+    """What is below MOUNT/PREFIX; paths are those of `certkit.stores.vault.layout`.
 
     Every method may raise VaultError. Writes that are in doubt are looked after for `wait_seconds`.
     """
 
-    def __init__(self, vault: Vault, location: str, *, wait_seconds: float) -> None:
+    def __init__(self, vault: Vault, mount: str, prefix: str, *, wait_seconds: float) -> None:
         self.vault = vault
-        self.location = location
+        self.location = joined(mount, prefix)
         self.wait_seconds = wait_seconds
+        self._assumed = Kv(vault.transport, mount, prefix.strip("/"))
         self._kv: Kv | None = None
 
     @property
@@ -80,21 +83,24 @@ class Secrets:
         """A path, for messages."""
         return f"{self.uri}/{path}"
 
-    def record(self, name: str, *, is_trusted: bool = False) -> tuple[Record, Known]:
+    def record(self, name: str, *, is_trusted: bool = False, may_be_absent: bool = False) -> tuple[Record, Known]:
         """Read the record of an identity; one of version 0.1.0 without what it trusts, runs and contacts.
+
+        What another host has just written a standby does not know yet, and gets some time to learn, unless the identity
+        `may_be_absent`.
 
         Raises:
             AbsentError: if there is no identity of that name.
         """
         paths = [layout.settings(identity.require_name(name)), layout.pointer(name)]
-        settings, pointer = all_expected(self.kv.read_many(paths))
-        if settings is None and pointer is None:
-            pointer = self._settled(paths[1])
-            settings = self.kv.read(paths[0]) if pointer is not None or self._may_be_behind() else None
-        if settings is None:
-            self.require_not_deleted(paths[0])
-        if pointer is None:
-            self.require_not_deleted(paths[1])
+        settings, pointer = self._seen(lambda kv: all_expected(kv.read_many(paths)))
+        for pause in () if settings or pointer or may_be_absent or not self._may_be_behind() else _PAUSES_SECONDS:
+            time.sleep(pause)
+            settings, pointer = all_expected(self.kv.read_many(paths))
+            if settings or pointer:
+                break
+        if settings is None and pointer is not None:
+            settings = self.kv.read(paths[0])  # both may have been written between the two answers
         if settings is None and pointer is None:
             raise self.absent(name)
         known = layout.settings_of(settings.data, where=self.place(paths[0])) if settings else None
@@ -108,6 +114,24 @@ class Secrets:
             return Record(settings=known), version
         record = layout.record_of(pointer.data, settings=known, is_trusted=is_trusted, where=self.place(paths[1]))
         return (layout.distrusted(record) if record.is_legacy and not is_trusted else record), version
+
+    def names(self) -> list[str]:
+        """List the folders that may be identities."""
+        return sorted(layout.names_in(self._seen(lambda kv: kv.list())))
+
+    def _seen(self, ask: Callable[[Kv], Sequence[T]]) -> Sequence[T]:
+        """Ask for what may be there, and look for the mount only where nothing is: that saves a request."""
+        if self._kv is None:
+            found: Sequence[T] | None = None
+            try:
+                found = ask(self._assumed)
+            except VaultError as error:
+                if error.kind.is_about_the_server or error.kind is Kind.BAD_TOKEN:
+                    raise
+            if found is not None and (any(found) or self.kv.mount == self._assumed.mount):
+                self._kv = self._assumed
+                return found
+        return ask(self.kv)
 
     def generations(self, name: str) -> dict[str, bool]:
         """The numbers of the generations that were begun, in their order, and whether each has its key.
@@ -128,31 +152,18 @@ class Secrets:
         found = all_expected(self.kv.metadata_many([layout.certificate(name, number) for number in numbers]))
         return dict(zip(numbers, found, strict=True))
 
-    def _settled(self, path: str) -> Stored | None:
-        """A secret. What another host has just written, a standby does not know yet, and gets some time to learn."""
-        for pause in _PAUSES_SECONDS:
-            stored = self.kv.read(path)
-            if stored is not None or not self._may_be_behind():
-                return stored
-            time.sleep(pause)
-        return self.kv.read(path)
-
     def _may_be_behind(self) -> bool:
         found = health(self.vault)
         return found is None or found.is_standby
 
     def require(self, path: str) -> Stored:
-        """A secret that must be there, for its neighbour is.
+        """Read a secret that must be there, for its neighbour is.
 
         Raises:
-            StoreError: it is not.
+            StoreError: if it is not.
         """
-        return self.present(path, self.kv.read(path))
-
-    def present(self, path: str, stored: Stored | None) -> Stored:
-        """What was read at a path, as `require` has it."""
+        stored = self.kv.read(path)
         if stored is None:
-            self.require_not_deleted(path)
             raise StoreError(f"cannot read {self.place(path)}: it is missing", hint="restore it from a backup")
         return stored
 
@@ -164,22 +175,6 @@ class Secrets:
         """
         if not identity.is_generation(number) or KEY not in self.kv.list(layout.generation(name, number)):
             raise no_generation(name, number)
-
-    def require_not_deleted(self, path: str) -> None:
-        """Refuse to take a secret whose last version was deleted for one that never was, if we may see that.
-
-        Raises:
-            StoreError: it was deleted.
-        """
-        try:
-            metadata = self.kv.read_metadata(path)
-        except VaultError as error:
-            if error.kind is not Kind.DENIED:
-                raise
-            return
-        if metadata is not None and metadata.version > 0 and metadata.is_deleted:
-            hint = f"`bao kv undelete -versions={metadata.version}` brings it back, unless it was destroyed"
-            raise StoreError(f"cannot read {self.place(path)}: somebody deleted it", hint=hint)
 
     def put_settings(self, name: str, settings: Settings, *, over: int, created: Sequence[Event] = ()) -> bool:
         """Write settings over a version of them; return False if somebody else was first."""

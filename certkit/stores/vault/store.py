@@ -15,19 +15,26 @@ from typing import TYPE_CHECKING
 from certkit.errors import ConflictError, StoreError
 from certkit.secret import Secret
 from certkit.stores import record as identity
-from certkit.stores.base import Document, Facts, Generation, Identity, Location, loaded, no_generation, unchanged
-from certkit.stores.record import Event, Record
+from certkit.stores.base import (
+    AbsentError,
+    Document,
+    Generation,
+    Identity,
+    Location,
+    loaded,
+    no_generation,
+    unchanged,
+)
+from certkit.stores.record import CSR, FINGERPRINT, Event, Record, in_order
 from certkit.stores.vault import layout, rights
-from certkit.stores.vault.layout import KEY, POINTER, SETTINGS
-from certkit.stores.vault.secrets import Known, Secrets, all_expected, expected, tries
-from certkit.vault.errors import Kind, UncertainWrite, VaultError
-from certkit.vault.fields import joined
+from certkit.stores.vault.layout import KEY
+from certkit.stores.vault.secrets import Known, Secrets, all_expected, tries
+from certkit.vault.errors import UncertainWrite, VaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from certkit.errors import CertkitError
     from certkit.stores.base import Edit, Issued
     from certkit.stores.record import Journal
     from certkit.vault.client import Vault
@@ -56,7 +63,7 @@ class VaultStore:
         journal: Journal | None = None,
         allowed_hosts: tuple[str, ...] = (),
     ) -> None:
-        self.secrets = Secrets(vault, joined(mount, prefix), wait_seconds=wait_seconds)
+        self.secrets = Secrets(vault, mount, prefix, wait_seconds=wait_seconds)
         self.clock = clock
         self.journal = journal
         self.allowed_hosts: tuple[str, ...] | None = allowed_hosts
@@ -73,36 +80,46 @@ class VaultStore:
         return True
 
     def names(self) -> list[str]:
-        """The identities there, in the order of their names; a folder that may not be looked into counts as one."""
-        folders = layout.names_in(self.secrets.kv.list())
-        listings = list(self.secrets.kv.list_many(folders))
-        return sorted(name for name, entries in listings if _is_identity(entries))
+        """The folders that may be identities, in the order of their names."""
+        return self.secrets.names()
 
     def load(self, name: str) -> Identity:
-        """An identity with all its generations.
+        """An identity with all its generations, each of which is read when its CSR or certificate is asked for.
 
         Raises:
             AbsentError: there is none of that name.
             StoreError: it is damaged, or may not be read.
         """
-        record, version = self.secrets.record(name)
-        numbers = [number for number, has_key in self.secrets.generations(name).items() if has_key]
-        # What is read ahead may be older than what was listed before it, so all is listed first.
-        paths = [layout.certificate(name, number) for number in numbers]
-        documents = all_expected(self.secrets.kv.read_many(paths))
-        generations = tuple(
-            layout.generation_of(
-                number,
-                self.secrets.present(path, found).data,
-                trust_bundle=record.settings.trust_bundle,
-                where=self.secrets.place(path),
-            )
-            for number, path, found in zip(numbers, paths, documents, strict=True)
-        )
-        if record.active is not None and record.active not in numbers:
+        return self._identity(name, *self.secrets.record(name))
+
+    def find(self, name: str) -> Identity | None:
+        """Load an identity; None if there is none."""
+        try:
+            return self._identity(name, *self.secrets.record(name, may_be_absent=True))
+        except AbsentError:
+            return None
+
+    def _identity(self, name: str, record: Record, version: Known) -> Identity:
+        if record.is_legacy:
+            begun = self.secrets.generations(name)
+            record = replace(record, generations=tuple(number for number, has_key in begun.items() if has_key))
+        if record.active is not None and record.active not in record.generations:
             hint = f"activate another one, or end a removal: certkit identity remove {name}"
             raise StoreError(f"cannot read {self.secrets.place(name)}: generation {record.active} is gone", hint=hint)
-        return Identity(name, record, generations, version)
+        return Identity(
+            name, record, tuple(self._generation(name, record, each) for each in record.generations), version
+        )
+
+    def _generation(self, name: str, record: Record, number: str) -> Generation:
+        """A generation as far as the record knows it; its request and certificate are one request away."""
+        path, facts = layout.certificate(name, number), record.facts.get(number, {})
+        trusted, where = record.settings.trust_bundle, self.secrets.place(path)
+
+        def read() -> Generation:
+            return layout.generation_of(number, self.secrets.require(path).data, trust_bundle=trusted, where=where)
+
+        is_known = FINGERPRINT in facts or bool(facts.get(CSR))
+        return Generation(number=number, read=read, is_issued=FINGERPRINT in facts if is_known else None)
 
     def create(self, name: str, record: Record) -> Identity:
         """Create an identity without generations.
@@ -139,17 +156,22 @@ class VaultStore:
             AbsentError: there is no identity of that name, or no generation as it is to be in use.
             StoreError: others change it all the time, or nobody can tell whether it was changed.
         """
-        found = loaded(self, known)
+        return self._change(loaded(self, known), edit)
+
+    def _change(self, found: Identity, edit: Edit, *, added: str | None = None, pruned: Sequence[str] = ()) -> Identity:
+        """Change the record; `added` is a generation that is there from then on, and `pruned` are no longer."""
         for _ in tries(self.secrets.wait_seconds):
-            after = edit(found.record)
+            kept = {*found.record.generations, *filter(None, [added])} - {*pruned}
+            after = replace(edit(found.record), generations=in_order(kept))
             version = found.version
-            if after == found.record and isinstance(version, Known) and version.pointer:
+            is_same = after == found.record and after.generations == found.record.generations
+            if is_same and isinstance(version, Known) and version.pointer:
                 return found
             if found.record.is_legacy:
                 hint = f"an operator has to migrate it: certkit store migrate --store {self.uri}"
                 raise StoreError(f"{found.name} has a record of certkit 0.1.0, which is not changed", hint=hint)
-            if after.active is not None and after.active != found.record.active:
-                self.secrets.require_generation(found.name, after.active)
+            if after.active is not None and after.active not in kept:
+                raise no_generation(found.name, after.active)
             changed = self._put(found, self._noted(found.record, after))
             if changed is not None:
                 return changed
@@ -170,12 +192,14 @@ class VaultStore:
                 return None
             version = replace(version, settings=version.settings + 1)
         is_same = replace(after, settings=found.record.settings, log=found.record.log) == found.record
-        if not is_same or not version.pointer:
+        if not is_same or after.generations != found.record.generations or not version.pointer:
             put = self.secrets.put_record(found.name, after, over=version)
             if put is None:
                 return None
             version = put
-        return replace(found, record=replace(after, log=()), version=version)
+        read = {each.number: each for each in found.generations}
+        generations = (read.get(each) or self._generation(found.name, after, each) for each in after.generations)
+        return Identity(found.name, replace(after, log=()), tuple(generations), version)
 
     def _noted(self, before: Record | None, after: Record) -> Record:
         """Return a changed record with its events, which name the token as Vault knows it."""
@@ -207,7 +231,7 @@ class VaultStore:
         ):
             hint = "take the next number"
             raise ConflictError(f"there is a generation {number} of identity {name!r} already", hint=hint)
-        return self.change(known.put(Generation(number=number, csr=csr)), edit)
+        return self._change(known.put(Generation(number=number, csr=csr)), edit, added=number)
 
     def _put_key(self, name: str, number: str, key: Secret, *, has_request: bool) -> bool:
         """Write a private key beside its request, which nobody but us has written, if there is one."""
@@ -230,7 +254,8 @@ class VaultStore:
         found = loaded(self, known)
         name, trusted = found.name, found.record.settings.trust_bundle
         issued = replace(issued, trust_bundle=(trusted or "").encode())
-        self.secrets.require_generation(name, number)
+        if number not in found.record.generations:
+            raise no_generation(name, number)
         path = layout.certificate(name, number)
         place = self.secrets.place(path)
         for _ in tries(self.secrets.wait_seconds):
@@ -242,8 +267,8 @@ class VaultStore:
             document = layout.document_of(there.csr, issued)
             if there.issued == issued or self.secrets.put(path, document, cas=stored.version):
                 self._put_facts(path, stored, facts)
-                return found.put(replace(there, issued=issued))
-        raise StoreError(f"cannot install {place}: others change it all the time", hint="try again")
+                return found.put(Generation(number=number, csr=there.csr, issued=issued))
+        raise StoreError(f"cannot install, {place}: others change it all the time", hint="try again")
 
     def _put_facts(self, path: str, stored: Stored, facts: Mapping[str, str]) -> None:
         """Write what is not there yet; other custom metadata stay."""
@@ -288,8 +313,7 @@ class VaultStore:
         paths = [path for number in numbers for path, _ in self.secrets.kv.walk(layout.generation(known.name, number))]
         for path in sorted(paths, key=lambda path: not path.endswith(f"/{KEY}")):
             self.secrets.kv.delete_all_versions(path)
-        known = self.change(known, lambda record: record.prune(numbers))
-        return replace(known, generations=tuple(each for each in known.generations if each.number not in numbers))
+        return self._change(known, lambda record: record.prune(numbers), pruned=numbers)
 
     def key(self, name: str, number: str) -> Secret:
         """The private key (PEM) of a generation.
@@ -303,7 +327,6 @@ class VaultStore:
         path = layout.key(name, number)
         stored = self.secrets.kv.read(path)
         if stored is None:
-            self.secrets.require_not_deleted(path)
             raise no_generation(name, number)
         return Secret(layout.key_of(stored.data, where=self.secrets.place(path)))
 
@@ -318,21 +341,6 @@ class VaultStore:
             ca=certificate,
             is_directory=False,
         )
-
-    def facts(self, name: str) -> list[Facts]:
-        """What is known of the certificates of an identity, without the right to read any secret.
-
-        Raises:
-            AbsentError: there is no identity of that name.
-        """
-        identity.require_name(name)
-        if not _is_identity(self.secrets.kv.list(name)):
-            raise self.secrets.absent(name)
-        numbers = layout.numbers_in(self.secrets.kv.list(layout.generations(name)))
-        values = {
-            number: layout.facts_of(metadata) for number, metadata in self.secrets.metadata(name, numbers).items()
-        }
-        return [Facts(number, found) for number, found in values.items() if found]
 
     def documents(self, name: str) -> list[str]:
         """The names of the secret documents of an identity, in their order.
@@ -351,13 +359,12 @@ class VaultStore:
 
         Raises:
             AbsentError: there is no identity of that name.
-            StoreError: it is damaged, somebody deleted it, or it may not be read.
+            StoreError: it is damaged, it was deleted, or it may not be read.
         """
         path = layout.document(identity.require_name(name), identity.require_document(document))
         stored = self.secrets.kv.read(path)
         if stored is None:
             self.secrets.record(name)
-            self.secrets.require_not_deleted(path)
             return None
         fields = layout.fields_of(stored.data, where=self.secrets.place(path))
         return Document(fields=fields, version=str(stored.version))
@@ -411,6 +418,7 @@ class VaultStore:
         record, version = self.secrets.record(name, is_trusted=True)
         if not record.is_legacy:
             return False
+        record = self._described(name, record)
         has_settings = bool(version.settings) or self.secrets.put_settings(
             name, record.settings, over=0, created=record.log
         )
@@ -419,6 +427,17 @@ class VaultStore:
                 f"cannot migrate {self.secrets.place(name)}: it has changed meanwhile", hint="try again"
             )
         return True
+
+    def _described(self, name: str, record: Record) -> Record:
+        """Return a record of version 0.1.0 with its generations, and the facts of their certificates."""
+        from certkit.x509 import describe, objects
+
+        found = self._identity(name, record, Known())
+        for each in found.generations:
+            if each.issued is not None:
+                [leaf, *_] = objects.certificates(each.issued.certificate, name=f"generation {each.number} of {name}")
+                record = record.describe(each.number, describe.facts(leaf))
+        return replace(record, generations=found.record.generations)
 
     def remove(self, name: str) -> None:
         """Everything of an identity, every version of it, the keys first; nothing to do if there is none.
@@ -445,9 +464,3 @@ class VaultStore:
             paths,
             key=lambda path: (path in {layout.settings(name), layout.pointer(name)}, not path.endswith(f"/{KEY}")),
         )
-
-
-def _is_identity(entries: tuple[str, ...] | CertkitError) -> bool:
-    if isinstance(entries, VaultError) and entries.kind is Kind.DENIED:
-        return True
-    return not {POINTER, SETTINGS}.isdisjoint(expected(entries))

@@ -75,10 +75,9 @@ def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) ->
     """
     from certkit.identity import overview, renew
     from certkit.times import rfc3339
-    from certkit.x509 import names
 
     found = overview.overview(identity, policy, now=now)
-    newest, certificate = found.pending or found.active, found.active.certificate if found.active else None
+    newest, active = found.pending or found.active, found.active
     in_use, opens = found.active or newest, renew.window(identity, policy)
     location = store.location(identity, in_use.generation) if in_use else None
     return {
@@ -86,13 +85,13 @@ def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) ->
         "state": newest.state.value if newest else None,
         "csr": _request(identity, newest) if newest else None,
         "certificate_name": newest.certificate_name if newest else None,
-        "spki_sha256": newest.key.spki_sha256 if newest and newest.key else None,
+        "spki_sha256": newest.spki_sha256 if newest else None,
         "active_generation": identity.record.active,
-        "fingerprint_sha256": names.fingerprint(certificate) if certificate else None,
-        "not_before": rfc3339(certificate.not_valid_before_utc) if certificate else None,
-        "not_after": rfc3339(certificate.not_valid_after_utc) if certificate else None,
+        "fingerprint_sha256": active.fingerprint_sha256 if active else None,
+        "not_before": rfc3339(active.not_before) if active and active.not_before else None,
+        "not_after": rfc3339(active.not_after) if active and active.not_after else None,
         "ready_for_renewal": now >= opens if opens else found.pending is None,
-        "certificate_path": utf8(location.fullchain) if location and certificate else None,
+        "certificate_path": utf8(location.fullchain) if location and active else None,
         "key_reference": utf8(location.key) if location else None,
         "next": found.next,
     }

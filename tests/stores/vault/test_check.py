@@ -288,7 +288,7 @@ def test_facts_that_nobody_wrote(operator):
 @pytest.mark.parametrize(
     ("path", "line"),
     [
-        ("pointer", "critical identity:acme: cannot read {}/acme/pointer: somebody deleted it"),
+        ("pointer", "critical identity:acme: cannot read {}/acme/pointer: it was deleted"),
         ("generations/0001/certificate", "critical identity:acme: the certificate of generation 0001 is deleted"),
     ],
 )

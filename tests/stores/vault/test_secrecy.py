@@ -155,7 +155,6 @@ def everything(store):
         lambda: store.load("acme"),
         lambda: store.key("acme", "0001"),
         lambda: store.key("acme", "0002"),
-        lambda: store.facts("acme"),
         lambda: store.put_document("acme", "x", FIELDS, over=None),
         lambda: store.put_document("acme", "x", OTHERS, over=None),
         lambda: store.put_document("acme", "x", OTHERS, over="1"),
