@@ -49,11 +49,12 @@ def run(arguments: Sequence[str]) -> int:
     debug = _wants_debug(arguments)
     if not debug:
         warnings.simplefilter("ignore")
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has the first
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
             signal.signal(number, _terminate)
-    # A parent that ignores its children's end would make us blind to ours.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if hasattr(signal, "SIGCHLD"):
+        # A parent that ignores its children's end would make us blind to ours.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _reconfigure()
     code = _guarded(arguments, debug=debug)
     return _flushed(code)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.errors import ExistsError, InputError
 from certkit.files import reading
-from certkit.files import writing as files
-from certkit.findings import Finding, ok, warning
+from certkit.findings import Finding, ok, skipped, warning
 from certkit.x509 import keys
 from certkit.x509.keys import KeyFacts, KeySpec
 
@@ -66,11 +65,13 @@ class MadeKey:
 
 
 def key_file_finding(path: Path) -> Finding:
-    """Whether a private key's file keeps group and others out.
+    """Whether a private key's file keeps group and others out; not checked on Windows.
 
     Raises:
         InputError: the file cannot be examined.
     """
+    if not reading.keeps_modes():
+        return skipped("key-file", "who may read a file is not checked on Windows")
     if reading.is_exposed(path):
         return warning("key-file", f"{path} may be read by its group or others", f"make it private: chmod 600 {path}")
     return is_private(path)
@@ -89,6 +90,8 @@ def generate_key(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
     """
     if writing.if_absent and reading.exists(path):
         return _found(path, spec, writing)
+    from certkit.files import writing as files
+
     files.require_directory(path)
     if not writing.force:
         files.require_absent(path)
@@ -144,6 +147,8 @@ def write_key(path: Path, key: Any, writing: Writing) -> Path | None:
     Raises:
         InputError: the name is taken, or the file cannot be written.
     """
+    from certkit.files import writing as files
+
     content = keys.to_pem(key, writing.passphrase)
     if writing.force:
         return files.replace_key(path, content, writing.now)

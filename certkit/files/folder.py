@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import stat
@@ -452,7 +451,7 @@ class Folder:
             with self.make(temporary, access) as folder:
                 # NFS has no locks on directories; there the sweeper relies on the lock of the directory around it.
                 with contextlib.suppress(OSError):
-                    fcntl.flock(folder.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _lock(folder.descriptor)
                 yield folder
         finally:
             with contextlib.suppress(self.error):
@@ -517,7 +516,7 @@ class Folder:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         file = os.open(name, flags, contents.PRIVATE_MODE, dir_fd=self.descriptor)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
         except BlockingIOError:
             os.close(file)
             return None
@@ -542,7 +541,7 @@ class Folder:
         except OSError:
             return False
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
         except OSError as error:
             return isinstance(error, BlockingIOError)
         finally:
@@ -584,6 +583,17 @@ class Folder:
     def _failure(cls, what: str, path: Path, error: Exception) -> InputError:
         found = reading.failure(what, path, error)
         return cls.error(found.message, hint=found.hint)
+
+
+def _lock(file: int) -> None:
+    """Lock an open file or directory until it is closed.
+
+    Raises:
+        BlockingIOError: if another process holds the lock.
+    """
+    import fcntl  # not at the top: `contents` says first that this is Windows
+
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def temporary_name(target: str) -> str:

@@ -15,11 +15,19 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit.errors import UnsafeDirectoryError
+from certkit.errors import UnsafeDirectoryError, UnsupportedSystemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# Everything that writes, or uses a store, comes by here: without these, no key could be kept from other users.
+if not hasattr(os, "O_DIRECTORY"):
+    raise UnsupportedSystemError(
+        "this needs Linux or macOS: Windows has no POSIX file permissions to keep keys private",
+        hint="run it in WSL or in certkit's container; on Windows, csr check, inspect, verify, expiry and policy list, "
+        "show, validate and which read files and print to standard output",
+    )
 
 EVERYTHING = "*"
 _MAX_LINKS = 40

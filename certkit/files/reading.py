@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 MAX_INPUT_BYTES = 64 * 1024 * 1024
 
+# Windows has no pipes by name, and translates line ends unless it is asked not to.
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_READ_WITHOUT_WAITING = _READ | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+
 _CHUNK = 1024 * 1024
 _FIRST_CHUNK = 64 * 1024
 _LONGEST_MARKER = 200
@@ -68,7 +72,7 @@ def chunks(path: Path | str, *, start: int = 0, must_be_regular: bool = False) -
     Raises:
         OSError: if the file cannot be read.
     """
-    file = _open_regular(path) if must_be_regular else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    file = _open_regular(path) if must_be_regular else os.open(path, _READ)
     try:
         if start:
             os.lseek(file, start, os.SEEK_SET)
@@ -90,7 +94,7 @@ def chunks_of(file: int) -> Iterator[bytes]:
 
 
 def _open_regular(path: Path | str) -> int:
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    file = os.open(path, _READ_WITHOUT_WAITING)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
@@ -127,7 +131,7 @@ def begin(path: str) -> tuple[bytes, bool]:
     Raises:
         OSError: if the file cannot be read.
     """
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    file = os.open(path, _READ_WITHOUT_WAITING)
     try:
         data = os.read(file, _FIRST_CHUNK)
     finally:
@@ -163,6 +167,11 @@ def listing(path: Path | str) -> list[str]:
         return sorted(entry.path for entry in os.scandir(path) if entry.is_file())
     except (OSError, ValueError) as error:
         raise failure("cannot read", path, error) from error
+
+
+def keeps_modes() -> bool:
+    """Return whether files of this system have an owner and a mode that say who may read them; not on Windows."""
+    return hasattr(os, "geteuid")
 
 
 def is_exposed(path: Path | str) -> bool:

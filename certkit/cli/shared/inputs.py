@@ -283,7 +283,7 @@ def _secret(file: str | None, variable: str, what: str, *, limit: int = _MAX_SEC
         data = read(file) if file == STDIN else reading.read(file, limit=_MAX_SECRET_FILE)
         return _checked(data.split(b"\n", 1)[0].removesuffix(b"\r"), file, what, limit=limit)
     if os.environ.get(variable):
-        return _checked(os.environb[variable.encode()], variable, what, limit=limit)
+        return _checked(os.fsencode(os.environ[variable]), variable, what, limit=limit)
     return None
 
 

@@ -297,7 +297,9 @@ async def _ask_in_turn(endpoints: Sequence[Endpoint], ask: Ask, answers: SimpleQ
 
 def _at_once() -> int:
     """Return how many connections this process may have at a time."""
-    import resource
-
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows has no such limit
+        return _AT_ONCE
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _AT_ONCE if soft == resource.RLIM_INFINITY else max(1, min(_AT_ONCE, soft - _SPARE_FILES))

@@ -72,8 +72,9 @@ def matching(pattern: str) -> list[str | Oddity]:
 
     `**` goes through directories, each of them once. A leading dot has to be matched by one.
     """
-    first = "/" if pattern.startswith("/") else ""
-    found = list(_expand(first, [part for part in pattern.split("/") if part], set()))
+    drive, rest = os.path.splitdrive(pattern.replace(os.sep, "/"))  # Windows: C:\\partners\\*.pem
+    first = f"{drive}/" if rest.startswith("/") else drive
+    found = list(_expand(first, [part for part in rest.split("/") if part], set()))
     return [
         *dict.fromkeys(sorted(each for each in found if isinstance(each, str))),
         *(each for each in found if isinstance(each, Oddity)),

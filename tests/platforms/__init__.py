@@ -1,0 +1,1 @@
+"""Other operating systems, simulated."""
