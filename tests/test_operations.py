@@ -184,7 +184,7 @@ def test_the_cron_job_that_renews_says_when_there_is_nothing_to_renew(host):
     """For somebody may have named the wrong store."""
     line = next(line for line in entries(commented=True) if "renew" in line)
     code, said = host.run(line)
-    assert (code, "there is no identity in file:" in said) == (0, True)
+    assert (code, "there is no store at file:" in said) == (3, True)
 
 
 def test_the_cron_job_for_prometheus_writes_its_file(host):

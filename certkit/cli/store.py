@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import in_store
+from certkit.cli.identity import identities_of, in_store
 from certkit.cli.shared.commands import LazyGroup
 from certkit.findings import exit_code, roll_up
 
@@ -65,7 +65,7 @@ def migrate(output: Output, store: Store, *, name: str | None) -> int:
     Example:
       certkit store migrate --store file:identities
     """
-    names = [name] if name is not None else store.names()
+    names = [name] if name is not None else [found for found, _ in identities_of(output, store)]
     changed = [each for each in names if store.migrate(each)]
     if output.as_json:
         output.document({"changed": bool(changed), "migrated": changed, "status": "ok"})

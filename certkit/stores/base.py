@@ -35,6 +35,10 @@ class AbsentError(StoreError):
     """The identity, or the generation, is not in the store."""
 
 
+class NoStoreError(AbsentError):
+    """The store itself is not there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
     """The answer to a generation's request, as PEM: the certificate, those above it, and the trust bundle."""
@@ -186,6 +190,10 @@ class Store(Protocol):
 
     def find(self, name: str) -> Identity | None:
         """Load an identity to be created otherwise: None if there is none, or none yet where a server lags behind."""
+        ...
+
+    def missing(self) -> NoStoreError | None:
+        """Return the error for a store that does not exist, if it has no identities; None for an empty directory."""
         ...
 
     def load(self, name: str) -> Identity:

@@ -161,6 +161,7 @@ def test_all(identity):
 
 def test_all_of_an_empty_store(identity):
     """Nothing is due, but somebody may have named the wrong store: it is said, also when quiet."""
+    (identity.folder / "store").mkdir()
     renewed = identity("renew", "--all", "-q")
     assert (renewed.code, renewed.out) == (0, "")
     assert renewed.err == "certkit: warning: there is no identity in file:store. Check --store and CERTKIT_STORE\n"

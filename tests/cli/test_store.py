@@ -111,11 +111,35 @@ def test_what_is_damaged(certkit, store):
 
 
 def test_a_store_that_is_not_there_yet(certkit):
-    """Is a warning, for it may be a misspelt one; nothing is made."""
+    """Is unknown, for it may be a misspelt one; nothing is created."""
     checked = certkit("store", "check", "--store", "file:absent")
-    assert checked.code == 1
+    assert checked.code == 3
     assert "there is no directory absent" in checked.out
     assert not (certkit.folder / "absent").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("identity", "list"),
+        ("identity", "renew", "--all", "-q"),
+        ("identity", "prune", "--all"),
+        ("identity", "show", "acme"),
+        ("identity", "renew", "acme"),
+        ("identity", "log", "acme"),
+        ("identity", "export", "acme", "--out", "tls"),
+        ("store", "migrate"),
+    ],
+)
+def test_a_store_that_does_not_exist(certkit, command):
+    """Is exit 3 with a hint, never "no identities": HOME or --store may be wrong. An empty one is only a warning."""
+    missing = certkit(*command, "--store", "file:absent")
+    assert (missing.code, missing.out) == (3, "")
+    assert missing.err.startswith("certkit: error: there is no store at file:absent. Check --store, CERTKIT_STORE and")
+    (certkit.folder / "absent").mkdir()
+    empty = certkit(*command, "--store", "file:absent")
+    assert empty.code == (3 if "acme" in command else 0)
+    assert "no identity" in empty.err
 
 
 def test_a_store_by_the_environment(certkit, store):

@@ -72,3 +72,12 @@ def test_a_server_that_is_gone_is_told(certkit, variables):
         ran = certkit(*command, env=gone)
         assert ran.code == 3
         assert "cannot reach http://127.0.0.1:1: connection refused" in ran.err
+
+
+@pytest.mark.parametrize("store", ["vault://secret/absent", "vault://absent/certkit"])
+@pytest.mark.parametrize("command", [("list",), ("renew", "--all", "-q"), ("prune", "--all"), ("show", "acme")])
+def test_a_prefix_without_identities(certkit, variables, store, command):
+    """Is exit 3: a wrong prefix or mount looks the same."""
+    ran = certkit("identity", *command, "--store", store, env=variables())
+    assert (ran.code, ran.out) == (3, "")
+    assert re.search("no identity|no secrets engine is mounted there", ran.err)

@@ -13,8 +13,9 @@ from certkit.cli.shared.output import Output, reporting
 from certkit.cli.shared.stores import opened, store_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from certkit.errors import CertkitError
     from certkit.identity.enroll import Done
     from certkit.identity.overview import Overview
     from certkit.stores.base import Identity, Store
@@ -91,6 +92,19 @@ def tell(output: Output, done: Done, *, only_reads: bool = False) -> int:
     return 0
 
 
-def warn_of_nothing(output: Output, store: Store) -> None:
-    """Say that a store has no identities: somebody may have named the wrong one."""
-    output.warn(f"there is no identity in {store.uri}. Check --store and CERTKIT_STORE")
+def identities_of(output: Output, store: Store) -> Iterator[tuple[str, Identity | CertkitError]]:
+    """Yield the identities of a store; a directory without any is a warning, for the name may be the wrong one.
+
+    Raises:
+        NoStoreError: if the store does not exist.
+    """
+    from certkit.stores.base import load_all
+
+    is_empty = True
+    for found in load_all(store):
+        is_empty = False
+        yield found
+    if is_empty:
+        if (error := store.missing()) is not None:
+            raise error
+        output.warn(f"there is no identity in {store.uri}. Check --store and CERTKIT_STORE")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import in_store, overview_of, warn_of_nothing
+from certkit.cli.identity import in_store, identities_of, overview_of
 from certkit.errors import CertkitError
 from certkit.findings import Status, exit_code, roll_up
 
@@ -28,11 +28,11 @@ def list_(output: Output, store: Store) -> int:
       certkit identity list --store file:identities
     """
     from certkit.report import json, text
-    from certkit.stores.base import expected, load_all
+    from certkit.stores.base import expected
 
     found: list[Overview] = []
     errors: list[tuple[str, CertkitError]] = []
-    for name, identity in load_all(store):
+    for name, identity in identities_of(output, store):
         try:
             found.append(overview_of(expected(identity)))
         except CertkitError as error:
@@ -49,6 +49,4 @@ def list_(output: Output, store: Store) -> int:
         output.result(text.identities(shown, paint=output.paint))
     for name, failed in errors:
         output.fail(failed, name)
-    if not statuses:
-        warn_of_nothing(output, store)
     return exit_code(roll_up(statuses))

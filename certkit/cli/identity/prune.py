@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import in_store
+from certkit.cli.identity import in_store, identities_of
 from certkit.errors import CertkitError, InputError
 from certkit.findings import Status, exit_code, roll_up
 from certkit.stores.record import require_name
@@ -35,10 +35,10 @@ def prune(output: Output, store: Store, *, name: str | None, all_: bool, keep: i
     """
     if (name is None) != all_:
         raise InputError("prune takes a NAME or --all", hint="name one identity, or use --all")
-    from certkit.stores.base import expected, load_all
+    from certkit.stores.base import expected
 
     results: list[dict[str, Any]] = []
-    for each, found in load_all(store) if name is None else [(name, store.load(require_name(name)))]:
+    for each, found in identities_of(output, store) if name is None else [(name, store.load(require_name(name)))]:
         try:
             results.append(_prune(store, expected(found), keep=keep, dry_run=dry_run))
         except CertkitError as error:

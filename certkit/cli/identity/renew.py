@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import in_store, overview_of, warn_of_nothing
+from certkit.cli.identity import in_store, identities_of, overview_of
 from certkit.cli.shared import activating, inputs
 from certkit.cli.shared.issuers import issuing
 from certkit.cli.shared.output import progress
@@ -56,10 +56,10 @@ def renew(output: Output, store: Store, *, name: str | None, all_: bool, **optio
 def _renew_all(output: Output, store: Store, options: dict[str, Any]) -> int:
     """Renew all that there are; the exit code of the worst."""
     from certkit.report import json
-    from certkit.stores.base import expected, load_all
+    from certkit.stores.base import expected
 
     documents, statuses = [], []
-    for name, identity in load_all(store):
+    for name, identity in identities_of(output, store):
         try:
             renewed = _renew(output, store, expected(identity), options)
         except CertkitError as error:
@@ -70,8 +70,6 @@ def _renew_all(output: Output, store: Store, options: dict[str, Any]) -> int:
         _say(output, renewed)
         documents.append(_document(renewed))
         statuses.append(renewed.said.status)
-    if not documents:
-        warn_of_nothing(output, store)
     if output.as_json:
         output.document(documents)
     return exit_code(roll_up(statuses))

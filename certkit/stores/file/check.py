@@ -47,8 +47,8 @@ def check(store: FileStore) -> list[Finding]:
 
 def _findings(store: FileStore) -> list[Finding]:
     if not reading.exists(store.root):
-        hint = "check the path; enrolling the first identity makes the directory"
-        return [warning("store", f"there is no directory {store.root}", hint)]
+        hint = "check --store, CERTKIT_STORE and HOME; `certkit identity enroll` creates a store"
+        return [unknown("store", f"there is no directory {store.root}", hint)]
     try:
         with StoreFolder.open(store.root) as folder:
             found = [*_store(folder), *_of_store(folder)]

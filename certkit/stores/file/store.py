@@ -31,6 +31,7 @@ from certkit.stores.base import (
     Generation,
     Identity,
     Location,
+    NoStoreError,
     loaded,
     no_generation,
     unchanged,
@@ -100,6 +101,13 @@ class FileStore:
             return []
         with StoreFolder.open(self.root) as store:
             return [name for name in store.names() if identity_folder.is_identity(store, name)]
+
+    def missing(self) -> NoStoreError | None:
+        """Return the error for a directory that does not exist; None if it does."""
+        if reading.exists(self.root):
+            return None
+        hint = "check --store, CERTKIT_STORE and HOME; `certkit identity enroll` creates a store"
+        return NoStoreError(f"there is no store at {self.uri}", hint=hint)
 
     def load(self, name: str) -> Identity:
         """An identity with all its generations, as it was at one moment.
@@ -393,7 +401,8 @@ class FileStore:
                 store.sweep()
 
     def _absent(self, name: str) -> AbsentError:
-        return AbsentError(f"no identity {name!r} in {self.uri}", hint="see which there are: certkit identity list")
+        hint = "see which there are: certkit identity list"
+        return self.missing() or AbsentError(f"no identity {name!r} in {self.uri}", hint=hint)
 
     def _make_root(self, access: Access) -> None:
         """Make the directory of the store and those above it that are missing; what is there stays as it is."""

@@ -65,7 +65,7 @@ def _finding(check: str, error: InputError) -> Finding:
     """An error as a finding: unknown where the server cannot be reached, or does not let us look."""
     kind = _kind(error)
     is_away = kind is not None and kind.is_about_the_server and kind is not Kind.SEALED
-    cannot_tell = is_away or kind in {Kind.DENIED, Kind.RATE_LIMITED, Kind.SERVER, Kind.NOT_VAULT}
+    cannot_tell = is_away or kind in {Kind.NO_MOUNT, Kind.DENIED, Kind.RATE_LIMITED, Kind.SERVER, Kind.NOT_VAULT}
     return (unknown if cannot_tell else critical)(check, error.message, error.hint)
 
 

@@ -21,6 +21,7 @@ from certkit.stores.base import (
     Generation,
     Identity,
     Location,
+    NoStoreError,
     loaded,
     no_generation,
     unchanged,
@@ -82,6 +83,10 @@ class VaultStore:
     def names(self) -> list[str]:
         """The folders that may be identities, in the order of their names."""
         return self.secrets.names()
+
+    def missing(self) -> NoStoreError:
+        """Return the error for a prefix without identities: a wrong prefix looks the same."""
+        return NoStoreError(f"there is no identity in {self.uri}", hint="check --store and CERTKIT_STORE")
 
     def load(self, name: str) -> Identity:
         """An identity with all its generations, each of which is read when its CSR or certificate is asked for.

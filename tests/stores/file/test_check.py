@@ -45,7 +45,10 @@ def test_a_check_of_a_sound_store(store):
 def test_a_check_of_a_store_that_is_not_there(store):
     """Does not make it."""
     assert told(store) == [
-        "warning store: there is no directory STORE -> check the path; enrolling the first identity makes the directory"
+        (
+            "unknown store: there is no directory STORE"
+            " -> check --store, CERTKIT_STORE and HOME; `certkit identity enroll` creates a store"
+        )
     ]
     assert not store.root.exists()
 

@@ -199,7 +199,7 @@ def test_a_token_that_may_not_know_itself(openbao, connect, place):
             "old-1/x",
             "critical mount: cannot use vault://old-1/x: the mount old-1 is KV version 1, not KV version 2",
         ),
-        ("nowhere/x", "critical mount: cannot find the mount of vault://nowhere/x: no secrets engine is mounted there"),
+        ("nowhere/x", "unknown mount: cannot find the mount of vault://nowhere/x: no secrets engine is mounted there"),
     ],
 )
 def test_another_kind_of_mount(openbao, connect, place, line):
