@@ -153,7 +153,8 @@ def _prove(identity: Identity, number: str, probe: Probe | None, outcome: str) -
     found = probe(identity, number)
     if found.status is Status.CRITICAL:
         message = f"refused, {identity.name}: the probe of generation {number} failed: {found.message}; {outcome}"
-        raise RefusedError(message, hint=found.hint, findings=(found,))
+        hint = f"{found.hint}; or request another one: certkit identity renew {identity.name} --force"
+        raise RefusedError(message, hint=hint, findings=(found,))
     if found.status is Status.UNKNOWN:
         message = f"cannot tell {identity.name}: the probe of generation {number} failed: {found.message}; {outcome}"
         raise InputError(message, hint=found.hint)

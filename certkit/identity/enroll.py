@@ -54,8 +54,8 @@ def enroll(
 
     Raises:
         InputError: the identity is there with other settings.
-        RefusedError: the policy refuses the subject or the type of key, or the partner takes no more certificates;
-            nothing was written.
+        RefusedError: the policy refuses the subject or the type of key, all CAs have expired, or the partner takes no
+            more certificates; nothing was written.
         StoreError: the store cannot be used.
     """
     identity = store.find(name)
@@ -65,6 +65,7 @@ def enroll(
     findings: tuple[Finding, ...] = ()
     if wanted.trust_bundle is not None and (known is None or known.trust_bundle is None):
         anchors = objects.certificates(wanted.trust_bundle.encode(), name="the trust bundle")
+        limits.require_current(name, anchors, now)
         foreign = limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors)
         findings = tuple(replace(each, status=Status.WARNING) for each in foreign)
     if identity is None or known is None or known.is_blank:

@@ -46,6 +46,7 @@ def adopt(
         RefusedError: key and certificate do not belong together, or another check does not hold; nothing was written.
         StoreError: the store cannot be used.
     """
+    limits.require_current(name, anchors or (), now)
     facts = keys.key_facts(key.public_key())
     own = (each for each in certificates if install.spki(each) == facts.spki_sha256)
     leaf = next(own, describe.leaf_of(certificates))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
+import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Status, critical
@@ -12,7 +12,9 @@ from certkit.identity import limits, overview
 from certkit.identity.enroll import Done, require_same, trusting
 from certkit.stores.base import Issued
 from certkit.stores.record import CSR, FINGERPRINT, State
-from certkit.verify import Question, verify
+from certkit.verify import Question, certificate_of, verify
+from certkit.verify.path import is_self_issued
+from certkit.x509 import csr as requests
 from certkit.x509 import describe, keys, names, objects
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Identity, Store
-    from certkit.verify import Verdict
+    from certkit.verify import AnyCertificate, Verdict
 
 
 def install(
@@ -52,9 +54,8 @@ def install(
     leaf, generation = _answered(identity, certificates)
     anchors = _anchors(identity, trust_bundle)
     others = [*(each for each in certificates if each is not leaf), *untrusted]
-    if trust_bundle is not None and all(each.not_valid_after_utc < now for each in anchors):
-        message, hint = "every CA in the trust bundle has expired", "give the partner's current CA with --ca"
-        refuse(name, [critical("chain", message, hint)])
+    if trust_bundle is not None:
+        limits.require_current(name, anchors, now)
     neighbours = limits.Neighbours(store, name, identity)
     refuse(name, limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors))
     verdict = judge(identity, generation, leaf, anchors=anchors, untrusted=others, policy=policy, at=now)
@@ -65,14 +66,14 @@ def install(
     return Done(write(store, identity, generation.number, issued, leaf), changed, verdict.findings), generation.number
 
 
-def trust(store: Store, identity: Identity, policy: Policy, bundle: str) -> Done:
+def trust(store: Store, identity: Identity, policy: Policy, bundle: str, *, now: datetime) -> Done:
     """Have an identity trust the CAs of a bundle (PEM) from its next certificate on.
 
     Until there is an answer the wrong ones can be replaced.
 
     Raises:
         InputError: it trusts others.
-        RefusedError: they are those of another environment.
+        RefusedError: they are those of another environment, or all have expired.
         StoreError: the store cannot be used.
     """
     name, known = identity.name, identity.record.settings
@@ -81,6 +82,7 @@ def trust(store: Store, identity: Identity, policy: Policy, bundle: str) -> Done
     if known.trust_bundle is not None and any(each.is_issued for each in identity.generations):
         require_same(name, known, replace(known, trust_bundle=bundle))
     anchors = objects.certificates(bundle.encode(), name=name)
+    limits.require_current(name, anchors, now)
     neighbours = limits.Neighbours(store, name, identity)
     refuse(name, limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors))
     changed = store.change(identity, lambda record: trusting(record, bundle, before=known.trust_bundle))
@@ -177,12 +179,9 @@ def above(verdict: Verdict) -> list[x509.Certificate]:
     return [each for each in above if each is not None]
 
 
-def is_root(certificate: Any) -> bool:
-    """Whether a certificate was issued under its own name."""
-    try:
-        return bool(certificate.subject == certificate.issuer)
-    except Exception:  # noqa: BLE001  a name that cannot be read has a finding of its own
-        return False
+def is_root(certificate: AnyCertificate) -> bool:
+    """Return whether a certificate was issued under its own name."""
+    return is_self_issued(certificate_of(certificate))
 
 
 def _bad(findings: Sequence[Finding]) -> list[Finding]:
@@ -215,11 +214,12 @@ def _answered(identity: Identity, certificates: Sequence[x509.Certificate]) -> t
         RefusedError: there is none.
     """
     known = overview.in_state(identity, State.PENDING, State.ISSUED, State.ACTIVE)
-    wanted = {spki(request): each for each in known if (request := overview.request(each)) is not None}
+    wanted = {requested_spki(request): each for each in known if (request := overview.request(each)) is not None}
     wanted.pop(None, None)
     found = [(each, wanted[own]) for each in certificates if (own := spki(each)) in wanted]
     if found:
         return min(found, key=lambda pair: pair[1].issued is not None)
+    _refuse_known(identity, certificates)
     message = (
         f"it answers none of the requests: SPKI SHA-256 of the certificate {spki(describe.leaf_of(certificates))}, "
         f"of the requests {', '.join(filter(None, wanted)) or 'none'}"
@@ -229,14 +229,33 @@ def _answered(identity: Identity, certificates: Sequence[x509.Certificate]) -> t
     raise RefusedError(f"refused, {identity.name}: key-match: {message}", hint=hint, findings=findings)
 
 
-def spki(holder: x509.Certificate | x509.CertificateSigningRequest) -> str | None:
-    """The fingerprint of the public key; None where it cannot be read."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return keys.key_facts(holder.public_key()).spki_sha256
-    except Exception:  # noqa: BLE001  a foreign key meets a parser
-        return None
+def _refuse_known(identity: Identity, certificates: Sequence[x509.Certificate]) -> None:
+    """Refuse a certificate of a generation that is out of use, and name the command that helps.
+
+    Raises:
+        RefusedError: if it is one.
+    """
+    for each in identity.generations:
+        if overview.certificate(each) in certificates:
+            state = overview.state_of(identity, each)
+            message = f"it is the certificate of generation {each.number} ({state})"
+            is_usable = state is State.PREVIOUS
+            command = f"activate {identity.name} {each.number}" if is_usable else f"renew {identity.name} --force"
+            what = "put that generation to use again" if is_usable else "request another one"
+            refuse(identity.name, [critical("key-match", message, f"{what}: certkit identity {command}")])
+
+
+def spki(certificate: x509.Certificate) -> str | None:
+    """Return the fingerprint of a certificate's public key; None if it cannot be read."""
+    with contextlib.suppress(InputError):
+        return keys.key_facts(certificate_of(certificate).public_key()).spki_sha256
+    return None
+
+
+def requested_spki(request: x509.CertificateSigningRequest) -> str | None:
+    """Return the fingerprint of a CSR's public key; None if it cannot be read."""
+    facts = requests.public_key_facts(request)
+    return None if isinstance(facts, str) else facts.spki_sha256
 
 
 def _anchors(identity: Identity, trust_bundle: bytes | None) -> list[x509.Certificate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -9,11 +10,13 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError, RefusedError
+from certkit.errors import CertkitError, InputError, RefusedError, StoreError
 from certkit.identity import limits, overview
+from certkit.identity.install import pem
 from certkit.identity.issuers.base import Answer
 from certkit.stores.record import ANSWERED, ANSWERS, LEASE
 from certkit.times import parse_time, rfc3339
+from certkit.x509 import describe, objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,22 +67,26 @@ def ask(
 
     Raises:
         RefusedError: if a check refuses the certificate, which is kept; or the partner accepts no more certificates.
-        InputError: if the issuer cannot be reached, or another run is still having the request answered.
+        InputError: if the issuer cannot be reached, another run is still having the request answered, or there is
+            nothing to judge the certificate by, which is kept.
         StoreError: if the store cannot be used.
     """
     name, number = identity.name, pending.number
     assert pending.csr is not None  # noqa: S101  the caller has looked
     facts = identity.record.facts.get(number, {})
     if facts.get(ANSWERS):
-        refused: RefusedError | None = None
-        for certificates in reversed(store.answers(name, number)):
+        refused: CertkitError | None = None
+        for kept in reversed(store.answers(name, number)):
+            answer = Answer(certificates=kept)
             try:
-                answer = Answer(certificates=certificates)
                 return install(identity, answer), answer
-            except RefusedError as error:
+            except StoreError:
+                raise
+            except (RefusedError, InputError) as error:
                 refused = refused or error
         if refused is not None and not may_ask_again(facts.get(ANSWERED), now, force=force):
-            raise _kept(refused, name, facts.get(ANSWERED), now)
+            _explain(refused, name, facts.get(ANSWERED), now)
+            raise refused
         limits.room(limits.Neighbours(store, name, identity), policy, now=now)
     identity, is_ours = _lease(store, identity, number, now)
     if not is_ours:
@@ -87,27 +94,36 @@ def ask(
         return None, None
     try:
         answer = issuer.issue(pending.csr)
+        certificates = objects.certificates(answer.certificates, name="the answer")
+        try:
+            return install(identity, answer), answer
+        except StoreError:
+            raise
+        except (RefusedError, InputError) as error:
+            ends = [*facts.get(ANSWERS, "").split(), rfc3339(describe.leaf_of(certificates).not_valid_after_utc)]
+            told = {ANSWERS: " ".join(ends), ANSWERED: rfc3339(now), LEASE: ""}
+            store.keep_answer(identity, number, pem(certificates), edit=lambda record: record.describe(number, told))
+            _explain(error, name, told[ANSWERED], now)
+            raise
     except BaseException:
-        store.change(identity, lambda record: record.describe(number, {LEASE: ""}))
+        _release(store, name, number)
         raise
-    try:
-        return install(identity, answer), answer
-    except RefusedError as error:
-        count = int(facts.get(ANSWERS) or "0") + 1
-        told = {ANSWERS: str(count), ANSWERED: rfc3339(now), LEASE: ""}
-        store.keep_answer(identity, number, answer.certificates, edit=lambda record: record.describe(number, told))
-        raise _kept(error, name, told[ANSWERED], now) from error
 
 
-def _kept(error: RefusedError, name: str, last: str | None, now: datetime) -> RefusedError:
-    """Return a refusal that says what happens to the certificate and when another one is requested."""
-    passed = age(last, now) or timedelta()
-    again = rfc3339(now - passed + AGAIN)
-    hint = (
-        f"{error.hint}; the certificate is kept: correct the settings (certkit identity update {name}) and run "
+def _release(store: Store, name: str, number: str) -> None:
+    """End the lease; what fails is left to its end, as another error is on its way."""
+    with contextlib.suppress(CertkitError):
+        if store.load(name).record.facts.get(number, {}).get(LEASE):
+            store.change(name, lambda record: record.describe(number, {LEASE: ""}))
+
+
+def _explain(error: CertkitError, name: str, last: str | None, now: datetime) -> None:
+    """Say in the hint what happens to the certificate, and when another one is requested."""
+    again = rfc3339(now - (age(last, now) or timedelta()) + AGAIN)
+    error.hint = (
+        f"the certificate is kept: correct the settings (a new CA: certkit identity update {name} --ca FILE), then: "
         f"certkit identity renew {name}; another one is requested after {again}, or at once with --force"
     )
-    return RefusedError(error.message, hint=hint, findings=error.findings)
 
 
 def _lease(store: Store, identity: Identity, number: str, now: datetime) -> tuple[Identity, bool]:

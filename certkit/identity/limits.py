@@ -33,7 +33,6 @@ Elsewhere: TypeAlias = "Sequence[tuple[Identity, Policy]]"
 """Identities of other environments, each with its policy."""
 
 
-_USABLE = (State.ISSUED, State.ACTIVE, State.PREVIOUS)
 _PROPOSED = 3
 
 
@@ -118,20 +117,27 @@ def room(neighbours: Neighbours, policy: Policy, *, now: datetime) -> tuple[Find
 
 
 def _live(identity: Identity, now: datetime) -> Iterator[Live]:
+    """Yield what counts at the partner, who does not know what was set aside, pruned or refused here."""
     record = identity.record
-    for each in overview.in_state(identity, State.PENDING, *_USABLE):
-        text = overview.facts_of(identity, each).get("not_after")
-        end = parse_time(text) if text else None
-        if end is None or end >= now:
-            yield Live(identity.name, each.number, overview.state_of(identity, each), end)
-        for _ in range(1, int(record.facts.get(each.number, {}).get(ANSWERS, "1"))):
-            yield Live(identity.name, each.number, State.PENDING, None)
-    for number in record.discarded:  # the partner does not know that it was set aside or pruned
-        if number in record.retired or not (text := record.facts.get(number, {}).get("not_after")):
-            continue
-        with contextlib.suppress(InputError):
-            if (end := parse_time(text)) >= now:
-                yield Live(identity.name, number, State.DISCARDED, end)
+    known = {each.number: each for each in identity.generations}
+    for number in sorted({*known, *record.facts} - {*record.retired}):
+        facts = record.facts.get(number, {})
+        shown = overview.facts_of(identity, known[number]) if number in known else facts
+        end = _time(shown.get("not_after"))
+        state = record.state(number, has_certificate=end is not None)
+        ends = [each for text in facts.get(ANSWERS, "").split() if (each := _time(text)) is not None]
+        if end is not None and end not in ends:
+            ends.append(end)
+        live = [Live(identity.name, number, state, each) for each in ends if each >= now]
+        if state is State.PENDING and not live:
+            live.append(Live(identity.name, number, state, None))
+        yield from live
+
+
+def _time(text: str | None) -> datetime | None:
+    with contextlib.suppress(InputError):
+        return parse_time(text or "")
+    return None
 
 
 def _proposal(found: Sequence[Live]) -> str:
@@ -166,6 +172,17 @@ def foreign_trust(others: Elsewhere, *, anchors: Iterable[x509.Certificate]) -> 
             message = f"the trust bundle is that of {identity.name}, which is for {theirs.title}"
             return [critical("chain", message, "give the CA of this environment with --ca")]
     return []
+
+
+def require_current(name: str, anchors: Sequence[x509.Certificate], now: datetime) -> None:
+    """Refuse a trust bundle in which every CA has expired.
+
+    Raises:
+        RefusedError: if it is so.
+    """
+    if anchors and all(each.not_valid_after_utc < now for each in anchors):
+        message, hint = "every CA in the trust bundle has expired", "give the partner's current CA with --ca"
+        raise RefusedError(f"refused, {name}: {message}", hint=hint, findings=[critical("chain", message, hint)])
 
 
 def _is_same(one: Policy, other: Policy) -> bool:

@@ -77,16 +77,18 @@ def overview(identity: Identity, policy: Policy, *, now: datetime) -> Overview:
     by_state = {view.state: view for view in views}
     by_number = {view.generation: view for view in views}
     active = by_state.get(State.ACTIVE)
+    coming = [by_number[each.number] for each in on_the_way(identity)]
+    pending = next((each for each in reversed(coming) if each.state is State.PENDING), coming[-1] if coming else None)
     is_open = State.PENDING in by_state and IssuerSpec.parse(record.settings.issuer).is_manual
     return Overview(
         name=identity.name,
         policy=record.settings.policy,
         status=Status.CRITICAL if owed_hook(identity) else _status(active, policy, now),
         active=active,
-        pending=by_state.get(State.PENDING) or by_state.get(State.ISSUED),
+        pending=pending,
         previous=by_number.get(record.previous) if record.previous else None,
         generations=views,
-        next=_next(identity, by_state, policy),
+        next=_next(identity, pending, policy),
         portal=policy.portal.name if is_open else "",
         steps=policy.portal.request_steps if is_open else (),
     )
@@ -113,6 +115,20 @@ def state_of(identity: Identity, generation: Generation) -> State:
 def in_state(identity: Identity, *states: State) -> list[Generation]:
     """The generations in one of some states, the oldest first."""
     return [each for each in identity.generations if state_of(identity, each) in states]
+
+
+def on_the_way(identity: Identity) -> list[Generation]:
+    """Return the generations that are still to be used, the oldest first: pending, or issued and never active.
+
+    An issued one that is older than one that was active is superseded, and not among them.
+    """
+    record = identity.record
+    latest = max(map(int, filter(None, (record.active, *record.left))), default=0)
+    return [
+        each
+        for each in in_state(identity, State.PENDING, State.ISSUED)
+        if not each.is_issued or int(each.number) > latest
+    ]
 
 
 def generation(identity: Identity, number: str) -> Generation:
@@ -233,15 +249,15 @@ def judged(begin: datetime, end: datetime, policy: Policy, now: datetime) -> Sta
     return thresholds.judge(not_before=begin, not_after=end, now=now)
 
 
-def _next(identity: Identity, by_state: dict[State, GenerationView], policy: Policy) -> str:
+def _next(identity: Identity, pending: GenerationView | None, policy: Policy) -> str:
     name, record = identity.name, identity.record
     if owed_hook(identity) is not None:
         return f"a deploy hook failed; fix it, then: certkit identity activate {name}"
-    if State.PENDING in by_state:
-        return _handing_in(identity, by_state[State.PENDING], policy)
-    if State.ISSUED in by_state:
+    if pending is not None and pending.state is State.PENDING:
+        return _handing_in(identity, pending, policy)
+    if pending is not None:
         return f"activate it: certkit identity activate {name}"
-    if State.ACTIVE in by_state:
+    if record.active is not None:
         return "nothing"
     return f"make a request: certkit identity {'enroll' if record.settings.is_blank else 'renew'} {name}"
 

@@ -24,9 +24,9 @@ def choose(identity: Identity, number: str | None) -> str | None:
     """
     if number is not None:
         return number.zfill(4) if number.isdecimal() and number.isascii() else number
-    waiting = overview.in_state(identity, State.ISSUED)
-    if waiting:
-        return waiting[-1].number
+    issued = [each.number for each in overview.on_the_way(identity) if each.is_issued]
+    if issued:
+        return issued[-1]
     if identity.record.active:
         return None
     hint = f"install the answer to its request: certkit identity install {identity.name} CERT"
@@ -47,7 +47,7 @@ def before(identity: Identity) -> str:
 
 
 def retire(store: Store, identity: Identity, number: str) -> Done:
-    """Put a generation out of use for good.
+    """Put a generation out of use for good, also one that was set aside or pruned: its certificate may be live.
 
     Raises:
         AbsentError: there is no such generation.
@@ -55,7 +55,8 @@ def retire(store: Store, identity: Identity, number: str) -> Done:
         StoreError: the store cannot be used.
     """
     number = number.zfill(4) if number.isdecimal() and number.isascii() else number
-    overview.generation(identity, number)
+    if number not in identity.record.facts:
+        overview.generation(identity, number)
     return change(store, identity, lambda record: record.retire(number))
 
 

@@ -22,6 +22,7 @@ from certkit.stores.record import State
 from certkit.times import rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from certkit.csr.keyfile import Progress
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from certkit.stores.record import Record
 
 _NOTHING = timedelta(0)
+# The alert of RFC 8446 after which no server will ever accept a certificate, in the words of `certkit.probe.judge`.
+_REVOKED = "TLS alert certificate revoked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +86,7 @@ def renew(
     name = identity.name
     identity, aside = _set_aside(store, identity, policy, dry_run=wanted.dry_run, now=now)
     identity = identity if wanted.dry_run else named(store, identity, now=now)
-    unusable = {each.number for each in aside}
-    waiting = [each for each in overview.in_state(identity, State.PENDING, State.ISSUED) if each.number not in unusable]
+    waiting = [each for each in overview.on_the_way(identity) if each.number not in aside]
     opens = window(identity, policy, jitter=wanted.jitter)
     if waiting:
         carried = _carry_on(store, identity, waiting[-1], policy, wanted=wanted, now=now)
@@ -112,31 +114,36 @@ def renew(
 
 def _set_aside(
     store: Store, identity: Identity, policy: Policy, *, dry_run: bool, now: datetime
-) -> tuple[Identity, list[Generation]]:
-    """Discard generations that were never in use and cannot be any more: expired, or due for renewal themselves."""
-    aside = []
+) -> tuple[Identity, set[str]]:
+    """Discard generations that were never in use and never will be: expired, superseded, or due for renewal.
+
+    Return the identity, and the numbers of those that were discarded, or would be.
+    """
+    coming = {each.number for each in overview.on_the_way(identity)}
+    aside = set()
     for each in overview.in_state(identity, State.ISSUED):
         certificate = overview.certificate(each)
-        if certificate is None:
-            continue
+        assert certificate is not None  # noqa: S101  it is issued
         begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         opens = thresholds.renewal_opens(not_before=begin, not_after=end, opens=policy.renewal.opens)
         is_due = now >= opens and issuing.may_ask_again(identity.record.requested.get(each.number), now, force=False)
-        if end < now or is_due:
-            aside.append(each)
-    if aside and not dry_run:
+        if each.number not in coming or end < now or is_due:
+            aside.add(each.number)
+    return identity if dry_run else _discard(store, identity, aside), aside
 
-        def discard(record: Record) -> Record:
-            for each in aside:
-                record = (
-                    record.discard(each.number)
-                    if record.state(each.number, has_certificate=True) is State.ISSUED
-                    else record
-                )
-            return record
 
-        identity = store.change(identity, discard)
-    return identity, aside
+def _discard(store: Store, identity: Identity, numbers: Collection[str]) -> Identity:
+    """Discard issued generations, unless another run has put them to use meanwhile."""
+    if not numbers:
+        return identity
+
+    def discard(record: Record) -> Record:
+        for number in numbers:
+            if record.state(number, has_certificate=True) is State.ISSUED:
+                record = record.discard(number)
+        return record
+
+    return store.change(identity, discard)
 
 
 def window(identity: Identity, policy: Policy, *, jitter: timedelta = _NOTHING) -> datetime | None:
@@ -171,7 +178,7 @@ def carry_through(
     Raises as `renew` does.
     """
     identity = done.identity
-    waiting = overview.in_state(identity, State.PENDING, State.ISSUED)
+    waiting = overview.on_the_way(identity)
     if not waiting:
         return activate.deploy(store, done, how.deployment)
     number, findings, changed = waiting[-1].number, done.findings, done.changed
@@ -234,16 +241,25 @@ def _carry_on(
         except HookError:
             raise
         except RefusedError as error:
-            if waiting.issued is None or not asks_again:
-                if waiting.issued is not None:
-                    error.hint += (
-                        f"; another one is requested at once with: certkit identity renew {identity.name} --force"
-                    )
+            if waiting.issued is None:
+                raise
+            record = identity.record
+            if any(_REVOKED in each.message for each in error.findings):
+                asks_again = all(
+                    issuing.may_ask_again(record.requested.get(each), now, force=wanted.force)
+                    for each in record.discarded
+                )
+                if asks_again:
+                    _discard(store, store.load(identity.name), [waiting.number])
+            if not asks_again:
                 raise
             return None
     if waiting.issued is not None:
         what = f"generation {waiting.number} is installed and not in use"
-        hint = f"put it to use: certkit identity activate {identity.name}"
+        hint = (
+            f"put it to use: certkit identity activate {identity.name}; "
+            f"or request another one: certkit identity renew {identity.name} --force"
+        )
     elif wanted.issuer is not None:
         what = f"this would have the request of generation {waiting.number} answered, and put it to use"
         return Renewed(done, ok("validity", f"{identity.name}: {what}"))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import RefusedError
-from certkit.findings import critical
 from certkit.identity import credentials, install, limits
 from certkit.identity.enroll import Done
 from certkit.x509 import objects
@@ -40,17 +39,6 @@ class Changes:
         return replace(known, trust_bundle=bundle, **self.settings)
 
 
-def require_current(name: str, anchors: Sequence[x509.Certificate], now: datetime) -> None:
-    """Refuse a trust bundle in which every CA has expired.
-
-    Raises:
-        RefusedError: if it is so.
-    """
-    if anchors and all(each.not_valid_after_utc < now for each in anchors):
-        message, hint = "every CA in the trust bundle has expired", "give the partner's current CA with --ca"
-        raise RefusedError(f"refused, {name}: {message}", hint=hint, findings=[critical("chain", message, hint)])
-
-
 def update(
     store: Store, identity: Identity, policy: Policy, changes: Changes, *, force: bool = False, now: datetime
 ) -> Done:
@@ -65,7 +53,7 @@ def update(
     if settings == identity.record.settings:
         return Done(identity, changed=False)
     if changes.anchors:
-        require_current(identity.name, changes.anchors, now)
+        limits.require_current(identity.name, changes.anchors, now)
         neighbours = limits.Neighbours(store, identity.name, identity)
         install.refuse(identity.name, limits.foreign_trust(neighbours.elsewhere(policy), anchors=changes.anchors))
         active = identity.record.active

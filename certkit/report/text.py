@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from certkit.identity.overview import GenerationView, Overview
     from certkit.policy.rules import Policy
     from certkit.probe import Probe
+    from certkit.stores.record import Event
     from certkit.verify import Verdict
     from certkit.x509.extensions import Unreadable
 
@@ -319,6 +320,18 @@ def identities(listed: Iterable[Overview], *, paint: Paint = plain) -> str:
             parts.append(f"{found.pending.state.value}{since}: {found.pending.generation}")
         lines.append("  ".join(parts))
     return _text(lines)
+
+
+def log(events: Iterable[Event]) -> str:
+    """Events, a line each: when, what, and who."""
+    rows = [(each.time, _happened(each), each.who) for each in events]
+    width = max((len(what) for _, what, _ in rows), default=0)
+    return _text([printable(f"{time}  {what.ljust(width)}  {who}") for time, what, who in rows])
+
+
+def _happened(event: Event) -> str:
+    called = f" as {event.certificate_name}" if event.certificate_name else ""
+    return f"{event.what}{f' {event.generation}' if event.generation else ''}{called}"
 
 
 def policies(listed: Iterable[Policy]) -> str:

@@ -334,6 +334,14 @@ class Store(Protocol):
         """
         ...
 
+    def repair(self, name: str) -> bool:
+        """Make the pointer a link again where a backup left a copy of a generation; return whether it was so.
+
+        Raises:
+            AbsentError: if there is no identity of that name.
+        """
+        ...
+
     def remove(self, name: str) -> None:
         """Everything of an identity, every version of it; nothing to do if there is none."""
         ...

@@ -28,7 +28,7 @@ VERSION = 2
 LEGACY_VERSION = 1
 """Version 0.1.0 kept the settings in the record; it refuses records of version 2."""
 ANSWERS, ANSWERED = "answers", "answered"
-"""The facts about a request whose answers were refused: their number, and the time of the last one."""
+"""The facts about a request whose answers were refused: their ends (RFC 3339), and the time of the last one."""
 FINGERPRINT, CSR = "fingerprint_sha256", "csr"
 """The facts that say what there is: a certificate, or a request (PEM) that waits for one."""
 LEASE = "lease"

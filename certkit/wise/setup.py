@@ -249,7 +249,8 @@ class _Run:
         if bundle is None and self.around.person and not found.has_trust:
             bundle = self.around.person.certificate("Wise's CA certificate", found)
         if bundle is not None:
-            self.changed |= install.trust(self.store, self.store.load(self.name), self.policy, bundle).changed
+            known, now = self.store.load(self.name), self.around.clock()
+            self.changed |= install.trust(self.store, known, self.policy, bundle, now=now).changed
 
     def install(self) -> None:
         """Install the certificate, and put it to use."""

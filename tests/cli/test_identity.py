@@ -242,6 +242,7 @@ def test_what_is_no_name_for_any_command(identity, tmp_path, arguments):
 
 def test_an_identity_that_is_not_there(identity):
     """Is exit 3 for every command that wants one, in JSON too."""
+    (identity.folder / "store").mkdir()
     for arguments in (
         ("install", "acme", "root.pem"),
         ("activate", "acme"),
@@ -435,6 +436,76 @@ def test_import_what_does_not_belong_together(identity, tmp_path):
     assert not (tmp_path / "store").exists()
 
 
+def bundled(folder, pair, *, has_key=True):
+    """Write a pair as a PKCS#12 bundle of openssl's, whose passphrase is in the file `pw`."""
+    pair.write(folder, "own")
+    (folder / "pw").write_text("correct horse\n")
+    key = ("-inkey", folder / "own.key") if has_key else ("-nokeys",)
+    (folder / "above.pem").write_bytes(ISSUING.pem)
+    more = ("-certfile", folder / "above.pem", "-passout", f"file:{folder / 'pw'}", "-out", folder / "own.p12")
+    openssl("pkcs12", "-export", *key, "-in", folder / "own.pem", *more)
+    (folder / "own.p12").chmod(0o600)
+
+
+PKCS12 = ("import", "acme", "--policy", "wise-sandbox", "--pkcs12", "own.p12", "--ca", "root.pem")
+
+
+def test_import_pkcs12(identity, tmp_path):
+    """Adopts key, certificate and chain of a bundle; the pair from files is the same identity."""
+    pair = ISSUING.issue(begin=NOW - pki.DAY, end=NOW + 90 * pki.DAY)
+    bundled(tmp_path, pair)
+    imported = identity(*PKCS12, "--passphrase-file", "pw", "--json")
+    assert (imported.code, imported.json["changed"], imported.json["active"]["state"]) == (0, True, "active")
+    assert (tmp_path / "store/acme/active/fullchain.pem").read_bytes() == pair.pem + ISSUING.pem
+    assert identity("export", "acme", "--out", "tls", "--passphrase-file", "pw").code == 0
+    assert (tmp_path / "tls/key.pem").read_bytes() == pair.key_pem
+    again = ("import", "acme", "--key", "own.key", "--cert", "own.pem", "--passphrase-file", "pw", "--json")
+    assert not identity(*again).json["changed"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "is encrypted. Give its passphrase with --passphrase-file"),
+        (("--passphrase-file", "root.pem"), "the passphrase is wrong"),
+        (("--passphrase-file", "pw", "--pkcs12", "own.pem"), "it is no PKCS#12 bundle with a private key"),
+        (("--passphrase-file", "pw", "--pkcs12", "absent"), "absent"),
+        (("--passphrase-file", "pw", "--key", "own.key"), "give --key KEY --cert CERT, or --pkcs12 FILE"),
+    ],
+)
+def test_import_of_bad_bundles(identity, tmp_path, options, said):
+    """Is exit 3 with the reason, and there is no identity."""
+    bundled(tmp_path, ISSUING.issue(begin=NOW - pki.DAY, end=NOW + 90 * pki.DAY))
+    ran = identity(*PKCS12, *options)
+    assert (ran.code, ran.out, (tmp_path / "store").exists()) == (3, "", False)
+    assert said.lower() in ran.err.lower()
+
+
+def test_import_a_bundle_without_a_key(identity, tmp_path):
+    """Says what is missing."""
+    bundled(tmp_path, ISSUING.issue(begin=NOW - pki.DAY, end=NOW + 90 * pki.DAY), has_key=False)
+    assert "no PKCS#12 bundle with a private key" in identity(*PKCS12, "--passphrase-file", "pw").err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ENROLL,
+        ("import", "acme", "--policy", "wise-sandbox", "--key", "own.key", "--cert", "own.pem"),
+        ("install", "used", "own.pem"),
+        ("update", "used"),
+    ],
+)
+def test_only_expired_cas(identity, tmp_path, command):
+    """Are refused wherever a trust bundle is given: nothing would ever lead to them."""
+    old = pki.root(pki.name(O="Partner", CN="Old Root CA"), begin=NOW - pki.YEAR, end=NOW - pki.DAY)
+    (tmp_path / "old-root.pem").write_bytes(old.pem)
+    ISSUING.issue(begin=NOW - pki.DAY, end=NOW + 90 * pki.DAY).write(tmp_path, "own")
+    identity.use("used")
+    identity.answer("used", file="own.pem")
+    refuses(identity, 2, "every CA in the trust bundle has expired", *command, "--ca", "old-root.pem")
+
+
 def test_import_a_key_that_others_can_read(identity, tmp_path):
     """Is a warning; the copy in the store is private."""
     ROOT.issue(begin=NOW - pki.DAY, end=NOW + pki.YEAR).write(tmp_path, "old")
@@ -446,6 +517,54 @@ def test_import_a_key_that_others_can_read(identity, tmp_path):
 
 
 # activate, rollback, discard, retire, remove
+
+
+def pasted(ran):
+    """The command that a hint ends with, as arguments of `certkit identity`."""
+    return ran.err.rpartition("certkit identity ")[2].split()
+
+
+def test_install_of_what_was_rolled_back(identity):
+    """Says which generation it is, and the command that puts it to use again; what was retired needs another one."""
+    identity.use()
+    identity.renew()
+    assert identity("install", "acme", "newer.pem").code == 0
+    assert identity("rollback", "acme").code == 0
+    refuses(identity, 2, "it is the certificate of generation 0002 (previous)", "install", "acme", "newer.pem")
+    assert identity(*pasted(identity("install", "acme", "newer.pem")), "--json").json["active"]["generation"] == "0002"
+    assert identity("install", "acme", "newer.pem", "--json").json["changed"] is False
+    assert identity("retire", "acme", "1").code == 0
+    refuses(identity, 2, "it is the certificate of generation 0001 (retired)", "install", "acme", "answer.pem")
+    assert pasted(identity("install", "acme", "answer.pem")) == ["renew", "acme", "--force"]
+
+
+def test_a_pointer_that_a_backup_replaced_by_a_copy(identity, tmp_path):
+    """Is recognised by every command, and the one that the message names makes it a link again."""
+    identity.use()
+    home = tmp_path / "store" / "acme"
+    shutil.copytree((home / "active").resolve(), home / "copy")
+    (home / "active").unlink()
+    (home / "copy").rename(home / "active")
+    for words in (("show", "acme"), ("list",), ("renew", "acme"), ("export", "acme", "--out", "tls")):
+        ran = identity(*words)
+        assert (ran.code, "it is a copy of generation 0001, not a link" in ran.err) == (3, True)
+    repaired = identity(*pasted(ran), "--json")
+    assert (repaired.code, repaired.json["changed"], repaired.json["active"]["generation"]) == (0, True, "0001")
+    assert (os.readlink(home / "active"), identity("show", "acme").code) == ("generations/0001", 0)
+    assert not identity("activate", "acme", "--json").json["changed"]
+
+
+def test_a_pointer_that_is_another_directory(identity, tmp_path):
+    """Is not removed: it may hold the only copy of a key."""
+    identity.use()
+    home = tmp_path / "store" / "acme"
+    (home / "active").unlink()
+    shutil.copytree(home / "generations/0001", home / "active")
+    (home / "active/key.pem").write_bytes(b"another one")
+    for words in (("show", "acme"), ("activate", "acme", "1")):
+        ran = identity(*words)
+        assert (ran.code, "it is a directory that is no generation" in ran.err) == (3, True)
+    assert (home / "active/key.pem").read_bytes() == b"another one"
 
 
 def test_two_generations(identity):
@@ -549,6 +668,7 @@ def test_list(identity, tmp_path):
     """Tells each identity's state in the order of names; the exit code is that of the worst."""
     ROOT.issue(begin=NOW - 300 * pki.DAY, end=NOW + 20.5 * pki.DAY).write(tmp_path, "old")
     ROOT.issue(begin=NOW - 300 * pki.DAY, end=NOW + 5.5 * pki.DAY).write(tmp_path, "late")
+    (tmp_path / "store").mkdir()
     assert (identity("list").code, identity("list").out) == (0, "")
     codes = []
     for name, file in (("zeta", "old"), ("late", "late")):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 
@@ -289,12 +288,11 @@ def test_a_hook_that_is_stored(identity):
 
 
 def test_the_log(identity):
-    """A line of JSON for each thing that happened, with who did it; one document with --json."""
+    """A line for each thing that happened, with who did it; --json has the fingerprints, too."""
     identity(*ENROLL)
     identity.answer()
     identity("install", "acme", "answer.pem", *TRUSTING)
-    shown = identity("log", "acme")
-    events = [json.loads(line) for line in shown.out.splitlines()]
+    events = identity("log", "acme", "--json").json
     assert [each["what"] for each in events] == [
         "created",
         "requested",
@@ -303,7 +301,12 @@ def test_the_log(identity):
         "activated",
     ]
     assert all("@" in each["who"] for each in events)
-    assert identity("log", "acme", "--json").json == events
+    lines = identity("log", "acme").out.splitlines()
+    assert [(line[:20], line.rpartition("  ")[2]) for line in lines] == [(each["time"], each["who"]) for each in events]
+    assert [line[20:].rpartition("  ")[0].strip() for line in lines] == [
+        *("created", f"requested 0001 as acme-{NOW:%Y-%m}-a", "settings changed", "installed 0001", "activated 0001")
+    ]
+    assert [each for each in events if "fingerprint_sha256" in each] == [events[3]]
 
 
 def test_the_twelfth(identity):

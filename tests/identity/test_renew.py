@@ -127,7 +127,9 @@ def test_what_is_installed_and_not_in_use(store):
     renewed = run(store)
     assert states(store) == {"0001": "active", "0002": "issued"}
     assert "generation 0002 is installed and not in use" in renewed.said.message
-    assert renewed.said.hint == "put it to use: certkit identity activate acme"
+    assert renewed.said.hint == (
+        "put it to use: certkit identity activate acme; or request another one: certkit identity renew acme --force"
+    )
 
 
 def test_a_request_that_was_discarded(store):

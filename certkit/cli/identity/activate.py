@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,6 +34,10 @@ def activate(output: Output, store: Store, *, name: str, generation: str | None,
     """
     from certkit.identity import activate as activation
 
-    identity = store.load(require_name(name))
+    is_repaired = store.repair(require_name(name))
+    if is_repaired:
+        output.warn(f"{name}: the pointer was a copy of a generation, and is a link again")
+    identity = store.load(name)
     how = activating.how(store, identity, **options)
-    return tell(output, activation.activate(store, identity, generation, how=how, now=inputs.now()))
+    done = activation.activate(store, identity, generation, how=how, now=inputs.now())
+    return tell(output, replace(done, changed=done.changed or is_repaired))

@@ -11,16 +11,22 @@ from certkit.cli.identity.options import ca_option, filled, group_option, policy
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
 from certkit.cli.shared.stores import opened, store_option
+from certkit.errors import InputError
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from certkit.cli.shared.output import Output
+    from certkit.csr.keyfile import HeldKey
+    from certkit.secret import Secret
 
 
 @click.command(name="import")
 @name_argument
 @inputs.policy_option
-@inputs.file_option("--key", metavar="KEY", required=True, help="The private key.")
-@inputs.file_option("--cert", metavar="CERT", required=True, help="The certificate, with those above it or without.")
+@inputs.file_option("--key", metavar="KEY", help="The private key.")
+@inputs.file_option("--cert", metavar="CERT", help="The certificate, with those above it or without.")
+@inputs.file_option("--pkcs12", metavar="FILE", help="A PKCS#12 bundle with both, instead of --key and --cert.")
 @click.option("--client-id", metavar="ID", callback=filled, help="What the certificate should have as its common name.")
 @ca_option
 @untrusted_option
@@ -28,10 +34,11 @@ if TYPE_CHECKING:
 @store_option
 @inputs.passphrase_option
 @reporting
-def import_(output: Output, *, name: str, key: str, cert: str, **options: Any) -> int:
+def import_(output: Output, *, name: str, key: str | None, cert: str | None, pkcs12: str | None, **options: Any) -> int:
     """Adopt a pair that was made elsewhere and is in use already.
 
-    Nothing is written unless key and certificate belong together, and the certificate holds by the partner's rules.
+    Nothing is written unless key and certificate belong together, and the certificate holds by the partner's rules. The
+    passphrase that opens the key or the bundle also protects the key in a directory.
 
     \b
     Example:
@@ -43,7 +50,7 @@ def import_(output: Output, *, name: str, key: str, cert: str, **options: Any) -
 
     require_name(name)
     secret = inputs.passphrase(options["passphrase_file"])
-    held = inputs.private_key(key, secret)
+    held, certificates = _pair(key, cert, pkcs12, secret)
     output.warn_of([held.file])
     with opened(options["store_uri"], output, passphrase=secret) as store:
         settings = settings_of(options, policy=policy_of(store, name, options["policy_name"]))
@@ -54,12 +61,26 @@ def import_(output: Output, *, name: str, key: str, cert: str, **options: Any) -
             settings,
             inputs.policy(settings.policy),
             key=held.key,
-            certificates=[
-                found
-                for each in (cert, *options["untrusted"])
-                for found in objects.certificates(inputs.read(each), name=each)
-            ],
+            certificates=[*certificates, *inputs.untrusted(options["untrusted"])],
             anchors=objects.certificates(bundle.encode(), name="the trust bundle") if bundle else None,
             now=inputs.now(),
         )
         return tell(output, done)
+
+
+def _pair(
+    key: str | None, cert: str | None, pkcs12: str | None, secret: Secret | None
+) -> tuple[HeldKey, list[x509.Certificate]]:
+    """The private key and the certificates, from two files or one.
+
+    Raises:
+        InputError: if something else than one pair is named, or it cannot be read.
+    """
+    from certkit.x509 import objects
+
+    if pkcs12 is not None and key is cert is None:
+        return inputs.pkcs12(pkcs12, secret)
+    if pkcs12 is None and key is not None and cert is not None:
+        return inputs.private_key(key, secret), objects.certificates(inputs.read(cert), name=cert)
+    hint = "give --key KEY --cert CERT, or --pkcs12 FILE"
+    raise InputError("import needs the private key and its certificate", hint=hint)

@@ -49,12 +49,11 @@ def install(
     from certkit.identity.enroll import Done
     from certkit.identity.install import install as run
     from certkit.stores.record import require_name
-    from certkit.x509 import objects
 
     identity = store.load(require_name(name))
     policy = inputs.policy(identity.record.settings.policy)
     bundle = inputs.read(ca) if ca is not None else None
-    others = [found for each in untrusted for found in objects.certificates(inputs.read(each), name=each)]
+    others = inputs.untrusted(untrusted)
     done, number = run(
         store, identity, inputs.read(certificate), policy, trust_bundle=bundle, untrusted=others, now=inputs.now()
     )

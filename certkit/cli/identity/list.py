@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import in_store, identities_of, overview_of
+from certkit.cli.identity import identities_of, in_store, overview_of
 from certkit.errors import CertkitError
 from certkit.findings import Status, exit_code, roll_up
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @name_argument
 @in_store
 def log(output: Output, store: Store, *, name: str) -> int:
-    """Show what happened to an identity: when, by whom, and with which key and certificate, a line of JSON each.
+    """Show what happened to an identity: when, what and by whom. --json has the fingerprints, too.
 
     \b
     Example:
@@ -28,5 +28,7 @@ def log(output: Output, store: Store, *, name: str) -> int:
     if output.as_json:
         output.document([each.document() for each in events])
     else:
-        output.result("".join(f"{each.line()}\n" for each in events))
+        from certkit.report import text
+
+        output.result(text.log(events))
     return 0

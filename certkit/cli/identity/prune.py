@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import in_store, identities_of
+from certkit.cli.identity import identities_of, in_store
 from certkit.errors import CertkitError, InputError
 from certkit.findings import Status, exit_code, roll_up
 from certkit.stores.record import require_name

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import in_store, identities_of, overview_of
+from certkit.cli.identity import identities_of, in_store, overview_of
 from certkit.cli.shared import activating, inputs
 from certkit.cli.shared.issuers import issuing
 from certkit.cli.shared.output import progress

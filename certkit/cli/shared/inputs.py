@@ -348,6 +348,43 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
     return HeldKey(item.value, key_file_finding(Path(reference)), item.is_encrypted)
 
 
+def pkcs12(reference: str, secret: Secret | None) -> tuple[HeldKey, list[x509.Certificate]]:
+    """The private key and the certificates of a PKCS#12 bundle, and the finding about the file.
+
+    Raises:
+        PassphraseError: if it is locked, and the passphrase is missing or wrong.
+        InputError: if it is no bundle, or lacks the key or a certificate.
+    """
+    from certkit.csr.keyfile import HeldKey, key_file_finding
+    from certkit.findings import skipped
+    from certkit.x509 import objects
+
+    data, name = read(reference), "standard input" if reference == STDIN else reference
+    try:
+        found = objects.bundle(data, name=name, passphrase=secret)
+    except PassphraseError:
+        if secret is not None or reference == STDIN or not is_terminal():
+            raise
+        found = objects.bundle(data, name=name, passphrase=_ask(name))
+    if found.key is None:
+        hint = "export it with its key, or give --key KEY --cert CERT"
+        raise InputError(f"cannot import {name}: it is no PKCS#12 bundle with a private key", hint=hint)
+    is_read = reference == STDIN
+    file = skipped("key-file", "the key came from standard input") if is_read else key_file_finding(Path(reference))
+    return HeldKey(found.key, file), [objects.loaded(each, name) for each in found.certificates]
+
+
+def untrusted(references: Sequence[str]) -> list[x509.Certificate]:
+    """Return the certificates of files that may complete a chain.
+
+    Raises:
+        InputError: if one cannot be read.
+    """
+    from certkit.x509 import objects
+
+    return [found for each in references for found in objects.certificates(read(each), name=each)]
+
+
 def credentials(cert: str, key: str, secret: Secret | None) -> tuple[Credentials, Finding]:
     """A client certificate, with those above it, and its private key, from files; and the finding about the key's.
 

@@ -99,6 +99,7 @@ def _identity(store: FileStore, folder: Folder, name: str) -> Iterator[Finding]:
             yield from _of_identity(own, found)
     except StoreError as error:
         yield _finding(check, error)
+        yield unknown(_PERMISSIONS, f"who may read the keys of {name} was not checked", f"see {check}")
 
 
 def _summary(found: Identity) -> str:

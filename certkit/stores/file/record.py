@@ -12,7 +12,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, StoreError
-from certkit.stores.record import Record, Settings
+from certkit.files.folder import temporary_name
+from certkit.stores.record import Record, Settings, is_generation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +81,8 @@ def _pointer(folder: Folder) -> str | None:
     Raises:
         StoreError: what has the pointer's name does not lead to a generation.
     """
+    if folder.has_folder(POINTER):
+        raise _copied(folder)
     target = folder.target(POINTER)
     if target is None:
         return None
@@ -90,6 +93,28 @@ def _pointer(folder: Folder) -> str | None:
         if not generations.has_folder(match[1]):
             raise _astray(folder, f"there is no generation {match[1]}")
     return match[1]
+
+
+def original(folder: Folder) -> str | None:
+    """Return the generation of which the pointer is a copy: what follows links, such as `cp -rL`, leaves one.
+
+    None if the pointer is no directory, or differs from every generation.
+    """
+    if not folder.has_folder(POINTER):
+        return None
+    with folder.inside(POINTER) as copy, folder.inside(GENERATIONS) as generations:
+        files = {name: copy.read(name) for name in copy.names()}
+        for number in filter(is_generation, generations.names()):
+            with generations.inside(number) as own:
+                if own.names() == sorted(files) and all(own.holds(name, data) for name, data in files.items()):
+                    return number
+    return None
+
+
+def restore_pointer(folder: Folder, number: str) -> None:
+    """Put a link in the place of a copy of a generation; the next sweep removes the copy."""
+    folder.rename(POINTER, temporary_name(POINTER))
+    folder.point(POINTER, f"{GENERATIONS}/{number}")
 
 
 def write(folder: Folder, record: Record, access: Access, *, before: Record | None = None) -> Version:
@@ -124,6 +149,18 @@ def _document(record: Record) -> dict[str, Any]:
     document = {**record.document(), "log": [each.line() for each in record.log]}
     del document["active"]
     return document
+
+
+def _copied(folder: Folder) -> StoreError:
+    """The error for a pointer that is a directory, with the command that repairs it."""
+    where, number = folder.path / POINTER, original(folder)
+    if number is None:
+        hint = f"move it away, and make a link: ln -s {GENERATIONS}/NUMBER {POINTER}"
+        return StoreError(f"cannot follow {where}: it is a directory that is no generation, not a link", hint=hint)
+    return StoreError(
+        f"cannot follow {where}: it is a copy of generation {number}, not a link; a backup may have followed the link",
+        hint=f"make it a link again: certkit identity activate {folder.path.name} {number}",
+    )
 
 
 def _astray(folder: Folder, why: str) -> StoreError:

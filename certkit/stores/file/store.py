@@ -334,6 +334,22 @@ class FileStore:
                 record_file.write(folder, record, identity_folder.access_of(record), before=record)
             return record.is_legacy
 
+    def repair(self, name: str) -> bool:
+        """Make the pointer a link again if it is a copy of a generation; return whether it was one.
+
+        Raises:
+            AbsentError: if there is no identity of that name.
+        """
+        with self._identity(name) as folder:
+            if record_file.original(folder) is None:
+                return False
+        with self._changing(name) as folder:
+            number = record_file.original(folder)
+            if number is not None:
+                record_file.restore_pointer(folder, number)
+                folder.sweep()
+            return number is not None
+
     def remove(self, name: str) -> None:
         """Everything of an identity: it is gone in one step, and then deleted; nothing to do if there is none."""
         identity.require_name(name)

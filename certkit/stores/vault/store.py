@@ -444,6 +444,10 @@ class VaultStore:
                 record = record.describe(each.number, describe.facts(leaf))
         return replace(record, generations=found.record.generations)
 
+    def repair(self, name: str) -> bool:  # noqa: ARG002  a field of a record is never a copy
+        """Return False: nothing needs it."""
+        return False
+
     def remove(self, name: str) -> None:
         """Everything of an identity, every version of it, the keys first; nothing to do if there is none.
 

@@ -53,6 +53,18 @@ def test_a_check_of_a_store_that_is_not_there(store):
     assert not store.root.exists()
 
 
+def test_keys_of_an_identity_that_cannot_be_loaded(store):
+    """Were not checked, so nothing says that only those who should can read them."""
+    enroll(store, issued=1)
+    (store.root / "acme" / "identity.json").write_text("{")
+    (store.root / "acme" / "generations" / "0001" / "key.pem").chmod(0o666)
+    assert [(each.status, each.id) for each in findings_of(store)] == [
+        (Status.OK, "store"),
+        (Status.CRITICAL, "identity:acme"),
+        (Status.UNKNOWN, "permissions"),
+    ]
+
+
 def test_a_check_changes_nothing(store):
     """Not even the leftovers of a killed run, which the next change removes."""
     enroll(store, issued=1)
@@ -143,7 +155,8 @@ def test_a_check_of_a_group_that_is_gone(store):
         (
             "critical identity:acme: this host has no group 'no-such-group'"
             " -> make it (groupadd), or enrol the identity with another --group"
-        )
+        ),
+        "unknown permissions: who may read the keys of acme was not checked -> see identity:acme",
     ]
 
 
@@ -168,6 +181,7 @@ def test_a_check_of_strange_files(store):
             "critical identity:lost: not an identity, STORE/lost: it has no identity.json"
             " -> restore its identity.json from a backup, or remove the directory by hand"
         ),
+        "unknown permissions: who may read the keys of lost was not checked -> see identity:lost",
     ]
 
 
