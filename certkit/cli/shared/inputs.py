@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from click.shell_completion import CompletionItem
+    from cryptography import x509
 
     from certkit.csr.keyfile import HeldKey
     from certkit.findings import Finding
