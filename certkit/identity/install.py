@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Identity, Store
-    from certkit.verify import AnyCertificate, Verdict
+    from certkit.verify import Verdict
+    from certkit.x509.certificate import AnyCertificate
 
 
 def install(
