@@ -232,29 +232,18 @@ def _carry_on(
 ) -> Renewed | None:
     """Carry on what an earlier run began, or judge how long it can wait; None if another request is to be made."""
     done = Done(identity, changed=False)
-    asks_again = issuing.may_ask_again(identity.record.requested.get(waiting.number), now, force=wanted.force)
-    if waiting.issued is not None and wanted.force and wanted.issuer is None and not wanted.dry_run:
-        return None
     if wanted.issuer is not None and not wanted.dry_run:
         try:
             return _answered(store, done, policy, wanted=wanted, now=now)
         except HookError:
             raise
         except RefusedError as error:
-            if waiting.issued is None:
-                raise
-            record = identity.record
-            if any(_REVOKED in each.message for each in error.findings):
-                asks_again = all(
-                    issuing.may_ask_again(record.requested.get(each), now, force=wanted.force)
-                    for each in record.discarded
-                )
-                if asks_again:
-                    _discard(store, store.load(identity.name), [waiting.number])
-            if not asks_again:
+            if not waiting.is_issued or not _gives_up(store, identity, waiting.number, error, wanted=wanted, now=now):
                 raise
             return None
-    if waiting.issued is not None:
+    if waiting.is_issued and wanted.force and not wanted.dry_run:
+        return None
+    if waiting.is_issued:
         what = f"generation {waiting.number} is installed and not in use"
         hint = (
             f"put it to use: certkit identity activate {identity.name}; "
@@ -270,6 +259,23 @@ def _carry_on(
         what = f"the request of generation {waiting.number} waits for its answer{since}"
         hint = f"hand in the CSR{where}, then: certkit identity install {identity.name} CERT"
     return Renewed(done, _judged(identity, policy, what, hint, now))
+
+
+def _gives_up(
+    store: Store, identity: Identity, number: str, error: RefusedError, *, wanted: Renewal, now: datetime
+) -> bool:
+    """Return whether another certificate is requested in the place of one that the probe refused.
+
+    One that is revoked is set aside, and replaced at once if it is the first one in seven days.
+    """
+    record = identity.record
+    is_revoked = any(_REVOKED in each.message for each in error.findings)
+    before = record.discarded if is_revoked else [number]
+    times = [record.requested.get(each) for each in before]
+    gives_up = all(issuing.may_ask_again(each, now, force=wanted.force) for each in times)
+    if is_revoked and gives_up:
+        _discard(store, store.load(identity.name), [number])
+    return gives_up
 
 
 def _judged(identity: Identity, policy: Policy, what: str, hint: str, now: datetime) -> Finding:
