@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = (
     "The certificate that a partner issued for a request of an identity. It is matched to the request by its public"
-    " key, and nothing is written unless every check holds; then it is put to use."
+    " key, and nothing is written unless every check passes; then it is activated."
 )
 _OF_THE_CERTIFICATE = ("generation", "fingerprint_sha256", "not_before", "not_after")
 _OF_ITS_USE = ("state", "certificate_path", "key_reference")
@@ -69,18 +69,22 @@ class CertificateResource(Resource):
                 "The CAs to trust, as PEM. By default those that the identity was enrolled with. Counts when a"
                 " certificate is installed.",
             ),
-            option("activate", Bool(), "Whether the certificate is put to use. By default yes."),
+            option("activate", Bool(), "Whether the certificate is activated. By default yes."),
             computed("generation", String(), "The generation that it belongs to."),
             computed("fingerprint_sha256", String(), "The fingerprint of the certificate."),
             computed("not_before", String(), "From when on it is valid, RFC 3339."),
             computed("not_after", String(), "Until when it is valid, RFC 3339."),
             computed("state", String(), "`active`, `issued` (never in use yet), `previous` or `retired`."),
-            computed("certificate_path", String(), "Where it is, with its chain: a path, or a reference in Vault."),
-            computed("key_reference", String(), "Where its key is: a path, or a reference in Vault. Never a key."),
+            computed(
+                "certificate_path",
+                String(),
+                "Where it is, with its chain: a path that renewals and rollbacks do not change; a reference in Vault.",
+            ),
+            computed("key_reference", String(), "Where its key is: such a path, or a reference in Vault. Never a key."),
         )
 
     def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
-        """Refuse what is no name and no certificate."""
+        """Refuse an invalid name, and what is not a certificate."""
         from certkit.x509 import objects
 
         super().validate(diags, type_name, config)
@@ -93,15 +97,15 @@ class CertificateResource(Resource):
                     objects.certificates(config[each].encode(), name=each)
 
     def create(self, ctx: CreateContext, planned: State) -> State | None:
-        """Install the certificate, if there is one yet, and put it to use."""
+        """Install the certificate, if there is one yet, and activate it."""
         if not planned["certificate"]:
             return planned | dict.fromkeys((*_OF_THE_CERTIFICATE, *_OF_ITS_USE))
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
-            return self._installed(store, planned, boundary)
+            return self._installed(store, planned, boundary, is_new=True)
         return None
 
     def read(self, ctx: ReadContext, current: State) -> State | None:
-        """The certificate as it is in the store; none if it is not there any more."""
+        """The certificate as it is in the store; None if it was removed."""
         from certkit.identity import overview
 
         if current["generation"] is None:
@@ -139,7 +143,7 @@ class CertificateResource(Resource):
             return planned
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             if planned["generation"] is Unknown:
-                return self._installed(store, planned, boundary)
+                return self._installed(store, planned, boundary, is_new=False)
             identity = store.load(planned["identity"])
             if planned["state"] != current["state"]:
                 identity = self._activate(store, identity, planned["generation"], boundary)
@@ -166,27 +170,38 @@ class CertificateResource(Resource):
             identity = store.load(require_name(name))
             generation = overview.generation(identity, number or identity.record.active or "")
             if generation.issued is None:
-                hint = f"install the answer to its request: certkit identity install {name} CERT"
+                hint = f"install its certificate first: certkit identity install {name} CERT"
                 raise InputError(f"{name}: generation {generation.number} has no certificate yet", hint=hint)
             certificate = generation.issued.certificate.decode("ascii")
             given = {"identity": name, "certificate": certificate, "ca": None, "activate": None}
             return given | _facts(store, identity, generation)
         return None
 
-    def _installed(self, store: Store, planned: State, boundary: Boundary) -> State:
+    def _installed(self, store: Store, planned: State, boundary: Boundary, *, is_new: bool) -> State:
+        """Install the certificate and activate it; one that was active before only if it replaces another one here."""
         from certkit.identity import install, overview
         from certkit.policy import catalogue
+        from certkit.x509 import objects
 
         name, now = planned["identity"], self.provider.services.now()
         identity = store.load(name)
         policy = catalogue.load(identity.record.settings.policy)
         bundle = planned["ca"].encode() if planned["ca"] else None
         pasted = planned["certificate"].encode()
-        done, number = install.install(store, identity, pasted, policy, trust_bundle=bundle, now=now)
-        boundary.warn_of(name, done.findings)
-        identity = done.identity
-        if planned["activate"] is not False:
-            identity = self._activate(store, identity, number, boundary)
+        given = objects.certificates(pasted, name="certificate")
+        before = overview.in_state(identity, GenerationState.PREVIOUS)
+        known = [each.number for each in before if overview.certificate(each) in given]
+        if known:
+            number = known[-1]
+        else:
+            done, number = install.install(store, identity, pasted, policy, trust_bundle=bundle, now=now)
+            boundary.warn_of(name, done.findings)
+            identity = done.identity
+        found = planned | _facts(store, identity, overview.generation(identity, number))
+        is_used = found["state"] == GenerationState.ACTIVE  # then a deploy hook may be owed
+        if planned["activate"] is False or (is_new and not is_used and not self._wants_use(found, found, boundary)):
+            return found
+        identity = self._activate(store, identity, number, boundary)
         return planned | _facts(store, identity, overview.generation(identity, number))
 
     def _activate(self, store: Store, identity: Identity, number: str, boundary: Boundary) -> Identity:
@@ -200,7 +215,7 @@ class CertificateResource(Resource):
     def _wants_use(self, current: State, planned: State, boundary: Boundary) -> bool:
         """Whether the certificate is to be put to use, and can be.
 
-        One that was in use and is not any more was replaced or rolled back by somebody, who had a reason.
+        One that was in use and is not any more was replaced or rolled back on purpose.
         """
         is_used = current["state"] in {None, GenerationState.ACTIVE}
         if not planned["certificate"] or planned["activate"] is False or is_used:
@@ -226,13 +241,17 @@ def _facts(store: Store, identity: Identity, generation: Generation) -> dict[str
     from certkit.times import rfc3339
     from certkit.x509 import names
 
-    certificate, location = overview.certificate(generation), store.location(identity, generation.number)
+    certificate, state = overview.certificate(generation), overview.state_of(identity, generation)
+    location = store.location(identity, generation.number)
+    if location.is_directory and state is GenerationState.PREVIOUS and identity.record.active:
+        # Who uses the path follows the pointer, also back.
+        location = store.location(identity, identity.record.active)
     return {
         "generation": generation.number,
         "fingerprint_sha256": names.fingerprint(certificate) if certificate else None,
         "not_before": rfc3339(certificate.not_valid_before_utc) if certificate else None,
         "not_after": rfc3339(certificate.not_valid_after_utc) if certificate else None,
-        "state": overview.state_of(identity, generation).value,
+        "state": state.value,
         "certificate_path": utf8(location.fullchain),
         "key_reference": utf8(location.key),
     }

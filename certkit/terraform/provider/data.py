@@ -88,7 +88,7 @@ class IdentityDataSource(_Source):
                 "policy": found.policy,
                 "status": found.status.value,
                 "days_left": found.active.days_left if found.active else None,
-                **facts.facts(store, identity, policy, now=now),
+                **facts.facts(store, identity, policy, found, now=now),
             }
         return None
 

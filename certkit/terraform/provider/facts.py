@@ -1,4 +1,4 @@
-"""What Terraform is told of an identity: facts that change when somebody acts, and none that change with the day."""
+"""What Terraform gets of an identity: facts that change when somebody acts, and none that change with the day."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tf.types import Bool, String
 
 from certkit.identity.issuers.base import IssuerSpec
+from certkit.stores.record import State
 from certkit.terraform.provider.schema import computed, utf8
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from tf.schema import Attribute
 
-    from certkit.identity.overview import GenerationView
+    from certkit.identity.overview import GenerationView, Overview
     from certkit.policy.rules import Policy
     from certkit.stores.base import Identity, Store
 
@@ -67,25 +68,21 @@ NAMES = tuple(each.name for each in ATTRIBUTES)
 _OF_THE_CERTIFICATE = ("state", "active_generation", "fingerprint_sha256", "not_before", "not_after")
 
 
-def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) -> dict[str, Any]:
-    """The values of those attributes.
+def facts(store: Store, identity: Identity, policy: Policy, found: Overview, *, now: datetime) -> dict[str, Any]:
+    """The values of those attributes, as of now; `found` is the overview of the identity.
 
     Raises:
-        InputError: what the store has cannot be read.
+        InputError: if what the store has cannot be read.
     """
-    from certkit.identity import overview, renew
+    from certkit.identity import renew
     from certkit.times import rfc3339
 
-    found = overview.overview(identity, policy, now=now)
     newest, active = found.pending or found.active, found.active
     in_use, opens = found.active or newest, renew.window(identity, policy)
     location = store.location(identity, in_use.generation) if in_use else None
     return {
-        "generation": newest.generation if newest else None,
+        **_about_request(identity, newest),
         "state": newest.state.value if newest else None,
-        "csr": _request(identity, newest) if newest else None,
-        "certificate_name": newest.certificate_name if newest else None,
-        "spki_sha256": newest.spki_sha256 if newest else None,
         "active_generation": identity.record.active,
         "fingerprint_sha256": active.fingerprint_sha256 if active else None,
         "not_before": rfc3339(active.not_before) if active and active.not_before else None,
@@ -97,38 +94,55 @@ def facts(store: Store, identity: Identity, policy: Policy, *, now: datetime) ->
     }
 
 
-def of_resource(store: Store, identity: Identity, policy: Policy, live: dict[str, Any]) -> dict[str, Any]:
+def of_resource(
+    store: Store, identity: Identity, policy: Policy, found: Overview, live: dict[str, Any]
+) -> dict[str, Any]:
     """Return those values as the resource has them: for a manual issuer, without what an installation changes.
 
     Terraform applies an identity before its certificate. A value that the installation changes would be known one plan
-    late, and change outputs in a plan that ought to be empty.
+    late, and change outputs in a plan that ought to be empty. Neither does a rollback change anything: the newest
+    request stays the newest.
     """
-    found = live | {"ready_for_renewal": live["ready_for_renewal"] and live["generation"] == live["active_generation"]}
+    live = live | {"ready_for_renewal": live["ready_for_renewal"] and found.pending is None}
     if not IssuerSpec.parse(identity.record.settings.issuer).is_manual:
-        return found
-    number = live["generation"]
-    in_use = replace(identity, record=replace(identity.record, active=number))
-    location = store.location(in_use, number) if number else None
+        return live
+    usable = [each for each in found.generations if each.state not in {State.RETIRED, State.DISCARDED}]
+    newest = usable[-1] if usable else None
+    in_use = replace(identity, record=replace(identity.record, active=newest.generation if newest else None))
+    location = store.location(in_use, newest.generation) if newest else None
     is_path = location is not None and location.is_directory
-    return found | {
+    request = _about_request(identity, newest)
+    return live | {
+        **request,
         **dict.fromkeys(_OF_THE_CERTIFICATE),
         "certificate_path": utf8(location.fullchain) if location and is_path else None,
         "key_reference": utf8(location.key) if location and is_path else None,
-        "next": _next_for_request(live, identity, policy),
+        "next": _next_for(request, identity, policy) or live["next"],
     }
 
 
-def _next_for_request(live: dict[str, Any], identity: Identity, policy: Policy) -> str:
-    """What a person does with the newest request, the same before and after the certificate is installed."""
-    if not live["csr"] or identity.record.undeployed is not None:
-        return str(live["next"])
-    name = f" under the name {live['certificate_name']}" if live["certificate_name"] else ""
+def _about_request(identity: Identity, newest: GenerationView | None) -> dict[str, Any]:
+    """What does not change when the certificate is installed; the CSR is there whether it is installed or not."""
+    return {
+        "generation": newest.generation if newest else None,
+        "csr": _request(identity, newest) if newest else None,
+        "certificate_name": newest.certificate_name if newest else None,
+        "spki_sha256": newest.spki_sha256 if newest else None,
+    }
+
+
+def _next_for(request: dict[str, Any], identity: Identity, policy: Policy) -> str | None:
+    """What a person does with a request, in words that are right before and after the certificate is installed."""
+    if not request["csr"] or identity.record.undeployed is not None:
+        return None
+    name = f" under the name {request['certificate_name']}" if request["certificate_name"] else ""
     where = f"in {policy.portal.name}, submit" if policy.portal.name else "have a CA sign"
-    return f"{where} the CSR of generation {live['generation']}{name}, and give its certificate to certkit_certificate"
+    what = f"the CSR of generation {request['generation']}{name}, and give its certificate to certkit_certificate"
+    return f"{where} {what}; nothing, once that is done"
 
 
 def _request(identity: Identity, newest: GenerationView) -> str | None:
-    """The CSR of a generation as PEM, answered or not, so that what is made of it stays as it is."""
+    """The CSR of a generation as PEM, whether it has its certificate or not."""
     from certkit.identity import overview
     from certkit.x509 import objects, pem
 

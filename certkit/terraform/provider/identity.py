@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tf.iface import Resource
 from tf.types import Bool, Unknown
 
-from certkit.errors import InputError, RefusedError
+from certkit.errors import InputError, RefusedError, StoreError
 from certkit.identity.issuers.base import IssuerSpec
 from certkit.stores.base import AbsentError
 from certkit.stores.record import State as GenerationState
@@ -83,6 +83,8 @@ class IdentityResource(Resource):
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             wanted = self.provider.services.storable(store, settings.settings_of(planned))
             policy = catalogue.load(wanted.policy)
+            if wanted.trust_bundle is None and not IssuerSpec.parse(wanted.issuer).is_manual:
+                _require_right_to_trust(store, planned["name"])
             done = enroll.enroll(store, planned["name"], wanted, policy, now=self.provider.services.now())
             self._carry_through(store, done, policy, boundary)
             return self._applied(store, planned)
@@ -148,16 +150,19 @@ class IdentityResource(Resource):
 
     def _found(self, store: Store, name: str, boundary: Boundary | None = None) -> dict[str, Any]:
         """What the store has of an identity; the boundary hears of a renewal that is due and not finished."""
+        from certkit.identity import overview
         from certkit.policy import catalogue
 
         identity = store.load(name)
         known = identity.record.settings
         policy = catalogue.load(known.policy)
-        live = facts.facts(store, identity, policy, now=self.provider.services.now())
+        now = self.provider.services.now()
+        found = overview.overview(identity, policy, now=now)
+        live = facts.facts(store, identity, policy, found, now=now)
         if boundary and live["ready_for_renewal"] and live["active_generation"] not in {None, live["generation"]}:
             message = f"{name}: the certificate in use ends {live['not_after']}, and its successor is not in use yet"
             boundary.warn(message, live["next"])
-        return settings.arguments_of(known) | facts.of_resource(store, identity, policy, live)
+        return settings.arguments_of(known) | facts.of_resource(store, identity, policy, found, live)
 
     def _applied(self, store: Store, planned: State) -> State:
         """What the store has, but for what was planned: an argument may be left out."""
@@ -236,6 +241,19 @@ def _reason(current: State, planned: State, *, is_manual: bool) -> str | None:
     if not is_manual and current["state"] != GenerationState.ACTIVE and current["issuer"] == planned["issuer"]:
         return f"the request of generation {current['generation']} is still open, so the issuer will be asked again"
     return None
+
+
+def _require_right_to_trust(store: Store, name: str) -> None:
+    """Refuse to enroll where the CAs of the issuer could not be kept, before anything is written.
+
+    Raises:
+        StoreError: if the token may not change settings, as a provisioner's.
+    """
+    try:
+        store.require_settings_right(name)
+    except StoreError as error:
+        error.hint = "give the CAs of the issuer from the beginning: `ca`"
+        raise
 
 
 def _warn_of_what_stays(current: State, boundary: Boundary) -> None:

@@ -59,13 +59,13 @@ def file_place(request) -> Place:
     return Place(FileStore(root, PassphraseWrapping(Secret(PASSPHRASE))), f"file:{root}", variables)
 
 
-def vault_place(request) -> Place:
-    """A prefix on a real server, where Terraform has the role of the provisioner and nothing else."""
+def vault_place(request, *, more: str = "") -> Place:
+    """A prefix on a real server, where Terraform has the role of the provisioner and nothing else but `more`."""
     server = request.getfixturevalue("openbao")
     prefix = f"terraform-{next(PREFIXES)}"
     vault = Vault.connect(server.settings())
     request.addfinalizer(vault.close)
-    token = vault_roles.settings(server, "provisioner", prefix=prefix).token.reveal().decode()
+    token = server.token_for(vault_roles.acl("provisioner", prefix=prefix) + more, no_default_policy=True, ttl="1h")
     variables = {"VAULT_ADDR": server.address, "VAULT_TOKEN": token}
     return Place(VaultStore(vault, "secret", prefix), f"vault://secret/{prefix}", variables)
 
@@ -82,6 +82,12 @@ def cli_configuration(tmp_path_factory):
 def file(request):
     """A store in a directory."""
     return file_place(request)
+
+
+@pytest.fixture
+def vault(request):
+    """A prefix on a real server."""
+    return vault_place(request)
 
 
 @pytest.fixture(params=[file_place, vault_place], ids=["file", "vault"])

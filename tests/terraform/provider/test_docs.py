@@ -38,34 +38,13 @@ def test_examples_are_valid(tmp_path, cli_configuration, partner, pages):
     """Terraform accepts every example, together with the others."""
     texts = [path.read_text() for page in pages for path in sorted(DOCS.glob(page))]
     examples = "\n".join(each for text in texts for each in re.findall("```terraform\n(.*?)```", text, re.DOTALL))
-    for name in ("wise-ca.pem", "wise.pem"):
+    for name in ("wise-ca.pem", "wise.pem", "internal-ca.pem"):
         (tmp_path / name).write_bytes(partner.ca.pem)
     (tmp_path / "acme.csr").write_bytes(partner.csr())
     has_header = "required_providers" in examples
     (tmp_path / "main.tf").write_text(examples if has_header else HEADER + examples)
     ran = Workspace(tmp_path, cli_configuration).run("validate")
     assert ran.code == 0, ran.said
-
-
-def test_the_how_tos_configuration_works_from_an_empty_folder(certkit, tmp_path, partner):
-    """At the first init, plan and apply; with the certificate as well, and every next plan is empty."""
-    guide = (PROJECT / "docs/how-to/terraform.md").read_text()
-    configuration = re.search("<!-- terraform-provider -->\n```hcl\n(.*?)```", guide, re.DOTALL)[1]
-    (tmp_path / "work").mkdir()
-    (tmp_path / "terraform.rc").write_text(certkit("terraform", "install-provider", "--mirror", "mirror").out)
-    work = Workspace(tmp_path / "work", tmp_path / "terraform.rc")
-    (work.folder / "main.tf").write_text(configuration)
-    assert work.run("init").code == 0
-    assert work.plan().code == 2
-    work.apply()
-    assert work.plan().code == 0
-    asked = work.state("certkit_identity.wise")
-    (work.folder / "wise.pem").write_bytes(partner.answer(asked["csr"]).pem)
-    (work.folder / "wise-ca.pem").write_bytes(partner.ca.pem)
-    work.apply()
-    after = work.plan()
-    assert after.code == 0, after.said
-    assert work.state("certkit_certificate.wise")["state"] == "active"
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ import pytest
 
 from certkit.identity import activate, enroll, pointer
 from certkit.policy.catalogue import load
+from certkit.stores.file.store import FileStore
 from certkit.stores.record import Settings
 from certkit.x509.names import SubjectOptions
 from tests import pki
 from tests.conftest import require_program
 from tests.terraform.provider.conftest import certificate, identity, provider, vault_place
-from tests.terraform.provider.workspace import wait_for
+from tests.terraform.provider.workspace import LIBRARY, wait_for
 
 
 @pytest.fixture
@@ -48,49 +49,6 @@ def active(place, name="acme"):
 def numbers(place, name="acme"):
     """The generations of an identity."""
     return [each.number for each in place.store.load(name).generations]
-
-
-def test_from_the_request_to_the_end(place, begin, partner):
-    """Enroll, install, renew when it is time, forget: each plan says what comes, and the next one is empty."""
-    work = begin(place, identity())
-    assert "certkit_identity.acme will be created" in work.apply().said
-    asked = work.state("certkit_identity.acme")
-    assert (asked["generation"], "Developer Hub" in asked["next"]) == ("0001", True)
-
-    work.write(provider(place) + identity() + certificate())
-    (work.folder / "acme.pem").write_bytes(partner.answer(asked["csr"], days=30).pem)
-    assert "certkit_certificate.acme will be created" in work.apply().said
-    used = work.state("certkit_certificate.acme")
-    assert (used["generation"], used["state"]) == ("0001", "active")
-    assert active(place) == "0001"
-
-    # 30 days are left, and Wise's policy opens the window at 45.
-    due = work.apply_in_two_steps()
-    assert "acme: the renewal window is open, so a new request will be made" in due.said
-    assert '~ generation = "0001" -> (known after apply)' in due.said
-    # What depends on the pair in use is left alone.
-    assert "certificate_path" not in due.said
-    assert "0 to add, 1 to change, 0 to destroy" in due.said
-    waiting = work.plan()
-    assert waiting.code == 0, waiting.said
-    assert "and its successor is not in use yet" in waiting.said
-    renewed = work.state("certkit_identity.acme")
-    assert (renewed["generation"], active(place)) == ("0002", "0001")
-    assert renewed["csr"] != asked["csr"]
-
-    (work.folder / "acme.pem").write_bytes(partner.answer(renewed["csr"]).pem)
-    assert "0 to add, 1 to change, 0 to destroy" in work.apply().said
-    assert work.state("certkit_certificate.acme")["generation"] == "0002"
-    assert active(place) == "0002"
-    assert work.plan().code == 0
-
-    gone = work.run("destroy", "-auto-approve")
-    assert gone.code == 0, gone.said
-    assert "acme: Terraform forgets the identity; it stays in the store with its keys" in gone.said
-    assert "acme: Terraform forgets the certificate of generation 0002" in gone.said
-    assert numbers(place) == ["0001", "0002"]
-    assert work.holds(place.secrets) == set()
-    assert [each.name for each in (work.folder / "home").iterdir() if each.name != ".terraform.d"] == []
 
 
 def test_what_is_there_is_imported(place, begin, partner):
@@ -150,9 +108,71 @@ sys.stdout.buffer.write(signed.public_bytes(serialization.Encoding.PEM))
 """
 
 
+PKI = 'path "terraform-pki/sign/client" {\n  capabilities = ["update"]\n}\n'
+
+
+@pytest.fixture
+def role(openbao):
+    """A function that sets for how many hours a role of a PKI mount issues certificates; None: no longer at all."""
+    openbao.api("POST", "sys/mounts/terraform-pki", {"type": "pki", "config": {"max_lease_ttl": "87600h"}})
+    root = {"common_name": "Root", "key_type": "ec", "ttl": "87600h"}
+    openbao.api("POST", "terraform-pki/root/generate/internal", root)
+
+    def put(hours):
+        fields = {"allow_any_name": True, "client_flag": True, "server_flag": False, "key_type": "ec"}
+        fields |= {"enforce_hostnames": False, "organization": "Acme Ltd", "ttl": f"{hours}h", "max_ttl": f"{hours}h"}
+        openbao.api("POST" if hours else "DELETE", "terraform-pki/roles/client", fields if hours else None)
+
+    yield put
+    openbao.api("DELETE", "sys/mounts/terraform-pki")
+
+
+def test_the_pki_engine_issues_at_once(request, openbao, role, begin):
+    """One apply makes the request, has it signed and activates it; so does a renewal, also after one that failed."""
+    require_program("faketime")
+    vault = vault_place(request, more=PKI)
+    resource = identity(more='common_name = "acme"\n  issuer = "vault-pki:terraform-pki/client"')
+    resource = resource.replace("wise-sandbox", "general").replace('  ca           = file("ca.pem")\n', "")
+    output = 'output "identity" { value = certkit_identity.acme }\n'
+    role(24)
+    work = begin(vault, resource + output)
+    refused = work.run("apply", "-auto-approve")
+    assert "Give the CAs of the issuer from the beginning: `ca`." in refused.said
+    assert vault.store.names() == []
+    root = openbao.api("GET", "terraform-pki/cert/ca")["data"]["certificate"]
+    (work.folder / "ca.pem").write_text(root)
+    work.write(provider(vault) + resource.replace("issuer =", 'ca = file("ca.pem")\n  issuer =') + output)
+    work.apply()
+    made = work.state("certkit_identity.acme")
+    assert (made["generation"], made["state"], made["next"]) == ("0001", "active", "nothing")
+    assert made["certificate_path"] == f"{vault.uri}/acme/generations/0001/certificate"
+    settled = work.plan()
+    assert settled.code == 0, settled.said
+
+    role(None)
+    work.variables |= {"LD_PRELOAD": LIBRARY, "FAKETIME": "+20h"}
+    failed = work.run("apply", "-auto-approve")
+    assert failed.code == 1
+    assert "the renewal window is open, so a new request will be made" in failed.said
+    role(240)
+    again = work.apply()
+    assert "the request of generation 0002 is still open, so the issuer will be asked again" in again.said
+    assert (active(vault), numbers(vault)) == ("0002", ["0001", "0002"])
+    settled = work.plan()
+    assert settled.code == 0, settled.said
+    assert work.holds(vault.secrets) == set()
+
+
+README_OUTPUTS = """
+output "next" { value = certkit_identity.acme.next }
+output "csr" { value = certkit_identity.acme.csr }
+output "path" { value = certkit_certificate.acme.certificate_path }
+"""
+
+
 def test_a_rollback_is_respected(file, begin, partner):
-    """After an emergency the plan warns and changes nothing, until the next certificate is given."""
-    work = begin(file, identity() + certificate())
+    """After an emergency plans warn and change nothing, without a state too, until another certificate is given."""
+    work = begin(file, identity() + certificate() + README_OUTPUTS)
     (work.folder / "acme.pem").write_text("")
     enrolled(file, partner)
     for number in ("0001", "0002"):
@@ -166,12 +186,34 @@ def test_a_rollback_is_respected(file, begin, partner):
     plan = work.plan()
     assert plan.code == 0, plan.said
     assert "acme: generation 0002 is previous, and another generation is in use" in plan.said
-    assert active(file) == "0001"
-    enroll.add_request(file.store, file.store.load("acme"), load("wise-sandbox"), now=datetime.now(UTC))
-    csr = file.store.load("acme").generations[-1].csr.decode()
-    (work.folder / "acme.pem").write_bytes(partner.answer(csr).pem)
+
+    (work.folder / "terraform.tfstate").unlink()
+    assert "acme: generation 0002 is previous, and another generation is in use" in work.apply().said
+    assert (active(file), work.plan().code) == ("0001", 0)
+
+    (work.folder / "acme.pem").write_bytes(file.store.load("acme").generations[0].issued.certificate)
     work.apply()
-    assert (active(file), work.plan().code) == ("0003", 0)
+    (work.folder / "acme.pem").write_bytes(file.store.load("acme").generations[1].issued.certificate)
+    work.apply()
+    assert (active(file), work.plan().code) == ("0002", 0)
+
+
+def test_providers_and_workspaces_are_kept_apart(vault, begin, tmp_path):
+    """Two providers with aliases have a store each, and each workspace its own identity."""
+    other = tmp_path / "other"
+    aliased = f'provider "certkit" {{\n  alias = "other"\n  store = "file:{other}"\n}}\n'
+    first = identity("acme-${terraform.workspace}")
+    second = identity("acme-${terraform.workspace}", "provider = certkit.other", label="other")
+    work = begin(vault, aliased + first + second)
+    for name in ("default", "test"):
+        if name != "default":
+            assert work.run("workspace", "new", name).code == 0
+        assert "Plan: 2 to add" in work.apply().said
+        assert work.plan().code == 0
+    made = [store.load(name) for store in (vault.store, FileStore(other)) for name in store.names()]
+    assert sorted(each.name for each in made) == ["acme-default"] * 2 + ["acme-test"] * 2
+    assert len({each.generations[0].csr for each in made}) == len(made)
+    assert work.holds(vault.secrets) == set()
 
 
 OUTPUTS = """
@@ -288,8 +330,7 @@ def test_a_clock_far_away(file, begin, partner):
     partner.install(file, days=200)
     work = begin(file, identity())
     work.apply()
-    library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
-    work.variables |= {"LD_PRELOAD": library, "FAKETIME": "+180d"}
+    work.variables |= {"LD_PRELOAD": LIBRARY, "FAKETIME": "+180d"}
     due = work.plan()
     assert due.code == 2, due.said
     assert "the renewal window is open" in due.said

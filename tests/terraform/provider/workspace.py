@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+# The faketime program orphans what it starts.
+LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 SOURCE = "certkit.local/certkit/certkit"
 HEADER = f"""\
 terraform {{
@@ -95,7 +97,7 @@ class Workspace:
 
     def run(self, command: str, *arguments: str) -> Ran:
         """Run a command of Terraform."""
-        color = () if command == "state" else ("-no-color",)
+        color = () if command in {"state", "workspace"} else ("-no-color",)
         return self.finish(self.start(command, *color, *arguments))
 
     def apply(self) -> Ran:
