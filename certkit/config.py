@@ -82,7 +82,7 @@ class HostConfiguration:
         if found is None:
             raise InputError(
                 f"no {kind} {name!r} in the host configuration",
-                hint=f"add a table [{kind}s.{name}] with a command to {HOST_FILE}; see certkit config show",
+                hint=f"add a [{kind}s.{name}] table with a command to {HOST_FILE}; see certkit config show",
             )
         if found.allow is not None and identity not in found.allow:
             raise InputError(
@@ -136,7 +136,7 @@ def _added(known: HostConfiguration, path: Path, *, must_exist: bool) -> HostCon
         with Folder.open(path.parent, trust=NOBODY_ELSE, then=path.name) as folder:
             content = folder.read_safe(path.name, NOBODY_ELSE, limit=_MAX_BYTES)
     except UnsafeDirectoryError as error:
-        hint = f"{error.hint.partition(', or trust it')[0]}; until then the file is not used"
+        hint = f"{error.hint.partition(', or trust it')[0]}; until then, the file is ignored"
         return replace(known, faults=(*known.faults, InputError(error.message, hint=hint)))
     except InputError as error:
         if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError) and not must_exist:

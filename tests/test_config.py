@@ -48,7 +48,7 @@ def test_a_file_that_others_may_write(tmp_path, mode):
         os.chown(tmp_path / "user.toml", -1, 12345)
     config = load({}, named=tmp_path / "user.toml", host_file=tmp_path / "absent")
     assert config.hooks == {}
-    with pytest.raises(InputError, match=f"others may write to {tmp_path}/user.toml"):
+    with pytest.raises(InputError, match=f"other users can write to {tmp_path}/user.toml"):
         config.hook("reload", identity="acme")
 
 

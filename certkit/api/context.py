@@ -96,7 +96,7 @@ class IdentityContext(ssl.SSLContext):
     def wrap_socket(
         self,
         sock: socket.socket,
-        server_side: bool = False,  # noqa: FBT001, FBT002  as in the standard library
+        server_side: bool = False,  # noqa: FBT001, FBT002
         do_handshake_on_connect: bool = True,  # noqa: FBT001, FBT002
         suppress_ragged_eofs: bool = True,  # noqa: FBT001, FBT002
         server_hostname: str | bytes | None = None,

@@ -91,8 +91,9 @@ def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
 def _usage(error: click.ClickException) -> InputError:
     message, is_suggested, suggestion = " ".join(error.format_message().split()).partition(" Did you mean ")
     where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "certkit"
+    about = where.removeprefix("certkit").lstrip()
     hint = f"did you mean {suggestion}" if is_suggested else f"see `{where} --help`"
-    return InputError(f"usage, {where}: {message[:1].lower()}{message[1:].rstrip('.')}", hint=hint)
+    return InputError(f"{about and about + ': '}{message[:1].lower()}{message[1:].rstrip('.')}", hint=hint)
 
 
 def _internal(error: BaseException) -> InputError:

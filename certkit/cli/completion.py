@@ -12,7 +12,7 @@ from certkit.errors import InputError
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> int:
-    """Print the completion script of a shell.
+    """Print a shell completion script.
 
     \b
     Example:

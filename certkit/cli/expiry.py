@@ -56,22 +56,26 @@ class Asked:
 )
 @click.option("--critical", metavar="DURATION", help="Critical below this time left.  [default: the policy's, 7d]")
 @inputs.policy_option
-@click.option("--leaf-only", is_flag=True, help="Of a bundle, look at the first certificate only.")
-@click.option("--at", metavar="TIME", help="Judge that moment: RFC 3339 or a date.  [default: now]")
+@click.option("--leaf-only", is_flag=True, help="Check only the first certificate of each bundle.")
+@click.option("--at", metavar="TIME", help="Evaluate as of this time: RFC 3339 or a date.  [default: now]")
 @click.option(
     "--remind",
     metavar="LIST",
-    help="Speak once at each of these times left (28d,14d,7d), or at those of the `policy`; text only.",
+    help="Report once when each of these times is left (28d,14d,7d, or `policy`); text format only.",
 )
 @inputs.file_option(
-    "--state", metavar="FILE", help="What was spoken.  [default: reminders.json in the user's state directory]"
+    "--state",
+    metavar="FILE",
+    help="File that records which reminders were sent.  [default: reminders.json in the user's state directory]",
 )
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True, help="The report.")
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format."
+)
 @inputs.file_option("--output", "target", metavar="FILE", help="Write the report to this file, atomically.")
-@click.option("--all", "show_all", is_flag=True, help="Show every certificate of a source, not the first 100.")
-@inputs.file_option("--cert", metavar="FILE", help="A certificate to show to live hosts that want one, with --key.")
-@inputs.file_option("--key", metavar="FILE", help="Its private key.")
-@inputs.timeout_option("For each live host, all in all.")
+@click.option("--all", "show_all", is_flag=True, help="Show every certificate of a source, not only the first 100.")
+@inputs.file_option("--cert", metavar="FILE", help="Client certificate for live hosts that require one; needs --key.")
+@inputs.file_option("--key", metavar="FILE", help="Private key of the client certificate.")
+@inputs.timeout_option("Total time allowed per live host.")
 @store_option
 @inputs.passphrase_option
 @reporting
@@ -146,7 +150,7 @@ def _reminders(asked: Asked) -> Reminders | None:
     days = inputs.policy(asked.policy_name).renewal.reminders
     if not days:
         hint = "list them: --remind 28d,14d,7d"
-        raise InputError(f"policy, {asked.policy_name}: it names no days for reminders", hint=hint)
+        raise InputError(f"policy {asked.policy_name}: it defines no reminders", hint=hint)
     return Reminders.of_days(days)
 
 
@@ -155,7 +159,7 @@ def _client(asked: Asked, output: Output) -> tuple[Credentials | None, list[Find
     if asked.cert is None and asked.key is None:
         return None, []
     if asked.cert is None or asked.key is None:
-        raise InputError("only one of --cert and --key is given", hint="give both, or none")
+        raise InputError("--cert and --key must be given together", hint="give both, or none")
     client, file = inputs.credentials(asked.cert, asked.key, inputs.passphrase(asked.passphrase_file))
     output.warn_of([file])
     return client, [] if file.is_good else [file]

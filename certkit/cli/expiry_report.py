@@ -63,7 +63,7 @@ class Reporter:
         """Report what was found, and on standard error what could not be looked at; statuses of what went wrong."""
         troubles: list[Status] = []
         if scan.is_interrupted and self.target is not None:
-            self.output.say(f"{self.target} is left as it was")
+            self.output.say(f"{self.target} was not changed")
         elif self.format != "text":
             self._send(self._rendered(scan, judge))
         elif judge.reminders is None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @inputs.file_argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@click.option("--all", "show_all", is_flag=True, help="Show every name and object, however many there are.")
+@click.option("--all", "show_all", is_flag=True, help="Show every name and object, without a limit.")
 @inputs.passphrase_option
 @reporting
 def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphrase_file: str | None) -> int:
@@ -95,7 +95,7 @@ def _look(source: str, secret: Secret | None, budget: Budget) -> tuple[list[dict
             errors.append(
                 InputError(
                     f"cannot read {source}: a field of {item.kind.words}: {facts['problems'][0]}",
-                    hint="the object breaks the standard; ask whoever made it",
+                    hint="the object breaks the standard; ask its issuer for a correct one",
                 )
             )
     if broken:

@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     metavar="FILE|DIR|system",
     help="CAs to trust for the server (default: the identity's bundle, or system); may be repeated.",
 )
-@inputs.file_option("--token-file", metavar="FILE", help="Access token (or CERTKIT_TOKEN, or the identity's).")
+@inputs.file_option(
+    "--token-file", metavar="FILE", help="File with the access token (or CERTKIT_TOKEN, or the identity's token)."
+)
 @inputs.timeout_option("Total time allowed.", most=600)
 @click.option(
     "--proxy",
@@ -114,11 +116,11 @@ def _of_files(cert: str, key: str | None, secret: Secret | None) -> tuple[Creden
 def _require_one_certificate(options: dict[str, Any]) -> None:
     hint = "give --identity NAME, or --cert CERT and --key KEY"
     if options["identity"] is not None and (options["cert"] or options["key"]):
-        raise InputError("usage, certkit probe: --identity and --cert exclude each other", hint=hint)
+        raise InputError("--identity and --cert exclude each other", hint=hint)
     if options["identity"] is None and options["cert"] is None:
-        raise InputError("usage, certkit probe: no client certificate is given", hint=hint)
+        raise InputError("no client certificate given", hint=hint)
     if options["generation"] is not None and options["identity"] is None:
-        raise InputError("usage, certkit probe: --generation needs --identity", hint="give --identity NAME")
+        raise InputError("--generation needs --identity", hint="give --identity NAME")
 
 
 def _refuse_a_password_in_arguments(proxy: str | None) -> None:
@@ -126,7 +128,7 @@ def _refuse_a_password_in_arguments(proxy: str | None) -> None:
     source = click.get_current_context().get_parameter_source("proxy")
     if proxy is not None and "@" in proxy and source is ParameterSource.COMMANDLINE:
         hint = "other users can read arguments: put the URL in CERTKIT_PROXY"
-        raise InputError("usage, certkit probe: --proxy contains a user name and a password", hint=hint)
+        raise InputError("--proxy contains a user name and a password", hint=hint)
 
 
 def _of_identity(
@@ -144,7 +146,7 @@ def _of_identity(
         url = where or (None if options["policy_name"] else own) or url_of(options["policy_name"] or settings.policy)
         found = shown(store, identity, options["generation"])
         token = inputs.token(options["token_file"]) or _stored_token(store, name, output)
-    key_file = skipped("key-file", f"the key is that of generation {found.generation} in the store")
+    key_file = skipped("key-file", f"the key is the stored key of generation {found.generation}")
     return url, found.credentials, found.anchors, token, key_file
 
 
@@ -166,7 +168,7 @@ def url_of(policy: str | None) -> str:
         InputError: if it has none, or there is no policy.
     """
     if policy is None:
-        raise InputError("usage, certkit probe: no server is given", hint="give URL, HOST:PORT or --policy")
+        raise InputError("no server given", hint="give URL, HOST:PORT or --policy")
     url = inputs.policy(policy).hosts.probe_url
     if not url:
         raise InputError(f"policy {policy} has no URL for probes", hint="give URL or HOST:PORT")

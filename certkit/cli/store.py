@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @click.group(
     cls=LazyGroup,
     lazy={
-        "check": ("certkit.cli.store:check", "Check whether the store can be used, and what it lacks."),
-        "migrate": ("certkit.cli.store:migrate", "Convert identities of certkit 0.1.0 to the present format."),
+        "check": ("certkit.cli.store:check", "Check whether a store works, and what is missing."),
+        "migrate": ("certkit.cli.store:migrate", "Convert identities created by certkit 0.1.0."),
     },
 )
 def store() -> None:
@@ -70,7 +70,7 @@ def migrate(output: Output, store: Store, *, name: str | None) -> int:
     if output.as_json:
         output.document({"changed": bool(changed), "migrated": changed, "status": "ok"})
     elif not output.quiet:
-        output.result("".join(f"{each} was migrated\n" for each in changed) or "nothing to migrate\n")
+        output.result("".join(f"{each} migrated\n" for each in changed) or "nothing to migrate\n")
     return 0
 
 

@@ -25,14 +25,18 @@ if TYPE_CHECKING:
     "cas",
     multiple=True,
     metavar="FILE|DIR|system",
-    help="Trust the CA certificates in this file or directory; repeatable.",
+    help="Trust the CA certificates in this file or directory; may be repeated.",
 )
-@inputs.file_option("--pin", "pins", multiple=True, metavar="CERT", help="Trust exactly this certificate; repeatable.")
-@inputs.file_option("--untrusted", multiple=True, metavar="FILE", help="Intermediate certificates; repeatable.")
-@click.option("--no-chain", is_flag=True, help="Skip the chain.")
-@inputs.file_option("--crl", "crls", multiple=True, metavar="FILE", help="A CRL; repeatable.")
-@click.option("--ocsp", is_flag=True, help="Ask the OCSP responders that the certificates name.")
-@inputs.file_option("--ocsp-response", "responses", multiple=True, metavar="FILE", help="An OCSP response in DER.")
+@inputs.file_option(
+    "--pin", "pins", multiple=True, metavar="CERT", help="Trust exactly this certificate; may be repeated."
+)
+@inputs.file_option("--untrusted", multiple=True, metavar="FILE", help="Intermediate certificates; may be repeated.")
+@click.option("--no-chain", is_flag=True, help="Do not check the chain.")
+@inputs.file_option("--crl", "crls", multiple=True, metavar="FILE", help="CRL to check against; may be repeated.")
+@click.option("--ocsp", is_flag=True, help="Query the OCSP responders named in the certificates.")
+@inputs.file_option(
+    "--ocsp-response", "responses", multiple=True, metavar="FILE", help="OCSP response to use, DER; may be repeated."
+)
 @click.option(
     "--revocation",
     type=click.Choice(["chain", "leaf"]),
@@ -51,8 +55,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Required purpose.",
 )
-@click.option("--hostname", metavar="NAME", help="Check its alternative names for this DNS name or IP address.")
-@click.option("--email", metavar="ADDRESS", help="Check its alternative names for this e-mail address.")
+@click.option("--hostname", metavar="NAME", help="Check that the certificate is valid for this DNS name or IP address.")
+@click.option("--email", metavar="ADDRESS", help="Check that the certificate is valid for this e-mail address.")
 @click.option(
     "--max-depth", type=click.IntRange(min=0), default=8, show_default=True, help="Maximum number of intermediates."
 )
@@ -62,7 +66,7 @@ if TYPE_CHECKING:
     type=inputs.Seconds(min=0, min_open=True, max=600),
     default=10,
     show_default=True,
-    help="Seconds for each OCSP responder.",
+    help="Time allowed per OCSP responder, in seconds.",
 )
 @click.option("--at", metavar="TIME", help="Evaluate as of this time: RFC 3339 or a date.  [default: now]")
 @inputs.passphrase_option

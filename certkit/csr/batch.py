@@ -60,7 +60,7 @@ def parse(data: bytes, policy: Policy, *, name: str, spec: KeySpec | None = None
         if entry.name in seen:
             raise InputError(
                 f"{where}: line {seen[entry.name]} has the name {entry.name!r} as well",
-                hint="give every line its own name",
+                hint="give each line a unique name",
             )
         seen[entry.name] = number
         entries.append(entry)
@@ -143,7 +143,7 @@ def existing(entry: Entry, policy: Policy, directory: Path, staging: files.Stagi
         for path in (key_path, csr_path):
             files.require_absent(path, hint="choose another directory, or use --if-absent")
     if not reading.exists(key_path):
-        raise InputError(f"cannot complete {csr_path}: the CSR exists and its key does not", hint="move the CSR away")
+        raise InputError(f"cannot complete {csr_path}: the CSR exists, but its key does not", hint="move the CSR away")
     held = keyfile.existing_key(key_path, entry.spec, writing.passphrase)
     facts = keys.key_facts(held.key.public_key())
     has_csr = reading.exists(csr_path)

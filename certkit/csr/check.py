@@ -89,7 +89,7 @@ def key_type(key: PublicKeyInfo | Unreadable, policy: Policy) -> Finding:
         hint = f"use one of: {policy.key.describe()}"
         return critical("key-type", f"the public key cannot be used: {key.reason}", hint)
     if key.has_explicit_curve:
-        said = "the parameters of the key's curve are written out instead of its name (RFC 5480 section 2.1.1)"
+        said = "the key's curve is given by explicit parameters instead of a name (RFC 5480 section 2.1.1)"
         return critical("key-type", said, "use a key of a named curve: certkit key generate --type ec-p256")
     if key.weakness:
         return critical("key-type", key.weakness, "create a new key: certkit key generate")
@@ -127,11 +127,11 @@ def hardware(policy: Policy, *, is_in_file: bool = False) -> list[Finding]:
     """Return a finding if the policy demands a hardware key, which a CSR does not show and a file is not."""
     if not policy.key.hardware:
         return []
-    said = f"{policy.title} requires a key made in {policy.key.hardware}"
+    said = f"{policy.title} requires a key created in {policy.key.hardware}"
     hint = "create the key and the CSR with the device, then check the CSR: certkit csr check"
     if is_in_file:
         return [critical("key-file", f"{said}; this key is in a file", hint)]
-    return [warning("key-file", f"{said}; a CSR does not show where its key was made", hint)]
+    return [warning("key-file", f"{said}; a CSR does not show where its key was created", hint)]
 
 
 def key_file(policy: Policy, key: HeldKey | None) -> list[Finding]:
@@ -157,5 +157,5 @@ def key_match(facts: KeyFacts | str, key: KeyFacts | None, *, what: str) -> Find
         "key-match",
         f"the private key does not belong to the {what}: SPKI SHA-256 of the key {key.spki_sha256},"
         f" of the {what} {facts.spki_sha256}",
-        f"find the key that the {what} was made with, or create a new pair",
+        f"find the key that the {what} was created with, or create a new pair",
     )

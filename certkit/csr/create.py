@@ -75,7 +75,7 @@ def default_spec(policy: Policy) -> KeySpec:
     name = policy.key.default_type
     if name is None:
         raise RefusedError(
-            f"{policy.title} accepts no type of key that certkit makes", hint=f"it accepts {policy.key.describe()}"
+            f"{policy.title} accepts no key type that certkit can create", hint=f"it accepts {policy.key.describe()}"
         )
     return KeySpec(name)
 
@@ -138,7 +138,7 @@ def create_once(
     old_csr = csr_path if writing.if_absent and csr_path is not None and reading.exists(csr_path) else None
     if key is None and old_csr is not None:
         raise InputError(
-            f"cannot complete {old_csr}: the CSR exists and its key {key_path} does not",
+            f"cannot complete {old_csr}: the CSR exists, but its key {key_path} does not",
             hint="move the CSR away, or give its key with --key",
         )
     private_key = key.key if key else keyfile.new_key(spec or default_spec(policy), writing.progress)
@@ -176,7 +176,7 @@ def check_own(pem: bytes, subject: SubjectOptions, policy: Policy, facts: KeyFac
     refuse(findings, policy)
     problem = build.difference(request, subject, policy.csr)
     if problem:
-        hint = "report this: certkit wrote something else than was asked for"
+        hint = "report this: the new CSR does not match the options"
         raise RefusedError(f"cannot use the new CSR: {problem}", hint=hint)
     return Checked(pem, names.distinguished_name(request.subject), facts, tuple(findings))
 
@@ -193,10 +193,10 @@ def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: Ke
     hint = "choose another name, or use --force to replace the CSR"
     held = requests.public_key_facts(request)
     if isinstance(held, str) or held.spki_sha256 != facts.spki_sha256:
-        raise InputError(f"cannot use {path}: the CSR was made with another key", hint=hint)
+        raise InputError(f"cannot use {path}: the CSR was created with another key", hint=hint)
     problem = build.difference(request, subject, policy.csr)
     if problem:
-        raise InputError(f"cannot use {path}: the CSR asks for something else: {problem}", hint=hint)
+        raise InputError(f"cannot use {path}: the CSR does not match the options: {problem}", hint=hint)
     findings = check.check_request(request, data, policy, key=facts)
     refuse(findings, policy)
     return Checked(data, names.distinguished_name(request.subject), facts, tuple(findings))
@@ -212,7 +212,7 @@ def refuse_subject(subject: SubjectOptions, policy: Policy, *, who: str = "") ->
     is_empty = not subject.attributes() and not subject.san and policy.subject.ignored is not Answer.YES
     if is_empty and found[0].is_good:
         hint = "set --common-name or --organization"
-        found = [critical("subject", "it is empty, and there is no alternative name", hint)]
+        found = [critical("subject", "the subject is empty, and there is no alternative name", hint)]
     refuse([*check.hardware(policy, is_in_file=True), *found], policy, who)
 
 
@@ -246,7 +246,9 @@ def require_targets(key_path: Path | None, csr_path: Path | None, writing: Writi
         InputError: with the file.
     """
     if key_path is not None and csr_path is not None and reading.is_same(key_path, csr_path):
-        raise InputError(f"cannot write {key_path}: key and CSR need two files", hint="give --out another name")
+        raise InputError(
+            f"cannot write {key_path}: the key and the CSR must be separate files", hint="give --out another name"
+        )
     targets = [path for path in (key_path if is_new_key else None, csr_path) if path is not None]
     for path in targets:
         if not (writing.if_absent and reading.exists(path)):

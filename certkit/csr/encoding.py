@@ -41,8 +41,8 @@ def _around(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str)
     if private:
         yield critical(
             "encoding",
-            f"the file contains a private key (line {private[0].line}), which must never leave your side",
-            "keep key and CSR in two files; if this file was sent to anyone, create a new key",
+            f"the file contains a private key (line {private[0].line}), which must never be shared",
+            "keep the key and the CSR in separate files; if you sent this file to anyone, create a new key",
         )
     others = len(blocks) - len(private)
     if others > 1:
@@ -91,11 +91,11 @@ def _bad_layout(data: bytes, block: pem.Block) -> str:
         return "the BEGIN line does not begin at the start of a line"
     first, *body, last = [*text.split(b"\n"), b""] if b"\n" not in text else text.split(b"\n")
     if not first.endswith(b"-----") or not last.startswith(b"-----") or after[:1].strip():
-        return "the BEGIN and END lines do not stand alone"
+        return "a BEGIN or END line has other text on it"
     if any(not line or b" " in line or b"\t" in line for line in body):
-        return "there are blanks inside the PEM block"
+        return "there is whitespace inside the PEM block"
     if any(len(line) > _MAX_PEM_LINE for line in body):
-        return f"there are lines of more than {_MAX_PEM_LINE} characters"
+        return f"a line has more than {_MAX_PEM_LINE} characters"
     return ""
 
 

@@ -73,7 +73,9 @@ def key_file_finding(path: Path) -> Finding:
     if not reading.keeps_modes():
         return skipped("key-file", "who may read a file is not checked on Windows")
     if reading.is_exposed(path):
-        return warning("key-file", f"{path} may be read by its group or others", f"make it private: chmod 600 {path}")
+        return warning(
+            "key-file", f"{path} is readable by its group or other users", f"make it private: chmod 600 {path}"
+        )
     return is_private(path)
 
 
@@ -112,7 +114,7 @@ def _found(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
 
 def new_key(spec: KeySpec, progress: Progress = silent) -> CertificateIssuerPrivateKeyTypes:
     """A new private key in memory; slow ones show progress."""
-    with progress(f"making a key of type {spec.name}") if spec.is_slow else nullcontext():
+    with progress(f"creating a key of type {spec.name}") if spec.is_slow else nullcontext():
         return spec.generate()
 
 
@@ -130,8 +132,8 @@ def existing_key(path: Path, spec: KeySpec | None, passphrase: Secret | None) ->
     found, _ = keys.type_and_bits(item.value.public_key())
     if spec is not None and found != spec.name:
         raise InputError(
-            f"cannot use {path}: it holds a key of type {found}, not {spec.name}",
-            hint="choose another name, or use --force to make a new key (the old one is kept)",
+            f"cannot use {path}: it contains a key of type {found}, not {spec.name}",
+            hint="choose another name, or use --force to create a new key (the old one is kept)",
         )
     if passphrase is not None and not item.is_encrypted:
         raise InputError(

@@ -66,7 +66,7 @@ def _presence(found: Sequence[Attribute], rules: SubjectRules, partner: str) -> 
     listed = [item.name for item in found if item.name in rules.order]
     if listed != sorted(listed, key=rules.order.index):
         hint = f"give --subject in this order: {', '.join(rules.order)}"
-        yield critical("subject", f"the order is {', '.join(listed)}; {partner} requires another", hint)
+        yield critical("subject", f"the order is {', '.join(listed)}; {partner} requires a different order", hint)
 
 
 def _form(found: Sequence[Attribute], rules: SubjectRules) -> Iterator[Finding]:
@@ -91,14 +91,14 @@ def _country(name: str, value: str) -> Iterator[Finding]:
     said, code = f"{name}={brief(value)}", value.upper()
     if not re.fullmatch(r"[A-Za-z]{2}", value):
         yield critical(
-            "subject", f"{said} is not a country code of two letters", f"set {option(name)} to a code such as GB or EU"
+            "subject", f"{said} is not a two-letter country code", f"set {option(name)} to a code such as GB or EU"
         )
         return
     known = attributes.COUNTRIES | attributes.OTHER_COUNTRIES
     meant = attributes.COUNTRY_SLIPS.get(code, code if code in known else "")
     if value not in known:
-        hint = f"did you mean {meant}?" if meant else f"check {option(name)} against the list of ISO 3166"
-        yield warning("subject", f"{said} is not a country code of ISO 3166", hint)
+        hint = f"did you mean {meant}?" if meant else f"check {option(name)} against ISO 3166"
+        yield warning("subject", f"{said} is not an ISO 3166 country code", hint)
 
 
 def value_problems(found: Sequence[Attribute], rules: Mapping[str, AttributeRules]) -> Iterator[Finding]:

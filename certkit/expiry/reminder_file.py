@@ -32,7 +32,7 @@ MAX_BYTES = 16 * 1024 * 1024
 LOCK_SECONDS = 10.0
 VERSION = 1
 
-_HINT = "until then every reminder is repeated; give another place with --state"
+_HINT = "until then every reminder is repeated; choose another file with --state"
 
 # Every file of ours begins like this, so that no other file is ever replaced.
 _OURS = b'{"certkit": "reminders", '
@@ -117,8 +117,8 @@ class ReminderFile:
         try:
             self._memory = _parsed(self._content) if self._content.strip(b"\0") else {}
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError, InputError):
-            message = f"cannot read {self._path}: it is broken, and what was sent is forgotten"
-            hint = "reminders are repeated once; the file is replaced"
+            message = f"cannot read {self._path}: it is damaged, so the record of sent reminders is lost"
+            hint = "reminders are sent once more, and the file is replaced"
             self.warnings.append(InputError(message, hint=hint))
 
     def _warn(self, error: InputError) -> None:
@@ -129,7 +129,7 @@ def _content(folder: Folder, path: Path) -> bytes:
     """Return the bytes of the file, which is ours; none if there is no such file."""
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise InputError(
-            f"cannot write {path}: no permission to write in {path.parent}", hint="choose a directory that is yours"
+            f"cannot write {path}: no permission to write in {path.parent}", hint="choose a directory that you own"
         )
     if not path.name:
         raise InputError(f"cannot write {path}: not a regular file", hint="name a file")
@@ -148,8 +148,8 @@ def _require_ours(content: bytes, path: Path) -> None:
         return
     if not content.startswith(_OURS):
         raise InputError(
-            f"cannot write {path}: it is a file of another kind, and is not replaced",
-            hint="remove it if it is of no use",
+            f"cannot write {path}: it is not a reminder file, so it is not replaced",
+            hint="choose another file with --state, or remove this one",
         )
     version = re.match(rb'"version": (\d{1,9})\b', content[len(_OURS) :])
     if version is not None and int(version[1]) > VERSION:

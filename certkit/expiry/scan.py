@@ -155,10 +155,10 @@ class Scan:
     def trouble(self) -> tuple[str, str]:
         """Why the status is unknown, where it is: a message and a hint."""
         if self.is_interrupted:
-            return "interrupted: only a part was looked at", "run it again"
+            return "interrupted: only some of the sources were checked", "run it again"
         if self.failures:
             return self.failures[0].message, self.failures[0].hint
-        return "no certificate found", "check the sources; -v lists what was skipped over"
+        return "no certificate found", "check the sources; -v lists the files that were skipped"
 
     def counts(self) -> dict[str, int]:
         """How many certificates have each status; failures count as unknown."""
@@ -227,7 +227,7 @@ def _in_bulk(portions: Sequence[Sequence[Source]], judge: Judge) -> Iterator[Fou
     try:
         yield from processes.stream(lambda portion: _look_at(portion, judge), portions)
     except processes.ChildError as error:
-        message = f"cannot look everywhere: {error.message}"
+        message = f"cannot check every source: {error.message}"
         yield Found(failures=[Failure("files", message, error.hint, Reason.READ_FAILED)])
 
 
@@ -236,14 +236,14 @@ def _one_by_one(parts: Sequence[Source], judge: Judge) -> Iterator[Found]:
         try:
             yield from _gather(part.look(), judge, at_once=1)
         except (OSError, RuntimeError) as error:  # the system has no thread, file or memory left
-            message = f"cannot look everywhere: {error}"
-            hint = "raise the limits of this process"
+            message = f"cannot check every source: {error}"
+            hint = "raise this process's resource limits (ulimit)"
             yield Found(failures=[Failure("hosts", message, hint, Reason.READ_FAILED)])
 
 
 def _barren(origin: str) -> Failure:
-    hint = "check the sources; -v lists what was skipped over"
-    message = f"cannot find {origin}: there is no certificate in it"
+    hint = "check the sources; -v lists the files that were skipped"
+    message = f"no certificate found in {origin}"
     return Failure(origin, message, hint, Reason.NO_CERTIFICATE_FOUND)
 
 
@@ -343,8 +343,8 @@ def _dates(value: Certificate | Crl | ReportedFacts) -> tuple[datetime, datetime
         return begin, end
     if end is None:
         raise InputError(
-            "the revocation list does not say when its next update is due (RFC 5280 section 5.1.2.5)",
-            hint="ask the CA for a list with that date",
+            "the CRL does not say when its next update is due (RFC 5280 section 5.1.2.5)",
+            hint="ask the CA for a CRL with that date",
         )
     reason = next(each.reason for each in (begin, end) if isinstance(each, Unreadable))
     what = "revocation list" if isinstance(value, Crl) else "certificate"

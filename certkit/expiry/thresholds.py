@@ -34,9 +34,7 @@ class Thresholds:
             InputError: both were asked for, and critical is above warn.
         """
         if warn is not None and critical is not None and critical.exceeds(warn):
-            raise InputError(
-                f"critical ({critical}) is above warn ({warn})", hint="give a --warn that is at least --critical"
-            )
+            raise InputError(f"critical ({critical}) is above warn ({warn})", hint="set --warn to at least --critical")
         chosen_warn, chosen_critical = warn or default_warn, critical or default_critical
         if chosen_critical.exceeds(chosen_warn):
             if critical is None:

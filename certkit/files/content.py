@@ -105,7 +105,7 @@ def exposure(file: int, access: Access | None) -> tuple[str, str] | None:
     """
     status = os.fstat(file)
     mode, group = stat.S_IMODE(status.st_mode), access.group if access else None
-    hint = "choose a directory on a file system that keeps permissions"
+    hint = "choose a directory on a file system that supports permissions"
     if status.st_uid not in {0, os.geteuid()}:
         return f"it would belong to uid {status.st_uid}", hint
     if mode & ~(PRIVATE_MODE if group is None else 0o640) & 0o077:

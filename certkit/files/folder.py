@@ -434,7 +434,7 @@ class Folder:
             access.give(self.descriptor, access.directory_mode)
         except PermissionError as error:
             if access.group is None:
-                message = f"cannot write {self.path}: the file system keeps no permissions"
+                message = f"cannot write {self.path}: the file system does not support permissions"
                 hint = "choose a directory on another file system"
             else:
                 message = f"cannot write {self.path}: no permission to give it to the group"
@@ -504,7 +504,9 @@ class Folder:
             deadline = time.monotonic() + wait_seconds
             while (file := self._try_lock(name)) is None:
                 if time.monotonic() >= deadline:
-                    raise TimeoutError(errno.ETIMEDOUT, f"another run has held it for {wait_seconds:g} seconds", name)
+                    raise TimeoutError(
+                        errno.ETIMEDOUT, f"another certkit process has held the lock for {wait_seconds:g} seconds", name
+                    )
                 time.sleep(_PAUSE_SECONDS)
         try:
             yield

@@ -137,7 +137,7 @@ class _Walk:
         self.file = below
         self.where = os.path.dirname(self.where) if name == ".." else os.path.join(self.where, name)
         if name != ".." and not os.path.samestat(status, os.fstat(below)):
-            raise OSError(errno.EAGAIN, "it was replaced meanwhile")
+            raise OSError(errno.EAGAIN, "it was replaced in the meantime")
 
     def judge(self, then: str | None) -> None:
         """Judge the directory that is reached, for using an entry of it."""
@@ -159,7 +159,7 @@ class _Walk:
         self.fault = fault
 
     def _found(self, fault: str) -> None:
-        self.fault = self.fault or (fault, "name the path that it leads to")
+        self.fault = self.fault or (fault, "name the path that it points to")
 
 
 def fault_of(file: int, where: str, group: int | None = None) -> tuple[str, str] | None:
@@ -170,7 +170,7 @@ def fault_of(file: int, where: str, group: int | None = None) -> tuple[str, str]
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o002 or (mode & 0o020 and not _is_safe_group(file, status.st_gid, group)):
         whose = "" if status.st_uid == os.geteuid() else f" (it belongs to {_user(status.st_uid)})"
-        return f"others may write to {where}{whose}", f"take the right away: chmod go-w {shlex.quote(where)}"
+        return f"other users can write to {where}{whose}", f"remove that permission: chmod go-w {shlex.quote(where)}"
     return None
 
 

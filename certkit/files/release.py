@@ -146,8 +146,8 @@ def _require_ours(folder: Folder) -> None:
     foreign = (name for name in folder.names() if not _is_ours(folder, name) and folder.has(name))
     if (name := next(foreign, None)) is not None:
         raise InputError(
-            f"cannot write {folder.path}: it holds files that are not ours, such as {name}",
-            hint="name a new or empty directory",
+            f"cannot write {folder.path}: it contains files that certkit did not write, such as {name}",
+            hint="choose a new or empty directory",
         )
 
 

@@ -37,7 +37,7 @@ def require_absent(path: Path, *, hint: str = _EXISTS_HINT) -> None:
     """
     if reading.exists(path):
         link = " (a symbolic link)" if os.path.islink(path) else ""
-        raise ExistsError(f"cannot write {path}: it exists{link} and is not overwritten", hint=hint)
+        raise ExistsError(f"cannot write {path}: it already exists{link}", hint=hint)
 
 
 def require_directory(path: Path) -> None:
@@ -48,10 +48,10 @@ def require_directory(path: Path) -> None:
     """
     folder = path.parent
     if not folder.is_dir():
-        raise InputError(f"cannot write {path}: no directory {folder}", hint="make the directory first")
+        raise InputError(f"cannot write {path}: no directory {folder}", hint="create the directory first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(
-            f"cannot write {path}: no permission to write in {folder}", hint="choose a directory that is yours"
+            f"cannot write {path}: no permission to write in {folder}", hint="choose a directory that you own"
         )
 
 
@@ -104,7 +104,7 @@ def write_report(path: Path, report: Report) -> None:
             with folder.device(path.name) as file:
                 _send(file, report, path)
         elif stat.S_ISLNK(found.st_mode):
-            hint = f"name the file it leads to: {folder.target(path.name)}"
+            hint = f"name the file that it points to: {folder.target(path.name)}"
             raise InputError(f"cannot write {path}: it is a symbolic link", hint=hint)
         else:
             raise InputError(f"cannot write {path}: not a regular file", hint="choose another name")

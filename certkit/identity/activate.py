@@ -110,7 +110,7 @@ def _move(store: Store, identity: Identity, number: str, *, how: Activation, now
     if number == earlier:
         return deploy(store, Done(identity, changed=False), how.deployment)
     _require_pair(store, identity, number)
-    findings = _prove(identity, number, how.probe, "it stays as it was")
+    findings = _prove(identity, number, how.probe, "the active generation is unchanged")
     before = identity.record
     identity = install.complete(store, identity, overview.generation(identity, number))
 
@@ -156,7 +156,7 @@ def _prove(identity: Identity, number: str, probe: Probe | None, outcome: str) -
         hint = f"{found.hint}; or request another one: certkit identity renew {identity.name} --force"
         raise RefusedError(message, hint=hint, findings=(found,))
     if found.status is Status.UNKNOWN:
-        message = f"cannot tell {identity.name}: the probe of generation {number} failed: {found.message}; {outcome}"
+        message = f"{identity.name}: the probe of generation {number} could not be made: {found.message}; {outcome}"
         raise InputError(message, hint=found.hint)
     return (found,)
 
@@ -167,7 +167,11 @@ def _prove_in_use(store: Store, identity: Identity, number: str, before: Record,
     Raises:
         CertkitError: it failed.
     """
-    back = f"rolled back to generation {before.active}" if before.active else "there is none to roll back to"
+    back = (
+        f"rolled back to generation {before.active}"
+        if before.active
+        else "there is no earlier generation to roll back to"
+    )
     try:
         _prove(identity, number, probe, back)
     except CertkitError as error:

@@ -34,6 +34,9 @@ def require_allowed(store: Store, url: str, policy: Policy) -> None:
     known = {(urlsplit(each).hostname or "").lower() for each in named}
     if host not in known | {each.lower() for each in store.allowed_hosts}:
         raise InputError(
-            f"cannot use {url}: the record names it, and neither the policy nor this host allows {host}",
-            hint=f"if it is right, add {host} to `allow` of [hosts] in the host configuration (certkit config show)",
+            f"cannot use {url} from the store: neither the policy nor this host allows {host}",
+            hint=(
+                f"if the address is right, add {host} to `allow` in [hosts] in the"
+                f" host configuration (certkit config show)"
+            ),
         )

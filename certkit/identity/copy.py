@@ -86,8 +86,8 @@ def _copy_document(source: Store, target: Store, name: str, document: str) -> bo
     if wanted is None or (there is not None and there.fields == wanted.fields):
         return False
     if there is not None:
-        hint = "both may have been renewed since; remove the one that is no longer used"
-        raise InputError(f"{name}: {target.uri} has another document {document}", hint=hint)
+        hint = "both may have been renewed since the copy; remove the one that is no longer used"
+        raise InputError(f"{name}: the document {document} in {target.uri} is different", hint=hint)
     target.put_document(name, document, wanted.fields, over=None)
     return True
 
@@ -102,20 +102,20 @@ def _require_equal(source: Store, target: Store, name: str) -> Identity:
     same = replace(first.record, log=(), facts={}) == replace(second.record, log=(), facts={})
     if not same or list(first.generations) != list(second.generations):
         raise StoreError(
-            f"{name}: what is in {target.uri} is not what is in {source.uri}",
-            hint="somebody may have changed it meanwhile; copy it again",
+            f"{name}: the copies in {source.uri} and {target.uri} differ",
+            hint="the identity may have changed in the meantime; copy it again",
         )
     for document in {*source.documents(name), *target.documents(name)}:
         ours, theirs = source.document(name, document), target.document(name, document)
         if ours is None or theirs is None or ours.fields != theirs.fields:
-            raise StoreError(f"{name}: the document {document} is not the same in both", hint="copy it again")
+            raise StoreError(f"{name}: the document {document} differs between the two stores", hint="copy it again")
     for each in first.generations:
         if source.key(name, each.number) != target.key(name, each.number):
             raise StoreError(
-                f"{name}: the key of generation {each.number} is not the same in both", hint="copy it again"
+                f"{name}: the key of generation {each.number} differs between the two stores", hint="copy it again"
             )
     return second
 
 
 def _different(name: str, target: Store) -> InputError:
-    return InputError(f"{name}: {target.uri} has another identity of that name", hint="remove it there first")
+    return InputError(f"{name}: {target.uri} already has another identity of that name", hint="remove it there first")

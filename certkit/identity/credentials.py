@@ -38,12 +38,12 @@ def shown(store: Store, identity: Identity, number: str | None = None) -> Shown:
     """
     name, number = identity.name, number or identity.record.active
     if number is None:
-        hint = f"install the answer to its request: certkit identity install {name} CERT"
+        hint = f"install the issued certificate: certkit identity install {name} CERT"
         raise InputError(f"{name}: no generation is active", hint=hint)
     generation = overview.generation(identity, number)
     issued = generation.issued
     if issued is None:
-        hint = f"install the answer to its request: certkit identity install {name} CERT"
+        hint = f"install the issued certificate: certkit identity install {name} CERT"
         raise InputError(f"{name}: generation {number} has no certificate yet", hint=hint)
     what = f"generation {number} of {name}"
     key = private_key(store, name, number)
@@ -67,8 +67,8 @@ def require_trusted(identity: Identity, number: str, policy: Policy, *, now: dat
     name, generation = identity.name, overview.generation(identity, number)
     bundle = overview.trust_bundle(identity, generation)
     if identity.record.is_legacy and not bundle:
-        hint = "an operator runs: certkit store migrate"
-        raise InputError(f"{name} has a record of certkit 0.1.0, whose trust bundle is not used", hint=hint)
+        hint = "have an operator run: certkit store migrate"
+        raise InputError(f"{name} has a record of certkit 0.1.0, whose trust bundle is ignored", hint=hint)
     if not bundle or generation.issued is None:
         return
     leaf, *untrusted = objects.certificates(generation.issued.fullchain, name=f"generation {number} of {name}")
@@ -76,7 +76,7 @@ def require_trusted(identity: Identity, number: str, policy: Policy, *, now: dat
     question = Question(leaf=leaf, policy=policy, at=now, anchors=anchors, untrusted=[*untrusted, *anchors])
     bad = [each for each in verify(question).findings if each.id == "chain" and not each.is_good]
     if bad:
-        message = f"refused, {name}: the certificate of generation {number} is not trusted: {bad[0].message}"
+        message = f"{name}: the certificate of generation {number} is not trusted: {bad[0].message}"
         hint = (
             f"check who installed it: certkit identity log {name}; a new CA: certkit identity update {name} --ca FILE"
         )
@@ -93,7 +93,9 @@ def require_pair(identity: Identity, number: str, key: Secret) -> None:
     leaf = overview.certificate(overview.generation(identity, number))
     held = objects.private_key(key.reveal(), name=f"the private key of {what}").value
     if leaf is not None and not keys.is_pair(held, leaf):
-        hint = f"restore both from a backup, or make a new pair: certkit identity renew {identity.name} --force"
+        hint = (
+            f"restore both from a backup, or request a new certificate: certkit identity renew {identity.name} --force"
+        )
         raise InputError(f"cannot use {what}: its private key does not belong to its certificate", hint=hint)
 
 

@@ -100,9 +100,9 @@ def require_probe(probe: str | None, policy: Policy) -> None:
         InputError: it is none, or the policy has none.
     """
     if probe == "policy" and not policy.hosts.probe_url:
-        raise InputError(f"{policy.title} has no address to probe", hint="give one: --probe https://HOST/PATH")
+        raise InputError(f"{policy.title} has no probe URL", hint="give one: --probe https://HOST/PATH")
     if probe is not None and probe != "policy" and not probe.startswith("https://"):
-        raise InputError(f"not an address to probe: {probe!r}", hint="give https://HOST/PATH, or policy")
+        raise InputError(f"not a probe URL: {probe!r}", hint="give https://HOST/PATH, or policy")
 
 
 def begin(store: Store, name: str, settings: Settings, *, known: Identity | None) -> Identity:
@@ -177,7 +177,7 @@ def add_request(
         else:
             is_late = number in added.record.discarded
             return Done(added, changed=not is_late, findings=findings)
-    raise ConflictError(f"{identity.name}: too many processes make requests", hint="try again")
+    raise ConflictError(f"{identity.name}: too many processes are creating requests", hint="try again")
 
 
 def named(store: Store, identity: Identity, *, now: datetime) -> Identity:
@@ -240,7 +240,7 @@ def require_same(name: str, known: Settings, wanted: Settings) -> None:
 def _differs(name: str, option: str) -> InputError:
     spelt = _SPELT.get(option, option).replace("_", "-")
     hint = "choose another name, or leave the option out"
-    return InputError(f"{name}: it is enrolled already, with another --{spelt}", hint=hint)
+    return InputError(f"{name}: already enrolled with another --{spelt}", hint=hint)
 
 
 def _options(settings: Settings) -> dict[str, object]:

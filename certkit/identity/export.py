@@ -76,11 +76,11 @@ def export(store: Store, identity: Identity, wanted: Wanted) -> Exported:
     """
     name, number = identity.name, identity.record.active
     if number is None:
-        hint = f"install the answer to its request: certkit identity install {name} CERT"
+        hint = f"install the issued certificate: certkit identity install {name} CERT"
         raise InputError(f"{name}: no generation is active", hint=hint)
     generation = overview.generation(identity, number)
     if generation.issued is None:
-        raise InputError(f"{name}: generation {number} has no certificate", hint="look at it: certkit identity show")
+        raise InputError(f"{name}: generation {number} has no certificate", hint="see certkit identity show")
     key = functools.partial(_key, store, identity, number, wanted)
     issued = replace(generation.issued, trust_bundle=overview.trust_bundle(identity, generation))
     contents = _FORMS[wanted.form](key, issued, wanted, name)
@@ -143,7 +143,7 @@ def _pkcs12(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Conte
         return {BUNDLE: keys.to_pkcs12(key(), leaf, chain, wanted.passphrase)}
     except ValueError as error:
         reason = objects.short_reason(error)
-        raise InputError(f"cannot write {BUNDLE}: {reason}", hint="look at the pair: certkit store check") from error
+        raise InputError(f"cannot write {BUNDLE}: {reason}", hint="check the pair: certkit store check") from error
 
 
 def _curl(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
@@ -195,8 +195,8 @@ def _quoted(path: Path) -> str:
     """
     text = str(path.absolute())
     if printable(text) != text or '"' in text or "\\" in text or "$" in text:
-        hint = "name a directory without quotes, backslashes, dollars and control characters"
-        raise InputError(f"cannot write {text}: its name cannot stand in a configuration file", hint=hint)
+        hint = "choose a directory name without quotes, backslashes, dollar signs and control characters"
+        raise InputError(f"cannot write {text}: its name cannot be written into a configuration file", hint=hint)
     return text
 
 

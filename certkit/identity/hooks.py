@@ -136,12 +136,12 @@ def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> byte
         if not chunk:
             return answer
         answer += chunk
-    raise _Failure(f"it answers more than {limit:,} bytes")
+    raise _Failure(f"it printed more than {limit:,} bytes")
 
 
 def _require_success(code: int) -> None:
     if code:
-        raise _Failure(f"it ended with {code}" if code > 0 else f"signal {-code} ended it")
+        raise _Failure(f"it exited with code {code}" if code > 0 else f"it was killed by signal {-code}")
 
 
 def _reason(error: Exception) -> str:

@@ -105,7 +105,7 @@ def _store(
     number = None if is_active else _begun(store, identity, key)
     if not is_active and number is None and identity.generations:
         hint = "choose another name"
-        raise InputError(f"{name}: there is an identity of that name with another certificate", hint=hint)
+        raise InputError(f"{name}: an identity of that name with another certificate already exists", hint=hint)
     require_same(name, identity.record.settings, settings)
     if is_active:
         return Done(identity, changed=False)

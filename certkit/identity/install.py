@@ -164,7 +164,9 @@ def up_to_a_root(question: Question) -> Verdict:
     anchors = question.anchors or ()
     if question.leaf in anchors:
         own = critical(
-            "chain", "it is in the trust bundle itself", "give the certificate of the partner's CA with --ca"
+            "chain",
+            "the certificate is itself in the trust bundle",
+            "give the certificate of the partner's CA with --ca",
         )
         found = verify(question)
         return replace(found, findings=(*(each for each in found.findings if each.id != "chain"), own))
@@ -198,7 +200,7 @@ def refuse(name: str, findings: Sequence[Finding]) -> None:
     bad = _bad(findings)
     if bad:
         reasons = "; ".join(f"{each.id}: {each.message}" for each in bad)
-        raise RefusedError(f"refused, {name}: {reasons}", hint=bad[0].hint, findings=findings)
+        raise RefusedError(f"{name}: certificate rejected: {reasons}", hint=bad[0].hint, findings=findings)
 
 
 def pem(certificates: Sequence[x509.Certificate]) -> bytes:
@@ -222,12 +224,12 @@ def _answered(identity: Identity, certificates: Sequence[x509.Certificate]) -> t
         return min(found, key=lambda pair: pair[1].issued is not None)
     _refuse_known(identity, certificates)
     message = (
-        f"it answers none of the requests: SPKI SHA-256 of the certificate {spki(describe.leaf_of(certificates))}, "
-        f"of the requests {', '.join(filter(None, wanted)) or 'none'}"
+        f"the certificate matches no pending request: SPKI SHA-256 of the certificate"
+        f" {spki(describe.leaf_of(certificates))}, of the requests {', '.join(filter(None, wanted)) or 'none'}"
     )
-    hint = f"take the certificate that was issued for the CSR of `certkit identity show {identity.name}`"
+    hint = f"give the certificate that was issued for the CSR shown by `certkit identity show {identity.name}`"
     findings = [critical("key-match", message, hint)]
-    raise RefusedError(f"refused, {identity.name}: key-match: {message}", hint=hint, findings=findings)
+    raise RefusedError(f"{identity.name}: certificate rejected: key-match: {message}", hint=hint, findings=findings)
 
 
 def _refuse_known(identity: Identity, certificates: Sequence[x509.Certificate]) -> None:
@@ -264,7 +266,7 @@ def _anchors(identity: Identity, trust_bundle: bytes | None) -> list[x509.Certif
     data = trust_bundle if trust_bundle is not None else (bundle.encode() if bundle else None)
     if data is None:
         raise InputError(
-            f"{identity.name}: there is nothing to trust, so the certificate cannot be judged",
+            f"{identity.name}: no trust bundle, so the certificate cannot be verified",
             hint="give the partner's CA with --ca",
         )
     return objects.certificates(data, name="the trust bundle")
@@ -276,6 +278,6 @@ def _in_use(identity: Identity, answered: Generation, leaf: x509.Certificate) ->
     for each in identity.generations:
         is_old = each.number != answered.number or (waits and each.number == identity.record.active)
         if is_old and overview.facts_of(identity, each).get(FINGERPRINT) == names.fingerprint(leaf):
-            hint = "take the new certificate from where the request was handed in"
-            return [critical("key-match", f"it is the certificate of generation {each.number} already", hint)]
+            hint = "download the certificate that was issued for the pending request"
+            return [critical("key-match", f"this is already the certificate of generation {each.number}", hint)]
     return []

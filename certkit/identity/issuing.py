@@ -167,5 +167,5 @@ def _wait(store: Store, name: str, number: str) -> None:
         if overview.generation(found, number).issued is not None or not found.record.facts.get(number, {}).get(LEASE):
             return
         time.sleep(_PAUSE_SECONDS)
-    message = f"{name}: another run is having the request of generation {number} answered"
+    message = f"{name}: another process is getting the request of generation {number} signed"
     raise InputError(message, hint=f"try again later: certkit identity renew {name}")

@@ -103,15 +103,15 @@ def room(neighbours: Neighbours, policy: Policy, *, now: datetime) -> tuple[Find
     same = [identity for identity, theirs in neighbours.all() if _is_same(policy, theirs)]
     found = [each for identity in same for each in _live(identity, now)]
     if len(found) >= limit:
-        message = f"{policy.title} takes {limit} live certificates, and there are {len(found)}"
+        message = f"{policy.title} allows {limit} live certificates, and there are already {len(found)}"
         findings = (critical("policy", message, _proposal(found)),)
-        raise RefusedError(f"refused, {neighbours.name}: {message}", hint=_proposal(found), findings=findings)
+        raise RefusedError(f"{neighbours.name}: {message}", hint=_proposal(found), findings=findings)
     said: list[Finding] = []
     if len(found) == limit - 1:
-        message = f"this is the last of the {limit} live certificates that {policy.title} takes"
+        message = f"this is the last of the {limit} live certificates that {policy.title} allows"
         said.append(warning("policy", message, _proposal(found)))
     if neighbours.unread:
-        message = f"nobody can tell how many certificates are live: {', '.join(neighbours.unread)} cannot be read"
+        message = f"the number of live certificates is unknown: {', '.join(neighbours.unread)} cannot be read"
         said.append(warning("policy", message, "see `certkit store check`"))
     return tuple(said)
 
@@ -144,7 +144,7 @@ def _proposal(found: Sequence[Live]) -> str:
     """Which to give up: those that nothing uses, what ends first before the others."""
     idle = [each for each in found if each.state is not State.ACTIVE and each.not_after is not None]
     if not idle:
-        return "revoke one at the partner that nothing uses, then: certkit identity retire NAME GENERATION"
+        return "revoke an unused one at the partner, then run: certkit identity retire NAME GENERATION"
     idle.sort(key=lambda each: (each.state is State.ISSUED, each.not_after))
     listed = ", ".join(map(str, idle[:_PROPOSED]))
     first = idle[0]
@@ -159,8 +159,8 @@ def used_elsewhere(others: Elsewhere, *, spki_sha256: str) -> list[Finding]:
     for identity, theirs in others:
         for each in identity.generations:
             if spki_of(identity, each) == spki_sha256:
-                message = f"the key is that of {identity.name}, which is for {theirs.title}"
-                return [critical("key-match", message, "each environment has a key of its own; make a new one")]
+                message = f"the key belongs to {identity.name}, which is for {theirs.title}"
+                return [critical("key-match", message, "each environment needs its own key; create a new one")]
     return []
 
 
@@ -169,8 +169,8 @@ def foreign_trust(others: Elsewhere, *, anchors: Iterable[x509.Certificate]) -> 
     known = set(anchors)
     for identity, theirs in others:
         if known & set(trusted(identity)):
-            message = f"the trust bundle is that of {identity.name}, which is for {theirs.title}"
-            return [critical("chain", message, "give the CA of this environment with --ca")]
+            message = f"the trust bundle belongs to {identity.name}, which is for {theirs.title}"
+            return [critical("chain", message, "give this environment's CA with --ca")]
     return []
 
 

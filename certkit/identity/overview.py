@@ -141,7 +141,7 @@ def generation(identity: Identity, number: str) -> Generation:
         if each.number == number:
             return each
     known = ", ".join(each.number for each in identity.generations) or "none"
-    raise AbsentError(f"{identity.name}: there is no generation {number}", hint=f"there are: {known}")
+    raise AbsentError(f"{identity.name} has no generation {number}", hint=f"generations: {known}")
 
 
 def waiting_for(identity: Identity, pending: Generation, now: datetime) -> timedelta | None:
@@ -259,15 +259,15 @@ def _next(identity: Identity, pending: GenerationView | None, policy: Policy) ->
         return f"activate it: certkit identity activate {name}"
     if record.active is not None:
         return "nothing"
-    return f"make a request: certkit identity {'enroll' if record.settings.is_blank else 'renew'} {name}"
+    return f"create a request: certkit identity {'enroll' if record.settings.is_blank else 'renew'} {name}"
 
 
 def _handing_in(identity: Identity, pending: GenerationView, policy: Policy) -> str:
     name = identity.name
     if pending.csr is None:
-        return f"adopt it again, with its certificate: certkit identity import {name}"
+        return f"import it again with its certificate: certkit identity import {name}"
     if not IssuerSpec.parse(identity.record.settings.issuer).is_manual:
-        return f"have the issuer answer it: certkit identity renew {name}"
+        return f"have the issuer sign it: certkit identity renew {name}"
     called = f" under the name {pending.certificate_name}" if pending.certificate_name else ""
-    where = f"in {policy.portal.name}, hand in the CSR{called}" if policy.portal.name else "have the CSR signed"
+    where = f"in {policy.portal.name}, submit the CSR{called}" if policy.portal.name else "have the CSR signed"
     return f"{where}; then: certkit identity install {name} CERT"

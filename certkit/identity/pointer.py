@@ -29,7 +29,7 @@ def choose(identity: Identity, number: str | None) -> str | None:
         return issued[-1]
     if identity.record.active:
         return None
-    hint = f"install the answer to its request: certkit identity install {identity.name} CERT"
+    hint = f"install the issued certificate: certkit identity install {identity.name} CERT"
     raise InputError(f"{identity.name}: no generation is ready to be activated", hint=hint)
 
 
@@ -41,8 +41,8 @@ def before(identity: Identity) -> str:
     """
     previous = identity.record.previous
     if previous is None:
-        hint = "`certkit identity show` lists them"
-        raise InputError(f"{identity.name}: no other generation was in use before", hint=hint)
+        hint = f"see certkit identity show {identity.name}"
+        raise InputError(f"nothing to roll back to: no earlier generation of {identity.name} is usable", hint=hint)
     return previous
 
 
@@ -86,13 +86,13 @@ def require_usable(identity: Identity, number: str, now: datetime) -> None:
     certificate = overview.certificate(overview.generation(identity, number))
     if certificate is None:
         raise RefusedError(
-            f"refused, {identity.name}: generation {number} has no certificate yet",
-            hint=f"install the answer to its request: certkit identity install {identity.name} CERT",
+            f"cannot activate generation {number} of {identity.name}: it has no certificate yet",
+            hint=f"install the issued certificate: certkit identity install {identity.name} CERT",
         )
     if certificate.not_valid_after_utc < now:
         raise RefusedError(
-            f"refused, {identity.name}: the certificate of generation {number} has expired",
-            hint=f"make a new one: certkit identity renew {identity.name}",
+            f"cannot activate generation {number} of {identity.name}: its certificate has expired",
+            hint=f"request a new one: certkit identity renew {identity.name}",
         )
 
 

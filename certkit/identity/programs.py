@@ -107,7 +107,7 @@ class Programs:
         if is_entry:
             return self._entry(find(text, identity=identity))
         if self.own is None:
-            message = f"cannot run {text!r} for identity {identity!r}: a record in Vault may not name a path"
+            message = f"cannot run {text!r} for identity {identity!r}: a record in Vault must not contain a path"
             raise InputError(message, hint=f"define it as [{kind}s.NAME] in the host configuration, and use NAME")
         with Folder.open(self.own, trust=self.host.trust) as store, store.inside(identity) as folder:
             folder.require_safe(self.host.trust)
@@ -137,7 +137,7 @@ def storable_hook(text: str, own: Path | None, host: HostConfiguration) -> str:
         return text
     if own is None:
         raise InputError(
-            f"cannot store the hook {text!r}: a record in Vault may not name a path",
+            f"cannot store the hook {text!r}: a record in Vault must not contain a path",
             hint="define it as [hooks.NAME] in the host configuration, and give --deploy-hook NAME",
         )
     return shlex.join(absolute(_found(text) or text))
@@ -174,7 +174,7 @@ def unusable(directory: Path) -> list[tuple[Path, str]]:
         InputError: if the directory cannot be read.
     """
     return [
-        (path, "it is not executable" if path.exists() else "it is a link that leads nowhere")
+        (path, "it is not executable" if path.exists() else "it is a broken symlink")
         for path in _hooks(directory)
         if not path.is_dir() and not _is_executable(path)
     ]

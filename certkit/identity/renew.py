@@ -101,14 +101,15 @@ def renew(
         return Renewed(done, ok("validity", f"{name}: nothing is due before {rfc3339(opens)}"))
     if wanted.dry_run:
         findings = limits.room(limits.Neighbours(store, name, identity), policy, now=now)
-        end = "have it signed and put it to use" if wanted.issuer else "wait for the answer"
-        said = ok("validity", f"{name}: it is time; this would make a new request, and {end}")
+        due = "due" if opens is None or now >= opens else f"not due before {rfc3339(opens)}, but --force is given"
+        end = ", signed and activated" if wanted.issuer else ""
+        said = ok("validity", f"{name}: {due}; a new request would be created{end}")
         return Renewed(Done(identity, changed=False, findings=findings), said)
     key, findings = _key(store, identity, policy) if wanted.reuse_key else (None, ())
     done = add_request(store, identity, policy, now=now, key=key, progress=progress)
     done = replace(done, findings=(*findings, *done.findings))
     if wanted.issuer is None or not done.changed:
-        return Renewed(done, ok("validity", f"{name}: a request was made"))
+        return Renewed(done, ok("validity", f"{name}: a request was created"))
     return _answered(store, done, policy, wanted=wanted, now=_later(now, began))
 
 
@@ -204,7 +205,7 @@ def _issue(
 ) -> tuple[Done, list[Finding]]:
     """Ask the issuer, and install what it answers; where another process was faster, its answer counts."""
     if pending.csr is None:
-        hint = f"adopt it again, with its certificate: certkit identity import {identity.name}"
+        hint = f"import it again with its certificate: certkit identity import {identity.name}"
         raise InputError(f"{identity.name}: generation {pending.number} has no CSR", hint=hint)
     began = time.monotonic()
 
@@ -250,14 +251,16 @@ def _carry_on(
             f"or request another one: certkit identity renew {identity.name} --force"
         )
     elif wanted.issuer is not None:
-        what = f"this would have the request of generation {waiting.number} answered, and put it to use"
+        what = f"the request of generation {waiting.number} would be signed and activated"
         return Renewed(done, ok("validity", f"{identity.name}: {what}"))
     else:
         age = overview.waiting_for(identity, waiting, now)
-        since = f", for {spoken(age)} now" if age is not None else ""
+        since = ""
+        if age is not None:
+            since = f" for {spoken(age)}" if age >= timedelta(minutes=1) else ", created just now"
         where = f" in {policy.portal.name}" if policy.portal.name else ""
-        what = f"the request of generation {waiting.number} waits for its answer{since}"
-        hint = f"hand in the CSR{where}, then: certkit identity install {identity.name} CERT"
+        what = f"the request of generation {waiting.number} is pending{since}"
+        hint = f"submit the CSR{where}, then run: certkit identity install {identity.name} CERT"
     return Renewed(done, _judged(identity, policy, what, hint, now))
 
 
@@ -286,8 +289,8 @@ def _judged(identity: Identity, policy: Policy, what: str, hint: str, now: datet
         return Finding("validity", Status.OK, f"{identity.name}: {what}", hint)
     end = certificate.not_valid_after_utc
     status = overview.judged(certificate.not_valid_before_utc, end, policy, now)
-    verb = "expired" if end < now else "ends"
-    return Finding("validity", status, f"{identity.name}: {what}; the certificate in use {verb} {rfc3339(end)}", hint)
+    verb = "expired on" if end < now else "expires on"
+    return Finding("validity", status, f"{identity.name}: {what}; the active certificate {verb} {rfc3339(end)}", hint)
 
 
 def _answered(store: Store, done: Done, policy: Policy, *, wanted: Renewal, now: datetime) -> Renewed:
@@ -295,7 +298,7 @@ def _answered(store: Store, done: Done, policy: Policy, *, wanted: Renewal, now:
     carried = carry_through(store, done, policy, issuer=wanted.issuer, how=wanted.how, force=wanted.force, now=now)
     carried = _pruned(store, carried, policy)
     number = carried.identity.record.active
-    return Renewed(carried, ok("validity", f"{carried.identity.name}: generation {number} is in use"))
+    return Renewed(carried, ok("validity", f"{carried.identity.name}: generation {number} is active"))
 
 
 def _pruned(store: Store, done: Done, policy: Policy) -> Done:
@@ -318,17 +321,17 @@ def _key(store: Store, identity: Identity, policy: Policy) -> tuple[Any, tuple[F
     """The key in use, for one more certificate.
 
     Raises:
-        RefusedError: the partner takes each key once.
+        RefusedError: the partner accepts each key only once.
         InputError: nothing is in use.
     """
     name, active = identity.name, identity.record.active
     if active is None:
-        raise InputError(f"{name}: nothing is in use whose key could be used again", hint="leave out --reuse-key")
+        raise InputError(f"{name}: there is no active key to reuse", hint="leave out --reuse-key")
     if policy.renewal.reuse_key is PolicyAnswer.NO:
-        message, hint = f"{policy.title} takes each key once", "leave out --reuse-key"
-        raise RefusedError(f"refused, {name}: {message}", hint=hint, findings=(critical("policy", message, hint),))
+        message, hint = f"{policy.title} accepts each key only once", "leave out --reuse-key"
+        raise RefusedError(f"{name}: {message}", hint=hint, findings=(critical("policy", message, hint),))
     found = credentials.private_key(store, name, active)
     if policy.renewal.reuse_key is PolicyAnswer.YES:
         return found, ()
-    message = f"whether {policy.title} takes a key again is not known"
-    return found, (warning("policy", message, "a new key with each renewal is what rotation is for"),)
+    message = f"the documentation of {policy.title} does not say whether a key may be reused"
+    return found, (warning("policy", message, "leave out --reuse-key to create a new key"),)

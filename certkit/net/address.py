@@ -64,10 +64,10 @@ class Address:
         """
         scheme, user, host, port, path, query = split(url)
         if user is not None:
-            raise InputError("the URL names a user", hint="leave the user out of it")
+            raise InputError("the URL contains a user name", hint="remove the user name from it")
         target = (path or "/") + query
         if not _TARGET.fullmatch(target):
-            raise InputError("the URL has a blank or another character that must be escaped", hint=_HINT)
+            raise InputError("the URL contains a space or another character that must be escaped", hint=_HINT)
         return cls(scheme, host, port, target)
 
     @property

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 10.0
 
 _NAME_HINT = "check the host name, and that this machine can resolve it"
-_CONNECT_HINT = "check the host and the port, and that this machine may reach them"
+_CONNECT_HINT = "check the host and the port, and that this machine can reach it"
 _TIMEOUT_HINT = "check the host and the port, or allow more time with --timeout"
 
 
@@ -105,7 +105,7 @@ async def step(doing: str, deadline: Deadline) -> AsyncIterator[None]:
     except OSError as error:
         is_late = isinstance(error, TimeoutError)
         if error.errno is None:
-            words, hint = f"no answer within {deadline.seconds:g} seconds ({doing})", _TIMEOUT_HINT
+            words, hint = f"no response within {deadline.seconds:g} seconds ({doing})", _TIMEOUT_HINT
         else:
             words, hint = os.strerror(error.errno).lower(), _CONNECT_HINT
         trouble = NetTrouble.TIMED_OUT if is_late else NetTrouble.CONNECTION_FAILED

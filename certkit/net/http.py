@@ -40,7 +40,7 @@ __all__ = [
 
 TIMEOUT_SECONDS = connecting.TIMEOUT_SECONDS
 
-_ENDED_HINT = "see whether the server accepts the client certificate: certkit probe"
+_ENDED_HINT = "check whether the server accepts the client certificate: certkit probe"
 
 
 class HttpError(InputError):

@@ -37,7 +37,9 @@ def check(
     into for responders that are revoked themselves.
     """
     if len(path) < 2:
-        return [unknown("revocation", "without a chain it is not known whose OCSP response counts", "add --ca FILE")]
+        return [
+            unknown("revocation", "without a chain, certkit cannot tell whose OCSP response to trust", "add --ca FILE")
+        ]
 
     def one(certificate: Certificate, above: Sequence[Certificate]) -> Finding:
         at_hand = [ocsp.Response(each) for each in responses]
@@ -50,7 +52,7 @@ def check(
             return unknown("revocation", f"no OCSP response covers {who}", hint)
         responder = ocsp.responder_of(certificate)
         if not responder:
-            hint = "give the CA's list with --crl; --revocation leaf asks about the leaf only"
+            hint = "give the CA's CRL with --crl; --revocation leaf checks only the leaf"
             return found or unknown("revocation", f"{who} names no OCSP responder", hint)
         nonce = secrets.token_bytes(32)
         try:

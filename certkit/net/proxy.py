@@ -65,9 +65,7 @@ class Proxy:
     def refusal(self, status: int) -> ProxyError:
         """Return the error for an answer to CONNECT other than success."""
         if status == 407:
-            needs = (
-                "does not accept the given user name and password" if self.user else "requires a user name and password"
-            )
+            needs = "rejects the user name and password" if self.user else "requires a user name and password"
             hint = "give the proxy as http://USER:PASSWORD@HOST:PORT"
             return ProxyError(f"the proxy {self} {needs} (HTTP 407)", hint=hint)
         return ProxyError(f"the proxy {self} refuses to connect: HTTP {status}", hint=_REFUSED_HINT)
@@ -185,7 +183,7 @@ async def _tunnel(connected: socket.socket, address: Address, proxy: Proxy, dead
         async with connecting.step("asking the proxy", deadline):
             answer = await wire.Exchange(wire.Plain(connected), request, target=where, host=where).run()
     except wire.NoAnswerError as error:
-        raise ProxyError(f"the proxy {proxy} ends the connection", hint=_REFUSED_HINT) from error
+        raise ProxyError(f"the proxy {proxy} closed the connection", hint=_REFUSED_HINT) from error
     except wire.AnswerError as error:
         raise ProxyError(f"the proxy {proxy}: {error.message}", hint=_REFUSED_HINT) from error
     except connecting.NetError as error:

@@ -119,7 +119,7 @@ class _Conversation:
     def refusal(self, words: str) -> StarttlsError:
         """Return the error for a server that refuses."""
         said = printable(words[:_MAX_QUOTED])
-        return StarttlsError(f"the server refuses STARTTLS: {said}", hint="ask the server's administrator about TLS")
+        return StarttlsError(f"the server rejected STARTTLS: {said}", hint="ask the server's administrator about TLS")
 
     def stranger(self, why: str) -> StarttlsError:
         """Return the error for a server that does not follow the protocol."""
@@ -139,7 +139,7 @@ class _Conversation:
         if self._left < 0:
             raise self.stranger(f"it sent more than {MAX_BYTES:,} octets")
         if not heard:
-            raise self.stranger("it closes the connection")
+            raise self.stranger("it closed the connection")
         self._heard += heard
 
 

@@ -583,16 +583,16 @@ _ALERT = re.compile(r"(?:sslv3 alert|tls alert|ssl/tls alert|tlsv1 alert|tlsv1|t
 _ESCAPED, _ESCAPE = r'([,+"\\<>;])', r"\\\1"
 
 _SERVER_HINT = "examine the server with openssl s_client"
-_END_HINT = "if it speaks another protocol before TLS, say which, as in tls://HOST:PORT?starttls=smtp"
+_END_HINT = "if it speaks another protocol before TLS, name it, as in tls://HOST:PORT?starttls=smtp"
 _ALERT_HINT = "it may expect another server name: tls://HOST:PORT?servername=NAME; openssl s_client shows more"
 
 _GREETINGS = (
     (rb"HTTP/", "it answers in plain HTTP", "check the port"),
     (rb"SSH-", "it speaks SSH", "check the port"),
-    (rb"\d{3}[ -]", "it greets as mail servers do", "say so: tls://HOST:PORT?starttls=smtp"),
-    (rb"\* ", "it greets as IMAP servers do", "say so: tls://HOST:PORT?starttls=imap"),
-    (rb"\+OK", "it greets as POP3 servers do", "say so: tls://HOST:PORT?starttls=pop3"),
-    (rb"...\0[\x0a\xff]", "it greets as MySQL servers do", "say so: tls://HOST:PORT?starttls=mysql"),
+    (rb"\d{3}[ -]", "it greets as mail servers do", "use tls://HOST:PORT?starttls=smtp"),
+    (rb"\* ", "it greets as IMAP servers do", "use tls://HOST:PORT?starttls=imap"),
+    (rb"\+OK", "it greets as POP3 servers do", "use tls://HOST:PORT?starttls=pop3"),
+    (rb"...\0[\x0a\xff]", "it greets as MySQL servers do", "use tls://HOST:PORT?starttls=mysql"),
 )
 
 

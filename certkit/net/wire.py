@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_ANSWER_BYTES = 256 * 1024
 
 _CHUNK = 64 * 1024
-_HINT = "check the address, and ask those who run the server"
+_HINT = "check the address, and ask the server's operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +135,8 @@ class Exchange:
             self.status = response.status_code
             body = await self._body(talk, self.status)
         except h11.RemoteProtocolError as error:
-            begun = "the answer is cut short or malformed"
-            complaint = "the answer is not HTTP/1.1" if self.status is None else begun
+            begun = "the response is truncated or malformed"
+            complaint = "the response is not HTTP/1.1" if self.status is None else begun
             raise AnswerError(complaint, hint=_HINT) from error
         return HttpAnswer(status=self.status, headers=_headers(response), body=body)
 
@@ -177,7 +177,7 @@ class Exchange:
             if isinstance(event, h11.Data):
                 body += event.data
             if len(body) > MAX_ANSWER_BYTES:
-                raise AnswerError(f"the answer is longer than {MAX_ANSWER_BYTES:,} bytes", hint=_HINT)
+                raise AnswerError(f"the response is longer than {MAX_ANSWER_BYTES:,} bytes", hint=_HINT)
         return bytes(body)
 
     async def _event(self, talk: h11.Connection) -> object:
@@ -197,7 +197,7 @@ class Exchange:
         return event
 
     def _ended(self, how: str = "closed") -> NoAnswerError:
-        message = f"the server {how} the connection without an answer"
+        message = f"the server {how} the connection without a response"
         return NoAnswerError(message, hint=_HINT, trouble=NetTrouble.CONNECTION_FAILED)
 
 

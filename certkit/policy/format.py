@@ -165,7 +165,9 @@ def _require_consistency(policy: Policy, where: str, choices: Sequence[str]) -> 
         reason = f"critical ({policy.expiry.critical}) is more than warn ({policy.expiry.warn})"
         problem = reason, "correct [expiry]"
     elif policy.renewal.opens and policy.renewal.at_least and policy.renewal.at_least.exceeds(policy.renewal.opens):
-        reason = f"renewal opens {policy.renewal.opens} before expiry, and the partner wants {policy.renewal.at_least}"
+        reason = (
+            f"renewal opens {policy.renewal.opens} before expiry, but the partner requires {policy.renewal.at_least}"
+        )
         problem = reason, "correct opens in [renewal]"
     named = [*choices, *(rule for source in policy.sources for rule in source.rules)]
     stray = next((rule for rule in named if not any(_covers(rule, each.name) for each in policy.stated)), None)

@@ -76,10 +76,10 @@ class KeyRules:
     """Which keys the partner accepts: types by name, or any key of a kind from a size on."""
 
     types: tuple[str, ...] = rule(list_of(_KEY_NAME), (), "Types that are accepted; the first is the default.")
-    rsa_minimum_bits: int | None = rule(COUNT, None, "Accept every RSA key of this size or more.")
+    rsa_minimum_bits: int | None = rule(COUNT, None, "Accept every RSA key of at least this size.")
     rsa_multiple_of: int = rule(COUNT, 1, "The size of an RSA key is a multiple of this.")
-    ec_minimum_bits: int | None = rule(COUNT, None, "Accept every named curve of this size or more.")
-    hardware: str = rule(TEXT, "", "What the partner demands of the device that makes the key; empty: nothing.")
+    ec_minimum_bits: int | None = rule(COUNT, None, "Accept every named curve of at least this size.")
+    hardware: str = rule(TEXT, "", "The hardware in which the partner requires the key to be created; empty: none.")
     encrypted: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the private key must be protected by a passphrase.")
 
     def accepts(self, type_name: str, bits: int) -> bool:
@@ -122,10 +122,10 @@ class AttributeRules:
     pattern: str = rule(PATTERN, "", "A regular expression that the whole value matches.")
     form: str = rule(TEXT, "", "The pattern in words, for messages.")
     same_as: str = rule(_ATTRIBUTE_OR_OID, "", "The attribute that has the same value.")
-    host_name: Answer = rule(ANSWER, Answer.UNKNOWN, "true: the value is a host name; false: it is none.")
-    minimum: int = rule(COUNT, 1, "How often the attribute appears at least, if it appears.")
-    maximum: int | None = rule(COUNT, None, "How often it appears at most.")
-    max_length: int | None = rule(COUNT, None, "The greatest number of characters.")
+    host_name: Answer = rule(ANSWER, Answer.UNKNOWN, "true: the value is a host name; false: it is not.")
+    minimum: int = rule(COUNT, 1, "How often the attribute must appear at least, if it is present.")
+    maximum: int | None = rule(COUNT, None, "How often it may appear at most.")
+    max_length: int | None = rule(COUNT, None, "The maximum number of characters.")
 
 
 _ATTRIBUTES = by_name(table(AttributeRules), of=_ATTRIBUTE_OR_OID, example='{ O = { values = ["Acme Ltd"] } }')
@@ -135,9 +135,9 @@ _ATTRIBUTES = by_name(table(AttributeRules), of=_ATTRIBUTE_OR_OID, example='{ O 
 class SubjectRules:
     """What a subject must and may contain, and what the partner replaces; attributes by short name (`O`, `CN`)."""
 
-    required: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "Attributes that must be there.")
-    allowed: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "The only attributes that may be there; none: any.")
-    forbidden: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "Attributes that must not be there.")
+    required: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "Required attributes.")
+    allowed: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "The only attributes that are allowed; empty: any.")
+    forbidden: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "Attributes that are not allowed.")
     order: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "The order of attributes, as in the encoding.")
     overridden: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "Attributes that the partner replaces.")
     ignored: Answer = rule(ANSWER, Answer.UNKNOWN, "true: the partner does not use the CSR's subject.")
@@ -145,7 +145,7 @@ class SubjectRules:
     common_name_pattern: str = rule(PATTERN, "", "Format 1: now attributes.CN.pattern.")
     common_name_form: str = rule(TEXT, "", "Format 1: now attributes.CN.form.")
     max_length: Mapping[str, int] = rule(
-        by_name(COUNT, of=_ATTRIBUTE, example="{ O = 64 }"), dict, "The greatest number of characters, by attribute."
+        by_name(COUNT, of=_ATTRIBUTE, example="{ O = 64 }"), dict, "The maximum number of characters, by attribute."
     )
 
     def of(self, attribute: str) -> AttributeRules:
@@ -213,7 +213,7 @@ class CsrRules:
     crlf: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether lines may end with CR LF.")
     new_label: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the label NEW CERTIFICATE REQUEST is accepted.")
     extensions: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether a CSR may ask for extensions without a rule here.")
-    san: Answer = rule(ANSWER, Answer.UNKNOWN, "true: alternative names are demanded; false: there must be none.")
+    san: Answer = rule(ANSWER, Answer.UNKNOWN, "true: alternative names are required; false: none are allowed.")
     san_types: tuple[str, ...] = rule(list_of(one_of(*names.SAN_TYPES)), names.SAN_TYPES, "Accepted types of them.")
     san_is_common_name: bool = rule(BOOLEAN, False, "The only alternative name is the CN, as a DNS name.")
     digests: tuple[str, ...] = rule(
@@ -239,14 +239,14 @@ class CertificateRules:
 
     max_validity_days: int | None = rule(_COUNT_OR_UNKNOWN, None, "The longest validity.")
     min_validity_days: int | None = rule(_COUNT_OR_UNKNOWN, None, "The shortest validity.")
-    common_name: str = rule(one_of("any", "client-id"), "any", "What the CN is.")
-    max_live: int | None = rule(_COUNT_OR_UNKNOWN, None, "The quota: how many certificates may be live at a time.")
+    common_name: str = rule(one_of("any", "client-id"), "any", "What the common name is.")
+    max_live: int | None = rule(_COUNT_OR_UNKNOWN, None, "The quota: how many certificates may be live at once.")
     san: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether there are alternative names.")
     key_usage: UsageRules = rule(_KEY_USAGE, UsageRules, "The key usage.")
     extended_key_usage: UsageRules = rule(_EXTENDED_KEY_USAGE, UsageRules, "The extended key usage.")
     authority_key_identifier: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the issuer's key is identified.")
-    issuer_included: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the file has the issuer's certificate as well.")
-    root_included: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the file has the root as well.")
+    issuer_included: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the file also contains the issuer's certificate.")
+    root_included: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the file also contains the root.")
     order: str = rule(one_of("leaf-first", "root-first", "any"), "any", "The order of the file's certificates.")
     self_signed: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether a self-signed certificate is accepted.")
     public_ca: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether a certificate of a public CA is accepted.")
@@ -257,9 +257,9 @@ class CertificateRules:
 class RenewalRules:
     """When to renew and to remind."""
 
-    opens: Duration | None = rule(DURATION, None, "The time left at which `renew` makes a request.")
-    at_least: Duration | None = rule(DURATION, None, "The time left at which the partner wants to have the request.")
-    reuse_key: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether a renewed certificate may have the old key.")
+    opens: Duration | None = rule(DURATION, None, "The time left at which `renew` creates a request.")
+    at_least: Duration | None = rule(DURATION, None, "The time left at which the partner wants the request.")
+    reuse_key: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether a renewed certificate may use the old key.")
     reminders: tuple[int, ...] = rule(list_of(DAYS), (), "Days before expiry on which the partner sends reminders.")
     keep: int | None = rule(
         _COUNT_OR_UNKNOWN, None, "How many past generations a renewal keeps; it deletes the others."
@@ -301,8 +301,8 @@ class Hosts:
 class Portal:
     """The steps that a person takes where the partner issues certificates by hand."""
 
-    name: str = rule(TEXT, "", "What the partner calls the place.")
-    request_steps: tuple[str, ...] = rule(list_of(TEXT), (), "How to hand in the CSR and get the certificate.")
+    name: str = rule(TEXT, "", "The partner's name for the portal.")
+    request_steps: tuple[str, ...] = rule(list_of(TEXT), (), "How to submit the CSR and get the certificate.")
     trust_steps: tuple[str, ...] = rule(list_of(TEXT), (), "How to get the partner's CA certificates.")
 
 
@@ -342,14 +342,14 @@ class Policy:
     """
 
     name: str
-    title: str = rule(TEXT, meaning="What the policy is called in messages.")
-    summary: str = rule(TEXT, "", "One line about it.")
-    environment: str = rule(TEXT, "", "The partner's environment; empty where there is one only.")
+    title: str = rule(TEXT, meaning="The policy's name in messages.")
+    summary: str = rule(TEXT, "", "A one-line description.")
+    environment: str = rule(TEXT, "", "The partner's environment; empty if there is only one.")
     credential: str = rule(TEXT, "", "What the key is for, such as transport or signing.")
     companions: tuple[str, ...] = rule(list_of(_NAME), (), "Policies for the partner's other credentials.")
-    retired: date | None = rule(DAY, None, "Since when the partner no longer supports this.")
+    retired: date | None = rule(DAY, None, "The day since which the partner no longer supports this.")
     replaced_by: str = rule(_NAME, "", "The policy to use instead.")
-    notes: tuple[str, ...] = rule(list_of(TEXT), (), "What the partner says that certkit cannot check.")
+    notes: tuple[str, ...] = rule(list_of(TEXT), (), "Requirements of the partner that certkit cannot check.")
     sources: tuple[Source, ...] = ()
     key: KeyRules = rule(table(KeyRules), KeyRules, "Which keys are accepted.")
     subject: SubjectRules = rule(table(SubjectRules), SubjectRules, "What the CSR's subject contains.")
@@ -358,7 +358,7 @@ class Policy:
     renewal: RenewalRules = rule(table(RenewalRules), RenewalRules, "When to renew.")
     expiry: ExpiryRules = rule(table(ExpiryRules), ExpiryRules, "When to warn.")
     hosts: Hosts = rule(table(Hosts), Hosts, "Addresses.")
-    portal: Portal = rule(table(Portal), Portal, "What a person does where certificates are issued by hand.")
+    portal: Portal = rule(table(Portal), Portal, "What a person does if certificates are issued by hand.")
     webhooks: Webhooks = rule(table(Webhooks), Webhooks, "Deliveries to the user's webhooks.")
     stated: tuple[Stated, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -368,5 +368,5 @@ class Policy:
         """Since when the partner no longer supports this, and how to go on; empty if it does."""
         if self.retired is None:
             return ""
-        way = f"; go on with policy {self.replaced_by}" if self.replaced_by else ""
+        way = f"; use policy {self.replaced_by} instead" if self.replaced_by else ""
         return f"policy {self.name} was retired by the partner on {self.retired}{way}"

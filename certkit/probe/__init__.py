@@ -137,7 +137,7 @@ def _headers(token: Secret | None) -> dict[str, str]:
     if token is None:
         return {}
     if not re.fullmatch(rb"[A-Za-z0-9._~+/-]+=*", token.reveal()):
-        raise InputError("the token is malformed", hint="give the access token alone, in one line")
+        raise InputError("the token is malformed", hint="put the access token alone on one line")
     return {"Authorization": f"Bearer {token.reveal().decode('ascii')}"}
 
 

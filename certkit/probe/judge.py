@@ -48,7 +48,7 @@ _ALERTS = {
     "bad certificate": ("bad", "check that it is the one the partner issued, and that its chain is complete"),
     "unsupported certificate": ("of an unsupported kind", "check its key type and its purpose"),
     "certificate revoked": ("revoked", "get a new certificate"),
-    "certificate expired": ("expired or not valid yet", "compare both clocks: by this machine's it is valid"),
+    "certificate expired": ("expired or not valid yet", "compare both clocks: by this machine's clock it is valid"),
     "certificate unknown": ("not acceptable", "ask the partner whether it is registered with them"),
     "unknown ca": ("issued by an unknown CA", "check the environment, and give --cert the intermediates too"),
     "access denied": ("valid, but without access", "ask the partner whether it is registered for this host"),
@@ -103,7 +103,9 @@ class ClientSide:
         if there is not None and not begin <= there <= end:
             return f"it is not valid by the server's clock, which says {rfc3339(there)}: compare both clocks"
         if not accepts and len(self.chain) == 1 and self.leaf.issuer != self.leaf.subject:
-            return f"it was sent alone: if its issuer, {issuer}, is an intermediate CA, add that to --cert"
+            return (
+                f"it was sent without intermediates: if its issuer, {issuer}, is an intermediate CA, add that to --cert"
+            )
         return ""
 
 
@@ -117,15 +119,15 @@ def accepted(client: ClientSide, *, asks: bool, is_sure: bool = True) -> Finding
     Without `is_sure`, it might have asked after the request, and could not.
     """
     if not asks and not is_sure:
-        hint = "probe an address for which the server asks in the handshake; or update pyOpenSSL"
-        return unknown(_CHECK, "cannot tell: the server may ask for the certificate after the request only", hint)
+        hint = "probe a URL for which the server requests the certificate during the handshake, or update pyOpenSSL"
+        return unknown(_CHECK, "cannot tell: the server may request the certificate only after the HTTP request", hint)
     if not asks:
-        hint = "check the host: what it answers says nothing about the certificate"
-        return warning(_CHECK, "the server asks for no client certificate", hint)
+        hint = "check the host: its response says nothing about the certificate"
+        return warning(_CHECK, "the server does not request a client certificate", hint)
     end = client.leaf.not_valid_after_utc
     if client.now > end:
         return warning(_CHECK, f"accepted, though it expired on {rfc3339(end)}", "renew it")
-    return ok(_CHECK, f"the server asked for one, and accepted {names.subject_or_none(client.leaf) or 'ours'}")
+    return ok(_CHECK, f"the server requested a certificate and accepted {names.subject_or_none(client.leaf) or 'ours'}")
 
 
 def is_about_certificates(alert: str) -> bool:
@@ -148,7 +150,7 @@ def ended(
         return critical(_CHECK, f"refused: {said(alert)}", trouble or _ALERTS[alert][1])
     if not asks:
         return accepted(client, asks=False, is_sure=is_sure)
-    hint = client.trouble(accepts) or "ask the partner for the reason, which is in their log"
+    hint = client.trouble(accepts) or "ask the partner: their server's log has the reason"
     return critical(_CHECK, f"probably refused: {error.message}", hint)
 
 
@@ -173,7 +175,7 @@ def answered(
         message = f"refused: HTTP {answer.status}, the gateway rejected the certificate"
         hint = "it may be revoked, or issued by a CA that the gateway does not know; give --cert the intermediates too"
         return critical(_CHECK, message, trouble or hint)
-    hint = trouble or "gateways refuse certificates like this; or probe a URL that answers a plain GET"
+    hint = trouble or "gateways reject certificates like this; or probe a URL that serves a plain GET"
     return unknown(_CHECK, f"HTTP {answer.status} does not say whether the certificate is the cause", hint)
 
 

@@ -124,7 +124,9 @@ def _notice(scan: Scan) -> icalendar.Event:
     elif scan.is_interrupted:
         title = "certkit was interrupted: this calendar is not complete"
     else:
-        title = "certkit found nothing" if scan.found_nothing else "certkit found nothing that expires before 9999"
+        title = (
+            "certkit found nothing" if scan.found_nothing else "certkit found nothing that expires before the year 9999"
+        )
     summed = summary(scan)
     details = [summed.headline, *summed.sentences]
     details += [

@@ -34,11 +34,11 @@ def summary(scan: Scan) -> Summary:
     sentences = [*_expired(scan)]
     if critical:
         status, headline = Status.CRITICAL, f"{kinds(critical)} {_need(critical)} action now"
-        sentences += [f"{unchecked}, and may be worse."] if scan.failures else []
+        sentences += [f"{unchecked}, which may be worse."] if scan.failures else []
     elif scan.failures:
-        status, headline = Status.UNKNOWN, f"Not complete: {unchecked}"
+        status, headline = Status.UNKNOWN, f"Incomplete: {unchecked}"
     elif scan.is_interrupted:
-        status, headline = Status.UNKNOWN, "Not complete: the search was interrupted"
+        status, headline = Status.UNKNOWN, "Incomplete: the search was interrupted"
     elif scan.found_nothing:
         status, headline = Status.UNKNOWN, "Nothing was found"
     elif warning:
@@ -48,7 +48,7 @@ def summary(scan: Scan) -> Summary:
     if scan.is_interrupted and (scan.failures or critical):
         sentences.append("The search was interrupted, so there may be more.")
     if scan.found_nothing:
-        sentences.append("No certificate and no revocation list was found, which is never OK: check the sources.")
+        sentences.append("No certificate or CRL was found, which is never OK: check the sources.")
     if warning and status is not Status.WARNING:
         sentences.append(f"{attention}.")
     return Summary(status, headline, [*sentences, *_good(scan, good)])

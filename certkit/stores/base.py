@@ -157,7 +157,7 @@ class Location:
 
 def no_generation(name: str, number: str) -> AbsentError:
     """The error for a generation that is not there."""
-    hint = f"see which there are: certkit identity show {name}"
+    hint = f"list them: certkit identity show {name}"
     return AbsentError(f"no generation {number!r} of identity {name!r}", hint=hint)
 
 

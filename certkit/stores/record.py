@@ -59,15 +59,15 @@ class State(StrEnum):
 
 
 def require_name(name: str) -> str:
-    """The name of an identity: 1 to 64 letters, digits, `.`, `_` or `-`, beginning with a letter or digit.
+    """The name of an identity: 1 to 64 letters, digits, `.`, `_` or `-`, starting with a letter or digit.
 
     Raises:
         InputError: it is none.
     """
     if not _NAME.fullmatch(name):
         raise InputError(
-            f"not a name of an identity: {name!r}",
-            hint="use 1 to 64 letters, digits, dots, underscores or hyphens, beginning with a letter or digit",
+            f"not a valid identity name: {name!r}",
+            hint="use 1 to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit",
         )
     return name
 
@@ -93,8 +93,8 @@ def require_document(text: str) -> str:
     """
     if not _DOCUMENT.fullmatch(text):
         raise InputError(
-            f"not a name of a document: {text!r}",
-            hint="use up to 128 letters, digits, dots, underscores or hyphens, beginning with a letter or digit",
+            f"not a valid document name: {text!r}",
+            hint="use up to 128 letters, digits, dots, underscores or hyphens, starting with a letter or digit",
         )
     return text
 
@@ -144,7 +144,7 @@ class Event:
         if not isinstance(document, dict) or not names >= set(document):
             raise TypeError("not an event")
         if not all(isinstance(value, str) for value in document.values()):
-            raise TypeError("a field of an event is not text")
+            raise TypeError("a field of an event is not a string")
         return cls(**document)
 
 
@@ -261,7 +261,7 @@ class Record:
             InputError: it is the active one.
         """
         if generation == self.active:
-            raise InputError(f"generation {generation} is in use", hint="activate another one first")
+            raise InputError(f"generation {generation} is active", hint="activate another one first")
         if generation in self.retired:
             return self
         return replace(self, retired=in_order({*self.retired, generation}))
@@ -273,7 +273,7 @@ class Record:
             InputError: it is, or was, in use.
         """
         if generation == self.active or generation in self.left:
-            raise InputError(f"generation {generation} is no request", hint="retire it instead")
+            raise InputError(f"generation {generation} is not a request", hint="retire it instead")
         if generation in self.discarded:
             return self
         return replace(self, discarded=in_order({*self.discarded, generation}))
@@ -286,7 +286,7 @@ class Record:
         """
         pruned = [each for each in generations if each not in (*self.retired, *self.discarded)]
         if self.active in pruned:
-            raise InputError(f"generation {self.active} is in use", hint="activate another one first")
+            raise InputError(f"generation {self.active} is active", hint="activate another one first")
         left = tuple(each for each in self.left if each not in generations)
         return replace(self, left=left, discarded=in_order({*self.discarded, *pruned}))
 
@@ -429,7 +429,7 @@ def _settings(values: dict[str, Any]) -> Settings:
     texts += [getattr(found.subject, each.name) for each in fields(SubjectOptions) if each.name not in _LISTS]
     optional = [getattr(found, each.name) for each in fields(Settings) if each.name != "subject"]
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(text, str | None) for text in optional):
-        raise TypeError("a setting is not text")
+        raise TypeError("a setting is not a string")
     return found
 
 
@@ -479,7 +479,7 @@ def _event(what: str, **details: str | None) -> Event:
 
 def _texts(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise TypeError("not a list of texts")
+        raise TypeError("not a list of strings")
     return tuple(values)
 
 
@@ -487,11 +487,11 @@ def _require_texts(record: Record) -> None:
     texts = [*record.names.values(), *record.requested.values()]
     texts += [value for facts in record.facts.values() for value in facts.values()]
     if not all(isinstance(text, str) for text in texts) or not isinstance(record.undeployed_hook, str | None):
-        raise TypeError("a value is not text")
+        raise TypeError("a value is not a string")
 
 
 def _require_generations(record: Record) -> None:
     single = [each for each in (record.active, record.undeployed) if each is not None]
     named = [*single, *record.left, *record.retired, *record.discarded, *record.names, *record.requested, *record.facts]
     if not all(isinstance(each, str) and is_generation(each) for each in named):
-        raise ValueError("a generation's number is none")
+        raise ValueError("a generation's number is invalid")

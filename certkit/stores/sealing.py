@@ -106,7 +106,7 @@ class TransitWrapping:
         ciphertext = transit.encrypt(self.vault, key_pem, mount=self.mount, key=self.key).encode("utf-8", "replace")
         if not _CIPHERTEXT.fullmatch(ciphertext):
             hint = "use a key of Transit that encrypts, such as aes256-gcm96"
-            raise StoreError(f"cannot use vault://{self.mount}/keys/{self.key}: its answer is no ciphertext", hint=hint)
+            raise StoreError(f"cannot use vault://{self.mount}/keys/{self.key}: it returned no ciphertext", hint=hint)
         return ciphertext
 
     def open(self, data: bytes, *, name: str) -> Secret:
@@ -118,7 +118,9 @@ class TransitWrapping:
         ciphertext = data.strip()
         if not _CIPHERTEXT.fullmatch(ciphertext):
             hint = "restore it from a backup"
-            raise StoreError(f"cannot read {name}: it begins like a key wrapped by Vault, and is none", hint=hint)
+            raise StoreError(
+                f"cannot read {name}: it looks like a key wrapped by Vault, but cannot be parsed", hint=hint
+            )
         from certkit.vault import transit
 
         return transit.decrypt(self.vault, ciphertext.decode("ascii"), mount=self.mount, key=self.key)

@@ -66,7 +66,7 @@ class Query:
                 texts[key] = Duration.parse(texts[key])
         query = cls(**texts)
         if (query.identity is None) == (query.source is None):
-            asked = "no identity and no source" if query.identity is None else "an identity and a source at once"
+            asked = "neither an identity nor a source" if query.identity is None else "both an identity and a source"
             raise InputError(f"the query names {asked}", hint=_HINT)
         if query.identity is not None:
             require_name(query.identity)

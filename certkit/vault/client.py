@@ -80,7 +80,7 @@ class Vault:
         """
         if settings.token is None and settings.login is None:
             raise VaultError(
-                f"cannot use {settings.address}: no token",
+                f"cannot use Vault at {settings.address}: no token",
                 hint="set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or log in with `bao login`",
                 kind=Kind.NO_TOKEN,
             )
@@ -107,12 +107,12 @@ class Vault:
                 path = f"/v1/auth/{quoted(login.mount)}/login"
                 document = self.transport.once.login(path, use_token=False, json=dict(login.fields))
         except UncertainWrite as error:
-            hint = "try again; a secret id for one use may be spent"
+            hint = "try again; a single-use secret id may have been used up"
             raise VaultError(f"cannot log in to {where}: {error.reason}", hint=hint, kind=Kind.LOGIN) from error
         except VaultError as error:
             if error.kind not in _REFUSED_LOGIN:
                 raise
-            message = error.message.removesuffix(", and the server does not seem to know the token")
+            message = error.message.replace("Vault rejected the token: ", "")
             hint = f"check the credentials, and that a login is mounted at auth/{login.mount}; or set VAULT_AUTH_PATH"
             raise VaultError(message, hint=hint, kind=Kind.LOGIN) from None
         self._take(document, where)
@@ -206,12 +206,12 @@ class Vault:
         except VaultError as error:
             kind = error.kind
         if kind is Kind.NO_MOUNT:
-            why = "no secrets engine is mounted there"
+            message = f"no secrets engine is mounted at {path.partition('/')[0]} ({where})"
         else:
             kind = Kind.DENIED
-            why = "no secrets engine is mounted there, or no ACL policy of the token names anything in it"
+            message = f"cannot use {where}: no secrets engine is mounted there, or the token has no rights in it"
         hint = "check the mount: `bao secrets list` shows those that exist"
-        raise VaultError(f"cannot find the mount of {where}: {why}", hint=hint, kind=kind)
+        raise VaultError(message, hint=hint, kind=kind)
 
     def kv(self, location: str) -> Kv:
         """Return the secrets below `MOUNT/PREFIX` (or `MOUNT`), where a KV secrets engine of version 2 is mounted.

@@ -32,7 +32,7 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _PORTION_BYTES = 64 * 1024
 # X509_V_ERR_... of OpenSSL's x509_vfy.h.
 _WRONG_NAME = frozenset({62, 64})
-_NOT_HTTP = ("the answer is not valid HTTP", "check VAULT_ADDR: should it be https://?", Kind.NOT_VAULT)
+_NOT_HTTP = ("the response is not valid HTTP", "check VAULT_ADDR: should it be https://?", Kind.NOT_VAULT)
 _OUT_OF_DATE = {9: "is not valid yet", 10: "has expired"}
 
 
@@ -184,10 +184,10 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     made.hostname_checks_common_name = False
     made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if tls.ca_file:
-        _trust(made, [Path(tls.ca_file)], f"{tls.ca_file}: it holds no CA certificate (VAULT_CACERT)")
+        _trust(made, [Path(tls.ca_file)], f"{tls.ca_file}: it contains no CA certificate (VAULT_CACERT)")
     elif tls.ca_folder:
         paths = sorted(path for path in Path(tls.ca_folder).rglob("*") if path.is_file())
-        _trust(made, paths, f"{tls.ca_folder}: it holds no CA certificate (VAULT_CAPATH)")
+        _trust(made, paths, f"{tls.ca_folder}: it contains no CA certificate (VAULT_CAPATH)")
     else:
         made.load_default_certs()
     if tls.certificate:
@@ -260,13 +260,13 @@ def _failure(error: Exception, seconds: float) -> tuple[str, str, Kind]:
         hint = "check VAULT_ADDR and the network; VAULT_CLIENT_TIMEOUT sets the time"
         return f"no answer within {seconds:g} seconds", hint, Kind.TIMED_OUT
     if isinstance(error, TooLargeError):
-        return f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes", "check VAULT_ADDR", Kind.TOO_LARGE
+        return f"the response is larger than {MAX_ANSWER_BYTES:,} bytes", "check VAULT_ADDR", Kind.TOO_LARGE
     if isinstance(error, http.client.RemoteDisconnected):
-        why = "the server closed the connection without an answer"
+        why = "the server closed the connection without a response"
     elif isinstance(error, InvalidChunkLength):
         return _NOT_HTTP
     elif isinstance(error, http.client.IncompleteRead) or "prematurely" in str(error):
-        why = "the answer was cut short"
+        why = "the response was truncated"
     elif isinstance(error, (HTTPError, http.client.HTTPException)):
         return _NOT_HTTP
     else:
@@ -292,5 +292,5 @@ def _tls_failure(error: ssl.SSLError) -> tuple[str, str, Kind]:
         return f"it does not speak TLS ({reason})", "check VAULT_ADDR: should it be http://?", Kind.TLS
     if "ALERT" in (error.reason or ""):
         hint = "check VAULT_CLIENT_CERT and VAULT_CLIENT_KEY: the server may require a certificate, or reject this one"
-        return f"the server refuses the TLS connection: {reason}", hint, Kind.TLS
+        return f"the server rejected the TLS connection: {reason}", hint, Kind.TLS
     return f"TLS failed: {reason}", "check VAULT_ADDR and any gateway in front of the server", Kind.TLS

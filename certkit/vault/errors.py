@@ -97,7 +97,7 @@ class VaultRefusal(VaultError):  # noqa: N818  as above
     def __init__(self, status: int, errors: Sequence[str], deleted: int | None = None) -> None:
         # Vault puts a heading before a list of errors: "1 error occurred: * permission denied".
         said = "; ".join(re.sub(r"^\d+ errors? occurred: \* ", "", error) for error in errors)
-        super().__init__(said or f"the server answers with status {status}", hint=_HINTS.get(status, _LOG_HINT))
+        super().__init__(said or f"the server responded with status {status}", hint=_HINTS.get(status, _LOG_HINT))
         self.status = status
         self.errors = list(errors)
         self.deleted = deleted
@@ -107,14 +107,14 @@ class VaultRefusal(VaultError):  # noqa: N818  as above
                 self.kind, self.hint = kind, hint
 
 
-_LOG_HINT = "look in the server's log"
+_LOG_HINT = "check the server's log"
 _LEADER_HINT = "try again once the cluster has a leader"
 _KINDS = {
     400: Kind.BAD_REQUEST, 403: Kind.DENIED, 404: Kind.NOT_FOUND, 429: Kind.RATE_LIMITED, 502: Kind.UNAVAILABLE,
     503: Kind.UNAVAILABLE, 504: Kind.UNAVAILABLE,
 }  # fmt: skip
 _HINTS = {
-    400: "see what the server says",
+    400: "check the server's message",
     403: "ask for an ACL policy that allows it",
     404: "check the path",
     429: "try again later, or ask for a higher quota",
@@ -159,14 +159,14 @@ def _worded(error: VaultRefusal, what: str, rule: object) -> VaultError:
         # allow the request, the words are those of a list of errors.
         if error.errors == ["permission denied"] or any("invalid token" in each for each in error.errors):
             return VaultError(
-                f"{what}: permission denied, and the server does not seem to know the token",
+                f"{what}: Vault rejected the token: permission denied",
                 hint="log in again, and set VAULT_TOKEN; check VAULT_NAMESPACE",
                 kind=Kind.BAD_TOKEN,
             )
         hint = f"an ACL policy of the token must contain: {rule}" if rule else error.hint
         return VaultError(f"{what}: {said if error.errors else 'permission denied'}", hint=hint, kind=Kind.DENIED)
     if error.status == 400 and "did not match the current version" in said:
-        return CasMismatch(f"{what}: it was changed meanwhile", hint="check what is stored now, and try again")
+        return CasMismatch(f"{what}: it has changed in the meantime", hint="check what is stored now, and try again")
     if error.deleted is not None:
         hint = f"`bao kv undelete -versions={error.deleted}` brings it back, unless it was destroyed"
         return VaultError(f"{what}: it was deleted", hint=hint, kind=Kind.DELETED)

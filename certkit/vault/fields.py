@@ -49,7 +49,7 @@ def moment(document: object, *names: str, where: object) -> datetime:
 
 def _improper(names: tuple[str, ...], where: object) -> VaultError:
     return VaultError(
-        f"cannot use the answer for {where}: it has no valid field {'.'.join(names)}",
+        f"cannot use the response for {where}: it has no valid field {'.'.join(names)}",
         hint="check VAULT_ADDR and any gateway in front of the server",
         kind=Kind.NOT_VAULT,
         was_sent=True,

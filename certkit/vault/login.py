@@ -47,7 +47,7 @@ def credentials(variables: Variables, home: Path) -> tuple[Secret | None, Login 
     if method and method != "token":
         return None, _login(method, variables)
     if token is not None and not _is_token(token):
-        raise variables.wrong("TOKEN", "it contains characters that no token has", "copy the token again")
+        raise variables.wrong("TOKEN", "it contains characters that are not allowed in a token", "copy the token again")
     return token or _remembered(home), None
 
 
@@ -62,7 +62,9 @@ def _remembered(home: Path) -> Secret | None:
         return None
     token = secret_file(path, named_by="no VAULT_TOKEN is set")
     if not _is_token(token):
-        raise InputError(f"cannot use {path}: it contains characters that no token has", hint="log in again")
+        raise InputError(
+            f"cannot use {path}: it contains characters that are not allowed in a token", hint="log in again"
+        )
     return token
 
 

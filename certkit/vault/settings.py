@@ -98,7 +98,9 @@ class Settings:
         """The warnings for every run."""
         if self.tls.skip_verify and self.server.is_secure:
             server = self.server.origin
-            return (f"VAULT_SKIP_VERIFY is set: any server that answers as {server} is trusted and gets the token",)
+            return (
+                f"VAULT_SKIP_VERIFY is set: any server that responds at {server} is trusted and receives the token",
+            )
         return ()
 
 
@@ -156,7 +158,7 @@ def _timeout(variables: Variables) -> float:
     text = variables.get("CLIENT_TIMEOUT")
     seconds = _go_duration(text) if text else 0.0
     if seconds is None or seconds > _MOST_SECONDS:
-        hint = "set it to a number of seconds, or to for example 90s or 1m30s"
+        hint = "set it to a number of seconds, or a duration such as 90s or 1m30s"
         raise variables.wrong("CLIENT_TIMEOUT", "it is not a duration of at most a day", hint)
     return seconds or DEFAULT_TIMEOUT_SECONDS  # as Vault reads a zero
 

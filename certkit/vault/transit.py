@@ -46,5 +46,5 @@ def decrypt(vault: Vault, ciphertext: str, *, mount: str, key: str) -> Secret:
     except (binascii.Error, ValueError):
         hint = "check VAULT_ADDR and any gateway in front of the server"
         raise VaultError(
-            f"cannot use the answer for {where}: it is not base64", hint=hint, kind=Kind.NOT_VAULT
+            f"cannot use the response for {where}: it is not base64", hint=hint, kind=Kind.NOT_VAULT
         ) from None

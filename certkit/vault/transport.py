@@ -255,7 +255,7 @@ class Transport:
         if isinstance(outcome, VaultError):
             reason = outcome.message
         else:
-            reason = f"the server answers: {'; '.join(outcome.errors) or f'status {outcome.status}'}"
+            reason = f"the server responded: {'; '.join(outcome.errors) or f'status {outcome.status}'}"
         where = f"{self._home.origin}{urlsplit(request.target).path}"
         error = UncertainWrite(
             f"cannot tell whether {where} was written: {reason}",
@@ -360,7 +360,7 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
         for name, value in plain.items():
             if not value.isascii() or not value.isprintable():
                 raise VaultError(
-                    f"the header {name} would hold characters that are not allowed in headers",
+                    f"the header {name} would contain characters that are not allowed in headers",
                     hint="log in again",
                     kind=Kind.BAD_REQUEST,
                 )
@@ -419,7 +419,7 @@ def _leaves_doubt(outcome: VaultAnswer | VaultError, *, was_passed_on: bool) -> 
 def _redirected(location: str, where: Address) -> Address:
     """Return where an answer sends us; method, body and token go along, as they do with Vault's own client."""
     if not location:
-        raise _astray(where, "it names no address")
+        raise _astray(where, "it has no location")
     try:
         there = Address.parse(location if "://" in location else urljoin(where.origin + where.target, location))
     except InputError as error:
@@ -480,7 +480,7 @@ def _shown(text: str, secrets: Sequence[str]) -> str:
 
 def _not_vault(status: int, place: str) -> VaultError:
     return VaultError(
-        f"cannot use {place}: its answer with status {status} is not one of Vault's",
+        f"cannot use {place}: its response (status {status}) is not from Vault",
         hint="check VAULT_ADDR and any gateway in front of the server",
         kind=Kind.NOT_VAULT,
         was_sent=True,

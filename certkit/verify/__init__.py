@@ -162,7 +162,7 @@ def _chain(question: Question, leaf: Certificate) -> tuple[Finding, tuple[Certif
 
         problem = web_pki.problem(search, question.hostname)
         if problem:
-            return critical("chain", f"not by the Web PKI's rules: {problem}", _FOREIGN_HINT), result
+            return critical("chain", f"not allowed by the Web PKI's rules: {problem}", _FOREIGN_HINT), result
     shown = " <- ".join(name_of(each) for each in result)
     when = f" (as of {rfc3339(search.at)})" if search.at != question.at else ""
     note = "" if is_self_issued(result[-1]) else "; the last one is trusted because you named it, though it is no root"

@@ -34,7 +34,9 @@ def trusted(path: str) -> list[Certificate]:
         each for file in listed for each in objects.certificate_values(reading.read(file), name=file, may_be_none=True)
     ]
     if not found:
-        raise InputError(f"cannot read {path} as CA certificates: no file in it holds a certificate", hint="check --ca")
+        raise InputError(
+            f"cannot read {path} as CA certificates: no file in it contains a certificate", hint="check --ca"
+        )
     return cas(found, name=path)
 
 
@@ -49,8 +51,8 @@ def cas(found: list[Certificate], *, name: str, may_be_none: bool = False) -> li
     kept = [each for each in found if is_anchor(each)]
     if not kept and not may_be_none:
         raise InputError(
-            f"cannot trust {name}: no certificate in it is a CA's (RFC 5280 section 4.2.1.9)",
-            hint="name the partner's CA certificate; certkit verify --pin trusts exactly one certificate, CA or not",
+            f"cannot trust {name}: it contains no CA certificate (RFC 5280 section 4.2.1.9)",
+            hint="give the partner's CA certificate; certkit verify --pin trusts exactly one certificate, CA or not",
         )
     return kept
 

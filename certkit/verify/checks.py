@@ -75,10 +75,12 @@ def host_name(leaf: Certificate, hostname: str) -> Finding:
     else:
         matches = any(each.kind == "DNS" and not each.problem and matches_dns(each.value, hostname) for each in listed)
     if matches:
-        return ok("name", f"it is for {brief(hostname)}")
-    shown = _shown(listed) or "no alternative name"
+        return ok("name", f"the certificate is valid for {brief(hostname)}")
+    shown = f"its names are {_shown(listed)}" if listed else "it has no alternative name"
     return critical(
-        "name", f"not for {brief(hostname)}: it names {shown}", "check the host, or get a certificate for it"
+        "name",
+        f"the certificate is not valid for {brief(hostname)}: {shown}",
+        "check the host, or get a certificate for it",
     )
 
 
@@ -99,10 +101,13 @@ def email_address(leaf: Certificate, address: str) -> Finding:
         return _unreadable_names(leaf.subject_alt_name)
     listed = [each for each in leaf.subject_alt_name or () if each.kind == "email" and not each.problem]
     if any(_address(address) == _address(each.value) for each in listed):
-        return ok("name", f"it is for {brief(address)}")
-    shown = ", ".join(brief(each.value) for each in listed[:_SHOWN_NAMES]) or "no e-mail address"
+        return ok("name", f"the certificate is valid for {brief(address)}")
+    names = ", ".join(brief(each.value) for each in listed[:_SHOWN_NAMES])
+    shown = f"its addresses are {names}" if names else "it has no e-mail address"
     return critical(
-        "name", f"not for {brief(address)}: it names {shown} (RFC 5280 section 4.2.1.6)", "check the address"
+        "name",
+        f"the certificate is not valid for {brief(address)}: {shown} (RFC 5280 section 4.2.1.6)",
+        "check the address",
     )
 
 
@@ -137,7 +142,7 @@ def signature_algorithms(path: Sequence[Certificate]) -> Finding:
         if scheme.is_weak:
             return critical(
                 "signature-algorithm",
-                f"{who} is signed with {scheme.shown}, too weak",
+                f"{who} is signed with {scheme.shown}, which is too weak",
                 "ask the issuer for a certificate signed with SHA-256",
             )
         used.append(scheme.shown)
@@ -160,7 +165,7 @@ def csr_key_match(leaf: Certificate, request: x509.CertificateSigningRequest) ->
     if mine is None or isinstance(theirs, str):
         return unknown("key-match", "the public key of the certificate or of the CSR cannot be read", _CSR_HINT)
     if mine.spki_sha256 == theirs.spki_sha256:
-        return ok("key-match", "the certificate has the CSR's key")
+        return ok("key-match", "the certificate's key is the CSR's key")
     return critical(
         "key-match",
         f"the certificate's key is not the CSR's key: SPKI SHA-256 {mine.spki_sha256}, in the CSR {theirs.spki_sha256}",
@@ -173,10 +178,10 @@ def csr_organization(leaf: Certificate, request: x509.CertificateSigningRequest)
     kept = leaf.subject.values("O")
     asked = names.values(names.attributes(request.subject), "O")
     if kept == asked:
-        return ok("subject", "the organization is that of the CSR")
+        return ok("subject", "the organization matches the CSR")
     shown = ", ".join(map(brief, kept)) or "absent"
     wanted = ", ".join(map(brief, asked)) or "absent"
-    return critical("subject", f"O is {shown}, in the CSR {wanted}", _CSR_HINT)
+    return critical("subject", f"O is {shown}, but {wanted} in the CSR", _CSR_HINT)
 
 
 def _key_facts(certificate: Certificate) -> KeyFacts | None:

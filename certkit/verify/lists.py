@@ -122,7 +122,7 @@ class RevocationList:
     def __init__(self, crl: Crl) -> None:
         loaded = crl.cryptography()
         if loaded is None or any(not each.is_tolerated for each in crl.deviations):
-            raise ValueError("the list breaks a rule of its encoding")
+            raise ValueError("the CRL breaks a rule of its encoding")
         self._crl, self._loaded = crl, loaded
         self.begin, self.end = _readable(crl.this_update), _readable(crl.next_update)
         self.point = _readable(crl.issuing_distribution_point)
@@ -189,7 +189,7 @@ class RevocationList:
 
     @functools.cached_property
     def is_weak(self) -> bool:
-        """Whether the list is signed with a digest that can be forged."""
+        """Whether the CRL is signed with a digest that can be forged."""
         return signatures.scheme(self._crl.signature_algorithm).is_weak
 
     def is_signed_by(self, certificate: Certificate) -> bool:

@@ -31,7 +31,7 @@ REQUEST_TYPE = "application/ocsp-request"
 _SKEW = timedelta(minutes=5)
 _DEFAULT_FRESHNESS = timedelta(days=1)
 _MAX_REASONS = 5
-_TRY_HINT = "try again later, or give the CA's list with --crl"
+_TRY_HINT = "try again later, or give the CA's CRL with --crl"
 _OCSP, _OCSP_SIGNING = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.3.9"
 # What may be critical: the nonce; and of a single response, where its status comes from (RFC 6960 section 4.4).
 _KNOWN = frozenset({NONCE, "1.3.6.1.5.5.7.48.1.3", "1.3.6.1.5.5.7.48.1.6", "2.5.29.21", "2.5.29.24"})
@@ -57,7 +57,7 @@ REASONS = {
     9: "privilegeWithdrawn",
     10: "aACompromise",
 }
-_STRANGER = "it is signed neither by the issuer nor by a responder that the issuer named for it"
+_STRANGER = "it is signed neither by the issuer nor by a responder that the issuer authorized"
 
 
 class _UnusableError(Exception):
@@ -89,7 +89,7 @@ def request_for(certificate: Certificate, issuer: Certificate, nonce: bytes) -> 
 
     mine, above = certificate.cryptography(), issuer.cryptography()
     if mine is None or above is None:
-        hint = "give the CA's list with --crl"
+        hint = "give the CA's CRL with --crl"
         raise InputError(f"no OCSP request can be made for {name_of(certificate)}: it breaks the standard", hint=hint)
     # SHA-1 only names the issuer here; it is what every responder knows (RFC 5019 section 2.1.1).
     builder = ocsp.OCSPRequestBuilder().add_certificate(mine, above, SHA1())  # noqa: S303
@@ -118,7 +118,7 @@ def judge(
             since = rfc3339(single.revoked_at) if single.revoked_at else "an unknown time"
             reason = f" ({REASONS[single.reason]})" if single.reason is not None and single.reason in REASONS else ""
             hint = "stop using it, and get a new certificate"
-            return critical("revocation", f"{who} is revoked, since {since}{reason}", hint)
+            return critical("revocation", f"{who} has been revoked since {since}{reason}", hint)
     if not usable:
         said = f"no OCSP response about {who} counts: {dropped}"
         return unknown("revocation", said, _TRY_HINT) if dropped else None
@@ -132,7 +132,7 @@ def judge(
         return ok("revocation", said)
     responders = ", ".join(name_of(each) for each in judged.unchecked)
     said += f"; whether the responder itself is revoked was not checked: {responders} (RFC 6960 section 4.2.2.2.1)"
-    return warning("revocation", said, "give the CA's list with --crl")
+    return warning("revocation", said, "give the CA's CRL with --crl")
 
 
 def _listed(reasons: Iterable[str]) -> str:
@@ -171,7 +171,7 @@ class _Judge:
     def _singles(self, response: Response, certificate: Certificate, *, is_responder: bool) -> Iterator[SingleResponse]:
         found = OcspResponse.parse(response.der)
         if found.status != "successful" or found.basic is None:
-            raise _UnusableError(f"the responder refuses: {found.status}")
+            raise _UnusableError(f"the responder refused: {found.status}")
         basic = found.basic
         about = [each for each in basic.responses if _is_about(each.certificate, certificate, self._issuer)]
         if not about:
@@ -184,7 +184,7 @@ class _Judge:
             self._require_unrevoked(signer)
         sent_back = basic.extension(NONCE)
         if response.nonce is not None and sent_back is not None and sent_back.raw not in _nonces(response.nonce):
-            raise _UnusableError("it answers another request (its nonce differs)")
+            raise _UnusableError("it is for another request (the nonce differs)")
         for single in about:
             try:
                 _require_understood(single.extensions, "the single response")
@@ -238,7 +238,7 @@ def _require_current(single: SingleResponse, at: datetime) -> None:
         raise _UnusableError(f"it is not valid before {rfc3339(begin)}")
     end = end or begin + _DEFAULT_FRESHNESS
     if at > end + _SKEW:
-        raise _UnusableError(f"it is stale since {rfc3339(end)}")
+        raise _UnusableError(f"it has been stale since {rfc3339(end)}")
 
 
 def _signer(basic: BasicResponse, issuer: Certificate, at: datetime) -> Certificate:

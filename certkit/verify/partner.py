@@ -128,10 +128,10 @@ def _validity(leaf: Certificate, policy: Policy) -> Iterator[Finding]:
         return
     lifetime = end - begin
     if most and lifetime > timedelta(days=most) + _VALIDITY_SLACK:
-        said = f"valid for {lifetime.days} days; {policy.title} issues for {most} at most"
+        said = f"valid for {lifetime.days} days; {policy.title} allows at most {most}"
         yield critical("policy", said, _HINT)
     if least and lifetime < timedelta(days=least) - _VALIDITY_SLACK:
-        said = f"valid for {lifetime.days} days; {policy.title} requires {least} at least"
+        said = f"valid for {lifetime.days} days; {policy.title} requires at least {least}"
         yield critical("policy", said, _HINT)
 
 
@@ -140,13 +140,13 @@ def chain_file(file: Sequence[Certificate], policy: Policy) -> Iterator[Finding]
     rules, partner = policy.certificate, policy.title
     if rules == _SILENT:
         return
-    hint = "arrange the file as the partner wants it"
+    hint = "arrange the file as the partner requires"
     roots = [each for each in file if each.subject == each.issuer and each.is_ca]
     above = [each for each in file if each.is_ca and each not in roots]
     if rules.issuer_included is Answer.YES and not above and not roots:
         yield critical("policy", f"the file lacks the issuer's certificate, which {partner} requires", hint)
     if rules.issuer_included is Answer.NO and (above or roots):
-        yield critical("policy", f"the file has the issuer's certificate; {partner} wants the leaf alone", hint)
+        yield critical("policy", f"the file has the issuer's certificate; {partner} requires the leaf alone", hint)
     if rules.root_included is Answer.YES and not roots:
         yield critical("policy", f"the file lacks the root, which {partner} requires", hint)
     if rules.root_included is Answer.NO and roots:

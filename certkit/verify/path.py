@@ -236,7 +236,7 @@ class _Walk:
         if objection is not None:
             return objection
         if self._search.leaf in self._search.anchors:
-            return NoPath(f"{name_of(self._search.leaf)} is no CA certificate, so --ca does not trust it", _PIN)
+            return NoPath(f"{name_of(self._search.leaf)} is not a CA certificate, so --ca does not trust it", _PIN)
         current, seen = self._search.leaf, {self._search.leaf}
         for _ in range(self._search.max_depth + 2):
             named = self._named(current)
@@ -329,12 +329,12 @@ class _Walk:
         issuer = brief(current.issuer.text) or "(an empty name)"
         if any(each.subject.key == current.issuer.key for each in self._search.distrusted):
             return NoPath(
-                f"the CA {issuer} is marked as not to be trusted for this purpose",
-                "the file's trust settings (BEGIN TRUSTED CERTIFICATE) reject it; ask whoever made the file",
+                f"the CA {issuer} is marked as untrusted for this purpose",
+                "the file's trust settings (BEGIN TRUSTED CERTIFICATE) reject it; ask where the file came from",
             )
         if is_self_issued(current):
             if current in self._search.anchors:
-                return NoPath(f"{name_of(current)} is no CA certificate, so --ca does not trust it", _PIN)
+                return NoPath(f"{name_of(current)} is not a CA certificate, so --ca does not trust it", _PIN)
             begin = (
                 f"{issuer} is self-signed and"
                 if current == self._search.leaf
@@ -343,7 +343,7 @@ class _Walk:
             return NoPath(f"{begin} not one of the trusted CAs (trusted: {self._trusted()})", _WRONG_CA)
         if any(each.subject.key == current.issuer.key for each in self._search.anchors):
             return NoPath(
-                f"{issuer} issued {name_of(current)} and is no CA certificate, so --ca does not trust it (RFC 5280"
+                f"{issuer} issued {name_of(current)} and is not a CA certificate, so --ca does not trust it (RFC 5280"
                 " section 4.2.1.9)",
                 _WRONG_CA,
             )
@@ -388,7 +388,8 @@ def own_problem(certificate: Certificate) -> NoPath | None:
     who = name_of(certificate)
     if certificate.signature_algorithm != certificate.tbs_signature_algorithm:
         return NoPath(
-            f"{who} names two signature algorithms, inside and outside of what is signed (RFC 5280 section 4.1.1.2)",
+            f"{who} names two different signature algorithms, inside and outside"
+            f" the signed part (RFC 5280 section 4.1.1.2)",
             _ASK_ISSUER,
         )
     try:
@@ -449,7 +450,7 @@ def _ca_problem(ca: Certificate, at: datetime, *, is_trusted: bool) -> NoPath | 
         return problem
     if not (is_anchor(ca) if is_trusted else ca.is_ca):
         return NoPath(
-            f"{who} signed a certificate and is no CA (RFC 5280 section 4.2.1.9)",
+            f"{who} signed a certificate, but is not a CA (RFC 5280 section 4.2.1.9)",
             "do not trust this chain; ask the partner",
         )
     if ca.version < 3 and ca.extensions:
@@ -460,7 +461,8 @@ def _ca_problem(ca: Certificate, at: datetime, *, is_trusted: bool) -> NoPath | 
     usage = ca.key_usage
     if usage is not None and (isinstance(usage, Unreadable) or "keyCertSign" not in usage):
         return NoPath(
-            f"the CA {who} may not sign certificates, by its key usage (RFC 5280 section 4.2.1.3)", "ask the partner"
+            f"the key usage of the CA {who} does not allow it to sign certificates (RFC 5280 section 4.2.1.3)",
+            "ask the partner",
         )
     return _key_problem(ca, who)
 
@@ -471,7 +473,7 @@ def _key_problem(ca: Certificate, who: str) -> NoPath | None:
         return NoPath(f"the key of the CA {who} cannot be read: {key.reason}", _INSPECT)
     if key.has_explicit_curve:
         return NoPath(
-            f"the CA {who} writes out the parameters of its curve instead of naming it (RFC 5480 section 2.1.1)",
+            f"the CA {who} gives its curve by explicit parameters instead of a name (RFC 5480 section 2.1.1)",
             "ask the CA for a certificate with a named curve",
         )
     if not is_sound_ca_key(key.type, key.bits):
@@ -500,8 +502,8 @@ def _objection(way: Path, budget: Comparisons) -> NoPath | None:
         allowed = limits.path_length if isinstance(limits, kinds.BasicConstraints) else None
         if allowed is not None and followed > allowed:
             return NoPath(
-                f"the CA {name_of(ca)} has a path length of {allowed}, and the CAs below it are {followed} (RFC 5280"
-                " section 4.2.1.9)",
+                f"the CA {name_of(ca)} has a path length limit of {allowed}, but the number of CAs below it is"
+                f" {followed} (RFC 5280 section 4.2.1.9)",
                 _INSPECT,
             )
         followed += not is_self_issued(ca)
@@ -548,8 +550,8 @@ def _constraint_problem(way: Path, budget: Comparisons) -> NoPath | None:
             refused = constraints.violation(names, limits, budget, common_name=common_name)
             if refused is not None:
                 return NoPath(
-                    f"{name_of(ca)} may not issue for {brief(refused)}, by its name constraints (RFC 5280 section"
-                    " 4.2.1.10)",
+                    f"{name_of(ca)} may not issue certificates for {brief(refused)} because of its name"
+                    " constraints (RFC 5280 section 4.2.1.10)",
                     "ask the CA for a certificate for names that it may issue for",
                 )
     return None

@@ -39,19 +39,19 @@ def pedantry(path: Sequence[Certificate], *, purpose: str, strict: bool) -> list
         for child, parent in itertools.pairwise(path)
         if not fits(child, parent)
     ]
-    hint = "ask the issuer for a certificate that follows RFC 5280 to the letter"
+    hint = "ask the issuer for a certificate that follows RFC 5280"
     if strict or purpose == "server":
         status = Status.CRITICAL if strict else Status.WARNING
         found = [Finding("extensions", status, _said(*each), hint) for each in (*misfits, *departures)]
-        return found or [ok("extensions", "as RFC 5280 asks")]
+        return found or [ok("extensions", "as RFC 5280 requires")]
     if misfits:
-        refused = "; OpenSSL and GnuTLS find no issuer then, so a server refuses it"
+        refused = "; OpenSSL and GnuTLS then find no issuer, so a server rejects it"
         hint = "check the intermediate certificate, or ask the issuer for a certificate with the right identifier"
         return [Finding("extensions", Status.WARNING, _said(*each) + refused, hint) for each in misfits]
     if not departures:
-        return [ok("extensions", "as RFC 5280 asks")]
+        return [ok("extensions", "as RFC 5280 requires")]
     more = f", and {len(departures) - 1} more" if len(departures) > 1 else ""
-    return [ok("extensions", f"not to the letter of RFC 5280: {_said(*departures[0])}{more} (--strict refuses that)")]
+    return [ok("extensions", f"does not follow all of RFC 5280: {_said(*departures[0])}{more} (--strict rejects this)")]
 
 
 def _said(certificate: Certificate, departure: str) -> str:
@@ -89,7 +89,7 @@ def _lenient_readings(certificate: Certificate, *, is_anchor: bool) -> Iterator[
 
 def _ca_departures(certificate: Certificate, *, is_anchor: bool) -> Iterator[str]:
     if certificate.version == 1:
-        yield "is a CA of version 1, which cannot say so (section 4.2.1.9)"
+        yield "is a version 1 certificate, which cannot say that it is a CA (section 4.2.1.9)"
     elif certificate.subject_key_identifier is None:
         yield "has no subject key identifier (section 4.2.1.2)"
     if is_anchor:
@@ -102,7 +102,7 @@ def _ca_departures(certificate: Certificate, *, is_anchor: bool) -> Iterator[str
 
 def _strict_departures(certificate: Certificate) -> Iterator[str]:
     if certificate.is_ca:
-        yield "is a CA certificate, and used as if it were none (section 4.2.1.9)"
+        yield "is a CA certificate used as a leaf (section 4.2.1.9)"
     san = certificate.extension(kinds.SUBJECT_ALT_NAME)
     if certificate.subject.is_empty and san is not None and not san.critical:
         yield "has an empty subject and alternative names that are not critical (section 4.2.1.6)"

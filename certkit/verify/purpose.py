@@ -29,7 +29,7 @@ def judge(path: Sequence[Certificate], wanted: str) -> Finding:
     (RFC 8446 section 4.4.3), a server may also decrypt or agree on a key (RFC 5246 section 7.4.2).
     """
     if wanted == "any":
-        return ok("purpose", "any purpose was asked for")
+        return ok("purpose", "any purpose is allowed")
     leaf = path[0]
     name = PURPOSES[_USAGES[wanted]]
     usage = leaf.extended_key_usage
@@ -39,7 +39,7 @@ def judge(path: Sequence[Certificate], wanted: str) -> Finding:
         listed = ", ".join(PURPOSES.get(oid, oid) for oid in usage)
         return critical(
             "purpose",
-            f"not for {wanted} authentication: its extended key usage is {listed} (RFC 5280 section 4.2.1.12)",
+            f"not valid for {wanted} authentication: its extended key usage is {listed} (RFC 5280 section 4.2.1.12)",
             f"ask the issuer for a certificate with {name}",
         )
     for ca in path[1:-1]:
@@ -55,11 +55,11 @@ def judge(path: Sequence[Certificate], wanted: str) -> Finding:
     if problem is not None:
         return problem
     if usage is None:
-        return ok("purpose", f"it names no extended key usage, so it may be used for {wanted} authentication")
+        return ok("purpose", f"it has no extended key usage, so it can be used for {wanted} authentication")
     if wanted == "client" and _USAGES[wanted] not in usage:
         return warning(
             "purpose",
-            f"its extended key usage is anyExtendedKeyUsage without {name}, which OpenSSL and nginx refuse",
+            f"its extended key usage is anyExtendedKeyUsage without {name}, which OpenSSL and nginx reject",
             f"ask the issuer for a certificate with {name}",
         )
     return ok("purpose", f"{wanted} authentication")

@@ -47,9 +47,9 @@ def by_lists(
     `strict`, lists must follow RFC 5280 section 5 to the letter.
     """
     if not crls:
-        return skipped("revocation", "no revocation list was given", "add --crl FILE")
+        return skipped("revocation", "no CRL was given", "add --crl FILE")
     if len(path) < 2:
-        return unknown("revocation", "without a chain it is not known whose list counts", "add --ca FILE")
+        return unknown("revocation", "without a chain, certkit cannot tell whose CRL to trust", "add --ca FILE")
     judge = _Judge(path, crls, others, at, whole_chain=whole_chain, strict=strict)
     judged = path[:-1] if whole_chain else path[:1]
     pairs = [(each, judge.answer(path[number:])) for number, each in enumerate(judged)]
@@ -61,17 +61,17 @@ def by_lists(
             words, hint = WORDS[answer.trouble]
             issuer = brief(certificate.issuer.text)
             return unknown("revocation", words.format(x=name_of(certificate), y=issuer, detail=answer.detail), hint)
-    scope = "every certificate below the anchor" if whole_chain else "the leaf (only it was asked for)"
+    scope = "every certificate below the anchor" if whole_chain else "the leaf (--revocation leaf)"
     clear = [(each, answer) for each, answer in pairs if isinstance(answer, Clear)]
     until = rfc3339(min(answer.until for _, answer in clear))
-    later = [f"; {name_of(each)} is revoked from {rfc3339(answer.later)} on" for each, answer in clear if answer.later]
-    return ok("revocation", f"not revoked: {scope}; the first list ends on {until}{''.join(later)}")
+    later = [f"; {name_of(each)} will be revoked on {rfc3339(answer.later)}" for each, answer in clear if answer.later]
+    return ok("revocation", f"not revoked: {scope}; the first CRL expires on {until}{''.join(later)}")
 
 
 def _revoked(certificate: Certificate, entry: Entry) -> Finding:
     reason = f" ({entry.reason})" if entry.reason else ""
-    hint = "ask the CA why; it may take a hold back" if entry.reason == HOLD else "stop using it; get a new certificate"
-    return critical("revocation", f"{name_of(certificate)} is revoked, since {rfc3339(entry.since)}{reason}", hint)
+    hint = "ask the CA why; it can lift a hold" if entry.reason == HOLD else "stop using it; get a new certificate"
+    return critical("revocation", f"{name_of(certificate)} has been revoked since {rfc3339(entry.since)}{reason}", hint)
 
 
 class _Judge:
@@ -110,7 +110,7 @@ class _Judge:
         try:
             target = Target(way[0])
             return self._answer(target, way, pending | {way[0]})
-        except Exception:  # noqa: BLE001  hostile bytes meet a parser: it has its own kinds of error
+        except Exception:  # noqa: BLE001  as above
             return Problem(Trouble.UNREADABLE)
 
     def _answer(self, target: Target, way: Path, pending: frozenset[Certificate]) -> Answer:

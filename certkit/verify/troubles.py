@@ -40,81 +40,81 @@ class Problem:
     detail: str = ""
 
 
-_GET_NEW = "get the CA's current list"
-_ASK = "ask the CA for a list that can be used"
-_FROM_CA = "get the list from the CA itself"
+_GET_NEW = "get the CA's current CRL"
+_ASK = "ask the CA for a CRL that can be used"
+_FROM_CA = "get the CRL from the CA itself"
 # What is said of a certificate {x}, issued by {y}, over a list that does not count; and what to do.
 WORDS = {
-    Trouble.MISSING: ("there is no list for {x}, issued by {y}", _GET_NEW + " for it, and give it with --crl"),
-    Trouble.UNREADABLE: ("a list cannot be read, or the certificate itself, for {x}, issued by {y}", _FROM_CA),
+    Trouble.MISSING: ("there is no CRL for {x}, issued by {y}", _GET_NEW + " for it, and give it with --crl"),
+    Trouble.UNREADABLE: ("a CRL or the certificate cannot be read, for {x}, issued by {y}", _FROM_CA),
     Trouble.INDIRECT: (
         (
-            "the list does not cover {x}: {y} issued it, and the list is not an indirect one that its distribution"
+            "the CRL does not cover {x}: {y} issued it, and the CRL is not an indirect one that its distribution"
             " point names (RFC 5280 section 6.3.3)"
         ),
-        "get the list that its distribution point names",
+        "get the CRL that its distribution point names",
     ),
     Trouble.KIND: (
-        "the list does not cover this kind of certificate (RFC 5280 section 5.2.5), for {x}, issued by {y}",
-        "get the list that its distribution point names",
+        "the CRL does not cover this kind of certificate (RFC 5280 section 5.2.5), for {x}, issued by {y}",
+        "get the CRL that its distribution point names",
     ),
     Trouble.PLACE: (
-        "the list is that of another distribution point (RFC 5280 section 5.2.5), for {x}, issued by {y}",
-        "get the list that its distribution point names",
+        "the CRL belongs to another distribution point (RFC 5280 section 5.2.5), for {x}, issued by {y}",
+        "get the CRL that its distribution point names",
     ),
     Trouble.NO_SIGNER: (
-        "the signer of the list, {detail}, is missing, for {x}, issued by {y}",
+        "the signer of the CRL, {detail}, is missing, for {x}, issued by {y}",
         "add it with --untrusted",
     ),
     Trouble.UNSIGNED: (
-        "the list is not signed by the CA that it names, {detail} (another key?), for {x}, issued by {y}",
+        "the CRL is not signed by the CA that it names, {detail} (another key?), for {x}, issued by {y}",
         _FROM_CA + ", or add the certificate of its signer with --untrusted",
     ),
     Trouble.UNTRUSTED: (
-        "the signer of the list, {detail}, has no valid path to the same anchor, for {x}, issued by {y}",
+        "the signer of the CRL, {detail}, has no valid path to the same anchor, for {x}, issued by {y}",
         _FROM_CA + ", or add what is missing between with --untrusted",
     ),
     Trouble.CA_MAY_NOT: (
-        "the CA {detail} may not sign lists: its key usage lacks cRLSign (RFC 5280 section 4.2.1.3), for {x}",
-        "ask the CA who signs its lists",
+        "the CA {detail} may not sign CRLs: its key usage lacks cRLSign (RFC 5280 section 4.2.1.3), for {x}",
+        "ask the CA who signs its CRLs",
     ),
     Trouble.SIGNER_MAY_NOT: (
         (
-            "the signer of the list, {detail}, may not sign lists: its key usage lacks cRLSign"
+            "the signer of the CRL, {detail}, may not sign CRLs: its key usage lacks cRLSign"
             " (RFC 5280 section 4.2.1.3), for {x}, issued by {y}"
         ),
-        "ask the CA who signs its lists",
+        "ask the CA who signs its CRLs",
     ),
-    Trouble.SIGNER_REVOKED: ("the signer of the list, {detail}, is revoked itself, for {x}, issued by {y}", _FROM_CA),
+    Trouble.SIGNER_REVOKED: ("the signer of the CRL, {detail}, is itself revoked, for {x}, issued by {y}", _FROM_CA),
     Trouble.SIGNER_UNKNOWN: (
-        "it is not known whether the signer of the list, {detail}, is revoked, for {x}, issued by {y}",
-        "give the list that covers the signer too",
+        "the revocation status of the signer of the CRL, {detail}, is unknown, for {x}, issued by {y}",
+        "give the CRL that covers the signer too",
     ),
     Trouble.CRITICAL: (
-        "the list has a critical extension that is not known (RFC 5280 section 5.2), for {x}, issued by {y}",
-        "ask the CA for a plain list",
+        "the CRL has a critical extension that certkit does not know (RFC 5280 section 5.2), for {x}, issued by {y}",
+        "ask the CA for a plain CRL",
     ),
     Trouble.WEAK: (
-        "the list is signed with a digest that can be forged, for {x}, issued by {y}",
-        "ask the CA for a list signed with SHA-256",
+        "the CRL is signed with a digest that can be forged, for {x}, issued by {y}",
+        "ask the CA for a CRL signed with SHA-256",
     ),
     Trouble.NO_BASE: (
-        "there is only a delta list, and no list for {x}, issued by {y}, that it builds on (RFC 5280 section 5.2.4)",
-        "get the CA's complete list",
+        "there is only a delta CRL, and no base CRL for {x}, issued by {y} (RFC 5280 section 5.2.4)",
+        "get the CA's complete CRL",
     ),
-    Trouble.EARLY: ("the list is not valid yet: not before {detail}, for {x}, issued by {y}", "check the clock"),
+    Trouble.EARLY: ("the CRL is not valid before {detail}, for {x}, issued by {y}", "check the clock"),
     Trouble.ENDLESS: (
-        "the list does not say until when it holds (RFC 5280 section 5.1.2.5), for {x}, issued by {y}",
-        "ask the CA for a list with nextUpdate",
+        "the CRL has no nextUpdate (RFC 5280 section 5.1.2.5), for {x}, issued by {y}",
+        "ask the CA for a CRL with nextUpdate",
     ),
-    Trouble.STALE: ("the list is stale since {detail}, for {x}, issued by {y}", _GET_NEW),
+    Trouble.STALE: ("the CRL has been stale since {detail}, for {x}, issued by {y}", _GET_NEW),
     Trouble.STRICT: (
-        "the list does not follow RFC 5280 to the letter: {detail}, for {x}, issued by {y}",
-        "ask the CA for a list that does, or leave --strict out",
+        "the CRL does not follow all of RFC 5280: {detail}, for {x}, issued by {y}",
+        "ask the CA for a CRL that does, or leave --strict out",
     ),
-    Trouble.HELD: ("{x} was on hold by a list that is no longer current, issued by {y}", _GET_NEW),
+    Trouble.HELD: ("{x} was on hold in a CRL that is no longer current, issued by {y}", _GET_NEW),
     Trouble.REASONS: (
-        "the lists for {x}, issued by {y}, do not cover every reason (RFC 5280 section 6.3.3); missing: {detail}",
-        "give the lists for the other reasons too",
+        "the CRLs for {x}, issued by {y}, do not cover every reason (RFC 5280 section 6.3.3); missing: {detail}",
+        "give the CRLs for the other reasons too",
     ),
 }

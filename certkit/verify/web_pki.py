@@ -17,12 +17,12 @@ _MEANINGS = (
     ("Forbidden signature", "a certificate is signed with an algorithm that the rules do not accept"),
     ("unaccounted-for critical", "a certificate has a critical extension that the rules do not know"),
     ("serial number", "a certificate has a serial number that the rules forbid"),
-    ("subjectAltName", "the alternative names are not as the rules ask"),
-    ("authorityKeyIdentifier", "an authority key identifier is missing or not as the rules ask"),
-    ("keyUsage", "the key usage is not as the rules ask"),
-    ("EKU", "the extended key usage is not as the rules ask"),
-    ("extendedKeyUsage", "the extended key usage is not as the rules ask"),
-    ("extension is missing", "an extension that the rules ask for is missing"),
+    ("subjectAltName", "the alternative names are not as the rules require"),
+    ("authorityKeyIdentifier", "an authority key identifier is missing or not as the rules require"),
+    ("keyUsage", "the key usage is not as the rules require"),
+    ("EKU", "the extended key usage is not as the rules require"),
+    ("extendedKeyUsage", "the extended key usage is not as the rules require"),
+    ("extension is missing", "an extension that the rules require is missing"),
 )
 
 

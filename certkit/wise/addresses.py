@@ -50,7 +50,7 @@ def require_client_id(text: str) -> str:
         InputError: if the text is not a client id.
     """
     if not _VISIBLE.fullmatch(text) or ":" in text:
-        raise InputError(f"not a client id: {_shown(text)}", hint="copy it from the message of Wise that it came in")
+        raise InputError(f"not a client id: {_shown(text)}", hint="copy it from Wise's message")
     return text
 
 
@@ -80,7 +80,7 @@ def require_redirect_uri(text: str) -> str:
 def require_base_url(text: str) -> str:
     """Return the address of an API that replaces the environment's, without a slash at its end.
 
-    Plain http is accepted for loopback addresses only, as the client secret would travel in clear.
+    Plain http is accepted for loopback addresses only, as the client secret would be sent unencrypted.
 
     Raises:
         InputError: if the text is not an address, or not safe.
@@ -89,7 +89,7 @@ def require_base_url(text: str) -> str:
         raise InputError(f"not a base URL: {_shown(text)}", hint="give for example https://proxy.example/wise")
     if text.startswith("http:") and not is_loopback(urlsplit(text).hostname or ""):
         hint = "use https; plain http is for http://127.0.0.1:PORT and http://[::1]:PORT"
-        raise InputError(f"not a safe base URL: {text}: the client secret would travel in clear", hint=hint)
+        raise InputError(f"unsafe base URL: {text}: the client secret would be sent unencrypted", hint=hint)
     return text.rstrip("/")
 
 

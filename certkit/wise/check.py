@@ -108,8 +108,8 @@ def reminders(places: Iterable[str] = _PLACES) -> Finding:
             )
             found += ["crontab"] if ran.returncode == 0 and _RUNS_CERTKIT.search(ran.stdout) else []
     if found:
-        return ok("reminders", f"certkit runs by {', '.join(found[:3])}")
-    hint = "have cron or systemd run certkit expiry, here or on another host: scripts/cron, scripts/systemd"
+        return ok("reminders", f"certkit is scheduled by {', '.join(found[:3])}")
+    hint = "schedule certkit expiry with cron or systemd, here or on another host: see scripts/cron, scripts/systemd"
     return warning("reminders", "no cron job or timer on this host runs certkit expiry", hint)
 
 
@@ -129,15 +129,17 @@ def _environments(sandbox: Side, production: Side) -> Finding:
     known = catalogue.load(ENVIRONMENTS["sandbox"]).environment
     mine, theirs = (one.policy.environment or "no Wise environment" for one in (sandbox, production))
     if theirs != wanted:
-        hint = "enroll one with --policy wise-production, and name it second"
+        hint = "enroll one with --policy wise-production, and give it second"
         message = f"{production.name} does not belong to a Wise environment"
         if production.policy.environment:
             message = f"{production.name} belongs to {theirs}, not to {wanted}"
         return critical("environment", message, hint)
     if mine == theirs:
-        return critical("environment", f"{sandbox.name} belongs to {mine} too", "name the sandbox identity first")
+        return critical("environment", f"{sandbox.name} belongs to {mine} too", "give the sandbox identity first")
     if not mine.startswith(known):
-        return warning("environment", f"{sandbox.name} belongs to {mine}, not to {known}", "try in Wise's sandbox, too")
+        return warning(
+            "environment", f"{sandbox.name} belongs to {mine}, not to {known}", "test in Wise's sandbox first"
+        )
     return ok("environment", f"{sandbox.name} belongs to {mine}, {production.name} to {theirs}")
 
 
@@ -176,7 +178,7 @@ def _keys(sandbox: Side, production: Side) -> Finding:
         return critical("key-match", f"{both} have the same key", hint)
     if not mine or not theirs:
         return unknown("key-match", "one of the two identities has no key yet", "see `certkit identity list`")
-    return ok("key-match", "no generation of one has a key of the other")
+    return ok("key-match", "the two identities share no key")
 
 
 def _trust(sandbox: Side, production: Side) -> Finding:
@@ -194,7 +196,7 @@ def _chain(one: Side, now: datetime) -> Finding:
     """Whether the certificate in use leads to the identity's own trust bundle, and holds by its policy."""
     found = one.active
     if found is None or found.issued is None:
-        return critical("chain", "no certificate is in use", f"see the next step: certkit wise setup {one.name}")
+        return critical("chain", "no certificate is active", f"see the next step: certkit wise setup {one.name}")
     leaf, *above = objects.certificates(found.issued.fullchain, name=f"generation {found.number}")
     bundle = found.issued.trust_bundle
     question = Question(
@@ -210,13 +212,13 @@ def _chain(one: Side, now: datetime) -> Finding:
     if bad:
         worst = next((each for each in bad if each.status is Status.CRITICAL), bad[0])
         return replace(worst, id="chain", message=f"{worst.id}: {worst.message}")
-    return ok("chain", "the certificate leads to its own trust bundle")
+    return ok("chain", "the certificate chains to its own trust bundle")
 
 
 def _expiry(one: Side, now: datetime) -> Finding:
     found = overview.overview(one.identity, one.policy, now=now)
     if found.active is None or found.active.days_left is None:
-        return unknown("expiry", "no certificate is in use", f"see the next step: certkit wise setup {one.name}")
+        return unknown("expiry", "no certificate is active", f"see the next step: certkit wise setup {one.name}")
     left = "expired" if found.active.days_left < 0 else f"{found.active.days_left} days left"
     if found.status is Status.OK:
         return ok("expiry", left)
@@ -247,11 +249,13 @@ def _fallback(one: Side, timeout: float, now: datetime) -> Finding:
     """Whether the plain host answers anything at all: the way back while Wise does not enforce mTLS."""
     url = one.policy.hosts.api
     if not url:
-        return unknown("fallback", f"policy {one.policy.name} names no plain host", "set hosts.api")
+        return unknown("fallback", f"policy {one.policy.name} has no plain host", "set hosts.api")
     try:
         answer = http.send(http.HttpRequest(method="GET", url=f"{url.rstrip('/')}/"), now=now, timeout=timeout)
     except http.HttpError as error:
-        return warning("fallback", f"the plain host does not answer: {error.message}", error.hint)
+        return warning("fallback", f"the plain host cannot be reached: {error.message}", error.hint)
     where = urlsplit(url).netloc
-    message = f"the plain host {where} answers (status {answer.status}); once Wise enforces mTLS it serves no calls"
+    message = (
+        f"the plain host {where} responds (status {answer.status}); once Wise enforces mTLS, it will stop serving calls"
+    )
     return ok("fallback", message)

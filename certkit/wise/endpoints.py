@@ -38,7 +38,7 @@ def identity(store: Store, name: str, *, policy: str | None, base_url: str | Non
         found = store.load(require_name(name))
     except AbsentError as error:
         if policy is None and base_url is None:
-            hint = "check the name; to begin with tokens, say where: --environment, or --base-url"
+            hint = "check the name; to start with tokens, add --environment or --base-url"
             raise AbsentError(error.message, hint=hint) from error
         settings = Settings(policy=policy or ENVIRONMENTS["sandbox"], base_url=base_url)
         if not keep:
@@ -49,7 +49,7 @@ def identity(store: Store, name: str, *, policy: str | None, base_url: str | Non
     known = found.record.settings.policy
     if policy not in {None, known}:
         raise InputError(
-            f"{name}: the identity is enrolled for {known}, not for {policy}",
+            f"{name}: the identity is enrolled for {known}, not {policy}",
             hint="leave --environment out, or --policy",
         )
     return found
@@ -80,7 +80,7 @@ def endpoint(
     pair = None if plain or (base or "").startswith("http:") else _pair(store, found)
     host = base or (policy.hosts.api_mtls if pair else policy.hosts.api)
     if not host:
-        raise InputError(f"policy {policy.name}: it names no API host", hint="give --base-url")
+        raise InputError(f"policy {policy.name}: it has no API host", hint="give --base-url")
     if base is None:
         require_allowed(store, host, policy)
     credentials, bundle = pair or (None, None)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from certkit.wise.oauth import TokenEndpoint
 
 _CERTIFICATE, _HTTP = "client-certificate", "http"
-_TOKEN_HINT = "renew it: certkit wise token refresh --force; if that is refused too, begin again with `certkit wise authorize-url`"  # noqa: S105, E501  advice
+_TOKEN_HINT = "renew it: certkit wise token refresh --force; if that is refused too, start again with `certkit wise authorize-url`"  # noqa: S105, E501  advice
 
 
 def call(endpoint: TokenEndpoint, policy: Policy, token: Secret | None, *, now: datetime) -> Finding:
@@ -35,10 +35,10 @@ def call(endpoint: TokenEndpoint, policy: Policy, token: Secret | None, *, now: 
     base = endpoint.url.removesuffix(policy.hosts.token_path)
     where = urlsplit(base).netloc
     if endpoint.credentials is None:
-        hint = "give the address of the API with mTLS, and activate a certificate"
-        return unknown(_CERTIFICATE, f"no client certificate would be shown to {where}", hint)
+        hint = "give the URL of the mTLS API, and activate a certificate"
+        return unknown(_CERTIFICATE, f"no client certificate would be sent to {where}", hint)
     if not policy.hosts.probe_path:
-        return unknown(_HTTP, f"policy {policy.name} names nothing to call", "set hosts.probe_path")
+        return unknown(_HTTP, f"policy {policy.name} has no probe URL", "set hosts.probe_path")
     found = probe.probe(
         probe.target(base + policy.hosts.probe_path),
         credentials=endpoint.credentials,
@@ -55,13 +55,13 @@ def _judged(found: Probe, where: str, *, has_token: bool) -> Finding:
     if certificate.status is Status.CRITICAL:
         return replace(certificate, hint=CERTIFICATE_HINT)
     if status == 200:
-        return ok(_HTTP, f"{where} answers 200 to certificate and token")
+        return ok(_HTTP, f"{where} accepts the certificate and the token (status 200)")
     if status == 401 and not has_token:
         return skipped(_HTTP, f"{where} accepts the client certificate; no token was tried", "give --token-file")
     if status in {401, 403}:
-        return critical(_HTTP, f"{where} does not accept the token: status {status}", _TOKEN_HINT)
+        return critical(_HTTP, f"{where} rejects the token: status {status}", _TOKEN_HINT)
     if status is not None:
-        hint = "check the address, and what stands between"
-        return unknown(_HTTP, f"{where} answers with status {status}", hint)
+        hint = "check the URL, and any gateway in between"
+        return unknown(_HTTP, f"{where} responds with status {status}", hint)
     first = next(each for each in found.findings if not each.is_good)
     return unknown(first.id, first.message, first.hint)

@@ -185,9 +185,11 @@ def advice(situation: Situation) -> str:
     called = f" under the name {pending.certificate_name}" if pending and pending.certificate_name else ""
     return {
         Step.CLIENT: "find the client id and a redirect URI that Wise has configured for this environment",
-        Step.AUTHORIZE: "open the page, choose an account and grant access; then copy the URL that the browser ends at",
-        Step.TOKEN: "paste the URL that the browser ended at after access was granted",
-        Step.ENROLL: "name the organization that the certificate is for, to create a key and a CSR",
+        Step.AUTHORIZE: (
+            "open the page, choose an account and grant access; then copy the URL that the browser is redirected to"
+        ),
+        Step.TOKEN: "paste the URL that the browser was redirected to after access was granted",
+        Step.ENROLL: "give the organization that the certificate is for, to create a key and a CSR",
         Step.REQUEST: f"in {portal}, submit the CSR{called}, and copy the certificate and the CA certificate",
         Step.TRUST: f"in {portal}, download the CA certificate",
         Step.CERTIFICATE: "activate the certificate",

@@ -33,9 +33,9 @@ _PAUSES_SECONDS = (0.5, 1.0)
 # A server that asks for a longer pause is not asked again by this run.
 _LONGEST_WAIT_SECONDS = 5.0
 
-_BEGIN_AGAIN = "begin again with `certkit wise authorize-url`"
+_BEGIN_AGAIN = "start again with `certkit wise authorize-url`"
 _CODE_HINT = (
-    "a code works once, for 30 minutes, and with the client id and redirect URI that it was asked for with; "
+    "a code works once, within 30 minutes, and with the client id and redirect URI it was requested with; "
     + _BEGIN_AGAIN
 )
 _REFRESH_HINT = f"the refresh token was revoked or has expired; {_BEGIN_AGAIN}"
@@ -86,7 +86,7 @@ def exchange(endpoint: TokenEndpoint, client: Client, redirect: Redirect, *, now
         ),
         asked_at=now,
         refused=_CODE_HINT,
-        doubt=f"the code may be used up: if it is refused now, {_BEGIN_AGAIN}",
+        doubt=f"the code may be used up: if it is rejected now, {_BEGIN_AGAIN}",
         is_repeatable=False,
         profile_id=redirect.profile_id,
     )
@@ -112,7 +112,7 @@ def renew(endpoint: TokenEndpoint, client: Client, token: Token, *, now: datetim
         form=_form(grant_type="refresh_token", refresh_token=token.refresh.reveal().decode()),
         asked_at=now,
         refused=_REFRESH_HINT,
-        doubt="the token before it may be invalid now; try again",
+        doubt="the previous token may be invalid now; try again",
         profile_id=token.profile_id,
         before=token,
     )
@@ -146,7 +146,7 @@ def _ask(endpoint: TokenEndpoint, client: Client, question: TokenRequest, *, now
     try:
         return oauth_answers.token(answer, question, client_id=client.id, now=now)
     except UncertainError as error:
-        unusable = UncertainError(f"cannot use the answer of {where}: {error.message}", hint=question.doubt)
+        unusable = UncertainError(f"cannot use the response of {where}: {error.message}", hint=question.doubt)
         unusable.rescued = error.rescued
         raise unusable from error
 

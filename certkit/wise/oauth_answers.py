@@ -173,11 +173,11 @@ def refusal(
         hint = CLIENT_HINT if status == 401 else "check whether Wise accepts the client certificate: certkit probe"
         if status == 403 and not has_certificate:
             hint = _PLAIN_HINT
-        return RefusedError(f"{where} refused: status {status}{trace}", hint=hint)
+        return RefusedError(f"{where} rejected the request: status {status}{trace}", hint=hint)
     if status == 400 and b"SSL certificate" in answer.body:
         hint = "check that Wise issued it and that it has not expired: certkit probe, certkit verify"
-        return RefusedError(f"{where} refused the client certificate", hint=hint)
-    what = "redirects elsewhere" if 300 <= status < 400 else "does not answer as Wise does"
+        return RefusedError(f"{where} rejected the client certificate", hint=hint)
+    what = "redirects elsewhere" if 300 <= status < 400 else "does not respond as Wise does"
     hint = "check the address (--environment, --base-url), and proxies in between"
     return InputError(f"{where} {what}: status {status}{'' if document else ', no JSON'}{trace}", hint=hint)
 
@@ -209,7 +209,7 @@ def _hint(error: str, status: int, question: TokenRequest, *, has_certificate: b
         return CLIENT_HINT if is_clear else f"{CLIENT_HINT}; {_PLAIN_HINT}"
     if error == "invalid_request":
         return "check --client-id, --redirect-uri and the address of the token endpoint"
-    return "see Wise's description of the error"
+    return "see Wise's documentation of the error"
 
 
 def _shown(said: str, *, hidden: Sequence[Secret]) -> str:

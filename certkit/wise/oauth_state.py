@@ -25,7 +25,7 @@ LIFE = timedelta(hours=1)
 _FORGOTTEN_AFTER = timedelta(days=1)
 _PREFIX = "state."
 _NOTE = "client"
-_AGAIN = "begin again with `certkit wise authorize-url`"
+_AGAIN = "start again with `certkit wise authorize-url`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ def claim(
     """
     is_vouched = redirect.is_whole and expected is not None
     if is_vouched and not _is_same(redirect.state, expected):
-        raise RefusedError(f"{name}: the redirect has another state than the one expected", hint=_AGAIN)
+        raise RefusedError(f"{name}: the redirect's state is not the expected one", hint=_AGAIN)
     state = redirect.state if redirect.is_whole else expected
     document = None if state is None else _document(state)
     found = None if document is None else _read(store, name, document)
@@ -151,8 +151,8 @@ def give_back(store: Store, name: str, claim: Claim | None) -> None:
 def _refuse_unfit(name: str, asked: Authorization, redirect: Redirect, *, client_id: str, now: datetime) -> None:
     """Refuse a state that was used, is too old, or was for something else."""
     if asked.used:
-        hint = f"a code works once, too; {_AGAIN}"
-        raise RefusedError(f"{name}: the state of this redirect was used already", hint=hint)
+        hint = f"a code works only once; {_AGAIN}"
+        raise RefusedError(f"{name}: the state of this redirect was already used", hint=hint)
     if now - asked.asked_at > LIFE:
         minutes = LIFE.total_seconds() / 60
         raise RefusedError(f"{name}: the state of this redirect is older than {minutes:g} minutes", hint=_AGAIN)
@@ -162,17 +162,17 @@ def _refuse_unfit(name: str, asked: Authorization, redirect: Redirect, *, client
     ):
         if given != then:
             hint = f"give {option} {then}, or {_AGAIN}"
-            raise InputError(f"{name}: the user was asked with another {option}", hint=hint)
+            raise InputError(f"{name}: the authorization URL had another {option}", hint=hint)
 
 
 def _refuse_unknown(store: Store, name: str, redirect: Redirect, *, expected: str | None, now: datetime) -> None:
     """Refuse a redirect whose state is not remembered, if it has one or should have one."""
     if redirect.state is not None:
-        hint = f"it may be somebody else's, or more than a day old; {_AGAIN} --identity {name}"
-        raise RefusedError(f"{name}: nobody here has asked with the state of this redirect", hint=hint)
+        hint = f"it may belong to someone else, or be more than a day old; {_AGAIN} --identity {name}"
+        raise RefusedError(f"{name}: the state of this redirect is unknown here", hint=hint)
     if any(not asked.used and now - asked.asked_at <= LIFE for _, asked, _ in _all(store, name)):
-        hint = "paste the whole address with --redirect-url, or give the state that came back with --state"
-        what = "the state that was asked for is missing" if expected is None else "another state was asked for"
+        hint = "paste the whole URL with --redirect-url, or give the returned state with --state"
+        what = "the expected state is missing" if expected is None else "the state is not the expected one"
         raise RefusedError(f"{name}: {what}", hint=hint)
 
 
@@ -181,7 +181,7 @@ def _use(store: Store, name: str, document: str, asked: Authorization, version: 
         version = store.put_document(name, document, _fields(replace(asked, used=True)), over=version)
     except ConflictError as error:
         message = f"{name}: another run is using the state of this redirect"
-        raise RefusedError(message, hint=f"see what came of it: certkit wise token show --identity {name}") from error
+        raise RefusedError(message, hint=f"see the result: certkit wise token show --identity {name}") from error
     return Claim(document=document, asked=asked, version=version)
 
 

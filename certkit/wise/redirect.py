@@ -23,7 +23,7 @@ _MOST_FIELDS = 32
 _MAX_SAID = 200
 _CODE = re.compile(r"[!-~]{1,2048}", re.ASCII)
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", re.ASCII)
-_HINT = "copy the whole address from the browser, from https:// to its end"
+_HINT = "copy the whole URL from the browser, from https:// to its end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +49,14 @@ def parse(pasted: str, *, redirect_uri: str) -> Redirect:
     """
     parts = _split("".join(pasted[: 2 * _MAX_URL].split()))
     if _place(parts) != _place(_split(redirect_uri)):
-        raise InputError(f"the pasted address is no redirect to {redirect_uri}", hint="check --redirect-uri")
+        raise InputError(f"the pasted URL is not a redirect to {redirect_uri}", hint="check --redirect-uri")
     fields = _fields(parts.query)
     if "error" in fields:
         said = ": ".join(fields[name] for name in ("error", "error_description") if fields.get(name))
-        hint = "see whether access was granted, and whether Wise knows this redirect URI; then begin again"
-        raise RefusedError(f"Wise granted no access: {printable(said)[:_MAX_SAID]}", hint=hint)
+        hint = "check that access was granted and that Wise knows this redirect URI; then start again"
+        raise RefusedError(f"Wise did not grant access: {printable(said)[:_MAX_SAID]}", hint=hint)
     if "code" not in fields:
-        raise InputError("the pasted address has no code", hint=_HINT)
+        raise InputError("the pasted URL has no code", hint=_HINT)
     profile = fields.get("profileId") or None
     return Redirect(
         redirect_uri=redirect_uri,
@@ -73,7 +73,7 @@ def require_code(text: str) -> Secret:
         InputError: it is none.
     """
     if not _CODE.fullmatch(text):
-        raise InputError("that is no authorization code", hint=_HINT)
+        raise InputError("not an authorization code", hint=_HINT)
     return Secret(text.encode("ascii"))
 
 
@@ -84,14 +84,14 @@ def require_profile(text: str) -> str:
         InputError: it is none.
     """
     if not _PROFILE.fullmatch(text):
-        raise InputError(f"not the id of a profile: {text[:80]!r}", hint="give the number that profileId= has")
+        raise InputError(f"not a profile id: {text[:80]!r}", hint="give the number after profileId=")
     return text
 
 
 def _split(text: str) -> SplitResult:
     problem = None
     if len(text) > _MAX_URL or not text.isascii() or not text.isprintable():
-        problem = "it is too long, or has characters that no address has"
+        problem = "it is too long, or has characters that a URL cannot have"
     else:
         try:
             parts = urlsplit(text)
@@ -99,7 +99,7 @@ def _split(text: str) -> SplitResult:
                 return parts
         except ValueError:
             pass
-    raise InputError(f"the pasted text is no address: {problem or 'it does not begin with https://'}", hint=_HINT)
+    raise InputError(f"the pasted text is not a URL: {problem or 'it does not begin with https://'}", hint=_HINT)
 
 
 def _place(parts: SplitResult) -> tuple[object, ...]:
@@ -114,9 +114,9 @@ def _fields(query: str) -> dict[str, str]:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError:
-        raise InputError("the pasted address has a query that cannot be read", hint=_HINT) from None
+        raise InputError("the query of the pasted URL cannot be read", hint=_HINT) from None
     names = [name for name, _ in pairs]
     double = next((name for name in ("code", "profileId", "state", "error") if names.count(name) > 1), None)
     if double:
-        raise InputError(f"the pasted address has {double}= twice", hint=_HINT)
+        raise InputError(f"the pasted URL has {double}= twice", hint=_HINT)
     return dict(pairs)

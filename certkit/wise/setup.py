@@ -206,12 +206,12 @@ class _Run:
 
     def _exchange(self, pasted: str, found: Situation) -> None:
         if found.redirect_uri is None:
-            raise InputError("usage, certkit wise setup: the redirect URI is missing", hint="give --redirect-uri")
+            raise InputError("the redirect URI is missing", hint="give --redirect-uri")
         parsed = redirect.parse(pasted, redirect_uri=found.redirect_uri)
         if found.token is not None and oauth_state.is_used(self.store, self.name, parsed):
             return  # an earlier run exchanged it already
         if found.client_id is None:
-            raise InputError("usage, certkit wise setup: the client id is missing", hint="give --client-id")
+            raise InputError("the client id is missing", hint="give --client-id")
         client = Client(id=found.client_id, secret=self.around.client_secret())
         exchange.exchange(self.store, self.name, self._endpoint(), client, redirect=parsed, now=self.around.clock())
         self.changed = True

@@ -71,7 +71,7 @@ def renewed(
         except ConflictError:
             continue
         return _renew(store, name, ours, token, ask, clock)
-    raise InputError(f"{name}: others renew its token all the time", hint="try again")
+    raise InputError(f"{name}: other processes keep refreshing its token", hint="try again")
 
 
 def keep(store: Store, name: str, token: Token, *, over: str | None = None) -> Token:
@@ -94,11 +94,11 @@ def keep(store: Store, name: str, token: Token, *, over: str | None = None) -> T
                 raise _lost(name, error) from error
             continue  # Wise's answer comes once
         if there is None and not expects_none:
-            raise InputError(f"{name}: the token was removed while it was renewed", hint="get another one")
+            raise InputError(f"{name}: the token was removed while it was being refreshed", hint="get another one")
         if there is not None and not token.is_newer_than(there.token):
             return there.token
         over = None if there is None else there.version
-    raise InputError(f"{name}: others write its token all the time", hint="try again")
+    raise InputError(f"{name}: other processes keep changing its token", hint="try again")
 
 
 def _renew(store: Store, name: str, ours: Kept, before: Token, ask: Ask, clock: Clock) -> Token:
@@ -140,13 +140,15 @@ def _end_lease(store: Store, name: str, ours: Kept, token: Token) -> None:
 def _there(store: Store, name: str, document: str) -> Kept:
     kept = tokens.read(store, name, document)
     if kept is None:
-        raise InputError(f"the token of {name} was removed meanwhile", hint="get one: certkit wise token exchange")
+        raise InputError(
+            f"the token of {name} was removed in the meantime", hint="get one: certkit wise token exchange"
+        )
     return kept
 
 
 def _lost(name: str, error: StoreError) -> StoreError:
-    hint = f"{error.hint}; then renew it (certkit wise token refresh), or have the user asked again"
-    return StoreError(f"{name}: the new token could not be kept and is lost: {error.message}", hint=hint)
+    hint = f"{error.hint}; then refresh it (certkit wise token refresh), or ask the user to grant access again"
+    return StoreError(f"{name}: the new token could not be stored and is lost: {error.message}", hint=hint)
 
 
 def _waiting(seconds: float) -> Iterator[bool]:

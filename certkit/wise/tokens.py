@@ -179,7 +179,7 @@ def _picked(store: Store, name: str, *, profile_id: str | None, grant: str | Non
         if grant in {None, each.partition(".")[0]} and profile_id in {None, each.partition(".")[2]}
     ]
     if len(found) > 1:
-        hint = "pick one with --profile ('' for the one without), or with --grant"
+        hint = "choose one with --profile ('' for the one without a profile) or --grant"
         raise InputError(f"{name} has several tokens: {', '.join(found)}", hint=hint)
     return found[0] if found else None
 
@@ -228,7 +228,7 @@ def _parse(document: Document, *, where: str) -> Token:
             profile_id=texts.get("profile_id"),
         )
     except (KeyError, UnicodeDecodeError, InputError) as error:
-        hint = "restore it from a backup, or get another: certkit wise token exchange"
+        hint = "restore it from a backup, or get a new one: certkit wise token exchange"
         raise StoreError(f"cannot read {where}: not a token", hint=hint) from error
 
 

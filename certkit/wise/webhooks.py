@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _MAX_SAID = 200
 _TOKEN_HINT = "get an application token: certkit wise token client-credentials"  # noqa: S105  advice, not a token
-_REFUSED_HINT = "compare the client id, the event and the address with Wise's documentation"
+_REFUSED_HINT = "compare the client id, the event and the URL with Wise's documentation"
 _VAGUE = "handshake failure"
 # What nginx answers to a client without a certificate, or with one that it does not trust.
 _NGINX_SAYS = b"SSL certificate"
@@ -97,8 +97,8 @@ def send_test(api: Api, subscription_id: str, *, now: datetime) -> int:
         InputError: if the id is not the id of a subscription, or there is no answer.
     """
     if not _ID.fullmatch(subscription_id):
-        hint = "give the one that `certkit wise webhook create` printed"
-        raise InputError(f"not the id of a subscription: {printable(subscription_id[:80])!r}", hint=hint)
+        hint = "give the id that `certkit wise webhook create` printed"
+        raise InputError(f"not a subscription id: {printable(subscription_id[:80])!r}", hint=hint)
     return _post(api, f"/{subscription_id}/test-notifications", b"{}", now=now).status
 
 
@@ -110,7 +110,7 @@ def require_url(url: str) -> str:
     """
     hint = "give for example https://hooks.partner.example/wise"
     if not url.lower().startswith("https://"):
-        raise InputError(f"not an https address: {printable(url[:200])!r}", hint=hint)
+        raise InputError(f"not an https:// URL: {printable(url[:200])!r}", hint=hint)
     http.Address.parse(url)
     return url
 
@@ -133,7 +133,7 @@ def require_public(url: str) -> None:
     elif parts.query:
         problem = "a query string, which Wise does not accept"
     if problem:
-        hint = "give an address such as https://hooks.partner.example/wise"
+        hint = "give a URL such as https://hooks.partner.example/wise"
         raise InputError(f"cannot subscribe {printable(url[:200])}: it has {problem}", hint=hint)
 
 
@@ -152,7 +152,7 @@ def check(
     is_explained = isinstance(asked[1], str) and _is_of_certificates(asked[1])
     return [
         _judged("no client certificate", asked[0], may_be_vague=is_explained),
-        _judged("a client certificate that nobody issued", asked[1]),
+        _judged("an untrusted client certificate", asked[1]),
     ]
 
 
@@ -178,15 +178,15 @@ def _judged(what: str, found: http.HttpAnswer | str, *, may_be_vague: bool = Fal
     hint = "have the server verify client certificates: certkit wise ca shows how with nginx"
     if isinstance(found, str):
         if _is_of_certificates(found) or (may_be_vague and found == _VAGUE):
-            return ok("client-certificate", f"refused with {what}: {printable(found)}")
-        said = f"ends the handshake with {what}: {printable(found) or 'it gives no reason'}"
-        return unknown("client-certificate", said, "see the log of the server for the reason")
+            return ok("client-certificate", f"rejected with {what}: {printable(found)}")
+        said = f"handshake ended with {what}: {printable(found) or 'no reason given'}"
+        return unknown("client-certificate", said, "see the server's log for the reason")
     if found.status == 400 and _NGINX_SAYS in found.body:
-        return ok("client-certificate", f"refused with {what}: status 400")
+        return ok("client-certificate", f"rejected with {what}: status 400")
     if found.status in {401, 403}:
-        said = f"status {found.status} with {what}; that may be for another reason"
+        said = f"status {found.status} with {what}; the reason may be a different one"
         return unknown("client-certificate", said, hint)
-    return critical("client-certificate", f"let in with {what}: status {found.status}", hint)
+    return critical("client-certificate", f"accepted with {what}: status {found.status}", hint)
 
 
 def _is_of_certificates(alert: str) -> bool:
@@ -243,5 +243,5 @@ def _shown(body: bytes) -> str:
 def _unusable(api: Api) -> InputError:
     where = urlsplit(api.base).netloc
     return InputError(
-        f"cannot use the answer of {where}: it names no subscription", hint="see with Wise whether it was made"
+        f"cannot use the response of {where}: it has no subscription id", hint="check with Wise whether it was created"
     )

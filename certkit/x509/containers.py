@@ -69,16 +69,16 @@ def pkcs7(data: bytes) -> tuple[list[bytes], list[bytes]]:
     try:
         certificates, crls = _signed_data(ber.to_der(data))
     except tlv.DerError as error:
-        raise InputError(f"it cannot be decoded: {error}", hint="get it again from where it was made") from error
+        raise InputError(f"it cannot be decoded: {error}", hint="get a new copy from its source") from error
     if not certificates and not crls:
-        raise InputError("it holds no certificate", hint="export it with its certificates, or remove it")
+        raise InputError("it contains no certificate", hint="export it with its certificates, or remove it")
     return certificates, crls
 
 
 def _signed_data(data: bytes) -> tuple[list[bytes], list[bytes]]:
     outer = tlv.children(data, *tlv.only(data, _SEQUENCE))
     if len(outer) != 2 or outer[0][0] != _OID or tlv.oid(data, outer[0]) != _SIGNED_DATA:
-        raise tlv.DerError("it is no SignedData")
+        raise tlv.DerError("it is not SignedData")
     inner = tlv.read(data, outer[1][2], outer[1][3])
     found: dict[int, list[bytes]] = {_CERTIFICATES: [], _CRLS: []}
     for tag, _, start, end in tlv.children(data, inner[2], inner[3])[3:]:
@@ -110,7 +110,7 @@ def pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
             return Bundle(found.key, tuple(map(Certificate.parse, listed)), info)
         if isinstance(error, UnsupportedAlgorithm):
             raise InputError(
-                "it holds a key, or uses a cipher, of a kind that certkit does not know",
+                "it uses a key type or a cipher that certkit does not know",
                 hint="export it again: openssl pkcs12 -export",
             )
     if passphrase is None:
@@ -154,7 +154,7 @@ def pkcs12_whole(data: bytes) -> bytes:
     try:
         return ber.to_der(data, may_continue=True)
     except tlv.DerError as error:
-        raise InputError(f"it is cut off or damaged: {error}", hint="get it again from where it was made") from error
+        raise InputError(f"it is cut off or damaged: {error}", hint="get a new copy from its source") from error
 
 
 def pkcs12_rounds(data: bytes) -> int:
@@ -210,7 +210,9 @@ def key_store(data: bytes) -> Iterator[bytes | None]:
         elif kind == 2:
             yield reader.certificate(version)
         else:
-            raise InputError("the Java key store holds a secret key, which hides what follows it", hint=_CONVERT)
+            raise InputError(
+                "the Java key store contains a secret key, so the entries after it cannot be read", hint=_CONVERT
+            )
 
 
 _CONVERT = "convert it: keytool -importkeystore -srckeystore IN -destkeystore OUT.p12 -deststoretype PKCS12"
@@ -230,7 +232,7 @@ class _Reader:
         """
         end = self._at + count
         if end > len(self._data):
-            raise InputError("the Java key store is cut off", hint="get it again from where it was made")
+            raise InputError("the Java key store is cut off", hint="get a new copy from its source")
         taken = self._data[self._at : end]
         self._at = end
         return taken

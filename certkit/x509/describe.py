@@ -247,7 +247,7 @@ def _warnings(info: PublicKeyInfo) -> list[str]:
     if info.is_pss:
         found.append("the RSA key is for RSASSA-PSS only")
     if info.has_explicit_curve:
-        found.append("the parameters of the key's curve are written out instead of its name (RFC 5480 section 2.1.1)")
+        found.append("the key's curve is given by explicit parameters instead of a name (RFC 5480 section 2.1.1)")
     return [each for each in found if each]
 
 

@@ -26,7 +26,7 @@ DEVIATIONS = {
     "serial-long": ("the serial number has more than 20 bytes", "4.1.2.2", True),
     "name-encoding": ("a name holds characters that its string type does not have", "4.1.2.4", True),
     "rdn-order": ("a part of a name is not sorted", "X.690 section 11.6", True),
-    "name-structure": ("a name is no sequence of attributes", "4.1.2.4", False),
+    "name-structure": ("a name is not a sequence of attributes", "4.1.2.4", False),
     "time-form": ("a date has a form that is not allowed", "4.1.2.5", True),
     "path-length": ("basic constraints have a path length without cA", "4.2.1.9", True),
     "default-encoded": ("a default value is written out", "X.690 section 11.5", True),
@@ -43,12 +43,16 @@ DEVIATIONS = {
     "algorithm-parameters": ("a signature algorithm that takes no parameters has NULL", "RFC 5758 section 3.2", True),
     "signature-bits": ("the signature's last byte is not whole", "4.1.1.3", False),
     "key": ("the public key cannot be read", "4.1.2.7", False),
-    "csr-version": ("a CSR has version 1 (0), no other", "RFC 2986 section 4.1", False),
+    "csr-version": ("the version of a CSR is not 1 (0)", "RFC 2986 section 4.1", False),
     "csr-attributes": ("the CSR has no list of attributes, not even an empty one", "RFC 2986 section 4.1", False),
     "csr-extensions": ("extensions are requested more than once", "RFC 2985 section 5.4.2", False),
     "crl-version-extensions": ("a version 1 CRL has extensions", "5.1.2.7", True),
-    "crl-algorithms": ("two signature algorithms are named, inside and outside of what is signed", "5.1.1.2", False),
-    "crl-entries-empty": ("the list of revoked certificates is empty instead of absent", "5.1.2.6", True),
+    "crl-algorithms": (
+        "two different signature algorithms are named, inside and outside the signed part",
+        "5.1.1.2",
+        False,
+    ),
+    "crl-entries-empty": ("the list of revoked certificates is empty instead of missing", "5.1.2.6", True),
     "encoding": ("the encoding breaks a rule of DER", "4.1", False),
 }
 

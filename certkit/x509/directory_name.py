@@ -206,7 +206,7 @@ def _rdn(rdn: bytes) -> _Rdn:
     parts, encoded = [], []
     for tag, at, first, last in tlv.children(rdn, start, end):
         if tag != _SEQUENCE:
-            raise tlv.DerError("an attribute that is no sequence")
+            raise tlv.DerError("an attribute that is not a sequence")
         pair = tlv.children(rdn, first, last)
         if len(pair) != 2 or pair[0][0] != _OID:
             raise tlv.DerError("an attribute that is not a type and a value")
@@ -228,7 +228,7 @@ def _attribute(oid: str, data: bytes, node: tlv.Node) -> AttributeValue:
     if codec is None:
         tlv.require_value(data, node)
         is_identifier = oid == _UNIQUE_IDENTIFIER and tag == _BIT_STRING
-        return AttributeValue(oid, None, raw, "" if is_identifier else f"{shown} is no string")
+        return AttributeValue(oid, None, raw, "" if is_identifier else f"{shown} is not a string")
     kind = _STRING_NAMES[tag]
     # No attribute is a VisibleString (RFC 5280 appendix A.1, DirectoryString).
     problem = f"{shown} is a {kind}" if tag == _VISIBLE else ""

@@ -349,7 +349,7 @@ def _policy_mappings(raw: bytes) -> Read:
     for node in _sequence(raw):
         pair = _inside(raw, node)
         if len(pair) != 2:
-            raise tlv.DerError("a policy mapping that is no pair")
+            raise tlv.DerError("a policy mapping that is not a pair")
         found.append((tlv.oid(raw, _expect(pair[0], _OID)), tlv.oid(raw, _expect(pair[1], _OID))))
     return tuple(found), ()
 
@@ -415,7 +415,7 @@ def _access(raw: bytes) -> Read:
     for node in _sequence(raw):
         pair = _inside(raw, node)
         if len(pair) != 2:
-            raise tlv.DerError("an access description that is no pair")
+            raise tlv.DerError("an access description that is not a pair")
         found.append(AccessDescription(tlv.oid(raw, _expect(pair[0], _OID)), general_names.read(raw, pair[1])))
     return tuple(found), ()
 

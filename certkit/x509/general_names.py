@@ -56,7 +56,7 @@ def read(data: bytes, node: tlv.Node, *, is_constraint: bool = False) -> General
     number = tag & ~(_CONTEXT | _CONSTRUCTED)
     is_constructed = bool(tag & _CONSTRUCTED)
     if tag & 0xC0 != _CONTEXT or number >= len(KINDS):
-        return GeneralName("unknown", f"#{raw.hex()}", raw, f"tag {tag:#04x} is no kind of general name")
+        return GeneralName("unknown", f"#{raw.hex()}", raw, f"tag {tag:#04x} is not a kind of general name")
     kind = KINDS[number]
     if is_constructed is not (number in _CONSTRUCTED_KINDS):
         return GeneralName(kind, f"#{raw.hex()}", raw, f"{kind} with the wrong tag {tag:#04x}")
@@ -95,7 +95,7 @@ def _network(raw: bytes) -> GeneralName:
     width = half * 8
     length = mask.bit_count()
     if mask != (1 << width) - (1 << width - length):
-        return GeneralName("IP", f"{address}/{ipaddress.ip_address(raw[half:])}", raw, "a mask that is no prefix")
+        return GeneralName("IP", f"{address}/{ipaddress.ip_address(raw[half:])}", raw, "a mask that is not a prefix")
     text = f"{address}/{length}"
     has_host_bits = int(address) & ~mask & ((1 << width) - 1)
     problem = f"{text} has bits set beyond its prefix" if has_host_bits else ""

@@ -271,11 +271,11 @@ def require_affordable(key_der: bytes) -> None:
     if len(key_der) > MAX_PRIVATE_KEY_BYTES:
         raise InputError(
             f"the private key has {len(key_der):,} bytes, more than an RSA key of 8192 bits",
-            hint="partners take RSA of 2048 to 4096 bits or P-256; make such a key",
+            hint="partners accept RSA keys of 2048 to 4096 bits and P-256 keys; create one of those",
         )
     if is_encrypted(key_der) and tlv.kdf_cost(key_der) > MAX_KDF_COST:
         raise InputError(
-            f"the private key asks for more than {MAX_KDF_COST:,} key derivation rounds",
+            f"the private key requires more than {MAX_KDF_COST:,} key derivation rounds",
             hint="re-encrypt it with fewer: openssl pkcs8 -topk8 -iter 600000",
         )
 

@@ -57,7 +57,7 @@ class SubjectOptions:
     def __post_init__(self) -> None:
         if self.subject and len(self.attributes()) != len(self.subject):
             hint = "give the whole subject with --subject NAME=VALUE, in the order wanted"
-            raise InputError("--subject does not go with --organization and the like", hint=hint)
+            raise InputError("--subject and options such as --organization exclude each other", hint=hint)
         for attribute in self.attributes():
             _require_text(attribute.value, f"{attribute.name} of the subject")
             if attribute.name in types.ASCII_ONLY and not attribute.value.isascii():
@@ -108,9 +108,11 @@ def attribute_text(text: str) -> tuple[str, str]:
 
         near = difflib.get_close_matches(name.strip(), types.NAMES, n=1)
         hint = f"did you mean {near[0]}?" if near else "give a name such as CN, or an object identifier"
-        raise InputError(f"not an attribute of a subject: {printable(text)!r}", hint=hint)
+        raise InputError(f"unknown subject attribute: {printable(text)!r}", hint=hint)
     if not value:
-        raise InputError(f"{short} of the subject has no value", hint=f"give --subject {short}=VALUE, or leave it out")
+        raise InputError(
+            f"the subject attribute {short} has no value", hint=f"give --subject {short}=VALUE, or leave it out"
+        )
     return short, value
 
 
@@ -301,7 +303,7 @@ def _ip(value: str) -> x509.GeneralName:
 
     address = ipaddress.ip_address(value)
     if getattr(address, "scope_id", None):
-        raise ValueError("an address with a zone means nothing elsewhere")
+        raise ValueError("an address with a zone is valid on one host only")
     return x509.IPAddress(address)
 
 

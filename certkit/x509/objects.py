@@ -175,12 +175,14 @@ def summary(first: Broken, count: int) -> tuple[str, str]:
 def explain_nothing(data: bytes) -> tuple[str, str]:
     """Why a file holds no object that certkit knows, and what to do: a reason and a hint."""
     if not data.strip(b"\0 \t\r\n"):
-        return ("it is empty" if not data else "it holds only blanks or NULs"), "check that the file was written whole"
+        return (
+            "it is empty" if not data else "it contains only whitespace or NULs"
+        ), "check that the file was written whole"
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "it is UTF-16 text", "save it as plain text (PowerShell: Out-File -Encoding ascii)"
     if b"-----BEGIN" in data:
-        return "its BEGIN line is not PEM", "check the line for missing dashes or blanks"
-    return "it holds no PEM block and is not DER", "check that it is the right file"
+        return "its BEGIN line is not PEM", "check the line for missing dashes or extra spaces"
+    return "it contains no PEM block and is not DER", "check that it is the right file"
 
 
 def certificates(data: bytes, *, name: str, may_be_none: bool = False) -> list[x509.Certificate]:
@@ -231,7 +233,7 @@ def loaded(value: Certificate | Csr | Crl, name: str) -> Any:
         reason = "; ".join(each.message for each in value.deviations)
         raise InputError(
             f"cannot use {name}: the {value.what} breaks the standard: {reason}",
-            hint=f"ask whoever made the {value.what} for a correct one",
+            hint=f"ask the issuer of the {value.what} for a correct one",
         )
     return found
 
@@ -262,7 +264,7 @@ def bundle(
         if found.certificates:
             return found
     raise InputError(
-        f"cannot read {name}: the PKCS#12 bundle holds no certificate", hint="export it with its certificate"
+        f"cannot read {name}: the PKCS#12 bundle contains no certificate", hint="export it with its certificate"
     )
 
 
@@ -337,7 +339,7 @@ def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> 
     if not found:
         raise wrong_kind("a private key", data, others, name=name)
     if len(found) > 1:
-        raise InputError(f"cannot read {name}: it holds {len(found)} private keys", hint="name a file with one key")
+        raise InputError(f"cannot read {name}: it contains {len(found)} private keys", hint="name a file with one key")
     if found[0].value is None:
         raise PassphraseError(
             f"cannot read {name}: the private key is encrypted", hint="give its passphrase with --passphrase-file"
@@ -351,9 +353,7 @@ def wrong_kind(wanted: str, data: bytes, others: list[str], *, name: str) -> Inp
     """The error for a file that does not hold what was asked for: it says what it holds instead."""
     if others:
         listed = ", ".join(dict.fromkeys(others))
-        return InputError(
-            f"cannot read {name}: expected {wanted}, found {listed}", hint=f"name a file that holds {wanted}"
-        )
+        return InputError(f"cannot read {name}: expected {wanted}, found {listed}", hint=f"give {wanted}")
     reason, hint = explain_nothing(data)
     return InputError(f"cannot read {name}: expected {wanted}: {reason}", hint=hint)
 
@@ -371,7 +371,7 @@ _LABELS = {
     "RSA PUBLIC KEY": Kind.PUBLIC_KEY,
 }
 _TOO_COSTLY = (
-    "the encrypted keys of this run ask for too much key derivation",
+    "the encrypted keys of this run require too much key derivation",
     "name fewer files at a time, or re-encrypt the keys: openssl pkcs8 -topk8 -iter 600000",
 )
 _TOO_LARGE = (
@@ -382,7 +382,7 @@ _TOO_SLOW = (
     "opening it takes too long; its key derivation count is too high",
     "export it again with openssl pkcs12",
 )
-_DAMAGED_HINT = "the file may be cut off or damaged; get it again from where it was made"
+_DAMAGED_HINT = "the file may be cut off or damaged; get a new copy from its source"
 _SIGNED: dict[Kind, Callable[[bytes], Any]] = {
     Kind.CERTIFICATE: Certificate.parse,
     Kind.CSR: Csr.parse,
@@ -581,7 +581,7 @@ def _spoilt(data: bytes, start: int, end: int) -> Iterator[Broken]:
     """Report marker lines of certificates between two blocks that are not as they should be."""
     if end > start and pem.has_spoilt_markers(data[start:end]):
         reason = "its BEGIN or END line is not PEM"
-        hint = "check the lines for missing dashes, blanks or lower case"
+        hint = "check the lines for missing dashes, extra spaces or lower case"
         yield Broken("a certificate", reason, hint, pem.line_number(data, start), is_bad_pem=True)
 
 
@@ -619,12 +619,12 @@ def _by_content(data: bytes) -> Iterator[Item | Broken]:
     elif tlv.looks_like_signed(data):
         first = _signed(Kind.CERTIFICATE, data, None)
         reason = first.reason if isinstance(first, Broken) else ""
-        yield Broken("DER", f"it begins like a certificate, CSR or CRL and cannot be decoded: {reason}", _DAMAGED_HINT)
+        yield Broken("DER", f"it begins like a certificate, CSR or CRL, but cannot be decoded: {reason}", _DAMAGED_HINT)
 
 
 def short_reason(error: Exception) -> str:
     """A library's error in one short line."""
     first = str(error).strip().split("\n", maxsplit=1)[0]
     if "ParseError" in first:
-        return "it is not the ASN.1 that the standard asks for"
+        return "it is not the ASN.1 that the standard requires"
     return (first[:160] or type(error).__name__).rstrip(".")

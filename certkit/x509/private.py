@@ -79,8 +79,8 @@ def require_usable(info: PublicKeyInfo, *, name: str) -> None:
         )
     if info.has_explicit_curve:
         raise InputError(
-            f"cannot use {name}: the parameters of the key's elliptic curve are written out"
-            " (RFC 5480 section 2.1.1 wants a named curve)",
+            f"cannot use {name}: the key's curve is given by explicit parameters"
+            " (RFC 5480 section 2.1.1 requires a named curve)",
             hint="create a new key: certkit key generate --out KEY",
         )
 

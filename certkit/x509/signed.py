@@ -166,7 +166,7 @@ def read_extensions(data: bytes, node: tlv.Node) -> ReadExtensions:
         DerError: if the extensions cannot be told apart.
     """
     if node[0] != SEQUENCE:
-        raise tlv.DerError("extensions that are no sequence")
+        raise tlv.DerError("extensions that are not a sequence")
     found: list[Extension] = []
     wrong: list[Deviation] = []
     for each in tlv.children(data, node[2], node[3]):
@@ -199,9 +199,9 @@ _VALUE_DEVIATIONS = {
 def unreadable(what: str, error: tlv.DerError) -> InputError:
     """Return the error for bytes that are no such object, which tells what is cut off from what breaks a rule."""
     if error.is_cut_off:
-        return InputError(f"the {what} is cut off or damaged: {error}", hint="get it again from where it was made")
+        return InputError(f"the {what} is cut off or damaged: {error}", hint="get a new copy from its source")
     return InputError(
-        f"the {what} breaks a rule of its encoding: {error}", hint=f"ask whoever made the {what} for one in DER"
+        f"the {what} breaks a rule of its encoding: {error}", hint=f"ask the issuer of the {what} for one in DER"
     )
 
 

@@ -200,7 +200,7 @@ class PublicKeyInfo:
     def concern(self) -> str:
         """What is unusual about an RSA key and refused by some standards; empty if nothing is."""
         if 1 < self.exponent < 65537:
-            return f"the RSA exponent is {self.exponent}; FIPS 186-5 wants more than 65536"
+            return f"the RSA exponent is {self.exponent}; FIPS 186-5 requires more than 65536"
         return ""
 
     @property
@@ -308,7 +308,7 @@ def _load(key: PublicKeyInfo) -> PublicKeyTypes:
 
     if key.has_explicit_curve:
         raise InputError(
-            "the parameters of the key's elliptic curve are written out instead of named (RFC 5480 section 2.1.1)",
+            "the key's curve is given by explicit parameters instead of a name (RFC 5480 section 2.1.1)",
             hint="create the key again with a named curve",
         )
     if key.excess:

@@ -37,7 +37,7 @@ def post(url: str, body: dict[str, str], headers: dict[str, str]) -> object:
     """Post JSON and return the JSON of the answer; end with the status if it is no success."""
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "::1"}:
-        sys.exit(f"{url} is not an https address")
+        sys.exit(f"{url} is not an https:// URL")
     headers = {"Content-Type": "application/json", "Accept": "application/json", **headers}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")
     try:
@@ -47,7 +47,7 @@ def post(url: str, body: dict[str, str], headers: dict[str, str]) -> object:
         said = error.read(400).decode("utf-8", "replace").replace("\n", " ")
         sys.exit(f"{parts.hostname} answered with status {error.code}: {said}")
     except (OSError, ValueError) as error:
-        sys.exit(f"cannot use the answer of {parts.hostname}: {error}")
+        sys.exit(f"cannot use the response of {parts.hostname}: {error}")
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):

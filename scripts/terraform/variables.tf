@@ -4,7 +4,7 @@ variable "identity" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", var.identity))
-    error_message = "An identity's name is 1 to 64 letters, digits, dots, underscores or hyphens, beginning with a letter or digit."
+    error_message = "An identity's name is 1 to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit."
   }
 }
 

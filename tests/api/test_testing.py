@@ -49,7 +49,7 @@ def test_a_token_is_refreshed_after_401(certkit_rehearsal, certkit_identity):
 
 
 def end_access(rehearsal):
-    """End the access token of every grant, as the page Controls does."""
+    """Expire the access token of every grant, as the page Controls does."""
     from certkit.wise.rehearsal import tokens
 
     def rule(state, now):

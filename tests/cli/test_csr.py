@@ -107,7 +107,7 @@ def test_a_missing_organization_is_bad_usage(certkit):
     refused = certkit("csr", "create", "--policy", "wise-sandbox", *FILES)
     assert refused.code == 3
     assert refused.err == (
-        "certkit: error: usage: --organization is missing; Wise Platform, sandbox requires it."
+        "certkit: error: --organization is missing; Wise Platform, sandbox requires it."
         " Give the organization's legal name\n"
     )
 
@@ -225,10 +225,10 @@ def test_a_key_that_others_can_read_is_a_warning(certkit, tmp_path):
         (lambda pem: pem + b"# made by hand\n", "text outside the PEM block"),
         (lambda pem: pem + pem, "contains 2 PEM objects"),
         (lambda pem: b"\xef\xbb\xbf" + pem, "a byte order mark outside the PEM block (line 1)"),
-        (lambda pem: pem.replace(b"\n", b"\n  "), "do not stand alone"),
+        (lambda pem: pem.replace(b"\n", b"\n  "), "has other text on it"),
         (lambda pem: b"  " + pem, "does not begin at the start of a line"),
-        (lambda pem: pem.replace(b"\n", b""), "do not stand alone"),
-        (lambda pem: pem.replace(b"\n", b"\n\n", 2), "blanks inside the PEM block"),
+        (lambda pem: pem.replace(b"\n", b""), "has other text on it"),
+        (lambda pem: pem.replace(b"\n", b"\n\n", 2), "whitespace inside the PEM block"),
         (lambda pem: pem.replace(b"\n", b"\r"), "CR alone"),
         (lambda pem: pem.replace(b"\n", b"").replace(b"T-----M", b"T-----\nM").replace(b"-----E", b"\n-----E"), "76"),
     ],
@@ -414,9 +414,12 @@ def test_a_csr_for_an_eidas_certificate(certkit, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--subject", "organisation=x"), "not an attribute of a subject: 'organisation=x'. Did you mean organization"),
-        (("--subject", "O="), "O of the subject has no value"),
-        (("--subject", "O=x", "--organization", "y"), "--subject does not go with --organization and the like"),
+        (("--subject", "organisation=x"), "unknown subject attribute: 'organisation=x'. Did you mean organization"),
+        (("--subject", "O="), "the subject attribute O has no value"),
+        (
+            ("--subject", "O=x", "--organization", "y"),
+            "--subject and options such as --organization exclude each other",
+        ),
         (("--organization", "x", "--key-usage", "signing"), "unknown key usage 'signing'"),
         (("--organization", "x", "--extended-key-usage", "client"), "unknown extended key usage 'client'"),
         (("--organization", "x", "--qc-type", "tls"), "unknown qualified type 'tls'"),
@@ -447,7 +450,7 @@ def test_rules_for_the_key_that_no_csr_shows(certkit):
     """A key in a file where hardware is demanded, and one without a passphrase, are rejected."""
     organization = ("--organization", "Acme", "--key-out", "k", "--out", "c")
     hardware = certkit("csr", "create", "--policy", "clearbank", *organization)
-    assert (hardware.code, "requires a key made in an HSM of FIPS 140-2 level 2" in hardware.err) == (2, True)
+    assert (hardware.code, "requires a key created in an HSM of FIPS 140-2 level 2" in hardware.err) == (2, True)
     plain = certkit("csr", "create", "--policy", "swish", *organization)
     assert (plain.code, "requires a passphrase on the private key" in plain.err) == (2, True)
     sealed = certkit("csr", "create", "--policy", "swish", *organization, env={"CERTKIT_PASSPHRASE": "secret"})

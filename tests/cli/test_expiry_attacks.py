@@ -237,7 +237,7 @@ def test_zeros_are_no_certificate(certkit, tmp_path):
         file.truncate(100_000_000)
     looked = certkit("expiry", "zeros.pem", *AT, preexec_fn=limit(resource.RLIMIT_AS, 300_000_000))
     assert looked.code == 3
-    assert "it holds only blanks or NULs" in looked.err
+    assert "it contains only whitespace or NULs" in looked.err
 
 
 def limit(kind: int, value: int):

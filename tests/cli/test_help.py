@@ -244,13 +244,13 @@ def test_help_is_a_command_too(certkit, words, first):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["verfy", "x"], "certkit: error: usage, certkit: no such command 'verfy'. Did you mean 'verify'?"),
-        (["wise", "tokn"], "certkit: error: usage, certkit wise: no such command 'tokn'. Did you mean 'token'?"),
-        (["help", "csr", "chek"], "certkit: error: usage, certkit csr: no such command 'chek'. Did you mean 'check'?"),
-        (["frobnicate"], "certkit: error: usage, certkit: no such command 'frobnicate'. See `certkit --help`"),
+        (["verfy", "x"], "certkit: error: no such command 'verfy'. Did you mean 'verify'?"),
+        (["wise", "tokn"], "certkit: error: wise: no such command 'tokn'. Did you mean 'token'?"),
+        (["help", "csr", "chek"], "certkit: error: csr: no such command 'chek'. Did you mean 'check'?"),
+        (["frobnicate"], "certkit: error: no such command 'frobnicate'. See `certkit --help`"),
         (
             ["csr", "check", "--plicy", "x"],
-            "certkit: error: usage, certkit csr check: no such option '--plicy'. Did you mean '--policy'?",
+            "certkit: error: csr check: no such option '--plicy'. Did you mean '--policy'?",
         ),
     ],
 )

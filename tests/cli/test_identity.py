@@ -160,7 +160,7 @@ def test_the_json_of_enroll(identity, tmp_path):
             "fingerprint_sha256": None,
         },
         "previous": None,
-        "next": f"in Developer Hub, hand in the CSR under the name {name}; then: certkit identity install acme CERT",
+        "next": f"in Developer Hub, submit the CSR under the name {name}; then: certkit identity install acme CERT",
     }
 
 
@@ -181,7 +181,7 @@ def test_enroll_again(identity):
 def test_enroll_again_otherwise(identity, options):
     """A conflicting option is exit 3 that names it, and nothing changes."""
     identity(*ENROLL)
-    refuses(identity, 3, f"acme: it is enrolled already, with another {options[0]}. ", "enroll", "acme", *options)
+    refuses(identity, 3, f"acme: already enrolled with another {options[0]}. ", "enroll", "acme", *options)
 
 
 def test_enroll_by_a_file(identity, tmp_path):
@@ -200,7 +200,7 @@ def test_enroll_by_a_file(identity, tmp_path):
         (("--organization", "Acme", "--client-id", ""), 3, "invalid value for '--client-id': it is empty"),
         (("--organization", "Acme", "--group", "no-such-group"), 3, "this host has no group 'no-such-group'"),
         (("--organization", "Acme", "--ca", "absent.pem"), 3, "cannot read absent.pem: no such file or directory"),
-        (("--organization", "Acme", "--type", "rsa-1024"), 3, "usage, "),
+        (("--organization", "Acme", "--type", "rsa-1024"), 3, "invalid value for '--type'"),
     ],
 )
 def test_what_enroll_refuses(identity, tmp_path, options, code, said):
@@ -214,7 +214,7 @@ def test_what_is_no_name(identity, tmp_path, name):
     """Is exit 3, and never shown as it is."""
     ran = identity("enroll", "--organization", "Acme Ltd", "--", name)
     assert (ran.code, ran.out) == (3, "")
-    assert ran.err.startswith("certkit: error: not a name of an identity: ")
+    assert ran.err.startswith("certkit: error: not a valid identity name: ")
     assert "\x1b" not in ran.err
     assert not (tmp_path / "store").exists()
 
@@ -236,7 +236,7 @@ def test_what_is_no_name_for_any_command(identity, tmp_path, arguments):
     """Is the first thing that each of them looks at."""
     ran = identity(*arguments)
     assert (ran.code, ran.out) == (3, "")
-    assert ran.err.startswith("certkit: error: not a name of an identity: '../acme'. ")
+    assert ran.err.startswith("certkit: error: not a valid identity name: '../acme'. ")
     assert [path.name for path in tmp_path.iterdir()] == ["root.pem"]
 
 
@@ -258,7 +258,7 @@ def test_an_identity_that_is_not_there(identity):
         assert (ran.code, ran.json["status"]) == (3, "unknown"), arguments
         assert ran.json["error"] == {
             "message": "no identity 'acme' in file:store",
-            "hint": "see which there are: certkit identity list",
+            "hint": "list the identities: certkit identity list",
         }
 
 
@@ -377,7 +377,14 @@ def test_the_certificate_of_another_request(identity):
     identity(*ENROLL, *TRUSTING)
     identity("enroll", "production", "--policy", "wise-production", "--organization", "Acme Ltd")
     identity.answer("production")
-    refuses(identity, 2, "refused, acme: key-match: it answers none of the requests", "install", "acme", "answer.pem")
+    refuses(
+        identity,
+        2,
+        "acme: certificate rejected: key-match: the certificate matches no pending request",
+        "install",
+        "acme",
+        "answer.pem",
+    )
     checks = identity("install", "acme", "answer.pem", "--json").json["checks"]
     own = identity("show", "acme", "--json").json["pending"]["spki_sha256"]
     other = identity("show", "production", "--json").json["pending"]["spki_sha256"]
@@ -390,7 +397,7 @@ def test_nothing_to_trust(identity):
     """Neither here nor from the enrollment: exit 3."""
     identity(*ENROLL)
     identity.answer()
-    refuses(identity, 3, "acme: there is nothing to trust", "install", "acme", "answer.pem")
+    refuses(identity, 3, "acme: no trust bundle", "install", "acme", "answer.pem")
 
 
 def test_the_certificate_as_its_own_ca(identity):
@@ -398,7 +405,7 @@ def test_the_certificate_as_its_own_ca(identity):
     identity(*ENROLL)
     identity.answer()
     arguments = ("install", "acme", "answer.pem", "--ca", "answer.pem")
-    refuses(identity, 2, "chain: it is in the trust bundle itself", *arguments)
+    refuses(identity, 2, "chain: the certificate is itself in the trust bundle", *arguments)
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 100, b"no certificate\n", b"\x30\x82\xff\xff", ROOT.key_pem])
@@ -512,7 +519,7 @@ def test_import_a_key_that_others_can_read(identity, tmp_path):
     (tmp_path / "old.key").chmod(0o644)
     imported = identity("import", "acme", "--key", "old.key", "--cert", "old.pem")
     assert imported.code == 0
-    assert imported.err.startswith("certkit: warning: old.key may be read by its group or others.")
+    assert imported.err.startswith("certkit: warning: old.key is readable by its group or other users.")
     assert stat.S_IMODE((tmp_path / "store/acme/active/key.pem").stat().st_mode) == 0o600
 
 
@@ -571,7 +578,7 @@ def test_two_generations(identity):
     """The pointer goes forth and back; what was in use is the previous one, until it is retired."""
     identity.use()
     identity.renew()
-    refuses(identity, 2, "it is the certificate of generation 0001 already", "install", "acme", "answer.pem")
+    refuses(identity, 2, "this is already the certificate of generation 0001", "install", "acme", "answer.pem")
     found = [
         identity("install", "acme", "newer.pem", "--json").json,
         identity("rollback", "acme", "--json").json,
@@ -581,9 +588,9 @@ def test_two_generations(identity):
     assert [each["active"]["generation"] for each in found] == ["0002", "0001", "0002", "0002"]
     assert [each["previous"] and each["previous"]["generation"] for each in found] == ["0001", "0002", "0001", None]
     assert all(each["changed"] for each in found)
-    refuses(identity, 3, "no other generation was in use before", "rollback", "acme")
+    refuses(identity, 3, "nothing to roll back to", "rollback", "acme")
     refuses(identity, 3, "generation 0001 was retired or discarded", "activate", "acme", "0001")
-    refuses(identity, 3, "generation 0002 is in use", "retire", "acme", "0002")
+    refuses(identity, 3, "generation 0002 is active", "retire", "acme", "0002")
     refuses(identity, 3, "there is no generation 0003", "retire", "acme", "0003")
     assert identity("retire", "acme", "0001", "--json").json["changed"] is False
 
@@ -645,7 +652,7 @@ def test_what_is_in_use_is_not_removed(identity, tmp_path):
     identity.use()
     code, shown = at_a_terminal(tmp_path, b"y\n", "remove", "acme")
     assert (code, (tmp_path / "store/acme/active/key.pem").exists()) == (2, True)
-    assert "certkit: error: refused, acme: generation 0001 is in use. Use --force" in shown
+    assert "certkit: error: refusing to remove acme: generation 0001 is active. Use --force" in shown
     assert identity("remove", "acme", "--force").code == 0
     assert not (tmp_path / "store/acme").exists()
 
@@ -798,12 +805,12 @@ def test_what_export_refuses(identity, tmp_path):
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign/x").touch()
     for arguments, said in (
-        (("--out", "foreign"), "cannot write foreign: it holds files that are not ours, such as x"),
+        (("--out", "foreign"), "cannot write foreign: it contains files that certkit did not write, such as x"),
         (("--out", "root.pem"), "cannot write root.pem: not a directory"),
         (("--out", "a/b"), "cannot write a/b: no such file or directory"),
         (("--out", "tls", "--group", "no-such-group"), "no such group: no-such-group"),
-        (("--out", ""), "usage, "),
-        (("--out", "tls", "--format", "jks"), "usage, "),
+        (("--out", ""), "identity export: invalid value for '--out'"),
+        (("--out", "tls", "--format", "jks"), "identity export: invalid value for '--format'"),
     ):
         refuses(identity, 3, said, "export", "acme", *arguments)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answer.pem", "foreign", "root.pem", "store"]
@@ -836,7 +843,7 @@ def test_a_hook_that_fails(identity, tmp_path):
     failed = identity(*arguments)
     assert (failed.code, failed.json["status"]) == (2, "critical")
     assert failed.err == (
-        f"told: acme\ncertkit: error: hook failed: {tmp_path}/hook: it ended with 1. "
+        f"told: acme\ncertkit: error: hook failed: {tmp_path}/hook: it exited with code 1. "
         "Fix it and run the same command again\n"
     )
     assert (tmp_path / "tls/key.pem").exists()
@@ -970,7 +977,7 @@ def test_an_identity_with_what_its_policy_demands(identity, tmp_path):
 
 def test_a_retired_policy_is_pointed_out(identity):
     """Where it is chosen, and where an identity uses it; once each time."""
-    said = "certkit: warning: policy wise-sandbox-legacy was retired by the partner on 2026-06-30; go on with policy"
+    said = "certkit: warning: policy wise-sandbox-legacy was retired by the partner on 2026-06-30; use policy"
     made = identity("enroll", "old", "--policy", "wise-sandbox-legacy", "--organization", "Acme")
     assert made.err.count(said) == 1
     assert identity("show", "old").err.count(said) == 1
@@ -980,7 +987,7 @@ def test_a_retired_policy_is_pointed_out(identity):
 def test_a_key_that_must_be_in_hardware_is_not_made(identity):
     """Before anything is stored."""
     refused = identity("enroll", "bank", "--policy", "clearbank", "--organization", "Acme")
-    assert (refused.code, "requires a key made in an HSM" in refused.err) == (2, True)
+    assert (refused.code, "requires a key created in an HSM" in refused.err) == (2, True)
     assert identity("show", "bank").code == 3
 
 

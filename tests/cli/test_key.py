@@ -59,7 +59,7 @@ def test_if_absent_accepts_the_type_asked_for_and_no_other(certkit):
     assert certkit("key", "generate", "--out", "k", "--if-absent").code == 0
     other = certkit("key", "generate", "--type", "rsa-2048", "--out", "k", "--if-absent")
     assert other.code == 3
-    assert "it holds a key of type ec-p384, not rsa-2048" in other.err
+    assert "it contains a key of type ec-p384, not rsa-2048" in other.err
 
 
 def test_if_absent_wants_a_passphrase_to_protect_the_key(certkit, tmp_path):
@@ -75,7 +75,7 @@ def test_if_absent_warns_of_a_key_that_others_can_read(certkit, tmp_path):
     (tmp_path / "k").chmod(0o644)
     again = certkit("key", "generate", "--out", "k", "--if-absent", "--json")
     assert (again.code, again.json["status"]) == (0, "warning")
-    assert "k may be read by its group or others" in again.err
+    assert "k is readable by its group or other users" in again.err
 
 
 def test_a_key_is_printed_only_when_asked_and_never_as_json(certkit):
@@ -89,7 +89,7 @@ def test_a_key_is_printed_only_when_asked_and_never_as_json(certkit):
 def test_progress_is_shown_on_a_terminal_only(certkit, tmp_path):
     """RSA-4096 takes a while: a person sees that work goes on, a script sees nothing."""
     assert certkit("key", "generate", "--type", "rsa-4096", "--out", "k").err == ""
-    assert "making a key of type rsa-4096" in on_terminal(
+    assert "creating a key of type rsa-4096" in on_terminal(
         "key", "generate", "--type", "rsa-4096", "--out", tmp_path / "t"
     )
 

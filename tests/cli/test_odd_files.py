@@ -94,9 +94,9 @@ def test_a_monitor_reads_it(certkit, tmp_path, name):
 # What is an error in a directory, and what is said of it.
 NOTICED = {
     "empty.pem": (b"", "it is empty"),
-    "empty.crt": (b"\n\n", "it holds only blanks or NULs"),
-    "garbled.cer": (b"\x7fELF", "it holds no PEM block and is not DER"),
-    "garbled.p12": (b"not a bundle", "it holds no PEM block and is not DER"),
+    "empty.crt": (b"\n\n", "it contains only whitespace or NULs"),
+    "garbled.cer": (b"\x7fELF", "it contains no PEM block and is not DER"),
+    "garbled.p12": (b"not a bundle", "it contains no PEM block and is not DER"),
     "label.pem": (pem.encode("MY CERTIFICATE", LEAF), "PEM block 'MY CERTIFICATE' at line 1"),
     "label.txt": (pem.encode("MY CERTIFICATE", LEAF), "PEM block 'MY CERTIFICATE' at line 1"),
     "beside.pem": (PEM + pem.encode("MY CERTIFICATE", LEAF) + PEM, "PEM block 'MY CERTIFICATE' at line"),
@@ -112,7 +112,7 @@ NOTICED = {
         ),
         "does not say when its next update is due (RFC 5280 section 5.1.2.5). Ask the CA",
     ),
-    "empty.p7b": (pem.encode("PKCS7", pkcs7()), "it holds no certificate"),
+    "empty.p7b": (pem.encode("PKCS7", pkcs7()), "it contains no certificate"),
     "indefinite.cer": (b"\x30\x80" + LEAF[4:] + b"\0\0", "an indefinite length"),
     "year-0.pem": (
         pem.encode(
@@ -314,4 +314,4 @@ def test_rounds_are_counted_over_a_run(tmp_path):
     ).stdout
     found = [next(iter(objects.read(made, passphrase=Secret(b"y"), budget=budget))) for _ in range(4)]
     assert [type(each).__name__ for each in found] == ["Broken"] * 4
-    assert "ask for too much key derivation" in found[-1].message
+    assert "require too much key derivation" in found[-1].message

@@ -73,7 +73,7 @@ def test_which_partners_would_accept_a_certificate(certkit, tmp_path):
         *("-out", tmp_path / "c.pem"),
     )
     found = {each["policy"]: each for each in certkit("policy", "which", "c.pem", "--json").json}
-    assert found["circle-mint"]["reasons"] == ["valid for 3650 days; Circle Mint issues for 365 at most"]
+    assert found["circle-mint"]["reasons"] == ["valid for 3650 days; Circle Mint allows at most 365"]
     assert "self-signed, which Checkout.com does not accept" in found["checkout"]["reasons"]
     assert found["general"]["status"] == "ok"
 

@@ -115,8 +115,8 @@ def test_nobody_is_reached(certkit, root, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "no client certificate is given"),
-        (["--key", "a.key"], "no client certificate is given"),
+        ([], "no client certificate given"),
+        (["--key", "a.key"], "no client certificate given"),
         (["--identity", "a", "--cert", "b", "--key", "c"], "--identity and --cert exclude each other"),
     ],
 )

@@ -84,9 +84,7 @@ def test_a_request_that_hangs(identity, days_left, code):
     for option in ((), ("--json",)):
         again = identity("renew", "acme", *option)
         assert again.code == code
-        assert re.search(
-            r"certkit: acme: the request of generation 0002 waits for its answer, for \d+ seconds? now", again.err
-        )
+        assert re.search(r"certkit: acme: the request of generation 0002 is pending, created just now", again.err)
         assert "Hand in the CSR in Developer Hub, then: certkit identity install acme CERT" in again.err
     assert (identity("renew", "acme", "-q").err != "") == (code > 0)
 
@@ -97,7 +95,7 @@ def test_a_dry_run(identity):
     before = identity.files()
     renewed = identity("renew", "acme", "--dry-run")
     assert (renewed.code, renewed.err) == (0, "")
-    assert renewed.out == "acme: it is time; this would make a new request, and wait for the answer\n"
+    assert renewed.out == "acme: due; a new request would be created\n"
     assert identity.files() == before
 
 
@@ -107,14 +105,14 @@ def test_a_dry_run_with_an_issuer(identity, signer):
     (identity.folder / "ca.key").rename(identity.folder / "away.key")
     identity("enroll", "mine", *options)
     dry = identity("renew", "mine", "--dry-run")
-    said = "mine: this would have the request of generation 0001 answered, and put it to use\n"
+    said = "mine: the request of generation 0001 would be signed and activated\n"
     assert (dry.code, dry.out) == (0, said)
 
 
 def test_an_issuer_that_needs_a_trust_bundle(identity, signer):
     """It can be given afterwards; another one cannot."""
     options = ("--policy", "general", "--organization", "Acme Ltd", "--issuer", f"{signer} 1")
-    assert "there is nothing to trust" in identity("enroll", "mine", *options).err
+    assert "no trust bundle" in identity("enroll", "mine", *options).err
     enrolled = identity("enroll", "mine", *options, "--ca", "bundle.pem", "--json")
     assert (enrolled.code, enrolled.json["active"]["generation"]) == (0, "0001")
     assert "with another --ca" in identity("enroll", "mine", *options, "--ca", "root.pem").err
@@ -163,7 +161,7 @@ def test_all_of_an_empty_store(identity):
     (identity.folder / "store").mkdir()
     renewed = identity("renew", "--all", "-q")
     assert (renewed.code, renewed.out) == (0, "")
-    assert renewed.err == "certkit: warning: there is no identity in file:store. Check --store and CERTKIT_STORE\n"
+    assert renewed.err == "certkit: warning: no identities in file:store. Check --store and CERTKIT_STORE\n"
     assert identity("renew", "--all", "--json").json == []
 
 
@@ -247,14 +245,14 @@ def test_hooks_of_an_identity(identity):
     (identity.folder / "last").chmod(0o755)
     failed = identity("install", "acme", "answer.pem", *TRUSTING, "--deploy-hook", "./last")
     assert failed.code == 2
-    assert f"certkit: error: hook failed: {identity.folder}/last: it ended with 1" in failed.err
+    assert f"certkit: error: hook failed: {identity.folder}/last: it exited with code 1" in failed.err
     shown = identity("show", "acme", "--json").json
     assert (shown["active"]["generation"], shown["next"]) == (
         "0001",
         "a deploy hook failed; fix it, then: certkit identity activate acme",
     )
     owed = identity("activate", "acme")
-    assert (owed.code, f"hook failed: {identity.folder}/last: it ended with 1" in owed.err) == (2, True)
+    assert (owed.code, f"hook failed: {identity.folder}/last: it exited with code 1" in owed.err) == (2, True)
     (identity.folder / "last").write_text("#!/bin/sh\nexit 0\n")
     (identity.folder / "told").unlink()
     assert identity("activate", "acme").code == 0
@@ -278,7 +276,7 @@ def test_a_hook_that_is_stored(identity):
     shown = identity("show", "acme", "--json")
     assert (shown.code, shown.json["status"]) == (0, "critical")
     due = identity("renew", "acme")
-    assert (due.code, f"hook failed: '{hook}': it ended with 1" in due.err) == (2, True)
+    assert (due.code, f"hook failed: '{hook}': it exited with code 1" in due.err) == (2, True)
     (identity.folder / "ready").touch()
     assert identity("renew", "acme").code == 0
     assert identity("list").code == 0
@@ -319,7 +317,7 @@ def test_the_twelfth(identity):
     policy.write_text('extends = "wise-sandbox"\ntitle = "Strict"\n[certificate]\nmax_live = 1\n')
     refused = identity("enroll", "other", "--policy", "strict.toml", "--organization", "Acme Ltd", "--json")
     assert refused.code == 2
-    assert refused.json["checks"][0]["message"] == "Strict takes 1 live certificates, and there are 1"
+    assert refused.json["checks"][0]["message"] == "Strict allows 1 live certificates, and there are already 1"
 
 
 def test_a_list_with_a_request_that_hangs(identity):
@@ -347,7 +345,7 @@ def test_expiry_with_a_request_that_hangs(identity, certkit):
     assert judged.json["errors"] == [
         {
             "source": "identity:acme",
-            "message": "identity:acme: the request of generation 0002 has waited for 4 days",
+            "message": "identity:acme: the request of generation 0002 has been pending for 4 days",
             "reason": "request_waiting",
         }
     ]

@@ -26,8 +26,8 @@ def test_a_sound_store(certkit, store):
     assert checked.out == (
         "file:store: ok\n"
         "  ok        store                1 identity in store\n"
-        "  ok        identity:acme        1 generation, none is in use\n"
-        "  ok        permissions          nobody may read the keys but those who should\n"
+        "  ok        identity:acme        1 generation, none active\n"
+        "  ok        permissions          only the intended users can read the keys\n"
     )
 
 

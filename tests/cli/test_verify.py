@@ -104,7 +104,7 @@ def test_only_cas_are_anchors(certkit, files, tmp_path):
     alone = certkit("verify", "acme.pem", "--ca", "acme.pem", *AT)
     assert alone.code == 3
     assert alone.err == (
-        "certkit: error: cannot trust acme.pem: no certificate in it is a CA's (RFC 5280 section 4.2.1.9). Name the"
+        "certkit: error: cannot trust acme.pem: it contains no CA certificate (RFC 5280 section 4.2.1.9). Give the"
         " partner's CA certificate; certkit verify --pin trusts exactly one certificate, CA or not\n"
     )
     (tmp_path / "cas").mkdir()
@@ -139,7 +139,7 @@ def test_trust_settings_of_a_trusted_certificate(certkit, files, tmp_path, setti
     openssl("x509", "-in", tmp_path / "root.pem", "-trustout", *setting.split(), "-out", tmp_path / "trusted.pem")
     verified = certkit("verify", "acme.pem", "--ca", "trusted.pem", *AT, "--json")
     assert verified.checks()["chain"] == status
-    assert ("is marked as not to be trusted for this purpose" in verified.out) == (status == "critical")
+    assert ("is marked as untrusted for this purpose" in verified.out) == (status == "critical")
 
 
 def test_a_directory_of_cas(certkit, files, tmp_path):
@@ -280,7 +280,7 @@ def test_revocation_lists(certkit, root, tmp_path):
     assert verify(certkit, "--crl", "empty").code == 0
     revoked = verify(certkit, "--crl", "full")
     assert revoked.code == 2
-    assert "is revoked, since 2026-11-22T12:00:00Z (keyCompromise)" in revoked.out
+    assert "has been revoked since 2026-11-22T12:00:00Z (keyCompromise)" in revoked.out
     other = pki.root(pki.name(CN="Other CA"))
     builder = x509.CertificateRevocationListBuilder(other.certificate.subject, pki.NOW - pki.DAY, pki.NOW + pki.DAY)
     (tmp_path / "other").write_bytes(builder.sign(other.key, hashes.SHA256()).public_bytes(Encoding.DER))

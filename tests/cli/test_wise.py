@@ -120,7 +120,7 @@ def test_authorize_url(wise, environment, web):
     ran = wise("authorize-url", *given)
     query = "client_id=acme&redirect_uri=https%3A%2F%2Facme.example%2Fwise&state=s-1"
     assert (ran.code, ran.out) == (0, f"{web}/oauth/authorize/?{query}\n")
-    retired = "policy wise-sandbox-legacy was retired by the partner on 2026-06-30; go on with policy wise-sandbox"
+    retired = "policy wise-sandbox-legacy was retired by the partner on 2026-06-30; use policy wise-sandbox instead"
     assert ran.err == (f"certkit: warning: {retired}\n" if environment == "sandbox-legacy" else "")
     assert wise("authorize-url", *given, "--json").json == {
         "url": f"{web}/oauth/authorize/?{query}",
@@ -173,7 +173,7 @@ def test_authorize_url_opens_a_browser_when_asked(wise):
         (("--client-id", "a", "--redirect-uri", "javascript:x"), "not a redirect URI"),
         (("--client-id", "a", "--redirect-uri", REDIRECT_URI, "--state", "a b"), "not a state"),
         (("--client-id", "a", "--redirect-uri", REDIRECT_URI, "--state", "s", "--identity", "x"), "exclude each other"),
-        (("--client-id", "a", "--redirect-uri", REDIRECT_URI, "--identity", "../x"), "not a name of an identity"),
+        (("--client-id", "a", "--redirect-uri", REDIRECT_URI, "--identity", "../x"), "not a valid identity name"),
         (("--client-id", "a"), "missing option"),
     ],
 )
@@ -203,8 +203,8 @@ def test_the_whole_way(wise, server):
         "status": "ok",
     }
     assert wise.token("get").out == f"{server.made[-1]}\n"
-    refused(exchange(wise, server, url), 2, "the state of this redirect was used already", "A code works once")
-    refused(exchange(wise, server, pasted(server, state="other")), 2, "nobody here has asked with the state")
+    refused(exchange(wise, server, url), 2, "the state of this redirect was already used", "A code works once")
+    refused(exchange(wise, server, pasted(server, state="other")), 2, "the state of this redirect is unknown here")
 
 
 def test_an_exchange_that_can_be_mended(wise, server):
@@ -243,9 +243,7 @@ def test_just_the_code(wise, server, from_stdin):
     """Is enough; the profile is given, and the state if there was one."""
     state, code = asked(wise, "--identity", "acme")[1], server.code()
     given = ("--redirect-uri", REDIRECT_URI, "--client-id", CLIENT_ID, "--base-url", server.address, "--profile", "7")
-    refused(
-        wise.token("exchange", *given, "--code", code), 2, "the state that was asked for is missing", "--redirect-url"
-    )
+    refused(wise.token("exchange", *given, "--code", code), 2, "the expected state is missing", "--redirect-url")
     more = ("--code", "-" if from_stdin else code, "--state", state)
     ran = wise.token("exchange", *given, *more, "--json", stdin=f"{code}\n".encode())
     assert (ran.code, ran.json["profile_id"]) == (0, "7")
@@ -255,15 +253,15 @@ def test_just_the_code(wise, server, from_stdin):
     ("arguments", "code", "said"),
     [
         (("--code", "a", "--client-id", "\udcff"), 3, "not a client id"),
-        (("--redirect-url", "\udcff"), 3, "the pasted text is no address"),
-        ((), 3, "give one of --redirect-url and --code"),
-        (("--code", "a", "--redirect-url", "b"), 3, "give one of --redirect-url and --code"),
-        (("--redirect-url", "https://evil.example/?code=a"), 3, "no redirect to https://acme.example/wise"),
-        (("--redirect-url", f"{REDIRECT_URI}?error=access_denied"), 2, "Wise granted no access: access_denied"),
+        (("--redirect-url", "\udcff"), 3, "the pasted text is not a URL"),
+        ((), 3, "give either --redirect-url or --code"),
+        (("--code", "a", "--redirect-url", "b"), 3, "give either --redirect-url or --code"),
+        (("--redirect-url", "https://evil.example/?code=a"), 3, "not a redirect to https://acme.example/wise"),
+        (("--redirect-url", f"{REDIRECT_URI}?error=access_denied"), 2, "Wise did not grant access: access_denied"),
         (("--redirect-url", f"{REDIRECT_URI}?code=a&profileId=1", "--profile", "2"), 3, "is for profile 1, not 2"),
-        (("--code", "a", "--profile", "../x"), 3, "not the id of a profile"),
-        (("--code", "a", "--base-url", "http://wise.example"), 3, "the client secret would travel in clear"),
-        (("--code", "a", "--timeout", "nan"), 3, "--timeout is not a number"),
+        (("--code", "a", "--profile", "../x"), 3, "not a profile id"),
+        (("--code", "a", "--base-url", "http://wise.example"), 3, "the client secret would be sent unencrypted"),
+        (("--code", "a", "--timeout", "nan"), 3, "invalid value for '--timeout': not a number"),
     ],
 )
 def test_an_exchange_that_is_bad_usage(wise, arguments, code, said):
@@ -290,7 +288,7 @@ def test_no_client_secret(wise, server):
     """Is bad usage where nobody can be asked, naming the option; the code is not used."""
     url = pasted(server)
     ran = exchange(wise, server, url, env={"CERTKIT_CLIENT_SECRET": ""})
-    refused(ran, 3, "the client secret is missing", "Give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET")
+    refused(ran, 3, "no client secret given", "Give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET")
     assert exchange(wise, server, url).code == 0
 
 
@@ -386,7 +384,7 @@ def test_refresh(wise, server):
     exchange(wise, server)
     before = len(server.made)
     kept = wise.token("refresh")
-    assert (kept.code, "the token is not due and was not renewed; --force" in kept.err) == (0, True)
+    assert (kept.code, "the token is not due, so it was not refreshed; --force" in kept.err) == (0, True)
     assert [wise.token("refresh", *quiet).err for quiet in (["-q"], ["--json"])] == ["", ""]
     assert len(server.made) == before
     ran = wise.token("refresh", "--force", "--json")

@@ -103,7 +103,7 @@ def test_the_retired_sandbox(certkit, store):
     identity(store, *PRODUCTION)
     ran = certkit("wise", "check", "sandbox", "production", "--json", env=STORE)
     [found] = [each for each in ran.json["checks"] if each["id"] == "hosts" and each["status"] == "warning"]
-    assert "was retired by the partner on 2026-06-30; go on with policy wise-sandbox" in found["message"]
+    assert "was retired by the partner on 2026-06-30; use policy wise-sandbox instead" in found["message"]
     assert "certkit wise setup sandbox-new --environment sandbox" in found["hint"]
 
 
@@ -139,7 +139,7 @@ def test_online_both_are_asked(certkit, setup, acme, tmp_path):
         ran = certkit("wise", "check", "acme", "acme", "--online", "--json", env=STORE)
         said = {each["id"]: each["message"] for each in ran.json["checks"]}
         assert ran.code == 2
-        assert said["http"].endswith("answers 200 to certificate and token")
+        assert said["http"].endswith("accepts the certificate and the token (status 200)")
         assert said["fallback"].startswith("acme: the plain host 127.0.0.1:")
         assert said["environment"] == "acme belongs to rehearsal, not to Wise production"
 
@@ -149,8 +149,11 @@ def test_jobs_that_remind(tmp_path):
     (tmp_path / "off").write_text("# 17 6 * * * root certkit expiry -q /etc/partners\n")
     (tmp_path / "other").write_text("certkit inspect a.pem\n")
     message = going_live.reminders([str(tmp_path)]).message
-    assert message in {"no cron job or timer on this host runs certkit expiry", "certkit runs by crontab"}
+    assert message in {"no cron job or timer on this host runs certkit expiry", "certkit is scheduled by crontab"}
     (tmp_path / "on").write_text("17 6 * * * root certkit expiry -q identity:acme\n")
     (tmp_path / "timer.service").write_text("[Service]\nExecStart=/usr/bin/certkit identity renew --all\n")
     found = going_live.reminders([str(tmp_path), "/no/such/place"])
-    assert found.message.removesuffix(", crontab") == f"certkit runs by {tmp_path / 'on'}, {tmp_path / 'timer.service'}"
+    assert (
+        found.message.removesuffix(", crontab")
+        == f"certkit is scheduled by {tmp_path / 'on'}, {tmp_path / 'timer.service'}"
+    )

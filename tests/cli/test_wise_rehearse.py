@@ -247,16 +247,16 @@ def test_a_person_is_told_in_words(tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--client-id", "a:b"], "--client-id cannot be a client id"),
-        (["--client-id", ""], "--client-id cannot be a client id"),
+        (["--client-id", "a:b"], "--client-id is not a valid client id"),
+        (["--client-id", ""], "--client-id is not a valid client id"),
         (["--redirect-uri", "callback"], "--redirect-uri cannot be used"),
         (["--redirect-uri", "https://example.com/?x"], "--redirect-uri cannot be used"),
         (["--clock-offset", "soon"], "not a duration"),
         (["--clock-offset", "10%"], "not '10%'"),
         (["--clock-offset", "-5000d"], "more than 4 years back"),
-        (["--clock-offset", "999999w"], "more than 4 years back or 15 years on"),
+        (["--clock-offset", "999999w"], "more than 4 years back or 15 years ahead"),
         (["--port", "65534"], "65534 is not in the range"),
-        (["--dir", "."], "it is not the directory of a rehearsal"),
+        (["--dir", "."], "it is not a rehearsal's directory"),
         (["--ready-file", "acme.key"], "it holds keys or certificates"),
         (["--ready-file", "no/such/place"], "cannot write"),
     ],
@@ -274,7 +274,7 @@ def test_a_port_that_is_taken_is_told(certkit, tmp_path):
     with tls_servers.serving(lambda _: None) as other:
         ran = certkit("wise", "rehearse", "--dir", "new", "--port", min(other.port, 65533))
     assert ran.code == 3
-    assert "address already in use. Give another --port, or 0 for free ones" in ran.err
+    assert "address already in use. Give another --port, or 0 for any free ports" in ran.err
 
 
 def test_in_a_browser_without_scripts_of_its_own(certkit, tmp_path):

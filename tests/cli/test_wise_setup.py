@@ -160,7 +160,7 @@ def test_nothing_waits_without_a_terminal(setup, tmp_path):
     told(setup(), 3, "identity 'acme' does not exist yet; say which environment", "sandbox|sandbox-legacy|production")
     with rehearsing(tmp_path, *REHEARSAL):
         pasted = granted(setup(*CLIENT).json["next"]["url"])
-        told(setup("--redirect-url", pasted), 3, "the client secret is missing", "Give --client-secret-file FILE")
+        told(setup("--redirect-url", pasted), 3, "no client secret given", "Give --client-secret-file FILE")
         told(setup("--environment", "sandbox", *POLICY), 3, "--environment and --policy exclude each other")
         told(setup("--environment", "production"), 3, "the identity is enrolled for")
 
@@ -173,7 +173,7 @@ def test_a_wrong_redirect_uri(setup, tmp_path):
         assert (status, "Wrong redirect_uri: it is not configured for this client" in body) == (400, True)
         pasted = granted(setup("--redirect-uri", URI).json["next"]["url"])
         elsewhere = setup("--redirect-uri", "https://other.example", "--redirect-url", pasted, *SECRET)
-        told(elsewhere, 3, "is no redirect to https://other.example. Check --redirect-uri")
+        told(elsewhere, 3, "is not a redirect to https://other.example. Check --redirect-uri")
         code = parse_qs(urlsplit(pasted).query)["code"][0]
         state = parse_qs(urlsplit(pasted).query)["state"][0]
         forged = f"https://other.example/?code={code}&state={state}"
@@ -186,10 +186,10 @@ def test_a_reused_code(setup, acme, tmp_path):
         pasted = granted(setup(*CLIENT).json["next"]["url"])
         setup("--redirect-url", pasted, *SECRET)
         acme("wise", "token", "revoke-local", "--identity", "acme")
-        told(setup("--redirect-url", pasted, *SECRET), 2, "the state of this redirect was used already")
+        told(setup("--redirect-url", pasted, *SECRET), 2, "the state of this redirect was already used")
         code = parse_qs(urlsplit(pasted).query)["code"][0]
         bare = ("--identity", "b", *POLICY, "--client-id", "acme", "--redirect-uri", URI, "--code", code, *SECRET)
-        told(acme("wise", "token", "exchange", *bare), 2, "invalid_grant", "A code works once, for 30 minutes")
+        told(acme("wise", "token", "exchange", *bare), 2, "invalid_grant", "A code works once, within 30 minutes")
 
 
 def test_an_expired_code(setup, tmp_path):
@@ -198,7 +198,7 @@ def test_an_expired_code(setup, tmp_path):
         pasted = granted(setup(*CLIENT).json["next"]["url"])
         wise.end()
     with rehearsing(tmp_path):
-        told(setup("--redirect-url", pasted, *SECRET), 2, "invalid_grant", "A code works once, for 30 minutes")
+        told(setup("--redirect-url", pasted, *SECRET), 2, "invalid_grant", "A code works once, within 30 minutes")
 
 
 def test_a_wrong_secret(setup, tmp_path):
@@ -221,7 +221,7 @@ def test_a_csr_with_comments(acme, tmp_path):
         assert checked.code == 2
         assert [each["id"] for each in checked.json["checks"] if each["status"] == "critical"] == ["encoding"]
         status, body, _ = ask(f"{wise.web}/developer-hub", {"name": "a", "csr": (tmp_path / "acme.csr").read_text()})
-        assert (status, "The CSR is refused" in body) == (400, True)
+        assert (status, "The CSR was rejected" in body) == (400, True)
 
 
 def test_an_eleventh_certificate(setup, acme, tmp_path):
@@ -230,10 +230,10 @@ def test_an_eleventh_certificate(setup, acme, tmp_path):
         for number in range(10):
             made = acme("identity", "enroll", f"acme-{number}", *POLICY, *SUBJECT, "--json")
             issued(wise, made.json["pending"]["csr"], tmp_path, name=f"acme-{number}")
-        told(setup(*POLICY, "--skip-oauth", *SUBJECT), 2, "takes 10 live certificates, and there are 10")
+        told(setup(*POLICY, "--skip-oauth", *SUBJECT), 2, "allows 10 live certificates, and there are already 10")
         pasted = {"name": "eleventh", "csr": made.json["pending"]["csr"]}
         status, body, _ = ask(f"{wise.web}/developer-hub", pasted)
-        assert (status, "10 certificates are live, and no more than 10 may be" in body) == (400, True)
+        assert (status, "10 certificates are live, and at most 10 are allowed" in body) == (400, True)
 
 
 def test_an_expired_certificate(setup, acme, tmp_path):
@@ -273,7 +273,7 @@ def test_the_wrong_file_as_ca(setup, acme, tmp_path):
             and acme("identity", "show", "acme", "--json").json["pending"]["csr"]
         )
         leaf = issued(wise, csr, tmp_path)
-        told(setup("--skip-oauth", "--ca", leaf), 3, f"cannot trust {leaf}: it holds no certificate of a CA")
+        told(setup("--skip-oauth", "--ca", leaf), 3, f"cannot trust {leaf}: it contains no CA certificate")
         (tmp_path / "other.pem").write_bytes(pki.root().pem)
         assert setup("--skip-oauth", "--ca", "other.pem").json["changed"] is True
         told(setup("--skip-oauth", "--cert", leaf), 2, "chain: ")
@@ -297,7 +297,7 @@ def test_a_revoked_refresh_token(setup, acme, tmp_path):
         through(wise, setup, acme, tmp_path)
         control(wise, "Revoke the refresh token")
         refresh = acme("wise", "token", "refresh", "--identity", "acme", "--force", *SECRET)
-        told(refresh, 2, "invalid_grant", "The refresh token was revoked or has expired; begin again")
+        told(refresh, 2, "invalid_grant", "The refresh token was revoked or has expired; start again")
 
 
 def control(wise, label):

@@ -174,11 +174,17 @@ def test_a_refusal_is_exit_2_and_does_not_show_the_token(certkit, stage, api, to
     ("options", "said"),
     [
         ((*CLIENT, *EVENT), "give --environment or --base-url"),
-        (("--base-url", "https://127.0.0.1:1", "--environment", "sandbox", *CLIENT, *EVENT), "not both"),
-        (("--base-url", "http://example.com", *CLIENT, *EVENT), "would travel in clear"),
+        (
+            ("--base-url", "https://127.0.0.1:1", "--environment", "sandbox", *CLIENT, *EVENT),
+            "give either --environment or --base-url",
+        ),
+        (("--base-url", "http://example.com", *CLIENT, *EVENT), "would be sent unencrypted"),
         (("--base-url", "https://127.0.0.1:1", "--client-id", "a:b", *EVENT), "not a client id"),
-        (("--base-url", "https://127.0.0.1:1", "--cert", "x", *CLIENT, *EVENT), "--cert and --key belong together"),
-        (("--base-url", "https://127.0.0.1:1", *CLIENT, *EVENT, "--url", "http://x/"), "not an https address"),
+        (
+            ("--base-url", "https://127.0.0.1:1", "--cert", "x", *CLIENT, *EVENT),
+            "--cert and --key must be given together",
+        ),
+        (("--base-url", "https://127.0.0.1:1", *CLIENT, *EVENT, "--url", "http://x/"), "not an https:// URL"),
         (("--base-url", "https://127.0.0.1:1", *CLIENT, *EVENT, "--url", "https://a b/"), "invalid host or port"),
         (("--base-url", "http://127.0.0.1:1", *CLIENT, *EVENT), "refused"),
     ],
@@ -252,11 +258,11 @@ def test_the_bundle_and_the_snippet_make_nginx_let_in_wise_and_nobody_else(certk
 @pytest.mark.parametrize(
     ("snippet", "said"),
     [
-        ("", ["let in with no client", "let in with a client"]),
-        ("ssl_verify_client optional_no_ca;", ["let in with no client", "let in with a client"]),
+        ("", ["accepted with no client", "accepted with an untrusted client"]),
+        ("ssl_verify_client optional_no_ca;", ["accepted with no client", "accepted with an untrusted client"]),
         (
             "ssl_client_certificate {folder}/root.pem; ssl_verify_client optional;",
-            ["let in with no client", "refused with a client"],
+            ["accepted with no client", "rejected with an untrusted client"],
         ),
     ],
 )
@@ -276,7 +282,7 @@ def test_a_server_that_ends_the_handshake_is_well(certkit, tmp_path, stage):
     (tmp_path / "ca.pem").write_bytes(stage.rehearsal.ca.pem)
     with stage.serving() as listeners:
         ran = certkit("wise", "webhook", "check", listeners.addresses[2], "--ca", "ca.pem")
-    assert (ran.code, ran.out.count("refused with")) == (0, 2)
+    assert (ran.code, ran.out.count("rejected with")) == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -378,7 +384,7 @@ def test_a_file_without_certificates_is_exit_3(certkit, tmp_path):
     (tmp_path / "ca.pem").write_bytes(b"nonsense")
     assert certkit("wise", "ca", "ca.pem", "--out", "bundle.pem").code == 3
     assert certkit("wise", "ca", "missing.pem", "--out", "bundle.pem").code == 3
-    assert "cannot go to standard output" in certkit("wise", "ca", "ca.pem", "--out", "-").err
+    assert "cannot be written to standard output" in certkit("wise", "ca", "ca.pem", "--out", "-").err
 
 
 def _subscription(url):

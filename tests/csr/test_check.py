@@ -231,7 +231,7 @@ def test_the_line_of_the_private_key_is_told():
     """And nothing of the key itself."""
     secret = keys.to_pem(key()).reveal()
     (message,) = said(b"one\n" + secret + made(), "encoding", GENERAL)
-    assert message == "the file contains a private key (line 2), which must never leave your side"
+    assert message == "the file contains a private key (line 2), which must never be shared"
 
 
 def test_der_is_not_what_wise_takes():
@@ -352,7 +352,7 @@ def test_a_country_has_two_letters(country):
     data = foreign((NameOID.COUNTRY_NAME, country), (NameOID.ORGANIZATION_NAME, "Acme"))
     (finding,) = [finding for finding in csr_check.check(data, WISE) if finding.id == "subject"]
     assert finding.status is Status.CRITICAL
-    assert finding.message == f"C={country} is not a country code of two letters"
+    assert finding.message == f"C={country} is not a two-letter country code"
     assert finding.hint == "set --country to a code such as GB or EU"
 
 
@@ -427,7 +427,7 @@ def test_the_form_of_the_common_name():
         ("UK", "did you mean GB?"),
         ("uk", "did you mean GB?"),
         ("gb", "did you mean GB?"),
-        ("ZZ", "check --country against the list of ISO 3166"),
+        ("ZZ", "check --country against ISO 3166"),
     ],
 )
 def test_a_country_that_iso_3166_does_not_have(country, hint):
@@ -438,7 +438,7 @@ def test_a_country_that_iso_3166_does_not_have(country, hint):
         if each.id == "subject"
     ]
     assert (finding.status, finding.hint) == (Status.WARNING, hint)
-    assert finding.message == f"C={country} is not a country code of ISO 3166"
+    assert finding.message == f"C={country} is not an ISO 3166 country code"
 
 
 def test_a_policys_own_length_wins():
@@ -685,7 +685,7 @@ def test_a_csr_that_breaks_rfc_2986_is_judged():
     rest = der[info.end : outer.end]
     odd = {
         "the CSR has no list of attributes, not even an empty one (RFC 2986 section 4.1)": der[info.start : spki.end],
-        "a CSR has version 1 (0), no other: 2 (RFC 2986 section 4.1)": (
+        "the version of a CSR is not 1 (0): 2 (RFC 2986 section 4.1)": (
             tlv.encode(0x02, b"\x01") + der[version.end : attributes.end]
         ),
     }

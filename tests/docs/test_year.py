@@ -30,8 +30,11 @@ def test_a_rehearsed_year(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "warning   24 days left" in done.stdout
-    assert "the request of generation 0002 waits for its answer" in done.stderr
-    assert "ok        client-certificate   the server asked for one, and accepted CN=rehearsal-client" in done.stdout
+    assert "the request of generation 0002 is pending" in done.stderr
+    assert (
+        "ok        client-certificate   the server requested a certificate and accepted CN=rehearsal-client"
+        in done.stdout
+    )
     events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [(each["what"], each.get("generation")) for each in events] == [
         ("created", None),

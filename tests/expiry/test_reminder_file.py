@@ -34,7 +34,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 YEAR = 365 * DAY
 LIST = Reminders.parse("28d,14d,7d,3d,1d,0d")
-REPEATED = "until then every reminder is repeated; give another place with --state"
+REPEATED = "until then every reminder is repeated; choose another file with --state"
 
 # What a process of its own does: speak of certificates with six days left, one after the other, and say what is wrong.
 SPEAK = """
@@ -194,8 +194,8 @@ def test_a_broken_file_is_one_repeat(path, content):
     path.write_bytes(content)
     said, warnings = run(path, row())
     assert said == ["7d"]
-    why = "it is broken, and what was sent is forgotten"
-    assert warnings == [f"cannot read {path}: {why}. reminders are repeated once; the file is replaced"]
+    why = "it is damaged, so the record of sent reminders is lost"
+    assert warnings == [f"cannot read {path}: {why}. reminders are sent once more, and the file is replaced"]
     assert run(path, row()) == ([], [])
 
 
@@ -222,9 +222,9 @@ def make(path, kind):
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        ("-----BEGIN PRIVATE KEY-----\n", "it is a file of another kind, and is not replaced"),
-        ('{"certkit": "else", "version": 1}', "it is a file of another kind, and is not replaced"),
-        ("{}", "it is a file of another kind, and is not replaced"),
+        ("-----BEGIN PRIVATE KEY-----\n", "it is not a reminder file, so it is not replaced"),
+        ('{"certkit": "else", "version": 1}', "it is not a reminder file, so it is not replaced"),
+        ("{}", "it is not a reminder file, so it is not replaced"),
         ('{"certkit": "reminders", "version": 2, "certificates": []}', "it was written by a newer version of certkit"),
         ("directory", "not a regular file"),
         ("pipe", "not a regular file"),
@@ -268,7 +268,7 @@ def test_a_directory_that_cannot_be_written_to(path):
             done = subprocess.run([*without, *speaking(path)], capture_output=True, check=True)
             assert done.stdout == b"1 7d\n"
             assert done.stderr.decode() == (
-                f"cannot write {path}: no permission to write in {path.parent}. choose a directory that is yours; "
+                f"cannot write {path}: no permission to write in {path.parent}. choose a directory that you own; "
                 f"{REPEATED}\n"
             )
     finally:
@@ -324,7 +324,7 @@ def test_the_wait_for_another_run_is_bounded(path):
         said, warnings = run(path, row(), row(number=2), wait_seconds=0.2)
         assert 0.2 <= time.monotonic() - began < 5
     assert said == ["7d", "7d"]
-    why = "another run has held it for 0.2 seconds. check whether that run is stuck, and try again"
+    why = "another certkit process has held the lock for 0.2 seconds. check whether that run is stuck, and try again"
     assert warnings == [f"cannot lock {lock}: {why}; {REPEATED}"]
     assert path.read_bytes() == before
 

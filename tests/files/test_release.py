@@ -133,7 +133,7 @@ def test_a_name_that_was_taken_away(tmp_path):
 def test_a_directory_with_files_of_others(tmp_path, name):
     """Is refused, and nothing is written."""
     (tmp_path / name).write_text("mine")
-    with pytest.raises(InputError, match="it holds files that are not ours"):
+    with pytest.raises(InputError, match="it contains files that certkit did not write"):
         switch(tmp_path)
     assert tree(tmp_path) == {name: "f 0644"}
 

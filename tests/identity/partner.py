@@ -19,7 +19,7 @@ from tests.identity.conftest import ISSUING
 YEAR = 365 * pki.DAY
 
 # What a killed run may leave, and the next one mends or goes round.
-_LEFT_OVER = re.compile("by runs that were killed|did not end")
+_LEFT_OVER = re.compile("by interrupted runs|was interrupted")
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def deploying(*programs):
 
 
 def activate(store, number=None, how=activation.PLAIN):
-    """Put a generation to use."""
+    """Make a generation the active one."""
     return activation.activate(store, store.load("acme"), number, how=how, now=pki.NOW)
 
 
@@ -104,7 +104,7 @@ def test_the_first_one_that_fails_once_it_is_in_use(store):
     """Stays, for there is nothing else; it is said so."""
     enroll(store)
     install(store, pasted(issue(store)))
-    with pytest.raises(RefusedError, match="there is none to roll back to") as caught:
+    with pytest.raises(RefusedError, match="there is no earlier generation to roll back to") as caught:
         activate(store, how=Activation(probe=Asking(store, WELL, REFUSED)))
     assert caught.value.is_changed
     assert states(store) == {"0001": "active"}
@@ -145,7 +145,7 @@ def test_hooks(renewed, hook, tmp_path):
 
 def test_a_hook_that_fails(renewed, hook, tmp_path):
     """Is told, the generation is in use, the state says so, and all run again until they succeed."""
-    with pytest.raises(HookError, match="it ended with 7"):
+    with pytest.raises(HookError, match="it exited with code 7"):
         activate(renewed, how=deploying(hook(name="a"), hook("exit 7", "b"), hook(name="c")))
     assert renewed.load("acme").record.undeployed == "0002"
     assert states(renewed) == {"0001": "previous", "0002": "active"}

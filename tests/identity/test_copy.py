@@ -48,7 +48,7 @@ def test_another_document_there_is_not_overwritten(rich, target):
     copy(rich, target, "acme")
     known = target.document("acme", "client_credentials").version
     target.put_document("acme", "client_credentials", {"access_token": Secret(b"newer")}, over=known)
-    with pytest.raises(InputError, match="has another document client_credentials"):
+    with pytest.raises(InputError, match=r"the document client_credentials in .* is different"):
         copy(rich, target, "acme")
     assert documents(target) == {"client_credentials": {"access_token": Secret(b"newer")}}
 
@@ -104,7 +104,7 @@ def test_a_copy_with_another_key(store, target):
     [generation] = store.load("acme").generations
     target.create("acme", store.load("acme").record)
     target.add("acme", "0001", key=Secret(pki.root().key_pem), csr=generation.csr)
-    with pytest.raises(StoreError, match="the key of generation 0001 is not the same in both"):
+    with pytest.raises(StoreError, match="the key of generation 0001 differs between the two stores"):
         copy(store, target, "acme")
 
 

@@ -75,7 +75,7 @@ def test_again_with_another_option(store, settings, option):
     """Is an error that names the option, and nothing changes."""
     enroll(store)
     before = everything(store)
-    with pytest.raises(InputError, match=f"acme: it is enrolled already, with another {option}$"):
+    with pytest.raises(InputError, match=f"acme: already enrolled with another {option}$"):
         enroll(store, settings=settings)
     assert everything(store) == before
 
@@ -169,7 +169,7 @@ def test_what_a_person_does_next(store):
     found = overview.overview(enroll(store).identity, POLICY, now=pki.NOW)
     assert found.status.value == "unknown"
     assert found.next == (
-        "in Developer Hub, hand in the CSR under the name acme-2026-11-a; then: certkit identity install acme CERT"
+        "in Developer Hub, submit the CSR under the name acme-2026-11-a; then: certkit identity install acme CERT"
     )
     assert found.pending.csr == found.pending.csr.strip() + "\n"
     assert found.pending.csr.encode() == store.load("acme").generations[0].csr

@@ -137,7 +137,7 @@ def test_a_directory_whose_name_cannot_be_quoted(store, wanted, name):
     use(store)
     asked = replace(wanted, directory=wanted.directory.with_name(name))
     for form in ("curl", "nginx"):
-        with pytest.raises(InputError, match="cannot stand in a configuration file"):
+        with pytest.raises(InputError, match="cannot be written into a configuration file"):
             export(store, store.load("acme"), replace(asked, form=form))
     assert not asked.directory.exists()
     assert export(store, store.load("acme"), asked).changed
@@ -259,7 +259,7 @@ def test_a_hook_that_fails(store, wanted, hook, tmp_path):
     (tmp_path / "fail").touch()
     asked = replace(wanted, hook=hook)
     for count in (1, 2):
-        with pytest.raises(HookError, match="it ended with 1"):
+        with pytest.raises(HookError, match="it exited with code 1"):
             export(store, store.load("acme"), asked)
         assert (runs(tmp_path), files(wanted.directory)) == (count, PEM_FILES)
     (tmp_path / "fail").unlink()

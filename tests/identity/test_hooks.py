@@ -79,7 +79,11 @@ def test_a_relative_path(tmp_path, script, monkeypatch):
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("exit 7", "it ended with 7"), ("kill -TERM $$", "signal 15 ended it"), ("exec nothing", "it ended with 127")],
+    [
+        ("exit 7", "it exited with code 7"),
+        ("kill -TERM $$", "it was killed by signal 15"),
+        ("exec nothing", "it exited with code 127"),
+    ],
 )
 def test_a_hook_that_fails(script, text, reason):
     """Is an error that says how it ended, and what to do."""

@@ -96,7 +96,7 @@ def test_another_pair(store):
     enroll(store, "other")
     before = everything(store)
     for name in ("acme", "other"):
-        with pytest.raises(InputError, match="there is an identity of that name with another certificate"):
+        with pytest.raises(InputError, match="an identity of that name with another certificate already exists"):
             run(store, ISSUING.issue(), name=name)
     assert everything(store) == before
 

@@ -59,7 +59,7 @@ def test_one_too_many(store):
     full(store, 1)
     use(store, "old", count=2)
     three = replace(POLICY, certificate=replace(POLICY.certificate, max_live=3))
-    with pytest.raises(RefusedError, match="takes 3 live certificates, and there are 3") as refused:
+    with pytest.raises(RefusedError, match="allows 3 live certificates, and there are already 3") as refused:
         enroll.enroll(store, "acme", SETTINGS, three, now=pki.NOW)
     assert refused.value.findings[0].id == "policy"
     assert "acme" not in store.names()
@@ -88,7 +88,7 @@ def test_what_cannot_be_counted(store):
     [found] = room(store)
     assert (found.status, found.message) == (
         Status.WARNING,
-        "nobody can tell how many certificates are live: odd cannot be read",
+        "the number of live certificates is unknown: odd cannot be read",
     )
 
 
@@ -130,11 +130,11 @@ def test_a_trust_bundle_of_another_environment(store):
     use(store, "sandbox")
     settings = replace(SETTINGS, policy="wise-production", trust_bundle=None)
     enroll_one(store, "production", settings)
-    with pytest.raises(RefusedError, match="the trust bundle is that of sandbox, which is for Wise Platform, sandbox"):
+    with pytest.raises(RefusedError, match="the trust bundle belongs to sandbox, which is for Wise Platform, sandbox"):
         install(store, pasted(issue(store, name="production")), "production", policy=PRODUCTION, trust_bundle=ROOT.pem)
     assert store.load("production").generations[0].issued is None
     pair = ISSUING.issue(pki.name(O="Acme Ltd", CN="acme-client-id"))
-    with pytest.raises(RefusedError, match="the trust bundle is that of sandbox"):
+    with pytest.raises(RefusedError, match="the trust bundle belongs to sandbox"):
         adopt_pair(store, "other", pair, policy=PRODUCTION, anchors=[ISSUING.certificate, ROOT.certificate])
 
 

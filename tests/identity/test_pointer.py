@@ -102,13 +102,13 @@ def test_rollback_passes_over_what_is_retired(store):
 def test_where_nothing_is_to_go_back_to(store):
     """It is said, and an expired certificate is nothing to go back to."""
     use(store)
-    refuses(store, InputError, "no other generation was in use before", rollback)
+    refuses(store, InputError, "nothing to roll back to", rollback)
     second = request_again(store)
     install(store, pasted(issue(store, second)))
     activate(store)
     refuses(store, RefusedError, "certificate of generation 0001 has expired", rollback, now=pki.NOW + pki.YEAR)
     retire(store, "0001")
-    refuses(store, InputError, "no other generation was in use before", rollback)
+    refuses(store, InputError, "nothing to roll back to", rollback)
 
 
 def test_retire(store):
@@ -122,8 +122,8 @@ def test_retire(store):
 def test_what_cannot_be_retired(store):
     """What is in use, and what is not there."""
     use(store)
-    refuses(store, InputError, "generation 0001 is in use", retire, "0001")
-    refuses(store, InputError, "generation 0001 is in use", retire, "1")
+    refuses(store, InputError, "generation 0001 is active", retire, "0001")
+    refuses(store, InputError, "generation 0001 is active", retire, "1")
     refuses(store, AbsentError, "there is no generation 0002", retire, "2")
 
 

@@ -85,7 +85,7 @@ def test_a_dry_run(store):
     for issuer in (None, Signing()):
         renewed = run(store, dry_run=True, issuer=issuer)
         assert not renewed.done.changed
-        assert renewed.said.message.startswith("acme: it is time; this would make a new request, and ")
+        assert renewed.said.message.startswith("acme: due; a new request would be created")
     assert everything(store) == before
 
 
@@ -105,9 +105,9 @@ def test_a_request_that_hangs(store, left, status, end):
     before = everything(store)
     renewed = run(store, now=END - left * pki.DAY)
     assert (renewed.done.changed, renewed.said.status) == (False, status)
-    assert f"the request of generation 0002 waits for its answer, for {44 - left} days now" in renewed.said.message
+    assert f"the request of generation 0002 has been pending for {44 - left} days" in renewed.said.message
     assert f"the certificate in use {end} 2027-11-22T12:00:00Z" in renewed.said.message
-    assert renewed.said.hint == "hand in the CSR in Developer Hub, then: certkit identity install acme CERT"
+    assert renewed.said.hint == "submit the CSR in Developer Hub, then run: certkit identity install acme CERT"
     assert everything(store) == before
 
 
@@ -116,7 +116,7 @@ def test_the_first_request_hangs(store):
     enroll(store)
     renewed = run(store, now=pki.NOW + 9 * pki.DAY)
     assert (renewed.done.changed, renewed.said.status) == (False, Status.OK)
-    assert "the request of generation 0001 waits for its answer, for 9 days now" in renewed.said.message
+    assert "the request of generation 0001 has been pending for 9 days" in renewed.said.message
 
 
 def test_what_is_installed_and_not_in_use(store):
@@ -145,7 +145,7 @@ def test_an_issuer_that_answers(store):
     used(store)
     renewed = run(store, issuer=Signing())
     assert renewed.done.changed
-    assert renewed.said.message == "acme: generation 0002 is in use"
+    assert renewed.said.message == "acme: generation 0002 is active"
     assert states(store) == {"0001": "previous", "0002": "active"}
 
 
@@ -201,7 +201,7 @@ def test_the_same_key_again(store):
     assert csr_of(store, "0002").public_key() == csr_of(store, "0001").public_key()
     assert store.key("acme", "0002") == store.key("acme", "0001")
     assert [each.message for each in renewed.done.findings] == [
-        "whether Wise Platform, sandbox takes a key again is not known"
+        "the documentation of Wise Platform, sandbox does not say whether a key may be reused"
     ]
 
 
@@ -209,12 +209,12 @@ def test_the_same_key_where_it_is_refused(store):
     """By the policy, or because nothing is in use."""
     used(store)
     strict = replace(POLICY, renewal=replace(POLICY.renewal, reuse_key=Answer.NO))
-    with pytest.raises(RefusedError, match="takes each key once"):
+    with pytest.raises(RefusedError, match="accepts each key only once"):
         run(store, reuse_key=True, policy=strict)
     assert states(store) == {"0001": "active"}
     enroll(store, "other")
     store.change("other", lambda record: record.discard("0001"))
-    with pytest.raises(InputError, match="nothing is in use whose key"):
+    with pytest.raises(InputError, match="there is no active key"):
         renew.renew(store, store.load("other"), POLICY, wanted=Renewal(reuse_key=True), now=pki.NOW)
 
 

@@ -96,7 +96,7 @@ def test_a_refused_certificate_is_kept_and_tried_again(store):
     for _ in range(2):
         with pytest.raises(RefusedError, match="chain") as refused:
             renewed(store, issuer)
-        assert "the certificate is kept" in refused.value.hint
+        assert "the certificate was kept" in refused.value.hint
     assert (issuer.signed, len(store.answers("acme", "0002"))) == (1, 1)
     assert states(store) == {"0001": "active", "0002": "pending"}
     update(store, store.load("acme"), POLICY, adding(OTHER), now=LATE)

@@ -59,7 +59,7 @@ def test_whether_it_was_sent():
     assert failure(f"http://127.0.0.1:{tls_servers.free_port()}/")[1] is False
     with tls_servers.serving(tls_servers.answering(b"")) as server:
         url = f"http://127.0.0.1:{server.port}/"
-        assert failure(url) == (f"cannot query {url}: the server closed the connection without an answer", True)
+        assert failure(url) == (f"cannot query {url}: the server closed the connection without a response", True)
 
 
 def test_a_proxy_is_asked_with_the_whole_address():

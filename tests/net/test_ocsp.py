@@ -97,7 +97,7 @@ def test_revoked(certkit, client, tmp_path, port):
     with responder(tmp_path, port, client, revoked="261101000000Z,keyCompromise"):
         [finding], code = asked(certkit)
     assert (finding["status"], code) == ("critical", 2)
-    assert finding["message"].endswith("is revoked, since 2026-11-01T00:00:00Z (keyCompromise)")
+    assert finding["message"].endswith("has been revoked since 2026-11-01T00:00:00Z (keyCompromise)")
 
 
 def test_a_responder_that_is_not_there_is_unknown(certkit, client):
@@ -133,7 +133,7 @@ def test_a_response_from_a_file(certkit, client, tmp_path, port):
     later = (NOW + 2 * pki.DAY).strftime("%Y-%m-%d")
     [finding], code = asked(certkit, "--ocsp-response", "response", "--at", later)
     assert (finding["status"], code) == ("unknown", 3)
-    assert "it is stale since" in finding["message"]
+    assert "it has been stale since" in finding["message"]
 
 
 def test_a_response_about_another_certificate(certkit, client, root, tmp_path, port):

@@ -179,7 +179,7 @@ def test_requests_and_live_hosts_go_through_the_proxy(root, server, proxy, asked
     why = f"the proxy http://127.0.0.1:{proxy} requires a user name and password (HTTP 407)"
     assert raised.value.message.endswith(why)
     monkeypatch.setenv("https_proxy", f"http://me:wrong@127.0.0.1:{proxy}")
-    with pytest.raises(InputError, match=r"does not accept the given user name and password \(HTTP 407\)") as raised:
+    with pytest.raises(InputError, match=r"rejects the user name and password \(HTTP 407\)") as raised:
         work(server, root)
     assert "wrong" not in raised.value.message + raised.value.hint
 
@@ -189,7 +189,7 @@ def test_plain_http_goes_to_the_proxy_as_it_is(monkeypatch):
     with odd_server(reply(200), reply(407)) as server:
         monkeypatch.setenv("http_proxy", server.address.replace("http://", "http://me:word@"))
         http.post("http://ocsp.example/x", b"ask", content_type="application/ocsp-request", now=NOW)
-        with pytest.raises(InputError, match="does not accept the given user name and password"):
+        with pytest.raises(InputError, match="rejects the user name and password"):
             http.post("http://ocsp.example/x", b"ask", content_type="application/ocsp-request", now=NOW)
     assert server.lines[0] == "POST http://ocsp.example/x"
     assert server.asked[0].headers["proxy-authorization"] == "Basic bWU6d29yZA=="

@@ -462,7 +462,7 @@ def test_a_server_that_refuses_starttls(case):
     """In its own words."""
     protocol, talk, words = REFUSING[case]
     with tls_servers.serving(talk) as server:
-        refused = ("tls_failed", f"the server refuses STARTTLS: {words}")
+        refused = ("tls_failed", f"the server rejected STARTTLS: {words}")
         assert failure(server.port, protocol=protocol) == refused
 
 
@@ -487,7 +487,7 @@ STRANGE = {
     "mysql": ("mysql", tls_servers.saying(b"220 hello\r\n" * 900000), "it announces 3,158,578 octets"),
     "mysql version": ("mysql", tls_servers.saying(b"\x03\0\0\0\x09xx"), "unexpected greeting"),
     "mysql cut": ("mysql", tls_servers.saying(b"\x03\0\0\0\x0a8\0"), "unexpected greeting"),
-    "closed": ("smtp", tls_servers.closing, "it closes the connection"),
+    "closed": ("smtp", tls_servers.closing, "it closed the connection"),
     "injection": (
         "smtp",
         tls_servers.saying(b"220 hello\r\n250 STARTTLS\r\n220 go\r\n250 injected\r\n"),

@@ -348,7 +348,7 @@ def test_a_rule_read_more_than_a_year_ago_is_noted():
 def test_renewal_opens_before_the_partners_last_moment():
     """Or the policy contradicts itself."""
     assert refusal(SOURCES.replace('"30d"', '"7d"'))[0] == (
-        "policy acme.toml: renewal opens 7d before expiry, and the partner wants 14d"
+        "policy acme.toml: renewal opens 7d before expiry, but the partner requires 14d"
     )
 
 

@@ -174,7 +174,7 @@ def test_no_client_certificate_wanted(root, server_pair, client, tmp_path):
     with tls_servers.web(server_pair, tmp_path, OK) as seen:
         found = probe(int(seen[0]), root, client)
     assert statuses(found) == {**GOOD, "client-certificate": "warning"}
-    assert (of(found)[1], found.accepted_cas) == ("the server asks for no client certificate", None)
+    assert (of(found)[1], found.accepted_cas) == ("the server does not request a client certificate", None)
 
 
 @pytest.mark.parametrize(("status", "token", "wanted"), [(401, None, "ok"), (403, b"abc", "critical")])
@@ -287,7 +287,7 @@ def test_a_certificate_that_is_refused_after_the_request(late, root):
 def test_an_address_without_client_certificates(late, root, client):
     """The server could have asked, and did not."""
     found = late_probe(late[0], root, client, path="/file")
-    assert of(found) == ("warning", "the server asks for no client certificate")
+    assert of(found) == ("warning", "the server does not request a client certificate")
 
 
 def test_where_a_later_request_could_not_be_answered(root, client):
@@ -306,10 +306,10 @@ def test_where_a_later_request_could_not_be_answered(root, client):
 @pytest.mark.parametrize(
     ("answer", "message", "certificate"),
     [
-        (b"rubbish\r\n\r\n", "the answer is not HTTP/1.1", "unknown"),
-        (b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n", "the answer is not HTTP/1.1", "unknown"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1", "the answer is cut short or malformed", "ok"),
-        (b"HTTP/1.1 200 OK\r\n\r\n" + bytes(300_000), "the answer is longer than 262,144 bytes", "ok"),
+        (b"rubbish\r\n\r\n", "the response is not HTTP/1.1", "unknown"),
+        (b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n", "the response is not HTTP/1.1", "unknown"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1", "the response is truncated or malformed", "ok"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + bytes(300_000), "the response is longer than 262,144 bytes", "ok"),
     ],
 )
 def test_nonsense(root, server_pair, client, tmp_path, answer, message, certificate):
@@ -400,8 +400,11 @@ def test_what_can_be_probed(text, url):
     ("alert", "hint"),
     [
         ("certificate revoked", "get a new certificate"),
-        ("certificate expired", "compare both clocks: by this machine's it is valid"),
-        ("unknown ca", "it was sent alone: if its issuer, CN=Partner Root CA,O=Partner, is an intermediate CA"),
+        ("certificate expired", "compare both clocks: by this machine's clock it is valid"),
+        (
+            "unknown ca",
+            "it was sent without intermediates: if its issuer, CN=Partner Root CA,O=Partner, is an intermediate CA",
+        ),
     ],
 )
 def test_a_certificate_of_a_minute_ago(root, alert, hint):
@@ -435,7 +438,7 @@ def test_what_can_be_seen_from_here_comes_first(root):
     named = "the server accepts certificates of CN=Other; this one was issued by "
     assert refusal((mine, issuing.certificate), [other]).startswith(named)
     assert "it is not valid by the server's clock" in refusal((mine,), there=NOW - 2 * pki.DAY)
-    assert refusal((mine,), there=NOW + timedelta(hours=2)).startswith("it was sent alone: ")
+    assert refusal((mine,), there=NOW + timedelta(hours=2)).startswith("it was sent without intermediates: ")
     assert refusal((mine, issuing.certificate)).startswith("it may be revoked, or issued by a CA ")
 
 

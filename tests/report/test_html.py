@@ -82,7 +82,7 @@ def names(read):
             [
                 "1 certificate needs action now",
                 "It has already expired.",
-                "1 source could not be checked, and may be worse.",
+                "1 source could not be checked, which may be worse.",
             ],
         ),
         (
@@ -90,26 +90,26 @@ def names(read):
             [failure("a.p12"), failure("b.p12")],
             {},
             [
-                "Not complete: 2 sources could not be checked",
+                "Incomplete: 2 sources could not be checked",
                 "1 certificate is OK.",
                 "The next one expires in 200 days, on 11 June 2027: CN=acme-client-id,O=Acme Ltd",
             ],
         ),
-        ([], [failure()], {}, ["Not complete: 1 source could not be checked"]),
+        ([], [failure()], {}, ["Incomplete: 1 source could not be checked"]),
         (
             [],
             [],
             {"skipped": ["README"]},
             [
                 "Nothing was found",
-                "No certificate and no revocation list was found, which is never OK: check the sources.",
+                "No certificate or CRL was found, which is never OK: check the sources.",
             ],
         ),
         (
             [certificate(20)],
             [],
             {"is_interrupted": True},
-            ["Not complete: the search was interrupted", "1 certificate needs attention soon."],
+            ["Incomplete: the search was interrupted", "1 certificate needs attention soon."],
         ),
         ([], [], {"quiet": 1200}, ["Everything is OK", "1,200 certificates are OK."]),
     ],

@@ -121,7 +121,7 @@ def test_what_could_not_be_looked_at_is_an_event_of_today():
     _, notice = rendered(certificate(50), failures=[failure("a.p12"), failure("b.p12")])
     assert (notice["SUMMARY"], notice["DTSTART"].dt) == ("certkit could not check 2 sources", NOW)
     assert notice["DESCRIPTION"].splitlines() == [
-        "Not complete: 2 sources could not be checked",
+        "Incomplete: 2 sources could not be checked",
         "1 certificate is OK.",
         "The next one expires in 50 days, on 12 January 2027: CN=acme-client-id,O=Acme Ltd",
         "cannot read a.p12: it is locked (give its passphrase with --passphrase-file)",
@@ -135,7 +135,7 @@ def test_what_could_not_be_looked_at_is_an_event_of_today():
         ({"failures": [failure("a.p12")]}, "certkit: cannot read a.p12: it is locked"),
         ({"is_interrupted": True}, "certkit was interrupted: this calendar is not complete"),
         ({}, "certkit found nothing"),
-        ({"quiet": 3}, "certkit found nothing that expires before 9999"),
+        ({"quiet": 3}, "certkit found nothing that expires before the year 9999"),
     ],
 )
 def test_a_calendar_is_never_empty(options, summary):

@@ -127,7 +127,7 @@ def test_other_kinds_of_trouble():
 def test_interrupted():
     """UNKNOWN, whatever was found until then."""
     status, summary, _, rest = parsed(output(row(3), is_interrupted=True))
-    assert (status, summary) == ("UNKNOWN", "interrupted: only a part was looked at; 1 critical")
+    assert (status, summary) == ("UNKNOWN", "interrupted: only some of the sources were checked; 1 critical")
     assert rest.startswith("CRITICAL  ")
 
 

@@ -308,7 +308,7 @@ class StoreContract:
         """Raises what the change raised, and leaves everything as it was."""
         enroll(store, issued=1)
         before = activate(store, "0001")
-        with pytest.raises(InputError, match="generation 0001 is in use"):
+        with pytest.raises(InputError, match="generation 0001 is active"):
             store.change("acme", lambda record: record.retire("0001"))
         with pytest.raises(ZeroDivisionError):
             store.change("acme", lambda record: 1 / 0)

@@ -33,7 +33,7 @@ def used(*numbers):
 
 @pytest.mark.parametrize("name", ["a", "0", "wise-sandbox", "A.b_c-d", "x" * 64, "a..", "a.tmp"])
 def test_names(name):
-    """Letters, digits, dots, underscores and hyphens, beginning with a letter or digit."""
+    """Letters, digits, dots, underscores and hyphens, starting with a letter or digit."""
     assert identity.require_name(name) == name
 
 
@@ -45,9 +45,9 @@ def test_what_is_no_name(name):
     """Is refused with what a name may be made of, and shown harmlessly."""
     with pytest.raises(InputError) as refused:
         identity.require_name(name)
-    assert refused.value.message == f"not a name of an identity: {name!r}"
+    assert refused.value.message == f"not a valid identity name: {name!r}"
     assert refused.value.hint == (
-        "use 1 to 64 letters, digits, dots, underscores or hyphens, beginning with a letter or digit"
+        "use 1 to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit"
     )
     assert refused.value.message.isprintable()
 
@@ -123,9 +123,9 @@ def test_a_request_that_is_dropped():
 @pytest.mark.parametrize(
     ("edit", "message", "hint"),
     [
-        (lambda record: record.retire("0002"), "generation 0002 is in use", "activate another one first"),
-        (lambda record: record.discard("0002"), "generation 0002 is no request", "retire it instead"),
-        (lambda record: record.discard("0001"), "generation 0001 is no request", "retire it instead"),
+        (lambda record: record.retire("0002"), "generation 0002 is active", "activate another one first"),
+        (lambda record: record.discard("0002"), "generation 0002 is not a request", "retire it instead"),
+        (lambda record: record.discard("0001"), "generation 0001 is not a request", "retire it instead"),
         (
             lambda record: record.retire("0001").activate("0001"),
             "generation 0001 was retired or discarded",
@@ -538,7 +538,7 @@ def test_a_name_of_a_document(name):
 def test_what_is_no_name_of_a_document(name):
     """Is refused: it becomes part of a path."""
     assert not identity.is_document(name)
-    with pytest.raises(InputError, match="not a name of a document"):
+    with pytest.raises(InputError, match="not a valid document name"):
         identity.require_document(name)
 
 

@@ -119,8 +119,8 @@ def test_an_encrypted_key_where_vault_wraps(tmp_path):
     ("data", "why"),
     [
         (b"", "it is empty"),
-        (bytes(100), "it holds only blanks or NULs"),
-        (b"x", "it holds no PEM block and is not DER"),
+        (bytes(100), "it contains only whitespace or NULs"),
+        (b"x", "it contains no PEM block and is not DER"),
         (PAIRS[0].pem, "it holds something else"),
         (PAIRS[0].key_pem[:100], "its END line is missing"),
         (b"-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n", "it is not valid base64"),

@@ -134,7 +134,7 @@ def test_another_key_does_not_open_it(connect, transit, wrapping):
 def test_what_only_begins_like_it_is_refused_here(wrapping, data):
     """Before anything is asked."""
     error = refused(lambda: wrapping.open(data, name="key.pem"))
-    assert error.message == "cannot read key.pem: it begins like a key wrapped by Vault, and is none"
+    assert error.message == "cannot read key.pem: it looks like a key wrapped by Vault, but cannot be parsed"
 
 
 @pytest.mark.parametrize("data", [b"vault:v1:AAAA", b"vault:v999999999:AAAA", b"vault:v0:AAAA"])

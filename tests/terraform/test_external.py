@@ -22,9 +22,9 @@ BAD = {
     "an empty value": (b'{"identity":"acme","store":""}', "'store' in the query is empty"),
     "half a character": (b'{"source":"\\ud800"}', "'source' is not text in UTF-8"),
     "NUL": (b'{"source":"a\\u0000b"}', "'source' is not text in UTF-8"),
-    "neither": (b"{}", "the query names no identity and no source"),
-    "both": (b'{"identity":"a","source":"b"}', "the query names an identity and a source at once"),
-    "a bad name": (b'{"identity":"../acme"}', "not a name of an identity"),
+    "neither": (b"{}", "the query names neither an identity nor a source"),
+    "both": (b'{"identity":"a","source":"b"}', "the query names both an identity and a source"),
+    "a bad name": (b'{"identity":"../acme"}', "not a valid identity name"),
     "a bad threshold": (b'{"identity":"acme","warn":"soon"}', "not a duration: 'soon'"),
 }
 

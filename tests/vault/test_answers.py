@@ -66,7 +66,7 @@ def test_an_answer_that_was_cut_short_is_noticed(odd_kv, answer):
     with odd_server(then_close(answer)) as server:
         with pytest.raises(VaultError) as caught:
             odd_kv(server).read("x")
-        assert caught.value.message == f"cannot reach {server.address}: the answer was cut short"
+        assert caught.value.message == f"cannot reach {server.address}: the response was truncated"
         assert caught.value.kind is Kind.CONNECTION
     assert len(server.asked) == 3
 
@@ -74,18 +74,18 @@ def test_an_answer_that_was_cut_short_is_noticed(odd_kv, answer):
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "the answer is not valid HTTP"),
-        (b"\x15\x03\x01\x00\x02\x02\x46", "the answer is not valid HTTP"),
-        (b"HTTP/2 200\r\n\r\n", "the answer is not valid HTTP"),
-        (b"A" * 100_000, "the answer is not valid HTTP"),
-        (OK + b"no colon\r\n\r\n", "the answer is not valid HTTP"),
-        (OK + b"A: " + b"b" * 100_000, "the answer is not valid HTTP"),
-        (OK + b"A: b\r\n" * 20_000, "the answer is not valid HTTP"),
-        (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", "the answer is not valid HTTP"),
-        (OK + b"Content-Length: -1\r\n\r\n", "the answer is not valid HTTP"),
-        (OK + b"Content-Length: 0x10\r\n\r\n", "the answer is not valid HTTP"),
-        (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n", "the answer is not valid HTTP"),
-        (CHUNKED + b"x\r\n", "the answer is not valid HTTP"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "the response is not valid HTTP"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "the response is not valid HTTP"),
+        (b"HTTP/2 200\r\n\r\n", "the response is not valid HTTP"),
+        (b"A" * 100_000, "the response is not valid HTTP"),
+        (OK + b"no colon\r\n\r\n", "the response is not valid HTTP"),
+        (OK + b"A: " + b"b" * 100_000, "the response is not valid HTTP"),
+        (OK + b"A: b\r\n" * 20_000, "the response is not valid HTTP"),
+        (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", "the response is not valid HTTP"),
+        (OK + b"Content-Length: -1\r\n\r\n", "the response is not valid HTTP"),
+        (OK + b"Content-Length: 0x10\r\n\r\n", "the response is not valid HTTP"),
+        (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n", "the response is not valid HTTP"),
+        (CHUNKED + b"x\r\n", "the response is not valid HTTP"),
     ],
 )
 def test_what_is_not_http_is_an_error(odd_kv, answer, why):
@@ -122,26 +122,26 @@ def test_an_answer_is_bounded_in_size(odd_kv, answer):
         with pytest.raises(VaultError) as caught:
             odd_kv(server).read("x")
         assert caught.value.kind is Kind.TOO_LARGE
-        assert caught.value.message == f"cannot reach {server.address}: the answer is larger than 16,777,216 bytes"
+        assert caught.value.message == f"cannot reach {server.address}: the response is larger than 16,777,216 bytes"
         assert time.monotonic() - begin < 5
 
 
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (b"<html>", "cannot use {}: its answer with status 200 is not one of Vault's"),
-        (b"[1]", "cannot use {}: its answer with status 200 is not one of Vault's"),
-        (b"[" * 100_000, "cannot use {}: its answer with status 200 is not one of Vault's"),
-        (b"{}", "cannot use the answer for vault://secret/x: it has no valid field data"),
-        (b"", "cannot use the answer for vault://secret/x: it has no valid field data.data"),
-        (b'{"data": []}', "cannot use the answer for vault://secret/x: it has no valid field data.data"),
+        (b"<html>", "cannot use {}: its response (status 200) is not from Vault"),
+        (b"[1]", "cannot use {}: its response (status 200) is not from Vault"),
+        (b"[" * 100_000, "cannot use {}: its response (status 200) is not from Vault"),
+        (b"{}", "cannot use the response for vault://secret/x: it has no valid field data"),
+        (b"", "cannot use the response for vault://secret/x: it has no valid field data.data"),
+        (b'{"data": []}', "cannot use the response for vault://secret/x: it has no valid field data.data"),
         (
             b'{"data": {"data": {}, "metadata": {"version": true}}}',
-            "cannot use the answer for vault://secret/x: it has no valid field data.metadata.version",
+            "cannot use the response for vault://secret/x: it has no valid field data.metadata.version",
         ),
         (
             b'{"data": {"data": {}, "metadata": {"version": 1, "created_time": "long ago"}}}',
-            "cannot use the answer for vault://secret/x: it has no valid field data.metadata.created_time",
+            "cannot use the response for vault://secret/x: it has no valid field data.metadata.created_time",
         ),
     ],
 )

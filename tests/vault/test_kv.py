@@ -100,7 +100,7 @@ def test_a_write_follows_the_version_that_it_names(secrets):
     for stale in (lambda: secrets.write("x", {"a": "3"}, cas=1), lambda: secrets.create("x", {"a": "3"})):
         with pytest.raises(CasMismatch) as caught:
             stale()
-        assert caught.value.message.endswith("/x: it was changed meanwhile")
+        assert caught.value.message.endswith("/x: it has changed in the meantime")
     assert secrets.read("x").data == {"a": "2"}
 
 

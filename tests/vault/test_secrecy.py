@@ -98,5 +98,5 @@ def test_a_token_with_a_line_break_goes_nowhere(odd_vault):
         vault = odd_vault(server, token=None, login=LOGIN)
         with pytest.raises(VaultError) as caught:
             Kv(vault.transport, "secret").read("x")
-    assert caught.value.message == "the header X-Vault-Token would hold characters that are not allowed in headers"
+    assert caught.value.message == "the header X-Vault-Token would contain characters that are not allowed in headers"
     assert len(server.asked) == 1

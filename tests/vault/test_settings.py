@@ -92,7 +92,7 @@ def test_time_outs_are_go_s_durations(read, text, seconds):
     [
         ({"VAULT_ADDR": "vault:8200"}, "cannot use VAULT_ADDR: neither http:// nor https://"),
         ({"BAO_ADDR": "https://"}, "cannot use BAO_ADDR: invalid host or port"),
-        ({"VAULT_ADDR": "https://user:word@vault"}, "cannot use VAULT_ADDR: the URL names a user"),
+        ({"VAULT_ADDR": "https://user:word@vault"}, "cannot use VAULT_ADDR: the URL contains a user name"),
         ({"VAULT_ADDR": "https://vault:99999"}, "cannot use VAULT_ADDR: invalid host or port"),
         ({"VAULT_ADDR": "https://vault/?x"}, "cannot use VAULT_ADDR: it has a query or a fragment"),
         ({"VAULT_ADDR": "https://va\r\nult"}, "cannot use VAULT_ADDR: invalid host or port"),
@@ -100,7 +100,7 @@ def test_time_outs_are_go_s_durations(read, text, seconds):
             {"VAULT_NAMESPACE": "a\nb"},
             "cannot use VAULT_NAMESPACE: it contains characters that are not allowed in headers",
         ),
-        ({"VAULT_TOKEN": "a b"}, "cannot use VAULT_TOKEN: it contains characters that no token has"),
+        ({"VAULT_TOKEN": "a b"}, "cannot use VAULT_TOKEN: it contains characters that are not allowed in a token"),
         ({"VAULT_SKIP_VERIFY": "yes"}, "cannot use VAULT_SKIP_VERIFY: it is neither true nor false"),
         ({"VAULT_CLIENT_TIMEOUT": "soon"}, "cannot use VAULT_CLIENT_TIMEOUT: it is not a duration of at most a day"),
         ({"BAO_CLIENT_TIMEOUT": "-1"}, "cannot use BAO_CLIENT_TIMEOUT: it is not a duration of at most a day"),
@@ -166,7 +166,10 @@ def test_role_and_secret_id_may_stand_in_files(read, tmp_path):
 def test_skipped_verification_is_a_warning(read):
     """It is said on every run; over plain HTTP there is nothing to skip."""
     assert read(VAULT_SKIP_VERIFY="true").warnings == (
-        "VAULT_SKIP_VERIFY is set: any server that answers as https://127.0.0.1:8200 is trusted and gets the token",
+        (
+            "VAULT_SKIP_VERIFY is set: any server that responds at https://127.0.0.1:8200"
+            " is trusted and receives the token"
+        ),
     )
     assert read(VAULT_SKIP_VERIFY="0").warnings == ()
     assert read(VAULT_SKIP_VERIFY="true", VAULT_ADDR="http://127.0.0.1:8200").warnings == ()

@@ -148,7 +148,7 @@ def test_a_write_that_was_surely_refused_is_a_mismatch(odd_kv):
     with odd_server(errors(503, "Vault is sealed"), errors(429, "quota"), mismatch) as server:
         with pytest.raises(CasMismatch) as caught:
             odd_kv(server).write("x", {}, cas=0)
-        assert caught.value.message == "cannot write vault://secret/x: it was changed meanwhile"
+        assert caught.value.message == "cannot write vault://secret/x: it has changed in the meantime"
 
 
 def test_a_write_whose_answers_are_all_lost_is_uncertain(odd_kv):
@@ -204,10 +204,10 @@ def test_a_standby_s_redirect_is_followed(odd_kv, status):
     [
         ("{own}/v1/secret/data/x", "too many redirects"),
         ("ftp://leader/", "neither http:// nor https://"),
-        ("http://user:word@leader/", "the URL names a user"),
+        ("http://user:word@leader/", "the URL contains a user name"),
         ("http://lea der/", "invalid host or port"),
         ("http://[leader/", "invalid host or port"),
-        ("", "it names no address"),
+        ("", "it has no location"),
     ],
 )
 def test_a_redirect_that_leads_nowhere_is_an_error(odd_kv, location, why):
@@ -241,7 +241,7 @@ def test_a_write_that_a_standby_redirects_may_have_been_done_already(odd_kv):
         pass
     with odd_server(towards(dead), MISMATCH) as standby, pytest.raises(UncertainWrite) as caught:
         odd_kv(standby).write("x", {}, cas=0)
-    assert caught.value.reason == "the server answers: check-and-set parameter did not match the current version"
+    assert caught.value.reason == "the server responded: check-and-set parameter did not match the current version"
     assert len(standby.asked) == 2
 
 
@@ -351,6 +351,6 @@ def test_a_lost_login_is_not_repeated(odd_vault):
     with odd_server(close) as server:
         error = failure(lambda: odd_vault(server, token=None, login=login))
     assert error.kind is Kind.LOGIN
-    assert error.hint == "try again; a secret id for one use may be spent"
+    assert error.hint == "try again; a single-use secret id may have been used up"
     assert len(server.asked) == 1
     assert b"the-secret" in server.asked[0].body

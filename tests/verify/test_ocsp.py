@@ -107,7 +107,7 @@ STALE = functools.partial(response, begin=NOW - 5 * DAY, end=NOW - 3 * DAY)
 # What is given, the status of the finding, and a part of its message.
 CASES: dict[str, tuple[Callable[[], list[bytes]], str, str]] = {
     "good": (lambda: [response()], "ok", "not revoked: CN=acme-client-id,O=Acme Ltd, by OCSP until"),
-    "revoked": (lambda: [response(REVOKED)], "critical", "is revoked, since 2026-11-13T12:00:00Z (keyCompromise)"),
+    "revoked": (lambda: [response(REVOKED)], "critical", "has been revoked since 2026-11-13T12:00:00Z (keyCompromise)"),
     "not known": (lambda: [response(UNKNOWN)], "unknown", "the OCSP responder does not know"),
     "revoked wins over a newer good": (
         lambda: [response(REVOKED, begin=NOW - 2 * DAY), response()], "critical", "is revoked",
@@ -116,21 +116,22 @@ CASES: dict[str, tuple[Callable[[], list[bytes]], str, str]] = {
     "the newest counts, unknown": (
         lambda: [response(begin=NOW - 2 * DAY), response(UNKNOWN)], "unknown", "does not know",
     ),
-    "a stale revocation does not count": (lambda: [STALE(REVOKED), response()], "ok", "it is stale since 2026-11-20"),
-    "stale": (lambda: [STALE()], "unknown", "counts: it is stale since 2026-11-20T12:00:00Z"),
+    "a stale revocation does not count": (lambda: [STALE(REVOKED), response()], "ok", ("it has been stale"
+" since 2026-11-20")),
+    "stale": (lambda: [STALE()], "unknown", "counts: it has been stale since 2026-11-20T12:00:00Z"),
     "early": (lambda: [response(begin=NOW + DAY, end=NOW + 2 * DAY)], "unknown", "not valid before 2026-11-24"),
     "without an end, of today": (lambda: [response(begin=NOW - DAY / 2, end=None)], "ok", "not revoked"),
-    "without an end, old": (lambda: [response(begin=NOW - 2 * DAY, end=None)], "unknown", "it is stale since"),
+    "without an end, old": (lambda: [response(begin=NOW - 2 * DAY, end=None)], "unknown", "it has been stale since"),
     "signed with SHA-1": (lambda: [weakly_signed()], "unknown", "signed with SHA1, which is too weak"),
     "signed with another key": (lambda: [altered()], "unknown", "its signature does not verify"),
     "a critical extension that is not known": (
         lambda: [response(critical=UNHEARD_OF)], "unknown", "a critical extension that certkit does not know: 1.2.3.4",
     ),
-    "refused": (lambda: [REFUSAL], "unknown", "the responder refuses: tryLater"),
+    "refused": (lambda: [REFUSAL], "unknown", "the responder refused: tryLater"),
     "rubbish beside": (lambda: [b"0\0", response()], "ok", "responses that do not count: it cannot be read"),
     "every reason is said": (
         lambda: [STALE(), REFUSAL, altered(), REFUSAL], "unknown",
-        ("counts: it is stale since 2026-11-20T12:00:00Z; the responder refuses: tryLater; "
+        ("counts: it has been stale since 2026-11-20T12:00:00Z; the responder refused: tryLater; "
          "its signature does not verify"),
     ),
     "not too many reasons": (

@@ -32,7 +32,7 @@ COMPROMISE = x509.ReasonFlags.key_compromise
 PLACE = x509.UniformResourceIdentifier("http://crl.example/1")
 OTHER_PLACE = x509.UniformResourceIdentifier("http://crl.example/2")
 UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
-CURRENT = "not revoked: every certificate below the anchor; the first list ends on 2026-11-29T12:00:00Z"
+CURRENT = "not revoked: every certificate below the anchor; the first CRL expires on 2026-11-29T12:00:00Z"
 
 
 def entry(
@@ -125,14 +125,14 @@ def says(finding: Finding) -> tuple[str, str]:
 
 REVOKED = (
     "critical",
-    "CN=acme-client-id,O=Acme Ltd is revoked, since 2026-11-13T12:00:00Z",
+    "CN=acme-client-id,O=Acme Ltd has been revoked since 2026-11-13T12:00:00Z",
 )
 OF_LEAF = "for CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Root CA,O=Partner"
 
 
 def test_no_lists() -> None:
     """Nobody asked, nobody answers."""
-    assert says(judge()) == ("skipped", "no revocation list was given")
+    assert says(judge()) == ("skipped", "no CRL was given")
 
 
 def test_current() -> None:
@@ -151,7 +151,7 @@ def test_the_earliest_end_of_the_lists_that_count() -> None:
     finding = judge(of(age=2, days=4), of(ca), of(age=30, days=1, number=1), leaf=ca.issue())
     assert says(finding) == (
         "ok",
-        "not revoked: every certificate below the anchor; the first list ends on 2026-11-25T12:00:00Z",
+        "not revoked: every certificate below the anchor; the first CRL expires on 2026-11-25T12:00:00Z",
     )
 
 
@@ -160,7 +160,7 @@ def test_no_next_update() -> None:
     made = shapes.without_next_update(of(), ROOT.key)
     assert says(judge(made)) == (
         "unknown",
-        f"the list does not say until when it holds (RFC 5280 section 5.1.2.5), {OF_LEAF}",
+        f"the CRL has no nextUpdate (RFC 5280 section 5.1.2.5), {OF_LEAF}",
     )
 
 
@@ -173,16 +173,13 @@ def test_revoked_later() -> None:
     """What is revoked from tomorrow on is not revoked today, and that is told."""
     assert says(judge(of(ROOT, named(since=NOW + DAY)))) == (
         "ok",
-        CURRENT + "; CN=acme-client-id,O=Acme Ltd is revoked from 2026-11-24T12:00:00Z on",
+        CURRENT + "; CN=acme-client-id,O=Acme Ltd will be revoked on 2026-11-24T12:00:00Z",
     )
 
 
 def test_a_list_of_later() -> None:
     """At a moment before a list it does not count, but an entry of before that moment does."""
-    assert (
-        judge(of(), at=NOW - 5 * DAY).message
-        == f"the list is not valid yet: not before 2026-11-22T12:00:00Z, {OF_LEAF}"
-    )
+    assert judge(of(), at=NOW - 5 * DAY).message == f"the CRL is not valid before 2026-11-22T12:00:00Z, {OF_LEAF}"
     assert says(judge(of(ROOT, named()), at=NOW - 5 * DAY)) == REVOKED
     assert judge(of(ROOT, named()), at=NOW - 15 * DAY).status.value == "unknown"
 
@@ -209,7 +206,7 @@ class TestNewest:
 
     def test_stale(self) -> None:
         """A stale list tells nothing, but that it is stale."""
-        assert says(judge(of(age=9))) == ("unknown", f"the list is stale since 2026-11-21T12:00:00Z, {OF_LEAF}")
+        assert says(judge(of(age=9))) == ("unknown", f"the CRL has been stale since 2026-11-21T12:00:00Z, {OF_LEAF}")
 
     def test_stale_names_it(self) -> None:
         """What a stale list revokes for good stays revoked."""
@@ -220,7 +217,7 @@ class TestNewest:
         assert says(judge(of(ROOT, named(HOLD), age=9))) == (
             "unknown",
             (
-                "CN=acme-client-id,O=Acme Ltd was on hold by a list that is no longer current,"
+                "CN=acme-client-id,O=Acme Ltd was on hold in a CRL that is no longer current,"
                 " issued by CN=Partner Root CA,O=Partner"
             ),
         )
@@ -252,8 +249,8 @@ class TestDelta:
         assert says(judge(of(number=11, critical=[delta(10)]))) == (
             "unknown",
             (
-                "there is only a delta list, and no list for CN=acme-client-id,O=Acme Ltd, issued by"
-                " CN=Partner Root CA,O=Partner, that it builds on (RFC 5280 section 5.2.4)"
+                "there is only a delta CRL, and no base CRL for CN=acme-client-id,O=Acme Ltd, issued by"
+                " CN=Partner Root CA,O=Partner (RFC 5280 section 5.2.4)"
             ),
         )
 
@@ -280,7 +277,7 @@ class TestScope:
         """A list of CAs' or attribute certificates does not cover a client's."""
         assert says(judge(of(critical=[scope(**{kind: True})]))) == (
             "unknown",
-            f"the list does not cover this kind of certificate (RFC 5280 section 5.2.5), {OF_LEAF}",
+            f"the CRL does not cover this kind of certificate (RFC 5280 section 5.2.5), {OF_LEAF}",
         )
 
     def test_users_and_cas(self) -> None:
@@ -298,7 +295,7 @@ class TestScope:
         assert says(judge(rest)) == (
             "unknown",
             (
-                "the lists for CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Root CA,O=Partner, do not cover every"
+                "the CRLs for CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Root CA,O=Partner, do not cover every"
                 " reason (RFC 5280 section 6.3.3); missing: keyCompromise"
             ),
         )
@@ -312,7 +309,7 @@ class TestScope:
         assert judge(of(critical=[scope(full_name=[OTHER_PLACE, PLACE])]), leaf=leaf).status.value == "ok"
         assert says(judge(of(critical=[scope(full_name=[OTHER_PLACE])]), leaf=leaf)) == (
             "unknown",
-            f"the list is that of another distribution point (RFC 5280 section 5.2.5), {OF_LEAF}",
+            f"the CRL belongs to another distribution point (RFC 5280 section 5.2.5), {OF_LEAF}",
         )
 
     def test_relative_place(self) -> None:
@@ -365,7 +362,7 @@ class TestIndirect:
         assert says(judge(made, leaf=self.leaf, others=[self.issuer.certificate])) == (
             "unknown",
             (
-                "the list does not cover CN=acme-client-id,O=Acme Ltd: CN=Partner Root CA,O=Partner issued it, and"
+                "the CRL does not cover CN=acme-client-id,O=Acme Ltd: CN=Partner Root CA,O=Partner issued it, and"
                 " the list is not an indirect one that its distribution point names (RFC 5280 section 6.3.3)"
             ),
         )
@@ -379,7 +376,7 @@ class TestIndirect:
 class TestUnderstood:
     """A list with a critical extension that nobody knows does not count (RFC 5280 sections 5.2 and 5.3)."""
 
-    SAYS = ("unknown", f"the list has a critical extension that is not known (RFC 5280 section 5.2), {OF_LEAF}")
+    SAYS = ("unknown", f"the CRL has a critical extension that certkit does not know (RFC 5280 section 5.2), {OF_LEAF}")
 
     def test_in_the_list(self) -> None:
         """Of the list: it does not count, but revokes."""
@@ -412,7 +409,7 @@ class TestSigner:
         """A list that somebody else signed with the CA's name says nothing, even if it revokes."""
         assert says(judge(of(ROOT, named(), key=pki.new_key()))) == (
             "unknown",
-            "the list is not signed by the CA that it names, CN=Partner Root CA,O=Partner (another key?), " + OF_LEAF,
+            "the CRL is not signed by the CA that it names, CN=Partner Root CA,O=Partner (another key?), " + OF_LEAF,
         )
 
     @pytest.mark.parametrize("usage", [{}, {"crl_sign": True}])
@@ -423,7 +420,7 @@ class TestSigner:
     def test_separate_and_not_given(self) -> None:
         """Without the signer's certificate, the list is signed with a key that nobody knows."""
         assert self.ask(self.signer(), others=[]).message == (
-            "the list is not signed by the CA that it names, CN=Partner Issuing CA,O=Partner (another key?), "
+            "the CRL is not signed by the CA that it names, CN=Partner Issuing CA,O=Partner (another key?), "
             "for CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Issuing CA,O=Partner"
         )
 
@@ -435,7 +432,7 @@ class TestSigner:
             assert says(finding) == (
                 "unknown",
                 (
-                    "the signer of the list, CN=Partner Issuing CA,O=Partner, is revoked itself,"
+                    "the signer of the CRL, CN=Partner Issuing CA,O=Partner, is itself revoked,"
                     " for CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Issuing CA,O=Partner"
                 ),
             )
@@ -446,7 +443,7 @@ class TestSigner:
         gone = of(self.ca, entry(signer.certificate.serial_number), age=2, number=1)
         newer = of(self.ca, key=signer.key, number=2)
         finding = judge(newer, gone, of(), leaf=self.leaf, others=[signer.certificate])
-        assert finding.message.endswith("the first list ends on 2026-11-28T12:00:00Z")  # the CA's own, the older
+        assert finding.message.endswith("the first CRL expires on 2026-11-28T12:00:00Z")  # the CA's own, the older
         assert judge(newer, of(), leaf=self.leaf, others=[signer.certificate]).status.value == "ok"
 
     def test_nobody_knows_whether_revoked(self) -> None:
@@ -454,7 +451,7 @@ class TestSigner:
         signer = self.signer()
         listed = of(self.ca, key=signer.key)
         options = {"leaf": self.leaf, "others": [signer.certificate]}
-        assert judge(listed, **options).message.startswith("it is not known whether the signer of the list, CN=Partner")
+        assert judge(listed, **options).message.startswith("the revocation status of the signer of the CRL, CN=Partner")
         assert judge(listed, whole_chain=False, **options).status.value == "ok"
 
     def test_may_not_sign(self) -> None:
@@ -462,7 +459,7 @@ class TestSigner:
         assert says(self.ask(self.signer(digital_signature=True))) == (
             "unknown",
             (
-                "the signer of the list, CN=Partner Issuing CA,O=Partner, may not sign lists: its key usage lacks"
+                "the signer of the CRL, CN=Partner Issuing CA,O=Partner, may not sign CRLs: its key usage lacks"
                 " cRLSign (RFC 5280 section 4.2.1.3), for CN=acme-client-id,O=Acme Ltd,"
                 " issued by CN=Partner Issuing CA,O=Partner"
             ),
@@ -473,7 +470,7 @@ class TestSigner:
         assert says(self.ask(self.signer(pki.root(pki.name(CN="Stranger")), crl_sign=True))) == (
             "unknown",
             (
-                "the signer of the list, CN=Partner Issuing CA,O=Partner, has no valid path to the same anchor,"
+                "the signer of the CRL, CN=Partner Issuing CA,O=Partner, has no valid path to the same anchor,"
                 " for CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Issuing CA,O=Partner"
             ),
         )
@@ -486,7 +483,7 @@ class TestSigner:
         made = weakened(of(ca), key)
         assert says(judge(made, leaf=leaf)) == (
             "unknown",
-            f"the list is signed with a digest that can be forged, {OF_LEAF}",
+            f"the CRL is signed with a digest that can be forged, {OF_LEAF}",
         )
         revoked = weakened(of(ca, entry(leaf.certificate.serial_number)), key)
         assert judge(revoked, leaf=leaf).status.value == "critical"
@@ -516,7 +513,7 @@ def test_revoked_beats_cannot_tell() -> None:
     finding = judge(of(ROOT, entry(ca.certificate.serial_number)), leaf=ca.issue())
     assert says(finding) == (
         "critical",
-        "CN=Partner Issuing CA,O=Partner is revoked, since 2026-11-13T12:00:00Z",
+        "CN=Partner Issuing CA,O=Partner has been revoked since 2026-11-13T12:00:00Z",
     )
 
 
@@ -582,7 +579,10 @@ def test_a_list_that_names_two_algorithms() -> None:
     tbs, algorithm, signature = shapes.elements(shapes.inside(whole))
     other = algorithm.replace(bytes.fromhex("2a8648ce3d040302"), bytes.fromhex("2a8648ce3d040303"))
     found = judge(Crl.parse(shapes.wrap(0x30, tbs + other + signature)))
-    assert (found.status.value, found.message.partition(",")[0]) == ("unknown", "a list cannot be read")
+    assert (found.status.value, found.message.partition(",")[0]) == (
+        "unknown",
+        "a CRL or the certificate cannot be read",
+    )
 
 
 def test_strict_holds_lists_to_section_5() -> None:
@@ -591,6 +591,6 @@ def test_strict_holds_lists_to_section_5() -> None:
     strict = judge(of(number=None), strict=True)
     assert strict.status.value == "unknown"
     assert strict.message == (
-        "the list does not follow RFC 5280 to the letter: it has no CRL number (RFC 5280 section 5.2.3), for"
+        "the CRL does not follow all of RFC 5280: it has no CRL number (RFC 5280 section 5.2.3), for"
         " CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Root CA,O=Partner"
     )

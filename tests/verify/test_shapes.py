@@ -375,20 +375,20 @@ def answering(*, subject: x509.Name = shapes.CLIENT_NAME, **asked: str) -> Made:
 # fmt: off
 CLIENT_ROWS = [
     ("client: CN only, EKU clientAuth", lambda: client(CLIENT), {}, OK, "CN=acme-client-id,O=Acme Ltd <- "),
-    ("client: no EKU at all", lambda: client(shapes.SIGNS), {}, {"purpose": "ok"}, "names no extended key usage"),
+    ("client: no EKU at all", lambda: client(shapes.SIGNS), {}, {"purpose": "ok"}, "has no extended key usage"),
     ("client: EKU any", lambda: client(usage_of(ANY_USAGE)), {}, {"purpose": "warning"},
-     "its extended key usage is anyExtendedKeyUsage without clientAuth, which OpenSSL and nginx refuse"),
+     "its extended key usage is anyExtendedKeyUsage without clientAuth, which OpenSSL and nginx reject"),
     ("client: EKU serverAuth only", lambda: client(SERVER), {}, {"purpose": "critical"},
-     "not for client authentication: its extended key usage is serverAuth"),
+     "not valid for client authentication: its extended key usage is serverAuth"),
     ("client: EKU codeSigning only", lambda: client(usage_of("3")), {}, {"purpose": "critical"},
      "its extended key usage is codeSigning"),
     ("client: EKU server and client", lambda: client(usage_of("1", "2")), {}, {"purpose": "ok"},
      "client authentication"),
     ("client: serverAuth only, any purpose asked", lambda: client(SERVER), {"purpose": "any"}, {"purpose": "ok"},
-     "any purpose was asked for"),
+     "any purpose is allowed"),
     ("server certificate for purpose client of a pair", lambda: client(CLIENT), {"purpose": "server"},
      {"purpose": "critical", "extensions": "warning"},
-     "not for server authentication: its extended key usage is clientAuth"),
+     "not valid for server authentication: its extended key usage is clientAuth"),
     ("client: key usage digitalSignature", lambda: client(CLIENT, shapes.SIGNS), {}, {"purpose": "ok"},
      "client authentication"),
     ("client: key usage keyEncipherment only", lambda: client(CLIENT, pki.key_usage(key_encipherment=True)), {},
@@ -414,8 +414,9 @@ CLIENT_ROWS = [
     ("email in the SAN", lambda: client(CLIENT, alternative("email:Ops@Acme.example")), {"email": "Ops@acme.EXAMPLE"},
      {"name": "ok"}, "it is for Ops@acme.EXAMPLE"),
     ("email differs in its local part's case", lambda: client(CLIENT, alternative("email:Ops@acme.example")),
-     {"email": "ops@acme.example"}, {"name": "critical"}, "not for ops@acme.example: it names Ops@acme.example"),
-    ("email, none there", client, {"email": "ops@acme.example"}, {"name": "critical"}, "it names no e-mail address"),
+     {"email": "ops@acme.example"}, {"name": "critical"},
+     "not valid for ops@acme.example: its addresses are Ops@acme.example"),
+    ("email, none there", client, {"email": "ops@acme.example"}, {"name": "critical"}, "it has no e-mail address"),
 ]
 # fmt: on
 
@@ -424,7 +425,7 @@ SERVER_ROWS = [
     ("server: DNS", lambda: server("api.acme.example"), server_asked("api.acme.example"), {"name": "ok"},
      "it is for api.acme.example"),
     ("server: another DNS name", lambda: server("api.acme.example"), server_asked("web.acme.example"),
-     {"name": "critical"}, "not for web.acme.example: it names DNS:api.acme.example"),
+     {"name": "critical"}, "not valid for web.acme.example: its names are DNS:api.acme.example"),
     ("server: DNS in another case", lambda: server("API.acme.Example"), server_asked("api.ACME.example"),
      {"name": "ok"}, "it is for"),
     ("server: trailing dot asked", lambda: server("api.acme.example"), server_asked("api.acme.example."),
@@ -432,26 +433,26 @@ SERVER_ROWS = [
     ("server: wildcard", lambda: server("*.acme.example"), server_asked("api.acme.example"), {"name": "ok"},
      "it is for"),
     ("server: wildcard and two labels", lambda: server("*.acme.example"), server_asked("a.b.acme.example"),
-     {"name": "critical"}, "not for a.b.acme.example"),
+     {"name": "critical"}, "not valid for a.b.acme.example"),
     ("server: wildcard and the bare domain", lambda: server("*.acme.example"), server_asked("acme.example"),
-     {"name": "critical"}, "not for acme.example"),
+     {"name": "critical"}, "not valid for acme.example"),
     ("server: wildcard and an empty label", lambda: server("*.acme.example"), server_asked(".acme.example"),
-     {"name": "critical"}, "not for .acme.example"),
+     {"name": "critical"}, "not valid for .acme.example"),
     ("server: wildcard of a top-level domain", lambda: server("*.example"), server_asked("acme.example"),
-     {"name": "critical"}, "not for acme.example: it names DNS:*.example"),
+     {"name": "critical"}, "not valid for acme.example: its names are DNS:*.example"),
     ("server: bare wildcard", lambda: server("*"), server_asked("localhost"), {"name": "critical"},
      "not for localhost"),
     ("server: partial wildcard", lambda: server("foo*.acme.example"), server_asked("foobar.acme.example"),
-     {"name": "critical"}, "not for foobar.acme.example"),
+     {"name": "critical"}, "not valid for foobar.acme.example"),
     ("server: wildcard in the second label", lambda: server("api.*.example"), server_asked("api.acme.example"),
-     {"name": "critical"}, "not for api.acme.example"),
+     {"name": "critical"}, "not valid for api.acme.example"),
     ("server: two wildcards", lambda: server("*.*.example"), server_asked("a.b.example"), {"name": "critical"},
      "not for a.b.example"),
     ("server: suffix of another name", lambda: server("acme.example"), server_asked("evilacme.example"),
-     {"name": "critical"}, "not for evilacme.example"),
+     {"name": "critical"}, "not valid for evilacme.example"),
     ("server: IPv4", lambda: server("ip:192.0.2.7"), server_asked("192.0.2.7"), {"name": "ok"}, "it is for 192.0.2.7"),
     ("server: another IPv4", lambda: server("ip:192.0.2.7"), server_asked("192.0.2.8"), {"name": "critical"},
-     "not for 192.0.2.8: it names IP:192.0.2.7"),
+     "not valid for 192.0.2.8: its names are IP:192.0.2.7"),
     ("server: IPv6, spelt otherwise", lambda: server("ip:2001:db8::1"), server_asked("2001:0DB8:0::0001"),
      {"name": "ok"}, "it is for"),
     ("server: IP address as a DNS name", lambda: server("192.0.2.7"), server_asked("192.0.2.7"), {"name": "critical"},
@@ -459,17 +460,17 @@ SERVER_ROWS = [
     ("server: wildcard and an IP address", lambda: server("*.0.2.7"), server_asked("192.0.2.7"), {"name": "critical"},
      "not for 192.0.2.7"),
     ("server: never the CN", lambda: server(subject=pki.name(CN="api.acme.example")), server_asked("api.acme.example"),
-     {"name": "critical", "extensions": "warning"}, "not for api.acme.example: it names no alternative name"),
+     {"name": "critical", "extensions": "warning"}, "not valid for api.acme.example: it has no alternative name"),
     ("server: not the CN beside a SAN", lambda: server("web.acme.example", subject=pki.name(CN="api.acme.example")),
      server_asked("api.acme.example"), {"name": "critical", "extensions": "warning"}, "it names DNS:web.acme.example"),
     ("server: clientAuth only", lambda: below(issuing(), CLIENT, alternative("a.example"), subject=x509.Name([])),
-     server_asked("a.example"), {"purpose": "critical"}, "not for server authentication"),
+     server_asked("a.example"), {"purpose": "critical"}, "not valid for server authentication"),
     ("server: no EKU", lambda: below(issuing(), alternative("a.example"), subject=x509.Name([])),
      server_asked("a.example"), {"extensions": "warning"}, "has no extended key usage"),
     ("server: many names, short message", lambda: server(*(f"h{n}.example" for n in range(50))),
      server_asked("x.example"), {"name": "critical"}, "DNS:h4.example and 45 more"),
     ("hostname: the e-mail address is none", lambda: server("email:a@acme.example"), server_asked("acme.example"),
-     {"name": "critical"}, "not for acme.example"),
+     {"name": "critical"}, "not valid for acme.example"),
     ("hostname: escapes are shown, not sent", lambda: server("a.example"), server_asked("a\x1b[31m.example"),
      {"name": "critical"}, "not for a\\1B[31m.example"),
 ]
@@ -506,7 +507,7 @@ PATH_ROWS = [
      {}, OK, "trusted because you named it, though it is no root"),
     ("path: the leaf named as an anchor", lambda: (m := client()).given(anchors=(m.leaf,), untrusted=()), {},
      {"chain": "critical"},
-     "CN=acme-client-id,O=Acme Ltd is no CA certificate, so --ca does not trust it"),
+     "CN=acme-client-id,O=Acme Ltd is not a CA certificate, so --ca does not trust it"),
     ("path: intermediate missing, no address", lambda: client().given(untrusted=()), {}, {"chain": "critical"},
      ("the certificate of CN=Partner Issuing CA,O=Partner, which issued CN=acme-client-id,O=Acme Ltd, is "
      "missing (trusted: CN=Partner Root CA,O=Partner)")),
@@ -577,14 +578,16 @@ PATH_ROWS = [
      "the CA CN=Partner Root CA,O=Partner expired on"),
     ("path: length kept", lambda: deep(2, path_length=1), {}, OK, "<- CN=Partner Root CA"),
     ("path: length exceeded", lambda: deep(3, path_length=1), {}, {"chain": "critical"},
-     "the CA CN=CA 0,O=Partner has a path length of 1, and the CAs below it are 2 (RFC 5280 section 4.2.1.9)"),
+     ("the CA CN=CA 0,O=Partner has a path length limit of 1, but the number"
+" of CAs below it is 2 (RFC 5280 section 4.2.1.9)")),
     ("path: length 0 kept", lambda: deep(1, path_length=0), {}, OK, "<- CN=Partner Root CA"),
     ("path: length 0 exceeded", lambda: deep(2, path_length=0), {}, {"chain": "critical"},
-     "the CA CN=CA 0,O=Partner has a path length of 0, and the CAs below it are 1 (RFC 5280 section 4.2.1.9)"),
+     ("the CA CN=CA 0,O=Partner has a path length limit of 0, but the number"
+" of CAs below it is 1 (RFC 5280 section 4.2.1.9)")),
     ("path: intermediate is no CA", not_a_ca, {}, {"chain": "critical"},
-     "CN=Partner Issuing CA,O=Partner signed a certificate and is no CA"),
+     "CN=Partner Issuing CA,O=Partner signed a certificate, but is not a CA"),
     ("path: intermediate without keyCertSign", lambda: usage_below(shapes.SIGNS), {}, {"chain": "critical"},
-     "may not sign certificates, by its key usage"),
+     "does not allow it to sign certificates"),
     ("path: intermediate without key usage", usage_below, {}, OK, "<- CN=Partner Root CA"),
     ("depth: at the limit", lambda: deep(3), {"max_depth": 3}, OK, "<- CN=Partner Root CA"),
     ("depth: over the limit", lambda: deep(3), {"max_depth": 2}, {"chain": "critical"},
@@ -600,16 +603,16 @@ PATH_ROWS = [
      "<- CN=Partner Root CA"),
     ("constraints: DNS outside", lambda: constrained(permitting("acme.example"), "api.other.example"), {},
      {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for DNS:api.other.example, by its name constraints "
-     "(RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for DNS:api.other.example because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: DNS suffix of another label", lambda: constrained(permitting("acme.example"), "evilacme.example"),
      {}, {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for DNS:evilacme.example, by its name constraints "
-     "(RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for DNS:evilacme.example because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: DNS excluded", lambda: constrained(excluding("acme.example"), "api.acme.example"), {},
      {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for DNS:api.acme.example, by its name constraints "
-     "(RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for DNS:api.acme.example because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: DNS not excluded", lambda: constrained(excluding("acme.example"), "api.other.example"), {}, OK,
      "<- CN=Partner Root CA"),
     ("constraints: CN only under permitted DNS", lambda: constrained(permitting("acme.example")), {}, OK,
@@ -618,67 +621,67 @@ PATH_ROWS = [
      "<- CN=Partner Root CA"),
     ("constraints: IP outside", lambda: constrained(permitting("ip:192.0.2.0/24"), "ip:198.51.100.7"), {},
      {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for IP:198.51.100.7, by its name constraints (RFC "
-     "5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for IP:198.51.100.7 because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: IPv6 excluded", lambda: constrained(excluding("ip:2001:db8::/32"), "ip:2001:db8::1"), {},
      {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for IP:2001:db8::1, by its name constraints (RFC 5280 "
-     "section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for IP:2001:db8::1 because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: e-mail permitted", lambda: constrained(permitting("email:acme.example"), "email:ops@acme.example"),
      {}, OK, "<- CN=Partner Root CA"),
     ("constraints: e-mail outside", lambda: constrained(permitting("email:acme.example"), "email:ops@other.example"),
      {}, {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for email:ops@other.example, by its name constraints "
-     "(RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for email:ops@other.example because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: e-mail excluded", lambda: constrained(excluding("email:acme.example"), "email:ops@acme.example"), {},
      {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for email:ops@acme.example, by its name constraints "
-     "(RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for email:ops@acme.example because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: e-mail in the subject outside, beside one in the SAN that is permitted",
      lambda: constrained(permitting("email:acme.example"), "email:ops@acme.example",
                          subject=x509.Name([x509.NameAttribute(NameOID.EMAIL_ADDRESS, "ops@other.example")])),
      {}, {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for email:ops@other.example, by its name constraints "
-     "(RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for email:ops@other.example because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: URI permitted",
      lambda: constrained(permitting("uri:.acme.example"), "uri:https://api.acme.example/x"), {}, OK,
      "<- CN=Partner Root CA"),
     ("constraints: URI outside",
      lambda: constrained(permitting("uri:.acme.example"), "uri:https://api.other.example/x"), {}, {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for URI:https://api.other.example/x, by its name "
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for URI:https://api.other.example/x, by its name "
      "constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: URI excluded", lambda: constrained(excluding("uri:.acme.example"), "uri:https://api.acme.example/x"),
      {}, {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for URI:https://api.acme.example/x, by its name "
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for URI:https://api.acme.example/x, by its name "
      "constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: directory name permitted", lambda: constrained(permitting("dir:Acme Ltd")), {}, OK,
      "<- CN=Partner Root CA"),
     ("constraints: directory name outside", lambda: constrained(permitting("dir:Other Ltd")), {}, {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for CN=acme-client-id,O=Acme Ltd, by its name "
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for CN=acme-client-id,O=Acme Ltd, by its name "
      "constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: directory name excluded", lambda: constrained(excluding("dir:Acme Ltd")), {}, {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for CN=acme-client-id,O=Acme Ltd, by its name "
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for CN=acme-client-id,O=Acme Ltd, by its name "
      "constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: directory name not excluded", lambda: constrained(excluding("dir:Other Ltd")), {}, OK,
      "<- CN=Partner Root CA"),
     ("constraints: of the root count too",
      lambda: below(pki.root(extensions=[excluding("acme.example")]), CLIENT, alternative("api.acme.example")), {},
      {"chain": "critical"},
-     ("CN=Partner Root CA,O=Partner may not issue for DNS:api.acme.example, by its name constraints (RFC "
-     "5280 section 4.2.1.10)")),
+     ("CN=Partner Root CA,O=Partner may not issue certificates for DNS:api.acme.example because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: directory name of the root counts too",
      lambda: below(pki.root(extensions=[excluding("dir:Acme Ltd")]), CLIENT), {}, {"chain": "critical"},
-     ("CN=Partner Root CA,O=Partner may not issue for CN=acme-client-id,O=Acme Ltd, by its name "
+     ("CN=Partner Root CA,O=Partner may not issue certificates for CN=acme-client-id,O=Acme Ltd, by its name "
      "constraints (RFC 5280 section 4.2.1.10)")),
     ("spelling: the issuer's name in another case", respelt, {}, OK, "<- CN=PARTNER  root ca"),
     ("constraints: DNS excluded, not critical", lambda: uncritically("acme.example", "api.acme.example"), {},
      {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for DNS:api.acme.example, by its name constraints "
-     "(RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for DNS:api.acme.example because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: e-mail excluded, not critical", lambda: uncritically("email:acme.example", "email:a@acme.example"),
      {}, {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for email:a@acme.example, by its name constraints "
-     "(RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for email:a@acme.example because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("policies: one is required, and there",
      lambda: below(intermediate(root(), REQUIRED, policies("1.2.3.4")), CLIENT, policies("1.2.3.4")), {}, OK,
      "<- CN=Partner Root CA"),
@@ -688,8 +691,8 @@ PATH_ROWS = [
     ("Ed25519: path length exceeded",
      lambda: edwards_leaf(intermediate(intermediate(root(), path_length=0), subject=pki.name(CN="Low"))), {},
      {"chain": "critical"},
-     ("the CA CN=Partner Issuing CA,O=Partner has a path length of 0, and the CAs below it are 1 (RFC 5280 "
-     "section 4.2.1.9)")),
+     ("the CA CN=Partner Issuing CA,O=Partner has a path length limit of 0, but the number of CAs below it is 1"
+     " (RFC 5280 section 4.2.1.9)")),
     ("Ed25519: intermediate is no CA", lambda: edwards_leaf(root().intermediate(is_ca=False)), {},
      {"chain": "critical"}, "CN=Partner Issuing CA,O=Partner signed a certificate and"),
     ("Ed25519: over the depth", lambda: edwards_leaf(issuing()), {"max_depth": 0}, {"chain": "critical"},
@@ -713,36 +716,37 @@ PATH_ROWS = [
     ("path: a named anchor that is no CA",
      lambda: below(c := root().intermediate(is_ca=False), CLIENT).given(anchors=(c.certificate,), untrusted=()), {},
      {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner issued CN=acme-client-id,O=Acme Ltd and is no CA certificate, so "
+     ("CN=Partner Issuing CA,O=Partner issued CN=acme-client-id,O=Acme Ltd and is not a CA certificate, so "
      "--ca does not trust it (RFC 5280 section 4.2.1.9)")),
 ]
 # fmt: on
 
 # fmt: off
 REVOCATION_ROWS = [
-    ("revocation: not asked for", client, {}, {"revocation": "skipped"}, "no revocation list was given",
+    ("revocation: not asked for", client, {}, {"revocation": "skipped"}, "no CRL was given",
      "add --crl FILE"),
     ("revocation: not revoked", lambda: listed(of_issuing()), {}, {"revocation": "ok"},
-     "not revoked: every certificate below the anchor; the first list ends on 2026-11-29T12:00:00Z"),
+     "not revoked: every certificate below the anchor; the first CRL expires on 2026-11-29T12:00:00Z"),
     ("revocation: leaf revoked", lambda: listed(revoking(reason=x509.ReasonFlags.key_compromise)), {},
-     {"revocation": "critical"}, "CN=acme-client-id,O=Acme Ltd is revoked, since 2026-11-13T12:00:00Z (keyCompromise)"),
+     {"revocation": "critical"}, ("CN=acme-client-id,O=Acme Ltd has been revoked since"
+" 2026-11-13T12:00:00Z (keyCompromise)")),
     ("revocation: leaf revoked without a reason", lambda: listed(revoking()), {}, {"revocation": "critical"},
-     "is revoked, since 2026-11-13T12:00:00Z"),
+     "has been revoked since 2026-11-13T12:00:00Z"),
     ("revocation: intermediate revoked", revoked_intermediate, {}, {"revocation": "critical"},
-     "CN=Partner Issuing CA,O=Partner is revoked, since 2026-11-20T12:00:00Z (cACompromise)"),
+     "CN=Partner Issuing CA,O=Partner has been revoked since 2026-11-20T12:00:00Z (cACompromise)"),
     ("revocation: intermediate revoked, only the leaf asked", revoked_intermediate, {"revocation_of_chain": False},
-     {"revocation": "ok"}, "not revoked: the leaf (only it was asked for)"),
+     {"revocation": "ok"}, "not revoked: the leaf (--revocation leaf)"),
     ("revocation: leaf only, list of the CA alone", lambda: client().given(crls=(crl(issuing()),)),
-     {"revocation_of_chain": False}, {"revocation": "ok"}, "the leaf (only it was asked for)"),
+     {"revocation_of_chain": False}, {"revocation": "ok"}, "the leaf (--revocation leaf)"),
     ("revocation: list of the root missing", lambda: client().given(crls=(crl(issuing()),)), {},
      {"revocation": "unknown"},
-     "there is no list for CN=Partner Issuing CA,O=Partner, issued by CN=Partner Root CA,O=Partner"),
+     "there is no CRL for CN=Partner Issuing CA,O=Partner, issued by CN=Partner Root CA,O=Partner"),
     ("revocation: list of the CA missing", listed, {}, {"revocation": "unknown"},
-     "there is no list for CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Issuing CA,O=Partner"),
+     "there is no CRL for CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Issuing CA,O=Partner"),
     ("revocation: stale", lambda: listed(of_issuing(begin=NOW - 9 * DAY, end=NOW - 2 * DAY)), {},
-     {"revocation": "unknown"}, "the list is stale"),
+     {"revocation": "unknown"}, "the CRL has been stale"),
     ("revocation: stale, and names the leaf", lambda: listed(revoking(begin=NOW - 9 * DAY, end=NOW - 2 * DAY)), {},
-     {"revocation": "critical"}, "is revoked, since"),
+     {"revocation": "critical"}, "has been revoked since"),
     ("revocation: not valid yet", lambda: listed(of_issuing(begin=NOW + DAY)), {}, {"revocation": "unknown"},
      "the list is not valid yet"),
     ("revocation: wrong signer", lambda: listed(of_issuing(key=pki.new_key(), identified=False)), {},
@@ -751,17 +755,17 @@ REVOCATION_ROWS = [
      {"revocation": "unknown"}, "is not signed by the CA"),
     ("revocation: right signer beside a wrong one", lambda: listed(of_issuing(key=pki.new_key()), of_issuing()), {},
      {"revocation": "ok"}, "not revoked"),
-    ("revocation: the CA may not sign lists", cannot_sign_lists, {}, {"revocation": "unknown"}, "may not sign lists"),
+    ("revocation: the CA may not sign CRLs", cannot_sign_lists, {}, {"revocation": "unknown"}, "may not sign CRLs"),
     ("revocation: list of a stranger only", lambda: client().given(crls=(crl(stranger()),)), {},
-     {"revocation": "unknown"}, "there is no list for"),
+     {"revocation": "unknown"}, "there is no CRL for"),
     ("revocation: on hold", lambda: listed(revoking(reason=x509.ReasonFlags.certificate_hold)), {},
      {"revocation": "critical"}, "(certificateHold)"),
     ("revocation: delta list adds nothing", lambda: listed(of_issuing(), of_issuing(**delta(2))), {},
      {"revocation": "ok"}, "not revoked"),
     ("revocation: delta list revokes", lambda: listed(of_issuing(), revoking(**delta(2))), {},
-     {"revocation": "critical"}, "is revoked, since"),
+     {"revocation": "critical"}, "has been revoked since"),
     ("revocation: delta list without its base", lambda: listed(of_issuing(**delta(2))), {}, {"revocation": "unknown"},
-     "no list for"),
+     "no CRL for"),
     ("revocation: unknown critical extension",
      lambda: listed(
          of_issuing(critical=[x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")])
@@ -772,8 +776,8 @@ REVOCATION_ROWS = [
      ), {}, {"revocation": "critical"}, "is revoked"),
     ("revocation: signer of lists", lambda: with_list_signer(usage=pki.key_usage(crl_sign=True)), {},
      {"revocation": "ok"}, "not revoked"),
-    ("revocation: signer may not sign lists", lambda: with_list_signer(usage=shapes.SIGNS), {},
-     {"revocation": "unknown"}, "the signer of the list"),
+    ("revocation: signer may not sign CRLs", lambda: with_list_signer(usage=shapes.SIGNS), {},
+     {"revocation": "unknown"}, "the signer of the CRL"),
     ("revocation: no chain", lambda: listed(of_issuing()).given(anchors=(stranger().certificate,)), {},
      {"chain": "critical", "revocation": "unknown"}, ""),
 ]
@@ -834,14 +838,14 @@ POLICY_ROWS = [
     ("policy: a year for wise", client, {"policy": "wise-sandbox"}, {"policy": "ok"},
      "valid for 365 days, within the 366 of Wise Platform, sandbox"),
     ("policy: two years for wise", lambda: client(end=NOW + 2 * YEAR), {"policy": "wise-sandbox"},
-     {"policy": "critical"}, "valid for 731 days; Wise Platform, sandbox issues for 366 at most"),
+     {"policy": "critical"}, "valid for 731 days; Wise Platform, sandbox allows at most 366"),
     ("policy: two years for nobody", lambda: client(end=NOW + 2 * YEAR), {}, {"policy": "skipped"}, "sets no limits"),
     ("policy: 367 days for wise", lambda: client(begin=NOW - DAY, end=NOW + 366 * DAY), {"policy": "wise-sandbox"},
      {"policy": "ok"}, "valid for 367 days"),
     ("policy: a second more", lambda: client(begin=NOW - DAY, end=NOW + 366 * DAY + SECOND), {"policy": "wise-sandbox"},
      {"policy": "critical"}, "valid for 367 days"),
     ("csr: its key and organization", lambda: answering(O="Acme Ltd"), {}, {"subject": "ok"},
-     "the organization is that of the CSR"),
+     "the organization matches the CSR"),
     ("csr: another key", lambda: client().given(csr=shapes.request(pki.new_key(), O="Acme Ltd")), {},
      {"key-match": "critical"}, "the certificate's key is not the CSR's key: "),
     ("csr: another organization", lambda: answering(O="Acme Limited"), {}, {"subject": "critical"},
@@ -872,7 +876,7 @@ DATE_ROWS = [
      "<- CN=Partner Root CA"),
     ("dates: the list's last second", lambda: listed(of_issuing(end=NOW)), {}, {"revocation": "ok"}, "not revoked"),
     ("dates: a second after the list", lambda: listed(of_issuing(end=NOW - SECOND)), {}, {"revocation": "unknown"},
-     "the list is stale"),
+     "the CRL has been stale"),
     ("dates: year 2055", lambda: below(pki.root(end=NOW + 40 * YEAR), CLIENT, end=NOW + 30 * YEAR),
      {"at": NOW + 29 * YEAR}, OK, "<- CN=Partner Root CA"),
 ]
@@ -905,7 +909,7 @@ def uncritical_constraints() -> Made:
 
 # fmt: off
 STRICT_ROWS = [
-    ("strict: nothing wrong", to_the_letter, {"strict": True}, {"extensions": "ok"}, "as RFC 5280 asks"),
+    ("strict: nothing wrong", to_the_letter, {"strict": True}, {"extensions": "ok"}, "as RFC 5280 requires"),
     ("strict: no authority key identifier", no_authority_identifier, {"strict": True}, {"extensions": "critical"},
      "CN=acme-client-id,O=Acme Ltd has no authority key identifier (section 4.2.1.1)"),
     ("not strict: no authority key identifier", no_authority_identifier, {}, {"extensions": "ok"},
@@ -935,7 +939,7 @@ STRICT_ROWS = [
 # fmt: off
 ODD_ROWS = [
     ("version 1 leaf", version_1_leaf, {}, OK, " <- "),
-    ("version 1 intermediate", lambda: version_1_ca(anchor=False), {}, {"chain": "critical"}, "is no CA"),
+    ("version 1 intermediate", lambda: version_1_ca(anchor=False), {}, {"chain": "critical"}, "is not a CA"),
     ("version 1 root above Ed25519", edwards_below_version_1, {}, OK, " <- "),
     ("version 1 root", lambda: version_1_ca(anchor=True), {}, OK, " <- "),
     ("unknown critical extension in the leaf", lambda: extended(lambda found: [*found, UNKNOWN]), {},
@@ -1003,7 +1007,7 @@ FURTHER_ROWS = [
      "CN=Partner Issuing CA,O=Partner: an extension appears more than once: 2.5.29.35 (RFC 5280 section 4.2)"),
     ("constraints: directory name excluded, not critical", lambda: uncritically("dir:Acme Ltd"), {},
      {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue for CN=acme-client-id,O=Acme Ltd, by its name "
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for CN=acme-client-id,O=Acme Ltd, by its name "
      "constraints (RFC 5280 section 4.2.1.10)")),
     ("policies: one is required, none is there", lambda: below(intermediate(root(), REQUIRED), CLIENT), {},
      {"chain": "critical"}, "certificate policy"),
@@ -1056,7 +1060,7 @@ FURTHER_ROWS = [
 LIST_ROWS = [
     ("revocation: stale beside a current one",
      lambda: listed(of_issuing(begin=NOW - 9 * DAY, end=NOW - 2 * DAY), of_issuing(number=2)), {}, {"revocation": "ok"},
-     "the first list ends on 2026-11-29T12:00:00Z"),
+     "the first CRL expires on 2026-11-29T12:00:00Z"),
     ("revocation: wrong signer, who names another key", lambda: listed(of_issuing(key=pki.new_key())), {},
      {"revocation": "unknown"}, "is not signed by the CA"),
     ("revocation: an unreadable stranger in the bundle",
@@ -1066,7 +1070,7 @@ LIST_ROWS = [
      "not revoked"),
     ("revocation: without a next update",
      lambda: client().given(crls=(crl(root()), shapes.without_next_update(crl(issuing()), issuing().key))), {},
-     {"revocation": "unknown"}, "does not say until when it holds"),
+     {"revocation": "unknown"}, "has no nextUpdate"),
     ("revocation: hold ended on a newer list",
      lambda: listed(revoking(reason=x509.ReasonFlags.certificate_hold, begin=NOW - 5 * DAY), of_issuing(number=2)), {},
      {"revocation": "ok"}, "not revoked"),

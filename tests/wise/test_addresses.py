@@ -80,8 +80,8 @@ def test_a_base_url(given, used):
     ],
 )
 def test_plain_http_leaves_this_machine_never(given):
-    """The client secret would travel in clear; a name may be anybody's."""
-    with pytest.raises(InputError, match="the client secret would travel in clear"):
+    """The client secret would be sent unencrypted; a name may be anybody's."""
+    with pytest.raises(InputError, match="the client secret would be sent unencrypted"):
         addresses.require_base_url(given)
 
 

@@ -122,11 +122,11 @@ def test_a_base_url(store):
 def test_an_unsafe_base_url_in_the_store(store):
     """Is refused too, whoever put it there."""
     store.change("acme", lambda record: replace(record, settings=replace(record.settings, base_url="http://a.example")))
-    with pytest.raises(InputError, match="the client secret would travel in clear"):
+    with pytest.raises(InputError, match="the client secret would be sent unencrypted"):
         reach(store)
 
 
 def test_a_policy_without_hosts(store):
     """Needs a base URL."""
-    with pytest.raises(InputError, match="policy general: it names no API host"):
+    with pytest.raises(InputError, match="policy general: it has no API host"):
         reach(store, catalogue.load("general"))

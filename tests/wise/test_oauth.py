@@ -29,7 +29,7 @@ GOOD = {
     "scope": "transfers",
     "created_at": "2026-11-23T12:00:00.123456789Z",
 }
-BEGIN_AGAIN = "begin again with `certkit wise authorize-url`"
+BEGIN_AGAIN = "start again with `certkit wise authorize-url`"
 
 
 def exchange(wise, at=NOW):
@@ -120,8 +120,8 @@ def test_an_answer_without_a_token(wise, change, why):
     answering(wise, 200, {**GOOD, **change})
     with pytest.raises(UncertainError) as told:
         exchange(wise)
-    assert told.value.message == f"cannot use the answer of {wise.address.removeprefix('http://')}: {why}"
-    assert told.value.hint == f"the code may be used up: if it is refused now, {BEGIN_AGAIN}"
+    assert told.value.message == f"cannot use the response of {wise.address.removeprefix('http://')}: {why}"
+    assert told.value.hint == f"the code may be used up: if it is rejected now, {BEGIN_AGAIN}"
 
 
 HOUR = timedelta(hours=1)
@@ -206,11 +206,11 @@ def test_an_answer_that_is_too_long(wise):
     answering(wise, 200, {**GOOD, "x": "y" * 20_000_000})
     with pytest.raises(UncertainError) as told:
         exchange(wise)
-    assert told.value.hint.endswith(f"the code may be used up: if it is refused now, {BEGIN_AGAIN}")
+    assert told.value.hint.endswith(f"the code may be used up: if it is rejected now, {BEGIN_AGAIN}")
 
 
 CODE = (
-    "a code works once, for 30 minutes, and with the client id and redirect URI that it was asked for with; "
+    "a code works once, within 30 minutes, and with the client id and redirect URI it was requested with; "
     + BEGIN_AGAIN
 )
 PAIR = "check the client id and secret; each environment has its own pair"
@@ -244,7 +244,7 @@ PLAIN = "once Wise enforces mTLS, the plain host does not serve the client: use 
             400,
             {"error": "something_new", "error_description": ["x"]},
             ": something_new",
-            "see Wise's description of the error",
+            "see Wise's documentation of the error",
         ),
         (401, b"", ": status 401", PAIR),
         (401, {"timestamp": "x"}, ": status 401", PAIR),
@@ -294,12 +294,12 @@ def test_a_wrong_secret(wise):
 @pytest.mark.parametrize(
     ("status", "body", "why"),
     [
-        (404, b"<html>", "does not answer as Wise does: status 404, no JSON"),
-        (404, {"message": "x"}, "does not answer as Wise does: status 404"),
-        (400, {"error": " "}, "does not answer as Wise does: status 400"),
-        (400, {"error": {"code": 7}}, "does not answer as Wise does: status 400"),
+        (404, b"<html>", "does not respond as Wise does: status 404, no JSON"),
+        (404, {"message": "x"}, "does not respond as Wise does: status 404"),
+        (400, {"error": " "}, "does not respond as Wise does: status 400"),
+        (400, {"error": {"code": 7}}, "does not respond as Wise does: status 400"),
         (302, b"", "redirects elsewhere: status 302, no JSON"),
-        (204, b"", "does not answer as Wise does: status 204, no JSON"),
+        (204, b"", "does not respond as Wise does: status 204, no JSON"),
         (429, {"error": "slow_down"}, "is rate limiting requests (429)"),
     ],
 )
@@ -399,7 +399,7 @@ def test_a_lost_answer_to_an_exchange(wise):
     with pytest.raises(UncertainError) as told:
         exchange(wise)
     assert len(wise.requests) == 1
-    assert told.value.hint.endswith(f"the code may be used up: if it is refused now, {BEGIN_AGAIN}")
+    assert told.value.hint.endswith(f"the code may be used up: if it is rejected now, {BEGIN_AGAIN}")
 
 
 def test_nobody_listens(wise):

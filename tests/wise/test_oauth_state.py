@@ -41,7 +41,7 @@ def test_a_state_that_was_asked_with(store):
     assert first != second
     assert len(first) >= 43
     assert claim(store, first) is not None
-    assert refused(store, first) == "acme: the state of this redirect was used already"
+    assert refused(store, first) == "acme: the state of this redirect was already used"
     assert claim(store, second) is not None
 
 
@@ -65,8 +65,8 @@ def test_a_state_that_is_too_old(store):
 def test_a_state_that_nobody_asked_with(store):
     """May be an attacker's, who wants us to use his account; ours stays good."""
     state = remember(store)
-    assert refused(store, "another") == "acme: nobody here has asked with the state of this redirect"
-    assert refused(store, "\udc80") == "acme: nobody here has asked with the state of this redirect"
+    assert refused(store, "another") == "acme: the state of this redirect is unknown here"
+    assert refused(store, "\udc80") == "acme: the state of this redirect is unknown here"
     assert claim(store, state) is not None
 
 
@@ -74,8 +74,8 @@ def test_a_state_that_is_missing(store):
     """Is missed where one was asked with and still waits, and only there."""
     assert claim(store, None) is None
     state = remember(store)
-    assert refused(store, None) == "acme: the state that was asked for is missing"
-    assert refused(store, None, is_whole=False) == "acme: the state that was asked for is missing"
+    assert refused(store, None) == "acme: the expected state is missing"
+    assert refused(store, None, is_whole=False) == "acme: the expected state is missing"
     assert claim(store, None, at=NOW + timedelta(hours=2)) is None
     claim(store, state)
     assert claim(store, None) is None
@@ -84,17 +84,17 @@ def test_a_state_that_is_missing(store):
 def test_a_state_of_the_callers_own(store):
     """Has to be the one that comes back, remembered or not."""
     assert claim(store, "mine", expected="mine") is None
-    assert refused(store, "other", expected="mine") == "acme: the redirect has another state than the one expected"
-    assert refused(store, None, expected="mine") == "acme: the redirect has another state than the one expected"
+    assert refused(store, "other", expected="mine") == "acme: the redirect's state is not the expected one"
+    assert refused(store, None, expected="mine") == "acme: the redirect's state is not the expected one"
 
 
 def test_a_code_without_its_redirect(store):
     """Its state comes from the caller, and is used up as well."""
     state = remember(store)
-    assert refused(store, None, expected="other", is_whole=False) == "acme: another state was asked for"
-    assert refused(store, None, is_whole=False) == "acme: the state that was asked for is missing"
+    assert refused(store, None, expected="other", is_whole=False) == "acme: the state is not the expected one"
+    assert refused(store, None, is_whole=False) == "acme: the expected state is missing"
     assert claim(store, None, expected=state, is_whole=False) is not None
-    assert refused(store, None, expected=state, is_whole=False) == "acme: the state of this redirect was used already"
+    assert refused(store, None, expected=state, is_whole=False) == "acme: the state of this redirect was already used"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_code_without_its_redirect(store):
 def test_another_question(store, options, what):
     """Wise would refuse the code, and it might be used up: we are faster. The state stays good."""
     state = remember(store)
-    with pytest.raises(InputError, match=f"the user was asked with another {what}"):
+    with pytest.raises(InputError, match=f"the authorization URL had another {what}"):
         claim(store, state, **options)
     assert claim(store, state) is not None
 

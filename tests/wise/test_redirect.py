@@ -62,7 +62,7 @@ def test_other_redirect_uris(uri, pasted):
 )
 def test_another_place(pasted):
     """Is no redirect of ours."""
-    with pytest.raises(InputError, match=f"the pasted address is no redirect to {URI}"):
+    with pytest.raises(InputError, match=f"the pasted URL is not a redirect to {URI}"):
         parse(pasted, redirect_uri=URI)
 
 
@@ -71,19 +71,19 @@ def test_another_place(pasted):
     [
         ("", "has no code"),
         ("profileId=1", "has no code"),
-        ("code=", "no authorization code"),
+        ("code=", "not an authorization code"),
         ("code=a&code=b", "has code= twice"),
         ("code=a&state=b&state=b", "has state= twice"),
         ("code=a&profileId=1&profileId=2", "has profileId= twice"),
-        ("code=a%00b", "no authorization code"),
-        ("code=a%0d%0aX:y", "no authorization code"),
-        ("code=%C3%A9", "no authorization code"),
-        ("code=%FF", "a query that cannot be read"),
-        ("code=a&profileId=../../x", "not the id of a profile"),
-        ("code=a&profileId=a/b", "not the id of a profile"),
-        (f"code={'a' * 3000}", "no authorization code"),
+        ("code=a%00b", "not an authorization code"),
+        ("code=a%0d%0aX:y", "not an authorization code"),
+        ("code=%C3%A9", "not an authorization code"),
+        ("code=%FF", "the query of the pasted URL cannot be read"),
+        ("code=a&profileId=../../x", "not a profile id"),
+        ("code=a&profileId=a/b", "not a profile id"),
+        (f"code={'a' * 3000}", "not an authorization code"),
         (f"code={'a' * 9000}", "too long"),
-        ("&".join(f"x{at}=1" for at in range(40)) + "&code=a", "a query that cannot be read"),
+        ("&".join(f"x{at}=1" for at in range(40)) + "&code=a", "the query of the pasted URL cannot be read"),
     ],
 )
 def test_a_redirect_that_is_no_good(query, why):
@@ -98,7 +98,7 @@ def test_a_redirect_that_is_no_good(query, why):
 )
 def test_what_is_no_address(pasted):
     """Is refused."""
-    with pytest.raises(InputError, match="the pasted text is no address"):
+    with pytest.raises(InputError, match="the pasted text is not a URL"):
         parse(pasted, redirect_uri=URI)
 
 
@@ -107,7 +107,7 @@ def test_access_that_was_not_granted():
     pasted = f"{URI}/?error=access_denied&error_description=The%20user%1B%5B31m%20said%20no&state=s"
     with pytest.raises(RefusedError) as told:
         parse(pasted, redirect_uri=URI)
-    assert told.value.message == r"Wise granted no access: access_denied: The user\1B[31m said no"
+    assert told.value.message == r"Wise did not grant access: access_denied: The user\1B[31m said no"
 
 
 def test_a_code_is_not_shown():
@@ -120,7 +120,7 @@ def test_a_code_is_not_shown():
 @pytest.mark.parametrize("text", ["", "-1", "a b", "x" * 65, "1\n", "é", "a.b"])
 def test_what_is_no_profile(text):
     """Is refused: it becomes part of a name."""
-    with pytest.raises(InputError, match="not the id of a profile"):
+    with pytest.raises(InputError, match="not a profile id"):
         require_profile(text)
 
 

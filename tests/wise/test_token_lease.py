@@ -140,7 +140,7 @@ def test_an_answer_that_is_lost(wise, store, rotates):
     wise.answer = answer
     with pytest.raises(UncertainError) as told:
         renew(store, wise, force=True)
-    assert told.value.hint.endswith("the token before it may be invalid now; try again") or rotates
+    assert told.value.hint.endswith("the previous token may be invalid now; try again") or rotates
     assert (stored(store).access, stored(store).status(now())) == (before.access, "warning")
     fate["lost"] = False
     if rotates:
@@ -197,7 +197,7 @@ def test_a_token_that_is_removed_meanwhile_stays_removed(wise, store):
         store.delete_document("acme", token.document)
         return oauth.renew(endpoint(wise), CLIENT, token, now=now())
 
-    with pytest.raises(InputError, match="the token was removed while it was renewed"):
+    with pytest.raises(InputError, match="the token was removed while it was being refreshed"):
         renew(store, wise, ask=ask)
     assert store.documents("acme") == []
 

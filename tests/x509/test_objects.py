@@ -249,8 +249,8 @@ def test_the_first_request_of_a_file_counts():
     ("data", "message"),
     [
         (b"", "cannot read F: expected a certificate: it is empty"),
-        (b"\0\0\n", "cannot read F: expected a certificate: it holds only blanks or NULs"),
-        (b"hello", "cannot read F: expected a certificate: it holds no PEM block and is not DER"),
+        (b"\0\0\n", "cannot read F: expected a certificate: it contains only whitespace or NULs"),
+        (b"hello", "cannot read F: expected a certificate: it contains no PEM block and is not DER"),
         ("-----BEGIN".encode("utf-16"), "cannot read F: expected a certificate: it is UTF-16 text"),
         (b"-----BEGIN CERTIFICATE----\n", "cannot read F: expected a certificate: its BEGIN line is not PEM"),
     ],

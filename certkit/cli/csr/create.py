@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 @click.command()
 @inputs.policy_option
 @inputs.subject_options
-@inputs.file_option("--key", metavar="KEY", help="Use this private key.")
-@inputs.file_option("--key-out", metavar="KEY", help="Create a new private key in this file.")
+@inputs.file_option("--key", metavar="KEY", help="Private key to use.")
+@inputs.file_option("--key-out", metavar="KEY", help="File for a new private key.")
 @click.option(
-    "--type", "key_type", type=click.Choice(KEY_TYPES), help="The new key's type.  [default: the policy's first]"
+    "--type",
+    "key_type",
+    type=click.Choice(KEY_TYPES, case_sensitive=False),
+    help="Key type.  [default: the policy's first]",
 )
-@inputs.file_option("--out", metavar="CSR", help="The CSR's file; - is standard output.")
-@inputs.file_option("--batch", metavar="FILE", help="Create many: JSON Lines of subject options with a name.")
-@inputs.file_option("--out-dir", metavar="DIR", help="With --batch: directory for NAME.key and NAME.csr.")
+@inputs.file_option("--out", metavar="CSR", help="File for the CSR; - is standard output.")
+@inputs.file_option("--batch", metavar="FILE", help="JSON Lines file: create one key and CSR per line.")
+@inputs.file_option("--out-dir", metavar="DIR", help="Directory for the NAME.key and NAME.csr files of --batch.")
 @if_absent_option
 @force_option
 @inputs.passphrase_option
@@ -73,7 +76,7 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing
     _require_usage(options, policy)
     to_stdout = options["out"] == inputs.STDIN
     if to_stdout and output.as_json:
-        raise InputError("usage: --out - and --json both write to standard output", hint="give --out a file")
+        raise InputError("--out - and --json both write to standard output", hint="give --out a file")
     secret = writing.passphrase
     held = inputs.private_key(options["key"], secret) if options["key"] is not None else None
     made = request.create(
@@ -87,7 +90,7 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing
     )
     output.warn_of(made.checks)
     for kept in made.kept:
-        output.say(f"the old file is kept as {kept}")
+        output.say(f"the old file was kept as {kept}")
     if to_stdout:
         output.raw(made.csr.pem)
     elif output.as_json:
@@ -104,14 +107,14 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], writi
 
     given = [name for name in (*inputs.SUBJECT_OPTIONS, "key", "key_out", "out") if options[name]]
     if options["batch"] is None or options["out_dir"] is None:
-        raise InputError("usage: --batch and --out-dir need each other", hint="give both")
+        raise InputError("--batch and --out-dir must be given together", hint="give both")
     if given:
         raise InputError(
-            f"usage: --batch does not go with --{given[0].replace('_', '-')}",
+            f"--batch cannot be combined with --{given[0].replace('_', '-')}",
             hint="put subject options in the batch file",
         )
     if writing.force:
-        raise InputError("usage: --batch does not go with --force", hint="choose a new --out-dir, or use --if-absent")
+        raise InputError("--batch cannot be combined with --force", hint="choose a new --out-dir, or use --if-absent")
     spec = KeySpec.parse(options["key_type"]) if options["key_type"] else None
     entries = batch.parse(inputs.read(options["batch"]), policy, name=options["batch"], spec=spec)
     made = batch.create(entries, policy, Path(options["out_dir"]), writing=writing)
@@ -130,7 +133,7 @@ def _require_usage(options: dict[str, Any], policy: Policy) -> None:
         problem = "give --key or --key-out" if options["key"] is None else "--key and --key-out exclude each other"
         hint = "--key-out KEY creates a new key, --key KEY uses an existing one"
     elif options["key"] is not None and options["key_type"] is not None:
-        problem, hint = "--type applies to a new key", "leave it out, or use --key-out"
+        problem, hint = "--type applies only to a new key", "leave it out, or use --key-out"
     elif options["key_out"] == inputs.STDIN:
         problem, hint = "a private key is not printed together with a CSR", "give --key-out a file"
     elif options["out"] is None:
@@ -139,7 +142,7 @@ def _require_usage(options: dict[str, Any], policy: Policy) -> None:
         problem = f"--organization is missing; {policy.title} requires it"
         hint = "give the organization's legal name"
     if problem:
-        raise InputError(f"usage: {problem}", hint=hint)
+        raise InputError(problem, hint=hint)
 
 
 def _path(reference: str | None) -> Path | None:

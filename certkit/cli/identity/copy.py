@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @name_argument
-@click.option("--to", "target", metavar="STORE", required=True, help="The other store: file:DIR, vault://MOUNT/PREFIX.")
+@click.option("--to", "target", metavar="STORE", required=True, help="Target store: file:DIR or vault://MOUNT/PREFIX.")
 @store_option
 @inputs.passphrase_option
 @reporting

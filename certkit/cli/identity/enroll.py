@@ -25,12 +25,17 @@ if TYPE_CHECKING:
 @name_argument
 @inputs.policy_option
 @inputs.subject_options
-@click.option("--type", "key_type", type=click.Choice(KEY_TYPES), help="The key's type.  [default: the policy's first]")
+@click.option(
+    "--type",
+    "key_type",
+    type=click.Choice(KEY_TYPES, case_sensitive=False),
+    help="Key type.  [default: the policy's first]",
+)
 @click.option(
     "--client-id",
     metavar="ID",
     callback=filled,
-    help="What the partner will put in the certificate as its common name.",
+    help="Common name that the partner will put in the certificate.",
 )
 @ca_option
 @group_option
@@ -39,13 +44,13 @@ if TYPE_CHECKING:
     metavar="ISSUER",
     default="manual",
     show_default=True,
-    help="Who answers the request: manual, vault-pki:MOUNT/ROLE or command:PROGRAM or command:NAME.",
+    help="Who signs the request: manual, vault-pki:MOUNT/ROLE, command:PROGRAM or command:NAME.",
 )
 @click.option(
     "--probe",
     metavar="URL|policy",
     callback=filled,
-    help="Before a certificate is put to use, try it at this address; policy: at the policy's.",
+    help="URL to probe before a certificate is activated; `policy`: the policy's URL.",
 )
 @activating.deploying
 @activating.probing

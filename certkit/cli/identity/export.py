@@ -25,13 +25,19 @@ FORMS = ("pem", "pkcs12", "curl", "nginx", "kubernetes", "ghostunnel")
 @click.command()
 @name_argument
 @inputs.file_option(
-    "--out", "directory", metavar="DIR", required=True, help="A new directory, or one exported to before."
+    "--out",
+    "directory",
+    metavar="DIR",
+    required=True,
+    help="Directory to write: a new one, or one written by an earlier export.",
 )
-@click.option("--format", "form", type=click.Choice(FORMS), default="pem", show_default=True, help="What is written.")
-@inputs.file_option("--deploy-hook", metavar="PROGRAM|NAME", help="Run this after a change (CERTKIT_ variables).")
-@click.option("--group", metavar="G", help="Let this group read it: keys 0640, directories 0750.")
+@click.option("--format", "form", type=click.Choice(FORMS), default="pem", show_default=True, help="Output format.")
 @inputs.file_option(
-    "--out-passphrase-file", metavar="FILE", help="Encrypt a PKCS#12 bundle with another passphrase than the store's."
+    "--deploy-hook", metavar="PROGRAM|NAME", help="Program to run after a change (see CERTKIT_ variables)."
+)
+@click.option("--group", metavar="G", help="Group that may read the files: keys 0640, directories 0750.")
+@inputs.file_option(
+    "--out-passphrase-file", metavar="FILE", help="File with a passphrase for the PKCS#12 bundle, if not the store's."
 )
 @store_option
 @inputs.passphrase_option
@@ -54,7 +60,7 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
     secret, of_bundle = inputs.passphrase(options["passphrase_file"]), options["out_passphrase_file"]
     protection = secret if of_bundle is None else inputs.passphrase(of_bundle)
     if options["form"] == "pkcs12" and protection is None:
-        output.warn("the bundle is not encrypted. Give --out-passphrase-file to protect the key in it")
+        output.warn("the bundle is not encrypted. Give --out-passphrase-file to protect its key")
     with opened(options["store_uri"], output, passphrase=secret) as store:
         programs = programs_for(store)
         hook = options["deploy_hook"]
@@ -96,4 +102,4 @@ def _group(name: str | None) -> int | None:
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
-        raise InputError(f"no such group: {name}", hint="make it: groupadd NAME") from None
+        raise InputError(f"no such group: {name}", hint="create it: groupadd NAME") from None

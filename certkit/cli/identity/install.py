@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @inputs.file_argument("certificate", metavar="CERT")
 @ca_option
 @untrusted_option
-@click.option("--no-activate", is_flag=True, help="Leave what is in use as it is.")
+@click.option("--no-activate", is_flag=True, help="Install only; do not activate.")
 @activating.deploying
 @activating.probing
 @in_store

@@ -24,12 +24,12 @@ def filled(_: click.Context, parameter: click.Parameter, value: str | None) -> s
 
 
 group_option = click.option(
-    "--group", metavar="G", callback=filled, help="Let this group read the keys: 0640, directories 0750."
+    "--group", metavar="G", callback=filled, help="Group that may read the keys: keys 0640, directories 0750."
 )
 untrusted_option = inputs.file_option(
-    "--untrusted", metavar="FILE", multiple=True, help="Intermediate certificates that may complete the chain, PEM."
+    "--untrusted", metavar="FILE", multiple=True, help="Intermediate certificates that complete the chain, PEM."
 )
-ca_option = inputs.file_option("--ca", metavar="FILE", help="The CAs to trust, PEM.")
+ca_option = inputs.file_option("--ca", metavar="FILE", help="CA certificates to trust, PEM.")
 
 
 def policy_of(store: Store, name: str, given: str) -> str:
@@ -75,6 +75,6 @@ def trust_bundle(reference: str | None) -> str | None:
 
     found = objects.certificates(inputs.read(reference), name=reference)
     if not any(describe.is_ca(each) or is_root(each) for each in found):
-        hint = "give the certificate of the partner's CA, not the one that was issued for you"
-        raise InputError(f"cannot trust {reference}: it holds no certificate of a CA", hint=hint)
+        hint = "give the partner's CA certificate, not the certificate issued for you"
+        raise InputError(f"cannot trust {reference}: it contains no CA certificate", hint=hint)
     return pem(found).decode("ascii")

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="[NAME]", required=False)
+@click.option("--all", "all_", is_flag=True, help="Prune every identity in the store; continue after failures.")
 @click.option(
-    "--all", "all_", is_flag=True, help="Prune every identity of the store; a failure does not stop the others."
+    "--keep", type=click.IntRange(min=0), default=3, show_default=True, help="Number of past generations to keep."
 )
-@click.option("--keep", type=click.IntRange(min=0), default=3, show_default=True, help="Past generations to keep.")
-@click.option("--dry-run", is_flag=True, help="Show what would be deleted, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted without changing anything.")
 @in_store
 def prune(output: Output, store: Store, *, name: str | None, all_: bool, keep: int, dry_run: bool) -> int:
     """Delete the keys and certificates of past generations; what the log says about them stays.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @name_argument
-@click.option("--force", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Do not ask for confirmation; remove even if active.")
 @in_store
 def remove(output: Output, store: Store, *, name: str, force: bool) -> int:
     """Remove an identity with all its keys and every version of them. It asks first; what is in use needs --force.
@@ -42,7 +42,7 @@ def remove(output: Output, store: Store, *, name: str, force: bool) -> int:
     if output.as_json:
         output.document({"name": name, "changed": is_there, "status": "ok"})
     elif not output.quiet:
-        output.result(f"{name} is removed\n" if is_there else f"{name} is not there, nothing changed\n")
+        output.result(f"{name} removed\n" if is_there else f"{name} does not exist; nothing changed\n")
     return 0
 
 
@@ -57,6 +57,8 @@ def _ask(identity: Identity) -> None:
     if sys.stdin is None or not sys.stdin.isatty():
         raise InputError(f"{name}: nobody can be asked whether to remove it", hint="use --force")
     if active is not None:
-        raise RefusedError(f"refused, {name}: generation {active} is in use", hint="use --force if nobody needs it")
+        raise RefusedError(
+            f"refusing to remove {name}: generation {active} is active", hint="use --force if it is no longer needed"
+        )
     if not click.confirm(f"Remove {name} with {len(identity.generations)} generations and keys?", err=True):
-        raise InputError(f"{name}: it was not removed", hint="answer y to remove it")
+        raise InputError(f"{name} was not removed", hint="answer y to remove it")

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="NAME", required=False)
-@click.option("--all", "all_", is_flag=True, help="Renew every identity of the store; one that fails stops no other.")
-@click.option("--force", is_flag=True, help="Renew although it is not time.")
-@click.option("--reuse-key", is_flag=True, help="Ask for a certificate for the key in use.")
-@click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
-@click.option("--jitter", metavar="DURATION", help="Open the window later, by a share of this that each identity has.")
+@click.option("--all", "all_", is_flag=True, help="Renew every identity in the store; continue after failures.")
+@click.option("--force", is_flag=True, help="Renew even if it is not due.")
+@click.option("--reuse-key", is_flag=True, help="Request a certificate for the active key.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen without changing anything.")
+@click.option(
+    "--jitter", metavar="DURATION", help="Delay the renewal window by up to this, differently for each identity."
+)
 @activating.deploying
 @activating.probing
 @in_store
@@ -43,7 +45,7 @@ def renew(output: Output, store: Store, *, name: str | None, all_: bool, **optio
       certkit identity renew --all --dry-run
     """
     if (name is None) != all_:
-        raise InputError("renew takes a NAME or --all", hint="name one identity, or all of them")
+        raise InputError("give either NAME or --all", hint="give one identity's name, or use --all")
     if name is not None:
         renewed = _renew(output, store, store.load(require_name(name)), options)
         _say(output, renewed)
@@ -85,7 +87,7 @@ def _renew(output: Output, store: Store, identity: Identity, options: dict[str, 
     settings = identity.record.settings
     length = Duration.parse(options["jitter"]).fixed if options["jitter"] else timedelta()
     if length is None:
-        raise InputError(f"not a length of time: {options['jitter']!r}", hint="give for example 3d or 12h")
+        raise InputError(f"not a duration: {options['jitter']!r}", hint="give for example 3d or 12h")
     with issuing(store, identity, output) as issuer:
         wanted = Renewal(
             issuer=issuer,

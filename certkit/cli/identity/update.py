@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 @click.command()
 @name_argument
 @ca_option
-@click.option("--replace-ca", is_flag=True, help="Replace the trust bundle by the CAs of --ca instead of adding them.")
-@click.option("--client-id", metavar="ID", callback=filled, help="The common name that certificates must have.")
+@click.option(
+    "--replace-ca", is_flag=True, help="Replace the trust bundle with the CAs in --ca instead of adding them."
+)
+@click.option("--client-id", metavar="ID", callback=filled, help="Common name that certificates must have.")
 @click.option("--issuer", metavar="ISSUER", callback=filled, help="manual, vault-pki:MOUNT/ROLE or command:NAME.")
-@click.option("--probe", metavar="URL|policy|none", callback=filled, help="Address to probe before activating.")
-@click.option("--deploy-hook", metavar="PROGRAM|NAME|none", callback=filled, help="Run this after each activation.")
-@click.option("--group", metavar="G", callback=filled, help="Let this group read the keys.")
-@click.option("--force", is_flag=True, help="Change the CAs although the active certificate would no longer verify.")
+@click.option("--probe", metavar="URL|policy|none", callback=filled, help="URL to probe before activating.")
+@click.option(
+    "--deploy-hook", metavar="PROGRAM|NAME|none", callback=filled, help="Program to run after each activation."
+)
+@click.option("--group", metavar="G", callback=filled, help="Group that may read the keys.")
+@click.option("--force", is_flag=True, help="Change the CAs even if the active certificate no longer verifies.")
 @in_store
 def update(
     output: Output, store: Store, *, name: str, ca: str | None, replace_ca: bool, force: bool, **options: Any

@@ -11,10 +11,12 @@ from certkit.errors import InputError
 KEY_TYPES = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
 
 
-if_absent_option = click.option("--if-absent", is_flag=True, help="Accept existing files that match the request.")
+if_absent_option = click.option(
+    "--if-absent", is_flag=True, help="Keep existing files if they match; create missing ones."
+)
 
 
-force_option = click.option("--force", is_flag=True, help="Replace files; an existing key is kept as KEY.old-TIME.")
+force_option = click.option("--force", is_flag=True, help="Replace existing files; an old key is kept as KEY.old-TIME.")
 
 
 @click.group(cls=LazyGroup, lazy={"generate": ("certkit.cli.key.generate:generate", "Create a private key.")})
@@ -34,4 +36,4 @@ def require_one(*, if_absent: bool, force: bool) -> None:
         InputError: both were given.
     """
     if if_absent and force:
-        raise InputError("usage: --if-absent and --force exclude each other", hint="give one of them")
+        raise InputError("--if-absent and --force exclude each other", hint="give only one of them")

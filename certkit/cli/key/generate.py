@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from certkit.csr.keyfile import Writing
     from certkit.x509.keys import KeySpec
 
-# Spelt out, so that help and completion need not import the code behind them; a test holds the two together.
-
 
 @click.command()
-@click.option("--type", "key_type", type=click.Choice(KEY_TYPES), help="Key type.  [default: ec-p256]")
+@click.option(
+    "--type", "key_type", type=click.Choice(KEY_TYPES, case_sensitive=False), help="Key type.  [default: ec-p256]"
+)
 @inputs.file_option("--out", required=True, metavar="KEY", help="File to create; - is standard output.")
 @if_absent_option
 @force_option
@@ -58,14 +58,14 @@ def generate(
     status = roll_up(finding.status for finding in made.checks)
     output.warn_of(made.checks)
     if made.kept:
-        output.say(f"the old key is kept as {made.kept}")
+        output.say(f"the old key was kept as {made.kept}")
     if output.as_json:
         from certkit.report import json
 
         output.document(json.made_key(made, status))
     elif not output.quiet:
         output.result(
-            f"{printable(out)}: {made.facts.type}, {'created' if made.changed else 'already exists, nothing changed'}\n"
+            f"{printable(out)}: {made.facts.type}, {'created' if made.changed else 'already exists; nothing changed'}\n"
         )
     return 0
 
@@ -75,7 +75,7 @@ def _print_key(output: Output, spec: KeySpec, writing: Writing) -> int:
     from certkit.x509.keys import to_pem
 
     if output.as_json:
-        raise InputError("usage: --json never prints a private key", hint="give --out a file")
+        raise InputError("--json never prints a private key", hint="give --out a file")
     if sys.stdout is not None and sys.stdout.isatty():
         raise InputError(
             "refusing to print a private key on a terminal", hint="give --out a file, or redirect the output"

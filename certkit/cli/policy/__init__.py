@@ -10,11 +10,11 @@ from certkit.cli.shared.commands import LazyGroup
 @click.group(
     cls=LazyGroup,
     lazy={
-        "list": ("certkit.cli.policy.list_:list_", "List the shipped policies."),
-        "show": ("certkit.cli.policy.show:show", "Show a policy's rules, and where each was read."),
+        "list": ("certkit.cli.policy.list_:list_", "List the built-in policies."),
+        "show": ("certkit.cli.policy.show:show", "Show a policy's rules and their sources."),
         "validate": ("certkit.cli.policy.validate:validate", "Validate a policy file of your own."),
         "new": ("certkit.cli.policy.new:new", "Write a commented policy file to start from."),
-        "which": ("certkit.cli.policy.which:which", "Find the partners that would accept a CSR or certificate."),
+        "which": ("certkit.cli.policy.which:which", "List the partners that would accept a CSR or certificate."),
     },
 )
 def policy() -> None:

@@ -10,7 +10,7 @@ from certkit.cli.shared.output import Output, reporting
 @click.command("list")
 @reporting
 def list_(output: Output) -> int:
-    """List the shipped policies.
+    """List the built-in policies.
 
     \b
     Example:

@@ -15,7 +15,7 @@ from certkit.printable import printable
 
 @click.command()
 @click.argument("name", metavar="NAME")
-@inputs.file_option("--out", metavar="FILE", help="The new file; - is standard output.  [default: NAME.toml]")
+@inputs.file_option("--out", metavar="FILE", help="File to create; - is standard output.  [default: NAME.toml]")
 @force_option
 @reporting
 def new(output: Output, *, name: str, out: str | None, force: bool) -> int:
@@ -30,7 +30,7 @@ def new(output: Output, *, name: str, out: str | None, force: bool) -> int:
 
     if not catalogue.is_name(name):
         hint = "use up to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit"
-        raise InputError(f"not a name of a policy: {printable(name)!r}", hint=hint)
+        raise InputError(f"not a valid policy name: {printable(name)!r}", hint=hint)
     text = skeleton.text(name, inputs.now().date())
     path = out or f"{name}.toml"
     if path == inputs.STDIN:

@@ -29,7 +29,7 @@ def deploying(command: Callable[..., Any]) -> Callable[..., Any]:
     option = inputs.file_option(
         "--deploy-hook",
         metavar="PROGRAM|NAME",
-        help="Run this after each activation: a path, or a hook of the host configuration.",
+        help="Program to run after each activation: a path, or a hook in the host configuration.",
     )
     decorated: Callable[..., Any] = option(command)
     return decorated
@@ -37,7 +37,7 @@ def deploying(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def probing(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command --no-probe."""
-    return click.option("--no-probe", is_flag=True, help="Do not ask the partner first, this once.")(command)
+    return click.option("--no-probe", is_flag=True, help="Skip the probe this once.")(command)
 
 
 def how(store: Store, identity: Identity, *, deploy_hook: str | None, no_probe: bool = False) -> Activation:

@@ -60,15 +60,15 @@ COMMANDS = {
         "Show the contents of keys, CSRs, certificates, CRLs and PKCS#12 files.",
     ),
     "verify": ("certkit.cli.verify:verify", "Verify a certificate: chain, dates, purpose, revocation."),
-    "expiry": ("certkit.cli.expiry:expiry", "Warn before certificates expire."),
-    "probe": ("certkit.cli.probe:probe", "Try a client certificate on a server, and explain what happens."),
+    "expiry": ("certkit.cli.expiry:expiry", "Check when certificates expire."),
+    "probe": ("certkit.cli.probe:probe", "Test a client certificate against a server."),
     "identity": ("certkit.cli.identity:identity", "Manage named client credentials: enroll, install, renew."),
-    "store": ("certkit.cli.store:store", "Check the store of identities."),
-    "policy": ("certkit.cli.policy:policy", "Show and validate partners' rules."),
+    "store": ("certkit.cli.store:store", "Check or migrate a store of identities."),
+    "policy": ("certkit.cli.policy:policy", "Show, write and validate partners' rules."),
     "wise": ("certkit.cli.wise:wise", "Wise Platform: tokens, guided setup, webhooks, rehearsal."),
     "terraform": ("certkit.cli.terraform:terraform", "Terraform integration; no secret leaves the store."),
-    "config": ("certkit.cli.config:config", "Show and check the configuration of this host."),
-    "completion": ("certkit.cli.completion:completion", "Print the completion script of a shell."),
+    "config": ("certkit.cli.config:config", "Show or check this host's configuration."),
+    "completion": ("certkit.cli.completion:completion", "Print a shell completion script."),
     "help": ("certkit.cli.help:help_", "Show the help of a command."),
 }
 
@@ -98,7 +98,7 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: str | None)
     metavar="FILE",
     expose_value=False,
     callback=_remember,
-    help="Host configuration of the user (or CERTKIT_CONFIG); see certkit config.",
+    help="The user's host configuration (or CERTKIT_CONFIG); see `certkit config`.",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def certkit() -> None:

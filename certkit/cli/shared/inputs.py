@@ -34,7 +34,7 @@ _CHUNK = 1024 * 1024
 _MAX_SECRET_FILE = 64 * 1024
 _MAX_CLIENT_SECRET = 1024
 _MAX_TOKEN = 64 * 1024
-_ALONE = "give the access token alone, in one line"
+_ALONE = "put the access token alone on one line"
 
 passphrase_option = click.option(
     "--passphrase-file",
@@ -84,7 +84,7 @@ class FileName(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The name; an empty one, as from a variable that is not set, is bad usage."""
         if value in {"", b""}:
-            self.fail("the name of the file is empty", param, ctx)
+            self.fail("the file name is empty", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -95,8 +95,7 @@ class Seconds(click.FloatRange):
         """The number; what calls itself not a number (NaN) is within no bounds, and none."""
         found = super().convert(value, param, ctx)
         if found != found:  # noqa: PLR0124  that is how NaN tells
-            where = ctx.command_path if ctx is not None else "certkit"
-            raise InputError(f"usage, {where}: --timeout is not a number", hint="give seconds, such as 10")
+            self.fail("not a number", param, ctx)
         return found
 
 
@@ -117,7 +116,7 @@ def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 _SUBJECT = (
     click.option("--organization", default="", metavar="O", help="The organization's legal name."),
-    click.option("--country", default="", metavar="C", help="Two letters, such as GB or EU."),
+    click.option("--country", default="", metavar="C", help="Country code, such as GB."),
     click.option("--state", default="", metavar="ST", help="State or province."),
     click.option("--locality", default="", metavar="L", help="City."),
     click.option("--unit", "units", multiple=True, metavar="OU", help="Organizational unit; may be repeated."),
@@ -127,21 +126,36 @@ _SUBJECT = (
         "--subject",
         multiple=True,
         metavar="NAME=VALUE",
-        help="Instead of these: any attribute by name or OID, in this order; may be repeated.",
+        help="Any attribute by name or OID, in this order, instead of the options above; may be repeated.",
     ),
     click.option(
-        "--san", multiple=True, metavar="NAME", help="DNS:x, IP:x, email:x, URI:x and others; may be repeated."
+        "--san",
+        multiple=True,
+        metavar="NAME",
+        help="Alternative name: DNS:x, IP:x, email:x, URI:x or others; may be repeated.",
     ),
-    click.option("--key-usage", multiple=True, metavar="USAGE", help="Such as digitalSignature; may be repeated."),
     click.option(
-        "--extended-key-usage", multiple=True, metavar="USAGE", help="Such as clientAuth, or an OID; may be repeated."
+        "--key-usage", multiple=True, metavar="USAGE", help="Key usage, such as digitalSignature; may be repeated."
     ),
-    click.option("--qc-type", multiple=True, metavar="TYPE", help="A qualified certificate's type: web, eseal, esign."),
     click.option(
-        "--psd2-role", multiple=True, metavar="ROLE", help="PSP_AS, PSP_PI, PSP_AI or PSP_IC; may be repeated."
+        "--extended-key-usage",
+        multiple=True,
+        metavar="USAGE",
+        help="Extended key usage, such as clientAuth, or an OID; may be repeated.",
+    ),
+    click.option(
+        "--qc-type", multiple=True, metavar="TYPE", help="Type of a qualified certificate: web, eseal or esign."
+    ),
+    click.option(
+        "--psd2-role",
+        multiple=True,
+        metavar="ROLE",
+        help="PSD2 role: PSD2 role: PSP_AS, PSP_PI, PSP_AI or PSP_IC; may be repeated.",
     ),
     click.option("--psd2-authority", default="", metavar="NAME", help="Name of the competent authority (PSD2)."),
-    click.option("--psd2-authority-id", default="", metavar="ID", help="Its id, such as GB-FCA."),
+    click.option(
+        "--psd2-authority-id", default="", metavar="ID", help="Id of the competent authority, such as GB-FCA."
+    ),
 )
 SUBJECT_OPTIONS = (
     *("organization", "country", "state", "locality", "units", "common_name", "email", "subject", "san"),
@@ -292,7 +306,7 @@ def _checked(value: bytes, where: str, what: str, *, limit: int) -> Secret:
     if not value:
         raise InputError(f"the {what} in {where} is empty", hint=f"put the {what} in the first line")
     if len(value) > limit:
-        raise InputError(f"the {what} in {where} is longer than {limit} bytes", hint="check that it is the right one")
+        raise InputError(f"the {what} in {where} is longer than {limit} bytes", hint="check that it is the right file")
     return Secret(value)
 
 
@@ -316,7 +330,7 @@ def required_client_secret(file: str | None) -> Secret:
         return secret
     if not is_terminal():
         hint = "give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET"
-        raise InputError("the client secret is missing, and there is no terminal to ask for it", hint=hint)
+        raise InputError("no client secret given, and no terminal to ask for it", hint=hint)
     asked = click.prompt("Client secret", hide_input=True, err=True, default="", show_default=False)
     given = asked.encode("utf-8", "surrogateescape")
     return _checked(given, "the terminal", "client secret", limit=_MAX_CLIENT_SECRET)
@@ -345,7 +359,7 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
             raise
         item = objects.private_key(data, name=name, passphrase=_ask(name))
     if from_stdin:
-        return HeldKey(item.value, skipped("key-file", "the key came from standard input"), item.is_encrypted)
+        return HeldKey(item.value, skipped("key-file", "the key was read from standard input"), item.is_encrypted)
     return HeldKey(item.value, key_file_finding(Path(reference)), item.is_encrypted)
 
 

@@ -130,7 +130,7 @@ def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
     @click.option("-q", "--quiet", is_flag=True, help="Print only problems.")
-    @click.option("-v", "--verbose", count=True, help="Explain more; -vv shows tracebacks.")
+    @click.option("-v", "--verbose", count=True, help="Show more; -vv shows tracebacks.")
     @functools.wraps(command)
     def wrapped(*args: Any, as_json: bool, quiet: bool, verbose: int, **kwargs: Any) -> int | None:
         return command(Output(as_json, quiet, verbose), *args, **kwargs)

@@ -10,10 +10,10 @@ from certkit.cli.shared.commands import LazyGroup
 @click.group(
     cls=LazyGroup,
     lazy={
-        "query": ("certkit.cli.terraform.query:query", "Answer a query of Terraform's data source `external`."),
+        "query": ("certkit.cli.terraform.query:query", "Answer a query from Terraform's `external` data source."),
         "install-provider": (
             "certkit.cli.terraform.install_provider:install_provider",
-            "Install the provider where Terraform finds it.",
+            "Install the Terraform provider.",
         ),
     },
 )

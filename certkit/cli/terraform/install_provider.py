@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@inputs.file_option("--mirror", metavar="DIR", help="Filesystem mirror.  [default: ~/.terraform.d/plugins]")
-@click.option("--dev-override", is_flag=True, help="Print a configuration that uses the provider without init.")
+@inputs.file_option(
+    "--mirror", metavar="DIR", help="Filesystem mirror to install into.  [default: ~/.terraform.d/plugins]"
+)
+@click.option("--dev-override", is_flag=True, help="Print a dev_overrides configuration, which needs no init.")
 @reporting
 def install_provider(output: Output, *, mirror: str | None, dev_override: bool) -> int:
     """Install the provider certkit.local/certkit/certkit into a filesystem mirror, and print the configuration for it.

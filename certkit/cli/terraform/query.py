@@ -30,7 +30,7 @@ _TIMEOUT_SECONDS = 10.0
 @inputs.passphrase_option
 @reporting
 def query(output: Output, *, passphrase_file: str | None) -> int:
-    """Answer a query of Terraform's data source `external`.
+    """Answer a query from Terraform's `external` data source.
 
     Reads one JSON object of strings from standard input: {"identity": NAME}, with or without "store", or {"source":
     SOURCE} with a source of `certkit expiry`; "warn" and "critical" change the thresholds. Prints one JSON object of

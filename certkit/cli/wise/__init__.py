@@ -21,7 +21,10 @@ WHICH_HINT = f"give one of {', '.join(ENVIRONMENTS)}, or --policy for a rehearsa
 def environment_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command --environment and --policy, for an identity that is not there yet."""
     policy = inputs.file_option(
-        "--policy", "policy_name", metavar="POLICY", help="Policy to use instead, such as a rehearsal's."
+        "--policy",
+        "policy_name",
+        metavar="POLICY",
+        help="Policy to use instead of --environment, such as a rehearsal's.",
     )
     environment = click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Wise environment.")
     decorated: Callable[..., Any] = environment(policy(command))
@@ -35,8 +38,8 @@ def policy_of(*, environment: str | None, policy_name: str | None) -> str | None
         InputError: both are given.
     """
     if environment is not None and policy_name is not None:
-        hint = "a policy tells its environment: leave --environment out"
-        raise InputError("usage: --environment and --policy exclude each other", hint=hint)
+        hint = "leave --environment out: a policy names its environment"
+        raise InputError("--environment and --policy exclude each other", hint=hint)
     from certkit.policy import catalogue
     from certkit.wise import addresses
 
@@ -50,15 +53,15 @@ def policy_of(*, environment: str | None, policy_name: str | None) -> str | None
     cls=LazyGroup,
     lazy={
         "authorize-url": ("certkit.cli.wise.authorize_url:authorize_url", "Print the URL where a user grants access."),
-        "token": ("certkit.cli.wise.token:token", "Get, renew, show and print OAuth tokens."),
+        "token": ("certkit.cli.wise.token:token", "Get, refresh, show and print OAuth tokens."),
         "setup": (
             "certkit.cli.wise.setup:setup",
-            "Follow Wise's guide step by step, from the client id to a call with mTLS.",
+            "Set up mTLS step by step, from the client id to the first call.",
         ),
         "check": ("certkit.cli.wise.check:check", "Compare sandbox and production before going live."),
-        "ca": ("certkit.cli.wise.ca:ca", "Create the trust bundle of a server that Wise calls."),
-        "webhook": ("certkit.cli.wise.webhook:webhook", "Subscribe to webhooks with mTLS, test and verify them."),
-        "rehearse": ("certkit.cli.wise.rehearse:rehearse", "Run a stand-in for Wise on this machine."),
+        "ca": ("certkit.cli.wise.ca:ca", "Create the trust bundle for a server that receives webhooks."),
+        "webhook": ("certkit.cli.wise.webhook:webhook", "Subscribe to, test and verify webhooks."),
+        "rehearse": ("certkit.cli.wise.rehearse:rehearse", "Run a local stand-in for Wise."),
     },
 )
 def wise() -> None:

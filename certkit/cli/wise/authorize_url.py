@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 @click.command("authorize-url")
 @environment_options
 @click.option("--client-id", metavar="ID", required=True, help="Client id in this environment.")
-@click.option(
-    "--redirect-uri", metavar="URI", required=True, help="Redirect URI that Wise has configured for the client."
-)
-@click.option("--state", metavar="S", help="Your own state, which comes back in the redirect.")
+@click.option("--redirect-uri", metavar="URI", required=True, help="Redirect URI configured at Wise for the client.")
+@click.option("--state", metavar="S", help="Your own `state`, returned in the redirect.")
 @click.option("--identity", metavar="NAME", help="Store a random state for this identity; `token exchange` checks it.")
 @click.option("--open", "opens", is_flag=True, help="Also open the page in a browser.")
 @store_option
@@ -50,14 +48,14 @@ def authorize_url(
     from certkit.wise import addresses
 
     if state is not None and identity is not None:
-        hint = "with --identity a random state is made and checked"
-        raise InputError("usage, certkit wise authorize-url: --state and --identity exclude each other", hint=hint)
+        hint = "with --identity, a random state is generated and checked"
+        raise InputError("--state and --identity exclude each other", hint=hint)
     addresses.require_client_id(client_id)
     addresses.require_redirect_uri(redirect_uri)
     addresses.optional(addresses.require_state, state)
     policy = policy_of(**where)
     if policy is None:
-        raise InputError("usage, certkit wise authorize-url: missing option '--environment'", hint=WHICH_HINT)
+        raise InputError("missing option '--environment'", hint=WHICH_HINT)
     if identity is not None:
         state = _remembered(output, identity, policy, client_id, redirect_uri, store_uri)
     url = addresses.authorize_url(inputs.policy(policy), client_id=client_id, redirect_uri=redirect_uri, state=state)
@@ -85,4 +83,4 @@ def _open(output: Output, url: str) -> None:
     import webbrowser
 
     if not webbrowser.open(url):
-        output.warn("no browser could be opened. Open the URL by hand")
+        output.warn("could not open a browser. Open the URL yourself")

@@ -35,7 +35,7 @@ def ca(output: Output, *, sources: tuple[str, ...], out: str, force: bool) -> in
 
     if out == "-":
         hint = "nginx reads it by its path: give --out FILE"
-        raise InputError("usage, certkit wise ca: the bundle cannot go to standard output", hint=hint)
+        raise InputError("the trust bundle cannot be written to standard output", hint=hint)
     made = ca_bundle.bundle([(source, inputs.read(source)) for source in sources], now=inputs.now())
     path = Path(out).absolute()
     changed = ca_bundle.write(made, path, force=force)

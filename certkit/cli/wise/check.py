@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("sandbox", metavar="SANDBOX")
 @click.argument("production", metavar="PRODUCTION")
-@click.option("--online", is_flag=True, help="Also ask Wise: certificate, token, and the plain host to fall back to.")
+@click.option("--online", is_flag=True, help="Also check certificate, token and the plain host with Wise itself.")
 @inputs.timeout_option("Total time allowed per request.")
 @in_store
 def check(output: Output, store: Store, *, sandbox: str, production: str, online: bool, timeout: float) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from certkit.wise.oauth import Client, TokenEndpoint
 
 _GRANTS = ("authorization_code", "client_credentials")
-_CA_HELP = "CAs that the server is verified by.  [default: the identity's, or the system's]"
+_CA_HELP = "CAs to trust for the server.  [default: the identity's, or the system's]"
 _TIME_HELP = "Total time allowed per request."
 
 
@@ -62,7 +62,7 @@ class WiseOptions:
 
         client_id = self.client_id or known
         if client_id is None:
-            raise InputError("usage, certkit wise token: the client id is missing", hint="give --client-id")
+            raise InputError("the client id is missing", hint="give --client-id")
         addresses.require_client_id(client_id)
         return Client(id=client_id, secret=secret or inputs.required_client_secret(self.client_secret_file))
 
@@ -70,8 +70,8 @@ class WiseOptions:
 identity_option = click.option(
     "--identity", "name", metavar="NAME", required=True, help="Identity that keeps the token."
 )
-profile_option = click.option("--profile", "profile_id", metavar="ID", help="Profile, if there are several.")
-grant_option = click.option("--grant", type=click.Choice(_GRANTS), help="Grant, if there are several.")
+profile_option = click.option("--profile", "profile_id", metavar="ID", help="Profile id, if the identity has several.")
+grant_option = click.option("--grant", type=click.Choice(_GRANTS), help="Grant type, if the identity has several.")
 
 
 def asking(command: Callable[..., int], *, hidden: bool = False) -> Any:
@@ -91,8 +91,12 @@ def asking(command: Callable[..., int], *, hidden: bool = False) -> Any:
             "help": "Read the client secret from this file's first line.",
         },
         "--environment": {"type": click.Choice(ENVIRONMENTS), "help": "Wise environment, for a new identity."},
-        "--policy": {"type": file, "metavar": "POLICY", "help": "Policy to use instead, such as a rehearsal's."},
-        "--base-url": {"metavar": "URL", "help": "Use this address instead of Wise's API, such as a proxy's."},
+        "--policy": {
+            "type": file,
+            "metavar": "POLICY",
+            "help": "Policy to use instead of --environment, such as a rehearsal's.",
+        },
+        "--base-url": {"metavar": "URL", "help": "Use this URL instead of Wise's API, such as a proxy."},
         "--plain": {"is_flag": True, "help": "Use the plain host, without the client certificate."},
         "--ca": {"metavar": "FILE|DIR|system", "type": file, "help": _CA_HELP},
     }

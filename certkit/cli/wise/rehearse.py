@@ -53,10 +53,13 @@ _FURTHEST_BACK, _FURTHEST_ON = timedelta(days=-4 * 365), timedelta(days=15 * 365
     help="Redirect URI to accept; may be repeated.  [default: a page of the rehearsal]",
 )
 @click.option(
-    "--clock-offset", default="0d", metavar="DURATION", help="Set the rehearsal's clock forward (330d) or back (-330d)."
+    "--clock-offset",
+    default="0d",
+    metavar="DURATION",
+    help="Move the rehearsal's clock forward (330d) or back (-330d).",
 )
 @inputs.file_option(
-    "--ready-file", metavar="FILE", help="Write what --json prints to this file once the rehearsal listens."
+    "--ready-file", metavar="FILE", help="Write the output of --json to this file once the rehearsal is ready."
 )
 @reporting
 def rehearse(output: Output, *, directory: str | None, port: int, ready_file: str | None, **options: Any) -> int:
@@ -155,22 +158,22 @@ def _offset(text: str) -> timedelta:
 
     sign = -1 if text.startswith("-") else 1
     length = Duration.parse(text.lstrip("+-")).fixed
-    hint = "give for example 330d, or -330d for a clock that is slow"
+    hint = "give for example 330d, or -330d for a clock that is behind"
     if length is None:
-        raise InputError(f"usage: --clock-offset is a length of time, not {text!r}", hint=hint)
+        raise InputError(f"--clock-offset must be a duration, not {text!r}", hint=hint)
     if not _FURTHEST_BACK <= sign * length <= _FURTHEST_ON:
-        raise InputError("usage: --clock-offset is more than 4 years back or 15 years on", hint=hint)
+        raise InputError("--clock-offset is more than 4 years back or 15 years ahead", hint=hint)
     return sign * length
 
 
 def _require_usable(client_id: str | None, redirect_uris: tuple[str, ...]) -> None:
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
         hint = "use up to 64 letters, digits and signs without a colon"
-        raise InputError("usage: --client-id cannot be a client id", hint=hint)
+        raise InputError("--client-id is not a valid client id", hint=hint)
     for uri in redirect_uris:
         if not _REDIRECT_URI.fullmatch(uri) or set("?#") & set(uri):
             hint = "give an address such as http://127.0.0.1:9000/callback, without ? and #"
-            raise InputError(f"usage: --redirect-uri cannot be used: {uri!r}", hint=hint)
+            raise InputError(f"--redirect-uri cannot be used: {uri!r}", hint=hint)
 
 
 def _default() -> Path:

@@ -24,18 +24,23 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", metavar="NAME")
 @environment_options
-@click.option("--base-url", metavar="URL", help="Use this address instead of Wise's API, such as a proxy's.")
-@click.option("--client-id", metavar="ID", help="The client id in this environment.")
+@click.option("--base-url", metavar="URL", help="Use this URL instead of Wise's API, such as a proxy.")
+@click.option("--client-id", metavar="ID", help="Client id in this environment.")
 @inputs.file_option("--client-secret-file", metavar="FILE", help="Read the client secret from this file's first line.")
-@click.option("--redirect-uri", metavar="URI", help="A redirect URI that Wise has configured for the client.")
-@click.option("--redirect-url", metavar="URL", help="The URL that the browser ended at, pasted; - reads stdin.")
-@click.option("--profile", "profile_id", metavar="ID", help="Profile, if there are several.")
+@click.option("--redirect-uri", metavar="URI", help="Redirect URI configured at Wise for the client.")
+@click.option("--redirect-url", metavar="URL", help="URL that the browser was redirected to; - reads stdin.")
+@click.option("--profile", "profile_id", metavar="ID", help="Profile id, if the identity has several.")
 @inputs.subject_options
-@click.option("--type", "key_type", type=click.Choice(KEY_TYPES), help="Key type.  [default: the policy's first]")
+@click.option(
+    "--type",
+    "key_type",
+    type=click.Choice(KEY_TYPES, case_sensitive=False),
+    help="Key type.  [default: the policy's first]",
+)
 @inputs.file_option("--ca", metavar="FILE", help="Wise's CA certificate from Developer Hub.")
-@inputs.file_option("--cert", metavar="FILE", help="The certificate from Developer Hub; - reads stdin.")
+@inputs.file_option("--cert", metavar="FILE", help="Certificate from Developer Hub; - reads stdin.")
 @inputs.file_option("--token-file", metavar="FILE", help="Use this access token (or CERTKIT_TOKEN).")
-@click.option("--skip-oauth", is_flag=True, help="Start with the key: you already have tokens.")
+@click.option("--skip-oauth", is_flag=True, help="Skip the token steps, if you already have tokens.")
 @inputs.timeout_option("Total time allowed per request.")
 @in_store
 def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:

@@ -111,7 +111,7 @@ def _split(text: str) -> tuple[str, int | None, str]:
     if scheme is not None and f"{scheme}://".lower() != SCHEME:
         raise ValueError(f"{scheme!r} is not supported, only {SCHEME}")
     if "@" in authority:
-        raise ValueError("it names a user")
+        raise ValueError("it contains a user name")
     if path.strip("/") or len(path) > 1 or fragment is not None:
         raise ValueError("unexpected text after the port")
     if scheme is None and (path or query is not None):

@@ -231,9 +231,9 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
         yield from view.failures()
         if not view.has_seen:
             message = f"cannot read {name}: {embedded.entry}: no certificate in its data"
-            yield Failure(name, message, "make the kubeconfig anew", Reason.NO_CERTIFICATE_FOUND)
+            yield Failure(name, message, "create the kubeconfig again", Reason.NO_CERTIFICATE_FOUND)
     for problem in found.problems:
-        yield Failure(name, f"cannot read {name}: {problem}", "make the kubeconfig anew", Reason.BAD_KUBECONFIG)
+        yield Failure(name, f"cannot read {name}: {problem}", "create the kubeconfig again", Reason.BAD_KUBECONFIG)
     paths = list(dict.fromkeys(str(Path(name).parent / each.path) for each in found.references))
     for path in paths[:_MAX_REFERENCES]:
         try:
@@ -243,7 +243,7 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
             yield unreadable(path, error)
     if len(paths) > _MAX_REFERENCES:
         message = f"cannot read {name}: it names {len(paths):,} files"
-        yield Failure(name, message, "make the kubeconfig anew", Reason.BAD_KUBECONFIG)
+        yield Failure(name, message, "create the kubeconfig again", Reason.BAD_KUBECONFIG)
 
 
 def _look_at_pieces(chunks: Iterable[bytes], view: _View, *, name: str) -> Iterator[Seen]:
@@ -362,9 +362,12 @@ def unreadable(name: str, error: OSError | ValueError) -> Failure:
 _SYSTEM_ERRORS = {
     errno.ENOENT: (Reason.NOT_FOUND, "check the path"),
     errno.ENOTDIR: (Reason.NOT_FOUND, "check the path"),
-    errno.ELOOP: (Reason.BROKEN_SYMLINK, "mend or remove the symbolic link"),
-    errno.EACCES: (Reason.PERMISSION_DENIED, "let this user read it, or run as one that may"),
-    errno.EPERM: (Reason.PERMISSION_DENIED, "let this user read it, or run as one that may"),
+    errno.ELOOP: (Reason.BROKEN_SYMLINK, "fix or remove the broken symlink"),
+    errno.EACCES: (
+        Reason.PERMISSION_DENIED,
+        "make it readable for this user, or run certkit as a user who can read it",
+    ),
+    errno.EPERM: (Reason.PERMISSION_DENIED, "make it readable for this user, or run certkit as a user who can read it"),
 }
 
 
@@ -372,5 +375,5 @@ def _in_walk(path: str, error: OSError) -> Failure:
     """The failure for what a walk came by: what is there and leads nowhere is a broken link, not a missing file."""
     failure = unreadable(path, error)
     if failure.reason is Reason.NOT_FOUND:
-        return replace(failure, hint="mend or remove the symbolic link", reason=Reason.BROKEN_SYMLINK)
+        return replace(failure, hint="fix or remove the broken symlink", reason=Reason.BROKEN_SYMLINK)
     return failure if failure.reason is not Reason.READ_FAILED else replace(failure, reason=Reason.WALK_ERROR)

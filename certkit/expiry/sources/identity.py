@@ -49,7 +49,7 @@ class IdentitySource:
             yield Failure(source, f"cannot read {source}: {error.message}", error.hint, Reason.STORE_FAILED)
             return
         if found is None:
-            hint = f"see what it waits for: certkit identity show {self.name}"
+            hint = f"see what is pending: certkit identity show {self.name}"
             message = f"cannot read {source}: no generation is active"
             yield Failure(source, message, hint, Reason.NO_CERTIFICATE_FOUND)
             return
@@ -71,6 +71,6 @@ def hanging(source: str, name: str, number: str, record: Record, now: datetime) 
     """A request that has waited so long that somebody may have forgotten it: a certificate that is expected."""
     waiting = record.waiting(number, now)
     if waiting is not None and waiting >= HANGS:
-        message = f"{source}: the request of generation {number} has waited for {waiting.days} days"
-        hint = f"see what it waits for: certkit identity show {name}"
+        message = f"{source}: the request of generation {number} has been pending for {waiting.days} days"
+        hint = f"see what is pending: certkit identity show {name}"
         yield Failure(source, message, hint, Reason.REQUEST_WAITING)

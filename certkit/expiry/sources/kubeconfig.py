@@ -109,7 +109,7 @@ def read(data: bytes) -> Kubeconfig:
     """
     document, problems = _document(data)
     if not isinstance(document, dict):
-        raise InputError("it is a kubeconfig that is not a mapping", hint=_HINT)
+        raise InputError("the kubeconfig is not a mapping", hint=_HINT)
     reader = _Reader()
     for problem in problems:
         reader.complain(problem)
@@ -137,11 +137,11 @@ class _Reader:
             fields = self._mapping(item, f"{holder.value} number {number}")
             name = fields.get("name") or ""
             if not isinstance(name, str):
-                self.complain(f"{holder.value} number {number}: its name is not text")
+                self.complain(f"{holder.value} number {number}: its name is not a string")
                 name = ""
             entry = Entry(holder, _shown(name))
             if name and name in names:
-                self.complain(f"{entry}: the name is there twice")
+                self.complain(f"{entry}: the name appears twice")
             names.add(name)
             self._read_entry(entry, self._mapping(fields.get(holder.value), str(entry)))
 
@@ -188,7 +188,7 @@ class _Reader:
         # Through aliases a few bytes could stand for any number of certificates.
         self._left -= len(text)
         if self._left < 0:
-            raise InputError("it is a kubeconfig with more certificates than a file can hold", hint=_HINT)
+            raise InputError("the kubeconfig has too many certificates", hint=_HINT)
         try:
             return base64.b64decode("".join(text.split()), validate=True)
         except (binascii.Error, ValueError):
@@ -206,11 +206,11 @@ _Document: TypeAlias = "tuple[Any, list[str]]"
 
 def _document(data: bytes) -> _Document:
     if len(data) > MAX_BYTES:
-        raise InputError(f"it is a kubeconfig larger than {MAX_BYTES:,} bytes", hint=_HINT)
+        raise InputError(f"the kubeconfig is larger than {MAX_BYTES:,} bytes", hint=_HINT)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError("it is a kubeconfig that is not UTF-8 text", hint=_HINT) from error
+        raise InputError("the kubeconfig is not UTF-8 text", hint=_HINT) from error
     if text.lstrip().startswith("{"):
         # YAML may begin like this as well.
         with contextlib.suppress(ValueError, RecursionError):
@@ -234,7 +234,7 @@ def _json(text: str) -> _Document:
 
 
 def _twice(key: str) -> str:
-    return f"the key {_shown(key)} is there twice"
+    return f"the key {_shown(key)} appears twice"
 
 
 def _yaml(text: str) -> _Document:
@@ -247,7 +247,7 @@ def _yaml(text: str) -> _Document:
     try:
         for count, event in enumerate(yaml.parse(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))):
             if count > MAX_VALUES:
-                raise InputError(f"it is a kubeconfig of more than {MAX_VALUES:,} values", hint=_HINT)
+                raise InputError(f"the kubeconfig has more than {MAX_VALUES:,} values", hint=_HINT)
             if not builder.take(event):
                 break
     except yaml.YAMLError as error:
@@ -256,7 +256,7 @@ def _yaml(text: str) -> _Document:
             raise _nested_too_deeply() from error
         mark = getattr(error, "problem_mark", None)
         where = f", see line {mark.line + 1}" if mark is not None else ""
-        raise InputError(f"it is a kubeconfig that is not YAML{where}", hint=_HINT) from error
+        raise InputError(f"the kubeconfig is not YAML{where}", hint=_HINT) from error
     return builder.document, builder.problems
 
 
@@ -265,7 +265,7 @@ def _pyyaml() -> ModuleType:
         import yaml
     except ImportError as error:
         hint = "install it: pip install 'certkit[kubeconfig]'"
-        raise InputError("it is a kubeconfig, and PyYAML is not installed", hint=hint) from error
+        raise InputError("reading a kubeconfig requires PyYAML, which is not installed", hint=hint) from error
     return yaml
 
 
@@ -304,7 +304,7 @@ class _Builder:
 
     def _alias(self, anchor: str) -> Any:
         if anchor not in self._anchors:
-            raise InputError("it is a kubeconfig with an alias of nothing", hint=_HINT)
+            raise InputError("the kubeconfig has an alias without an anchor", hint=_HINT)
         return self._anchors[anchor]
 
     def _begin(self, value: Any, anchor: str | None) -> None:
@@ -323,7 +323,7 @@ class _Builder:
 
 
 def _nested_too_deeply() -> InputError:
-    return InputError(f"it is a kubeconfig nested deeper than {MAX_DEPTH} levels", hint=_HINT)
+    return InputError(f"the kubeconfig is nested deeper than {MAX_DEPTH} levels", hint=_HINT)
 
 
 class _Open:

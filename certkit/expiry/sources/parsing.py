@@ -177,7 +177,7 @@ def _listed(reference: str, access: SourceAccess) -> list[str]:
     """The sources in a list, one a line; blank lines and lines that begin with # are passed over."""
     data = b"".join(access.stdin()) if reference == _STDIN else reading.read(reference)
     if b"-----BEGIN" in data or b"\0" in data or data[:1] == b"\x30":
-        hint = "to look at the file itself, leave out the @"
+        hint = "to check the file itself, leave out the @"
         raise InputError(f"cannot read {reference}: not a list of sources", hint=hint)
     lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").split("\n")
     listed = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]

@@ -30,7 +30,7 @@ _WATCHED = frozenset({State.ACTIVE, State.ISSUED})
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SERIAL = re.compile(r"-?[0-9a-f]{1,512}", re.ASCII)
-_EMPTY = "check the mount and the prefix, and see what waits: certkit identity list"
+_EMPTY = "check the mount and the prefix, and see what is pending: certkit identity list"
 _INSTALL = "install its certificate again: certkit identity install"
 
 _REASONS = {
@@ -92,7 +92,7 @@ class VaultSource:
             yield self._failed("", error)
             return
         if is_empty:
-            message = f"cannot find {self._place('')}: there is no certificate of an identity"
+            message = f"no identity with a certificate found in {self._place('')}"
             yield Failure(self._place(""), message, _EMPTY, Reason.NO_CERTIFICATE_FOUND)
 
     @property
@@ -157,8 +157,8 @@ class VaultSource:
             raise pointer
         where = self._place(layout.pointer(name))
         if pointer is None:
-            hint = "undelete it, or remove what is left of the identity"
-            raise StoreError(f"cannot read {where}: it is not there, and generations are", hint=hint)
+            hint = "undelete it, or remove the rest of the identity"
+            raise StoreError(f"cannot read {where}: it is missing, although generations exist", hint=hint)
         return layout.state_of(pointer.data, where=where)
 
     def _seen(self, folder: str, metadata: Metadata | CertkitError | None, watched: _Watched) -> Iterator[Seen]:
@@ -170,7 +170,7 @@ class VaultSource:
         if facts is not None:
             yield self._sighting(folder, facts)
         elif watched.is_in_use or (metadata is not None and metadata.version > 1):
-            message = f"cannot judge {self._place(folder)}: nobody wrote the facts of its certificate"
+            message = f"cannot check {self._place(folder)}: the facts about its certificate are missing"
             yield Failure(self._place(folder), message, _INSTALL, Reason.STORE_FAILED)
         elif watched.record is not None and self.now is not None:
             yield from hanging(self._place(folder), watched.name, watched.number, watched.record, self.now)
@@ -178,7 +178,7 @@ class VaultSource:
     def _sighting(self, folder: str, facts: Mapping[str, str]) -> Seen:
         place = self._place(folder)
         if not _FINGERPRINT.fullmatch(facts["fingerprint_sha256"]) or not _SERIAL.fullmatch(facts["serial"]):
-            return _malformed(place, "the fingerprint or the serial number is none")
+            return _malformed(place, "the fingerprint or the serial number is invalid")
         try:
             begin, end = parse_time(facts["not_before"]), parse_time(facts["not_after"])
         except InputError as error:
@@ -205,5 +205,5 @@ def _ends_all(answer: object) -> TypeGuard[VaultError]:
 
 
 def _malformed(place: str, why: str) -> Failure:
-    message = f"cannot judge {place}: the facts of its certificate are malformed: {printable(why)}"
+    message = f"cannot check {place}: the facts about its certificate are malformed: {printable(why)}"
     return Failure(place, message, _INSTALL, Reason.DECODE_FAILED)

@@ -58,7 +58,7 @@ def _findings(store: FileStore) -> list[Finding]:
     except StoreError as error:
         return [_finding("store", error)]
     if not any(each.id == "permissions" for each in found):
-        found.append(ok("permissions", "nobody may read the keys but those who should"))
+        found.append(ok("permissions", "only the intended users can read the keys"))
     return found
 
 
@@ -76,7 +76,7 @@ def _store(folder: Folder) -> Iterator[Finding]:
     if os.access(folder.path, os.W_OK | os.X_OK):
         yield ok("store", identities)
     else:
-        yield warning("store", f"{identities}, which may not be written to", "run certkit as the directory's owner")
+        yield warning("store", f"{identities}, which is not writable", "run certkit as the directory's owner")
     visible = [name for name in names if not name.startswith(".")]
     strange = [name for name in visible if not (is_name(name) and _is_candidate(folder, name))]
     yield from _strange("store", folder, [*folder.leftovers(), *strange])
@@ -104,7 +104,7 @@ def _identity(store: FileStore, folder: Folder, name: str) -> Iterator[Finding]:
 
 def _summary(found: Identity) -> str:
     generations = _counted(len(found.generations), "generation", "generations")
-    return f"{generations}, {found.record.active or 'none'} is in use"
+    return f"{generations}, {found.record.active or 'none'} active"
 
 
 def _troubles(store: FileStore, folder: Folder, found: Identity) -> Iterator[Finding]:
@@ -124,7 +124,7 @@ def _troubles(store: FileStore, folder: Folder, found: Identity) -> Iterator[Fin
     yield from _hooks(check, folder)
     lost = [number for number in found.record.left if number not in known]
     if lost:
-        yield warning(check, f"generations that were in use are gone: {_listed(lost)}", "restore them from a backup")
+        yield warning(check, f"generations that were active are missing: {_listed(lost)}", "restore them from a backup")
     for generation in found.generations:
         if generation.issued is not None:
             path = folder.path / GENERATIONS / generation.number / generation_files.CERTIFICATE
@@ -150,7 +150,7 @@ def _hooks(check: str, folder: Folder) -> Iterator[Finding]:
                 if name.startswith(".") or name.endswith("~") or os.path.isdir(path):
                     continue
                 if not os.path.exists(path):
-                    yield warning(check, f"the hook {path} is a link that leads nowhere", "fix or remove the link")
+                    yield warning(check, f"the hook {path} is a broken symlink", "fix or remove the link")
                 elif not os.access(path, os.X_OK):
                     hint = f"chmod +x {shlex.quote(str(path))}, or move it away"
                     yield warning(check, f"the hook {path} never runs: it is not executable", hint)
@@ -178,9 +178,9 @@ def _strange(check: str, folder: Folder, names: list[str]) -> Iterator[Finding]:
     left = [name for name in names if is_temporary_name(name)]
     others = [name for name in names if name not in left]
     if left:
-        yield warning(check, f"left in {folder.path} by runs that were killed: {_listed(left)}", _SWEPT)
+        yield warning(check, f"left in {folder.path} by interrupted runs: {_listed(left)}", _SWEPT)
     if others:
-        yield warning(check, f"not put into {folder.path} by certkit: {_listed(others)}", "move it away")
+        yield warning(check, f"not created by certkit in {folder.path}: {_listed(others)}", "move it away")
 
 
 def _generation(check: str, store: FileStore, folder: Folder) -> Iterator[Finding]:
@@ -188,7 +188,7 @@ def _generation(check: str, store: FileStore, folder: Folder) -> Iterator[Findin
     yield from _strange(check, folder, [name for name in folder.names() if not generation_files.is_file(name)])
     is_begun = folder.has(generation_files.FULLCHAIN) or folder.has(generation_files.TRUST_BUNDLE)
     if is_begun and not folder.has(generation_files.CERTIFICATE):
-        yield warning(check, f"an install in {folder.path} did not end", "install the certificate again")
+        yield warning(check, f"an install in {folder.path} was interrupted", "install the certificate again")
     path = folder.path / generation_files.KEY
     data = folder.read(generation_files.KEY)
     trouble = None if sealing.is_sealed(data) else sealing.trouble(data, name=str(path))
@@ -233,7 +233,7 @@ def _of_store(folder: Folder) -> Iterator[Finding]:
     """What is wrong with the permissions of the directory of a store itself: others may read it, but not write."""
     status = folder.own_status
     if status.st_mode & 0o022:
-        yield critical(_PERMISSIONS, f"others may write to {folder.path}", f"chmod go-w {_quoted(folder.path)}")
+        yield critical(_PERMISSIONS, f"other users can write to {folder.path}", f"chmod go-w {_quoted(folder.path)}")
     if status.st_uid not in {0, os.geteuid()}:
         hint = "run certkit as that user"
         yield warning(_PERMISSIONS, f"{folder.path} belongs to another user ({status.st_uid})", hint)
@@ -275,9 +275,7 @@ def _closed(root: Path, name: str | None, group: int | None) -> Iterator[Finding
         with contextlib.suppress(OSError):
             status = os.stat(path)
             if not status.st_mode & (0o010 if status.st_gid == group else 0o001):
-                yield warning(
-                    _PERMISSIONS, f"the group {name} does not get through {path}", f"chmod o+x {_quoted(path)}"
-                )
+                yield warning(_PERMISSIONS, f"the group {name} cannot enter {path}", f"chmod o+x {_quoted(path)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,11 +306,11 @@ class _Wanted:
         excess = found & ~wanted & (0o077 if stat.S_ISDIR(mode) else 0o066)
         lack = wanted & ~found & (0o500 if self.access.group is None else 0o550)
         if excess & 0o022:
-            yield critical(_PERMISSIONS, f"others may write to {path} (mode {found:04o})", mend)
+            yield critical(_PERMISSIONS, f"other users can write to {path} (mode {found:04o})", mend)
         elif excess:
-            yield warning(_PERMISSIONS, f"others may read {path} (mode {found:04o})", mend)
+            yield warning(_PERMISSIONS, f"other users can read {path} (mode {found:04o})", mend)
         if lack:
-            yield warning(_PERMISSIONS, f"those who should read {path} may not (mode {found:04o})", mend)
+            yield warning(_PERMISSIONS, f"the intended users cannot read {path} (mode {found:04o})", mend)
 
 
 def _quoted(path: Path) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TOKENS = "tokens"
 _SUFFIX = ".json"
-_HINT = "restore it from a backup, or remove it and ask for another"
+_HINT = "restore it from a backup, or remove it and get another"
 
 
 def is_file(name: str) -> bool:
@@ -66,7 +66,7 @@ def write(folder: Folder, name: str, fields: Mapping[str, Secret], *, over: str 
         there = tokens.read_if_there(name + _SUFFIX)
         if over != (None if there is None else _version(there)):
             path = tokens.path / (name + _SUFFIX)
-            raise ConflictError(f"cannot write {path}: it has changed meanwhile", hint="look at it, and try again")
+            raise ConflictError(f"cannot write {path}: it has changed in the meantime", hint="check it, and try again")
         tokens.write(name + _SUFFIX, content, Access(), replace=there is not None)
     return _version(content.reveal())
 
@@ -99,5 +99,5 @@ def _parse(data: bytes, *, where: str) -> Document:
         fields = {name: Secret(value.encode("utf-8")) for name, value in texts.items()}
     except (ValueError, AttributeError, RecursionError):
         # Not "from": the error quotes what it could not read.
-        raise StoreError(f"cannot read {where}: not a document of texts", hint=_HINT) from None
+        raise StoreError(f"cannot read {where}: not a JSON object of strings", hint=_HINT) from None
     return Document(fields=fields, version=_version(data))

@@ -11,7 +11,7 @@ class StoreFolder(Folder):
 
     error = StoreError
     conflict = ConflictError
-    conflict_hint = "look at what is there"
-    link_hint = "put what it leads to in its place: a store follows no symbolic links"
+    conflict_hint = "check what is there"
+    link_hint = "replace it with its target: a store does not follow symbolic links"
 
     __slots__ = ()

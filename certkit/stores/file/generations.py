@@ -54,8 +54,8 @@ def install(folder: Folder, number: str, issued: Issued, access: Access) -> Gene
         folder.write(CERTIFICATE, issued.certificate, access)
     elif known != issued:
         raise ConflictError(
-            f"cannot install {folder.path}: it has another certificate already",
-            hint="each generation has one; renew for another",
+            f"cannot install {folder.path}: it already has another certificate",
+            hint="each generation has one certificate; renew to get another",
         )
     else:
         folder.sync()  # the run that wrote it may have been killed before it did so

@@ -42,7 +42,7 @@ def require_identity(folder: Folder) -> None:
     """
     if not folder.has(RECORD):
         hint = f"restore its {RECORD} from a backup, or remove the directory by hand"
-        raise StoreError(f"not an identity, {folder.path}: it has no {RECORD}", hint=hint)
+        raise StoreError(f"{folder.path} is not an identity: it has no {RECORD}", hint=hint)
 
 
 def access_of(record: Record) -> Access:
@@ -59,7 +59,7 @@ def access_of(record: Record) -> Access:
     try:
         return Access(grp.getgrnam(name).gr_gid)
     except (KeyError, ValueError) as error:  # ValueError: a NUL in the name
-        hint = "make it (groupadd), or enrol the identity with another --group"
+        hint = "create it (groupadd), or use another --group"
         raise StoreError(f"this host has no group {name!r}", hint=hint) from error
 
 

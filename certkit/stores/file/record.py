@@ -88,7 +88,7 @@ def _pointer(folder: Folder) -> str | None:
         return None
     match = _TARGET.fullmatch(target)
     if match is None:
-        raise _astray(folder, f"it leads to {target!r}, which is no generation")
+        raise _astray(folder, f"it points to {target!r}, which is not a generation")
     with folder.inside(GENERATIONS) as generations:
         if not generations.has_folder(match[1]):
             raise _astray(folder, f"there is no generation {match[1]}")
@@ -164,5 +164,5 @@ def _copied(folder: Folder) -> StoreError:
 
 
 def _astray(folder: Folder, why: str) -> StoreError:
-    hint = f"make it lead to a generation, in its directory: ln -sfn {GENERATIONS}/NUMBER {POINTER}"
+    hint = f"point it to a generation, in its directory: ln -sfn {GENERATIONS}/NUMBER {POINTER}"
     return StoreError(f"cannot follow {folder.path / POINTER}: {why}", hint=hint)

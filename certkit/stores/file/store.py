@@ -121,7 +121,7 @@ class FileStore:
                 found = identity_folder.read(name, folder)
                 if is_unchanged():
                     return found
-        raise StoreError(f"cannot read {self.root / name}: it changes all the time", hint="try again")
+        raise StoreError(f"cannot read {self.root / name}: other processes keep changing it", hint="try again")
 
     def find(self, name: str) -> Identity | None:
         """Load an identity; None if there is none."""
@@ -179,7 +179,7 @@ class FileStore:
             ConflictError: there is a generation of that number.
         """
         if not identity.is_generation(number):
-            raise StoreError(f"not the number of a generation: {number!r}", hint="use four digits, such as 0001")
+            raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
         known, kept = loaded(self, known), seal(key, self.wrapping)
         with self._changing(known.name) as folder, folder.inside(GENERATIONS) as generations:
             if self.wrapping is None:

@@ -85,19 +85,19 @@ def _server(store: VaultStore) -> Iterator[Finding]:
         return
     apart = abs((found.clock - store.clock()).total_seconds())
     if apart > _MOST_SKEW_SECONDS:
-        message = f"the server says that it is {rfc3339(found.clock)}, {apart:,.0f} seconds from what this host says"
+        message = f"the server's clock says {rfc3339(found.clock)}, {apart:,.0f} seconds off this host's clock"
         yield warning("clock", message, "set both clocks, for example by NTP")
     else:
-        yield ok("clock", "the server and this host agree on the time")
+        yield ok("clock", "the clocks of the server and this host agree")
 
 
 def _token(store: VaultStore) -> Iterator[Finding]:
     token = store.secrets.vault.token()
     if "root" in token.policies:
         hint = "use one with an ACL policy of policies/vault"
-        yield warning("token", "it is a root token, which may do anything", hint)
+        yield warning("token", "it is a root token, which can do anything", hint)
         return
-    life = "it never ends" if token.ttl == 0 else f"it lives for {_duration(token.ttl)}"
+    life = "never expires" if token.ttl == 0 else f"valid for {_duration(token.ttl)}"
     message = f"{token.display_name}, {life}{', and can be renewed' if token.is_renewable else ''}"
     if 0 < token.ttl < _SHORT_TTL_SECONDS and not token.is_renewable:
         yield warning("token", message, "log in again")
@@ -124,11 +124,11 @@ def _access(store: VaultStore) -> Iterator[Finding]:
     granted = _granted(store, place)
     role = rights.role_of(granted)
     if role is not None:
-        yield ok("access", f"the token may do what policies/vault/{role}.hcl allows")
+        yield ok("access", f"the token has the rights of policies/vault/{role}.hcl")
         return
     for thing, has in granted.items():
         if lacks := rights.missing(thing, has):
-            hint = f"if it is to, an ACL policy of the token must contain: {place.rule(thing)}"
+            hint = f"to allow it, add to an ACL policy of the token: {place.rule(thing)}"
             yield warning("access", f"the token may not {thing.what}: {', '.join(lacks)}", hint)
 
 
@@ -186,17 +186,17 @@ def _troubles(
         if known is None or known.is_deleted:
             yield critical(check, f"the certificate of generation {number} is deleted", _RESTORE)
         elif known.version > 1 and not layout.facts_of(known):
-            message = f"nobody wrote the facts of the certificate of generation {number}, so expiry cannot watch it"
+            message = f"the facts about the certificate of generation {number} are missing, so expiry cannot check it"
             yield warning(check, message, _INSTALL)
     if record is not None and record.is_legacy:
         message = "the record is of certkit 0.1.0: its issuer, addresses and trust bundle are not used"
-        yield warning(check, message, "an operator runs: certkit store migrate")
+        yield warning(check, message, "have an operator run: certkit store migrate")
     if record is not None and record.active is not None and record.active not in whole:
-        yield critical(check, f"generation {record.active}, which is in use, is gone", "activate another one")
+        yield critical(check, f"generation {record.active}, which is active, is missing", "activate another one")
 
 
 def _summary(record: Record | None, whole: list[str], *, begun: int) -> str:
     generations = f"{len(whole)} generation{'' if len(whole) == 1 else 's'}"
-    unfinished = f", {begun} more begun and not ended" if begun else ""
-    in_use = "" if record is None else f", {record.active or 'none'} is in use"
+    unfinished = f", {begun} more incomplete" if begun else ""
+    in_use = "" if record is None else f", {record.active or 'none'} active"
     return f"{generations}{unfinished}{in_use}"

@@ -150,7 +150,8 @@ def record_of(
         return replace(record, settings=settings)
     if record.is_legacy and settings is not None:
         hint = (
-            "it was written over a newer one, or a migration was interrupted; an operator runs: certkit store migrate"
+            "it was written over a newer one, or a migration was interrupted;"
+            " have an operator run: certkit store migrate"
         )
         raise StoreError(f"cannot use {where}: a record of version 0.1.0 beside settings", hint=hint)
     if settings is None and not record.is_legacy:
@@ -193,8 +194,8 @@ def text(name: str, part: bytes) -> str:
     try:
         return part.decode("utf-8")
     except UnicodeDecodeError as error:
-        hint = "remove what stands beside the PEM blocks"
-        raise StoreError(f"cannot write {name}: it is not text in UTF-8", hint=hint) from error
+        hint = "remove the text around the PEM blocks"
+        raise StoreError(f"cannot write {name}: it is not UTF-8 text", hint=hint) from error
 
 
 def generation_of(number: str, data: Mapping[str, Any], *, trust_bundle: str | None, where: str) -> Generation:
@@ -244,7 +245,7 @@ def key_of(data: Mapping[str, Any], *, where: str) -> bytes:
 def _part(data: Mapping[str, Any], name: str, where: str) -> bytes:
     value = data.get(name)
     if not isinstance(value, str):
-        raise StoreError(f"cannot read {where}: it has no text {name}", hint=_HINT)
+        raise StoreError(f"cannot read {where}: it has no string {name}", hint=_HINT)
     return value.encode("utf-8", "surrogatepass")
 
 

@@ -231,7 +231,7 @@ class Secrets:
 
     def absent(self, name: str) -> AbsentError:
         """The error for an identity that is not there."""
-        return AbsentError(f"no identity {name!r} in {self.uri}", hint="see which there are: certkit identity list")
+        return AbsentError(f"no identity {name!r} in {self.uri}", hint="list the identities: certkit identity list")
 
 
 def _is_equal(stored: Stored, data: Mapping[str, Any]) -> bool:

@@ -109,8 +109,10 @@ class VaultStore:
             begun = self.secrets.generations(name)
             record = replace(record, generations=tuple(number for number, has_key in begun.items() if has_key))
         if record.active is not None and record.active not in record.generations:
-            hint = f"activate another one, or end a removal: certkit identity remove {name}"
-            raise StoreError(f"cannot read {self.secrets.place(name)}: generation {record.active} is gone", hint=hint)
+            hint = f"activate another one, or complete an interrupted removal: certkit identity remove {name}"
+            raise StoreError(
+                f"cannot read {self.secrets.place(name)}: generation {record.active} is missing", hint=hint
+            )
         return Identity(
             name, record, tuple(self._generation(name, record, each) for each in record.generations), version
         )
@@ -137,7 +139,7 @@ class VaultStore:
             raise no_generation(name, record.active)
         noted = self._noted(None, record)
         if not self.secrets.put_settings(name, record.settings, over=0, created=noted.log):
-            raise ConflictError(f"there is an identity {name!r} in {self.uri} already", hint="choose another name")
+            raise ConflictError(f"{self.uri} already has an identity {name!r}", hint="choose another name")
         created = Identity(name, Record(settings=record.settings), (), Known(settings=1))
         return created if record == created.record else self.change(created, lambda _: replace(record, log=()))
 
@@ -173,8 +175,8 @@ class VaultStore:
             if is_same and isinstance(version, Known) and version.pointer:
                 return found
             if found.record.is_legacy:
-                hint = f"an operator has to migrate it: certkit store migrate --store {self.uri}"
-                raise StoreError(f"{found.name} has a record of certkit 0.1.0, which is not changed", hint=hint)
+                hint = f"have an operator run: certkit store migrate --store {self.uri}"
+                raise StoreError(f"{found.name} has a record of certkit 0.1.0, which cannot be changed", hint=hint)
             if after.active is not None and after.active not in kept:
                 raise no_generation(found.name, after.active)
             changed = self._put(found, self._noted(found.record, after))
@@ -182,7 +184,7 @@ class VaultStore:
                 return changed
             found = self.load(found.name)
         place = self.secrets.place(found.name)
-        raise StoreError(f"cannot change {place}: others change it all the time", hint="try again")
+        raise StoreError(f"cannot change {place}: other processes keep changing it", hint="try again")
 
     def _put(self, found: Identity, after: Record) -> Identity | None:
         """Write the events of a change, and then the change; return None if somebody else was first.
@@ -226,7 +228,7 @@ class VaultStore:
             ConflictError: there is a generation of that number, or one was begun.
         """
         if not identity.is_generation(number):
-            raise StoreError(f"not the number of a generation: {number!r}", hint="use four digits, such as 0001")
+            raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
         known = loaded(self, known)
         name = known.name
         # In this order no key ever lacks its request, and whoever is second is told before a key is written.
@@ -267,8 +269,8 @@ class VaultStore:
             stored = self.secrets.require(path)
             there = layout.generation_of(number, stored.data, trust_bundle=trusted, where=place)
             if there.issued not in {None, issued}:
-                hint = "each generation has one; renew for another"
-                raise ConflictError(f"cannot install {place}: it has another certificate already", hint=hint)
+                hint = "each generation has one certificate; renew to get another"
+                raise ConflictError(f"cannot install {place}: it already has another certificate", hint=hint)
             document = layout.document_of(there.csr, issued)
             if there.issued == issued or self.secrets.put(path, document, cas=stored.version):
                 self._put_facts(path, stored, facts)
@@ -388,7 +390,7 @@ class VaultStore:
         cas = int(over or 0)
         if not self.secrets.put(path, fields, cas=cas):
             place = self.secrets.place(path)
-            raise ConflictError(f"cannot write {place}: it has changed meanwhile", hint="look at it, and try again")
+            raise ConflictError(f"cannot write {place}: it has changed in the meantime", hint="check it, and try again")
         return str(cas + 1)
 
     def delete_document(self, name: str, document: str) -> None:
@@ -429,7 +431,7 @@ class VaultStore:
         )
         if not has_settings or not self.secrets.put_record(name, record, over=version):
             raise ConflictError(
-                f"cannot migrate {self.secrets.place(name)}: it has changed meanwhile", hint="try again"
+                f"cannot migrate {self.secrets.place(name)}: it has changed in the meantime", hint="try again"
             )
         return True
 
@@ -462,7 +464,7 @@ class VaultStore:
             for path in paths:
                 self.secrets.kv.delete_all_versions(path)
         place = self.secrets.place(name)
-        raise StoreError(f"cannot remove {place}: others write there all the time", hint="try again")
+        raise StoreError(f"cannot remove {place}: other processes keep writing there", hint="try again")
 
     def _everything(self, name: str) -> Sequence[str]:
         """The paths of all that belongs to an identity: keys first, and last what names it."""

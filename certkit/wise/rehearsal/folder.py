@@ -132,9 +132,7 @@ def _is_ours(path: Path) -> bool:
     if reading.exists(path / STATE):
         return True
     if reading.exists(path) and (not reading.is_directory(path) or os.listdir(path)):
-        raise InputError(
-            f"cannot use {path}: it is not the directory of a rehearsal", hint="give an empty or new directory"
-        )
+        raise InputError(f"cannot use {path}: it is not a rehearsal's directory", hint="give an empty or new directory")
     return False
 
 

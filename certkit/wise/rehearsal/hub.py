@@ -40,7 +40,7 @@ def issue(
     findings = check.check_request(request, csr, policy)
     bad = [each for each in findings if each.status in {Status.CRITICAL, Status.UNKNOWN}]
     if bad:
-        raise RefusedError("the CSR is refused", hint="make a new one with certkit csr create", findings=bad)
+        raise RefusedError("the CSR was rejected", hint="create a new one with certkit csr create", findings=bad)
     kept = [each for each in names.attributes(request.subject) if each.name in _KEPT]
     subject = [*kept, Attribute("CN", state.client_id)]
     certificate = authority.client(ca, request.public_key(), subject, begin=now)
@@ -77,7 +77,7 @@ def _require_free_name(state: RehearsalState, name: str) -> None:
         raise RefusedError("the certificate name cannot be used", hint=hint)
     if name in {each.name for each in state.certificates}:
         raise RefusedError(
-            "the certificate name was used before", hint="every certificate name is unique: type another"
+            "the certificate name was already used", hint="certificate names must be unique: choose another"
         )
 
 
@@ -85,7 +85,7 @@ def _require_room(state: RehearsalState, policy: Policy, now: datetime) -> None:
     most = policy.certificate.max_live or MAX_REMEMBERED
     live = sum(each.is_live(now) for each in state.certificates)
     if live >= most:
-        hint = "revoke one that is not used any more, or wait until one expires"
-        raise RefusedError(f"{live} certificates are live, and no more than {most} may be", hint=hint)
+        hint = "revoke one that is no longer used, or wait until one expires"
+        raise RefusedError(f"{live} certificates are live, and at most {most} are allowed", hint=hint)
     if len(state.certificates) >= MAX_REMEMBERED:
         raise RefusedError("the rehearsal is full", hint="start a new one with --dir")

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _PROBLEMS = {
     9: "the client certificate is not valid yet",
     10: "the client certificate has expired",
-    18: "the client certificate is self-signed, not of the rehearsal's CA",
-    20: "the client certificate is not of the rehearsal's CA",
+    18: "the client certificate is self-signed, not issued by the rehearsal's CA",
+    20: "the client certificate was not issued by the rehearsal's CA",
     23: "the client certificate is revoked",
-    26: "the certificate is not for clients",
+    26: "the certificate is not valid for client authentication",
 }
 
 
@@ -52,7 +52,7 @@ class TlsStream(io.RawIOBase):
         except (SSL.ZeroReturnError, SSL.SysCallError):
             return 0
         except SSL.Error as error:  # WantReadError: the socket's own time is over
-            raise OSError("no request in time") from error
+            raise OSError("no request within the time limit") from error
 
     def sendall(self, data: bytes) -> None:
         """Write all of it.
@@ -65,7 +65,7 @@ class TlsStream(io.RawIOBase):
         try:
             self._connection.sendall(data)
         except SSL.Error as error:
-            raise OSError("the client went away") from error
+            raise OSError("the client closed the connection") from error
 
     def settimeout(self, _: float | None) -> None:
         """The socket below has its own time."""
@@ -138,4 +138,4 @@ def _reason(error: SSL.Error, problems: list[int]) -> str:
         if problem in _PROBLEMS:
             return _PROBLEMS[problem]
     reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
-    return str(reasons[-1][2]) if reasons else "the handshake broke off"
+    return str(reasons[-1][2]) if reasons else "the handshake was interrupted"

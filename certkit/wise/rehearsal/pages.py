@@ -76,7 +76,7 @@ _PAGE = """<!DOCTYPE html>
 <h1>{title}</h1>
 {content}
 </main>
-<footer>A test double of certkit with the documented behaviour. Its clock says {now}.</footer>
+<footer>A certkit test double that follows Wise's documentation. Its clock says {now}.</footer>
 </body>
 </html>
 """
@@ -96,7 +96,7 @@ class Places:
 def start(state: RehearsalState, places: Places, *, now: datetime) -> Markup:
     """The first page: what this is, and the way through the migration."""
     content = html(
-        """<p>Go through the migration to client certificates here before you do it with Wise.</p>
+        """<p>Practise the migration to client certificates here before you do it with Wise.</p>
 <dl>
 <dt>Web pages</dt><dd><code>{web}</code></dd>
 <dt>API, without a client certificate</dt><dd><code>{api}</code></dd>
@@ -105,15 +105,15 @@ def start(state: RehearsalState, places: Places, *, now: datetime) -> Markup:
 <dt>Client secret</dt><dd>in the file <code>{secret}</code></dd>
 <dt>CA certificate</dt><dd>in the file <code>{ca}</code></dd>
 </dl>
-<h2>The way</h2>
+<h2>Steps</h2>
 <ol>
 <li>Send the user to the authorization page, <code>{web}/oauth/authorize/</code>, with <code>client_id</code> and
 <code>redirect_uri</code>.</li>
 <li>Exchange the code for tokens at <code>{api}/oauth/token</code>.</li>
-<li>Make a key and a CSR, and paste the CSR in <a href="/developer-hub">Developer Hub</a>.</li>
-<li>Take in the certificate and the CA certificate.</li>
-<li>Call <code>{api_mtls}/v1/authenticated/playground</code> with certificate and token.</li>
-<li>Make it fail, with the <a href="/controls">controls</a>.</li>
+<li>Create a key and a CSR, and paste the CSR into <a href="/developer-hub">Developer Hub</a>.</li>
+<li>Install the certificate and the CA certificate.</li>
+<li>Call <code>{api_mtls}/v1/authenticated/playground</code> with the certificate and the token.</li>
+<li>Trigger failures with the <a href="/controls">controls</a>.</li>
 </ol>""",
         web=places.web,
         api=places.api,
@@ -138,7 +138,7 @@ def authorize(state: RehearsalState, asked: ConsentRequest, *, now: datetime) ->
     )
     content = html(
         """<p>The application <strong>{client_id}</strong> asks for access to one of your accounts.
-Afterwards you go to <code>{redirect_uri}</code>.</p>
+You will then be redirected to <code>{redirect_uri}</code>.</p>
 <form method="post" action="/oauth/authorize/">
 <input type="hidden" name="client_id" value="{client_id}">
 <input type="hidden" name="redirect_uri" value="{redirect_uri}">
@@ -160,9 +160,9 @@ Afterwards you go to <code>{redirect_uri}</code>.</p>
 def callback(address: str, *, now: datetime) -> Markup:
     """Where the built-in redirect URI leads: what an application would have got."""
     content = html(
-        """<p>You would be back in your application now, and it would take the code from the address of this page.
-Paste the whole address there where you are asked for it; the code works once, within 30 minutes.</p>
-<label for="address">The address</label>
+        """<p>You would now be back in your application, which would read the code from this page's URL.
+Paste the whole URL where you are asked for it; the code works once, within 30 minutes.</p>
+<label for="address">The URL</label>
 <textarea id="address" rows="4" readonly>{address}</textarea>""",
         address=address,
     )
@@ -173,8 +173,8 @@ def settings(state: RehearsalState, *, now: datetime) -> Markup:
     """The settings page: which applications are linked."""
     linked = [each for each in state.grants if each.profile_id is not None and not each.is_revoked]
     rows = [(state.client_id, _profile(each), rfc3339(each.created)) for each in linked]
-    table = _table("Linked applications", ("Application", "Account", "Tokens of"), rows)
-    nothing = html('<p class="quiet">No application is linked yet: give access on the authorization page.</p>')
+    table = _table("Linked applications", ("Application", "Account", "Tokens issued"), rows)
+    nothing = html('<p class="quiet">No application is linked yet: grant access on the authorization page.</p>')
     return _page("Settings", html("<h2>Linked applications</h2>\n{what}", what=table if rows else nothing), now=now)
 
 
@@ -195,11 +195,11 @@ def hub(
         """{refusal}
 <h2>Authentication</h2>
 <p><a href="/developer-hub/wise.ca-certificate.rehearsal.pem" download>Get Wise certificate</a>
-<span class="quiet">(of the rehearsal's CA)</span></p>
+<span class="quiet">(the rehearsal's CA)</span></p>
 <form method="post" action="/developer-hub">
 <label for="name">Certificate name</label>
 <input id="name" name="name" value="{name}" maxlength="64" required aria-describedby="name-help">
-<span id="name-help" class="quiet">One that you have not used before.</span>
+<span id="name-help" class="quiet">A name that you have not used before.</span>
 <label for="csr">Certificate signing request (CSR)</label>
 <textarea id="csr" name="csr" rows="12" required spellcheck="false" aria-describedby="csr-help">
 {csr}</textarea>
@@ -227,10 +227,10 @@ def certificate(issued: HubCertificate, *, now: datetime, warnings: Sequence[Fin
 <label for="certificate">Client certificate</label>
 <textarea id="certificate" rows="16" readonly spellcheck="false">
 {pem}</textarea>
-<dl><dt>Subject</dt><dd>{subject}</dd><dt>Ends</dt><dd>{end}</dd><dt>RehearsalState</dt><dd>{standing}</dd></dl>""",
+<dl><dt>Subject</dt><dd>{subject}</dd><dt>Expires</dt><dd>{end}</dd><dt>Status</dt><dd>{standing}</dd></dl>""",
         address=_certificate_address(issued),
         file=f"{issued.serial}.pem",
-        warnings=_findings("Worth knowing about the CSR", warnings),
+        warnings=_findings("Notes on the CSR", warnings),
         pem=lines(issued.pem),
         subject=issued.subject,
         end=rfc3339(issued.not_after),
@@ -255,7 +255,7 @@ def controls(state: RehearsalState, *, now: datetime) -> Markup:
             for each in state.certificates if each.is_live(now)]  # fmt: skip
     hooks = [(each.name, each.trigger_on, each.url) for each in state.subscriptions]
     content = html(
-        """<p>Make happen what happens to everybody some day, and see what your programs do.</p>
+        """<p>Trigger the failures that happen to everyone eventually, and see how your programs react.</p>
 <h2>mTLS</h2>
 <p>{enforced}</p>
 {enforce}
@@ -268,7 +268,7 @@ def controls(state: RehearsalState, *, now: datetime) -> Markup:
 <form method="post" action="/controls">
 <input type="hidden" name="action" value="add-user">
 <label for="email">E-mail address</label><input id="email" name="email" type="email" maxlength="254" required>
-<label for="registration">Registration code, as your application chose it</label>
+<label for="registration">Registration code chosen by your application</label>
 <input id="registration" name="registration_code" maxlength="200" required autocomplete="off">
 <button>Add the user</button>
 </form>
@@ -295,7 +295,7 @@ def refused(refusal: CertkitError, *, now: datetime) -> Markup:
 
 def missing(*, now: datetime) -> Markup:
     """The page for an address where nothing is."""
-    return _page("There is no such page", html('<p>Go back to the <a href="/">beginning</a>.</p>'), now=now)
+    return _page("Page not found", html('<p>Back to the <a href="/">start page</a>.</p>'), now=now)
 
 
 def _page(title: str, content: Markup, *, now: datetime) -> Markup:
@@ -354,7 +354,7 @@ def _token_buttons(grant: Grant, now: datetime) -> Iterable[Markup]:
     if grant.refresh_expires is not None and not grant.is_revoked:
         yield _button("revoke-refresh-token", grant.id, "Revoke the refresh token")
     if now < grant.access_expires:
-        yield _button("end-access-token", grant.id, "End the access token")
+        yield _button("end-access-token", grant.id, "Expire the access token")
 
 
 def _button(action: str, subject: str, text: str) -> Markup:

@@ -79,7 +79,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """The body, or the refusal of one that is too long or of unknown length."""
         length = self.headers.get("Content-Length") or ("" if self.headers.get("Transfer-Encoding") else "0")
         if not (length.isascii() and length.isdigit()) or len(length) > 18:
-            return failure(411, "invalid_request", "The length of the body is missing")
+            return failure(411, "invalid_request", "The Content-Length of the body is missing")
         if int(length) > MAX_BODY_BYTES:
             return failure(413, "invalid_request", "The body is too long")
         return self.rfile.read(int(length))
@@ -199,7 +199,8 @@ def listening(port: int) -> Iterator[Listeners]:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise InputError(
-                f"cannot listen {HOST}:{port} to {port + 2}: {reason}", hint="give another --port, or 0 for free ones"
+                f"cannot listen on {HOST}, ports {port} to {port + 2}: {reason}",
+                hint="give another --port, or 0 for any free ports",
             ) from error
         yield Listeners(pages, plain, mutual)
 

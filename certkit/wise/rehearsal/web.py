@@ -46,9 +46,9 @@ def _refuse_strangers(rehearsal: Rehearsal, request: WebRequest) -> RefusedError
     ours = {f"127.0.0.1:{own.port}", f"localhost:{own.port}"}
     origin = request.headers.get("origin")
     if request.headers.get("host", own.netloc) not in ours:
-        return RefusedError("the rehearsal is called by another name", hint=f"use {rehearsal.places.web}")
+        return RefusedError("the rehearsal was called by another host name", hint=f"use {rehearsal.places.web}")
     if request.method == "POST" and origin is not None and urlsplit(origin).netloc not in ours:
-        return RefusedError("the form comes from another site", hint=f"use the pages of {rehearsal.places.web}")
+        return RefusedError("the form was sent from another site", hint=f"use the pages of {rehearsal.places.web}")
     return None
 
 
@@ -135,7 +135,7 @@ def _control(rehearsal: Rehearsal, request: WebRequest) -> Reply:
                 return replace(state, is_enforced=action == "enforce"), None
             case "add-user":
                 return _with_user(state, form.get("email", ""), form.get("registration_code", "")), None
-        raise RefusedError("there is no such control", hint="use the buttons of the page")
+        raise RefusedError("unknown control", hint="use the buttons on the page")
 
     try:
         rehearsal.change(rule)
@@ -146,7 +146,7 @@ def _control(rehearsal: Rehearsal, request: WebRequest) -> Reply:
 
 def _with_user(state: RehearsalState, email: str, registration_code: str) -> RehearsalState:
     if not email.isprintable() or not email or not registration_code:
-        raise RefusedError("e-mail address or registration code is missing", hint="type both")
+        raise RefusedError("e-mail address or registration code is missing", hint="fill in both")
     user = User(email=email, code_sha256=digest(registration_code))
     return replace(state, users=(*state.users, user)[-MAX_REMEMBERED:])
 

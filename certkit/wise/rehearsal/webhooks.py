@@ -27,7 +27,7 @@ def subscribe(
 ) -> tuple[RehearsalState, Reply]:
     """What `POST /v3/applications/{clientId}/subscriptions` does and answers."""
     if grant.kind != "client_credentials":
-        return state, failure(403, "forbidden", "An application token (client_credentials) is wanted")
+        return state, failure(403, "forbidden", "An application token (client_credentials) is required")
     if len(state.subscriptions) >= MAX_REMEMBERED:
         return state, failure(400, "invalid_request", "The rehearsal is full")
     made = _subscription(request.body, now)
@@ -61,9 +61,9 @@ def _subscription(body: bytes, now: datetime) -> HubSubscription | str:
         found |= {"version": delivery["version"], "url": delivery["url"]}
         is_mutual = delivery.get("mtls_enabled", False)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return "Wanted is JSON with name, trigger_on and delivery {version, url}"
+        return "Expected JSON with name, trigger_on and delivery {version, url}"
     if not all(_is_word(each) for each in found.values()) or not isinstance(is_mutual, bool):
-        return "name, trigger_on, version and url are texts, mtls_enabled is true or false"
+        return "name, trigger_on, version and url must be strings, mtls_enabled true or false"
     if not _is_loopback(found["url"]):
         return "The rehearsal notifies https addresses of this machine only: https://127.0.0.1:PORT/"
     return HubSubscription(id=str(uuid.uuid4()), mtls_enabled=is_mutual, created=now, **found)

@@ -120,7 +120,7 @@ def test_an_endpoint_with_a_password():
     """It is refused, and not shown."""
     with pytest.raises(InputError) as raised:
         Endpoint.parse("tls://user:secret@example.com")
-    assert raised.value.message == "invalid endpoint 'tls://...@example.com': it names a user"
+    assert raised.value.message == "invalid endpoint 'tls://...@example.com': it contains a user name"
 
 
 @pytest.mark.parametrize(

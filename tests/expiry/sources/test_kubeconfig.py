@@ -192,7 +192,7 @@ def test_pyyaml_may_be_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(InputError) as refused:
         kubeconfig.read(MERGED.encode())
-    assert refused.value.message == "it is a kubeconfig, and PyYAML is not installed"
+    assert refused.value.message == "reading a kubeconfig requires PyYAML, which is not installed"
     assert refused.value.hint == "install it: pip install 'certkit[kubeconfig]'"
 
 
@@ -209,7 +209,7 @@ def test_pyyaml_may_be_missing(monkeypatch):
             "user (without a name): client-certificate is longer than any path",
         ),
         ("users: [{name: a, user: [b]}]", "user a is not a mapping"),
-        ("users: [{name: [a], user: {}}]", "user number 1: its name is not text"),
+        ("users: [{name: [a], user: {}}]", "user number 1: its name is not a string"),
         ("users: [a]", "user number 1 is not a mapping"),
         ("clusters: {name: a}", "clusters is not a list"),
         (
@@ -217,9 +217,9 @@ def test_pyyaml_may_be_missing(monkeypatch):
             "cluster a has a merge key (<<), which is not read",
         ),
         ("<<: {users: [a]}", "the kubeconfig has a merge key (<<), which is not read"),
-        ("users: [{name: a}, {name: a}]", "user a: the name is there twice"),
-        ("users: []\nusers: []", "the key users is there twice"),
-        ('{"users": [], "users": []}', "the key users is there twice"),
+        ("users: [{name: a}, {name: a}]", "user a: the name appears twice"),
+        ("users: []\nusers: []", "the key users appears twice"),
+        ('{"users": [], "users": []}', "the key users appears twice"),
         ("users: []\n---\nusers: []", "it has more than one document, of which only the first is read"),
     ],
 )
@@ -251,22 +251,22 @@ def test_problems_are_not_endless():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"kind: Config\nusers: ]\n", "it is a kubeconfig that is not YAML, see line 2"),
-        (b"kind: Config\ntoken: @secret\nusers: []", "it is a kubeconfig that is not YAML, see line 2"),
-        (b"users: []\ntoken: *secret", "it is a kubeconfig with an alias of nothing"),
-        (b"users: []\ntoken: !secret!secret x", "it is a kubeconfig that is not YAML, see line 2"),
-        (b"users: []\ntoken: \x07", "it is a kubeconfig that is not YAML"),
-        (b"users: \xff", "it is a kubeconfig that is not UTF-8 text"),
-        ("kind: Config".encode("utf-16"), "it is a kubeconfig that is not UTF-8 text"),
-        (b"- users:\n", "it is a kubeconfig that is not a mapping"),
-        (b"", "it is a kubeconfig that is not a mapping"),
-        (b"---\n---\nusers: []", "it is a kubeconfig that is not a mapping"),
-        (b"#" * (4 * 1024 * 1024 + 1), "it is a kubeconfig larger than 4,194,304 bytes"),
-        (b"users: " + b"[" * 100_000, "it is a kubeconfig nested deeper than 64 levels"),
-        (b"users: " + b"{a: " * 100_000, "it is a kubeconfig nested deeper than 64 levels"),
-        (b"users:\n" + b"- " * 100_000, "it is a kubeconfig nested deeper than 64 levels"),
-        (b'{"users": ' + b"[" * 100_000, "it is a kubeconfig nested deeper than 64 levels"),
-        (b"users: [" + b"a," * 200_000 + b"]", "it is a kubeconfig of more than 200,000 values"),
+        (b"kind: Config\nusers: ]\n", "the kubeconfig is not YAML, see line 2"),
+        (b"kind: Config\ntoken: @secret\nusers: []", "the kubeconfig is not YAML, see line 2"),
+        (b"users: []\ntoken: *secret", "the kubeconfig has an alias without an anchor"),
+        (b"users: []\ntoken: !secret!secret x", "the kubeconfig is not YAML, see line 2"),
+        (b"users: []\ntoken: \x07", "the kubeconfig is not YAML"),
+        (b"users: \xff", "the kubeconfig is not UTF-8 text"),
+        ("kind: Config".encode("utf-16"), "the kubeconfig is not UTF-8 text"),
+        (b"- users:\n", "the kubeconfig is not a mapping"),
+        (b"", "the kubeconfig is not a mapping"),
+        (b"---\n---\nusers: []", "the kubeconfig is not a mapping"),
+        (b"#" * (4 * 1024 * 1024 + 1), "the kubeconfig is larger than 4,194,304 bytes"),
+        (b"users: " + b"[" * 100_000, "the kubeconfig is nested deeper than 64 levels"),
+        (b"users: " + b"{a: " * 100_000, "the kubeconfig is nested deeper than 64 levels"),
+        (b"users:\n" + b"- " * 100_000, "the kubeconfig is nested deeper than 64 levels"),
+        (b'{"users": ' + b"[" * 100_000, "the kubeconfig is nested deeper than 64 levels"),
+        (b"users: [" + b"a," * 200_000 + b"]", "the kubeconfig has more than 200,000 values"),
     ],
 )
 def test_what_cannot_be_read(either_parser, data, message):
@@ -299,7 +299,7 @@ def test_a_certificate_shared_by_too_many(either_parser):
     shared = f"a: &a {{client-certificate-data: {'A' * 1_000_000}}}\nusers:\n"
     few, many = (shared + "- user: *a\n" * count for count in (4, 1000))
     assert len(kubeconfig.read(few.encode()).embedded) == 4
-    with pytest.raises(InputError, match="it is a kubeconfig with more certificates than a file can hold"):
+    with pytest.raises(InputError, match="the kubeconfig has too many certificates"):
         kubeconfig.read(many.encode())
 
 

@@ -184,7 +184,7 @@ def test_a_certificate_without_facts_is_a_failure(root, store, monitor, is_in_us
     found = scanned(monitor)
     place = f"{store.uri}/acme/generations/0001"
     assert [each.message for each in found.failures] == [
-        f"cannot judge {place}: nobody wrote the facts of its certificate"
+        f"cannot check {place}: the facts about its certificate are missing"
     ]
     assert failures(found) == [(place, Reason.STORE_FAILED)]
     assert found.status is Status.UNKNOWN
@@ -218,7 +218,7 @@ def test_facts_that_are_malformed_are_a_failure(root, store, monitor, facts):
     add(store, "0001", root.issue(), facts=facts)
     found = scanned(monitor)
     assert failures(found) == [(f"{store.uri}/acme/generations/0001", Reason.DECODE_FAILED)]
-    assert found.failures[0].message.startswith(f"cannot judge {store.uri}/acme/generations/0001: the facts ")
+    assert found.failures[0].message.startswith(f"cannot check {store.uri}/acme/generations/0001: the facts ")
 
 
 def test_names_that_were_cut_are_shown_as_they_are(root, store, monitor):
@@ -285,7 +285,9 @@ def test_a_record_that_somebody_deleted_is_a_failure(root, openbao, store, monit
     openbao.api("DELETE", f"{store.secrets.location.replace('secret', 'secret/data', 1)}/acme/pointer")
     found = scanned(monitor)
     assert failures(found) == [(f"{store.uri}/acme", Reason.STORE_FAILED)]
-    assert found.failures[0].message == f"cannot read {store.uri}/acme/pointer: it is not there, and generations are"
+    assert (
+        found.failures[0].message == f"cannot read {store.uri}/acme/pointer: it is missing, although generations exist"
+    )
 
 
 @pytest.mark.parametrize(
@@ -323,7 +325,7 @@ def test_nothing_to_watch_is_a_failure(store, monitor, content):
         store.secrets.kv.create("secret", {"a": "b"})
     found = scanned(monitor)
     assert failures(found) == [(store.uri, Reason.NO_CERTIFICATE_FOUND)]
-    assert found.failures[0].message == f"cannot find {store.uri}: there is no certificate of an identity"
+    assert found.failures[0].message == f"no identity with a certificate found in {store.uri}"
 
 
 @pytest.mark.parametrize(
@@ -375,4 +377,4 @@ def test_a_request_that_hangs(store, monitor):
         store.add("acme", number, key=Secret(b"key"), csr=b"csr")
     [failure] = scanned(replace(monitor, now=pki.NOW)).failures
     assert (failure.reason, failure.source) == (Reason.REQUEST_WAITING, f"{store.uri}/acme/generations/0001")
-    assert failure.message.endswith("the request of generation 0001 has waited for 5 days")
+    assert failure.message.endswith("the request of generation 0001 has been pending for 5 days")

@@ -48,9 +48,9 @@ def test_one_that_reads_nothing(program):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("exit 3", "it ended with 3"),
-        ("kill -9 $$", "signal 9 ended it"),
-        ("yes", "it answers more than 1,048,576 bytes"),
+        ("exit 3", "it exited with code 3"),
+        ("kill -9 $$", "it was killed by signal 9"),
+        ("yes", "it printed more than 1,048,576 bytes"),
     ],
 )
 def test_one_that_fails(program, text, reason):

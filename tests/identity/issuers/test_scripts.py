@@ -122,5 +122,5 @@ def test_an_issuer_names_what_it_lacks(csr):
     """The variable, and where it is configured; no request is sent to an address without TLS."""
     assert b"ADYEN_URL is not set" in run("adyen", csr).stderr
     plain = run("klarna", csr, KLARNA_ENDPOINT="http://api.test/", KLARNA_CSR_FIELD="csr", KLARNA_API_KEY="key")
-    assert b"http://api.test/ is not an https address" in plain.stderr
+    assert b"http://api.test/ is not an https:// URL" in plain.stderr
     assert b"expected a CSR" in run("klarna", b"x").stderr

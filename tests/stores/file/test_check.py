@@ -36,9 +36,9 @@ def test_a_check_of_a_sound_store(store):
     activate(store, "0002")
     assert [(each.id, each.status, each.message) for each in findings_of(store)] == [
         ("store", Status.OK, f"2 identities in {store.root}"),
-        ("identity:acme", Status.OK, "3 generations, 0002 is in use"),
-        ("identity:other", Status.OK, "0 generations, none is in use"),
-        ("permissions", Status.OK, "nobody may read the keys but those who should"),
+        ("identity:acme", Status.OK, "3 generations, 0002 active"),
+        ("identity:other", Status.OK, "0 generations, none active"),
+        ("permissions", Status.OK, "only the intended users can read the keys"),
     ]
 
 
@@ -72,9 +72,9 @@ def test_a_check_changes_nothing(store):
     (store.root / "acme" / "generations" / ".0002.0123456789ab.tmp").mkdir()
     before = tree(store.root)
     assert told(store) == [
-        "warning store: left in STORE by runs that were killed: .acme.0123456789ab.tmp -> the next change removes it",
+        "warning store: left in STORE by interrupted runs: .acme.0123456789ab.tmp -> the next change removes it",
         (
-            "warning identity:acme: left in STORE/acme/generations by runs that were killed: .0002.0123456789ab.tmp"
+            "warning identity:acme: left in STORE/acme/generations by interrupted runs: .0002.0123456789ab.tmp"
             " -> the next change removes it"
         ),
     ]
@@ -86,14 +86,34 @@ def test_a_check_changes_nothing(store):
 @pytest.mark.parametrize(
     ("path", "mode", "expected"),
     [
-        (".", 0o777, "critical permissions: others may write to STORE"),
-        ("acme", 0o755, "warning permissions: others may read STORE/acme (mode 0755) -> chmod 700 STORE/acme"),
-        ("acme/generations", 0o770, "critical permissions: others may write to STORE/acme/generations (mode 0770)"),
-        ("acme/generations/0001", 0o701, "warning permissions: others may read STORE/acme/generations/0001 (mode"),
-        ("acme/generations/0001/key.pem", 0o644, "warning permissions: others may read STORE/acme/generations/0001/k"),
-        ("acme/generations/0001/key.pem", 0o666, "critical permissions: others may write to STORE/acme/generations"),
-        ("acme/generations/0001/ca.pem", 0o646, "critical permissions: others may write to STORE/acme/generations"),
-        ("acme/identity.json", 0o664, "critical permissions: others may write to STORE/acme/identity.json (mode 0664)"),
+        (".", 0o777, "critical permissions: other users can write to STORE"),
+        ("acme", 0o755, "warning permissions: other users can read STORE/acme (mode 0755) -> chmod 700 STORE/acme"),
+        (
+            "acme/generations",
+            0o770,
+            "critical permissions: other users can write to STORE/acme/generations (mode 0770)",
+        ),
+        ("acme/generations/0001", 0o701, "warning permissions: other users can read STORE/acme/generations/0001 (mode"),
+        (
+            "acme/generations/0001/key.pem",
+            0o644,
+            "warning permissions: other users can read STORE/acme/generations/0001/k",
+        ),
+        (
+            "acme/generations/0001/key.pem",
+            0o666,
+            "critical permissions: other users can write to STORE/acme/generations",
+        ),
+        (
+            "acme/generations/0001/ca.pem",
+            0o646,
+            "critical permissions: other users can write to STORE/acme/generations",
+        ),
+        (
+            "acme/identity.json",
+            0o664,
+            "critical permissions: other users can write to STORE/acme/identity.json (mode 0664)",
+        ),
     ],
 )
 def test_a_check_of_permissions(store, path, mode, expected):
@@ -140,7 +160,7 @@ def test_a_check_of_a_group(tmp_path, store):
     key_file.chmod(0o600)
     assert told(store) == [
         (
-            "warning permissions: those who should read STORE/acme/generations/0001/key.pem may not (mode 0600)"
+            "warning permissions: the intended users cannot read STORE/acme/generations/0001/key.pem (mode 0600)"
             " -> chmod 640 STORE/acme/generations/0001/key.pem"
         )
     ]
@@ -171,12 +191,12 @@ def test_a_check_of_strange_files(store):
     (store.root / "acme" / "generations" / "0001" / "key.pem.bak").write_text("x")
     (store.root / "lost").mkdir()
     assert told(store) == [
-        r"warning store: not put into STORE by certkit: notes\1B[31m\E2\80\AE -> move it away",
+        r"warning store: not created by certkit in STORE: notes\1B[31m\E2\80\AE -> move it away",
         (
-            "warning identity:acme: not put into STORE/acme/generations by certkit:"
+            "warning identity:acme: not created by certkit in STORE/acme/generations:"
             " old-0, old-1, old-2, old-3, old-4 and 3 more -> move it away"
         ),
-        "warning identity:acme: not put into STORE/acme/generations/0001 by certkit: key.pem.bak -> move it away",
+        "warning identity:acme: not created by certkit in STORE/acme/generations/0001: key.pem.bak -> move it away",
         (
             "critical identity:lost: not an identity, STORE/lost: it has no identity.json"
             " -> restore its identity.json from a backup, or remove the directory by hand"
@@ -198,9 +218,9 @@ def test_a_check_of_what_is_half_there(store):
         "warning identity:acme: an install in STORE/acme/generations/0001 did not end -> install the certificate again",
         (
             "critical identity:acme: cannot read STORE/acme/generations/0001/key.pem: expected a private key:"
-            " it holds only blanks or NULs -> restore it from a backup"
+            " it contains only whitespace or NULs -> restore it from a backup"
         ),
-        "warning identity:acme: generations that were in use are gone: 0002 -> restore them from a backup",
+        "warning identity:acme: generations that were active are missing: 0002 -> restore them from a backup",
     ]
 
 
@@ -216,18 +236,18 @@ def test_documents_that_are_damaged_or_open_to_others(store):
     (tokens / "broken.json").chmod(0o644)
     tokens.chmod(0o755)
     assert told(store) == [
-        "warning identity:acme: not put into STORE/acme/tokens by certkit: note.txt -> move it away",
+        "warning identity:acme: not created by certkit in STORE/acme/tokens: note.txt -> move it away",
         (
-            "critical identity:acme: cannot read STORE/acme/tokens/broken.json: not a document of texts"
-            " -> restore it from a backup, or remove it and ask for another"
+            "critical identity:acme: cannot read STORE/acme/tokens/broken.json: not a JSON object of strings"
+            " -> restore it from a backup, or remove it and get another"
         ),
         (
-            "critical identity:acme: cannot read STORE/acme/tokens/odd.json: not a document of texts"
-            " -> restore it from a backup, or remove it and ask for another"
+            "critical identity:acme: cannot read STORE/acme/tokens/odd.json: not a JSON object of strings"
+            " -> restore it from a backup, or remove it and get another"
         ),
-        "warning permissions: others may read STORE/acme/tokens (mode 0755) -> chmod 700 STORE/acme/tokens",
+        "warning permissions: other users can read STORE/acme/tokens (mode 0755) -> chmod 700 STORE/acme/tokens",
         (
-            "warning permissions: others may read STORE/acme/tokens/broken.json (mode 0644)"
+            "warning permissions: other users can read STORE/acme/tokens/broken.json (mode 0644)"
             " -> chmod 600 STORE/acme/tokens/broken.json"
         ),
     ]
@@ -250,6 +270,6 @@ def test_a_directory_of_documents_that_is_none(store):
     assert told(store) == [
         (
             "critical identity:acme: cannot read STORE/acme/tokens: it is a symbolic link"
-            " -> put what it leads to in its place: a store follows no symbolic links"
+            " -> replace it with its target: a store does not follow symbolic links"
         )
     ]

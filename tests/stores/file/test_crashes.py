@@ -153,7 +153,7 @@ def unfinished(folder):
 
 def troubles(store):
     """What a check complains about, apart from what a killed run may leave and the next one mends."""
-    expected = re.compile("by runs that were killed|did not end|there is no directory")
+    expected = re.compile("by interrupted runs|was interrupted|does not exist")
     return [each for each in findings_of(store) if each.status is not Status.OK and not expected.search(each.message)]
 
 

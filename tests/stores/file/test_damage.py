@@ -77,12 +77,12 @@ POINTER_DAMAGES = [
     ("directory", "it is a directory that is no generation"),
     (Path("generations/0009"), "there is no generation 0009"),
     (Path("generations/0003"), "there is no generation 0003"),
-    (Path("0001"), "it leads to '0001', which is no generation"),
-    (Path("generations/0001/key.pem"), "which is no generation"),
-    (Path("generations/../../other"), "which is no generation"),
-    (Path("../other/generations/0001"), "which is no generation"),
-    (Path("/etc"), "it leads to '/etc', which is no generation"),
-    (Path("\x1b[1m\u202e"), r"it leads to '\x1b[1m\u202e', which is no generation"),
+    (Path("0001"), "it points to '0001', which is not a generation"),
+    (Path("generations/0001/key.pem"), "which is not a generation"),
+    (Path("generations/../../other"), "which is not a generation"),
+    (Path("../other/generations/0001"), "which is not a generation"),
+    (Path("/etc"), "it points to '/etc', which is not a generation"),
+    (Path("\x1b[1m\u202e"), r"it points to '\x1b[1m\u202e', which is not a generation"),
 ]
 GENERATION_DAMAGES = [
     ("0001/key.pem", None, "generations/0001: key.pem is missing"),

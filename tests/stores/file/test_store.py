@@ -291,7 +291,7 @@ def test_a_group_that_does_not_exist(tmp_path, store):
     with pytest.raises(StoreError) as refused:
         store.create("acme", with_group("no-such-group"))
     assert refused.value.message == "this host has no group 'no-such-group'"
-    assert refused.value.hint == "make it (groupadd), or enrol the identity with another --group"
+    assert refused.value.hint == "create it (groupadd), or use another --group"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -346,7 +346,7 @@ def test_the_wait_for_another_run_is_bounded(store, name):
         with pytest.raises(StoreError) as refused:
             activate(hasty, "0001") if name == "acme" else hasty.create("other", RECORD)
         assert 0.2 <= time.monotonic() - began < 5
-    assert refused.value.message == f"cannot lock {lock}: another run has held it for 0.2 seconds"
+    assert refused.value.message == f"cannot lock {lock}: another certkit process has held the lock for 0.2 seconds"
     assert refused.value.hint == "check whether that run is stuck, and try again"
     assert (store.names(), store.load("acme").record) == (["acme"], RECORD)
 
@@ -361,7 +361,7 @@ def test_a_dead_run_holds_nobody_up(store):
     )
     with subprocess.Popen([sys.executable, "-c", script, store.root], stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(StoreError, match="another run has held it for 0 seconds"):
+        with pytest.raises(StoreError, match="another certkit process has held the lock for 0 seconds"):
             activate(FileStore(store.root, wait_seconds=0), "0001")
         other.kill()
     assert activate(FileStore(store.root, wait_seconds=0), "0001").active == "0001"

@@ -265,7 +265,7 @@ def test_a_check_names_the_role(as_role, role):
     if role == "consumer":
         assert {finding.status for finding in found} == {"warning"}
     else:
-        assert [finding.message for finding in found] == [f"the token may do what policies/vault/{role}.hcl allows"]
+        assert [finding.message for finding in found] == [f"the token has the rights of policies/vault/{role}.hcl"]
         assert found[0].status == "ok"
 
 

@@ -111,7 +111,7 @@ def test_an_old_record_is_not_trusted_until_it_is_migrated(as_role, openbao, pre
     assert (settings.issuer, settings.base_url, settings.probe, settings.trust_bundle) == ("manual", None, None, None)
     with pytest.raises(StoreError, match="permission denied"):
         as_role("consumer").migrate(NAME)
-    with pytest.raises(StoreError, match="which is not changed"):
+    with pytest.raises(StoreError, match="which cannot be changed"):
         as_role("provisioner").change(NAME, lambda record: record.retire("0002"))
     assert operator.migrate(NAME)
     assert not operator.migrate(NAME)

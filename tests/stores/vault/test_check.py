@@ -61,19 +61,19 @@ def test_a_sound_store(operator, openbao):
     enroll(operator, "other", pending=1)
     assert [re.sub(r"answers, version [0-9.]+", "answers, version V", line) for line in lines(operator)] == [
         f"ok server: {openbao.address} answers, version V",
-        "ok token: token, it lives for 4 days, and can be renewed",
+        "ok token: token, valid for 4 days, and can be renewed",
         "ok mount: secret is KV version 2",
-        "ok access: the token may do what policies/vault/operator.hcl allows",
+        "ok access: the token has the rights of policies/vault/operator.hcl",
         f"ok store: 2 identities in {operator.uri}",
-        "ok identity:acme: 3 generations, 0002 is in use",
-        "ok identity:other: 1 generation, none is in use",
+        "ok identity:acme: 3 generations, 0002 active",
+        "ok identity:other: 1 generation, none active",
     ]
 
 
 def test_an_empty_store_is_sound(operator):
     """Nobody has enrolled anything yet."""
     assert lines(operator, "access", "store") == [
-        "ok access: the token may do what policies/vault/operator.hcl allows",
+        "ok access: the token has the rights of policies/vault/operator.hcl",
         f"ok store: 0 identities in {operator.uri}",
     ]
 
@@ -117,14 +117,14 @@ def test_a_server_that_is_gone(connect, tmp_path):
 @pytest.mark.parametrize(
     ("skew", "line"),
     [
-        (timedelta(0), "ok clock: the server and this host agree on the time"),
+        (timedelta(0), "ok clock: the clocks of the server and this host agree"),
         (
             timedelta(hours=2),
-            "warning clock: the server says that it is TIME, SECONDS seconds from what this host says",
+            "warning clock: the server's clock says TIME, SECONDS seconds off this host's clock",
         ),
         (
             timedelta(hours=-2),
-            "warning clock: the server says that it is TIME, SECONDS seconds from what this host says",
+            "warning clock: the server's clock says TIME, SECONDS seconds off this host's clock",
         ),
     ],
 )
@@ -166,7 +166,7 @@ def test_a_root_token(connect, place):
     found = findings_of(connect(place))
     bad = [each for each in found if not each.is_good]
     assert [(each.id, each.status.value, each.message) for each in bad] == [
-        ("token", "warning", "it is a root token, which may do anything")
+        ("token", "warning", "it is a root token, which can do anything")
     ]
 
 
@@ -174,7 +174,7 @@ def test_a_token_that_ends_soon(openbao, connect, place):
     """And that cannot be renewed."""
     token = openbao.token_for("", ttl="90s", renewable=False)
     [said] = lines(connect(place, token=token), "token")
-    assert re.sub(r"(90|8\d) seconds", "N seconds", said) == "warning token: token, it lives for N seconds"
+    assert re.sub(r"(90|8\d) seconds", "N seconds", said) == "warning token: token, valid for N seconds"
 
 
 def test_a_token_that_may_not_know_itself(openbao, connect, place):
@@ -246,7 +246,7 @@ def test_each_right_that_is_missing_is_named_with_its_rule(openbao, connect, pla
     assert rules[9] == (f'path "secret/data/{prefix}/+/generations/+/key" {{ capabilities = ["create", "read"] }}')
     able = connect(place, token=openbao.token_for("\n".join(rules)))
     assert lines(able, "access", "store") == [
-        "ok access: the token may do what policies/vault/operator.hcl allows",
+        "ok access: the token has the rights of policies/vault/operator.hcl",
         f"ok store: 1 identity in {store.uri}",
     ]
     able.load("acme")
@@ -269,9 +269,7 @@ def test_a_generation_that_was_begun(operator):
     """Does no harm, and is told."""
     enroll(operator, issued=1)
     operator.secrets.kv.create("acme/generations/0002/certificate", {"csr": "x"})
-    assert lines(operator, "identity:acme") == [
-        "ok identity:acme: 1 generation, 1 more begun and not ended, none is in use"
-    ]
+    assert lines(operator, "identity:acme") == ["ok identity:acme: 1 generation, 1 more incomplete, none active"]
 
 
 def test_facts_that_nobody_wrote(operator):
@@ -279,10 +277,13 @@ def test_facts_that_nobody_wrote(operator):
     enroll(operator, issued=1)
     operator.secrets.kv.write_metadata("acme/generations/0001/certificate", {})
     assert lines(operator, "identity:acme") == [
-        "warning identity:acme: nobody wrote the facts of the certificate of generation 0001, so expiry cannot watch it"
+        (
+            "warning identity:acme: the facts about the certificate of generation"
+            " 0001 are missing, so expiry cannot check it"
+        )
     ]
     operator.install("acme", "0001", answer(0), facts=facts(0))
-    assert lines(operator, "identity:acme") == ["ok identity:acme: 1 generation, none is in use"]
+    assert lines(operator, "identity:acme") == ["ok identity:acme: 1 generation, none active"]
 
 
 @pytest.mark.parametrize(
@@ -304,7 +305,7 @@ def test_what_is_in_use_and_gone(operator):
     enroll(operator, issued=1)
     operator.change("acme", lambda record: record.activate("0001"))
     operator.secrets.kv.delete_all_versions("acme/generations/0001/key")
-    assert lines(operator, "identity:acme") == ["critical identity:acme: generation 0001, which is in use, is gone"]
+    assert lines(operator, "identity:acme") == ["critical identity:acme: generation 0001, which is active, is missing"]
 
 
 def test_a_record_that_is_none(operator, openbao):
@@ -316,7 +317,7 @@ def test_a_record_that_is_none(operator, openbao):
     )
     found = lines(operator, "identity:acme", "identity:other")
     assert found[0].startswith(f"critical identity:acme: cannot read {operator.uri}/acme/pointer: ")
-    assert found[1:] == ["ok identity:other: 0 generations, none is in use"]
+    assert found[1:] == ["ok identity:other: 0 generations, none active"]
 
 
 def test_what_others_wrote_is_shown_safely(operator, openbao):

@@ -171,7 +171,7 @@ def test_a_mount_may_have_no_prefix(openbao):
     ("mount", "message"),
     [
         ("old", "cannot use vault://old/x: the mount old is KV version 1, not KV version 2"),
-        ("nowhere", "cannot find the mount of vault://nowhere/x: no secrets engine is mounted there"),
+        ("nowhere", "no secrets engine is mounted at nowhere (vault://nowhere/x)"),
     ],
 )
 def test_another_kind_of_mount_is_refused(openbao, mount, message):
@@ -214,9 +214,9 @@ def test_what_is_no_text_is_refused(store):
     enroll(store, pending=1)
     bad = replace(answer(0), certificate=b"\xff" + answer(0).certificate)
     error = refused(lambda: store.install("acme", "0001", bad, facts=facts(0)))
-    assert error.message == "cannot write certificate: it is not text in UTF-8"
+    assert error.message == "cannot write certificate: it is not UTF-8 text"
     error = refused(lambda: store.add("acme", "0002", key=key(1), csr=b"\xff"))
-    assert error.message == "cannot write csr: it is not text in UTF-8"
+    assert error.message == "cannot write csr: it is not UTF-8 text"
     assert store.load("acme").generations == (Generation(number="0001", csr=CSR),)
 
 
@@ -284,7 +284,7 @@ def test_a_generation_in_use_that_is_gone_is_an_error(store):
     store.secrets.kv.delete_all_versions("acme/generations/0002/key")
     assert refused(lambda: store.key("acme", "0002"), AbsentError)
     found = [each.message for each in findings_of(store) if each.status is Status.CRITICAL]
-    assert found == ["generation 0002, which is in use, is gone"]
+    assert found == ["generation 0002, which is active, is missing"]
 
 
 def test_only_what_is_there_is_put_in_use(store):
@@ -347,7 +347,7 @@ def test_what_is_no_document_is_an_error(store, openbao, value):
     enroll(store)
     openbao.api("POST", f"secret/data/{below(store, 'acme/tokens/x')}", {"data": {"access_token": value}})
     error = refused(lambda: store.document("acme", "x"))
-    assert error.message == f"cannot read {store.uri}/acme/tokens/x: it has no text access_token"
+    assert error.message == f"cannot read {store.uri}/acme/tokens/x: it has no string access_token"
 
 
 def test_a_document_that_somebody_deleted_is_not_taken_for_absent(store, openbao):

@@ -81,7 +81,7 @@ MISTAKES = {
     ),
     "a name that is none": (
         'resource "certkit_identity" "a" {\n name = "../a"\n policy = "general"\n common_name = "a"\n}\n',
-        "not a name of an identity: '../a'",
+        "not a valid identity name: '../a'",
     ),
     "a private key where the CA belongs": (
         'resource "certkit_identity" "a" {\n name = "a"\n policy = "general"\n ca = file("key.pem")\n}\n',

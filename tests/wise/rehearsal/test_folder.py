@@ -87,7 +87,7 @@ def test_a_directory_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "precious").write_text("x")
     for path in (tmp_path / "other", tmp_path / "other" / "precious"):
-        with pytest.raises(InputError, match="not the directory of a rehearsal"), opened(path):
+        with pytest.raises(InputError, match="not a rehearsal's directory"), opened(path):
             pass
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["precious"]
 

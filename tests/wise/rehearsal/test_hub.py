@@ -111,9 +111,9 @@ def test_what_wise_leaves_unsaid_is_a_warning(stage):
 def test_a_name_is_used_once(stage):
     """Also that of a revoked certificate."""
     stage.client("first")
-    assert "was used before" in refusal(stage.paste("first", csr()))
+    assert "was already used" in refusal(stage.paste("first", csr()))
     stage.control("revoke-certificate", stage.rehearsal.state.certificates[0].serial)
-    assert "was used before" in refusal(stage.paste(" first ", csr()))
+    assert "was already used" in refusal(stage.paste(" first ", csr()))
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\nb", "\u202ename"])

@@ -114,8 +114,8 @@ CASES = [
     (expired, "CERTIFICATE_EXPIRED", "the client certificate has expired"),
     (early, "BAD_CERTIFICATE", "the client certificate is not valid yet"),
     (revoked, "CERTIFICATE_REVOKED", "the client certificate is revoked"),
-    (foreign, "UNKNOWN_CA", "the client certificate is not of the rehearsal's CA"),
-    (of_a_server, "UNSUPPORTED_CERTIFICATE", "the certificate is not for clients"),
+    (foreign, "UNKNOWN_CA", "the client certificate was not issued by the rehearsal's CA"),
+    (of_a_server, "UNSUPPORTED_CERTIFICATE", "the certificate is not valid for client authentication"),
 ]
 
 

@@ -101,7 +101,7 @@ def test_the_controls_offer_what_can_be_changed(stage):
     assert offered == [
         "Enforce mTLS",
         "Revoke the refresh token",
-        "End the access token",
+        "Expire the access token",
         "Revoke first",
         "Add the user",
     ]
@@ -134,7 +134,7 @@ def test_every_page_says_that_it_is_a_rehearsal_and_runs_no_script(stage, path):
 def test_a_page_that_is_not_there(stage):
     """Also where only forms are sent, or only pages are got."""
     assert stage.get("/<script>").status == 404
-    assert shown(stage.post("/settings", {})).one("h1").text == "There is no such page"
+    assert shown(stage.post("/settings", {})).one("h1").text == "Page not found"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8790", "localhost:8790"])

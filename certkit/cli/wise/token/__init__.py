@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 @click.group(
     cls=LazyGroup,
     lazy={
-        "exchange": ("certkit.cli.wise.token.exchange:exchange", "Get a user's token for the code of a redirect."),
+        "exchange": ("certkit.cli.wise.token.exchange:exchange", "Exchange an authorization code for a user token."),
         "client-credentials": (
             "certkit.cli.wise.token.client_credentials:client_credentials",
             "Get a client-credentials token.",
         ),
         "refresh": (
             "certkit.cli.wise.token.refresh:refresh",
-            "Renew a token that is due, for all hosts that share it.",
+            "Refresh a token that is about to expire.",
         ),
         "show": ("certkit.cli.wise.token.show:show", "Show a token's lifetime, never the token."),
-        "get": ("certkit.cli.wise.token.get:get", "Print the access token, and nothing else."),
+        "get": ("certkit.cli.wise.token.get:get", "Print only the access token."),
         "revoke-local": ("certkit.cli.wise.token.revoke_local:revoke_local", "Remove a token from the store."),
     },
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("client-credentials")
 @identity_option
-@click.option("--no-store", is_flag=True, help="Print the token and store nothing, for one worker.")
+@click.option("--no-store", is_flag=True, help="Print the token instead of storing it.")
 @asking
 @in_store
 def client_credentials(output: Output, store: Store, *, asked: WiseOptions, name: str, no_store: bool) -> int:
@@ -39,8 +39,8 @@ def client_credentials(output: Output, store: Store, *, asked: WiseOptions, name
         from certkit.wise import oauth
 
         if output.as_json:
-            hint = "leave --json out; standard output is the token alone"
-            raise InputError("usage: --no-store does not go with --json", hint=hint)
+            hint = "leave --json out: --no-store prints only the token"
+            raise InputError("--no-store and --json exclude each other", hint=hint)
         token = oauth.client_credentials(asked.endpoint(store, name, keep=False), asked.client(), now=inputs.now())
         output.raw(token.access.reveal() + b"\n")
         return 0

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @identity_option
-@click.option("--redirect-uri", metavar="URI", required=True, help="Redirect URI that the user was sent with.")
-@click.option("--redirect-url", metavar="URL", help="URL that Wise redirected to, pasted; - reads stdin.")
-@click.option("--code", metavar="CODE", help="Only the code of that URL; - reads stdin.")
-@click.option("--state", metavar="S", help="State that was given to authorize-url.")
+@click.option("--redirect-uri", metavar="URI", required=True, help="Redirect URI used in the authorization URL.")
+@click.option("--redirect-url", metavar="URL", help="URL that Wise redirected to; - reads stdin.")
+@click.option("--code", metavar="CODE", help="Authorization code from that URL; - reads stdin.")
+@click.option("--state", metavar="S", help="State given to authorize-url.")
 @profile_option
 @asking
 @in_store
@@ -52,13 +52,13 @@ def _redirect(*, redirect_uri: str, redirect_url: str | None, code: str | None, 
     addresses.require_redirect_uri(redirect_uri)
     addresses.optional(redirect.require_profile, profile_id)
     if (redirect_url is None) == (code is None):
-        hint = "paste the address with --redirect-url, or its code with --code"
-        raise InputError("usage, certkit wise token exchange: give one of --redirect-url and --code", hint=hint)
+        hint = "give the pasted URL with --redirect-url, or its code with --code"
+        raise InputError("give either --redirect-url or --code", hint=hint)
     if redirect_url is None:
         copied = redirect.require_code(inputs.typed(code or ""))
         return redirect.Redirect(redirect_uri=redirect_uri, code=copied, profile_id=profile_id, is_whole=False)
     found = redirect.parse(inputs.typed(redirect_url), redirect_uri=redirect_uri)
     if profile_id not in {None, found.profile_id}:
-        hint = "leave --profile out, or have the user pick that profile"
+        hint = "leave --profile out, or ask the user to pick that profile"
         raise InputError(f"the redirect is for profile {found.profile_id}, not {profile_id}", hint=hint)
     return found

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @identity_option
 @profile_option
 @grant_option
-@click.option("--no-refresh", is_flag=True, help="Print the stored token unless it has expired.")
+@click.option("--no-refresh", is_flag=True, help="Print the stored token as it is; fail if it has expired.")
 @asking
 @in_store
 def get(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @identity_option
 @profile_option
 @grant_option
-@click.option("--force", is_flag=True, help="Renew a token that is not due, too.")
+@click.option("--force", is_flag=True, help="Refresh even if the token is not due.")
 @asking
 @in_store
 def refresh(
@@ -47,7 +47,7 @@ def refresh(
     first = tokens.find(store, name, profile_id=profile_id, grant=grant)
     if not force and not first.token.is_due(inputs.now()):
         if not (output.quiet or output.as_json):
-            output.say(f"{name}: the token is not due and was not renewed; --force renews it anyway")
+            output.say(f"{name}: the token is not due, so it was not refreshed; --force refreshes it anyway")
         return tell(output, name, first.token)
     client, endpoint = asked.client(first.token.client_id), asked.endpoint(store, name)
     return tell(output, name, exchange.renew(store, name, first, endpoint, client, clock=inputs.now, force=force))

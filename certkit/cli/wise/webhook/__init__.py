@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _API_OPTIONS = ("client_id", "environment", "base_url", "token_file", "cert", "key", "ca", "timeout", "passphrase_file")
 
 
-ca_option = inputs.file_option("--ca", metavar="FILE|DIR|system", help="The CAs of the server.  [default: system]")
+ca_option = inputs.file_option(
+    "--ca", metavar="FILE|DIR|system", help="CAs to trust for the server.  [default: system]"
+)
 
 
 timeout_option = inputs.timeout_option()
@@ -33,9 +35,9 @@ timeout_option = inputs.timeout_option()
     cls=LazyGroup,
     lazy={
         "create": ("certkit.cli.wise.webhook.create:create", "Subscribe the application to an event."),
-        "test": ("certkit.cli.wise.webhook.test:test", "Have Wise send a test notification."),
-        "verify": ("certkit.cli.wise.webhook.verify:verify", "Check the signature of a delivery."),
-        "check": ("certkit.cli.wise.webhook.check:check", "Check that a server demands a client certificate."),
+        "test": ("certkit.cli.wise.webhook.test:test", "Ask Wise to send a test notification."),
+        "verify": ("certkit.cli.wise.webhook.verify:verify", "Verify the signature of a delivery."),
+        "check": ("certkit.cli.wise.webhook.check:check", "Check that a server requires a client certificate."),
     },
 )
 def webhook() -> None:
@@ -50,12 +52,12 @@ def webhook() -> None:
 def asking(command: Callable[..., int]) -> Any:
     """Give a command the options of those that ask Wise's API, as its argument `api`."""
 
-    @click.option("--client-id", metavar="ID", required=True, help="The client id of this environment.")
-    @click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Which of Wise's environments.")
-    @click.option("--base-url", metavar="URL", help="In place of Wise's API: a rehearsal, a proxy.")
-    @inputs.file_option("--token-file", metavar="FILE", help="Its first line is an application token (CERTKIT_TOKEN).")
-    @inputs.file_option("--cert", metavar="CERT", help="A client certificate with its chain, for the mTLS host.")
-    @inputs.file_option("--key", metavar="KEY", help="Its private key.")
+    @click.option("--client-id", metavar="ID", required=True, help="Client id in this environment.")
+    @click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Wise environment.")
+    @click.option("--base-url", metavar="URL", help="Use this URL instead of Wise's API, such as a rehearsal.")
+    @inputs.file_option("--token-file", metavar="FILE", help="File with an application token (or CERTKIT_TOKEN).")
+    @inputs.file_option("--cert", metavar="CERT", help="Client certificate with its chain, for the mTLS host.")
+    @inputs.file_option("--key", metavar="KEY", help="Private key of the client certificate.")
     @ca_option
     @timeout_option
     @inputs.passphrase_option
@@ -74,7 +76,7 @@ def _api(output: Output, asked: dict[str, Any]) -> Api:
 
     credentials = _credentials(output, asked)
     if (asked["environment"] is None) == (asked["base_url"] is None):
-        raise InputError("usage: give --environment or --base-url, and not both", hint="see --help")
+        raise InputError("give either --environment or --base-url", hint="see --help")
     policy = inputs.policy(addresses.ENVIRONMENTS[asked["environment"] or "sandbox"])
     host = policy.hosts.api if credentials is None else policy.hosts.api_mtls
     return Api(
@@ -94,7 +96,7 @@ def _credentials(output: Output, asked: dict[str, Any]) -> Credentials | None:
     if asked["cert"] is None and asked["key"] is None:
         return None
     if asked["cert"] is None or asked["key"] is None:
-        raise InputError("usage: --cert and --key belong together", hint="give both")
+        raise InputError("--cert and --key must be given together", hint="add the other one")
     found, key_file = inputs.credentials(asked["cert"], asked["key"], inputs.passphrase(asked["passphrase_file"]))
     output.warn_of([key_file])
     return found
@@ -105,5 +107,5 @@ def _token(file: str | None) -> Secret:
     token = inputs.token(file)
     if token is None:
         hint = "give --token-file FILE, or set CERTKIT_TOKEN"
-        raise InputError("there is no application token", hint=hint)
+        raise InputError("no application token given", hint=hint)
     return token

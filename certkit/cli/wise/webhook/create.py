@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--name", metavar="NAME", required=True, help="What the subscription is called.")
-@click.option("--trigger-on", metavar="EVENT", required=True, help="The event, as Wise's documentation names it.")
-@click.option("--schema-version", metavar="V", required=True, help="The version of the event's schema.")
-@click.option("--url", metavar="URL", required=True, help="The https address that Wise calls.")
+@click.option("--name", metavar="NAME", required=True, help="Name of the subscription.")
+@click.option("--trigger-on", metavar="EVENT", required=True, help="Event, as in Wise's documentation.")
+@click.option("--schema-version", metavar="V", required=True, help="Schema version of the event.")
+@click.option("--url", metavar="URL", required=True, help="The https:// URL that Wise calls.")
 @click.option("--no-mtls", is_flag=True, help="Have Wise call without its client certificate.")
 @asking
 def create(output: Output, *, api: Api, no_mtls: bool, schema_version: str, **asked: Any) -> int:
@@ -36,7 +36,7 @@ def create(output: Output, *, api: Api, no_mtls: bool, schema_version: str, **as
     wanted = webhooks.Subscription(**asked, version=schema_version, mtls_enabled=not no_mtls)
     if api.is_wise and schema_version not in api.schema_versions:
         known = ", ".join(api.schema_versions)
-        output.warn(f"schema version {schema_version} is not among those of Wise's documentation ({known})")
+        output.warn(f"schema version {schema_version} is not in Wise's documentation ({known})")
     made = webhooks.create(api, wanted, now=inputs.now())
     if output.as_json:
         output.document({"status": "ok", "changed": True, "id": made, **wanted.document()})

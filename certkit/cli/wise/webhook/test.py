@@ -31,5 +31,5 @@ def test(output: Output, *, api: Api, subscription_id: str) -> int:
     if output.as_json:
         output.document({"status": "ok", "id": subscription_id, "http_status": status})
     elif not output.quiet:
-        output.result(f"{printable(subscription_id)}: asked for a test notification; see that it arrives\n")
+        output.result(f"{printable(subscription_id)}: test notification requested; check that it arrives\n")
     return 0

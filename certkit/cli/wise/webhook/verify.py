@@ -12,10 +12,10 @@ from certkit.findings import exit_code
 
 
 @click.command()
-@click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Use the key that Wise publishes for it.")
+@click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Use Wise's published key of this environment.")
 @click.option("--policy", "policy_name", metavar="POLICY", help="Use the key of this policy, such as a rehearsal's.")
 @inputs.file_option("--key", metavar="FILE", help="Use this public key (PEM).")
-@click.option("--header", metavar="VALUE", required=True, help="The value of X-Signature-SHA256.")
+@click.option("--header", metavar="VALUE", required=True, help="Value of the X-Signature-SHA256 header.")
 @inputs.file_argument("body", metavar="BODY")
 @reporting
 def verify(
@@ -40,7 +40,7 @@ def verify(
 
     if [environment, policy_name, key].count(None) != 2:
         hint = "--environment sandbox, for example"
-        raise InputError("usage: give one of --environment, --policy and --key", hint=hint)
+        raise InputError("give one of --environment, --policy and --key", hint=hint)
     if key is not None:
         pem = inputs.read(key)
     else:
