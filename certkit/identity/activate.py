@@ -152,7 +152,7 @@ def _prove(identity: Identity, number: str, probe: Probe | None, outcome: str) -
         return ()
     found = probe(identity, number)
     if found.status is Status.CRITICAL:
-        message = f"refused, {identity.name}: the probe of generation {number} failed: {found.message}; {outcome}"
+        message = f"{identity.name}: the probe of generation {number} failed: {found.message}; {outcome}"
         hint = f"{found.hint}; or request another one: certkit identity renew {identity.name} --force"
         raise RefusedError(message, hint=hint, findings=(found,))
     if found.status is Status.UNKNOWN:

@@ -121,8 +121,8 @@ def _explain(error: CertkitError, name: str, last: str | None, now: datetime) ->
     """Say in the hint what happens to the certificate, and when another one is requested."""
     again = rfc3339(now - (age(last, now) or timedelta()) + AGAIN)
     error.hint = (
-        f"the certificate is kept: correct the settings (a new CA: certkit identity update {name} --ca FILE), then: "
-        f"certkit identity renew {name}; another one is requested after {again}, or at once with --force"
+        f"the certificate was kept: correct the settings (a new CA: certkit identity update {name} --ca FILE), then: "
+        f"certkit identity renew {name}; another certificate is requested after {again}, or now with --force"
     )
 
 

@@ -182,7 +182,7 @@ def require_current(name: str, anchors: Sequence[x509.Certificate], now: datetim
     """
     if anchors and all(each.not_valid_after_utc < now for each in anchors):
         message, hint = "every CA in the trust bundle has expired", "give the partner's current CA with --ca"
-        raise RefusedError(f"refused, {name}: {message}", hint=hint, findings=[critical("chain", message, hint)])
+        raise RefusedError(f"{name}: {message}", hint=hint, findings=[critical("chain", message, hint)])
 
 
 def _is_same(one: Policy, other: Policy) -> bool:

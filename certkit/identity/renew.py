@@ -245,9 +245,9 @@ def _carry_on(
     if waiting.is_issued and wanted.force and not wanted.dry_run:
         return None
     if waiting.is_issued:
-        what = f"generation {waiting.number} is installed and not in use"
+        what = f"generation {waiting.number} is installed but not active"
         hint = (
-            f"put it to use: certkit identity activate {identity.name}; "
+            f"activate it: certkit identity activate {identity.name}; "
             f"or request another one: certkit identity renew {identity.name} --force"
         )
     elif wanted.issuer is not None:

@@ -114,7 +114,7 @@ def test_a_store_that_is_not_there_yet(certkit):
     """Is unknown, for it may be a misspelt one; nothing is created."""
     checked = certkit("store", "check", "--store", "file:absent")
     assert checked.code == 3
-    assert "there is no directory absent" in checked.out
+    assert "the directory absent does not exist" in checked.out
     assert not (certkit.folder / "absent").exists()
 
 

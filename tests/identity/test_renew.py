@@ -126,9 +126,9 @@ def test_what_is_installed_and_not_in_use(store):
     install(store, pasted(issue(store, "0002")))
     renewed = run(store)
     assert states(store) == {"0001": "active", "0002": "issued"}
-    assert "generation 0002 is installed and not in use" in renewed.said.message
+    assert "generation 0002 is installed but not active" in renewed.said.message
     assert renewed.said.hint == (
-        "put it to use: certkit identity activate acme; or request another one: certkit identity renew acme --force"
+        "activate it: certkit identity activate acme; or request another one: certkit identity renew acme --force"
     )
 
 

@@ -107,4 +107,4 @@ def identities_of(output: Output, store: Store) -> Iterator[tuple[str, Identity 
     if is_empty:
         if (error := store.missing()) is not None:
             raise error
-        output.warn(f"there is no identity in {store.uri}. Check --store and CERTKIT_STORE")
+        output.warn(f"no identities in {store.uri}. Check --store and CERTKIT_STORE")

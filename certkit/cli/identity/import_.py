@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 @click.command(name="import")
 @name_argument
 @inputs.policy_option
-@inputs.file_option("--key", metavar="KEY", help="The private key.")
-@inputs.file_option("--cert", metavar="CERT", help="The certificate, with those above it or without.")
+@inputs.file_option("--key", metavar="KEY", help="Private key.")
+@inputs.file_option("--cert", metavar="CERT", help="Certificate, with or without its chain.")
 @inputs.file_option("--pkcs12", metavar="FILE", help="A PKCS#12 bundle with both, instead of --key and --cert.")
-@click.option("--client-id", metavar="ID", callback=filled, help="What the certificate should have as its common name.")
+@click.option("--client-id", metavar="ID", callback=filled, help="Common name that the certificate must have.")
 @ca_option
 @untrusted_option
 @group_option

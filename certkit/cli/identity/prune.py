@@ -34,7 +34,7 @@ def prune(output: Output, store: Store, *, name: str | None, all_: bool, keep: i
       certkit identity prune acme --keep 2
     """
     if (name is None) != all_:
-        raise InputError("prune takes a NAME or --all", hint="name one identity, or use --all")
+        raise InputError("give either NAME or --all", hint="give one identity's name, or use --all")
     from certkit.stores.base import expected
 
     results: list[dict[str, Any]] = []

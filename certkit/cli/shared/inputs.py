@@ -150,7 +150,7 @@ _SUBJECT = (
         "--psd2-role",
         multiple=True,
         metavar="ROLE",
-        help="PSD2 role: PSD2 role: PSP_AS, PSP_PI, PSP_AI or PSP_IC; may be repeated.",
+        help="PSD2 role: PSD2 role: PSD2 role: PSP_AS, PSP_PI, PSP_AI or PSP_IC; may be repeated.",
     ),
     click.option("--psd2-authority", default="", metavar="NAME", help="Name of the competent authority (PSD2)."),
     click.option(
@@ -385,7 +385,7 @@ def pkcs12(reference: str, secret: Secret | None) -> tuple[HeldKey, list[x509.Ce
         hint = "export it with its key, or give --key KEY --cert CERT"
         raise InputError(f"cannot import {name}: it is no PKCS#12 bundle with a private key", hint=hint)
     is_read = reference == STDIN
-    file = skipped("key-file", "the key came from standard input") if is_read else key_file_finding(Path(reference))
+    file = skipped("key-file", "the key was read from standard input") if is_read else key_file_finding(Path(reference))
     return HeldKey(found.key, file), [objects.loaded(each, name) for each in found.certificates]
 
 

@@ -48,7 +48,7 @@ def check(store: FileStore) -> list[Finding]:
 def _findings(store: FileStore) -> list[Finding]:
     if not reading.exists(store.root):
         hint = "check --store, CERTKIT_STORE and HOME; `certkit identity enroll` creates a store"
-        return [unknown("store", f"there is no directory {store.root}", hint)]
+        return [unknown("store", f"the directory {store.root} does not exist", hint)]
     try:
         with StoreFolder.open(store.root) as folder:
             found = [*_store(folder), *_of_store(folder)]

@@ -417,7 +417,7 @@ class FileStore:
                 store.sweep()
 
     def _absent(self, name: str) -> AbsentError:
-        hint = "see which there are: certkit identity list"
+        hint = "list the identities: certkit identity list"
         return self.missing() or AbsentError(f"no identity {name!r} in {self.uri}", hint=hint)
 
     def _make_root(self, access: Access) -> None:

@@ -46,7 +46,7 @@ def test_a_check_of_a_store_that_is_not_there(store):
     """Does not make it."""
     assert told(store) == [
         (
-            "unknown store: there is no directory STORE"
+            "unknown store: the directory STORE does not exist"
             " -> check --store, CERTKIT_STORE and HOME; `certkit identity enroll` creates a store"
         )
     ]
@@ -174,7 +174,7 @@ def test_a_check_of_a_group_that_is_gone(store):
     assert told(store) == [
         (
             "critical identity:acme: this host has no group 'no-such-group'"
-            " -> make it (groupadd), or enrol the identity with another --group"
+            " -> create it (groupadd), or use another --group"
         ),
         "unknown permissions: who may read the keys of acme was not checked -> see identity:acme",
     ]
