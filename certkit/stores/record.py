@@ -334,7 +334,7 @@ class Record:
             "active": self.active,
             "previous": list(self.left),
             "generations": {number: each for number, each in generations.items() if number not in past},
-            "past": json.dumps({number: generations[number] for number in in_order(past)}) if past else None,
+            **({"past": json.dumps({number: generations[number] for number in in_order(past)})} if past else {}),
             "owed": None if self.undeployed is self.undeployed_hook is None else owed,
         }
 

@@ -1,4 +1,4 @@
-"""Keys at rest: how a store keeps a private key, if not as it is.
+"""Keys and secret documents at rest: how a store keeps them, if not as they are.
 
 What is kept tells by its first bytes how it is to be opened, so a store may hold keys of several forms.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from certkit.errors import PassphraseError, StoreError
 from certkit.secret import Secret
 from certkit.stores.base import SealedError
-from certkit.x509 import keys, objects, pem
+from certkit.x509 import encryption, keys, objects, pem
 
 if TYPE_CHECKING:
     from certkit.errors import InputError
@@ -48,6 +48,22 @@ class Wrapping(Protocol):
         """
         ...
 
+    def seal_text(self, data: Secret) -> str:
+        """Return a secret document as it is to be kept.
+
+        Raises:
+            InputError: if it cannot be sealed.
+        """
+        ...
+
+    def open_text(self, sealed: str, *, name: str) -> Secret:
+        """Return a secret document again; `name` is where it comes from.
+
+        Raises:
+            InputError: if it cannot be opened, or was sealed in another way.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PassphraseWrapping:
@@ -77,6 +93,27 @@ class PassphraseWrapping:
             InputError: it is no such file.
         """
         return keys.to_pem(objects.private_key(data, name=name, passphrase=self.passphrase).value)
+
+    def seal_text(self, data: Secret) -> str:
+        """Return a document, encrypted."""
+        return encryption.seal(data.reveal(), self.passphrase.reveal())
+
+    def open_text(self, sealed: str, *, name: str) -> Secret:
+        """Return a document, decrypted.
+
+        Raises:
+            PassphraseError: if the passphrase is wrong, or the document damaged.
+            SealedError: if Vault has sealed it.
+        """
+        if not sealed.startswith(encryption.SEALED):
+            raise _elsewhere(name)
+        try:
+            return Secret(encryption.unseal(sealed, self.passphrase.reveal()))
+        except ValueError:
+            hint = "check the first line of the passphrase file"
+            raise PassphraseError(
+                f"cannot read {name}: the passphrase is wrong or the file is damaged", hint=hint
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +161,26 @@ class TransitWrapping:
         from certkit.vault import transit
 
         return transit.decrypt(self.vault, ciphertext.decode("ascii"), mount=self.mount, key=self.key)
+
+    def seal_text(self, data: Secret) -> str:
+        """Return a document, encrypted."""
+        return self.seal(data).decode("ascii")
+
+    def open_text(self, sealed: str, *, name: str) -> Secret:
+        """Return a document, decrypted.
+
+        Raises:
+            SealedError: if a passphrase has sealed it.
+            StoreError: as for `open`.
+        """
+        if not sealed.startswith(TRANSIT.decode("ascii")):
+            raise _elsewhere(name)
+        return self.open(sealed.encode("ascii", "replace"), name=name)
+
+
+def _elsewhere(name: str) -> SealedError:
+    hint = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
+    return SealedError(f"cannot read {name}: it is sealed in another way than the store was opened with", hint=hint)
 
 
 def seal(key_pem: Secret, wrapping: Wrapping | None) -> Secret:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,43 @@ def encrypt_pkcs8(key: bytes, passphrase: bytes) -> bytes:
     text = base64.b64encode(_sequence(scheme, _octets(encrypted)))
     lines = b"\n".join(text[at : at + 64] for at in range(0, len(text), 64))
     return b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n" + lines + b"\n-----END ENCRYPTED PRIVATE KEY-----\n"
+
+
+SEALED = "pbkdf2-sha256:"
+"""How a sealed text begins; its rounds follow, and base64 of salt, nonce and AES-256-GCM's output."""
+_MOST_ROUNDS = 10 * ROUNDS
+_NONCE_BYTES = 12
+
+
+def seal(data: bytes, passphrase: bytes) -> str:
+    """Encrypt and authenticate any bytes by a passphrase."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
+    derived = hashlib.pbkdf2_hmac("sha256", passphrase, salt, ROUNDS, 32)
+    sealed = base64.b64encode(salt + nonce + AESGCM(derived).encrypt(nonce, data, None)).decode("ascii")
+    return f"{SEALED}{ROUNDS}:{sealed}"
+
+
+def unseal(text: str, passphrase: bytes) -> bytes:
+    """Decrypt what `seal` made.
+
+    Raises:
+        ValueError: if the text is damaged or asks for too many rounds, or the passphrase is wrong.
+    """
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    rounds, _, encoded = text.removeprefix(SEALED).partition(":")
+    if not re.fullmatch(r"[1-9][0-9]{0,7}", rounds, re.ASCII) or int(rounds) > _MOST_ROUNDS:
+        raise ValueError("not a number of rounds")
+    data = base64.b64decode(encoded, validate=True)
+    salt, nonce, rest = data[:_SALT_BYTES], data[_SALT_BYTES:][:_NONCE_BYTES], data[_SALT_BYTES + _NONCE_BYTES :]
+    derived = hashlib.pbkdf2_hmac("sha256", passphrase, salt, int(rounds), 32)
+    try:
+        return AESGCM(derived).decrypt(nonce, rest, None)
+    except InvalidTag as error:
+        raise ValueError("wrong passphrase") from error
 
 
 def pkcs12_protection(passphrase: bytes) -> KeySerializationEncryption:

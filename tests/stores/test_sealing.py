@@ -10,11 +10,12 @@ from certkit.cli.store import findings_of
 from certkit.errors import InputError, PassphraseError, StoreError
 from certkit.secret import Secret
 from certkit.stores import sealing
+from certkit.stores.base import Document, SealedError
 from certkit.stores.file.store import FileStore
-from certkit.stores.sealing import PassphraseWrapping
+from certkit.stores.sealing import PassphraseWrapping, TransitWrapping
 from certkit.x509.keys import KEY_TYPES, KeySpec, to_pem
 from tests.conftest import openssl
-from tests.stores.contract import CSR, PAIRS, RECORD, enroll, key
+from tests.stores.contract import CSR, FIELDS, OTHERS, PAIRS, RECORD, enroll, key
 
 PASSPHRASE = PassphraseWrapping(Secret(b"correct horse"))
 
@@ -31,6 +32,14 @@ class Reversed:
     def open(self, data, *, name):
         """The key again."""
         return Secret(base64.b64decode(data.removeprefix(self.prefix))[::-1])
+
+    def seal_text(self, data):
+        """A document, in the same form."""
+        return self.seal(data).decode()
+
+    def open_text(self, sealed, *, name):
+        """The document again."""
+        return self.open(sealed.encode(), name=name)
 
 
 def stored(store):
@@ -164,3 +173,74 @@ def test_an_older_form_of_encryption():
 def test_no_secret_is_shown():
     """Whoever prints a wrapping sees no passphrase."""
     assert repr(PASSPHRASE) == "PassphraseWrapping(passphrase=Secret(hidden))"
+
+
+# Secret documents
+
+
+def document_of(store):
+    """The bytes of a document in the store."""
+    return (store.root / "acme" / "tokens" / "x.json").read_bytes()
+
+
+@pytest.mark.parametrize("wrapped", [PASSPHRASE, Reversed()])
+def test_sealed_documents(tmp_path, wrapped):
+    """A sealed store keeps no token in the clear, and gives it back to whoever can open the store."""
+    store = FileStore(tmp_path, wrapped)
+    enroll(store)
+    version = store.put_document("acme", "x", FIELDS, over=None)
+    assert store.document("acme", "x") == Document(fields=FIELDS, version=version)
+    assert b"token" not in document_of(store)
+    store.put_document("acme", "x", OTHERS, over=version)
+    assert store.document("acme", "x").fields == OTHERS
+    assert [finding for finding in findings_of(store) if not finding.is_good] == []
+    assert [finding for finding in findings_of(FileStore(tmp_path)) if not finding.is_good] == []
+
+
+def test_a_document_without_its_passphrase(tmp_path):
+    """The refusal names the file and the option; a wrong passphrase is called wrong; nothing is written in clear."""
+    store = FileStore(tmp_path, PASSPHRASE)
+    enroll(store)
+    version = store.put_document("acme", "x", FIELDS, over=None)
+    before = document_of(store)
+    plain, wrong = FileStore(tmp_path), FileStore(tmp_path, PassphraseWrapping(Secret(b"wrong")))
+    for work, message in (
+        (lambda: plain.document("acme", "x"), "x.json: it is encrypted"),
+        (lambda: plain.put_document("acme", "x", OTHERS, over=version), "x is encrypted"),
+        (lambda: plain.put_document("acme", "y", OTHERS, over=None), "x is encrypted"),
+        (lambda: wrong.document("acme", "x"), "x.json: the passphrase is wrong or the file is damaged"),
+    ):
+        with pytest.raises(PassphraseError) as refused:
+            work()
+        assert refused.value.message.endswith(message)
+        assert "passphrase" in refused.value.hint
+    assert (document_of(store), plain.documents("acme")) == (before, ["x"])
+    with pytest.raises(SealedError):
+        FileStore(tmp_path, TransitWrapping(None, "x")).document("acme", "x")
+
+
+def test_documents_from_before(tmp_path):
+    """What version 0.1.0 left in the clear in a sealed store is read, reported, and sealed when it is written next."""
+    store = FileStore(tmp_path, PASSPHRASE)
+    enroll(store, pending=1)
+    (tmp_path / "acme" / "tokens").mkdir(mode=0o700)
+    (tmp_path / "acme" / "tokens" / "x.json").write_text('{"access_token": "first-token"}\n')
+    (tmp_path / "acme" / "tokens" / "x.json").chmod(0o600)
+    found = store.document("acme", "x")
+    assert found.fields == {"access_token": Secret(b"first-token")}
+    [finding] = [each for each in findings_of(store) if not each.is_good]
+    assert finding.message == f"{tmp_path}/acme/tokens/x.json is not sealed, as new documents are"
+    store.put_document("acme", "x", FIELDS, over=found.version)
+    assert b"token" not in document_of(store)
+
+
+@pytest.mark.parametrize("rounds", ["999999999", "6000001", "0", "x", "", "-1"])
+def test_a_document_cannot_keep_us_busy(tmp_path, rounds):
+    """Its number of rounds is bounded before any is made."""
+    store = FileStore(tmp_path, PASSPHRASE)
+    enroll(store)
+    store.put_document("acme", "x", FIELDS, over=None)
+    text = document_of(store).decode().replace("600000", rounds)
+    (tmp_path / "acme" / "tokens" / "x.json").write_text(text)
+    with pytest.raises(PassphraseError):
+        store.document("acme", "x")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--identity", metavar="NAME", help="Store a random state for this identity; `token exchange` checks it.")
 @click.option("--open", "opens", is_flag=True, help="Also open the page in a browser.")
 @store_option
+@inputs.passphrase_option
 @reporting
 def authorize_url(
     output: Output,
@@ -34,6 +35,7 @@ def authorize_url(
     identity: str | None,
     opens: bool,
     store_uri: str | None,
+    passphrase_file: str | None,
     **where: str | None,
 ) -> int:
     """Print the URL where a user chooses an account and grants access, on one line.
@@ -57,7 +59,7 @@ def authorize_url(
     if policy is None:
         raise InputError("missing option '--environment'", hint=WHICH_HINT)
     if identity is not None:
-        state = _remembered(output, identity, policy, client_id, redirect_uri, store_uri)
+        state = _remembered(output, identity, policy, client_id, redirect_uri, store_uri, passphrase_file)
     url = addresses.authorize_url(inputs.policy(policy), client_id=client_id, redirect_uri=redirect_uri, state=state)
     if output.as_json:
         output.document({"url": url, "environment": where["environment"], "identity": identity, "state": state})
@@ -69,12 +71,18 @@ def authorize_url(
 
 
 def _remembered(
-    output: Output, name: str, policy: str, client_id: str, redirect_uri: str, store_uri: str | None
+    output: Output,
+    name: str,
+    policy: str,
+    client_id: str,
+    redirect_uri: str,
+    store_uri: str | None,
+    passphrase_file: str | None,
 ) -> str:
     """A random state that the identity remembers."""
     from certkit.wise import endpoints, oauth_state
 
-    with opened(store_uri, output) as store:
+    with opened(store_uri, output, passphrase=inputs.passphrase(passphrase_file)) as store:
         endpoints.identity(store, name, policy=policy, base_url=None)
         return oauth_state.remember(store, name, client_id=client_id, redirect_uri=redirect_uri, now=inputs.now())
 

@@ -116,7 +116,7 @@ def _troubles(store: FileStore, folder: Folder, found: Identity) -> Iterator[Fin
         for generation in found.generations:
             with generations.inside(generation.number) as own:
                 yield from _generation(check, store, own)
-    yield from _documents(check, folder)
+    yield from _documents(check, store, folder)
     known = {generation.number for generation in found.generations}
     if found.record.undeployed is not None and found.record.undeployed == found.record.active:
         hint = f"fix it, and run it again: certkit identity activate {found.name} --store {shlex.quote(store.uri)}"
@@ -156,7 +156,7 @@ def _hooks(check: str, folder: Folder) -> Iterator[Finding]:
                     yield warning(check, f"the hook {path} never runs: it is not executable", hint)
 
 
-def _documents(check: str, folder: Folder) -> Iterator[Finding]:
+def _documents(check: str, store: FileStore, folder: Folder) -> Iterator[Finding]:
     """What is wrong with the secret documents of an identity."""
     if not folder.has(TOKENS):
         return
@@ -167,10 +167,18 @@ def _documents(check: str, folder: Folder) -> Iterator[Finding]:
         yield _finding(check, error)
         return
     for name in documents.names(folder):
+        path = folder.path / TOKENS / f"{name}.json"
         try:
-            documents.read(folder, name)
+            is_sealed = documents.is_sealed(folder, name)
+            if store.wrapping is not None and not is_sealed:
+                hint = "it is sealed when it is written next, for tokens with: certkit wise token refresh"
+                yield warning(check, f"{path} is not sealed, as new documents are", hint)
+            if store.wrapping is not None or not is_sealed:
+                documents.read(folder, name, store.wrapping)
         except StoreError as error:
             yield _finding(check, error)
+        except InputError as error:
+            yield unknown(check, error.message, error.hint)
 
 
 def _strange(check: str, folder: Folder, names: list[str]) -> Iterator[Finding]:

@@ -1,6 +1,8 @@
-"""The secret documents of an identity in its directory: a file each, for nobody but its owner.
+"""The secret documents of an identity in its directory: a file each, readable by its owner only.
 
-The version of a document is the digest of its bytes: who writes over what he knows loses nothing.
+In a sealed store a file has a single field, SEALED, with the document as the store's wrapping keeps it; documents that
+were written before are read as they are. The version of a document is the digest of its bytes, so that nothing is
+written over what the writer has not seen.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from certkit.errors import ConflictError, StoreError
+from certkit.errors import ConflictError, PassphraseError, StoreError
 from certkit.files.content import Access
 from certkit.secret import Secret
 from certkit.stores import record
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from certkit.files.folder import Folder
+    from certkit.stores.sealing import Wrapping
 
 TOKENS = "tokens"
+SEALED = "sealed"
 _SUFFIX = ".json"
 _HINT = "restore it from a backup, or remove it and get another"
 
@@ -38,7 +42,7 @@ def names(folder: Folder) -> list[str]:
         return sorted(name.removesuffix(_SUFFIX) for name in tokens.names() if is_file(name))
 
 
-def read(folder: Folder, name: str) -> Document | None:
+def read(folder: Folder, name: str, wrapping: Wrapping | None) -> Document | None:
     """A document in an identity's directory, or None.
 
     Raises:
@@ -48,10 +52,22 @@ def read(folder: Folder, name: str) -> Document | None:
         return None
     with folder.inside(TOKENS) as tokens:
         data = tokens.read_if_there(name + _SUFFIX)
-        return None if data is None else _parse(data, where=str(tokens.path / (name + _SUFFIX)))
+        return None if data is None else _parse(data, wrapping, where=str(tokens.path / (name + _SUFFIX)))
 
 
-def write(folder: Folder, name: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
+def is_sealed(folder: Folder, name: str) -> bool:
+    """Return whether a document is sealed.
+
+    Raises:
+        StoreError: if it cannot be read.
+    """
+    with folder.inside(TOKENS) as tokens:
+        return SEALED in _fields(tokens.read(name + _SUFFIX), where=str(tokens.path / (name + _SUFFIX)))
+
+
+def write(
+    folder: Folder, name: str, fields: Mapping[str, Secret], wrapping: Wrapping | None, *, over: str | None
+) -> str:
     """Write a document over a version of it, or as a new one (None), for one who holds the lock; its new version.
 
     Raises:
@@ -59,6 +75,8 @@ def write(folder: Folder, name: str, fields: Mapping[str, Secret], *, over: str 
         StoreError: it cannot be written; the old one remains.
     """
     content = _encode(fields)
+    if wrapping is not None:
+        content = Secret(f"{json.dumps({SEALED: wrapping.seal_text(content)})}\n".encode())
     if not folder.has(TOKENS):
         with folder.make(TOKENS, Access()):
             folder.sync()
@@ -93,11 +111,20 @@ def _encode(fields: Mapping[str, Secret]) -> Secret:
     return Secret(f"{json.dumps(texts, indent=2)}\n".encode())
 
 
-def _parse(data: bytes, *, where: str) -> Document:
+def _parse(data: bytes, wrapping: Wrapping | None, *, where: str) -> Document:
+    fields = _fields(data, where=where)
+    if (sealed := fields.get(SEALED)) is not None:
+        if wrapping is None:
+            hint = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
+            raise PassphraseError(f"cannot read {where}: it is encrypted", hint=hint)
+        opened = wrapping.open_text(sealed.reveal().decode("utf-8"), name=where)
+        fields = _fields(opened.reveal(), where=where)
+    return Document(fields=fields, version=_version(data))
+
+
+def _fields(data: bytes, *, where: str) -> dict[str, Secret]:
     try:
-        texts = json.loads(data)
-        fields = {name: Secret(value.encode("utf-8")) for name, value in texts.items()}
+        return {name: Secret(value.encode("utf-8")) for name, value in json.loads(data).items()}
     except (ValueError, AttributeError, RecursionError):
         # Not "from": the error quotes what it could not read.
         raise StoreError(f"cannot read {where}: not a JSON object of strings", hint=_HINT) from None
-    return Document(fields=fields, version=_version(data))

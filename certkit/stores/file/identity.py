@@ -9,6 +9,7 @@ from certkit.errors import PassphraseError, StoreError
 from certkit.files.content import Access
 from certkit.stores import record as identity
 from certkit.stores.base import Identity, no_generation
+from certkit.stores.file import documents
 from certkit.stores.file import generations as generation_files
 from certkit.stores.file import record as record_file
 from certkit.stores.file.documents import TOKENS
@@ -111,19 +112,23 @@ def generation(folder: Folder, number: str) -> Iterator[Folder]:
             yield found
 
 
-def require_open_keys(generations: Folder) -> None:
-    """Refuse to keep a key as it is beside others that are sealed.
+def require_open(folder: Folder) -> None:
+    """Refuse to keep a secret as it is beside others that are sealed.
 
     Raises:
-        PassphraseError: one is.
+        PassphraseError: if one is.
     """
-    for number in filter(identity.is_generation, generations.names()):
-        with generations.inside(number) as found:
-            if is_sealed(found.read_if_there(generation_files.KEY) or b""):
-                hint = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
-                raise PassphraseError(
-                    f"cannot write a key to {generations.path}: the key of {number} is encrypted", hint=hint
-                )
+    hint = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
+    with folder.inside(GENERATIONS) as generations:
+        for number in filter(identity.is_generation, generations.names()):
+            with generations.inside(number) as found:
+                if is_sealed(found.read_if_there(generation_files.KEY) or b""):
+                    raise PassphraseError(
+                        f"cannot write a secret to {folder.path}: the key of {number} is encrypted", hint=hint
+                    )
+    for name in documents.names(folder):
+        if documents.is_sealed(folder, name):
+            raise PassphraseError(f"cannot write a secret to {folder.path}: {name} is encrypted", hint=hint)
 
 
 def require_generation(folder: Folder, number: str) -> None:

@@ -183,7 +183,7 @@ class FileStore:
         known, kept = loaded(self, known), seal(key, self.wrapping)
         with self._changing(known.name) as folder, folder.inside(GENERATIONS) as generations:
             if self.wrapping is None:
-                identity_folder.require_open_keys(generations)
+                identity_folder.require_open(folder)
             found = identity_folder.refreshed(known, folder)
             access = identity_folder.access_of(found.record)
             after = found.record if generations.has(number) else edit(found.record)
@@ -291,7 +291,7 @@ class FileStore:
         identity.require_document(document)
         with self._identity(name) as folder:
             identity_folder.require_identity(folder)
-            return document_files.read(folder, document)
+            return document_files.read(folder, document, self.wrapping)
 
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
         """Write a document, whole, over the version that is known, or as a new one (None); its new version.
@@ -302,7 +302,9 @@ class FileStore:
         """
         identity.require_document(document)
         with self._changing(name) as folder:
-            return document_files.write(folder, document, fields, over=over)
+            if self.wrapping is None:
+                identity_folder.require_open(folder)
+            return document_files.write(folder, document, fields, self.wrapping, over=over)
 
     def delete_document(self, name: str, document: str) -> None:
         """A document of an identity; nothing to do if there is none.
