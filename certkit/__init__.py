@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from certkit.api.context import IdentityContext
     from certkit.api.identities import Identity, identity
     from certkit.api.scanning import ExpiryRow, scan
+    from certkit.api.store import IdentityStore, store
     from certkit.errors import CertkitError as Error
     from certkit.errors import ConflictError, InputError, PassphraseError, PolicyError, RefusedError, StoreError
     from certkit.findings import Finding, Status
@@ -30,6 +31,7 @@ __all__ = [
     "Finding",
     "Identity",
     "IdentityContext",
+    "IdentityStore",
     "InputError",
     "NewRequest",
     "PassphraseError",
@@ -45,6 +47,7 @@ __all__ = [
     "identity",
     "inspect",
     "scan",
+    "store",
     "verify",
     "verify_webhook",
 ]
@@ -56,8 +59,10 @@ _MODULES = {
     "Finding": "certkit.findings",
     "Identity": "certkit.api.identities",
     "IdentityContext": "certkit.api.context",
+    "IdentityStore": "certkit.api.store",
     "Status": "certkit.findings",
     "scan": "certkit.api.scanning",
+    "store": "certkit.api.store",
     "TokenAuth": "certkit.api.auth",
     **dict.fromkeys(_CHECKS, "certkit.api.checks"),
 }

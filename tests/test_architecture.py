@@ -57,13 +57,7 @@ def test_the_time_of_day_and_the_environment_belong_to_the_two_entry_points():
     source = {str(path.relative_to(PACKAGE)): path.read_text() for path in PACKAGE.rglob("*.py")}
     clock = {name for name, text in source.items() if "datetime.now(" in text or "time.time(" in text}
     environment = {name for name, text in source.items() if "os.environ" in text}
-    assert clock == {
-        "cli/shared/inputs.py",
-        "api/checks.py",
-        "api/following.py",
-        "testing/ca.py",
-        "testing/rehearsal.py",
-    }
+    assert clock == {"cli/shared/inputs.py", "api/arguments.py"}
     assert all(name.startswith(("cli/", "api/")) for name in environment - {"net/proxy.py"})
 
 

@@ -28,7 +28,8 @@ def access_token(
         InputError: if there is no such token, or it has expired and cannot be renewed.
         StoreError: if the store cannot be used.
     """
-    from certkit.api.following import logger, now
+    from certkit.api.arguments import now
+    from certkit.api.following import logger
     from certkit.wise import tokens
 
     place = (profile_id, grant)
@@ -59,7 +60,7 @@ _HINT = "give certkit.identity(…, client_secret=…), or run certkit wise toke
 
 def _renewed(identity: Identity, store: Store, kept: Kept, *, force: bool) -> Token:
     """Renew the token under the store's lease, so that one process asks Wise and all others use what it got."""
-    from certkit.api.following import now
+    from certkit.api.arguments import now
     from certkit.policy import catalogue
     from certkit.wise import endpoints, oauth
     from certkit.wise.token_lease import renewed

@@ -1,19 +1,25 @@
-"""Checks as functions: bytes in, a report out. Nothing is read from disk, printed or asked of the network."""
+"""Checks as functions: bytes in, a report out. Nothing is printed, and only `verify(ocsp=True)` uses the network.
+
+What is given as bytes may also be a `pathlib.Path`, whose name messages then mention.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from certkit.api import arguments
 from certkit.errors import RefusedError
 from certkit.findings import Finding, Status
-from certkit.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
+    from certkit.api.arguments import Data
     from certkit.policy.rules import Policy
+    from certkit.x509.certificate import Certificate
+    from certkit.x509.objects import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +70,17 @@ class NewRequest:
 
 
 def verify(  # noqa: PLR0913  as many as the command has options
-    certificate: bytes,
+    certificate: Data,
     *,
-    ca: Sequence[bytes] | None = None,
-    untrusted: Sequence[bytes] = (),
-    crls: Sequence[bytes] = (),
-    key: bytes | None = None,
-    csr: bytes | None = None,
+    ca: Sequence[Data | str] | None = None,
+    pins: Sequence[Data] = (),
+    untrusted: Sequence[Data] = (),
+    no_chain: bool = False,
+    crls: Sequence[Data] = (),
+    ocsp: bool = False,
+    ocsp_responses: Sequence[Data] = (),
+    key: Any = None,
+    csr: Data | None = None,
     passphrase: str | bytes | None = None,
     policy: str = "general",
     purpose: str = "client",
@@ -80,16 +90,22 @@ def verify(  # noqa: PLR0913  as many as the command has options
     whole_chain_revocation: bool = True,
     max_depth: int | None = None,
     strict: bool = False,
+    timeout: float = 10.0,
     now: datetime | None = None,
 ) -> Report:
     """Check whether a certificate can be relied upon, as `certkit verify` does.
 
     Args:
         certificate: PEM, DER or PKCS#12; it may hold its intermediates too, and its key.
-        ca: the CA certificates to trust; without them the chain is a warning.
+        ca: the CA certificates to trust, or `system` for those of this machine; only a CA's certificate vouches for
+            others. Without them the chain is a warning.
+        pins: certificates to trust as they are, CA or not.
         untrusted: intermediates that may be needed.
+        no_chain: skip the chain.
         crls: a current CRL is required for every certificate below the anchor (see `whole_chain_revocation`).
-        key: a private key that must belong to the certificate.
+        ocsp: ask the OCSP responders that the certificates name.
+        ocsp_responses: OCSP responses in DER.
+        key: a private key that must belong to the certificate: data, or a key of the package cryptography.
         csr: the CSR that the certificate must answer.
         passphrase: opens an encrypted key or PKCS#12.
         policy: a policy's name, or the path of a policy file.
@@ -99,50 +115,74 @@ def verify(  # noqa: PLR0913  as many as the command has options
         email: an e-mail address that must be in the certificate.
         whole_chain_revocation: whether `crls` must cover every certificate, or only the leaf.
         max_depth: the largest number of intermediates.
-        strict: apply every rule of RFC 5280.
+        strict: apply every rule of RFC 5280, and the Web PKI's rules to servers.
+        timeout: seconds for each OCSP responder.
         now: the moment to judge; by default the present.
 
     Raises:
         certkit.InputError: if an argument cannot be read.
         certkit.PolicyError: if there is no such policy.
     """
-    from certkit.verify import Question
+    from certkit.verify import Question, anchors
     from certkit.verify import verify as run
     from certkit.verify.path import DEFAULT_MAX_DEPTH
-    from certkit.x509 import describe, objects
+    from certkit.x509 import describe, keys, objects
 
-    secret = _secret(passphrase)
-    bundle = objects.bundle(certificate, name="the certificate", passphrase=secret)
+    secret = arguments.secret(passphrase)
+    data, name = arguments.content(certificate, "the certificate")
+    bundle = objects.bundle(data, name=name, passphrase=secret)
     leaf = describe.leaf_of(bundle.certificates)
-    info = bundle.info if key is None else objects.private_key(key, name="the key", passphrase=secret).info
+    if key is not None:
+        facts = keys.key_facts(arguments.private_key(key, secret).public_key())
+    else:
+        facts = bundle.info.facts if bundle.info else None
+    settings = anchors.trust_settings([each for each in ca or () if each != arguments.SYSTEM], purpose)
     question = Question(
         leaf=leaf,
         policy=_policy(policy),
-        at=_moment(now),
-        anchors=None if ca is None else [each for data in ca for each in objects.certificate_values(data, name="ca")],
+        at=now or arguments.now(),
+        anchors=arguments.anchors(ca),
+        pins=[*_values(pins, "pins"), *settings.trusted],
+        distrusted=settings.rejected,
         untrusted=[
             *(each for each in bundle.certificates if each is not leaf),
-            *(each for data in untrusted for each in objects.certificate_values(data, name="untrusted")),
+            *_values(untrusted, "untrusted"),
         ],
+        needs_chain=not no_chain,
         purpose=purpose,
         hostname=hostname,
         email=email,
         client_id=client_id,
-        key=None if info is None else info.facts,
-        csr=None if csr is None else objects.csr(csr, name="the CSR").value,
-        crls=[each for data in crls for each in objects.crl_values(data, name="crls")],
+        key=facts,
+        csr=None if csr is None else _csr(csr).value,
+        crls=[
+            found
+            for data, name in (arguments.content(each, "crls") for each in crls)
+            for found in objects.crl_values(data, name=name)
+        ],
         revocation_of_chain=whole_chain_revocation,
         strict=strict,
         max_depth=DEFAULT_MAX_DEPTH if max_depth is None else max_depth,
         file=bundle.certificates,
     )
     verdict = run(question)
+    if ocsp or ocsp_responses:
+        from certkit.net import ocsp as responders
+
+        found = responders.check(
+            verdict.path,
+            at=question.at,
+            now=arguments.now(),
+            responses=[arguments.content(each, "ocsp_responses")[0] for each in ocsp_responses],
+            ask=ocsp,
+            whole_chain=whole_chain_revocation,
+            timeout=timeout,
+        )
+        verdict = verdict.with_revocation(found)
     return Report(verdict.status, leaf.display_name, verdict.findings, verdict.holds_until)
 
 
-def check_csr(
-    data: bytes, *, policy: str = "general", key: bytes | None = None, passphrase: str | bytes | None = None
-) -> Report:
+def check_csr(data: Data, *, policy: str = "general", key: Any = None, passphrase: str | bytes | None = None) -> Report:
     """Check the exact bytes of a CSR against a partner's rules, as `certkit csr check` does.
 
     Raises:
@@ -151,21 +191,21 @@ def check_csr(
     """
     from certkit.csr import check
     from certkit.findings import roll_up
-    from certkit.x509 import keys, names, objects
+    from certkit.x509 import keys, names
 
     facts = None
     if key is not None:
-        held = objects.private_key(key, name="the key", passphrase=_secret(passphrase)).value
-        facts = keys.key_facts(held.public_key())
-    findings = tuple(check.check(data, _policy(policy), key=facts, name="the CSR"))
-    subject = names.subject_or_none(objects.csr(data, name="the CSR").value)
+        facts = keys.key_facts(arguments.private_key(key, arguments.secret(passphrase)).public_key())
+    content, name = arguments.content(data, "the CSR")
+    findings = tuple(check.check(content, _policy(policy), key=facts, name=name))
+    subject = names.subject_or_none(_csr(data).value)
     return Report(roll_up(each.status for each in findings), subject, findings)
 
 
 def create_csr(
     *,
     policy: str = "general",
-    key: bytes | None = None,
+    key: Any = None,
     key_type: str | None = None,
     passphrase: str | bytes | None = None,
     **subject: Any,
@@ -174,7 +214,7 @@ def create_csr(
 
     Args:
         policy: a policy's name, or the path of a policy file.
-        key: a private key (PEM or DER) to use.
+        key: a private key to use: data, or a key of the package cryptography.
         key_type: such as `ec-p256` or `rsa-3072`; by default the policy's first.
         passphrase: opens `key`, or encrypts the new one.
         **subject: as the options of `certkit csr create`: `organization`, `country`, `state`, `locality`, `units`,
@@ -189,26 +229,22 @@ def create_csr(
     """
     from certkit.csr import create, keyfile
     from certkit.findings import roll_up, skipped
-    from certkit.x509 import keys, objects
+    from certkit.x509 import keys
     from certkit.x509.keys import KeySpec
-    from certkit.x509.names import SubjectOptions
 
-    rules, secret = _policy(policy), _secret(passphrase)
-    listed: dict[str, Any] = {
-        name: value if isinstance(value, str) else tuple(value) for name, value in subject.items()
-    }
+    rules, secret = _policy(policy), arguments.secret(passphrase)
     if key is None:
         spec = KeySpec.parse(key_type) if key_type else create.default_spec(rules)
         held = keyfile.new_key(spec)
     else:
-        held = objects.private_key(key, name="the key", passphrase=secret).value
+        held = arguments.private_key(key, secret)
     made = create.create(
-        SubjectOptions(**listed),
+        arguments.subject(subject),
         rules,
         key=keyfile.HeldKey(held, skipped("key-file", "the key is in memory"), is_encrypted=secret is not None),
         key_path=None,
         csr_path=None,
-        writing=keyfile.Writing(now=_moment(None)),
+        writing=keyfile.Writing(now=arguments.now()),
     ).csr
     report = Report(roll_up(each.status for each in made.findings), made.subject, made.findings)
     return NewRequest(made.pem, keys.to_pem(held, secret).reveal() if key is None else None, report)
@@ -251,7 +287,7 @@ def verify_webhook(
     return Report(found.status, None, (found,))
 
 
-def inspect(data: bytes, *, passphrase: str | bytes | None = None) -> list[dict[str, Any]]:
+def inspect(data: Data, *, passphrase: str | bytes | None = None) -> list[dict[str, Any]]:
     """Describe every object in the data, as `certkit inspect --json` does.
 
     Raises:
@@ -261,13 +297,14 @@ def inspect(data: bytes, *, passphrase: str | bytes | None = None) -> list[dict[
     from certkit.x509 import describe, objects
 
     found: list[dict[str, Any]] = []
-    for item in objects.read(data, passphrase=_secret(passphrase)):
+    content, name = arguments.content(data, "the data")
+    for item in objects.read(content, passphrase=arguments.secret(passphrase)):
         if isinstance(item, objects.Broken):
             reason, hint = objects.summary(item, 1)
-            raise InputError(f"cannot read the data: {reason}", hint=hint)
+            raise InputError(f"cannot read {name}: {reason}", hint=hint)
         found.append(describe.describe(item))
     if not found:
-        raise objects.wrong_kind("a key, CSR, certificate, CRL or PKCS#12 bundle", data, [], name="the data")
+        raise objects.wrong_kind("a key, CSR, certificate, CRL or PKCS#12 bundle", content, [], name=name)
     return found
 
 
@@ -277,11 +314,15 @@ def _policy(name: str) -> Policy:
     return catalogue.load(name)
 
 
-def _moment(now: datetime | None) -> datetime:
-    return datetime.now(UTC) if now is None else now
+def _values(several: Iterable[Data], name: str) -> list[Certificate]:
+    from certkit.x509 import objects
+
+    contents = (arguments.content(each, name) for each in several)
+    return [each for data, where in contents for each in objects.certificate_values(data, name=where)]
 
 
-def _secret(passphrase: str | bytes | None) -> Secret | None:
-    if passphrase is None:
-        return None
-    return Secret(passphrase.encode() if isinstance(passphrase, str) else passphrase)
+def _csr(data: Data) -> Item:
+    from certkit.x509 import objects
+
+    content, name = arguments.content(data, "the CSR")
+    return objects.csr(content, name=name)

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
 import time
 import weakref
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import CertkitError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from cryptography import x509
 
-    from certkit.secret import Secret
-    from certkit.stores.base import Issued, Store
+    from certkit.api.handle import StoreHandle
+    from certkit.stores.base import Issued
 
 logger = logging.getLogger("certkit")
 
 # A server that refuses every connection must not have the store read for each of them.
 _PAUSE_AFTER_REFUSAL_SECONDS = 1.0
-# Connections of a parent process: closing them, even when they are collected, would end them for the parent too.
-_abandoned: list[object] = []
 _known: weakref.WeakSet[Follower] = weakref.WeakSet()
 
 
@@ -59,7 +55,7 @@ class Follower:
         self.store = store
         self.interval = interval
         self._on_error = on_error
-        self.after_fork()
+        self.lock = threading.RLock()
         self._pair = self._read()
         self._checked = time.monotonic()
         _known.add(self)
@@ -141,57 +137,6 @@ class Follower:
             overview.generation(found, shown.generation).issued,
         )
 
-    def after_fork(self) -> None:
-        """Take fresh locks, and leave the connections of the parent process alone."""
-        self.lock = threading.RLock()
-        self.store.forget()
-
-
-class StoreHandle:
-    """A store that is opened when it is needed and then kept open, in each process."""
-
-    def __init__(self, uri: str | None, passphrase: Secret | None, environment: Mapping[str, str]) -> None:
-        self.uri = uri or environment.get("CERTKIT_STORE") or "the default store"
-        self.is_local = not self.uri.startswith("vault://")
-        self._arguments = (uri, passphrase, environment)
-        self._open: tuple[Store, contextlib.ExitStack] | None = None
-
-    @contextlib.contextmanager
-    def use(self) -> Iterator[Store]:
-        """The open store. One that failed is closed, so that the next use logs in again."""
-        if self._open is None:
-            self._open = self._opened()
-        try:
-            yield self._open[0]
-        except CertkitError:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close the store, if it is open."""
-        if self._open is not None:
-            opened, self._open = self._open, None
-            opened[1].close()
-
-    def forget(self) -> None:
-        """Forget a store that a parent process opened, without closing what the parent still uses."""
-        if self._open is not None:
-            _abandoned.append(self._open)
-            self._open = None
-
-    def _opened(self) -> tuple[Store, contextlib.ExitStack]:
-        from certkit.stores.opening import Opener
-
-        uri, passphrase, environment = self._arguments
-        stack = contextlib.ExitStack()
-        opener = Opener(environment, now, logger.warning)
-        return stack.enter_context(opener.open(uri, passphrase=passphrase)), stack
-
-
-def now() -> datetime:
-    """Return the time of day, in UTC."""
-    return datetime.now(UTC)
-
 
 def pem(certificates: Sequence[x509.Certificate]) -> bytes:
     """Return certificates as PEM."""
@@ -200,9 +145,9 @@ def pem(certificates: Sequence[x509.Certificate]) -> bytes:
     return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
 
 
-def _forget_the_parent() -> None:
+def _take_fresh_locks() -> None:
     for each in list(_known):
-        each.after_fork()
+        each.lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_forget_the_parent)
+os.register_at_fork(after_in_child=_take_fresh_locks)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Self
 
-from certkit.api.following import Follower, StoreHandle, pem
-from certkit.secret import Secret
+from certkit.api.arguments import secret
+from certkit.api.following import Follower, pem
+from certkit.api.handle import StoreHandle, opener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from certkit.api.auth import TokenAuth
     from certkit.api.context import IdentityContext
     from certkit.errors import CertkitError
+    from certkit.secret import Secret
     from certkit.wise.tokens import Token
 
 INTERVAL_SECONDS = 60.0
@@ -46,22 +47,23 @@ def identity(
         certkit.InputError: if there is no such identity, or it has no active certificate.
         certkit.StoreError: if the store cannot be read.
     """
-    variables = os.environ if environment is None else environment
-    return Identity(
-        name,
-        store=store,
-        passphrase=_secret(passphrase, variables, "CERTKIT_PASSPHRASE"),
-        client_secret=_secret(client_secret, variables, "CERTKIT_CLIENT_SECRET"),
-        interval=interval,
-        on_error=on_error,
-        environment=variables,
-    )
+    opening = opener(environment)
+    sealed_by = secret(passphrase, opening.environment, "CERTKIT_PASSPHRASE")
+    handle = StoreHandle(store, sealed_by, opening)
+    return opened(name, handle, client_secret=client_secret, interval=interval, on_error=on_error)
 
 
-def _secret(value: str | bytes | None, environment: Mapping[str, str], variable: str) -> Secret | None:
-    if value is None:
-        value = environment.get(variable) or None
-    return None if value is None else Secret(value.encode() if isinstance(value, str) else value)
+def opened(
+    name: str,
+    handle: StoreHandle,
+    *,
+    client_secret: str | bytes | None = None,
+    interval: float = INTERVAL_SECONDS,
+    on_error: Callable[[CertkitError], None] | None = None,
+) -> Identity:
+    """Open an identity of a store; see `identity`."""
+    known = secret(client_secret, handle.environment, "CERTKIT_CLIENT_SECRET")
+    return Identity(name, handle, client_secret=known, interval=interval, on_error=on_error)
 
 
 class Identity:
@@ -75,18 +77,16 @@ class Identity:
     def __init__(
         self,
         name: str,
+        handle: StoreHandle,
         *,
-        store: str | None,
-        passphrase: Secret | None,
         client_secret: Secret | None,
         interval: float,
         on_error: Callable[[CertkitError], None] | None,
-        environment: Mapping[str, str],
     ) -> None:
         self.name = name
         self._client_secret = client_secret
         self._tokens: dict[tuple[str | None, str | None], tuple[Token, float]] = {}
-        self._follower = Follower(name, StoreHandle(store, passphrase, environment), interval, on_error)
+        self._follower = Follower(name, handle, interval, on_error)
 
     @property
     def certificate(self) -> bytes:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit.api.following import logger
-from certkit.api.following import now as present
+from certkit.api import arguments
+from certkit.api.handle import opener
 from certkit.findings import Status
 
 if TYPE_CHECKING:
@@ -72,14 +71,12 @@ def scan(  # noqa: PLR0913  as many as the command has options
         certkit.InputError: if a threshold is invalid.
         certkit.PolicyError: if there is no such policy.
     """
-    from certkit.api.checks import _secret
     from certkit.durations import Duration
     from certkit.expiry.scan import Judge, look
     from certkit.expiry.scan import scan as gather
     from certkit.expiry.sources.parsing import SourceAccess, parse
     from certkit.expiry.thresholds import Thresholds
     from certkit.policy import catalogue
-    from certkit.stores.opening import Opener
 
     rules = catalogue.load(policy).expiry
     thresholds = Thresholds.choose(
@@ -88,16 +85,16 @@ def scan(  # noqa: PLR0913  as many as the command has options
         default_warn=rules.warn,
         default_critical=rules.critical,
     )
-    judge = Judge(thresholds=thresholds, now=now or present(), leaf_only=leaf_only)
-    secret = _secret(passphrase)
-    opener = Opener(os.environ if environment is None else environment, present, logger.warning)
+    judge = Judge(thresholds=thresholds, now=now or arguments.now(), leaf_only=leaf_only)
+    secret = arguments.secret(passphrase)
+    opening = opener(environment)
     with contextlib.ExitStack() as stack:
         access = SourceAccess(
             passphrase=secret,
             timeout=timeout,
             client=None,
-            store=functools.cache(lambda: stack.enter_context(opener.open(store, passphrase=secret))),
-            vault=functools.cache(lambda: stack.enter_context(opener.connect())),
+            store=functools.cache(lambda: stack.enter_context(opening.open(store, passphrase=secret))),
+            vault=functools.cache(lambda: stack.enter_context(opening.connect())),
             stdin=tuple,
             now=judge.now,
         )

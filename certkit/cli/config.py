@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.shared.output import Output, reporting
-from certkit.cli.shared.stores import configuration
+from certkit.cli.shared.stores import opener
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ def show(output: Output) -> int:
     Example:
       certkit config show --json
     """
-    found = configuration(output)
+    found = opener(output.warn).host()
     if output.as_json:
         output.document(_document(found))
         return 0
@@ -68,7 +68,7 @@ def check(output: Output) -> int:
     from certkit.identity.programs import require_unchangeable
     from certkit.report import json
 
-    found = configuration(output, warns=False)
+    found = opener(lambda _: None).host()
     findings = [critical("config", fault.message, fault.hint) for fault in found.faults]
     for entry in (*found.issuers.values(), *found.hooks.values()):
         try:

@@ -95,7 +95,7 @@ def expiry(output: Output, **options: Any) -> int:
       certkit expiry partners/ --format html --output expiry.html
     """
     from certkit.cli.expiry_report import Reporter
-    from certkit.cli.shared.stores import connected, opened
+    from certkit.cli.shared.stores import opener
     from certkit.expiry.scan import look, scan
     from certkit.expiry.sources.parsing import SourceAccess, parse
 
@@ -109,14 +109,15 @@ def expiry(output: Output, **options: Any) -> int:
     )
     judge = _judge(asked, reporter)
     client, findings = _client(asked, output)
+    opening = opener(output.warn)
     with contextlib.ExitStack() as stack:
         secret = inputs.passphrase(asked.passphrase_file)
         access = SourceAccess(
             passphrase=secret,
             timeout=asked.timeout,
             client=client,
-            store=functools.cache(lambda: stack.enter_context(opened(asked.store_uri, output, passphrase=secret))),
-            vault=functools.cache(lambda: stack.enter_context(connected(output))),
+            store=functools.cache(lambda: stack.enter_context(opening.open(asked.store_uri, passphrase=secret))),
+            vault=functools.cache(lambda: stack.enter_context(opening.connect())),
             stdin=inputs.chunks,
             now=judge.now,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,19 +10,12 @@ from click.core import ParameterSource
 
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, reporting
-from certkit.cli.shared.stores import opened, store_option
+from certkit.cli.shared.stores import identities, machine, store_option
 from certkit.errors import InputError
-from certkit.findings import exit_code, roll_up, skipped
+from certkit.findings import exit_code
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cryptography import x509
-
-    from certkit.findings import Finding
-    from certkit.net.tls import Credentials
-    from certkit.secret import Secret
-    from certkit.stores.base import Store
+    from certkit.probe import Probe
 
 
 @click.command()
@@ -70,47 +64,62 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
     Example:
       certkit probe https://api.example/v1/me --cert acme.pem --key acme.key --ca wise-ca.pem
     """
-    from certkit import probe as probing
     from certkit.report import json, text
 
     _require_one_certificate(options)
     _refuse_a_password_in_arguments(options["proxy"])
-    secret = inputs.passphrase(options["passphrase_file"])
-    if options["identity"] is not None:
-        url, credentials, anchors, token, key_file = _of_identity(where, options, output, secret)
-    else:
-        token = inputs.token(options["token_file"])
-        url, anchors = where or url_of(options["policy_name"]), None
-        credentials, key_file = _of_files(options["cert"], options["key"], secret)
-    found = probing.probe(
-        probing.target(url),
-        credentials=credentials,
-        anchors=inputs.anchors(options["cas"]) or anchors,
-        token=token,
-        now=inputs.now(),
-        timeout=options["timeout"],
-        proxy=options["proxy"],
-    )
-    findings = [*found.findings, key_file]
-    status = roll_up(finding.status for finding in findings)
+    found = (_with_pair if options["identity"] is None else _with_identity)(where, options, output)
     if output.as_json:
-        output.document(json.probed(found, findings))
+        output.document(json.probed(found))
     else:
-        output.judged(str(found.target), status, findings)
+        output.judged(str(found.target), found.status, found.findings)
         if not output.quiet:
             output.result(text.probed(found))
-    return exit_code(status)
+    return exit_code(found.status)
 
 
-def _of_files(cert: str, key: str | None, secret: Secret | None) -> tuple[Credentials, Finding]:
-    """Return the pair of two files, or of one that holds both."""
+def _with_pair(where: str | None, options: dict[str, Any], output: Output) -> Probe:
+    """Probe with the pair of two files, or of one that holds both."""
+    from certkit import probe as probing
+
+    if where is None and options["policy_name"] is None:
+        raise InputError("no server given", hint="give URL, HOST:PORT or --policy")
+    cert, key = options["cert"], options["key"]
+    secret = inputs.passphrase(options["passphrase_file"])
+    token = inputs.token(options["token_file"])
+    url = where or machine(output.warn).probe_url(options["policy_name"])
     try:
-        return inputs.credentials(cert, key or cert, secret)
+        credentials, key_file = inputs.credentials(cert, key or cert, secret)
     except InputError as error:
         if key is None and b"PRIVATE KEY-----" not in inputs.read(cert):
             hint = "give --cert CERT and --key KEY, or --identity NAME"
             raise InputError(f"--cert needs --key as well: {cert} holds no private key", hint=hint) from error
         raise
+    found = probing.probe(
+        probing.target(url),
+        credentials=credentials,
+        anchors=inputs.anchors(options["cas"]),
+        token=token,
+        now=inputs.now(),
+        timeout=options["timeout"],
+        proxy=options["proxy"],
+    )
+    return replace(found, findings=(*found.findings, key_file))
+
+
+def _with_identity(where: str | None, options: dict[str, Any], output: Output) -> Probe:
+    secret = inputs.passphrase(options["passphrase_file"])
+    with identities(options["store_uri"], output, secret) as store:
+        return store.probe(
+            options["identity"],
+            where,
+            generation=options["generation"],
+            policy=options["policy_name"],
+            ca=[inputs.trusted(each) for each in options["cas"]] or None,
+            token=inputs.token(options["token_file"]),
+            timeout=options["timeout"],
+            proxy=options["proxy"],
+        )
 
 
 def _require_one_certificate(options: dict[str, Any]) -> None:
@@ -129,47 +138,3 @@ def _refuse_a_password_in_arguments(proxy: str | None) -> None:
     if proxy is not None and "@" in proxy and source is ParameterSource.COMMANDLINE:
         hint = "other users can read arguments: put the URL in CERTKIT_PROXY"
         raise InputError("--proxy contains a user name and a password", hint=hint)
-
-
-def _of_identity(
-    where: str | None, options: dict[str, Any], output: Output, secret: Secret | None
-) -> tuple[str, Credentials, Sequence[x509.Certificate] | None, Secret | None, Finding]:
-    """Return the URL, the credentials, the trust bundle, the token, and the finding about the key's file."""
-    from certkit.identity.credentials import shown
-    from certkit.stores.record import require_name
-
-    name = require_name(options["identity"])
-    with opened(options["store_uri"], output, passphrase=secret) as store:
-        identity = store.load(name)
-        settings = identity.record.settings
-        own = settings.probe if settings.probe and settings.probe != "policy" else None
-        url = where or (None if options["policy_name"] else own) or url_of(options["policy_name"] or settings.policy)
-        found = shown(store, identity, options["generation"])
-        token = inputs.token(options["token_file"]) or _stored_token(store, name, output)
-    key_file = skipped("key-file", f"the key is the stored key of generation {found.generation}")
-    return url, found.credentials, found.anchors, token, key_file
-
-
-def _stored_token(store: Store, name: str, output: Output) -> Secret | None:
-    """Return the identity's access token, if it has one that has not expired."""
-    from certkit.wise.tokens import access_token
-
-    try:
-        return access_token(store, name, now=inputs.now())
-    except InputError as error:  # several, or one that cannot be read
-        output.warn_about(error)
-        return None
-
-
-def url_of(policy: str | None) -> str:
-    """Return the URL that a policy has for probes.
-
-    Raises:
-        InputError: if it has none, or there is no policy.
-    """
-    if policy is None:
-        raise InputError("no server given", hint="give URL, HOST:PORT or --policy")
-    url = inputs.policy(policy).hosts.probe_url
-    if not url:
-        raise InputError(f"policy {policy} has no URL for probes", hint="give URL or HOST:PORT")
-    return url

@@ -56,9 +56,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was exported: the identity, its generation, and whether anything changed."""
+    """What was exported: the directory, the number of the active generation, and whether anything changed."""
 
-    identity: Identity
+    directory: Path
     generation: str
     changed: bool
 
@@ -92,7 +92,7 @@ def export(store: Store, identity: Identity, wanted: Wanted) -> Exported:
             [wanted.program(hook)], wanted.environment, name=name, generation=generation, where=where, changed=changed
         )
         release.unmark(directory, mark, trust=trust)
-    return Exported(identity, number, changed)
+    return Exported(directory, number, changed)
 
 
 def _key(store: Store, identity: Identity, number: str, wanted: Wanted) -> Secret:

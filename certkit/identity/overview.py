@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
+from certkit.errors import InputError, RefusedError
 from certkit.expiry import thresholds as expiry
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Finding, Status, critical
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from certkit.errors import CertkitError
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Identity
 
@@ -49,7 +50,9 @@ class GenerationView:
 class Overview:
     """An identity at one moment: `status` is that of the active certificate, unknown without one.
 
-    `steps` are those at the partner's portal, where a request is to be handed in.
+    `next` is what a person does now, and `steps` are those at the partner's portal, where a request is to be handed in.
+    `changed` is whether the function that returned this has changed anything (None if it only reads), `findings` are
+    what it checked, and `outcome` is what a renewal came to.
     """
 
     name: str
@@ -62,6 +65,9 @@ class Overview:
     next: str
     portal: str = ""
     steps: tuple[str, ...] = ()
+    changed: bool | None = None
+    findings: tuple[Finding, ...] = ()
+    outcome: Finding | None = None
 
     @property
     def hangs(self) -> bool:
@@ -70,7 +76,27 @@ class Overview:
         return waiting is not None and waiting >= HANGS
 
 
-def overview(identity: Identity, policy: Policy, *, now: datetime) -> Overview:
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An identity of which nothing is known, or for which something failed: its name, and the error."""
+
+    name: str
+    error: CertkitError
+
+    @property
+    def status(self) -> Status:
+        """Critical if something was refused, else unknown."""
+        return Status.CRITICAL if isinstance(self.error, RefusedError) else Status.UNKNOWN
+
+
+def overview(
+    identity: Identity,
+    policy: Policy,
+    *,
+    now: datetime,
+    changed: bool | None = None,
+    findings: tuple[Finding, ...] = (),
+) -> Overview:
     """An identity as it stands."""
     record = identity.record
     views = tuple(_view(identity, each, now) for each in identity.generations)
@@ -91,6 +117,8 @@ def overview(identity: Identity, policy: Policy, *, now: datetime) -> Overview:
         next=_next(identity, pending, policy),
         portal=policy.portal.name if is_open else "",
         steps=policy.portal.request_steps if is_open else (),
+        changed=changed,
+        findings=findings,
     )
 
 

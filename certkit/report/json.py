@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from certkit.errors import RefusedError
 from certkit.findings import Status, exit_code, roll_up
 from certkit.times import rfc3339
 from certkit.x509 import names
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from certkit.errors import CertkitError
     from certkit.expiry.scan import Found, Row, Scan
     from certkit.findings import Finding
-    from certkit.identity.overview import GenerationView, Overview
+    from certkit.identity.overview import GenerationView, Overview, Unread
     from certkit.probe import Probe
     from certkit.verify import Verdict
     from certkit.x509.extensions import Unreadable
@@ -93,12 +92,11 @@ def _moment(moment: datetime | Unreadable) -> str | None:
     return rfc3339(moment) if moment else None
 
 
-def probed(probe: Probe, findings: Iterable[Finding]) -> Document:
+def probed(probe: Probe) -> Document:
     """The result of `probe`, with the findings and what was seen of both sides; what was not seen is null."""
-    listed = list(findings)
     ends = {"server_not_after": probe.server_not_after, "client_not_after": probe.client_not_after}
     return {
-        **judged(roll_up(finding.status for finding in listed), probe.subject, listed),
+        **judged(probe.status, probe.subject, probe.findings),
         "target": str(probe.target),
         "tls_version": probe.tls_version,
         "cipher": probe.cipher,
@@ -180,12 +178,12 @@ def _certificate(row: Row, source: str, **more: object) -> Document:
     }
 
 
-def identity(found: Overview, *, changed: bool) -> Document:
+def identity(found: Overview) -> Document:
     """The result of the commands that change or show one identity."""
     return {
         "name": found.name,
         "policy": found.policy,
-        "changed": changed,
+        "changed": bool(found.changed),
         "status": found.status.value,
         "active": _generation(found.active),
         "pending": _generation(found.pending),
@@ -194,10 +192,14 @@ def identity(found: Overview, *, changed: bool) -> Document:
     }
 
 
-def unread(name: str, failure: CertkitError) -> Document:
+def unread(found: Unread) -> Document:
     """An identity in a list of them of which nothing is known, or that was refused what it was to do."""
-    status = Status.CRITICAL if isinstance(failure, RefusedError) else Status.UNKNOWN
-    return {"name": name, "changed": failure.is_changed, **error(failure), "status": status.value}
+    return {
+        "name": found.name,
+        "changed": found.error.is_changed,
+        **error(found.error),
+        "status": found.status.value,
+    }
 
 
 def _generation(found: GenerationView | None) -> Document | None:

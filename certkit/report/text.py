@@ -273,12 +273,12 @@ def _places(row: Row) -> str:
     return printable(row.sources[0]) + more
 
 
-def identity(found: Overview, *, changed: bool | None, paint: Paint = plain) -> str:
-    """An identity with its generations, and what a person does next; `changed` is None where nothing was to change."""
+def identity(found: Overview, *, paint: Paint = plain) -> str:
+    """An identity with its generations, and what a person does next."""
     label = found.status.value if found.active is not None else "no active certificate"
     lines = [f"{found.name} for {printable(found.policy)}: {paint(label, found.status)}"]
     lines += [f"  {_generation(each)}" for each in found.generations]
-    if changed is False:
+    if found.changed is False:
         lines.append("  nothing changed")
     if found.steps and found.pending is not None:
         called = (

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from certkit.config import HostConfiguration
     from certkit.files.owners import Trust
+    from certkit.findings import Finding
     from certkit.secret import Secret
     from certkit.stores.base import Store
     from certkit.stores.record import Journal
@@ -133,6 +134,21 @@ class Opener:
         before = self.environment.get("SUDO_USER")
         sudo = f" (sudo: {before})" if before and uid == 0 else ""
         return Journal(f"{user}({uid})@{socket.gethostname()}{sudo}", self.clock)
+
+
+def findings_of(store: Store) -> list[Finding]:
+    """Check whether a store of either kind can be used, and what it lacks."""
+    from certkit.stores.file.store import FileStore
+
+    if isinstance(store, FileStore):
+        from certkit.stores.file import check as of_files
+
+        return of_files.check(store)
+    from certkit.stores.vault import check as of_vault
+    from certkit.stores.vault.store import VaultStore
+
+    assert isinstance(store, VaultStore)  # noqa: S101  there are two kinds
+    return of_vault.check(store)
 
 
 def _home() -> Path:

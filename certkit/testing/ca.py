@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from certkit.api.arguments import now
 from certkit.wise.rehearsal import authority
 
 if TYPE_CHECKING:
     from certkit.wise.rehearsal.authority import CertifiedKey
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class CA:
     """A CA whose key lives in memory. Its certificates are valid for 90 days, from an hour ago."""
 
-    _pair: CertifiedKey = field(default_factory=lambda: authority.new(now=_now()), repr=False)
+    _pair: CertifiedKey = field(default_factory=lambda: authority.new(now=now()), repr=False)
 
     @property
     def pem(self) -> bytes:
@@ -29,7 +26,7 @@ class CA:
 
     def server(self, *hosts: str) -> tuple[bytes, bytes]:
         """Issue a server certificate for host names and IP addresses. Return it and its key, PEM."""
-        pair = authority.server(self._pair, hosts=hosts or ("localhost", "127.0.0.1"), now=_now())
+        pair = authority.server(self._pair, hosts=hosts or ("localhost", "127.0.0.1"), now=now())
         return pair.pem, pair.key_pem.reveal()
 
     def sign(self, csr: bytes, *, days: int = 90, common_name: str | None = None) -> bytes:
@@ -47,8 +44,8 @@ class CA:
         subject = list(names.attributes(request.subject))
         if common_name is not None:
             subject = [each for each in subject if each.name != "CN"] + [Attribute("CN", common_name)]
-        now = _now()
+        begin = now() - timedelta(hours=1)
         certificate = authority.client(
-            self._pair, request.public_key(), subject, begin=now - timedelta(hours=1), end=now + timedelta(days=days)
+            self._pair, request.public_key(), subject, begin=begin, end=now() + timedelta(days=days)
         )
         return authority.to_pem(certificate)

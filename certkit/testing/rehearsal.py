@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import certkit
+from certkit.api.arguments import now
 from certkit.wise.rehearsal import hub
 from certkit.wise.rehearsal import running as runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from certkit.stores.base import Store
     from certkit.wise.rehearsal.state import RehearsalState
 
 REDIRECT_URI = "http://127.0.0.1:9/callback"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Rehearsal:
         subject = SubjectOptions(organization=organization, country="GB")
         settings = Settings(policy=str(self.policy), subject=subject, trust_bundle=self.ca.decode("ascii"))
         with self._open() as store:
-            enroll(store, name, settings, self._policy, now=_now())
+            enroll(store, name, settings, self._policy, now=now())
             self._complete(store, name)
             self._authorize(store, name)
         return certkit.identity(name, store=self.store, client_secret=self.client_secret, interval=0, environment={})
@@ -66,7 +63,7 @@ class Rehearsal:
         from certkit.identity.enroll import add_request
 
         with self._open() as store:
-            add_request(store, store.load(name), self._policy, now=_now())
+            add_request(store, store.load(name), self._policy, now=now())
             self._complete(store, name)
 
     def deliver(self, url: str, *, trigger_on: str = "transfers#state-change") -> str:
@@ -78,8 +75,8 @@ class Rehearsal:
         from certkit.wise.rehearsal.state import HubSubscription
 
         about = {"id": "test", "name": "test", "version": "4.0.0", "mtls_enabled": False}
-        subscription = HubSubscription(url=url, trigger_on=trigger_on, created=_now(), **about)  # type: ignore[arg-type]
-        return self._running.rehearsal.notify(subscription, webhooks.notification(subscription, now=_now()))
+        subscription = HubSubscription(url=url, trigger_on=trigger_on, created=now(), **about)  # type: ignore[arg-type]
+        return self._running.rehearsal.notify(subscription, webhooks.notification(subscription, now=now()))
 
     def _complete(self, store: Store, name: str) -> None:
         """Have Developer Hub issue the pending request, install the certificate and activate it."""
@@ -95,8 +92,8 @@ class Rehearsal:
             return changed, issued.pem
 
         pem = self._running.rehearsal.change(issue)
-        done, number = install(store, store.load(name), pem.encode(), self._policy, now=_now())
-        activate(store, done.identity, number, now=_now())
+        done, number = install(store, store.load(name), pem.encode(), self._policy, now=now())
+        activate(store, done.identity, number, now=now())
 
     def _authorize(self, store: Store, name: str) -> None:
         """Grant access on the authorization page, and exchange the code for a token."""
@@ -116,7 +113,7 @@ class Rehearsal:
         found = redirect.Redirect(redirect_uri=REDIRECT_URI, code=code, profile_id=None, is_whole=False)
         client = oauth.Client(id=self.client_id, secret=Secret(self.client_secret.encode()))
         endpoint = endpoints.endpoint(store, store.load(name), self._policy)
-        exchange.exchange(store, name, endpoint, client, redirect=found, now=_now())
+        exchange.exchange(store, name, endpoint, client, redirect=found, now=now())
 
     @property
     def _policy(self) -> certkit.policy.rules.Policy:
@@ -127,14 +124,14 @@ class Rehearsal:
     def _open(self) -> contextlib.AbstractContextManager[Store]:
         from certkit.stores.opening import Opener
 
-        return Opener({}, _now, lambda _: None).open(self.store)
+        return Opener({}, now, lambda _: None).open(self.store)
 
 
 @contextlib.contextmanager
 def rehearsing(directory: Path) -> Iterator[Rehearsal]:
     """Run a rehearsal whose files and identities are in a directory, until the context ends."""
     with runner.running(
-        directory / "rehearsal", port=0, redirect_uris=[REDIRECT_URI], clock=_now, log=lambda _: None
+        directory / "rehearsal", port=0, redirect_uris=[REDIRECT_URI], clock=now, log=lambda _: None
     ) as found:
         places = found.rehearsal.places
         yield Rehearsal(

@@ -9,7 +9,8 @@ from certkit.errors import InputError
 from certkit.files import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from certkit.x509.certificate import Certificate
 
@@ -68,16 +69,16 @@ class TrustSettings:
     rejected: list[Certificate]
 
 
-def trust_settings(paths: Iterable[str], purpose: str) -> TrustSettings:
-    """Read the trust settings in files and directories."""
+def trust_settings(places: Iterable[bytes | Path | str], purpose: str) -> TrustSettings:
+    """Read the trust settings in files, directories and bytes."""
     from certkit.x509 import der as tlv
     from certkit.x509 import pem
     from certkit.x509.certificate import Certificate
 
     found = TrustSettings([], [])
-    for path in paths:
-        for file in reading.listing(path) if reading.is_directory(path) else [path]:
-            for block in pem.blocks(reading.read(file)):
+    for place in places:
+        for data in [place] if isinstance(place, bytes) else _contents(str(place)):
+            for block in pem.blocks(data):
                 certificate = tlv.first_element(block.der or b"") if block.label == "TRUSTED CERTIFICATE" else None
                 if not block.der or not certificate:
                     continue
@@ -85,6 +86,10 @@ def trust_settings(paths: Iterable[str], purpose: str) -> TrustSettings:
                 if is_trusted is not None:
                     (found.trusted if is_trusted else found.rejected).append(Certificate.parse(certificate))
     return found
+
+
+def _contents(path: str) -> Iterator[bytes]:
+    yield from map(reading.read, reading.listing(path) if reading.is_directory(path) else [path])
 
 
 def _is_trusted(settings: bytes, purpose: str) -> bool | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from certkit.cli.store import findings_of
 from certkit.findings import Status
 from certkit.identity import install, overview
 from certkit.identity.issuers.base import Answer
+from certkit.stores.opening import findings_of
 from certkit.stores.record import State
 from certkit.x509 import keys, objects
 from tests import pki

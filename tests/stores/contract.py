@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import pytest
 
-from certkit.cli.store import findings_of
 from certkit.errors import ConflictError, InputError, StoreError
 from certkit.findings import Finding
 from certkit.secret import Secret
 from certkit.stores.base import AbsentError, Document, Generation, Identity, Issued
+from certkit.stores.opening import findings_of
 from certkit.stores.record import Record, Settings, State
 from certkit.x509 import describe
 from certkit.x509.names import SubjectOptions

@@ -6,12 +6,12 @@ import base64
 
 import pytest
 
-from certkit.cli.store import findings_of
 from certkit.errors import InputError, PassphraseError, StoreError
 from certkit.secret import Secret
 from certkit.stores import sealing
 from certkit.stores.base import Document, SealedError
 from certkit.stores.file.store import FileStore
+from certkit.stores.opening import findings_of
 from certkit.stores.sealing import PassphraseWrapping, TransitWrapping
 from certkit.x509.keys import KEY_TYPES, KeySpec, to_pem
 from tests.conftest import openssl

@@ -10,15 +10,14 @@ import click
 from certkit.cli.shared import inputs
 from certkit.cli.shared.commands import LazyGroup
 from certkit.cli.shared.output import Output, reporting
-from certkit.cli.shared.stores import opened, store_option
+from certkit.cli.shared.stores import identities, opener, store_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from certkit.errors import CertkitError
-    from certkit.identity.enroll import Done
-    from certkit.identity.overview import Overview
-    from certkit.stores.base import Identity, Store
+    from certkit.api.store import IdentityStore
+    from certkit.identity.overview import Overview, Unread
+    from certkit.secret import Secret
 
 
 @click.group(
@@ -60,51 +59,53 @@ name_argument = click.argument("name", metavar="NAME")
 def in_store(command: Callable[..., int]) -> Callable[..., Any]:
     """Give a command --store and --passphrase-file, and the store that they open."""
 
-    @store_option
-    @inputs.passphrase_option
-    @reporting
+    @_choosing
     @functools.wraps(command)
-    def wrapped(output: Output, *args: Any, store_uri: str | None, passphrase_file: str | None, **kwargs: Any) -> int:
-        with opened(store_uri, output, passphrase=inputs.passphrase(passphrase_file)) as store:
+    def wrapped(output: Output, *args: Any, store_uri: str | None, secret: Secret | None, **kwargs: Any) -> int:
+        with opener(output.warn).open(store_uri, passphrase=secret) as store:
             return command(output, store, *args, **kwargs)
 
     return wrapped
 
 
-def overview_of(identity: Identity) -> Overview:
-    """Return an identity as it is now."""
-    from certkit.identity.overview import overview
+def in_identities(command: Callable[..., int]) -> Callable[..., Any]:
+    """Give a command --store and --passphrase-file, and the identities of the store (`certkit.store`)."""
 
-    return overview(identity, inputs.policy(identity.record.settings.policy), now=inputs.now())
+    @_choosing
+    @functools.wraps(command)
+    def wrapped(output: Output, *args: Any, store_uri: str | None, secret: Secret | None, **kwargs: Any) -> int:
+        with identities(store_uri, output, secret) as store:
+            return command(output, store, *args, **kwargs)
+
+    return wrapped
 
 
-def tell(output: Output, done: Done, *, only_reads: bool = False) -> int:
+def _choosing(command: Callable[..., int]) -> Callable[..., Any]:
+    @store_option
+    @inputs.passphrase_option
+    @reporting
+    @functools.wraps(command)
+    def wrapped(output: Output, *args: Any, passphrase_file: str | None, **kwargs: Any) -> int:
+        return command(output, *args, secret=inputs.passphrase(passphrase_file), **kwargs)
+
+    return wrapped
+
+
+def tell(output: Output, found: Overview) -> int:
     """Show what a command left, and end well."""
     from certkit.report import json, text
 
-    found = overview_of(done.identity)
-    output.warn_of(done.findings)
+    output.warn_of(found.findings)
     if output.as_json:
-        output.document(json.identity(found, changed=done.changed))
+        output.document(json.identity(found))
     elif not output.quiet:
-        changed = None if only_reads else done.changed
-        output.result(text.identity(found, changed=changed, paint=output.paint))
+        output.result(text.identity(found, paint=output.paint))
     return 0
 
 
-def identities_of(output: Output, store: Store) -> Iterator[tuple[str, Identity | CertkitError]]:
-    """Yield the identities of a store; a directory without any is a warning, for the name may be the wrong one.
+def document_of(found: Overview | Unread) -> dict[str, Any]:
+    """Return the JSON of an identity in a list."""
+    from certkit.identity.overview import Unread
+    from certkit.report import json
 
-    Raises:
-        NoStoreError: if the store does not exist.
-    """
-    from certkit.stores.base import load_all
-
-    is_empty = True
-    for found in load_all(store):
-        is_empty = False
-        yield found
-    if is_empty:
-        if (error := store.missing()) is not None:
-            raise error
-        output.warn(f"no identities in {store.uri}. Check --store and CERTKIT_STORE")
+    return json.unread(found) if isinstance(found, Unread) else json.identity(found)

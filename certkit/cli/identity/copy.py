@@ -9,8 +9,7 @@ import click
 from certkit.cli.identity import name_argument, tell
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
-from certkit.cli.shared.stores import opened, store_option
-from certkit.stores.record import require_name
+from certkit.cli.shared.stores import identities, store_option
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
@@ -32,9 +31,6 @@ def copy(output: Output, *, name: str, target: str, store_uri: str | None, passp
     Example:
       certkit identity copy acme --to file:elsewhere
     """
-    from certkit.identity import copy as move
-
-    require_name(name)
     secret = inputs.passphrase(passphrase_file)
-    with opened(store_uri, output, passphrase=secret) as store, opened(target, output, passphrase=secret) as other:
-        return tell(output, move.copy(store, other, name))
+    with identities(store_uri, output, secret) as store, identities(target, output, secret) as other:
+        return tell(output, store.copy(name, other))

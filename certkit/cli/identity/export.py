@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,7 @@ import click
 from certkit.cli.identity import name_argument
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
-from certkit.cli.shared.stores import opened, programs_for, store_option
-from certkit.errors import InputError
-from certkit.stores.record import require_name
+from certkit.cli.shared.stores import identities, store_option
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
@@ -51,35 +48,19 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
     Example:
       certkit identity export acme --out tls --format nginx
     """
-    from certkit.identity.credentials import require_trusted
-    from certkit.identity.export import Wanted
-    from certkit.identity.export import export as run
-    from certkit.identity.programs import storable_hook
-
-    require_name(name)
     secret, of_bundle = inputs.passphrase(options["passphrase_file"]), options["out_passphrase_file"]
     protection = secret if of_bundle is None else inputs.passphrase(of_bundle)
     if options["form"] == "pkcs12" and protection is None:
         output.warn("the bundle is not encrypted. Give --out-passphrase-file to protect its key")
-    with opened(options["store_uri"], output, passphrase=secret) as store:
-        programs = programs_for(store)
-        hook = options["deploy_hook"]
-        wanted = Wanted(
-            directory=Path(directory),
-            form=options["form"],
-            group=_group(options["group"]),
+    with identities(options["store_uri"], output, secret) as store:
+        done = store.export(
+            name,
+            Path(directory),
+            format=options["form"],
+            deploy_hook=options["deploy_hook"],
+            group=options["group"],
             passphrase=protection,
-            # The directory belongs to this host, whatever the store: a path may be kept there.
-            hook=None if hook is None else storable_hook(hook, Path(directory), programs.host),
-            environment=programs.variables,
-            program=functools.partial(programs.typed_hook, identity=name),
-            trust=programs.host.trust,
         )
-        identity = store.load(name)
-        if identity.record.active is not None:
-            policy = inputs.policy(identity.record.settings.policy)
-            require_trusted(identity, identity.record.active, policy, now=inputs.now())
-        done = run(store, identity, wanted)
     if output.as_json:
         document = {"name": name, "changed": done.changed, "status": "ok", "generation": done.generation}
         output.document(document | {"path": directory})
@@ -87,19 +68,3 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
         what = "was written to" if done.changed else "is unchanged in"
         output.result(f"generation {done.generation} of {name} {what} {directory}\n")
     return 0
-
-
-def _group(name: str | None) -> int | None:
-    """The number of a group.
-
-    Raises:
-        InputError: there is none of that name.
-    """
-    if name is None:
-        return None
-    import grp
-
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        raise InputError(f"no such group: {name}", hint="create it: groupadd NAME") from None

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import name_argument, tell
-from certkit.cli.identity.options import ca_option, filled, group_option, policy_of, settings_of, untrusted_option
+from certkit.cli.identity.options import ca_option, filled, given_policy, group_option, untrusted_option
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
-from certkit.cli.shared.stores import opened, store_option
+from certkit.cli.shared.stores import identities, store_option
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
-    from cryptography import x509
-
+    from certkit.api.arguments import Data
     from certkit.cli.shared.output import Output
     from certkit.csr.keyfile import HeldKey
     from certkit.secret import Secret
@@ -44,43 +43,27 @@ def import_(output: Output, *, name: str, key: str | None, cert: str | None, pkc
     Example:
       certkit identity import acme --policy wise-sandbox --key acme.key --cert acme.pem --ca wise-ca.pem
     """
-    from certkit.identity.import_ import adopt
     from certkit.stores.record import require_name
-    from certkit.x509 import objects
 
     require_name(name)
-    secret = inputs.passphrase(options["passphrase_file"])
-    held, certificates = _pair(key, cert, pkcs12, secret)
+    secret = inputs.passphrase(options.pop("passphrase_file"))
+    held, certificate = _pair(key, cert, pkcs12, secret)
     output.warn_of([held.file])
-    with opened(options["store_uri"], output, passphrase=secret) as store:
-        settings = settings_of(options, policy=policy_of(store, name, options["policy_name"]))
-        bundle = settings.trust_bundle
-        done = adopt(
-            store,
-            name,
-            settings,
-            inputs.policy(settings.policy),
-            key=held.key,
-            certificates=[*certificates, *inputs.untrusted(options["untrusted"])],
-            anchors=objects.certificates(bundle.encode(), name="the trust bundle") if bundle else None,
-            now=inputs.now(),
-        )
-        return tell(output, done)
+    options["untrusted"] = [inputs.data(each) for each in options["untrusted"]]
+    options["ca"], options["policy"] = inputs.data(options["ca"]), given_policy(options.pop("policy_name"))
+    with identities(options.pop("store_uri"), output, secret) as store:
+        return tell(output, store.import_(name, certificate, key=held.key, **options))
 
 
-def _pair(
-    key: str | None, cert: str | None, pkcs12: str | None, secret: Secret | None
-) -> tuple[HeldKey, list[x509.Certificate]]:
+def _pair(key: str | None, cert: str | None, pkcs12: str | None, secret: Secret | None) -> tuple[HeldKey, Data]:
     """The private key and the certificates, from two files or one.
 
     Raises:
         InputError: if something else than one pair is named, or it cannot be read.
     """
-    from certkit.x509 import objects
-
     if pkcs12 is not None and key is cert is None:
         return inputs.pkcs12(pkcs12, secret)
     if pkcs12 is None and key is not None and cert is not None:
-        return inputs.private_key(key, secret), objects.certificates(inputs.read(cert), name=cert)
+        return inputs.private_key(key, secret), inputs.data(cert)
     hint = "give --key KEY --cert CERT, or --pkcs12 FILE"
     raise InputError("import needs the private key and its certificate", hint=hint)

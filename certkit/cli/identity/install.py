@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import in_store, name_argument, tell
+from certkit.cli.identity import in_identities, name_argument, tell
 from certkit.cli.identity.options import ca_option, untrusted_option
 from certkit.cli.shared import activating, inputs
-from certkit.errors import after
 
 if TYPE_CHECKING:
+    from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import Output
-    from certkit.stores.base import Store
 
 
 @click.command()
@@ -24,16 +23,15 @@ if TYPE_CHECKING:
 @click.option("--no-activate", is_flag=True, help="Install only; do not activate.")
 @activating.deploying
 @activating.probing
-@in_store
+@in_identities
 def install(
     output: Output,
-    store: Store,
+    store: IdentityStore,
     *,
     name: str,
     certificate: str,
     ca: str | None,
     untrusted: tuple[str, ...],
-    no_activate: bool,
     **options: Any,
 ) -> int:
     """Take in the certificate that answers a request, and put it to use.
@@ -45,21 +43,11 @@ def install(
     Example:
       certkit identity install acme acme.pem --ca wise-ca.pem
     """
-    from certkit.identity import activate
-    from certkit.identity.enroll import Done
-    from certkit.identity.install import install as run
-    from certkit.stores.record import require_name
-
-    identity = store.load(require_name(name))
-    policy = inputs.policy(identity.record.settings.policy)
-    bundle = inputs.read(ca) if ca is not None else None
-    others = inputs.untrusted(untrusted)
-    done, number = run(
-        store, identity, inputs.read(certificate), policy, trust_bundle=bundle, untrusted=others, now=inputs.now()
+    found = store.install(
+        name,
+        inputs.data(certificate),
+        ca=inputs.data(ca),
+        untrusted=[inputs.data(each) for each in untrusted],
+        **options,
     )
-    if not no_activate:
-        with after(done.changed):
-            how = activating.how(store, done.identity, **options)
-            moved = activate.activate(store, done.identity, number, how=how, now=inputs.now())
-        done = Done(moved.identity, done.changed or moved.changed, done.findings)
-    return tell(output, done)
+    return tell(output, found)

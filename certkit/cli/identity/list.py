@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import identities_of, in_store, overview_of
-from certkit.errors import CertkitError
+from certkit.cli.identity import document_of, in_identities
 from certkit.findings import Status, exit_code, roll_up
 
 if TYPE_CHECKING:
+    from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import Output
-    from certkit.identity.overview import Overview
-    from certkit.stores.base import Store
 
 
 @click.command(name="list")
-@in_store
-def list_(output: Output, store: Store) -> int:
+@in_identities
+def list_(output: Output, store: IdentityStore) -> int:
     """Show all identities of a store; the exit code is that of the worst.
 
     A request that has waited for three days is at least a warning.
@@ -27,26 +25,19 @@ def list_(output: Output, store: Store) -> int:
     Example:
       certkit identity list --store file:identities
     """
-    from certkit.report import json, text
-    from certkit.stores.base import expected
+    from certkit.identity.overview import Unread
+    from certkit.report import text
 
-    found: list[Overview] = []
-    errors: list[tuple[str, CertkitError]] = []
-    for name, identity in identities_of(output, store):
-        try:
-            found.append(overview_of(expected(identity)))
-        except CertkitError as error:
-            errors.append((name, error))
+    listed = store.list()
+    found = [each for each in listed if not isinstance(each, Unread)]
+    errors = [each for each in listed if isinstance(each, Unread)]
     statuses = [*(each.status for each in found), *(Status.UNKNOWN for _ in errors)]
     statuses += [Status.WARNING for each in found if each.hangs]
     if output.as_json:
-        output.document(
-            [json.identity(each, changed=False) for each in found]
-            + [json.unread(name, error) for name, error in errors]
-        )
+        output.document([*map(document_of, found), *map(document_of, errors)])
     else:
         shown = [each for each in found if not output.quiet or each.status is not Status.OK or each.hangs]
         output.result(text.identities(shown, paint=output.paint))
-    for name, failed in errors:
-        output.fail(failed, name)
+    for each in errors:
+        output.fail(each.error, each.name)
     return exit_code(roll_up(statuses))

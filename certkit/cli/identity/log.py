@@ -6,25 +6,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import in_store, name_argument
-from certkit.stores.record import require_name
+from certkit.cli.identity import in_identities, name_argument
 
 if TYPE_CHECKING:
+    from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import Output
-    from certkit.stores.base import Store
 
 
 @click.command()
 @name_argument
-@in_store
-def log(output: Output, store: Store, *, name: str) -> int:
+@in_identities
+def log(output: Output, store: IdentityStore, *, name: str) -> int:
     """Show what happened to an identity: when, what and by whom. --json has the fingerprints, too.
 
     \b
     Example:
       certkit identity log acme
     """
-    events = store.log(require_name(name))
+    events = store.log(name)
     if output.as_json:
         output.document([each.document() for each in events])
     else:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import identities_of, in_store
-from certkit.errors import CertkitError, InputError
+from certkit.cli.identity import in_identities
+from certkit.errors import InputError
 from certkit.findings import Status, exit_code, roll_up
-from certkit.stores.record import require_name
 
 if TYPE_CHECKING:
+    from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import Output
-    from certkit.stores.base import Identity, Store
+    from certkit.identity.overview import Unread
 
 
 @click.command()
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     "--keep", type=click.IntRange(min=0), default=3, show_default=True, help="Number of past generations to keep."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted without changing anything.")
-@in_store
-def prune(output: Output, store: Store, *, name: str | None, all_: bool, keep: int, dry_run: bool) -> int:
+@in_identities
+def prune(output: Output, store: IdentityStore, *, name: str | None, all_: bool, keep: int, dry_run: bool) -> int:
     """Delete the keys and certificates of past generations; what the log says about them stays.
 
     The active generation, the one that `rollback` would choose, pending and issued ones are never deleted.
@@ -33,32 +34,29 @@ def prune(output: Output, store: Store, *, name: str | None, all_: bool, keep: i
     Example:
       certkit identity prune acme --keep 2
     """
+    from certkit.identity.overview import Unread
+
     if (name is None) != all_:
         raise InputError("give either NAME or --all", hint="give one identity's name, or use --all")
-    from certkit.stores.base import expected
-
-    results: list[dict[str, Any]] = []
-    for each, found in identities_of(output, store) if name is None else [(name, store.load(require_name(name)))]:
-        try:
-            results.append(_prune(store, expected(found), keep=keep, dry_run=dry_run))
-        except CertkitError as error:
-            if name is not None:
-                raise
-            output.fail(error, each)
-            results.append({"name": each, "changed": False, "status": "unknown", "pruned": []})
+    work = functools.partial(_prune, store, keep=keep, dry_run=dry_run)
+    results = list(store.every(work)) if name is None else [work(name)]
+    for each in results:
+        if isinstance(each, Unread):
+            output.fail(each.error, each.name)
+    documents = [_failed(each) if isinstance(each, Unread) else each for each in results]
     if output.as_json:
-        output.document(results if all_ else results[0])
+        output.document(documents if all_ else documents[0])
     elif not output.quiet:
         verb = "would be deleted" if dry_run else "were deleted"
-        lines = (f"{each['name']}: {', '.join(each['pruned']) or 'no generations'} {verb}\n" for each in results)
+        lines = (f"{each['name']}: {', '.join(each['pruned']) or 'no generations'} {verb}\n" for each in documents)
         output.result("".join(lines))
-    return exit_code(roll_up(Status(each["status"]) for each in results))
+    return exit_code(roll_up(Status(each["status"]) for each in documents))
 
 
-def _prune(store: Store, identity: Identity, *, keep: int, dry_run: bool) -> dict[str, Any]:
-    from certkit.identity import prune as pruning
+def _prune(store: IdentityStore, name: str, *, keep: int, dry_run: bool) -> dict[str, Any]:
+    numbers = list(store.prune(name, keep=keep, dry_run=dry_run))
+    return {"name": name, "changed": bool(numbers) and not dry_run, "status": "ok", "pruned": numbers}
 
-    numbers = pruning.prunable(identity, keep=keep)
-    if not dry_run:
-        pruning.prune(store, identity, keep=keep)
-    return {"name": identity.name, "changed": bool(numbers) and not dry_run, "status": "ok", "pruned": numbers}
+
+def _failed(found: Unread) -> dict[str, Any]:
+    return {"name": found.name, "changed": False, "status": "unknown", "pruned": []}

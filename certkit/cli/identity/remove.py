@@ -7,38 +7,29 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import in_store, name_argument
+from certkit.cli.identity import in_identities, name_argument
 from certkit.errors import InputError, RefusedError
-from certkit.stores.record import require_name
 
 if TYPE_CHECKING:
+    from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import Output
-    from certkit.stores.base import Identity, Store
+    from certkit.identity.overview import Overview
 
 
 @click.command()
 @name_argument
 @click.option("--force", is_flag=True, help="Do not ask for confirmation; remove even if active.")
-@in_store
-def remove(output: Output, store: Store, *, name: str, force: bool) -> int:
+@in_identities
+def remove(output: Output, store: IdentityStore, *, name: str, force: bool) -> int:
     """Remove an identity with all its keys and every version of them. It asks first; what is in use needs --force.
 
     \b
     Example:
       certkit identity remove acme --force
     """
-    from certkit.stores.base import AbsentError
-
-    is_there = True
-    try:
-        identity = store.load(require_name(name))
-    except AbsentError:
-        if not force:
-            raise
-        is_there = False
     if not force:
-        _ask(identity)
-    store.remove(name)  # what a run that was killed has left, too
+        _ask(store.show(name))
+    is_there = store.remove(name, force=True)
     if output.as_json:
         output.document({"name": name, "changed": is_there, "status": "ok"})
     elif not output.quiet:
@@ -46,19 +37,18 @@ def remove(output: Output, store: Store, *, name: str, force: bool) -> int:
     return 0
 
 
-def _ask(identity: Identity) -> None:
+def _ask(found: Overview) -> None:
     """Ask whether to remove an identity.
 
     Raises:
-        InputError: nobody can be asked, or the answer is no.
-        RefusedError: it is in use.
+        InputError: if there is no terminal, or the answer is no.
+        RefusedError: if it is in use.
     """
-    name, active = identity.name, identity.record.active
+    name, active = found.name, found.active
     if sys.stdin is None or not sys.stdin.isatty():
-        raise InputError(f"{name}: nobody can be asked whether to remove it", hint="use --force")
+        raise InputError(f"refusing to remove {name} without confirmation (no terminal)", hint="use --force")
     if active is not None:
-        raise RefusedError(
-            f"refusing to remove {name}: generation {active} is active", hint="use --force if it is no longer needed"
-        )
-    if not click.confirm(f"Remove {name} with {len(identity.generations)} generations and keys?", err=True):
+        hint = "use --force if it is no longer needed"
+        raise RefusedError(f"refusing to remove {name}: generation {active.generation} is active", hint=hint)
+    if not click.confirm(f"Remove {name} with {len(found.generations)} generations and keys?", err=True):
         raise InputError(f"{name} was not removed", hint="answer y to remove it")

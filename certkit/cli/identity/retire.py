@@ -6,25 +6,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import in_store, name_argument, tell
-from certkit.stores.record import require_name
+from certkit.cli.identity import in_identities, name_argument, tell
 
 if TYPE_CHECKING:
+    from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import Output
-    from certkit.stores.base import Store
 
 
 @click.command()
 @name_argument
 @click.argument("generation", metavar="GENERATION")
-@in_store
-def retire(output: Output, store: Store, *, name: str, generation: str) -> int:
+@in_identities
+def retire(output: Output, store: IdentityStore, *, name: str, generation: str) -> int:
     """Put a generation out of use for good; not the one that is active.
 
     \b
     Example:
       certkit identity retire acme 0001
     """
-    from certkit.identity import pointer
-
-    return tell(output, pointer.retire(store, store.load(require_name(name)), generation))
+    return tell(output, store.retire(name, generation))

@@ -6,28 +6,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import in_store, name_argument, tell
-from certkit.cli.shared import activating, inputs
-from certkit.stores.record import require_name
+from certkit.cli.identity import in_identities, name_argument, tell
+from certkit.cli.shared import activating
 
 if TYPE_CHECKING:
+    from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import Output
-    from certkit.stores.base import Store
 
 
 @click.command()
 @name_argument
 @activating.deploying
-@in_store
-def rollback(output: Output, store: Store, *, name: str, deploy_hook: str | None) -> int:
+@in_identities
+def rollback(output: Output, store: IdentityStore, *, name: str, deploy_hook: str | None) -> int:
     """Go back to the generation that was in use before, if its certificate is still valid.
 
     \b
     Example:
       certkit identity rollback acme
     """
-    from certkit.identity import activate as activation
-
-    identity = store.load(require_name(name))
-    how = activating.how(store, identity, deploy_hook=deploy_hook, no_probe=True)
-    return tell(output, activation.rollback(store, identity, how=how, now=inputs.now()))
+    return tell(output, store.rollback(name, deploy_hook=deploy_hook))

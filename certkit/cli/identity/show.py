@@ -6,24 +6,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import in_store, name_argument, tell
-from certkit.stores.record import require_name
+from certkit.cli.identity import in_identities, name_argument, tell
 
 if TYPE_CHECKING:
+    from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import Output
-    from certkit.stores.base import Store
 
 
 @click.command()
 @name_argument
-@in_store
-def show(output: Output, store: Store, *, name: str) -> int:
+@in_identities
+def show(output: Output, store: IdentityStore, *, name: str) -> int:
     """Show an identity, its generations, and what is to be done next; never a key.
 
     \b
     Example:
       certkit identity show acme
     """
-    from certkit.identity.enroll import Done
-
-    return tell(output, Done(store.load(require_name(name)), changed=False), only_reads=True)
+    return tell(output, store.show(name))

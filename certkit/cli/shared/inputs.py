@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from click.shell_completion import CompletionItem
-    from cryptography import x509
 
     from certkit.csr.keyfile import HeldKey
     from certkit.findings import Finding
@@ -211,6 +210,11 @@ def read(reference: str) -> bytes:
         raise InputError(f"cannot read standard input: {reason}", hint="name a file") from error
 
 
+def data(reference: str | None) -> Any:
+    """What a file option names, for `certkit.api`: a path, the bytes of standard input, or None."""
+    return reference if reference is None else read(STDIN) if reference == STDIN else Path(reference)
+
+
 def typed(text: str) -> str:
     """A text of the command line, or what standard input has for `-`."""
     return read(STDIN).decode("utf-8", "replace").strip() if text == STDIN else text
@@ -265,18 +269,14 @@ def anchors(references: Sequence[str]) -> list[Certificate] | None:
     Raises:
         InputError: one cannot be read, or holds no certificate.
     """
-    from certkit.verify import anchors
-    from certkit.x509 import objects
+    from certkit.api import arguments
 
-    if not references:
-        return None
-    found: list[Certificate] = []
-    for reference in references:
-        if reference == STDIN:
-            found += anchors.cas(objects.certificate_values(read(reference), name=reference), name=reference)
-        else:
-            found += anchors.system() if reference == SYSTEM else anchors.trusted(reference)
-    return found
+    return arguments.anchors(map(trusted, references)) if references else None
+
+
+def trusted(reference: str) -> Any:
+    """What --ca names, for `certkit.api`: a path, bytes of standard input, or `system`."""
+    return reference if reference == SYSTEM else data(reference)
 
 
 def passphrase(file: str | None) -> Secret | None:
@@ -363,8 +363,8 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
     return HeldKey(item.value, key_file_finding(Path(reference)), item.is_encrypted)
 
 
-def pkcs12(reference: str, secret: Secret | None) -> tuple[HeldKey, list[x509.Certificate]]:
-    """The private key and the certificates of a PKCS#12 bundle, and the finding about the file.
+def pkcs12(reference: str, secret: Secret | None) -> tuple[HeldKey, bytes]:
+    """The private key of a PKCS#12 bundle with the finding about the file, and its certificates as PEM.
 
     Raises:
         PassphraseError: if it is locked, and the passphrase is missing or wrong.
@@ -372,6 +372,7 @@ def pkcs12(reference: str, secret: Secret | None) -> tuple[HeldKey, list[x509.Ce
     """
     from certkit.csr.keyfile import HeldKey, key_file_finding
     from certkit.findings import skipped
+    from certkit.identity.install import pem
     from certkit.x509 import objects
 
     data, name = read(reference), "standard input" if reference == STDIN else reference
@@ -386,18 +387,7 @@ def pkcs12(reference: str, secret: Secret | None) -> tuple[HeldKey, list[x509.Ce
         raise InputError(f"cannot import {name}: it is no PKCS#12 bundle with a private key", hint=hint)
     is_read = reference == STDIN
     file = skipped("key-file", "the key was read from standard input") if is_read else key_file_finding(Path(reference))
-    return HeldKey(found.key, file), [objects.loaded(each, name) for each in found.certificates]
-
-
-def untrusted(references: Sequence[str]) -> list[x509.Certificate]:
-    """Return the certificates of files that may complete a chain.
-
-    Raises:
-        InputError: if one cannot be read.
-    """
-    from certkit.x509 import objects
-
-    return [found for each in references for found in objects.certificates(read(each), name=each)]
+    return HeldKey(found.key, file), pem([objects.loaded(each, name) for each in found.certificates])
 
 
 def credentials(cert: str, key: str, secret: Secret | None) -> tuple[Credentials, Finding]:

@@ -70,12 +70,12 @@ def _standard_input() -> bytes:
 
 
 def _answer(asked: Query, output: Output, passphrase_file: str | None) -> ExternalAnswer:
-    from certkit.cli.shared.stores import opened
+    from certkit.cli.shared.stores import opener
     from certkit.terraform.external import about_identity, about_source
 
     secret = inputs.passphrase(passphrase_file)
     with contextlib.ExitStack() as stack:
-        store = functools.cache(lambda: stack.enter_context(opened(asked.store, output, passphrase=secret)))
+        store = functools.cache(lambda: stack.enter_context(opener(output.warn).open(asked.store, passphrase=secret)))
         if asked.identity is not None:
             return about_identity(asked, store(), name=asked.identity, policy_of=inputs.policy, now=inputs.now())
         sources = _sources(asked.source or "", output, secret, store=store, stack=stack)
@@ -90,13 +90,13 @@ def _sources(
     Raises:
         InputError: it names a device or a pipe.
     """
-    from certkit.cli.shared.stores import connected
+    from certkit.cli.shared.stores import opener
     from certkit.expiry.sources.parsing import SourceAccess, parse
     from certkit.files import reading
 
     if reading.is_special(reference) and not reading.is_directory(reference):
         raise InputError(f"cannot read {reference}: it is a device or a pipe", hint="name a file")
-    vault = functools.cache(lambda: stack.enter_context(connected(output)))
+    vault = functools.cache(lambda: stack.enter_context(opener(output.warn).connect()))
     return parse(
         [reference],
         SourceAccess(

@@ -8,7 +8,7 @@ import click
 
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
-from certkit.cli.shared.stores import opened, store_option
+from certkit.cli.shared.stores import opener, store_option
 from certkit.cli.wise import WHICH_HINT, environment_options, policy_of
 from certkit.errors import InputError
 
@@ -82,7 +82,7 @@ def _remembered(
     """A random state that the identity remembers."""
     from certkit.wise import endpoints, oauth_state
 
-    with opened(store_uri, output, passphrase=inputs.passphrase(passphrase_file)) as store:
+    with opener(output.warn).open(store_uri, passphrase=inputs.passphrase(passphrase_file)) as store:
         endpoints.identity(store, name, policy=policy, base_url=None)
         return oauth_state.remember(store, name, client_id=client_id, redirect_uri=redirect_uri, now=inputs.now())
 

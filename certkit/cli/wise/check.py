@@ -32,8 +32,8 @@ def check(output: Output, store: Store, *, sandbox: str, production: str, online
     Example:
       certkit wise check acme-sandbox acme-production
     """
-    from certkit.cli.store import findings_of
     from certkit.report import json
+    from certkit.stores.opening import findings_of
     from certkit.stores.record import require_name
     from certkit.wise import check as going_live
 

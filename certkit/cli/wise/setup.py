@@ -10,8 +10,9 @@ from click.core import ParameterSource
 
 from certkit.cli.identity import in_store
 from certkit.cli.key import KEY_TYPES
-from certkit.cli.shared import activating, inputs, pasting
+from certkit.cli.shared import inputs, pasting
 from certkit.cli.shared.output import progress
+from certkit.cli.shared.stores import machine
 from certkit.cli.wise import environment_options, policy_of
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
 
 
 def _given(options: dict[str, Any]) -> Given:
-    from certkit.cli.identity.options import trust_bundle
+    from certkit.api.arguments import trust_bundle
     from certkit.wise.setup import Given
 
     same = ("base_url", "client_id", "redirect_uri", "profile_id", "key_type")
@@ -84,7 +85,7 @@ def _given(options: dict[str, Any]) -> Given:
         policy=policy_of(environment=options["environment"], policy_name=options["policy_name"]),
         redirect_url=None if options["redirect_url"] is None else inputs.typed(options["redirect_url"]),
         subject=inputs.subject(options),
-        ca=trust_bundle(options["ca"]),
+        ca=trust_bundle(inputs.data(options["ca"])),
         certificate=None if options["cert"] is None else inputs.read(options["cert"]),
         token=inputs.token(options["token_file"]),
         skips_oauth=options["skip_oauth"],
@@ -99,7 +100,7 @@ def _surroundings(output: Output, options: dict[str, Any], show: Any) -> Surroun
         clock=inputs.now,
         client_secret=functools.partial(inputs.required_client_secret, file),
         optional_secret=functools.partial(inputs.client_secret, file),
-        how=functools.partial(activating.how, deploy_hook=None),
+        how=machine(output.warn).how,
         timeout=options["timeout"],
         person=pasting.Terminal(show) if inputs.is_terminal() and not output.as_json else None,
         progress=progress,

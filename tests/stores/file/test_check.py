@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-from certkit.cli.store import findings_of
 from certkit.findings import Status
 from certkit.stores.file.store import FileStore
+from certkit.stores.opening import findings_of
 from tests.stores.contract import FIELDS, activate, enroll
 from tests.stores.places import enroll_for, let_through, some_group, tree, with_group
 

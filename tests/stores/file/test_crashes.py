@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from certkit.cli.store import findings_of
 from certkit.errors import CertkitError, ConflictError, StoreError
 from certkit.findings import Status
 from certkit.secret import Secret
 from certkit.stores.base import AbsentError
 from certkit.stores.file.store import FileStore
+from certkit.stores.opening import findings_of
 from certkit.stores.record import next_generation
 from tests.stores import steps
 from tests.stores.contract import CSR, FIELDS, OTHERS, RECORD, activate, answer, enroll, key, named

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from certkit.cli.store import findings_of
 from certkit.errors import CertkitError, StoreError
 from certkit.findings import Status
 from certkit.stores.file.store import FileStore
+from certkit.stores.opening import findings_of
 from tests.stores.contract import CSR, PAIRS, RECORD, activate, answer, enroll, key
 from tests.stores.legacy import old_form
 from tests.stores.places import tree

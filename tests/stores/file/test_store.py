@@ -394,7 +394,7 @@ import sys
 from pathlib import Path
 from certkit.stores.record import Record, Settings
 from certkit.errors import CertkitError
-from certkit.cli.store import findings_of
+from certkit.stores.opening import findings_of
 from certkit.secret import Secret
 from certkit.stores.base import Issued
 from certkit.stores.file.store import FileStore

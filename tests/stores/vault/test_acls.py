@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from certkit.cli.store import findings_of
 from certkit.errors import StoreError
 from certkit.policy import catalogue
 from certkit.secret import Secret
 from certkit.stores.base import Issued
+from certkit.stores.opening import findings_of
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from tests.openbao import RefusedError

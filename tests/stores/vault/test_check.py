@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from certkit.cli.store import findings_of
 from certkit.secret import Secret
+from certkit.stores.opening import findings_of
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from tests.openbao import development_server

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from certkit.cli.store import findings_of
 from certkit.errors import ConflictError, StoreError
 from certkit.findings import Status
 from certkit.stores.base import AbsentError, Generation, load_all
+from certkit.stores.opening import findings_of
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from tests.openbao import RefusedError

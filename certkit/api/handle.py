@@ -1,0 +1,77 @@
+"""A store that is opened when it is needed, kept open, and opened anew by a forked child."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import weakref
+from typing import TYPE_CHECKING
+
+from certkit.errors import CertkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from certkit.secret import Secret
+    from certkit.stores.base import Store
+    from certkit.stores.opening import Opener
+
+# Connections of a parent process: closing them, even when they are collected, would end them for the parent too.
+_abandoned: list[object] = []
+_handles: weakref.WeakSet[StoreHandle] = weakref.WeakSet()
+
+
+class StoreHandle:
+    """A store by its URI, or the default store."""
+
+    def __init__(self, uri: str | None, passphrase: Secret | None, opener: Opener) -> None:
+        self.uri = uri or opener.environment.get("CERTKIT_STORE") or "the default store"
+        self.is_local = not self.uri.startswith("vault://")
+        self.environment = opener.environment
+        self._arguments = (uri, passphrase)
+        self._opener = opener
+        self._open: tuple[Store, contextlib.ExitStack] | None = None
+        _handles.add(self)
+
+    @contextlib.contextmanager
+    def use(self) -> Iterator[Store]:
+        """Yield the open store. One that failed is closed, so that the next use logs in again."""
+        if self._open is None:
+            uri, passphrase = self._arguments
+            stack = contextlib.ExitStack()
+            self._open = stack.enter_context(self._opener.open(uri, passphrase=passphrase)), stack
+        try:
+            yield self._open[0]
+        except CertkitError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the store, if it is open."""
+        if self._open is not None:
+            opened, self._open = self._open, None
+            opened[1].close()
+
+    def forget(self) -> None:
+        """Forget a store that a parent process opened, without closing what the parent still uses."""
+        if self._open is not None:
+            _abandoned.append(self._open)
+            self._open = None
+
+
+def opener(environment: Mapping[str, str] | None) -> Opener:
+    """Return what opens stores for programs: warnings go to the logger `certkit`."""
+    import logging
+
+    from certkit.api.arguments import now
+    from certkit.stores.opening import Opener
+
+    return Opener(os.environ if environment is None else environment, now, logging.getLogger("certkit").warning)
+
+
+def _forget_the_parent() -> None:
+    for each in list(_handles):
+        each.forget()
+
+
+os.register_at_fork(after_in_child=_forget_the_parent)

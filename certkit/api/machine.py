@@ -1,0 +1,163 @@
+"""What identities need of the machine on which they are used: issuers, deploy hooks, and probes."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError
+from certkit.stores.opening import FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from certkit.findings import Finding
+    from certkit.identity.activate import Activation, Deployment, Probe
+    from certkit.identity.issuers.base import Issuer
+    from certkit.identity.programs import Programs
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Identity, Store
+    from certkit.stores.opening import Opener
+
+_HOOKS = "deploy.d"
+# What a record in Vault says of a hook that was a path on a host: never the path.
+_HOOK_OF_A_HOST = "(named on the command line of)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """The machine, by its environment and host configuration (`opener`); `policy` loads a policy by name or path."""
+
+    opener: Opener
+    policy: Callable[[str], Policy]
+
+    def programs(self, store: Store) -> Programs:
+        """Return the programs that this machine runs for the identities of a store."""
+        from certkit.identity.programs import Programs
+
+        # The store was opened with the same configuration, so its warnings have been given.
+        host = replace(self.opener, warn=lambda _: None).host()
+        return Programs(host=host, environment=self.opener.environment, own=_directory(store))
+
+    def storable_hook(self, store: Store, hook: str) -> str:
+        """Return a deploy hook as the settings of an identity may name it.
+
+        Raises:
+            InputError: if it is a path, and the store is Vault.
+        """
+        from certkit.identity.programs import storable_hook
+
+        programs = self.programs(store)
+        return storable_hook(hook, programs.own, programs.host)
+
+    @contextlib.contextmanager
+    def issuing(self, store: Store, identity: Identity) -> Iterator[Issuer | None]:
+        """Yield the issuer of an identity; None if a person fetches the certificate.
+
+        Raises:
+            InputError: if its settings name none, one that may not run here, or one that cannot be reached.
+        """
+        from certkit.identity.issuers.base import IssuerSpec, Kind
+
+        spec = IssuerSpec.parse(identity.record.settings.issuer)
+        if spec.kind is Kind.VAULT_PKI:
+            with self.opener.connect() as vault:
+                from certkit.identity.issuers.vault_pki import VaultPki
+
+                yield VaultPki(vault, spec.where)
+        elif spec.kind is Kind.COMMAND:
+            from certkit.identity.issuers.command import Command
+
+            programs = self.programs(store)
+            program = programs.issuer(spec.where, identity=identity.name)
+            yield Command(program.arguments, {**programs.variables, **program.variables})
+        else:
+            yield None
+
+    def how(
+        self, store: Store, identity: Identity, *, deploy_hook: str | None = None, no_probe: bool = False
+    ) -> Activation:
+        """Return how a generation of an identity is put to use: with a probe if it has a URL for it, and with hooks.
+
+        Raises:
+            InputError: if the directory of hooks cannot be read, a hook may not run, or there is no URL for probes.
+        """
+        from certkit.identity.activate import Activation
+
+        wants_probe = identity.record.settings.probe is not None and not no_probe
+        return Activation(
+            probe=self._guard(store, identity) if wants_probe else None,
+            deployment=self._deployment(store, identity, deploy_hook),
+        )
+
+    def probe_url(self, policy: str) -> str:
+        """Return the URL that a policy has for probes.
+
+        Raises:
+            InputError: if it has none.
+            PolicyError: if there is no such policy.
+        """
+        url = self.policy(policy).hosts.probe_url
+        if not url:
+            raise InputError(f"policy {policy} has no URL for probes", hint="give URL or HOST:PORT")
+        return url
+
+    def _guard(self, store: Store, identity: Identity) -> Probe:
+        """Return a function that tries a generation at the identity's URL for probes."""
+        from certkit.identity import credentials
+        from certkit.identity.addresses import require_allowed
+        from certkit.probe import probe, target
+
+        settings = identity.record.settings
+        own = settings.probe if settings.probe != "policy" else None
+        if own is not None:
+            require_allowed(store, own, self.policy(settings.policy))
+        where = target(own or self.probe_url(settings.policy))
+
+        def ask(identity: Identity, number: str) -> Finding:
+            shown = credentials.shown(store, identity, number)
+            found = probe(where, credentials=shown.credentials, anchors=shown.anchors, now=self.opener.clock())
+            return found.verdict_on_certificate()
+
+        return ask
+
+    def _deployment(self, store: Store, identity: Identity, typed: str | None) -> Deployment:
+        """Find the hooks: of deploy.d, of the settings, owed from an earlier run, and named for this one."""
+        from certkit.identity.activate import Deployment
+        from certkit.identity.programs import storable_hook
+
+        found, name, record = self.programs(store), identity.name, identity.record
+        owed = record.undeployed_hook if record.undeployed == record.active else None
+        programs = found.deploy_d(_hooks_directory(store, name))
+        named = [each for each in (record.settings.deploy_hook, owed) if each is not None]
+        asked = lacking = None
+        if typed is not None:
+            programs.append(found.typed_hook(typed, identity=name))
+            if found.own is not None or typed in found.host.hooks:
+                asked = storable_hook(typed, found.own, found.host)
+            else:
+                asked = f"{_HOOK_OF_A_HOST} {socket.gethostname()}"
+        for text in dict.fromkeys(named):
+            if text.startswith(_HOOK_OF_A_HOST):
+                lacking = text if typed is None else None
+            elif text != asked:
+                programs.append(found.stored_hook(text, identity=name))
+        return Deployment(programs=programs, environment=found.variables, asked=asked, typed=typed, lacking=lacking)
+
+
+def _directory(store: Store) -> Path | None:
+    """Return the directory of a file store; None for Vault."""
+    return Path(store.uri.removeprefix(FILE).partition("?")[0]) if store.uri.startswith(FILE) else None
+
+
+def _hooks_directory(store: Store, name: str) -> Path:
+    """Return where the hooks of an identity are: beside it in a directory, for Vault with the user's configuration."""
+    directory = _directory(store)
+    if directory is not None:
+        return directory / name / "hooks" / _HOOKS
+    import platformdirs
+
+    return platformdirs.user_config_path("certkit") / _HOOKS

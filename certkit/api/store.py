@@ -1,0 +1,664 @@
+"""The identities of a store: `certkit identity` for programs, and what that command is built on."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from certkit.api import arguments
+from certkit.api.handle import StoreHandle, opener
+from certkit.api.machine import Machine
+from certkit.errors import CertkitError, InputError, RefusedError, after
+from certkit.stores.record import require_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from certkit.api.arguments import Data, Passphrase
+    from certkit.api.checks import Report
+    from certkit.api.identities import Identity
+    from certkit.csr.keyfile import Progress
+    from certkit.identity.enroll import Done
+    from certkit.identity.export import Exported
+    from certkit.identity.overview import Overview, Unread
+    from certkit.policy.rules import Policy
+    from certkit.probe import Probe
+    from certkit.stores.base import Identity as StoredIdentity
+    from certkit.stores.base import Store
+    from certkit.stores.record import Event, Settings
+
+    Loaded = tuple[Store, StoredIdentity, Policy]
+    T = TypeVar("T")
+
+_TIMEOUT_SECONDS = 10.0
+
+
+def store(
+    uri: str | None = None,
+    *,
+    passphrase: Passphrase | None = None,
+    environment: Mapping[str, str] | None = None,
+    now: Callable[[], datetime] = arguments.now,
+) -> IdentityStore:
+    """Return a store of identities: a directory, HashiCorp Vault or OpenBao. It is opened when it is first used.
+
+    Args:
+        uri: `file:DIR` or `vault://MOUNT/PREFIX`; by default CERTKIT_STORE, else the user's own store.
+        passphrase: encrypts the keys of a file store; by default CERTKIT_PASSPHRASE.
+        environment: variables to use in place of `os.environ`, such as `VAULT_ADDR`.
+        now: returns the time, an aware datetime.
+    """
+    import dataclasses
+
+    from certkit.policy import catalogue
+
+    opening = dataclasses.replace(opener(environment), clock=now)
+    secret = arguments.secret(passphrase, opening.environment, "CERTKIT_PASSPHRASE")
+    return IdentityStore(StoreHandle(uri, secret, opening), Machine(opener=opening, policy=catalogue.load))
+
+
+class IdentityStore:
+    """A store of identities; `certkit.store(uri)` returns one. Each method does what the command of its name does.
+
+    What is given as bytes may also be a `pathlib.Path`, whose name messages then mention. Use it from one thread at a
+    time; `with` closes the connection to Vault.
+    """
+
+    def __init__(self, handle: StoreHandle, machine: Machine, progress: Progress | None = None) -> None:
+        self._handle = handle
+        self._machine = machine
+        self._progress: dict[str, Any] = {} if progress is None else {"progress": progress}
+
+    @property
+    def uri(self) -> str:
+        """The URI of the store."""
+        with self._handle.use() as opened:
+            return opened.uri
+
+    def names(self) -> Sequence[str]:
+        """Return the names of all identities; that there is none is a warning, for the URI may be the wrong one.
+
+        Raises:
+            certkit.StoreError: if there is no such store, or it cannot be used.
+        """
+        with self._handle.use() as opened:
+            names = tuple(opened.names())
+            if not names:
+                if (error := opened.missing()) is not None:
+                    raise error
+                self._machine.opener.warn(f"no identities in {opened.uri}. Check --store and CERTKIT_STORE")
+            return names
+
+    def show(self, name: str) -> Overview:
+        """Return an identity as it is now.
+
+        Raises:
+            certkit.StoreError: if there is no such identity, or the store cannot be used.
+        """
+        with self._loaded(name) as (_, identity, policy):
+            return self._view(identity, policy)
+
+    def every(self, work: Callable[[str], T]) -> Iterator[T | Unread]:
+        """Do something for each identity; one that fails is an `Unread`, and stops no other."""
+        from certkit.identity.overview import Unread
+        from certkit.stores.base import AbsentError
+
+        for name in self.names():
+            try:
+                yield work(name)
+            except AbsentError:  # something else, or removed meanwhile
+                continue
+            except CertkitError as error:
+                yield Unread(name, error)
+
+    def list(self) -> Sequence[Overview | Unread]:
+        """Return all identities as they are now; one that cannot be loaded is an `Unread`.
+
+        Raises:
+            certkit.StoreError: if there is no such store, or it cannot be used.
+        """
+        return tuple(self.every(self.show))
+
+    def log(self, name: str) -> Sequence[Event]:
+        """Return what happened to an identity, oldest first: when, by whom, with which key and certificate.
+
+        Raises:
+            certkit.StoreError: if there is no such identity, or the store cannot be used.
+        """
+        with self._handle.use() as opened:
+            return tuple(opened.log(require_name(name)))
+
+    def identity(self, name: str, **options: Any) -> Identity:
+        """Open an identity for use in a program; `options` are those of `certkit.identity`."""
+        from certkit.api.identities import opened
+
+        return opened(name, self._handle, **options)
+
+    def enroll(  # noqa: PLR0913  as many as the command has options
+        self,
+        name: str,
+        *,
+        policy: str | None = None,
+        key_type: str | None = None,
+        issuer: str = "manual",
+        client_id: str | None = None,
+        ca: Data | None = None,
+        probe: str | None = None,
+        deploy_hook: str | None = None,
+        group: str | None = None,
+        no_probe: bool = False,
+        **subject: Any,
+    ) -> Overview:
+        """Create an identity with its first request; repeated with the same options, or fewer, nothing changes.
+
+        An automatic issuer answers at once, and the certificate is put to use.
+
+        Args:
+            name: 1 to 64 letters, digits, `.`, `_` or `-`, starting with a letter or digit.
+            policy: a policy's name, or the path of a policy file; by default that of the identity, else `general`.
+            key_type: such as `ec-p256`; by default the policy's first.
+            issuer: `manual`, `vault-pki:MOUNT/ROLE`, `command:PROGRAM` or `command:NAME`.
+            client_id: what the partner puts into the certificate as its CN.
+            ca: the CAs to trust.
+            probe: a URL at which certificates are tried before they are put to use, or `policy` for the policy's.
+            deploy_hook: a program with its arguments, or a hook of the host configuration.
+            group: may read the keys.
+            no_probe: do not probe this time.
+            **subject: as for `create_csr`.
+
+        Raises:
+            certkit.RefusedError: if the policy, the issuer or the partner refuses.
+            certkit.InputError: if the identity exists with other settings, or an argument cannot be used.
+            certkit.StoreError: if the store cannot be used.
+        """
+        from certkit.identity.enroll import enroll, require_probe
+        from certkit.identity.renew import carry_through
+
+        wanted = arguments.subject(subject)
+        with self._handle.use() as opened:
+            options = {"client_id": client_id, "group": group, "key_type": key_type, "probe": probe, "subject": wanted}
+            hook = None if deploy_hook is None else self._machine.storable_hook(opened, deploy_hook)
+            settings = self._settings(opened, name, policy, issuer=issuer, ca=ca, deploy_hook=hook, **options)
+            rules = self._machine.policy(settings.policy)
+            require_probe(settings.probe, rules)
+            done = enroll(opened, name, settings, rules, now=self._now(), **self._progress)
+            with after(done.changed), self._machine.issuing(opened, done.identity) as answering:
+                if answering is not None:
+                    how = self._machine.how(opened, done.identity, no_probe=no_probe)
+                    done = carry_through(opened, done, rules, issuer=answering, how=how, now=self._now())
+            return self._view_of(done, rules)
+
+    def import_(  # noqa: PLR0913
+        self,
+        name: str,
+        certificate: Data,
+        *,
+        key: Any = None,
+        passphrase: Passphrase | None = None,
+        policy: str | None = None,
+        client_id: str | None = None,
+        ca: Data | None = None,
+        untrusted: Sequence[Data] = (),
+        group: str | None = None,
+    ) -> Overview:
+        """Adopt a key and certificate that are in use already.
+
+        Args:
+            name: the new identity's name.
+            certificate: PEM, DER or PKCS#12, with its intermediates or without.
+            key: its private key: data, or a key of the package cryptography; PKCS#12 holds it.
+            passphrase: opens an encrypted key or PKCS#12.
+            policy: as for `enroll`.
+            client_id: what the CN must be.
+            ca: the CAs to trust.
+            untrusted: intermediates that may complete the chain.
+            group: may read the keys.
+
+        Raises:
+            certkit.RefusedError: if the key is not the certificate's, or another check fails; nothing is written.
+            certkit.InputError: if the identity exists with another pair or settings, or an argument cannot be used.
+            certkit.StoreError: if the store cannot be used.
+        """
+        from certkit.identity.import_ import adopt
+        from certkit.x509 import objects
+
+        secret = arguments.secret(passphrase)
+        data, where = arguments.content(certificate, "the certificate")
+        bundle = objects.bundle(data, name=where, passphrase=secret)
+        held = bundle.key if key is None else arguments.private_key(key, secret)
+        if held is None:
+            raise InputError(f"{where} holds no private key", hint="give the private key as well")
+        found = [objects.loaded(each, where) for each in bundle.certificates]
+        with self._handle.use() as opened:
+            settings = self._settings(opened, name, policy, ca=ca, client_id=client_id, group=group)
+            rules = self._machine.policy(settings.policy)
+            trusted = settings.trust_bundle
+            done = adopt(
+                opened,
+                name,
+                settings,
+                rules,
+                key=held,
+                certificates=[*found, *arguments.certificates(untrusted, "untrusted")],
+                anchors=objects.certificates(trusted.encode(), name="the trust bundle") if trusted else None,
+                now=self._now(),
+            )
+            return self._view_of(done, rules)
+
+    def update(  # noqa: PLR0913
+        self,
+        name: str,
+        *,
+        ca: Data | None = None,
+        replace_ca: bool = False,
+        client_id: str | None = None,
+        issuer: str | None = None,
+        probe: str | None = None,
+        deploy_hook: str | None = None,
+        group: str | None = None,
+        force: bool = False,
+    ) -> Overview:
+        """Change the settings of an identity; what is None stays. `probe` and `deploy_hook` may be `none`.
+
+        `ca` adds CAs to the trust bundle, or replaces it with `replace_ca`; `force` even if the active certificate
+        would no longer verify.
+
+        Raises:
+            certkit.RefusedError: if the CAs are refused; nothing is written.
+            certkit.InputError: if an argument cannot be used.
+            certkit.StoreError: if the store cannot be used, or its token may not change settings.
+        """
+        from certkit.identity.enroll import require_probe
+        from certkit.identity.issuers import base as issuers
+        from certkit.identity.update import Changes, update
+        from certkit.x509 import objects
+
+        if replace_ca and ca is None:
+            raise InputError("--replace-ca needs --ca", hint="give the CAs: --ca FILE")
+        given = {"client_id": client_id, "group": group, "probe": probe, "deploy_hook": deploy_hook}
+        settings: dict[str, Any] = {each: value for each, value in given.items() if value is not None}
+        if issuer is not None:
+            settings["issuer"] = issuers.absolute(issuer)
+        with self._loaded(name) as (opened, identity, policy):
+            if deploy_hook is not None and deploy_hook != "none":
+                settings["deploy_hook"] = self._machine.storable_hook(opened, deploy_hook)
+            for each in ("probe", "deploy_hook"):
+                if settings.get(each) == "none":
+                    settings[each] = None
+            require_probe(settings.get("probe"), policy)
+            bundle = arguments.trust_bundle(ca)
+            anchors = objects.certificates(bundle.encode(), name="the CAs") if bundle else []
+            changes = Changes(anchors=anchors, replaces_anchors=replace_ca, settings=settings)
+            return self._view_of(update(opened, identity, policy, changes, force=force, now=self._now()), policy)
+
+    def install(
+        self,
+        name: str,
+        certificate: Data,
+        *,
+        ca: Data | None = None,
+        untrusted: Sequence[Data] = (),
+        no_activate: bool = False,
+        deploy_hook: str | None = None,
+        no_probe: bool = False,
+    ) -> Overview:
+        """Install the certificate issued for a request, matched by its public key, and activate it.
+
+        `ca` are the CAs to trust if the identity was enrolled without; `untrusted` may complete the chain;
+        `deploy_hook` runs this once.
+
+        Raises:
+            certkit.RefusedError: if it answers no request, or a check fails, and nothing is written; or a probe or a
+                deploy hook fails, and the certificate stays installed.
+            certkit.InputError: if there is no certificate, or nothing to trust.
+            certkit.StoreError: if the store cannot be used.
+        """
+        from dataclasses import replace
+
+        from certkit.identity.activate import activate
+        from certkit.identity.install import install
+
+        with self._loaded(name) as (opened, identity, policy):
+            pasted, _ = arguments.content(certificate, "the certificate")
+            bundle = None if ca is None else arguments.content(ca, "ca")[0]
+            others = arguments.certificates(untrusted, "untrusted")
+            done, number = install(
+                opened, identity, pasted, policy, trust_bundle=bundle, untrusted=others, now=self._now()
+            )
+            if not no_activate:
+                with after(done.changed):
+                    how = self._machine.how(opened, done.identity, deploy_hook=deploy_hook, no_probe=no_probe)
+                    moved = activate(opened, done.identity, number, how=how, now=self._now())
+                done = replace(done, identity=moved.identity, changed=done.changed or moved.changed)
+            return self._view_of(done, policy)
+
+    def renew(
+        self,
+        name: str,
+        *,
+        force: bool = False,
+        reuse_key: bool = False,
+        dry_run: bool = False,
+        jitter: str | None = None,
+        deploy_hook: str | None = None,
+        no_probe: bool = False,
+    ) -> Overview:
+        """Renew an identity if it is due, and carry on what an earlier run began; `outcome` says what happened.
+
+        `jitter`, such as `12h`, opens the renewal window later by a share of this that each identity has.
+
+        Raises:
+            certkit.RefusedError: if the policy, the issuer, the partner or a deploy hook refuses.
+            certkit.InputError: if there is nothing to renew, or the issuer or the partner cannot be reached.
+            certkit.StoreError: if the store cannot be used.
+        """
+        from dataclasses import replace
+        from datetime import timedelta
+
+        from certkit.durations import Duration
+        from certkit.identity.renew import Renewal, renew
+
+        length = Duration.parse(jitter).fixed if jitter else timedelta()
+        if length is None:
+            raise InputError(f"not a duration: {jitter!r}", hint="give for example 3d or 12h")
+        with self._loaded(name) as (opened, identity, policy), self._machine.issuing(opened, identity) as issuer:
+            wanted = Renewal(
+                issuer=issuer,
+                how=self._machine.how(opened, identity, deploy_hook=deploy_hook, no_probe=no_probe),
+                force=force,
+                reuse_key=reuse_key,
+                dry_run=dry_run,
+                jitter=length,
+            )
+            renewed = renew(opened, identity, policy, wanted=wanted, now=self._now(), **self._progress)
+            return replace(self._view_of(renewed.done, policy), outcome=renewed.said)
+
+    def activate(
+        self, name: str, generation: str | None = None, *, deploy_hook: str | None = None, no_probe: bool = False
+    ) -> Overview:
+        """Activate a generation, by default the one that was installed last, unless the partner refuses it.
+
+        Raises:
+            certkit.RefusedError: if its certificate has expired, the partner refuses it, or a deploy hook fails.
+            certkit.InputError: if there is none to activate, or the partner cannot be reached.
+            certkit.StoreError: if there is no such generation, or the store cannot be used.
+        """
+        from certkit.identity.activate import activate
+
+        with self._handle.use() as opened:
+            is_repaired = opened.repair(require_name(name))
+        if is_repaired:
+            self._machine.opener.warn(f"{name}: the pointer was a copy of a generation, and is a link again")
+        with self._loaded(name) as (opened, identity, policy):
+            how = self._machine.how(opened, identity, deploy_hook=deploy_hook, no_probe=no_probe)
+            done = activate(opened, identity, generation, how=how, now=self._now())
+            return self._view(done.identity, policy, changed=done.changed or is_repaired, findings=done.findings)
+
+    def rollback(self, name: str, *, deploy_hook: str | None = None) -> Overview:
+        """Return to the previous generation, if its certificate is still valid.
+
+        Raises:
+            certkit.RefusedError: if its certificate has expired, or a deploy hook fails.
+            certkit.InputError: if there is no previous generation.
+            certkit.StoreError: if the store cannot be used.
+        """
+        from certkit.identity.activate import rollback
+
+        with self._loaded(name) as (opened, identity, policy):
+            how = self._machine.how(opened, identity, deploy_hook=deploy_hook, no_probe=True)
+            return self._view_of(rollback(opened, identity, how=how, now=self._now()), policy)
+
+    def discard(self, name: str) -> Overview:
+        """Drop the pending request, as when the partner refused it.
+
+        Raises:
+            certkit.StoreError: if the store cannot be used.
+        """
+        from certkit.identity import pointer
+
+        with self._loaded(name) as (opened, identity, policy):
+            return self._view_of(pointer.discard(opened, identity), policy)
+
+    def retire(self, name: str, generation: str) -> Overview:
+        """Take a generation out of use for good; not the active one.
+
+        Raises:
+            certkit.InputError: if it is the active one.
+            certkit.StoreError: if there is no such generation, or the store cannot be used.
+        """
+        from certkit.identity import pointer
+
+        with self._loaded(name) as (opened, identity, policy):
+            return self._view_of(pointer.retire(opened, identity, generation), policy)
+
+    def prune(self, name: str, *, keep: int = 3, dry_run: bool = False) -> Sequence[str]:
+        """Delete the keys and certificates of past generations but the newest `keep`; return their numbers.
+
+        Raises:
+            certkit.StoreError: if the store cannot be used, or its token may not delete.
+        """
+        from certkit.identity import prune
+
+        with self._loaded(name) as (opened, identity, _):
+            return tuple(
+                prune.prunable(identity, keep=keep) if dry_run else prune.prune(opened, identity, keep=keep)[1]
+            )
+
+    def export(
+        self,
+        name: str,
+        directory: str | Path,
+        *,
+        format: str = "pem",  # noqa: A002  as the option
+        deploy_hook: str | None = None,
+        group: str | None = None,
+        passphrase: Passphrase | None = None,
+    ) -> Exported:
+        """Write the active pair to a directory, for programs that read files; unchanged, nothing is touched.
+
+        `format` is `pem`, `pkcs12` (encrypted with `passphrase`), `curl`, `nginx`, `kubernetes` or `ghostunnel`.
+
+        Raises:
+            certkit.InputError: if no generation is active, or the directory holds something else.
+            certkit.RefusedError: if the certificate is not below the trust bundle, or the hook fails.
+            certkit.StoreError: if the store cannot be used.
+        """
+        import functools
+
+        from certkit.identity.credentials import require_trusted
+        from certkit.identity.export import Wanted, export
+        from certkit.identity.programs import storable_hook
+
+        with self._loaded(name) as (opened, identity, policy):
+            programs = self._machine.programs(opened)
+            where = Path(directory)
+            wanted = Wanted(
+                directory=where,
+                form=format,
+                group=_group(group),
+                passphrase=arguments.secret(passphrase),
+                # The directory belongs to this host, whatever the store: a path may be kept there.
+                hook=None if deploy_hook is None else storable_hook(deploy_hook, where, programs.host),
+                environment=programs.variables,
+                program=functools.partial(programs.typed_hook, identity=name),
+                trust=programs.host.trust,
+            )
+            if identity.record.active is not None:
+                require_trusted(identity, identity.record.active, policy, now=self._now())
+            return export(opened, identity, wanted)
+
+    def copy(self, name: str, to: IdentityStore) -> Overview:
+        """Copy an identity with every generation to another store, and compare both.
+
+        Raises:
+            certkit.InputError: if the other store has another identity of that name; nothing is written.
+            certkit.StoreError: if a store cannot be used, or the copies differ afterwards.
+        """
+        from certkit.identity.copy import copy
+
+        with self._handle.use() as source, to._handle.use() as target:
+            done = copy(source, target, require_name(name))
+            return self._view_of(done, self._machine.policy(done.identity.record.settings.policy))
+
+    def remove(self, name: str, *, force: bool = False) -> bool:
+        """Remove an identity with all its keys, in Vault every version of them; return whether there was one.
+
+        Raises:
+            certkit.RefusedError: if a generation is active, unless `force`.
+            certkit.StoreError: if there is no such identity, unless `force`, or the store cannot be used.
+        """
+        from certkit.stores.base import AbsentError
+
+        with self._handle.use() as opened:
+            is_there = True
+            try:
+                active = opened.load(require_name(name)).record.active
+            except AbsentError:
+                if not force:
+                    raise
+                is_there, active = False, None
+            if active is not None and not force:
+                raise RefusedError(f"refusing to remove {name}: generation {active} is active", hint="use --force")
+            opened.remove(name)  # also what a killed run has left
+            return is_there
+
+    def probe(
+        self,
+        name: str,
+        url: str | None = None,
+        *,
+        generation: str | None = None,
+        policy: str | None = None,
+        ca: Sequence[Data | str] | None = None,
+        token: Passphrase | None = None,
+        timeout: float = _TIMEOUT_SECONDS,
+        proxy: str | None = None,
+    ) -> Probe:
+        """Connect to a server with the certificate of an identity, and return how it reacts.
+
+        Args:
+            name: the identity.
+            url: an https URL or HOST[:PORT]; by default the identity's, else that of its policy.
+            generation: by default the active one.
+            policy: use the URL of this policy.
+            ca: CAs to trust for the server, or `system`; by default the identity's trust bundle.
+            token: an access token to send; by default the identity's, if it has one.
+            timeout: seconds in total.
+            proxy: `http://HOST:PORT`, empty for none; by default that of the environment.
+
+        Raises:
+            certkit.InputError: if there is no URL, or no certificate.
+            certkit.StoreError: if the store cannot be used.
+        """
+        from dataclasses import replace
+
+        from certkit.findings import skipped
+        from certkit.identity import credentials
+        from certkit.probe import probe, target
+        from certkit.wise.tokens import access_token
+
+        with self._loaded(name) as (opened, identity, _):
+            settings = identity.record.settings
+            own = settings.probe if settings.probe != "policy" and policy is None else None
+            where = url or own or self._machine.probe_url(policy or settings.policy)
+            shown = credentials.shown(opened, identity, generation)
+            bearer = arguments.secret(token)
+            if bearer is None:
+                try:
+                    bearer = access_token(opened, name, now=self._now())
+                except InputError as error:  # several, or one that cannot be read
+                    self._machine.opener.warn(f"{error.message}. {error.hint[:1].upper()}{error.hint[1:]}")
+        found = probe(
+            target(where),
+            credentials=shown.credentials,
+            anchors=shown.anchors if ca is None else arguments.anchors(ca),
+            token=bearer,
+            now=self._now(),
+            timeout=timeout,
+            proxy=proxy,
+        )
+        kept = skipped("key-file", f"the key is the stored key of generation {shown.generation}")
+        return replace(found, findings=(*found.findings, kept))
+
+    def check(self) -> Report:
+        """Check whether the store can be used, and what it lacks."""
+        from certkit.api.checks import Report
+        from certkit.findings import roll_up
+        from certkit.stores.opening import findings_of
+
+        with self._handle.use() as opened:
+            findings = tuple(findings_of(opened))
+            return Report(roll_up(each.status for each in findings), opened.uri, findings)
+
+    def migrate(self, name: str | None = None) -> Sequence[str]:
+        """Convert identities of certkit 0.1.0, all or one, to the present format; return the names of those changed.
+
+        Raises:
+            certkit.StoreError: if the store cannot be used, or its token may not change settings.
+        """
+        names = self.names() if name is None else [require_name(name)]
+        with self._handle.use() as opened:
+            return tuple(each for each in names if opened.migrate(each))
+
+    def close(self) -> None:
+        """Close the connection to the store; it is opened again when it is needed."""
+        self._handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<certkit.IdentityStore {self._handle.uri}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("an open store is not serialised")
+
+    def _now(self) -> datetime:
+        return self._machine.opener.clock()
+
+    @contextlib.contextmanager
+    def _loaded(self, name: str) -> Iterator[Loaded]:
+        """Yield the store, an identity as it is there, and its policy."""
+        require_name(name)
+        with self._handle.use() as opened:
+            identity = opened.load(name)
+            yield opened, identity, self._machine.policy(identity.record.settings.policy)
+
+    def _view(self, identity: StoredIdentity, policy: Policy, **more: Any) -> Overview:
+        from certkit.identity.overview import overview
+
+        return overview(identity, policy, now=self._now(), **more)
+
+    def _view_of(self, done: Done, policy: Policy) -> Overview:
+        return self._view(done.identity, policy, changed=done.changed, findings=done.findings)
+
+    def _settings(
+        self, opened: Store, name: str, policy: str | None, *, ca: Data | None, issuer: str = "manual", **others: Any
+    ) -> Settings:
+        """Return the settings that arguments describe; without a policy, that of the identity if it exists."""
+        from certkit.identity.enroll import find
+        from certkit.identity.issuers import base as issuers
+        from certkit.policy import catalogue
+        from certkit.stores.record import Settings
+
+        known = find(opened, require_name(name)) if policy is None else None
+        return Settings(
+            policy=known.record.settings.policy if known else catalogue.absolute(policy or "general"),
+            issuer=issuers.absolute(issuer),
+            trust_bundle=arguments.trust_bundle(ca),
+            **others,
+        )
+
+
+def _group(name: str | None) -> int | None:
+    import grp
+
+    try:
+        return None if name is None else grp.getgrnam(name).gr_gid
+    except (KeyError, ValueError):  # ValueError: a NUL in the name
+        raise InputError(f"no such group: {name}", hint="create it: groupadd NAME") from None
