@@ -132,10 +132,9 @@ def verify(  # noqa: PLR0913  as many as the command has options
     data, name = arguments.content(certificate, "the certificate")
     bundle = objects.bundle(data, name=name, passphrase=secret)
     leaf = describe.leaf_of(bundle.certificates)
+    facts = bundle.info.facts if bundle.info else None
     if key is not None:
         facts = keys.key_facts(arguments.private_key(key, secret).public_key())
-    else:
-        facts = bundle.info.facts if bundle.info else None
     settings = anchors.trust_settings([each for each in ca or () if each != arguments.SYSTEM], purpose)
     question = Question(
         leaf=leaf,

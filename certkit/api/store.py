@@ -641,12 +641,11 @@ class IdentityStore:
         self, opened: Store, name: str, policy: str | None, *, ca: Data | None, issuer: str = "manual", **others: Any
     ) -> Settings:
         """Return the settings that arguments describe; without a policy, that of the identity if it exists."""
-        from certkit.identity.enroll import find
         from certkit.identity.issuers import base as issuers
         from certkit.policy import catalogue
         from certkit.stores.record import Settings
 
-        known = find(opened, require_name(name)) if policy is None else None
+        known = opened.find(require_name(name)) if policy is None else None
         return Settings(
             policy=known.record.settings.policy if known else catalogue.absolute(policy or "general"),
             issuer=issuers.absolute(issuer),

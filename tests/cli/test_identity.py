@@ -660,14 +660,8 @@ def test_what_is_in_use_is_not_removed(identity, tmp_path):
 def test_remove_without_a_terminal(identity, tmp_path):
     """Is exit 3 that names the option; with it, all of the identity is gone."""
     identity.use()
-    refuses(
-        identity,
-        3,
-        "refusing to remove acme without confirmation (no terminal). Use --force",
-        "remove",
-        "acme",
-        stdin=b"y\n",
-    )
+    said = "refusing to remove acme without confirmation (no terminal). Use --force"
+    refuses(identity, 3, said, "remove", "acme", stdin=b"y\n")
     removed = identity("remove", "acme", "--force", "--json")
     assert (removed.code, removed.json) == (0, {"name": "acme", "changed": True, "status": "ok"})
     again = identity("remove", "acme", "--force", "--json")

@@ -15,7 +15,6 @@ from certkit.cli.shared.stores import identities, opener, store_option
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from certkit.api.store import IdentityStore
     from certkit.identity.overview import Overview, Unread
     from certkit.secret import Secret
 
