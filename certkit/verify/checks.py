@@ -14,7 +14,7 @@ from certkit.verify import signatures
 from certkit.verify.path import is_sound_ca_key, name_of
 from certkit.verify.signatures import UnsupportedError
 from certkit.x509 import csr as requests
-from certkit.x509 import keys, names
+from certkit.x509 import foreign, keys, names
 from certkit.x509.extensions import Unreadable
 
 if TYPE_CHECKING:
@@ -189,10 +189,7 @@ def _key_facts(certificate: Certificate) -> KeyFacts | None:
     key = certificate.key
     if not isinstance(key, Unreadable) and (key.is_pss or key.has_explicit_curve):
         return key.facts
-    try:
-        return keys.key_facts(certificate.public_key())
-    except Exception:  # noqa: BLE001  a foreign key meets a parser
-        return None
+    return foreign.attempt(lambda _: keys.key_facts(certificate.public_key()), b"")
 
 
 def _unreadable_names(found: Unreadable) -> Finding:

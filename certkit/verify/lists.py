@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,6 +12,7 @@ from certkit.verify import signatures
 from certkit.verify.troubles import Problem, Trouble
 from certkit.x509 import der as tlv
 from certkit.x509 import extensions as kinds
+from certkit.x509 import foreign
 from certkit.x509.directory_name import Name
 from certkit.x509.extensions import Unreadable
 
@@ -131,7 +131,9 @@ class RevocationList:
         self.name, self.issuer = brief(crl.issuer.text), crl.issuer.key
         hint = crl.authority_key_identifier
         self.key_identifier: bytes | None = hint.key_identifier if hint else None
-        self.is_understood = self._is_understood()
+        self.is_understood = foreign.attempt(RevocationList._is_understood, self)
+        if self.is_understood is None:
+            raise ValueError("an entry of the list cannot be read")
 
     @property
     def departure(self) -> str:
@@ -152,16 +154,24 @@ class RevocationList:
         return self.begin, self.number if self.number is not None else -1
 
     def entry(self, target: Target) -> Entry | None:
-        """Return what the list says of a certificate."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if self._entries is not None:
-                found = self._among(self._entries, target)
-            elif target.issuer == self.issuer:
-                found = self._loaded.get_revoked_certificate_by_serial_number(target.serial)
-            else:
-                found = None
-            return None if found is None else _entry(found)
+        """Return what the list says of a certificate.
+
+        Raises:
+            ValueError: if its entry cannot be read.
+        """
+        found, error = foreign.try_or_error(self._looked_up, target)
+        if error is not None:
+            raise ValueError("an entry of the list cannot be read") from error
+        return found
+
+    def _looked_up(self, target: Target) -> Entry | None:
+        if self._entries is not None:
+            found = self._among(self._entries, target)
+        elif target.issuer == self.issuer:
+            found = self._loaded.get_revoked_certificate_by_serial_number(target.serial)
+        else:
+            found = None
+        return None if found is None else _entry(found)
 
     def reasons(self, target: Target) -> frozenset[str] | Problem:
         """Return for which reasons the list covers a certificate, by its scope (RFC 5280 section 6.3.3 b to d)."""

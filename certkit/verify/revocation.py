@@ -110,7 +110,7 @@ class _Judge:
         try:
             target = Target(way[0])
             return self._answer(target, way, pending | {way[0]})
-        except Exception:  # noqa: BLE001  as above
+        except (InputError, ValueError):
             return Problem(Trouble.UNREADABLE)
 
     def _answer(self, target: Target, way: Path, pending: frozenset[Certificate]) -> Answer:
@@ -139,7 +139,7 @@ class _Judge:
                 return signer
             entry = found.entry(target)
             problem = self._problem(found)
-        except Exception:  # noqa: BLE001  as above
+        except (InputError, ValueError):
             return Problem(Trouble.UNREADABLE)
         is_later = entry is not None and entry.since > self._at
         return Statement(
@@ -235,7 +235,7 @@ def _read(crls: Iterable[Crl]) -> tuple[dict[Key, list[RevocationList]], bool]:
     for crl in dict.fromkeys(crls):
         try:
             read = RevocationList(crl)
-        except Exception:  # noqa: BLE001  as above
+        except (InputError, ValueError):
             unreadable = True
         else:
             by_issuer.setdefault(read.issuer, []).append(read)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-import warnings
 from typing import TYPE_CHECKING, Any
+
+from certkit.x509 import foreign
 
 if TYPE_CHECKING:
     from certkit.verify.path import Search
     from certkit.x509.certificate import Certificate
 
+# More intermediates are more than the verifier can count.
+_MAX_DEPTH = 255
 # What the verifier says, by a part of it, and what it means.
 _MEANINGS = (
     ("max chain depth", "the chain has more intermediates than --max-depth allows"),
@@ -44,15 +47,12 @@ def problem(search: Search, hostname: str | None) -> str | None:
     between = [found for each in search.untrusted if (found := each.cryptography())]
     if leaf is None or not anchors:
         return "a certificate of the chain breaks a rule of its encoding"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            builder = PolicyBuilder().store(Store(anchors)).time(search.at.replace(tzinfo=None))
-            builder.max_chain_depth(search.max_depth).build_server_verifier(subject).verify(leaf, between)
-        except Exception as error:  # noqa: BLE001  hostile certificates meet a parser: it has its own kinds of error
-            said = str(error)
-            return next((words for part, words in _MEANINGS if part in said), "a browser would find no trusted chain")
-    return None
+    builder = PolicyBuilder().store(Store(anchors)).time(search.at.replace(tzinfo=None))
+    verifier = builder.max_chain_depth(min(search.max_depth, _MAX_DEPTH)).build_server_verifier(subject)
+    _, error = foreign.try_or_error(lambda _: verifier.verify(leaf, between), b"")
+    if error is None:
+        return None
+    return next((words for part, words in _MEANINGS if part in str(error)), "a browser would find no trusted chain")
 
 
 def _subject(leaf: Certificate, hostname: str | None) -> Any:

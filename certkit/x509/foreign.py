@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+Given = TypeVar("Given")
 Loaded = TypeVar("Loaded")
 
 
-def attempt(load: Callable[[bytes], Loaded], data: bytes) -> Loaded | None:
+def attempt(load: Callable[[Given], Loaded], data: Given) -> Loaded | None:
     """Return what a library makes of the bytes, or None if it refuses them, for whatever reason."""
     return try_or_error(load, data)[0]
 
 
-def try_or_error(load: Callable[[bytes], Loaded], data: bytes) -> tuple[Loaded | None, Exception | None]:
+def try_or_error(load: Callable[[Given], Loaded], data: Given) -> tuple[Loaded | None, Exception | None]:
     """Return what a library makes of the bytes, or its error; the error's text is never for people."""
     try:
         with warnings.catch_warnings():
