@@ -25,15 +25,33 @@ def setting(name: str) -> str:
     return value
 
 
-def csr_der(pem: str) -> str:
-    """Return a CSR in PEM as DER in base64, without line ends."""
+def request_body(template: str, pem: str) -> object:
+    """Return a JSON template with a CSR in place of `%CSR_PEM%` or `%CSR_BASE64%`; end if there is no place or no CSR.
+
+    The template is what the partner's reference shows as the request; `%CSR_BASE64%` is DER in base64 on one line.
+    """
     found = re.search(r"-----BEGIN CERTIFICATE REQUEST-----(.+?)-----END", pem, re.DOTALL)
     if found is None:
         sys.exit("expected a CSR on standard input")
-    return "".join(found[1].split())
+    if not re.search("%CSR_(PEM|BASE64)%", template):
+        sys.exit("the request has no place for the CSR: write %CSR_PEM% or %CSR_BASE64% where the reference has it")
+    for place, text in (("%CSR_PEM%", pem), ("%CSR_BASE64%", "".join(found[1].split()))):
+        template = template.replace(place, json.dumps(text)[1:-1])
+    try:
+        return json.loads(template)
+    except ValueError as error:
+        sys.exit(f"the request is not JSON: {error}")
 
 
-def post(url: str, body: dict[str, str], headers: dict[str, str]) -> object:
+def header(line: str) -> dict[str, str]:
+    """Return the header that a line such as `Authorization: Basic …` stands for; end if it is none."""
+    name, separator, value = line.partition(":")
+    if not separator or not name.strip() or not value.strip():
+        sys.exit("the header with the API key is not of the form NAME: VALUE")
+    return {name.strip(): value.strip()}
+
+
+def post(url: str, body: object, headers: dict[str, str]) -> object:
     """Post JSON and return the JSON of the answer; end with the status if it is no success."""
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "::1"}:

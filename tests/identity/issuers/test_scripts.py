@@ -69,31 +69,42 @@ def run(name, csr, **variables):
     )
 
 
+def klarna(endpoint, **variables):
+    """The settings of Klarna's issuer."""
+    request = '{"csr": "%CSR_PEM%"}'
+    return {
+        "KLARNA_ENDPOINT": endpoint,
+        "KLARNA_HEADER": "Authorization: Basic key",
+        "KLARNA_REQUEST": request,
+        **variables,
+    }
+
+
 def test_adyen_signs_a_csr(partner, csr):
-    """DER in base64 with the API credential and its key; whatever form the certificate has in the answer."""
+    """At the documented address, in the form that the reference shows, and whatever form the answer has."""
     certificate = pki.root(pki.name(CN="Adyen")).certificate
     Partner.reply = (200, {"certificate": base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()})
     variables = {
         "ADYEN_URL": f"{partner}/v3",
         "ADYEN_COMPANY": "Acme Ltd",
-        "ADYEN_CREDENTIAL": "ws_1@Company.Acme",
-        "ADYEN_API_KEY": "secret",
+        "ADYEN_HEADER": "Key: secret",
+        "ADYEN_REQUEST": '{"credential": "ws_1@Company.Acme", "request": {"der": "%CSR_BASE64%"}}',
     }
     ran = run("adyen", csr, **variables)
     assert ran.returncode == 0, ran.stderr
     assert x509.load_pem_x509_certificate(ran.stdout) == certificate
     assert Partner.seen["path"] == "/v3/companies/Acme%20Ltd/clientCertificates"
-    assert Partner.seen["headers"]["X-Api-Key"] == "secret"
-    assert Partner.seen["body"]["apiCredential"] == "ws_1@Company.Acme"
-    sent = base64.b64decode(Partner.seen["body"]["certificateSigningRequest"])
+    assert Partner.seen["headers"]["Key"] == "secret"
+    assert Partner.seen["body"]["credential"] == "ws_1@Company.Acme"
+    sent = base64.b64decode(Partner.seen["body"]["request"]["der"])
     assert x509.load_der_x509_csr(sent) == x509.load_pem_x509_csr(csr)
 
 
 def test_klarna_signs_a_csr(partner, csr):
-    """With the address and the field that Klarna's reference names for the account."""
+    """With the address, header and request that Klarna's reference has for the account."""
     certificate = pki.root(pki.name(CN="Klarna")).certificate
     Partner.reply = (201, {"credential": {"pem": certificate.public_bytes(Encoding.PEM).decode()}})
-    ran = run("klarna", csr, KLARNA_ENDPOINT=f"{partner}/x", KLARNA_CSR_FIELD="csr", KLARNA_API_KEY="key")
+    ran = run("klarna", csr, **klarna(f"{partner}/x"))
     assert ran.returncode == 0, ran.stderr
     assert x509.load_pem_x509_certificate(ran.stdout) == certificate
     assert Partner.seen["headers"]["Authorization"] == "Basic key"
@@ -111,7 +122,7 @@ def test_klarna_signs_a_csr(partner, csr):
 def test_what_is_no_certificate_ends_the_issuer(partner, csr, reply, said):
     """One line on standard error and an exit code; nothing on standard output, and the API key nowhere."""
     Partner.reply = reply
-    ran = run("klarna", csr, KLARNA_ENDPOINT=partner, KLARNA_CSR_FIELD="csr", KLARNA_API_KEY="sesame")
+    ran = run("klarna", csr, **klarna(partner, KLARNA_HEADER="Authorization: Basic sesame"))
     assert (ran.returncode, ran.stdout) == (1, b"")
     assert said in ran.stderr
     assert ran.stderr.count(b"\n") == 1
@@ -121,6 +132,22 @@ def test_what_is_no_certificate_ends_the_issuer(partner, csr, reply, said):
 def test_an_issuer_names_what_it_lacks(csr):
     """The variable, and where it is configured; no request is sent to an address without TLS."""
     assert b"ADYEN_URL is not set" in run("adyen", csr).stderr
-    plain = run("klarna", csr, KLARNA_ENDPOINT="http://api.test/", KLARNA_CSR_FIELD="csr", KLARNA_API_KEY="key")
-    assert b"http://api.test/ is not an https:// URL" in plain.stderr
-    assert b"expected a CSR" in run("klarna", b"x").stderr
+    plain = run("klarna", csr, **klarna("http://api.test/"))
+    assert b"http://api.test/ is not an https address" in plain.stderr
+
+
+@pytest.mark.parametrize(
+    ("csr_text", "variables", "said"),
+    [
+        (b"x", {}, b"expected a CSR"),
+        (None, {"KLARNA_REQUEST": '{"csr": ""}'}, b"the request has no place for the CSR"),
+        (None, {"KLARNA_REQUEST": "%CSR_PEM%"}, b"the request is not JSON"),
+        (None, {"KLARNA_HEADER": "sesame"}, b"not of the form NAME: VALUE"),
+    ],
+)
+def test_an_issuer_says_what_it_cannot_use(csr, csr_text, variables, said):
+    """One line about what was given, without the API key."""
+    ran = run("klarna", csr_text or csr, **klarna("http://127.0.0.1:9/", **variables))
+    assert said in ran.stderr
+    assert b"sesame" not in ran.stderr
+    assert ran.stderr.count(b"\n") == 1
