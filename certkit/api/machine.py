@@ -112,14 +112,20 @@ class Machine:
         from certkit.probe import probe, target
 
         settings = identity.record.settings
-        own = settings.probe if settings.probe != "policy" else None
+        own, policy = settings.probe if settings.probe != "policy" else None, self.policy(settings.policy)
         if own is not None:
-            require_allowed(store, own, self.policy(settings.policy))
+            require_allowed(store, own, policy)
         where = target(own or self.probe_url(settings.policy))
 
         def ask(identity: Identity, number: str) -> Finding:
             shown = credentials.shown(store, identity, number)
-            found = probe(where, credentials=shown.credentials, anchors=shown.anchors, now=self.opener.clock())
+            found = probe(
+                where,
+                credentials=shown.credentials,
+                anchors=shown.anchors,
+                now=self.opener.clock(),
+                addresses=policy.hosts,
+            )
             return found.verdict_on_certificate()
 
         return ask

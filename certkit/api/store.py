@@ -578,6 +578,7 @@ class IdentityStore:
             now=self._now(),
             timeout=timeout,
             proxy=proxy,
+            addresses=self._machine.policy(policy or settings.policy).hosts,
         )
         kept = skipped("key-file", f"the key is the stored key of generation {shown.generation}")
         return replace(found, findings=(*found.findings, kept))

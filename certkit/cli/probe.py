@@ -103,6 +103,7 @@ def _with_pair(where: str | None, options: dict[str, Any], output: Output) -> Pr
         now=inputs.now(),
         timeout=options["timeout"],
         proxy=options["proxy"],
+        addresses=inputs.policy(options["policy_name"]).hosts if options["policy_name"] else None,
     )
     return replace(found, findings=(*found.findings, key_file))
 

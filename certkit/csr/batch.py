@@ -118,7 +118,7 @@ def _new(entry: Entry, policy: Policy, directory: Path, staging: files.Staging, 
     key_path, csr_path = _paths(entry, directory)
     key = entry.spec.generate()
     facts = keys.key_facts(key.public_key())
-    checked = request.check_own(build.build(entry.subject, key, policy.csr), entry.subject, policy, facts)
+    checked = request.check_own(build.build(entry.subject, key, policy), entry.subject, policy, facts)
     staging.write(key_path.name, keys.to_pem(key, writing.passphrase))
     staging.write(csr_path.name, checked.pem)
     return request.MadeRequest(
@@ -150,7 +150,7 @@ def existing(entry: Entry, policy: Policy, directory: Path, staging: files.Stagi
     if has_csr:
         checked = request.read_existing(csr_path, entry.subject, policy, facts)
     else:
-        checked = request.check_own(build.build(entry.subject, held.key, policy.csr), entry.subject, policy, facts)
+        checked = request.check_own(build.build(entry.subject, held.key, policy), entry.subject, policy, facts)
         staging.write(csr_path.name, checked.pem)
     return request.MadeRequest(
         changed=not has_csr,

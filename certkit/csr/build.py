@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError
-from certkit.policy.rules import CsrRules
+from certkit.policy.rules import CsrRules, Policy
 from certkit.policy.values import Answer
 from certkit.x509 import keys, names, pem, qualified
 from certkit.x509.attributes import EXTENDED_KEY_USAGES, KEY_USAGES
@@ -39,9 +39,10 @@ class Wanted:
     rules: CsrRules
 
     @classmethod
-    def by(cls, options: SubjectOptions, rules: CsrRules) -> Wanted:
+    def by(cls, options: SubjectOptions, policy: Policy | None) -> Wanted:
         """Return what the options ask for; where they are silent, what the policy demands."""
-        subject = options.attributes()
+        rules = policy.csr if policy else CsrRules()
+        subject = options.attributes(policy.subject.order if policy else ())
         common_names = names.values(subject, "CN") if rules.san_is_common_name else ()
         return cls(
             subject,
@@ -87,7 +88,7 @@ class Wanted:
             yield x509.UnrecognizedExtension(oid, self.statements.encode()), False
 
 
-def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes, rules: CsrRules | None = None) -> bytes:
+def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes, policy: Policy | None = None) -> bytes:
     """Return a CSR as one PEM block and nothing else, signed with the digest that fits the key.
 
     Raises:
@@ -96,7 +97,7 @@ def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes, rules:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    wanted = Wanted.by(options, rules or CsrRules())
+    wanted = Wanted.by(options, policy)
     builder = x509.CertificateSigningRequestBuilder().subject_name(names.build_name(wanted.subject))
     for extension, critical in wanted.extensions():
         builder = builder.add_extension(extension, critical=critical)
@@ -107,13 +108,13 @@ def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes, rules:
     return pem.encode(pem.CERTIFICATE_REQUEST, request.public_bytes(Encoding.DER))
 
 
-def difference(request: x509.CertificateSigningRequest, options: SubjectOptions, rules: CsrRules) -> str | None:
+def difference(request: x509.CertificateSigningRequest, options: SubjectOptions, policy: Policy) -> str | None:
     """Return how a CSR differs from what the options and the policy ask for; None if it does not."""
     from cryptography import x509
 
     from certkit.x509 import csr as requests
 
-    wanted = Wanted.by(options, rules)
+    wanted = Wanted.by(options, policy)
     if names.attributes(request.subject) != wanted.subject:
         return f"its subject is {names.distinguished_name(request.subject)}"
     extensions = requests.requested_extensions(request)

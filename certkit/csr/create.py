@@ -148,7 +148,7 @@ def create_once(
     if old_csr is not None:
         checked = read_existing(old_csr, subject, policy, facts)
     else:
-        checked = check_own(build.build(subject, private_key, policy.csr), subject, policy, facts)
+        checked = check_own(build.build(subject, private_key, policy), subject, policy, facts)
     kept: list[Path | None] = []
     made_key_path = new_key_path if key is None else None
     if made_key_path is not None:
@@ -174,7 +174,7 @@ def check_own(pem: bytes, subject: SubjectOptions, policy: Policy, facts: KeyFac
     request = objects.csr(pem, name="CSR").value
     findings = check.check_request(request, pem, policy, key=facts)
     refuse(findings, policy)
-    problem = build.difference(request, subject, policy.csr)
+    problem = build.difference(request, subject, policy)
     if problem:
         hint = "report this: the new CSR does not match the options"
         raise RefusedError(f"cannot use the new CSR: {problem}", hint=hint)
@@ -194,7 +194,7 @@ def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: Ke
     held = requests.public_key_facts(request)
     if isinstance(held, str) or held.spki_sha256 != facts.spki_sha256:
         raise InputError(f"cannot use {path}: the CSR was created with another key", hint=hint)
-    problem = build.difference(request, subject, policy.csr)
+    problem = build.difference(request, subject, policy)
     if problem:
         raise InputError(f"cannot use {path}: the CSR does not match the options: {problem}", hint=hint)
     findings = check.check_request(request, data, policy, key=facts)
@@ -208,7 +208,7 @@ def refuse_subject(subject: SubjectOptions, policy: Policy, *, who: str = "") ->
     Raises:
         RefusedError: with the findings.
     """
-    found = subjects.findings(subject.attributes(), policy.subject, partner=policy.title)
+    found = subjects.findings(subject.attributes(policy.subject.order), policy.subject, partner=policy.title)
     is_empty = not subject.attributes() and not subject.san and policy.subject.ignored is not Answer.YES
     if is_empty and found[0].is_good:
         hint = "set --common-name or --organization"

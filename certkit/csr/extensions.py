@@ -88,6 +88,15 @@ def usage_problems(holder: Signed, oid: str, rule: UsageRules, *, check: str, pa
         yield critical(check, f"the {what} must be {wanted} for {partner}", _NEW_CSR)
 
 
+# What has certkit ask for an extension.
+_OPTIONS = {
+    kinds.SUBJECT_ALT_NAME: "--san",
+    kinds.KEY_USAGE: "--key-usage",
+    kinds.EXTENDED_KEY_USAGE: "--extended-key-usage",
+    kinds.QC_STATEMENTS: "--qc-type and --psd2-role",
+}
+
+
 def _without_rule(request: Csr, rules: CsrRules, partner: str) -> Iterator[Finding]:
     """Extensions about which the policy has no rule of their own."""
     ruled = {
@@ -97,14 +106,17 @@ def _without_rule(request: Csr, rules: CsrRules, partner: str) -> Iterator[Findi
         kinds.BASIC_CONSTRAINTS: rules.ca_false,
         kinds.QC_STATEMENTS: bool(rules.qc_types) or rules.psd2,
     }
-    listed = ", ".join(_name(each.oid) for each in request.extensions if not ruled.get(each.oid))
+    found = [each.oid for each in request.extensions if not ruled.get(each.oid)]
+    listed = ", ".join(map(_name, found))
+    options = " and ".join(dict.fromkeys(_OPTIONS[oid] for oid in found if oid in _OPTIONS))
+    hint = f"leave {options} out if not needed" if options else "create the CSR without them: certkit csr create"
     if listed and rules.extensions is Answer.NO:
         said = f"the CSR asks for extensions ({listed}); {partner} rejects this"
-        yield critical("extensions", said, "leave --san out if it is not needed")
+        yield critical("extensions", said, hint)
     elif listed and rules.extensions is Answer.UNKNOWN:
         said = f"the documentation of {partner} does not say whether these are accepted"
         said = f"the CSR asks for extensions ({listed}); {said}"
-        yield warning("extensions", said, "leave --san out if it is not needed")
+        yield warning("extensions", said, hint)
 
 
 def _alternative_names(request: Csr, rules: CsrRules, partner: str) -> Iterator[Finding]:

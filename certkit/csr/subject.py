@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, critical, ok, warning
@@ -48,17 +49,26 @@ def findings(found: Sequence[Attribute], rules: SubjectRules, *, partner: str) -
     return [ok("subject", f"{shown}{note}")]
 
 
-def option(attribute: str) -> str:
-    """Return the option that sets an attribute."""
-    return _OPTIONS.get(attribute, f"--subject {attribute}=VALUE")
+def option(attribute: str, rules: AttributeRules | None = None) -> str:
+    """Return the option that sets an attribute, with its value where rules leave no choice."""
+    only = rules.values[0] if rules and len(rules.values) == 1 else ""
+    if attribute in _OPTIONS:
+        return f"{_OPTIONS[attribute]} {shlex.quote(only)}" if only else _OPTIONS[attribute]
+    return "--subject " + shlex.quote(f"{attribute}={only or 'VALUE'}")
+
+
+def _and(listed: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(listed[:-1]), listed[-1]]))
 
 
 def _presence(found: Sequence[Attribute], rules: SubjectRules, partner: str) -> Iterator[Finding]:
     """What is missing, not allowed, or out of order."""
-    for required in rules.required:
-        if not any(value.strip() for value in names.values(found, required)):
-            said = f"{required} is missing; {partner} requires it"
-            yield critical("subject", said, f"set it with {option(required)}")
+    missing = [name for name in rules.required if not any(value.strip() for value in names.values(found, name))]
+    if missing:
+        are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
+        said = f"{_and(missing)} {are} missing; {partner} requires {them}"
+        options = dict.fromkeys(option(name, rules.of(name)) for name in missing)
+        yield critical("subject", said, f"set {them} with {' '.join(options)}")
     for name in dict.fromkeys(item.name for item in found):
         if (rules.allowed and name not in rules.allowed) or name in rules.forbidden:
             allowed = f"; allowed: {', '.join(rules.allowed)}" if rules.allowed else ""
@@ -113,7 +123,7 @@ def value_problems(found: Sequence[Attribute], rules: Mapping[str, AttributeRule
             yield critical("subject", said, f"give {option(name)} at most {rule.maximum} times")
         for value in values:
             for problem in _broken(value, rule, found):
-                yield critical("subject", f"{name}={brief(value)} {problem}", f"correct {option(name)}")
+                yield critical("subject", f"{name}={brief(value)} {problem}", f"correct {option(name, rule)}")
 
 
 def _broken(value: str, rule: AttributeRules, found: Sequence[Attribute]) -> Iterator[str]:

@@ -157,7 +157,7 @@ def add_request(
         spec = KeySpec(settings.key_type) if settings.key_type else requests.default_spec(policy)
         key = keyfile.new_key(spec, progress)
     facts = keys.key_facts(key.public_key())
-    made = requests.check_own(build.build(settings.subject, key, policy.csr), settings.subject, policy, facts)
+    made = requests.check_own(build.build(settings.subject, key, policy), settings.subject, policy, facts)
     tried: list[str] = []
     for _ in range(_TRIES):
         known = (each.number for each in identity.generations)

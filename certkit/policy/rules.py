@@ -15,6 +15,7 @@ from certkit.policy.values import (
     DAY,
     DAYS,
     DURATION,
+    HEADER,
     PATTERN,
     TEXT,
     URL,
@@ -285,6 +286,8 @@ class Hosts:
     api: str = rule(URL, "", "The API without a client certificate.")
     api_mtls: str = rule(URL, "", "The API with one.")
     probe_path: str = rule(URL_PATH, "", "What to request to see whether a client certificate works.")
+    verdict_header: str = rule(HEADER, "", "The header in which answers say whether the certificate was accepted.")
+    verdict_accepted: str = rule(TEXT, "", "What that header says of one that was.")
     token_path: str = rule(URL_PATH, "/oauth/token", "Where tokens come from (OAuth 2.0).")
     authorize_path: str = rule(URL_PATH, "/oauth/authorize/", "The page where a user grants access.")
     subscriptions_path: str = rule(

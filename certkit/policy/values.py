@@ -227,4 +227,5 @@ URL = matching(
     '"https://api.example"',
     r"(https://[a-z0-9.-]+|http://(127\.0\.0\.1|\[::1\]))(:\d+)?(/[!-~]*)?",
 )
+HEADER = matching("the name of a header", '"X-Status"', r"[A-Za-z0-9-]{1,100}")
 URL_PATH = matching("a path such as /v1/status", '"/v1/status"', r"/[!-~]*")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from OpenSSL import SSL
 
+    from certkit.policy.rules import Hosts
     from certkit.secret import Secret
     from certkit.x509.certificate import AnyCertificate
 
@@ -104,12 +105,14 @@ def probe(
     now: datetime,
     timeout: float = connecting.TIMEOUT_SECONDS,
     proxy: str | None = None,
+    addresses: Hosts | None = None,
 ) -> Probe:
     """Return how a server reacts to a client certificate, within `timeout` seconds in total.
 
     `anchors` are what the server's chain may end in; None stands for the CAs that this machine trusts. `token` goes
     into the header Authorization. `proxy` is `http://[USER:PASSWORD@]HOST:PORT`, empty for none, and None for the one
-    that the environment names.
+    that the environment names. `addresses` are a policy's: they may name a header in which the partner's answers say
+    whether the certificate was accepted.
 
     Raises:
         InputError: the key is of a kind that TLS does not know, or the proxy's address or the token is malformed.
@@ -117,7 +120,7 @@ def probe(
     client = ClientSide(credentials.chain, now)
     request = http.HttpRequest(method="GET", url="", headers=_headers(token))
     way = proxies.choose(where, proxy)
-    probing = _Probing(where, client, request, way, anchors)
+    probing = _Probing(where, client, request, way, anchors, addresses)
     connecting.run(probing.run(tls.strict_context(credentials), timeout))
     return probing.result()
 
@@ -150,6 +153,7 @@ class _Probing:
     request: http.HttpRequest
     proxy: proxies.Proxy | None
     anchors: Sequence[AnyCertificate] | None
+    addresses: Hosts | None
     found: dict[str, Finding] = field(default_factory=dict)
     channel: tls.Channel | None = None
     chain: tuple[x509.Certificate, ...] = ()
@@ -276,7 +280,8 @@ class _Probing:
         self.http_status = answer.status
         has_token = "Authorization" in self.request.headers
         asks, is_sure = channel.wants_certificate, channel.can_be_asked_later
-        self._add(judge.answered(answer, self.client, channel.accepted_cas, asks=asks, is_sure=is_sure))
+        said = judge.said_in_header(answer, self.addresses) if self.addresses else None
+        self._add(said or judge.answered(answer, self.client, channel.accepted_cas, asks=asks, is_sure=is_sure))
         self._add(judge.http_finding(answer, has_token=has_token, now=self.client.now))
 
     @staticmethod

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, critical, ok, unknown, warning
+from certkit.printable import brief
 from certkit.times import rfc3339
 from certkit.verify import certificate_of
 from certkit.verify import purpose as verify_purpose
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from certkit.net.connecting import NetError
     from certkit.net.http import HttpAnswer
     from certkit.net.tls import CaName
+    from certkit.policy.rules import Hosts
 
 CHECKS = ("dns", "connect", "server-chain", "name", "client-certificate", "http")
 
@@ -177,6 +179,18 @@ def answered(
         return critical(_CHECK, message, trouble or hint)
     hint = trouble or "gateways reject certificates like this; or probe a URL that serves a plain GET"
     return unknown(_CHECK, f"HTTP {answer.status} does not say whether the certificate is the cause", hint)
+
+
+def said_in_header(answer: HttpAnswer, addresses: Hosts) -> Finding | None:
+    """What the partner says in a header of its own about the certificate; None if the answer has no such header."""
+    said = answer.headers.get(addresses.verdict_header.lower(), "").strip()
+    if not said:
+        return None
+    shown = f"{addresses.verdict_header}: {brief(said)}"
+    if said == addresses.verdict_accepted:
+        return ok(_CHECK, f"accepted: the answer says {shown}")
+    hint = "check that the certificate was issued for this account and environment, and is the one in use there"
+    return critical(_CHECK, f"refused: the answer says {shown}", hint)
 
 
 def http_finding(answer: HttpAnswer, *, has_token: bool, now: datetime) -> Finding:

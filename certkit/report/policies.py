@@ -26,6 +26,8 @@ def shown(policy: Policy, notes: Sequence[str]) -> str:
         lines.append(f"environment: {printable(policy.environment)}")
     if policy.credential:
         lines.append(f"credential: {printable(policy.credential)}")
+    if policy.companions:
+        lines.append(f"see also: {', '.join(policy.companions)}")
     lines.append("rules:")
     numbers = {source: str(number) for number, source in enumerate(policy.sources, 1)}
     width = max((len(rule.name) for rule in policy.stated), default=0)

@@ -46,6 +46,7 @@ def call(endpoint: TokenEndpoint, policy: Policy, token: Secret | None, *, now: 
         token=token,
         now=now,
         timeout=endpoint.timeout,
+        addresses=policy.hosts,
     )
     return _judged(found, where, has_token=token is not None)
 

@@ -14,7 +14,7 @@ from certkit.x509 import attributes as types
 from certkit.x509 import qualified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from cryptography import x509
 
@@ -34,8 +34,8 @@ _UTF8_STRING = 0x0C
 class SubjectOptions:
     """What a person asks a CSR to contain; absent parts are empty.
 
-    The subject is either the named parts, written in the usual order (C, ST, L, O, OU, CN, emailAddress), or `subject`:
-    `NAME=VALUE` for every attribute, in the order given. The rest is extensions.
+    The subject is either the named parts, written in the partner's order or the usual one (C, ST, L, O, OU, CN,
+    emailAddress), or `subject`: `NAME=VALUE` for every attribute, in the order given. The rest is extensions.
     """
 
     organization: str = ""
@@ -80,9 +80,9 @@ class SubjectOptions:
         for text in (self.psd2_authority, self.psd2_authority_id):
             _require_text(text, "the PSD2 authority")
 
-    def attributes(self) -> tuple[Attribute, ...]:
-        """The subject's attributes in the order in which they are written."""
-        pairs = (
+    def attributes(self, order: Sequence[str] = ()) -> tuple[Attribute, ...]:
+        """The subject's attributes in the order in which they are written; `order` is the partner's, by short names."""
+        pairs = [
             ("C", self.country),
             ("ST", self.state),
             ("L", self.locality),
@@ -91,7 +91,9 @@ class SubjectOptions:
             ("CN", self.common_name),
             ("emailAddress", self.email),
             *map(attribute_text, self.subject),
-        )
+        ]
+        if order and not self.subject:
+            pairs.sort(key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
         return tuple(Attribute(name, value) for name, value in pairs if value)
 
 

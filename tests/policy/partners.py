@@ -85,6 +85,7 @@ def eidas(order: str = "the order is", **others: Any) -> tuple[tuple[SubjectOpti
     )
 
 
+KLARNA_ANSWERS = {"hosts.verdict_header": "Klarna-Mtls-Verification-Status", "hosts.verdict_accepted": "VALID"}
 SIGNING_USAGES = (
     (("digitalSignature",), "the key usage lacks nonRepudiation"),
     (("nonRepudiation",), "the key usage lacks digitalSignature"),
@@ -181,16 +182,18 @@ PARTNERS = {
             (subject("O=Acme"), "CN is missing"),
             (subject("CN=A1B2C3", "O=Acme"), "O is not allowed"),
             (subject("CN=A1B2C3", "CN=A1"), "CN appears 2 times, more than 1"),
+            (subject("CN=krn:partner:live:A1B2C3"), "does not have the form <last part of the account id>"),
         ),
         keys=("ec-p256",),
         wrong=("ec-p384", "rsa-2048"),
+        facts=KLARNA_ANSWERS,
     ),
     "klarna-acquirer": Partner(
         subject("O=Acme"),
         "ec-p256",
         keys=("ec-p256",),
         wrong=("ec-p384", "rsa-2048"),
-        facts={"subject.attributes.CN.max_length": 64},
+        facts={"subject.attributes.CN.max_length": 64, **KLARNA_ANSWERS},
     ),
     "circle-mint": Partner(
         subject("CN=Acme", "O=Acme"),

@@ -36,7 +36,8 @@ def key(name):
 @functools.cache
 def request(name, options, rules):
     """A CSR, once for all tests."""
-    return build.build(options, key(PARTNERS[name].key), rules)
+    policy = replace(catalogue.load(name), csr=rules)
+    return build.build(options, key(PARTNERS[name].key), policy)
 
 
 def rejects(data, said, policy):

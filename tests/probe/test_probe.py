@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from certkit import probe as probing
 from certkit.errors import InputError
 from certkit.net import connecting, http, tls
+from certkit.policy import catalogue
 from certkit.probe import judge
 from certkit.secret import Secret
 from tests import pki, tls_servers
@@ -186,6 +187,26 @@ def test_401_and_403_are_about_the_token(root, server_pair, client, tmp_path, st
     assert statuses(found) == {**GOOD, "http": wanted}
     assert "token" in of(found, "http")[1]
     assert (b"authorization: Bearer abc\r\n".lower() in seen[1].lower()) == bool(token)
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [
+        ("Klarna-Mtls-Verification-Status: VALID", ("ok", "accepted: the answer says {}")),
+        ("Klarna-MTLS-Verification-Status: INVALID", ("critical", "refused: the answer says {}")),
+        ("klarna-mtls-verification-status: NOT_PRESENT", ("critical", "refused: the answer says {}")),
+        ("Other: INVALID", ("ok", "accept")),
+    ],
+)
+def test_a_partner_that_says_so_in_a_header(root, server_pair, client, tmp_path, header, wanted):
+    """What a policy knows of a partner's answers counts more than their status."""
+    answer = OK.replace(b"\r\n\r\n", f"\r\n{header}\r\n\r\n".encode())
+    with tls_servers.web(server_pair, tmp_path, answer, client_ca=root) as seen:
+        found = probe(int(seen[0]), root, client, addresses=catalogue.load("klarna-acquirer").hosts)
+    status, message = wanted
+    said = f"Klarna-Mtls-Verification-Status: {header.partition(': ')[2]}"
+    assert of(found)[0] == status
+    assert message.format(said) in of(found)[1]
 
 
 def test_a_400_that_says_nothing(root, server_pair, client, tmp_path):

@@ -133,7 +133,7 @@ def test_an_issuer_names_what_it_lacks(csr):
     """The variable, and where it is configured; no request is sent to an address without TLS."""
     assert b"ADYEN_URL is not set" in run("adyen", csr).stderr
     plain = run("klarna", csr, **klarna("http://api.test/"))
-    assert b"http://api.test/ is not an https address" in plain.stderr
+    assert b"http://api.test/ is not an https:// URL" in plain.stderr
 
 
 @pytest.mark.parametrize(
