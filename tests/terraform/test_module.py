@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
@@ -19,6 +20,7 @@ from certkit.stores.base import AbsentError
 from tests import pki
 from tests.conftest import require_program
 from tests.terraform.external import external
+from tests.terraform.secrets import forms, places_with
 from tests.terraform.workspace import MODULE, NAME, Place, Workspace, file_place, vault_place
 
 
@@ -484,12 +486,34 @@ def test_a_readme_runs_as_written(tmp_path, readme):
 
 
 @pytest.mark.parametrize("example", ["directory", "vault"])
-def test_an_example_is_valid(tmp_path, example):
-    """By Terraform itself, which needs no provider for it."""
-    env = checkout(tmp_path)
+def test_an_example_runs_from_an_empty_folder(tmp_path, request, root, example):
+    """From the request to the certificate, as its comment says; the plan after each step is empty."""
     folder = tmp_path / "scripts" / "terraform" / "examples" / example
-    for arguments in (["init"], ["validate"]):
-        subprocess.run([require_program("terraform"), *arguments], cwd=folder, env=env, capture_output=True, check=True)
+    env, place = checkout(tmp_path), request.getfixturevalue("vault") if example == "vault" else None
+    store = [f"-var=store={place.uri}"] if place else []
+    env |= place.env if place else {}
+
+    def terraform(*arguments):
+        done = subprocess.run(
+            [require_program("terraform"), *arguments], cwd=folder, env=env, capture_output=True, check=False
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr).decode()
+        return done.stdout
+
+    (folder / "wise-ca.pem").write_bytes(root.pem)
+    terraform("init")
+    terraform("apply", "-auto-approve", *store)
+    terraform("plan", "-detailed-exitcode", *store)
+    request = x509.load_pem_x509_csr(terraform("output", "-raw", "csr"))
+    now = datetime.now(UTC)
+    issued = root.issue(public_key=request.public_key(), begin=now - pki.DAY, end=now + 300 * pki.DAY)
+    (folder / "wise.pem").write_bytes(issued.pem)
+    certificate = [*store, "-var=certificate=wise.pem", "-var=ca=wise-ca.pem"]
+    terraform("apply", "-auto-approve", *certificate)
+    terraform("plan", "-detailed-exitcode", *certificate)
+    assert terraform("output", "-raw", "csr") == b""
+    if place:
+        assert places_with({form for text in place.secrets for form in forms(text.encode())}, folder) == set()
 
 
 def test_the_example_with_external_gets_its_facts(workspace, directory, root):

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 # are silenced, concerns the whole process.
 _ONE_AT_A_TIME = threading.RLock()
 
-_OPTION = re.compile(r"(?<!\S)--([a-z][a-z-]*)")
-# What the command line spells otherwise.
-_ARGUMENTS = {"state": "province", "unit": "units", "type": "key_type"}
+# A command to paste stays as it is; elsewhere an option is an argument of the configuration.
+_OPTION = re.compile(r"certkit(?: '[^']*'| [^\s;,']+)+|(?<!\S)--([a-z][a-z0-9-]*)")
+# What the command line spells otherwise; an intermediate belongs below the certificate.
+_ARGUMENTS = {"state": "province", "unit": "units", "type": "key_type", "untrusted": "certificate"}
 
 
 class Boundary:
-    """A block whose failure is told to Terraform; what comes after it answers in place of the block."""
+    """A block whose failure becomes a diagnostic; what comes after the block is then the result."""
 
     def __init__(self, diagnostics: Diagnostics) -> None:
         self.diagnostics = diagnostics
@@ -40,21 +41,21 @@ class Boundary:
         _ONE_AT_A_TIME.release()
         if error is None:
             return False
-        self.diagnostics.add_error(*_told(error))
+        self.diagnostics.add_error(*_diagnostic(error))
         return True
 
     def warn(self, summary: str, detail: str = "") -> None:
-        """Something that works, and ought to be known."""
+        """Report something that works and needs attention."""
         self.diagnostics.add_warning(_spelt(summary), _spelt(_sentence(detail)))
 
     def warn_of(self, name: str, findings: Iterable[Finding]) -> None:
-        """The findings about an identity that are not good."""
+        """Report the findings about an identity that are not good."""
         for each in findings:
             if not each.is_good:
                 self.warn(f"{name}: {each.message.removeprefix(f'{name}: ')}", each.hint)
 
 
-def _told(error: BaseException) -> tuple[str, str]:
+def _diagnostic(error: BaseException) -> tuple[str, str]:
     """The summary and the detail of a failure."""
     if isinstance(error, CertkitError):
         return _spelt(error.message), _spelt(_sentence(error.hint))
@@ -65,9 +66,14 @@ def _told(error: BaseException) -> tuple[str, str]:
 
 
 def _spelt(text: str) -> str:
-    """The same with the arguments of a configuration, where the command line has options."""
-    return _OPTION.sub(lambda found: f"`{_ARGUMENTS.get(found[1], found[1].replace('-', '_'))}`", printable(text))
+    """The text with arguments of a configuration in the place of options of the command line."""
+
+    def argument(found: re.Match[str]) -> str:
+        return f"`{_ARGUMENTS.get(found[1], found[1].replace('-', '_'))}`" if found[1] else found[0]
+
+    return _OPTION.sub(argument, printable(text))
 
 
 def _sentence(hint: str) -> str:
-    return f"{hint[:1].upper()}{hint[1:]}." if hint else ""
+    first = hint[:1] if hint.startswith("certkit ") else hint[:1].upper()
+    return f"{first}{hint[1:]}." if hint else ""

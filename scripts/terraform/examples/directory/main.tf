@@ -1,5 +1,5 @@
-# Identities in a directory of this host. Run terraform init and terraform apply, hand in the output `csr`, and apply
-# again with -var certificate=answer.pem -var ca=partner-ca.pem.
+# Identities in a directory of this host. Run terraform init and terraform apply, submit the output `csr`, and apply again
+# with -var certificate=wise.pem -var ca=wise-ca.pem.
 
 variable "certificate" {
   type    = string

@@ -1,5 +1,7 @@
 # Identities in HashiCorp Vault or OpenBao. VAULT_ADDR and VAULT_TOKEN come from the environment, and so into no state;
-# the token needs no more than policies/vault/provisioner.hcl, which writes private keys and reads none.
+# the token needs no more than policies/vault/provisioner.hcl, which writes private keys and reads none. Save the CA of the
+# partner's client certificates as wise-ca.pem, run terraform init and terraform apply, submit the output `csr`, and apply
+# again with -var certificate=wise.pem.
 
 variable "store" {
   type    = string
@@ -11,9 +13,10 @@ variable "certificate" {
   default = null
 }
 
+# Needed from the beginning: a provisioner chooses whom an identity trusts when it creates it, and not later.
 variable "ca" {
   type    = string
-  default = null
+  default = "wise-ca.pem"
 }
 
 module "wise" {

@@ -1,0 +1,35 @@
+"""What a failure says in Terraform: arguments of the configuration, and commands that can be pasted."""
+
+from __future__ import annotations
+
+import pytest
+from tf.utils import Diagnostics
+
+from certkit.errors import InputError
+from certkit.terraform.provider.boundary import Boundary
+
+
+@pytest.mark.parametrize(
+    ("hint", "detail"),
+    [
+        ("set it with --organization", "Set it with `organization`."),
+        ("give --psd2-authority-id and --type", "Give `psd2_authority_id` and `key_type`."),
+        ("if it is an intermediate, add it with --untrusted", "If it is an intermediate, add it with `certificate`."),
+        (
+            "run: certkit identity renew acme --force; or give --ca",
+            "Run: certkit identity renew acme --force; or give `ca`.",
+        ),
+        (
+            "certkit identity show 'a b' --store 'file:x y', with --ca",
+            "certkit identity show 'a b' --store 'file:x y', with `ca`.",
+        ),
+        ("", ""),
+    ],
+)
+def test_options_are_arguments_and_commands_stay(hint, detail):
+    """The diagnostic has the message as its summary, and the hint as its detail."""
+    diagnostics = Diagnostics()
+    with Boundary(diagnostics):
+        raise InputError("wrong", hint=hint)
+    [found] = diagnostics.to_pb()
+    assert (found.summary, found.detail) == ("wrong", detail)
