@@ -1,4 +1,4 @@
-"""What Terraform's data source `external` asks and is told: one JSON object of strings each, all of them public."""
+"""What Terraform's data source `external` asks and gets: one JSON object of strings each, all of them public."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _loaded(data: bytes) -> Any:
     """The document in these bytes.
 
     Raises:
-        InputError: they are no JSON, or a name stands twice in an object.
+        InputError: if they are not JSON, or a name appears twice in an object.
     """
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
@@ -117,7 +117,7 @@ def _texts(document: Any) -> dict[str, Any]:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether a text can be told to somebody who reads UTF-8: a path from the system need not be so."""
+    """Whether a text is UTF-8: a path from the system need not be."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -129,7 +129,7 @@ def is_utf8(text: str) -> bool:
 class ExternalAnswer:
     """The facts that Terraform keeps in its state; what there is not is an empty string.
 
-    They are those of the generation in use, else of the one that waits for its answer or to be used. `status` judges
+    They are those of the generation in use, else of the one that is pending or issued. `status` judges
     the certificate in use; `csr` is the request that waits. Of a certificate at a source, `state` is empty.
     """
 
@@ -166,7 +166,7 @@ class ExternalAnswer:
 def about_identity(
     query: Query, store: Store, *, name: str, policy_of: Callable[[str], Policy], now: datetime
 ) -> ExternalAnswer:
-    """What there is to say about an identity; that there is none is an answer too.
+    """The facts of an identity; one that does not exist is `absent`.
 
     Raises:
         PolicyError: the identity's policy cannot be used.

@@ -23,6 +23,13 @@ check "request" {
   }
 }
 
+check "deploy_hook" {
+  assert {
+    condition     = local.facts.deploy_hook != "failed"
+    error_message = "A deploy hook of ${var.identity} failed and has not succeeded since. Fix it, and run: certkit identity activate ${var.identity}"
+  }
+}
+
 check "certificate" {
   assert {
     condition     = local.facts.state == "active" || local.has_request

@@ -49,7 +49,7 @@ def query(output: Output, *, passphrase_file: str | None) -> int:
 
 
 def _standard_input() -> bytes:
-    """What Terraform writes; somebody who sits at a terminal is told what is missing.
+    """What Terraform writes; at a terminal, an error says what is missing.
 
     Raises:
         InputError: there is nothing to read, or far too much.

@@ -1,4 +1,4 @@
-"""The resource `certkit_certificate`: the answer to a request, installed and in use."""
+"""The resource `certkit_certificate`: the certificate for a request, installed and active."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class CertificateResource(Resource):
         return current
 
     def plan(self, ctx: PlanContext, current: State | None, planned: State) -> State | None:
-        """Show that another certificate will be installed, or this one put to use again."""
+        """Show that another certificate will be installed, or this one activated."""
         with Boundary(ctx.diagnostics) as boundary:
             assert current is not None  # noqa: S101  a plan to create is not asked for
             if "certificate" in ctx.changed_fields and not planned["certificate"]:
@@ -136,7 +136,7 @@ class CertificateResource(Resource):
         return planned
 
     def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
-        """Install another certificate, or put this one to use again."""
+        """Install another certificate, or activate this one."""
         from certkit.identity import overview
 
         if not planned["certificate"]:
@@ -213,7 +213,7 @@ class CertificateResource(Resource):
         return done.identity
 
     def _wants_use(self, current: State, planned: State, boundary: Boundary) -> bool:
-        """Whether the certificate is to be put to use, and can be.
+        """Whether the certificate is to be activated, and can be.
 
         One that was in use and is not any more was replaced or rolled back on purpose.
         """

@@ -105,8 +105,7 @@ class ExpiryDataSource(_Source):
     def get_schema(cls) -> Schema:
         """The attributes."""
         return schema(
-            "How near its end a certificate is. Of several, this is about the one with which somebody has to do"
-            " something first. What cannot be read is an error.",
+            "How near its end a certificate is. Of several, this is about the most urgent one. What cannot be read is an error.",
             option(
                 "source",
                 Text(),
@@ -171,7 +170,7 @@ class CsrCheckDataSource(_Source):
             option(
                 "csr",
                 String(),
-                'The CSR, PEM, as it will be handed in: `file("acme.csr")`.',
+                'The CSR, PEM, as it will be submitted: `file("acme.csr")`.',
                 required=True,
             ),
             option("policy", Text(), "A policy's name, or the path of its file. By default `general`."),
@@ -210,7 +209,7 @@ def _thresholds(config: Config) -> Thresholds:
 
 
 def _most_urgent(found: Scan) -> dict[str, Any]:
-    """The facts of the certificate for which somebody has to act first.
+    """The facts of the most urgent certificate.
 
     Raises:
         InputError: something could not be looked at.

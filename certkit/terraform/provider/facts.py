@@ -1,4 +1,4 @@
-"""What Terraform gets of an identity: facts that change when somebody acts, and none that change with the day."""
+"""What Terraform gets of an identity: facts that change with events, and none that change with the day."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ def _attributes(about: str) -> tuple[Attribute, ...]:
             "Where the private key in use is: a path that renewals do not change, or a reference in Vault. Never a key."
             + about.replace("With", "In Vault: with"),
         ),
+        computed("hook_owed", Bool(), "Whether a deploy hook failed and has not succeeded since."),
         computed("next", String(), "What a person does now."),
     )
 
@@ -74,7 +75,7 @@ def facts(store: Store, identity: Identity, policy: Policy, found: Overview, *, 
     Raises:
         InputError: if what the store has cannot be read.
     """
-    from certkit.identity import renew
+    from certkit.identity import overview, renew
     from certkit.times import rfc3339
 
     newest, active = found.pending or found.active, found.active
@@ -90,6 +91,7 @@ def facts(store: Store, identity: Identity, policy: Policy, found: Overview, *, 
         "ready_for_renewal": now >= opens if opens else found.pending is None,
         "certificate_path": utf8(location.fullchain) if location and active else None,
         "key_reference": utf8(location.key) if location else None,
+        "hook_owed": overview.owed_hook(identity) is not None,
         "next": found.next,
     }
 

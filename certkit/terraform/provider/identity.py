@@ -113,6 +113,11 @@ class IdentityResource(Resource):
             is_manual = IssuerSpec.parse(planned["issuer"]).is_manual
             if "issuer" in ctx.changed_fields:
                 planned = planned | dict.fromkeys(facts.NAMES, Unknown)
+            if current["hook_owed"]:
+                boundary.warn(
+                    f"{planned['name']}: a deploy hook failed and has not succeeded since, so it will run again"
+                )
+                planned = planned | dict.fromkeys(("hook_owed", "next"), Unknown)
             reason = _reason(current, planned, is_manual=is_manual)
             if reason:
                 boundary.warn(f"{planned['name']}: {reason}", _SUBMIT if is_manual else "")
@@ -125,6 +130,8 @@ class IdentityResource(Resource):
             self._change_settings(store, current, planned)
             if planned["generation"] is Unknown:
                 self._renew(store, planned["name"], boundary)
+            elif planned["hook_owed"] is Unknown:
+                self._deploy(store, planned["name"], boundary)
             return self._applied(store, planned)
         return current
 
@@ -169,7 +176,7 @@ class IdentityResource(Resource):
         return self._found(store, planned["name"]) | {key: each for key, each in planned.items() if each is not Unknown}
 
     def _carry_through(self, store: Store, done: Done, policy: Policy, boundary: Boundary) -> None:
-        """Have an automatic issuer answer the open request."""
+        """Have an automatic issuer sign the open request."""
         from certkit.identity import renew
 
         services, name = self.provider.services, done.identity.name
@@ -202,6 +209,16 @@ class IdentityResource(Resource):
             if anchors and identity.record.active is not None:
                 error.hint = "keep the old CA in `ca` until a certificate of the new one is in use"
             raise
+
+    def _deploy(self, store: Store, name: str, boundary: Boundary) -> None:
+        """Run the deploy hooks of the generation in use that are owed."""
+        from certkit.identity import activate
+
+        services, identity = self.provider.services, store.load(name)
+        if identity.record.active is not None:
+            how = services.how(store, identity)
+            done = activate.activate(store, identity, identity.record.active, how=how, now=services.now())
+            boundary.warn_of(name, done.findings)
 
     def _renew(self, store: Store, name: str, boundary: Boundary) -> None:
         """Make a request, and carry it as far as it goes without a person; nothing if another run has."""

@@ -15,7 +15,7 @@ from certkit.files.folder import Folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A host of our own: nobody else can publish a provider under this address, and no registry is asked for it.
+# A host of our own: no one else can publish a provider under this address, and no registry is asked for it.
 SOURCE = "certkit.local/certkit/certkit"
 SOURCE_OF_0_1_0 = "registry.terraform.io/certkit/certkit"
 _PROGRAM = "terraform-provider-certkit"

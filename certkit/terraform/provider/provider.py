@@ -44,7 +44,7 @@ class CertkitProvider(Provider):
 
     @functools.cached_property
     def services(self) -> Services:
-        """The world outside; to validate a configuration nobody needs it."""
+        """The world outside, opened on first use: validating a configuration needs none of it."""
         return self._make_services()
 
     def get_model_prefix(self) -> str:

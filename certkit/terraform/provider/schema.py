@@ -96,7 +96,7 @@ class Certificates(Text):
 
 
 class Texts(List):
-    """Texts in their order; an empty list is none."""
+    """Texts in their order; an empty list is no value."""
 
     def __init__(self) -> None:
         super().__init__(String())
@@ -144,7 +144,7 @@ def certificates_only(text: str, *, name: str) -> str:
     """The certificates in a PEM text, and nothing else of it.
 
     Raises:
-        InputError: there is none, or one cannot be read.
+        InputError: if there is no certificate, or one cannot be read.
     """
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -155,7 +155,7 @@ def certificates_only(text: str, *, name: str) -> str:
 
 
 def utf8(text: str) -> str:
-    """The same text, if it can be told to somebody who reads UTF-8: a path from the system need not be so.
+    """Return the text if it is UTF-8: a path from the system need not be.
 
     Raises:
         InputError: it cannot.
@@ -164,7 +164,7 @@ def utf8(text: str) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         hint = "use a directory whose name is UTF-8"
-        raise InputError(f"cannot tell {printable(text)}: it is not UTF-8", hint=hint) from error
+        raise InputError(f"not UTF-8: {printable(text)}", hint=hint) from error
     return text
 
 

@@ -120,7 +120,7 @@ def _watch(parent: int, end: Callable[[], None]) -> None:
 def _transport() -> tuple[bytes, grpc.ServerCredentials]:
     """A certificate for the socket (DER), and the credentials of the server.
 
-    Terraform's own certificate is on a curve that gRPC's TLS does not verify; nobody else gets into the directory.
+    Terraform's own certificate is on a curve that gRPC's TLS does not verify; no one else gets into the directory.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization

@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -106,6 +107,24 @@ usage = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH])
 signed = builder.add_extension(usage, critical=False).sign(key, hashes.SHA256())
 sys.stdout.buffer.write(signed.public_bytes(serialization.Encoding.PEM))
 """
+
+
+def test_a_hook_that_failed_runs_again(file, begin, partner):
+    """It fails the apply, the next plan says that it will run again, and then there is nothing to do."""
+    work = begin(file, identity(more='deploy_hook = "./hook"') + certificate() + OUTPUTS)
+    hook = work.folder / "hook"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    (work.folder / "acme.pem").write_bytes(partner.ca.pem)
+    work.run("apply", "-auto-approve", "-target=certkit_identity.acme")
+    (work.folder / "acme.pem").write_bytes(partner.answer(work.state("certkit_identity.acme")["csr"]).pem)
+    assert work.run("apply", "-auto-approve").code == 1
+    assert active(file) == "0001"
+    hook.write_text("#!/bin/sh\necho $CERTKIT_NAME >>ran\n".replace("ran", str(work.folder / "ran")))
+    assert "a deploy hook failed and has not succeeded since, so it will run again" in work.apply().said
+    assert (work.folder / "ran").read_text() == "acme\n"
+    settled = work.plan()
+    assert settled.code == 0, settled.said
 
 
 PKI = 'path "terraform-pki/sign/client" {\n  capabilities = ["update"]\n}\n'
@@ -297,6 +316,15 @@ def test_what_changed_outside_is_seen(file, begin, partner):
     assert replaced.code == 0, replaced.said
     assert "acme: generation 0001 is previous, and another generation is in use" in replaced.said
     assert active(file) == "0002"
+
+    store = file.store
+    store.change("acme", lambda record: replace(record, settings=replace(record.settings, client_id="acme-client-id")))
+    before = store.load("acme").record
+    drift = work.plan("-refresh-only")
+    assert (drift.code, "+ client_id" in drift.said) == (2, True), drift.said
+    assert work.run("apply", "-refresh-only", "-auto-approve").code == 0
+    assert work.state("certkit_identity.acme")["client_id"] == "acme-client-id"
+    assert (work.plan().code, store.load("acme").record) == (0, before)
 
     work.write(provider(file) + identity(more='locality = "London"') + certificate())
     other = work.plan()

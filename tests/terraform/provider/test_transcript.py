@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,6 +96,11 @@ def test_the_how_to_from_the_request_to_the_end(reader, openbao):
     assert planned(second) == [(CERTIFICATE, "will be updated in-place")]
     assert second.endswith(end)
     assert reader.place.store.load("wise-sandbox").record.active == "0001"
+
+    shutil.rmtree(reader.work.folder / ".terraform")
+    (reader.work.folder / ".terraform.lock.hcl").unlink()
+    assert reader.work.run("init").code == 0
+    assert reader.work.plan().code == 0
 
     reader.wait(180)
     third = reader.follow("renewal")
