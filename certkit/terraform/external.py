@@ -58,7 +58,7 @@ class Query:
         """The query in what came from standard input.
 
         Raises:
-            InputError: it is no query, or asks for something that there is not.
+            InputError: if it is not a query.
         """
         texts = _texts(_loaded(data))
         for key in ("warn", "critical"):
@@ -99,7 +99,7 @@ def _texts(document: Any) -> dict[str, Any]:
     """The document as the texts that it must consist of, by the names of `Query`.
 
     Raises:
-        InputError: it is anything else.
+        InputError: if it is anything else.
     """
     if not isinstance(document, dict):
         raise InputError("cannot read the query: it is not a JSON object", hint=_HINT)

@@ -105,7 +105,8 @@ class ExpiryDataSource(_Source):
     def get_schema(cls) -> Schema:
         """The attributes."""
         return schema(
-            "How near its end a certificate is. Of several, this is about the most urgent one. What cannot be read is an error.",
+            "How near its end a certificate is. Of several, this is about the most urgent one. What cannot be read"
+            " is an error.",
             option(
                 "source",
                 Text(),

@@ -158,7 +158,7 @@ def utf8(text: str) -> str:
     """Return the text if it is UTF-8: a path from the system need not be.
 
     Raises:
-        InputError: it cannot.
+        InputError: if it is not.
     """
     try:
         text.encode()
