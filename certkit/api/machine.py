@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
+from certkit.errors import CertkitError, InputError, StoreError
 from certkit.stores.opening import FILE
 
 if TYPE_CHECKING:
@@ -130,6 +130,24 @@ class Machine:
 
         return ask
 
+    def audit(self, store: Store) -> Iterator[Finding]:
+        """Find what this host would refuse to do for the identities of a store that can be read."""
+        from certkit.findings import unknown
+        from certkit.identity.audit import audit
+        from certkit.stores.base import load_all
+
+        programs = self.programs(store)
+        with contextlib.suppress(StoreError):
+            for name, found in load_all(store):
+                if not isinstance(found, CertkitError):
+                    try:
+                        policy = self.policy(found.record.settings.policy)
+                    except CertkitError as error:
+                        yield unknown(f"identity:{name}", error.message, error.hint)
+                        continue
+                    hooks = _hooks_directory(store, name)
+                    yield from audit(store, found, policy, programs, hooks=hooks, now=self.opener.clock())
+
     def _deployment(self, store: Store, identity: Identity, typed: str | None) -> Deployment:
         """Find the hooks: of deploy.d, of the settings, owed from an earlier run, and named for this one."""
         from certkit.identity.activate import Deployment
@@ -166,4 +184,7 @@ def _hooks_directory(store: Store, name: str) -> Path:
         return directory / name / "hooks" / _HOOKS
     import platformdirs
 
-    return platformdirs.user_config_path("certkit") / _HOOKS
+    try:
+        return platformdirs.user_config_path("certkit") / _HOOKS
+    except (RuntimeError, KeyError):  # a uid without a home directory
+        return Path("/nonexistent")

@@ -590,7 +590,7 @@ class IdentityStore:
         from certkit.stores.opening import findings_of
 
         with self._handle.use() as opened:
-            findings = tuple(findings_of(opened))
+            findings = (*findings_of(opened), *self._machine.audit(opened))
             return Report(roll_up(each.status for each in findings), opened.uri, findings)
 
     def migrate(self, name: str | None = None) -> Sequence[str]:

@@ -352,13 +352,6 @@ def loaded(store: Store, known: Identity | str) -> Identity:
     return store.load(known) if isinstance(known, str) else known
 
 
-def expected(found: Identity | CertkitError) -> Identity:
-    """Return an identity of `load_all`, or raise its error."""
-    if isinstance(found, CertkitError):
-        raise found
-    return found
-
-
 def load_all(store: Store) -> Iterator[tuple[str, Identity | CertkitError]]:
     """Yield every identity of a store by its name; one that cannot be loaded is its error."""
     for name in store.names():

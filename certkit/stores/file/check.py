@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError, StoreError
-from certkit.files import owners, reading
+from certkit.files import reading
 from certkit.files.content import Access
 from certkit.files.folder import LOCK, is_temporary_name
 from certkit.findings import Finding, critical, ok, unknown, warning
@@ -121,7 +121,6 @@ def _troubles(store: FileStore, folder: Folder, found: Identity) -> Iterator[Fin
     if found.record.undeployed is not None and found.record.undeployed == found.record.active:
         hint = f"fix it, and run it again: certkit identity activate {found.name} --store {shlex.quote(store.uri)}"
         yield critical(check, "a deploy hook failed and has not succeeded since", hint)
-    yield from _hooks(check, folder)
     lost = [number for number in found.record.left if number not in known]
     if lost:
         yield warning(check, f"generations that were active are missing: {_listed(lost)}", "restore them from a backup")
@@ -132,28 +131,6 @@ def _troubles(store: FileStore, folder: Folder, found: Identity) -> Iterator[Fin
                 describe.facts(objects.certificates(generation.issued.certificate, name=str(path))[0])
             except InputError as error:
                 yield critical(check, error.message, "restore it from a backup")
-
-
-def _hooks(check: str, folder: Folder) -> Iterator[Finding]:
-    """What is wrong with the hooks of an identity: others may write them, or they never run."""
-    if not folder.has_folder("hooks"):
-        return
-    with folder.inside("hooks") as hooks:
-        if not hooks.has_folder("deploy.d"):
-            return
-        with hooks.inside("deploy.d") as own:
-            for each in (hooks, own):
-                if (fault := owners.fault_of(each.descriptor, str(each.path))) is not None:
-                    yield critical(check, *fault)
-            for name in own.names():
-                path = own.path / name
-                if name.startswith(".") or name.endswith("~") or os.path.isdir(path):
-                    continue
-                if not os.path.exists(path):
-                    yield warning(check, f"the hook {path} is a broken symlink", "fix or remove the link")
-                elif not os.access(path, os.X_OK):
-                    hint = f"chmod +x {shlex.quote(str(path))}, or move it away"
-                    yield warning(check, f"the hook {path} never runs: it is not executable", hint)
 
 
 def _documents(check: str, store: FileStore, folder: Folder) -> Iterator[Finding]:

@@ -161,6 +161,9 @@ def _identity(store: VaultStore, name: str) -> Iterator[Finding]:
         begun = store.secrets.generations(name)
         whole = [number for number, has_key in begun.items() if has_key]
         troubles = list(_troubles(check, record, whole, store.secrets.metadata(name, whole)))
+        if record is not None and record.undeployed is not None and record.undeployed == record.active:
+            hint = f"fix it, and run it again: certkit identity activate {name} --store {store.uri}"
+            troubles.append(critical(check, "a deploy hook failed and has not succeeded since", hint))
     except InputError as error:
         yield _finding(check, error)
         return
@@ -190,7 +193,13 @@ def _troubles(
             yield warning(check, message, _INSTALL)
     if record is not None and record.is_legacy:
         message = "the record is of certkit 0.1.0: its issuer, addresses and trust bundle are not used"
-        yield warning(check, message, "have an operator run: certkit store migrate")
+        hint = (
+            "have an operator migrate it soon, for a provisioner could create settings beside it: certkit store migrate"
+        )
+        yield warning(check, message, hint)
+    elif record is not None and (unlisted := [each for each in whole if each not in record.generations]):
+        message = f"not in the pointer: generation {', '.join(unlisted)}, of a killed run or of somebody else"
+        yield warning(check, message, "see `certkit identity log`, and remove it with `bao kv metadata delete`")
     if record is not None and record.active is not None and record.active not in whole:
         yield critical(check, f"generation {record.active}, which is active, is missing", "activate another one")
 

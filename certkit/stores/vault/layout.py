@@ -146,12 +146,10 @@ def record_of(
         record = Record.parse(data, settings=settings, where=where)
     except InputError as error:
         raise StoreError(error.message, hint=error.hint) from error
-    if record.is_legacy and settings is not None and is_trusted:
-        return replace(record, settings=settings)
-    if record.is_legacy and settings is not None:
+    if record.is_legacy and settings is not None and not (is_trusted and settings == record.settings):
         hint = (
-            "it was written over a newer one, or a migration was interrupted;"
-            " have an operator run: certkit store migrate"
+            "one of them was written by somebody else: compare both with `bao kv get`, remove the wrong one with "
+            "`bao kv metadata delete`, and let an operator run: certkit store migrate"
         )
         raise StoreError(f"cannot use {where}: a record of version 0.1.0 beside settings", hint=hint)
     if settings is None and not record.is_legacy:

@@ -152,9 +152,7 @@ def test_a_check_of_a_group(tmp_path, store):
     store.root.mkdir(mode=0o700)
     enroll_for(store, group.gr_name)
     let_through(tmp_path)
-    assert told(store) == [
-        f"warning permissions: the group {group.gr_name} does not get through STORE -> chmod o+x STORE"
-    ]
+    assert told(store) == [f"warning permissions: the group {group.gr_name} cannot enter STORE -> chmod o+x STORE"]
     store.root.chmod(0o711)
     key_file = store.root / "acme" / "generations" / "0001" / "key.pem"
     key_file.chmod(0o600)
@@ -198,7 +196,7 @@ def test_a_check_of_strange_files(store):
         ),
         "warning identity:acme: not created by certkit in STORE/acme/generations/0001: key.pem.bak -> move it away",
         (
-            "critical identity:lost: not an identity, STORE/lost: it has no identity.json"
+            "critical identity:lost: STORE/lost is not an identity: it has no identity.json"
             " -> restore its identity.json from a backup, or remove the directory by hand"
         ),
         "unknown permissions: who may read the keys of lost was not checked -> see identity:lost",
@@ -215,7 +213,10 @@ def test_a_check_of_what_is_half_there(store):
     (own / "0001" / "key.pem").write_bytes(b"\0" * 241)
     (own / "0002").rename(store.root / "acme" / "hooks")
     assert told(store) == [
-        "warning identity:acme: an install in STORE/acme/generations/0001 did not end -> install the certificate again",
+        (
+            "warning identity:acme: an install in STORE/acme/generations/0001 was interrupted"
+            " -> install the certificate again"
+        ),
         (
             "critical identity:acme: cannot read STORE/acme/generations/0001/key.pem: expected a private key:"
             " it contains only whitespace or NULs -> restore it from a backup"

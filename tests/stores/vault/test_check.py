@@ -199,7 +199,7 @@ def test_a_token_that_may_not_know_itself(openbao, connect, place):
             "old-1/x",
             "critical mount: cannot use vault://old-1/x: the mount old-1 is KV version 1, not KV version 2",
         ),
-        ("nowhere/x", "unknown mount: cannot find the mount of vault://nowhere/x: no secrets engine is mounted there"),
+        ("nowhere/x", "unknown mount: no secrets engine is mounted at nowhere (vault://nowhere/x)"),
     ],
 )
 def test_another_kind_of_mount(openbao, connect, place, line):
@@ -242,7 +242,7 @@ def test_each_right_that_is_missing_is_named_with_its_rule(openbao, connect, pla
         "the token may not remove settings: delete",
         "the token may not remove records: delete",
     ]
-    rules = [each.hint.partition("must contain: ")[2] for each in found]
+    rules = [each.hint.partition("of the token: ")[2] for each in found]
     assert rules[9] == (f'path "secret/data/{prefix}/+/generations/+/key" {{ capabilities = ["create", "read"] }}')
     able = connect(place, token=openbao.token_for("\n".join(rules)))
     assert lines(able, "access", "store") == [

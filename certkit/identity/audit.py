@@ -1,0 +1,91 @@
+"""What this host would refuse to do for an identity, found before somebody needs it: for `store check`.
+
+A store's own check says whether everything is there and private. This one says whether its records name programs,
+addresses or certificates that whoever may write records must not choose.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from certkit.errors import InputError, RefusedError
+from certkit.files import reading
+from certkit.files.folder import Folder
+from certkit.findings import critical, unknown, warning
+from certkit.identity import addresses, credentials, overview
+from certkit.identity.issuers.base import IssuerSpec, Kind
+from certkit.identity.programs import is_path, unusable
+from certkit.x509 import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from certkit.findings import Finding
+    from certkit.identity.programs import Programs
+    from certkit.policy.rules import Policy
+    from certkit.stores.base import Identity, Store
+
+
+def audit(
+    store: Store, identity: Identity, policy: Policy, programs: Programs, *, hooks: Path, now: datetime
+) -> Iterator[Finding]:
+    """Yield what is unsafe about an identity: programs, addresses, and a certificate that its settings do not trust.
+
+    `hooks` is the directory of its hooks.
+    """
+    check, record = f"identity:{identity.name}", identity.record
+    yield from _programs(check, identity, programs)
+    yield from _hooks(check, hooks, programs)
+    for url in filter(None, (record.settings.base_url, record.settings.probe)):
+        try:
+            if url != "policy":
+                addresses.require_allowed(store, url, policy)
+        except InputError as error:
+            yield critical(check, error.message, error.hint)
+    if record.active is not None and not record.is_legacy:
+        yield from _certificate(check, identity, record.active, policy, now)
+
+
+def _programs(check: str, identity: Identity, programs: Programs) -> Iterator[Finding]:
+    settings, asked = identity.record.settings, []
+    if (spec := IssuerSpec.parse(settings.issuer)).kind is Kind.COMMAND:
+        asked.append((spec.where, programs.issuer))
+    if settings.deploy_hook is not None:
+        asked.append((settings.deploy_hook, programs.stored_hook))
+    for text, find in asked:
+        try:
+            find(text, identity=identity.name)
+        except InputError as error:
+            # A name that this host does not know may be known where it is needed; a path in Vault runs nowhere.
+            yield (critical if is_path(text) else warning)(check, error.message, error.hint)
+
+
+def _hooks(check: str, hooks: Path, programs: Programs) -> Iterator[Finding]:
+    try:
+        if reading.exists(hooks):
+            with Folder.open(hooks, trust=programs.host.trust):
+                programs.deploy_d(hooks)
+        for path, why in unusable(hooks):
+            hint = f"chmod +x {shlex.quote(str(path))}, or move it away"
+            yield warning(check, f"the hook {path} never runs: {why}", hint)
+    except InputError as error:
+        yield critical(check, error.message, error.hint)
+
+
+def _certificate(check: str, identity: Identity, number: str, policy: Policy, now: datetime) -> Iterator[Finding]:
+    try:
+        credentials.require_trusted(identity, number, policy, now=now)
+        found = overview.certificate(overview.generation(identity, number))
+    except RefusedError as error:
+        yield critical(check, error.message, error.hint)
+        return
+    except InputError as error:
+        yield unknown(check, error.message, error.hint)
+        return
+    facts = identity.record.facts.get(number, {})
+    if found is not None and any(facts.get(name, value) != value for name, value in describe.facts(found).items()):
+        hint = f"see who changed the record: certkit identity log {identity.name}"
+        yield critical(check, f"the facts that the record has of generation {number} are not its certificate's", hint)
