@@ -14,58 +14,92 @@ from certkit.__about__ import __version__
 
 if TYPE_CHECKING:
     from certkit.api.auth import TokenAuth
-    from certkit.api.checks import NewRequest, Report, check_csr, create_csr, inspect, verify, verify_webhook
+    from certkit.api.checks import (
+        NewRequest,
+        Report,
+        check_csr,
+        create_csr,
+        generate_key,
+        inspect,
+        probe,
+        verify,
+        verify_webhook,
+    )
     from certkit.api.context import IdentityContext
     from certkit.api.identities import Identity, identity
+    from certkit.api.rules import PolicyFit, new_policy, policies, show_policy, which_policy
     from certkit.api.scanning import ExpiryRow, scan
     from certkit.api.store import IdentityStore, store
+    from certkit.api.tokens import TokenInfo, WiseTokens
     from certkit.errors import CertkitError as Error
     from certkit.errors import ConflictError, InputError, PassphraseError, PolicyError, RefusedError, StoreError
     from certkit.findings import Finding, Status
+    from certkit.identity.export import Exported
+    from certkit.identity.overview import GenerationView, Overview, Unread
+    from certkit.probe import Probe
+    from certkit.stores.record import Event
 
 
 __all__ = [
     "ConflictError",
     "Error",
+    "Event",
     "ExpiryRow",
+    "Exported",
     "Finding",
+    "GenerationView",
     "Identity",
     "IdentityContext",
     "IdentityStore",
     "InputError",
     "NewRequest",
+    "Overview",
     "PassphraseError",
     "PolicyError",
+    "PolicyFit",
+    "Probe",
     "RefusedError",
     "Report",
     "Status",
     "StoreError",
     "TokenAuth",
+    "TokenInfo",
+    "Unread",
+    "WiseTokens",
     "__version__",
     "check_csr",
     "create_csr",
+    "generate_key",
     "identity",
     "inspect",
+    "new_policy",
+    "policies",
+    "probe",
     "scan",
+    "show_policy",
     "store",
     "verify",
     "verify_webhook",
+    "which_policy",
 ]
 
-_CHECKS = ("NewRequest", "Report", "check_csr", "create_csr", "inspect", "verify_webhook")
 # Where each public name is defined: those not listed are errors.
-_MODULES = {
-    "ExpiryRow": "certkit.api.scanning",
-    "Finding": "certkit.findings",
-    "Identity": "certkit.api.identities",
-    "IdentityContext": "certkit.api.context",
-    "IdentityStore": "certkit.api.store",
-    "Status": "certkit.findings",
-    "scan": "certkit.api.scanning",
-    "store": "certkit.api.store",
-    "TokenAuth": "certkit.api.auth",
-    **dict.fromkeys(_CHECKS, "certkit.api.checks"),
+_DEFINED = {
+    "certkit.api.auth": "TokenAuth",
+    "certkit.api.checks": "NewRequest Report check_csr create_csr generate_key inspect verify_webhook",
+    "certkit.api.context": "IdentityContext",
+    "certkit.api.identities": "Identity",
+    "certkit.api.rules": "PolicyFit new_policy policies show_policy which_policy",
+    "certkit.api.scanning": "ExpiryRow scan",
+    "certkit.api.store": "IdentityStore store",
+    "certkit.api.tokens": "TokenInfo WiseTokens",
+    "certkit.findings": "Finding Status",
+    "certkit.identity.export": "Exported",
+    "certkit.identity.overview": "GenerationView Overview Unread",
+    "certkit.probe": "Probe",
+    "certkit.stores.record": "Event",
 }
+_MODULES = {name: module for module, names in _DEFINED.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
@@ -96,6 +130,15 @@ class _Package(types.ModuleType):
 
     @identity.setter
     def identity(self, _: types.ModuleType) -> None: ...
+
+    @property
+    def probe(self) -> Any:
+        from certkit.api.checks import probe
+
+        return probe
+
+    @probe.setter
+    def probe(self, _: types.ModuleType) -> None: ...
 
     @property
     def verify(self) -> Any:

@@ -115,6 +115,23 @@ def private_key(key: Any, passphrase: Secret | None) -> Any:
     return objects.private_key(data, name=name, passphrase=passphrase).value
 
 
+def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[x509.Certificate], Any]:
+    """Return certificates and their private key, which is in the same data if it is None.
+
+    Raises:
+        InputError: if one cannot be read.
+        PassphraseError: if the data or the key is encrypted, and the passphrase is missing or wrong.
+    """
+    from certkit.x509 import objects
+
+    data, name = content(certificate, "the certificate")
+    bundle = objects.bundle(data, name=name, passphrase=passphrase)
+    held = bundle.key if key is None else private_key(key, passphrase)
+    if held is None:
+        held = objects.private_key(data, name=name, passphrase=passphrase).value
+    return [objects.loaded(each, name) for each in bundle.certificates], held
+
+
 def subject(options: Mapping[str, Any]) -> SubjectOptions:
     """Return what a CSR is to ask for; lists may be any sequences of texts.
 

@@ -1,4 +1,4 @@
-"""Checks as functions: bytes in, a report out. Nothing is printed, and only `verify(ocsp=True)` uses the network.
+"""Checks as functions: bytes in, a report out. Only `probe` and `verify(ocsp=True)` use the network.
 
 What is given as bytes may also be a `pathlib.Path`, whose name messages then mention.
 """
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from certkit.api.arguments import Data
     from certkit.policy.rules import Policy
+    from certkit.probe import Probe
     from certkit.x509.certificate import Certificate
     from certkit.x509.objects import Item
 
@@ -247,6 +248,63 @@ def create_csr(
     ).csr
     report = Report(roll_up(each.status for each in made.findings), made.subject, made.findings)
     return NewRequest(made.pem, keys.to_pem(held, secret).reveal() if key is None else None, report)
+
+
+def generate_key(key_type: str = "ec-p256", *, passphrase: str | bytes | None = None) -> bytes:
+    """Create a private key (PKCS#8 PEM) in memory, such as `ec-p256` or `rsa-3072`; a passphrase encrypts it.
+
+    Raises:
+        certkit.InputError: if there is no such type.
+    """
+    from certkit.csr import keyfile
+    from certkit.x509 import keys
+    from certkit.x509.keys import KeySpec
+
+    return keys.to_pem(keyfile.new_key(KeySpec.parse(key_type)), arguments.secret(passphrase)).reveal()
+
+
+def probe(  # noqa: PLR0913  as many as the command has options
+    url: str,
+    certificate: Data,
+    *,
+    key: Any = None,
+    passphrase: str | bytes | None = None,
+    ca: Sequence[Data | str] | None = None,
+    token: str | bytes | None = None,
+    timeout: float = 10.0,
+    proxy: str | None = None,
+    now: datetime | None = None,
+) -> Probe:
+    """Connect to a server with a client certificate, and return how it reacts, as `certkit probe` does.
+
+    Args:
+        url: an https URL or HOST[:PORT].
+        certificate: PEM, DER or PKCS#12, with its intermediates or without, and with its key or without.
+        key: its private key: data, or a key of the package cryptography.
+        passphrase: opens an encrypted key or PKCS#12.
+        ca: CAs to trust for the server; by default the `system`'s.
+        token: an access token to send.
+        timeout: seconds in total.
+        proxy: `http://HOST:PORT`, empty for none; by default that of the environment.
+        now: the moment to judge; by default the present.
+
+    Raises:
+        certkit.InputError: if an argument cannot be used; a server that is not reached is a finding.
+    """
+    from certkit.net.tls import Credentials
+    from certkit.probe import probe as run
+    from certkit.probe import target
+
+    chain, held = arguments.pair(certificate, key, arguments.secret(passphrase))
+    return run(
+        target(url),
+        credentials=Credentials.of(held, chain),
+        anchors=arguments.anchors(ca),
+        token=arguments.secret(token),
+        now=now or arguments.now(),
+        timeout=timeout,
+        proxy=proxy,
+    )
 
 
 def verify_webhook(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from certkit.api.arguments import Data, Passphrase
     from certkit.api.checks import Report
     from certkit.api.identities import Identity
+    from certkit.api.tokens import WiseTokens
     from certkit.csr.keyfile import Progress
     from certkit.identity.enroll import Done
     from certkit.identity.export import Exported
@@ -136,6 +137,54 @@ class IdentityStore:
 
         return opened(name, self._handle, **options)
 
+    def tokens(
+        self,
+        name: str,
+        *,
+        client_id: str | None = None,
+        client_secret: Passphrase | None = None,
+        environment: str | None = None,
+        policy: str | None = None,
+        base_url: str | None = None,
+        plain: bool = False,
+        timeout: float = _TIMEOUT_SECONDS,
+    ) -> WiseTokens:
+        """Return the tokens of an identity at Wise, to get, refresh and remove them.
+
+        Args:
+            name: the identity; one that is absent is created with its first token.
+            client_id: the client id in this environment; by default that of the token.
+            client_secret: by default CERTKIT_CLIENT_SECRET.
+            environment: `sandbox`, `sandbox-legacy` or `production`, for a new identity.
+            policy: a policy to use instead, such as a rehearsal's.
+            base_url: use this URL instead of Wise's API.
+            plain: use the host without mTLS.
+            timeout: seconds for each request.
+
+        Raises:
+            certkit.InputError: if the environment is unknown.
+        """
+        from certkit.api.tokens import WiseTokens
+        from certkit.policy import catalogue
+        from certkit.wise import addresses
+
+        if environment is not None and environment not in addresses.ENVIRONMENTS:
+            known = ", ".join(addresses.ENVIRONMENTS)
+            raise InputError(f"unknown environment {environment!r}", hint=f"give one of {known}")
+        chosen = addresses.ENVIRONMENTS[environment] if environment is not None else None
+        return WiseTokens(
+            _name=require_name(name),
+            _handle=self._handle,
+            _load_policy=self._machine.policy,
+            _clock=self._machine.opener.clock,
+            _client_id=client_id,
+            _client_secret=arguments.secret(client_secret, self._handle.environment, "CERTKIT_CLIENT_SECRET"),
+            _policy=catalogue.absolute(policy) if policy is not None else chosen,
+            _base_url=base_url,
+            _plain=plain,
+            _timeout=timeout,
+        )
+
     def enroll(  # noqa: PLR0913  as many as the command has options
         self,
         name: str,
@@ -207,8 +256,8 @@ class IdentityStore:
 
         Args:
             name: the new identity's name.
-            certificate: PEM, DER or PKCS#12, with its intermediates or without.
-            key: its private key: data, or a key of the package cryptography; PKCS#12 holds it.
+            certificate: PEM, DER or PKCS#12, with its intermediates or without, and with its key or without.
+            key: its private key: data, or a key of the package cryptography; by default that in `certificate`.
             passphrase: opens an encrypted key or PKCS#12.
             policy: as for `enroll`.
             client_id: what the CN must be.
@@ -224,13 +273,7 @@ class IdentityStore:
         from certkit.identity.import_ import adopt
         from certkit.x509 import objects
 
-        secret = arguments.secret(passphrase)
-        data, where = arguments.content(certificate, "the certificate")
-        bundle = objects.bundle(data, name=where, passphrase=secret)
-        held = bundle.key if key is None else arguments.private_key(key, secret)
-        if held is None:
-            raise InputError(f"{where} holds no private key", hint="give the private key as well")
-        found = [objects.loaded(each, where) for each in bundle.certificates]
+        found, held = arguments.pair(certificate, key, arguments.secret(passphrase))
         with self._handle.use() as opened:
             settings = self._settings(opened, name, policy, ca=ca, client_id=client_id, group=group)
             rules = self._machine.policy(settings.policy)

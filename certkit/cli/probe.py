@@ -80,7 +80,7 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
 
 def _with_pair(where: str | None, options: dict[str, Any], output: Output) -> Probe:
     """Probe with the pair of two files, or of one that holds both."""
-    from certkit import probe as probing
+    from certkit.probe import probe, target
 
     if where is None and options["policy_name"] is None:
         raise InputError("no server given", hint="give URL, HOST:PORT or --policy")
@@ -95,8 +95,8 @@ def _with_pair(where: str | None, options: dict[str, Any], output: Output) -> Pr
             hint = "give --cert CERT and --key KEY, or --identity NAME"
             raise InputError(f"--cert needs --key as well: {cert} holds no private key", hint=hint) from error
         raise
-    found = probing.probe(
-        probing.target(url),
+    found = probe(
+        target(url),
         credentials=credentials,
         anchors=inputs.anchors(options["cas"]),
         token=token,

@@ -34,6 +34,8 @@ Key: TypeAlias = "Callable[[], Secret]"
 KEY, CERTIFICATE, FULLCHAIN, CA = "key.pem", "certificate.pem", "fullchain.pem", "ca.pem"
 BUNDLE = "bundle.p12"
 CURL, NGINX, SECRET, GHOSTUNNEL = "curl.conf", "nginx.conf", "secret.yaml", "ghostunnel.args"
+# The forms that are one file.
+_ALONE = {"pkcs12": BUNDLE, "kubernetes": SECRET}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +119,7 @@ def _location(wanted: Wanted) -> Location:
     """Where the generation is for the programs of this host."""
 
     def path(file: str) -> str:
-        return str(wanted.directory.absolute() / (BUNDLE if wanted.form == "pkcs12" else file))
+        return str(wanted.directory.absolute() / _ALONE.get(wanted.form, file))
 
     return Location(
         lineage=str(wanted.directory.absolute()),
@@ -173,14 +175,18 @@ def _kubernetes(key: Key, issued: Issued, _: Wanted, name: str) -> dict[str, Con
     if issued.trust_bundle:
         data["ca.crt"] = issued.trust_bundle
     lines = [f"  {file}: {base64.b64encode(content).decode('ascii')}\n" for file, content in sorted(data.items())]
-    # RFC 1123: lower-case letters, digits, hyphens and dots, at both ends a letter or digit.
-    called = re.sub(r"[^a-z0-9.-]+", "-", name.lower()).strip("-.")
+    # RFC 1123: labels of lower-case letters, digits and hyphens, at both ends a letter or digit.
+    labels = (re.sub(r"[^a-z0-9-]+", "-", label).strip("-") for label in name.lower().split("."))
+    called = ".".join(label for label in labels if label)
     head = f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: {json.dumps(called)}\ntype: kubernetes.io/tls\ndata:\n"
     return {SECRET: Secret((head + "".join(lines)).encode("ascii"))}
 
 
 def _ghostunnel(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
-    """The pair, and its options a line each: ghostunnel client @DIR/ghostunnel.args --listen … --target …."""
+    """The pair, and its options a line each: ghostunnel client @DIR/ghostunnel.args --listen … --target ….
+
+    Its parser (kingpin) reads a file of arguments, one in each line (ghostunnel's main.go, read on 2026-11-30).
+    """
     contents = _pem(key, issued, wanted)
     named = [(option, name) for option, name in (("cert", FULLCHAIN), ("key", KEY), ("cacert", CA)) if name in contents]
     text = "".join(f"--{option}={_quoted(wanted.directory / name)}\n" for option, name in named)

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from certkit import probe
 from certkit.findings import Status, critical, ok, skipped, unknown
+from certkit.probe import probe, target
 from certkit.verify import anchors
 from certkit.wise.oauth_answers import CERTIFICATE_HINT
 
@@ -39,8 +39,8 @@ def call(endpoint: TokenEndpoint, policy: Policy, token: Secret | None, *, now: 
         return unknown(_CERTIFICATE, f"no client certificate would be sent to {where}", hint)
     if not policy.hosts.probe_path:
         return unknown(_HTTP, f"policy {policy.name} has no probe URL", "set hosts.probe_path")
-    found = probe.probe(
-        probe.target(base + policy.hosts.probe_path),
+    found = probe(
+        target(base + policy.hosts.probe_path),
         credentials=endpoint.credentials,
         anchors=endpoint.anchors if endpoint.anchors is not None else anchors.system(),
         token=token,

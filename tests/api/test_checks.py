@@ -130,3 +130,67 @@ def test_a_scan(tmp_path):
     assert [row.status for row in relaxed] == ["ok"]
     with pytest.raises(certkit.InputError):
         list(certkit.scan([str(tmp_path)], warn="soon"))
+
+
+def test_a_key_is_generated():
+    """In memory, of the type asked for, encrypted under a passphrase."""
+    assert certkit.inspect(certkit.generate_key())[0]["key"]["type"] == "ec-p256"
+    assert b"ENCRYPTED" in certkit.generate_key("rsa-2048", passphrase="correct horse")
+    with pytest.raises(certkit.InputError):
+        certkit.generate_key("rsa-1")
+
+
+def test_files_are_named(tmp_path):
+    """What is given as a path is read, and named in messages; bytes and files may be mixed."""
+    leaf = ROOT.issue()
+    (tmp_path / "ca.pem").write_bytes(ROOT.pem)
+    assert certkit.verify(leaf.pem, ca=[tmp_path / "ca.pem"], key=leaf.key_pem, now=pki.NOW).status == "ok"
+    for check in (certkit.verify, certkit.check_csr, certkit.inspect):
+        with pytest.raises(certkit.InputError, match=r"cannot read .*/gone\.pem: no such file"):
+            check(tmp_path / "gone.pem")
+
+
+def test_only_a_ca_vouches_for_others():
+    """A leaf given as a CA is refused; as a pin it is trusted for itself."""
+    leaf = ROOT.issue()
+    with pytest.raises(certkit.InputError, match="CA"):
+        certkit.verify(leaf.pem, ca=[leaf.pem], now=pki.NOW)
+    assert certkit.verify(leaf.pem, pins=[leaf.pem], now=pki.NOW).status == "ok"
+    assert [each.status for each in certkit.verify(leaf.pem, no_chain=True, now=pki.NOW) if each.id == "chain"] == [
+        "skipped"
+    ]
+
+
+def test_policies(tmp_path):
+    """Their names, rules and sources, a file to start from, and the partners that would accept a CSR."""
+    assert "wise-sandbox" in certkit.policies()
+    shown = certkit.show_policy("wise-sandbox")
+    assert shown["name"] == "wise-sandbox"
+    own = tmp_path / "acme.toml"
+    own.write_text(certkit.new_policy("acme"))
+    assert certkit.show_policy(str(own))["name"] == "acme"
+    own.write_text("nonsense = 1")
+    with pytest.raises(certkit.PolicyError):
+        certkit.show_policy(str(own))
+    made = certkit.create_csr(policy="wise-sandbox", organization="Acme Ltd", country="GB")
+    fits = {each.policy: each for each in certkit.which_policy(made.csr)}
+    assert fits["wise-sandbox"].status == "ok"
+    assert fits["wise-sandbox"].reasons == ()
+    assert any(each.status == "critical" and each.reasons for each in fits.values())
+
+
+def test_a_probe(tmp_path):
+    """A certificate from memory is tried at a server; a server that is not there is a finding, not an exception."""
+    from certkit.testing import CA, serving
+
+    ca = CA()
+    made = certkit.create_csr(organization="Acme Ltd")
+    with serving(ca) as server:
+        found = certkit.probe(server.url, ca.sign(made.csr), key=made.key, ca=[ca.pem])
+        assert found.status == "ok"
+        assert found.http_status == 200
+        stranger = CA().sign(made.csr)
+        refused = certkit.probe(server.url, stranger, key=made.key, ca=[ca.pem])
+        assert refused.verdict_on_certificate().status == "critical"
+    gone = certkit.probe(server.url, ca.sign(made.csr) + made.key, ca=[ca.pem])
+    assert gone.status == "unknown"

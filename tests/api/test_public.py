@@ -28,10 +28,11 @@ def test_other_names_are_not():
 
 def test_functions_stay_functions():
     """`certkit.verify` and `certkit.identity` are functions also after subpackages of these names were imported."""
-    for module in ("certkit.verify", "certkit.identity", "certkit.identity.renew"):
+    for module in ("certkit.verify", "certkit.probe", "certkit.identity", "certkit.identity.renew"):
         importlib.import_module(module)
     assert callable(certkit.verify)
     assert callable(certkit.identity)
+    assert callable(certkit.probe)
     from certkit.verify import Question
 
     assert Question.__module__ == "certkit.verify"
@@ -40,7 +41,7 @@ def test_functions_stay_functions():
 def test_no_public_function_hides_a_module_that_code_imports_from_certkit():
     """Names of functions and subpackages that coincide are known, so that `from certkit import NAME` is never wrong."""
     packages = {each.name for each in pkgutil.iter_modules(certkit.__path__)}
-    assert packages & set(certkit.__all__) == {"identity", "verify"}
+    assert packages & set(certkit.__all__) == {"identity", "probe", "verify"}
 
 
 def test_errors_are_a_tree():

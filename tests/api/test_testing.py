@@ -8,6 +8,7 @@ import sys
 import textwrap
 
 import httpx
+import pytest
 
 from certkit.testing import CA
 from certkit.x509.names import SubjectOptions
@@ -100,3 +101,37 @@ def test_the_plugin_costs_little():
     script = "import sys, certkit.testing.plugin; print([m for m in sys.modules if m.startswith('cryptography')])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert done.stdout == b"[]\n"
+
+
+def test_tokens_from_the_authorization_to_the_end(certkit_rehearsal):
+    """A user grants access, the code is exchanged, and the token is shown, refreshed and removed: all from Python."""
+    import http.client
+    from urllib.parse import parse_qsl, urlencode, urlsplit
+
+    import certkit
+    from certkit.testing.rehearsal import REDIRECT_URI
+
+    wise = certkit_rehearsal
+    with certkit.store(wise.store, environment={}) as store:
+        options = {"client_id": wise.client_id, "client_secret": wise.client_secret, "policy": str(wise.policy)}
+        tokens = store.tokens("acme", **options)
+        assert wise.client_secret not in repr(tokens)
+        url = urlsplit(tokens.authorize_url(redirect_uri=REDIRECT_URI))
+        form = {**dict(parse_qsl(url.query)), "profile": "10000001", "decision": "grant"}
+        connection = http.client.HTTPConnection(url.netloc, timeout=10)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", url.path, urlencode(form), headers)
+        location = connection.getresponse().headers["Location"]
+        connection.close()
+        found = tokens.exchange(location, redirect_uri=REDIRECT_URI)
+        assert (found.grant, found.profile_id, found.status) == ("authorization_code", "10000001", "ok")
+        assert tokens.show() == found
+        assert tokens.refresh() == found
+        assert tokens.refresh(force=True).expires_at > found.expires_at
+        assert tokens.client_credentials().grant == "client_credentials"
+        assert tokens.revoke_local(grant="client_credentials")
+        assert tokens.revoke_local(grant="client_credentials") is False
+        with pytest.raises(certkit.InputError, match="unknown environment"):
+            store.tokens("acme", environment="moon")
+        with pytest.raises(certkit.InputError, match="client secret"):
+            store.tokens("acme", **options | {"client_secret": None}).client_credentials()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import inspect
 import io
 import re
 import subprocess
@@ -49,6 +51,13 @@ def test_the_checks(capsys):
     """The example of the checks runs."""
     exec(compile(examples("reference/python.md")["checks"], "python.md", "exec"), {})
     assert "key-type ok" in capsys.readouterr().out
+
+
+def test_the_life_of_identities(tmp_path, monkeypatch, capsys):
+    """The example of the store runs."""
+    monkeypatch.chdir(tmp_path)
+    exec(compile(examples("reference/python.md")["life"], "python.md", "exec"), {})
+    assert "BEGIN CERTIFICATE REQUEST" in capsys.readouterr().out
 
 
 def test_the_webhook_applications(tmp_path, monkeypatch):
@@ -104,8 +113,36 @@ def test_every_public_name_is_in_the_reference(name):
     assert name in (DOCS / "reference/python.md").read_text()
 
 
-def test_every_method_of_an_identity_is_in_the_reference():
-    """Each public attribute, but for those that contexts and adapters use."""
+@pytest.mark.parametrize("kind", [certkit.Identity, certkit.IdentityStore])
+def test_every_method_is_in_the_reference(kind):
+    """Each public attribute."""
     text = (DOCS / "reference/python.md").read_text()
-    public = [name for name in vars(certkit.Identity) if not name.startswith("_")]
-    assert [name for name in public if f".{name}" not in text] == []
+    public = [name for name in vars(kind) if not name.startswith("_")]
+    assert [name for name in public if not re.search(rf"[.`]{name}\b", text)] == []
+
+
+VALUES = [value for name in certkit.__all__ if dataclasses.is_dataclass(value := getattr(certkit, name))]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: value.__name__)
+def test_results_are_frozen_and_their_fields_are_in_the_reference(value):
+    """Every value that a function returns."""
+    assert value.__dataclass_params__.frozen
+    text = (DOCS / "reference/python.md").read_text()
+    public = [each.name for each in dataclasses.fields(value) if not each.name.startswith("_")]
+    assert [name for name in public if f"`{name}`" not in text] == []
+
+
+def test_every_argument_is_in_the_reference():
+    """Each keyword that a public function or a method of a store takes."""
+    text = (DOCS / "reference/python.md").read_text()
+    functions = [value for name in certkit.__all__ if inspect.isfunction(value := getattr(certkit, name))]
+    functions += [value for name, value in vars(certkit.IdentityStore).items() if not name.startswith("_")]
+    taken = {
+        each.name
+        for function in functions
+        if inspect.isfunction(function)
+        for each in inspect.signature(function).parameters.values()
+        if each.kind is each.KEYWORD_ONLY
+    }
+    assert [name for name in sorted(taken) if not re.search(rf"\b{name}\b", text)] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import re
@@ -10,16 +11,19 @@ import threading
 import time
 from dataclasses import replace
 
+import kubernetes_validate
 import pytest
+import yaml
 from cryptography import x509
 
 from certkit.errors import InputError
 from certkit.identity import activate
-from certkit.identity.export import Wanted, export
+from certkit.identity.export import FORMS, Wanted, export
 from certkit.identity.hooks import HookError
 from certkit.identity.import_ import adopt
 from certkit.secret import Secret
 from certkit.stores.base import AbsentError
+from certkit.stores.file.store import FileStore
 from certkit.x509 import keys, objects
 from tests import pki
 from tests.conftest import openssl
@@ -81,7 +85,7 @@ def test_the_files(store, wanted):
     assert (folder / "ca.pem").read_bytes() == ROOT.pem
 
 
-@pytest.mark.parametrize("form", ["pem", "pkcs12", "curl", "nginx"])
+@pytest.mark.parametrize("form", FORMS)
 def test_again(store, wanted, form):
     """Nothing is touched, in any form."""
     use(store)
@@ -111,6 +115,64 @@ def test_another_form(store, wanted):
     assert files(wanted.directory) == {*PEM_FILES, "nginx.conf"}
     export(store, store.load("acme"), replace(wanted, form="pkcs12"))
     assert files(wanted.directory) == {"bundle.p12"}
+
+
+def test_a_kubernetes_secret(store, wanted):
+    """Is accepted by Kubernetes, private, and holds the chain, the key, and the CA that the client trusts."""
+    [made] = use(store)
+    export(store, store.load("acme"), replace(wanted, form="kubernetes"))
+    assert files(wanted.directory) == {"secret.yaml"}
+    path = wanted.directory / "secret.yaml"
+    assert path.stat().st_mode & 0o777 == 0o600
+    secret = yaml.safe_load(path.read_text())
+    kubernetes_validate.validate(secret, "1.34", strict=True)
+    assert (secret["kind"], secret["type"]) == ("Secret", "kubernetes.io/tls")
+    assert secret["metadata"] == {"name": "acme"}
+    assert {name: base64.b64decode(value) for name, value in secret["data"].items()} == {
+        "ca.crt": ROOT.pem,
+        "tls.crt": made.pem + ISSUING.pem,
+        "tls.key": store.key("acme", "0001").reveal(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("Acme_Ltd", "acme-ltd"),
+        ("acme.sandbox", "acme.sandbox"),
+        ("a..-b-.c_", "a.b.c"),
+        ("0", "0"),
+    ],
+)
+def test_the_name_of_a_kubernetes_secret(tmp_path, name, called):
+    """Is a DNS subdomain (RFC 1123), whatever the identity is called."""
+    store = FileStore(tmp_path / "store")
+    use(store, name)
+    wanted = Wanted(directory=tmp_path / "tls", form="kubernetes", environment={})
+    export(store, store.load(name), wanted)
+    found = yaml.safe_load((wanted.directory / "secret.yaml").read_text())["metadata"]["name"]
+    assert found == called
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", found)
+
+
+def test_a_hook_is_told_where_the_one_file_is(store, wanted, hook, tmp_path):
+    """A form that is one file names that file for the key and the certificate."""
+    use(store)
+    export(store, store.load("acme"), replace(wanted, form="kubernetes", hook=hook))
+    told = (tmp_path / "told").read_text()
+    assert f"CERTKIT_KEY_PATH={wanted.directory}/secret.yaml\n" in told
+    assert f"CERTKIT_CERT_PATH={wanted.directory}/secret.yaml\n" in told
+
+
+def test_arguments_of_ghostunnel(store, wanted):
+    """Are a file of flags, one in each line, that names the files by absolute paths."""
+    use(store)
+    export(store, store.load("acme"), replace(wanted, form="ghostunnel"))
+    folder = wanted.directory
+    assert files(folder) == {*PEM_FILES, "ghostunnel.args"}
+    assert (folder / "ghostunnel.args").read_text() == (
+        f"--cert={folder}/fullchain.pem\n--key={folder}/key.pem\n--cacert={folder}/ca.pem\n"
+    )
 
 
 def test_curl_and_nginx_name_the_files(store, wanted):
