@@ -19,7 +19,9 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[
 
 def rfc3339(moment: datetime) -> str:
     """A moment as RFC 3339 in UTC, to the second: `2026-11-22T10:00:00Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="seconds")[: -len("+00:00")] + "Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -48,13 +48,8 @@ class _Parts:
     """Where the fields of a certificate lie in its bytes."""
 
     version: int
-    serial: int
-    serial_length: int
-    algorithm: tlv.Node
-    issuer: tlv.Node
+    fields: list[tlv.Node]
     validity: tuple[tlv.Node, tlv.Node]
-    subject: tlv.Node
-    spki: tlv.Node
     extensions: tlv.Node | None
     deviations: tuple[Deviation, ...]
 
@@ -93,6 +88,11 @@ class Certificate(Signed):
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
+    @once
+    def _fields(self) -> list[tlv.Node]:
+        """Serial number, algorithm, issuer, validity, subject and key; soon found in what the library has read."""
+        return self._parts.fields if self._loaded is None else tlv.certificate_fields(self.der)
+
     def _extension_list(self) -> tlv.Node | None:
         return self._parts.extensions
 
@@ -101,20 +101,21 @@ class Certificate(Signed):
         """The version as it is spoken of: 1, 2 or 3."""
         return self._parts.version
 
-    @property
+    @once
     def serial(self) -> int:
         """The serial number, which may be negative or zero."""
-        return self._parts.serial
+        _, _, start, end = self._fields[0]
+        return int.from_bytes(self.der[start:end], signed=True)
 
     @once
     def issuer(self) -> Name:
         """The name of the issuer."""
-        return Name(self.bytes_of(self._parts.issuer))
+        return Name(self.bytes_of(self._fields[2]))
 
     @once
     def subject(self) -> Name:
         """The name of the subject."""
-        return Name(self.bytes_of(self._parts.subject))
+        return Name(self.bytes_of(self._fields[4]))
 
     @property
     def display_name(self) -> str:
@@ -174,7 +175,7 @@ class Certificate(Signed):
     @once
     def spki(self) -> bytes:
         """The SubjectPublicKeyInfo, byte for byte."""
-        return self.bytes_of(self._parts.spki)
+        return self.bytes_of(self._fields[5])
 
     @property
     def spki_sha256(self) -> str:
@@ -204,7 +205,7 @@ class Certificate(Signed):
     def tbs_signature_algorithm(self) -> Algorithm:
         """The algorithm that is named in the signed part; the two must be the same (section 4.1.1.2)."""
         try:
-            return Algorithm.parse(self.bytes_of(self._parts.algorithm))
+            return Algorithm.parse(self.bytes_of(self._fields[1]))
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
@@ -312,7 +313,8 @@ class Certificate(Signed):
         What `cryptography` refuses for a reason that is not among `DEVIATIONS` is one of encoding, never tolerated.
         """
         parts = self._parts
-        found = [*parts.deviations, *serial_deviations(parts.serial, parts.serial_length)]
+        length = parts.fields[0][3] - parts.fields[0][2]
+        found = [*parts.deviations, *serial_deviations(self.serial, length)]
         found += name_deviations((("issuer", self.issuer), ("subject", self.subject)))
         found += [deviation("time-form", problem) for problem in self.validity_problems]
         if isinstance(self.key, Unreadable):
@@ -353,15 +355,18 @@ def _cut(data: bytes, tbs: tlv.Node) -> _Parts:
             wrong.append(deviation("version-default"))
         elif not 1 <= version <= 3:
             wrong.append(deviation("version-unknown", str(version)))
-    serial = take(nodes, INTEGER, "the serial number")
-    algorithm = take(nodes, SEQUENCE, "the signature algorithm")
-    issuer = take(nodes, SEQUENCE, "the issuer")
-    validity = take(nodes, SEQUENCE, "the validity")
-    dates = tlv.children(data, validity[2], validity[3])
+    fields = [
+        take(nodes, INTEGER, "the serial number"),
+        take(nodes, SEQUENCE, "the signature algorithm"),
+        take(nodes, SEQUENCE, "the issuer"),
+        take(nodes, SEQUENCE, "the validity"),
+        take(nodes, SEQUENCE, "the subject"),
+        take(nodes, SEQUENCE, "the public key"),
+    ]
+    tlv.integer(data, fields[0])
+    dates = tlv.children(data, fields[3][2], fields[3][3])
     if len(dates) != 2:
         raise tlv.DerError("a validity that is not two dates")
-    subject = take(nodes, SEQUENCE, "the subject")
-    spki = take(nodes, SEQUENCE, "the public key")
     for tag in (_ISSUER_ID, _SUBJECT_ID):
         if nodes and nodes[0][0] == tag:
             tlv.bits(data, nodes.pop(0))
@@ -371,13 +376,8 @@ def _cut(data: bytes, tbs: tlv.Node) -> _Parts:
         raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
     return _Parts(
         version=version,
-        serial=tlv.integer(data, serial),
-        serial_length=serial[3] - serial[2],
-        algorithm=algorithm,
-        issuer=issuer,
+        fields=fields,
         validity=(dates[0], dates[1]),
-        subject=subject,
-        spki=spki,
         extensions=extensions,
         deviations=tuple(wrong),
     )

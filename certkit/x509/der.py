@@ -234,16 +234,22 @@ def first_element(data: bytes) -> bytes | None:
         return None
 
 
-def issuer_of(certificate: bytes) -> bytes:
-    """The issuer's name of a certificate in DER, as it is encoded (RFC 5280 section 4.1)."""
-    at, _ = _value(certificate, 0)
-    at, _ = _value(certificate, at)
-    if certificate[at] == _VERSION:
-        _, at = _value(certificate, at)
-    for _ in ("serial number", "signature algorithm"):
-        _, at = _value(certificate, at)
-    _, end = _value(certificate, at)
-    return certificate[at:end]
+def certificate_fields(data: bytes) -> list[Node]:
+    """Return the fields of a certificate from the serial number to the public key (RFC 5280 section 4.1), quickly.
+
+    They are the serial number, the algorithm, the issuer, the validity, the subject and the key. The bytes must be DER
+    that a library has accepted.
+    """
+    at, _ = _value(data, 0)
+    at, _ = _value(data, at)
+    if data[at] == _VERSION:
+        _, at = _value(data, at)
+    fields = []
+    for _ in range(6):
+        start, end = _value(data, at)
+        fields.append((data[at], at, start, end))
+        at = end
+    return fields
 
 
 def _value(data: bytes, start: int) -> tuple[int, int]:

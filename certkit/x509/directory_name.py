@@ -16,6 +16,7 @@ from certkit.x509.once import once
 _UNIQUE_IDENTIFIER = "2.5.4.45"
 _SHOWN_NAMES = SHORT_NAMES | {"2.5.4.9": "STREET", _UNIQUE_IDENTIFIER: "x500UniqueIdentifier"}
 
+_EMPTY = b"\x30\x00"
 _SEQUENCE, _SET, _OID, _BIT_STRING = 0x30, 0x31, 0x06, 0x03
 _UTF8, _NUMERIC, _PRINTABLE, _T61, _IA5, _VISIBLE, _UNIVERSAL, _BMP = 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1A, 0x1C, 0x1E
 _CODECS = {
@@ -150,7 +151,7 @@ class Name:
     @property
     def is_empty(self) -> bool:
         """Whether the name has no parts."""
-        return self._read == ((), "")
+        return self.der == _EMPTY
 
     @property
     def is_lenient(self) -> bool:
@@ -167,7 +168,7 @@ class Name:
     @once
     def rdn_keys(self) -> tuple[tuple[tuple[str, str | bytes], ...], ...]:
         """The normalised form of each part, for directory name constraints; an attribute may be in a part twice."""
-        return tuple([rdn.key for rdn in self._read[0]])
+        return tuple([_key(rdn) for rdn in self._read[0]])
 
     def values(self, short_name: str) -> tuple[str, ...]:
         """All values of one attribute that are text, by its short name."""
@@ -181,7 +182,13 @@ class _Rdn:
     attributes: tuple[AttributeValue, ...]
     is_ordered: bool
     text: str
-    key: tuple[tuple[str, str | bytes], ...]
+
+
+@functools.lru_cache(maxsize=2048)
+def _key(rdn: _Rdn) -> tuple[tuple[str, str | bytes], ...]:
+    """Return the normalised form of a part."""
+    parts = rdn.attributes
+    return tuple(sorted((each.key for each in parts), key=repr)) if len(parts) > 1 else (parts[0].key,)
 
 
 # Few CAs issue many certificates.
@@ -215,8 +222,7 @@ def _rdn(rdn: bytes) -> _Rdn:
     if not parts:
         raise tlv.DerError("a part without attributes")
     is_ordered = len(encoded) < 2 or encoded == sorted(encoded)
-    keys = tuple(sorted((each.key for each in parts), key=repr)) if len(parts) > 1 else (parts[0].key,)
-    return _Rdn(tuple(parts), is_ordered, "+".join(map(str, parts)), keys)
+    return _Rdn(tuple(parts), is_ordered, "+".join(map(str, parts)))
 
 
 def _attribute(oid: str, data: bytes, node: tlv.Node) -> AttributeValue:
