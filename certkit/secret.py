@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# OpenSSL's limit for a passphrase (PEM_BUFSIZE less its terminator).
+MAX_PASSPHRASE_BYTES = 1023
+
 
 class Secret:
     """Bytes that stay out of logs, tracebacks and formatted text.

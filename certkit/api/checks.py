@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
     from certkit.probe import Probe
     from certkit.x509.certificate import Certificate
-    from certkit.x509.objects import Item
+    from certkit.x509.items import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,11 +352,12 @@ def inspect(data: Data, *, passphrase: str | bytes | None = None) -> list[dict[s
     """
     from certkit.errors import InputError
     from certkit.x509 import describe, objects
+    from certkit.x509.items import Broken
 
     found: list[dict[str, Any]] = []
     content, name = arguments.content(data, "the data")
     for item in objects.read(content, passphrase=arguments.secret(passphrase)):
-        if isinstance(item, objects.Broken):
+        if isinstance(item, Broken):
             reason, hint = objects.summary(item, 1)
             raise InputError(f"cannot read {name}: {reason}", hint=hint)
         found.append(describe.describe(item))

@@ -42,14 +42,15 @@ def main(arguments: Sequence[str]) -> int:
 def _refuse_private_keys(path: str) -> int:
     """Return 2 and print where, if a file holds a private key, encrypted or not, or a container made for one."""
     from certkit.x509 import objects, pem
+    from certkit.x509.items import Item, Kind
 
     data = inputs.read(path)
     found = [f"line {block.line}: a private key" for block in pem.blocks(data) if block.is_private_key]
     if data.startswith(_KEY_STORE):
         found.append("a Java key store")
     elif data.startswith(b"\x30") and not found:
-        kinds = {item.kind for item in objects.read(data) if isinstance(item, objects.Item)}
-        found = [kind.words for kind in (objects.Kind.PRIVATE_KEY, objects.Kind.PKCS12) if kind in kinds]
+        kinds = {item.kind for item in objects.read(data) if isinstance(item, Item)}
+        found = [kind.words for kind in (Kind.PRIVATE_KEY, Kind.PKCS12) if kind in kinds]
     for each in found:
         sys.stdout.write(f"{path}: {each}\n")
     return 2 if found else 0

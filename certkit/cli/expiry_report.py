@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
@@ -78,6 +77,8 @@ class Reporter:
         if self.target is None:
             self.output.stream(parts)
             return
+        from pathlib import Path
+
         from certkit.files import content, writing
 
         # Metrics are read by another user, whatever the umask of the one that writes them.
@@ -130,6 +131,8 @@ class Reporter:
         return [Status.WARNING] if state.warnings else []
 
     def _opened_state(self) -> AbstractContextManager[ReminderFile]:
+        from pathlib import Path
+
         from certkit.expiry.reminder_file import ReminderFile
 
         if self.state is not None:

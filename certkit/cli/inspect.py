@@ -12,7 +12,7 @@ from certkit.errors import CertkitError, InputError
 
 if TYPE_CHECKING:
     from certkit.secret import Secret
-    from certkit.x509.objects import Budget
+    from certkit.x509.items import Budget
 
 
 @click.command()
@@ -33,7 +33,7 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
     from certkit.expiry.sources.parsing import is_live
     from certkit.processes import Allowance
     from certkit.report import json, text
-    from certkit.x509.objects import Budget
+    from certkit.x509.items import Budget
 
     budget = Budget(Allowance())
     secret = inputs.passphrase(passphrase_file)
@@ -59,7 +59,7 @@ def _look_at_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError]
     from certkit.expiry.sources.parsing import without_path
     from certkit.x509 import describe
     from certkit.x509.certificate import Certificate
-    from certkit.x509.objects import Kind
+    from certkit.x509.items import Kind
 
     described: list[dict[str, Any]] = []
     errors: list[CertkitError] = []
@@ -77,6 +77,7 @@ def _look_at_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError]
 def _look(source: str, secret: Secret | None, budget: Budget) -> tuple[list[dict[str, Any]], list[CertkitError]]:
     """The objects of one source, described, and what could not be read."""
     from certkit.x509 import describe, objects
+    from certkit.x509.items import Broken
 
     try:
         data = inputs.read(source)
@@ -84,9 +85,9 @@ def _look(source: str, secret: Secret | None, budget: Budget) -> tuple[list[dict
         return [], [error]
     described: list[dict[str, Any]] = []
     errors: list[CertkitError] = []
-    broken: list[objects.Broken] = []
+    broken: list[Broken] = []
     for item in objects.read(data, passphrase=secret, budget=budget):
-        if isinstance(item, objects.Broken):
+        if isinstance(item, Broken):
             broken.append(item)
             continue
         facts = describe.describe(item)

@@ -121,10 +121,11 @@ def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
     from certkit.times import parse_time
     from certkit.verify import Question, anchors
     from certkit.x509 import describe, keys, objects
+    from certkit.x509.items import Budget
 
     secret = inputs.passphrase(options["passphrase_file"])
     policy = inputs.policy(options["policy_name"])
-    budget = objects.Budget(processes.Allowance())
+    budget = Budget(processes.Allowance())
     bundle = objects.bundle(inputs.read(source), name=source, passphrase=secret, budget=budget)
     leaf = describe.leaf_of(bundle.certificates)
     extra = [each for each in bundle.certificates if each is not leaf]

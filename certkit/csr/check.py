@@ -11,7 +11,7 @@ from certkit.policy.values import Answer
 from certkit.printable import printable
 from certkit.x509 import names, objects
 from certkit.x509.csr import Csr
-from certkit.x509.extensions import Unreadable
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from cryptography import x509

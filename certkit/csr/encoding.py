@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from certkit.findings import Finding, critical, ok, warning
 from certkit.policy.values import Answer
 from certkit.x509 import objects, pem
+from certkit.x509.items import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +66,7 @@ def _around(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str)
 
 def _inside(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str) -> Iterator[Finding]:
     """How the CSR's own PEM block is written."""
-    request = next((block for block in blocks if objects.kind_of(block) is objects.Kind.CSR), blocks[0])
+    request = next((block for block in blocks if objects.kind_of(block) is Kind.CSR), blocks[0])
     rewrite = "rewrite it: openssl req -in CSR -out CLEAN"
     if request.label == pem.NEW_CERTIFICATE_REQUEST:
         hint = "rewrite it with the current label: openssl req -in CSR -out CLEAN"

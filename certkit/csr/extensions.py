@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certkit.findings import Finding, critical, ok, warning
 from certkit.policy.values import Answer
@@ -11,7 +11,7 @@ from certkit.printable import printable
 from certkit.x509 import extensions as kinds
 from certkit.x509 import qualified
 from certkit.x509.csr import CHALLENGE_PASSWORD
-from certkit.x509.extensions import Unreadable
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,9 @@ def findings(request: Csr, policy: Policy) -> list[Finding]:
     return problems or [ok("extensions", f"asks for {listed}" if listed else "none requested")]
 
 
-def usage_problems(holder: Signed, oid: str, rule: UsageRules, *, check: str, partner: str) -> Iterator[Finding]:
+def usage_problems(
+    holder: Signed[Any, Any], oid: str, rule: UsageRules, *, check: str, partner: str
+) -> Iterator[Finding]:
     """Return the findings for an (extended) key usage that breaks its rule, in a CSR or a certificate."""
     extension = holder.extension(oid)
     what = "key usage" if oid == kinds.KEY_USAGE else "extended key usage"

@@ -15,12 +15,10 @@ from certkit.expiry import thresholds as expiry
 from certkit.expiry.sources.base import Failure, Reason, ReportedFacts, Searched, Skipped
 from certkit.findings import Status, roll_up
 from certkit.printable import printable
-from certkit.x509 import foreign, names
 from certkit.x509.certificate import Certificate
-from certkit.x509.crl import Crl
 from certkit.x509.directory_name import Name
-from certkit.x509.extensions import Unreadable
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from certkit.expiry.sources.base import Seen, Sighting, Source
     from certkit.expiry.thresholds import Thresholds
     from certkit.findings import Finding
+    from certkit.x509.crl import Crl
 
 # So many files are looked at before their findings are handed on.
 _FILES_AT_ONCE = 1000
@@ -91,7 +90,9 @@ class Row:
     @property
     def serial_hex(self) -> str:
         """The serial number as lower-case hex of even length."""
-        return names.serial_hex(self.serial)
+        from certkit.x509.names import serial_hex
+
+        return serial_hex(self.serial)
 
 
 _FIELDS = operator.attrgetter(*(each.name for each in fields(Row)))
@@ -306,12 +307,11 @@ def _row(found: Sighting, judge: Judge) -> Row | None:
     """
     value = found.value
     begin, end = _dates(value)
-    is_list = isinstance(value, Crl)
     thresholds = judge.thresholds
-    if is_list:
-        status = thresholds.judge_list(this_update=begin, next_update=end, now=judge.now)
-    else:
+    if isinstance(value, Certificate | ReportedFacts):
         status = thresholds.judge(not_before=begin, not_after=end, now=judge.now)
+    else:
+        status = thresholds.judge_list(this_update=begin, next_update=end, now=judge.now)
     if judge.is_quiet(status, begin, end):
         return None
     facts = value if isinstance(value, ReportedFacts) else _facts(value, begin, end)
@@ -336,8 +336,10 @@ def _dates(value: Certificate | Crl | ReportedFacts) -> tuple[datetime, datetime
     Raises:
         InputError: if one of the dates is missing or cannot be read.
     """
-    begin, end = (
-        (value.this_update, value.next_update) if isinstance(value, Crl) else (value.not_before, value.not_after)
+    what, (begin, end) = (
+        ("certificate", (value.not_before, value.not_after))
+        if isinstance(value, Certificate | ReportedFacts)
+        else ("revocation list", (value.this_update, value.next_update))
     )
     if isinstance(begin, datetime) and isinstance(end, datetime):
         return begin, end
@@ -347,26 +349,25 @@ def _dates(value: Certificate | Crl | ReportedFacts) -> tuple[datetime, datetime
             hint="ask the CA for a CRL with that date",
         )
     reason = next(each.reason for each in (begin, end) if isinstance(each, Unreadable))
-    what = "revocation list" if isinstance(value, Crl) else "certificate"
     raise InputError(f"a date of the {what} cannot be read: {reason}", hint=f"ask the issuer for a correct {what}")
 
 
 def _facts(value: Certificate | Crl, begin: datetime, end: datetime) -> ReportedFacts:
-    if isinstance(value, Crl):
-        issuer = value.issuer.text
+    if isinstance(value, Certificate):
         return ReportedFacts(
-            kind=Kind.CRL,
-            subject=issuer,
-            issuer=issuer,
-            serial=value.number if isinstance(value.number, int) else 0,
+            subject=value.display_name,
+            issuer=value.issuer.text,
+            serial=value.serial,
             fingerprint=value.fingerprint,
             not_before=begin,
             not_after=end,
         )
+    issuer = value.issuer.text
     return ReportedFacts(
-        subject=value.display_name,
-        issuer=value.issuer.text,
-        serial=value.serial,
+        kind=Kind.CRL,
+        subject=issuer,
+        issuer=issuer,
+        serial=value.number if isinstance(value.number, int) else 0,
         fingerprint=value.fingerprint,
         not_before=begin,
         not_after=end,
@@ -379,7 +380,7 @@ def _labels(value: Certificate | Crl | ReportedFacts) -> dict[str, str]:
     Where there is no subject, the first alternative name stands in for its CN.
     """
     labels: dict[str, list[str]] = {}
-    subject = value.issuer if isinstance(value, Crl) else value.subject
+    subject = value.subject if isinstance(value, Certificate | ReportedFacts) else value.issuer
     for holder, name in (("subject", subject), ("issuer", value.issuer)):
         for attribute in (_parsed(name) if isinstance(name, str) else name).attributes:
             if attribute.text is not None:
@@ -392,6 +393,8 @@ def _labels(value: Certificate | Crl | ReportedFacts) -> dict[str, str]:
 def _parsed(text: str) -> Name:
     """Return a name from RFC 4514 text; an empty one if the text is none, for it may have been cut."""
     from cryptography import x509
+
+    from certkit.x509 import foreign
 
     found = foreign.attempt(lambda _: x509.Name.from_rfc4514_string(text).public_bytes(), b"")
     return Name(found or bytes.fromhex("3000"))

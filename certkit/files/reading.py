@@ -139,7 +139,7 @@ def begin(path: str) -> tuple[bytes, bool]:
     return data, len(data) < _FIRST_CHUNK
 
 
-def exists(path: Path) -> bool:
+def exists(path: Path | str) -> bool:
     """Return whether something has that name, including a symbolic link that leads nowhere."""
     return os.path.lexists(path)
 

@@ -17,7 +17,7 @@ from certkit.report.optional import needs
 from certkit.report.summary import summary
 from certkit.report.words import NOUNS, counted, day, shortened
 from certkit.times import rfc3339
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

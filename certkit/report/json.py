@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from certkit.identity.overview import GenerationView, Overview, Unread
     from certkit.probe import Probe
     from certkit.verify import Verdict
-    from certkit.x509.extensions import Unreadable
     from certkit.x509.keys import KeyFacts
+    from certkit.x509.unreadable import Unreadable
 
 Document = dict[str, Any]
 

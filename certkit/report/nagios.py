@@ -13,7 +13,7 @@ from certkit.findings import Status
 from certkit.printable import printable
 from certkit.report.words import outlook, shortened
 from certkit.times import rfc3339
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

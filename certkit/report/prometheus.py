@@ -16,7 +16,7 @@ from certkit.expiry.sources.base import Reason
 from certkit.printable import printable
 from certkit.report.optional import needs
 from certkit.report.words import shortened
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -9,8 +9,7 @@ from certkit.findings import Status
 from certkit.printable import printable
 from certkit.report import words
 from certkit.times import rfc3339
-from certkit.x509 import names
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from certkit.probe import Probe
     from certkit.stores.record import Event
     from certkit.verify import Verdict
-    from certkit.x509.extensions import Unreadable
+    from certkit.x509.unreadable import Unreadable
 
     Paint = Callable[[str, Status], str]
 
@@ -77,6 +76,8 @@ def _day(moment: datetime | Unreadable) -> str:
 
 def probed(probe: Probe) -> str:
     """What was seen of both sides of a connection."""
+    from certkit.x509 import names
+
     server = [names.subject_or_none(each) or "unreadable" for each in probe.server_chain]
     ends = (("server", probe.server_not_after), ("client", probe.client_not_after))
     lines = [f"  TLS           {probe.tls_version}, {probe.cipher}"] if probe.tls_version else []

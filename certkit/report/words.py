@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

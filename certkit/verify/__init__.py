@@ -14,7 +14,7 @@ from certkit.verify.pedantry import pedantry
 from certkit.x509.certificate import Certificate
 from certkit.x509.crl import Crl
 from certkit.x509.der import DerError
-from certkit.x509.extensions import Unreadable
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

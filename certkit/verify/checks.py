@@ -15,7 +15,7 @@ from certkit.verify.path import is_sound_ca_key, name_of
 from certkit.verify.signatures import UnsupportedError
 from certkit.x509 import csr as requests
 from certkit.x509 import foreign, keys, names
-from certkit.x509.extensions import Unreadable
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from certkit.x509 import der as tlv
 from certkit.x509 import extensions as kinds
 from certkit.x509 import foreign
 from certkit.x509.directory_name import Name
-from certkit.x509.extensions import Unreadable
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

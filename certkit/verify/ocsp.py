@@ -13,8 +13,9 @@ from certkit.times import rfc3339
 from certkit.verify import revocation, signatures
 from certkit.verify.path import access_location, is_signed, is_within_dates, name_of, own_problem
 from certkit.x509 import der as tlv
-from certkit.x509.extensions import OCSP_NO_CHECK, Unreadable
+from certkit.x509.extensions import OCSP_NO_CHECK
 from certkit.x509.ocsp import NONCE, OcspResponse
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -16,7 +16,7 @@ from certkit.printable import printable
 from certkit.x509 import extensions as kinds
 from certkit.x509 import names, objects, qualified
 from certkit.x509.certificate import Certificate
-from certkit.x509.extensions import Unreadable
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -22,8 +22,8 @@ from certkit.verify.constraints import Comparisons, Limits, Parsed, TooManyError
 from certkit.verify.purpose import allows
 from certkit.verify.signatures import UnsupportedError
 from certkit.x509 import extensions as kinds
-from certkit.x509.extensions import Unreadable
 from certkit.x509.general_names import GeneralName
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,7 +14,7 @@ from certkit.findings import Finding, Status, ok
 from certkit.verify import constraints
 from certkit.verify.path import fits, name_of
 from certkit.x509 import extensions as kinds
-from certkit.x509.extensions import Unreadable
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

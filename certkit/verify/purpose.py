@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.printable import brief
-from certkit.x509.extensions import PURPOSES, Unreadable
+from certkit.x509.extensions import PURPOSES
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence

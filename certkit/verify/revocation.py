@@ -12,7 +12,7 @@ from certkit.verify.lists import HOLD, REMOVE, RevocationList, Target
 from certkit.verify.path import NoPath, Search, build_path, is_within_dates, name_of
 from certkit.verify.statements import Clear, Revoked, Statement, together
 from certkit.verify.troubles import WORDS, Problem, Trouble
-from certkit.x509.extensions import Unreadable
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from certkit.errors import InputError
 from certkit.printable import brief
 from certkit.x509 import der as tlv
-from certkit.x509 import extensions as kinds
 from certkit.x509 import foreign, moments
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
-from certkit.x509.extensions import Unreadable
 from certkit.x509.once import once
 from certkit.x509.signed import (
     INTEGER,
     SEQUENCE,
+    ExtensionValue,
     Signed,
     name_deviations,
     serial_deviations,
@@ -30,7 +28,7 @@ from certkit.x509.signed import (
     take_explicit,
     unreadable,
 )
-from certkit.x509.spki import Algorithm, PublicKeyInfo
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,13 +36,15 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+    from certkit.x509 import extensions as kinds
     from certkit.x509.general_names import GeneralName
+    from certkit.x509.spki import Algorithm, PublicKeyInfo
+
 
 _VERSION, _ISSUER_ID, _SUBJECT_ID, _EXTENSIONS = 0xA0, 0x81, 0x82, 0xA3
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
+class _Parts(NamedTuple):
     """Where the fields of a certificate lie in its bytes."""
 
     version: int
@@ -54,7 +54,7 @@ class _Parts:
     deviations: tuple[Deviation, ...]
 
 
-class Certificate(Signed):
+class Certificate(Signed["x509.Certificate", _Parts]):
     """A certificate; make one with `parse`."""
 
     what = "certificate"
@@ -76,25 +76,13 @@ class Certificate(Signed):
         """Return the subject and the serial number."""
         return f"<Certificate {self.subject.text!r} {self.serial}>"
 
-    def cryptography(self) -> x509.Certificate | None:
-        """Return the certificate as `cryptography` has it, or None if that library refuses it."""
-        found: x509.Certificate | None = self._loaded
-        return found
-
-    @once
-    def _parts(self) -> _Parts:
-        try:
-            return _cut(self.der, self._frame[0])
-        except tlv.DerError as error:
-            raise unreadable(self.what, error) from error
+    def _cut(self) -> _Parts:
+        return _cut(self.der, self._frame[0])
 
     @once
     def _fields(self) -> list[tlv.Node]:
         """Serial number, algorithm, issuer, validity, subject and key; soon found in what the library has read."""
         return self._parts.fields if self._loaded is None else tlv.certificate_fields(self.der)
-
-    def _extension_list(self) -> tlv.Node | None:
-        return self._parts.extensions
 
     @property
     def version(self) -> int:
@@ -185,6 +173,8 @@ class Certificate(Signed):
     @once
     def key(self) -> PublicKeyInfo | Unreadable:
         """The facts of the public key."""
+        from certkit.x509.spki import PublicKeyInfo
+
         return PublicKeyInfo.parse(self.spki)
 
     @once
@@ -204,107 +194,66 @@ class Certificate(Signed):
     @once
     def tbs_signature_algorithm(self) -> Algorithm:
         """The algorithm that is named in the signed part; the two must be the same (section 4.1.1.2)."""
+        from certkit.x509.spki import Algorithm
+
         try:
             return Algorithm.parse(self.bytes_of(self._fields[1]))
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
-    @property
-    def basic_constraints(self) -> kinds.BasicConstraints | Unreadable | None:
-        """Whether the certificate is a CA's (section 4.2.1.9); None without the extension."""
-        value: kinds.BasicConstraints | Unreadable | None = self.value(kinds.BASIC_CONSTRAINTS)
-        return value
+    basic_constraints: ExtensionValue[kinds.BasicConstraints] = ExtensionValue(
+        "BASIC_CONSTRAINTS", "Whether the certificate is a CA's (section 4.2.1.9); None without the extension."
+    )
 
     @property
     def is_ca(self) -> bool:
         """Whether the certificate says that it is a CA's."""
         constraints = self.basic_constraints
-        return isinstance(constraints, kinds.BasicConstraints) and constraints.ca
+        return bool(constraints and constraints.ca)
 
-    @property
-    def key_usage(self) -> frozenset[str] | Unreadable | None:
-        """The key usages by their names in section 4.2.1.3."""
-        value: frozenset[str] | Unreadable | None = self.value(kinds.KEY_USAGE)
-        return value
-
-    @property
-    def extended_key_usage(self) -> tuple[str, ...] | Unreadable | None:
-        """The extended key usages as dotted identifiers (section 4.2.1.12)."""
-        value: tuple[str, ...] | Unreadable | None = self.value(kinds.EXTENDED_KEY_USAGE)
-        return value
-
-    @property
-    def subject_alt_name(self) -> tuple[GeneralName, ...] | Unreadable | None:
-        """The alternative names (section 4.2.1.6), malformed ones with their problem."""
-        value: tuple[GeneralName, ...] | Unreadable | None = self.value(kinds.SUBJECT_ALT_NAME)
-        return value
-
-    @property
-    def name_constraints(self) -> kinds.NameConstraints | Unreadable | None:
-        """The names that a CA may give (section 4.2.1.10)."""
-        value: kinds.NameConstraints | Unreadable | None = self.value(kinds.NAME_CONSTRAINTS)
-        return value
-
-    @property
-    def certificate_policies(self) -> tuple[kinds.PolicyInformation, ...] | Unreadable | None:
-        """The certificate policies (section 4.2.1.4)."""
-        value: tuple[kinds.PolicyInformation, ...] | Unreadable | None = self.value(kinds.CERTIFICATE_POLICIES)
-        return value
-
-    @property
-    def policy_constraints(self) -> kinds.PolicyConstraints | Unreadable | None:
-        """The policy constraints (section 4.2.1.11)."""
-        value: kinds.PolicyConstraints | Unreadable | None = self.value(kinds.POLICY_CONSTRAINTS)
-        return value
-
-    @property
-    def policy_mappings(self) -> tuple[tuple[str, str], ...] | Unreadable | None:
-        """The policy mappings as pairs of the issuer's and the subject's policy (section 4.2.1.5)."""
-        value: tuple[tuple[str, str], ...] | Unreadable | None = self.value(kinds.POLICY_MAPPINGS)
-        return value
-
-    @property
-    def inhibit_any_policy(self) -> int | Unreadable | None:
-        """After how many certificates anyPolicy ends (section 4.2.1.14)."""
-        value: int | Unreadable | None = self.value(kinds.INHIBIT_ANY_POLICY)
-        return value
-
-    @property
-    def authority_key_identifier(self) -> kinds.AuthorityKeyIdentifier | Unreadable | None:
-        """Which key of the issuer signed (section 4.2.1.1)."""
-        value: kinds.AuthorityKeyIdentifier | Unreadable | None = self.value(kinds.AUTHORITY_KEY_IDENTIFIER)
-        return value
-
-    @property
-    def subject_key_identifier(self) -> bytes | Unreadable | None:
-        """The identifier of the certificate's own key (section 4.2.1.2)."""
-        value: bytes | Unreadable | None = self.value(kinds.SUBJECT_KEY_IDENTIFIER)
-        return value
-
-    @property
-    def crl_distribution_points(self) -> tuple[kinds.DistributionPoint, ...] | Unreadable | None:
-        """Where the CRLs are (section 4.2.1.13)."""
-        value: tuple[kinds.DistributionPoint, ...] | Unreadable | None = self.value(kinds.CRL_DISTRIBUTION_POINTS)
-        return value
-
-    @property
-    def authority_information_access(self) -> tuple[kinds.AccessDescription, ...] | Unreadable | None:
-        """Where OCSP and the issuer's certificate are (section 4.2.2.1)."""
-        value: tuple[kinds.AccessDescription, ...] | Unreadable | None
-        value = self.value(kinds.AUTHORITY_INFORMATION_ACCESS)
-        return value
-
-    @property
-    def tls_features(self) -> tuple[int, ...] | Unreadable | None:
-        """The TLS extensions that a server with this certificate must support (RFC 7633)."""
-        value: tuple[int, ...] | Unreadable | None = self.value(kinds.TLS_FEATURES)
-        return value
-
-    @property
-    def qc_statements(self) -> tuple[tuple[str, bytes | None], ...] | Unreadable | None:
-        """The statements of a qualified certificate as pairs of an identifier and DER (RFC 3739 section 3.2.6)."""
-        value: tuple[tuple[str, bytes | None], ...] | Unreadable | None = self.value(kinds.QC_STATEMENTS)
-        return value
+    key_usage: ExtensionValue[frozenset[str]] = ExtensionValue(
+        "KEY_USAGE", "The key usages by their names in section 4.2.1.3."
+    )
+    extended_key_usage: ExtensionValue[tuple[str, ...]] = ExtensionValue(
+        "EXTENDED_KEY_USAGE", "The extended key usages as dotted identifiers (section 4.2.1.12)."
+    )
+    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = ExtensionValue(
+        "SUBJECT_ALT_NAME", "The alternative names (section 4.2.1.6), malformed ones with their problem."
+    )
+    name_constraints: ExtensionValue[kinds.NameConstraints] = ExtensionValue(
+        "NAME_CONSTRAINTS", "The names that a CA may give (section 4.2.1.10)."
+    )
+    certificate_policies: ExtensionValue[tuple[kinds.PolicyInformation, ...]] = ExtensionValue(
+        "CERTIFICATE_POLICIES", "The certificate policies (section 4.2.1.4)."
+    )
+    policy_constraints: ExtensionValue[kinds.PolicyConstraints] = ExtensionValue(
+        "POLICY_CONSTRAINTS", "The policy constraints (section 4.2.1.11)."
+    )
+    policy_mappings: ExtensionValue[tuple[tuple[str, str], ...]] = ExtensionValue(
+        "POLICY_MAPPINGS", "The policy mappings as pairs of the issuer's and the subject's policy (section 4.2.1.5)."
+    )
+    inhibit_any_policy: ExtensionValue[int] = ExtensionValue(
+        "INHIBIT_ANY_POLICY", "After how many certificates anyPolicy ends (section 4.2.1.14)."
+    )
+    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = ExtensionValue(
+        "AUTHORITY_KEY_IDENTIFIER", "Which key of the issuer signed (section 4.2.1.1)."
+    )
+    subject_key_identifier: ExtensionValue[bytes] = ExtensionValue(
+        "SUBJECT_KEY_IDENTIFIER", "The identifier of the certificate's own key (section 4.2.1.2)."
+    )
+    crl_distribution_points: ExtensionValue[tuple[kinds.DistributionPoint, ...]] = ExtensionValue(
+        "CRL_DISTRIBUTION_POINTS", "Where the CRLs are (section 4.2.1.13)."
+    )
+    authority_information_access: ExtensionValue[tuple[kinds.AccessDescription, ...]] = ExtensionValue(
+        "AUTHORITY_INFORMATION_ACCESS", "Where OCSP and the issuer's certificate are (section 4.2.2.1)."
+    )
+    tls_features: ExtensionValue[tuple[int, ...]] = ExtensionValue(
+        "TLS_FEATURES", "The TLS extensions that a server with this certificate must support (RFC 7633)."
+    )
+    qc_statements = ExtensionValue[tuple[tuple[str, bytes | None], ...]](
+        "QC_STATEMENTS",
+        "The statements of a qualified certificate: identifiers and DER (RFC 3739 section 3.2.6).",
+    )
 
     @once
     def deviations(self) -> tuple[Deviation, ...]:

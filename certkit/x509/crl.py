@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.x509 import der as tlv
 from certkit.x509 import extensions as kinds
 from certkit.x509 import foreign, moments
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
-from certkit.x509.extensions import Unreadable
 from certkit.x509.once import once
 from certkit.x509.signed import (
     INTEGER,
     SEQUENCE,
+    ExtensionValue,
     ReadExtensions,
     Signed,
     name_deviations,
@@ -24,12 +24,14 @@ from certkit.x509.signed import (
     unreadable,
 )
 from certkit.x509.spki import Algorithm
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from cryptography import x509
+
 
 _EXTENSIONS = 0xA0
 _TIMES = (moments.UTC_TIME, moments.GENERALIZED_TIME)
@@ -79,7 +81,11 @@ class _Parts:
     deviations: tuple[Deviation, ...]
 
 
-class Crl(Signed):
+# What the library makes of a list.
+_Loaded: TypeAlias = "x509.CertificateRevocationList"
+
+
+class Crl(Signed[_Loaded, _Parts]):
     """A revocation list; make one with `parse`."""
 
     what = "CRL"
@@ -104,20 +110,8 @@ class Crl(Signed):
         """Return the issuer and the date."""
         return f"<Crl {self.issuer.text!r} {self.this_update}>"
 
-    def cryptography(self) -> x509.CertificateRevocationList | None:
-        """Return the CRL as `cryptography` has it, or None if that library refuses it."""
-        found: x509.CertificateRevocationList | None = self._loaded
-        return found
-
-    @once
-    def _parts(self) -> _Parts:
-        try:
-            return _cut(self.der, self._frame[0])
-        except tlv.DerError as error:
-            raise unreadable(self.what, error) from error
-
-    def _extension_list(self) -> tlv.Node | None:
-        return self._parts.extensions
+    def _cut(self) -> _Parts:
+        return _cut(self.der, self._frame[0])
 
     @property
     def version(self) -> int:
@@ -172,29 +166,16 @@ class Crl(Signed):
         """How many certificates are revoked."""
         return len(self._loaded) if self._loaded is not None else sum(1 for _ in self.entries())
 
-    @property
-    def number(self) -> int | Unreadable | None:
-        """The CRL number (section 5.2.3)."""
-        value: int | Unreadable | None = self.value(kinds.CRL_NUMBER)
-        return value
-
-    @property
-    def delta_base(self) -> int | Unreadable | None:
-        """The number of the CRL that a delta CRL completes (section 5.2.4)."""
-        value: int | Unreadable | None = self.value(kinds.DELTA_CRL_INDICATOR)
-        return value
-
-    @property
-    def issuing_distribution_point(self) -> kinds.IssuingDistributionPoint | Unreadable | None:
-        """What the CRL covers (section 5.2.5)."""
-        value: kinds.IssuingDistributionPoint | Unreadable | None = self.value(kinds.ISSUING_DISTRIBUTION_POINT)
-        return value
-
-    @property
-    def authority_key_identifier(self) -> kinds.AuthorityKeyIdentifier | Unreadable | None:
-        """Which key of the issuer signed (section 5.2.1)."""
-        value: kinds.AuthorityKeyIdentifier | Unreadable | None = self.value(kinds.AUTHORITY_KEY_IDENTIFIER)
-        return value
+    number: ExtensionValue[int] = ExtensionValue("CRL_NUMBER", "The CRL number (section 5.2.3).")
+    delta_base: ExtensionValue[int] = ExtensionValue(
+        "DELTA_CRL_INDICATOR", "The number of the CRL that a delta CRL completes (section 5.2.4)."
+    )
+    issuing_distribution_point: ExtensionValue[kinds.IssuingDistributionPoint] = ExtensionValue(
+        "ISSUING_DISTRIBUTION_POINT", "What the CRL covers (section 5.2.5)."
+    )
+    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = ExtensionValue(
+        "AUTHORITY_KEY_IDENTIFIER", "Which key of the issuer signed (section 5.2.1)."
+    )
 
     @once
     def deviations(self) -> tuple[Deviation, ...]:

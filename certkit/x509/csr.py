@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
-from certkit.x509 import extensions as kinds
 from certkit.x509 import foreign, keys
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
-from certkit.x509.extensions import Unreadable
 from certkit.x509.once import once
-from certkit.x509.signed import INTEGER, OID, SEQUENCE, Signed, name_deviations, take, unreadable
+from certkit.x509.signed import INTEGER, OID, SEQUENCE, ExtensionValue, Signed, name_deviations, take
 from certkit.x509.spki import PublicKeyInfo
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -49,7 +48,7 @@ class _Parts:
     deviations: tuple[Deviation, ...]
 
 
-class Csr(Signed):
+class Csr(Signed["x509.CertificateSigningRequest", _Parts]):
     """A certification request; make one with `parse`."""
 
     what = "CSR"
@@ -72,20 +71,8 @@ class Csr(Signed):
         """Return the subject."""
         return f"<Csr {self.subject.text!r}>"
 
-    def cryptography(self) -> x509.CertificateSigningRequest | None:
-        """Return the CSR as `cryptography` has it, or None if that library refuses it."""
-        found: x509.CertificateSigningRequest | None = self._loaded
-        return found
-
-    @once
-    def _parts(self) -> _Parts:
-        try:
-            return _cut(self.der, self._frame[0])
-        except tlv.DerError as error:
-            raise unreadable(self.what, error) from error
-
-    def _extension_list(self) -> tlv.Node | None:
-        return self._parts.extensions
+    def _cut(self) -> _Parts:
+        return _cut(self.der, self._frame[0])
 
     @property
     def version(self) -> int:
@@ -127,11 +114,9 @@ class Csr(Signed):
         """The attributes in the order of the encoding."""
         return self._parts.attributes
 
-    @property
-    def subject_alt_name(self) -> tuple[GeneralName, ...] | Unreadable | None:
-        """The alternative names that are asked for."""
-        value: tuple[GeneralName, ...] | Unreadable | None = self.value(kinds.SUBJECT_ALT_NAME)
-        return value
+    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = ExtensionValue(
+        "SUBJECT_ALT_NAME", "The alternative names that are asked for."
+    )
 
     @once
     def is_signature_valid(self) -> bool | None:

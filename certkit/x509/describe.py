@@ -16,8 +16,8 @@ from certkit.times import rfc3339
 from certkit.x509 import extensions as kinds
 from certkit.x509 import names, qualified
 from certkit.x509.certificate import Certificate
-from certkit.x509.extensions import Unreadable
-from certkit.x509.objects import Item, Kind
+from certkit.x509.items import Item, Kind
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

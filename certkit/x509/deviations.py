@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Deviation:
+class Deviation(NamedTuple):
     """A rule that a certificate, CSR, CRL or OCSP answer breaks although it can be read: one of `DEVIATIONS`.
 
     One that is not `tolerated` is shown, and never accepted by a verifier; the others are notes, and refused only if

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from certkit.printable import printable
 from certkit.x509 import der as tlv
@@ -45,8 +44,7 @@ _MUST_ESCAPE = re.compile(r'[\\",+;<>\0]')
 _SPACES = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeValue:
+class AttributeValue(NamedTuple):
     """One attribute of a name: its type, its value as text, and the encoded value with its tag.
 
     `text` is None where the value is no string. `problem` says what is wrong with a value that was read leniently.
@@ -77,8 +75,7 @@ class AttributeValue:
         return f"{name}={_escaped(self.text)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A rule that a name breaks although it can be read."""
 
     id: str
@@ -175,8 +172,7 @@ class Name:
         return tuple(each.text for each in self.attributes if each.name == short_name and each.text is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rdn:
+class _Rdn(NamedTuple):
     """One part of a name: its attributes, whether they are sorted, and their text."""
 
     attributes: tuple[AttributeValue, ...]
@@ -274,5 +270,7 @@ def _escaped(text: str) -> str:
 def _prepared(text: str) -> str:
     """Prepare a string for comparison (RFC 4518 section 2): compatible characters, no case, single spaces."""
     if not text.isascii():
+        import unicodedata
+
         text = unicodedata.normalize("NFKC", text)
     return _SPACES.sub(" ", text.casefold().strip())

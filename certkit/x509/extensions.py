@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from certkit.x509 import der as tlv
 from certkit.x509 import general_names
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,19 +78,16 @@ PURPOSES = {
     "1.3.6.1.5.5.7.3.17": "ipsecIKE",
 }
 
+# Which deviation a problem of a value is; "extension-value" of all others.
+DEVIATIONS = {
+    BASIC_CONSTRAINTS: "path-length",
+    SUBJECT_ALT_NAME: "general-name",
+    ISSUER_ALT_NAME: "general-name",
+    NAME_CONSTRAINTS: "address-bits",
+}
+
 _BOOLEAN, _INTEGER, _BIT_STRING, _OCTET_STRING, _NULL, _OID, _ENUMERATED = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0A
 _SEQUENCE = 0x30
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """What could not be read, and why."""
-
-    reason: str
-
-    def __bool__(self) -> Literal[False]:
-        """Return False: nothing is known of the value."""
-        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,6 @@ _CURVE_NAMES = {"secp192r1": "p192", "secp224r1": "p224", "secp256r1": "p256", "
 
 # PKCS#8 of an RSA-8192 key takes 4.7 kB; loading it takes seconds, and the time grows with the cube.
 MAX_PRIVATE_KEY_BYTES = 6 * 1024
-# A million PBKDF2 iterations take about half a second; OpenSSL writes 2,048, password managers up to 1,000,000.
-MAX_KDF_COST = 10_000_000
-# OpenSSL's limit for a passphrase (PEM_BUFSIZE less its terminator).
-MAX_PASSPHRASE_BYTES = 1023
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,9 +269,9 @@ def require_affordable(key_der: bytes) -> None:
             f"the private key has {len(key_der):,} bytes, more than an RSA key of 8192 bits",
             hint="partners accept RSA keys of 2048 to 4096 bits and P-256 keys; create one of those",
         )
-    if is_encrypted(key_der) and tlv.kdf_cost(key_der) > MAX_KDF_COST:
+    if is_encrypted(key_der) and tlv.kdf_cost(key_der) > tlv.MAX_KDF_COST:
         raise InputError(
-            f"the private key requires more than {MAX_KDF_COST:,} key derivation rounds",
+            f"the private key requires more than {tlv.MAX_KDF_COST:,} key derivation rounds",
             hint="re-encrypt it with fewer: openssl pkcs8 -topk8 -iter 600000",
         )
 

@@ -6,7 +6,7 @@ import functools
 import re
 from datetime import UTC, datetime, timedelta
 
-from certkit.x509.extensions import Unreadable
+from certkit.x509.unreadable import Unreadable
 
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 

@@ -5,9 +5,7 @@ Each detector has three answers: not here, found, here but broken.
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, PassphraseError
@@ -17,8 +15,9 @@ from certkit.x509.certificate import Certificate
 from certkit.x509.containers import Bundle
 from certkit.x509.crl import Crl
 from certkit.x509.csr import Csr
-from certkit.x509.extensions import Unreadable
+from certkit.x509.items import KEY_STORE, Broken, Budget, Item, Kind
 from certkit.x509.spki import PublicKeyInfo
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
@@ -26,128 +25,6 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from certkit.secret import Secret
-
-
-class Kind(StrEnum):
-    """The kinds of object that certkit knows."""
-
-    PRIVATE_KEY = "private_key"
-    PUBLIC_KEY = "public_key"
-    CSR = "csr"
-    CERTIFICATE = "certificate"
-    CRL = "crl"
-    PKCS12 = "pkcs12"
-
-    @property
-    def words(self) -> str:
-        """The kind as a person calls it, with its article."""
-        return _WORDS[self]
-
-
-_WORDS = {
-    Kind.PRIVATE_KEY: "a private key",
-    Kind.PUBLIC_KEY: "a public key",
-    Kind.CSR: "a CSR",
-    Kind.CERTIFICATE: "a certificate",
-    Kind.CRL: "a CRL",
-    Kind.PKCS12: "a PKCS#12 bundle",
-}
-
-
-KEY_STORE = "a Java key store"
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One object found: its kind, its DER, and its value, or None where it is locked or was not asked for.
-
-    The value is a `Certificate`, `Csr`, `Crl`, `PublicKeyInfo` or `Bundle`, or a private key for `cryptography`. Of a
-    key there is its public half as `info`, even of a private one too large to be checked. `trust` are the settings that
-    follow a certificate labelled TRUSTED, in DER.
-    """
-
-    kind: Kind
-    der: bytes
-    value: Any
-    line: int | None = None
-    is_encrypted: bool = False
-    info: PublicKeyInfo | None = None
-    trust: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """An object that begins to be one and cannot be read."""
-
-    what: str
-    reason: str
-    hint: str
-    line: int | None = None
-    is_locked: bool = False
-    is_bad_pem: bool = False
-
-    @property
-    def message(self) -> str:
-        """What is wrong, with the line where it begins."""
-        place = f" at line {self.line}" if self.line else ""
-        return f"{self.what}{place}: {self.reason}"
-
-
-def unguarded(_: Callable[[], object]) -> bool:
-    """Let everything through."""
-    return True
-
-
-class Budget:
-    """What one run may spend on keys: rounds of key derivation, and the checking of RSA keys.
-
-    The cost of an RSA key grows with the cube of its size; one unit is a key of 1024 bits. `guard` is asked before a
-    PKCS#12 file is opened, because its cost does not show in full (`certkit.processes.Allowance`).
-    """
-
-    def __init__(self, guard: Callable[[Callable[[], object]], bool] = unguarded) -> None:
-        self.guard = guard
-        self._rounds = keys.MAX_KDF_COST
-        self._checks: float = _MAX_RSA_CHECKS
-
-    def derive(self, rounds: int) -> bool:
-        """Take so many rounds of key derivation; return whether there were as many left."""
-        self._rounds -= rounds
-        return self._rounds >= 0
-
-    def check_rsa(self, bits: int) -> bool:
-        """Take the check of an RSA key of this size; return whether that much was left."""
-        self._checks -= (bits / 1024) ** 3
-        return self._checks >= 0
-
-
-# About one second: two keys of 4096 bits, or sixteen of 2048.
-_MAX_RSA_CHECKS = 130
-
-
-@functools.cache
-def _certificate_loader() -> Callable[[bytes], x509.Certificate]:
-    from cryptography.x509 import load_der_x509_certificate
-
-    return load_der_x509_certificate
-
-
-def plain_certificates(data: bytes) -> tuple[list[Certificate], int]:
-    """Return the certificates at the beginning of the bytes, as long as all are plain and sound, and where the rest is.
-
-    The rest is for `read`, with its `start`. Silencing the library's warnings is the caller's business, for it takes as
-    long as the loading.
-    """
-    load = _certificate_loader()
-    found: list[Certificate] = []
-    end = 0
-    for der, after in pem.plain_certificates(data):
-        try:
-            found.append(Certificate(der, load(der)))
-        except ValueError:
-            break  # `read` says what is wrong with it
-        end = after
-    return found, end
 
 
 def read(
@@ -560,7 +437,7 @@ class _Reader:
     def _pkcs12(self, data: bytes) -> Item | Broken:
         what = Kind.PKCS12.words
         rounds = containers.pkcs12_rounds(data)
-        if rounds > keys.MAX_KDF_COST:
+        if rounds > tlv.MAX_KDF_COST:
             return Broken(what, *_TOO_SLOW)
         if not self._budget.derive(rounds):
             return Broken(what, *_TOO_COSTLY)

@@ -28,7 +28,8 @@ from certkit.x509.spki import Algorithm
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from certkit.x509.extensions import Extension, Unreadable
+    from certkit.x509.extensions import Extension
+    from certkit.x509.unreadable import Unreadable
 
 STATUSES = {
     0: "successful",
@@ -113,7 +114,7 @@ class _Parts:
     certificates: tuple[bytes, ...]
 
 
-class BasicResponse(Signed):
+class BasicResponse(Signed[None, _Parts]):
     """The signed part of a response (BasicOCSPResponse); make one with `parse`."""
 
     what = "OCSP response"
@@ -136,15 +137,8 @@ class BasicResponse(Signed):
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
-    @once
-    def _parts(self) -> _Parts:
-        try:
-            return _cut(self.der, self._frame[0], self._frame[2][3])
-        except tlv.DerError as error:
-            raise unreadable(self.what, error) from error
-
-    def _extension_list(self) -> tlv.Node | None:
-        return self._parts.extensions
+    def _cut(self) -> _Parts:
+        return _cut(self.der, self._frame[0], self._frame[2][3])
 
     @property
     def version(self) -> int:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from certkit.errors import InputError
 
@@ -37,8 +36,7 @@ _SPOILT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """One PEM block: its label, its place in the file, and its bytes or what is wrong with them."""
 
     label: str

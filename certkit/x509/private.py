@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
-from certkit.x509.extensions import Unreadable
 from certkit.x509.spki import EC, RSA, RSASSA_PSS, Algorithm, PublicKeyInfo
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes

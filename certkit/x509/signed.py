@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, overload
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
-from certkit.x509 import extensions as kinds
-from certkit.x509.deviations import Deviation, deviation
-from certkit.x509.extensions import Extension, Unreadable
+from certkit.x509.deviations import deviation
 from certkit.x509.once import once
-from certkit.x509.spki import Algorithm
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Self
 
+    from certkit.x509.deviations import Deviation
     from certkit.x509.directory_name import Name
+    from certkit.x509.extensions import Extension
+    from certkit.x509.spki import Algorithm
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE = 0x01, 0x02, 0x03, 0x04, 0x06, 0x30
 _MAX_SERIAL_BYTES = 20
@@ -30,15 +32,56 @@ _ECDSA_AND_DSA = {
 
 _TWICE = Unreadable("the extension appears more than once (RFC 5280 section 4.2)")
 
-ReadExtensions = tuple[tuple[Extension, ...], tuple[Deviation, ...]]
+ReadExtensions: TypeAlias = "tuple[tuple[Extension, ...], tuple[Deviation, ...]]"
+Value = TypeVar("Value")
+Loaded = TypeVar("Loaded")
+Parts = TypeVar("Parts", bound="HasExtensions")
 
 
-class Signed:
-    """A signed structure; two are equal if their bytes are. Every attribute is computed on first use."""
+class HasExtensions(Protocol):
+    """Where the fields of a signed part lie, with its extensions among them."""
+
+    @property
+    def extensions(self) -> tlv.Node | None:
+        """Where the extensions lie, None where there are none."""
+
+
+class ExtensionValue(Generic[Value]):
+    """The value of an extension as an attribute, by the name of its identifier in `extensions`.
+
+    It is `Unreadable` if it cannot be read, and None without the extension.
+    """
+
+    def __init__(self, name: str, doc: str) -> None:
+        """Keep the name; what reads extensions is imported on use."""
+        self._name = name
+        self.__doc__ = doc
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, instance: Signed[Any, Any], owner: type) -> Value | Unreadable | None: ...
+
+    def __get__(self, instance: Signed[Any, Any] | None, owner: type) -> Self | Value | Unreadable | None:
+        """Return the value."""
+        if instance is None:
+            return self
+        from certkit.x509 import extensions
+
+        value: Value | Unreadable | None = instance.value(getattr(extensions, self._name))
+        return value
+
+
+class Signed(Generic[Loaded, Parts]):
+    """A signed structure; two are equal if their bytes are. Every attribute is computed on first use.
+
+    `Loaded` is what `cryptography` makes of it, and `Parts` where the fields of the signed part lie.
+    """
 
     what: ClassVar[str] = "object"
 
-    def __init__(self, der: bytes, loaded: Any) -> None:
+    def __init__(self, der: bytes, loaded: Loaded | None) -> None:
         """Keep the bytes, and what `cryptography` made of them; `parse` is the way to make one."""
         self.der = der
         self._loaded = loaded
@@ -51,7 +94,7 @@ class Signed:
         """Return a hash of the bytes."""
         return hash(self.der)
 
-    def cryptography(self) -> Any:
+    def cryptography(self) -> Loaded | None:
         """Return the object as `cryptography` has it, or None if that library refuses it."""
         return self._loaded
 
@@ -66,8 +109,19 @@ class Signed:
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
-    def _extension_list(self) -> tlv.Node | None:
-        """Return where the extensions lie, None where there are none."""
+    @once
+    def _parts(self) -> Parts:
+        try:
+            return self._cut()
+        except tlv.DerError as error:
+            raise unreadable(self.what, error) from error
+
+    def _cut(self) -> Parts:
+        """Tell apart the fields of the signed part.
+
+        Raises:
+            DerError: if they are not those of such an object.
+        """
         raise NotImplementedError
 
     @once
@@ -78,6 +132,8 @@ class Signed:
     @once
     def signature_algorithm(self) -> Algorithm:
         """The algorithm that is named beside the signature."""
+        from certkit.x509.spki import Algorithm
+
         try:
             return Algorithm.parse(self.bytes_of(self._frame[1]))
         except tlv.DerError as error:
@@ -106,7 +162,7 @@ class Signed:
 
     @once
     def _extensions(self) -> ReadExtensions:
-        node = self._extension_list()
+        node = self._parts.extensions
         try:
             return ((), ()) if node is None else read_extensions(self.der, node)
         except tlv.DerError as error:
@@ -165,6 +221,8 @@ def read_extensions(data: bytes, node: tlv.Node) -> ReadExtensions:
     Raises:
         DerError: if the extensions cannot be told apart.
     """
+    from certkit.x509 import extensions as kinds
+
     if node[0] != SEQUENCE:
         raise tlv.DerError("extensions that are not a sequence")
     found: list[Extension] = []
@@ -181,19 +239,11 @@ def read_extensions(data: bytes, node: tlv.Node) -> ReadExtensions:
         extension = kinds.read(oid, is_critical, data[parts[-1][2] : parts[-1][3]])
         if isinstance(extension.value, Unreadable):
             wrong.append(deviation("extension-unreadable", f"{oid}: {extension.value.reason}"))
-        wrong += [deviation(_VALUE_DEVIATIONS.get(oid, "extension-value"), each) for each in extension.problems]
+        wrong += [deviation(kinds.DEVIATIONS.get(oid, "extension-value"), each) for each in extension.problems]
         if any(oid == other.oid for other in found):
             wrong.append(deviation("extension-duplicate", oid))
         found.append(extension)
     return tuple(found), tuple(wrong) if found else (deviation("extensions-empty"),)
-
-
-_VALUE_DEVIATIONS = {
-    kinds.BASIC_CONSTRAINTS: "path-length",
-    kinds.SUBJECT_ALT_NAME: "general-name",
-    kinds.ISSUER_ALT_NAME: "general-name",
-    kinds.NAME_CONSTRAINTS: "address-bits",
-}
 
 
 def unreadable(what: str, error: tlv.DerError) -> InputError:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from certkit.secret import Secret
 from certkit.x509 import keys, objects, pem
+from certkit.x509.items import Budget
 from tests import odd
 from tests.conftest import openssl
 
@@ -308,7 +309,7 @@ def test_what_the_library_refuses_is_verified(certkit, tmp_path, name):
 
 def test_rounds_are_counted_over_a_run(tmp_path):
     """Ten small bundles of a million rounds each would take half a minute."""
-    budget = objects.Budget()
+    budget = Budget()
     made = openssl(
         "pkcs12", "-export", "-nokeys", "-in", "/dev/stdin", "-passout", "pass:x", "-iter", "3000000", stdin=PEM
     ).stdout

@@ -27,7 +27,7 @@ from certkit.expiry.reminder_file import ReminderFile
 from certkit.expiry.reminders import Reminders
 from certkit.expiry.scan import Row
 from certkit.findings import Status
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 from tests.conftest import require_program
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -42,7 +42,7 @@ import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 from certkit.expiry.reminders import Reminders
 from certkit.findings import Status
 from certkit.expiry.reminder_file import ReminderFile

@@ -13,7 +13,7 @@ from certkit.expiry import reminders
 from certkit.expiry.reminders import Reminder, Reminders
 from certkit.expiry.scan import Row
 from certkit.findings import Status
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

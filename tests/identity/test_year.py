@@ -26,7 +26,7 @@ from certkit.stores.file.store import FileStore
 from certkit.stores.record import State
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 from tests import pki, tls_servers
 from tests.conftest import require_program
 from tests.identity.conftest import ISSUING, POLICY, ROOT, enroll, journaled

@@ -9,7 +9,7 @@ from certkit.durations import Duration
 from certkit.expiry.scan import Row
 from certkit.expiry.sources.base import Failure, Reason
 from certkit.expiry.thresholds import Thresholds, days_left
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 from tests.pki import DAY, NOW
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from certkit.expiry.sources.base import Failure, Reason
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status, exit_code
 from certkit.report import nagios
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 from tests import pki
 
 THRESHOLDS = Thresholds(Duration.parse("28d"), Duration.parse("7d"))

@@ -21,7 +21,7 @@ from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status
 from certkit.printable import printable
 from certkit.report import prometheus
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 from tests import pki
 from tests.conftest import require_program
 

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from certkit.verify import signatures
 from certkit.verify.signatures import UnsupportedError
-from certkit.x509.extensions import Unreadable
 from certkit.x509.spki import Algorithm, PublicKeyInfo
+from certkit.x509.unreadable import Unreadable
 from tests.verify.shapes import rsa_key, wrap
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from certkit.errors import InputError
 from certkit.x509.certificate import Certificate
 from certkit.x509.deviations import DEVIATIONS
-from certkit.x509.extensions import Unreadable
+from certkit.x509.unreadable import Unreadable
 from tests import odd
 
 SAN, BASIC, USAGE, CONSTRAINTS = "551d11", "551d13", "551d0f", "551d1e"

@@ -101,7 +101,7 @@ def test_pkcs12_files_of_0_1_0_still_open(key, certificate):
     old = pkcs12.serialize_key_and_certificates(
         None, key, certificate, [], serialization.BestAvailableEncryption(PASSPHRASE.reveal())
     )
-    assert keys.is_pkcs12_of(old, keys.to_pem(key), certificate, [], PASSPHRASE)
+    assert keys.is_pkcs12_of(old, certificate, [], PASSPHRASE)
 
 
 def test_openssl_opens_pkcs12(bundle, tmp_path, passphrase_file):
@@ -128,8 +128,8 @@ def test_java_opens_pkcs12(bundle, tmp_path, passphrase_file):
 
 def test_a_wrong_passphrase_opens_nothing(bundle, key, certificate):
     """Neither here nor in the library."""
-    assert not keys.is_pkcs12_of(bundle, keys.to_pem(key), certificate, [], Secret(b"wrong"))
-    assert keys.is_pkcs12_of(bundle, keys.to_pem(key), certificate, [], PASSPHRASE)
+    assert not keys.is_pkcs12_of(bundle, certificate, [], Secret(b"wrong"))
+    assert keys.is_pkcs12_of(bundle, certificate, [], PASSPHRASE)
 
 
 def test_other_kinds_of_keys_are_encrypted_too():

@@ -10,6 +10,7 @@ import pytest
 from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
 from certkit.x509 import keys, objects, pem
+from certkit.x509.items import Item
 from certkit.x509.keys import KeySpec
 from tests.conftest import openssl
 
@@ -363,7 +364,7 @@ def test_a_key_for_pss_only_is_refused():
 def test_the_fingerprint_of_a_key_is_that_of_its_own_bytes(made):
     """Whatever a library would make of its algorithm."""
     data = openssl(*made).stdout
-    (item,) = (each for each in objects.read(data) if isinstance(each, objects.Item))
+    (item,) = (each for each in objects.read(data) if isinstance(each, Item))
     assert item.info.spki_sha256 == spki(data)
 
 

@@ -10,7 +10,7 @@ import pytest
 from certkit.errors import InputError
 from certkit.secret import Secret
 from certkit.x509 import objects, pem
-from certkit.x509.objects import Broken, Item, Kind
+from certkit.x509.items import Broken, Budget, Item, Kind
 from tests.conftest import openssl
 
 
@@ -205,7 +205,7 @@ def test_a_pkcs12_file_that_is_cut_off_is_broken():
 
 def test_the_guard_is_asked_before_a_pkcs12_file_is_opened():
     """Its cost does not show from outside."""
-    (broken,) = read(files()["pkcs12"], passphrase=Secret(b"x"), budget=objects.Budget(lambda _: False))
+    (broken,) = read(files()["pkcs12"], passphrase=Secret(b"x"), budget=Budget(lambda _: False))
     assert broken.message == ("a PKCS#12 bundle: opening it takes too long; its key derivation count is too high")
 
 

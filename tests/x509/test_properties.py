@@ -20,9 +20,9 @@ from certkit.policy import catalogue
 from certkit.policy import format as policy_format
 from certkit.times import parse_time, rfc3339
 from certkit.x509 import der, describe, names, objects, pem
+from certkit.x509.items import Broken
 from certkit.x509.keys import KeySpec
 from certkit.x509.names import SubjectOptions
-from certkit.x509.objects import Broken
 from tests.conftest import openssl
 
 # The same examples in every run, however slow the machine.

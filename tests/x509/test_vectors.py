@@ -14,7 +14,7 @@ import cryptography_vectors
 import pytest
 
 from certkit.x509 import describe, objects
-from certkit.x509.objects import Broken, Item, Kind
+from certkit.x509.items import Broken, Item, Kind
 from tests.conftest import openssl
 
 FOLDER = Path(cryptography_vectors.__file__).parent

@@ -6,7 +6,6 @@ import os
 import select
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -212,6 +211,8 @@ def read(reference: str) -> bytes:
 
 def data(reference: str | None) -> Any:
     """What a file option names, for `certkit.api`: a path, the bytes of standard input, or None."""
+    from pathlib import Path
+
     return reference if reference is None else read(STDIN) if reference == STDIN else Path(reference)
 
 
@@ -285,7 +286,7 @@ def passphrase(file: str | None) -> Secret | None:
     Raises:
         InputError: the file cannot be read, or the passphrase is empty or too long.
     """
-    from certkit.x509.keys import MAX_PASSPHRASE_BYTES
+    from certkit.secret import MAX_PASSPHRASE_BYTES
 
     return _secret(file, "CERTKIT_PASSPHRASE", "passphrase", limit=MAX_PASSPHRASE_BYTES)
 
@@ -345,6 +346,8 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
         PassphraseError: it is locked, and the passphrase is missing or wrong.
         InputError: it cannot be read or used.
     """
+    from pathlib import Path
+
     from certkit.csr.keyfile import HeldKey, key_file_finding
     from certkit.findings import skipped
     from certkit.x509 import objects
@@ -370,10 +373,12 @@ def pkcs12(reference: str, secret: Secret | None) -> tuple[HeldKey, bytes]:
         PassphraseError: if it is locked, and the passphrase is missing or wrong.
         InputError: if it is no bundle, or lacks the key or a certificate.
     """
+    from pathlib import Path
+
     from certkit.csr.keyfile import HeldKey, key_file_finding
     from certkit.findings import skipped
     from certkit.identity.install import pem
-    from certkit.x509 import objects
+    from certkit.x509 import objects, private
 
     data, name = read(reference), "standard input" if reference == STDIN else reference
     try:
@@ -382,9 +387,10 @@ def pkcs12(reference: str, secret: Secret | None) -> tuple[HeldKey, bytes]:
         if secret is not None or reference == STDIN or not is_terminal():
             raise
         found = objects.bundle(data, name=name, passphrase=_ask(name))
-    if found.key is None:
+    if found.info is None:
         hint = "export it with its key, or give --key KEY --cert CERT"
         raise InputError(f"cannot import {name}: it is no PKCS#12 bundle with a private key", hint=hint)
+    private.require_usable(found.info, name=name)
     is_read = reference == STDIN
     file = skipped("key-file", "the key was read from standard input") if is_read else key_file_finding(Path(reference))
     return HeldKey(found.key, file), pem([objects.loaded(each, name) for each in found.certificates])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -29,6 +28,8 @@ store_option = click.option(
 
 def opener(warn: Callable[[str], None]) -> Opener:
     """Return what opens stores and Vault, with the environment and the file of --config."""
+    from pathlib import Path
+
     from certkit.stores.opening import Opener
 
     context = click.get_current_context(silent=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
-from certkit.x509.objects import Kind
+from certkit.x509.items import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,8 +71,7 @@ class Sighting(NamedTuple):
     is_leaf: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """A source that could not be checked, or a part of it that cannot be read."""
 
     source: str
@@ -81,8 +80,7 @@ class Failure:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A file of a directory without certificates."""
 
     source: str

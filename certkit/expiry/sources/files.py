@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit import processes
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure, Reason, Searched, Sighting, Skipped
 from certkit.files import reading
-from certkit.x509 import objects, pem
-from certkit.x509.objects import KEY_STORE, Broken, Budget, Item, Kind
+from certkit.x509 import pem
+from certkit.x509.items import KEY_STORE, Broken, Budget, Item, Kind, plain_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,7 +74,7 @@ class FileSource:
     def _look_in_bulk(self, path: str) -> Iterator[Seen]:
         """The certificates of one of very many files: most hold nothing but plain ones, which is soon known."""
         begin, is_whole = reading.begin(path)
-        plain, end = objects.plain_certificates(begin)
+        plain, end = plain_certificates(begin)
         if is_whole and end == len(begin) and plain:
             for number, certificate in enumerate(plain):
                 yield Sighting(path, certificate, number == 0)
@@ -234,7 +234,7 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
             yield Failure(name, message, "create the kubeconfig again", Reason.NO_CERTIFICATE_FOUND)
     for problem in found.problems:
         yield Failure(name, f"cannot read {name}: {problem}", "create the kubeconfig again", Reason.BAD_KUBECONFIG)
-    paths = list(dict.fromkeys(str(Path(name).parent / each.path) for each in found.references))
+    paths = list(dict.fromkeys(os.path.join(os.path.dirname(name), each.path) for each in found.references))
     for path in paths[:_MAX_REFERENCES]:
         try:
             data_there = reading.chunks(path, must_be_regular=True)
@@ -273,10 +273,12 @@ class _View:
     def look_at(self, piece: bytes) -> Iterator[Seen]:
         """The certificates of the next piece."""
         self._begin = self._begin or piece
-        plain, end = objects.plain_certificates(piece)
+        plain, end = plain_certificates(piece)
         for certificate in plain:
             yield self._sighting(certificate)
         if end < len(piece):
+            from certkit.x509 import objects
+
             found = objects.read(
                 piece,
                 start=end,
@@ -321,6 +323,8 @@ class _View:
     def failures(self) -> Iterator[Failure]:
         """What could not be read, in one line."""
         if self._broken is not None:
+            from certkit.x509 import objects
+
             reason, hint = objects.summary(self._broken, self._broken_count)
             yield Failure(self._name, f"cannot read {self._name}: {reason}", hint, _reason(self._broken))
 
@@ -337,6 +341,8 @@ class _View:
 
     def found_nothing(self) -> Failure:
         """What the file holds instead."""
+        from certkit.x509 import objects
+
         error = objects.wrong_kind("a certificate", self._begin, self._others, name=self._name)
         return Failure(self._name, error.message, error.hint, Reason.NO_CERTIFICATE_FOUND)
 
@@ -375,5 +381,5 @@ def _in_walk(path: str, error: OSError) -> Failure:
     """The failure for what a walk came by: what is there and leads nowhere is a broken link, not a missing file."""
     failure = unreadable(path, error)
     if failure.reason is Reason.NOT_FOUND:
-        return replace(failure, hint="fix or remove the broken symlink", reason=Reason.BROKEN_SYMLINK)
-    return failure if failure.reason is not Reason.READ_FAILED else replace(failure, reason=Reason.WALK_ERROR)
+        return failure._replace(hint="fix or remove the broken symlink", reason=Reason.BROKEN_SYMLINK)
+    return failure if failure.reason is not Reason.READ_FAILED else failure._replace(reason=Reason.WALK_ERROR)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
@@ -12,7 +11,7 @@ from certkit.expiry.sources.base import Failure, Reason, Searched, Skipped
 from certkit.expiry.sources.files import DirectorySource, FileSource, KnownSource, StreamSource, unreadable
 from certkit.files import reading
 from certkit.processes import Allowance
-from certkit.x509.objects import Budget
+from certkit.x509.items import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -76,7 +75,7 @@ def parse(references: Iterable[str], access: SourceAccess) -> Iterator[Source]:
 def _expanded(references: Iterable[str], access: SourceAccess) -> Iterator[str | KnownSource]:
     """The same with lists replaced by what they list."""
     for reference in references:
-        if not reference.startswith("@") or reading.exists(Path(reference)):
+        if not reference.startswith("@") or reading.exists(reference):
             yield reference
             continue
         try:
@@ -93,7 +92,7 @@ def _failed(reference: str, error: InputError) -> KnownSource:
 
 def is_live(reference: str) -> bool:
     """Return whether a source is a live host: `tls://…`, `https://…`, or HOST:PORT where no file is called so."""
-    if ":" not in reference or reading.exists(Path(reference)) or _is_pattern(reference):
+    if ":" not in reference or reading.exists(reference) or _is_pattern(reference):
         return False
     from certkit.expiry.sources.endpoint import is_endpoint
 
@@ -122,7 +121,7 @@ def _is_pattern(reference: str) -> bool:
 def _files(reference: str, access: SourceAccess) -> Iterator[Source]:
     if reading.is_directory(reference):
         yield DirectorySource(reference, access.passphrase, access.budget)
-    elif reading.exists(Path(reference)):
+    elif reading.exists(reference):
         yield FileSource((reference,), access.passphrase, access.budget)
     elif _is_pattern(reference):
         yield from _glob(reference, access)
