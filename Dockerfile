@@ -4,10 +4,10 @@
 ARG PYTHON=python:3.13-slim
 FROM $PYTHON AS build
 COPY . /src
-RUN python3 -m venv /opt/certkit
-RUN /opt/certkit/bin/pip install --quiet --require-hashes --requirement /src/constraints.txt
-RUN /opt/certkit/bin/pip wheel --quiet --no-deps --wheel-dir /tmp/wheels /src
-RUN /opt/certkit/bin/pip install --quiet --no-deps --no-index /tmp/wheels/certkit-*.whl
+RUN python3 -m venv --without-pip /opt/certkit
+RUN python3 -m pip --python /opt/certkit/bin/python3 install --quiet --require-hashes --requirement /src/constraints.txt
+RUN python3 -m pip wheel --quiet --no-deps --wheel-dir /tmp/wheels /src
+RUN python3 -m pip --python /opt/certkit/bin/python3 install --quiet --no-deps --no-index /tmp/wheels/certkit-*.whl
 
 FROM $PYTHON
 COPY --from=build /opt/certkit /opt/certkit

@@ -81,7 +81,7 @@ setpriv --reuid=nobody --regid=nogroup --clear-groups env -i PATH="$PATH" certki
 test -e /usr/local/share/man/man1/certkit-csr-create.1
 bash -c 'source /usr/local/share/bash-completion/completions/certkit; complete -p certkit' >/dev/null
 systemd-analyze verify /etc/systemd/system/certkit-expiry.service
-/opt/certkit/bin/python3 -m pip check >/dev/null
+python3 -m pip --python /opt/certkit/bin/python3 check >/dev/null
 scripts/packaging/install --remove
 {LEFT}
 """,
