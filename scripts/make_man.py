@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import shutil
 import sys
 import tempfile
@@ -15,8 +14,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project that is built, which is not installed yet
 
 from certkit.__about__ import __version__
-from certkit.cli.shared.commands import certkit
-from scripts import make_sbom
+from scripts import command_tree, make_sbom
 
 EXIT_CODES = (
     ("0", "All is well, or the change is done."),
@@ -49,33 +47,23 @@ class ManualPages(BuildHookInterface):
 
 def pages() -> list[tuple[str, str]]:
     """Every command's name (`certkit-csr-create`) and its page."""
-    return _pages(certkit, click.Context(certkit, info_name="certkit"))
+    return [(context.command_path.replace(" ", "-"), _page(context)) for context in command_tree.commands()]
 
 
-def _pages(command: click.Command, context: click.Context) -> list[tuple[str, str]]:
-    made = [(context.command_path.replace(" ", "-"), _page(command, context))]
-    if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            below = command.get_command(context, name)
-            assert below is not None
-            made += _pages(below, click.Context(below, info_name=name, parent=context))
-    return made
-
-
-def _page(command: click.Command, context: click.Context) -> str:
-    path = context.command_path
+def _page(context: click.Context) -> str:
+    path, command = context.command_path, context.command
     title = path.replace(" ", "-")
     lines = [
         f'.TH "{title.upper()}" "1" "" "certkit {__version__}" "certkit manual"',
         ".SH NAME",
         rf"{_escape(title)} \- {_escape(command.get_short_help_str(limit=100))}",
         ".SH SYNOPSIS",
-        rf"\fB{_escape(path)}\fR {_escape(' '.join(command.collect_usage_pieces(context)))}",
+        rf"\fB{_escape(path)}\fR {_escape(command_tree.synopsis(context))}",
         ".SH DESCRIPTION",
-        *_description(command.help or ""),
     ]
-    options = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
-    lines += [".SH OPTIONS", *(line for record in options for line in _entry(*record))]
+    for text, stands in command_tree.paragraphs(command):
+        lines += [".PP", ".nf", *map(_escape, text.split("\n")), ".fi"] if stands else [".PP", _escape(text)]
+    lines += [".SH OPTIONS", *(line for record in command_tree.options(context) for line in _entry(*record))]
     if isinstance(command, click.Group):
         lines += [".SH COMMANDS"]
         for name in command.list_commands(context):
@@ -84,17 +72,6 @@ def _page(command: click.Command, context: click.Context) -> str:
             lines += _entry(f"{title}-{name}(1)", below.get_short_help_str(limit=100))
     lines += [".SH EXIT STATUS", *(line for code in EXIT_CODES for line in _entry(*code))]
     return "\n".join(lines) + "\n"
-
-
-def _description(text: str) -> list[str]:
-    """Paragraphs are filled, except those that begin with click's mark for "as it stands"."""
-    lines: list[str] = []
-    for paragraph in inspect.cleandoc(text).split("\n\n"):
-        if paragraph.startswith("\b\n"):
-            lines += [".PP", ".nf", *map(_escape, paragraph.split("\n")[1:]), ".fi"]
-        else:
-            lines += [".PP", _escape(" ".join(paragraph.split()))]
-    return lines
 
 
 def _entry(term: str, text: str) -> list[str]:
