@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -83,9 +84,20 @@ def test_the_constraints_cover_what_it_needs(wheel):
     with zipfile.ZipFile(wheel) as archive:
         [name] = [each for each in archive.namelist() if each.endswith(".dist-info/METADATA")]
         metadata = email.message_from_bytes(archive.read(name))
-    for requirement in map(Requirement, metadata.get_all("Requires-Dist")):
-        if 'extra == "dev"' not in str(requirement.marker) and requirement.name != "certkit":
+    needed = [Requirement(each) for each in metadata.get_all("Requires-Dist")]
+    for requirement in needed:
+        if 'extra == "dev"' not in str(requirement.marker):
             assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), requirement
+    # An index may have another project that is called certkit.
+    assert "certkit" not in {requirement.name for requirement in needed}
+
+
+def test_the_extra_all_is_all_of_them():
+    """`all` repeats what the others name."""
+    extras = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named = {each for extra, needed in extras.items() if extra not in {"all", "dev"} for each in needed}
+    assert set(extras["all"]) == named
+    assert named < set(extras["dev"])
 
 
 def test_it_carries_policies_pages_and_types(wheel):

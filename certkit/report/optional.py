@@ -21,5 +21,5 @@ def needs(package: str, *, what: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        hint = "install it: pip install 'certkit[reports]'"
+        hint = f"install it beside certkit: pip install {package}"
         raise InputError(f"cannot make {what}: {package} is not installed", hint=hint) from error

@@ -24,11 +24,24 @@ def test_links_lead_somewhere(page):
     assert dead == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
-def test_no_page_sends_to_a_name_that_is_not_ours(page):
+def texts():
+    """What users read: pages, hints, extras, scripts, actions."""
+    for folder in ("certkit", "docs", "policies", "scripts"):
+        yield from (path for path in (PROJECT / folder).rglob("*") if path.is_file() and path.suffix != ".png")
+    yield from (path for path in PROJECT.iterdir() if path.is_file() and path.name != "CHANGELOG.md")
+
+
+def test_no_text_sends_to_a_name_that_is_not_ours():
     """`certkit` on PyPI and `certkit/certkit` at Terraform's registry are not ours: nothing is installed from there."""
-    text = page.read_text()
-    assert not re.search(r"pip install '?certkit|pipx install certkit|registry\.terraform\.io/certkit", text)
+    commands = r"\b(pip3?|pipx|uv tool|uv pip|uvx)( install| run)?( -\S+)* [\"']?certkit(?!-[\d.]+-py3)\b[^/]"
+    sources = r"source\s*=\s*\"(registry\.terraform\.io/)?certkit/certkit\""
+    bad = [
+        (str(path.relative_to(PROJECT)), found[0])
+        for path in texts()
+        if "__pycache__" not in path.parts
+        for found in re.finditer(f"{commands}|{sources}", path.read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert bad == []
 
 
 def test_every_promise_names_a_test():

@@ -217,5 +217,5 @@ def test_a_missing_package_is_one_line():
             print(error.message, error.hint, sep="; ")
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    told = "cannot make a calendar: icalendar is not installed; install it: pip install 'certkit[reports]'\n"
+    told = "cannot make a calendar: icalendar is not installed; install it beside certkit: pip install icalendar\n"
     assert done.stdout == told

@@ -291,7 +291,7 @@ except InputError as error:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout.decode() == (
         "cannot make metrics for Prometheus: prometheus-client is not installed|"
-        "install it: pip install 'certkit[reports]'\n"
+        "install it beside certkit: pip install prometheus-client\n"
     )
 
 

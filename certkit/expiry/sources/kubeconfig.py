@@ -264,7 +264,7 @@ def _pyyaml() -> ModuleType:
     try:
         import yaml
     except ImportError as error:
-        hint = "install it: pip install 'certkit[kubeconfig]'"
+        hint = "install it beside certkit: pip install pyyaml"
         raise InputError("reading a kubeconfig requires PyYAML, which is not installed", hint=hint) from error
     return yaml
 

@@ -193,7 +193,7 @@ def test_pyyaml_may_be_missing(monkeypatch):
     with pytest.raises(InputError) as refused:
         kubeconfig.read(MERGED.encode())
     assert refused.value.message == "reading a kubeconfig requires PyYAML, which is not installed"
-    assert refused.value.hint == "install it: pip install 'certkit[kubeconfig]'"
+    assert refused.value.hint == "install it beside certkit: pip install pyyaml"
 
 
 @pytest.mark.parametrize(
