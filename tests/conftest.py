@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests import forked, pki
@@ -22,6 +23,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Servers of the tests are on this machine, where no proxy leads.
 for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "no_proxy", "NO_PROXY", "CERTKIT_PROXY"):
     os.environ.pop(name, None)
+
+# How long an example takes says something about the machine, not about certkit.
+hypothesis.settings.register_profile("certkit", deadline=None)
+hypothesis.settings.load_profile("certkit")
 
 # Servers that many tests share.
 pytest_plugins = ["tests.openbao", "tests.openbao_cluster"]
