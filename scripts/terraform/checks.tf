@@ -30,6 +30,13 @@ check "deploy_hook" {
   }
 }
 
+check "ca" {
+  assert {
+    condition     = var.ca != null || !startswith(coalesce(var.store, "-"), "vault:")
+    error_message = "No CA is given for ${var.identity}. Set `ca` before the first apply: in Vault the provisioner's token cannot change it later."
+  }
+}
+
 check "certificate" {
   assert {
     condition     = local.facts.state == "active" || local.has_request

@@ -366,7 +366,7 @@ def test_a_renewal_before_the_policys_window_is_refused(workspace, directory, ro
 def test_a_provisioner_of_vault_cannot_remove_keys(workspace, vault):
     """Even if told so: the ACL policy does not let it, and the destroy fails."""
     made = workspace(vault)
-    made.apply(remove_on_destroy=True)
+    assert f"No CA is given for {NAME}." in made.apply(remove_on_destroy=True).out
     made.run("destroy", "-auto-approve", code=1)
     assert vault.numbers() == ["0001"]
     assert len(vault.private_keys()) == 1
@@ -463,8 +463,8 @@ def checkout(tmp_path):
 
 
 def block(readme, name):
-    """The commands of a block of a README; empty if it has no such block."""
-    match = re.search(rf"<!-- {name} -->\n```sh\n(.+?)\n```", readme.read_text(), re.DOTALL)
+    """The text of a block of a README; empty if it has no such block."""
+    match = re.search(rf"<!-- {name} -->\n```\w+\n(.+?)\n```", readme.read_text(), re.DOTALL)
     return match[1] if match else ""
 
 
@@ -474,8 +474,8 @@ READMES = [
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
-def test_a_readme_runs_as_written(tmp_path, readme):
-    """All its commands succeed, the second plan is empty, and what is to be handed in is there."""
+def test_a_readme_runs_as_written(tmp_path, root, readme):
+    """All its commands succeed, the second plan is empty, and the CSR is there; so is it with the certificate."""
     run = functools.partial(subprocess.run, env=checkout(tmp_path), capture_output=True, check=True, timeout=120)
     done = run(["bash", "-euo", "pipefail", "-c", block(readme, "terraform")], cwd=tmp_path)
     assert b"No changes." in done.stdout
@@ -483,6 +483,22 @@ def test_a_readme_runs_as_written(tmp_path, readme):
     facts = json.loads(run(["bash", "-c", query], cwd=tmp_path / "wise").stdout)
     assert facts["state"] == "pending"
     assert facts["csr"] == (tmp_path / "wise" / "acme.csr").read_text()
+
+    folder = tmp_path / "wise"
+    (folder / "wise.pem").write_bytes(issued(root, facts["csr"].encode()))
+    (folder / "wise-ca.pem").write_bytes(root.pem)
+    configuration = (folder / "main.tf").read_text()
+    more = block(MODULE.parents[1] / "docs/how-to/terraform.md", "terraform-module-certificate")
+    (folder / "main.tf").write_text(configuration.replace("\n}\n", f"\n{more}\n}}\n", 1))
+    for arguments in (["apply", "-auto-approve"], ["plan", "-detailed-exitcode"]):
+        run([require_program("terraform"), *arguments], cwd=folder)
+    assert json.loads(run(["bash", "-c", query], cwd=folder).stdout)["state"] == "active"
+
+
+def issued(ca, csr):
+    """The certificate for a CSR, both PEM, valid for 300 days."""
+    key, now = x509.load_pem_x509_csr(csr).public_key(), datetime.now(UTC)
+    return ca.issue(public_key=key, begin=now - pki.DAY, end=now + 300 * pki.DAY).pem
 
 
 @pytest.mark.parametrize("example", ["directory", "vault"])
@@ -504,10 +520,7 @@ def test_an_example_runs_from_an_empty_folder(tmp_path, request, root, example):
     terraform("init")
     terraform("apply", "-auto-approve", *store)
     terraform("plan", "-detailed-exitcode", *store)
-    request = x509.load_pem_x509_csr(terraform("output", "-raw", "csr"))
-    now = datetime.now(UTC)
-    issued = root.issue(public_key=request.public_key(), begin=now - pki.DAY, end=now + 300 * pki.DAY)
-    (folder / "wise.pem").write_bytes(issued.pem)
+    (folder / "wise.pem").write_bytes(issued(root, terraform("output", "-raw", "csr")))
     certificate = [*store, "-var=certificate=wise.pem", "-var=ca=wise-ca.pem"]
     terraform("apply", "-auto-approve", *certificate)
     terraform("plan", "-detailed-exitcode", *certificate)

@@ -83,9 +83,12 @@ class IdentityResource(Resource):
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             wanted = self.provider.services.storable(store, settings.settings_of(planned))
             policy = catalogue.load(wanted.policy)
-            if wanted.trust_bundle is None and not IssuerSpec.parse(wanted.issuer).is_manual:
+            is_manual = IssuerSpec.parse(wanted.issuer).is_manual
+            if wanted.trust_bundle is None and not is_manual:
                 _require_right_to_trust(store, planned["name"])
             done = enroll.enroll(store, planned["name"], wanted, policy, now=self.provider.services.now())
+            if done.identity.record.settings.trust_bundle is None and is_manual:
+                _warn_of_missing_right_to_trust(store, planned["name"], boundary)
             self._carry_through(store, done, policy, boundary)
             return self._applied(store, planned)
         return None
@@ -271,6 +274,15 @@ def _require_right_to_trust(store: Store, name: str) -> None:
     except StoreError as error:
         error.hint = "give the CAs of the issuer from the beginning: `ca`"
         raise
+
+
+def _warn_of_missing_right_to_trust(store: Store, name: str, boundary: Boundary) -> None:
+    """Warn where the CAs of a partner are missing, and the token cannot add them when there is a certificate."""
+    try:
+        store.require_settings_right(name)
+    except StoreError as error:
+        hint = f"have an operator add them: certkit identity update {name} --ca FILE"
+        boundary.warn(f"{name}: `ca` names no CAs to trust, and {error.message}", hint)
 
 
 def _warn_of_what_stays(current: State, boundary: Boundary) -> None:

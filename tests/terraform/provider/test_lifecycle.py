@@ -292,8 +292,9 @@ def test_settings_change_in_place(file, begin, partner):
 def test_a_provisioner_is_told_at_plan_time_who_can_change_settings(request, begin):
     """Its token may not, and the plan names the role that may."""
     vault = vault_place(request)
-    work = begin(vault, identity())
-    work.apply()
+    without = identity().replace('  ca           = file("ca.pem")\n', "")
+    work = begin(vault, without)
+    assert "acme: `ca` names no CAs to trust, and the token may not change the settings of acme" in work.apply().said
     work.write(provider(vault) + identity(more='client_id = "acme-client-id"'))
     refused = work.plan()
     assert refused.code == 1
