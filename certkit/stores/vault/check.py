@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from certkit.errors import InputError, StoreError
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.printable import printable
+from certkit.stores.record import FINGERPRINT
 from certkit.stores.vault import layout, rights
+from certkit.stores.vault.secrets import expected
 from certkit.times import rfc3339
 from certkit.vault.errors import Kind, VaultError
 from certkit.vault.health import health
@@ -161,6 +163,7 @@ def _identity(store: VaultStore, name: str) -> Iterator[Finding]:
         begun = store.secrets.generations(name)
         whole = [number for number, has_key in begun.items() if has_key]
         troubles = list(_troubles(check, record, whole, store.secrets.metadata(name, whole)))
+        troubles = troubles or list(_certificates(store, name, record, whole))
         if record is not None and record.undeployed is not None and record.undeployed == record.active:
             hint = f"fix it, and run it again: certkit identity activate {name} --store {store.uri}"
             troubles.append(critical(check, "a deploy hook failed and has not succeeded since", hint))
@@ -202,6 +205,30 @@ def _troubles(
         yield warning(check, message, "see `certkit identity log`, and remove it with `bao kv metadata delete`")
     if record is not None and record.active is not None and record.active not in whole:
         yield critical(check, f"generation {record.active}, which is active, is missing", "activate another one")
+
+
+def _certificates(store: VaultStore, name: str, record: Record | None, whole: list[str]) -> Iterator[Finding]:
+    """What is wrong with the certificates themselves, as far as the token may read them."""
+    from certkit.x509 import names, objects
+
+    check, paths = f"identity:{name}", [layout.certificate(name, number) for number in whole]
+    for number, (path, found) in zip(whole, list(store.secrets.kv.read_many(paths)), strict=True):
+        place = store.secrets.place(path)
+        try:
+            if (stored := expected(found)) is None:
+                continue  # its metadata tell
+            generation = layout.generation_of(number, stored.data, trust_bundle=None, where=place)
+            if generation.issued is None:
+                continue
+            leaf = objects.certificates(generation.issued.certificate, name=place)[0]
+        except InputError as error:
+            if _kind(error) is not Kind.DENIED:
+                yield _finding(check, error)
+            continue
+        known = record.facts.get(number, {}).get(FINGERPRINT) if record else None
+        if known not in {None, names.fingerprint(leaf)}:
+            message = f"the certificate of generation {number} is not the one that the record describes"
+            yield critical(check, message, "see who wrote it, in Vault's audit log; then restore it")
 
 
 def _summary(record: Record | None, whole: list[str], *, begun: int) -> str:

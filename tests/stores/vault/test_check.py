@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from tests.openbao import development_server
 from tests.stores import vault_roles
-from tests.stores.contract import CSR, answer, enroll, facts, key
+from tests.stores.contract import CSR, activate, answer, enroll, facts, key
 
 PREFIXES = (f"checked/{number}" for number in itertools.count())
 
@@ -270,6 +271,37 @@ def test_a_generation_that_was_begun(operator):
     enroll(operator, issued=1)
     operator.secrets.kv.create("acme/generations/0002/certificate", {"csr": "x"})
     assert lines(operator, "identity:acme") == ["ok identity:acme: 1 generation, 1 more incomplete, none active"]
+
+
+def test_a_hook_that_is_owed(operator):
+    """Is critical until it has succeeded, as in a directory."""
+    enroll(operator, issued=1)
+    activate(operator, "0001")
+    for owed, line in (
+        ("0001", "critical identity:acme: a deploy hook failed and has not"),
+        (None, "ok identity:acme: 1 g"),
+    ):
+        operator.change("acme", lambda record, owed=owed: replace(record, undeployed=owed))
+        [said] = lines(operator, "identity:acme")
+        assert said.startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        ("garbage", "critical identity:acme: cannot read "),
+        (answer(1).certificate.decode(), "critical identity:acme: the c"),
+    ],
+)
+def test_a_certificate_that_somebody_replaced(operator, written, line):
+    """Is never ok: it is read, and compared with the record."""
+    enroll(operator, issued=1)
+    operator.change("acme", lambda record: record.describe("0001", facts(0)))
+    path = "acme/generations/0001/certificate"
+    stored = operator.secrets.kv.read(path)
+    assert operator.secrets.kv.write(path, {**stored.data, "certificate": written}, cas=stored.version)
+    [said] = lines(operator, "identity:acme")
+    assert said.startswith(line)
 
 
 def test_facts_that_nobody_wrote(operator):
