@@ -293,7 +293,7 @@ def _next(identity: Identity, pending: GenerationView | None, policy: Policy) ->
 def _handing_in(identity: Identity, pending: GenerationView, policy: Policy) -> str:
     name = identity.name
     if pending.csr is None:
-        return f"import it again with its certificate: certkit identity import {name}"
+        return f"repeat the import: certkit identity import {name} --key KEY --cert CERT"
     if not IssuerSpec.parse(identity.record.settings.issuer).is_manual:
         return f"have the issuer sign it: certkit identity renew {name}"
     called = f" under the name {pending.certificate_name}" if pending.certificate_name else ""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from certkit.stores.record import Record
 
 _NOTHING = timedelta(0)
+_NO_CSR = "generation {} has no CSR: an import did not end"
 # The alert of RFC 8446 after which no server will ever accept a certificate, in the words of `certkit.probe.judge`.
 _REVOKED = "TLS alert certificate revoked"
 
@@ -84,6 +85,9 @@ def renew(
     """
     began = time.monotonic()
     name = identity.name
+    if identity.record.settings.is_blank and not identity.generations:
+        hint = f"say what to request: certkit identity enroll {name} --organization ORGANIZATION"
+        raise InputError(f"{name}: no certificate was requested yet", hint=hint)
     identity, aside = _set_aside(store, identity, policy, dry_run=wanted.dry_run, now=now)
     identity = identity if wanted.dry_run else named(store, identity, now=now)
     waiting = [each for each in overview.on_the_way(identity) if each.number not in aside]
@@ -205,8 +209,7 @@ def _issue(
 ) -> tuple[Done, list[Finding]]:
     """Ask the issuer, and install what it answers; where another process was faster, its answer counts."""
     if pending.csr is None:
-        hint = f"import it again with its certificate: certkit identity import {identity.name}"
-        raise InputError(f"{identity.name}: generation {pending.number} has no CSR", hint=hint)
+        raise InputError(f"{identity.name}: {_NO_CSR.format(pending.number)}", hint=_end_import(identity))
     began = time.monotonic()
 
     def put(known: Identity, answer: Answer) -> Done:
@@ -253,6 +256,8 @@ def _carry_on(
     elif wanted.issuer is not None:
         what = f"the request of generation {waiting.number} would be signed and activated"
         return Renewed(done, ok("validity", f"{identity.name}: {what}"))
+    elif waiting.csr is None:
+        what, hint = _NO_CSR.format(waiting.number), _end_import(identity)
     else:
         age = overview.waiting_for(identity, waiting, now)
         since = ""
@@ -262,6 +267,13 @@ def _carry_on(
         what = f"the request of generation {waiting.number} is pending{since}"
         hint = f"submit the CSR{where}, then run: certkit identity install {identity.name} CERT"
     return Renewed(done, _judged(identity, policy, what, hint, now))
+
+
+def _end_import(identity: Identity) -> str:
+    name = identity.name
+    return (
+        f"repeat it: certkit identity import {name} --key KEY --cert CERT; or drop it: certkit identity discard {name}"
+    )
 
 
 def _gives_up(
