@@ -39,7 +39,7 @@ class CertkitError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions are pickled by their positional arguments; a hint is none of them.
+        # Exceptions are pickled by their positional arguments; a hint is not one of them.
         return _restore, (type(self), self.message, self.__dict__)
 
 
@@ -88,7 +88,7 @@ class StoreError(InputError):
 
 
 class ConflictError(StoreError):
-    """Somebody else was first: what is to be written once is there already, or the record has changed meanwhile."""
+    """Another process was first: a write-once item exists already, or the record has changed."""
 
 
 class RefusedError(CertkitError):

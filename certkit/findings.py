@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """One check's answer; the Nagios states, and `skipped` for a check that nobody asked for."""
+    """The result of one check: the Nagios states, and `skipped` for a check that was not requested."""
 
     OK = "ok"
     WARNING = "warning"
@@ -87,5 +87,5 @@ def unknown(check: str, message: str, hint: str) -> Finding:
 
 
 def skipped(check: str, message: str, hint: str = "") -> Finding:
-    """A check that nobody asked for; the hint says how to ask."""
+    """A check that was not requested; the hint says how to request it."""
     return Finding(check, Status.SKIPPED, message, hint)

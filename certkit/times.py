@@ -53,7 +53,7 @@ def parse_moment(text: str) -> datetime:
     Without an offset it is UTC.
 
     Raises:
-        InputError: the text is none.
+        InputError: if the text is not one.
     """
     if _MOMENT.fullmatch(text):
         with contextlib.suppress(ValueError, OverflowError):  # a day that does not exist

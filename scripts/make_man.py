@@ -17,7 +17,7 @@ from certkit.__about__ import __version__
 from scripts import command_tree, make_sbom
 
 EXIT_CODES = (
-    ("0", "All is well, or the change is done."),
+    ("0", "Everything is OK, or the change is done."),
     ("1", "A warning: it works today and needs attention."),
     ("2", "Critical: a check failed, a certificate expired, a policy is violated."),
     ("3", "It could not be told: bad usage, unreadable or malformed input."),

@@ -69,7 +69,8 @@ class Command:
     ) -> Ran:
         """Run it; what it prints must be text."""
         argv = [*command(), *map(str, arguments)]
-        variables = {**environment(), **(env or {})}
+        width = {"COLUMNS": "80"} if {"--help", "-h", "help"} & set(argv) or len(argv) == len(command()) else {}
+        variables = {**environment(), **width, **(env or {})}
         if self.start or options or not forked.can_run(variables):
             done = subprocess.run(
                 argv,

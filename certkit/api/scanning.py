@@ -53,7 +53,7 @@ def scan(  # noqa: PLR0913  as many as the command has options
 ) -> Iterator[ExpiryRow]:
     """Find certificates and CRLs and judge how near their expiry is, as `certkit expiry` does.
 
-    A source that cannot be checked is a row of its own, with the status unknown; nothing is passed over in silence.
+    A source that cannot be checked is a row of its own, with the status unknown; nothing is skipped silently.
 
     Args:
         sources: files, directories, globs, `@LIST`, `HOST:PORT`, `tls://…`, `vault://MOUNT/PREFIX`, `identity:NAME`.

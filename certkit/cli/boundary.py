@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from certkit.cli.shared.commands import certkit
+from certkit.cli.shared.hints import with_store
 from certkit.errors import CertkitError, InputError, RefusedError
 from certkit.printable import printable
 
@@ -62,10 +63,12 @@ def run(arguments: Sequence[str]) -> int:
 
 def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
     form = _wanted_form(arguments)
+    store = _given_store(arguments)
     try:
         result = certkit.main(args=list(arguments), prog_name="certkit", standalone_mode=False)
     except CertkitError as error:
         code = CRITICAL if isinstance(error, RefusedError) else UNKNOWN
+        error.hint = with_store(error.hint, store)
         return _report(error, code, form=form, debug=debug)
     except click.exceptions.NoArgsIsHelpError as error:
         _say(error.format_message())
@@ -206,7 +209,7 @@ def _reconfigure() -> None:
 
 
 def _say(line: str) -> None:
-    # Where nobody listens, nothing is said.
+    # If standard error is closed, there is nowhere to report it.
     with contextlib.suppress(OSError, ValueError):
         click.echo(line, err=True)
 
@@ -226,6 +229,16 @@ def _wanted_form(arguments: Sequence[str]) -> str:
     if "--json" in options:
         return "json"
     return next((form for form in reversed(formats) if form in {"json", "nagios"}), "text")
+
+
+def _given_store(arguments: Sequence[str]) -> str | None:
+    """The store that --store names, for the commands in hints."""
+    for option, value in itertools.pairwise([*arguments, ""]):
+        if option == "--store":
+            return value
+        if option.startswith("--store="):
+            return option.removeprefix("--store=")
+    return None
 
 
 def _terminate(number: int, _: FrameType | None) -> None:

@@ -32,7 +32,7 @@ def config() -> None:
 @config.command()
 @reporting
 def show(output: Output) -> int:
-    """Show the configuration that is in force, and the files it comes from.
+    """Show the effective configuration, and the files it comes from.
 
     \b
     Example:
@@ -50,14 +50,14 @@ def show(output: Output) -> int:
     lines += [f"host              {each}" for each in found.hosts]
     lines += [f"default store     {found.store}"] if found.store else []
     lines += [f"safe directory    {each}" for each in found.safe_directories]
-    output.result("".join(f"{_printable(line)}\n" for line in lines))
+    output.text("".join(f"{_printable(line)}\n" for line in lines))
     return 0
 
 
 @config.command()
 @reporting
 def check(output: Output) -> int:
-    """Check that the files can be understood, that others cannot change them, and that their programs exist.
+    """Check that the files are valid, that other users cannot change them, and that their programs exist.
 
     \b
     Example:

@@ -80,13 +80,13 @@ class Asked:
 @inputs.passphrase_option
 @reporting
 def expiry(output: Output, **options: Any) -> int:
-    """Warn before certificates and revocation lists expire.
+    """Check when certificates and revocation lists expire, and warn in time.
 
-    SOURCE is a file, a directory (with all below it), a glob, - or @FILE with a source on each line; a live host:
+    SOURCE is a file, a directory (searched recursively), a glob, -, or @FILE with one source per line; a live host:
     HOST:PORT, or tls://HOST:PORT with ?servername=NAME and &starttls=smtp (imap, pop3, ldap, postgres, mysql);
-    identity:NAME, or vault://MOUNT/PREFIX with all identities there. Exits
-    0 if all is well, 1 if something is near its end, 2 if it is critical, expired or not valid yet, 3 if something
-    could not be looked at. With -q nothing is said while all is well.
+    identity:NAME, or vault://MOUNT/PREFIX for all identities there. Exits
+    0 if everything is OK, 1 for a warning, 2 if anything is critical, expired or not valid yet, 3 if a source
+    could not be checked. With -q it prints nothing while everything is OK.
 
     \b
     Examples:

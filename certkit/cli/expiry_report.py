@@ -44,7 +44,7 @@ class Reporter:
         return self.format == "prometheus"
 
     def told(self, found: Iterable[Found]) -> Iterable[Found]:
-        """What is found, to be collected for the report; lines of JSON are told as it comes, and not kept."""
+        """What is found, to be collected for the report; JSON lines are printed as they come, and not kept."""
         return self._told(found) if self.format == "jsonl" else found
 
     def _told(self, found: Iterable[Found]) -> Iterator[Found]:
@@ -75,7 +75,10 @@ class Reporter:
 
     def _send(self, parts: Iterable[str]) -> None:
         if self.target is None:
-            self.output.stream(parts)
+            if self.format == "text":
+                self.output.texts(parts)
+            else:
+                self.output.stream(parts)
             return
         from pathlib import Path
 
@@ -141,7 +144,7 @@ class Reporter:
 
         try:
             return ReminderFile.open(platformdirs.user_state_path("certkit") / "reminders.json")
-        except RuntimeError:  # nobody is at home
+        except RuntimeError:  # this user has no home directory
             forgetful = ReminderFile(Path("reminders.json"))
             hint = "name a file with --state; until then every reminder is repeated"
             forgetful.warnings.append(InputError("cannot keep reminders: this user has no home directory", hint=hint))

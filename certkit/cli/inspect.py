@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 @inputs.passphrase_option
 @reporting
 def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphrase_file: str | None) -> int:
-    """Show what is in a file: keys, CSRs, certificates, bundles, PKCS#12, CRLs; PEM or DER.
+    """Show the contents of files: keys, CSRs, certificates, bundles, PKCS#12, CRLs; PEM or DER.
 
-    Private keys are never shown, only their facts. Of a live host, HOST:PORT or tls://HOST:PORT (see `certkit expiry
-    --help`), the certificates are shown that it presents, unverified. Exits 0 if everything could be read, 3 otherwise.
+    Private keys are never printed, only their facts. For a live host, HOST:PORT or tls://HOST:PORT (see `certkit expiry
+    --help`), it shows the certificates that the host presents, unverified. Exits 0 if everything could be read, 3
+    otherwise.
 
     \b
     Example:
@@ -44,7 +45,7 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
         errors += problems
         documents += [{"kind": facts.pop("kind"), "source": source, **facts} for facts in map(dict, described)]
         if not output.as_json:
-            output.result(text.objects(source, described, show_all=show_all))
+            output.text(text.objects(source, described, show_all=show_all))
     if output.as_json:
         output.document(documents if not errors else {**json.error(errors[0]), "objects": documents})
     for error in errors:

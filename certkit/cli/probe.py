@@ -54,15 +54,16 @@ if TYPE_CHECKING:
 def probe(output: Output, *, where: str | None, **options: Any) -> int:
     """Connect to a server with a client certificate, and explain how the server reacts.
 
-    Makes a real connection in TLS 1.2 or 1.3, sends a request and reads the whole answer, since many servers refuse a
-    certificate only then. The server is verified during the handshake; one that is not trusted sees neither the
+    Makes a real TLS 1.2 or 1.3 connection, sends a request and reads the whole response, because many servers reject a
+    certificate only then. The server is verified during the handshake; an untrusted server gets neither the
     certificate nor the token. Without --ca or an identity's trust bundle, the CAs of this machine are trusted. Exits 0
-    if everything is OK, 1 for a warning, 2 if the certificate, the token or the server is refused, 3 if the server was
+    if everything is OK, 1 for a warning, 2 if the certificate, the token or the server is rejected, 3 if the server was
     not reached.
 
     \b
     Example:
-      certkit probe https://api.example/v1/me --cert acme.pem --key acme.key --ca wise-ca.pem
+      certkit probe https://api.example/v1/me --cert acme.pem --key acme.key \\
+          --ca wise-ca.pem
     """
     from certkit.report import json, text
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     },
 )
 def store() -> None:
-    """Look after the store of identities: a directory, or HashiCorp Vault or OpenBao.
+    """Check and migrate the store of identities: a directory, HashiCorp Vault or OpenBao.
 
     \b
     Example:
@@ -54,8 +54,8 @@ def check(output: Output, store: IdentityStore) -> int:
 def migrate(output: Output, store: IdentityStore, *, name: str | None) -> int:
     """Convert identities of certkit 0.1.0 to the present format: settings, state and log as documents of their own.
 
-    In Vault this needs the operator's token. Review first what the old record trusts and runs: it was writable for
-    everyone who may move the pointer.
+    In Vault this needs the operator's token. First review what the old record trusts and runs: it was writable by
+    everyone who can move the pointer.
 
     \b
     Example:
@@ -65,5 +65,5 @@ def migrate(output: Output, store: IdentityStore, *, name: str | None) -> int:
     if output.as_json:
         output.document({"changed": bool(changed), "migrated": list(changed), "status": "ok"})
     elif not output.quiet:
-        output.result("".join(f"{each} migrated\n" for each in changed) or "nothing to migrate\n")
+        output.text("".join(f"{each} migrated\n" for each in changed) or "nothing to migrate\n")
     return 0

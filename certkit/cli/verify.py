@@ -72,29 +72,30 @@ if TYPE_CHECKING:
 @inputs.passphrase_option
 @reporting
 def verify(output: Output, *, source: str, **options: Any) -> int:
-    """Check whether a certificate can be relied upon for mutual TLS, and say why not.
+    """Check whether a certificate can be used for mutual TLS, and explain why not.
 
-    CERT is PEM, DER or PKCS#12 and may hold its intermediates too; the first certificate that is not a CA's is checked.
+    CERT is PEM, DER or PKCS#12 and may contain intermediates; the first certificate that is not a CA's is checked.
     Chain, dates, purpose, name, key, strength, revocation and the partner's limits are all checked, and every finding
-    is shown, with what to do about it. Exits 0 if everything passes, 1 for a warning, 2 if a check failed, 3 if
+    is shown with a hint. Exits 0 if everything passes, 1 for a warning, 2 if a check failed, 3 if
     something could not be determined.
 
     \b
-    Why does the partner refuse my certificate?
-      chain                their CA did not issue it, or an intermediate is missing
+    Why does the partner reject my certificate?
+      chain                another CA issued it, or an intermediate is missing
       validity             it has expired, or is not valid yet
       purpose              it is not for client authentication
       name                 its common name is not your client id
       key-match            your key does not belong to it
-      key-type             its key is too weak, or of a type that the partner does not accept
+      key-type             its key is too weak, or of a type that is not accepted
       signature-algorithm  it is signed with SHA-1 or MD5
-      extensions           it departs from the letter of RFC 5280, or its authority key identifier does not fit
-      policy               it is valid for longer than the partner promises: not theirs
-      revocation           it is revoked (--crl, --ocsp), or its status is not known
+      extensions           it breaks a rule of RFC 5280, or names another key
+      policy               it is valid for longer than the partner's are
+      revocation           it is revoked (--crl, --ocsp), or its status is unknown
 
     \b
     Example:
-      certkit verify acme.pem --ca wise-ca.pem --key acme.key --policy wise-sandbox
+      certkit verify acme.pem --ca wise-ca.pem --key acme.key \\
+          --policy wise-sandbox
     """
     from certkit.report import json, text
     from certkit.verify import verify as judge
@@ -111,7 +112,7 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
     else:
         output.judged(f"{source} for {question.policy.name}", status, findings)
         if not output.quiet:
-            output.result(text.evidence(verdict))
+            output.text(text.evidence(verdict))
     return exit_code(status)
 
 

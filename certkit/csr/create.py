@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from certkit.x509.names import SubjectOptions
 
 
-# Key and CSR may each be somebody else's by the time they are written.
+# Another process may have created the key or the CSR by the time they are written.
 _RACES = 2
 
 
@@ -70,7 +70,7 @@ def default_spec(policy: Policy) -> KeySpec:
     """Return the first type of key that a policy accepts and certkit makes.
 
     Raises:
-        RefusedError: if there is none.
+        RefusedError: if certkit can create no type that the policy accepts.
     """
     name = policy.key.default_type
     if name is None:

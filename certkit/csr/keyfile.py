@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def silent(_: str) -> AbstractContextManager[None]:
-    """Progress that nobody sees."""
+    """Progress that is not shown."""
     return nullcontext()
 
 
@@ -103,7 +103,7 @@ def generate_key(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
     except ExistsError:
         if not writing.if_absent:
             raise
-        return _found(path, spec, writing)  # somebody else was faster
+        return _found(path, spec, writing)  # another process was faster
     return MadeKey(True, path, keys.key_facts(key.public_key()), kept, (is_private(path),))
 
 

@@ -102,7 +102,7 @@ _FIELDS = operator.attrgetter(*(each.name for each in fields(Row)))
 class Found:
     """What was found in some of the places: one row a sighting, failures, and what there is no more to say of.
 
-    `quiet` counts what is well and not described, `left_out` what nobody asked for. `searched` tells of directories and
+    `quiet` counts what is OK and not described, `left_out` what was not requested. `searched` tells of directories and
     patterns whether anything came to light there.
     """
 
@@ -127,7 +127,7 @@ class Found:
 class Scan:
     """What a scan found: certificates, failures, and the files without anything to watch.
 
-    `quiet` counts sightings of certificates that are well and that nobody wanted described. `findings` are about what
+    `quiet` counts sightings of certificates that are OK and need no description. `findings` are about what
     it was done with, such as the file of a private key.
     """
 
@@ -171,7 +171,7 @@ class Scan:
 
     @property
     def by_urgency(self) -> list[Row]:
-        """The rows in the order in which somebody has to act: worse first, then what ends first."""
+        """The rows in order of urgency: the worst first, then the earliest to expire."""
         order = {Status.CRITICAL: 0, Status.WARNING: 1, Status.OK: 2}
         return sorted(self.rows, key=lambda row: (order[row.status], row.not_after, row.sources[0]))
 
@@ -391,7 +391,7 @@ def _labels(value: Certificate | Crl | ReportedFacts) -> dict[str, str]:
 
 
 def _parsed(text: str) -> Name:
-    """Return a name from RFC 4514 text; an empty one if the text is none, for it may have been cut."""
+    """Return a name from RFC 4514 text; an empty one if it cannot be parsed (it may be truncated)."""
     from cryptography import x509
 
     from certkit.x509 import foreign

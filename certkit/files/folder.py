@@ -464,7 +464,7 @@ class Folder:
         Raises:
             InputError: if something has that name.
         """
-        # The caller holds the lock. A rename replaces somebody else's directory only if it is empty.
+        # The caller holds the lock. A rename replaces a foreign directory only if it is empty.
         if self.has(name):
             raise self._conflict("cannot write", self.path / name)
         with self.staged(name, access) as folder:

@@ -82,7 +82,7 @@ class Trust:
         """Refuse an open file or directory that others may change.
 
         Raises:
-            UnsafeDirectoryError: if it belongs to somebody else, or others may write to it.
+            UnsafeDirectoryError: if it belongs to another user, or others can write to it.
         """
         fault = fault_of(file, str(path), self.group)
         if fault is not None and not self._excepts(os.path.realpath(path)):

@@ -142,7 +142,7 @@ def _changing(directory: Path, access: Access, trust: Trust) -> Iterator[Folder]
 
 
 def _require_ours(folder: Folder) -> None:
-    # `has`: what another run has taken away meanwhile is nobody's.
+    # `has`: another run may have removed it in the meantime.
     foreign = (name for name in folder.names() if not _is_ours(folder, name) and folder.has(name))
     if (name := next(foreign, None)) is not None:
         raise InputError(

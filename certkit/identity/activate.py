@@ -1,4 +1,4 @@
-"""Putting a generation to use: proved before the pointer moves and after, and told to the programs that use it."""
+"""Putting a generation to use: probed before and after the pointer moves, and announced to the programs that use it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from certkit.stores.record import Record
 
 Probe: TypeAlias = "Callable[[Identity, str], Finding]"
-"""What the partner says to a generation: ok, critical where it refuses it, unknown where nobody can tell."""
+"""The partner's reaction to a generation: ok, critical if it is rejected, unknown if that could not be determined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ def rollback(store: Store, identity: Identity, *, how: Activation = PLAIN, now: 
     """Go back to the generation that was in use before, without a probe: it has proved itself, and there is haste.
 
     Raises:
-        InputError: there is none.
+        InputError: if there is no previous generation.
         RefusedError: its certificate has expired.
         HookError: a hook failed; the generation is in use.
         StoreError: the store cannot be used.
@@ -183,7 +183,7 @@ def _prove_in_use(store: Store, identity: Identity, number: str, before: Record,
 
 
 def _back(record: Record, number: str, before: Record) -> Record:
-    """The record with what was in use before, unless somebody has moved the pointer meanwhile."""
+    """The record with the previously active generation, unless another process has moved the pointer."""
     if record.active != number:
         return record
     return replace(

@@ -84,7 +84,7 @@ def require_trusted(identity: Identity, number: str, policy: Policy, *, now: dat
 
 
 def require_pair(identity: Identity, number: str, key: Secret) -> None:
-    """Refuse a private key (PEM) that is none, or that does not belong to the certificate of its generation.
+    """Refuse a private key (PEM) that cannot be read, or that does not belong to the certificate of its generation.
 
     Raises:
         InputError: it is so, or what the store has cannot be read.

@@ -86,7 +86,7 @@ def enroll(
 
 
 def trusting(record: Record, bundle: str | None, *, before: str | None = None) -> Record:
-    """The record with a trust bundle in the place of the one before, unless somebody has changed it meanwhile."""
+    """The record with a trust bundle in place of the previous one, unless another process has changed it."""
     settings = record.settings
     if settings.trust_bundle != before:
         return record
@@ -97,7 +97,7 @@ def require_probe(probe: str | None, policy: Policy) -> None:
     """Refuse an address that nothing can be asked at.
 
     Raises:
-        InputError: it is none, or the policy has none.
+        InputError: if it is not a URL to probe, or the policy has none.
     """
     if probe == "policy" and not policy.hosts.probe_url:
         raise InputError(f"{policy.title} has no probe URL", hint="give one: --probe https://HOST/PATH")
@@ -207,7 +207,7 @@ def _there_soon(store: Store, name: str, number: str) -> Identity | None:
 
 
 def _given_up(record: Record, *, number: str) -> Record:
-    """The record without a request that somebody began and did not end, lest it comes late and there are two."""
+    """The record without a request that another process began and did not finish, so it cannot complete later."""
     return record if number == record.active or number in record.left else record.discard(number)
 
 

@@ -72,7 +72,7 @@ def export(store: Store, identity: Identity, wanted: Wanted) -> Exported:
     runs. A hook that failed is run again the next time.
 
     Raises:
-        InputError: there is no active generation, or the directory is somebody else's.
+        InputError: there is no active generation, or the directory was not written by certkit.
         HookError: the hook failed; the files are in place.
         StoreError: the store cannot be used.
     """
@@ -164,7 +164,7 @@ def _nginx(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Conten
     )
     named = [(option, _quoted(wanted.directory / name)) for option, name in lines if name in contents]
     text = "".join(f'{option} "{path}";\n' for option, path in named)
-    # Where nothing is trusted, nginx wants to be told what to trust.
+    # Without a trust bundle, nginx still needs to know what to trust.
     text += "proxy_ssl_verify on;\nproxy_ssl_server_name on;\n"
     return {**contents, NGINX: text.encode()}
 

@@ -1,4 +1,4 @@
-"""Programs of the user's: hooks, which are told by variables that something has changed, and programs that are asked.
+"""Programs of the user's: hooks, which learn of a change from variables, and programs that return a result.
 
 They are bounded in time, and what they answer is bounded in size.
 """
@@ -165,7 +165,7 @@ def notify(
     where: Location,
     changed: bool,
 ) -> None:
-    """Run programs, one after the other, with what they are told beside the environment that they inherit.
+    """Run programs, one after the other, with variables in addition to the environment that they inherit.
 
     `changed` is whether anything was done before them.
 
@@ -179,7 +179,7 @@ def notify(
 
 
 def _told(name: str, generation: Generation, where: Location) -> dict[str, str]:
-    """What a hook is told, by names of ours and by certbot's, wherever it runs; never a secret."""
+    """Return a hook's variables, under certkit's names and certbot's; never a secret."""
     certificate = overview.certificate(generation)
     key = "CERTKIT_KEY_PATH" if where.is_directory else "CERTKIT_KEY_REFERENCE"
     return {

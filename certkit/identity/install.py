@@ -214,7 +214,7 @@ def _answered(identity: Identity, certificates: Sequence[x509.Certificate]) -> t
     """The certificate and the generation whose key it has, one that waits if there is one.
 
     Raises:
-        RefusedError: there is none.
+        RefusedError: if the certificate matches no request.
     """
     known = overview.in_state(identity, State.PENDING, State.ISSUED, State.ACTIVE)
     wanted = {requested_spki(request): each for each in known if (request := overview.request(each)) is not None}

@@ -1,6 +1,6 @@
 """What a partner's limits and environments mean for a whole store: how many certificates, whose key, whose CA.
 
-A store knows what certkit made or adopted. What else the partner has issued, nobody can tell from here.
+A store knows what certkit created or imported. It cannot know what else the partner has issued.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def spki_of(identity: Identity, generation: Generation) -> str | None:
 
 
 def trusted(identity: Identity) -> list[x509.Certificate]:
-    """All that an identity trusts, by its settings or else by its generations; what cannot be read is nobody's."""
+    """All that an identity trusts, by its settings or else by its generations; what cannot be read is left out."""
     bundle = identity.record.settings.trust_bundle
     texts = {bundle.encode()} if bundle else {each.issued.trust_bundle for each in identity.generations if each.issued}
     found: list[x509.Certificate] = []

@@ -71,7 +71,7 @@ class Overview:
 
     @property
     def hangs(self) -> bool:
-        """Whether a request has waited so long that somebody may have forgotten it."""
+        """Whether a request has been pending so long that it may have been forgotten."""
         waiting = self.pending.waiting if self.pending else None
         return waiting is not None and waiting >= HANGS
 
@@ -163,7 +163,7 @@ def generation(identity: Identity, number: str) -> Generation:
     """One generation by its number.
 
     Raises:
-        AbsentError: there is none.
+        AbsentError: if the identity has no such generation.
     """
     for each in identity.generations:
         if each.number == number:
@@ -173,7 +173,7 @@ def generation(identity: Identity, number: str) -> Generation:
 
 
 def waiting_for(identity: Identity, pending: Generation, now: datetime) -> timedelta | None:
-    """How long a request has been waiting for its answer; None where nobody knows, or it is answered."""
+    """How long a request has been pending; None if that is unknown, or it has a certificate."""
     return None if pending.is_issued else identity.record.waiting(pending.number, now)
 
 
@@ -256,7 +256,7 @@ def _view(identity: Identity, found: Generation, now: datetime) -> GenerationVie
 
 
 def _request_text(identity: Identity, found: Generation) -> str | None:
-    """The CSR as PEM, and nothing that somebody may have put around it."""
+    """The CSR as PEM, without any text around it."""
     known = identity.record.facts.get(found.number, {}).get(CSR)
     csr = known.encode() if known and not found.is_read else found.csr
     if csr is None:

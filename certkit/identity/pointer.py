@@ -20,7 +20,7 @@ def choose(identity: Identity, number: str | None) -> str | None:
     """The generation to activate; None where none waits, and one is in use.
 
     Raises:
-        InputError: there is none.
+        InputError: if no generation qualifies.
     """
     if number is not None:
         return number.zfill(4) if number.isdecimal() and number.isascii() else number
@@ -37,7 +37,7 @@ def before(identity: Identity) -> str:
     """The generation that was in use before.
 
     Raises:
-        InputError: there is none.
+        InputError: if no generation qualifies.
     """
     previous = identity.record.previous
     if previous is None:
@@ -77,7 +77,7 @@ def discard(store: Store, identity: Identity) -> Done:
 
 
 def require_usable(identity: Identity, number: str, now: datetime) -> None:
-    """Refuse a generation that nobody can use.
+    """Refuse a generation that cannot be used.
 
     Raises:
         AbsentError: there is none of that number.

@@ -91,7 +91,7 @@ class Programs:
     def deploy_d(self, directory: Path) -> list[Program]:
         """Return the programs of a directory of hooks, sorted by name; none if there is no such directory.
 
-        Hidden files, those whose names end in `~`, and what cannot be run (`unusable`) are passed over.
+        Hidden files, those whose names end in `~`, and what cannot be run (`unusable`) are skipped.
 
         Raises:
             InputError: if the directory cannot be read, or others could have written a program.

@@ -260,11 +260,12 @@ def _carry_on(
         what, hint = _NO_CSR.format(waiting.number), _end_import(identity)
     else:
         age = overview.waiting_for(identity, waiting, now)
-        since = ""
+        state = "is pending"
         if age is not None:
-            since = f" for {spoken(age)}" if age >= timedelta(minutes=1) else ", created just now"
+            is_new = age < timedelta(minutes=1)
+            state = "is pending, created just now" if is_new else f"has been pending for {spoken(age)}"
         where = f" in {policy.portal.name}" if policy.portal.name else ""
-        what = f"the request of generation {waiting.number} is pending{since}"
+        what = f"the request of generation {waiting.number} {state}"
         hint = f"submit the CSR{where}, then run: certkit identity install {identity.name} CERT"
     return Renewed(done, _judged(identity, policy, what, hint, now))
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     Verdict = Callable[["Presented"], None]
 
 MAX_CERTIFICATES = 100
-# OpenSSL takes 100 KiB of certificates and does not bound what it passes over.
+# OpenSSL takes 100 KiB of certificates and does not bound what it skips.
 MAX_HANDSHAKE_BYTES = 512 * 1024
 MAX_SESSION_BYTES = 16 * 1024 * 1024
 

@@ -38,7 +38,7 @@ _NEVER = 9999
 def render(scan: Scan, *, reminders: Sequence[Reminder] = (28, 14, 7, 3, 1, 0)) -> str:
     """The calendar: events in the order in which they come, with an alarm for each reminder (days, or any length).
 
-    What has expired keeps its event and reminds nobody.
+    What has expired keeps its event without an alarm.
 
     Raises:
         InputError: icalendar is not installed.

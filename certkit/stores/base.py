@@ -6,7 +6,7 @@ once; a document is written over the version that the writer knows. Two processe
 once: the second one gets a conflict, and nothing is lost.
 
 An identity is loaded once. Methods that change it take it as it was loaded and return it as it is afterwards; they read
-again only what somebody else has changed meanwhile. A name in its place is loaded first.
+again only what another process has changed. A name in its place is loaded first.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """Where a generation is, for those who are told so: paths of files, or references `vault://…`.
+    """Where a generation is, for hooks and Terraform: paths of files, or references `vault://…`.
 
     In Vault one secret holds `certificate` and what goes with it, so `certificate`, `fullchain` and `ca` are the same.
     """

@@ -62,7 +62,7 @@ def require_name(name: str) -> str:
     """The name of an identity: 1 to 64 letters, digits, `.`, `_` or `-`, starting with a letter or digit.
 
     Raises:
-        InputError: it is none.
+        InputError: if it is not a valid name.
     """
     if not _NAME.fullmatch(name):
         raise InputError(
@@ -89,7 +89,7 @@ def require_document(text: str) -> str:
     """The name of a secret document of an identity: letters, digits, `.`, `_` or `-`, at most 128.
 
     Raises:
-        InputError: it is none.
+        InputError: if it is not a valid name.
     """
     if not _DOCUMENT.fullmatch(text):
         raise InputError(
@@ -186,7 +186,7 @@ class Settings:
 
     @property
     def is_blank(self) -> bool:
-        """Whether nobody has said yet what is to be asked for: the identity was made to keep tokens."""
+        """Whether no subject has been given yet: the identity was created to keep tokens."""
         return self.key_type is None and self.subject == SubjectOptions()
 
     def completed(self, others: Settings) -> Settings:
@@ -201,7 +201,7 @@ class Record:
     """All of an identity that changes.
 
     `active` is the generation in use. `left` are those that were in use before, in the order in which they were left.
-    `names` are the certificate names that a person was told to use, and `requested` the times of the requests
+    `names` are the certificate names that a person was asked to use, and `requested` the times of the requests
     (RFC 3339), by generation. `facts` describe the key and the certificate of each generation: `spki_sha256`, and what
     `certkit.x509.describe.facts` returns. `undeployed` is the generation in use as long as its deploy hooks have not
     succeeded, and `undeployed_hook` the one among them that was named for that once. `log` is what happened, the oldest
@@ -291,7 +291,7 @@ class Record:
         return replace(self, left=left, discarded=in_order({*self.discarded, *pruned}))
 
     def waiting(self, generation: str, now: datetime) -> timedelta | None:
-        """How long ago a generation was requested; None where nobody knows."""
+        """How long ago a generation was requested; None if unknown."""
         requested = self.requested.get(generation)
         if requested is None:
             return None

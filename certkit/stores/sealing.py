@@ -80,7 +80,7 @@ class PassphraseWrapping:
         """A private key, encrypted.
 
         Raises:
-            InputError: it is none.
+            InputError: if it is not a private key.
         """
         key = objects.private_key(key_pem.reveal(), name="the private key").value
         return keys.to_pem(key, self.passphrase).reveal()
@@ -189,7 +189,7 @@ def seal(key_pem: Secret, wrapping: Wrapping | None) -> Secret:
 
 
 def unseal(data: bytes, wrapping: Wrapping | None, *, name: str) -> Secret:
-    """The private key (PEM) from what a store keeps, be it sealed or not; `name` is where it comes from.
+    """The private key (PEM) from what a store keeps, sealed or not; `name` is where it comes from.
 
     Raises:
         PassphraseError: it is encrypted, and the passphrase is missing or wrong.
@@ -207,7 +207,7 @@ def key(data: bytes, wrapping: Wrapping | None, *, name: str) -> Any:
     """The private key, loaded, from what a store keeps; raises as `unseal` does.
 
     Raises:
-        InputError: it is none.
+        InputError: if it is not a private key.
     """
     return objects.private_key(unseal(data, wrapping, name=name).reveal(), name=name).value
 

@@ -141,7 +141,7 @@ class Transport:
                 is_worth_repeating, pause = outcome.kind is Kind.CONNECTION, 0.0
             if not is_worth_repeating or (in_doubt and not may_repeat) or attempt == self._settings.max_retries:
                 break
-            # Jitter, lest all clients of a cluster that lost its leader come back at once.
+            # Jitter, so that the clients of a cluster that lost its leader do not all come back at once.
             pause = pause or min(self._settings.pause * 2**attempt, _MAX_PAUSE_SECONDS) * random.uniform(1.0, 1.5)  # noqa: S311
             if pause >= deadline.remaining:
                 break

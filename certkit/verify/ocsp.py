@@ -1,4 +1,4 @@
-"""Revocation by OCSP (RFC 6960): making requests, and judging responses; what cannot be told is never "ok"."""
+"""Revocation by OCSP (RFC 6960): making requests and evaluating responses; an undetermined status is never "ok"."""
 
 from __future__ import annotations
 

@@ -495,7 +495,7 @@ def _serves(way: Path, purpose: str) -> bool:
 
 
 def _objection(way: Path, budget: Comparisons) -> NoPath | None:
-    """Say what a CA of a way does not allow below it; None if all is well (RFC 5280 section 6.1.3 and 6.1.4)."""
+    """Say what a CA of a way does not allow below it; None if everything is OK (RFC 5280 section 6.1.3 and 6.1.4)."""
     followed = 0
     for ca in way[1:]:
         limits = ca.basic_constraints

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from certkit.x509.certificate import AnyCertificate
 
-# What the chain of a server must stand up to, in the order in which it is told.
+# What the chain of a server must stand up to, in the order in which it is reported.
 _CHAIN_CHECKS = ("chain", "validity", "purpose", "key-type", "signature-algorithm")
 
 

@@ -124,7 +124,7 @@ def problem(algorithm: Algorithm, key: PublicKeyInfo, loaded: Any, signature: by
     """Say why a signature over a message is not one of a key; None if it is. `loaded` is the key for `cryptography`.
 
     Raises:
-        UnsupportedError: if that cannot be told: the algorithm or the key is not supported.
+        UnsupportedError: if the algorithm or the key is not supported.
     """
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 

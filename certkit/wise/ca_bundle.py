@@ -41,7 +41,7 @@ class CaBundle:
         return b"".join(each.public_bytes(Encoding.PEM) for each in self.certificates)
 
     def nginx(self, path: Path) -> str:
-        """What nginx is told, once the bundle lies at that path."""
+        """The nginx configuration for a bundle at that path."""
         # nginx counts the certificates above the client's; Wise may send one that is not in the bundle.
         escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
         return _NGINX.format(path=escaped, depth=len(self.certificates) + 1)
@@ -52,7 +52,7 @@ def bundle(sources: Sequence[tuple[str, bytes]], *, now: datetime) -> CaBundle:
 
     Raises:
         InputError: one of them holds no certificate.
-        RefusedError: a certificate is none of a CA, or is not valid now; trusting it would let the wrong ones in.
+        RefusedError: if a certificate is not a CA's, or is not valid now; trusting it would let the wrong clients in.
     """
     found = [each for name, data in sources for each in objects.certificates(data, name=name)]
     unique = tuple(dict.fromkeys(found))

@@ -91,7 +91,7 @@ def ask(store: Store, one: Side, *, timeout: float, now: datetime) -> list[Findi
 
 
 def not_asked() -> list[Finding]:
-    """The same where nobody is to be asked."""
+    """The same findings when Wise is not to be queried."""
     return [skipped(check, "not requested", "ask Wise with --online") for check in ("http", "fallback")]
 
 

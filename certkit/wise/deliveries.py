@@ -55,7 +55,7 @@ def public_key(pem: bytes) -> Any:
     """Return an RSA public key from PEM.
 
     Raises:
-        InputError: if it is none.
+        InputError: if it is not one.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey

@@ -35,7 +35,7 @@ def exchange(
 
     Raises:
         RefusedError: the state does not hold, or Wise refuses.
-        UncertainError: nobody knows whether the code is used up.
+        UncertainError: if it is unknown whether the code is used up.
         InputError: Wise cannot be asked.
         StoreError: the store cannot be used; if Wise had answered already, the token is lost.
     """

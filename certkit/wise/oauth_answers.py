@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _MAX_SAID = 200
 _LONGEST_SECONDS = 10**10
-# What is assumed of a token whose lifetime is not told; Wise documents twelve hours.
+# What is assumed of a token whose lifetime is not given; Wise documents twelve hours.
 _ASSUMED_LIFE = timedelta(hours=1)
 _CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
@@ -146,7 +146,7 @@ def _moment(document: Mapping[str, Any], name: str) -> datetime | None:
 
 
 def _clock_difference(theirs: datetime | None, now: datetime) -> timedelta | None:
-    """How far Wise's clock is ahead of ours; None if it is close, or not told."""
+    """How far Wise's clock is ahead of ours; None if it is close, or unknown."""
     difference = timedelta() if theirs is None else theirs - now
     return difference if abs(difference) > _CLOCKS_MAY_DIFFER else None
 

@@ -1,6 +1,6 @@
 """The `state` of an authorization (RFC 6749 section 10.12): random, remembered in the store, and good for one exchange.
 
-It proves that the redirect answers what we asked for, and was not sent by somebody who wants us to use another account.
+It proves that the redirect answers what we asked for, and was not sent by someone who wants us to use another account.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from certkit.stores.base import Store
     from certkit.wise.redirect import Redirect
 
-# Somebody has to log in and pick an account; the code that comes back lives for 30 minutes.
+# A user has to log in and pick an account; the code that comes back lives for 30 minutes.
 LIFE = timedelta(hours=1)
 _FORGOTTEN_AFTER = timedelta(days=1)
 _PREFIX = "state."
@@ -48,7 +48,7 @@ class Claim:
 
 
 def remember(store: Store, name: str, *, client_id: str, redirect_uri: str, now: datetime) -> str:
-    """A new state for an identity that is there; states that nobody needs any longer are forgotten.
+    """A new state for an identity that is there; states that are no longer needed are forgotten.
 
     Raises:
         StoreError: the store cannot be used.

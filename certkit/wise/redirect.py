@@ -30,7 +30,7 @@ _HINT = "copy the whole URL from the browser, from https:// to its end"
 class Redirect:
     """What Wise sent back: the code, and with it the profile that the user picked, and the state.
 
-    Where a person copied only the code out of it, it is not whole: nobody knows whether it had a state.
+    Where a person copied only the code out of it, it is not whole: whether it had a state is unknown.
     """
 
     redirect_uri: str
@@ -41,10 +41,10 @@ class Redirect:
 
 
 def parse(pasted: str, *, redirect_uri: str) -> Redirect:
-    """What a pasted address holds, if it is a redirect to that URI; white space of a copied line is passed over.
+    """What a pasted address holds, if it is a redirect to that URI; white space of a copied line is ignored.
 
     Raises:
-        InputError: it is none, or leads elsewhere.
+        InputError: if it is not a URL, or not a redirect to that URI.
         RefusedError: the user or Wise did not grant access.
     """
     parts = _split("".join(pasted[: 2 * _MAX_URL].split()))
@@ -70,7 +70,7 @@ def require_code(text: str) -> Secret:
     """An authorization code.
 
     Raises:
-        InputError: it is none.
+        InputError: if it does not have that form.
     """
     if not _CODE.fullmatch(text):
         raise InputError("not an authorization code", hint=_HINT)
@@ -81,7 +81,7 @@ def require_profile(text: str) -> str:
     """The id of a profile: letters, digits and hyphens.
 
     Raises:
-        InputError: it is none.
+        InputError: if it does not have that form.
     """
     if not _PROFILE.fullmatch(text):
         raise InputError(f"not a profile id: {text[:80]!r}", hint="give the number after profileId=")

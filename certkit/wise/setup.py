@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Person(Protocol):
-    """Somebody at a terminal, who is asked for what is missing. None is an empty answer: later."""
+    """A person at a terminal who is asked for missing values. None is an empty answer: later."""
 
     def line(self, question: str) -> str | None:
         """Ask for a line of text."""
@@ -78,8 +78,8 @@ class Given:
 class Surroundings:
     """What a run needs from outside.
 
-    `client_secret` returns the client secret, and is told whether it may fail; `how` returns how a generation is put to
-    use. A request to Wise may take `timeout` seconds.
+    `client_secret` returns the client secret; its argument is whether it may fail; `how` returns how to activate a
+    generation. A request to Wise may take `timeout` seconds.
     """
 
     clock: Callable[[], datetime]

@@ -5,7 +5,7 @@ lease into the token's document, by compare-and-set; the others wait for the new
 for its holder may be killed.
 
 Leases are courtesy; what decides is which token Wise made last (`Token.is_newer_than`). Who cannot write because
-somebody else has written meanwhile compares both, and writes over the older one only. So even hosts that renew side by
+another process has written compares both, and overwrites only the older one. So even hosts that renew side by
 side, because their clocks are apart or one was stopped for long, end with the valid token in the store.
 
 What remains: a run that is killed, or loses the network, between Wise's answer and the write leaves a token in the
@@ -46,14 +46,14 @@ _PATIENCE_SECONDS = 20.0
 def renewed(
     store: Store, name: str, first: Kept, *, ask: Ask, clock: Clock, force: bool, longest_seconds: float
 ) -> Token:
-    """The token after `first`, be it made by this run or by another; `first` itself if it is not due.
+    """The token after `first`, whether this run or another got it; `first` itself if it is not due.
 
     `ask` gets the next token from Wise, in `longest_seconds` at most. With `force` a token that is not due is renewed
     too, unless another run has done so meanwhile.
 
     Raises:
         RefusedError: Wise refuses to renew it.
-        UncertainError: nobody knows whether Wise has renewed it.
+        UncertainError: if it is unknown whether Wise has refreshed it.
         InputError: Wise cannot be asked, or the token is gone.
         StoreError: the store cannot be used.
     """

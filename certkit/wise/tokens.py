@@ -67,11 +67,11 @@ class Token:
         return now >= self.expires_at
 
     def is_leased(self, now: datetime) -> bool:
-        """Whether somebody is about to renew it."""
+        """Whether another process is refreshing it."""
         return self.lease is not None and now < self.lease
 
     def is_in_doubt(self, now: datetime) -> bool:
-        """Whether somebody began to renew it, and never ended."""
+        """Whether a refresh was begun and never completed."""
         return self.lease is not None and now >= self.lease
 
     def is_newer_than(self, other: Token) -> bool:
@@ -106,7 +106,7 @@ def access_token(
 ) -> Secret | None:
     """The access token of an identity, as the store has it; None where there is none, or it has expired.
 
-    Nobody is asked whether it still works.
+    Wise is not asked whether it still works.
 
     Raises:
         InputError: there are several, and neither profile nor grant tells which.

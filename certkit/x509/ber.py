@@ -7,7 +7,7 @@ from certkit.x509 import der as tlv
 _MAX_DEPTH = 32
 _END = b"\0\0"
 _CONSTRUCTED = 0x20
-# Strings that BER may write in pieces: BIT STRING is left out, for nobody does.
+# Strings that BER may write in pieces; BIT STRING is left out because no encoder does that.
 _OCTET_STRING = 0x04
 
 

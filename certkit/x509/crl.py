@@ -147,7 +147,7 @@ class Crl(Signed[_Loaded, _Parts]):
         """Read the entries one by one.
 
         Raises:
-            InputError: if an entry cannot be told from the others.
+            InputError: if the entries cannot be told apart.
         """
         node = self._parts.entries
         if node is None:

@@ -120,7 +120,7 @@ class Csr(Signed["x509.CertificateSigningRequest", _Parts]):
 
     @once
     def is_signature_valid(self) -> bool | None:
-        """Whether the CSR is signed with its own key, however weak the digest; None where that cannot be told."""
+        """Whether the CSR is signed with its own key, however weak the digest; None if that cannot be verified."""
         from cryptography.exceptions import UnsupportedAlgorithm
 
         loaded = self.cryptography()
@@ -201,7 +201,7 @@ def requested_extensions(request: x509.CertificateSigningRequest) -> x509.Extens
 
 
 def is_signature_valid(request: x509.CertificateSigningRequest) -> bool | None:
-    """Return whether a CSR is signed with its own key, however weak the digest; None where that cannot be told."""
+    """Return whether a CSR is signed with its own key, however weak the digest; None if that cannot be verified."""
     return _value_of(request).is_signature_valid
 
 

@@ -1,7 +1,7 @@
 """Encryption of private keys at rest: PKCS#8 by PBES2, and PKCS#12 with a MAC that is as slow as its encryption.
 
 `cryptography` writes PKCS#8 with 2,048 rounds of PBKDF2, which a graphics card tries by the million each second, and it
-cannot be told another number; nor can the MAC of its PKCS#12 files, with which a passphrase is tried just as well.
+cannot be given another number; nor can the MAC of its PKCS#12 files, with which a passphrase is tried just as well.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def pkcs12_protection(passphrase: bytes) -> KeySerializationEncryption:
 
 
 def slow_mac(pfx: bytes, passphrase: bytes) -> bytes:
-    """Compute the MAC of a PKCS#12 file (RFC 7292 section 4) anew, with many rounds.
+    """Compute the MAC of a PKCS#12 file (RFC 7292 section 4) again, with many rounds.
 
     Raises:
         ValueError: if the bytes are no such file, or the passphrase is not UTF-8.

@@ -74,7 +74,7 @@ class KeySpec:
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
-    """What may be told of a key: its type, its size in bits, and the SHA-256 of its public half (SPKI, DER)."""
+    """The public facts about a key: its type, its size in bits, and the SHA-256 of its public half (SPKI, DER)."""
 
     type: str
     bits: int
@@ -198,7 +198,7 @@ def load_private_key(data: bytes, passphrase: Secret | None = None) -> PrivateKe
 
     Raises:
         PassphraseError: the key is encrypted, and the passphrase is missing or wrong.
-        InputError: it is no key that certkit can use, or one made to keep it busy.
+        InputError: if it is not a key that certkit can use, or one made to keep it busy.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization

@@ -63,7 +63,7 @@ def explain_nothing(data: bytes) -> tuple[str, str]:
 
 
 def certificates(data: bytes, *, name: str, may_be_none: bool = False) -> list[x509.Certificate]:
-    """Return all certificates of a file as `cryptography` has them; other objects are passed over.
+    """Return all certificates of a file as `cryptography` has them; other objects are skipped.
 
     Raises:
         InputError: if there is none (unless there may be), or one cannot be read.
@@ -73,7 +73,7 @@ def certificates(data: bytes, *, name: str, may_be_none: bool = False) -> list[x
 
 
 def certificate_values(data: bytes, *, name: str, may_be_none: bool = False) -> list[Certificate]:
-    """Return all certificates of a file, those that break a rule included; other objects are passed over.
+    """Return all certificates of a file, those that break a rule included; other objects are skipped.
 
     Raises:
         InputError: if there is none (unless there may be), or one cannot be read.
@@ -82,7 +82,7 @@ def certificate_values(data: bytes, *, name: str, may_be_none: bool = False) -> 
 
 
 def crl_values(data: bytes, *, name: str) -> list[Crl]:
-    """Return all revocation lists of a file; other objects are passed over.
+    """Return all revocation lists of a file; other objects are skipped.
 
     Raises:
         InputError: if there is none, or one cannot be read.
@@ -91,7 +91,7 @@ def crl_values(data: bytes, *, name: str) -> list[Crl]:
 
 
 def crls(data: bytes, *, name: str) -> list[x509.CertificateRevocationList]:
-    """Return all revocation lists of a file as `cryptography` has them; other objects are passed over.
+    """Return all revocation lists of a file as `cryptography` has them; other objects are skipped.
 
     Raises:
         InputError: if there is none, or one cannot be read.
@@ -146,7 +146,7 @@ def bundle(
 
 
 def items(data: bytes, kind: Kind, *, name: str, may_be_none: bool = False) -> list[Item]:
-    """Return all objects of one kind in a file; others are passed over.
+    """Return all objects of one kind in a file; others are skipped.
 
     Raises:
         InputError: if there is none (unless there may be), or one cannot be read.
@@ -319,7 +319,7 @@ class _Reader:
         if block.label.endswith(" PARAMETERS"):
             return
         if kind is None:
-            # A certificate under another label must not be passed over; other kinds are nobody's who did not ask.
+            # A certificate under another label must not be skipped; other kinds may be if they were not requested.
             if self._only is None or "CERTIFICATE" in block.label:
                 reason = block.problem or "not a kind of object that certkit knows"
                 hint = "remove it, or correct its label (CERTIFICATE)"

@@ -91,7 +91,7 @@ class OcspResponse:
             status = STATUSES.get(number, f"unknown status {number}")
             body = take_explicit(der, nodes, 0xA0, SEQUENCE, "the response")
             if nodes:
-                raise tlv.DerError("something follows the response")  # noqa: TRY301  told as any other
+                raise tlv.DerError("something follows the response")  # noqa: TRY301  handled as any other
             if body is None:
                 return cls(der, status, None)
             parts = tlv.children(der, body[2], body[3])

@@ -29,7 +29,7 @@ _MARKER = re.compile(rb"-----(BEGIN|END) ([A-Z0-9][A-Z0-9 #./_+]{0,60})-----")
 _HEADER = re.compile(rb"[ \t]*[A-Za-z0-9-]+:.*")
 
 
-# Marker lines of certificates and revocation lists that somebody, or an editor, has spoilt.
+# Marker lines of certificates and revocation lists that a person or an editor has damaged.
 _DASH = rb"(?:-|\xe2\x80[\x90-\x95])"
 _SPOILT = re.compile(
     _DASH + rb"[ \t]?(?:BEGIN|END) (?:TRUSTED |X509 )?(?:CERTIFICATE|CRL)[ \t]?" + _DASH, re.IGNORECASE

@@ -91,7 +91,7 @@ def rsa_spki(der: bytes) -> bytes:
 
 
 def outline(der: bytes) -> Outline | None:
-    """Read an unencrypted private key (PKCS#8, PKCS#1, SEC1) without loading it; None if the bytes are none."""
+    """Read an unencrypted private key (PKCS#8, PKCS#1, SEC1) without loading it; None if they are not one."""
     try:
         return _outline(der)
     except (tlv.DerError, IndexError):

@@ -76,7 +76,7 @@ def facts(identifiers: tuple[str, ...], statements: bytes | None) -> dict[str, A
 
 
 def parse(value: bytes) -> Statements:
-    """Return the statements in an extension's value; those of other kinds are passed over.
+    """Return the statements in an extension's value; those of other kinds are skipped.
 
     Raises:
         ValueError: if the value is not such a list.

@@ -397,7 +397,7 @@ def test_loops_of_links_do_not_multiply_what_a_pattern_finds(certkit, root, tmp_
 
 @pytest.mark.parametrize("reference", ["config", "/dev/zero", "./config"])
 def test_a_kubeconfig_cannot_lead_astray(certkit, root, tmp_path, reference):
-    """Neither to itself nor to what has no end; what stands beside it is told."""
+    """Neither to itself nor to what has no end; what is beside it is told."""
     (tmp_path / "late.pem").write_bytes(root.issue(end=pki.NOW + pki.DAY).pem)
     (tmp_path / "config").write_text(
         f"apiVersion: v1\nkind: Config\nusers:\n- name: a\n  user:\n    client-certificate: {reference}\n"

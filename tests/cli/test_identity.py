@@ -314,7 +314,7 @@ def test_what_is_installed_and_not_put_to_use(identity):
     install = ("install", "acme", "answer.pem", *TRUSTING, "--json")
     stopped = identity(*install)
     assert (stopped.code, stopped.json["changed"]) == (3, True)
-    why = "the probe of generation 0001 failed: 127.0.0.1:1: connection refused; it stays as it was"
+    why = "the probe of generation 0001 failed: 127.0.0.1:1: connection refused; the active generation is unchanged"
     assert why in stopped.json["error"]["message"]
     assert identity("show", "acme", "--json").json["pending"]["state"] == "issued"
     assert "changed" not in identity(*install).json
@@ -366,7 +366,7 @@ def test_what_install_refuses(identity, shape, check):
     """Is exit 2 with the check that does not hold, in JSON with all of them; and nothing is written."""
     identity(*ENROLL, *TRUSTING, "--client-id", "acme-client-id")
     identity.answer(**shape)
-    refuses(identity, 2, f"refused, acme: {check}: ", "install", "acme", "answer.pem")
+    refuses(identity, 2, f"acme: certificate rejected: {check}: ", "install", "acme", "answer.pem")
     refused = identity("install", "acme", "answer.pem", "--json")
     assert (refused.code, refused.json["status"], refused.json["changed"]) == (2, "critical", False)
     assert {name for name, status in refused.checks().items() if status == "critical"} == {check}
@@ -439,7 +439,17 @@ def test_import_what_does_not_belong_together(identity, tmp_path):
     """Is exit 2, and there is no identity."""
     ROOT.issue(begin=NOW - pki.DAY, end=NOW + pki.DAY).write(tmp_path, "one")
     ROOT.issue(begin=NOW - pki.DAY, end=NOW + pki.DAY).write(tmp_path, "two")
-    refuses(identity, 2, "refused, acme: key-match: ", "import", "acme", "--key", "one.key", "--cert", "two.pem")
+    refuses(
+        identity,
+        2,
+        "acme: certificate rejected: key-match: ",
+        "import",
+        "acme",
+        "--key",
+        "one.key",
+        "--cert",
+        "two.pem",
+    )
     assert not (tmp_path / "store").exists()
 
 
@@ -591,7 +601,7 @@ def test_two_generations(identity):
     refuses(identity, 3, "nothing to roll back to", "rollback", "acme")
     refuses(identity, 3, "generation 0001 was retired or discarded", "activate", "acme", "0001")
     refuses(identity, 3, "generation 0002 is active", "retire", "acme", "0002")
-    refuses(identity, 3, "there is no generation 0003", "retire", "acme", "0003")
+    refuses(identity, 3, "has no generation 0003", "retire", "acme", "0003")
     assert identity("retire", "acme", "0001", "--json").json["changed"] is False
 
 
@@ -609,7 +619,7 @@ def test_discard(identity):
 def test_a_request_is_not_activated(identity):
     """It has no certificate: exit 2."""
     identity(*ENROLL)
-    refuses(identity, 2, "generation 0001 has no certificate yet", "activate", "acme", "0001")
+    refuses(identity, 2, "generation 0001 of acme: it has no certificate yet", "activate", "acme", "0001")
 
 
 def at_a_terminal(tmp_path, answer, *arguments):
@@ -642,7 +652,7 @@ def test_remove_asks(identity, tmp_path):
     code, shown = at_a_terminal(tmp_path, b"n\n", "remove", "acme")
     assert (code, (tmp_path / "store/acme").exists()) == (3, True)
     assert "Remove acme with 1 generations and keys? [y/N]:" in shown
-    assert "certkit: error: acme: it was not removed" in shown
+    assert "certkit: error: acme was not removed" in shown
     assert at_a_terminal(tmp_path, b"y\n", "remove", "acme")[0] == 0
     assert not (tmp_path / "store/acme").exists()
 
@@ -953,7 +963,7 @@ def test_copy_never_replaces(identity):
     """Another identity of that name stays: exit 3."""
     identity.use()
     identity(*ENROLL, "--store", "file:other")
-    said = "acme: file:other has another identity of that name"
+    said = "acme: file:other already has another identity of that name"
     refuses(identity, 3, said, "copy", "acme", "--to", "file:other")
 
 

@@ -85,7 +85,7 @@ def test_a_request_that_hangs(identity, days_left, code):
         again = identity("renew", "acme", *option)
         assert again.code == code
         assert re.search(r"certkit: acme: the request of generation 0002 is pending, created just now", again.err)
-        assert "Hand in the CSR in Developer Hub, then: certkit identity install acme CERT" in again.err
+        assert "Submit the CSR in Developer Hub, then run: certkit identity install acme CERT" in again.err
     assert (identity("renew", "acme", "-q").err != "") == (code > 0)
 
 

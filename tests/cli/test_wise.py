@@ -148,9 +148,7 @@ def test_authorize_url_with_an_identity(wise):
     assert (record.settings.policy, record.settings.base_url) == ("wise-sandbox", None)
     given = ("--environment", "production", "--client-id", CLIENT_ID, "--redirect-uri", REDIRECT_URI)
     ran = wise("authorize-url", *given, "--identity", "acme")
-    refused(
-        ran, 3, "acme: the identity is enrolled for wise-sandbox, not for wise-production", "Leave --environment out"
-    )
+    refused(ran, 3, "acme: the identity is enrolled for wise-sandbox, not wise-production", "Leave --environment out")
 
 
 def test_authorize_url_opens_a_browser_when_asked(wise):
@@ -222,7 +220,7 @@ def test_an_identity_is_made(wise, server):
     settings = wise.store.load("acme").record.settings
     assert (settings.policy, settings.base_url) == ("wise-sandbox", server.address)
     given = ("token", "client-credentials", "--identity", "other", "--client-id", CLIENT_ID)
-    refused(wise(*given), 3, "no identity 'other' in file:store", "--environment, or --base-url")
+    refused(wise(*given), 3, "no identity 'other' in file:store", "--environment or --base-url")
     assert wise(*given, "--base-url", server.address, "--environment", "production").code == 0
     assert wise.store.load("other").record.settings.policy == "wise-production"
 

@@ -77,7 +77,9 @@ def test_the_new_pair_is_proved(renewed):
 def test_what_is_not_proved(renewed, answer, error):
     """Does not get the pointer, and nothing changes; it is said which generation it was, and what the hint is."""
     before = everything(renewed)
-    with pytest.raises(error, match=f"the probe of generation 0002 failed: {answer.message}; it stays as it was") as no:
+    with pytest.raises(
+        error, match=f"the probe of generation 0002 failed: {answer.message}; the active generation is unchanged"
+    ) as no:
         activate(renewed, how=Activation(probe=Asking(renewed, answer)))
     again = "; or request another one: certkit identity renew acme --force" if answer is REFUSED else ""
     assert no.value.hint == answer.hint + again

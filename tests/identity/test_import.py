@@ -115,7 +115,7 @@ def test_another_pair(store):
 )
 def test_what_is_refused(store, pair, check):
     """Says which check does not hold, and nothing is written."""
-    with pytest.raises(RefusedError, match=f"refused, acme: {check}: "):
+    with pytest.raises(RefusedError, match=f"acme: certificate rejected: {check}: "):
         run(store, pair, settings=replace(SETTINGS, client_id="acme-client-id"))
     assert store.names() == []
 

@@ -112,7 +112,7 @@ def test_the_trust_bundle(store):
 def test_the_trust_bundle_that_is_given_counts(store):
     """More than that of the enrollment."""
     enroll(store)
-    with pytest.raises(RefusedError, match="refused, acme: chain: "):
+    with pytest.raises(RefusedError, match="acme: certificate rejected: chain: "):
         install(store, pasted(issue(store)), trust_bundle=OTHER_CA.pem)
 
 
@@ -145,7 +145,7 @@ def test_what_is_refused(store, shape, check):
     enroll(store, settings=replace(SETTINGS, client_id="acme-client-id"))
     data = pasted(issue(store, **shape))
     before = everything(store)
-    with pytest.raises(RefusedError, match=f"refused, acme: {check}: ") as refused:
+    with pytest.raises(RefusedError, match=f"acme: certificate rejected: {check}: ") as refused:
         install(store, data)
     assert {each.id for each in refused.value.findings if each.status == "critical"} == {check}
     assert everything(store) == before
@@ -190,7 +190,7 @@ def test_the_answer_to_another_identity(store):
     enroll(store)
     enroll(store, "other", settings=replace(SETTINGS, policy="wise-production"))
     data = pasted(issue(store))
-    with pytest.raises(RefusedError, match="refused, other: key-match"):
+    with pytest.raises(RefusedError, match="other: certificate rejected: key-match"):
         install(store, data, "other")
 
 

@@ -73,11 +73,13 @@ def test_what_cannot_be_activated(store):
     """A request without an answer, what is out of use, what is not there, what has expired."""
     enroll(store)
     refuses(store, InputError, "no generation is ready to be activated", activate)
-    refuses(store, RefusedError, "generation 0001 has no certificate yet", activate, "0001")
-    refuses(store, AbsentError, "there is no generation 0002", activate, "0002")
+    refuses(store, RefusedError, "generation 0001 of acme: it has no certificate yet", activate, "0001")
+    refuses(store, AbsentError, "has no generation 0002", activate, "0002")
     refuses(store, AbsentError, "there is no generation", activate, "../0001")
     install(store, pasted(issue(store)))
-    refuses(store, RefusedError, "certificate of generation 0001 has expired", activate, now=pki.NOW + pki.YEAR)
+    refuses(
+        store, RefusedError, "generation 0001 of acme: its certificate has expired", activate, now=pki.NOW + pki.YEAR
+    )
     retire(store, "0001")
     refuses(store, InputError, "was retired or discarded", activate, "0001")
 
@@ -106,7 +108,9 @@ def test_where_nothing_is_to_go_back_to(store):
     second = request_again(store)
     install(store, pasted(issue(store, second)))
     activate(store)
-    refuses(store, RefusedError, "certificate of generation 0001 has expired", rollback, now=pki.NOW + pki.YEAR)
+    refuses(
+        store, RefusedError, "generation 0001 of acme: its certificate has expired", rollback, now=pki.NOW + pki.YEAR
+    )
     retire(store, "0001")
     refuses(store, InputError, "nothing to roll back to", rollback)
 
@@ -124,7 +128,7 @@ def test_what_cannot_be_retired(store):
     use(store)
     refuses(store, InputError, "generation 0001 is active", retire, "0001")
     refuses(store, InputError, "generation 0001 is active", retire, "1")
-    refuses(store, AbsentError, "there is no generation 0002", retire, "2")
+    refuses(store, AbsentError, "has no generation 0002", retire, "2")
 
 
 def test_discard(store):

@@ -84,7 +84,7 @@ def gateway(request, root, server_pair, tmp_path_factory):
 
 
 def test_a_gateway_that_accepts(gateway, root, client):
-    """All is well, with the version, the CAs that it names, and both ends."""
+    """Everything is OK, with the version, the CAs that it names, and both ends."""
     port, version, _ = gateway
     found = probe(port, root, client)
     assert (statuses(found), found.status.value, found.tls_version) == (GOOD, "ok", version)

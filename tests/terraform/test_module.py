@@ -230,7 +230,7 @@ def test_a_wrong_answer_changes_nothing(workspace, directory, root):
     made.configure(certificate=made.answer(pki.root()), ca="ca.pem")
     (made.folder / "ca.pem").write_bytes(root.pem)
     told = made.run("apply", "-auto-approve", code=1)
-    assert "refused, wise-sandbox: chain:" in told.out
+    assert "wise-sandbox: certificate rejected: chain:" in told.out
     assert directory.store.load(NAME).record.active is None
 
     made.answer(root)

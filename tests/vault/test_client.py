@@ -73,7 +73,7 @@ def test_settings_do_not_bring_hvac():
 def test_without_a_token_nothing_is_asked():
     """What to set is said at once."""
     error = failure(lambda: Vault.connect(Settings()))
-    assert (error.kind, error.message) == (Kind.NO_TOKEN, "cannot use https://127.0.0.1:8200: no token")
+    assert (error.kind, error.message) == (Kind.NO_TOKEN, "cannot use Vault at https://127.0.0.1:8200: no token")
 
 
 def test_a_token_says_what_it_is(connect, openbao):

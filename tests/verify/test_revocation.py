@@ -363,7 +363,7 @@ class TestIndirect:
             "unknown",
             (
                 "the CRL does not cover CN=acme-client-id,O=Acme Ltd: CN=Partner Root CA,O=Partner issued it, and"
-                " the list is not an indirect one that its distribution point names (RFC 5280 section 6.3.3)"
+                " the CRL is not an indirect one that its distribution point names (RFC 5280 section 6.3.3)"
             ),
         )
 

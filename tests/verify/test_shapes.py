@@ -412,7 +412,7 @@ CLIENT_ROWS = [
     ("client id, two CNs", lambda: client(subject=x509.Name([*pki.name(CN="a"), *pki.name(CN="b")])),
      {"client_id": "a"}, {"name": "critical"}, "CN is a, b, not the client id a"),
     ("email in the SAN", lambda: client(CLIENT, alternative("email:Ops@Acme.example")), {"email": "Ops@acme.EXAMPLE"},
-     {"name": "ok"}, "it is for Ops@acme.EXAMPLE"),
+     {"name": "ok"}, "the certificate is valid for Ops@acme.EXAMPLE"),
     ("email differs in its local part's case", lambda: client(CLIENT, alternative("email:Ops@acme.example")),
      {"email": "ops@acme.example"}, {"name": "critical"},
      "not valid for ops@acme.example: its addresses are Ops@acme.example"),
@@ -423,15 +423,15 @@ CLIENT_ROWS = [
 # fmt: off
 SERVER_ROWS = [
     ("server: DNS", lambda: server("api.acme.example"), server_asked("api.acme.example"), {"name": "ok"},
-     "it is for api.acme.example"),
+     "the certificate is valid for api.acme.example"),
     ("server: another DNS name", lambda: server("api.acme.example"), server_asked("web.acme.example"),
      {"name": "critical"}, "not valid for web.acme.example: its names are DNS:api.acme.example"),
     ("server: DNS in another case", lambda: server("API.acme.Example"), server_asked("api.ACME.example"),
-     {"name": "ok"}, "it is for"),
+     {"name": "ok"}, "the certificate is valid for"),
     ("server: trailing dot asked", lambda: server("api.acme.example"), server_asked("api.acme.example."),
-     {"name": "ok"}, "it is for"),
+     {"name": "ok"}, "the certificate is valid for"),
     ("server: wildcard", lambda: server("*.acme.example"), server_asked("api.acme.example"), {"name": "ok"},
-     "it is for"),
+     "the certificate is valid for"),
     ("server: wildcard and two labels", lambda: server("*.acme.example"), server_asked("a.b.acme.example"),
      {"name": "critical"}, "not valid for a.b.acme.example"),
     ("server: wildcard and the bare domain", lambda: server("*.acme.example"), server_asked("acme.example"),
@@ -441,28 +441,30 @@ SERVER_ROWS = [
     ("server: wildcard of a top-level domain", lambda: server("*.example"), server_asked("acme.example"),
      {"name": "critical"}, "not valid for acme.example: its names are DNS:*.example"),
     ("server: bare wildcard", lambda: server("*"), server_asked("localhost"), {"name": "critical"},
-     "not for localhost"),
+     "not valid for localhost"),
     ("server: partial wildcard", lambda: server("foo*.acme.example"), server_asked("foobar.acme.example"),
      {"name": "critical"}, "not valid for foobar.acme.example"),
     ("server: wildcard in the second label", lambda: server("api.*.example"), server_asked("api.acme.example"),
      {"name": "critical"}, "not valid for api.acme.example"),
     ("server: two wildcards", lambda: server("*.*.example"), server_asked("a.b.example"), {"name": "critical"},
-     "not for a.b.example"),
+     "not valid for a.b.example"),
     ("server: suffix of another name", lambda: server("acme.example"), server_asked("evilacme.example"),
      {"name": "critical"}, "not valid for evilacme.example"),
-    ("server: IPv4", lambda: server("ip:192.0.2.7"), server_asked("192.0.2.7"), {"name": "ok"}, "it is for 192.0.2.7"),
+    ("server: IPv4", lambda: server("ip:192.0.2.7"), server_asked("192.0.2.7"), {"name": "ok"},
+     "is valid for 192.0.2.7"),
     ("server: another IPv4", lambda: server("ip:192.0.2.7"), server_asked("192.0.2.8"), {"name": "critical"},
      "not valid for 192.0.2.8: its names are IP:192.0.2.7"),
     ("server: IPv6, spelt otherwise", lambda: server("ip:2001:db8::1"), server_asked("2001:0DB8:0::0001"),
-     {"name": "ok"}, "it is for"),
+     {"name": "ok"}, "the certificate is valid for"),
     ("server: IP address as a DNS name", lambda: server("192.0.2.7"), server_asked("192.0.2.7"), {"name": "critical"},
-     "it names DNS:192.0.2.7"),
+     "its names are DNS:192.0.2.7"),
     ("server: wildcard and an IP address", lambda: server("*.0.2.7"), server_asked("192.0.2.7"), {"name": "critical"},
-     "not for 192.0.2.7"),
+     "not valid for 192.0.2.7"),
     ("server: never the CN", lambda: server(subject=pki.name(CN="api.acme.example")), server_asked("api.acme.example"),
      {"name": "critical", "extensions": "warning"}, "not valid for api.acme.example: it has no alternative name"),
     ("server: not the CN beside a SAN", lambda: server("web.acme.example", subject=pki.name(CN="api.acme.example")),
-     server_asked("api.acme.example"), {"name": "critical", "extensions": "warning"}, "it names DNS:web.acme.example"),
+     server_asked("api.acme.example"), {"name": "critical", "extensions": "warning"}, ("its names are"
+" DNS:web.acme.example")),
     ("server: clientAuth only", lambda: below(issuing(), CLIENT, alternative("a.example"), subject=x509.Name([])),
      server_asked("a.example"), {"purpose": "critical"}, "not valid for server authentication"),
     ("server: no EKU", lambda: below(issuing(), alternative("a.example"), subject=x509.Name([])),
@@ -472,7 +474,7 @@ SERVER_ROWS = [
     ("hostname: the e-mail address is none", lambda: server("email:a@acme.example"), server_asked("acme.example"),
      {"name": "critical"}, "not valid for acme.example"),
     ("hostname: escapes are shown, not sent", lambda: server("a.example"), server_asked("a\x1b[31m.example"),
-     {"name": "critical"}, "not for a\\1B[31m.example"),
+     {"name": "critical"}, "not valid for a\\1B[31m.example"),
 ]
 # fmt: on
 
@@ -648,20 +650,20 @@ PATH_ROWS = [
      "<- CN=Partner Root CA"),
     ("constraints: URI outside",
      lambda: constrained(permitting("uri:.acme.example"), "uri:https://api.other.example/x"), {}, {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue certificates for URI:https://api.other.example/x, by its name "
-     "constraints (RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for URI:https://api.other.example/x because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: URI excluded", lambda: constrained(excluding("uri:.acme.example"), "uri:https://api.acme.example/x"),
      {}, {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue certificates for URI:https://api.acme.example/x, by its name "
-     "constraints (RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for URI:https://api.acme.example/x because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: directory name permitted", lambda: constrained(permitting("dir:Acme Ltd")), {}, OK,
      "<- CN=Partner Root CA"),
     ("constraints: directory name outside", lambda: constrained(permitting("dir:Other Ltd")), {}, {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue certificates for CN=acme-client-id,O=Acme Ltd, by its name "
-     "constraints (RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for CN=acme-client-id,O=Acme Ltd because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: directory name excluded", lambda: constrained(excluding("dir:Acme Ltd")), {}, {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue certificates for CN=acme-client-id,O=Acme Ltd, by its name "
-     "constraints (RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for CN=acme-client-id,O=Acme Ltd because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: directory name not excluded", lambda: constrained(excluding("dir:Other Ltd")), {}, OK,
      "<- CN=Partner Root CA"),
     ("constraints: of the root count too",
@@ -671,8 +673,8 @@ PATH_ROWS = [
      " name constraints (RFC 5280 section 4.2.1.10)")),
     ("constraints: directory name of the root counts too",
      lambda: below(pki.root(extensions=[excluding("dir:Acme Ltd")]), CLIENT), {}, {"chain": "critical"},
-     ("CN=Partner Root CA,O=Partner may not issue certificates for CN=acme-client-id,O=Acme Ltd, by its name "
-     "constraints (RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Root CA,O=Partner may not issue certificates for CN=acme-client-id,O=Acme Ltd because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("spelling: the issuer's name in another case", respelt, {}, OK, "<- CN=PARTNER  root ca"),
     ("constraints: DNS excluded, not critical", lambda: uncritically("acme.example", "api.acme.example"), {},
      {"chain": "critical"},
@@ -748,7 +750,7 @@ REVOCATION_ROWS = [
     ("revocation: stale, and names the leaf", lambda: listed(revoking(begin=NOW - 9 * DAY, end=NOW - 2 * DAY)), {},
      {"revocation": "critical"}, "has been revoked since"),
     ("revocation: not valid yet", lambda: listed(of_issuing(begin=NOW + DAY)), {}, {"revocation": "unknown"},
-     "the list is not valid yet"),
+     "the CRL is not valid before"),
     ("revocation: wrong signer", lambda: listed(of_issuing(key=pki.new_key(), identified=False)), {},
      {"revocation": "unknown"}, "is not signed by the CA"),
     ("revocation: wrong signer names the leaf", lambda: listed(revoking(key=pki.new_key(), identified=False)), {},
@@ -769,7 +771,7 @@ REVOCATION_ROWS = [
     ("revocation: unknown critical extension",
      lambda: listed(
          of_issuing(critical=[x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")])
-     ), {}, {"revocation": "unknown"}, "critical extension that is not known"),
+     ), {}, {"revocation": "unknown"}, "critical extension that certkit does not know"),
     ("revocation: unknown critical extension, names the leaf",
      lambda: listed(
          revoking(critical=[x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")])
@@ -849,9 +851,9 @@ POLICY_ROWS = [
     ("csr: another key", lambda: client().given(csr=shapes.request(pki.new_key(), O="Acme Ltd")), {},
      {"key-match": "critical"}, "the certificate's key is not the CSR's key: "),
     ("csr: another organization", lambda: answering(O="Acme Limited"), {}, {"subject": "critical"},
-     "O is Acme Ltd, in the CSR Acme Limited"),
+     "O is Acme Ltd, but Acme Limited in the CSR"),
     ("csr: organization lost", lambda: answering(subject=pki.name(CN="x"), O="Acme Ltd"), {}, {"subject": "critical"},
-     "O is absent, in the CSR Acme Ltd"),
+     "O is absent, but Acme Ltd in the CSR"),
     ("key: another key", client, {"key": key_facts(pki.new_key().public_key())}, {"key-match": "critical"},
      "the private key does not belong to the certificate: SPKI SHA-256 of the key "),
 ]
@@ -982,9 +984,9 @@ ODD_ROWS = [
 # fmt: off
 FURTHER_ROWS = [
     ("hostname: letters of another script", lambda: server("xn--bcher-kva.example"), server_asked("bücher.example"),
-     {"name": "ok"}, "it is for"),
+     {"name": "ok"}, "the certificate is valid for"),
     ("hostname: IPv6 in brackets", lambda: server("ip:2001:db8::1"), server_asked("[2001:db8::1]"), {"name": "ok"},
-     "it is for"),
+     "the certificate is valid for"),
     ("hostname: a wildcard is none", lambda: server("*.acme.example"), server_asked("*.acme.example"),
      {"name": "critical"}, "not for"),
     ("path: the root only untrusted",
@@ -1007,8 +1009,8 @@ FURTHER_ROWS = [
      "CN=Partner Issuing CA,O=Partner: an extension appears more than once: 2.5.29.35 (RFC 5280 section 4.2)"),
     ("constraints: directory name excluded, not critical", lambda: uncritically("dir:Acme Ltd"), {},
      {"chain": "critical"},
-     ("CN=Partner Issuing CA,O=Partner may not issue certificates for CN=acme-client-id,O=Acme Ltd, by its name "
-     "constraints (RFC 5280 section 4.2.1.10)")),
+     ("CN=Partner Issuing CA,O=Partner may not issue certificates for CN=acme-client-id,O=Acme Ltd because of its"
+     " name constraints (RFC 5280 section 4.2.1.10)")),
     ("policies: one is required, none is there", lambda: below(intermediate(root(), REQUIRED), CLIENT), {},
      {"chain": "critical"}, "certificate policy"),
     ("policies: one is required, and the certificates differ",

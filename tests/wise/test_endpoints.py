@@ -72,7 +72,7 @@ def test_an_identity_that_is_absent(store):
 
 def test_an_identity_of_another_environment(store):
     """Is not mistaken: the client secret of one is no business of the other."""
-    with pytest.raises(InputError, match="acme: the identity is enrolled for wise-sandbox, not for wise-production"):
+    with pytest.raises(InputError, match="acme: the identity is enrolled for wise-sandbox, not wise-production"):
         endpoints.identity(store, "acme", policy="wise-production", base_url=None)
 
 

@@ -36,21 +36,23 @@ if TYPE_CHECKING:
 @inputs.passphrase_option
 @reporting
 def create(output: Output, *, policy_name: str, **options: Any) -> int:
-    """Create a CSR by a partner's rules: with a new key (--key-out) or an existing one (--key).
+    """Create a CSR that follows a partner's rules, with a new key (--key-out) or an existing one (--key).
 
     The subject comes from the named options or, whole and in order, from --subject NAME=VALUE. Key usages that the
     policy requires are filled in. The CSR is read back and checked before anything is written. Use --if-absent in
-    scripts: files that exist and fit stay, and missing ones are completed.
+    scripts: existing files that match are kept, and missing ones are created.
 
     \b
     Examples:
-      certkit csr create --policy wise-sandbox --organization "Acme Ltd" --country GB \\
-          --key-out acme.key --out acme.csr
-      certkit csr create --policy wise-sandbox --batch clients.jsonl --out-dir clients
+      certkit csr create --policy wise-sandbox --organization "Acme Ltd" \\
+          --country GB --key-out acme.key --out acme.csr
+      certkit csr create --policy wise-sandbox --batch clients.jsonl \\
+          --out-dir clients
       certkit csr create --policy obwac --subject C=GB --subject "O=Acme Ltd" \\
-          --subject organizationIdentifier=PSDGB-FCA-123456 --subject CN=0123456789abcdef \\
-          --psd2-role PSP_AI --psd2-authority "Financial Conduct Authority" --psd2-authority-id GB-FCA \\
-          --key-out acme.key --out acme.csr
+          --subject organizationIdentifier=PSDGB-FCA-123456 \\
+          --subject CN=0123456789abcdef --psd2-role PSP_AI \\
+          --psd2-authority "Financial Conduct Authority" \\
+          --psd2-authority-id GB-FCA --key-out acme.key --out acme.csr
     """
     from certkit.csr import keyfile
 
@@ -96,7 +98,7 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing
     elif output.as_json:
         output.document(json.made_request(made, policy.name))
     elif not output.quiet:
-        output.result(text.created(made, policy))
+        output.text(text.created(made, policy))
     return 0
 
 
@@ -123,7 +125,7 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], writi
     if output.as_json:
         output.document([json.made_request(one, policy.name) for one in made])
     elif not output.quiet:
-        output.result(text.batch(made, options["out_dir"]))
+        output.text(text.batch(made, options["out_dir"]))
     return 0
 
 

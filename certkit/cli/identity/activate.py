@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def activate(output: Output, store: IdentityStore, *, name: str, generation: str | None, **options: Any) -> int:
     """Put a generation to use: the one that is named, or the one that was installed last.
 
-    An identity with an address to probe is tried there first, and nothing moves if the partner refuses it. Then the
-    deploy hooks run; again without a change only those of a run in which one failed.
+    If the identity has a probe URL, the pair is probed first, and nothing changes if the server rejects it. Then the
+    deploy hooks run. Without a change, only hooks that failed before run again.
 
     \b
     Example:

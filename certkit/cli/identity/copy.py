@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 @inputs.passphrase_option
 @reporting
 def copy(output: Output, *, name: str, target: str, store_uri: str | None, passphrase_file: str | None) -> int:
-    """Copy an identity with every generation to another store, and prove that both are equal.
+    """Copy an identity with every generation to another store, and verify the copy.
 
-    Nothing is removed here; `certkit identity remove` does that. With a passphrase, a directory keeps the keys
-    encrypted, there as here.
+    The original stays; `certkit identity remove` removes it. With a passphrase, the keys in a directory stay
+    encrypted in both stores.
 
     \b
     Example:

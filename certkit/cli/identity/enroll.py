@@ -53,12 +53,13 @@ if TYPE_CHECKING:
 def enroll(output: Output, store: IdentityStore, *, name: str, **options: Any) -> int:
     """Make an identity: a private key, and a CSR by the partner's rules, to be handed in.
 
-    It says what is to be done next; where the issuer answers at once, it does the rest. Again with the same options, or
-    fewer, nothing changes.
+    Prints the next step; with an automatic issuer, the certificate is installed at once. Repeating it with the same
+    options, or fewer, changes nothing.
 
     \b
     Example:
-      certkit identity enroll wise-sandbox --policy wise-sandbox --organization "Acme Ltd" --country GB
+      certkit identity enroll wise-sandbox --policy wise-sandbox \\
+          --organization "Acme Ltd" --country GB
     """
     options["ca"], options["policy"] = inputs.data(options["ca"]), given_policy(options.pop("policy_name"))
     return tell(output, store.enroll(name, **options))

@@ -40,9 +40,9 @@ FORMS = ("pem", "pkcs12", "curl", "nginx", "kubernetes", "ghostunnel")
 @inputs.passphrase_option
 @reporting
 def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
-    """Write the active pair to a directory, for the programs of this host; to be repeated by cron.
+    """Write the active key and certificate to a directory for programs on this host. Meant to be repeated by cron.
 
-    What is there already is not touched. Otherwise everything is switched in by one rename, and then the hook runs.
+    Unchanged files are not touched. Otherwise one rename switches in a new directory, and then the hook runs.
 
     \b
     Example:
@@ -66,5 +66,5 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
         output.document(document | {"path": directory})
     elif not output.quiet:
         what = "was written to" if done.changed else "is unchanged in"
-        output.result(f"generation {done.generation} of {name} {what} {directory}\n")
+        output.text(f"generation {done.generation} of {name} {what} {directory}\n")
     return 0

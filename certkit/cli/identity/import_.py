@@ -34,14 +34,15 @@ if TYPE_CHECKING:
 @inputs.passphrase_option
 @reporting
 def import_(output: Output, *, name: str, key: str | None, cert: str | None, pkcs12: str | None, **options: Any) -> int:
-    """Adopt a pair that was made elsewhere and is in use already.
+    """Import a key and certificate that are already in use.
 
-    Nothing is written unless key and certificate belong together, and the certificate holds by the partner's rules. The
+    Nothing is written unless key and certificate match, and the certificate passes the partner's rules. The
     passphrase that opens the key or the bundle also protects the key in a directory.
 
     \b
     Example:
-      certkit identity import acme --policy wise-sandbox --key acme.key --cert acme.pem --ca wise-ca.pem
+      certkit identity import acme --policy wise-sandbox --key acme.key \\
+          --cert acme.pem --ca wise-ca.pem
     """
     from certkit.stores.record import require_name
 

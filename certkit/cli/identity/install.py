@@ -34,10 +34,10 @@ def install(
     untrusted: tuple[str, ...],
     **options: Any,
 ) -> int:
-    """Take in the certificate that answers a request, and put it to use.
+    """Install the certificate issued for a request, and activate it.
 
-    CERT is a file, or - for what is pasted: PEM with or without the chain, however it was copied. It is matched to the
-    request by its public key, and nothing is written unless every check holds.
+    CERT is a file, or - to paste it: PEM, with or without the chain. It is matched to the
+    request by its public key, and nothing is written unless every check passes.
 
     \b
     Example:

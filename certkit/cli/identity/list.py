@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def list_(output: Output, store: IdentityStore) -> int:
     """Show all identities of a store; the exit code is that of the worst.
 
-    A request that has waited for three days is at least a warning.
+    A request that has been pending for three days is at least a warning.
 
     \b
     Example:

@@ -29,5 +29,5 @@ def log(output: Output, store: IdentityStore, *, name: str) -> int:
     else:
         from certkit.report import text
 
-        output.result(text.log(events))
+        output.text(text.log(events))
     return 0

@@ -33,7 +33,7 @@ def remove(output: Output, store: IdentityStore, *, name: str, force: bool) -> i
     if output.as_json:
         output.document({"name": name, "changed": is_there, "status": "ok"})
     elif not output.quiet:
-        output.result(f"{name} removed\n" if is_there else f"{name} does not exist; nothing changed\n")
+        output.text(f"{name} removed\n" if is_there else f"{name} does not exist; nothing changed\n")
     return 0
 
 

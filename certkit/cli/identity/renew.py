@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 def renew(output: Output, store: IdentityStore, *, name: str | None, all_: bool, **options: Any) -> int:
     """Renew an identity when it is time: a new key, a new request, and the rest if the issuer answers at once.
 
-    It is time when the policy's window is open, or when a third of the lifetime is left. What is in use stays in use
-    until the new generation has proved itself. Where nothing is due, it says so and exits 0. Where a request waits for
-    a person, the exit code tells how near the end of the certificate in use is: 0, 1 or 2.
+    Renewal is due once the policy's window opens, or when a third of the lifetime is left. The active pair stays active
+    until the new one has passed every check. If nothing is due, it says so and exits 0. While a request is pending with
+    a person, the exit code is that of the active certificate: 0, 1 or 2.
 
     \b
     Example:

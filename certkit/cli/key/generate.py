@@ -64,7 +64,7 @@ def generate(
 
         output.document(json.made_key(made, status))
     elif not output.quiet:
-        output.result(
+        output.text(
             f"{printable(out)}: {made.facts.type}, {'created' if made.changed else 'already exists; nothing changed'}\n"
         )
     return 0

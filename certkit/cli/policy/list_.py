@@ -23,5 +23,5 @@ def list_(output: Output) -> int:
     if output.as_json:
         output.document([{"name": each.name, "title": each.title, "summary": each.summary} for each in found])
     else:
-        output.result(text.policies(found))
+        output.text(text.policies(found))
     return 0

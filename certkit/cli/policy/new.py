@@ -42,5 +42,5 @@ def new(output: Output, *, name: str, out: str | None, force: bool) -> int:
     if output.as_json:
         output.document({"status": "ok", "changed": True, "path": path})
     elif not output.quiet:
-        output.result(f"{printable(path)}: fill it in, then: certkit policy validate {printable(path)}\n")
+        output.text(f"{printable(path)}: fill it in, then: certkit policy validate {printable(path)}\n")
     return 0

@@ -12,7 +12,7 @@ from certkit.cli.shared.output import Output, reporting
 @click.argument("reference", metavar="POLICY", shell_complete=inputs.complete_policies)
 @reporting
 def show(output: Output, *, reference: str) -> int:
-    """Show a policy's rules, and where and when each was read. POLICY is a name or the path of a TOML file.
+    """Show a policy's rules, with the source and date of each. POLICY is a name or the path of a TOML file.
 
     \b
     Example:
@@ -27,5 +27,5 @@ def show(output: Output, *, reference: str) -> int:
     if output.as_json:
         output.document({**files.as_document(found), "remarks": notes})
     else:
-        output.result(policies.shown(found, notes))
+        output.text(policies.shown(found, notes))
     return 0

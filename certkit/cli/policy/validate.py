@@ -32,5 +32,5 @@ def validate(output: Output, *, path: str) -> int:
     for note in notes:
         output.say(f"{printable(path)}: note: {printable(note)}")
     if not output.quiet:
-        output.result(f"{printable(path)}: ok, {printable(found.title)}\n")
+        output.text(f"{printable(path)}: ok, {printable(found.title)}\n")
     return 0

@@ -34,5 +34,5 @@ def which(output: Output, *, source: str) -> int:
             ]
         )
     else:
-        output.result(policies.compared(found, only_good=output.quiet))
+        output.text(policies.compared(found, only_good=output.quiet))
     return 0 if any(each.status in {Status.OK, Status.WARNING} for each in found) else 2

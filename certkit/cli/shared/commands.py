@@ -106,6 +106,6 @@ def certkit() -> None:
 
     \b
     Example:
-      certkit csr create --policy wise-sandbox --organization "Acme Ltd" --country GB \\
-          --key-out acme.key --out acme.csr
+      certkit csr create --policy wise-sandbox --organization "Acme Ltd" \\
+          --country GB --key-out acme.key --out acme.csr
     """

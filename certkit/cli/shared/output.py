@@ -6,6 +6,7 @@ import contextlib
 import functools
 import itertools
 import os
+import shutil
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from certkit.cli.boundary import write_bytes, write_result
+from certkit.cli.shared.hints import in_document, with_store
 from certkit.findings import Status
 from certkit.printable import printable
 
@@ -33,15 +35,27 @@ _COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.CRITICAL: "red"
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How the person or script wants to be told: as JSON, quietly, or at length."""
+    """The form of output that the user wants: JSON, quiet or verbose."""
 
     as_json: bool
     quiet: bool
     verbose: int
+    store: str | None = None  # as given with --store, for the commands in hints
 
     def result(self, text: str) -> None:
         """The result itself, as text."""
         write_result(text)
+
+    def text(self, text: str) -> None:
+        """The result itself, as text for people, wrapped at the terminal's width."""
+        self.texts([text])
+
+    def texts(self, parts: Iterable[str]) -> None:
+        """The same in parts, each of whole lines."""
+        from certkit.report.wrapping import wrapped
+
+        width = shutil.get_terminal_size().columns
+        self.stream(wrapped(with_store(part, self.store), width) for part in parts)
 
     def stream(self, parts: Iterable[str]) -> None:
         """The result itself, as text that comes in parts."""
@@ -82,18 +96,18 @@ class Output:
         """The result itself, as one JSON document."""
         from certkit.report import json
 
-        write_result(json.render(document))
+        write_result(json.render(in_document(document, self.store)))
 
     def judged(self, title: str, status: Status, findings: Sequence[Finding]) -> None:
         """A verdict with its findings, as text; quiet leaves out what is good."""
         from certkit.report import text
 
         if not self.quiet or status is not Status.OK:
-            write_result(text.findings(title, status, findings, paint=self.paint, only_bad=self.quiet))
+            self.text(text.findings(title, status, findings, paint=self.paint, only_bad=self.quiet))
 
     def warn(self, message: str) -> None:
         """A warning, on standard error; it is said even when quiet."""
-        click.echo(f"certkit: warning: {printable(message)}", err=True)
+        click.echo(f"certkit: warning: {with_store(printable(message), self.store)}", err=True)
 
     def warn_about(self, trouble: CertkitError) -> None:
         """A warning about something that did not work and stopped nothing."""
@@ -103,11 +117,12 @@ class Output:
         """A failure that did not stop the command, on standard error; `name` is what it is about."""
         is_named = not name or any(form in error.message for form in (f"{name}: ", f"/{name}", f"'{name}'"))
         about = "" if is_named else f"{name}: "
-        click.echo(f"certkit: error: {about}{printable(error.message)}. {printable(_sentence(error.hint))}", err=True)
+        hint = with_store(printable(_sentence(error.hint)), self.store)
+        click.echo(f"certkit: error: {about}{printable(error.message)}. {hint}", err=True)
 
     def say(self, message: str) -> None:
         """Something that must be known, on standard error, even when quiet."""
-        click.echo(f"certkit: {printable(message)}", err=True)
+        click.echo(f"certkit: {with_store(printable(message), self.store)}", err=True)
 
     def warn_of(self, findings: Iterable[Finding]) -> None:
         """The findings that are not good, as warnings; where they come from is in JSON too."""
@@ -133,7 +148,8 @@ def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
     @click.option("-v", "--verbose", count=True, help="Show more; -vv shows tracebacks.")
     @functools.wraps(command)
     def wrapped(*args: Any, as_json: bool, quiet: bool, verbose: int, **kwargs: Any) -> int | None:
-        return command(Output(as_json, quiet, verbose), *args, **kwargs)
+        store = click.get_current_context().params.get("store_uri")
+        return command(Output(as_json, quiet, verbose, store), *args, **kwargs)
 
     return wrapped
 

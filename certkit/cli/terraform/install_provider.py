@@ -29,7 +29,7 @@ def install_provider(output: Output, *, mirror: str | None, dev_override: bool) 
 
     The configuration belongs in ~/.terraformrc, or in the file that TF_CLI_CONFIG_FILE names; the default mirror needs
     none. The provider runs with the Python of this command and needs no network. Repeating the command changes nothing.
-    A state that certkit 0.1.0 has written needs the `terraform state replace-provider` line that is printed, once.
+    A state written by certkit 0.1.0 needs the printed `terraform state replace-provider` line once.
 
     \b
     Example:

@@ -69,5 +69,6 @@ def wise() -> None:
 
     \b
     Example:
-      certkit wise authorize-url --environment sandbox --client-id acme --redirect-uri https://acme.example/wise
+      certkit wise authorize-url --environment sandbox --client-id acme \\
+          --redirect-uri https://acme.example/wise
     """

@@ -40,12 +40,13 @@ def authorize_url(
 ) -> int:
     """Print the URL where a user chooses an account and grants access, on one line.
 
-    Wise then redirects to the redirect URI. Nothing has to run there: paste the URL that the browser ends at into
+    Wise then redirects to the redirect URI. Nothing has to run there: paste the URL from the browser into
     `certkit wise token exchange`. A missing identity is created.
 
     \b
     Example:
-      certkit wise authorize-url --environment sandbox --client-id acme --redirect-uri https://acme.example/wise
+      certkit wise authorize-url --environment sandbox --client-id acme \\
+          --redirect-uri https://acme.example/wise
     """
     from certkit.wise import addresses
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @force_option
 @reporting
 def ca(output: Output, *, sources: tuple[str, ...], out: str, force: bool) -> int:
-    """Create the trust bundle of the server that receives Wise's webhooks, and print the nginx configuration for it.
+    """Create the trust bundle for the server that receives Wise's webhooks, and print the nginx configuration for it.
 
-    CA is a file that "Get Wise Certificate" in Developer Hub downloads. Only CA certificates that are valid now are
+    CA is the file downloaded with "Get Wise Certificate" in Developer Hub. Only CA certificates that are valid now are
     accepted.
 
     \b

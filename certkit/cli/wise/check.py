@@ -26,7 +26,7 @@ def check(output: Output, store: Store, *, sandbox: str, production: str, online
 
     Checks that keys and trust bundles differ, that environments and hosts are right, that each certificate chains to
     its own trust bundle and does not expire soon, that tokens are stored, that the store is private, and that this
-    host runs reminders. Wise is asked only with --online.
+    host runs reminders. Wise is contacted only with --online.
 
     \b
     Example:

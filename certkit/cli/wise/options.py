@@ -106,5 +106,5 @@ def asking(command: Callable[..., int], *, hidden: bool = False) -> Any:
     return wrapped
 
 
-# What asks nobody takes the same options, so that scripts may give all commands the same.
+# Commands that do not call Wise take the same options, so that scripts can use one set for all of them.
 like_asking = functools.partial(asking, hidden=True)

@@ -66,8 +66,8 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
     """Run a stand-in for Wise on this machine, to rehearse the whole migration without Wise.
 
     It has the authorization page, the token endpoint, Developer Hub, and an API with mTLS, and behaves as Wise
-    documents. It listens on 127.0.0.1 only, prints its addresses, and runs until Ctrl-C or SIGTERM. Its CA, its client
-    secret and its state stay in DIR: start it again to continue. None of these are of use anywhere else.
+    documents. It listens on 127.0.0.1 only, prints its addresses, and runs until Ctrl-C or SIGTERM. Its CA, client
+    secret and its state stay in DIR: start it again to continue. They are useless anywhere else.
 
     \b
     Example:
@@ -100,7 +100,7 @@ def _serve(output: Output, facts: dict[str, Any], ready_file: str | None) -> Non
         if output.as_json:
             output.result(line)
         elif not output.quiet:
-            output.result(_text(facts))
+            output.text(_text(facts))
         signal.sigwait(_ENDING)
 
 

@@ -47,12 +47,13 @@ if TYPE_CHECKING:
 def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
     """Follow Wise's guide step by step: access, token, key and CSR, certificate, and a first call with mTLS.
 
-    Each run does every step that it can, then shows what is done and what comes next. Stop and return at any time:
+    Each run does every step that it can, then shows what is done and what comes next. You can stop at any time:
     everything is kept in the store. On a terminal it asks for what is missing; elsewhere it never waits.
 
     \b
     Example:
-      certkit wise setup acme --environment sandbox --client-id acme --redirect-uri https://acme.example/wise
+      certkit wise setup acme --environment sandbox --client-id acme \\
+          --redirect-uri https://acme.example/wise
     """
     from certkit.report import setup as report
     from certkit.stores.record import require_name
@@ -63,7 +64,7 @@ def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
     command = functools.partial(guide.command, store_uri=store.uri if is_named else None)
 
     def show(found: Situation, url: str | None = None) -> None:
-        output.result(report.text(found, command=command(found), url=url, paint=output.paint))
+        output.text(report.text(found, command=command(found), url=url, paint=output.paint))
 
     reached = guided.run(store, require_name(name), _given(options), _surroundings(output, options, show))
     inputs.policy(reached.situation.identity.record.settings.policy)  # points out a retired environment

@@ -129,7 +129,7 @@ class DirectorySource:
 
 @dataclass(frozen=True, slots=True)
 class KnownSource:
-    """What is known already: places that are not there, or are passed over."""
+    """What is known already: places that do not exist, or are skipped."""
 
     found: Sequence[Failure | Skipped | Searched]
 
@@ -332,7 +332,7 @@ class _View:
     def is_suspicious(self) -> bool:
         """Whether a file in which nothing was found was a certificate once: by its name, or by spoilt marker lines.
 
-        A file with a private key, CSR, parameters or the like is none, whatever its name is.
+        A file with a private key, CSR, parameters or the like is not one, whatever its name.
         """
         holds_others = bool(self._others) or next(pem.blocks(self._begin), None) is not None
         if not holds_others and self._name.lower().endswith(_WATCHED_NAMES):

@@ -1,4 +1,4 @@
-"""Finding files: walks through directories, and shell patterns. What cannot be read on the way is told."""
+"""Finding files: walks through directories, and shell patterns. What cannot be read on the way is reported."""
 
 from __future__ import annotations
 

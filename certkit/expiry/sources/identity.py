@@ -40,7 +40,7 @@ class IdentitySource:
         return (self,)
 
     def look(self) -> Iterator[Seen]:
-        """The certificate in use; none in use is a failure, for somebody counts on it."""
+        """The certificate in use; none in use is a failure, because a certificate is expected."""
         source = f"{SCHEME}{self.name}"
         try:
             identity = self.store.load(self.name)
@@ -68,7 +68,7 @@ def _active(identity: Identity) -> list[Certificate] | None:
 
 
 def hanging(source: str, name: str, number: str, record: Record, now: datetime) -> Iterator[Failure]:
-    """A request that has waited so long that somebody may have forgotten it: a certificate that is expected."""
+    """A request that has been pending so long that it may have been forgotten: a certificate that is expected."""
     waiting = record.waiting(number, now)
     if waiting is not None and waiting >= HANGS:
         message = f"{source}: the request of generation {number} has been pending for {waiting.days} days"

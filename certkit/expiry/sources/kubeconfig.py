@@ -30,7 +30,7 @@ _MAX_NAME = 200
 _MAX_PATH = 4096
 _HINT = "compare it with the output of `kubectl config view`"
 
-# A file is looked at if it begins like a kubeconfig, for text about kubeconfigs and manifests with one inside are none.
+# A file is looked at if it begins like a kubeconfig, so that other files that mention one are not.
 _BEGIN = re.compile(
     rb"""(?:\xef\xbb\xbf)?(?:[ \t\r]*(?:\#[^\n]*|%[^\n]*|---[ \t\r]*(?:\#[^\n]*)?)?\n)*+[ \t]*
     (?:(\{)|["']?(?:apiVersion|kind|clusters|users|contexts|current-context|preferences|extensions)["']?[ \t]*:)""",
@@ -67,7 +67,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The certificates that an entry brings along: PEM, if all is well."""
+    """The certificates that an entry brings along: PEM, if everything is OK."""
 
     entry: Entry
     data: bytes
@@ -91,7 +91,7 @@ class Kubeconfig:
 
 
 def is_kubeconfig(data: bytes) -> bool:
-    """Whether the bytes look like a kubeconfig: a quick look, for most files are none."""
+    """Whether the bytes look like a kubeconfig: a quick check, because most files are not."""
     if b"users" not in data and b"clusters" not in data:
         return False
     begin = _BEGIN.match(data, 0, MAX_BYTES)

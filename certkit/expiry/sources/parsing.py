@@ -50,7 +50,7 @@ class SourceAccess:
 
 
 def parse(references: Iterable[str], access: SourceAccess) -> Iterator[Source]:
-    """The sources that the words name, decided in the order of the contract; what is none is a failure of its own.
+    """The sources that the words name, decided in the order of the contract; anything else is a failure.
 
     All live hosts are one source, so that many that are dead cost one time-out.
     """
@@ -173,7 +173,7 @@ def _glob(pattern: str, access: SourceAccess) -> Iterator[Source]:
 
 
 def _listed(reference: str, access: SourceAccess) -> list[str]:
-    """The sources in a list, one a line; blank lines and lines that begin with # are passed over."""
+    """The sources in a list, one a line; blank lines and lines that begin with # are ignored."""
     data = b"".join(access.stdin()) if reference == _STDIN else reading.read(reference)
     if b"-----BEGIN" in data or b"\0" in data or data[:1] == b"\x30":
         hint = "to check the file itself, leave out the @"

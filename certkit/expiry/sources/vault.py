@@ -63,8 +63,8 @@ class _Watched:
 class VaultSource:
     """All identities below `vault://MOUNT/PREFIX`: of each the certificate in use, and those that are to come into use.
 
-    Who may not read which one is in use sees all whose facts are known. With `now`, requests that have waited too long
-    are told.
+    A token that may not read the pointer sees every generation with facts. With `now`, requests that have been pending
+    too long are reported.
     """
 
     vault: Vault

@@ -93,7 +93,7 @@ class Answer:
 
 
 class Issuer(Protocol):
-    """Somebody who answers a CSR at once; a person at a portal is none."""
+    """An issuer that signs a CSR at once; a person at a portal is not one."""
 
     def issue(self, csr: bytes) -> Answer:
         """The certificate for a CSR (PEM).

@@ -23,7 +23,7 @@ class VaultPki:
     def issue(self, csr: bytes) -> Answer:
         """The certificate for a CSR (PEM), those above it, and the one at the top to be trusted.
 
-        Where the answer is lost on its way, the role may have issued a certificate that nobody has.
+        If the response is lost, the role may have issued a certificate that no one has.
 
         Raises:
             RefusedError: the role refuses what the CSR asks for.

@@ -198,7 +198,7 @@ def _key(check: str, store: FileStore, folder: Folder, data: bytes) -> Iterator[
     try:
         leaf = objects.certificates(certificate, name=str(folder.path / generation_files.CERTIFICATE))[0]
     except InputError:
-        return  # told elsewhere
+        return  # reported elsewhere
     if not keys.is_pair(key, leaf):
         message = f"the private key in {folder.path} does not belong to the certificate beside it"
         yield critical(check, message, "restore both from a backup, or renew")

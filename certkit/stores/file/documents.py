@@ -46,7 +46,7 @@ def read(folder: Folder, name: str, wrapping: Wrapping | None) -> Document | Non
     """A document in an identity's directory, or None.
 
     Raises:
-        StoreError: it cannot be read, or is none.
+        StoreError: if it cannot be read, or is not a JSON object of strings.
     """
     if not folder.has(TOKENS):
         return None
@@ -90,7 +90,7 @@ def write(
 
 
 def delete(folder: Folder, name: str) -> None:
-    """Delete a document, for one who holds the lock; nothing to do where there is none."""
+    """Delete a document, by a caller that holds the lock; nothing to do where there is none."""
     if folder.has(TOKENS):
         with folder.inside(TOKENS) as tokens:
             tokens.remove(name + _SUFFIX)

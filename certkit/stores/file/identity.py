@@ -39,7 +39,7 @@ def require_identity(folder: Folder) -> None:
     """Refuse to change directories that are something else.
 
     Raises:
-        StoreError: it is none.
+        StoreError: if the directory is not an identity's.
     """
     if not folder.has(RECORD):
         hint = f"restore its {RECORD} from a backup, or remove the directory by hand"
@@ -65,7 +65,7 @@ def access_of(record: Record) -> Access:
 
 
 def read(name: str, folder: Folder) -> Identity:
-    """An identity; it may be half of one and half of another if somebody changes it meanwhile (`watched`).
+    """An identity; it may mix two states if another process changes it at the same time (`watched`).
 
     Raises:
         StoreError: it is damaged, or may not be read.
@@ -89,7 +89,7 @@ def _read_generation(generations: Folder, number: str) -> Generation:
 
 @contextlib.contextmanager
 def watched(folder: Folder) -> Iterator[Callable[[], bool]]:
-    """A question: whether nobody has changed the identity since, or removed it.
+    """Return a function that tells whether the identity is unchanged.
 
     Every change makes the record a new file, also one that only moves the pointer.
     """

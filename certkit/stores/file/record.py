@@ -134,7 +134,7 @@ def write(folder: Folder, record: Record, access: Access, *, before: Record | No
     move = {"to": record.active, "before": _document(before)}
     folder.write(RECORD, _encoded({**document, "move": move}), access, replace=True)
     folder.point(POINTER, target)
-    # It is done. Without the old record, a pointer that somebody moves by hand leaves the new one standing.
+    # It is done. Without the old record, a pointer that is moved by hand leaves the new one in place.
     with contextlib.suppress(StoreError):
         folder.write(RECORD, content, access, replace=True)
     return content, settings, target

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 
 LOCK_SECONDS = 30.0
 
-# A reader begins again so often when somebody changes what it reads.
+# How often a reader starts again when another process changes what it reads.
 _READINGS = 100
 
 
@@ -393,7 +393,7 @@ class FileStore:
 
     @contextlib.contextmanager
     def _changing(self, name: str) -> Iterator[StoreFolder]:
-        """The directory of an identity for one who changes it, while nobody else does; killed runs left nothing."""
+        """The directory of an identity locked for a change, with the remains of killed runs swept."""
         with self._identity(name, self.trust) as folder:
             folder.require_safe(self.trust)
             identity_folder.require_identity(folder)
@@ -406,14 +406,14 @@ class FileStore:
 
     @contextlib.contextmanager
     def _changing_names(self) -> Iterator[StoreFolder]:
-        """The directory of the store for one who makes or removes an identity, while nobody else does."""
+        """The directory of the store locked for creating or removing an identity."""
         with StoreFolder.open(self.root, trust=self.trust) as store, store.locked(wait_seconds=self.wait_seconds):
             with contextlib.suppress(StoreError):  # `check` tells of what cannot be deleted
                 store.sweep()
             yield store
 
     def _sweep_elsewhere(self, store: StoreFolder) -> None:
-        """Delete what was to be removed, keys and all, unless somebody is at it."""
+        """Delete what was to be removed, keys and all, unless another process is doing so."""
         if store.leftovers():
             with contextlib.suppress(StoreError), store.locked(wait_seconds=0):
                 store.sweep()

@@ -1,4 +1,4 @@
-"""The secrets of a store in Vault: read and written so that nobody's work is lost, and named in messages."""
+"""The secrets of a store in Vault: read and written so that no update is lost, and named in messages."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class Secrets:
         return stored
 
     def require_generation(self, name: str, number: str) -> None:
-        """Refuse a generation that has no key; nobody needs the right to read it.
+        """Refuse a generation that has no key, without needing the right to read it.
 
         Raises:
             AbsentError: there is none of that number.
@@ -177,7 +177,7 @@ class Secrets:
             raise no_generation(name, number)
 
     def put_settings(self, name: str, settings: Settings, *, over: int, created: Sequence[Event] = ()) -> bool:
-        """Write settings over a version of them; return False if somebody else was first."""
+        """Write settings over a version of them; return False if another process was first."""
         path, document = layout.settings(name), settings.document()
         if over:
             stored = self.kv.read(path)
@@ -195,7 +195,7 @@ class Secrets:
             return False
 
     def put_record(self, name: str, record: Record, *, over: Known) -> Known | None:
-        """Write a record over what was read before; return what is there now, or None if somebody else was first."""
+        """Write a record over what was read before; return what is there now, or None if another process was first."""
         document, mark = marked(record.document(), over.data)
         is_ours = partial(has_mark, mark=mark, cas=over.pointer)
         path = layout.pointer(name)
@@ -203,7 +203,7 @@ class Secrets:
         return replace(over, pointer=over.pointer + 1, data=document) if is_put else None
 
     def put_events(self, name: str, events: Sequence[Event], *, after: Known) -> None:
-        """Write events as an entry of the log, which nobody can change afterwards but an operator."""
+        """Write events as an entry of the log, which only an operator can change afterwards."""
         if events:
             entry = f"{layout.log(name)}/{events[-1].time.replace(':', '')}-{after.pointer:06}-{secrets.token_hex(4)}"
             self.put(entry, {layout.EVENTS: [each.line() for each in events]}, cas=0)
@@ -220,7 +220,7 @@ class Secrets:
             raise StoreError(f"cannot read {place}: not a log", hint="see it with `bao kv get`") from error
 
     def put(self, path: str, document: Mapping[str, Any], *, cas: int) -> bool:
-        """Write a secret over version `cas` of it, just these fields; False where somebody else was first."""
+        """Write a secret over version `cas` of it, exactly these fields; False if another process was first."""
 
         def is_ours(stored: Stored) -> bool:
             return stored.data.keys() == document.keys() and all(
@@ -286,13 +286,13 @@ def put(
     is_ours: Callable[[Stored], bool | None],
     seconds: float,
 ) -> bool:
-    """Write a secret over version `cas` of it; False where somebody else was first.
+    """Write a secret over version `cas` of it; False if another process was first.
 
     Where the answer is lost, what is there tells whether it was written: `is_ours` says so of a later version, and None
-    where that cannot be told. What was not written is written again, which cannot happen twice over the same version.
+    if that is unknown. What was not written is written again, which cannot happen twice over the same version.
 
     Raises:
-        UncertainWrite: within so many seconds nobody could tell.
+        UncertainWrite: the outcome could not be determined in that time.
         VaultError: the server does not let us, or cannot be reached; nothing was written.
     """
     doubt: UncertainWrite | None = None
@@ -320,7 +320,7 @@ def _look(
     """Whether our write is there, or another one; None where neither is so far.
 
     Raises:
-        UncertainWrite: it cannot be told.
+        UncertainWrite: if the outcome is unknown.
     """
     try:
         stored = kv.read(path)

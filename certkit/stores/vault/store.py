@@ -161,7 +161,7 @@ class VaultStore:
 
         Raises:
             AbsentError: there is no identity of that name, or no generation as it is to be in use.
-            StoreError: others change it all the time, or nobody can tell whether it was changed.
+            StoreError: other processes keep changing it, or the outcome of the write is unknown.
         """
         return self._change(loaded(self, known), edit)
 
@@ -187,7 +187,7 @@ class VaultStore:
         raise StoreError(f"cannot change {place}: other processes keep changing it", hint="try again")
 
     def _put(self, found: Identity, after: Record) -> Identity | None:
-        """Write the events of a change, and then the change; return None if somebody else was first.
+        """Write the events of a change, and then the change; return None if another process was first.
 
         In this order a killed run leaves an event too many, never one too few.
         """
@@ -231,7 +231,7 @@ class VaultStore:
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
         known = loaded(self, known)
         name = known.name
-        # In this order no key ever lacks its request, and whoever is second is told before a key is written.
+        # In this order no key ever lacks its request, and the second of two processes fails before a key is written.
         if not (
             self.secrets.put(layout.certificate(name, number), layout.document_of(csr), cas=0)
             and self._put_key(name, number, key, has_request=csr is not None)
@@ -241,7 +241,7 @@ class VaultStore:
         return self._change(known.put(Generation(number=number, csr=csr)), edit, added=number)
 
     def _put_key(self, name: str, number: str, key: Secret, *, has_request: bool) -> bool:
-        """Write a private key beside its request, which nobody but us has written, if there is one."""
+        """Write a private key beside its request, which only this process has written, if there is one."""
         try:
             return self.secrets.put(layout.key(name, number), {"private_key": key}, cas=0)
         except UncertainWrite:
@@ -275,7 +275,7 @@ class VaultStore:
             if there.issued == issued or self.secrets.put(path, document, cas=stored.version):
                 self._put_facts(path, stored, facts)
                 return found.put(Generation(number=number, csr=there.csr, issued=issued))
-        raise StoreError(f"cannot install, {place}: others change it all the time", hint="try again")
+        raise StoreError(f"cannot install {place}: other processes keep changing it", hint="try again")
 
     def _put_facts(self, path: str, stored: Stored, facts: Mapping[str, str]) -> None:
         """Write what is not there yet; other custom metadata stay."""
@@ -379,7 +379,7 @@ class VaultStore:
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
         """Write a document, whole, over the version that is known, or as a new one (None); its new version.
 
-        Where somebody wrote over what we wrote before we could tell that it was written, this is a conflict too.
+        A write that was overwritten before its outcome was known is a conflict too.
 
         Raises:
             AbsentError: there is no identity of that name.
@@ -454,7 +454,7 @@ class VaultStore:
         """Everything of an identity, every version of it, the keys first; nothing to do if there is none.
 
         Raises:
-            StoreError: somebody writes there all the time, or we may not.
+            StoreError: other processes keep writing there, or the token may not write.
         """
         identity.require_name(name)
         for _ in range(_MOST_ROUNDS):

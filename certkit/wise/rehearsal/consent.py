@@ -30,7 +30,7 @@ def asked(state: RehearsalState, parameters: Mapping[str, str], *, redirect_uris
     """What an authorization request asks for.
 
     Raises:
-        RefusedError: the client is unknown, or the redirect URI is none of those configured for it; the user must not
+        RefusedError: the client is unknown, or the redirect URI is not configured for it; the user must not
             be sent there.
     """
     if parameters.get("client_id") != state.client_id:

@@ -80,7 +80,7 @@ def accepted(rehearsal: Rehearsal, connection: socket.socket, *, timeout: float)
     """A connection whose client has shown a good certificate; each read or write has `timeout` seconds.
 
     Raises:
-        ConnectionError: the client has shown none, or a bad one, and was told so by an alert.
+        ConnectionError: the client sent no certificate or a bad one, and got an alert.
     """
     from OpenSSL import SSL
 

@@ -51,7 +51,7 @@ def _signing_key(folder: Path) -> Any:
 
 def _context(folder: Path, subscription: HubSubscription) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # It calls nobody but this machine, where servers seldom have a certificate that could be verified.
+    # It calls only this machine, where servers seldom have a certificate that could be verified.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if subscription.mtls_enabled:

@@ -171,7 +171,7 @@ class Listeners:
 
     @contextlib.contextmanager
     def serving(self, rehearsal: Rehearsal, *, log: Log) -> Iterator[None]:
-        """Answer requests, each in a thread, until the context ends; `log` is told of each, without its secrets."""
+        """Answer requests, each in a thread, until the context ends; `log` gets a line for each, without secrets."""
         self.api_mtls.rehearsal = rehearsal
         answers: tuple[tuple[_Server, Answer], ...]
         answers = ((self.web, web.answer), (self.api, api.plain), (self.api_mtls, api.mutual))

@@ -127,12 +127,12 @@ def _is_of_use(grant: Grant, now: datetime) -> bool:
 
 
 def new_token() -> str:
-    """A word that nobody can guess."""
+    """A word that cannot be guessed."""
     return secrets.token_urlsafe(32)
 
 
 def new_application_token() -> str:
-    """Return a long token that nobody can guess, of the length and form of a JWT, as Wise gives to applications."""
+    """Return a long token that cannot be guessed, of the length and form of a JWT, as Wise gives to applications."""
     parts = ('{"alg":"RS256","typ":"JWT"}', f'{{"iss":"certkit rehearsal, not Wise","jti":"{secrets.token_hex(96)}"}}')
     head = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
     return f"{head}.{secrets.token_urlsafe(256)}"
@@ -163,7 +163,7 @@ def load(data: bytes, *, name: str) -> RehearsalState:
     """The state that was kept.
 
     Raises:
-        InputError: it is none of ours, or damaged.
+        InputError: if it was not written by a rehearsal, or is damaged.
     """
     try:
         document = json.loads(data)

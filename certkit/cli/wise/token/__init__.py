@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     },
 )
 def token() -> None:
-    """Get, renew and show OAuth tokens. An identity stores them by grant and profile.
+    """Get, refresh and show OAuth tokens. An identity stores them by grant and profile.
 
     The client secret comes from --client-secret-file, CERTKIT_CLIENT_SECRET, or a prompt on a terminal. Requests go to
-    the mTLS host with the active pair of the identity once there is one, and to the plain host before.
+    the mTLS host with the identity's active certificate once it has one, and to the plain host before.
 
     \b
     Example:
@@ -53,5 +53,5 @@ def tell(output: Output, name: str, found: Token) -> int:
     if output.as_json:
         output.document(tokens.document(name, found, now=now))
     elif not output.quiet:
-        output.result(tokens.text(name, found, now=now, paint=output.paint))
+        output.text(tokens.text(name, found, now=now, paint=output.paint))
     return 0

@@ -30,8 +30,10 @@ def client_credentials(output: Output, store: Store, *, asked: WiseOptions, name
 
     \b
     Examples:
-      certkit wise token client-credentials --identity acme --client-id acme --client-secret-file secret.txt
-      certkit wise token client-credentials --identity acme --client-id acme --client-secret-file secret.txt --no-store
+      certkit wise token client-credentials --identity acme --client-id acme \\
+          --client-secret-file secret.txt
+      certkit wise token client-credentials --identity acme --client-id acme \\
+          --client-secret-file secret.txt --no-store
     """
     from certkit.wise.exchange import apply
 

@@ -33,8 +33,10 @@ def exchange(output: Output, store: Store, *, asked: WiseOptions, name: str, sta
 
     \b
     Example:
-      certkit wise token exchange --identity acme --client-id acme --client-secret-file secret.txt \\
-          --redirect-uri https://acme.example/wise --redirect-url "https://acme.example/wise/?code=abc&profileId=123"
+      certkit wise token exchange --identity acme --client-id acme \\
+          --client-secret-file secret.txt \\
+          --redirect-uri https://acme.example/wise \\
+          --redirect-url "https://acme.example/wise/?code=abc&profileId=123"
     """
     from certkit.wise.exchange import exchange as run
 
@@ -46,7 +48,7 @@ def exchange(output: Output, store: Store, *, asked: WiseOptions, name: str, sta
 
 
 def _redirect(*, redirect_uri: str, redirect_url: str | None, code: str | None, profile_id: str | None) -> Redirect:
-    """What came back, be it a whole address or just its code."""
+    """What came back: the whole URL, or just its code."""
     from certkit.wise import addresses, redirect
 
     addresses.require_redirect_uri(redirect_uri)

@@ -35,9 +35,9 @@ def get(
     grant: str | None,
     no_refresh: bool,
 ) -> int:
-    """Print the access token and nothing else, for curl and the like. A token that is due is renewed first.
+    """Print the access token and nothing else, for curl and similar programs. A token that is due is refreshed first.
 
-    With --json it prints what `show` does, and not the token.
+    With --json it prints the output of `show`, without the token.
 
     \b
     Example:

@@ -34,7 +34,7 @@ def refresh(
     grant: str | None,
     force: bool,
 ) -> int:
-    """Renew a token that is due. Wise invalidates the old one at once, so all hosts share the one in the store.
+    """Refresh a token that is due. Wise invalidates the old one at once, so all hosts share the one in the store.
 
     Several hosts may do this at once: one refreshes, the others wait and use the new token.
 

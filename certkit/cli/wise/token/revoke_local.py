@@ -37,7 +37,7 @@ def revoke_local(
         if output.as_json:
             output.document({"identity": name, "changed": False, "status": "ok"})
         elif not output.quiet:
-            output.result(f"{name}: no token is stored; nothing changed\n")
+            output.text(f"{name}: no token is stored; nothing changed\n")
         return 0
     found = kept.token
     store.delete_document(name, found.document)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @like_asking
 @in_store
 def show(output: Output, store: Store, *, name: str, profile_id: str | None, grant: str | None, **_: Any) -> int:
-    """Show a token's lifetime, never the token. Wise is not asked whether it still works.
+    """Show a token's lifetime, never the token. Wise is not contacted.
 
     Exits 2 if it has expired, 1 if it expires soon and cannot be refreshed, or if a refresh was interrupted.
 

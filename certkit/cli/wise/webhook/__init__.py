@@ -41,11 +41,12 @@ timeout_option = inputs.timeout_option()
     },
 )
 def webhook() -> None:
-    """Webhooks with mTLS: subscribe the application, test a delivery, check the server and signatures.
+    """Manage webhooks with mTLS: subscribe, send a test, check the server, verify signatures.
 
     \b
     Example:
-      certkit wise webhook check https://hooks.example.com/wise --ca server-ca.pem
+      certkit wise webhook check https://hooks.example.com/wise \\
+          --ca server-ca.pem
     """
 
 

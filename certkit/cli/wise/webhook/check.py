@@ -17,14 +17,15 @@ from certkit.printable import printable
 @timeout_option
 @reporting
 def check(output: Output, *, url: str, ca: str | None, timeout: float) -> int:
-    """See whether the server of a webhook really demands a client certificate that it trusts.
+    """Check that a webhook's server requires a client certificate that it trusts.
 
-    It is asked twice, with no certificate and with one that nobody issued. Exits 0 if both are refused, 2 if one is let
-    in. That the right one is let in shows `certkit wise webhook test`.
+    Connects twice, without a certificate and with an untrusted one. Exits 0 if both are rejected, 2 if one is
+    accepted. `certkit wise webhook test` shows whether Wise's certificate is accepted.
 
     \b
     Example:
-      certkit wise webhook check https://hooks.example.com/wise --ca server-ca.pem
+      certkit wise webhook check https://hooks.example.com/wise \\
+          --ca server-ca.pem
     """
     from certkit.wise import webhooks
 

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 @click.option("--no-mtls", is_flag=True, help="Have Wise call without its client certificate.")
 @asking
 def create(output: Output, *, api: Api, no_mtls: bool, schema_version: str, **asked: Any) -> int:
-    """Subscribe the application to an event, with mtls_enabled: Wise shows its client certificate to your server.
+    """Subscribe the application to an event, with mtls_enabled: Wise presents its client certificate to your server.
 
     The application token comes from --token-file or CERTKIT_TOKEN.
 
     \b
     Example:
-      certkit wise webhook create --environment sandbox --client-id acme-client-id --name transfers \\
-          --trigger-on EVENT --schema-version VERSION --url https://hooks.example.com/wise
+      certkit wise webhook create --environment sandbox \\
+          --client-id acme-client-id --name transfers --trigger-on EVENT \\
+          --schema-version VERSION --url https://hooks.example.com/wise
     """
     from certkit.wise import webhooks
 

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 @click.argument("subscription_id", metavar="ID")
 @asking
 def test(output: Output, *, api: Api, subscription_id: str) -> int:
-    """Have Wise send a test notification of a subscription to its address.
+    """Ask Wise to send a test notification to a subscription's URL.
 
     \b
     Example:
-      certkit wise webhook test ID --environment sandbox --client-id acme-client-id
+      certkit wise webhook test ID --environment sandbox \\
+          --client-id acme-client-id
     """
     from certkit.wise import webhooks
 
@@ -31,5 +32,5 @@ def test(output: Output, *, api: Api, subscription_id: str) -> int:
     if output.as_json:
         output.document({"status": "ok", "id": subscription_id, "http_status": status})
     elif not output.quiet:
-        output.result(f"{printable(subscription_id)}: test notification requested; check that it arrives\n")
+        output.text(f"{printable(subscription_id)}: test notification requested; check that it arrives\n")
     return 0

@@ -27,13 +27,14 @@ def verify(
     header: str,
     body: str,
 ) -> int:
-    """Check the signature of a delivery: that Wise sent exactly these bytes. BODY is a file, or - for standard input.
+    """Verify the signature of a delivery: that Wise sent exactly these bytes. BODY is a file, or - for standard input.
 
     Exits 0 if it was signed with the key, 2 if not.
 
     \b
     Example:
-      certkit wise webhook verify --policy wise-sandbox --header "$SIGNATURE" body.json
+      certkit wise webhook verify --policy wise-sandbox --header "$SIGNATURE" \\
+          body.json
     """
     from certkit.report import json
     from certkit.wise import addresses, deliveries

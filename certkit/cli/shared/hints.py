@@ -1,0 +1,36 @@
+"""Commands in hints, so that they can be pasted: with the store that the command in hand was given."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+# A command that takes --store, with its arguments, up to its options or the punctuation after it.
+_COMMAND = re.compile(
+    r"certkit (?:identity [a-z]+|store [a-z]+|wise (?:token [a-z-]+|setup|check))(?: (?![-(])[^\s;,:`()]+)*"
+    r"(?![^;`\n]*--store)"
+)
+
+
+def with_store(text: str, store: str | None) -> str:
+    """Return a hint whose commands name the store that was given, if any was."""
+    if store is None:
+        return text
+    return _COMMAND.sub(lambda found: f"{found.group()} --store {shlex.quote(store)}", text)
+
+
+def in_document(document: Any, store: str | None) -> Any:
+    """Return a JSON document with the hints and next steps in it as `with_store` makes them."""
+    if store is None:
+        return document
+    if isinstance(document, list):
+        return [in_document(each, store) for each in document]
+    if not isinstance(document, dict):
+        return document
+    return {
+        name: with_store(value, store)
+        if name in {"hint", "next"} and isinstance(value, str)
+        else in_document(value, store)
+        for name, value in document.items()
+    }

@@ -1,0 +1,100 @@
+"""Text for a terminal of a given width: wrapped between words, with commands that can still be pasted."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MIN_WIDTH = 40
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_CELL = re.compile(r" {2,}(?=\S)")
+_MARK = re.compile(r"(?:-> |[0-9]+\. |- )")
+# A command to paste is kept together: up to the punctuation that ends it, or between backquotes.
+_COMMAND = re.compile(r"`[^`]+`|(?<![\w/.-])(?:certkit|openssl|chmod|chown|runuser|sudo|bao|setfacl) [a-z-][^;`]*")
+
+
+def wrapped(text: str, width: int) -> str:
+    """Return text whose lines fit into a width, if their words do.
+
+    What goes on in the next line is indented to the last column of the line, as in a table. A command that does not
+    fit is continued with a backslash, as a shell reads it.
+    """
+    width = max(width, _MIN_WIDTH)
+    return "".join(
+        line if _length(line) <= width else "".join(f"{part}\n" for part in _folded(line, width))
+        for line in text.splitlines(keepends=True)
+    )
+
+
+def _length(text: str) -> int:
+    return len(_COLOUR.sub("", text).rstrip("\n"))
+
+
+def _folded(line: str, width: int) -> Iterator[str]:
+    line = line.rstrip("\n")
+    indent = _indent(line, width)
+    at = _start(line, indent)
+    current, is_empty = line[:at], True
+    for unit in _units(line[at:], width - indent):
+        if is_empty or _length(current) + _length(unit) <= width:
+            current += unit
+        else:
+            yield current
+            current = " " * indent + unit.lstrip(" ")
+        is_empty = False
+    yield current
+
+
+def _indent(line: str, width: int) -> int:
+    """The column at which the last cell of a line begins, unless hardly anything would fit after it."""
+    plain = _COLOUR.sub("", line)
+    ends = [found.end() for found in _CELL.finditer(plain)]
+    indent = next((end for end in reversed(ends) if end <= width // 2), len(plain) - len(plain.lstrip()))
+    if (mark := _MARK.match(plain, indent)) is not None:
+        return mark.end()
+    return indent or 2
+
+
+def _start(line: str, indent: int) -> int:
+    """The place in a line, colours included, of a column."""
+    at = seen = 0
+    while seen < indent and at < len(line):
+        if (colour := _COLOUR.match(line, at)) is not None:
+            at = colour.end()
+        else:
+            at, seen = at + 1, seen + 1
+    return at
+
+
+def _units(text: str, width: int) -> Iterator[str]:
+    """The words of a text, each with the space before it; a command is one, or several lines of one."""
+    at = 0
+    for found in _COMMAND.finditer(text):
+        command = found.group().rstrip()
+        before = text[at : found.start()]
+        yield from _words(before.rstrip(" "))
+        gap = " " * (len(before) - len(before.rstrip(" ")))
+        yield from [gap + command] if len(command) <= width else _continued(gap, command, width)
+        at = found.start() + len(command)
+    yield from _words(text[at:])
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r" *[^ ]+", text)
+
+
+def _continued(gap: str, command: str, width: int) -> Iterator[str]:
+    if " --" not in command:
+        yield from _words(gap + command)
+        return
+    line = gap
+    for option in re.split(r" (?=--)", command):
+        if line.strip() and len(line) + len(option) + 3 > width:
+            yield f"{line} \\"
+            line = f"  {option}"
+        else:
+            line += f" {option}" if line.strip() else option
+    yield line

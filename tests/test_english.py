@@ -1,0 +1,179 @@
+"""How certkit speaks: words that no text uses, options that hints name, lines that fit into a terminal."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import click
+import pytest
+
+from certkit.cli.shared.commands import certkit as program
+from certkit.cli.shared.hints import with_store
+from certkit.report.wrapping import wrapped
+
+PACKAGE = Path(__file__).parents[1] / "certkit"
+
+# Words that are hardly ever the right ones, and what to write instead.
+WORDS = {
+    (
+        r"(?:cannot|could not|can't) (?:read|write|use|find|look|tell|reach|connect|judge|trust|check|install)\b,"
+        r" (?!or|nor|by)"
+    ): ("no comma between verb and object"),
+    r"^(?:refused|usage), ": "name what was refused",
+    r"(?<!there )\b(?:is|are) none\b": "name the thing: is not a client id",
+    r"\b[Nn]obody\b": "no one, or the passive",
+    r"\b[Ss]omebody\b": "someone, another user, another process",
+    r"\btold\b(?! apart)": "reported, given",
+    r"\blest\b": "so that … not",
+    r"\banew\b": "again",
+    r"\bbe it\b": "whether",
+    r"\bmend\b": "fix",
+    r"\ball in all\b": "in total",
+    r"\bagain and again\b": "repeatedly",
+    r"\bpass(?:es|ed)? over\b": "skip",
+}
+
+
+def text_of(node: ast.expr) -> str | None:
+    """The text of a string, with `{}` for what is filled in."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(each.value) if isinstance(each, ast.Constant) else "{}" for each in node.values)
+    return None
+
+
+def strings(source: str) -> list[str]:
+    """Every string of a module, docstrings included; an f-string once, as a whole."""
+    tree = ast.parse(source)
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.expr) and id(node) not in parts)
+    return [text for node in nodes if (text := text_of(node))]
+
+
+def comments(source: str) -> list[str]:
+    """Every comment of a module."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return [token.string for token in tokens if token.type == tokenize.COMMENT]
+
+
+@functools.cache
+def texts() -> list[tuple[str, str]]:
+    """Every string and comment of the package, with its module."""
+    sources = {str(path.relative_to(PACKAGE)): path.read_text() for path in sorted(PACKAGE.rglob("*.py"))}
+    return [(name, text) for name, source in sources.items() for text in [*strings(source), *comments(source)]]
+
+
+@pytest.mark.parametrize("pattern", WORDS)
+def test_words_that_no_text_uses(pattern):
+    """Neither a message, a hint, a help text, a docstring nor a comment."""
+    found = [
+        f"{name}: …{text[max(0, match.start() - 40) : match.end() + 40]!r}…"
+        for name, text in texts()
+        for match in re.finditer(pattern, text)
+    ]
+    assert not found, f"{WORDS[pattern]}:\n" + "\n".join(found)
+
+
+def commands(command: click.Command = program, path: str = "certkit") -> list[tuple[str, click.Context]]:
+    """Every command with its path."""
+    context = click.Context(command, info_name=path, terminal_width=80)
+    found = [(path, context)]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            found += commands(below, f"{path} {name}")
+    return found
+
+
+def options(command: click.Command) -> set[str]:
+    """The options of a command."""
+    return {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {"--help"}
+
+
+def test_commands_in_texts_exist_and_have_the_options_they_are_shown_with():
+    """In hints, help texts and docstrings alike."""
+    known = {path: options(context.command) for path, context in commands()}
+    wrong = []
+    for name, text in texts():
+        for match in re.finditer(r"(?<![\w./-])certkit ([a-z][a-z -]*)([^`;\n]*)", text):
+            words = match[1].split(" ")
+            depth = next((n for n in range(len(words), 0, -1) if " ".join(["certkit", *words[:n]]) in known), 0)
+            if not depth:
+                continue
+            path = " ".join(["certkit", *words[:depth]])
+            named = re.findall(r"(?<=[ (])--[a-z][a-z-]*", re.split(r", or |\bwithout\b|\. ", match[0])[0])
+            wrong += [f"{name}: {path} has no {each}" for each in named if each not in known[path]]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_options_in_texts_exist():
+    """A message never advises an option that no command of certkit's or of the tools it names has."""
+    known = set().union(*(options(context.command) for _, context in commands()))
+    foreign = {"--listen", "--target"}  # of ghostunnel
+    wrong = [
+        f"{name}: {option}"
+        for name, text in texts()
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+(?![\w{:)-])", text)
+        if option not in known | foreign
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("path", "context"), [pytest.param(*each, id=each[0]) for each in commands()])
+def test_help_fits_into_a_terminal(path, context):
+    """No line is longer than 80 columns, an example included."""
+    long = [line for line in context.get_help().splitlines() if len(line) > 80]
+    assert not long, "\n".join(long)
+
+
+WIDE = """\
+acme.pem for wise-sandbox: critical
+  critical  chain                the chain ends at CN=Partner Root CA,O=Partner, which is not one of the trusted CAs
+                                 -> check that the certificate and --ca belong to the same partner and environment
+Then: certkit wise setup acme --environment sandbox --client-id acme --redirect-uri https://acme.example/wise
+  1. Log in to Wise's Developer Hub for this environment and open the section Authentication.
+"""
+NARROW = """\
+acme.pem for wise-sandbox: critical
+  critical  chain                the chain ends at CN=Partner Root CA,O=Partner,
+                                 which is not one of the trusted CAs
+                                 -> check that the certificate and --ca belong
+                                    to the same partner and environment
+Then: certkit wise setup acme --environment sandbox --client-id acme \\
+  --redirect-uri https://acme.example/wise
+  1. Log in to Wise's Developer Hub for this environment and open the section
+     Authentication.
+"""
+
+
+def test_text_is_wrapped():
+    """Between words and under its column; a command goes on after a backslash, as in a shell."""
+    assert wrapped(WIDE, 80) == NARROW
+    assert wrapped(WIDE, 200) == WIDE
+
+
+@pytest.mark.parametrize(
+    ("hint", "shown"),
+    [
+        (
+            "then: certkit identity install acme CERT",
+            "then: certkit identity install acme CERT --store 'file:my store'",
+        ),
+        ("`certkit identity show acme`", "`certkit identity show acme --store 'file:my store'`"),
+        ("certkit identity renew acme --force", "certkit identity renew acme --store 'file:my store' --force"),
+        ("certkit wise token refresh, or", "certkit wise token refresh --store 'file:my store', or"),
+        ("certkit store migrate --store file:x", "certkit store migrate --store file:x"),
+        ("certkit csr create", "certkit csr create"),
+    ],
+)
+def test_a_hint_repeats_the_store(hint, shown):
+    """In the commands that take one, quoted for the shell."""
+    assert with_store(hint, "file:my store") == shown
+    assert with_store(hint, None) == hint
