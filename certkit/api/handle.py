@@ -1,4 +1,4 @@
-"""A store that is opened when it is needed, kept open, and opened anew by a forked child."""
+"""A store that is opened when it is needed, kept open, and opened again by a forked child."""
 
 from __future__ import annotations
 

@@ -627,7 +627,7 @@ class IdentityStore:
         return replace(found, findings=(*found.findings, kept))
 
     def check(self) -> Report:
-        """Check whether the store can be used, and what it lacks."""
+        """Check whether a store works, and what is missing."""
         from certkit.api.checks import Report
         from certkit.findings import roll_up
         from certkit.stores.opening import findings_of

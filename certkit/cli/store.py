@@ -34,7 +34,7 @@ def store() -> None:
 @click.command()
 @in_identities
 def check(output: Output, store: IdentityStore) -> int:
-    """Say what works in a store, what is missing, and how to mend it.
+    """Check a store: what works, what is missing, and how to fix it.
 
     \b
     Example:
@@ -52,7 +52,7 @@ def check(output: Output, store: IdentityStore) -> int:
 @click.argument("name", metavar="[NAME]", required=False)
 @in_identities
 def migrate(output: Output, store: IdentityStore, *, name: str | None) -> int:
-    """Convert identities of certkit 0.1.0 to the present format: settings, state and log as documents of their own.
+    """Convert identities created by certkit 0.1.0: settings, state and log become separate documents.
 
     In Vault this needs the operator's token. First review what the old record trusts and runs: it was writable by
     everyone who can move the pointer.

@@ -1,4 +1,4 @@
-"""What this host would refuse to do for an identity, found before somebody needs it: for `store check`.
+"""What this host would refuse to do for an identity, found before it is needed: for `store check`.
 
 A store's own check says whether everything is there and private. This one says whether its records name programs,
 addresses or certificates that whoever may write records must not choose.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @activating.probing
 @in_identities
 def activate(output: Output, store: IdentityStore, *, name: str, generation: str | None, **options: Any) -> int:
-    """Put a generation to use: the one that is named, or the one that was installed last.
+    """Make a generation the active one: GENERATION, or the one installed last.
 
     If the identity has a probe URL, the pair is probed first, and nothing changes if the server rejects it. Then the
     deploy hooks run. Without a change, only hooks that failed before run again.

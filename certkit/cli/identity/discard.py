@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @name_argument
 @in_identities
 def discard(output: Output, store: IdentityStore, *, name: str) -> int:
-    """Drop the request that waits for an answer, as when the partner refused it.
+    """Discard the pending request, for example because the partner rejected it.
 
     \b
     Example:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 @activating.probing
 @in_identities
 def enroll(output: Output, store: IdentityStore, *, name: str, **options: Any) -> int:
-    """Make an identity: a private key, and a CSR by the partner's rules, to be handed in.
+    """Create an identity: a private key, and a CSR that follows the partner's rules.
 
     Prints the next step; with an automatic issuer, the certificate is installed at once. Repeating it with the same
     options, or fewer, changes nothing.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(name="list")
 @in_identities
 def list_(output: Output, store: IdentityStore) -> int:
-    """Show all identities of a store; the exit code is that of the worst.
+    """List all identities in a store. The exit code is that of the worst.
 
     A request that has been pending for three days is at least a warning.
 

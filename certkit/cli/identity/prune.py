@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted without changing anything.")
 @in_identities
 def prune(output: Output, store: IdentityStore, *, name: str | None, all_: bool, keep: int, dry_run: bool) -> int:
-    """Delete the keys and certificates of past generations; what the log says about them stays.
+    """Delete the keys and certificates of past generations. Their log entries stay.
 
     The active generation, the one that `rollback` would choose, pending and issued ones are never deleted.
 

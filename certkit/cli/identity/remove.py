@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Do not ask for confirmation; remove even if active.")
 @in_identities
 def remove(output: Output, store: IdentityStore, *, name: str, force: bool) -> int:
-    """Remove an identity with all its keys and every version of them. It asks first; what is in use needs --force.
+    """Remove an identity with all its keys, in every version. Asks first; an active certificate requires --force.
 
     \b
     Example:

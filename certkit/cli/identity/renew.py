@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @activating.probing
 @in_identities
 def renew(output: Output, store: IdentityStore, *, name: str | None, all_: bool, **options: Any) -> int:
-    """Renew an identity when it is time: a new key, a new request, and the rest if the issuer answers at once.
+    """Renew an identity if it is due: a new key, a new request, and the certificate if the issuer is automatic.
 
     Renewal is due once the policy's window opens, or when a third of the lifetime is left. The active pair stays active
     until the new one has passed every check. If nothing is due, it says so and exits 0. While a request is pending with

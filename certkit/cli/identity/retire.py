@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("generation", metavar="GENERATION")
 @in_identities
 def retire(output: Output, store: IdentityStore, *, name: str, generation: str) -> int:
-    """Put a generation out of use for good; not the one that is active.
+    """Take a generation out of use for good. The active one cannot be retired.
 
     \b
     Example:

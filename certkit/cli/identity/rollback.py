@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @activating.deploying
 @in_identities
 def rollback(output: Output, store: IdentityStore, *, name: str, deploy_hook: str | None) -> int:
-    """Go back to the generation that was in use before, if its certificate is still valid.
+    """Return to the previously active generation, if its certificate is still valid.
 
     \b
     Example:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @name_argument
 @in_identities
 def show(output: Output, store: IdentityStore, *, name: str) -> int:
-    """Show an identity, its generations, and what is to be done next; never a key.
+    """Show an identity, its generations and the next step; never a key.
 
     \b
     Example:

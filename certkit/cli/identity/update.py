@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Change the CAs even if the active certificate no longer verifies.")
 @in_identities
 def update(output: Output, store: IdentityStore, *, name: str, ca: str | None, **options: Any) -> int:
-    """Change the settings of an identity: CAs, client id, issuer, probe address, group.
+    """Change the settings of an identity: CAs, client id, issuer, probe URL, hooks, group.
 
     CAs are added to the trust bundle; --replace-ca replaces it, unless the active certificate would no longer verify.
 

@@ -148,7 +148,7 @@ _SUBJECT = (
         "--psd2-role",
         multiple=True,
         metavar="ROLE",
-        help="PSD2 role: PSD2 role: PSD2 role: PSP_AS, PSP_PI, PSP_AI or PSP_IC; may be repeated.",
+        help="PSD2 role: PSP_AS, PSP_PI, PSP_AI or PSP_IC; may be repeated.",
     ),
     click.option("--psd2-authority", default="", metavar="NAME", help="Name of the competent authority (PSD2)."),
     click.option(

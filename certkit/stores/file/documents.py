@@ -68,7 +68,7 @@ def is_sealed(folder: Folder, name: str) -> bool:
 def write(
     folder: Folder, name: str, fields: Mapping[str, Secret], wrapping: Wrapping | None, *, over: str | None
 ) -> str:
-    """Write a document over a version of it, or as a new one (None), for one who holds the lock; its new version.
+    """Write a document over a version of it, or as a new one (None), by a caller that holds the lock; its new version.
 
     Raises:
         ConflictError: another version is there, or none.

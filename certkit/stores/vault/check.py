@@ -201,7 +201,7 @@ def _troubles(
         )
         yield warning(check, message, hint)
     elif record is not None and (unlisted := [each for each in whole if each not in record.generations]):
-        message = f"not in the pointer: generation {', '.join(unlisted)}, of a killed run or of somebody else"
+        message = f"not in the pointer: generation {', '.join(unlisted)}, of a killed run or of another user"
         yield warning(check, message, "see `certkit identity log`, and remove it with `bao kv metadata delete`")
     if record is not None and record.active is not None and record.active not in whole:
         yield critical(check, f"generation {record.active}, which is active, is missing", "activate another one")

@@ -148,7 +148,7 @@ def record_of(
         raise StoreError(error.message, hint=error.hint) from error
     if record.is_legacy and settings is not None and not (is_trusted and settings == record.settings):
         hint = (
-            "one of them was written by somebody else: compare both with `bao kv get`, remove the wrong one with "
+            "another user wrote one of them: compare both with `bao kv get`, remove the wrong one with "
             "`bao kv metadata delete`, and let an operator run: certkit store migrate"
         )
         raise StoreError(f"cannot use {where}: a record of version 0.1.0 beside settings", hint=hint)
