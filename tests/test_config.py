@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
+from certkit import config
 from certkit.config import load
 from certkit.errors import InputError
 
@@ -86,3 +88,14 @@ def test_the_command_shows_and_checks(certkit, tmp_path):
     assert json.loads(shown.out)["hooks"]["reload"]["command"] == ["/bin/true", "HOST"]
     checked = certkit("config", "check", env={"CERTKIT_CONFIG": str(tmp_path / "c.toml")})
     assert (checked.code, "/nowhere/program" in checked.out) == (2, True)
+
+
+def test_the_page_about_it():
+    """Its example is one that certkit reads, and every table and key is in it."""
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "configuration.md").read_text()
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    found = config._parse(example.encode(), Path("certkit.toml"))
+    assert (found.issuers["adyen"].environment, found.hooks["reload-nginx"].allow) == (("ADYEN_API_KEY",), None)
+    assert (found.hosts, found.store) == (("api.partner.example",), "vault://secret/certkit")
+    for key in {*config._ENTRY_KEYS, *(key for keys in config._KEYS.values() for key in keys)}:
+        assert f"`{key}`" in page

@@ -174,9 +174,7 @@ class VaultStore:
             is_same = after == found.record and after.generations == found.record.generations
             if is_same and isinstance(version, Known) and version.pointer:
                 return found
-            if found.record.is_legacy:
-                hint = f"have an operator run: certkit store migrate --store {self.uri}"
-                raise StoreError(f"{found.name} has a record of certkit 0.1.0, which cannot be changed", hint=hint)
+            self._require_current(found)
             if after.active is not None and after.active not in kept:
                 raise no_generation(found.name, after.active)
             changed = self._put(found, self._noted(found.record, after))
@@ -185,6 +183,12 @@ class VaultStore:
             found = self.load(found.name)
         place = self.secrets.place(found.name)
         raise StoreError(f"cannot change {place}: other processes keep changing it", hint="try again")
+
+    def _require_current(self, found: Identity) -> None:
+        """Refuse to change an identity of version 0.1.0, whose settings an operator has not seen yet."""
+        if found.record.is_legacy:
+            hint = f"have an operator run: certkit store migrate --store {self.uri}"
+            raise StoreError(f"{found.name} has a record of certkit 0.1.0, which cannot be changed", hint=hint)
 
     def _put(self, found: Identity, after: Record) -> Identity | None:
         """Write the events of a change, and then the change; return None if another process was first.
@@ -230,6 +234,7 @@ class VaultStore:
         if not identity.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
         known = loaded(self, known)
+        self._require_current(known)
         name = known.name
         # In this order no key ever lacks its request, and the second of two processes fails before a key is written.
         if not (

@@ -118,6 +118,32 @@ def test_an_old_record_is_not_trusted_until_it_is_migrated(as_role, openbao, pre
     assert as_role("consumer").load(NAME).record.settings == replace(identity.record.settings, **PLANTED)
 
 
+def test_settings_beside_an_old_record_are_not_migrated(as_role, as_provisioner, openbao, prefix):
+    """A provisioner may create settings where there are none: nobody uses them, and an operator does not adopt them."""
+    operator = as_role("operator")
+    identity = in_use(operator)
+    openbao.api("DELETE", f"secret/metadata/{prefix}/{NAME}/settings")
+    openbao.api("POST", f"secret/data/{prefix}/{NAME}/pointer", {"data": old_form(identity.record)})
+    planted = {**identity.record.settings.document(), **PLANTED}
+    as_provisioner("POST", "data", "settings", {"data": planted})
+    for work in (lambda: as_role("consumer").load(NAME), lambda: operator.migrate(NAME)):
+        with pytest.raises(StoreError, match="beside settings") as refused:
+            work()
+        assert "bao kv get" in refused.value.hint
+    openbao.api("DELETE", f"secret/metadata/{prefix}/{NAME}/settings")
+    assert operator.migrate(NAME)
+    assert as_role("consumer").load(NAME).record.settings == identity.record.settings
+
+
+def test_a_migration_that_was_interrupted(as_role, openbao, prefix):
+    """Between the settings and the pointer: it is completed, for both say the same."""
+    operator = as_role("operator")
+    identity = in_use(operator)
+    openbao.api("POST", f"secret/data/{prefix}/{NAME}/pointer", {"data": old_form(identity.record)})
+    assert operator.migrate(NAME)
+    assert as_role("consumer").load(NAME).record.settings == identity.record.settings
+
+
 def test_a_planted_certificate_is_not_exported(as_role):
     """A provisioner may add a generation and move the pointer, but the settings say whom to trust."""
     in_use(as_role("operator"))
