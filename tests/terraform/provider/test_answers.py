@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from certkit.cli.identity.enroll import enroll
+from certkit.terraform.provider import settings
 from tests.terraform.provider.conftest import identity, provider
+from tests.terraform.workspace import MODULE
 
 DATA = """\
 resource "certkit_identity" "acme" {
@@ -95,7 +100,38 @@ MISTAKES = {
         'resource "certkit_identity" "a" {\n name = "a"\n policy = "general"\n common_name = "a"\n issuer = "x"\n}\n',
         "not an issuer: 'x'",
     ),
+    "a subject in two ways": (
+        'resource "certkit_identity" "a" {\n name = "a"\n policy = "general"\n email = "a"\n subject = ["O=a"]\n}\n',
+        "`subject` and options such as `organization` exclude each other",
+    ),
+    "half of a PSD2 statement": (
+        'resource "certkit_identity" "a" {\n name = "a"\n policy = "general"\n psd2_role = ["PSP_AI"]\n}\n',
+        "Give `psd2_role`, `psd2_authority` and `psd2_authority_id` together.",
+    ),
 }
+
+# What is one run's, or the shell's, and not an identity's.
+OF_A_RUN = {
+    "--no-probe",
+    "--store",
+    "--passphrase-file",
+    "--json",
+    "--quiet",
+    "--verbose",
+    "--timeout",
+    "--proxy",
+    "--help",
+}
+SPELT = {"--state": "province", "--unit": "units", "--type": "key_type"}
+
+
+def test_every_option_of_enroll_is_an_argument():
+    """Of the resource, and of the module."""
+    options = {name for each in enroll.params for name in each.opts if name.startswith("--")} - OF_A_RUN
+    named = {SPELT.get(name, name.removeprefix("--").replace("-", "_")) for name in options}
+    assert named == {*settings.NAMES}
+    module = (MODULE / "main.tf").read_text()
+    assert [name for name in options if not re.search(rf"(?:{name}=|\b{name[2:]} +=)", module)] == []
 
 
 def test_mistakes_are_told_before_anything_is_done(file, workspaces, partner):
