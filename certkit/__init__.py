@@ -15,6 +15,7 @@ from certkit.__about__ import __version__
 if TYPE_CHECKING:
     from certkit.api.auth import TokenAuth
     from certkit.api.checks import (
+        ChainLink,
         NewRequest,
         Report,
         check_csr,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "ChainLink",
     "ConflictError",
     "Error",
     "Event",
@@ -86,7 +88,7 @@ __all__ = [
 # Where each public name is defined: those not listed are errors.
 _DEFINED = {
     "certkit.api.auth": "TokenAuth",
-    "certkit.api.checks": "NewRequest Report check_csr create_csr generate_key inspect verify_webhook",
+    "certkit.api.checks": "ChainLink NewRequest Report check_csr create_csr generate_key inspect verify_webhook",
     "certkit.api.context": "IdentityContext",
     "certkit.api.identities": "Identity",
     "certkit.api.rules": "PolicyFit new_policy policies show_policy which_policy",

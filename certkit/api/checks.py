@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from certkit.api.arguments import Data
+    from certkit.api.arguments import Data, Passphrase
     from certkit.policy.rules import Policy
     from certkit.probe import Probe
     from certkit.x509.certificate import Certificate
@@ -24,16 +24,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainLink:
+    """A certificate of a chain: its subject, and its dates (UTC; None if they cannot be read)."""
+
+    subject: str
+    not_before: datetime | None
+    not_after: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The result of a check: the status of the whole, the subject, and a finding for each check.
 
-    It iterates over its findings. `valid_until` is when the verdict of `verify` ends (UTC), if that is known.
+    It iterates over its findings. `chain` is what the verdict of `verify` rests on, leaf first, and `valid_until` when
+    that verdict ends (UTC), if it is known.
     """
 
     status: Status
     subject: str | None
     findings: tuple[Finding, ...]
     valid_until: datetime | None = None
+    chain: tuple[ChainLink, ...] = ()
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -82,7 +93,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
     ocsp_responses: Sequence[Data] = (),
     key: Any = None,
     csr: Data | None = None,
-    passphrase: str | bytes | None = None,
+    passphrase: Passphrase | None = None,
     policy: str = "general",
     purpose: str = "client",
     client_id: str | None = None,
@@ -124,14 +135,16 @@ def verify(  # noqa: PLR0913  as many as the command has options
         certkit.InputError: if an argument cannot be read.
         certkit.PolicyError: if there is no such policy.
     """
-    from certkit.verify import Question, anchors
+    from certkit import processes
+    from certkit.verify import Question, anchors, crl_of
     from certkit.verify import verify as run
     from certkit.verify.path import DEFAULT_MAX_DEPTH
     from certkit.x509 import describe, keys, objects
+    from certkit.x509.items import Budget
 
     secret = arguments.secret(passphrase)
     data, name = arguments.content(certificate, "the certificate")
-    bundle = objects.bundle(data, name=name, passphrase=secret)
+    bundle = objects.bundle(data, name=name, passphrase=secret, budget=Budget(processes.Allowance()))
     leaf = describe.leaf_of(bundle.certificates)
     facts = bundle.info.facts if bundle.info else None
     if key is not None:
@@ -174,12 +187,15 @@ def verify(  # noqa: PLR0913  as many as the command has options
             at=question.at,
             now=arguments.now(),
             responses=[arguments.content(each, "ocsp_responses")[0] for each in ocsp_responses],
+            crls=[crl_of(each) for each in question.crls],
             ask=ocsp,
             whole_chain=whole_chain_revocation,
             timeout=timeout,
         )
         verdict = verdict.with_revocation(found)
-    return Report(verdict.status, leaf.display_name, verdict.findings, verdict.holds_until)
+    end = verdict.holds_until
+    chain = (ChainLink(each.display_name, each.not_before or None, each.not_after or None) for each in verdict.path)
+    return Report(verdict.status, leaf.display_name, verdict.findings, end, tuple(chain) if end else ())
 
 
 def check_csr(data: Data, *, policy: str = "general", key: Any = None, passphrase: str | bytes | None = None) -> Report:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import astuple
+from typing import Any
 
 import click
 
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, reporting
-from certkit.findings import exit_code, roll_up, skipped
+from certkit.findings import exit_code, roll_up
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from certkit.findings import Finding
-    from certkit.verify import Question, Verdict
-    from certkit.x509.certificate import Certificate
+# The options that the function of the API has by the same names.
+_SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "strict", "timeout")
 
 
 @click.command()
@@ -97,87 +94,38 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
       certkit verify acme.pem --ca wise-ca.pem --key acme.key \\
           --policy wise-sandbox
     """
+    from certkit.api.checks import verify as check
+    from certkit.findings import skipped
     from certkit.report import json, text
-    from certkit.verify import verify as judge
-
-    question, key_file = _question(source, options)
-    verdict = judge(question)
-    if options["ocsp"] or options["responses"]:
-        verdict = verdict.with_revocation(_ocsp(verdict, question, options))
-    findings = [*verdict.findings, key_file]
-    status = roll_up(finding.status for finding in findings)
-    if output.as_json:
-        document = json.judged(status, verdict.path[0].display_name, findings)
-        output.document(document | json.evidence(verdict))
-    else:
-        output.judged(f"{source} for {question.policy.name}", status, findings)
-        if not output.quiet:
-            output.text(text.evidence(verdict))
-    return exit_code(status)
-
-
-def _question(source: str, options: dict[str, Any]) -> tuple[Question, Finding]:
-    """What the options ask, and the finding about the private key's file."""
-    from certkit import processes
     from certkit.times import parse_time
-    from certkit.verify import Question, anchors
-    from certkit.x509 import describe, keys, objects
-    from certkit.x509.items import Budget
 
-    secret = inputs.passphrase(options["passphrase_file"])
-    policy = inputs.policy(options["policy_name"])
-    budget = Budget(processes.Allowance())
-    bundle = objects.bundle(inputs.read(source), name=source, passphrase=secret, budget=budget)
-    leaf = describe.leaf_of(bundle.certificates)
-    extra = [each for each in bundle.certificates if each is not leaf]
-    csr = options["csr_source"]
+    secret, policy = inputs.passphrase(options["passphrase_file"]), inputs.policy(options["policy_name"])
     held = inputs.private_key(options["key"], secret) if options["key"] else None
-    files = [each for each in options["cas"] if each not in {inputs.STDIN, inputs.SYSTEM}]
-    settings = anchors.trust_settings(files, options["purpose"])
-    question = Question(
-        leaf=leaf,
-        policy=policy,
-        at=parse_time(options["at"]) if options["at"] else inputs.now(),
-        anchors=inputs.anchors(options["cas"]),
-        pins=[*_certificates(options["pins"]), *settings.trusted],
-        distrusted=settings.rejected,
-        untrusted=[*extra, *_certificates(options["untrusted"])],
-        needs_chain=not options["no_chain"],
-        purpose=options["purpose"],
-        hostname=options["hostname"],
-        email=options["email"],
-        client_id=options["client_id"],
-        key=keys.key_facts(held.key.public_key()) if held else bundle.info.facts if bundle.info else None,
-        csr=objects.csr(inputs.read(csr), name=csr).value if csr else None,
-        crls=[each for crl in options["crls"] for each in objects.crl_values(inputs.read(crl), name=crl)],
-        revocation_of_chain=options["revocation"] == "chain",
-        strict=options["strict"],
-        max_depth=options["max_depth"],
-        file=bundle.certificates,
+    report = check(
+        inputs.data(source),
+        ca=[inputs.trusted(each) for each in options["cas"]] or None,
+        pins=list(map(inputs.data, options["pins"])),
+        untrusted=list(map(inputs.data, options["untrusted"])),
+        crls=list(map(inputs.data, options["crls"])),
+        ocsp=options["ocsp"],
+        ocsp_responses=list(map(inputs.data, options["responses"])),
+        key=held.key if held else None,
+        csr=inputs.data(options["csr_source"]),
+        passphrase=secret,
+        policy=options["policy_name"],
+        whole_chain_revocation=options["revocation"] == "chain",
+        now=parse_time(options["at"]) if options["at"] else None,
+        **{name: options[name] for name in _SAME},
     )
-    return question, held.file if held else skipped("key-file", "no private key was given", "add --key KEY")
-
-
-def _ocsp(verdict: Verdict, question: Question, options: dict[str, Any]) -> list[Finding]:
-    """What OCSP says of the path."""
-    from certkit.net import ocsp
-    from certkit.verify import crl_of
-
-    return ocsp.check(
-        verdict.path,
-        at=question.at,
-        now=inputs.now(),
-        responses=[inputs.read(response) for response in options["responses"]],
-        crls=[crl_of(each) for each in question.crls],
-        ask=options["ocsp"],
-        whole_chain=question.revocation_of_chain,
-        timeout=options["timeout"],
-    )
-
-
-def _certificates(references: Sequence[str]) -> list[Certificate]:
-    from certkit.x509 import objects
-
-    return [
-        each for reference in references for each in objects.certificate_values(inputs.read(reference), name=reference)
-    ]
+    key_file = held.file if held else skipped("key-file", "no private key was given", "add --key KEY")
+    findings = [*report.findings, key_file]
+    status = roll_up(finding.status for finding in findings)
+    chain = [astuple(each) for each in report.chain]
+    if output.as_json:
+        document = json.judged(status, report.subject, findings)
+        output.document(document | json.evidence(chain, report.valid_until))
+    else:
+        output.judged(f"{source} for {policy.name}", status, findings)
+        if not output.quiet:
+            output.text(text.evidence(chain, report.valid_until))
+    return exit_code(status)

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.identity.overview import GenerationView, Overview, Unread
     from certkit.probe import Probe
-    from certkit.verify import Verdict
     from certkit.x509.keys import KeyFacts
-    from certkit.x509.unreadable import Unreadable
 
 Document = dict[str, Any]
 
@@ -71,24 +69,17 @@ def judged_by(status: Status, subject: str | None, by_policy: Sequence[tuple[str
     return document
 
 
-def evidence(verdict: Verdict) -> Document:
-    """What a verdict of `verify` rests on: the path, leaf first, and until when it holds."""
+def evidence(chain: Iterable[tuple[str, datetime | None, datetime | None]], end: datetime | None) -> Document:
+    """What a verdict of `verify` rests on: the chain, leaf first, as names with dates, and until when it holds."""
     return {
         "path": [
-            {
-                "subject": each.display_name,
-                "not_before": _moment(each.not_before),
-                "not_after": _moment(each.not_after),
-            }
-            for each in verdict.path
-        ]
-        if verdict.holds_until
-        else [],
-        "holds_until": rfc3339(verdict.holds_until) if verdict.holds_until else None,
+            {"subject": name, "not_before": _moment(begin), "not_after": _moment(until)} for name, begin, until in chain
+        ],
+        "holds_until": _moment(end),
     }
 
 
-def _moment(moment: datetime | Unreadable) -> str | None:
+def _moment(moment: datetime | None) -> str | None:
     return rfc3339(moment) if moment else None
 
 

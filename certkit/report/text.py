@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from certkit.findings import Status
-from certkit.printable import printable
+from certkit.printable import brief, printable
 from certkit.report import words
 from certkit.times import rfc3339
 from certkit.x509.items import Kind
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
     from certkit.probe import Probe
     from certkit.stores.record import Event
-    from certkit.verify import Verdict
-    from certkit.x509.unreadable import Unreadable
 
     Paint = Callable[[str, Status], str]
 
@@ -55,22 +53,20 @@ def findings(
     return _text(lines)
 
 
-def evidence(verdict: Verdict) -> str:
-    """The path as a drawing, leaf first, with dates, and until when the verdict holds."""
-    from certkit.verify.path import name_of
-
-    if verdict.holds_until is None or len(verdict.path) < 2:
+def evidence(chain: Sequence[tuple[str, datetime | None, datetime | None]], end: datetime | None) -> str:
+    """The chain as a drawing, leaf first, as names with dates, and until when the verdict holds."""
+    if end is None or len(chain) < 2:
         return ""
     drawn = []
-    for depth, each in enumerate(verdict.path):
+    for depth, (name, begin, until) in enumerate(chain):
         mark = "   " * (depth - 1) + "└─ " if depth else ""
-        drawn.append((mark + name_of(each), each))
+        drawn.append((mark + (brief(name) or "the certificate"), f"{_day(begin)} to {_day(until)}"))
     width = max(len(label) for label, _ in drawn)
-    lines = [f"  {label.ljust(width)}  {_day(each.not_before)} to {_day(each.not_after)}" for label, each in drawn]
-    return _text([*lines, f"  The chain holds until {rfc3339(verdict.holds_until)}."])
+    lines = [f"  {label.ljust(width)}  {dates}" for label, dates in drawn]
+    return _text([*lines, f"  The chain holds until {rfc3339(end)}."])
 
 
-def _day(moment: datetime | Unreadable) -> str:
+def _day(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d}" if moment else "unreadable"
 
 
