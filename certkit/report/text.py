@@ -190,7 +190,9 @@ def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
         case "signature_valid":
             return [(label, _SIGNATURES[value])]
         case "problems" | "warnings" | "deviations":
-            return [(label, each) for each in value]
+            shown = value if show_all else value[:MAX_SANS]
+            left_out = [f"and {len(value) - len(shown):,} more (--all)"] if len(value) > len(shown) else []
+            return [(label, each) for each in [*shown, *left_out]]
         case (
             "key_usage"
             | "extended_key_usage"

@@ -30,6 +30,8 @@ _MAX_DEPTH = 24
 # More certificates than any trust store has.
 _MAX_ENTRIES = 100_000
 
+# The versions 1 and 2, and a salt of 20 bytes, with its length in four.
+_BOUNCY_CASTLE = re.compile(rb"\0\0\0[\1\2]\0\0\0\x14")
 # How base64 begins of a PEM block, of DER and BER sequences, and of Java's key stores.
 _BASE64_DER = re.compile(rb"(?:MI[GHI]|MIA|/u3\+7Q|zs7Ozg)[A-Za-z0-9+/\s]*={0,2}\s*")
 _BASE64_PEM = re.compile(rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]+={0,2}(?:\s{1,40}[A-Za-z0-9+/]{16,}={0,2}(?=\s))*")
@@ -46,8 +48,8 @@ class Bundle:
 
 
 def is_key_store(data: bytes) -> bool:
-    """Return whether the bytes begin as a Java key store (JKS or JCEKS) does."""
-    return data[:4] in {JKS, JCEKS}
+    """Return whether the bytes begin as a Java key store does: JKS or JCEKS, or BKS or UBER of Bouncy Castle."""
+    return data[:4] in {JKS, JCEKS} or _BOUNCY_CASTLE.match(data) is not None
 
 
 def is_pkcs12(data: bytes) -> bool:
@@ -194,6 +196,8 @@ def key_store(data: bytes) -> Iterator[bytes | None]:
     Raises:
         InputError: if the store is damaged, or holds what hides the entries behind it.
     """
+    if data[:4] not in {JKS, JCEKS}:
+        raise InputError("it is a Bouncy Castle key store (BKS or UBER), which certkit cannot read", hint=_CONVERT)
     reader = _Reader(data, 4)
     version, count = reader.number(), reader.number()
     if version not in {1, 2} or count > _MAX_ENTRIES:

@@ -248,6 +248,11 @@ def _warnings(info: PublicKeyInfo) -> list[str]:
         found.append("the RSA key is for RSASSA-PSS only")
     if info.has_explicit_curve:
         found.append("the key's curve is given by explicit parameters instead of a name (RFC 5480 section 2.1.1)")
+    if not any(found):
+        try:
+            info.load()
+        except InputError as error:
+            found.append(error.message)
     return [each for each in found if each]
 
 

@@ -125,10 +125,11 @@ _MAX_RSA_CHECKS = 130
 
 
 @functools.cache
-def _certificate_loader() -> Callable[[bytes], x509.Certificate]:
-    from cryptography.x509 import load_der_x509_certificate
+def _certificate_loader() -> tuple[Callable[[bytes], x509.Certificate], tuple[type[Exception], ...]]:
+    """Return what loads a certificate, and what it raises."""
+    from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
-    return load_der_x509_certificate
+    return load_der_x509_certificate, (ValueError, InvalidVersion)
 
 
 def plain_certificates(data: bytes) -> tuple[list[Certificate], int]:
@@ -137,13 +138,13 @@ def plain_certificates(data: bytes) -> tuple[list[Certificate], int]:
     The rest is for `read`, with its `start`. Silencing the library's warnings is the caller's business, for it takes as
     long as the loading.
     """
-    load = _certificate_loader()
+    load, refusals = _certificate_loader()
     found: list[Certificate] = []
     end = 0
     for der, after in pem.plain_certificates(data):
         try:
             found.append(Certificate(der, load(der)))
-        except ValueError:
+        except refusals:
             break  # `read` says what is wrong with it
         end = after
     return found, end

@@ -217,13 +217,13 @@ def load_private_key(data: bytes, passphrase: Secret | None = None) -> PrivateKe
     except TypeError:
         pass  # it is encrypted
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise InputError(f"not a usable private key: {_first_words(error)}", hint=_CONVERT_HINT) from error
+        raise InputError("it is damaged, or of a type that is not supported", hint=_CONVERT_HINT) from error
     if passphrase is None:
         raise PassphraseError("the private key is encrypted", hint="give its passphrase with --passphrase-file")
     try:
         return load(data, passphrase.reveal())
     except UnsupportedAlgorithm as error:
-        raise InputError(f"the key's encryption is not supported: {error}", hint=_CONVERT_HINT) from error
+        raise InputError("the key's type or encryption is not supported", hint=_CONVERT_HINT) from error
     except ValueError as error:
         raise PassphraseError(
             "the private key cannot be decrypted: the passphrase is wrong or the file is damaged",
@@ -319,11 +319,6 @@ def _rare_type_and_bits(key: PublicKeyTypes) -> tuple[str, int]:
     size = int(getattr(key, "key_size", 0))
     name = type(key).__name__.removesuffix("PublicKey").lower()
     return (f"{name}-{size}" if size else name), size
-
-
-def _first_words(error: Exception) -> str:
-    # The library's messages go on about causes in general; the first sentence is about this key.
-    return str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")[:160] or type(error).__name__
 
 
 class Keyed(Protocol):

@@ -57,7 +57,9 @@ def explain_nothing(data: bytes) -> tuple[str, str]:
         ), "check that the file was written whole"
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "it is UTF-16 text", "save it as plain text (PowerShell: Out-File -Encoding ascii)"
-    if b"-----BEGIN" in data:
+    if containers.is_key_store(data):
+        return "the Java key store is empty", "remove it, or create it again"
+    if b"-----BEGIN" in data or pem.has_spoilt_markers(data):
         return "its BEGIN line is not PEM", "check the line for missing dashes or extra spaces"
     return "it contains no PEM block and is not DER", "check that it is the right file"
 
@@ -329,7 +331,12 @@ class _Reader:
         elif block.der is None:
             yield Broken(what, block.problem, _DAMAGED_HINT, line, is_bad_pem=True)
         elif kind is Kind.PRIVATE_KEY:
-            yield self._private_key(block.der, line, text=block.text(data) if block.has_headers else None, block=block)
+            text = block.text(data) if block.has_headers else None
+            found = self._private_key(block.der, line, text=text, block=block)
+            if isinstance(found, Broken) and tlv.looks_like_signed(block.der):
+                yield from self._by_content(block.der, found)
+            else:
+                yield found
         elif block.label in {"PKCS7", "CMS"}:
             yield from self._pkcs7(block.der, line)
         else:
@@ -346,15 +353,23 @@ class _Reader:
             return
         found = _signed(kind, der, block.line)
         if isinstance(found, Broken):
-            if containers.is_pkcs7(der):
-                yield from self._pkcs7(der, block.line)
-                return
-            for other in _SIGNED:
-                item = _signed(other, der, block.line)
-                if isinstance(item, Item):
-                    yield item
-                    return
-        yield replace(found, trust=trust) if isinstance(found, Item) and trust else found
+            yield from self._by_content(der, found)
+        else:
+            yield replace(found, trust=trust) if trust else found
+
+    def _by_content(self, der: bytes, broken: Broken) -> Iterator[Item | Broken]:
+        """Read a block whose label is wrong; where its content is no object either, it is broken as it was.
+
+        What nobody asked for is broken as well, for its label promises something else.
+        """
+        found = [each for each in self._der(der) if isinstance(each, Item)]
+        for each in found:
+            if self._wants(each.kind):
+                yield replace(each, line=broken.line)
+            else:
+                yield replace(broken, reason=f"it is {each.kind.words}", hint="correct its label")
+        if not found:
+            yield broken
 
     def _private_key(
         self, der: bytes, line: int | None, *, text: bytes | None = None, block: pem.Block | None = None
@@ -432,7 +447,7 @@ class _Reader:
         elif tlv.looks_like_private_key(data):
             yield self._private_key(data, None) if self._wants(Kind.PRIVATE_KEY) else Item(Kind.PRIVATE_KEY, data, None)
         else:
-            yield from _by_content(data)
+            yield from _signed_of(data)
 
     def _pkcs12(self, data: bytes) -> Item | Broken:
         what = Kind.PKCS12.words
@@ -483,7 +498,7 @@ def _public_key(der: bytes, line: int | None, *, is_rsa: bool = False) -> Item |
     return Item(Kind.PUBLIC_KEY, spki, info, line, info=info)
 
 
-def _by_content(data: bytes) -> Iterator[Item | Broken]:
+def _signed_of(data: bytes) -> Iterator[Item | Broken]:
     """Read a certificate, CSR, CRL or public key in DER; what only begins like one is broken."""
     for kind in _SIGNED:
         item = _signed(kind, data, None)

@@ -54,6 +54,7 @@ CRL = odd.sign(
         odd.utc("360101000000Z"),
     )
 )
+REQUEST = odd.sign(odd.sequence(b"\x02\x01\x00", odd.common_name("x"), odd.spki(), b"\xa0\x00"))
 SECRET = f"""apiVersion: v1
 kind: Secret
 metadata:
@@ -79,6 +80,7 @@ READ = {
     "no-seconds.pem": pem.encode(
         "CERTIFICATE", odd.certificate(validity=odd.sequence(odd.utc("2601010000Z"), odd.utc("3601010000Z")))
     ),
+    "version-4.pem": pem.encode("CERTIFICATE", odd.certificate(version=bytes.fromhex("a003020103"))),
     "list.crt": pem.encode("CERTIFICATE", CRL),
 }
 
@@ -115,6 +117,14 @@ NOTICED = {
     ),
     "empty.p7b": (pem.encode("PKCS7", pkcs7()), "it contains no certificate"),
     "indefinite.cer": (b"\x30\x80" + LEAF[4:] + b"\0\0", "an indefinite length"),
+    "bouncy.bks": (b"\0\0\0\2\0\0\0\x14" + bytes(300), "it is a Bouncy Castle key store (BKS or UBER)"),
+    "empty.jks": (java_key_store(), "the Java key store is empty"),
+    "upper.crt": (PEM.lower(), "its BEGIN line is not PEM"),
+    "labelled-csr.txt": (pem.encode("CERTIFICATE", REQUEST), "a certificate at line 1: it is a CSR. Correct its label"),
+    "labelled-key.txt": (
+        pem.encode("CERTIFICATE", next(pem.blocks(keys.to_pem(odd.key()).reveal())).der),
+        "a certificate at line 1: it is a private key",
+    ),
     "year-0.pem": (
         pem.encode(
             "CERTIFICATE",
