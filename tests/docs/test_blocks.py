@@ -21,7 +21,7 @@ OWN_TESTS = {"how-to/terraform.md", "how-to/vault.md", "how-to/python.md", "how-
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"(?:^<!-- ([^\n]+) -->\n)?^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Blocks that a test of their own runs, by the comment before them.
-ELSEWHERE = {"rehearse", "year", "wheel", "all users", "debian"}
+ELSEWHERE = {"rehearse", "python", "vault", "year", "wheel", "all users", "debian"}
 ROOT = pki.root()
 
 

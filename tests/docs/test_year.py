@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -31,20 +30,17 @@ def test_a_rehearsed_year(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "warning   24 days left" in done.stdout
     assert "the request of generation 0002 is pending" in done.stderr
-    assert (
-        "ok        client-certificate   the server requested a certificate and accepted CN=rehearsal-client"
-        in done.stdout
-    )
-    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [(each["what"], each.get("generation")) for each in events] == [
-        ("created", None),
-        ("requested", "0001"),
-        ("installed", "0001"),
-        ("activated", "0001"),
-        ("requested", "0002"),
-        ("installed", "0002"),
-        ("activated", "0002"),
-        ("rolled back", "0001"),
-        ("activated", "0002"),
-        ("retired", "0001"),
+    assert "accepted CN=rehearsal-client" in " ".join(done.stdout.split())
+    events = re.findall(r"^\d{4}-\S+Z  (.*?)(?: as \S+)?  +\S+@", done.stdout, re.MULTILINE)
+    assert events == [
+        "created",
+        "requested 0001",
+        "installed 0001",
+        "activated 0001",
+        "requested 0002",
+        "installed 0002",
+        "activated 0002",
+        "rolled back 0001",
+        "activated 0002",
+        "retired 0001",
     ]
