@@ -223,39 +223,62 @@ class _InnerContext(ssl.SSLContext):
     pair: Pair
     settings: tuple[Any, ...]
 
+    def refused(self) -> None:
+        """Tell the source that a server refused the certificate."""
+        source = self.source()
+        if source is not None:
+            source.refused()
+
     @contextlib.contextmanager
-    def reporting(self) -> Iterator[None]:
-        """Tell the source of an alert: with TLS 1.3 the refusal of a certificate arrives at the first read."""
+    def reporting(self, *, is_new: bool) -> Iterator[None]:
+        """Report a refusal: an alert, and for a new connection also its end.
+
+        In TLS 1.3 a server refuses the certificate once the client has finished its handshake. The alert is there at
+        the first read; but who writes a request first may find the connection closed and never read it.
+        """
         try:
             yield
-        except ssl.SSLError as error:
-            source = self.source()
-            if source is not None and "ALERT" in (error.reason or ""):
-                source.refused()
+        except OSError as error:
+            ends = isinstance(error, ssl.SSLEOFError | ConnectionError)
+            if "ALERT" in (getattr(error, "reason", None) or "") or (is_new and ends):
+                self.refused()
             raise
 
 
 class _Socket(ssl.SSLSocket):
-    """A socket that reports alerts."""
+    """A socket that reports refusals; it is new until something was read."""
+
+    context: _InnerContext
+    _is_new = True
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002
-        with self.context.reporting():  # type: ignore[attr-defined]
+        with self.context.reporting(is_new=True):
             super().do_handshake(block)
 
+    def send(self, data: Any, flags: int = 0) -> int:
+        with self.context.reporting(is_new=self._is_new):
+            return super().send(data, flags)
+
     def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002
-        with self.context.reporting():  # type: ignore[attr-defined]
-            return super().read(len, buffer)
+        with self.context.reporting(is_new=self._is_new):
+            found = super().read(len, buffer)
+        if self._is_new and not found:
+            self.context.refused()
+        self._is_new = False
+        return found
 
 
 class _Object(ssl.SSLObject):
-    """The same for event loops."""
+    """The same for event loops, which read what has arrived before they see that the connection has ended."""
+
+    context: _InnerContext
 
     def do_handshake(self) -> None:
-        with self.context.reporting():  # type: ignore[attr-defined]
+        with self.context.reporting(is_new=True):
             super().do_handshake()
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002
-        with self.context.reporting():  # type: ignore[attr-defined]
+        with self.context.reporting(is_new=False):
             return super().read(len, buffer)
 
 

@@ -14,12 +14,16 @@ import textwrap
 import threading
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import httpx
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 import certkit
 from tests import pki
@@ -117,19 +121,29 @@ def life_in_vault(request):
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_after_a_refused_handshake_the_store_is_read_at_once(directory, server, version, monkeypatch):
-    """A server that refuses the certificate may know of a renewal that this process has not seen yet."""
+def test_after_a_refused_handshake_the_store_is_read_at_once(directory, version, monkeypatch):
+    """A server that revoked the old certificate refuses one connection; the next one presents the new certificate."""
     monkeypatch.setattr("certkit.api.following._PAUSE_AFTER_REFUSAL_SECONDS", 0)
-    acme = directory.identity(interval=3600)
-    context = acme.ssl_context()
+    context = directory.identity(interval=3600).ssl_context()
     context.maximum_version = context.minimum_version = version
-    refusals = (ssl.SSLError, urllib.error.URLError, ConnectionError)
-    with partner(directory_of(directory) / "strict", client_ca=other_root()) as strict, pytest.raises(refusals):
+    before, after = directory.serial, directory.renew()
+    path = directory_of(directory) / "revoked.pem"
+    path.write_bytes(crl(before))
+    with partner(directory_of(directory) / "strict", crl=path) as strict:
+        with pytest.raises((ssl.SSLError, urllib.error.URLError, ConnectionError)):
+            plain(context, strict.url)
         plain(context, strict.url)
-    after = directory.renew()
-    acme._follower.refused()
-    plain(context, server.url)
-    assert server.serials == [after]
+        assert strict.serials == [after]
+
+
+def crl(serial):
+    """A CRL of the partner's issuing CA with one certificate, for servers, whose clock is the real one."""
+    now = datetime.now(UTC)
+    revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now - timedelta(days=1)).build()
+    builder = x509.CertificateRevocationListBuilder().issuer_name(life.ISSUING.certificate.subject)
+    builder = builder.last_update(now - timedelta(days=1)).next_update(now + timedelta(days=1))
+    key = load_pem_private_key(life.ISSUING.key_pem, None)
+    return builder.add_revoked_certificate(revoked).sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 def directory_of(place):
@@ -342,6 +356,49 @@ def test_no_key_byte_reaches_a_file_system(directory, tmp_path):
     assert all("memfd:certkit" in line for line in written if "PRIVATE KEY" in line)
     created = [line for line in lines if "O_CREAT" in line]
     assert created == []
+
+
+def test_no_secret_is_printed_or_logged(tmp_path):
+    """Neither key, passphrase, token nor client secret is in logs, tracebacks, arguments or a child's environment."""
+    from certkit.testing import rehearsing
+
+    with rehearsing(tmp_path) as wise:
+        wise.identity()
+        script = textwrap.dedent(
+            f"""
+            import logging, os, subprocess, sys, traceback
+            logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
+            import certkit, httpx
+            secret = sys.stdin.readline().strip()
+            acme = certkit.identity("acme", store={wise.store!r}, interval=0, client_secret=secret)
+            with httpx.Client(verify=acme.ssl_context(), auth=acme.auth(), base_url={wise.api_mtls!r}) as client:
+                assert client.get("/v1/authenticated/playground").status_code == 200
+            token = acme.token()
+            try:
+                os.rename({str(tmp_path / "store")!r}, {str(tmp_path / "moved")!r})
+                acme.reload()
+            except certkit.Error:
+                traceback.print_exc(file=sys.stdout)
+            print(open("/proc/self/cmdline", "rb").read())
+            print(subprocess.run(["env"], capture_output=True, check=True).stdout)
+            print("TOKEN", token, sep="=")
+            """
+        )
+        key = (tmp_path / "store/acme/active/key.pem").read_text().splitlines()[1]
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            input=wise.client_secret.encode(),
+            capture_output=True,
+            check=True,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        )
+    shown, _, token = done.stdout.decode().rpartition("TOKEN=")
+    assert "Traceback" in shown
+    assert "HTTP Request" in shown
+    for secret in (key, token.strip(), wise.client_secret):
+        assert secret
+        assert secret not in shown
+    assert done.stderr == b""
 
 
 def test_without_files_in_memory_the_caller_decides(directory, server, monkeypatch):
