@@ -75,7 +75,7 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
     else:
         output.judged(str(found.target), found.status, found.findings)
         if not output.quiet:
-            output.result(text.probed(found))
+            output.text(text.probed(found))
     return exit_code(found.status)
 
 
@@ -92,9 +92,13 @@ def _with_pair(where: str | None, options: dict[str, Any], output: Output) -> Pr
     try:
         credentials, key_file = inputs.credentials(cert, key or cert, secret)
     except InputError as error:
-        if key is None and b"PRIVATE KEY-----" not in inputs.read(cert):
+        if (
+            key is None
+            and b"-----BEGIN CERTIFICATE-----" in inputs.read(cert)
+            and b"PRIVATE KEY-----" not in inputs.read(cert)
+        ):
             hint = "give --cert CERT and --key KEY, or --identity NAME"
-            raise InputError(f"--cert needs --key as well: {cert} holds no private key", hint=hint) from error
+            raise InputError(f"--cert needs --key as well: {cert} contains no private key", hint=hint) from error
         raise
     found = probe(
         target(url),

@@ -51,7 +51,7 @@ def install(
         StoreError: the store cannot be used.
     """
     name = identity.name
-    certificates = objects.certificates(pasted, name="the answer")
+    certificates = objects.certificates(pasted, name="the given file")
     leaf, generation = _answered(identity, certificates)
     anchors = _anchors(identity, trust_bundle)
     others = [*(each for each in certificates if each is not leaf), *untrusted]

@@ -94,7 +94,7 @@ def ask(
         return None, None
     try:
         answer = issuer.issue(pending.csr)
-        certificates = objects.certificates(answer.certificates, name="the answer")
+        certificates = objects.certificates(answer.certificates, name="the issuer's response")
         try:
             return install(identity, answer), answer
         except StoreError:

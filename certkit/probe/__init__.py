@@ -203,7 +203,8 @@ class _Probing:
                 return connection
             addresses = await connecting.resolve(self.where.host, self.where.port, deadline=deadline)
             shown = ", ".join(dict.fromkeys(str(address[0]) for _, address in addresses))
-            self._add(ok("dns", f"{self.where.host} is {shown}"))
+            is_address = shown == self.where.host
+            self._add(ok("dns", "address given" if is_address else f"{self.where.host} is {shown}"))
             connection = await connecting.connect_to(addresses, deadline=deadline)
         except InputError as error:
             check = "connect" if "dns" in self.found else "dns"

@@ -98,7 +98,7 @@ def created(made: MadeRequest, policy: Policy) -> str:
     if policy.portal.request_steps:
         lines.append(f"Next, in {printable(policy.portal.name)}:")
         lines += [f"  {number}. {printable(step)}" for number, step in enumerate(policy.portal.request_steps, 1)]
-        lines.append("Keep the key where it is, and never send it to anyone: only the CSR is submitted.")
+        lines.append("Keep the private key secret: only the CSR is submitted.")
     return _text(lines)
 
 

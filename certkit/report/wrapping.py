@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _MIN_WIDTH = 40
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_FINGERPRINT = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}\b")
 _CELL = re.compile(r" {2,}(?=\S)")
 _MARK = re.compile(r"(?:-> |[0-9]+\. |- )")
 # A command to paste is kept together: up to the punctuation that ends it, or between backquotes.
@@ -27,6 +28,11 @@ def wrapped(text: str, width: int) -> str:
         line if _length(line) <= width else "".join(f"{part}\n" for part in _folded(line, width))
         for line in text.splitlines(keepends=True)
     )
+
+
+def shortened(text: str) -> str:
+    """Return text with the fingerprints in it (SHA-256) cut to their first half of a line; JSON has them whole."""
+    return _FINGERPRINT.sub(r"\1…", text)
 
 
 def _length(text: str) -> int:

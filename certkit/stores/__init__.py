@@ -1,1 +1,1 @@
-"""Where identities live: one file for each kind of store."""
+"""Where identities are kept: one file for each kind of store."""

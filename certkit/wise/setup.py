@@ -7,6 +7,7 @@ next run continues where this one stopped.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 class Person(Protocol):
     """A person at a terminal who is asked for missing values. None is an empty answer: later."""
 
-    def line(self, question: str) -> str | None:
-        """Ask for a line of text."""
+    def line(self, question: str, *, check: Callable[[str], object] | None = None) -> str | None:
+        """Ask for a line of text, and again if `check` raises InputError for it."""
 
     def choice(self, question: str, choices: Sequence[str]) -> str:
         """Ask for one of several words."""
@@ -172,10 +173,12 @@ class _Run:
             return True
         if found.token is None and person:
             if found.client_id is None:
-                given.client_id = addresses.require_client_id(person.line("Client id") or "")
+                client_id = person.line("Client id", check=addresses.require_client_id)
+                given.client_id = addresses.require_client_id(client_id or "")
                 self._note()
             if found.redirect_uri is None:
-                given.redirect_uri = addresses.require_redirect_uri(person.line("Redirect URI") or "")
+                redirect_uri = person.line("Redirect URI", check=addresses.require_redirect_uri)
+                given.redirect_uri = addresses.require_redirect_uri(redirect_uri or "")
                 self._note()
             found = self.look()
         if found.token is None and None in {found.client_id, found.redirect_uri}:
@@ -202,7 +205,9 @@ class _Run:
         if self.around.person is None:
             return None
         self.around.person.visit(self.url)
-        return self.around.person.line("Paste the URL that the browser ends at (Enter alone: later)")
+        check = functools.partial(redirect.parse, redirect_uri=redirect_uri)
+        question = "Paste the URL that the browser is redirected to (Enter alone: later)"
+        return self.around.person.line(question, check=check)
 
     def _exchange(self, pasted: str, found: Situation) -> None:
         if found.redirect_uri is None:

@@ -9,7 +9,7 @@ variable "identity" {
 }
 
 variable "store" {
-  description = "Where identities live: file:DIR or vault://MOUNT/PREFIX. Without it CERTKIT_STORE, or a directory of the user's. How to reach Vault, and its token, come from the environment (VAULT_ADDR, VAULT_TOKEN, …) and never from here."
+  description = "Where identities are kept: file:DIR or vault://MOUNT/PREFIX. Without it CERTKIT_STORE, or a directory of the user's. How to reach Vault, and its token, come from the environment (VAULT_ADDR, VAULT_TOKEN, …) and never from here."
   type        = string
   default     = null
 

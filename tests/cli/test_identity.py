@@ -412,7 +412,7 @@ def test_the_certificate_as_its_own_ca(identity):
 def test_what_is_no_certificate(identity, data):
     """Cannot be read: exit 3, and a private key that was pasted by mistake is not shown."""
     identity(*ENROLL, *TRUSTING)
-    refuses(identity, 3, "cannot read the answer: ", "install", "acme", "-", stdin=data)
+    refuses(identity, 3, "cannot read the given file: ", "install", "acme", "-", stdin=data)
 
 
 # import

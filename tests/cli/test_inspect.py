@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import subprocess
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, pkcs12
 
 from tests import pki
-from tests.conftest import openssl
+from tests.conftest import command, environment, openssl
 
 
 @pytest.fixture
@@ -138,3 +143,30 @@ def test_what_is_broken_is_an_error_and_hides_nothing(certkit, pair, tmp_path):
 def test_standard_input(certkit, pair):
     """- reads standard input."""
     assert certkit("inspect", "-", "--json", stdin=pair.pem).json[0]["source"] == "-"
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        (lambda pem: pem, 0, "-: certificate"),
+        (lambda pem: pem + pem, 0, "-: certificate"),
+        (lambda _: b"nothing\n\x04", 3, "it contains no PEM block and is not DER"),
+        (lambda _: b"\x04", 3, "it is empty"),
+    ],
+    ids=["a PEM block ends by itself", "two at once", "one Ctrl-D", "nothing"],
+)
+def test_pasting_at_a_terminal(tmp_path, root, typed, code, said):
+    """`-` asks for the text; it ends at its END line, or at one Ctrl-D."""
+    ours, theirs = pty.openpty()
+    words = [*command(), "inspect", "-"]
+    process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path, env=environment())
+    os.close(theirs)
+    shown = b""
+    while b"Paste the text, then press Ctrl-D" not in shown:
+        shown += os.read(ours, 4096)
+    os.write(ours, typed(root.pem))
+    with contextlib.suppress(OSError):  # the other end is closed
+        while chunk := os.read(ours, 4096):
+            shown += chunk
+    os.close(ours)
+    assert (process.wait(30), said in shown.decode()) == (code, True), shown.decode()

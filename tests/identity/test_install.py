@@ -211,7 +211,7 @@ def test_a_request_that_is_out_of_use(store, state):
 def test_what_is_no_certificate(store, data):
     """Cannot be read."""
     enroll(store)
-    with pytest.raises(InputError, match="cannot read the answer"):
+    with pytest.raises(InputError, match="cannot read the given file"):
         install(store, data)
 
 

@@ -183,7 +183,7 @@ def test_two_keys_in_a_file_are_one_too_many(pair):
 
 def test_a_file_without_a_key_says_what_it_holds(pair):
     """Not only what it lacks."""
-    with pytest.raises(InputError, match="cannot read KEY: expected a private key, found a CSR"):
+    with pytest.raises(InputError, match="cannot read KEY as a private key: it is a CSR"):
         load(openssl("req", "-new", "-key", pair, "-subj", "/O=Acme").stdout)
 
 

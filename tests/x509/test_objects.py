@@ -248,11 +248,11 @@ def test_the_first_request_of_a_file_counts():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "cannot read F: expected a certificate: it is empty"),
-        (b"\0\0\n", "cannot read F: expected a certificate: it contains only whitespace or NULs"),
-        (b"hello", "cannot read F: expected a certificate: it contains no PEM block and is not DER"),
-        ("-----BEGIN".encode("utf-16"), "cannot read F: expected a certificate: it is UTF-16 text"),
-        (b"-----BEGIN CERTIFICATE----\n", "cannot read F: expected a certificate: its BEGIN line is not PEM"),
+        (b"", "cannot read F as a certificate: it is empty"),
+        (b"\0\0\n", "cannot read F as a certificate: it contains only whitespace or NULs"),
+        (b"hello", "cannot read F as a certificate: it contains no PEM block and is not DER"),
+        ("-----BEGIN".encode("utf-16"), "cannot read F as a certificate: it is UTF-16 text"),
+        (b"-----BEGIN CERTIFICATE----\n", "cannot read F as a certificate: its BEGIN line is not PEM"),
     ],
 )
 def test_an_empty_search_says_why(data, message):
@@ -265,7 +265,7 @@ def test_an_empty_search_says_why(data, message):
 
 def test_an_empty_search_says_what_was_found_instead():
     """Once for each kind."""
-    with pytest.raises(InputError, match=r"expected a certificate, found a private key, a CSR$"):
+    with pytest.raises(InputError, match=r"as a certificate: it contains a private key, a CSR$"):
         objects.certificates(files()["key pem"] * 2 + pem.encode("CERTIFICATE REQUEST", files()["csr"]), name="F")
 
 

@@ -98,7 +98,7 @@ def tell(output: Output, found: Overview) -> int:
     if output.as_json:
         output.document(json.identity(found))
     elif not output.quiet:
-        output.result(text.identity(found, paint=output.paint))
+        output.text(text.identity(found, paint=output.paint))
     return 0
 
 

@@ -37,7 +37,7 @@ def prune(output: Output, store: IdentityStore, *, name: str | None, all_: bool,
     from certkit.identity.overview import Unread
 
     if (name is None) != all_:
-        raise InputError("give either NAME or --all", hint="give one identity's name, or use --all")
+        raise InputError("give either NAME or --all", hint="see `certkit identity prune --help`")
     work = functools.partial(_prune, store, keep=keep, dry_run=dry_run)
     results = list(store.every(work)) if name is None else [work(name)]
     for each in results:
@@ -49,7 +49,7 @@ def prune(output: Output, store: IdentityStore, *, name: str | None, all_: bool,
     elif not output.quiet:
         verb = "would be deleted" if dry_run else "were deleted"
         lines = (f"{each['name']}: {', '.join(each['pruned']) or 'no generations'} {verb}\n" for each in documents)
-        output.result("".join(lines))
+        output.text("".join(lines))
     return exit_code(roll_up(Status(each["status"]) for each in documents))
 
 

@@ -42,7 +42,7 @@ def renew(output: Output, store: IdentityStore, *, name: str | None, all_: bool,
       certkit identity renew --all --dry-run
     """
     if (name is None) != all_:
-        raise InputError("give either NAME or --all", hint="give one identity's name, or use --all")
+        raise InputError("give either NAME or --all", hint="see `certkit identity renew --help`")
     results: list[Overview | Unread] = (
         [store.renew(name, **options)]
         if name is not None
@@ -76,6 +76,6 @@ def _say(output: Output, found: Overview | Unread) -> None:
     if output.as_json or output.quiet:
         return
     if found.changed:
-        output.result(text.identity(found, paint=output.paint))
+        output.text(text.identity(found, paint=output.paint))
     elif not said.hint:
-        output.result(f"{said.message}\n")
+        output.text(f"{said.message}\n")

@@ -32,6 +32,9 @@ _CHUNK = 1024 * 1024
 _MAX_SECRET_FILE = 64 * 1024
 _MAX_CLIENT_SECRET = 1024
 _MAX_TOKEN = 64 * 1024
+# A terminal hands over lines of at most 4,096 bytes, and what is pasted arrives at once.
+_MAX_LINE = 8192
+_PAUSE_SECONDS = 0.3
 _ALONE = "put the access token alone on one line"
 
 passphrase_option = click.option(
@@ -202,11 +205,27 @@ def read(reference: str) -> bytes:
         return reading.read(reference)
     if sys.stdin is None:
         raise InputError("cannot read standard input: it is closed", hint="name a file")
+    if is_terminal():
+        return _pasted()
     try:
         return reading.read_stream(sys.stdin.buffer, name="standard input")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"cannot read standard input: {reason}", hint="name a file") from error
+
+
+def _pasted() -> bytes:
+    """What a person pastes: PEM up to its last END line, or anything up to one Ctrl-D."""
+    click.echo("Paste the text, then press Ctrl-D (a PEM block ends at its END line):", err=True)
+    lines: list[bytes] = []
+    while line := sys.stdin.buffer.readline(_MAX_LINE):
+        lines.append(line)
+        # The rest of what was pasted at once is here already; a further block follows without a pause.
+        if line.strip().startswith(b"-----END ") and not select.select([sys.stdin], [], [], _PAUSE_SECONDS)[0]:
+            break
+        if not line.endswith(b"\n"):  # Ctrl-D after a text without a line ending
+            break
+    return b"".join(lines)
 
 
 def data(reference: str | None) -> Any:
@@ -403,8 +422,11 @@ def credentials(cert: str, key: str, secret: Secret | None) -> tuple[Credentials
         InputError: one cannot be read, or they do not belong together.
     """
     from certkit.net.tls import Credentials
-    from certkit.x509 import objects
+    from certkit.x509 import containers, objects
 
+    if cert == key and containers.is_pkcs12(read(cert)):
+        held, pem = pkcs12(cert, secret)
+        return Credentials.of(held.key, objects.certificates(pem, name=cert)), held.file
     chain = objects.certificates(read(cert), name=cert)
     held = private_key(key, secret)
     return Credentials.of(held.key, chain), held.file

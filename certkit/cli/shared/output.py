@@ -52,10 +52,12 @@ class Output:
 
     def texts(self, parts: Iterable[str]) -> None:
         """The same in parts, each of whole lines."""
-        from certkit.report.wrapping import wrapped
+        from certkit.report.wrapping import shortened, wrapped
 
         width = shutil.get_terminal_size().columns
-        self.stream(wrapped(with_store(part, self.store), width) for part in parts)
+        whole = self.verbose > 0
+        shown = (with_store(part if whole else shortened(part), self.store) for part in parts)
+        self.stream(wrapped(part, width) for part in shown)
 
     def stream(self, parts: Iterable[str]) -> None:
         """The result itself, as text that comes in parts."""
@@ -145,7 +147,7 @@ def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
     @click.option("-q", "--quiet", is_flag=True, help="Print only problems.")
-    @click.option("-v", "--verbose", count=True, help="Show more; -vv shows tracebacks.")
+    @click.option("-v", "--verbose", count=True, help="Show more, such as whole fingerprints; -vv shows tracebacks.")
     @functools.wraps(command)
     def wrapped(*args: Any, as_json: bool, quiet: bool, verbose: int, **kwargs: Any) -> int | None:
         store = click.get_current_context().params.get("store_uri")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.shared import inputs
+from certkit.errors import InputError
+from certkit.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,10 +25,19 @@ class Terminal:
 
     show: Callable[[Any], None]
 
-    def line(self, question: str) -> str | None:
-        """Ask for a line. None if it is empty."""
-        answer: str = click.prompt(question, default="", show_default=False, err=True)
-        return answer.strip() or None
+    def line(self, question: str, *, check: Callable[[str], object] | None = None) -> str | None:
+        """Ask for a line, and again if `check` raises InputError for it. None if it is empty."""
+        while True:
+            answer: str = click.prompt(question, default="", show_default=False, err=True).strip()
+            if not answer or check is None:
+                return answer or None
+            try:
+                check(answer)
+            except InputError as error:
+                hint = error.hint[:1].upper() + error.hint[1:]
+                click.echo(f"{printable(error.message)}. {printable(hint)}", err=True)
+            else:
+                return answer
 
     def choice(self, question: str, choices: Sequence[str]) -> str:
         """Ask for one of some words; the first is the default."""

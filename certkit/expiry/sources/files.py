@@ -27,7 +27,7 @@ _PORTION = 250
 _MOST_OF_A_FILE = 1024 * 1024
 _MAX_REFERENCES = 100
 # A file with such a name is there for its certificate, so a monitor has to notice when it holds none.
-_WATCHED_NAMES = (".pem", ".crt", ".cer", ".der", ".p7b", ".p12", ".pfx", ".jks", ".crl")
+WATCHED_NAMES = (".pem", ".crt", ".cer", ".der", ".p7b", ".p12", ".pfx", ".jks", ".crl")
 
 
 def _budget() -> Budget:
@@ -335,7 +335,7 @@ class _View:
         A file with a private key, CSR, parameters or the like is not one, whatever its name.
         """
         holds_others = bool(self._others) or next(pem.blocks(self._begin), None) is not None
-        if not holds_others and self._name.lower().endswith(_WATCHED_NAMES):
+        if not holds_others and self._name.lower().endswith(WATCHED_NAMES):
             return True
         return pem.has_spoilt_markers(self._begin[:_MOST_OF_A_FILE].replace(b"\0", b""))
 

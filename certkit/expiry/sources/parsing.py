@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure, Reason, Searched, Skipped
-from certkit.expiry.sources.files import DirectorySource, FileSource, KnownSource, StreamSource, unreadable
+from certkit.expiry.sources.files import (
+    WATCHED_NAMES,
+    DirectorySource,
+    FileSource,
+    KnownSource,
+    StreamSource,
+    unreadable,
+)
 from certkit.files import reading
 from certkit.processes import Allowance
 from certkit.x509.items import Budget
@@ -133,7 +140,7 @@ def _files(reference: str, access: SourceAccess) -> Iterator[Source]:
         yield StreamSource(access.stdin(), "standard input", access.passphrase, access.budget)
     else:
         message = f"cannot read {reference}: no such file or directory"
-        is_host = _HOST.fullmatch(reference) is not None
+        is_host = _HOST.fullmatch(reference) is not None and not reference.endswith(WATCHED_NAMES)
         hint = f"check the path, or for a live host write {reference}:443" if is_host else "check the path"
         yield KnownSource([Failure(reference, message, hint, Reason.NOT_FOUND)])
 

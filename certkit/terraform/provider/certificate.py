@@ -72,8 +72,8 @@ class CertificateResource(Resource):
             option("activate", Bool(), "Whether the certificate is activated. By default yes."),
             computed("generation", String(), "The generation that it belongs to."),
             computed("fingerprint_sha256", String(), "The fingerprint of the certificate."),
-            computed("not_before", String(), "From when on it is valid, RFC 3339."),
-            computed("not_after", String(), "Until when it is valid, RFC 3339."),
+            computed("not_before", String(), "The time from which it is valid, RFC 3339."),
+            computed("not_after", String(), "The time until which it is valid, RFC 3339."),
             computed("state", String(), "`active`, `issued` (never in use yet), `previous` or `retired`."),
             computed(
                 "certificate_path",

@@ -66,7 +66,7 @@ class IdentityDataSource(_Source):
             option("name", Text(), "The identity's name.", required=True),
             computed("policy", String(), "Its policy."),
             computed("status", String(), "Of the active certificate: `ok`, `warning` or `critical`; else `unknown`."),
-            computed("days_left", Number(), "Whole days until the active certificate ends; another number every day."),
+            computed("days_left", Number(), "Whole days until the active certificate expires; changes every day."),
             facts.ATTRIBUTES,
         )
 
@@ -116,15 +116,15 @@ class ExpiryDataSource(_Source):
             ),
             option("warn", Text(), "Warn below this time left: `28d`, `2w`, `33%`. By default the policy's."),
             option("critical", Text(), "Critical below this time left. By default the policy's."),
-            option("policy", Text(), "The policy whose times apply. By default `general`."),
+            option("policy", Text(), "The policy whose thresholds apply. By default `general`."),
             computed(
                 "status",
                 String(),
-                "`ok`, `warning` or `critical`; `unknown` for an identity that has nothing in use or is absent.",
+                "`ok`, `warning` or `critical`; `unknown` for an identity that is absent or has no active certificate.",
             ),
-            computed("days_left", Number(), "Whole days left, negative once it has expired; another number every day."),
-            computed("not_before", String(), "From when on it is valid, RFC 3339."),
-            computed("not_after", String(), "Until when it is valid, RFC 3339."),
+            computed("days_left", Number(), "Whole days left, negative once it has expired; changes every day."),
+            computed("not_before", String(), "The time from which it is valid, RFC 3339."),
+            computed("not_after", String(), "The time until which it is valid, RFC 3339."),
             computed("fingerprint_sha256", String(), "Its fingerprint."),
             computed("subject", String(), "Its subject, RFC 4514."),
             computed("issuer", String(), "Its issuer, RFC 4514."),
@@ -167,7 +167,7 @@ class CsrCheckDataSource(_Source):
     def get_schema(cls) -> Schema:
         """The attributes."""
         return schema(
-            "Whether a partner will take a CSR, by the rules of a policy.",
+            "Whether a partner will accept a CSR, by the rules of a policy.",
             option(
                 "csr",
                 String(),
@@ -175,7 +175,9 @@ class CsrCheckDataSource(_Source):
                 required=True,
             ),
             option("policy", Text(), "A policy's name, or the path of its file. By default `general`."),
-            computed("status", String(), "`ok`, `warning`, `critical`, or `unknown` if something cannot be decided."),
+            computed(
+                "status", String(), "`ok`, `warning`, `critical`, or `unknown` if something cannot be determined."
+            ),
             computed("subject", String(), "Its subject, RFC 4514."),
             computed("checks", List(Map(String())), "What was checked: maps of `id`, `status`, `message` and `hint`."),
         )

@@ -57,7 +57,7 @@ def _attributes(about: str) -> tuple[Attribute, ...]:
             + about.replace("With", "In Vault: with"),
         ),
         computed("hook_owed", Bool(), "Whether a deploy hook failed and has not succeeded since."),
-        computed("next", String(), "What a person does now."),
+        computed("next", String(), "The next step for a person."),
     )
 
 

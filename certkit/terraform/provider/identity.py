@@ -55,7 +55,9 @@ class IdentityResource(Resource):
             _DESCRIPTION,
             argument("name", Text(), "The identity's name: 1 to 64 letters, digits, `.`, `_` or `-`.", required=True),
             settings.ARGUMENTS,
-            option("renew", Bool(), "Whether a new request is made when the renewal window is open. By default yes."),
+            option(
+                "renew", Bool(), "Whether a new request is created when the renewal window is open. By default yes."
+            ),
             option(
                 "destroy_keys",
                 Bool(),

@@ -58,7 +58,7 @@ class CertkitProvider(Provider):
             option(
                 "store",
                 Text(),
-                "Where identities live: `file:DIR` or `vault://MOUNT/PREFIX`. By default `CERTKIT_STORE`, else a"
+                "Where identities are kept: `file:DIR` or `vault://MOUNT/PREFIX`. By default `CERTKIT_STORE`, else a"
                 " directory of the user's. Vault is configured by the variables that the `vault` command reads.",
             ),
             option(

@@ -55,7 +55,7 @@ ARGUMENTS = (
         required=True,
     ),
     argument("organization", Text(), "The organization's legal name."),
-    argument("country", Text(), "Two letters, such as `GB` or `EU`."),
+    argument("country", Text(), "Country code, such as `GB`."),
     argument("province", Text(), "State or province."),
     argument("locality", Text(), "City."),
     argument("units", Texts(), "Organizational units."),

@@ -1,0 +1,98 @@
+"""What certkit answers to a hundred mistakes and questions, as one text to be read and reviewed.
+
+`transcript.txt` has each command with its output and exit code; after a change of wording, write it again with
+`TRANSCRIPT=write pytest tests/cli/test_transcript.py`, and read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests import pki
+from tests.conftest import openssl
+
+FILE = Path(__file__).with_name("transcript.txt")
+WIDTH = 80
+
+
+@pytest.fixture
+def folder(tmp_path, root):
+    """The files that the commands name."""
+    other = pki.root(subject=pki.name(O="Other", CN="Other Root CA"))
+    middle = root.intermediate()
+    valid = {"begin": pki.NOW - 10 * pki.DAY, "end": pki.NOW + 300 * pki.DAY}
+    client = middle.issue(**valid)
+    client.write(tmp_path, "client")
+    root.issue(**valid).write(tmp_path, "direct")
+    root.issue(begin=pki.NOW - 90 * pki.DAY, end=pki.NOW - pki.DAY).write(tmp_path, "expired")
+    root.issue(begin=pki.NOW - 90 * pki.DAY, end=pki.NOW + 5 * pki.DAY).write(tmp_path, "soon")
+    root.issue(extensions=[pki.SERVER], **valid).write(tmp_path, "server")
+    for stem, each in (("root", root), ("other", other), ("middle", middle)):
+        (tmp_path / f"{stem}.pem").write_bytes(each.pem)
+    (tmp_path / "empty.pem").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("nothing to see here\n")
+    (tmp_path / "cut.pem").write_bytes(client.pem[:200])
+    (tmp_path / "odd.toml").write_text('format = 2\ntitle = "Odd"\nchoices = ["key"]\n[key]\ntyps = ["ec-p256"]\n')
+    (tmp_path / "pw").write_text("secret\n")
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "certs" / "a.pem").write_bytes(client.pem)
+    (tmp_path / "certs" / "empty.crt").write_bytes(b"")
+    locked = (
+        "pkey",
+        "-in",
+        tmp_path / "client.key",
+        "-aes256",
+        "-passout",
+        "pass:secret",
+        "-out",
+        tmp_path / "locked.key",
+    )
+    openssl(*locked)
+    bundle = ("-inkey", tmp_path / "client.key", "-in", tmp_path / "client.pem", "-out", tmp_path / "client.p12")
+    openssl("pkcs12", "-export", *bundle, "-passout", "pass:secret")
+    return tmp_path
+
+
+def normal(text: str, folder: Path) -> str:
+    """The text without what differs from run to run."""
+    text = text.replace(str(folder), "DIR")
+    text = re.sub(
+        r"-----BEGIN CERTIFICATE REQUEST-----.*?-----END CERTIFICATE REQUEST-----", "CSR", text, flags=re.DOTALL
+    )
+    text = re.sub(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", text)
+    text = re.sub(r"\b[a-z0-9-]+-\d{4}-\d\d-([a-z])\b", r"NAME-\1", text)
+    text = re.sub(r"\b(?:[0-9a-f]{2}){8,32}\b", "HEX", text)
+    return re.sub(r"\bsince \d{4}-\d\d-\d\d\b", "since DATE", text)
+
+
+def commands() -> list[str]:
+    """The commands of the transcript, in its order."""
+    return [line.removeprefix("$ ") for line in FILE.read_text().splitlines() if line.startswith("$ certkit ")]
+
+
+def played(certkit, folder: Path) -> str:
+    """The transcript as it is today."""
+    parts = []
+    for command in commands():
+        words, _, stdin = command.partition(" < ")
+        given = (folder / stdin).read_bytes() if stdin else b""
+        ran = certkit(*shlex.split(words)[1:], stdin=given, env={"COLUMNS": str(WIDTH)})
+        said = normal(ran.out + ran.err, folder)
+        parts.append(f"$ {command}\n{said}exit {ran.code}\n")
+    return "\n".join(parts)
+
+
+def test_the_transcript(certkit, folder):
+    """Every answer is the one that was reviewed; and no line of a result is wider than the terminal."""
+    found = played(certkit, folder)
+    if os.environ.get("TRANSCRIPT") == "write":
+        FILE.write_text(found)
+    assert found == FILE.read_text()
+    assert found.count("\nexit ") >= 100
+    results = [line for line in found.splitlines() if not line.startswith(("$ ", "certkit: "))]
+    assert not [line for line in results if len(line) > WIDTH]
