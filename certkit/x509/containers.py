@@ -30,6 +30,7 @@ _MAX_DEPTH = 24
 # More certificates than any trust store has.
 _MAX_ENTRIES = 100_000
 
+_JAVA_PASSPHRASE = b"changeit"
 # The versions 1 and 2, and a salt of 20 bytes, with its length in four.
 _BOUNCY_CASTLE = re.compile(rb"\0\0\0[\1\2]\0\0\0\x14")
 # How base64 begins of a PEM block, of DER and BER sequences, and of Java's key stores.
@@ -91,7 +92,7 @@ def _signed_data(data: bytes) -> tuple[list[bytes], list[bytes]]:
 
 
 def pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
-    """Open a PKCS#12 file; one without protection needs no passphrase.
+    """Open a PKCS#12 file; one without protection, or with the passphrase of Java's own trust stores, needs none.
 
     Raises:
         PassphraseError: if it is locked, and the passphrase is missing or wrong.
@@ -102,7 +103,7 @@ def pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
     from cryptography.hazmat.primitives.serialization import pkcs12 as library
 
     whole = pkcs12_whole(data)
-    attempts = [None] if passphrase is None else [passphrase.reveal(), None]
+    attempts = [None, _JAVA_PASSPHRASE] if passphrase is None else [passphrase.reveal(), None]
     for password in attempts:
         found, error = foreign.try_or_error(functools.partial(library.load_pkcs12, password=password), whole)
         if found is not None:

@@ -94,6 +94,34 @@ def test_a_monitor_reads_it(certkit, tmp_path, name):
     assert found["errors"] == []
 
 
+EFI_SIGNATURE_LIST = bytes.fromhex("a159c0a5e494a74a87b5ab155c2bf072")
+
+
+@pytest.mark.parametrize("java", ["none", "JKS", "PKCS#12"])
+def test_the_trust_store_of_fedora_is_a_source(certkit, tmp_path, java):
+    """`/etc/pki/ca-trust/extracted`: bundles, trust settings, links by hash, EFI's list and Java's store."""
+    folders = {name: tmp_path / "extracted" / name for name in ("pem/directory-hash", "openssl", "java", "edk2")}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+        (folder / "README").write_text("This directory contains CA certificates.\n")
+    for purpose in ("tls", "email", "objsign"):
+        (tmp_path / "extracted/pem" / f"{purpose}-ca-bundle.pem").write_bytes(b"# Acme Root\n" + PEM)
+    (folders["pem/directory-hash"] / "Acme_Root.pem").write_bytes(PEM)
+    for link in ("5ed36f99.0", "ca-certificates.crt"):
+        (folders["pem/directory-hash"] / link).symlink_to("Acme_Root.pem")
+    settings = odd.sequence(odd.sequence(odd.oid("2b06010505070301")), odd.encode(0x0C, b"Acme Root"))
+    (folders["openssl"] / "ca-bundle.trust.crt").write_bytes(pem.encode("TRUSTED CERTIFICATE", LEAF + settings))
+    (folders["edk2"] / "cacerts.bin").write_bytes(EFI_SIGNATURE_LIST + LEAF)
+    if java == "JKS":
+        (folders["java"] / "cacerts").write_bytes(java_key_store(LEAF))
+    elif java == "PKCS#12":
+        made = ("pkcs12", "-export", "-nokeys", "-in", "/dev/stdin", "-passout", "pass:changeit")
+        (folders["java"] / "cacerts").write_bytes(openssl(*made, stdin=PEM).stdout)
+    assert certkit("expiry", "-q", tmp_path, "--at", "2027-01-01").code == 0
+    [row] = certkit("expiry", tmp_path, "--json", "--at", "2027-01-01").json["certificates"]
+    assert len(row["sources"]) == (7 if java == "none" else 8)
+
+
 # What is an error in a directory, and what is said of it.
 NOTICED = {
     "empty.pem": (b"", "it is empty"),
