@@ -22,7 +22,7 @@ import pytest
 from tests.conftest import environment, require_program
 
 MALLORY = 12345
-RACES = int(os.environ.get("CERTKIT_RACES", "20"))
+RACES = int(os.environ.get("CERTKIT_RACES", "5"))
 COMMAND = shlex.split(os.environ.get("CERTKIT_UNDER_ATTACK", f"{sys.executable} -m certkit"))
 KEY = b"-----BEGIN PRIVATE KEY-----\nMC4CAQAw\n-----END PRIVATE KEY-----\n"
 
@@ -83,11 +83,12 @@ def victim(tmp_path):
 
 
 @contextlib.contextmanager
-def mallory(work):
-    """Mallory's process, which does something over and over."""
+def mallory(work, folder):
+    """Mallory's process, which does something over and over, in a directory that it need not get to by itself."""
     child = os.fork()
     if child == 0:
         try:
+            os.chdir(folder)
             os.setgroups([])
             os.setresgid(MALLORY, MALLORY, MALLORY)
             os.setresuid(MALLORY, MALLORY, MALLORY)
@@ -255,30 +256,71 @@ def test_an_export_into_the_directory_of_another_user(victim):
 
 def test_a_race_over_the_directory_gives_nothing_away(victim):
     """However often Mallory swaps it for a link while root exports, root's directory keeps its group and mode."""
+    with swapped(victim) as (work, precious):
+        for _ in range(RACES):
+            victim.run("identity", "export", "acme", "--out", work, "--group", _a_group(), *_of(victim))
+            assert_untouched(precious)
+
+
+EXPORTS = """
+import grp, sys
+from dataclasses import replace
+from pathlib import Path
+from certkit.errors import CertkitError
+from certkit.files.owners import Trust
+from certkit.identity.export import Wanted, export
+from certkit.stores.file.store import FileStore
+store, directory, group, count, *exceptions = sys.argv[1:]
+store, lost = FileStore(Path(store)), 0
+identity = store.load("acme")
+wanted = Wanted(directory=Path(directory), group=grp.getgrnam(group).gr_gid, environment={})
+wanted = replace(wanted, trust=Trust(tuple(exceptions)))
+for _ in range(int(count)):
+    try:
+        export(store, identity, wanted)
+    except CertkitError:
+        lost += 1
+print(lost)
+"""
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_a_thousand_races(victim, is_trusted):
+    """The same in one process, faster; also where the directory is declared safe, and only descriptors protect it."""
+    with swapped(victim) as (work, precious):
+        arguments = [victim.folder / "store", work, _a_group(), "1000", *([victim.folder] if is_trusted else [])]
+        program = [sys.executable, "-c", EXPORTS, *map(str, arguments)]
+        done = subprocess.run(program, capture_output=True, text=True, check=True, cwd=victim.folder, timeout=240)
+        assert_untouched(precious)
+    assert 0 < int(done.stdout) <= 1000  # Mallory was there
+
+
+@contextlib.contextmanager
+def swapped(victim):
+    """A directory that Mallory swaps for a link to one of root's, over and over; both directories."""
     victim.identity(victim.folder / "store")
     precious = victim.folder / "precious"
     precious.mkdir(mode=0o700)
     shared = victim.folder / "shared"
     shared.mkdir()
     shared.chmod(0o777)
-    group = _a_group()
-    for each in (victim.folder, *victim.folder.parents):
-        if not each.stat().st_mode & 0o001:
-            each.chmod(0o711)  # Mallory gets there
-    work = shared / "tls"
+    work = Path("tls")
 
     def swap():
-        away = shared / f"away-{time.monotonic_ns()}"
+        away = Path(f"away-{time.monotonic_ns()}")
         for step in (lambda: work.rename(away), lambda: work.symlink_to(precious), work.unlink):
             with contextlib.suppress(OSError):
                 step()
-            time.sleep(0.002)
+            time.sleep(0.0005)
 
-    with mallory(swap):
-        for _ in range(RACES):
-            victim.run("identity", "export", "acme", "--out", work, "--group", group, *_of(victim))
-            status = precious.stat()
-            assert (stat.S_IMODE(status.st_mode), status.st_gid, list(precious.iterdir())) == (0o700, 0, [])
+    with mallory(swap, shared):
+        yield shared / work, precious
+
+
+def assert_untouched(precious):
+    """Root's directory is as it was."""
+    status = precious.stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_gid, list(precious.iterdir())) == (0o700, 0, [])
 
 
 def test_a_pipe_in_an_exported_directory_does_not_stop_cron(victim):
@@ -339,22 +381,38 @@ def test_an_inherited_acl_is_closed_by_mode_0600(victim):
     assert stat.S_IMODE((folder / "key.pem").stat().st_mode) == 0o600
 
 
-def test_a_file_system_without_modes(victim):
-    """On FAT a key would be 0755: nothing is written."""
-    mkfs, mount = require_program("mkfs.vfat"), require_program("mount")
-    image, place = victim.folder / "image", victim.folder / "usb"
+@pytest.fixture(params=["vfat", "ntfs"])
+def without_modes(request, tmp_path):
+    """A directory on a file system that keeps no modes: files are 0755 or 0777, and chmod changes nothing or fails."""
+    make = [require_program("mkfs.vfat")] if request.param == "vfat" else [require_program("mkntfs"), "-F", "-Q", "-q"]
+    mount = ["mount", "-o", "loop", "-t", "vfat"] if request.param == "vfat" else [require_program("ntfs-3g")]
+    image, place = tmp_path / "image", tmp_path / "usb"
     place.mkdir()
     with image.open("wb") as stream:
-        stream.truncate(4 * 1024 * 1024)
-    subprocess.run([mkfs, image], check=True, capture_output=True)
-    if subprocess.run([mount, "-o", "loop", "-t", "vfat", image, place], capture_output=True, check=False).returncode:
-        pytest.skip("this kernel mounts no FAT")
-    try:
-        done = victim.run("key", "generate", "--out", place / "key.pem")
-        assert (done.returncode, "others could read it" in done.stderr) == (3, True)
-        assert list(place.iterdir()) == []
-    finally:
-        subprocess.run([require_program("umount"), place], check=True)
+        stream.truncate(8 * 1024 * 1024)
+    subprocess.run([*make, image], check=True, capture_output=True)
+    if subprocess.run([*mount, image, place], capture_output=True, check=False).returncode:
+        assert request.param == "vfat", "NTFS needs FUSE only"
+        pytest.skip("this kernel mounts no FAT; NTFS stands for both")
+    yield place
+    subprocess.run([require_program("umount"), place], check=True)
+
+
+def test_a_file_system_without_modes(victim, without_modes):
+    """Where every key would be open to others, no command writes one, and nothing of one remains."""
+    victim.identity(victim.folder / "store")
+    for command in (
+        ("key", "generate", "--out", without_modes / "key.pem"),
+        ("csr", "create", "--organization", "Acme Ltd", "--key-out", without_modes / "k", "--out", without_modes / "c"),
+        ("identity", "enroll", "new", "--organization", "Acme Ltd", "--store", f"file:{without_modes}/store"),
+        ("identity", "export", "acme", "--out", without_modes / "tls", *_of(victim)),
+        ("identity", "copy", "acme", "--to", f"file:{without_modes}/copy", *_of(victim)),
+    ):
+        done = victim.run(*command, CERTKIT_SAFE_DIRECTORY=str(without_modes))
+        assert done.returncode == 3, command
+        assert "could read it" in done.stderr or "no permissions" in done.stderr, (command, done.stderr)
+    kept = [path for path in without_modes.rglob("*") if path.is_file() and b"PRIVATE KEY" in path.read_bytes()]
+    assert kept == []
 
 
 # Data that holds up or deceives
