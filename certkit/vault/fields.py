@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
@@ -33,18 +32,6 @@ def pick(document: object, *names: str, of: type[T], where: object) -> T:
     if not isinstance(value, of) or (of is int and isinstance(value, bool)):
         raise _improper(names, where)
     return value
-
-
-def moment(document: object, *names: str, where: object) -> datetime:
-    """Return a field that is a time in RFC 3339.
-
-    Raises:
-        VaultError: if it is missing or not a time.
-    """
-    try:
-        return datetime.fromisoformat(pick(document, *names, of=str, where=where)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise _improper(names, where) from None
 
 
 def _improper(names: tuple[str, ...], where: object) -> VaultError:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from certkit.errors import CertkitError, InputError
-from certkit.vault.errors import Kind, VaultError, absent_is_none, asking
-from certkit.vault.fields import VaultPath, checked_path, joined, moment, pick, quoted, texts
+from certkit.vault.errors import VaultError, absent_is_none, asking
+from certkit.vault.fields import VaultPath, checked_path, joined, pick, quoted, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from datetime import datetime
 
     from certkit.secret import Secret
     from certkit.vault.transport import Transport
@@ -32,7 +31,6 @@ class Stored:
 
     data: Mapping[str, Any] = field(repr=False)
     version: int
-    created: datetime
     custom_metadata: Mapping[str, str]
 
 
@@ -42,7 +40,6 @@ class Metadata:
 
     version: int
     is_deleted: bool
-    updated: datetime
     custom_metadata: Mapping[str, str]
 
 
@@ -77,27 +74,12 @@ class Kv:
             return Stored(
                 data=pick(document, "data", "data", of=dict, where=place),
                 version=pick(document, "data", "metadata", "version", of=int, where=place),
-                created=moment(document, "data", "metadata", "created_time", where=place),
                 custom_metadata=_custom(document, "data", "metadata", where=place),
             )
         return None
 
-    def create(self, path: str, data: Mapping[str, str | Secret]) -> int:
-        """Write a secret that must not exist yet, not even as a deleted one; return its version.
-
-        Raises:
-            CasMismatch, UncertainWrite, VaultError: as for `write`. A token that may only create gets "permission
-                denied" if the secret exists already.
-        """
-        try:
-            return self.write(path, data, cas=0)
-        except VaultError as error:
-            if error.kind is Kind.DENIED:
-                error.hint += "; or the secret exists already, and the token may not overwrite it"
-            raise
-
-    def write(self, path: str, data: Mapping[str, str | Secret], *, cas: int) -> int:
-        """Write a secret over version `cas` of it; return its new version.
+    def write(self, path: str, data: Mapping[str, str | Secret], *, cas: int = 0) -> int:
+        """Write a secret over version `cas` of it, 0 if there must be none, deleted or not; return its new version.
 
         Raises:
             CasMismatch: if the current version is another one.
@@ -119,7 +101,6 @@ class Kv:
             return Metadata(
                 version=version,
                 is_deleted=not is_there,
-                updated=moment(document, "data", "updated_time", where=place),
                 custom_metadata=_custom(document, "data", where=place),
             )
         return None

@@ -23,7 +23,6 @@ class IssuedCertificate:
 
     certificate: str
     ca_chain: tuple[str, ...]
-    serial_number: str
     warnings: tuple[str, ...]
 
 
@@ -52,6 +51,5 @@ def sign(
     return IssuedCertificate(
         certificate=pick(data, "certificate", of=str, where=where),
         ca_chain=texts(data.get("ca_chain")) or texts([data["issuing_ca"]] if data.get("issuing_ca") else None),
-        serial_number=pick(data, "serial_number", of=str, where=where),
         warnings=warnings_of(document),
     )

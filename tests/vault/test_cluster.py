@@ -17,7 +17,7 @@ def test_a_follower_answers_with_what_was_just_written(connect, openbao_cluster)
     """Without the state of the write it would answer with less, nearly always."""
     secrets = connect(openbao_cluster.followers()[0].settings()).kv("secret/fresh")
     for number in range(50):
-        secrets.create(str(number), {"number": str(number)})
+        secrets.write(str(number), {"number": str(number)})
         assert secrets.read(str(number)).data == {"number": str(number)}
         secrets.write(str(number), {}, cas=1)
         assert secrets.read_metadata(str(number)).version == 2
@@ -33,7 +33,7 @@ def test_of_writes_through_all_nodes_one_wins(connect, openbao_cluster):
         def write(number, round_number=round_number, won=won, lost=lost, start=start):
             start.wait(10)
             try:
-                won.append((number, stores[number].create(str(round_number), {"winner": str(number)})))
+                won.append((number, stores[number].write(str(round_number), {"winner": str(number)})))
             except CasMismatch:
                 lost.append(number)
 
@@ -55,7 +55,7 @@ def test_a_write_survives_the_death_of_the_leader(connect, openbao_cluster):
     with openbao_cluster.without(openbao_cluster.leader()):
         for _ in range(3):
             try:
-                assert secrets.create("x", {"a": "b"}) == 1
+                assert secrets.write("x", {"a": "b"}) == 1
             except UncertainWrite:
                 continue
             except CasMismatch:  # the uncertain one was made
@@ -70,7 +70,7 @@ def test_a_write_that_a_follower_cannot_hand_over_is_uncertain(connect, openbao_
     follower, leader = openbao_cluster.followers()[0], openbao_cluster.leader()
     secrets = connect(follower.settings(max_retries=0)).kv("secret/dead")
     with openbao_cluster.without(leader), pytest.raises(UncertainWrite):
-        secrets.create("x", {"a": "b"})
+        secrets.write("x", {"a": "b"})
 
 
 def test_without_a_quorum_nothing_is_said_to_be_written(connect, openbao_cluster):
@@ -79,7 +79,7 @@ def test_without_a_quorum_nothing_is_said_to_be_written(connect, openbao_cluster
     secrets = connect(leader.settings(timeout=5)).kv("secret/quorum")
     with openbao_cluster.without(*openbao_cluster.followers()):
         with pytest.raises(VaultError) as caught:
-            secrets.create("x", {"a": "b"})
+            secrets.write("x", {"a": "b"})
         assert caught.value.kind in {
             Kind.UNCERTAIN,
             Kind.UNAVAILABLE,
@@ -109,6 +109,6 @@ def test_the_latest_state_is_kept(odd_vault, states, kept):
     with odd_server(*written, secret()) as server:
         secrets = Kv(odd_vault(server).transport, "secret")
         for _ in states:
-            secrets.create("x", {})
+            secrets.write("x", {})
         secrets.read("x")
     assert server.asked[-1].headers["x-vault-index"] == kept

@@ -321,8 +321,8 @@ def test_nothing_to_watch_is_a_failure(store, monitor, content):
         store.create("acme", RECORD)
         add(store, "0001")
     if content == "others":
-        store.secrets.kv.create("folder/secret", {"a": "b"})
-        store.secrets.kv.create("secret", {"a": "b"})
+        store.secrets.kv.write("folder/secret", {"a": "b"})
+        store.secrets.kv.write("secret", {"a": "b"})
     found = scanned(monitor)
     assert failures(found) == [(store.uri, Reason.NO_CERTIFICATE_FOUND)]
     assert found.failures[0].message == f"no identity with a certificate found in {store.uri}"

@@ -269,7 +269,7 @@ def test_what_may_not_be_listed_cannot_be_told(openbao, connect, place):
 def test_a_generation_that_was_begun(operator):
     """Does no harm, and is told."""
     enroll(operator, issued=1)
-    operator.secrets.kv.create("acme/generations/0002/certificate", {"csr": "x"})
+    operator.secrets.kv.write("acme/generations/0002/certificate", {"csr": "x"})
     assert lines(operator, "identity:acme") == ["ok identity:acme: 1 generation, 1 more incomplete, none active"]
 
 

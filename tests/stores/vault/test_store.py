@@ -142,7 +142,7 @@ def test_what_others_put_there_is_passed_over(store):
     """Secrets beside identities, folders of something else, and names that no identity has."""
     enroll(store, issued=1)
     for path in ("acme", "note", "other/secret", "-odd/pointer", "ü/pointer", "acme/note", "acme/generations/x/key"):
-        store.secrets.kv.create(path, {})
+        store.secrets.kv.write(path, {})
     assert [name for name, _ in load_all(store)] == ["acme"]
     assert [each.number for each in store.load("acme").generations] == ["0001"]
     assert kept_facts(store) == {"0001": facts(0)}
@@ -290,7 +290,7 @@ def test_a_generation_in_use_that_is_gone_is_an_error(store):
 def test_only_what_is_there_is_put_in_use(store):
     """A generation that nobody made, or that has no key, stays out of the pointer."""
     enroll(store, issued=1)
-    store.secrets.kv.create("acme/generations/0002/certificate", {"csr": "x"})
+    store.secrets.kv.write("acme/generations/0002/certificate", {"csr": "x"})
     for number in ("0002", "0003"):
         error = refused(lambda number=number: store.change("acme", lambda record: record.activate(number)), AbsentError)
         assert error.message == f"no generation {number!r} of identity 'acme'"
@@ -302,7 +302,7 @@ def test_only_what_is_there_is_put_in_use(store):
 def test_a_generation_that_never_got_its_key_is_not_there(store):
     """Its number is taken all the same, and the next one is free."""
     enroll(store, issued=1)
-    store.secrets.kv.create("acme/generations/0002/certificate", {"csr": "x"})
+    store.secrets.kv.write("acme/generations/0002/certificate", {"csr": "x"})
     assert [each.number for each in store.load("acme").generations] == ["0001"]
     assert kept_facts(store) == {"0001": facts(0)}
     for work in (
@@ -320,7 +320,7 @@ def test_a_removal_leaves_nothing(store, openbao):
     """No version, no metadata, no token that somebody kept there; what has a similar name stays."""
     enroll(store, issued=2, pending=1)
     store.change("acme", lambda record: record.activate("0002"))
-    store.secrets.kv.create("acme/tokens/client-credentials", {"access_token": "x"})
+    store.secrets.kv.write("acme/tokens/client-credentials", {"access_token": "x"})
     enroll(store, "acme.2", issued=1)
     store.remove("acme")
     assert {path.partition("/")[0] for path, _ in store.secrets.kv.walk()} == {"acme.2"}
