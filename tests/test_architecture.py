@@ -61,6 +61,33 @@ def test_the_time_of_day_and_the_environment_belong_to_the_two_entry_points():
     assert all(name.startswith(("cli/", "api/")) for name in environment - {"net/proxy.py"})
 
 
+# What writes to the disk outside of files/, and why it may.
+WRITERS = {
+    "api/context.py": "a certificate with an encrypted key, for OpenSSL to load where there is no memfd",
+    "cli/boundary.py": "the null device",
+    "cli/wise/rehearse.py": "the end of a pipe that a supervisor named",
+    "expiry/reminder_file.py": "the user's state directory, whose files are written through a folder",
+    "identity/hooks.py": "a nameless file for the standard input of a program",
+    "processes.py": "a pipe",
+    "terraform/provider/mirror.py": "directories of programs, whose files are written through a folder",
+    "terraform/provider/server.py": "a directory for a socket",
+    "testing/server.py": "the key of a server in other people's tests",
+    "wise/rehearsal/folder.py": "the directory of a rehearsal, whose files are written through a folder",
+}
+WRITING = re.compile(
+    r"\bos\.(?:rename|replace|unlink|remove|mkdir|makedirs|f?chmod|f?chown|link|symlink|truncate|open)\("
+    r"|\.(?:write_text|write_bytes|mkdir|touch|chmod|unlink|symlink_to)\("
+    r"|\btempfile\.|\bshutil\.(?:rmtree|copy|move)|(?<![.\w])open\([^)]*[\"'][wax]"
+)
+
+
+def test_files_are_written_by_few_modules():
+    """Keys and reports are written by files/, by descriptor; every other place is listed with what it writes."""
+    source = {str(path.relative_to(PACKAGE)): path.read_text() for path in PACKAGE.rglob("*.py")}
+    found = {name for name, text in source.items() if WRITING.search(text) and not name.startswith("files/")}
+    assert found == set(WRITERS)
+
+
 # Class names with several meanings, still to be told apart. Only ever remove one.
 AMBIGUOUS = {
     *(
