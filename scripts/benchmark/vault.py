@@ -55,7 +55,7 @@ def _ours(address: str, paths: list[str]) -> Work:
     with Vault.connect(settings) as vault:
         kv = vault.kv("secret")
         for path in paths:
-            kv.create(path, {"certificate": _PEM})
+            kv.write(path, {"certificate": _PEM})
 
     def work() -> None:
         with Vault.connect(settings) as vault:
