@@ -9,6 +9,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from certkit.errors import CertkitError
 from certkit.findings import Status
@@ -18,7 +21,7 @@ from certkit.identity.install import install
 from certkit.identity.overview import overview
 from certkit.secret import Secret
 from certkit.stores.record import Record, Settings
-from tests import pki
+from tests import pki, tls_servers
 from tests.cli.test_identity import ENROLL, ISSUING, NOW, POLICY, ROOT, SETTINGS, Identities
 from tests.conftest import require_program
 
@@ -299,3 +302,58 @@ def test_a_new_ca_of_the_partner(identity):
     assert follow(identity) == [["renew", "acme"], ["update", "acme", "--ca", "FILE"], ["renew", "acme"]]
     assert (identity.folder / "signed").read_text() == "signed\n"
     assert (identity.folder / "store/acme/active/fullchain.pem").read_bytes().endswith(NEXT_ISSUING.pem)
+
+
+@pytest.fixture(params=["TLSv1.2", "TLSv1.3"])
+def partner(request, identity, tmp_path):
+    """An Apache that asks for the certificate after the request; the one in `answer.pem` is revoked there.
+
+    The identity has one in use that expires soon, and is probed at Apache before another one is activated.
+    """
+    used(identity, end=NOW + 10 * pki.DAY)
+    again(identity)
+    revoked = identity.answer()
+    serial = x509.RevokedCertificateBuilder().serial_number(revoked.certificate.serial_number)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ISSUING.certificate.subject)
+    builder = builder.last_update(NOW - pki.DAY).next_update(NOW + pki.DAY)
+    crl = builder.add_revoked_certificate(serial.revocation_date(NOW - pki.DAY).build())
+    folder = tmp_path / "apache"
+    folder.mkdir()
+    (folder / "crl.pem").write_bytes(crl.sign(ISSUING.key, SHA256()).public_bytes(Encoding.PEM))
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    own = ROOT.issue(pki.name(CN="localhost"), extensions=(pki.SERVER, names), begin=NOW - pki.DAY, end=NOW + pki.YEAR)
+    more = f"SSLCARevocationFile {folder}/crl.pem\nSSLCARevocationCheck leaf"
+    with tls_servers.apache(own, folder, client_ca=ROOT, version=request.param, more=more) as port:
+        identity.store.change(
+            "acme",
+            lambda record: replace(
+                record, settings=replace(record.settings, probe=f"https://localhost:{port}/mtls/file")
+            ),
+        )
+        yield port
+
+
+def test_what_the_partner_revoked(partner, identity):
+    """Never becomes active, although the handshake said nothing; the next renewal replaces it at once."""
+    refused = identity("install", "acme", "answer.pem")
+    assert refused.code == 2
+    assert "rejected the client certificate as revoked" in refused.err
+    assert identity("show", "acme", "--json").json["pending"]["state"] == "issued"
+    again_refused = identity("activate", "acme")
+    assert again_refused.code == 2
+    program = f"command:{identity.folder / 'issuer'}"
+    assert identity("update", "acme", "--issuer", program).code == 0
+    renewed = identity("renew", "acme", "--json")
+    assert (renewed.code, renewed.json["active"]["generation"], renewed.json["previous"]["generation"]) == (
+        0,
+        "0003",
+        "0001",
+    )
+    assert identity.store.load("acme").record.discarded == ("0002",)
+    assert (identity.folder / "signed").read_text() == "signed\n"
+
+
+def test_no_probe(partner, identity):
+    """Skips the guard once."""
+    assert identity("install", "acme", "answer.pem", "--no-probe").code == 0
+    assert identity("show", "acme", "--json").json["active"]["generation"] == "0002"
