@@ -217,7 +217,7 @@ def _answered(identity: Identity, certificates: Sequence[x509.Certificate]) -> t
         RefusedError: if the certificate matches no request.
     """
     known = overview.in_state(identity, State.PENDING, State.ISSUED, State.ACTIVE)
-    wanted = {requested_spki(request): each for each in known if (request := overview.request(each)) is not None}
+    wanted = {spki(request): each for each in known if (request := overview.request(each)) is not None}
     wanted.pop(None, None)
     found = [(each, wanted[own]) for each in certificates if (own := spki(each)) in wanted]
     if found:
@@ -248,17 +248,16 @@ def _refuse_known(identity: Identity, certificates: Sequence[x509.Certificate]) 
             refuse(identity.name, [critical("key-match", message, f"{what}: certkit identity {command}")])
 
 
-def spki(certificate: x509.Certificate) -> str | None:
-    """Return the fingerprint of a certificate's public key; None if it cannot be read."""
+def spki(holder: x509.Certificate | x509.CertificateSigningRequest) -> str | None:
+    """Return the fingerprint of the public key of a certificate or CSR; None if it cannot be read."""
+    from cryptography import x509
+
+    if isinstance(holder, x509.CertificateSigningRequest):
+        facts = requests.public_key_facts(holder)
+        return None if isinstance(facts, str) else facts.spki_sha256
     with contextlib.suppress(InputError):
-        return keys.key_facts(certificate_of(certificate).public_key()).spki_sha256
+        return keys.key_facts(certificate_of(holder).public_key()).spki_sha256
     return None
-
-
-def requested_spki(request: x509.CertificateSigningRequest) -> str | None:
-    """Return the fingerprint of a CSR's public key; None if it cannot be read."""
-    facts = requests.public_key_facts(request)
-    return None if isinstance(facts, str) else facts.spki_sha256
 
 
 def _anchors(identity: Identity, trust_bundle: bytes | None) -> list[x509.Certificate]:

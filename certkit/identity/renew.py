@@ -112,7 +112,7 @@ def renew(
     key, findings = _key(store, identity, policy) if wanted.reuse_key else (None, ())
     done = add_request(store, identity, policy, now=now, key=key, progress=progress)
     done = replace(done, findings=(*findings, *done.findings))
-    if wanted.issuer is None or not done.changed:
+    if wanted.issuer is None:
         return Renewed(done, ok("validity", f"{name}: a request was created"))
     return _answered(store, done, policy, wanted=wanted, now=_later(now, began))
 

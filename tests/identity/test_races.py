@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -65,6 +66,35 @@ def test_two_renewers(renewers, issuer, expected, capsys):
     with capsys.disabled():
         print(f"\n{RACES} races, lost {len(lost)}")  # noqa: T201  figures for people
     assert lost == []
+
+
+@dataclass
+class Counting:
+    """The partner's issuer; it counts what it signs."""
+
+    signed: list[bytes] = field(default_factory=list)
+
+    def issue(self, csr):
+        """A certificate."""
+        self.signed.append(csr)
+        return Partner(LATE).issue(csr)
+
+
+def test_four_runs_have_one_certificate_signed(renewers):
+    """Whoever has the lease asks the issuer; the others wait for its answer, and all tell the same."""
+    for turn in range(5):
+        name, issuer, gate = f"leased-{turn}", Counting(), threading.Barrier(4)
+        use(renewers[0], name)
+
+        def run(own, name=name, issuer=issuer, gate=gate):
+            gate.wait(60)
+            return renew(own, own.load(name), POLICY, wanted=Renewal(issuer=issuer), now=LATE).done.identity
+
+        with ThreadPoolExecutor(4) as pool:
+            told = list(pool.map(run, [*renewers, *renewers]))
+        assert len(issuer.signed) == 1
+        assert {each.record.active for each in told} == {"0002"}
+        assert list(faults(renewers[0], name, now=LATE)) == []
 
 
 def test_a_renewer_that_is_held_up(openbao):
