@@ -93,7 +93,7 @@ def test_again_with_another_option(store, settings, option):
             ),
             "rsa-2048",
         ),
-        (Settings(policy="general"), "it is empty"),
+        (Settings(policy="general"), "the subject is empty"),
     ],
 )
 def test_what_the_policy_refuses(store, settings, reason):

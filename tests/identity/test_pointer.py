@@ -75,7 +75,7 @@ def test_what_cannot_be_activated(store):
     refuses(store, InputError, "no generation is ready to be activated", activate)
     refuses(store, RefusedError, "generation 0001 of acme: it has no certificate yet", activate, "0001")
     refuses(store, AbsentError, "has no generation 0002", activate, "0002")
-    refuses(store, AbsentError, "there is no generation", activate, "../0001")
+    refuses(store, AbsentError, "acme has no generation", activate, "../0001")
     install(store, pasted(issue(store)))
     refuses(
         store, RefusedError, "generation 0001 of acme: its certificate has expired", activate, now=pki.NOW + pki.YEAR

@@ -92,10 +92,10 @@ def test_a_dry_run(store):
 @pytest.mark.parametrize(
     ("left", "status", "end"),
     [
-        (40, Status.OK, "ends"),
-        (20, Status.WARNING, "ends"),
-        (5, Status.CRITICAL, "ends"),
-        (-1, Status.CRITICAL, "expired"),
+        (40, Status.OK, "expires on"),
+        (20, Status.WARNING, "expires on"),
+        (5, Status.CRITICAL, "expires on"),
+        (-1, Status.CRITICAL, "expired on"),
     ],
 )
 def test_a_request_that_hangs(store, left, status, end):
@@ -106,7 +106,7 @@ def test_a_request_that_hangs(store, left, status, end):
     renewed = run(store, now=END - left * pki.DAY)
     assert (renewed.done.changed, renewed.said.status) == (False, status)
     assert f"the request of generation 0002 has been pending for {44 - left} days" in renewed.said.message
-    assert f"the certificate in use {end} 2027-11-22T12:00:00Z" in renewed.said.message
+    assert f"the active certificate {end} 2027-11-22T12:00:00Z" in renewed.said.message
     assert renewed.said.hint == "submit the CSR in Developer Hub, then run: certkit identity install acme CERT"
     assert everything(store) == before
 

@@ -119,7 +119,7 @@ def test_another_certificate_is_requested_after_a_week(store):
         assert issuer.signed == signed
     neighbours = limits.Neighbours(store, "acme")
     full = replace(POLICY, certificate=replace(POLICY.certificate, max_live=4))
-    with pytest.raises(RefusedError, match="there are 4"):
+    with pytest.raises(RefusedError, match="there are already 4"):
         limits.room(neighbours, full, now=LATE)
 
 
@@ -152,7 +152,7 @@ def test_what_was_pruned_counts_as_live(store):
     use(store, count=3)
     prune(store, store.load("acme"), keep=0)
     full = replace(POLICY, certificate=replace(POLICY.certificate, max_live=3))
-    with pytest.raises(RefusedError, match="there are 3"):
+    with pytest.raises(RefusedError, match="there are already 3"):
         limits.room(limits.Neighbours(store, "acme"), full, now=pki.NOW)
 
 
