@@ -63,7 +63,7 @@ class Row:
     """One certificate or revocation list, judged, with every place where it was seen.
 
     Of a revocation list, the subject is its issuer, the serial its CRL number (0 without one), and it ends with its
-    next update.
+    next update. `note` is what else to know about one that is not ok.
     """
 
     kind: Kind
@@ -77,6 +77,7 @@ class Row:
     status: Status
     sources: list[str]
     labels: Mapping[str, str] | None = None
+    note: str = ""
 
     def __reduce__(self) -> tuple[type[Row], tuple[object, ...]]:
         """The row as its fields alone: a tenth of a scan's time goes into handing rows from process to process."""
@@ -327,7 +328,15 @@ def _row(found: Sighting, judge: Judge) -> Row | None:
         status=status,
         sources=[found.source],
         labels=_labels(value) if judge.with_labels else None,
+        note="" if status is Status.OK or not isinstance(value, Certificate) else _note(value),
     )
+
+
+def _note(certificate: Certificate) -> str:
+    """Return that a client certificate cannot be renewed as one; empty if it can."""
+    from certkit.verify import partner
+
+    return "of a public CA: cannot be renewed as a client certificate" if partner.public_client(certificate) else ""
 
 
 def _dates(value: Certificate | Crl | ReportedFacts) -> tuple[datetime, datetime]:

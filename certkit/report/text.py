@@ -226,7 +226,8 @@ def expiry(scan: Scan, rows: Sequence[Row], *, paint: Paint = plain, show_all: b
         when = f"{'since' if row.not_after < scan.now else 'until'} {rfc3339(row.not_after)}"
         left, place = _left(row, scan.now).ljust(left_width), _places(row).ljust(place_width)
         what = f"revocation list of {row.issuer}" if row.kind is Kind.CRL else row.subject
-        yield f"{label}  {left}  {when}  {place}  {what}\n"
+        note = f" ({row.note})" if row.note else ""
+        yield f"{label}  {left}  {when}  {place}  {what}{note}\n"
     for source, count in counted.items():
         if count > MAX_OBJECTS and not show_all:
             yield f"{printable(source)}: and {count - MAX_OBJECTS:,} more (--all)\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from cryptography import x509
 
 from certkit.policy import catalogue
 from certkit.policy.rules import DEFAULT_CRITICAL, DEFAULT_WARN
@@ -47,6 +48,18 @@ def test_the_json_of_a_directory(certkit, certificates):
         *("not_before", "not_after", "days_left", "status"),
     }
     assert (row["source"], row["sources"]) == ("certs/below/soon.pem", ["certs/below/soon.pem"])
+
+
+def test_a_client_certificate_of_a_public_ca_cannot_be_renewed(certkit, root, tmp_path):
+    """Where a renewal is due, its line says so; a private CA's says nothing of the kind."""
+    public = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("2.23.140.1.2.1"), None)])
+    end = pki.NOW + 20 * pki.DAY
+    (tmp_path / "public.pem").write_bytes(root.issue(extensions=[pki.CLIENT, public], end=end).pem)
+    (tmp_path / "private.pem").write_bytes(root.issue(end=end).pem)
+    note = "(of a public CA: cannot be renewed as a client certificate)"
+    for stem, is_noted in (("public", True), ("private", False)):
+        looked = certkit("expiry", f"{stem}.pem", *NOW)
+        assert (looked.code, note in looked.out) == (1, is_noted)
 
 
 def test_quiet_is_silent_while_all_is_well(certkit, certificates):
