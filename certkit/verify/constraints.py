@@ -110,7 +110,7 @@ def violation(found: Iterable[Parsed], limits: Limits, budget: Comparisons, *, c
         if permitted and not any(tree is not None and within(name.value, tree) for tree in permitted):
             return name.shown
     excluded = limits.excluded.get("DNS", ()) if "." in common_name else ()
-    host = _host(common_name) if excluded else None
+    host = _host(common_name.removesuffix(".")) if excluded else None
     if host is not None:
         budget.spend(len(excluded))
         if any(tree is None or _dns_touches(host, tree) for tree in excluded):
@@ -155,8 +155,8 @@ def _tree(tree: Subtree) -> Any:
 
 
 def _host(text: str) -> str | None:
-    """A host name as it is compared; None if it is malformed."""
-    return text.lower().removesuffix(".") if names.is_dns_name(text) else None
+    """A host name as it is compared; None if it is malformed, or ends with a dot (RFC 1034 section 3.5)."""
+    return text.lower() if names.is_dns_name(text) and not text.endswith(".") else None
 
 
 def _dns(name: GeneralName) -> str | None:

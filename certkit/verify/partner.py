@@ -173,7 +173,7 @@ def eidas(leaf: Certificate) -> list[Finding]:
     try:
         said = qualified.parse(extension.raw).text or "qualified"
     except ValueError as error:
-        return [unknown("subject", f"the qcStatements cannot be read: {printable(str(error))}", "ask the issuer")]
+        return [warning("subject", f"the qcStatements cannot be read: {printable(str(error))}", "ask the issuer")]
     parts = [f"organizationIdentifier {each}" for each in identifiers]
     return [ok("subject", printable("; ".join([*parts, said])))]
 

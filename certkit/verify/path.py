@@ -21,6 +21,7 @@ from certkit.verify import constraints, policies, signatures
 from certkit.verify.constraints import Comparisons, Limits, Parsed, TooManyError
 from certkit.verify.purpose import allows
 from certkit.verify.signatures import UnsupportedError
+from certkit.x509 import der as tlv
 from certkit.x509 import extensions as kinds
 from certkit.x509.general_names import GeneralName
 from certkit.x509.unreadable import Unreadable
@@ -59,8 +60,10 @@ _PROCESSED = frozenset(
         kinds.TLS_FEATURES,
     }
 )
-# id-qt-cps and id-qt-unotice (RFC 5280 section 4.2.1.4).
-_KNOWN_QUALIFIERS = frozenset({"1.3.6.1.5.5.7.2.1", "1.3.6.1.5.5.7.2.2"})
+# id-qt-cps and id-qt-unotice (RFC 5280 section 4.2.1.4) with the tags of their values; the texts that a notice may be.
+_NOTICE = "1.3.6.1.5.5.7.2.2"
+_QUALIFIERS = {"1.3.6.1.5.5.7.2.1": 0x16, _NOTICE: tlv.SEQUENCE}
+_NOTICE_TEXTS = frozenset({0x0C, 0x16, 0x1A, 0x1E})
 # A CA's key may be RSA of 2048 bits or more, or one of these (NIST SP 800-186; RFC 8032; FIPS 204).
 _SOUND_KEYS = frozenset({"ec-p256", "ec-p384", "ec-p521", "ed25519", "ed448", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"})
 
@@ -421,16 +424,28 @@ def _content_problem(certificate: Certificate, who: str) -> NoPath | None:
                 f"{who} has a critical extension that certkit does not know: {each.oid} (RFC 5280 section 4.2)",
                 _ASK_ISSUER,
             )
-        if each.critical and each.oid == kinds.CERTIFICATE_POLICIES and _has_unknown_qualifier(each.value):
+        if each.critical and each.oid == kinds.CERTIFICATE_POLICIES and not _has_readable_qualifiers(each.value):
             return NoPath(
-                f"{who} has a critical policy with a qualifier that certkit does not know (RFC 5280 section 4.2.1.4)",
+                f"{who} has a critical policy with a qualifier that certkit cannot read (RFC 5280 section 4.2.1.4)",
                 _ASK_ISSUER,
             )
     return None
 
 
-def _has_unknown_qualifier(found: Sequence[kinds.PolicyInformation]) -> bool:
-    return any(oid not in _KNOWN_QUALIFIERS for policy in found for oid, _ in policy.qualifiers)
+def _has_readable_qualifiers(found: Sequence[kinds.PolicyInformation]) -> bool:
+    """Whether every qualifier is an address of practices (CPSuri) or a notice for users (RFC 5280 section 4.2.1.4)."""
+    try:
+        for oid, raw in itertools.chain.from_iterable(policy.qualifiers for policy in found):
+            start, end = tlv.only(raw, _QUALIFIERS[oid])
+            if oid == _NOTICE:
+                tags = [node[0] for node in tlv.children(raw, start, end)]
+                if tags and not (set(tags) - {tlv.SEQUENCE} <= _NOTICE_TEXTS and tags[1:] in ([], tags[-1:])):
+                    return False
+            elif not raw[start:end].isascii():
+                return False
+    except (KeyError, tlv.DerError):
+        return False
+    return True
 
 
 def _ca_problem(ca: Certificate, at: datetime, *, is_trusted: bool) -> NoPath | None:

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import Certificate
 
 _MAX_SERVER_LIFETIME = timedelta(days=398)
+# What conforming CAs do not mark as critical; OpenSSL does not process it, so it refuses the certificate then.
+_NEVER_CRITICAL = {
+    kinds.AUTHORITY_KEY_IDENTIFIER: "authority key identifier (RFC 5280 section 4.2.1.1)",
+    kinds.SUBJECT_KEY_IDENTIFIER: "subject key identifier (RFC 5280 section 4.2.1.2)",
+    kinds.TLS_FEATURES: "list of TLS features (RFC 7633 section 4.1)",
+}
 # `serial-zero` and the others of this kind are departures like any other, and have their own words here.
 _SERIALS = ("serial-negative", "serial-zero", "serial-long")
 
@@ -39,15 +45,23 @@ def pedantry(path: Sequence[Certificate], *, purpose: str, strict: bool) -> list
         for child, parent in itertools.pairwise(path)
         if not fits(child, parent)
     ]
+    misfits = [
+        (each, said + "; OpenSSL and GnuTLS then find no issuer, so a server rejects it") for each, said in misfits
+    ]
+    misfits += [
+        (each, f"has a critical {_NEVER_CRITICAL[one.oid]}; OpenSSL rejects this, and so does a server")
+        for each in path
+        for one in each.extensions
+        if one.critical and one.oid in _NEVER_CRITICAL
+    ]
     hint = "ask the issuer for a certificate that follows RFC 5280"
     if strict or purpose == "server":
         status = Status.CRITICAL if strict else Status.WARNING
         found = [Finding("extensions", status, _said(*each), hint) for each in (*misfits, *departures)]
         return found or [ok("extensions", "as RFC 5280 requires")]
     if misfits:
-        refused = "; OpenSSL and GnuTLS then find no issuer, so a server rejects it"
-        hint = "check the intermediate certificate, or ask the issuer for a certificate with the right identifier"
-        return [Finding("extensions", Status.WARNING, _said(*each) + refused, hint) for each in misfits]
+        hint = "check the intermediate certificate, or ask the issuer for a certificate that follows RFC 5280"
+        return [Finding("extensions", Status.WARNING, _said(*each), hint) for each in misfits]
     if not departures:
         return [ok("extensions", "as RFC 5280 requires")]
     more = f", and {len(departures) - 1} more" if len(departures) > 1 else ""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.printable import brief
+from certkit.x509 import der as tlv
 from certkit.x509.extensions import PURPOSES
 from certkit.x509.unreadable import Unreadable
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import Certificate
 
 _ANY_USAGE = "2.5.29.37.0"
+_NETSCAPE_TYPE = "2.16.840.1.113730.1.1"
+_NETSCAPE_BITS = {"client": 0x80, "server": 0x40}
 _USAGES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2"}
 
 
@@ -55,15 +58,44 @@ def judge(path: Sequence[Certificate], wanted: str) -> Finding:
     problem = _key_usage(leaf, wanted)
     if problem is not None:
         return problem
+    rejected = _what_openssl_rejects(path, wanted)
+    if rejected:
+        said = f"{rejected}, which OpenSSL and nginx reject"
+        return warning("purpose", said, f"ask the issuer for a certificate with {name}, below a CA with {name}")
     if usage is None:
         return ok("purpose", f"it has no extended key usage, so it can be used for {wanted} authentication")
-    if wanted == "client" and _USAGES[wanted] not in usage:
-        return warning(
-            "purpose",
-            f"its extended key usage is anyExtendedKeyUsage without {name}, which OpenSSL and nginx reject",
-            f"ask the issuer for a certificate with {name}",
-        )
     return ok("purpose", f"{wanted} authentication")
+
+
+def _what_openssl_rejects(path: Sequence[Certificate], wanted: str) -> str:
+    """Return what is lawful for a purpose, but not to OpenSSL; empty if nothing is.
+
+    OpenSSL takes anyExtendedKeyUsage for no purpose of TLS, holds anchors to their extended key usage, and reads the
+    certificate type that Netscape invented.
+    """
+    name, oid = PURPOSES[_USAGES[wanted]], _USAGES[wanted]
+    for number, each in enumerate(path):
+        usage = each.extended_key_usage
+        if (
+            usage is not None
+            and not isinstance(usage, Unreadable)
+            and oid not in usage
+            and (number or wanted == "client")
+        ):
+            whose = (
+                f"the extended key usage of the CA {brief(each.display_name)}" if number else "its extended key usage"
+            )
+            kind = "anyExtendedKeyUsage" if _ANY_USAGE in usage else ", ".join(PURPOSES.get(one, one) for one in usage)
+            return f"{whose} is {kind} without {name}"
+    netscape = path[0].extension(_NETSCAPE_TYPE)
+    if netscape is not None:
+        try:
+            value, _ = tlv.bits(netscape.raw, tlv.read(netscape.raw, 0, len(netscape.raw)))
+        except tlv.DerError:
+            return "its Netscape certificate type cannot be read"
+        if not value or not value[0] & _NETSCAPE_BITS[wanted]:
+            return f"its Netscape certificate type is not that of an SSL {wanted}"
+    return ""
 
 
 def _key_usage(leaf: Certificate, wanted: str) -> Finding | None:

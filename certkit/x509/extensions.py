@@ -304,7 +304,7 @@ def _alternative_names(raw: bytes) -> Read:
     return found, problems if found else ("it holds no name",)
 
 
-def _subtrees(raw: bytes, node: tlv.Node | None) -> tuple[Subtree, ...] | None:
+def _subtrees(raw: bytes, node: tlv.Node | None, problems: list[str]) -> tuple[Subtree, ...] | None:
     if node is None:
         return None
     found = []
@@ -313,6 +313,8 @@ def _subtrees(raw: bytes, node: tlv.Node | None) -> tuple[Subtree, ...] | None:
         fields = _fields(rest, (0x80, 0x81))
         minimum = _natural(raw, fields[0x80]) if 0x80 in fields else 0
         maximum = _natural(raw, fields[0x81]) if 0x81 in fields else None
+        if 0x80 in fields and minimum == 0:
+            problems.append("a minimum of 0 is written out, the default (X.690 section 11.5)")
         found.append(Subtree(general_names.read(raw, base, is_constraint=True), minimum, maximum))
     if not found:
         raise tlv.DerError("an empty list of trees")
@@ -321,25 +323,31 @@ def _subtrees(raw: bytes, node: tlv.Node | None) -> tuple[Subtree, ...] | None:
 
 def _name_constraints(raw: bytes) -> Read:
     fields = _fields(_sequence(raw), (0xA0, 0xA1))
-    value = NameConstraints(_subtrees(raw, fields.get(0xA0)), _subtrees(raw, fields.get(0xA1)))
+    problems: list[str] = []
+    value = NameConstraints(*(_subtrees(raw, fields.get(tag), problems) for tag in (0xA0, 0xA1)))
     trees = (value.permitted or ()) + (value.excluded or ())
-    return value, tuple(f"{each.base}: {each.base.problem}" for each in trees if each.base.problem)
+    problems += [f"{each.base}: {each.base.problem}" for each in trees if each.base.problem]
+    return value, tuple(dict.fromkeys(problems))
 
 
 def _policies(raw: bytes) -> Read:
     found = []
+    problems = []
     for node in _sequence(raw):
         parts = _inside(raw, node)
         if not 1 <= len(parts) <= 2:
             raise tlv.DerError("a policy that is not an identifier and its qualifiers")
-        qualifiers = []
+        qualifiers: list[tuple[str, bytes]] = []
         for pair in _inside(raw, parts[1]) if len(parts) == 2 else ():
             kind, *value = _inside(raw, pair) or [(0, 0, 0, 0)]
             end = value[-1][3] if value else kind[3]
             qualifiers.append((tlv.oid(raw, _expect(kind, _OID)), raw[kind[3] : end]))
+        if len(parts) == 2 and not qualifiers:
+            problems.append("a policy has an empty list of qualifiers")
         found.append(PolicyInformation(tlv.oid(raw, _expect(parts[0], _OID)), tuple(qualifiers)))
-    duplicates = len({each.oid for each in found}) < len(found)
-    return tuple(found), ("a policy is listed twice",) if duplicates else ()
+    if len({each.oid for each in found}) < len(found):
+        problems.append("a policy is listed twice")
+    return tuple(found), tuple(problems)
 
 
 def _policy_mappings(raw: bytes) -> Read:
@@ -396,7 +404,10 @@ def _distribution_points(raw: bytes) -> Read:
         fields = _fields(_inside(raw, node), (0xA0, 0x81, 0xA2))
         full, relative = _point_name(raw, fields.get(0xA0))
         reasons = _flags(raw, fields[0x81], REASONS) if 0x81 in fields else None
-        found.append(DistributionPoint(full, relative, reasons, _names(raw, fields.get(0xA2))))
+        issuers = _names(raw, fields.get(0xA2))
+        if not full and relative is None and not issuers:
+            raise tlv.DerError("a distribution point without a name (RFC 5280 section 4.2.1.13)")
+        found.append(DistributionPoint(full, relative, reasons, issuers))
     return tuple(found), ()
 
 

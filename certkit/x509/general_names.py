@@ -72,10 +72,24 @@ def read(data: bytes, node: tlv.Node, *, is_constraint: bool = False) -> General
             return GeneralName(kind, name.text, raw, "; ".join(each.message for each in name.problems))
         if kind == "otherName":
             return GeneralName(kind, _other_name(raw), raw)
+        _require_parts(kind, raw)
     except (tlv.DerError, ValueError) as error:
         reason = f"an IP address of {len(raw)} bytes" if kind == "IP" else str(error)
         return GeneralName(kind, f"#{raw.hex()}", raw, reason)
     return GeneralName(kind, f"#{raw.hex()}", raw)
+
+
+def _require_parts(kind: str, raw: bytes) -> None:
+    """Require that an x400Address or ediPartyName, which nothing is compared with, is made of what it must be made of.
+
+    Raises:
+        DerError: if it is not in DER, or an ediPartyName has no party.
+    """
+    parts = tlv.children(raw, 0, len(raw))
+    for each in parts:
+        tlv.require_value(raw, each)
+    if kind == "ediPartyName" and [each[0] for each in parts] not in ([0xA1], [0xA0, 0xA1]):
+        raise tlv.DerError("an ediPartyName without a party")
 
 
 def _ascii(kind: str, raw: bytes) -> GeneralName:
@@ -110,8 +124,11 @@ def _other_name(raw: bytes) -> str:
         raise tlv.DerError("an otherName that is not a type and a value")
     value = rest[0]
     inner = raw[value[2] : value[3]]
-    tag, _, start, end = tlv.read(inner, 0, len(inner))
+    tag, _, start, end = held = tlv.read(inner, 0, len(inner))
+    if end != len(inner):
+        raise tlv.DerError("an otherName with more than one value")
+    tlv.require_value(inner, held)
     shown = f"#{inner.hex()}"
-    if tag == _UTF8_STRING and end == len(inner):
+    if tag == _UTF8_STRING:
         shown = "UTF8:" + inner[start:end].decode("utf-8")
     return f"{tlv.oid(raw, kind)};{shown}"

@@ -239,7 +239,9 @@ def read_extensions(data: bytes, node: tlv.Node) -> ReadExtensions:
         extension = kinds.read(oid, is_critical, data[parts[-1][2] : parts[-1][3]])
         if isinstance(extension.value, Unreadable):
             wrong.append(deviation("extension-unreadable", f"{oid}: {extension.value.reason}"))
-        wrong += [deviation(kinds.DEVIATIONS.get(oid, "extension-value"), each) for each in extension.problems]
+        for problem in extension.problems:
+            kind = "default-encoded" if _DEFAULT in problem else kinds.DEVIATIONS.get(oid, "extension-value")
+            wrong.append(deviation(kind, problem))
         if any(oid == other.oid for other in found):
             wrong.append(deviation("extension-duplicate", oid))
         found.append(extension)

@@ -34,7 +34,11 @@ MAPPED = bytes(10) + b"\xff\xff"
 
 PERMITTED = [
     ("DNS", b"a.example", b"example", False),
-    ("DNS", b"A.Example.", b"example", False),
+    ("DNS", b"A.Example", b"example", False),
+    ("DNS", b"a.example.", b"example", True),
+    ("DNS", b"a.example", b"example.", True),
+    ("email", b"me@a.example.", b"a.example", True),
+    ("URI", b"https://a.example./x", b"a.example", True),
     ("DNS", b"aexample", b"example", True),
     ("DNS", b"example", b".example", True),
     ("DNS", b"a.example", b".example", False),
