@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE = 0x01, 0x02, 0x03, 0x04, 0x06, 0x30
 _MAX_SERIAL_BYTES = 20
+# The rule that a default is not written out.
+_DEFAULT = "X.690 section 11.5"
 # Signature algorithms without parameters (RFC 5758 section 3), which older software writes with NULL.
 _ECDSA_AND_DSA = {
     "1.2.840.10045.4.1",

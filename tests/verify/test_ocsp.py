@@ -110,7 +110,7 @@ CASES: dict[str, tuple[Callable[[], list[bytes]], str, str]] = {
     "revoked": (lambda: [response(REVOKED)], "critical", "has been revoked since 2026-11-13T12:00:00Z (keyCompromise)"),
     "not known": (lambda: [response(UNKNOWN)], "unknown", "the OCSP responder does not know"),
     "revoked wins over a newer good": (
-        lambda: [response(REVOKED, begin=NOW - 2 * DAY), response()], "critical", "is revoked",
+        lambda: [response(REVOKED, begin=NOW - 2 * DAY), response()], "critical", "revoked since",
     ),
     "the newest counts": (lambda: [response(UNKNOWN, begin=NOW - 2 * DAY), response()], "ok", "not revoked"),
     "the newest counts, unknown": (
@@ -157,7 +157,7 @@ CASES: dict[str, tuple[Callable[[], list[bytes]], str, str]] = {
         "whether the responder itself is revoked was not checked: CN=responder (RFC 6960 section 4.2.2.2.1)",
     ),
     "what an unchecked responder accuses counts": (
-        lambda: [response(REVOKED, signer=responder())], "critical", "is revoked",
+        lambda: [response(REVOKED, signer=responder())], "critical", "revoked since",
     ),
     "a responder of which the CA says good": (
         lambda: [response(signer=responder()), response(about=responder())], "ok", "by OCSP until",

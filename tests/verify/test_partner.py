@@ -49,7 +49,7 @@ def said(rules, *file):
 @pytest.mark.parametrize(
     ("rules", "good", "bad", "message"),
     [
-        ("max_validity_days = 365", LEAF, CA.issue(end=NOW + timedelta(days=400)), "valid for 401 days; Acme issues"),
+        ("max_validity_days = 365", LEAF, CA.issue(end=NOW + timedelta(days=400)), "valid for 401 days; Acme allows"),
         ("min_validity_days = 300", LEAF, CA.issue(end=NOW + timedelta(days=10)), "valid for 11 days; Acme requires"),
         ("san = true", CA.issue(extensions=(pki.CLIENT, SAN)), LEAF, "the certificate has no alternative name"),
         ("san = false", LEAF, CA.issue(extensions=(pki.CLIENT, SAN)), "the certificate has an alternative name"),

@@ -396,7 +396,9 @@ CLIENT_ROWS = [
     ("client: key usage keyAgreement only", lambda: client(CLIENT, pki.key_usage(key_agreement=True)), {},
      {"purpose": "critical"}, "its key usage does not allow digital signatures"),
     ("nesting: CA with clientAuth", lambda: nested("2"), {}, {"purpose": "ok"}, "client authentication"),
-    ("nesting: CA with any", lambda: nested(ANY_USAGE), {}, {"purpose": "ok"}, "client authentication"),
+    ("nesting: CA with any", lambda: nested(ANY_USAGE), {}, {"purpose": "warning"},
+     ("the extended key usage of the CA CN=Partner Issuing CA,O=Partner is anyExtendedKeyUsage without clientAuth, "
+      "which OpenSSL and nginx reject")),
     ("nesting: CA with serverAuth only", lambda: nested("1"), {}, {"purpose": "critical"},
      "the CA CN=Partner Issuing CA,O=Partner may not issue certificates for client authentication"),
     ("nesting: CA with codeSigning, leaf any", lambda: nested("3", leaf=usage_of(ANY_USAGE)), {},
@@ -696,7 +698,7 @@ PATH_ROWS = [
      ("the CA CN=Partner Issuing CA,O=Partner has a path length limit of 0, but the number of CAs below it is 1"
      " (RFC 5280 section 4.2.1.9)")),
     ("Ed25519: intermediate is no CA", lambda: edwards_leaf(root().intermediate(is_ca=False)), {},
-     {"chain": "critical"}, "CN=Partner Issuing CA,O=Partner signed a certificate and"),
+     {"chain": "critical"}, "CN=Partner Issuing CA,O=Partner signed a certificate, but is not a CA"),
     ("Ed25519: over the depth", lambda: edwards_leaf(issuing()), {"max_depth": 0}, {"chain": "critical"},
      "more intermediates than --max-depth allows"),
     ("Ed25519: wrong extended key usage above", lambda: edwards_leaf(intermediate(root(), usage_of("1"))), {},
@@ -767,7 +769,7 @@ REVOCATION_ROWS = [
     ("revocation: delta list revokes", lambda: listed(of_issuing(), revoking(**delta(2))), {},
      {"revocation": "critical"}, "has been revoked since"),
     ("revocation: delta list without its base", lambda: listed(of_issuing(**delta(2))), {}, {"revocation": "unknown"},
-     "no CRL for"),
+     "delta"),
     ("revocation: unknown critical extension",
      lambda: listed(
          of_issuing(critical=[x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")])
@@ -775,7 +777,7 @@ REVOCATION_ROWS = [
     ("revocation: unknown critical extension, names the leaf",
      lambda: listed(
          revoking(critical=[x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")])
-     ), {}, {"revocation": "critical"}, "is revoked"),
+     ), {}, {"revocation": "critical"}, "revoked since"),
     ("revocation: signer of lists", lambda: with_list_signer(usage=pki.key_usage(crl_sign=True)), {},
      {"revocation": "ok"}, "not revoked"),
     ("revocation: signer may not sign CRLs", lambda: with_list_signer(usage=shapes.SIGNS), {},
@@ -988,7 +990,7 @@ FURTHER_ROWS = [
     ("hostname: IPv6 in brackets", lambda: server("ip:2001:db8::1"), server_asked("[2001:db8::1]"), {"name": "ok"},
      "the certificate is valid for"),
     ("hostname: a wildcard is none", lambda: server("*.acme.example"), server_asked("*.acme.example"),
-     {"name": "critical"}, "not for"),
+     {"name": "critical"}, "not valid for"),
     ("path: the root only untrusted",
      lambda: (m := client()).given(untrusted=(*m.untrusted, *m.anchors), anchors=(stranger().certificate,)), {},
      {"chain": "critical"},
