@@ -101,3 +101,51 @@ def test_a_key_that_is_not_on_its_curve_is_refused() -> None:
     broken = mutations.signed(leaf[:point] + bytes([leaf[point] ^ 1]) + leaf[point + 1 :], mutations.chain()[1].key)
     between = mutations.chain()[1].certificate.public_bytes(mutations.Encoding.DER)
     assert mutations.by_certkit(mutations.Case(broken, between)) == (False, frozenset())
+
+
+EXTENSIONS = {
+    "551d11": "3000 3002a300 3002a500 3003a50161 3009a50702010182020101 300d820b612e61636d652e746573742e 30020101",
+    "551d13": "3000 30030101ff 3003010100 3003010101 30060101ff020100 30060101ff0201ff 3003020100 0500",
+    "551d0f": "03020780 03020000 030100 03020106 030207ff 0303070080 030205a0 04020780",
+    "551d25": "3000 30060604551d2500 30020600 300a06082b06010505070301 300a06082b06010505070302 0500",
+    "551d1e": "3000 3002a000 3010a00e300c820a61636d652e746573742e 3008a0063004a4023000 3006a10430028200",
+    "551d20": "3000 300630040602551d 30063004060455 3008300606022a033000 300e300c06022a03300630040602 0500",
+    "551d21": "3000 300a300806022a0306022a04 300c300a0604551d200006022a04",
+    "551d24": "3000 3003800100 30038001ff 3003810100 3003820100",
+    "551d36": "020100 0201ff 0200 0500",
+    "551d23": "3000 30028000 3007800577726f6e67 3003820101 3002a100 0500",
+    "551d0e": "0400 0500 0401ff",
+    "551d1f": "3000 30023000 30043002a000 3006300481020780 30043002a200 0500",
+    "2b06010505070118": "3000 3003020105 30030201ff 0500",
+    "6086480186f8420101": "03020780 03020640 03020106",
+    "2a030405": "0500 ff",
+}
+
+
+def with_extension(whole: mutations.Element, oid: str, value: bytes, *, is_critical: bool) -> bytes:
+    """The signed part with one extension replaced or added."""
+    at = next((*at, 0) for at in mutations.places(whole) if mutations.at(whole, at).tag == 0xA3)
+    kind = mutations.Element(0x06, bytes.fromhex(oid))
+    others = [each for each in mutations.at(whole, at).children or () if (each.children or ())[0] != kind]
+    flag = (mutations.Element(0x01, b"\xff"),) if is_critical else ()
+    new = mutations.Element(0x30, b"", (kind, *flag, mutations.Element(0x04, value)))
+    return mutations.replaced(whole, at, [mutations.Element(0x30, b"", (*others, new))]).der
+
+
+@pytest.mark.parametrize("is_leaf", [True, False], ids=["leaf", "intermediate"])
+def test_extensions_of_any_form_are_refused_or_noted(is_leaf: bool) -> None:  # noqa: FBT001  by the table
+    """Whatever an extension holds, critical or not, one for which OpenSSL refuses is not accepted without a note."""
+    made, above, root = mutations.chain()
+    leaf, between = made.leaf.public_bytes(Encoding.DER), above.certificate.public_bytes(Encoding.DER)
+    signed = made.leaf if is_leaf else above.certificate
+    whole = mutations.parse(signed.tbs_certificate_bytes)
+    described, cases = [], []
+    for oid, values in EXTENSIONS.items():
+        for value in values.split():
+            for is_critical in (False, True):
+                changed = with_extension(whole, oid, bytes.fromhex(value), is_critical=is_critical)
+                new = mutations.signed(changed, above.key if is_leaf else root.key)
+                described.append((oid, value, is_critical))
+                cases.append(mutations.Case(new, between) if is_leaf else mutations.Case(leaf, new))
+    answers = zip(described, map(mutations.by_certkit, cases), mutations.by_openssl(cases), strict=True)
+    assert [one for one, answer, openssl in answers if answer == (True, frozenset()) and openssl] == []
