@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sees to it that an identity is there, and takes in the partner's answer once there is one. To be run again and again.
+# Makes sure that an identity exists, and installs the partner's certificate once there is one. Safe to run repeatedly.
 #
 #   provision.sh NAME POLICY ORGANIZATION [ANSWER CA]
 #

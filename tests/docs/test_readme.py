@@ -19,7 +19,7 @@ def test_the_first_command_prints_what_is_shown(tmp_path):
     )
     script = block[block.index(".venv/bin/certkit") :].replace(".venv/bin/", "")
     path = f"{Path(command()[0]).parent}{os.pathsep}{os.environ['PATH']}"
-    own = {**environment(), "PATH": path}
+    own = {**environment(), "PATH": path, "COLUMNS": "80"}
     done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=own, capture_output=True, check=True)
 
     def known(text):
