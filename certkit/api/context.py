@@ -41,6 +41,7 @@ _SETTINGS = (
     "post_handshake_auth",
     "keylog_filename",
 )
+_contexts: weakref.WeakSet[IdentityContext] = weakref.WeakSet()
 # A method call that a new inner context repeats: its name and arguments.
 _Call: TypeAlias = tuple[str, tuple[Any, ...]]
 
@@ -83,6 +84,7 @@ class IdentityContext(ssl.SSLContext):
         self._allow_temporary_file = allow_temporary_file
         self._calls = {}
         self._lock = threading.Lock()
+        _contexts.add(self)
         self._inner = None
         self._inner = self._build(source.current(may_wait=True), self._wanted())
         return self
@@ -280,6 +282,15 @@ class _Object(ssl.SSLObject):
     def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002
         with self.context.reporting(is_new=False):
             return super().read(len, buffer)
+
+
+def _take_fresh_locks() -> None:
+    """Replace the locks in a forked child: another thread of the parent may have held them."""
+    for each in list(_contexts):
+        each._lock = threading.Lock()  # noqa: SLF001
+
+
+os.register_at_fork(after_in_child=_take_fresh_locks)
 
 
 def _load(context: ssl.SSLContext, pair: Pair, *, allow_temporary_file: bool) -> None:

@@ -7,6 +7,7 @@ import copy
 import os
 import pickle
 import re
+import signal
 import ssl
 import subprocess
 import sys
@@ -273,6 +274,25 @@ def test_a_forked_child_goes_on(place, server):
     assert status == 0
     assert acme.reload() is False
     plain(context, server.url)
+
+
+def test_a_fork_while_another_thread_loads_a_pair(directory, server):
+    """The child takes no lock over that nobody in it will release, and loads the new pair itself."""
+    acme = directory.identity(interval=0)
+    context = acme.ssl_context()
+    after = directory.renew()
+    with context._lock, acme._follower.lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)
+            try:
+                plain(context, server.url)
+                os._exit(0)
+            except BaseException:  # noqa: BLE001
+                os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    assert server.serials == [after]
 
 
 def test_no_handshake_without_a_certificate_while_it_is_renewed(directory, tmp_path):
