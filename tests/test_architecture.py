@@ -108,7 +108,6 @@ CIRCULAR = {
     ("certkit.identity.install", "certkit.identity.enroll"),
     ("certkit.identity.install", "certkit.identity.limits"),
     ("certkit.api.identities", "certkit.api.auth"),
-    ("certkit.api.adapters", "certkit.api.identities"),
     ("certkit.stores.file.store", "certkit.stores.file.check"),
     ("certkit.stores.vault.check", "certkit.stores.vault.store"),
     ("certkit.stores.audit", "certkit.stores.record"),
