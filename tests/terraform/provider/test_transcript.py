@@ -27,7 +27,6 @@ class Reader:
 
     def __init__(self, work, place, ca):
         self.work, self.place, self.ca, self.days = work, place, ca, 0
-        self.save("wise-ca.pem", ca.pem)
         self.save("main.tf", BLOCKS["provider"].replace("file:identities", place.uri).encode())
 
     def save(self, name, data):
@@ -87,13 +86,18 @@ def reader(request, certkit, tmp_path, partner):
 
 def test_the_how_to_from_the_request_to_the_end(reader, openbao):
     """Each step does what it says and nothing else; every plan after it is empty; no secret is anywhere."""
+    is_vault = "VAULT_TOKEN" in reader.work.variables
+    if is_vault:
+        reader.save("wise-ca.pem", reader.ca.pem)
     first = reader.follow("request")
     assert planned(first) == [(CERTIFICATE, "will be created"), (IDENTITY, "will be created")]
     assert "submit the CSR of generation 0001" in first
 
     end = reader.issue(200)
+    reader.save("wise-ca.pem", reader.ca.pem)
     second = reader.follow("certificate")
-    assert planned(second) == [(CERTIFICATE, "will be updated in-place")]
+    also = [] if is_vault else [(IDENTITY, "will be updated in-place")]
+    assert planned(second) == [(CERTIFICATE, "will be updated in-place"), *also]
     assert second.endswith(end)
     assert reader.place.store.load("wise-sandbox").record.active == "0001"
 
@@ -114,7 +118,7 @@ def test_the_how_to_from_the_request_to_the_end(reader, openbao):
 
     other = pki.root(begin=datetime.now(UTC) - pki.DAY, end=datetime.now(UTC) + 2 * pki.YEAR)
     reader.save("new-ca.pem", other.pem)
-    if "VAULT_TOKEN" in reader.work.variables:
+    if is_vault:
         before = (reader.work.folder / "wise-ca.pem").read_bytes()
         refused = reader.follow("ca", code=1)
         assert "may not change the settings of wise-sandbox" in refused
