@@ -85,7 +85,10 @@ def _certificate(check: str, identity: Identity, number: str, policy: Policy, no
     except InputError as error:
         yield unknown(check, error.message, error.hint)
         return
+    if found is None:
+        yield critical(check, f"generation {number}, which is active, has no certificate", "activate another one")
+        return
     facts = identity.record.facts.get(number, {})
-    if found is not None and any(facts.get(name, value) != value for name, value in describe.facts(found).items()):
+    if any(facts.get(name, value) != value for name, value in describe.facts(found).items()):
         hint = f"see who changed the record: certkit identity log {identity.name}"
         yield critical(check, f"the facts that the record has of generation {number} are not its certificate's", hint)

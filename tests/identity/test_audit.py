@@ -140,3 +140,17 @@ def test_a_generation_beside_the_pointer(found, vault_store, openbao):
         openbao.api("POST", f"secret/data/audited/{NAME}/generations/0007/{path}", {"data": {"csr": "x"}})
     [(status, message)] = found(STORE, VAULT_ADDR=openbao.address, VAULT_TOKEN=openbao.token)
     assert (status, message.startswith("not in the pointer: generation 0007")) == ("warning", True)
+
+
+def test_a_certificate_that_the_record_made_up(found, certkit, vault_store, openbao):
+    """A request that the pointer calls issued, or active: nothing believes it, and a check says so."""
+    variables = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.token}
+    vault_store.add(NAME, "0002", key=key(1), csr=None)
+    lie = {"fingerprint_sha256": "00" * 32, "not_before": "2020-01-01T00:00:00Z", "not_after": "2099-01-01T00:00:00Z"}
+    vault_store.change(NAME, lambda record: record.describe("0002", lie))
+    assert certkit("identity", "renew", NAME, "--store", STORE, env=variables).code == 0
+    assert certkit("identity", "activate", NAME, "--store", STORE, env=variables).code == 2
+    vault_store.change(NAME, lambda record: record.activate("0002"))
+    problems = found(STORE, **variables)
+    assert ("critical", "generation 0002, which is active, has no certificate") in problems
+    assert certkit("identity", "export", NAME, "--out", "tls", "--store", STORE, env=variables).code == 3
