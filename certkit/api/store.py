@@ -87,10 +87,13 @@ class IdentityStore:
         with self._handle.use() as opened:
             names = tuple(opened.names())
             if not names:
-                if (error := opened.missing()) is not None:
-                    raise error
-                self._machine.opener.warn(f"no identities in {opened.uri}. Check --store and CERTKIT_STORE")
+                self._require_some(opened)
             return names
+
+    def _require_some(self, opened: Store) -> None:
+        if (error := opened.missing()) is not None:
+            raise error
+        self._machine.opener.warn(f"no identities in {opened.uri}. Check --store and CERTKIT_STORE")
 
     def show(self, name: str) -> Overview:
         """Return an identity as it is now.
@@ -106,13 +109,17 @@ class IdentityStore:
         from certkit.identity.overview import Unread
         from certkit.stores.base import AbsentError
 
-        for name in self.names():
+        names, absent = self.names(), 0
+        for name in names:
             try:
                 yield work(name)
             except AbsentError:  # something else, or removed meanwhile
-                continue
+                absent += 1
             except CertkitError as error:
                 yield Unread(name, error)
+        if names and absent == len(names):
+            with self._handle.use() as opened:
+                self._require_some(opened)
 
     def list(self) -> Sequence[Overview | Unread]:
         """Return all identities as they are now; one that cannot be loaded is an `Unread`.

@@ -80,4 +80,12 @@ def test_a_prefix_without_identities(certkit, variables, store, command):
     """Is exit 3: a wrong prefix or mount looks the same."""
     ran = certkit("identity", *command, "--store", store, env=variables())
     assert (ran.code, ran.out) == (3, "")
-    assert re.search("no identity|no secrets engine is mounted there", ran.err)
+    assert re.search("no identity|no secrets engine is mounted at absent", ran.err)
+
+
+@pytest.mark.parametrize("command", [("list",), ("renew", "--all", "-q"), ("prune", "--all")])
+def test_a_prefix_with_other_things(certkit, variables, openbao, command):
+    """Folders that are no identities are none here either."""
+    openbao.api("POST", "secret/data/others/folder/note", {"data": {"x": "y"}})
+    ran = certkit("identity", *command, "--store", "vault://secret/others", env=variables())
+    assert (ran.code, ran.out, "no identity" in ran.err) == (3, "", True)

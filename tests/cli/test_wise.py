@@ -201,7 +201,7 @@ def test_the_whole_way(wise, server):
         "status": "ok",
     }
     assert wise.token("get").out == f"{server.made[-1]}\n"
-    refused(exchange(wise, server, url), 2, "the state of this redirect was already used", "A code works once")
+    refused(exchange(wise, server, url), 2, "the state of this redirect was already used", "A code works only once")
     refused(exchange(wise, server, pasted(server, state="other")), 2, "the state of this redirect is unknown here")
 
 
