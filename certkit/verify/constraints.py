@@ -232,14 +232,6 @@ def _ip_within(address: Any, network: Any) -> bool:
     return bool(address.version == network.version and address in network)
 
 
-def _ip_touches(address: Any, network: Any) -> bool:
-    """What is excluded in one of the two forms of an IPv4 address is excluded in the other too."""
-    if address.version == network.version:
-        return bool(address in network)
-    other = ipaddress.IPv6Address(f"::ffff:{address}") if address.version == 4 else address.ipv4_mapped
-    return other is not None and other in network
-
-
 def _directory(name: GeneralName) -> Any:
     return name.name.rdn_keys
 
@@ -253,7 +245,7 @@ _PARSERS = {"DNS": _dns, "IP": _address, "email": _email, "URI": _uri, "dirName"
 # are not compared: their value is None, so that each is refused where its kind is constrained.
 _RULES: dict[str, tuple[Any, Any]] = {
     "DNS": (_dns_within, _dns_touches),
-    "IP": (_ip_within, _ip_touches),
+    "IP": (_ip_within, _ip_within),
     "email": (_email_within, _email_within),
     "URI": (_host_within, _host_within),
     "dirName": (_directory_within, _directory_within),

@@ -100,10 +100,7 @@ EXCLUDED = [
     ("URI", b"https://a.test", b"https://a.test", True),
     ("IP", bytes([192, 0, 2, 1]), bytes([10, 0, 0, 0, 255, 0, 0, 0]), False),
     ("IP", bytes([192, 0, 2, 1]), bytes([10, 0, 0, 0, 255, 0, 255, 0]), True),
-    ("IP", MAPPED + bytes([192, 0, 2, 1]), bytes([192, 0, 2, 0, 255, 255, 255, 0]), True),
-    ("IP", MAPPED + bytes([192, 0, 2, 1]), bytes([10, 0, 0, 0, 255, 0, 0, 0]), False),
-    ("IP", bytes([192, 0, 2, 1]), MAPPED + bytes([192, 0, 2, 0]) + b"\xff" * 15 + b"\0", True),
-    ("IP", bytes(15) + b"\x01", bytes(8), False),
+    ("IP", MAPPED + bytes([192, 0, 2, 1]), bytes([192, 0, 2, 0, 255, 255, 255, 0]), False),
     ("RID", b"\x2a\x03", b"\x2a\x04", True),
 ]
 
