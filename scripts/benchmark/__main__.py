@@ -20,6 +20,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ import api
 import commands
 import endpoints
 import expiry
+import limits
 import vault
 import verification
 from harness import Bench, CannotRunError, Effort, find_certkit
@@ -44,6 +46,7 @@ MEASUREMENTS = {
     "expiry": (expiry.directory, expiry.one_file),
     "vault": (vault.secrets,),
     "endpoints": (endpoints.endpoints, endpoints.dead_hosts),
+    "limits": (limits.constraints, limits.large_keys, limits.store),
     "api": (api.importing, api.context),
 }
 
@@ -60,8 +63,16 @@ def _measure(effort: Effort, only: Sequence[str]) -> list[Result]:
         return results
 
 
+HEAD = ("name", "ours", "theirs", "ratio", "goal", "met?", "of")
+
+
+def _markdown(results: Sequence[Result]) -> str:
+    rows = (HEAD, ("---", "---:", "---:", "---:", "---", "---", "---"), *map(_row, results))
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
 def _table(results: Sequence[Result]) -> str:
-    rows = [("name", "ours", "theirs", "ratio", "goal", "met?", "of"), *map(_row, results)]
+    rows = [HEAD, *map(_row, results)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(
@@ -83,8 +94,8 @@ def _row(result: Result) -> tuple[str, ...]:
     return (
         result.name,
         _milliseconds(result.ours),
-        _milliseconds(result.theirs),
-        f"{result.ratio:.2f}{unit}",
+        "-" if result.theirs is None else _milliseconds(result.theirs),
+        "-" if result.ratio is None else f"{result.ratio:.2f}{unit}",
         str(result.goal or "-"),
         {True: "yes", False: "no", None: "-"}[result.is_met],
         f"{result.average} of {result.runs}{note}",
@@ -102,6 +113,7 @@ def _versions() -> dict[str, str]:
     openssl = subprocess.run(["openssl", "version"], check=True, capture_output=True, text=True).stdout.strip()
     packages = {name: importlib.metadata.version(name) for name in ("certkit", "click", "cryptography")}
     return {
+        "day": time.strftime("%Y-%m-%d", time.gmtime()),
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
         "openssl": openssl,
@@ -113,6 +125,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure certkit against its peers, side by side.")
     parser.add_argument("only", nargs="*", metavar="PART", help=f"what to measure: {', '.join(MEASUREMENTS)} (all)")
     parser.add_argument("--quick", action="store_true", help="fewer runs: a look, not a claim")
+    parser.add_argument("--markdown", action="store_true", help="print the table for a page of documentation")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the results to this file too")
     return parser.parse_args()
 
@@ -126,7 +139,7 @@ def main() -> int:
         print(f"benchmark: {error}", file=sys.stderr)
         return 1
     print(", ".join(f"{name} {version}" for name, version in _versions().items()))
-    print(_table(results))
+    print(_markdown(results) if arguments.markdown else _table(results))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(_document(results), indent=2) + "\n", encoding="utf-8")
     return 0

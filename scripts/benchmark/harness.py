@@ -48,30 +48,32 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is aimed at: at most a share of the peer's time, or at least so many times its speed."""
+    """What is aimed at: at most a share of the peer's time, at least so many times its speed, or so many seconds."""
 
-    kind: Literal["time", "speed"]
+    kind: Literal["time", "speed", "seconds"]
     limit: float
 
     def __str__(self) -> str:
-        return f"<= {self.limit:g}" if self.kind == "time" else f">= {self.limit:g} x"
+        return {"time": "<= {:g}", "speed": ">= {:g} x", "seconds": "<= {:g} s"}[self.kind].format(self.limit)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One comparison: seconds for the same work on both sides."""
+    """One comparison: seconds for the same work on both sides; no peer where the goal is a number of seconds."""
 
     name: str
     ours: float
-    theirs: float
+    theirs: float | None
     runs: int
     average: str
     goal: Goal | None = None
     note: str = ""
 
     @property
-    def ratio(self) -> float:
-        """Our time by theirs; where the goal is a speed, how many times as fast we are."""
+    def ratio(self) -> float | None:
+        """Our time by theirs; where the goal is a speed, how many times as fast we are; None without a peer."""
+        if self.theirs is None:
+            return None
         is_speed = self.goal is not None and self.goal.kind == "speed"
         return self.theirs / self.ours if is_speed else self.ours / self.theirs
 
@@ -80,6 +82,8 @@ class Result:
         """Whether the goal is met; None without a goal."""
         if self.goal is None:
             return None
+        if self.ratio is None:
+            return self.ours <= self.goal.limit
         return self.ratio <= self.goal.limit if self.goal.kind == "time" else self.ratio >= self.goal.limit
 
 
