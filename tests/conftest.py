@@ -96,8 +96,11 @@ def command() -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """The caller's environment without what would change certkit's behaviour."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("CERTKIT_")}
+    """The caller's environment without what would change certkit's behaviour.
+
+    Texts are wrapped at the terminal's width; tests look for whole phrases, and those of the width set their own.
+    """
+    return {key: value for key, value in os.environ.items() if not key.startswith("CERTKIT_")} | {"COLUMNS": "4000"}
 
 
 def require_program(name: str) -> str:
