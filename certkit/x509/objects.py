@@ -369,7 +369,7 @@ class _Reader:
     def _by_content(self, der: bytes, broken: Broken) -> Iterator[Item | Broken]:
         """Read a block whose label is wrong; where its content is no object either, it is broken as it was.
 
-        What nobody asked for is broken as well, for its label promises something else.
+        An object of a kind that was not requested is broken too, for its label promises something else.
         """
         found = [each for each in self._der(der) if isinstance(each, Item)]
         for each in found:
