@@ -33,7 +33,7 @@ _KEYS = {"hosts": {"allow"}, "store": {"default", "safe_directories"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ConfiguredProgram:
     """A program that records may name.
 
     `command` is the program with its arguments, `allow` the identities that may use it (None: all), `environment` the
@@ -51,8 +51,8 @@ class Entry:
 class HostConfiguration:
     """What the files of this host say; `faults` are files that are not used because others could have written them."""
 
-    issuers: Mapping[str, Entry] = field(default_factory=dict)
-    hooks: Mapping[str, Entry] = field(default_factory=dict)
+    issuers: Mapping[str, ConfiguredProgram] = field(default_factory=dict)
+    hooks: Mapping[str, ConfiguredProgram] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
     store: str | None = None
     safe_directories: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class HostConfiguration:
         """Whose directories are safe on this host."""
         return Trust(self.safe_directories)
 
-    def issuer(self, name: str, *, identity: str) -> Entry:
+    def issuer(self, name: str, *, identity: str) -> ConfiguredProgram:
         """Return the issuer of that name, for an identity that may use it.
 
         Raises:
@@ -72,11 +72,13 @@ class HostConfiguration:
         """
         return self._entry("issuer", self.issuers, name, identity)
 
-    def hook(self, name: str, *, identity: str) -> Entry:
+    def hook(self, name: str, *, identity: str) -> ConfiguredProgram:
         """Return the hook of that name, as `issuer` does."""
         return self._entry("hook", self.hooks, name, identity)
 
-    def _entry(self, kind: str, entries: Mapping[str, Entry], name: str, identity: str) -> Entry:
+    def _entry(
+        self, kind: str, entries: Mapping[str, ConfiguredProgram], name: str, identity: str
+    ) -> ConfiguredProgram:
         self.require_safe()
         found = entries.get(name)
         if found is None:
@@ -186,7 +188,7 @@ def _parse(content: bytes, path: Path) -> HostConfiguration:
     )
 
 
-def _entries(path: Path, kind: str, tables: dict[str, Any]) -> dict[str, Entry]:
+def _entries(path: Path, kind: str, tables: dict[str, Any]) -> dict[str, ConfiguredProgram]:
     found = {}
     for name, table in tables.items():
         where = f"{kind}.{name}"
@@ -200,7 +202,7 @@ def _entries(path: Path, kind: str, tables: dict[str, Any]) -> dict[str, Entry]:
             raise _wrong(path, f"`command` in [{where}] must begin with the absolute path of a program")
         allow = _strings(path, where, "allow", table["allow"]) if "allow" in table else None
         environment = _strings(path, where, "environment", table.get("environment", []))
-        found[name] = Entry(name=name, command=command, allow=allow, environment=environment, source=path)
+        found[name] = ConfiguredProgram(name=name, command=command, allow=allow, environment=environment, source=path)
     return found
 
 

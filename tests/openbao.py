@@ -21,7 +21,7 @@ import pytest
 from cryptography import x509
 
 from certkit.secret import Secret
-from certkit.vault.settings import Settings, Tls
+from certkit.vault.settings import Tls, VaultSettings
 from tests import pki
 
 if TYPE_CHECKING:
@@ -61,10 +61,12 @@ class Server:
             with error:
                 raise RefusedError(f"{error.code} {error.read().decode()}") from None
 
-    def settings(self, **changes: Any) -> Settings:
+    def settings(self, **changes: Any) -> VaultSettings:
         """The settings to reach it as root, with short pauses."""
         tls = Tls(ca_file=self.ca_file)
-        settings = Settings(address=self.address, token=Secret(self.token.encode()), tls=tls, timeout=20, pause=0.01)
+        settings = VaultSettings(
+            address=self.address, token=Secret(self.token.encode()), tls=tls, timeout=20, pause=0.01
+        )
         return replace(settings, **changes)
 
     def token_for(self, acl: str, **fields: Any) -> str:
@@ -153,7 +155,7 @@ class TlsServer:
         """The certificate of its CA, which is that of its clients as well."""
         return str(self.folder / "ca.pem")
 
-    def settings(self, **changes: Any) -> Settings:
+    def settings(self, **changes: Any) -> VaultSettings:
         """The settings to reach it as root; `tls` may be given as fields of `Tls`."""
         tls = Tls(**({"ca_file": self.ca_file} | changes.pop("tls", {})))
         return self.plain.settings(**({"address": self.address, "tls": tls} | changes))

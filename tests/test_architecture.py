@@ -88,21 +88,6 @@ def test_files_are_written_by_few_modules():
     assert found == set(WRITERS)
 
 
-# Class names with several meanings, still to be told apart. Only ever remove one.
-AMBIGUOUS = {
-    *(
-        "Answer",
-        "Entry",
-        "Identity",
-        "Kind",
-        "Problem",
-        "Rehearsal",
-        "Report",
-        "Settings",
-    ),
-    *("Source", "Wanted"),
-}
-
 # Imports that close a circle, still to be cut. Only ever remove one.
 CIRCULAR = {
     ("certkit.identity.install", "certkit.identity.enroll"),
@@ -115,14 +100,14 @@ CIRCULAR = {
 
 
 def test_a_class_name_has_one_meaning():
-    """Of public classes no two have the same name, whatever their modules; those that are left are listed."""
+    """Of public classes no two have the same name, whatever their modules."""
     names = Counter(
         node.name
         for tree in modules().values()
         for node in tree.body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
-    assert {name for name, count in names.items() if count > 1} <= AMBIGUOUS
+    assert {name for name, count in names.items() if count > 1} == set()
 
 
 def imported(tree, known):

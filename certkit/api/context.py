@@ -57,7 +57,7 @@ class Pair(Protocol):
     def anchors(self) -> Sequence[x509.Certificate]: ...  # noqa: D102
 
 
-class Source(Protocol):
+class PairSource(Protocol):
     """Where a context gets its pair from."""
 
     def current(self, *, may_wait: bool) -> Pair:
@@ -78,7 +78,7 @@ class IdentityContext(ssl.SSLContext):
     asyncio, and after a fork.
     """
 
-    def __new__(cls, source: Source, *, allow_temporary_file: bool = False) -> Self:  # noqa: D102
+    def __new__(cls, source: PairSource, *, allow_temporary_file: bool = False) -> Self:  # noqa: D102
         self = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
         self._source = source
         self._allow_temporary_file = allow_temporary_file
@@ -89,7 +89,7 @@ class IdentityContext(ssl.SSLContext):
         self._inner = self._build(source.current(may_wait=True), self._wanted())
         return self
 
-    _source: Source
+    _source: PairSource
     _allow_temporary_file: bool
     _calls: dict[_Call, None]  # in the order of their first use
     _lock: threading.Lock
@@ -212,7 +212,7 @@ class IdentityContext(ssl.SSLContext):
 class _InnerContext(ssl.SSLContext):
     """The context that connections are made with: never changed once it is in use."""
 
-    def __new__(cls, source: Source, pair: Pair, settings: tuple[Any, ...]) -> Self:
+    def __new__(cls, source: PairSource, pair: Pair, settings: tuple[Any, ...]) -> Self:
         self = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
         self.source = weakref.ref(source)
         self.pair = pair
@@ -221,7 +221,7 @@ class _InnerContext(ssl.SSLContext):
         self.sslobject_class = _Object
         return self
 
-    source: weakref.ref[Source]
+    source: weakref.ref[PairSource]
     pair: Pair
     settings: tuple[Any, ...]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from certkit.identity.issuers.base import Issuer
     from certkit.identity.programs import Programs
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
     from certkit.stores.opening import Opener
 
 _HOOKS = "deploy.d"
@@ -54,21 +54,21 @@ class Machine:
         return storable_hook(hook, programs.own, programs.host)
 
     @contextlib.contextmanager
-    def issuing(self, store: Store, identity: Identity) -> Iterator[Issuer | None]:
+    def issuing(self, store: Store, identity: StoredIdentity) -> Iterator[Issuer | None]:
         """Yield the issuer of an identity; None if a person fetches the certificate.
 
         Raises:
             InputError: if its settings name none, one that may not run here, or one that cannot be reached.
         """
-        from certkit.identity.issuers.base import IssuerSpec, Kind
+        from certkit.identity.issuers.base import IssuerKind, IssuerSpec
 
         spec = IssuerSpec.parse(identity.record.settings.issuer)
-        if spec.kind is Kind.VAULT_PKI:
+        if spec.kind is IssuerKind.VAULT_PKI:
             with self.opener.connect() as vault:
                 from certkit.identity.issuers.vault_pki import VaultPki
 
                 yield VaultPki(vault, spec.where)
-        elif spec.kind is Kind.COMMAND:
+        elif spec.kind is IssuerKind.COMMAND:
             from certkit.identity.issuers.command import Command
 
             programs = self.programs(store)
@@ -78,7 +78,7 @@ class Machine:
             yield None
 
     def how(
-        self, store: Store, identity: Identity, *, deploy_hook: str | None = None, no_probe: bool = False
+        self, store: Store, identity: StoredIdentity, *, deploy_hook: str | None = None, no_probe: bool = False
     ) -> Activation:
         """Return how a generation of an identity is put to use: with a probe if it has a URL for it, and with hooks.
 
@@ -105,7 +105,7 @@ class Machine:
             raise InputError(f"policy {policy} has no URL for probes", hint="give URL or HOST:PORT")
         return url
 
-    def _guard(self, store: Store, identity: Identity) -> Probe:
+    def _guard(self, store: Store, identity: StoredIdentity) -> Probe:
         """Return a function that tries a generation at the identity's URL for probes."""
         from certkit.identity import credentials
         from certkit.identity.addresses import require_allowed
@@ -117,7 +117,7 @@ class Machine:
             require_allowed(store, own, policy)
         where = target(own or self.probe_url(settings.policy))
 
-        def ask(identity: Identity, number: str) -> Finding:
+        def ask(identity: StoredIdentity, number: str) -> Finding:
             shown = credentials.shown(store, identity, number)
             found = probe(
                 where,
@@ -148,7 +148,7 @@ class Machine:
                     hooks = _hooks_directory(store, name)
                     yield from audit(store, found, policy, programs, hooks=hooks, now=self.opener.clock())
 
-    def _deployment(self, store: Store, identity: Identity, typed: str | None) -> Deployment:
+    def _deployment(self, store: Store, identity: StoredIdentity, typed: str | None) -> Deployment:
         """Find the hooks: of deploy.d, of the settings, owed from an earlier run, and named for this one."""
         from certkit.identity.activate import Deployment
         from certkit.identity.programs import storable_hook

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from certkit.identity.overview import Overview, Unread
     from certkit.policy.rules import Policy
     from certkit.probe import Probe
-    from certkit.stores.base import Identity as StoredIdentity
-    from certkit.stores.base import Store
+    from certkit.stores.base import Store, StoredIdentity
     from certkit.stores.record import Event, Settings
 
     Loaded = tuple[Store, StoredIdentity, Policy]
@@ -518,13 +517,13 @@ class IdentityStore:
         import functools
 
         from certkit.identity.credentials import require_trusted
-        from certkit.identity.export import Wanted, export
+        from certkit.identity.export import WantedExport, export
         from certkit.identity.programs import storable_hook
 
         with self._loaded(name) as (opened, identity, policy):
             programs = self._machine.programs(opened)
             where = Path(directory)
-            wanted = Wanted(
+            wanted = WantedExport(
                 directory=where,
                 form=format,
                 group=_group(group),

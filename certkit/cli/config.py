@@ -13,7 +13,7 @@ from certkit.cli.shared.stores import opener
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from certkit.config import Entry, HostConfiguration
+    from certkit.config import ConfiguredProgram, HostConfiguration
 
 
 @click.group()
@@ -96,7 +96,7 @@ def _document(found: HostConfiguration) -> dict[str, Any]:
     }
 
 
-def _entries(entries: Mapping[str, Entry]) -> dict[str, Any]:
+def _entries(entries: Mapping[str, ConfiguredProgram]) -> dict[str, Any]:
     return {
         name: {
             "command": list(entry.command),

@@ -85,7 +85,7 @@ class Reporter:
         from certkit.files import content, writing
 
         # Metrics are read by another user, whatever the umask of the one that writes them.
-        writing.write_report(Path(self.target), content.Report(parts, is_public=self.format == "prometheus"))
+        writing.write_report(Path(self.target), content.ReportFile(parts, is_public=self.format == "prometheus"))
 
     def _rendered(self, scan: Scan, judge: Judge) -> Iterable[str]:
         match self.format:

@@ -35,7 +35,7 @@ _OPTIONS = {_SPELT.get(each.name, each.name): each for each in fields(SubjectOpt
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BatchEntry:
     """One line of a batch: the name of its files, its subject, the type of its key."""
 
     name: str
@@ -43,7 +43,7 @@ class Entry:
     spec: KeySpec
 
 
-def parse(data: bytes, policy: Policy, *, name: str, spec: KeySpec | None = None) -> list[Entry]:
+def parse(data: bytes, policy: Policy, *, name: str, spec: KeySpec | None = None) -> list[BatchEntry]:
     """Return the entries of a batch file: JSON Lines, one object of subject options per line, with a `name`.
 
     Raises:
@@ -72,7 +72,7 @@ def parse(data: bytes, policy: Policy, *, name: str, spec: KeySpec | None = None
     return entries
 
 
-def create(entries: Sequence[Entry], policy: Policy, directory: Path, *, writing: Writing) -> list[MadeRequest]:
+def create(entries: Sequence[BatchEntry], policy: Policy, directory: Path, *, writing: Writing) -> list[MadeRequest]:
     """Create a key and a CSR for each entry, as `NAME.key` and `NAME.csr` in one directory: all of them, or none.
 
     With `if_absent`, files that exist and fit stay, and the rest is added.
@@ -101,7 +101,7 @@ def create(entries: Sequence[Entry], policy: Policy, directory: Path, *, writing
         if missing:
             staging.open()
 
-        def make(some: Sequence[Entry]) -> list[MadeRequest]:
+        def make(some: Sequence[BatchEntry]) -> list[MadeRequest]:
             return [_new(entry, policy, directory, staging, writing) for entry in some]
 
         for entry, one in zip(missing, processes.in_parallel(make, missing), strict=True):
@@ -110,11 +110,11 @@ def create(entries: Sequence[Entry], policy: Policy, directory: Path, *, writing
     return [made[entry.name] for entry in entries]
 
 
-def _paths(entry: Entry, directory: Path) -> tuple[Path, Path]:
+def _paths(entry: BatchEntry, directory: Path) -> tuple[Path, Path]:
     return directory / f"{entry.name}.key", directory / f"{entry.name}.csr"
 
 
-def _new(entry: Entry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing) -> MadeRequest:
+def _new(entry: BatchEntry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing) -> MadeRequest:
     key_path, csr_path = _paths(entry, directory)
     key = entry.spec.generate()
     facts = keys.key_facts(key.public_key())
@@ -131,7 +131,9 @@ def _new(entry: Entry, policy: Policy, directory: Path, staging: files.Staging, 
     )
 
 
-def existing(entry: Entry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing) -> MadeRequest:
+def existing(
+    entry: BatchEntry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing
+) -> MadeRequest:
     """Return the key and CSR of an entry that exist and fit; a missing CSR is staged.
 
     Raises:
@@ -162,7 +164,7 @@ def existing(entry: Entry, policy: Policy, directory: Path, staging: files.Stagi
     )
 
 
-def parse_line(line: bytes, where: str, default: KeySpec) -> Entry:
+def parse_line(line: bytes, where: str, default: KeySpec) -> BatchEntry:
     """Return the entry in one line of a batch file; `where` names the line in errors.
 
     Raises:
@@ -194,7 +196,9 @@ def parse_line(line: bytes, where: str, default: KeySpec) -> Entry:
         subject = SubjectOptions(**given)
         for san in subject.san:
             names.parse_san(san)
-        return Entry(name, subject, KeySpec.parse(_value(found, "type", is_list=False)) if "type" in found else default)
+        return BatchEntry(
+            name, subject, KeySpec.parse(_value(found, "type", is_list=False)) if "type" in found else default
+        )
     except InputError as error:
         raise InputError(f"{where}: {error.message}", hint=error.hint) from error
 

@@ -28,7 +28,7 @@ KEY_USAGE_FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedCsr:
     """What a CSR asks for: its subject's and its extensions' values, completed by what a policy demands."""
 
     subject: tuple[names.Attribute, ...]
@@ -39,7 +39,7 @@ class Wanted:
     rules: CsrRules
 
     @classmethod
-    def by(cls, options: SubjectOptions, policy: Policy | None) -> Wanted:
+    def by(cls, options: SubjectOptions, policy: Policy | None) -> WantedCsr:
         """Return what the options ask for; where they are silent, what the policy demands."""
         rules = policy.csr if policy else CsrRules()
         subject = options.attributes(policy.subject.order if policy else ())
@@ -97,7 +97,7 @@ def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes, policy
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    wanted = Wanted.by(options, policy)
+    wanted = WantedCsr.by(options, policy)
     builder = x509.CertificateSigningRequestBuilder().subject_name(names.build_name(wanted.subject))
     for extension, critical in wanted.extensions():
         builder = builder.add_extension(extension, critical=critical)
@@ -114,7 +114,7 @@ def difference(request: x509.CertificateSigningRequest, options: SubjectOptions,
 
     from certkit.x509 import csr as requests
 
-    wanted = Wanted.by(options, policy)
+    wanted = WantedCsr.by(options, policy)
     if names.attributes(request.subject) != wanted.subject:
         return f"its subject is {names.distinguished_name(request.subject)}"
     extensions = requests.requested_extensions(request)

@@ -21,7 +21,7 @@ PRIVATE_DIRECTORY_MODE = 0o700
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReportFile:
     """The text of a report, in parts.
 
     Its file is 0644 if `is_public`, whatever the umask; `mode` is that of the file it replaces.
@@ -44,7 +44,7 @@ class Executable:
     content: bytes
 
 
-Content: TypeAlias = bytes | Secret | Report | Executable
+Content: TypeAlias = bytes | Secret | ReportFile | Executable
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def parts(content: Content) -> Iterable[bytes]:
         return [content.reveal()]
     if isinstance(content, Executable):
         return [content.content]
-    return content.encoded() if isinstance(content, Report) else [content]
+    return content.encoded() if isinstance(content, ReportFile) else [content]
 
 
 def write_all(file: int, data: bytes) -> None:
@@ -138,9 +138,9 @@ def _mode(content: Content) -> int:
         return PRIVATE_MODE
     if isinstance(content, Executable):
         return PROGRAM_MODE & ~_umask()
-    if isinstance(content, Report) and content.mode is not None:
+    if isinstance(content, ReportFile) and content.mode is not None:
         return content.mode
-    is_public = isinstance(content, Report) and content.is_public
+    is_public = isinstance(content, ReportFile) and content.is_public
     return PUBLIC_MODE if is_public else PUBLIC_MODE & ~_umask()
 
 

@@ -20,7 +20,7 @@ from certkit.files.folder import Folder
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from certkit.files.content import Content, Report
+    from certkit.files.content import Content, ReportFile
     from certkit.secret import Secret
 
 _EXISTS_HINT = "choose another name, or use --force"
@@ -74,7 +74,7 @@ def publish(path: Path, content: Content, *, replace: bool = False) -> None:
         folder.write(path.name, content, replace=replace)
 
 
-def write_report(path: Path, report: Report) -> None:
+def write_report(path: Path, report: ReportFile) -> None:
     """Replace a report atomically, with the mode of the old one; devices and pipes are written to.
 
     Keys and certificates are never replaced, and a symbolic link is never followed, except `/dev/stdout` and
@@ -110,7 +110,7 @@ def write_report(path: Path, report: Report) -> None:
             raise InputError(f"cannot write {path}: not a regular file", hint="choose another name")
 
 
-def _send(file: int, report: Report, path: Path) -> None:
+def _send(file: int, report: ReportFile, path: Path) -> None:
     try:
         for part in report.encoded():
             contents.write_all(file, part)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from certkit.identity.programs import Program
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
     from certkit.stores.record import Record
 
-Probe: TypeAlias = "Callable[[Identity, str], Finding]"
+Probe: TypeAlias = "Callable[[StoredIdentity, str], Finding]"
 """The partner's reaction to a generation: ok, critical if it is rejected, unknown if that could not be determined."""
 
 
@@ -54,7 +54,7 @@ PLAIN = Activation()
 
 
 def activate(
-    store: Store, identity: Identity, number: str | None = None, *, how: Activation = PLAIN, now: datetime
+    store: Store, identity: StoredIdentity, number: str | None = None, *, how: Activation = PLAIN, now: datetime
 ) -> Done:
     """Put a generation to use, the one named or the one that was issued last, unless the partner refuses it.
 
@@ -92,7 +92,7 @@ def _require_deployed(done: Done) -> None:
     raise error
 
 
-def rollback(store: Store, identity: Identity, *, how: Activation = PLAIN, now: datetime) -> Done:
+def rollback(store: Store, identity: StoredIdentity, *, how: Activation = PLAIN, now: datetime) -> Done:
     """Go back to the generation that was in use before, without a probe: it has proved itself, and there is haste.
 
     Raises:
@@ -104,7 +104,7 @@ def rollback(store: Store, identity: Identity, *, how: Activation = PLAIN, now: 
     return _move(store, identity, pointer.before(identity), how=replace(how, probe=None), now=now)
 
 
-def _move(store: Store, identity: Identity, number: str, *, how: Activation, now: datetime) -> Done:
+def _move(store: Store, identity: StoredIdentity, number: str, *, how: Activation, now: datetime) -> Done:
     earlier = identity.record.active
     pointer.require_usable(identity, number, now)
     if number == earlier:
@@ -128,7 +128,7 @@ def _move(store: Store, identity: Identity, number: str, *, how: Activation, now
     return deploy(store, replace(done, findings=findings), how.deployment)
 
 
-def _require_pair(store: Store, identity: Identity, number: str) -> None:
+def _require_pair(store: Store, identity: StoredIdentity, number: str) -> None:
     """Refuse a key that is not the certificate's, where it can be seen: in a directory, and not sealed.
 
     In Vault not everybody who may activate may read keys.
@@ -141,7 +141,7 @@ def _require_pair(store: Store, identity: Identity, number: str) -> None:
             credentials.require_pair(identity, number, store.key(identity.name, number))
 
 
-def _prove(identity: Identity, number: str, probe: Probe | None, outcome: str) -> tuple[Finding, ...]:
+def _prove(identity: StoredIdentity, number: str, probe: Probe | None, outcome: str) -> tuple[Finding, ...]:
     """What the partner says to a pair.
 
     Raises:
@@ -161,7 +161,7 @@ def _prove(identity: Identity, number: str, probe: Probe | None, outcome: str) -
     return (found,)
 
 
-def _prove_in_use(store: Store, identity: Identity, number: str, before: Record, probe: Probe) -> None:
+def _prove_in_use(store: Store, identity: StoredIdentity, number: str, before: Record, probe: Probe) -> None:
     """Try the pair as it is in use now; where that fails, go back to what was in use, as if it had never moved.
 
     Raises:

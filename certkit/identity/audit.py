@@ -14,7 +14,7 @@ from certkit.files import reading
 from certkit.files.folder import Folder
 from certkit.findings import critical, unknown, warning
 from certkit.identity import addresses, credentials, overview
-from certkit.identity.issuers.base import IssuerSpec, Kind
+from certkit.identity.issuers.base import IssuerKind, IssuerSpec
 from certkit.identity.programs import is_path, unusable
 from certkit.x509 import describe
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.identity.programs import Programs
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
 
 
 def audit(
-    store: Store, identity: Identity, policy: Policy, programs: Programs, *, hooks: Path, now: datetime
+    store: Store, identity: StoredIdentity, policy: Policy, programs: Programs, *, hooks: Path, now: datetime
 ) -> Iterator[Finding]:
     """Yield what is unsafe about an identity: programs, addresses, and a certificate that its settings do not trust.
 
@@ -49,9 +49,9 @@ def audit(
         yield from _certificate(check, identity, record.active, policy, now)
 
 
-def _programs(check: str, identity: Identity, programs: Programs) -> Iterator[Finding]:
+def _programs(check: str, identity: StoredIdentity, programs: Programs) -> Iterator[Finding]:
     settings, asked = identity.record.settings, []
-    if (spec := IssuerSpec.parse(settings.issuer)).kind is Kind.COMMAND:
+    if (spec := IssuerSpec.parse(settings.issuer)).kind is IssuerKind.COMMAND:
         asked.append((spec.where, programs.issuer))
     if settings.deploy_hook is not None:
         asked.append((settings.deploy_hook, programs.stored_hook))
@@ -75,7 +75,7 @@ def _hooks(check: str, hooks: Path, programs: Programs) -> Iterator[Finding]:
         yield critical(check, error.message, error.hint)
 
 
-def _certificate(check: str, identity: Identity, number: str, policy: Policy, now: datetime) -> Iterator[Finding]:
+def _certificate(check: str, identity: StoredIdentity, number: str, policy: Policy, now: datetime) -> Iterator[Finding]:
     try:
         credentials.require_trusted(identity, number, policy, now=now)
         found = overview.certificate(overview.generation(identity, number))

@@ -12,7 +12,7 @@ from certkit.x509 import describe
 
 if TYPE_CHECKING:
     from certkit.secret import Secret
-    from certkit.stores.base import Generation, Identity, Store
+    from certkit.stores.base import Generation, Store, StoredIdentity
     from certkit.stores.record import Record
 
 
@@ -57,8 +57,8 @@ def _idle(record: Record) -> Record:
 
 
 def _copy_generation(
-    target: Store, made: Identity, generation: Generation, there: Generation | None, *, key: Secret
-) -> Identity:
+    target: Store, made: StoredIdentity, generation: Generation, there: Generation | None, *, key: Secret
+) -> StoredIdentity:
     """Copy a generation, or what is missing of it; if another run copies it too, both are compared in the end."""
     number = generation.number
     if there is None:
@@ -92,7 +92,7 @@ def _copy_document(source: Store, target: Store, name: str, document: str) -> bo
     return True
 
 
-def _require_equal(source: Store, target: Store, name: str) -> Identity:
+def _require_equal(source: Store, target: Store, name: str) -> StoredIdentity:
     """Read both again and compare them, keys included; return the copy.
 
     Raises:

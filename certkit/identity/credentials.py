@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from certkit.policy.rules import Policy
     from certkit.secret import Secret
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Shown:
     anchors: list[x509.Certificate] | None
 
 
-def shown(store: Store, identity: Identity, number: str | None = None) -> Shown:
+def shown(store: Store, identity: StoredIdentity, number: str | None = None) -> Shown:
     """What a generation shows: the one named, or the active one.
 
     Raises:
@@ -53,7 +53,7 @@ def shown(store: Store, identity: Identity, number: str | None = None) -> Shown:
     return Shown(number, Credentials(key, tuple(chain)), anchors)
 
 
-def require_trusted(identity: Identity, number: str, policy: Policy, *, now: datetime) -> None:
+def require_trusted(identity: StoredIdentity, number: str, policy: Policy, *, now: datetime) -> None:
     """Refuse a generation whose certificate does not lead to a CA that the settings trust.
 
     Whoever may move the pointer may not change the settings, and so cannot plant a certificate of another CA.
@@ -83,7 +83,7 @@ def require_trusted(identity: Identity, number: str, policy: Policy, *, now: dat
         raise RefusedError(message, hint=hint, findings=bad)
 
 
-def require_pair(identity: Identity, number: str, key: Secret) -> None:
+def require_pair(identity: StoredIdentity, number: str, key: Secret) -> None:
     """Refuse a private key (PEM) that cannot be read, or that does not belong to the certificate of its generation.
 
     Raises:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from certkit.csr.keyfile import Progress
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
     from certkit.x509.keys import KeyFacts
 
 _TRIES = 20
@@ -40,7 +40,7 @@ _SPELT = {"key_type": "type", "units": "unit", "trust_bundle": "ca"}
 class Done:
     """What a use case left: the identity, whether anything changed, and the findings if something was judged."""
 
-    identity: Identity
+    identity: StoredIdentity
     changed: bool
     findings: tuple[Finding, ...] = ()
 
@@ -105,7 +105,7 @@ def require_probe(probe: str | None, policy: Policy) -> None:
         raise InputError(f"not a probe URL: {probe!r}", hint="give https://HOST/PATH, or policy")
 
 
-def begin(store: Store, name: str, settings: Settings, *, known: Identity | None) -> Identity:
+def begin(store: Store, name: str, settings: Settings, *, known: StoredIdentity | None) -> StoredIdentity:
     """Create an identity with these settings, or complete them; one that has settings of its own keeps them.
 
     Raises:
@@ -130,7 +130,7 @@ def _completed(name: str, record: Record, settings: Settings) -> Record:
 
 def add_request(
     store: Store,
-    identity: Identity,
+    identity: StoredIdentity,
     policy: Policy,
     *,
     now: datetime,
@@ -180,7 +180,7 @@ def add_request(
     raise ConflictError(f"{identity.name}: too many processes are creating requests", hint="try again")
 
 
-def named(store: Store, identity: Identity, *, now: datetime) -> Identity:
+def named(store: Store, identity: StoredIdentity, *, now: datetime) -> StoredIdentity:
     """Give a certificate name to a request whose run was killed before it had one.
 
     Raises:
@@ -196,7 +196,7 @@ def named(store: Store, identity: Identity, *, now: datetime) -> Identity:
     return identity
 
 
-def _there_soon(store: Store, name: str, number: str) -> Identity | None:
+def _there_soon(store: Store, name: str, number: str) -> StoredIdentity | None:
     """The identity, once it has the generation that another process is about to make; None if it does not come."""
     for _ in range(_LOOKS):
         identity = store.load(name)

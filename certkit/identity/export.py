@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from certkit.files.content import Content
     from certkit.files.owners import Trust
-    from certkit.stores.base import Identity, Issued, Store
+    from certkit.stores.base import Issued, Store, StoredIdentity
 
 Key: TypeAlias = "Callable[[], Secret]"
 KEY, CERTIFICATE, FULLCHAIN, CA = "key.pem", "certificate.pem", "fullchain.pem", "ca.pem"
@@ -39,7 +39,7 @@ _ALONE = {"pkcs12": BUNDLE, "kubernetes": SECRET}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedExport:
     """What a host wants: where, in which form, for which group, and what is run after a change.
 
     `passphrase` protects a PKCS#12 bundle. `program` finds the program of a hook, and `environment` is what it gets.
@@ -65,7 +65,7 @@ class Exported:
     changed: bool
 
 
-def export(store: Store, identity: Identity, wanted: Wanted) -> Exported:
+def export(store: Store, identity: StoredIdentity, wanted: WantedExport) -> Exported:
     """Let a directory hold the active generation.
 
     What is there already is not touched; otherwise the whole of it is switched in by one rename, and then the hook
@@ -97,7 +97,7 @@ def export(store: Store, identity: Identity, wanted: Wanted) -> Exported:
     return Exported(directory, number, changed)
 
 
-def _key(store: Store, identity: Identity, number: str, wanted: Wanted) -> Secret:
+def _key(store: Store, identity: StoredIdentity, number: str, wanted: WantedExport) -> Secret:
     """Return the key of a generation: as it was exported before if that is right, else from the store.
 
     So an export that changes nothing reads no key from Vault.
@@ -115,7 +115,7 @@ def _key(store: Store, identity: Identity, number: str, wanted: Wanted) -> Secre
     return key
 
 
-def _location(wanted: Wanted) -> Location:
+def _location(wanted: WantedExport) -> Location:
     """Where the generation is for the programs of this host."""
 
     def path(file: str) -> str:
@@ -131,12 +131,12 @@ def _location(wanted: Wanted) -> Location:
     )
 
 
-def _pem(key: Key, issued: Issued, _: Wanted, __: str = "") -> dict[str, Content]:
+def _pem(key: Key, issued: Issued, _: WantedExport, __: str = "") -> dict[str, Content]:
     trusted: dict[str, Content] = {CA: issued.trust_bundle} if issued.trust_bundle else {}
     return {KEY: key(), CERTIFICATE: issued.certificate, FULLCHAIN: issued.fullchain, **trusted}
 
 
-def _pkcs12(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
+def _pkcs12(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str, Content]:
     leaf, *chain = objects.certificates(issued.fullchain, name="the certificate")
     known = release.read(wanted.directory, BUNDLE)
     if known is not None and keys.is_pkcs12_of(known, leaf, chain, wanted.passphrase):
@@ -148,14 +148,14 @@ def _pkcs12(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Conte
         raise InputError(f"cannot write {BUNDLE}: {reason}", hint="check the pair: certkit store check") from error
 
 
-def _curl(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
+def _curl(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str, Content]:
     contents = _pem(key, issued, wanted)
     lines = (("cert", FULLCHAIN), ("key", KEY), ("cacert", CA))
     named = [(option, _quoted(wanted.directory / name)) for option, name in lines if name in contents]
     return {**contents, CURL: "".join(f'{option} = "{path}"\n' for option, path in named).encode()}
 
 
-def _nginx(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
+def _nginx(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str, Content]:
     contents = _pem(key, issued, wanted)
     lines = (
         ("proxy_ssl_certificate", FULLCHAIN),
@@ -169,7 +169,7 @@ def _nginx(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Conten
     return {**contents, NGINX: text.encode()}
 
 
-def _kubernetes(key: Key, issued: Issued, _: Wanted, name: str) -> dict[str, Content]:
+def _kubernetes(key: Key, issued: Issued, _: WantedExport, name: str) -> dict[str, Content]:
     """A manifest of a Secret of type kubernetes.io/tls; its ca.crt is the CA of the server, not that of the client."""
     data = {"tls.crt": issued.fullchain, "tls.key": key().reveal()}
     if issued.trust_bundle:
@@ -182,7 +182,7 @@ def _kubernetes(key: Key, issued: Issued, _: Wanted, name: str) -> dict[str, Con
     return {SECRET: Secret((head + "".join(lines)).encode("ascii"))}
 
 
-def _ghostunnel(key: Key, issued: Issued, wanted: Wanted, _: str) -> dict[str, Content]:
+def _ghostunnel(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str, Content]:
     """The pair, and its options a line each: ghostunnel client @DIR/ghostunnel.args --listen … --target ….
 
     Its parser (kingpin) reads a file of arguments, one in each line (ghostunnel's main.go, read on 2026-11-30).
@@ -206,7 +206,7 @@ def _quoted(path: Path) -> str:
     return text
 
 
-_FORMS: dict[str, Callable[[Key, Issued, Wanted, str], dict[str, Content]]] = {
+_FORMS: dict[str, Callable[[Key, Issued, WantedExport, str], dict[str, Content]]] = {
     "pem": _pem,
     "pkcs12": _pkcs12,
     "curl": _curl,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from certkit.policy.rules import Policy
     from certkit.secret import Secret
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
     from certkit.stores.record import Settings
 
 
@@ -98,7 +98,7 @@ def _subject(leaf: x509.Certificate, policy: Policy) -> SubjectOptions:
 
 
 def _store(
-    store: Store, identity: Identity, settings: Settings, issued: Issued, leaf: x509.Certificate, key: Secret
+    store: Store, identity: StoredIdentity, settings: Settings, issued: Issued, leaf: x509.Certificate, key: Secret
 ) -> Done:
     name = identity.name
     is_active = _is_active(identity, leaf)
@@ -116,7 +116,7 @@ def _store(
     return Done(store.change(identity, lambda record: record.activate(number)), changed=True)
 
 
-def _add(store: Store, identity: Identity, number: str, key: Secret) -> Identity:
+def _add(store: Store, identity: StoredIdentity, number: str, key: Secret) -> StoredIdentity:
     """Add a generation with a key; another process may be faster with the same one."""
     try:
         return store.add(identity, number, key=key, csr=None)
@@ -127,12 +127,12 @@ def _add(store: Store, identity: Identity, number: str, key: Secret) -> Identity
         raise
 
 
-def _begun(store: Store, identity: Identity, key: Secret) -> str | None:
+def _begun(store: Store, identity: StoredIdentity, key: Secret) -> str | None:
     """The generation that a run which was killed has made with this key; None if there is none."""
     begun = (each.number for each in overview.in_state(identity, State.PENDING, State.ISSUED) if each.csr is None)
     return next((number for number in begun if store.key(identity.name, number) == key), None)
 
 
-def _is_active(identity: Identity, leaf: x509.Certificate) -> bool:
+def _is_active(identity: StoredIdentity, leaf: x509.Certificate) -> bool:
     active = identity.record.active
     return active is not None and overview.certificate(overview.generation(identity, active)) == leaf

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Generation, Identity, Store
+    from certkit.stores.base import Generation, Store, StoredIdentity
     from certkit.verify import Verdict
     from certkit.x509.certificate import AnyCertificate
 
 
 def install(
     store: Store,
-    identity: Identity,
+    identity: StoredIdentity,
     pasted: bytes,
     policy: Policy,
     *,
@@ -67,7 +67,7 @@ def install(
     return Done(write(store, identity, generation.number, issued, leaf), changed, verdict.findings), generation.number
 
 
-def trust(store: Store, identity: Identity, policy: Policy, bundle: str, *, now: datetime) -> Done:
+def trust(store: Store, identity: StoredIdentity, policy: Policy, bundle: str, *, now: datetime) -> Done:
     """Have an identity trust the CAs of a bundle (PEM) from its next certificate on.
 
     Until there is an answer the wrong ones can be replaced.
@@ -90,7 +90,7 @@ def trust(store: Store, identity: Identity, policy: Policy, bundle: str, *, now:
     return Done(changed, changed=True)
 
 
-def keep_trust(store: Store, identity: Identity, anchors: Sequence[x509.Certificate]) -> Identity:
+def keep_trust(store: Store, identity: StoredIdentity, anchors: Sequence[x509.Certificate]) -> StoredIdentity:
     """Add CAs to the trust bundle of the settings.
 
     Raises:
@@ -105,7 +105,7 @@ def keep_trust(store: Store, identity: Identity, anchors: Sequence[x509.Certific
     return store.change(identity, lambda record: trusting(record, bundle, before=text))
 
 
-def complete(store: Store, identity: Identity, generation: Generation) -> Identity:
+def complete(store: Store, identity: StoredIdentity, generation: Generation) -> StoredIdentity:
     """Write the facts of a certificate, if the run that installed it was killed before it had done so.
 
     Raises:
@@ -117,7 +117,9 @@ def complete(store: Store, identity: Identity, generation: Generation) -> Identi
     return write(store, identity, generation.number, generation.issued, leaf)
 
 
-def write(store: Store, identity: Identity, number: str, issued: Issued, leaf: x509.Certificate) -> Identity:
+def write(
+    store: Store, identity: StoredIdentity, number: str, issued: Issued, leaf: x509.Certificate
+) -> StoredIdentity:
     """Write a certificate that was accepted, and its facts."""
     facts = describe.facts(leaf)
     policy = identity.record.settings.policy
@@ -127,7 +129,7 @@ def write(store: Store, identity: Identity, number: str, issued: Issued, leaf: x
 
 
 def judge(
-    identity: Identity,
+    identity: StoredIdentity,
     generation: Generation,
     leaf: x509.Certificate,
     *,
@@ -210,7 +212,9 @@ def pem(certificates: Sequence[x509.Certificate]) -> bytes:
     return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
 
 
-def _answered(identity: Identity, certificates: Sequence[x509.Certificate]) -> tuple[x509.Certificate, Generation]:
+def _answered(
+    identity: StoredIdentity, certificates: Sequence[x509.Certificate]
+) -> tuple[x509.Certificate, Generation]:
     """The certificate and the generation whose key it has, one that waits if there is one.
 
     Raises:
@@ -232,7 +236,7 @@ def _answered(identity: Identity, certificates: Sequence[x509.Certificate]) -> t
     raise RefusedError(f"{identity.name}: certificate rejected: key-match: {message}", hint=hint, findings=findings)
 
 
-def _refuse_known(identity: Identity, certificates: Sequence[x509.Certificate]) -> None:
+def _refuse_known(identity: StoredIdentity, certificates: Sequence[x509.Certificate]) -> None:
     """Refuse a certificate of a generation that is out of use, and name the command that helps.
 
     Raises:
@@ -260,7 +264,7 @@ def spki(holder: x509.Certificate | x509.CertificateSigningRequest) -> str | Non
     return None
 
 
-def _anchors(identity: Identity, trust_bundle: bytes | None) -> list[x509.Certificate]:
+def _anchors(identity: StoredIdentity, trust_bundle: bytes | None) -> list[x509.Certificate]:
     bundle = identity.record.settings.trust_bundle
     data = trust_bundle if trust_bundle is not None else (bundle.encode() if bundle else None)
     if data is None:
@@ -271,7 +275,7 @@ def _anchors(identity: Identity, trust_bundle: bytes | None) -> list[x509.Certif
     return objects.certificates(data, name="the trust bundle")
 
 
-def _in_use(identity: Identity, answered: Generation, leaf: x509.Certificate) -> list[Finding]:
+def _in_use(identity: StoredIdentity, answered: Generation, leaf: x509.Certificate) -> list[Finding]:
     """A finding where the certificate is one that the identity has, and not the answer that it waits for."""
     waits = overview.in_state(identity, State.PENDING)
     for each in identity.generations:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import CertkitError, InputError, RefusedError, StoreError
 from certkit.identity import limits, overview
 from certkit.identity.install import pem
-from certkit.identity.issuers.base import Answer
+from certkit.identity.issuers.base import IssuerAnswer
 from certkit.stores.record import ANSWERED, ANSWERS, LEASE
 from certkit.times import parse_time, rfc3339
 from certkit.x509 import describe, objects
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from certkit.identity.enroll import Done
     from certkit.identity.issuers.base import Issuer
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Generation, Identity, Store
+    from certkit.stores.base import Generation, Store, StoredIdentity
     from certkit.stores.record import Record
 
 AGAIN = timedelta(days=7)
@@ -52,15 +52,15 @@ def may_ask_again(last: str | None, now: datetime, *, force: bool) -> bool:
 
 def ask(
     store: Store,
-    identity: Identity,
+    identity: StoredIdentity,
     pending: Generation,
     policy: Policy,
     issuer: Issuer,
     *,
-    install: Callable[[Identity, Answer], Done],
+    install: Callable[[StoredIdentity, IssuerAnswer], Done],
     force: bool,
     now: datetime,
-) -> tuple[Done | None, Answer | None]:
+) -> tuple[Done | None, IssuerAnswer | None]:
     """Have a request answered and installed; None for both if another run has done so meanwhile.
 
     Answers that were refused before are tried first; another one is requested at most once in `AGAIN`.
@@ -77,7 +77,7 @@ def ask(
     if facts.get(ANSWERS):
         refused: CertkitError | None = None
         for kept in reversed(store.answers(name, number)):
-            answer = Answer(certificates=kept)
+            answer = IssuerAnswer(certificates=kept)
             try:
                 return install(identity, answer), answer
             except StoreError:
@@ -126,7 +126,7 @@ def _explain(error: CertkitError, name: str, last: str | None, now: datetime) ->
     )
 
 
-def _lease(store: Store, identity: Identity, number: str, now: datetime) -> tuple[Identity, bool]:
+def _lease(store: Store, identity: StoredIdentity, number: str, now: datetime) -> tuple[StoredIdentity, bool]:
     """Announce that this run has a request answered; return whether no other run has announced it before."""
     mark = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
 

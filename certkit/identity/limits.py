@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Generation, Identity, Store
+    from certkit.stores.base import Generation, Store, StoredIdentity
 
-Elsewhere: TypeAlias = "Sequence[tuple[Identity, Policy]]"
+Elsewhere: TypeAlias = "Sequence[tuple[StoredIdentity, Policy]]"
 """Identities of other environments, each with its policy."""
 
 
@@ -52,14 +52,14 @@ class Live:
 class Neighbours:
     """The identities of a store, loaded once, and only when they are needed; `known` is at hand already."""
 
-    def __init__(self, store: Store, name: str, known: Identity | None = None) -> None:
+    def __init__(self, store: Store, name: str, known: StoredIdentity | None = None) -> None:
         self.name = name
         self.unread: list[str] = []
         self._store = store
         self._known = known
-        self._found: list[tuple[Identity, Policy]] | None = None
+        self._found: list[tuple[StoredIdentity, Policy]] | None = None
 
-    def all(self) -> list[tuple[Identity, Policy]]:
+    def all(self) -> list[tuple[StoredIdentity, Policy]]:
         """Return the identities with their policies; `unread` names those that cannot be read.
 
         Raises:
@@ -116,7 +116,7 @@ def room(neighbours: Neighbours, policy: Policy, *, now: datetime) -> tuple[Find
     return tuple(said)
 
 
-def _live(identity: Identity, now: datetime) -> Iterator[Live]:
+def _live(identity: StoredIdentity, now: datetime) -> Iterator[Live]:
     """Yield what counts at the partner, who does not know what was set aside, pruned or refused here."""
     record = identity.record
     known = {each.number: each for each in identity.generations}
@@ -190,12 +190,12 @@ def _is_same(one: Policy, other: Policy) -> bool:
     return (one.environment or one.name) == (other.environment or other.name)
 
 
-def spki_of(identity: Identity, generation: Generation) -> str | None:
+def spki_of(identity: StoredIdentity, generation: Generation) -> str | None:
     """The fingerprint of a generation's public key; None where nothing tells."""
     return overview.facts_of(identity, generation).get("spki_sha256")
 
 
-def trusted(identity: Identity) -> list[x509.Certificate]:
+def trusted(identity: StoredIdentity) -> list[x509.Certificate]:
     """All that an identity trusts, by its settings or else by its generations; what cannot be read is left out."""
     bundle = identity.record.settings.trust_bundle
     texts = {bundle.encode()} if bundle else {each.issued.trust_bundle for each in identity.generations if each.issued}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from certkit.errors import CertkitError
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Generation, Identity
+    from certkit.stores.base import Generation, StoredIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class Unread:
 
 
 def overview(
-    identity: Identity,
+    identity: StoredIdentity,
     policy: Policy,
     *,
     now: datetime,
@@ -122,7 +122,7 @@ def overview(
     )
 
 
-def owed_hook(identity: Identity) -> Finding | None:
+def owed_hook(identity: StoredIdentity) -> Finding | None:
     """Return the finding that a deploy hook failed and has not succeeded since; None if none is owed."""
     record = identity.record
     if record.undeployed is None or record.undeployed != record.active:
@@ -133,19 +133,19 @@ def owed_hook(identity: Identity) -> Finding | None:
     return critical("deploy-hook", message, hint)
 
 
-def state_of(identity: Identity, generation: Generation) -> State:
+def state_of(identity: StoredIdentity, generation: Generation) -> State:
     """The state of a generation of an identity."""
     state = identity.record.state(generation.number, has_certificate=True)
     is_open = state in {State.ISSUED, State.PREVIOUS} and not generation.is_issued
     return State.PENDING if is_open else state
 
 
-def in_state(identity: Identity, *states: State) -> list[Generation]:
+def in_state(identity: StoredIdentity, *states: State) -> list[Generation]:
     """The generations in one of some states, the oldest first."""
     return [each for each in identity.generations if state_of(identity, each) in states]
 
 
-def on_the_way(identity: Identity) -> list[Generation]:
+def on_the_way(identity: StoredIdentity) -> list[Generation]:
     """Return the generations that are still to be used, the oldest first: pending, or issued and never active.
 
     An issued one that is older than one that was active is superseded, and not among them.
@@ -159,7 +159,7 @@ def on_the_way(identity: Identity) -> list[Generation]:
     ]
 
 
-def generation(identity: Identity, number: str) -> Generation:
+def generation(identity: StoredIdentity, number: str) -> Generation:
     """One generation by its number.
 
     Raises:
@@ -172,12 +172,12 @@ def generation(identity: Identity, number: str) -> Generation:
     raise AbsentError(f"{identity.name} has no generation {number}", hint=f"generations: {known}")
 
 
-def waiting_for(identity: Identity, pending: Generation, now: datetime) -> timedelta | None:
+def waiting_for(identity: StoredIdentity, pending: Generation, now: datetime) -> timedelta | None:
     """How long a request has been pending; None if that is unknown, or it has a certificate."""
     return None if pending.is_issued else identity.record.waiting(pending.number, now)
 
 
-def trust_bundle(identity: Identity, found: Generation) -> bytes:
+def trust_bundle(identity: StoredIdentity, found: Generation) -> bytes:
     """Return the CAs that a generation trusts: those of the settings; without any, those it was installed with."""
     if identity.record.settings.trust_bundle is not None:
         return identity.record.settings.trust_bundle.encode()
@@ -207,7 +207,7 @@ def request(found: Generation) -> x509.CertificateSigningRequest | None:
     return value
 
 
-def facts_of(identity: Identity, found: Generation) -> Mapping[str, str]:
+def facts_of(identity: StoredIdentity, found: Generation) -> Mapping[str, str]:
     """Return what identifies the key and the certificate of a generation, spelt as by `key_facts` and `describe.facts`.
 
     They come from the certificate or the request if those have been read, else from the record. What a record says is a
@@ -237,7 +237,7 @@ def key_facts(key: KeyFacts) -> dict[str, str]:
     return {"key_type": key.type, "spki_sha256": key.spki_sha256}
 
 
-def _view(identity: Identity, found: Generation, now: datetime) -> GenerationView:
+def _view(identity: StoredIdentity, found: Generation, now: datetime) -> GenerationView:
     state, facts = state_of(identity, found), facts_of(identity, found)
     end = parse_time(facts["not_after"]) if "not_after" in facts else None
     return GenerationView(
@@ -255,7 +255,7 @@ def _view(identity: Identity, found: Generation, now: datetime) -> GenerationVie
     )
 
 
-def _request_text(identity: Identity, found: Generation) -> str | None:
+def _request_text(identity: StoredIdentity, found: Generation) -> str | None:
     """The CSR as PEM, without any text around it."""
     known = identity.record.facts.get(found.number, {}).get(CSR)
     csr = known.encode() if known and not found.is_read else found.csr
@@ -277,7 +277,7 @@ def judged(begin: datetime, end: datetime, policy: Policy, now: datetime) -> Sta
     return thresholds.judge(not_before=begin, not_after=end, now=now)
 
 
-def _next(identity: Identity, pending: GenerationView | None, policy: Policy) -> str:
+def _next(identity: StoredIdentity, pending: GenerationView | None, policy: Policy) -> str:
     name, record = identity.name, identity.record
     if owed_hook(identity) is not None:
         return f"a deploy hook failed; fix it, then: certkit identity activate {name}"
@@ -290,7 +290,7 @@ def _next(identity: Identity, pending: GenerationView | None, policy: Policy) ->
     return f"create a request: certkit identity {'enroll' if record.settings.is_blank else 'renew'} {name}"
 
 
-def _handing_in(identity: Identity, pending: GenerationView, policy: Policy) -> str:
+def _handing_in(identity: StoredIdentity, pending: GenerationView, policy: Policy) -> str:
     name = identity.name
     if pending.csr is None:
         return f"repeat the import: certkit identity import {name} --key KEY --cert CERT"

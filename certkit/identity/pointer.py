@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
 
 
-def choose(identity: Identity, number: str | None) -> str | None:
+def choose(identity: StoredIdentity, number: str | None) -> str | None:
     """The generation to activate; None where none waits, and one is in use.
 
     Raises:
@@ -33,7 +33,7 @@ def choose(identity: Identity, number: str | None) -> str | None:
     raise InputError(f"{identity.name}: no generation is ready to be activated", hint=hint)
 
 
-def before(identity: Identity) -> str:
+def before(identity: StoredIdentity) -> str:
     """The generation that was in use before.
 
     Raises:
@@ -46,7 +46,7 @@ def before(identity: Identity) -> str:
     return previous
 
 
-def retire(store: Store, identity: Identity, number: str) -> Done:
+def retire(store: Store, identity: StoredIdentity, number: str) -> Done:
     """Put a generation out of use for good, also one that was set aside or pruned: its certificate may be live.
 
     Raises:
@@ -60,7 +60,7 @@ def retire(store: Store, identity: Identity, number: str) -> Done:
     return change(store, identity, lambda record: record.retire(number))
 
 
-def discard(store: Store, identity: Identity) -> Done:
+def discard(store: Store, identity: StoredIdentity) -> Done:
     """Drop the request that waits for an answer, as when the portal refused it.
 
     Raises:
@@ -76,7 +76,7 @@ def discard(store: Store, identity: Identity) -> Done:
     return change(store, identity, drop)
 
 
-def require_usable(identity: Identity, number: str, now: datetime) -> None:
+def require_usable(identity: StoredIdentity, number: str, now: datetime) -> None:
     """Refuse a generation that cannot be used.
 
     Raises:
@@ -96,7 +96,7 @@ def require_usable(identity: Identity, number: str, now: datetime) -> None:
         )
 
 
-def change(store: Store, identity: Identity, edit: Callable[[Record], Record]) -> Done:
+def change(store: Store, identity: StoredIdentity, edit: Callable[[Record], Record]) -> Done:
     """Change the record of an identity, if there is anything to change.
 
     Raises:

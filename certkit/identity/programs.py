@@ -21,7 +21,7 @@ from certkit.files.folder import Folder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from certkit.config import Entry, HostConfiguration
+    from certkit.config import ConfiguredProgram, HostConfiguration
     from certkit.files.owners import Trust
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -115,7 +115,7 @@ class Programs:
         require_unchangeable(Path(arguments[0]), self.host.trust)
         return Program(arguments)
 
-    def _entry(self, entry: Entry) -> Program:
+    def _entry(self, entry: ConfiguredProgram) -> Program:
         return Program(entry.command, self._some(entry.environment))
 
     def _some(self, names: Iterable[str]) -> dict[str, str]:

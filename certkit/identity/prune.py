@@ -9,13 +9,13 @@ from certkit.identity.enroll import Done
 from certkit.stores.record import State
 
 if TYPE_CHECKING:
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
 
 KEPT = 3
 """The number of past generations that are kept besides those in use."""
 
 
-def prunable(identity: Identity, *, keep: int = KEPT) -> list[str]:
+def prunable(identity: StoredIdentity, *, keep: int = KEPT) -> list[str]:
     """Return the generations to delete: all but the active one, the one to roll back to, open ones, and the newest."""
     needed = {identity.record.active, identity.record.previous}
     needed |= {each.number for each in overview.in_state(identity, State.PENDING, State.ISSUED)}
@@ -23,7 +23,7 @@ def prunable(identity: Identity, *, keep: int = KEPT) -> list[str]:
     return others[: max(len(others) - keep, 0)]
 
 
-def prune(store: Store, identity: Identity, *, keep: int = KEPT) -> tuple[Done, list[str]]:
+def prune(store: Store, identity: StoredIdentity, *, keep: int = KEPT) -> tuple[Done, list[str]]:
     """Delete the keys and certificates of past generations; return their numbers.
 
     Raises:

@@ -17,7 +17,7 @@ from certkit.identity import activate, credentials, install, issuing, limits, ov
 from certkit.identity.activate import PLAIN
 from certkit.identity.enroll import Done, add_request, named
 from certkit.identity.hooks import HookError
-from certkit.policy.values import Answer as PolicyAnswer
+from certkit.policy.values import Answer
 from certkit.stores.record import State
 from certkit.times import rfc3339
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from certkit.csr.keyfile import Progress
     from certkit.identity.activate import Activation
-    from certkit.identity.issuers.base import Answer, Issuer
+    from certkit.identity.issuers.base import Issuer, IssuerAnswer
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Generation, Identity, Store
+    from certkit.stores.base import Generation, Store, StoredIdentity
     from certkit.stores.record import Record
 
 _NOTHING = timedelta(0)
@@ -65,7 +65,7 @@ class Renewed:
 
 def renew(
     store: Store,
-    identity: Identity,
+    identity: StoredIdentity,
     policy: Policy,
     *,
     wanted: Renewal,
@@ -118,8 +118,8 @@ def renew(
 
 
 def _set_aside(
-    store: Store, identity: Identity, policy: Policy, *, dry_run: bool, now: datetime
-) -> tuple[Identity, set[str]]:
+    store: Store, identity: StoredIdentity, policy: Policy, *, dry_run: bool, now: datetime
+) -> tuple[StoredIdentity, set[str]]:
     """Discard generations that were never in use and never will be: expired, superseded, or due for renewal.
 
     Return the identity, and the numbers of those that were discarded, or would be.
@@ -138,7 +138,7 @@ def _set_aside(
     return identity if dry_run else _discard(store, identity, aside), aside
 
 
-def _discard(store: Store, identity: Identity, numbers: Collection[str]) -> Identity:
+def _discard(store: Store, identity: StoredIdentity, numbers: Collection[str]) -> StoredIdentity:
     """Discard issued generations, unless another run has put them to use meanwhile."""
     if not numbers:
         return identity
@@ -152,7 +152,7 @@ def _discard(store: Store, identity: Identity, numbers: Collection[str]) -> Iden
     return store.change(identity, discard)
 
 
-def window(identity: Identity, policy: Policy, *, jitter: timedelta = _NOTHING) -> datetime | None:
+def window(identity: StoredIdentity, policy: Policy, *, jitter: timedelta = _NOTHING) -> datetime | None:
     """From when on an identity is to be renewed; None where nothing is in use, so that it is time at once."""
     if identity.record.active is None:
         return None
@@ -200,7 +200,7 @@ def carry_through(
 
 def _issue(
     store: Store,
-    identity: Identity,
+    identity: StoredIdentity,
     pending: Generation,
     policy: Policy,
     issuer: Issuer,
@@ -213,7 +213,7 @@ def _issue(
         raise InputError(f"{identity.name}: {_NO_CSR.format(pending.number)}", hint=_end_import(identity))
     began = time.monotonic()
 
-    def put(known: Identity, answer: Answer) -> Done:
+    def put(known: StoredIdentity, answer: IssuerAnswer) -> Done:
         bundle = None if known.record.settings.trust_bundle else answer.trust_bundle
         signed = _later(now, began)  # the certificate may begin only when it was signed
         return install.install(store, known, answer.certificates, policy, trust_bundle=bundle, now=signed)[0]
@@ -233,7 +233,7 @@ def _later(now: datetime, began: float) -> datetime:
 
 
 def _carry_on(
-    store: Store, identity: Identity, waiting: Generation, policy: Policy, *, wanted: Renewal, now: datetime
+    store: Store, identity: StoredIdentity, waiting: Generation, policy: Policy, *, wanted: Renewal, now: datetime
 ) -> Renewed | None:
     """Carry on what an earlier run began, or judge how long it can wait; None if another request is to be made."""
     done = Done(identity, changed=False)
@@ -271,7 +271,7 @@ def _carry_on(
     return Renewed(done, _judged(identity, policy, what, hint, now))
 
 
-def _end_import(identity: Identity) -> str:
+def _end_import(identity: StoredIdentity) -> str:
     name = identity.name
     return (
         f"repeat it: certkit identity import {name} --key KEY --cert CERT; or drop it: certkit identity discard {name}"
@@ -279,7 +279,7 @@ def _end_import(identity: Identity) -> str:
 
 
 def _gives_up(
-    store: Store, identity: Identity, number: str, error: RefusedError, *, wanted: Renewal, now: datetime
+    store: Store, identity: StoredIdentity, number: str, error: RefusedError, *, wanted: Renewal, now: datetime
 ) -> bool:
     """Return whether another certificate is requested in the place of one that the probe refused.
 
@@ -295,7 +295,7 @@ def _gives_up(
     return gives_up
 
 
-def _judged(identity: Identity, policy: Policy, what: str, hint: str, now: datetime) -> Finding:
+def _judged(identity: StoredIdentity, policy: Policy, what: str, hint: str, now: datetime) -> Finding:
     """What waits, as bad as the certificate in use is near its end."""
     active = identity.record.active
     certificate = overview.certificate(overview.generation(identity, active)) if active else None
@@ -331,7 +331,7 @@ def _hooks(wanted: Renewal) -> activate.Deployment | None:
     return None if wanted.dry_run else wanted.how.deployment
 
 
-def _key(store: Store, identity: Identity, policy: Policy) -> tuple[Any, tuple[Finding, ...]]:
+def _key(store: Store, identity: StoredIdentity, policy: Policy) -> tuple[Any, tuple[Finding, ...]]:
     """The key in use, for one more certificate.
 
     Raises:
@@ -341,11 +341,11 @@ def _key(store: Store, identity: Identity, policy: Policy) -> tuple[Any, tuple[F
     name, active = identity.name, identity.record.active
     if active is None:
         raise InputError(f"{name}: there is no active key to reuse", hint="leave out --reuse-key")
-    if policy.renewal.reuse_key is PolicyAnswer.NO:
+    if policy.renewal.reuse_key is Answer.NO:
         message, hint = f"{policy.title} accepts each key only once", "leave out --reuse-key"
         raise RefusedError(f"{name}: {message}", hint=hint, findings=(critical("policy", message, hint),))
     found = credentials.private_key(store, name, active)
-    if policy.renewal.reuse_key is PolicyAnswer.YES:
+    if policy.renewal.reuse_key is Answer.YES:
         return found, ()
     message = f"the documentation of {policy.title} does not say whether a key may be reused"
     return found, (warning("policy", message, "leave out --reuse-key to create a new key"),)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
     from certkit.stores.record import Record, Settings
 
 
@@ -40,7 +40,7 @@ class Changes:
 
 
 def update(
-    store: Store, identity: Identity, policy: Policy, changes: Changes, *, force: bool = False, now: datetime
+    store: Store, identity: StoredIdentity, policy: Policy, changes: Changes, *, force: bool = False, now: datetime
 ) -> Done:
     """Change the settings of an identity; the same again changes nothing.
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from certkit.durations import Duration
 from certkit.errors import PolicyError
 from certkit.policy import values
-from certkit.policy.rules import NO_LONGER_RULES, Policy, Source, Stated
-from certkit.policy.values import Answer, Kind, Mismatch
+from certkit.policy.rules import NO_LONGER_RULES, Policy, RuleSource, Stated
+from certkit.policy.values import Answer, Mismatch, ValueKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,13 +31,13 @@ _NO_RULES = frozenset({"title", "summary", "environment", "credential", "compani
 _YEAR_DAYS = 366
 
 
-def _sources(value: Any, path: values.Path) -> tuple[Source, ...]:
+def _sources(value: Any, path: values.Path) -> tuple[RuleSource, ...]:
     if not isinstance(value, list) or not value:
         reason = "sources: expected at least one [[sources]] table"
         raise Mismatch(path, reason, "name where the rules were read")
     if not all(isinstance(item, dict) for item in value):
         raise Mismatch(path, "sources: expected [[sources]] tables", "write [[sources]] on a line of its own")
-    return tuple(values.read_table(Source, item, (*path, at)) for at, item in enumerate(value))
+    return tuple(values.read_table(RuleSource, item, (*path, at)) for at, item in enumerate(value))
 
 
 # The keys of a file that are not rules of the policy itself.
@@ -46,7 +46,7 @@ _FILE_KEYS = {
     "extends": values.TEXT,
     "abstract": values.BOOLEAN,
     "choices": values.list_of(values.TEXT),
-    "sources": Kind("[[sources]] tables", "", _sources),
+    "sources": ValueKind("[[sources]] tables", "", _sources),
 }
 _POLICY_KEYS = values.declared(Policy)
 
@@ -123,7 +123,7 @@ def build(lineage: Sequence[PolicyFile]) -> Policy:
         )
     merged: dict[str, Any] = {}
     stated: dict[str, Stated] = {}
-    listed: list[Source] = []
+    listed: list[RuleSource] = []
     choices: list[str] = []
     for file in reversed(lineage):
         own = _FILE_KEYS["sources"].read(file.content["sources"], ()) if "sources" in file.content else ()
@@ -182,7 +182,7 @@ def _covers(named: str, rule: str) -> bool:
     return rule == named or rule.startswith(f"{named}.")
 
 
-def _origin(rule: str, sources: Sequence[Source], choices: Sequence[str]) -> tuple[Source, ...]:
+def _origin(rule: str, sources: Sequence[RuleSource], choices: Sequence[str]) -> tuple[RuleSource, ...]:
     """The sources of a rule: those that name it best, else those that name none; none for the author's own choice."""
     if any(_covers(choice, rule) for choice in choices):
         return ()

@@ -21,7 +21,7 @@ from certkit.policy.values import (
     URL,
     URL_PATH,
     Answer,
-    Kind,
+    ValueKind,
     by_name,
     list_of,
     matching,
@@ -45,14 +45,14 @@ NO_LONGER_RULES = {
     "certificate.dead_count_as_live": "certkit cannot see what the partner counts",
 }
 
-_KEY_NAME = Kind(
+_KEY_NAME = ValueKind(
     f"a key type such as {', '.join(KEY_TYPES)}",
     '"ec-p256"',
     matching("", "", r"(rsa|dsa)-\d{3,5}|ec-[a-z0-9]+|ed25519|ed448|ml-dsa-(44|65|87)").parse,
     {name: name for name in KEY_TYPES},
 )
 _ATTRIBUTE = replace(one_of(*attributes.OIDS), suggestions=attributes.NAMES)
-_ATTRIBUTE_OR_OID = Kind(
+_ATTRIBUTE_OR_OID = ValueKind(
     f"{_ATTRIBUTE.expected}, or an object identifier in quotes",
     '"O"',
     lambda value, _: values.require(attributes.short_name(value) == value, value),
@@ -63,7 +63,7 @@ _NAME = matching("the name of a policy", '"acme"', r"[A-Za-z0-9][A-Za-z0-9._-]{0
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RuleSource:
     """Where rules were read, and on which day."""
 
     title: str = rule(TEXT, meaning="Site and title of the page.")
@@ -183,7 +183,7 @@ class UsageRules:
         return self == UsageRules()
 
 
-def _usage(names_: tuple[str, ...]) -> Kind:
+def _usage(names_: tuple[str, ...]) -> ValueKind:
     """The kind of a usage rule: true or false (the extension is there or not), "unknown", or a table."""
     listed = list_of(one_of(*names_))
     keys = {"exact": listed, "required": listed, "forbidden": listed, "critical": ANSWER}
@@ -198,7 +198,7 @@ def _usage(names_: tuple[str, ...]) -> Kind:
         is_demanded = bool(found.get("exact") or found.get("required"))
         return UsageRules(present=Answer.YES if is_demanded else Answer.UNKNOWN, **found)
 
-    return Kind('true, false, "unknown" or a table', f'{{ exact = ["{names_[0]}"], critical = true }}', parse)
+    return ValueKind('true, false, "unknown" or a table', f'{{ exact = ["{names_[0]}"], critical = true }}', parse)
 
 
 _KEY_USAGE, _EXTENDED_KEY_USAGE = _usage(attributes.KEY_USAGES), _usage(tuple(attributes.EXTENDED_KEY_USAGES))
@@ -333,7 +333,7 @@ class Stated:
 
     name: str
     value: object
-    sources: tuple[Source, ...]
+    sources: tuple[RuleSource, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,7 +353,7 @@ class Policy:
     retired: date | None = rule(DAY, None, "The day since which the partner no longer supports this.")
     replaced_by: str = rule(_NAME, "", "The policy to use instead.")
     notes: tuple[str, ...] = rule(list_of(TEXT), (), "Requirements of the partner that certkit cannot check.")
-    sources: tuple[Source, ...] = ()
+    sources: tuple[RuleSource, ...] = ()
     key: KeyRules = rule(table(KeyRules), KeyRules, "Which keys are accepted.")
     subject: SubjectRules = rule(table(SubjectRules), SubjectRules, "What the CSR's subject contains.")
     csr: CsrRules = rule(table(CsrRules), CsrRules, "The CSR's form, and what it asks for.")

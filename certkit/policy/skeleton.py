@@ -6,7 +6,7 @@ from dataclasses import MISSING
 from typing import TYPE_CHECKING, Any
 
 from certkit.policy import values
-from certkit.policy.rules import AttributeRules, Policy, Source
+from certkit.policy.rules import AttributeRules, Policy, RuleSource
 
 if TYPE_CHECKING:
     from datetime import date
@@ -32,7 +32,9 @@ def text(name: str, today: date) -> str:
     known = values.declared(Policy)
     tables = {key: each for key, each in known.items() if each.default_factory is not MISSING and key not in _VALUES}
     head = "".join(_line(key, each) for key, each in known.items() if key not in tables and key != "title")
-    source = "".join(_line(key, each) for key, each in values.declared(Source).items() if key not in {"title", "read"})
+    source = "".join(
+        _line(key, each) for key, each in values.declared(RuleSource).items() if key not in {"title", "read"}
+    )
     parts = [_START.format(name=name, today=today, head=head, source=source.rstrip("\n"))]
     for key, each in tables.items():
         table = values.declared(each.default_factory)

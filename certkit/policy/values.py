@@ -39,7 +39,7 @@ class Mismatch(ValueError):  # noqa: N818  it is caught where the line is known,
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ValueKind:
     """One kind of value: what is expected, an example in TOML, and how to read it (ValueError if it is not one)."""
 
     expected: str
@@ -76,7 +76,7 @@ def unknown_key(path: Path, known: Iterable[str]) -> Mismatch:
     return Mismatch(path, f"unknown key {dotted(path)!r}", hint)
 
 
-def rule(kind: Kind, default: Any = MISSING, meaning: str = "") -> Any:
+def rule(kind: ValueKind, default: Any = MISSING, meaning: str = "") -> Any:
     """Declare a key of a policy: its kind, its default (none: it must be given), and its meaning."""
     metadata = {"kind": kind, "meaning": meaning}
     if isinstance(default, type):
@@ -126,18 +126,18 @@ def require(good: Any, value: Any) -> Any:
     return value
 
 
-def matching(expected: str, example: str, form: str) -> Kind:
+def matching(expected: str, example: str, form: str) -> ValueKind:
     """Return the kind of a string that matches a regular expression."""
     compiled = re.compile(form, re.ASCII)
-    return Kind(
+    return ValueKind(
         expected, example, lambda value, _: require(isinstance(value, str) and compiled.fullmatch(value), value)
     )
 
 
-def one_of(*choices: str) -> Kind:
+def one_of(*choices: str) -> ValueKind:
     """Return the kind of a string that is one of these."""
     expected = f"one of {', '.join(choices)}"
-    return Kind(
+    return ValueKind(
         expected,
         f'"{choices[0]}"',
         lambda value, _: require(value in choices, value),
@@ -145,13 +145,15 @@ def one_of(*choices: str) -> Kind:
     )
 
 
-def one_of_numbers(*choices: int) -> Kind:
+def one_of_numbers(*choices: int) -> ValueKind:
     """Return the kind of a number that is one of these."""
     expected = f"one of {', '.join(map(str, choices))}"
-    return Kind(expected, str(choices[-1]), lambda value, _: require(_is_number(value) and value in choices, value))
+    return ValueKind(
+        expected, str(choices[-1]), lambda value, _: require(_is_number(value) and value in choices, value)
+    )
 
 
-def list_of(item: Kind) -> Kind:
+def list_of(item: ValueKind) -> ValueKind:
     """Return the kind of a list with items of one kind; it becomes a tuple."""
 
     def parse(value: Any, path: Path) -> Any:
@@ -166,15 +168,15 @@ def list_of(item: Kind) -> Kind:
                 raise Mismatch(path, f"{dotted(path)}: item {at}: {reason}", error.hint) from None
         return tuple(found)
 
-    return Kind("a list", f"[{item.example}]", parse)
+    return ValueKind("a list", f"[{item.example}]", parse)
 
 
-def table(made: type[Any]) -> Kind:
+def table(made: type[Any]) -> ValueKind:
     """Return the kind of a table with declared keys."""
-    return Kind("a table", "", lambda value, path: read_table(made, value, path))
+    return ValueKind("a table", "", lambda value, path: read_table(made, value, path))
 
 
-def by_name(item: Kind, *, of: Kind, example: str) -> Kind:
+def by_name(item: ValueKind, *, of: ValueKind, example: str) -> ValueKind:
     """Return the kind of a table whose keys are all of one kind, and its values of another."""
 
     def parse(value: Any, path: Path) -> Any:
@@ -183,12 +185,12 @@ def by_name(item: Kind, *, of: Kind, example: str) -> Kind:
             raise Mismatch(path, expected, "name an attribute and its value")
         return {of.read(name, (*path, name)): item.read(one, (*path, name)) for name, one in value.items()}
 
-    return Kind("a table", example, parse)
+    return ValueKind("a table", example, parse)
 
 
-def or_unknown(kind: Kind) -> Kind:
+def or_unknown(kind: ValueKind) -> ValueKind:
     """Return a kind that may also be "unknown", which becomes None."""
-    return Kind(
+    return ValueKind(
         f'{kind.expected}, or "unknown"',
         kind.example,
         lambda value, path: None if value == "unknown" else kind.parse(value, path),
@@ -200,24 +202,24 @@ def _answer(value: Any, _: Path) -> Answer:
     return Answer.UNKNOWN if value == "unknown" else (Answer.YES if value else Answer.NO)
 
 
-TEXT = Kind("a string", '"text"', lambda value, _: require(isinstance(value, str), value))
-BOOLEAN = Kind("true or false", "true", lambda value, _: require(isinstance(value, bool), value))
-ANSWER = Kind('true, false or "unknown"', "true", _answer)
-COUNT = Kind(
+TEXT = ValueKind("a string", '"text"', lambda value, _: require(isinstance(value, str), value))
+BOOLEAN = ValueKind("true or false", "true", lambda value, _: require(isinstance(value, bool), value))
+ANSWER = ValueKind('true, false or "unknown"', "true", _answer)
+COUNT = ValueKind(
     "a whole number above 0", "1", lambda value, _: require(_is_number(value) and 0 < value < _MAX_NUMBER, value)
 )
-DAYS = Kind("a number of days", "28", lambda value, _: require(_is_number(value) and 0 <= value < 10_000, value))
-DAY = Kind(
+DAYS = ValueKind("a number of days", "28", lambda value, _: require(_is_number(value) and 0 <= value < 10_000, value))
+DAY = ValueKind(
     "a date such as 2026-11-22, without quotes",
     "2026-11-30",
     lambda value, _: require(type(value) is date, value),
 )
-DURATION = Kind(
+DURATION = ValueKind(
     'a duration such as "28d" or "33%"',
     '"28d"',
     lambda value, _: Duration.parse(require(isinstance(value, str), value)),
 )
-PATTERN = Kind(
+PATTERN = ValueKind(
     "a regular expression",
     '"[A-Z]{3}"',
     lambda value, _: re.compile(require(isinstance(value, str), value)).pattern,

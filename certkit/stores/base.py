@@ -114,7 +114,7 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class StoredIdentity:
     """An identity as it was in the store at one moment; a generation without a private key is not among them.
 
     `version` belongs to the store, which recognises by it whether the identity has changed since.
@@ -125,7 +125,7 @@ class Identity:
     generations: Sequence[Generation] = field(default=())
     version: object = field(default=None, compare=False, repr=False)
 
-    def put(self, generation: Generation) -> Identity:
+    def put(self, generation: Generation) -> StoredIdentity:
         """Return the identity with a generation added, or replaced by number."""
         others = [each for each in self.generations if each.number != generation.number]
         found = sorted([*others, generation], key=lambda each: (int(each.number), each.number))
@@ -188,7 +188,7 @@ class Store(Protocol):
         """List the names that may be identities, in their order; whatever is not one is absent when it is loaded."""
         ...
 
-    def find(self, name: str) -> Identity | None:
+    def find(self, name: str) -> StoredIdentity | None:
         """Load an identity to be created otherwise: None if there is none, or none yet where a server lags behind."""
         ...
 
@@ -196,7 +196,7 @@ class Store(Protocol):
         """Return the error for a store that does not exist, if it has no identities; None for an empty directory."""
         ...
 
-    def load(self, name: str) -> Identity:
+    def load(self, name: str) -> StoredIdentity:
         """An identity with all its generations.
 
         Raises:
@@ -204,7 +204,7 @@ class Store(Protocol):
         """
         ...
 
-    def create(self, name: str, record: Record) -> Identity:
+    def create(self, name: str, record: Record) -> StoredIdentity:
         """Create an identity without generations.
 
         Raises:
@@ -212,7 +212,7 @@ class Store(Protocol):
         """
         ...
 
-    def change(self, known: Identity | str, edit: Edit) -> Identity:
+    def change(self, known: StoredIdentity | str, edit: Edit) -> StoredIdentity:
         """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.
 
         Raises:
@@ -229,8 +229,8 @@ class Store(Protocol):
         ...
 
     def add(
-        self, known: Identity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
-    ) -> Identity:
+        self, known: StoredIdentity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
+    ) -> StoredIdentity:
         """Add a generation: a private key (PEM) with its CSR (PEM), both or neither; with it the record changes.
 
         Raises:
@@ -238,7 +238,9 @@ class Store(Protocol):
         """
         ...
 
-    def install(self, known: Identity | str, number: str, issued: Issued, *, facts: Mapping[str, str]) -> Identity:
+    def install(
+        self, known: StoredIdentity | str, number: str, issued: Issued, *, facts: Mapping[str, str]
+    ) -> StoredIdentity:
         """Write the certificate that answers a generation's request, and its facts for those who may not read it.
 
         The same once more changes nothing.
@@ -249,7 +251,7 @@ class Store(Protocol):
         """
         ...
 
-    def keep_answer(self, known: Identity | str, number: str, answer: bytes, *, edit: Edit) -> Identity:
+    def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
         """Keep what an issuer answered to a request and no check accepted (PEM); with it the record changes.
 
         Raises:
@@ -265,7 +267,7 @@ class Store(Protocol):
         """
         ...
 
-    def prune(self, known: Identity | str, numbers: Sequence[str]) -> Identity:
+    def prune(self, known: StoredIdentity | str, numbers: Sequence[str]) -> StoredIdentity:
         """Delete the keys and certificates of generations; what the record says about them stays.
 
         Raises:
@@ -281,7 +283,7 @@ class Store(Protocol):
         """
         ...
 
-    def location(self, found: Identity, number: str) -> Location:
+    def location(self, found: StoredIdentity, number: str) -> Location:
         """Where a generation is; a directory shows the one in use through the pointer. Nothing is looked for."""
         ...
 
@@ -347,12 +349,12 @@ class Store(Protocol):
         ...
 
 
-def loaded(store: Store, known: Identity | str) -> Identity:
+def loaded(store: Store, known: StoredIdentity | str) -> StoredIdentity:
     """Return an identity that may be given by its name."""
     return store.load(known) if isinstance(known, str) else known
 
 
-def load_all(store: Store) -> Iterator[tuple[str, Identity | CertkitError]]:
+def load_all(store: Store) -> Iterator[tuple[str, StoredIdentity | CertkitError]]:
     """Yield every identity of a store by its name; one that cannot be loaded is its error."""
     for name in store.names():
         try:

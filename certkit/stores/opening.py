@@ -91,9 +91,9 @@ class Opener:
             InputError: if a variable is invalid, or Vault cannot be reached.
         """
         from certkit.vault.client import Vault
-        from certkit.vault.settings import Settings
+        from certkit.vault.settings import VaultSettings
 
-        settings = Settings.from_environment(self.environment, _home())
+        settings = VaultSettings.from_environment(self.environment, _home())
         for warning in settings.warnings:
             self.warn(warning)
         with Vault.connect(settings) as vault:

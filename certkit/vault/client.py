@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from certkit.vault.settings import Settings
+    from certkit.vault.settings import VaultSettings
 
 # The lifetime of a token from the environment is unknown; a run that takes this long renews it.
 _RENEW_FIRST_SECONDS = 30.0
@@ -51,7 +51,7 @@ class Mount:
 class Vault:
     """A connection to Vault or OpenBao; several threads may use it at once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: VaultSettings) -> None:
         try:
             from certkit.vault.transport import Transport
         except ModuleNotFoundError as error:
@@ -71,7 +71,7 @@ class Vault:
         return self._settings.address
 
     @classmethod
-    def connect(cls, settings: Settings) -> Self:
+    def connect(cls, settings: VaultSettings) -> Self:
         """Return a connection with a token, after a login if none is given.
 
         Raises:

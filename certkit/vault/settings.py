@@ -45,7 +45,7 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class VaultSettings:
     """Everything a connection needs; `token` and `login` are both None if neither was given.
 
     `timeout` bounds each request in seconds, its repetitions included; `pause` is how long the first repetition waits
@@ -63,7 +63,7 @@ class Settings:
     pause: float = 1.0
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], home: Path) -> Settings:
+    def from_environment(cls, environ: Mapping[str, str], home: Path) -> VaultSettings:
         """Return what the variables say; `home` is where `.vault-token` may be.
 
         Raises:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from certkit.net.proxy import Proxy
     from certkit.vault.connection import Connection
-    from certkit.vault.settings import Settings
+    from certkit.vault.settings import VaultSettings
 
 _MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 307, 308})
@@ -82,7 +82,7 @@ class VaultAnswer:
 class Transport:
     """Connections to one server, and to where it redirects; for any number of threads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: VaultSettings) -> None:
         self.address = settings.address
         self.token: Secret | None = settings.token
         self.before_request: Callable[[], None] = lambda: None

@@ -100,7 +100,7 @@ def _names(full: tuple[GeneralName, ...] | None, relative: bytes | None, above: 
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Listing:
     """That a list names a certificate: since when, and why (empty if it does not say)."""
 
     since: datetime
@@ -153,7 +153,7 @@ class RevocationList:
         """What is greater for a newer list."""
         return self.begin, self.number if self.number is not None else -1
 
-    def entry(self, target: Target) -> Entry | None:
+    def entry(self, target: Target) -> Listing | None:
         """Return what the list says of a certificate.
 
         Raises:
@@ -164,7 +164,7 @@ class RevocationList:
             raise ValueError("an entry of the list cannot be read") from error
         return found
 
-    def _looked_up(self, target: Target) -> Entry | None:
+    def _looked_up(self, target: Target) -> Listing | None:
         if self._entries is not None:
             found = self._among(self._entries, target)
         elif target.issuer == self.issuer:
@@ -276,11 +276,11 @@ def _readable(value: Value | Unreadable) -> Value:
     return value
 
 
-def _entry(found: x509.RevokedCertificate) -> Entry:
+def _entry(found: x509.RevokedCertificate) -> Listing:
     from cryptography import x509
 
     reasons = (each.value.reason.value for each in found.extensions if isinstance(each.value, x509.CRLReason))
-    return Entry(found.revocation_date_utc, next(reasons, ""))
+    return Listing(found.revocation_date_utc, next(reasons, ""))
 
 
 def _certificate_issuers(entry: x509.RevokedCertificate) -> tuple[Key, ...]:

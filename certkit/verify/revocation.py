@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from certkit.verify.lists import Entry, Key
+    from certkit.verify.lists import Key, Listing
     from certkit.verify.statements import Answer
     from certkit.x509.certificate import Certificate
     from certkit.x509.crl import Crl
@@ -68,7 +68,7 @@ def by_lists(
     return ok("revocation", f"not revoked: {scope}; the first CRL expires on {until}{''.join(later)}")
 
 
-def _revoked(certificate: Certificate, entry: Entry) -> Finding:
+def _revoked(certificate: Certificate, entry: Listing) -> Finding:
     reason = f" ({entry.reason})" if entry.reason else ""
     hint = "ask the CA why; it can lift a hold" if entry.reason == HOLD else "stop using it; get a new certificate"
     return critical("revocation", f"{name_of(certificate)} has been revoked since {rfc3339(entry.since)}{reason}", hint)

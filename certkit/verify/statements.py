@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from certkit.verify.lists import Entry, RevocationList, Target
+    from certkit.verify.lists import Listing, RevocationList, Target
 
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
     """A certificate is revoked, or on hold."""
 
-    entry: Entry
+    entry: Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Statement:
 
     source: RevocationList
     reasons: frozenset[str]
-    entry: Entry | None
+    entry: Listing | None
     later: datetime | None
     problem: Problem | None
     is_held_valid: bool
@@ -86,7 +86,7 @@ def _of_scope(statements: Sequence[Statement], target: Target, at: datetime) -> 
 
 def _accuser(
     statements: Sequence[Statement], completes: Sequence[Statement], target: Target, at: datetime
-) -> Entry | None:
+) -> Listing | None:
     """The entry of a list that does not count, but revokes, and of which no newer one speaks otherwise.
 
     An entry may be left out once the certificate has expired (RFC 5280 section 3.3): then the older lists are heard.
@@ -130,7 +130,7 @@ def _ends_first(one: Statement, other: Statement) -> bool:
     return one.source.end is not None and other.source.end is not None and one.source.end < other.source.end
 
 
-def _changed(entry: Entry | None, change: Entry | None) -> Entry | None:
+def _changed(entry: Listing | None, change: Listing | None) -> Listing | None:
     """An entry after a delta list's: only a hold is taken back (RFC 5280 section 5.3.1)."""
     if change is None:
         return entry

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Generation, Identity, Store
+    from certkit.stores.base import Generation, Store, StoredIdentity
 
 # Where this host may be configured to run certkit regularly.
 _PLACES = ("/etc/crontab", "/etc/cron.d", "/etc/cron.daily", "/etc/systemd/system", "~/.config/systemd/user")
@@ -42,7 +42,7 @@ _CRONTAB_SECONDS = 5
 class Side:
     """One of the two identities, with its policy."""
 
-    identity: Identity
+    identity: StoredIdentity
     policy: Policy
 
     @property

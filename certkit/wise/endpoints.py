@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import ConflictError, InputError
 from certkit.identity.addresses import require_allowed
 from certkit.net import http
-from certkit.stores.base import AbsentError, Identity
+from certkit.stores.base import AbsentError, StoredIdentity
 from certkit.stores.record import Record, Settings, require_name
 from certkit.wise.addresses import ENVIRONMENTS, optional, require_base_url
 from certkit.wise.oauth import TokenEndpoint
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import AnyCertificate
 
 
-def identity(store: Store, name: str, *, policy: str | None, base_url: str | None, keep: bool = True) -> Identity:
+def identity(store: Store, name: str, *, policy: str | None, base_url: str | None, keep: bool = True) -> StoredIdentity:
     """Return the identity of that name, which is created if it is absent: tokens come before the key.
 
     `policy` is a policy's name or path. Without one, an identity for a base URL is of the sandbox. Without `keep`, an
@@ -42,7 +42,7 @@ def identity(store: Store, name: str, *, policy: str | None, base_url: str | Non
             raise AbsentError(error.message, hint=hint) from error
         settings = Settings(policy=policy or ENVIRONMENTS["sandbox"], base_url=base_url)
         if not keep:
-            return Identity(name, Record(settings=settings))
+            return StoredIdentity(name, Record(settings=settings))
         with contextlib.suppress(ConflictError):  # another run was faster
             store.create(name, Record(settings=settings))
         found = store.load(name)
@@ -57,7 +57,7 @@ def identity(store: Store, name: str, *, policy: str | None, base_url: str | Non
 
 def endpoint(
     store: Store,
-    found: Identity,
+    found: StoredIdentity,
     policy: Policy,
     *,
     base_url: str | None = None,
@@ -92,7 +92,7 @@ def endpoint(
     )
 
 
-def _pair(store: Store, found: Identity) -> tuple[Credentials, list[x509.Certificate] | None] | None:
+def _pair(store: Store, found: StoredIdentity) -> tuple[Credentials, list[x509.Certificate] | None] | None:
     """The active key and certificates, and those to trust; None where nothing is in use."""
     from certkit.identity import credentials
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from certkit.identity.overview import Overview
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
     from certkit.wise.tokens import Kept
 
 
@@ -47,7 +47,7 @@ _USABLE = (State.PENDING, State.ISSUED, State.ACTIVE, State.PREVIOUS)
 class Situation:
     """What is there of an identity: `token` is one that works or can be renewed, `is_answered` that of a call."""
 
-    identity: Identity
+    identity: StoredIdentity
     policy: Policy
     overview: Overview
     client_id: str | None

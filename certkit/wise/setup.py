@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from certkit.identity.activate import Activation
     from certkit.policy.rules import Policy
     from certkit.secret import Secret
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
     from certkit.wise.guide import Situation
     from certkit.wise.oauth import TokenEndpoint
 
@@ -86,7 +86,7 @@ class Surroundings:
     clock: Callable[[], datetime]
     client_secret: Callable[[], Secret]
     optional_secret: Callable[[], Secret | None]
-    how: Callable[[Store, Identity], Activation]
+    how: Callable[[Store, StoredIdentity], Activation]
     timeout: float
     person: Person | None = None
     progress: Progress = keyfile.silent
@@ -146,7 +146,7 @@ class _Run:
             now=self.around.clock(),
         )
 
-    def begin(self) -> Identity:
+    def begin(self) -> StoredIdentity:
         """Load or create the identity."""
         given, person = self.given, self.around.person
         is_new = self.store.find(self.name) is None

@@ -75,7 +75,7 @@ class AttributeValue(NamedTuple):
         return f"{name}={_escaped(self.text)}"
 
 
-class Problem(NamedTuple):
+class NameProblem(NamedTuple):
     """A rule that a name breaks although it can be read."""
 
     id: str
@@ -123,16 +123,16 @@ class Name:
         return tuple(each.attributes for each in self._read[0])
 
     @once
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[NameProblem, ...]:
         """The rules that the name breaks."""
         rdns, reason = self._read
         if reason:
-            return (Problem("name-structure", f"the name cannot be read: {reason}", "4.1.2.4"),)
-        found: list[Problem] = []
+            return (NameProblem("name-structure", f"the name cannot be read: {reason}", "4.1.2.4"),)
+        found: list[NameProblem] = []
         for rdn in rdns:
-            found += [Problem("name-encoding", each.problem, "4.1.2.4") for each in rdn.attributes if each.problem]
+            found += [NameProblem("name-encoding", each.problem, "4.1.2.4") for each in rdn.attributes if each.problem]
             if not rdn.is_ordered:
-                found.append(Problem("rdn-order", "a part of the name is not sorted (X.690 section 11.6)", "4.1"))
+                found.append(NameProblem("rdn-order", "a part of the name is not sorted (X.690 section 11.6)", "4.1"))
         return tuple(found)
 
     @property

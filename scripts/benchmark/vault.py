@@ -49,9 +49,9 @@ def secrets(bench: Bench) -> Iterator[Result]:
 def _ours(address: str, paths: list[str]) -> Work:
     from certkit.secret import Secret
     from certkit.vault.client import Vault
-    from certkit.vault.settings import Settings
+    from certkit.vault.settings import VaultSettings
 
-    settings = Settings(address=address, token=Secret(TOKEN.encode()))
+    settings = VaultSettings(address=address, token=Secret(TOKEN.encode()))
     with Vault.connect(settings) as vault:
         kv = vault.kv("secret")
         for path in paths:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from cryptography import x509
 
-from certkit.identity.issuers.base import Answer
+from certkit.identity.issuers.base import IssuerAnswer
 from certkit.identity.renew import Renewal, renew
 from tests import pki
 from tests.cli.test_identity import ISSUING, NOW, POLICY, ROOT, TRUSTING, Identities, refuses
@@ -114,7 +114,7 @@ class Signer:
         """A certificate of the partner's."""
         key = x509.load_pem_x509_csr(csr).public_key()
         made = ISSUING.issue(public_key=key, begin=NOW - pki.DAY, end=NOW + 360 * pki.DAY)
-        return Answer(certificates=made.pem + ISSUING.pem)
+        return IssuerAnswer(certificates=made.pem + ISSUING.pem)
 
 
 def past(identity, count):

@@ -90,7 +90,7 @@ def test_a_report_never_replaces_a_private_key(tmp_path, data):
     """Whether the key is PEM or DER."""
     (tmp_path / "k").write_bytes(data)
     with pytest.raises(InputError, match="it holds keys or certificates"):
-        writing.write_report(tmp_path / "k", content.Report(["report"]))
+        writing.write_report(tmp_path / "k", content.ReportFile(["report"]))
     assert (tmp_path / "k").read_bytes() == data
 
 

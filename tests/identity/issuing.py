@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from cryptography import x509
 
 from certkit.errors import InputError
-from certkit.identity.issuers.base import Answer
+from certkit.identity.issuers.base import IssuerAnswer
 from tests import pki
 from tests.identity.conftest import ISSUING, ROOT
 
@@ -28,7 +28,7 @@ class Signing:
         made = ISSUING.issue(
             pki.name(O="Acme Ltd", CN="acme-client-id"), public_key=key, begin=self.begin, end=self.end
         )
-        return Answer(certificates=made.pem + ISSUING.pem, trust_bundle=ROOT.pem, warnings=self.warnings)
+        return IssuerAnswer(certificates=made.pem + ISSUING.pem, trust_bundle=ROOT.pem, warnings=self.warnings)
 
 
 class Away:

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from certkit.findings import Status
 from certkit.identity import install, overview
-from certkit.identity.issuers.base import Answer
+from certkit.identity.issuers.base import IssuerAnswer
 from certkit.stores.opening import findings_of
 from certkit.stores.record import State
 from certkit.x509 import keys, objects
@@ -33,7 +33,7 @@ class Partner:
         request = x509.load_pem_x509_csr(csr)
         subject = pki.name(O="Acme Ltd", CN="acme-client-id")
         made = ISSUING.issue(subject, public_key=request.public_key(), begin=self.now, end=self.now + YEAR)
-        return Answer(certificates=made.pem + ISSUING.pem)
+        return IssuerAnswer(certificates=made.pem + ISSUING.pem)
 
 
 def states(identity):

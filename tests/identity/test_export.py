@@ -18,7 +18,7 @@ from cryptography import x509
 
 from certkit.errors import InputError
 from certkit.identity import activate
-from certkit.identity.export import FORMS, Wanted, export
+from certkit.identity.export import FORMS, WantedExport, export
 from certkit.identity.hooks import HookError
 from certkit.identity.import_ import adopt
 from certkit.secret import Secret
@@ -36,7 +36,7 @@ PEM_FILES = {"key.pem", "certificate.pem", "fullchain.pem", "ca.pem"}
 @pytest.fixture
 def wanted(tmp_path):
     """The plainest wish: PEM files in a directory that is still to be made."""
-    return Wanted(directory=tmp_path / "tls", environment={"PATH": os.defpath})
+    return WantedExport(directory=tmp_path / "tls", environment={"PATH": os.defpath})
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_the_name_of_a_kubernetes_secret(tmp_path, name, called):
     """Is a DNS subdomain (RFC 1123), whatever the identity is called."""
     store = FileStore(tmp_path / "store")
     use(store, name)
-    wanted = Wanted(directory=tmp_path / "tls", form="kubernetes", environment={})
+    wanted = WantedExport(directory=tmp_path / "tls", form="kubernetes", environment={})
     export(store, store.load(name), wanted)
     found = yaml.safe_load((wanted.directory / "secret.yaml").read_text())["metadata"]["name"]
     assert found == called

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from certkit.config import Entry, HostConfiguration
+from certkit.config import ConfiguredProgram, HostConfiguration
 from certkit.errors import InputError, UnsafeDirectoryError
 from certkit.files.owners import Trust
 from certkit.identity.programs import Programs, storable_hook, unusable
@@ -43,7 +43,7 @@ def programs(own, **options):
 
 def entry(name, *command, **options):
     """An entry of the host configuration."""
-    return {name: Entry(name=name, command=command, source="/etc/certkit/certkit.toml", **options)}
+    return {name: ConfiguredProgram(name=name, command=command, source="/etc/certkit/certkit.toml", **options)}
 
 
 def test_the_environment_is_constructed():

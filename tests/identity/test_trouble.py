@@ -12,7 +12,7 @@ from cryptography import x509
 from certkit.errors import RefusedError
 from certkit.identity import activate, credentials, overview
 from certkit.identity.hooks import HookError
-from certkit.identity.issuers.base import Answer
+from certkit.identity.issuers.base import IssuerAnswer
 from certkit.identity.renew import Renewal, renew
 from certkit.identity.update import Changes, update
 from tests import pki
@@ -41,7 +41,7 @@ class Partner:
         issuer = ISSUERS[self.ca]
         made = issuer.issue(public_key=key, begin=self.now - timedelta(minutes=90), end=self.now + LIFE)
         self.signed.append(made.certificate)
-        return Answer(certificates=made.pem + issuer.pem)
+        return IssuerAnswer(certificates=made.pem + issuer.pem)
 
 
 def test_a_year_of_trouble(store, tmp_path):

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from certkit.errors import RefusedError
 from certkit.identity import activate, limits, overview
-from certkit.identity.issuers.base import Answer
+from certkit.identity.issuers.base import IssuerAnswer
 from certkit.identity.prune import prune
 from certkit.identity.renew import Renewal, renew
 from certkit.identity.update import Changes, update
@@ -35,7 +35,7 @@ class Wrong:
         made = self.issuer.issue(
             pki.name(O="Acme Ltd", CN="acme-client-id"), public_key=key, begin=LATE - pki.DAY, end=LATE + 365 * pki.DAY
         )
-        return Answer(certificates=made.pem + self.issuer.pem)
+        return IssuerAnswer(certificates=made.pem + self.issuer.pem)
 
 
 def adding(root, **options):

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from certkit.expiry import reminder_file
 from certkit.expiry.reminders import Reminders
 from certkit.identity import activate, install, overview, pointer
-from certkit.identity.export import Wanted, export
+from certkit.identity.export import WantedExport, export
 from certkit.identity.renew import Renewal, renew
 from certkit.stores.file.store import FileStore
 from certkit.stores.record import State
@@ -193,7 +193,7 @@ def test_a_person_who_brings_the_answers(tmp_path, gateway, capsys):
 def test_an_issuer_that_answers_at_once(openbao, tmp_path, gateway, capsys):
     """A host that exports what is in Vault each day: no call fails, and nobody is reminded."""
     today = [pki.NOW]
-    wanted = Wanted(directory=tmp_path / "tls", environment={"PATH": os.defpath})
+    wanted = WantedExport(directory=tmp_path / "tls", environment={"PATH": os.defpath})
     failed, spoken, seen, changed = [], [], set(), []
     with Vault.connect(openbao.settings()) as vault:
         store = journaled(VaultStore(vault, "secret", "year"), "cron@host", lambda: today[0])

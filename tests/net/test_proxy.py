@@ -14,14 +14,14 @@ from certkit.net import http
 from certkit.net.address import Address
 from certkit.net.proxy import Proxies
 from certkit.secret import Secret
-from certkit.vault.settings import Settings
+from certkit.vault.settings import VaultSettings
 from tests import pki, tls_servers
 from tests.odd_http import odd_server, reply
 
 
 def towards(url, tmp_path, **variables):
     """The proxy for an address, as text, or None."""
-    proxy = Settings.from_environment(variables, tmp_path).proxies.towards(Address.parse(url))
+    proxy = VaultSettings.from_environment(variables, tmp_path).proxies.towards(Address.parse(url))
     return proxy and str(proxy)
 
 

@@ -42,7 +42,7 @@ def row(name, declared):
 
 @pytest.mark.parametrize(
     "table",
-    [*(KNOWN[section].default_factory for section in SECTIONS), rules.Source, rules.AttributeRules],
+    [*(KNOWN[section].default_factory for section in SECTIONS), rules.RuleSource, rules.AttributeRules],
     ids=lambda table: table.__name__,
 )
 def test_every_key_is_documented(table):

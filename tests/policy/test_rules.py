@@ -47,7 +47,7 @@ def test_the_smallest_policy():
     """A title, a source and a key type; every other question is unknown."""
     small = load(GOOD)
     assert (small.name, small.title, small.key.default_type) == ("acme", "Acme", "ec-p256")
-    assert small.sources == (policy.Source("Acme's guide", date(2026, 11, 22)),)
+    assert small.sources == (policy.RuleSource("Acme's guide", date(2026, 11, 22)),)
     assert {small.csr.crlf, small.csr.extensions, small.certificate.san, small.renewal.reuse_key} == {Answer.UNKNOWN}
     assert (small.certificate.max_live, small.certificate.max_validity_days, small.renewal.opens) == (None, None, None)
     assert (small.expiry.warn.fixed, small.expiry.critical.fixed) == (timedelta(days=28), timedelta(days=7))

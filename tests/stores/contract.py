@@ -14,7 +14,7 @@ import pytest
 from certkit.errors import ConflictError, InputError, StoreError
 from certkit.findings import Finding
 from certkit.secret import Secret
-from certkit.stores.base import AbsentError, Document, Generation, Identity, Issued
+from certkit.stores.base import AbsentError, Document, Generation, Issued, StoredIdentity
 from certkit.stores.opening import findings_of
 from certkit.stores.record import Record, Settings, State
 from certkit.x509 import describe
@@ -102,8 +102,8 @@ class StoreContract:
     def test_a_new_identity_is_there(self, store, open_again):
         """With its record, and without generations; for everybody."""
         store.create("acme", RECORD)
-        assert store.load("acme") == Identity("acme", RECORD, ())
-        assert open_again().load("acme") == Identity("acme", RECORD, ())
+        assert store.load("acme") == StoredIdentity("acme", RECORD, ())
+        assert open_again().load("acme") == StoredIdentity("acme", RECORD, ())
 
     def test_names_are_in_order(self, store):
         """However they came, and up to the longest."""
@@ -474,7 +474,7 @@ class StoreContract:
         store.remove("acme")
         enroll(store, pending=1)
         assert store.documents("acme") == []
-        assert store.load("acme") == Identity("acme", RECORD, (Generation(number="0001", csr=CSR),))
+        assert store.load("acme") == StoredIdentity("acme", RECORD, (Generation(number="0001", csr=CSR),))
 
     # Secrets and checks
 

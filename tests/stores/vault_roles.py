@@ -12,7 +12,7 @@ from tests.conftest import require_program
 
 if TYPE_CHECKING:
     from certkit.stores.vault.store import VaultStore
-    from certkit.vault.settings import Settings
+    from certkit.vault.settings import VaultSettings
     from tests.openbao import Server
 
 FOLDER = Path(__file__).parents[2] / "policies" / "vault"
@@ -29,7 +29,7 @@ def acl(role: str, *, mount: str = "secret", prefix: str = "certkit", name: str 
     return subprocess.run(sed, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-def settings(server: Server, role: str, *, token: dict[str, Any] | None = None, **place: str) -> Settings:
+def settings(server: Server, role: str, *, token: dict[str, Any] | None = None, **place: str) -> VaultSettings:
     """The settings to reach a server with a token that has a role, and no other ACL policy, not even `default`."""
     fields = {"no_default_policy": True, "ttl": "1h", **(token or {})}
     return server.settings(token=Secret(server.token_for(acl(role, **place), **fields).encode()))

@@ -10,7 +10,7 @@ import pytest
 from certkit.secret import Secret
 from certkit.vault.client import Vault
 from certkit.vault.kv import Kv
-from certkit.vault.settings import Settings
+from certkit.vault.settings import VaultSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ TOKEN = "s.the-token-of-this-test"
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[[Settings], Vault]]:
+def connect() -> Iterator[Callable[[VaultSettings], Vault]]:
     """Connect with some settings."""
     with contextlib.ExitStack() as stack:
         yield lambda settings: stack.enter_context(Vault.connect(settings))
@@ -31,7 +31,7 @@ def odd_vault(connect):
 
     def connected(server, **changes):
         defaults = {"address": server.address, "token": Secret(TOKEN.encode()), "pause": 0.01, "timeout": 5}
-        return connect(Settings(**(defaults | changes)))
+        return connect(VaultSettings(**(defaults | changes)))
 
     return connected
 

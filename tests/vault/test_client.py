@@ -18,7 +18,7 @@ from certkit.secret import Secret
 from certkit.vault.client import Mount, Vault
 from certkit.vault.errors import Kind, VaultError
 from certkit.vault.login import Login
-from certkit.vault.settings import Settings
+from certkit.vault.settings import VaultSettings
 from tests import pki
 from tests.openbao import development_server
 
@@ -72,7 +72,7 @@ def test_settings_do_not_bring_hvac():
 
 def test_without_a_token_nothing_is_asked():
     """What to set is said at once."""
-    error = failure(lambda: Vault.connect(Settings()))
+    error = failure(lambda: Vault.connect(VaultSettings()))
     assert (error.kind, error.message) == (Kind.NO_TOKEN, "cannot use Vault at https://127.0.0.1:8200: no token")
 
 

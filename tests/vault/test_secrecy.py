@@ -14,7 +14,7 @@ from certkit.vault.client import Vault
 from certkit.vault.errors import VaultError
 from certkit.vault.kv import Kv
 from certkit.vault.login import Login
-from certkit.vault.settings import Settings
+from certkit.vault.settings import VaultSettings
 from tests.odd_http import errors, odd_server, reply, secret
 
 SECRETS = ["s.the-token", "the-role-id", "the-secret-id", "the-private-key", "the-certificate", "the-password"]
@@ -59,7 +59,7 @@ def test_success_shows_nothing(said):
     read = secret(1, private_key="the-private-key", certificate="the-certificate")
     with odd_server(GRANTED, written, read) as server:
         proxies = Proxies(always=server.address.replace("//", "//user:the-password@"))
-        raised = work(Settings(address="http://vault.example", login=LOGIN, proxies=proxies))
+        raised = work(VaultSettings(address="http://vault.example", login=LOGIN, proxies=proxies))
     assert raised == ""
     shown = said()
     assert "Stored(" in shown
@@ -73,7 +73,7 @@ def test_success_shows_nothing(said):
 def test_a_server_that_repeats_what_it_was_told_does_not_betray_it(said, status, before, told):
     """Its errors are shown without what was sent to it, be it in the login or in the write."""
     with odd_server(*before, errors(status, f"you sent {told}", told)) as server:
-        raised = work(Settings(address=server.address, login=LOGIN, max_retries=0))
+        raised = work(VaultSettings(address=server.address, login=LOGIN, max_retries=0))
     assert "(hidden)" in raised
     shown = said() + raised
     assert [text for text in SECRETS if text in shown] == []
@@ -85,7 +85,7 @@ def test_a_server_that_repeats_what_it_was_told_does_not_betray_it(said, status,
 def test_failures_of_the_network_show_nothing(said, answer):
     """Broken, cut short, garbled, misled."""
     with odd_server(lambda connected: connected.sendall(answer)) as server:
-        raised = work(Settings(address=server.address, token=TOKEN, max_retries=0))
+        raised = work(VaultSettings(address=server.address, token=TOKEN, max_retries=0))
     assert raised
     shown = said() + raised
     assert [text for text in SECRETS if text in shown] == []

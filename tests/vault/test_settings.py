@@ -6,7 +6,7 @@ import pytest
 
 from certkit.errors import InputError
 from certkit.secret import Secret
-from certkit.vault.settings import Settings
+from certkit.vault.settings import VaultSettings
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def read(tmp_path):
     """Settings from variables, with an empty home directory."""
 
     def read(**variables):
-        return Settings.from_environment(variables, tmp_path)
+        return VaultSettings.from_environment(variables, tmp_path)
 
     return read
 
@@ -134,9 +134,9 @@ def test_a_bad_value_is_an_error_that_names_the_variable_and_not_the_value(read,
 def test_the_token_of_the_home_directory_comes_last(tmp_path):
     """What `bao login` left in ~/.vault-token counts where no variable says otherwise."""
     (tmp_path / ".vault-token").write_text("s.remembered\n")
-    assert Settings.from_environment({}, tmp_path).token == Secret(b"s.remembered")
-    assert Settings.from_environment({"VAULT_TOKEN": "s.given"}, tmp_path).token == Secret(b"s.given")
-    settings = Settings.from_environment({"VAULT_ROLE_ID": "role"}, tmp_path)
+    assert VaultSettings.from_environment({}, tmp_path).token == Secret(b"s.remembered")
+    assert VaultSettings.from_environment({"VAULT_TOKEN": "s.given"}, tmp_path).token == Secret(b"s.given")
+    settings = VaultSettings.from_environment({"VAULT_ROLE_ID": "role"}, tmp_path)
     assert (settings.token, settings.login.method) == (None, "approle")
 
 

@@ -10,7 +10,7 @@ import pytest
 from certkit.net.proxy import Proxies
 from certkit.secret import Secret
 from certkit.vault.errors import CasMismatch, Kind, UncertainWrite, VaultError
-from certkit.vault.settings import Settings
+from certkit.vault.settings import VaultSettings
 from tests.odd_http import errors, odd_server, reply, secret
 from tests.vault.conftest import TOKEN
 
@@ -338,7 +338,7 @@ def test_the_time_out_bounds_the_whole_request(odd_kv, slow):
 
 def test_a_host_without_an_address_is_said_to_be_none(connect):
     """The name is looked up within the time-out."""
-    error = failure(lambda: connect(Settings(address="http://no-such.invalid:1", token=Secret(b"x"))).token())
+    error = failure(lambda: connect(VaultSettings(address="http://no-such.invalid:1", token=Secret(b"x"))).token())
     assert error.kind in {Kind.HOST_NOT_FOUND, Kind.CONNECTION}  # without any network, nobody knows
     assert error.message.startswith("cannot reach http://no-such.invalid:1: ")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from certkit.expiry.scan import Judge, Scan
     from certkit.identity.activate import Activation
     from certkit.identity.issuers.base import Issuer
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
     from certkit.stores.record import Settings
     from certkit.terraform.provider.services import Configuration, Warn
 
@@ -37,11 +37,11 @@ def _open_store(configuration: Configuration, warn: Warn) -> Iterator[Store]:
         yield store
 
 
-def _issuing(store: Store, identity: Identity, warn: Warn) -> AbstractContextManager[Issuer | None]:
+def _issuing(store: Store, identity: StoredIdentity, warn: Warn) -> AbstractContextManager[Issuer | None]:
     return machine(warn).issuing(store, identity)
 
 
-def _how(store: Store, identity: Identity) -> Activation:
+def _how(store: Store, identity: StoredIdentity) -> Activation:
     return machine(lambda _: None).how(store, identity)
 
 

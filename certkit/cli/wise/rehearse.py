@@ -112,7 +112,7 @@ def _ready(ready_file: str | None, line: str) -> Iterator[None]:
     if ready_file is None:
         yield
         return
-    writing.write_report(Path(ready_file), content.Report([line]))
+    writing.write_report(Path(ready_file), content.ReportFile([line]))
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.expiry.sources.base import Seen
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
     from certkit.stores.record import Record
     from certkit.x509.certificate import Certificate
 
@@ -60,7 +60,7 @@ class IdentitySource:
                 yield from hanging(source, self.name, generation.number, identity.record, self.now)
 
 
-def _active(identity: Identity) -> list[Certificate] | None:
+def _active(identity: StoredIdentity) -> list[Certificate] | None:
     for generation in identity.generations:
         if generation.number == identity.record.active and generation.issued is not None:
             return objects.certificate_values(generation.issued.fullchain, name=f"generation {generation.number}")

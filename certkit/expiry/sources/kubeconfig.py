@@ -55,7 +55,7 @@ _FIELDS = {Holder.USER: "client-certificate", Holder.CLUSTER: "certificate-autho
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class KubeconfigEntry:
     """A user or a cluster, by its name, which is safe to show."""
 
     holder: Holder
@@ -69,7 +69,7 @@ class Entry:
 class Embedded:
     """The certificates that an entry brings along: PEM, if everything is OK."""
 
-    entry: Entry
+    entry: KubeconfigEntry
     data: bytes
 
 
@@ -77,7 +77,7 @@ class Embedded:
 class Reference:
     """The file that has an entry's certificates; a relative path begins in the kubeconfig's own directory."""
 
-    entry: Entry
+    entry: KubeconfigEntry
     path: str
 
 
@@ -139,13 +139,13 @@ class _Reader:
             if not isinstance(name, str):
                 self.complain(f"{holder.value} number {number}: its name is not a string")
                 name = ""
-            entry = Entry(holder, _shown(name))
+            entry = KubeconfigEntry(holder, _shown(name))
             if name and name in names:
                 self.complain(f"{entry}: the name appears twice")
             names.add(name)
             self._read_entry(entry, self._mapping(fields.get(holder.value), str(entry)))
 
-    def _read_entry(self, entry: Entry, fields: dict[str, Any]) -> None:
+    def _read_entry(self, entry: KubeconfigEntry, fields: dict[str, Any]) -> None:
         path_name = _FIELDS[entry.holder]
         data_name = f"{path_name}-data"
         data, path = self._text(fields, data_name, entry), self._text(fields, path_name, entry)
@@ -177,7 +177,7 @@ class _Reader:
             self.complain(f"{where} has a merge key (<<), which is not read")
         return value
 
-    def _text(self, fields: dict[str, Any], name: str, entry: Entry) -> str:
+    def _text(self, fields: dict[str, Any], name: str, entry: KubeconfigEntry) -> str:
         value = fields.get(name) or ""
         if isinstance(value, str):
             return value.strip()

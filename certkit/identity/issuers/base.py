@@ -13,7 +13,7 @@ from certkit.errors import InputError
 MANUAL = "manual"
 
 
-class Kind(StrEnum):
+class IssuerKind(StrEnum):
     """How an issuer is reached."""
 
     MANUAL = "manual"
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 class IssuerSpec:
     """An issuer by its name: its kind, and where it is (`MOUNT/ROLE`, or a program with its arguments)."""
 
-    kind: Kind
+    kind: IssuerKind
     where: str
 
     @classmethod
@@ -36,15 +36,15 @@ class IssuerSpec:
             InputError: it names none.
         """
         name, separator, where = text.partition(":")
-        kind = next((each for each in Kind if each.value == name), None)
-        fits = {None: False, Kind.MANUAL: not separator, Kind.COMMAND: bool(where.strip())}
+        kind = next((each for each in IssuerKind if each.value == name), None)
+        fits = {None: False, IssuerKind.MANUAL: not separator, IssuerKind.COMMAND: bool(where.strip())}
         mount, _, role = where.strip("/").rpartition("/")
         if not fits.get(kind, bool(mount and role)):
             hint = "give manual, vault-pki:MOUNT/ROLE or command:PROGRAM"
             raise InputError(f"not an issuer: {text!r}", hint=hint)
         assert kind is not None  # noqa: S101  it would not fit
-        spec = cls(kind, where.strip("/") if kind is Kind.VAULT_PKI else where)
-        if kind is Kind.COMMAND:
+        spec = cls(kind, where.strip("/") if kind is IssuerKind.VAULT_PKI else where)
+        if kind is IssuerKind.COMMAND:
             spec.arguments()
         return spec
 
@@ -63,7 +63,7 @@ class IssuerSpec:
     @property
     def is_manual(self) -> bool:
         """Whether a person takes the CSR there, and brings the certificate back."""
-        return self.kind is Kind.MANUAL
+        return self.kind is IssuerKind.MANUAL
 
 
 def absolute(text: str) -> str:
@@ -73,14 +73,14 @@ def absolute(text: str) -> str:
         InputError: the text names none.
     """
     spec = IssuerSpec.parse(text)
-    program, *rest = spec.arguments() if spec.kind is Kind.COMMAND else [""]
+    program, *rest = spec.arguments() if spec.kind is IssuerKind.COMMAND else [""]
     if os.sep not in program:
         return text
     return f"{spec.kind}:{shlex.join([os.path.abspath(program), *rest])}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class IssuerAnswer:
     """What an issuer answered, as PEM: the certificate, with those above it or without.
 
     `trust_bundle` is what the issuer is known to stand below, where it is asked over a connection that is trusted.
@@ -95,7 +95,7 @@ class Answer:
 class Issuer(Protocol):
     """An issuer that signs a CSR at once; a person at a portal is not one."""
 
-    def issue(self, csr: bytes) -> Answer:
+    def issue(self, csr: bytes) -> IssuerAnswer:
         """The certificate for a CSR (PEM).
 
         Raises:

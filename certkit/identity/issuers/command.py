@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.identity import hooks
-from certkit.identity.issuers.base import Answer
+from certkit.identity.issuers.base import IssuerAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ class Command:
     variables: Mapping[str, str]
     timeout: float = hooks.TIMEOUT_SECONDS
 
-    def issue(self, csr: bytes) -> Answer:
+    def issue(self, csr: bytes) -> IssuerAnswer:
         """The certificate for a CSR (PEM), as the program prints it; what it says goes to standard error.
 
         Raises:
             HookError: it cannot be run, ends with a code other than 0, takes too long, or answers too much.
         """
         answer = hooks.ask(self.arguments, csr, self.variables, timeout=self.timeout, limit=MAX_ANSWER_BYTES)
-        return Answer(certificates=answer)
+        return IssuerAnswer(certificates=answer)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import RefusedError
-from certkit.identity.issuers.base import Answer
+from certkit.identity.issuers.base import IssuerAnswer
 from certkit.vault.errors import Kind, VaultError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class VaultPki:
     vault: Vault
     where: str
 
-    def issue(self, csr: bytes) -> Answer:
+    def issue(self, csr: bytes) -> IssuerAnswer:
         """The certificate for a CSR (PEM), those above it, and the one at the top to be trusted.
 
         If the response is lost, the role may have issued a certificate that no one has.
@@ -39,7 +39,7 @@ class VaultPki:
                 raise RefusedError(error.message, hint=error.hint) from error
             raise
         chain = _text(signed.ca_chain)
-        return Answer(
+        return IssuerAnswer(
             certificates=_text((signed.certificate,)) + chain,
             trust_bundle=_text(signed.ca_chain[-1:]) or None,
             warnings=signed.warnings,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from certkit.files.folder import Folder
-    from certkit.stores.base import Identity
+    from certkit.stores.base import StoredIdentity
     from certkit.stores.file.store import FileStore
 
 # What belongs in the directory of an identity; `hooks` are others' business.
@@ -102,12 +102,12 @@ def _identity(store: FileStore, folder: Folder, name: str) -> Iterator[Finding]:
         yield unknown(_PERMISSIONS, f"who may read the keys of {name} was not checked", f"see {check}")
 
 
-def _summary(found: Identity) -> str:
+def _summary(found: StoredIdentity) -> str:
     generations = _counted(len(found.generations), "generation", "generations")
     return f"{generations}, {found.record.active or 'none'} active"
 
 
-def _troubles(store: FileStore, folder: Folder, found: Identity) -> Iterator[Finding]:
+def _troubles(store: FileStore, folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
     """What is wrong with an identity that can be loaded."""
     check = f"identity:{found.name}"
     yield from _strange(check, folder, [name for name in folder.names() if name not in _OURS])
@@ -224,7 +224,7 @@ def _of_store(folder: Folder) -> Iterator[Finding]:
         yield warning(_PERMISSIONS, f"{folder.path} belongs to another user ({status.st_uid})", hint)
 
 
-def _of_identity(folder: Folder, found: Identity) -> Iterator[Finding]:
+def _of_identity(folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
     """What is wrong with the permissions of what belongs to an identity.
 
     Raises:

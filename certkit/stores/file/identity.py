@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import PassphraseError, StoreError
 from certkit.files.content import Access
 from certkit.stores import record as identity
-from certkit.stores.base import Identity, no_generation
+from certkit.stores.base import StoredIdentity, no_generation
 from certkit.stores.file import documents
 from certkit.stores.file import generations as generation_files
 from certkit.stores.file import record as record_file
@@ -64,7 +64,7 @@ def access_of(record: Record) -> Access:
         raise StoreError(f"this host has no group {name!r}", hint=hint) from error
 
 
-def read(name: str, folder: Folder) -> Identity:
+def read(name: str, folder: Folder) -> StoredIdentity:
     """An identity; it may mix two states if another process changes it at the same time (`watched`).
 
     Raises:
@@ -74,10 +74,10 @@ def read(name: str, folder: Folder) -> Identity:
     with folder.inside(GENERATIONS) as generations:
         numbers = sorted(filter(identity.is_generation, generations.names()), key=int)
         found = tuple(_read_generation(generations, number) for number in numbers)
-    return Identity(name, record, found, version)
+    return StoredIdentity(name, record, found, version)
 
 
-def refreshed(known: Identity, folder: Folder) -> Identity:
+def refreshed(known: StoredIdentity, folder: Folder) -> StoredIdentity:
     """Return an identity that was loaded before, read again if it has changed since; the caller holds its lock."""
     return known if record_file.version(folder) == known.version else read(known.name, folder)
 

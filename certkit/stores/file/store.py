@@ -29,9 +29,9 @@ from certkit.stores.base import (
     AbsentError,
     Document,
     Generation,
-    Identity,
     Location,
     NoStoreError,
+    StoredIdentity,
     loaded,
     no_generation,
     unchanged,
@@ -109,7 +109,7 @@ class FileStore:
         hint = "check --store, CERTKIT_STORE and HOME; `certkit identity enroll` creates a store"
         return NoStoreError(f"there is no store at {self.uri}", hint=hint)
 
-    def load(self, name: str) -> Identity:
+    def load(self, name: str) -> StoredIdentity:
         """An identity with all its generations, as it was at one moment.
 
         Raises:
@@ -123,14 +123,14 @@ class FileStore:
                     return found
         raise StoreError(f"cannot read {self.root / name}: other processes keep changing it", hint="try again")
 
-    def find(self, name: str) -> Identity | None:
+    def find(self, name: str) -> StoredIdentity | None:
         """Load an identity; None if there is none."""
         try:
             return self.load(name)
         except AbsentError:
             return None
 
-    def create(self, name: str, record: Record) -> Identity:
+    def create(self, name: str, record: Record) -> StoredIdentity:
         """Create an identity without generations; a missing store is created.
 
         Raises:
@@ -145,12 +145,12 @@ class FileStore:
             with folder.make(GENERATIONS, access):
                 pass
             record = record if self.journal is None else self.journal.noted(None, record)
-            return Identity(name, record, (), record_file.write(folder, record, access))
+            return StoredIdentity(name, record, (), record_file.write(folder, record, access))
 
     def require_settings_right(self, name: str) -> None:
         """Whoever may write to the directory may change settings."""
 
-    def change(self, known: Identity | str, edit: Edit) -> Identity:
+    def change(self, known: StoredIdentity | str, edit: Edit) -> StoredIdentity:
         """Change the record in one step; what `edit` raises is raised.
 
         Raises:
@@ -170,8 +170,8 @@ class FileStore:
             return replace(found, record=after, version=version)
 
     def add(
-        self, known: Identity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
-    ) -> Identity:
+        self, known: StoredIdentity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
+    ) -> StoredIdentity:
         """Add a generation: a private key (PEM) with its CSR (PEM), both or neither.
 
         Raises:
@@ -196,12 +196,12 @@ class FileStore:
 
     def install(
         self,
-        known: Identity | str,
+        known: StoredIdentity | str,
         number: str,
         issued: Issued,
         *,
         facts: Mapping[str, str],  # noqa: ARG002  read from the certificate when they are needed
-    ) -> Identity:
+    ) -> StoredIdentity:
         """Write the certificate that answers a generation's request.
 
         Raises:
@@ -213,7 +213,7 @@ class FileStore:
             installed = generation_files.install(generation, number, issued, identity_folder.access_of(known.record))
         return known.put(installed)
 
-    def keep_answer(self, known: Identity | str, number: str, answer: bytes, *, edit: Edit) -> Identity:
+    def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
         """Keep what an issuer answered to a request and no check accepted (PEM); with it the record changes.
 
         Raises:
@@ -233,7 +233,7 @@ class FileStore:
         with self._identity(name) as folder, identity_folder.generation(folder, number) as generation:
             return generation_files.answers(generation)
 
-    def prune(self, known: Identity | str, numbers: Sequence[str]) -> Identity:
+    def prune(self, known: StoredIdentity | str, numbers: Sequence[str]) -> StoredIdentity:
         """Delete the keys and certificates of generations; what the record says about them stays.
 
         Raises:
@@ -258,7 +258,7 @@ class FileStore:
             data, path = generation.read(generation_files.KEY), generation.path / generation_files.KEY
         return unseal(data, self.wrapping, name=str(path))
 
-    def location(self, found: Identity, number: str) -> Location:
+    def location(self, found: StoredIdentity, number: str) -> Location:
         """The paths of a generation's files, for the one in use through the pointer."""
         home = self.root.absolute() / found.name
         lineage = home / record_file.POINTER if number == found.record.active else home / GENERATIONS / number

@@ -19,9 +19,9 @@ from certkit.stores.base import (
     AbsentError,
     Document,
     Generation,
-    Identity,
     Location,
     NoStoreError,
+    StoredIdentity,
     loaded,
     no_generation,
     unchanged,
@@ -88,7 +88,7 @@ class VaultStore:
         """Return the error for a prefix without identities: a wrong prefix looks the same."""
         return NoStoreError(f"there is no identity in {self.uri}", hint="check --store and CERTKIT_STORE")
 
-    def load(self, name: str) -> Identity:
+    def load(self, name: str) -> StoredIdentity:
         """An identity with all its generations, each of which is read when its CSR or certificate is asked for.
 
         Raises:
@@ -97,14 +97,14 @@ class VaultStore:
         """
         return self._identity(name, *self.secrets.record(name))
 
-    def find(self, name: str) -> Identity | None:
+    def find(self, name: str) -> StoredIdentity | None:
         """Load an identity; None if there is none."""
         try:
             return self._identity(name, *self.secrets.record(name, may_be_absent=True))
         except AbsentError:
             return None
 
-    def _identity(self, name: str, record: Record, version: Known) -> Identity:
+    def _identity(self, name: str, record: Record, version: Known) -> StoredIdentity:
         if record.is_legacy:
             begun = self.secrets.generations(name)
             record = replace(record, generations=tuple(number for number, has_key in begun.items() if has_key))
@@ -113,7 +113,7 @@ class VaultStore:
             raise StoreError(
                 f"cannot read {self.secrets.place(name)}: generation {record.active} is missing", hint=hint
             )
-        return Identity(
+        return StoredIdentity(
             name, record, tuple(self._generation(name, record, each) for each in record.generations), version
         )
 
@@ -128,7 +128,7 @@ class VaultStore:
         is_known = FINGERPRINT in facts or bool(facts.get(CSR))
         return Generation(number=number, read=read, is_issued=FINGERPRINT in facts if is_known else None)
 
-    def create(self, name: str, record: Record) -> Identity:
+    def create(self, name: str, record: Record) -> StoredIdentity:
         """Create an identity without generations.
 
         Raises:
@@ -140,7 +140,7 @@ class VaultStore:
         noted = self._noted(None, record)
         if not self.secrets.put_settings(name, record.settings, over=0, created=noted.log):
             raise ConflictError(f"{self.uri} already has an identity {name!r}", hint="choose another name")
-        created = Identity(name, Record(settings=record.settings), (), Known(settings=1))
+        created = StoredIdentity(name, Record(settings=record.settings), (), Known(settings=1))
         return created if record == created.record else self.change(created, lambda _: replace(record, log=()))
 
     def require_settings_right(self, name: str) -> None:
@@ -156,7 +156,7 @@ class VaultStore:
             hint = "use a token of the operator: policies/vault/operator.hcl"
             raise StoreError(f"the token may not change the settings of {name} ({path})", hint=hint)
 
-    def change(self, known: Identity | str, edit: Edit) -> Identity:
+    def change(self, known: StoredIdentity | str, edit: Edit) -> StoredIdentity:
         """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.
 
         Raises:
@@ -165,7 +165,9 @@ class VaultStore:
         """
         return self._change(loaded(self, known), edit)
 
-    def _change(self, found: Identity, edit: Edit, *, added: str | None = None, pruned: Sequence[str] = ()) -> Identity:
+    def _change(
+        self, found: StoredIdentity, edit: Edit, *, added: str | None = None, pruned: Sequence[str] = ()
+    ) -> StoredIdentity:
         """Change the record; `added` is a generation that is there from then on, and `pruned` are no longer."""
         for _ in tries(self.secrets.wait_seconds):
             kept = {*found.record.generations, *filter(None, [added])} - {*pruned}
@@ -184,13 +186,13 @@ class VaultStore:
         place = self.secrets.place(found.name)
         raise StoreError(f"cannot change {place}: other processes keep changing it", hint="try again")
 
-    def _require_current(self, found: Identity) -> None:
+    def _require_current(self, found: StoredIdentity) -> None:
         """Refuse to change an identity of version 0.1.0, whose settings an operator has not seen yet."""
         if found.record.is_legacy:
             hint = f"have an operator run: certkit store migrate --store {self.uri}"
             raise StoreError(f"{found.name} has a record of certkit 0.1.0, which cannot be changed", hint=hint)
 
-    def _put(self, found: Identity, after: Record) -> Identity | None:
+    def _put(self, found: StoredIdentity, after: Record) -> StoredIdentity | None:
         """Write the events of a change, and then the change; return None if another process was first.
 
         In this order a killed run leaves an event too many, never one too few.
@@ -210,7 +212,7 @@ class VaultStore:
             version = put
         read = {each.number: each for each in found.generations}
         generations = (read.get(each) or self._generation(found.name, after, each) for each in after.generations)
-        return Identity(found.name, replace(after, log=()), tuple(generations), version)
+        return StoredIdentity(found.name, replace(after, log=()), tuple(generations), version)
 
     def _noted(self, before: Record | None, after: Record) -> Record:
         """Return a changed record with its events, which name the token as Vault knows it."""
@@ -223,8 +225,8 @@ class VaultStore:
         return replace(self.journal, who=self._who).noted(before, after)
 
     def add(
-        self, known: Identity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
-    ) -> Identity:
+        self, known: StoredIdentity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
+    ) -> StoredIdentity:
         """Add a generation: a private key (PEM) with its CSR (PEM), both or neither.
 
         Raises:
@@ -256,7 +258,9 @@ class VaultStore:
                     return True
             raise
 
-    def install(self, known: Identity | str, number: str, issued: Issued, *, facts: Mapping[str, str]) -> Identity:
+    def install(
+        self, known: StoredIdentity | str, number: str, issued: Issued, *, facts: Mapping[str, str]
+    ) -> StoredIdentity:
         """Write the certificate that answers a generation's request, and then its facts, or what is missing of both.
 
         Raises:
@@ -288,7 +292,7 @@ class VaultStore:
         if wanted != stored.custom_metadata:
             self.secrets.kv.write_metadata(path, wanted)
 
-    def keep_answer(self, known: Identity | str, number: str, answer: bytes, *, edit: Edit) -> Identity:
+    def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
         """Keep what an issuer answered to a request and no check accepted (PEM); with it the record changes.
 
         Raises:
@@ -315,7 +319,7 @@ class VaultStore:
         where = self.secrets.place(layout.generation(name, number))
         return [layout.certificate_of(stored.data, where=where) for stored in found if stored]
 
-    def prune(self, known: Identity | str, numbers: Sequence[str]) -> Identity:
+    def prune(self, known: StoredIdentity | str, numbers: Sequence[str]) -> StoredIdentity:
         """Delete the keys and certificates of generations; what the record says about them stays.
 
         Raises:
@@ -342,7 +346,7 @@ class VaultStore:
             raise no_generation(name, number)
         return Secret(layout.key_of(stored.data, where=self.secrets.place(path)))
 
-    def location(self, found: Identity, number: str) -> Location:
+    def location(self, found: StoredIdentity, number: str) -> Location:
         """References to a generation's secrets."""
         certificate = self.secrets.place(layout.certificate(found.name, number))
         return Location(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tf.schema import Schema
     from tf.utils import Diagnostics
 
-    from certkit.stores.base import Generation, Identity, Store
+    from certkit.stores.base import Generation, Store, StoredIdentity
     from certkit.terraform.provider.schema import Config, State
     from certkit.terraform.provider.services import Host
 
@@ -204,7 +204,7 @@ class CertificateResource(Resource):
         identity = self._activate(store, identity, number, boundary)
         return planned | _facts(store, identity, overview.generation(identity, number))
 
-    def _activate(self, store: Store, identity: Identity, number: str, boundary: Boundary) -> Identity:
+    def _activate(self, store: Store, identity: StoredIdentity, number: str, boundary: Boundary) -> StoredIdentity:
         from certkit.identity import activate
 
         services = self.provider.services
@@ -236,7 +236,7 @@ class CertificateResource(Resource):
         return False
 
 
-def _facts(store: Store, identity: Identity, generation: Generation) -> dict[str, Any]:
+def _facts(store: Store, identity: StoredIdentity, generation: Generation) -> dict[str, Any]:
     from certkit.identity import overview
     from certkit.times import rfc3339
     from certkit.x509 import names

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from certkit.identity.overview import GenerationView, Overview
     from certkit.policy.rules import Policy
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
 
 _AUTOMATIC = " With an automatic issuer; see `certkit_certificate` where a person fetches the certificate."
 
@@ -69,7 +69,7 @@ NAMES = tuple(each.name for each in ATTRIBUTES)
 _OF_THE_CERTIFICATE = ("state", "active_generation", "fingerprint_sha256", "not_before", "not_after")
 
 
-def facts(store: Store, identity: Identity, policy: Policy, found: Overview, *, now: datetime) -> dict[str, Any]:
+def facts(store: Store, identity: StoredIdentity, policy: Policy, found: Overview, *, now: datetime) -> dict[str, Any]:
     """The values of those attributes, as of now; `found` is the overview of the identity.
 
     Raises:
@@ -97,7 +97,7 @@ def facts(store: Store, identity: Identity, policy: Policy, found: Overview, *, 
 
 
 def of_resource(
-    store: Store, identity: Identity, policy: Policy, found: Overview, live: dict[str, Any]
+    store: Store, identity: StoredIdentity, policy: Policy, found: Overview, live: dict[str, Any]
 ) -> dict[str, Any]:
     """Return those values as the resource has them: for a manual issuer, without what an installation changes.
 
@@ -123,7 +123,7 @@ def of_resource(
     }
 
 
-def _about_request(identity: Identity, newest: GenerationView | None) -> dict[str, Any]:
+def _about_request(identity: StoredIdentity, newest: GenerationView | None) -> dict[str, Any]:
     """What does not change when the certificate is installed; the CSR is there whether it is installed or not."""
     return {
         "generation": newest.generation if newest else None,
@@ -133,7 +133,7 @@ def _about_request(identity: Identity, newest: GenerationView | None) -> dict[st
     }
 
 
-def _next_for(request: dict[str, Any], identity: Identity, policy: Policy) -> str | None:
+def _next_for(request: dict[str, Any], identity: StoredIdentity, policy: Policy) -> str | None:
     """What a person does with a request, in words that are right before and after the certificate is installed."""
     if not request["csr"] or identity.record.undeployed is not None:
         return None
@@ -143,7 +143,7 @@ def _next_for(request: dict[str, Any], identity: Identity, policy: Policy) -> st
     return f"{where} {what}; nothing, once that is done"
 
 
-def _request(identity: Identity, newest: GenerationView) -> str | None:
+def _request(identity: StoredIdentity, newest: GenerationView) -> str | None:
     """The CSR of a generation as PEM, whether it has its certificate or not."""
     from certkit.identity import overview
     from certkit.x509 import objects, pem

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from certkit.expiry.scan import Judge, Scan
     from certkit.identity.activate import Activation
     from certkit.identity.issuers.base import Issuer
-    from certkit.stores.base import Identity, Store
+    from certkit.stores.base import Store, StoredIdentity
     from certkit.stores.record import Settings
     from certkit.terraform.provider.boundary import Boundary
 
@@ -39,8 +39,8 @@ class Services:
     """
 
     open_store: Callable[[Configuration, Warn], AbstractContextManager[Store]]
-    issuing: Callable[[Store, Identity, Warn], AbstractContextManager[Issuer | None]]
-    how: Callable[[Store, Identity], Activation]
+    issuing: Callable[[Store, StoredIdentity, Warn], AbstractContextManager[Issuer | None]]
+    how: Callable[[Store, StoredIdentity], Activation]
     storable: Callable[[Store, Settings], Settings]
     look: Callable[[str, Judge, Configuration, Warn], Scan]
     now: Callable[[], datetime]

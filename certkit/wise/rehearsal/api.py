@@ -9,27 +9,27 @@ from certkit.wise.rehearsal.messages import Reply, as_json, failure
 
 if TYPE_CHECKING:
     from certkit.wise.rehearsal.messages import WebRequest
-    from certkit.wise.rehearsal.rehearsal import Rehearsal
+    from certkit.wise.rehearsal.rehearsal import RehearsalParts
     from certkit.wise.rehearsal.state import Grant
 
 PLAYGROUND = "/v1/authenticated/playground"
 
 
-def plain(rehearsal: Rehearsal, request: WebRequest) -> Reply:
+def plain(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
     """What the API without client certificates answers."""
     if rehearsal.state.is_enforced:
         return failure(401, "unauthorized", "This client must use mTLS: call the mTLS address")
     return _common(rehearsal, request)
 
 
-def mutual(rehearsal: Rehearsal, request: WebRequest) -> Reply:
+def mutual(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
     """What the API answers to who has shown a good client certificate."""
     if (request.method, request.path) == ("GET", PLAYGROUND):
         return _playground(rehearsal, request)
     return _common(rehearsal, request)
 
 
-def _common(rehearsal: Rehearsal, request: WebRequest) -> Reply:
+def _common(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
     if (request.method, request.path) == ("POST", "/oauth/token"):
         secret = rehearsal.client_secret
         return rehearsal.change(lambda state, now: tokens.answer(state, request, secret=secret, now=now))
@@ -39,14 +39,14 @@ def _common(rehearsal: Rehearsal, request: WebRequest) -> Reply:
     return failure(404, "not_found", "The rehearsal has nothing here")
 
 
-def _playground(rehearsal: Rehearsal, request: WebRequest) -> Reply:
+def _playground(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
     grant = tokens.bearer(rehearsal.state, request, now=rehearsal.clock())
     if isinstance(grant, Reply):
         return grant
     return as_json({"message": "Certificate and token are good.", "from": "certkit rehearsal, not Wise"})
 
 
-def _application(rehearsal: Rehearsal, request: WebRequest, client_id: str, rest: list[str]) -> Reply:
+def _application(rehearsal: RehearsalParts, request: WebRequest, client_id: str, rest: list[str]) -> Reply:
     grant = tokens.bearer(rehearsal.state, request, now=rehearsal.clock())
     if isinstance(grant, Reply):
         return grant
@@ -60,11 +60,11 @@ def _application(rehearsal: Rehearsal, request: WebRequest, client_id: str, rest
     return failure(404, "not_found", "The rehearsal has nothing here")
 
 
-def _subscribe(rehearsal: Rehearsal, request: WebRequest, grant: Grant) -> Reply:
+def _subscribe(rehearsal: RehearsalParts, request: WebRequest, grant: Grant) -> Reply:
     return rehearsal.change(lambda state, now: webhooks.subscribe(state, request, grant, now=now))
 
 
-def _notify(rehearsal: Rehearsal, subscription_id: str) -> Reply:
+def _notify(rehearsal: RehearsalParts, subscription_id: str) -> Reply:
     found = webhooks.find(rehearsal.state, subscription_id)
     if found is None:
         return failure(404, "not_found", "There is no such subscription")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from OpenSSL import SSL
 
-    from certkit.wise.rehearsal.rehearsal import Rehearsal
+    from certkit.wise.rehearsal.rehearsal import RehearsalParts
 
 # What OpenSSL finds wrong with a certificate (x509_vfy.h), in words for those who rehearse it.
 _PROBLEMS = {
@@ -76,7 +76,7 @@ class TlsStream(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def accepted(rehearsal: Rehearsal, connection: socket.socket, *, timeout: float) -> Iterator[TlsStream]:
+def accepted(rehearsal: RehearsalParts, connection: socket.socket, *, timeout: float) -> Iterator[TlsStream]:
     """A connection whose client has shown a good certificate; each read or write has `timeout` seconds.
 
     Raises:
@@ -102,7 +102,7 @@ def accepted(rehearsal: Rehearsal, connection: socket.socket, *, timeout: float)
             secure.shutdown()
 
 
-def _settings(rehearsal: Rehearsal, problems: list[int]) -> SSL.Context:
+def _settings(rehearsal: RehearsalParts, problems: list[int]) -> SSL.Context:
     """What is asked of a client at this moment; a context of its own, for time and revocations change.
 
     `problems` takes the numbers of what is wrong with its certificate.

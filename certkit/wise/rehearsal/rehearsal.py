@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
-class Rehearsal:
+class RehearsalParts:
     """What the listeners share.
 
     `clock` tells the rehearsal's time, `keep` puts the state where it survives, and `notify` takes a notification to a

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from certkit.policy import catalogue
 from certkit.wise.rehearsal import folder, notify, server
 from certkit.wise.rehearsal.pages import Places
-from certkit.wise.rehearsal.rehearsal import Rehearsal
+from certkit.wise.rehearsal.rehearsal import RehearsalParts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ class Running:
     """The directory of a rehearsal, what it does, and the policy file with its addresses."""
 
     folder: RehearsalFolder
-    rehearsal: Rehearsal
+    rehearsal: RehearsalParts
     policy: Path
 
 
@@ -50,7 +50,7 @@ def running(
     ):
         web, api, api_mtls = listeners.addresses
         secret, ca = held.path / folder.SECRET, held.path / f"{folder.CA}.pem"
-        rehearsal = Rehearsal(
+        rehearsal = RehearsalParts(
             state=held.state,
             places=Places(web=web, api=api, api_mtls=api_mtls, client_secret_file=str(secret), ca_file=str(ca)),
             policy=catalogue.load("wise-sandbox"),

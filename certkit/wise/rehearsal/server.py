@@ -19,9 +19,9 @@ from certkit.wise.rehearsal.messages import Reply, WebRequest, failure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from certkit.wise.rehearsal.rehearsal import Rehearsal
+    from certkit.wise.rehearsal.rehearsal import RehearsalParts
 
-    Answer = Callable[[Rehearsal, WebRequest], Reply]
+    Answer = Callable[[RehearsalParts, WebRequest], Reply]
     Log = Callable[[str], None]
 
 HOST = "127.0.0.1"
@@ -138,7 +138,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 class _MutualServer(_Server):
     """A listener that talks only to those who show a good client certificate."""
 
-    rehearsal: Rehearsal | None = None
+    rehearsal: RehearsalParts | None = None
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve one connection, if its client may."""
@@ -170,7 +170,7 @@ class Listeners:
         )
 
     @contextlib.contextmanager
-    def serving(self, rehearsal: Rehearsal, *, log: Log) -> Iterator[None]:
+    def serving(self, rehearsal: RehearsalParts, *, log: Log) -> Iterator[None]:
         """Answer requests, each in a thread, until the context ends; `log` gets a line for each, without secrets."""
         self.api_mtls.rehearsal = rehearsal
         answers: tuple[tuple[_Server, Answer], ...]
@@ -205,7 +205,7 @@ def listening(port: int) -> Iterator[Listeners]:
         yield Listeners(pages, plain, mutual)
 
 
-def _bound(answer: Answer, rehearsal: Rehearsal) -> Callable[[WebRequest], Reply]:
+def _bound(answer: Answer, rehearsal: RehearsalParts) -> Callable[[WebRequest], Reply]:
     return lambda request: answer(rehearsal, request)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.wise.rehearsal.markup import Markup
     from certkit.wise.rehearsal.messages import WebRequest
-    from certkit.wise.rehearsal.rehearsal import Rehearsal
+    from certkit.wise.rehearsal.rehearsal import RehearsalParts
     from certkit.wise.rehearsal.state import HubCertificate
 
 CA_PATH = "/developer-hub/wise.ca-certificate.rehearsal.pem"
@@ -26,7 +26,7 @@ _CERTIFICATES = "/developer-hub/certificates/"
 _PEM = "application/x-pem-file"
 
 
-def answer(rehearsal: Rehearsal, request: WebRequest) -> Reply:
+def answer(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
     """What the web address answers."""
     refusal = _refuse_strangers(rehearsal, request)
     if refusal is not None:
@@ -40,7 +40,7 @@ def answer(rehearsal: Rehearsal, request: WebRequest) -> Reply:
     return route(rehearsal, request)
 
 
-def _refuse_strangers(rehearsal: Rehearsal, request: WebRequest) -> RefusedError | None:
+def _refuse_strangers(rehearsal: RehearsalParts, request: WebRequest) -> RefusedError | None:
     """Why a request is refused that another site's page may have sent, under a name of its own or as a form."""
     own = urlsplit(rehearsal.places.web)
     ours = {f"127.0.0.1:{own.port}", f"localhost:{own.port}"}
@@ -52,20 +52,20 @@ def _refuse_strangers(rehearsal: Rehearsal, request: WebRequest) -> RefusedError
     return None
 
 
-def _start(rehearsal: Rehearsal, _: WebRequest) -> Reply:
+def _start(rehearsal: RehearsalParts, _: WebRequest) -> Reply:
     return _page(pages.start(rehearsal.state, rehearsal.places, now=rehearsal.clock()))
 
 
-def _settings(rehearsal: Rehearsal, _: WebRequest) -> Reply:
+def _settings(rehearsal: RehearsalParts, _: WebRequest) -> Reply:
     return _page(pages.settings(rehearsal.state, now=rehearsal.clock()))
 
 
-def _callback(rehearsal: Rehearsal, request: WebRequest) -> Reply:
+def _callback(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
     address = f"{rehearsal.places.web}{request.path}?{request.query}"
     return _page(pages.callback(address, now=rehearsal.clock()))
 
 
-def _authorize(rehearsal: Rehearsal, request: WebRequest) -> Reply:
+def _authorize(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
     parameters = request.parameters() if request.method == "GET" else request.form()
     try:
         asked = consent.asked(rehearsal.state, parameters, redirect_uris=rehearsal.redirect_uris)
@@ -79,11 +79,11 @@ def _authorize(rehearsal: Rehearsal, request: WebRequest) -> Reply:
         return _page(pages.refused(refusal, now=rehearsal.clock()), status=400)
 
 
-def _hub(rehearsal: Rehearsal, _: WebRequest) -> Reply:
+def _hub(rehearsal: RehearsalParts, _: WebRequest) -> Reply:
     return _page(pages.hub(rehearsal.state, now=rehearsal.clock()))
 
 
-def _generate(rehearsal: Rehearsal, request: WebRequest) -> Reply:
+def _generate(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
     form = request.form()
     name, pasted = form.get("name", "").strip(), form.get("csr", "")
     # A browser sends the lines of a text field with CRLF, whatever was pasted (HTML, form submission).
@@ -101,7 +101,7 @@ def _generate(rehearsal: Rehearsal, request: WebRequest) -> Reply:
     return _page(pages.certificate(issued, now=rehearsal.clock(), warnings=warnings), status=201)
 
 
-def _certificate(rehearsal: Rehearsal, serial: str) -> Reply:
+def _certificate(rehearsal: RehearsalParts, serial: str) -> Reply:
     wanted = serial.removesuffix(".pem")
     found = next((each for each in rehearsal.state.certificates if each.serial == wanted), None)
     if found is None:
@@ -111,15 +111,15 @@ def _certificate(rehearsal: Rehearsal, serial: str) -> Reply:
     return _page(pages.certificate(found, now=rehearsal.clock()))
 
 
-def _ca(rehearsal: Rehearsal, _: WebRequest) -> Reply:
+def _ca(rehearsal: RehearsalParts, _: WebRequest) -> Reply:
     return Reply(content_type=_PEM, body=rehearsal.ca.pem)
 
 
-def _controls(rehearsal: Rehearsal, _: WebRequest) -> Reply:
+def _controls(rehearsal: RehearsalParts, _: WebRequest) -> Reply:
     return _page(pages.controls(rehearsal.state, now=rehearsal.clock()))
 
 
-def _control(rehearsal: Rehearsal, request: WebRequest) -> Reply:
+def _control(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
     form = request.form()
     action, subject = form.get("action", ""), form.get("subject", "")
 
@@ -157,7 +157,7 @@ def _page(page: Markup, *, status: int = 200) -> Reply:
     return Reply(status=status, headers=headers, body=page.encode("utf-8", "backslashreplace"))
 
 
-_ROUTES: dict[tuple[str, str], Callable[[Rehearsal, WebRequest], Reply]] = {
+_ROUTES: dict[tuple[str, str], Callable[[RehearsalParts, WebRequest], Reply]] = {
     ("GET", "/"): _start,
     ("GET", "/oauth/authorize"): _authorize,
     ("POST", "/oauth/authorize"): _authorize,

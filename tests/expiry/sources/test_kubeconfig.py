@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from certkit.errors import InputError
 from certkit.expiry.sources import kubeconfig
-from certkit.expiry.sources.kubeconfig import Embedded, Entry, Holder, Kubeconfig, Reference
+from certkit.expiry.sources.kubeconfig import Embedded, Holder, Kubeconfig, KubeconfigEntry, Reference
 
 SOME = settings(deadline=None, derandomize=True, max_examples=200)
 KEY = "c2VjcmV0IGtleQ=="
@@ -104,9 +104,9 @@ def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def user(name: str) -> Entry:
+def user(name: str) -> KubeconfigEntry:
     """The user of that name."""
-    return Entry(Holder.USER, name)
+    return KubeconfigEntry(Holder.USER, name)
 
 
 def users(*entries: dict) -> bytes:
@@ -122,8 +122,8 @@ def test_certificates_of_users_and_clusters(either_parser, root):
     found = kubeconfig.read(text.encode())
     assert found == Kubeconfig(
         embedded=[
-            Embedded(Entry(Holder.USER, "kubernetes-admin"), client.pem),
-            Embedded(Entry(Holder.CLUSTER, "kubernetes"), bundle),
+            Embedded(KubeconfigEntry(Holder.USER, "kubernetes-admin"), client.pem),
+            Embedded(KubeconfigEntry(Holder.CLUSTER, "kubernetes"), bundle),
         ]
     )
     assert [len(load_pem_x509_certificates(each.data)) for each in found.embedded] == [1, 2]
@@ -135,8 +135,8 @@ def test_files_are_named(either_parser):
     """Paths are handed on as they are written; plug-ins, tokens and empty data have no certificates."""
     assert kubeconfig.read(MERGED.encode()) == Kubeconfig(
         references=[
-            Reference(Entry(Holder.USER, "minikube"), "profiles/minikube/client.crt"),
-            Reference(Entry(Holder.CLUSTER, "minikube"), "/home/me/.minikube/ca.crt"),
+            Reference(KubeconfigEntry(Holder.USER, "minikube"), "profiles/minikube/client.crt"),
+            Reference(KubeconfigEntry(Holder.CLUSTER, "minikube"), "/home/me/.minikube/ca.crt"),
         ]
     )
 

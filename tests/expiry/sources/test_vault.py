@@ -21,7 +21,7 @@ from certkit.stores.base import Issued
 from certkit.stores.record import Record
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
-from certkit.vault.settings import Settings
+from certkit.vault.settings import VaultSettings
 from certkit.x509 import describe
 from certkit.x509.names import distinguished_name
 from tests import pki
@@ -253,7 +253,7 @@ def test_what_a_server_says_is_shown_safely():
         metadata,
     ]
     with odd_server(*(reply(200, {"data": data}) for data in answers)) as server:
-        settings = Settings(address=server.address, token=Secret(b"x"))
+        settings = VaultSettings(address=server.address, token=Secret(b"x"))
         with Vault.connect(settings) as vault:
             [row] = scanned(VaultSource(vault, "secret")).rows
     assert row.subject == r"CN=a\E2\80\A8b"

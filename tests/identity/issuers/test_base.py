@@ -5,22 +5,22 @@ from __future__ import annotations
 import pytest
 
 from certkit.errors import InputError
-from certkit.identity.issuers.base import IssuerSpec, Kind
+from certkit.identity.issuers.base import IssuerKind, IssuerSpec
 
 
 @pytest.mark.parametrize(
     ("text", "kind", "where"),
     [
-        ("manual", Kind.MANUAL, ""),
-        ("vault-pki:pki/client", Kind.VAULT_PKI, "pki/client"),
-        ("vault-pki:deep/er/pki/client", Kind.VAULT_PKI, "deep/er/pki/client"),
-        ("command:/usr/local/bin/sign --profile client", Kind.COMMAND, "/usr/local/bin/sign --profile client"),
+        ("manual", IssuerKind.MANUAL, ""),
+        ("vault-pki:pki/client", IssuerKind.VAULT_PKI, "pki/client"),
+        ("vault-pki:deep/er/pki/client", IssuerKind.VAULT_PKI, "deep/er/pki/client"),
+        ("command:/usr/local/bin/sign --profile client", IssuerKind.COMMAND, "/usr/local/bin/sign --profile client"),
     ],
 )
 def test_what_names_an_issuer(text, kind, where):
     """Its kind, and where it is."""
     assert IssuerSpec.parse(text) == IssuerSpec(kind, where)
-    assert IssuerSpec.parse(text).is_manual == (kind is Kind.MANUAL)
+    assert IssuerSpec.parse(text).is_manual == (kind is IssuerKind.MANUAL)
 
 
 @pytest.mark.parametrize(

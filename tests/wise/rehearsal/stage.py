@@ -19,7 +19,7 @@ from certkit.secret import Secret
 from certkit.wise.rehearsal import api, authority, server, web
 from certkit.wise.rehearsal.messages import Reply, WebRequest
 from certkit.wise.rehearsal.pages import Places
-from certkit.wise.rehearsal.rehearsal import Rehearsal
+from certkit.wise.rehearsal.rehearsal import RehearsalParts
 from certkit.wise.rehearsal.state import RehearsalState
 from certkit.x509.names import SubjectOptions
 from tests.pki import NOW, Pair, new_key
@@ -54,7 +54,7 @@ class Stage:
     def __post_init__(self) -> None:
         ca, server_pair = authorities()
         places = Places(web=WEB, api="", api_mtls="", client_secret_file="secret", ca_file="ca.pem")
-        self.rehearsal = Rehearsal(
+        self.rehearsal = RehearsalParts(
             state=RehearsalState(client_id="acme-client-id", redirect_uris=(REDIRECT_URI,)),
             places=places,
             policy=catalogue.load("wise-sandbox"),
