@@ -370,11 +370,11 @@ class IdentityStore:
         from certkit.identity.install import install
 
         with self._loaded(name) as (opened, identity, policy):
-            pasted, _ = arguments.content(certificate, "the certificate")
+            pasted, file = arguments.content(certificate, "the given file")
             bundle = None if ca is None else arguments.content(ca, "ca")[0]
             others = arguments.certificates(untrusted, "untrusted")
             done, number = install(
-                opened, identity, pasted, policy, trust_bundle=bundle, untrusted=others, now=self._now()
+                opened, identity, pasted, policy, file=file, trust_bundle=bundle, untrusted=others, now=self._now()
             )
             if not no_activate:
                 with after(done.changed):

@@ -36,14 +36,15 @@ def install(
     pasted: bytes,
     policy: Policy,
     *,
+    file: str = "the given file",
     trust_bundle: bytes | None = None,
     untrusted: Sequence[x509.Certificate] = (),
     now: datetime,
 ) -> tuple[Done, str]:
     """Take in the answer to a request; the generation's number. The same answer once more changes nothing.
 
-    `pasted` is what a person copied: the certificate, with those above it or without; `trust_bundle` (PEM) are the
-    CAs to trust, if the identity was not enrolled with them.
+    `pasted` is what a person copied: the certificate, with those above it or without; messages call it `file`;
+    `trust_bundle` (PEM) are the CAs to trust, if the identity was not enrolled with them.
 
     Raises:
         InputError: there is no certificate, or nothing to trust.
@@ -51,7 +52,7 @@ def install(
         StoreError: the store cannot be used.
     """
     name = identity.name
-    certificates = objects.certificates(pasted, name="the given file")
+    certificates = objects.certificates(pasted, name=file)
     leaf, generation = _answered(identity, certificates)
     anchors = _anchors(identity, trust_bundle)
     others = [*(each for each in certificates if each is not leaf), *untrusted]

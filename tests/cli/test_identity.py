@@ -314,7 +314,8 @@ def test_what_is_installed_and_not_put_to_use(identity):
     install = ("install", "acme", "answer.pem", *TRUSTING, "--json")
     stopped = identity(*install)
     assert (stopped.code, stopped.json["changed"]) == (3, True)
-    why = "the probe of generation 0001 failed: 127.0.0.1:1: connection refused; the active generation is unchanged"
+    why = "the probe of generation 0001 could not be made: 127.0.0.1:1: connection refused; "
+    why += "the active generation is unchanged"
     assert why in stopped.json["error"]["message"]
     assert identity("show", "acme", "--json").json["pending"]["state"] == "issued"
     assert "changed" not in identity(*install).json
@@ -412,7 +413,9 @@ def test_the_certificate_as_its_own_ca(identity):
 def test_what_is_no_certificate(identity, data):
     """Cannot be read: exit 3, and a private key that was pasted by mistake is not shown."""
     identity(*ENROLL, *TRUSTING)
-    refuses(identity, 3, "cannot read the given file: ", "install", "acme", "-", stdin=data)
+    refuses(identity, 3, "cannot read the given file as a certificate: ", "install", "acme", "-", stdin=data)
+    (identity.folder / "pasted.pem").write_bytes(data)
+    refuses(identity, 3, "cannot read pasted.pem as a certificate: ", "install", "acme", "pasted.pem")
 
 
 # import

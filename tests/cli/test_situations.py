@@ -10,12 +10,17 @@ import shlex
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import certkit
 from tests import pki
 from tests.conftest import Ran, require_program
 
+# The checkout, and the virtual environment where that is not within it.
+CHECKOUT, PREFIX = Path(certkit.__file__).parents[1], Path(sys.prefix)
+OURS = [CHECKOUT] if PREFIX.is_relative_to(CHECKOUT) else [CHECKOUT, PREFIX]
 ALICE = 54321
 NOW = pki.datetime.now(pki.UTC)
 PASSWD = f"root:x:0:0::/root:/bin/sh\nalice:x:{ALICE}:{ALICE}::/mnt:/bin/sh\n"
@@ -34,8 +39,12 @@ class Situation:
         self.variables = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
     def hide(self, path):
-        """Put an empty read-only directory in the place of one."""
-        self.mounts.append(f"mount -t tmpfs -o ro none {path}")
+        """Put a read-only directory in the place of one, empty but for certkit and its interpreter."""
+        ours = dict(zip([each for each in OURS if each.is_relative_to(path)], ("/media", "/srv"), strict=False))
+        self.mounts += [f"mount --bind {each} {aside}" for each, aside in ours.items()]
+        self.mounts.append(f"mount -t tmpfs none {path}")
+        self.mounts += [f"mkdir -p {each} && mount --bind {aside} {each}" for each, aside in ours.items()]
+        self.mounts.append(f"mount -o remount,ro {path}")
 
     def users(self):
         """Give the host users: alice, who is in her own group and in team, in which bob is, too."""

@@ -173,7 +173,7 @@ def test_a_refusal_is_exit_2_and_does_not_show_the_token(certkit, stage, api, to
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((*CLIENT, *EVENT), "give --environment or --base-url"),
+        ((*CLIENT, *EVENT), "give either --environment or --base-url"),
         (
             ("--base-url", "https://127.0.0.1:1", "--environment", "sandbox", *CLIENT, *EVENT),
             "give either --environment or --base-url",
