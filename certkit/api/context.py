@@ -290,7 +290,8 @@ def _take_fresh_locks() -> None:
         each._lock = threading.Lock()  # noqa: SLF001
 
 
-os.register_at_fork(after_in_child=_take_fresh_locks)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_take_fresh_locks)
 
 
 def _load(context: ssl.SSLContext, pair: Pair, *, allow_temporary_file: bool) -> None:

@@ -150,4 +150,5 @@ def _take_fresh_locks() -> None:
         each.lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_take_fresh_locks)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_take_fresh_locks)

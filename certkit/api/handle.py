@@ -74,4 +74,5 @@ def _forget_the_parent() -> None:
         each.forget()
 
 
-os.register_at_fork(after_in_child=_forget_the_parent)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_the_parent)

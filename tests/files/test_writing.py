@@ -57,7 +57,7 @@ def test_nothing_is_overwritten(either_way, tmp_path, target):
     (tmp_path / "link").symlink_to("file")
     (tmp_path / "dangling").symlink_to("nowhere")
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(InputError, match="it exists"):
+    with pytest.raises(InputError, match="it already exists"):
         writing.publish(tmp_path / target, b"new")
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "file").read_text() == "old"
@@ -111,7 +111,7 @@ def test_many_files_beside_others(tmp_path):
     with writing.Staging(tmp_path) as staging:
         staging.write("a", b"new")
         staging.write("b", b"new")
-        with pytest.raises(InputError, match="exists and is not overwritten"):
+        with pytest.raises(InputError, match="it already exists"):
             staging.publish()
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("b", "old")]
 

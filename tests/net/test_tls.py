@@ -352,21 +352,21 @@ def test_a_server_s_own_certificate_that_cannot_be_read(pair, tmp_path):
 def test_a_handshake_that_does_not_end(talk):
     """The limit is one for all of it, however often something comes in."""
     with tls_servers.serving(talk) as server:
-        words = "no answer within 0.3 seconds (TLS handshake)"
+        words = "no response within 0.3 seconds (TLS handshake)"
         assert failure(server.port, timeout=0.3) == ("timed_out", words)
 
 
 def test_a_dialogue_that_does_not_end():
     """The same limit."""
     with tls_servers.serving(tls_servers.silent) as server:
-        words = "no answer within 0.3 seconds (STARTTLS of smtp)"
+        words = "no response within 0.3 seconds (STARTTLS of smtp)"
         assert failure(server.port, timeout=0.3, protocol="smtp") == ("timed_out", words)
 
 
 def test_a_connection_that_nobody_takes():
     """The same limit."""
     with tls_servers.full_house() as port:
-        assert failure(port, timeout=0.3) == ("timed_out", "no answer within 0.3 seconds (connecting)")
+        assert failure(port, timeout=0.3) == ("timed_out", "no response within 0.3 seconds (connecting)")
 
 
 @pytest.fixture
@@ -388,7 +388,7 @@ def hanging(monkeypatch):
 
 def test_a_look_up_that_does_not_end(hanging):
     """The same limit, though nothing can end the look-up itself."""
-    words = "no answer within 0.3 seconds (resolving the host name)"
+    words = "no response within 0.3 seconds (resolving the host name)"
     assert failure(443, host="slow.example", timeout=0.3) == ("timed_out", words)
 
 

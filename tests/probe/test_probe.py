@@ -11,11 +11,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
-from certkit import probe as probing
 from certkit.errors import InputError
 from certkit.net import connecting, http, tls
 from certkit.policy import catalogue
-from certkit.probe import judge
+from certkit.probe import judge, target
+from certkit.probe import probe as probed
 from certkit.secret import Secret
 from tests import pki, tls_servers
 
@@ -42,8 +42,8 @@ def probe(port, root, client, *, host="localhost", anchors=(), now=None, **optio
     """What a probe finds; the root is trusted unless something else is."""
     credentials = tls.Credentials(client.key, (client.certificate,))
     trusted = [root.certificate] if anchors == () else anchors
-    where = probing.target(f"{host}:{port}")
-    return probing.probe(where, credentials=credentials, anchors=trusted, now=now or datetime.now(UTC), **options)
+    where = target(f"{host}:{port}")
+    return probed(where, credentials=credentials, anchors=trusted, now=now or datetime.now(UTC), **options)
 
 
 def statuses(found):
@@ -284,8 +284,8 @@ def late(request, root, server_pair, tmp_path_factory):
 def late_probe(port, root, client, path="/mtls/file"):
     """Probe an address of Apache's."""
     credentials = tls.Credentials(client.key, (client.certificate,))
-    where = probing.target(f"https://localhost:{port}{path}")
-    return probing.probe(where, credentials=credentials, anchors=[root.certificate], now=datetime.now(UTC))
+    where = target(f"https://localhost:{port}{path}")
+    return probed(where, credentials=credentials, anchors=[root.certificate], now=datetime.now(UTC))
 
 
 def test_a_certificate_that_is_asked_for_after_the_request(late, root, client):
@@ -397,7 +397,7 @@ def test_a_proxy_that_refuses(root, client):
 def test_what_cannot_be_probed(text):
     """It is refused before anybody is asked."""
     with pytest.raises(InputError, match="cannot probe"):
-        probing.target(text)
+        target(text)
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ def test_what_cannot_be_probed(text):
 )
 def test_what_can_be_probed(text, url):
     """A host, a host and port, or a URL."""
-    assert str(probing.target(text)) == url
+    assert str(target(text)) == url
 
 
 # --- what alerts say ------------------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ def test_what_could_not_be_looked_at_is_listed_with_what_to_do():
     )
     seen, folded = section.all("ul")
     assert seen.all("li")[0].text == (
-        "Cannot read, 0.p12: it is locked What to do: give its passphrase with --passphrase-file."
+        "Cannot read 0.p12: it is locked What to do: give its passphrase with --passphrase-file."
     )
     assert (len(seen.all("li")), len(folded.all("li"))) == (5, 2)
     assert section.one("summary").text == "2 more"
@@ -400,7 +400,7 @@ def test_hostile_names_are_text():
     assert read.one("h1").text == wanted
     assert read.one("tbody").all("dd")[0].text == wanted
     assert read.one("tbody").all("td")[2].text == wanted
-    assert f"Cannot read, {wanted}: it is locked" in read.one("ul", class_="failures").text
+    assert f"Cannot read {wanted}: it is locked" in read.one("ul", class_="failures").text
     assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", made)
 
 

@@ -76,7 +76,7 @@ POINTER_DAMAGES = [
     (b"0001", "not a symbolic link"),
     ("directory", "it is a directory that is no generation"),
     (Path("generations/0009"), "there is no generation 0009"),
-    (Path("generations/0003"), "has no generation 0003"),
+    (Path("generations/0003"), "there is no generation 0003"),
     (Path("0001"), "it points to '0001', which is not a generation"),
     (Path("generations/0001/key.pem"), "which is not a generation"),
     (Path("generations/../../other"), "which is not a generation"),

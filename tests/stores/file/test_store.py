@@ -233,7 +233,7 @@ def test_directories_of_others_are_left_alone(tmp_path, call):
             "install": lambda: store.install("Documents", "0001", answer(0), facts={}),
             "remove": lambda: store.remove("Documents"),
         }[call]()
-    assert refused.value.message == f"not an identity, {tmp_path}/Documents: it has no identity.json"
+    assert refused.value.message == f"{tmp_path}/Documents is not an identity: it has no identity.json"
     assert {path: kind for path, kind in tree(tmp_path).items() if path != ".lock"} == before
 
 
@@ -460,7 +460,7 @@ def test_a_store_that_may_not_be_written_to(store):
 
 
 def test_an_identity_of_somebody_else(store):
-    """Is there, and may not be looked at; others can be made beside it."""
+    """Is there, and may not be looked at, nor who may read its keys; others can be made beside it."""
     enroll(store, issued=1)
     with modes(0o000, store.root / "acme"):
         assert unprivileged(store) == [
@@ -471,7 +471,7 @@ def test_an_identity_of_somebody_else(store):
             "cannot read STORE/acme: permission denied",
             "cannot read STORE/acme: permission denied",
             "cannot read STORE/acme: permission denied",
-            "['unknown']",
+            "['unknown', 'unknown']",
         ]
 
 
