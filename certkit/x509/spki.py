@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
+from certkit.x509 import foreign
 from certkit.x509.keys import KeyFacts
 from certkit.x509.unreadable import Unreadable
 
@@ -297,10 +298,10 @@ def _is_fermat_factorable(modulus: int) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _loaded(der: bytes) -> PublicKeyTypes:
+def _loaded(der: bytes) -> tuple[PublicKeyTypes | None, Exception | None]:
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-    return load_der_public_key(der)
+    return foreign.try_or_error(load_der_public_key, der)
 
 
 def _load(key: PublicKeyInfo) -> PublicKeyTypes:
@@ -313,10 +314,9 @@ def _load(key: PublicKeyInfo) -> PublicKeyTypes:
         )
     if key.excess:
         raise InputError(key.excess, hint=f"use a key of at most {MAX_RSA_BITS} bits with the exponent 65537")
-    try:
-        loaded = _loaded(key.der)
-    except UnsupportedAlgorithm as error:
+    loaded, error = _loaded(key.der)
+    if loaded is not None:
+        return loaded
+    if isinstance(error, UnsupportedAlgorithm):
         raise InputError(f"keys of type {key.type} are not supported", hint="use an RSA or P-256 key") from error
-    except (ValueError, TypeError) as error:
-        raise InputError(f"the {key.type} key is not valid", hint="create the key again") from error
-    return loaded
+    raise InputError(f"the {key.type} key is not valid", hint="create the key again") from error

@@ -66,7 +66,7 @@ def test_an_identity_that_is_absent(store):
     """Is not made of nothing."""
     with pytest.raises(AbsentError) as told:
         endpoints.identity(store, "other", policy=None, base_url=None)
-    assert told.value.hint.endswith("--environment, or --base-url")
+    assert told.value.hint.endswith("--environment or --base-url")
     assert store.names() == ["acme"]
 
 

@@ -223,36 +223,36 @@ PLAIN = "once Wise enforces mTLS, the plain host does not serve the client: use 
         (
             400,
             {"error": "invalid_request", "error_description": "Missing grant type"},
-            ": invalid_request: Missing grant type",
+            " refused: invalid_request: Missing grant type",
             "check --client-id, --redirect-uri and the address of the token endpoint",
         ),
         (
             400,
             {"error": "invalid_grant", "error_description": "Invalid user credentials."},
-            ": invalid_grant: Invalid user credentials",
+            " refused: invalid_grant: Invalid user credentials",
             CODE,
         ),
         (
             401,
             {"error": "invalid_grant", "error_description": "Invalid user credentials."},
-            ": invalid_grant: Invalid user credentials",
+            " refused: invalid_grant: Invalid user credentials",
             CODE,
         ),
-        (401, {"error": "invalid_client"}, ": invalid_client", PAIR),
-        (401, {"error": "unauthorized", "error_description": "No."}, ": unauthorized: No", f"{PAIR}; {PLAIN}"),
+        (401, {"error": "invalid_client"}, " refused: invalid_client", PAIR),
+        (401, {"error": "unauthorized", "error_description": "No."}, " refused: unauthorized: No", f"{PAIR}; {PLAIN}"),
         (
             400,
             {"error": "something_new", "error_description": ["x"]},
-            ": something_new",
+            " refused: something_new",
             "see Wise's documentation of the error",
         ),
-        (401, b"", ": status 401", PAIR),
-        (401, {"timestamp": "x"}, ": status 401", PAIR),
-        (403, b"<html>", ": status 403", PLAIN),
+        (401, b"", " rejected the request: status 401", PAIR),
+        (401, {"timestamp": "x"}, " rejected the request: status 401", PAIR),
+        (403, b"<html>", " rejected the request: status 403", PLAIN),
         (
             400,
             b"<html>400 No required SSL certificate was sent</html>",
-            " the client certificate",
+            " rejected the client certificate",
             "check that Wise issued it and that it has not expired: certkit probe, certkit verify",
         ),
     ],
@@ -262,7 +262,7 @@ def test_a_refusal(wise, status, body, why, hint):
     answering(wise, status, body)
     with pytest.raises(RefusedError) as told:
         exchange(wise)
-    assert told.value.message == f"{wise.address.removeprefix('http://')} refused{why}"
+    assert told.value.message == f"{wise.address.removeprefix('http://')}{why}"
     assert told.value.hint == hint
 
 

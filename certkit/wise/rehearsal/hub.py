@@ -36,7 +36,7 @@ def issue(
     """
     _require_free_name(state, name)
     _require_room(state, policy, now)
-    request = objects.csr(csr, name="the CSR").value
+    request = objects.csr(csr, name="what was pasted").value
     findings = check.check_request(request, csr, policy)
     bad = [each for each in findings if each.status in {Status.CRITICAL, Status.UNKNOWN}]
     if bad:

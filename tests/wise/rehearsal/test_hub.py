@@ -67,9 +67,9 @@ def test_types_of_keys_that_wise_takes(stage, key):
 @pytest.mark.parametrize(
     ("pasted", "said"),
     [
-        (b"", "expected a CSR"),
-        (b"nonsense", "expected a CSR"),
-        (bytes(range(256)), "expected a CSR"),
+        (b"", "Cannot read what was pasted as a CSR"),
+        (b"nonsense", "Cannot read what was pasted as a CSR"),
+        (bytes(range(256)), "Cannot read what was pasted as a CSR"),
         (b"Certificate Request:\n    Data:\n" + csr(), "encoding"),
         (csr() + b"# mine\n", "encoding"),
         (csr() + csr(), "2 PEM objects"),
