@@ -79,7 +79,7 @@ def file_place(folder: Path) -> Place:
 
 def vault_place(server: Server, closing: ExitStack) -> Place:
     """A prefix of a real server, for which Terraform has the ACL policy of a provisioner and no other."""
-    prefix = f"terraform-{next(_PREFIXES)}"
+    prefix = f"module-{next(_PREFIXES)}"
     token = server.token_for(acl("provisioner", prefix=prefix), no_default_policy=True, ttl="1h")
     vault = closing.enter_context(Vault.connect(server.settings()))
     env = {"VAULT_ADDR": server.address, "VAULT_TOKEN": token}
