@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from certkit.printable import printable
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
     from certkit.verify.partner import Fit
 
-_WIDTH = 100
 _CHOICE = "*"
 
 
@@ -34,7 +32,8 @@ def shown(policy: Policy, notes: Sequence[str]) -> str:
     for rule in policy.stated:
         marks = ",".join(numbers[source] for source in rule.sources) or _CHOICE
         value = rule.value if isinstance(rule.value, list) else [rule.value]
-        text = ("; " if any(" " in str(each) for each in value) else ", ").join(map(_scalar, value))
+        between = f"\n{'':{width + 4}}" if any(" " in str(each) for each in value) else ", "
+        text = between.join(map(_scalar, value))
         lines.append(f"  {rule.name.ljust(width)}  {text or 'none'}  [{marks}]")
     lines.append("sources:")
     for source, number in numbers.items():
@@ -43,16 +42,7 @@ def shown(policy: Policy, notes: Sequence[str]) -> str:
     if any(not rule.sources for rule in policy.stated):
         lines.append(f"  [{_CHOICE}] a choice of the policy's author")
     lines += [f"note: {printable(note)}" for note in notes]
-    return (
-        "\n".join(
-            wrapped
-            for line in lines
-            for wrapped in textwrap.wrap(
-                line, _WIDTH, subsequent_indent="      ", break_long_words=False, break_on_hyphens=False
-            )
-        )
-        + "\n"
-    )
+    return "".join(f"{line}\n" for line in lines)
 
 
 def compared(found: Sequence[Fit], *, only_good: bool) -> str:
