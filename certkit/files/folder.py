@@ -579,7 +579,7 @@ class Folder:
 
     @classmethod
     def _conflict(cls, what: str, path: Path) -> InputError:
-        return cls.conflict(f"{what} {path}: it exists and is not overwritten", hint=cls.conflict_hint)
+        return cls.conflict(f"{what} {path}: it already exists", hint=cls.conflict_hint)
 
     @classmethod
     def _failure(cls, what: str, path: Path, error: Exception) -> InputError:

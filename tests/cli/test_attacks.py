@@ -268,12 +268,12 @@ from dataclasses import replace
 from pathlib import Path
 from certkit.errors import CertkitError
 from certkit.files.owners import Trust
-from certkit.identity.export import Wanted, export
+from certkit.identity.export import WantedExport, export
 from certkit.stores.file.store import FileStore
 store, directory, group, count, *exceptions = sys.argv[1:]
 store, lost = FileStore(Path(store)), 0
 identity = store.load("acme")
-wanted = Wanted(directory=Path(directory), group=grp.getgrnam(group).gr_gid, environment={})
+wanted = WantedExport(directory=Path(directory), group=grp.getgrnam(group).gr_gid, environment={})
 wanted = replace(wanted, trust=Trust(tuple(exceptions)))
 for _ in range(int(count)):
     try:

@@ -51,9 +51,9 @@ def test_without_hvac_there_is_one_sentence():
     """The extra that brings it is named."""
     program = (
         "import sys; sys.modules['hvac'] = None\n"
-        "from certkit.vault.client import Vault\nfrom certkit.vault.settings import Settings\n"
+        "from certkit.vault.client import Vault\nfrom certkit.vault.settings import VaultSettings\n"
         "from certkit.secret import Secret\nfrom certkit.errors import InputError\n"
-        "try: Vault.connect(Settings(token=Secret(b'x')))\n"
+        "try: Vault.connect(VaultSettings(token=Secret(b'x')))\n"
         "except InputError as error: print(error.message, '/', error.hint)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)

@@ -205,7 +205,7 @@ def test_what_is_there_is_not_replaced(store, name):
     before = tree(store.root)
     with pytest.raises(ConflictError) as refused:
         store.create(name, RECORD)
-    assert refused.value.message == f"cannot write {store.root}/{name}: it exists and is not overwritten"
+    assert refused.value.message == f"cannot write {store.root}/{name}: it already exists"
     assert {path: kind for path, kind in tree(store.root).items() if path != ".lock"} == before
 
 

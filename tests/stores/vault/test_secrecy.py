@@ -39,9 +39,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from certkit.x509.keys import load_private_key
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
-from certkit.vault.settings import Settings
+from certkit.vault.settings import VaultSettings
 
-with Vault.connect(Settings.from_environment(os.environ, Path("/nonexistent"))) as vault:
+with Vault.connect(VaultSettings.from_environment(os.environ, Path("/nonexistent"))) as vault:
     store = VaultStore(vault, "secret", sys.argv[1])
     active = store.load("acme").record.active
     key = load_private_key(store.key("acme", active).reveal())
