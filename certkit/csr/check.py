@@ -88,9 +88,10 @@ def key_type(key: PublicKeyInfo | Unreadable, policy: Policy) -> Finding:
     if isinstance(key, Unreadable):
         hint = f"use one of: {policy.key.describe()}"
         return critical("key-type", f"the public key cannot be used: {key.reason}", hint)
-    if key.has_explicit_curve:
-        said = "the key's curve is given by explicit parameters instead of a name (RFC 5480 section 2.1.1)"
-        return critical("key-type", said, "use a key of a named curve: certkit key generate --type ec-p256")
+    if key.curve_problem:
+        return critical(
+            "key-type", key.curve_problem, "use a key of a named curve: certkit key generate --type ec-p256"
+        )
     if key.weakness:
         return critical("key-type", key.weakness, "create a new key: certkit key generate")
     found = key_finding(key.type, key.bits, policy.key, partner=policy.title)

@@ -246,8 +246,7 @@ def _warnings(info: PublicKeyInfo) -> list[str]:
     found = [info.excess, info.weakness or info.concern]
     if info.is_pss:
         found.append("the RSA key is for RSASSA-PSS only")
-    if info.has_explicit_curve:
-        found.append("the key's curve is given by explicit parameters instead of a name (RFC 5480 section 2.1.1)")
+    found.append(info.curve_problem)
     if not any(found):
         try:
             info.load()

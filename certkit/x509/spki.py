@@ -205,6 +205,13 @@ class PublicKeyInfo:
         return ""
 
     @property
+    def curve_problem(self) -> str:
+        """What is wrong with how the curve is given; empty if nothing is."""
+        if self.has_explicit_curve:
+            return "the key's curve is given by explicit parameters instead of a name (RFC 5480 section 2.1.1)"
+        return ""
+
+    @property
     def is_pss(self) -> bool:
         """Whether the key is for RSASSA-PSS only."""
         return self.algorithm.oid == RSASSA_PSS
@@ -307,11 +314,8 @@ def _loaded(der: bytes) -> tuple[PublicKeyTypes | None, Exception | None]:
 def _load(key: PublicKeyInfo) -> PublicKeyTypes:
     from cryptography.exceptions import UnsupportedAlgorithm
 
-    if key.has_explicit_curve:
-        raise InputError(
-            "the key's curve is given by explicit parameters instead of a name (RFC 5480 section 2.1.1)",
-            hint="create the key again with a named curve",
-        )
+    if key.curve_problem:
+        raise InputError(key.curve_problem, hint="create the key again with a named curve")
     if key.excess:
         raise InputError(key.excess, hint=f"use a key of at most {MAX_RSA_BITS} bits with the exponent 65537")
     loaded, error = _loaded(key.der)
