@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from certkit.findings import Status
     from certkit.policy.rules import Policy
     from certkit.secret import Secret
-    from certkit.stores.base import Store
+    from certkit.stores.base import Store, StoredIdentity
     from certkit.wise.oauth import Client, TokenEndpoint
     from certkit.wise.tokens import Token
 
@@ -61,7 +61,7 @@ class WiseTokens:
         client_id = self._require_client_id(None)
         addresses.require_redirect_uri(redirect_uri)
         with self._handle.use() as store:
-            rules = self._rules(store)
+            _, rules = self._identity(store)
             state = oauth_state.remember(
                 store, self._name, client_id=client_id, redirect_uri=redirect_uri, now=self._clock()
             )
@@ -158,21 +158,21 @@ class WiseTokens:
             raise InputError("the client secret is missing", hint=hint)
         return Client(id=self._require_client_id(known), secret=self._client_secret)
 
-    def _rules(self, store: Store) -> Policy:
-        """Return the policy of the identity, which is created if it is absent."""
+    def _identity(self, store: Store) -> tuple[StoredIdentity, Policy]:
+        """Return the identity, which is created if it is absent, and its policy."""
         from certkit.wise import addresses, endpoints
 
         base_url = addresses.optional(addresses.require_base_url, self._base_url)
         found = endpoints.identity(store, self._name, policy=self._policy, base_url=base_url)
-        return self._load_policy(found.record.settings.policy)
+        return found, self._load_policy(found.record.settings.policy)
 
     def _endpoint(self, store: Store) -> TokenEndpoint:
         from certkit.wise import endpoints
 
-        rules = self._rules(store)
+        found, rules = self._identity(store)
         return endpoints.endpoint(
             store,
-            store.load(self._name),
+            found,
             rules,
             base_url=self._base_url,
             plain=self._plain,

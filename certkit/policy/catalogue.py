@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import re
 from pathlib import Path
@@ -38,7 +39,12 @@ def load(reference: str) -> Policy:
     Raises:
         PolicyError: if there is no such policy, or it breaks the format.
     """
-    return files.build(_lineage(_one(reference)))
+    return files.build(_lineage(_one(reference))) if _is_path(reference) else _shipped(reference)
+
+
+@functools.cache
+def _shipped(name: str) -> Policy:
+    return files.build(_lineage(_builtin(name)))
 
 
 def absolute(reference: str) -> str:
