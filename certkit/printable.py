@@ -19,6 +19,11 @@ def brief(text: str, limit: int = 120) -> str:
     return shown if len(text) <= limit and len(shown) <= limit else f"{shown[:limit]}…"
 
 
+def capitalised(text: str) -> str:
+    """The text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def _is_harmless(char: str) -> bool:
     import unicodedata
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cryptography import x509
 
     from certkit.x509.certificate import Certificate
     from certkit.x509.names import SubjectOptions
+
+Found = TypeVar("Found")
 
 SYSTEM = "system"
 Data: TypeAlias = bytes | Path
@@ -48,16 +50,14 @@ def content(data: Data, name: str) -> tuple[bytes, str]:
     return (data, name) if isinstance(data, bytes) else (reading.read(data), str(data))
 
 
-def certificates(several: Iterable[Data], name: str) -> list[x509.Certificate]:
-    """Return the certificates in some data.
+def gathered(read: Callable[..., Sequence[Found]], several: Iterable[Data], name: str) -> list[Found]:
+    """Return all that a function of `certkit.x509.objects` reads in some data.
 
     Raises:
-        InputError: if one cannot be read, or there is none.
+        InputError: if some of it cannot be read.
     """
-    from certkit.x509 import objects
-
-    found = (content(each, name) for each in several)
-    return [each for data, where in found for each in objects.certificates(data, name=where)]
+    contents = (content(each, name) for each in several)
+    return [found for data, where in contents for found in read(data, name=where)]
 
 
 def anchors(several: Iterable[Data | str] | None) -> list[Certificate] | None:

@@ -13,14 +13,12 @@ from certkit.errors import RefusedError
 from certkit.findings import Finding, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from certkit.api.arguments import Data, Passphrase
     from certkit.policy.rules import Policy
     from certkit.probe import Probe
-    from certkit.x509.certificate import Certificate
-    from certkit.x509.items import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +147,21 @@ def verify(  # noqa: PLR0913  as many as the command has options
     facts = bundle.info.facts if bundle.info else None
     if key is not None:
         facts = keys.key_facts(arguments.private_key(key, secret).public_key())
+    asked = None
+    if csr is not None:
+        content, where = arguments.content(csr, "the CSR")
+        asked = objects.csr(content, name=where).value
     settings = anchors.trust_settings([each for each in ca or () if each != arguments.SYSTEM], purpose)
     question = Question(
         leaf=leaf,
         policy=_policy(policy),
         at=now or arguments.now(),
         anchors=arguments.anchors(ca),
-        pins=[*_values(pins, "pins"), *settings.trusted],
+        pins=[*arguments.gathered(objects.certificate_values, pins, "pins"), *settings.trusted],
         distrusted=settings.rejected,
         untrusted=[
             *(each for each in bundle.certificates if each is not leaf),
-            *_values(untrusted, "untrusted"),
+            *arguments.gathered(objects.certificate_values, untrusted, "untrusted"),
         ],
         needs_chain=not no_chain,
         purpose=purpose,
@@ -167,12 +169,8 @@ def verify(  # noqa: PLR0913  as many as the command has options
         email=email,
         client_id=client_id,
         key=facts,
-        csr=None if csr is None else _csr(csr).value,
-        crls=[
-            found
-            for data, name in (arguments.content(each, "crls") for each in crls)
-            for found in objects.crl_values(data, name=name)
-        ],
+        csr=asked,
+        crls=arguments.gathered(objects.crl_values, crls, "crls"),
         revocation_of_chain=whole_chain_revocation,
         strict=strict,
         max_depth=DEFAULT_MAX_DEPTH if max_depth is None else max_depth,
@@ -207,14 +205,14 @@ def check_csr(data: Data, *, policy: str = "general", key: Any = None, passphras
     """
     from certkit.csr import check
     from certkit.findings import roll_up
-    from certkit.x509 import keys, names
+    from certkit.x509 import keys, names, objects
 
     facts = None
     if key is not None:
         facts = keys.key_facts(arguments.private_key(key, arguments.secret(passphrase)).public_key())
     content, name = arguments.content(data, "the CSR")
     findings = tuple(check.check(content, _policy(policy), key=facts, name=name))
-    subject = names.subject_or_none(_csr(data).value)
+    subject = names.subject_or_none(objects.csr(content, name=name).value)
     return Report(roll_up(each.status for each in findings), subject, findings)
 
 
@@ -349,10 +347,7 @@ def verify_webhook(
     if [environment, policy, key].count(None) != 2:
         raise InputError("give one of environment, policy and key", hint='environment="sandbox", for example')
     if key is None:
-        known = addresses.ENVIRONMENTS
-        if environment is not None and environment not in known:
-            raise InputError(f"unknown environment {environment!r}", hint=f"give one of {', '.join(known)}")
-        rules = _policy(policy or known[environment or ""])
+        rules = _policy(policy or addresses.policy_of(environment or ""))
         key = rules.webhooks.signing_key.encode()
         if not key:
             raise InputError(f"policy {rules.name} has no webhooks.signing_key", hint="give key=")
@@ -386,17 +381,3 @@ def _policy(name: str) -> Policy:
     from certkit.policy import catalogue
 
     return catalogue.load(name)
-
-
-def _values(several: Iterable[Data], name: str) -> list[Certificate]:
-    from certkit.x509 import objects
-
-    contents = (arguments.content(each, name) for each in several)
-    return [each for data, where in contents for each in objects.certificate_values(data, name=where)]
-
-
-def _csr(data: Data) -> Item:
-    from certkit.x509 import objects
-
-    content, name = arguments.content(data, "the CSR")
-    return objects.csr(content, name=name)

@@ -10,6 +10,7 @@ from certkit.api import arguments
 from certkit.api.handle import StoreHandle, opener
 from certkit.api.machine import Machine
 from certkit.errors import CertkitError, InputError, RefusedError, after
+from certkit.printable import capitalised
 from certkit.stores.record import require_name
 
 if TYPE_CHECKING:
@@ -174,10 +175,7 @@ class IdentityStore:
         from certkit.policy import catalogue
         from certkit.wise import addresses
 
-        if environment is not None and environment not in addresses.ENVIRONMENTS:
-            known = ", ".join(addresses.ENVIRONMENTS)
-            raise InputError(f"unknown environment {environment!r}", hint=f"give one of {known}")
-        chosen = addresses.ENVIRONMENTS[environment] if environment is not None else None
+        chosen = addresses.optional(addresses.policy_of, environment)
         return WiseTokens(
             _name=require_name(name),
             _handle=self._handle,
@@ -290,7 +288,7 @@ class IdentityStore:
                 settings,
                 rules,
                 key=held,
-                certificates=[*found, *arguments.certificates(untrusted, "untrusted")],
+                certificates=[*found, *arguments.gathered(objects.certificates, untrusted, "untrusted")],
                 anchors=objects.certificates(trusted.encode(), name="the trust bundle") if trusted else None,
                 now=self._now(),
             )
@@ -368,11 +366,12 @@ class IdentityStore:
 
         from certkit.identity.activate import activate
         from certkit.identity.install import install
+        from certkit.x509 import objects
 
         with self._loaded(name) as (opened, identity, policy):
             pasted, file = arguments.content(certificate, "the given file")
             bundle = None if ca is None else arguments.content(ca, "ca")[0]
-            others = arguments.certificates(untrusted, "untrusted")
+            others = arguments.gathered(objects.certificates, untrusted, "untrusted")
             done, number = install(
                 opened, identity, pasted, policy, file=file, trust_bundle=bundle, untrusted=others, now=self._now()
             )
@@ -618,7 +617,7 @@ class IdentityStore:
                 try:
                     bearer = access_token(opened, name, now=self._now())
                 except InputError as error:  # several, or one that cannot be read
-                    self._machine.opener.warn(f"{error.message}. {error.hint[:1].upper()}{error.hint[1:]}")
+                    self._machine.opener.warn(f"{error.message}. {capitalised(error.hint)}")
         found = probe(
             target(where),
             credentials=shown.credentials,

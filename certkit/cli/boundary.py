@@ -18,7 +18,7 @@ import click
 from certkit.cli.shared.commands import certkit
 from certkit.cli.shared.hints import with_store
 from certkit.errors import CertkitError, InputError, RefusedError
-from certkit.printable import printable
+from certkit.printable import capitalised, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,8 +120,7 @@ def _report(error: CertkitError, code: int, *, form: str, debug: bool) -> int:
             write_result(_document(error) if form == "json" else _nagios_line(error))
         except OutputError as failed:
             error = failed
-    hint = error.hint[:1].upper() + error.hint[1:]
-    _say(f"certkit: error: {printable(error.message)}. {printable(hint)}")
+    _say(f"certkit: error: {printable(error.message)}. {printable(capitalised(error.hint))}")
     return code
 
 

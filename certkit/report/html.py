@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.findings import Status
-from certkit.printable import printable
+from certkit.printable import capitalised, printable
 from certkit.report import timeline
 from certkit.report.optional import needs
 from certkit.report.summary import summary
@@ -141,7 +141,7 @@ def _environment() -> jinja2.Environment:
         "counted": counted,
         "number": "{:,}".format,
         "printable": printable,
-        "sentence": lambda text: text[:1].upper() + text[1:],
+        "sentence": capitalised,
         "shortened": shortened,
     }
     return environment

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
+from certkit.printable import capitalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -52,7 +53,7 @@ class Opener:
 
         found = config.load(self.environment, named=self.config_file)
         for fault in found.faults:
-            self.warn(f"{fault.message}. {fault.hint[:1].upper()}{fault.hint[1:]}")
+            self.warn(f"{fault.message}. {capitalised(fault.hint)}")
         return found
 
     @contextlib.contextmanager

@@ -31,6 +31,17 @@ _REDIRECT_URI = re.compile(r"https?://[!-\"$-~]+", re.ASCII)
 _VISIBLE = re.compile(rf"[!-~]{{1,{_MAX_TEXT}}}", re.ASCII)
 
 
+def policy_of(environment: str) -> str:
+    """Return the name of an environment's policy.
+
+    Raises:
+        InputError: if there is no such environment.
+    """
+    if environment not in ENVIRONMENTS:
+        raise InputError(f"unknown environment {environment!r}", hint=f"give one of {', '.join(ENVIRONMENTS)}")
+    return ENVIRONMENTS[environment]
+
+
 def authorize_url(policy: Policy, *, client_id: str, redirect_uri: str, state: str | None = None) -> str:
     """Return the page where a user picks an account and grants access; Wise then redirects to `redirect_uri`.
 

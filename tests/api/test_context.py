@@ -258,20 +258,30 @@ def test_another_certificate_cannot_be_loaded(directory):
         directory.identity().ssl_context().load_cert_chain("acme.pem")
 
 
+def forked(work):
+    """Do some work in a child, which a minute ends; its process id."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        try:
+            work()
+            os._exit(0)
+        except BaseException:  # noqa: BLE001
+            os._exit(1)
+    return child
+
+
+def ended(child):
+    """The status with which a child ends."""
+    return os.waitpid(child, 0)[1]
+
+
 def test_a_forked_child_goes_on(place, server):
     """After a fork the child reads the store by a connection of its own, and the parent's stays in use."""
     acme = place.identity(interval=0)
     context = acme.ssl_context()
     plain(context, server.url)
-    child = os.fork()
-    if child == 0:
-        try:
-            plain(context, server.url)
-            os._exit(0)
-        except BaseException:  # noqa: BLE001
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert status == 0
+    assert ended(forked(lambda: plain(context, server.url))) == 0
     assert acme.reload() is False
     plain(context, server.url)
 
@@ -282,16 +292,8 @@ def test_a_fork_while_another_thread_loads_a_pair(directory, server):
     context = acme.ssl_context()
     after = directory.renew()
     with context._lock, acme._follower.lock:
-        child = os.fork()
-        if child == 0:
-            signal.alarm(60)
-            try:
-                plain(context, server.url)
-                os._exit(0)
-            except BaseException:  # noqa: BLE001
-                os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert status == 0
+        child = forked(lambda: plain(context, server.url))
+    assert ended(child) == 0
     assert server.serials == [after]
 
 

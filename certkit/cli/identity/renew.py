@@ -10,6 +10,7 @@ from certkit.cli.identity import document_of, in_identities
 from certkit.cli.shared import activating
 from certkit.errors import InputError
 from certkit.findings import exit_code, roll_up
+from certkit.printable import capitalised
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
@@ -72,7 +73,7 @@ def _say(output: Output, found: Overview | Unread) -> None:
     assert said is not None  # noqa: S101  it was renewed
     output.warn_of(found.findings)
     if said.hint and not (output.quiet and said.is_good):
-        output.say(f"{said.message}. {said.hint[:1].upper()}{said.hint[1:]}")
+        output.say(f"{said.message}. {capitalised(said.hint)}")
     if output.as_json or output.quiet:
         return
     if found.changed:

@@ -18,7 +18,7 @@ import click
 from certkit.cli.boundary import write_bytes, write_result
 from certkit.cli.shared.hints import in_document, with_store
 from certkit.findings import Status
-from certkit.printable import printable
+from certkit.printable import capitalised, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -113,13 +113,13 @@ class Output:
 
     def warn_about(self, trouble: CertkitError) -> None:
         """A warning about something that did not work and stopped nothing."""
-        self.warn(f"{trouble.message}. {_sentence(trouble.hint)}")
+        self.warn(f"{trouble.message}. {capitalised(trouble.hint)}")
 
     def fail(self, error: CertkitError, name: str = "") -> None:
         """A failure that did not stop the command, on standard error; `name` is what it is about."""
         is_named = not name or any(form in error.message for form in (f"{name}: ", f"/{name}", f"'{name}'"))
         about = "" if is_named else f"{name}: "
-        hint = with_store(printable(_sentence(error.hint)), self.store)
+        hint = with_store(printable(capitalised(error.hint)), self.store)
         click.echo(f"certkit: error: {about}{printable(error.message)}. {hint}", err=True)
 
     def say(self, message: str) -> None:
@@ -130,16 +130,12 @@ class Output:
         """The findings that are not good, as warnings; where they come from is in JSON too."""
         for finding in findings:
             if not finding.is_good:
-                self.warn(f"{finding.message}. {_sentence(finding.hint)}")
+                self.warn(f"{finding.message}. {capitalised(finding.hint)}")
 
     def paint(self, text: str, status: Status) -> str:
         """A status in its colour, on a terminal that wants colours."""
         colour = _COLOURS.get(status)
         return click.style(text, fg=colour) if colour and _wants_colour() else text
-
-
-def _sentence(hint: str) -> str:
-    return hint[:1].upper() + hint[1:]
 
 
 def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:

@@ -10,7 +10,7 @@ import click
 
 from certkit.cli.shared import inputs
 from certkit.errors import InputError
-from certkit.printable import printable
+from certkit.printable import capitalised, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,8 +34,7 @@ class Terminal:
             try:
                 check(answer)
             except InputError as error:
-                hint = error.hint[:1].upper() + error.hint[1:]
-                click.echo(f"{printable(error.message)}. {printable(hint)}", err=True)
+                click.echo(f"{printable(error.message)}. {printable(capitalised(error.hint))}", err=True)
             else:
                 return answer
 

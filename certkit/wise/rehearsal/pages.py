@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from certkit.printable import capitalised
 from certkit.times import rfc3339
 from certkit.wise.rehearsal.markup import Markup, html, joined, lines
 from certkit.wise.rehearsal.state import PROFILES
@@ -307,8 +308,8 @@ def _refusal(refusal: CertkitError | None) -> Markup:
         return Markup()
     return html(
         '<div class="refused" role="alert"><h2>Refused</h2><p>{message}. {hint}.</p>\n{findings}</div>',
-        message=_sentence(refusal.message),
-        hint=_sentence(refusal.hint),
+        message=capitalised(refusal.message),
+        hint=capitalised(refusal.hint),
         findings=_findings("Why", getattr(refusal, "findings", ())),
     )
 
@@ -321,15 +322,11 @@ def _findings(title: str, findings: Sequence[Finding]) -> Markup:
             "<li><code>{id}</code>: {message}. <em>{hint}.</em></li>",
             id=each.id,
             message=each.message,
-            hint=_sentence(each.hint),
+            hint=capitalised(each.hint),
         )
         for each in findings
     )
     return html("<h3>{title}</h3>\n<ul>\n{items}\n</ul>", title=title, items=items)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _some(caption: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:
