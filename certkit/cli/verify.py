@@ -99,6 +99,7 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
     from certkit.report import json, text
     from certkit.times import parse_time
 
+    at = parse_time(options["at"]) if options["at"] else inputs.now()
     secret, policy = inputs.passphrase(options["passphrase_file"]), inputs.policy(options["policy_name"])
     held = inputs.private_key(options["key"], secret) if options["key"] else None
     report = check(
@@ -114,7 +115,7 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
         passphrase=secret,
         policy=options["policy_name"],
         whole_chain_revocation=options["revocation"] == "chain",
-        now=parse_time(options["at"]) if options["at"] else None,
+        now=at,
         **{name: options[name] for name in _SAME},
     )
     key_file = held.file if held else skipped("key-file", "no private key was given", "add --key KEY")
@@ -127,5 +128,5 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
     else:
         output.judged(f"{source} for {policy.name}", status, findings)
         if not output.quiet:
-            output.text(text.evidence(chain, report.valid_until))
+            output.text(text.evidence(chain, report.valid_until, at=at))
     return exit_code(status)

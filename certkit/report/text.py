@@ -53,8 +53,10 @@ def findings(
     return _text(lines)
 
 
-def evidence(chain: Sequence[tuple[str, datetime | None, datetime | None]], end: datetime | None) -> str:
-    """The chain as a drawing, leaf first, as names with dates, and until when the verdict holds."""
+def evidence(
+    chain: Sequence[tuple[str, datetime | None, datetime | None]], end: datetime | None, *, at: datetime
+) -> str:
+    """The chain as a drawing, leaf first, as names with dates, and until when it holds or held, as of a moment."""
     if end is None or len(chain) < 2:
         return ""
     drawn = []
@@ -63,7 +65,7 @@ def evidence(chain: Sequence[tuple[str, datetime | None, datetime | None]], end:
         drawn.append((mark + (brief(name) or "the certificate"), f"{_day(begin)} to {_day(until)}"))
     width = max(len(label) for label, _ in drawn)
     lines = [f"  {label.ljust(width)}  {dates}" for label, dates in drawn]
-    return _text([*lines, f"  The chain holds until {rfc3339(end)}."])
+    return _text([*lines, f"  The chain {'holds' if at <= end else 'held'} until {rfc3339(end)}."])
 
 
 def _day(moment: datetime | None) -> str:

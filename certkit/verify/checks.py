@@ -10,11 +10,10 @@ from certkit.csr import check
 from certkit.findings import Finding, Status, critical, ok, skipped, unknown
 from certkit.printable import brief
 from certkit.times import rfc3339
-from certkit.verify import signatures
 from certkit.verify.path import is_sound_ca_key, name_of
-from certkit.verify.signatures import UnsupportedError
 from certkit.x509 import csr as requests
-from certkit.x509 import foreign, keys, names
+from certkit.x509 import foreign, keys, names, signatures
+from certkit.x509.signatures import UnsupportedError
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:

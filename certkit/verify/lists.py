@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from certkit.printable import brief
 from certkit.times import rfc3339
-from certkit.verify import signatures
 from certkit.verify.troubles import Problem, Trouble
 from certkit.x509 import der as tlv
 from certkit.x509 import extensions as kinds
-from certkit.x509 import foreign
+from certkit.x509 import foreign, signatures
 from certkit.x509.directory_name import Name
 from certkit.x509.unreadable import Unreadable
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from certkit.errors import InputError
 from certkit.findings import Finding, Status, critical, ok, unknown, warning
 from certkit.times import rfc3339
-from certkit.verify import revocation, signatures
+from certkit.verify import revocation
 from certkit.verify.path import access_location, is_signed, is_within_dates, name_of, own_problem
 from certkit.x509 import der as tlv
+from certkit.x509 import signatures
 from certkit.x509.extensions import OCSP_NO_CHECK
 from certkit.x509.ocsp import NONCE, OcspResponse
 from certkit.x509.unreadable import Unreadable

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 from certkit.errors import InputError
 from certkit.printable import brief
 from certkit.times import rfc3339
-from certkit.verify import constraints, policies, signatures
+from certkit.verify import constraints, policies
 from certkit.verify.constraints import Comparisons, Limits, Parsed, TooManyError
 from certkit.verify.purpose import allows
-from certkit.verify.signatures import UnsupportedError
 from certkit.x509 import der as tlv
 from certkit.x509 import extensions as kinds
+from certkit.x509 import signatures
 from certkit.x509.general_names import GeneralName
+from certkit.x509.signatures import UnsupportedError
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
-from certkit.x509 import foreign, keys
+from certkit.x509 import foreign
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
 from certkit.x509.once import once
@@ -121,20 +121,14 @@ class Csr(Signed["x509.CertificateSigningRequest", _Parts]):
     @once
     def is_signature_valid(self) -> bool | None:
         """Whether the CSR is signed with its own key, however weak the digest; None if that cannot be verified."""
-        from cryptography.exceptions import UnsupportedAlgorithm
+        from certkit.x509 import signatures
 
-        loaded = self.cryptography()
-        if loaded is None or isinstance(self.key, Unreadable) or not self.key.is_affordable:
+        if isinstance(self.key, Unreadable):
             return None
         try:
-            return keys.is_signature(
-                loaded.public_key(),
-                loaded.signature,
-                loaded.tbs_certrequest_bytes,
-                loaded.signature_algorithm_parameters,
-                loaded.signature_hash_algorithm,
-            )
-        except (UnsupportedAlgorithm, ValueError, TypeError):
+            loaded = self.key.load()
+            return signatures.problem(self.signature_algorithm, self.key, loaded, self.signature, self.tbs) is None
+        except (InputError, signatures.UnsupportedError):
             return None
 
     @once
@@ -198,11 +192,6 @@ def requested_extensions(request: x509.CertificateSigningRequest) -> x509.Extens
         return found
     wrong = [each.message for each in _value_of(request).deviations]
     return "; ".join(wrong) or "their values cannot be decoded"
-
-
-def is_signature_valid(request: x509.CertificateSigningRequest) -> bool | None:
-    """Return whether a CSR is signed with its own key, however weak the digest; None if that cannot be verified."""
-    return _value_of(request).is_signature_valid
 
 
 def _value_of(request: x509.CertificateSigningRequest) -> Csr:

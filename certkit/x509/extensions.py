@@ -271,7 +271,7 @@ def _basic_constraints(raw: bytes) -> Read:
             problems = ("cA FALSE is written out, the default (X.690 section 11.5)",)
     length = _natural(raw, fields[_INTEGER]) if _INTEGER in fields else None
     if length is not None and not ca:
-        problems += ("a path length without cA",)
+        problems += (f"pathLenConstraint {length}",)
     return BasicConstraints(ca, length), problems
 
 

@@ -95,36 +95,6 @@ def type_and_bits(key: PublicKeyTypes) -> tuple[str, int]:
     return _common_type_and_bits(key) or _rare_type_and_bits(key)
 
 
-def is_signature(key: Any, signature: bytes, signed: bytes, scheme: Any, digest: Any) -> bool | None:
-    """Whether a signature over some bytes is that of a public key; None where key and scheme do not fit.
-
-    `scheme` is the padding for RSA keys and the algorithm for elliptic curves, None for the usual one; `digest` is
-    None for EdDSA.
-    """
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
-
-    try:
-        match key:
-            case rsa.RSAPublicKey() if digest:
-                key.verify(signature, signed, scheme or padding.PKCS1v15(), digest)
-            case ec.EllipticCurvePublicKey() if digest:
-                key.verify(signature, signed, scheme or ec.ECDSA(digest))
-            case dsa.DSAPublicKey() if digest:
-                key.verify(signature, signed, digest)
-            case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey() if digest is None:
-                key.verify(signature, signed)
-            case _ if digest is None and ml_dsa_name(key):
-                key.verify(signature, signed)
-            case _:
-                return None
-    except InvalidSignature:
-        return False
-    except (UnsupportedAlgorithm, ValueError, TypeError):
-        return None
-    return True
-
-
 def ml_dsa_name(key: object) -> str:
     """Return `ml-dsa-44` and the like for a public key of ML-DSA (FIPS 204), which older libraries do not have."""
     match = re.fullmatch(r"(?:Open\w*)?MLDSA(44|65|87)PublicKey", type(key).__name__, re.IGNORECASE)

@@ -299,6 +299,8 @@ def test_the_path_is_drawn(certkit, root, tmp_path):
         "     └─ CN=Partner Root CA,O=Partner  2021-11-24 to 2036-11-20",
         "  The chain holds until 2027-11-22T12:00:00Z.",
     ]
+    late = certkit("verify", "acme.pem", "--ca", "root.pem", "--at", "2027-12-01")
+    assert late.out.splitlines()[-1] == "  The chain held until 2027-11-22T12:00:00Z."
 
 
 def test_a_wrong_key_is_not_hidden_by_the_right_csr(certkit, root, tmp_path):

@@ -665,7 +665,7 @@ def test_a_curve_that_is_written_out_is_refused(tmp_path):
     key = tmp_path / "k"
     key.write_bytes(openssl("ecparam", "-name", "prime256v1", "-genkey", "-param_enc", "explicit").stdout)
     data = openssl("req", "-new", "-key", key, "-subj", "/O=Acme").stdout
-    assert statuses(data, GENERAL) == {"key-type": ["critical"]}
+    assert statuses(data, GENERAL) == {"signature": ["unknown"], "key-type": ["critical"]}
 
 
 def test_an_rsa_key_for_pss_only_is_a_warning(tmp_path):
@@ -693,5 +693,11 @@ def test_a_csr_that_breaks_rfc_2986_is_judged():
         data = pem.encode(pem.CERTIFICATE_REQUEST, tlv.encode(0x30, tlv.encode(0x30, parts) + rest))
         assert said(data, "encoding") == [message]
         assert said(data, "subject") == ["C=EU, O=Acme Ltd"]
+        assert statuses(data)["signature"] == ["critical"]
+        signed = tlv.encode(0x30, parts)
+        signature = tlv.encode(0x03, b"\0" + key("ec-p256").sign(signed, ec.ECDSA(hashes.SHA256())))
+        algorithm = tlv.encode(0x30, bytes.fromhex("06082a8648ce3d040302"))  # ecdsa-with-SHA256
+        own = pem.encode(pem.CERTIFICATE_REQUEST, tlv.encode(0x30, signed + algorithm + signature))
+        assert said(own, "signature") == ["the CSR is signed with its own key"]
         assert roll_up(each.status for each in csr_check.check(data, GENERAL)) is Status.CRITICAL
     assert subject

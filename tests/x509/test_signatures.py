@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from certkit.verify import signatures
-from certkit.verify.signatures import UnsupportedError
+from certkit.x509 import signatures
+from certkit.x509.signatures import UnsupportedError
 from certkit.x509.spki import Algorithm, PublicKeyInfo
 from certkit.x509.unreadable import Unreadable
 from tests.verify.shapes import rsa_key, wrap
