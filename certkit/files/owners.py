@@ -33,7 +33,7 @@ EVERYTHING = "*"
 _MAX_LINKS = 40
 # Search permission is enough for what lies on the way; without O_PATH a directory must be readable.
 _ON_THE_WAY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_ACL, _DEFAULT_ACL = "system.posix_acl_access", "system.posix_acl_default"
+_ACL = "system.posix_acl_access"
 # acl(5) as the kernel hands it out: a version, then entries of a tag, permissions and an id.
 _USER, _GROUP = 0x02, 0x08
 _ENTRY = struct.Struct("<HHI")
@@ -179,13 +179,6 @@ def readers(file: int) -> Iterator[str]:
     for tag, permissions, number in _entries(file):
         if permissions & READ and tag in {_USER, _GROUP}:
             yield f"user {_user(number)}" if tag == _USER else f"group {_group(number)}"
-
-
-def has_default_acl(file: int) -> bool:
-    """Return whether an open directory hands an ACL down to new files."""
-    with contextlib.suppress(OSError, AttributeError):
-        return bool(os.getxattr(file, _DEFAULT_ACL))
-    return False
 
 
 def _entries(file: int) -> Iterator[tuple[int, int, int]]:

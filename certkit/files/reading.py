@@ -101,21 +101,6 @@ def _open_regular(path: Path | str) -> int:
     return file
 
 
-def count_lines(path: Path | str, *, end: int) -> int:
-    """Count the lines that end before the byte at `end`.
-
-    Raises:
-        OSError: if the file cannot be read.
-    """
-    counted = at = 0
-    for chunk in chunks(path):
-        counted += chunk.count(b"\n", 0, max(0, end - at))
-        at += len(chunk)
-        if at >= end:
-            break
-    return counted
-
-
 def size(path: Path | str) -> int:
     """Return the size of a regular file in bytes; 0 for anything else, and for what cannot be examined."""
     try:

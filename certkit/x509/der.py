@@ -311,11 +311,6 @@ def is_signed_exactly(whole: bytes, signed: bytes, signature: bytes) -> bool:
     return at > 0 and whole == outer and algorithm[:1] == b"\x30" and algorithm in signed
 
 
-def looks_like_pkcs7(data: bytes) -> bool:
-    """Whether the bytes begin as PKCS#7 SignedData does (RFC 5652 section 5.1)."""
-    return data[:1] == b"\x30" and b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" in data[:24]
-
-
 def looks_like_signed(data: bytes) -> bool:
     """Whether the bytes begin as a certificate, CSR or CRL does.
 
