@@ -519,7 +519,7 @@ class IdentityStore:
         from certkit.identity.export import WantedExport, export
         from certkit.identity.programs import storable_hook
 
-        with self._loaded(name) as (opened, identity, policy):
+        with self._loaded(name) as (opened, identity, _):
             programs = self._machine.programs(opened)
             where = Path(directory)
             wanted = WantedExport(
@@ -534,7 +534,7 @@ class IdentityStore:
                 trust=programs.host.trust,
             )
             if identity.record.active is not None:
-                require_trusted(identity, identity.record.active, policy, now=self._now())
+                require_trusted(identity, identity.record.active, now=self._now())
             return export(opened, identity, wanted)
 
     def copy(self, name: str, to: IdentityStore) -> Overview:

@@ -64,7 +64,8 @@ def activate(
     Raises:
         AbsentError: there is no such generation.
         InputError: there is none to activate, or the partner cannot be asked; nothing moved.
-        RefusedError: its certificate has expired or the partner refuses it; what was in use is in use.
+        RefusedError: its certificate has expired, leads to no CA that the settings trust, or the partner refuses it;
+            what was in use is in use.
         HookError: a hook failed; the generation is in use.
         StoreError: the store cannot be used.
     """
@@ -97,7 +98,7 @@ def rollback(store: Store, identity: StoredIdentity, *, how: Activation = PLAIN,
 
     Raises:
         InputError: if there is no previous generation.
-        RefusedError: its certificate has expired.
+        RefusedError: its certificate has expired, or leads to no CA that the settings trust.
         HookError: a hook failed; the generation is in use.
         StoreError: the store cannot be used.
     """
@@ -109,6 +110,11 @@ def _move(store: Store, identity: StoredIdentity, number: str, *, how: Activatio
     pointer.require_usable(identity, number, now)
     if number == earlier:
         return deploy(store, Done(identity, changed=False), how.deployment)
+    try:
+        credentials.require_trusted(identity, number, now=now)
+    except RefusedError as error:
+        error.hint += f"; or request another one: certkit identity renew {identity.name} --force"
+        raise
     _require_pair(store, identity, number)
     findings = _prove(identity, number, how.probe, "the active generation is unchanged")
     before = identity.record

@@ -46,7 +46,7 @@ def audit(
         except InputError as error:
             yield critical(check, error.message, error.hint)
     if record.active is not None and not record.is_legacy:
-        yield from _certificate(check, identity, record.active, policy, now)
+        yield from _certificate(check, identity, record.active, now)
 
 
 def _programs(check: str, identity: StoredIdentity, programs: Programs) -> Iterator[Finding]:
@@ -75,9 +75,9 @@ def _hooks(check: str, hooks: Path, programs: Programs) -> Iterator[Finding]:
         yield critical(check, error.message, error.hint)
 
 
-def _certificate(check: str, identity: StoredIdentity, number: str, policy: Policy, now: datetime) -> Iterator[Finding]:
+def _certificate(check: str, identity: StoredIdentity, number: str, now: datetime) -> Iterator[Finding]:
     try:
-        credentials.require_trusted(identity, number, policy, now=now)
+        credentials.require_trusted(identity, number, now=now)
         found = overview.certificate(overview.generation(identity, number))
     except RefusedError as error:
         yield critical(check, error.message, error.hint)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from certkit.policy.rules import Policy
     from certkit.secret import Secret
     from certkit.stores.base import Store, StoredIdentity
 
@@ -53,7 +52,7 @@ def shown(store: Store, identity: StoredIdentity, number: str | None = None) -> 
     return Shown(number, Credentials(key, tuple(chain)), anchors)
 
 
-def require_trusted(identity: StoredIdentity, number: str, policy: Policy, *, now: datetime) -> None:
+def require_trusted(identity: StoredIdentity, number: str, *, now: datetime) -> None:
     """Refuse a generation whose certificate does not lead to a CA that the settings trust.
 
     Whoever may move the pointer may not change the settings, and so cannot plant a certificate of another CA.
@@ -62,7 +61,8 @@ def require_trusted(identity: StoredIdentity, number: str, policy: Policy, *, no
         RefusedError: if it does not.
         InputError: if the record is of certkit 0.1.0 and in Vault, where its trust bundle is not used.
     """
-    from certkit.verify import Question, verify
+    from certkit.policy import catalogue
+    from certkit.verify import Question, chain
 
     name, generation = identity.name, overview.generation(identity, number)
     bundle = overview.trust_bundle(identity, generation)
@@ -73,14 +73,15 @@ def require_trusted(identity: StoredIdentity, number: str, policy: Policy, *, no
         return
     leaf, *untrusted = objects.certificates(generation.issued.fullchain, name=f"generation {number} of {name}")
     anchors = objects.certificates(bundle, name=f"the trust bundle of {name}")
+    policy = catalogue.load("general")  # a chain is judged alike under all policies
     question = Question(leaf=leaf, policy=policy, at=now, anchors=anchors, untrusted=[*untrusted, *anchors])
-    bad = [each for each in verify(question).findings if each.id == "chain" and not each.is_good]
-    if bad:
-        message = f"{name}: the certificate of generation {number} is not trusted: {bad[0].message}"
+    found = chain(question)
+    if not found.is_good:
+        message = f"{name}: the certificate of generation {number} is not trusted: {found.message}"
         hint = (
             f"check who installed it: certkit identity log {name}; a new CA: certkit identity update {name} --ca FILE"
         )
-        raise RefusedError(message, hint=hint, findings=bad)
+        raise RefusedError(message, hint=hint, findings=[found])
 
 
 def require_pair(identity: StoredIdentity, number: str, key: Secret) -> None:

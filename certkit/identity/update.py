@@ -60,7 +60,7 @@ def update(
         if active is not None and not force:
             planned = replace(identity, record=replace(identity.record, settings=settings))
             try:
-                credentials.require_trusted(planned, active, policy, now=now)
+                credentials.require_trusted(planned, active, now=now)
             except RefusedError as error:
                 error.hint = "add the CA instead of replacing the bundle, or use --force"
                 raise

@@ -94,13 +94,13 @@ def verify(question: Question) -> Verdict:
     """Run all checks that a question asks for; the first failure does not hide the others."""
     leaf = certificate_of(question.leaf)
     try:
-        chain, path = _chain(question, leaf)
+        way, path = _chain(question, leaf)
     except _UNREADABLE as error:
-        chain, path = _unreadable("chain", error), (leaf,)
+        way, path = _unreadable("chain", error), (leaf,)
     # Without a path the last certificate counts as the anchor, so the leaf stands for itself alone.
     csr = question.csr
     findings = [
-        chain,
+        way,
         _guarded("validity", lambda: checks.validity(leaf, question.at)),
         _guarded("purpose", lambda: purpose.judge(path, question.purpose)),
         *_names(question, leaf),
@@ -115,6 +115,14 @@ def verify(question: Question) -> Verdict:
         findings.append(_guarded("key-match", lambda: checks.csr_key_match(leaf, csr)))
         findings.append(_guarded("subject", lambda: checks.csr_organization(leaf, csr)))
     return Verdict(concise(findings), path)
+
+
+def chain(question: Question) -> Finding:
+    """Judge the path to an anchor alone."""
+    try:
+        return _chain(question, certificate_of(question.leaf))[0]
+    except _UNREADABLE as error:
+        return _unreadable("chain", error)
 
 
 def _partner(question: Question, leaf: Certificate) -> list[Finding]:

@@ -73,7 +73,7 @@ def test_a_year_of_trouble(store, tmp_path):
         certificate = overview.certificate(overview.generation(identity, active))
         if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
             unusable.append(day)
-        credentials.require_trusted(identity, active, POLICY, now=now)
+        credentials.require_trusted(identity, active, now=now)
         in_use.append(certificate)
     assert unusable == []
     # Both changes of the CA were reported until it was added, and the certificates that were refused were used.

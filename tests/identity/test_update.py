@@ -72,6 +72,30 @@ def test_a_bundle_is_replaced_only_if_the_active_certificate_verifies(store):
     assert bundle(store) == OTHER.pem
 
 
+@pytest.mark.parametrize("number", ["0001", None])
+def test_what_is_trusted_no_more_is_not_put_to_use(store, number):
+    """Neither by `activate` nor by `rollback`, which say how; once its CA is added again, it is."""
+    use(store)
+    update(store, store.load("acme"), POLICY, adding(OTHER), now=LATE)
+    renewed(store, Wrong())
+    update(store, store.load("acme"), POLICY, adding(OTHER, replaces_anchors=True), now=LATE)
+    with pytest.raises(RefusedError, match="generation 0001 is not trusted") as refused:
+        back_to(store, number)
+    for way_out in ("certkit identity update acme --ca FILE", "certkit identity renew acme --force"):
+        assert way_out in refused.value.hint
+    assert states(store) == {"0001": "previous", "0002": "active"}
+    update(store, store.load("acme"), POLICY, adding(ROOT), now=LATE)
+    assert back_to(store, number).record.active == "0001"
+
+
+def back_to(store, number):
+    """Activate a generation, or roll back."""
+    identity = store.load("acme")
+    if number is None:
+        return activate.rollback(store, identity, now=LATE).identity
+    return activate.activate(store, identity, number, now=LATE).identity
+
+
 def test_a_bundle_of_expired_cas_is_refused(store):
     """Nothing could be verified with it."""
     use(store)

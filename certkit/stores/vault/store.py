@@ -229,23 +229,40 @@ class VaultStore:
     ) -> StoredIdentity:
         """Add a generation: a private key (PEM) with its CSR (PEM), both or neither.
 
+        A run that was killed before the record listed the generation is completed by the next one with the same key.
+
         Raises:
             AbsentError: there is no identity of that name.
-            ConflictError: there is a generation of that number, or one was begun.
+            ConflictError: there is a generation of that number, or one was begun with another key.
         """
         if not identity.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
         known = loaded(self, known)
         self._require_current(known)
         name = known.name
-        # In this order no key ever lacks its request, and the second of two processes fails before a key is written.
-        if not (
-            self.secrets.put(layout.certificate(name, number), layout.document_of(csr), cas=0)
-            and self._put_key(name, number, key, has_request=csr is not None)
-        ):
+        path, document = layout.certificate(name, number), layout.document_of(csr)
+        # In this order no key ever lacks its request, and of two processes with requests of their own the second one
+        # fails before it writes a key.
+        is_there = self.secrets.put(path, document, cas=0) or self._holds(path, document)
+        if not (is_there and self._has_key(name, number, key, has_request=csr is not None)):
             hint = "take the next number"
             raise ConflictError(f"there is a generation {number} of identity {name!r} already", hint=hint)
         return self._change(known.put(Generation(number=number, csr=csr)), edit, added=number)
+
+    def _holds(self, path: str, document: Mapping[str, str]) -> bool:
+        """Whether a secret is known to be this one."""
+        with contextlib.suppress(VaultError):
+            stored = self.secrets.kv.read(path)
+            return stored is not None and stored.data == document
+        return False
+
+    def _has_key(self, name: str, number: str, key: Secret, *, has_request: bool) -> bool:
+        """Write a private key, unless it is there and the record does not list its generation."""
+        if self._put_key(name, number, key, has_request=has_request):
+            return True
+        with contextlib.suppress(VaultError):
+            return self.key(name, number) == key and number not in self.load(name).record.generations
+        return False
 
     def _put_key(self, name: str, number: str, key: Secret, *, has_request: bool) -> bool:
         """Write a private key beside its request, which only this process has written, if there is one."""

@@ -157,8 +157,8 @@ def test_a_planted_certificate_is_not_exported(as_role):
     found = as_role("consumer").load(NAME)
     assert found.generations[-1].issued.trust_bundle == ROOT.pem
     with pytest.raises(RefusedError, match="is not trusted"):
-        credentials.require_trusted(found, "0002", POLICY, now=pki.NOW)
-    credentials.require_trusted(found, "0001", POLICY, now=pki.NOW)
+        credentials.require_trusted(found, "0002", now=pki.NOW)
+    credentials.require_trusted(found, "0001", now=pki.NOW)
 
 
 def test_the_log_cannot_be_erased(as_role, as_provisioner, openbao, prefix):
