@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,7 +72,7 @@ def scan(  # noqa: PLR0913  as many as the command has options
     from certkit.durations import Duration
     from certkit.expiry.scan import Judge, look
     from certkit.expiry.scan import scan as gather
-    from certkit.expiry.sources.parsing import SourceAccess, parse
+    from certkit.expiry.sources.parsing import access, parse
     from certkit.expiry.thresholds import Thresholds
     from certkit.policy import catalogue
 
@@ -87,18 +85,10 @@ def scan(  # noqa: PLR0913  as many as the command has options
     )
     judge = Judge(thresholds=thresholds, now=now or arguments.now(), leaf_only=leaf_only)
     secret = arguments.secret(passphrase)
-    opening = opener(environment)
-    with contextlib.ExitStack() as stack:
-        access = SourceAccess(
-            passphrase=secret,
-            timeout=timeout,
-            client=None,
-            store=functools.cache(lambda: stack.enter_context(opening.open(store, passphrase=secret))),
-            vault=functools.cache(lambda: stack.enter_context(opening.connect())),
-            stdin=tuple,
-            now=judge.now,
-        )
-        found = gather(look(parse(sources, access), judge, may_fork=False), now=judge.now)
+    with access(
+        lambda: opener(environment), store=store, passphrase=secret, now=judge.now, timeout=timeout
+    ) as access_to:
+        found = gather(look(parse(sources, access_to), judge, may_fork=False), now=judge.now)
     for row in found.rows:
         yield ExpiryRow(
             status=row.status,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,39 +11,16 @@ from certkit.cli.shared.output import Output, reporting
 from certkit.cli.shared.stores import store_option
 from certkit.errors import InputError
 from certkit.findings import Status, exit_code, roll_up
+from certkit.times import parse_time
 
 if TYPE_CHECKING:
-    from certkit.cli.expiry_report import Reporter
-    from certkit.durations import Duration
     from certkit.expiry.reminders import Reminders
-    from certkit.expiry.scan import Judge
     from certkit.expiry.thresholds import Thresholds
     from certkit.findings import Finding
     from certkit.net.tls import Credentials
+    from certkit.secret import Secret
 
 FORMATS = ("text", "json", "jsonl", "prometheus", "nagios", "html", "ics")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the options say."""
-
-    sources: tuple[str, ...]
-    warn: str | None
-    critical: str | None
-    policy_name: str
-    leaf_only: bool
-    at: str | None
-    remind: str | None
-    state: str | None
-    format_: str
-    target: str | None
-    show_all: bool
-    cert: str | None
-    key: str | None
-    timeout: float
-    store_uri: str | None
-    passphrase_file: str | None
 
 
 @click.command()
@@ -79,7 +53,7 @@ class Asked:
 @store_option
 @inputs.passphrase_option
 @reporting
-def expiry(output: Output, **options: Any) -> int:
+def expiry(output: Output, *, sources: tuple[str, ...], **options: Any) -> int:
     """Check when certificates and revocation lists expire, and warn in time.
 
     SOURCE is a file, a directory (searched recursively), a glob, -, or @FILE with one source per line; a live host:
@@ -96,95 +70,76 @@ def expiry(output: Output, **options: Any) -> int:
     """
     from certkit.cli.expiry_report import Reporter
     from certkit.cli.shared.stores import opener
-    from certkit.expiry.scan import look, scan
-    from certkit.expiry.sources.parsing import SourceAccess, parse
+    from certkit.expiry.scan import Judge, look, scan
+    from certkit.expiry.sources.parsing import access, parse
 
-    asked = Asked(**options)
-    reporter = Reporter(
-        output=output,
-        format="json" if output.as_json else asked.format_,
-        target=None if asked.target == inputs.STDIN else asked.target,
-        state=asked.state,
-        show_all=asked.show_all,
+    form = "json" if output.as_json else options["format_"]
+    target = None if options["target"] == inputs.STDIN else options["target"]
+    reporter = Reporter(output, form, target, options["state"], show_all=options["show_all"])
+    judge = Judge(
+        thresholds=_thresholds(options["policy_name"], options["warn"], options["critical"]),
+        now=parse_time(options["at"]) if options["at"] is not None else inputs.now(),
+        leaf_only=options["leaf_only"],
+        only_urgent=output.quiet and form == "text",
+        reminders=_reminders(options["remind"], options["policy_name"]),
+        with_labels=form == "prometheus",
     )
-    judge = _judge(asked, reporter)
-    client, findings = _client(asked, output)
-    opening = opener(output.warn)
-    with contextlib.ExitStack() as stack:
-        secret = inputs.passphrase(asked.passphrase_file)
-        access = SourceAccess(
-            passphrase=secret,
-            timeout=asked.timeout,
-            client=client,
-            store=functools.cache(lambda: stack.enter_context(opening.open(asked.store_uri, passphrase=secret))),
-            vault=functools.cache(lambda: stack.enter_context(opening.connect())),
-            stdin=inputs.chunks,
-            now=judge.now,
-        )
-        found = output.counted(look(parse(asked.sources, access), judge), of=lambda part: part.places)
+    secret = inputs.passphrase(options["passphrase_file"])
+    client, findings = _client(options["cert"], options["key"], secret)
+    output.warn_of(findings)
+    with access(
+        lambda: opener(output.warn),
+        store=options["store_uri"],
+        passphrase=secret,
+        now=judge.now,
+        timeout=options["timeout"],
+        client=client,
+        stdin=inputs.chunks,
+    ) as access_to:
+        found = output.counted(look(parse(sources, access_to), judge), of=lambda part: part.places)
         result = scan(reporter.told(found), now=judge.now, findings=findings)
-    troubles = reporter.report(result, judge, sources=asked.sources)
+    troubles = reporter.report(result, judge, sources=sources)
     return exit_code(Status.UNKNOWN if result.is_interrupted else roll_up([result.status, *troubles]))
 
 
-def _judge(asked: Asked, reporter: Reporter) -> Judge:
-    from certkit.expiry.scan import Judge
-    from certkit.times import parse_time
-
-    return Judge(
-        thresholds=_thresholds(asked),
-        now=parse_time(asked.at) if asked.at is not None else inputs.now(),
-        leaf_only=asked.leaf_only,
-        only_urgent=reporter.wants_only_urgent,
-        reminders=_reminders(asked),
-        with_labels=reporter.wants_labels,
-    )
-
-
-def _reminders(asked: Asked) -> Reminders | None:
-    if asked.remind is None:
-        return None
-    from certkit.expiry.reminders import Reminders
-
-    if asked.remind != "policy":
-        return Reminders.parse(asked.remind)
-    days = inputs.policy(asked.policy_name).renewal.reminders
-    if not days:
-        hint = "list them: --remind 28d,14d,7d"
-        raise InputError(f"policy {asked.policy_name}: it defines no reminders", hint=hint)
-    return Reminders.of_days(days)
-
-
-def _client(asked: Asked, output: Output) -> tuple[Credentials | None, list[Finding]]:
-    """The certificate for live hosts, and what is wrong with its key file."""
-    if asked.cert is None and asked.key is None:
-        return None, []
-    if asked.cert is None or asked.key is None:
-        raise InputError("--cert and --key must be given together", hint="give both, or none")
-    client, file = inputs.credentials(asked.cert, asked.key, inputs.passphrase(asked.passphrase_file))
-    output.warn_of([file])
-    return client, [] if file.is_good else [file]
-
-
-def _thresholds(asked: Asked) -> Thresholds:
+def _thresholds(policy_name: str, warn: str | None, critical: str | None) -> Thresholds:
+    """The thresholds asked for, else those of a policy; those of the default one are known without reading it."""
     from certkit.durations import Duration
     from certkit.expiry.thresholds import Thresholds
-
-    default_warn, default_critical = _defaults(asked.policy_name)
-    return Thresholds.choose(
-        warn=Duration.parse(asked.warn) if asked.warn is not None else None,
-        critical=Duration.parse(asked.critical) if asked.critical is not None else None,
-        default_warn=default_warn,
-        default_critical=default_critical,
-    )
-
-
-def _defaults(policy_name: str) -> tuple[Duration, Duration]:
-    """The thresholds of a policy; those of the default one are known without reading it."""
-    from certkit.durations import Duration
     from certkit.policy.defaults import DEFAULT_CRITICAL, DEFAULT_WARN
 
     if policy_name == inputs.DEFAULT_POLICY:
-        return Duration.parse(DEFAULT_WARN), Duration.parse(DEFAULT_CRITICAL)
-    rules = inputs.policy(policy_name).expiry
-    return rules.warn, rules.critical
+        defaults = Duration.parse(DEFAULT_WARN), Duration.parse(DEFAULT_CRITICAL)
+    else:
+        rules = inputs.policy(policy_name).expiry
+        defaults = rules.warn, rules.critical
+    return Thresholds.choose(
+        warn=Duration.parse(warn) if warn is not None else None,
+        critical=Duration.parse(critical) if critical is not None else None,
+        default_warn=defaults[0],
+        default_critical=defaults[1],
+    )
+
+
+def _reminders(listed: str | None, policy_name: str) -> Reminders | None:
+    if listed is None:
+        return None
+    from certkit.expiry.reminders import Reminders
+
+    if listed != "policy":
+        return Reminders.parse(listed)
+    days = inputs.policy(policy_name).renewal.reminders
+    if not days:
+        hint = "list them: --remind 28d,14d,7d"
+        raise InputError(f"policy {policy_name}: it defines no reminders", hint=hint)
+    return Reminders.of_days(days)
+
+
+def _client(cert: str | None, key: str | None, secret: Secret | None) -> tuple[Credentials | None, list[Finding]]:
+    """The certificate for live hosts, and what is wrong with its key file."""
+    if cert is None and key is None:
+        return None, []
+    if cert is None or key is None:
+        raise InputError("--cert and --key must be given together", hint="give both, or none")
+    client, file = inputs.credentials(cert, key, secret)
+    return client, [] if file.is_good else [file]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
@@ -19,29 +18,20 @@ if TYPE_CHECKING:
     from certkit.expiry.scan import Found, Judge, Row, Scan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Reporter:
     """One report: its format, and the file it goes to (None: standard output).
 
     `state` is the file that remembers which reminders were spoken, if it is not the default one.
     """
 
-    output: Output
-    format: str
-    target: str | None
-    state: str | None
-    show_all: bool
-    _lines: list[str] = field(default_factory=list)
-
-    @property
-    def wants_only_urgent(self) -> bool:
-        """Whether what is well is not described."""
-        return self.output.quiet and self.format == "text"
-
-    @property
-    def wants_labels(self) -> bool:
-        """Whether the attributes of names are wanted one by one."""
-        return self.format == "prometheus"
+    def __init__(self, output: Output, form: str, target: str | None, state: str | None, *, show_all: bool) -> None:
+        """Keep what the options say."""
+        self.output = output
+        self.format = form
+        self.target = target
+        self.state = state
+        self.show_all = show_all
+        self._lines: list[str] = []
 
     def told(self, found: Iterable[Found]) -> Iterable[Found]:
         """What is found, to be collected for the report; JSON lines are printed as they come, and not kept."""
@@ -56,7 +46,8 @@ class Reporter:
                 self.output.result(lines)
             else:
                 self._lines.append(lines)
-            yield part.condensed()
+            part.condense()
+            yield part
 
     def report(self, scan: Scan, judge: Judge, *, sources: Sequence[str]) -> list[Status]:
         """Report what was found, and on standard error what could not be looked at; statuses of what went wrong."""
@@ -75,10 +66,7 @@ class Reporter:
 
     def _send(self, parts: Iterable[str]) -> None:
         if self.target is None:
-            if self.format == "text":
-                self.output.texts(parts)
-            else:
-                self.output.stream(parts)
+            self.output.stream(parts, write=self.output.text if self.format == "text" else self.output.result)
             return
         from pathlib import Path
 

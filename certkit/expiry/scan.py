@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import operator
 import warnings
-from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from certkit import processes
 from certkit.errors import InputError
 from certkit.expiry import thresholds as expiry
-from certkit.expiry.sources.base import Failure, Reason, ReportedFacts, Searched, Skipped
+from certkit.expiry.sources.base import Failure, Reason, ReportedFacts, Searched, Sighting, Skipped
 from certkit.findings import Status, roll_up
 from certkit.printable import printable
 from certkit.x509.certificate import Certificate
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from certkit.expiry.reminders import Reminders
-    from certkit.expiry.sources.base import Seen, Sighting, Source
+    from certkit.expiry.sources.base import Seen, Source
     from certkit.expiry.thresholds import Thresholds
     from certkit.findings import Finding
     from certkit.x509.crl import Crl
@@ -34,8 +32,7 @@ _FILES_AT_ONCE = 1000
 _SIGHTINGS_AT_ONCE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(NamedTuple):
     """How what is seen is judged, and how much is said of it.
 
     With `leaf_only`, only the first certificate of each bundle counts. With `only_urgent`, what is well is counted and
@@ -50,16 +47,8 @@ class Judge:
     reminders: Reminders | None = None
     with_labels: bool = False
 
-    def is_quiet(self, status: Status, not_before: datetime, not_after: datetime) -> bool:
-        """Whether nothing is to be said of a certificate but that it is there."""
-        if not self.only_urgent or status is not Status.OK:
-            return False
-        reminders = self.reminders
-        return reminders is None or not reminders.concerns(not_before=not_before, not_after=not_after, now=self.now)
 
-
-@dataclass(slots=True)
-class Row:
+class Row(NamedTuple):
     """One certificate or revocation list, judged, with every place where it was seen.
 
     Of a revocation list, the subject is its issuer, the serial its CRL number (0 without one), and it ends with its
@@ -79,10 +68,6 @@ class Row:
     labels: Mapping[str, str] | None = None
     note: str = ""
 
-    def __reduce__(self) -> tuple[type[Row], tuple[object, ...]]:
-        """The row as its fields alone: a tenth of a scan's time goes into handing rows from process to process."""
-        return Row, _FIELDS(self)
-
     @property
     def fingerprint_sha256(self) -> str:
         """The fingerprint in lower-case hex."""
@@ -96,10 +81,6 @@ class Row:
         return serial_hex(self.serial)
 
 
-_FIELDS = operator.attrgetter(*(each.name for each in fields(Row)))
-
-
-@dataclass(slots=True)
 class Found:
     """What was found in some of the places: one row a sighting, failures, and what there is no more to say of.
 
@@ -107,16 +88,17 @@ class Found:
     patterns whether anything came to light there.
     """
 
-    rows: list[Row] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    quiet: int = 0
-    left_out: int = 0
-    searched: dict[str, bool] = field(default_factory=dict)
+    def __init__(self, failures: Iterable[Failure] = ()) -> None:
+        """Begin with nothing but failures."""
+        self.rows: list[Row] = []
+        self.failures = list(failures)
+        self.skipped: list[str] = []
+        self.quiet = self.left_out = 0
+        self.searched: dict[str, bool] = {}
 
-    def condensed(self) -> Found:
-        """The same without the rows, but for one of each status: enough to roll up, and small."""
-        return replace(self, rows=list({row.status: row for row in self.rows}.values()))
+    def condense(self) -> None:
+        """Drop the rows, but for one of each status: enough to roll up, and small."""
+        self.rows = list({row.status: row for row in self.rows}.values())
 
     @property
     def places(self) -> int:
@@ -124,7 +106,6 @@ class Found:
         return len(self.rows) + len(self.failures) + len(self.skipped) + self.quiet + self.left_out
 
 
-@dataclass(slots=True)
 class Scan:
     """What a scan found: certificates, failures, and the files without anything to watch.
 
@@ -132,13 +113,21 @@ class Scan:
     it was done with, such as the file of a private key.
     """
 
-    now: datetime
-    rows: list[Row] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    quiet: int = 0
-    is_interrupted: bool = False
-    findings: tuple[Finding, ...] = ()
+    def __init__(
+        self,
+        now: datetime,
+        rows: Iterable[Row] = (),
+        failures: Iterable[Failure] = (),
+        skipped: Iterable[str] = (),
+        quiet: int = 0,
+        *,
+        is_interrupted: bool = False,
+        findings: Iterable[Finding] = (),
+    ) -> None:
+        """Keep what was found."""
+        self.now = now
+        self.rows, self.failures, self.skipped = list(rows), list(failures), list(skipped)
+        self.quiet, self.is_interrupted, self.findings = quiet, is_interrupted, tuple(findings)
 
     @property
     def found_nothing(self) -> bool:
@@ -179,7 +168,7 @@ class Scan:
 
 def scan(found: Iterable[Found], *, now: datetime, findings: Sequence[Finding] = ()) -> Scan:
     """One row for each certificate, however often it is seen; what was found so far when the user interrupts."""
-    result = Scan(now, findings=tuple(findings))
+    result = Scan(now, findings=findings)
     rows: dict[bytes, Row] = {}
     try:
         for part in found:
@@ -189,13 +178,13 @@ def scan(found: Iterable[Found], *, now: datetime, findings: Sequence[Finding] =
             for row in part.rows:
                 known = rows.setdefault(row.fingerprint, row)
                 if known is not row:
-                    known.sources += row.sources
+                    known.sources.extend(row.sources)
     except KeyboardInterrupt:
         result.is_interrupted = True
-    for row in rows.values():
-        if len(row.sources) > 1:
-            row.sources = list(dict.fromkeys(row.sources))
     result.rows = list(rows.values())
+    for row in result.rows:
+        if len(row.sources) > 1:
+            row.sources[:] = dict.fromkeys(row.sources)
     return result
 
 
@@ -205,131 +194,111 @@ def look(sources: Iterable[Source], judge: Judge, *, may_fork: bool = True) -> I
     portions: list[list[Source]] = []
     weight = _FILES_AT_ONCE
     for source in sources:
-        for part in source.parts():
-            if part.weight == 0:
-                elsewhere.append(part)
-                continue
-            if weight >= _FILES_AT_ONCE:
-                portions.append([])
-                weight = 0
-            portions[-1].append(part)
-            weight += part.weight
+        if source.weight == 0:
+            elsewhere.append(source)
+            continue
+        if weight >= _FILES_AT_ONCE and (may_fork or not portions):
+            portions.append([])
+            weight = 0
+        portions[-1].append(source)
+        weight += source.weight
     searched: dict[str, bool] = {}
-    bulk = _in_bulk(portions if may_fork else [list(itertools.chain(*portions))], judge)
-    for found in itertools.chain(bulk, _one_by_one(elsewhere, judge)):
+    for found in itertools.chain(_in_bulk(portions, judge), _one_by_one(elsewhere, judge)):
         for origin, has_found in found.searched.items():
             searched[origin] = searched.get(origin, False) or has_found
         yield found
+    hint = "check the sources; -v lists the files that were skipped"
     barren = [origin for origin, has_found in searched.items() if not has_found]
     if barren:
-        yield Found(failures=[_barren(origin) for origin in barren])
+        yield Found(
+            Failure(each, f"no certificate found in {each}", hint, Reason.NO_CERTIFICATE_FOUND) for each in barren
+        )
 
 
 def _in_bulk(portions: Sequence[Sequence[Source]], judge: Judge) -> Iterator[Found]:
+    def judged(portion: Sequence[Source]) -> Iterator[Found]:
+        return _judged((seen for source in portion for seen in source.look()), judge, at_once=_SIGHTINGS_AT_ONCE)
+
     try:
-        yield from processes.stream(lambda portion: _look_at(portion, judge), portions)
+        yield from processes.stream(judged, portions)
     except processes.ChildError as error:
         message = f"cannot check every source: {error.message}"
-        yield Found(failures=[Failure("files", message, error.hint, Reason.READ_FAILED)])
+        yield Found([Failure("files", message, error.hint, Reason.READ_FAILED)])
 
 
-def _one_by_one(parts: Sequence[Source], judge: Judge) -> Iterator[Found]:
-    for part in parts:
+def _one_by_one(sources: Sequence[Source], judge: Judge) -> Iterator[Found]:
+    for source in sources:
         try:
-            yield from _gather(part.look(), judge, at_once=1)
+            yield from _judged(source.look(), judge, at_once=1)
         except (OSError, RuntimeError) as error:  # the system has no thread, file or memory left
             message = f"cannot check every source: {error}"
             hint = "raise this process's resource limits (ulimit)"
-            yield Found(failures=[Failure("hosts", message, hint, Reason.READ_FAILED)])
+            yield Found([Failure("hosts", message, hint, Reason.READ_FAILED)])
 
 
-def _barren(origin: str) -> Failure:
-    hint = "check the sources; -v lists the files that were skipped"
-    message = f"no certificate found in {origin}"
-    return Failure(origin, message, hint, Reason.NO_CERTIFICATE_FOUND)
-
-
-def _look_at(portion: Sequence[Source], judge: Judge) -> Iterator[Found]:
-    return _gather((found for part in portion for found in part.look()), judge, at_once=_SIGHTINGS_AT_ONCE)
-
-
-def _gather(sightings: Iterable[Seen], judge: Judge, *, at_once: int) -> Iterator[Found]:
-    """What was seen, judged, some at a time, so that memory does not grow with the size of a place."""
-    seen = iter(sightings)
-    is_over = False
-    while not is_over:
-        found = Found()
+def _judged(sightings: Iterator[Seen], judge: Judge, *, at_once: int) -> Iterator[Found]:
+    """What is seen, judged, some at a time, so that memory does not grow with the size of a place."""
+    number = at_once
+    while number == at_once:
+        found, number = Found(), 0
         try:
-            is_over = _judge_some(itertools.islice(seen, at_once), judge, found)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                for seen in itertools.islice(sightings, at_once):
+                    number += 1
+                    if isinstance(seen, Sighting):
+                        _judge(seen, judge, found)
+                    elif isinstance(seen, Searched):
+                        found.searched[seen.origin] = found.searched.get(seen.origin, False) or seen.has_found
+                    elif isinstance(seen, Failure):
+                        found.failures.append(seen)
+                    elif isinstance(seen, Skipped):
+                        found.skipped.append(seen.source)
         except KeyboardInterrupt:
             yield found
             raise
         yield found
 
 
-def _judge_some(sightings: Iterable[Seen], judge: Judge, result: Found) -> bool:
-    """Judge what is seen, as it comes; whether nothing came any more."""
-    is_over = True
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for found in sightings:
-            is_over = False
-            if isinstance(found, Searched):
-                result.searched[found.origin] = result.searched.get(found.origin, False) or found.has_found
-            elif isinstance(found, Failure):
-                result.failures.append(found)
-            elif isinstance(found, Skipped):
-                result.skipped.append(found.source)
-            elif found.is_leaf or not judge.leaf_only:
-                _add(found, result, judge)
-            else:
-                result.left_out += 1
-    return is_over
-
-
-def _add(found: Sighting, result: Found, judge: Judge) -> None:
-    try:
-        row = _row(found, judge)
-    except InputError as error:
-        message = f"cannot read {printable(found.source)}: {error.message}"
-        result.failures.append(Failure(found.source, message, error.hint, Reason.DECODE_FAILED))
+def _judge(seen: Sighting, judge: Judge, found: Found) -> None:
+    """Add what is to be said of one thing that was seen."""
+    if judge.leaf_only and not seen.is_leaf:
+        found.left_out += 1
         return
-    if row is None:
-        result.quiet += 1
-    else:
-        result.rows.append(row)
+    value, now = seen.value, judge.now
+    is_certificate = isinstance(value, (Certificate, ReportedFacts))
+    try:
+        begin, end = _dates(value)
+        if is_certificate:
+            status = judge.thresholds.judge(not_before=begin, not_after=end, now=now)
+        else:
+            status = judge.thresholds.judge_list(this_update=begin, next_update=end, now=now)
+        if judge.only_urgent and status is Status.OK:
+            reminders = judge.reminders
+            if reminders is None or not reminders.concerns(not_before=begin, not_after=end, now=now):
+                found.quiet += 1
+                return
+        # What is to be shown of it, each of which may turn out to be unreadable.
+        subject, issuer, serial = _shown(value)
+        labels = _labels(value) if judge.with_labels else None
+        note = "" if status is Status.OK or not isinstance(value, Certificate) else _note(value)
+        fingerprint, left = value.fingerprint, expiry.days_left(end, now)
+    except InputError as error:
+        message = f"cannot read {printable(seen.source)}: {error.message}"
+        found.failures.append(Failure(seen.source, message, error.hint, Reason.DECODE_FAILED))
+        return
+    kind, sources = Kind.CERTIFICATE if is_certificate else Kind.CRL, [seen.source]
+    found.rows.append(Row(kind, subject, issuer, serial, fingerprint, begin, end, left, status, sources, labels, note))
 
 
-def _row(found: Sighting, judge: Judge) -> Row | None:
-    """Return the row of what was seen, or None where there is nothing to say about it.
-
-    Raises:
-        InputError: if the dates cannot be read, or a field that is to be shown.
-    """
-    value = found.value
-    begin, end = _dates(value)
-    thresholds = judge.thresholds
-    if isinstance(value, Certificate | ReportedFacts):
-        status = thresholds.judge(not_before=begin, not_after=end, now=judge.now)
-    else:
-        status = thresholds.judge_list(this_update=begin, next_update=end, now=judge.now)
-    if judge.is_quiet(status, begin, end):
-        return None
-    facts = value if isinstance(value, ReportedFacts) else _facts(value, begin, end)
-    return Row(
-        kind=facts.kind,
-        subject=facts.subject,
-        issuer=facts.issuer,
-        serial=facts.serial,
-        fingerprint=facts.fingerprint,
-        not_before=begin,
-        not_after=end,
-        days_left=expiry.days_left(end, judge.now),
-        status=status,
-        sources=[found.source],
-        labels=_labels(value) if judge.with_labels else None,
-        note="" if status is Status.OK or not isinstance(value, Certificate) else _note(value),
-    )
+def _shown(value: Certificate | Crl | ReportedFacts) -> tuple[str, str, int]:
+    """Return the subject, the issuer, and the serial number; of a list its issuer twice, and its number."""
+    if isinstance(value, Certificate):
+        return value.display_name, value.issuer.text, value.serial
+    if isinstance(value, ReportedFacts):
+        return value.subject, value.issuer, value.serial
+    issuer = value.issuer.text
+    return issuer, issuer, value.number if isinstance(value.number, int) else 0
 
 
 def _note(certificate: Certificate) -> str:
@@ -359,28 +328,6 @@ def _dates(value: Certificate | Crl | ReportedFacts) -> tuple[datetime, datetime
         )
     reason = next(each.reason for each in (begin, end) if isinstance(each, Unreadable))
     raise InputError(f"a date of the {what} cannot be read: {reason}", hint=f"ask the issuer for a correct {what}")
-
-
-def _facts(value: Certificate | Crl, begin: datetime, end: datetime) -> ReportedFacts:
-    if isinstance(value, Certificate):
-        return ReportedFacts(
-            subject=value.display_name,
-            issuer=value.issuer.text,
-            serial=value.serial,
-            fingerprint=value.fingerprint,
-            not_before=begin,
-            not_after=end,
-        )
-    issuer = value.issuer.text
-    return ReportedFacts(
-        kind=Kind.CRL,
-        subject=issuer,
-        issuer=issuer,
-        serial=value.number if isinstance(value.number, int) else 0,
-        fingerprint=value.fingerprint,
-        not_before=begin,
-        not_after=end,
-    )
 
 
 def _labels(value: Certificate | Crl | ReportedFacts) -> dict[str, str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from certkit.durations import Duration
 from certkit.errors import InputError
@@ -17,8 +16,7 @@ _DAY = timedelta(days=1)
 _NOTHING = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(NamedTuple):
     """From which time left a certificate is a warning, or critical."""
 
     warn: Duration

@@ -226,7 +226,7 @@ def _certificates(sources: Iterable[Source]) -> Iterator[ExternalAnswer]:
     Raises:
         InputError: a part of the sources cannot be read.
     """
-    for seen in (seen for source in sources for part in source.parts() for seen in part.look()):
+    for seen in (seen for source in sources for seen in source.look()):
         if isinstance(seen, Failure):
             raise InputError(seen.message, hint=seen.hint)
         if isinstance(seen, Sighting) and isinstance(seen.value, ReportedFacts):

@@ -6,9 +6,8 @@ The plain certificates that nearly all watched files hold are read here, without
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from certkit.x509 import der as tlv
 from certkit.x509 import pem
@@ -51,8 +50,7 @@ _WORDS = {
 KEY_STORE = "a Java key store"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One object found: its kind, its DER, and its value, or None where it is locked or was not asked for.
 
     The value is a `Certificate`, `Csr`, `Crl`, `PublicKeyInfo` or `Bundle`, or a private key for `cryptography`. Of a
@@ -69,8 +67,7 @@ class Item:
     trust: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """An object that begins to be one and cannot be read."""
 
     what: str

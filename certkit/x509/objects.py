@@ -6,7 +6,6 @@ Each detector has three answers: not here, found, here but broken.
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, PassphraseError
@@ -364,7 +363,7 @@ class _Reader:
         if isinstance(found, Broken):
             yield from self._by_content(der, found)
         else:
-            yield replace(found, trust=trust) if trust else found
+            yield found._replace(trust=trust) if trust else found
 
     def _by_content(self, der: bytes, broken: Broken) -> Iterator[Item | Broken]:
         """Read a block whose label is wrong; where its content is no object either, it is broken as it was.
@@ -374,9 +373,9 @@ class _Reader:
         found = [each for each in self._der(der) if isinstance(each, Item)]
         for each in found:
             if self._wants(each.kind):
-                yield replace(each, line=broken.line)
+                yield each._replace(line=broken.line)
             else:
-                yield replace(broken, reason=f"it is {each.kind.words}", hint="correct its label")
+                yield broken._replace(reason=f"it is {each.kind.words}", hint="correct its label")
         if not found:
             yield broken
 

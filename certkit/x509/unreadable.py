@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 
-@dataclass(frozen=True, slots=True)
 class Unreadable:
-    """What could not be read, and why."""
+    """What could not be read, and why: `reason`."""
 
-    reason: str
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason."""
+        self.reason = reason
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other is unreadable for the same reason."""
+        return isinstance(other, Unreadable) and self.reason == other.reason
+
+    def __hash__(self) -> int:
+        """Return a hash of the reason."""
+        return hash(self.reason)
+
+    def __repr__(self) -> str:
+        """Return the reason."""
+        return f"Unreadable({self.reason!r})"
 
     def __bool__(self) -> Literal[False]:
         """Return False: nothing is known of the value."""

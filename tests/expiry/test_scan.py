@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from certkit.durations import Duration
 from certkit.expiry.scan import Judge, look, scan
 from certkit.expiry.sources.base import Reason
-from certkit.expiry.sources.files import DirectorySource, FileSource, StreamSource
+from certkit.expiry.sources.files import FileSource, StreamSource, in_directory
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status
 from tests import pki
@@ -45,7 +45,7 @@ def test_many_files_are_looked_at_in_their_order(root, folder):
     names = [f"{number:05}.pem" for number in range(2500)]
     for name in names:
         (folder / name).write_bytes(pem)
-    found = scanned(DirectorySource(str(folder)))
+    found = scanned(*in_directory(str(folder)))
     assert [row.sources for row in found.rows] == [[str(folder / name) for name in names]]
 
 
@@ -55,7 +55,7 @@ def test_a_broken_file_among_thousands_hides_nothing(root, folder):
         name = f"{number:04}.pem" if number < 3 else f"{number:04}.txt"
         (folder / name).write_bytes(root.issue(key=root.key).pem if number < 3 else b"text")
     (folder / "1000.pem").write_text("-----BEGIN CERTIFICATE-----\nnonsens*\n-----END CERTIFICATE-----\n")
-    found = scanned(DirectorySource(str(folder)))
+    found = scanned(*in_directory(str(folder)))
     assert len(found.rows) == 3
     assert [(each.source, each.reason) for each in found.failures] == [(str(folder / "1000.pem"), Reason.BAD_PEM)]
     assert found.status is Status.UNKNOWN
@@ -101,7 +101,7 @@ def test_hidden_files_are_passed_over_quietly(root, folder):
     (folder / "..data").symlink_to(hidden.name)
     (folder / "tls.crt").symlink_to("..data/tls.crt")
     (folder / ".broken.pem").write_text("-----BEGIN CERTIFICATE-----")
-    found = scanned(DirectorySource(str(folder)))
+    found = scanned(*in_directory(str(folder)))
     assert [row.sources for row in found.rows] == [[str(folder / "tls.crt")]]
     assert found.failures == []
     assert len(found.skipped) == 3
@@ -116,7 +116,7 @@ def test_symbolic_links_are_followed_and_loops_end(root, folder, tmp_path):
     (folder / "one").symlink_to(elsewhere)
     (folder / "two").symlink_to(elsewhere)
     (folder / "self").symlink_to(folder)
-    found = scanned(DirectorySource(str(folder)))
+    found = scanned(*in_directory(str(folder)))
     assert [row.sources for row in found.rows] == [[str(folder / "one" / "a.pem")]]
     assert found.failures == []
 
@@ -125,7 +125,7 @@ def test_links_that_lead_nowhere_are_errors(folder):
     """Somebody expected a certificate there; those that lead in a circle are passed over."""
     (folder / "gone.pem").symlink_to("nowhere")
     (folder / "round.pem").symlink_to("round.pem")
-    found = scanned(DirectorySource(str(folder)))
+    found = scanned(*in_directory(str(folder)))
     assert {each.reason for each in found.failures} == {Reason.BROKEN_SYMLINK}
     assert [each.source.rpartition("/")[2] for each in found.failures] == ["gone.pem"]
 
@@ -148,7 +148,7 @@ def test_revocation_lists_end_too(root, folder, begin, end, status):
     """A list is a row of its own, and ends with its next update."""
     path = folder / "list.pem"
     path.write_bytes(crl(root, begin=pki.NOW + timedelta(days=begin), end=pki.NOW + timedelta(days=end)))
-    (row,) = scanned(DirectorySource(str(folder))).rows
+    (row,) = scanned(*in_directory(str(folder))).rows
     assert (row.kind, row.status, row.serial) == ("crl", status, 7)
     assert row.subject == row.issuer == "CN=Partner Root CA,O=Partner"
 
@@ -156,24 +156,24 @@ def test_revocation_lists_end_too(root, folder, begin, end, status):
 def test_a_certificate_that_is_not_valid_yet_is_critical(root, folder):
     """It does not work today, however long it will."""
     (folder / "early.pem").write_bytes(root.issue(begin=pki.NOW + pki.DAY, end=pki.NOW + 300 * pki.DAY).pem)
-    assert scanned(DirectorySource(str(folder))).status is Status.CRITICAL
+    assert scanned(*in_directory(str(folder))).status is Status.CRITICAL
 
 
 def test_what_is_well_is_only_counted_where_only_the_urgent_is_wanted(root, folder):
     """A quiet run describes what needs somebody; the rest has to be there all the same."""
     (folder / "fine.pem").write_bytes(root.issue().pem)
-    quiet = scanned(DirectorySource(str(folder)), only_urgent=True)
+    quiet = scanned(*in_directory(str(folder)), only_urgent=True)
     assert (quiet.rows, quiet.quiet, quiet.status) == ([], 1, Status.OK)
     (folder / "late.pem").write_bytes(root.issue(end=pki.NOW + pki.DAY).pem)
-    quiet = scanned(DirectorySource(str(folder)), only_urgent=True)
+    quiet = scanned(*in_directory(str(folder)), only_urgent=True)
     assert ([row.days_left for row in quiet.rows], quiet.counts()["ok"]) == ([1], 1)
 
 
 def test_nothing_found_is_not_well(folder):
     """An empty directory, or one with other files only."""
     (folder / "notes.txt").write_text("hello")
-    assert scanned(DirectorySource(str(folder))).status is Status.UNKNOWN
-    assert scanned(DirectorySource(str(folder)), only_urgent=True).status is Status.UNKNOWN
+    assert scanned(*in_directory(str(folder))).status is Status.UNKNOWN
+    assert scanned(*in_directory(str(folder)), only_urgent=True).status is Status.UNKNOWN
 
 
 def test_a_stream_of_any_length_is_read(root):
@@ -187,7 +187,7 @@ def test_labels_for_metrics(root, folder):
     """One for each attribute; several of a kind are joined, and what is invisible is shown."""
     subject = x509.Name.from_rfc4514_string("CN=a\\0Ab,OU=one,OU=two,O=Acme Ltd")
     (folder / "a.pem").write_bytes(root.issue(subject).pem)
-    (row,) = scanned(DirectorySource(str(folder)), with_labels=True).rows
+    (row,) = scanned(*in_directory(str(folder)), with_labels=True).rows
     assert row.labels == {
         "subject_O": "Acme Ltd",
         "subject_OU": "two,one",

@@ -52,8 +52,7 @@ def rendered(*rows, failures=(), reminders=(28, 7), now=NOW, **options):
 
 def test_the_whole_text():
     """One certificate with one reminder, to the letter; lines end in CR LF and have at most 75 octets."""
-    row = certificate(50, sources=("acme.pem", "bundle.pem"))
-    row.fingerprint = b"\xab" * 32
+    row = certificate(50, sources=("acme.pem", "bundle.pem"))._replace(fingerprint=b"\xab" * 32)
     assert ics.render(Scan(NOW, [row]), reminders=[28]) == ONE.replace("\n", "\r\n")
 
 
@@ -157,16 +156,14 @@ def test_the_same_trouble_moves_and_another_stays():
 
 def test_what_never_ends_has_no_day():
     """The year 9999 means "no well-defined expiration date" (RFC 5280 section 4.1.2.5)."""
-    row = certificate(50)
-    row.not_after = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    row = certificate(50)._replace(not_after=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
     assert [event["SUMMARY"] for event in rendered(certificate(20, "CN=x"), row)] == ["Certificate CN=x expires"]
 
 
 @pytest.mark.parametrize("now", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)])
 def test_any_moment_from_any_day(now):
     """The first and the last year that there are, and reminders longer than that."""
-    row = certificate(50)
-    row.not_after = datetime(1, 1, 1, tzinfo=UTC)
+    row = certificate(50)._replace(not_after=datetime(1, 1, 1, tzinfo=UTC))
     events = rendered(row, certificate(20), now=now, reminders=[Duration.parse("999999d"), 0])
     assert events[0]["DTSTART"].dt == row.not_after
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import Any
 
 # A command that takes --store, with its arguments, up to its options or the punctuation after it.
-_COMMAND = re.compile(
+_COMMAND = (
     r"certkit (?:identity [a-z]+|store [a-z]+|wise (?:token [a-z-]+|setup|check))(?: (?![-(])[^\s;,:`()]+)*"
     r"(?![^;`\n]*--store)"
 )
@@ -17,7 +16,9 @@ def with_store(text: str, store: str | None) -> str:
     """Return a hint whose commands name the store that was given, if any was."""
     if store is None:
         return text
-    return _COMMAND.sub(lambda found: f"{found.group()} --store {shlex.quote(store)}", text)
+    import shlex
+
+    return re.sub(_COMMAND, lambda found: f"{found.group()} --store {shlex.quote(store)}", text)
 
 
 def in_document(document: Any, store: str | None) -> Any:

@@ -6,12 +6,10 @@ import contextlib
 import functools
 import itertools
 import os
-import shutil
 import sys
 import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -33,8 +31,7 @@ _REFRESH_SECONDS = 0.2
 _COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.CRITICAL: "red", Status.UNKNOWN: "magenta"}
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """The form of output that the user wants: JSON, quiet or verbose."""
 
     as_json: bool
@@ -48,47 +45,29 @@ class Output:
 
     def text(self, text: str) -> None:
         """The result itself, as text for people, wrapped at the terminal's width."""
-        self.texts([text])
-
-    def texts(self, parts: Iterable[str]) -> None:
-        """The same in parts, each of whole lines."""
         from certkit.report.wrapping import shortened, wrapped
 
-        width = shutil.get_terminal_size().columns
-        whole = self.verbose > 0
-        shown = (with_store(part if whole else shortened(part), self.store) for part in parts)
-        self.stream(wrapped(part, width) for part in shown)
+        shown = with_store(text if self.verbose > 0 else shortened(text), self.store)
+        write_result(wrapped(shown, _columns()))
 
-    def stream(self, parts: Iterable[str]) -> None:
-        """The result itself, as text that comes in parts."""
+    def stream(self, parts: Iterable[str], *, write: Callable[[str], None] = write_result) -> None:
+        """The result itself, in parts, each of whole lines; `write` is for those that are text for people."""
         waiting: list[str] = []
         size = 0
         for part in parts:
             waiting.append(part)
             size += len(part)
             if size > _WRITE_SIZE:
-                write_result("".join(waiting))
+                write("".join(waiting))
                 waiting, size = [], 0
-        write_result("".join(waiting))
+        write("".join(waiting))
 
-    def counted(self, work: Iterable[T], *, of: Callable[[T], int]) -> Iterator[T]:
+    def counted(self, work: Iterable[T], *, of: Callable[[T], int]) -> Iterable[T]:
         """The same, while a terminal shows how much has been looked at; elsewhere nothing is said.
 
         `of` says how much a part is.
         """
-        if not _has_terminal():
-            yield from work
-            return
-        total, shown = 0, time.monotonic()
-        try:
-            for part in work:
-                yield part
-                total += of(part)
-                if time.monotonic() - shown > _REFRESH_SECONDS:
-                    shown = time.monotonic()
-                    _show(f"{total:,} checked")
-        finally:
-            _show("")
+        return _counting(work, of) if _has_terminal() else work
 
     def raw(self, data: bytes) -> None:
         """The result itself, as bytes."""
@@ -167,6 +146,29 @@ def progress(message: str) -> Iterator[None]:
         done.set()
         spinner.join()
         _show("")
+
+
+def _counting(work: Iterable[T], of: Callable[[T], int]) -> Iterator[T]:
+    total, shown = 0, time.monotonic()
+    try:
+        for part in work:
+            yield part
+            total += of(part)
+            if time.monotonic() - shown > _REFRESH_SECONDS:
+                shown = time.monotonic()
+                _show(f"{total:,} checked")
+    finally:
+        _show("")
+
+
+def _columns() -> int:
+    """The width of the terminal, as `shutil.get_terminal_size` has it, whose module takes long to import."""
+    with contextlib.suppress(KeyError, ValueError):
+        if (columns := int(os.environ["COLUMNS"])) > 0:
+            return columns
+    with contextlib.suppress(OSError):
+        return os.get_terminal_size(1).columns or 80
+    return 80
 
 
 def _spin(message: str, done: threading.Event) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,16 +12,8 @@ from certkit.cli.shared.output import reporting
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from certkit.cli.shared.output import Output
-    from certkit.expiry.sources.base import Source
-    from certkit.secret import Secret
-    from certkit.stores.base import Store
     from certkit.terraform.external import ExternalAnswer, Query
-
-
-_TIMEOUT_SECONDS = 10.0
 
 
 @click.command()
@@ -70,42 +60,23 @@ def _standard_input() -> bytes:
 
 
 def _answer(asked: Query, output: Output, passphrase_file: str | None) -> ExternalAnswer:
-    from certkit.cli.shared.stores import opener
-    from certkit.terraform.external import about_identity, about_source
-
-    secret = inputs.passphrase(passphrase_file)
-    with contextlib.ExitStack() as stack:
-        store = functools.cache(lambda: stack.enter_context(opener(output.warn).open(asked.store, passphrase=secret)))
-        if asked.identity is not None:
-            return about_identity(asked, store(), name=asked.identity, policy_of=inputs.policy, now=inputs.now())
-        sources = _sources(asked.source or "", output, secret, store=store, stack=stack)
-        return about_source(asked, sources, policy=inputs.policy(inputs.DEFAULT_POLICY), now=inputs.now())
-
-
-def _sources(
-    reference: str, output: Output, secret: Secret | None, *, store: Callable[[], Store], stack: contextlib.ExitStack
-) -> Iterator[Source]:
-    """The sources that a reference names, as `certkit expiry` takes it, but for what may have no end: a plan waits.
+    """The answer; a source is one of `certkit expiry`, but for what may have no end: a plan waits.
 
     Raises:
-        InputError: it names a device or a pipe.
+        InputError: the source is a device or a pipe, or something cannot be read.
     """
     from certkit.cli.shared.stores import opener
-    from certkit.expiry.sources.parsing import SourceAccess, parse
+    from certkit.expiry.sources.parsing import access, parse
     from certkit.files import reading
+    from certkit.terraform.external import about_identity, about_source
 
-    if reading.is_special(reference) and not reading.is_directory(reference):
-        raise InputError(f"cannot read {reference}: it is a device or a pipe", hint="name a file")
-    vault = functools.cache(lambda: stack.enter_context(opener(output.warn).connect()))
-    return parse(
-        [reference],
-        SourceAccess(
-            passphrase=secret,
-            timeout=_TIMEOUT_SECONDS,
-            client=None,
-            store=store,
-            vault=vault,
-            stdin=inputs.chunks,
-            now=inputs.now(),
-        ),
-    )
+    secret, now, source = inputs.passphrase(passphrase_file), inputs.now(), asked.source or ""
+    with access(
+        lambda: opener(output.warn), store=asked.store, passphrase=secret, now=now, stdin=inputs.chunks
+    ) as access_to:
+        if asked.identity is not None:
+            return about_identity(asked, access_to.store(), name=asked.identity, policy_of=inputs.policy, now=now)
+        if reading.is_special(source) and not reading.is_directory(source):
+            raise InputError(f"cannot read {source}: it is a device or a pipe", hint="name a file")
+        policy = inputs.policy(inputs.DEFAULT_POLICY)
+        return about_source(asked, parse([source], access_to), policy=policy, now=now)

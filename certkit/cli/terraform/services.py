@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from certkit.stores.base import Store, StoredIdentity
     from certkit.stores.record import Settings
     from certkit.terraform.provider.services import Configuration, Warn
-
-_TIMEOUT_SECONDS = 10.0
 
 
 def services() -> Services:
@@ -53,16 +50,10 @@ def _storable(store: Store, settings: Settings) -> Settings:
 
 def _look(source: str, judge: Judge, configuration: Configuration, warn: Warn) -> Scan:
     from certkit.expiry.scan import look, scan
-    from certkit.expiry.sources.parsing import SourceAccess, parse
+    from certkit.expiry.sources.parsing import access, parse
 
-    with contextlib.ExitStack() as stack:
-        access = SourceAccess(
-            passphrase=inputs.passphrase(configuration.passphrase_file),
-            timeout=_TIMEOUT_SECONDS,
-            client=None,
-            store=functools.cache(lambda: stack.enter_context(_open_store(configuration, warn))),
-            vault=functools.cache(lambda: stack.enter_context(opener(warn).connect())),
-            stdin=inputs.chunks,
-            now=judge.now,
-        )
-        return scan(look(parse([source], access), judge, may_fork=False), now=judge.now)
+    secret = inputs.passphrase(configuration.passphrase_file)
+    with access(
+        lambda: opener(warn), store=configuration.store, passphrase=secret, now=judge.now, stdin=inputs.chunks
+    ) as access_to:
+        return scan(look(parse([source], access_to), judge, may_fork=False), now=judge.now)

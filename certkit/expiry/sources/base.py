@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
-from certkit.x509.items import Kind
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
     from certkit.x509.certificate import Certificate
@@ -43,15 +40,9 @@ class Reason(StrEnum):
     REQUEST_WAITING = "request_waiting"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedFacts:
-    """What a monitor says of a certificate or revocation list; names are RFC 4514 text, safe to show.
+class ReportedFacts(NamedTuple):
+    """What a store says of a certificate that is not read itself; names are RFC 4514 text, safe to show."""
 
-    Of a revocation list, the subject is its issuer, the serial its CRL number (0 without one), and it ends with its
-    next update.
-    """
-
-    kind: Kind = Kind.CERTIFICATE
     subject: str
     issuer: str
     serial: int
@@ -106,10 +97,6 @@ class Source(Protocol):
     @property
     def weight(self) -> int:
         """How many files this is."""
-        ...
-
-    def parts(self) -> Iterable[Source]:
-        """The same place in parts that can be looked at apart from one another; itself, where there are none."""
         ...
 
     def look(self) -> Iterator[Seen]:

@@ -167,15 +167,7 @@ class EndpointSource:
     timeout: float = connecting.TIMEOUT_SECONDS
     client: Credentials | None = None
     now: datetime | None = None
-
-    @property
-    def weight(self) -> int:
-        """Zero: there are no files."""
-        return 0
-
-    def parts(self) -> tuple[EndpointSource]:
-        """Return the whole source: servers that hang cost the least if all are queried at once."""
-        return (self,)
+    weight = 0
 
     def look(self) -> Iterator[Seen]:
         """Yield what the servers present, in the order in which they answer; each is queried once.

@@ -5,15 +5,13 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from certkit import processes
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure, Reason, Searched, Sighting, Skipped
 from certkit.files import reading
 from certkit.x509 import pem
-from certkit.x509.items import KEY_STORE, Broken, Budget, Item, Kind, plain_certificates
+from certkit.x509.items import KEY_STORE, Broken, Budget, Kind, plain_certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from certkit.expiry.sources.base import Seen
     from certkit.secret import Secret
     from certkit.x509.certificate import Certificate
+    from certkit.x509.items import Item
 
 _WATCHED = frozenset({Kind.CERTIFICATE, Kind.CRL, Kind.PKCS12})
 _PORTION = 250
@@ -30,20 +29,15 @@ _MAX_REFERENCES = 100
 WATCHED_NAMES = (".pem", ".crt", ".cer", ".der", ".p7b", ".p12", ".pfx", ".jks", ".crl")
 
 
-def _budget() -> Budget:
-    return Budget(processes.Allowance())
-
-
-@dataclass(frozen=True, slots=True)
-class FileSource:
+class FileSource(NamedTuple):
     """Files: one that is named outright must hold something to watch, those that were found by searching may not.
 
-    `origin` is where they were found.
+    `origin` is where they were found. The sources of a run share one `budget`.
     """
 
     paths: Sequence[str]
     passphrase: Secret | None = None
-    budget: Budget = field(default_factory=_budget)
+    budget: Budget | None = None
     may_hold_nothing: bool = False
     origin: str | None = None
 
@@ -52,17 +46,12 @@ class FileSource:
         """How many files there are."""
         return len(self.paths)
 
-    def parts(self) -> Iterable[FileSource]:
-        """Itself."""
-        return (self,)
-
     def look(self) -> Iterator[Seen]:
         """The certificates of the files, each in its order; then, whether what was searched held any."""
         has_found = False
         for path in self.paths:
             try:
-                seen = self._look_in_bulk(path) if self.may_hold_nothing else self._look_at(reading.chunks(path), path)
-                for found in seen:
+                for found in self._look_in_bulk(path) if self.may_hold_nothing else self._look_at(path):
                     has_found = has_found or not isinstance(found, Skipped)
                     yield found
             except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -76,111 +65,80 @@ class FileSource:
         begin, is_whole = reading.begin(path)
         plain, end = plain_certificates(begin)
         if is_whole and end == len(begin) and plain:
-            for number, certificate in enumerate(plain):
-                yield Sighting(path, certificate, number == 0)
+            return (Sighting(path, certificate, number == 0) for number, certificate in enumerate(plain))
+        return self._look_at(path, [begin] if is_whole else reading.chunks(path, must_be_regular=True))
+
+    def _look_at(self, path: str, chunks: Iterable[bytes] | None = None) -> Iterator[Seen]:
+        read = reading.chunks(path) if chunks is None else chunks
+        return look_at_chunks(read, path, self.passphrase, self.budget, may_hold_nothing=self.may_hold_nothing)
+
+
+def in_directory(
+    path: str, passphrase: Secret | None = None, budget: Budget | None = None, *, origin: str | None = None
+) -> Iterator[FileSource | KnownSource]:
+    """Yield all files below a directory, in the order of names, some at a time; `origin` is what named it.
+
+    Symbolic links are followed, hidden files and directories are not looked at.
+    """
+    from certkit.expiry.sources import finding
+
+    origin = origin or path
+    portion: list[str] = []
+    others: list[Failure | Skipped] = []
+    for found in finding.walk(path):
+        if isinstance(found, str):
+            portion.append(found)
+        elif found.error is None:
+            others.append(Skipped(found.path))
         else:
-            yield from self._look_at([begin] if is_whole else reading.chunks(path, must_be_regular=True), path)
-
-    def _look_at(self, chunks: Iterable[bytes], path: str) -> Iterator[Seen]:
-        return look_at_chunks(
-            chunks, name=path, passphrase=self.passphrase, budget=self.budget, may_hold_nothing=self.may_hold_nothing
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class DirectorySource:
-    """All files below a directory; symbolic links are followed, hidden files and directories are not looked at."""
-
-    path: str
-    passphrase: Secret | None = None
-    budget: Budget = field(default_factory=_budget)
-    origin: str | None = None
-
-    @property
-    def weight(self) -> int:
-        """As its parts have it."""
-        return 0
-
-    def parts(self) -> Iterator[FileSource | KnownSource]:
-        """The files in the order of names, directory by directory, some at a time."""
-        from certkit.expiry.sources import finding
-
-        origin = self.path if self.origin is None else self.origin
-        portion: list[str] = []
-        others: list[Failure | Skipped] = []
-        for found in finding.walk(self.path):
-            if isinstance(found, str):
-                portion.append(found)
-            else:
-                others.append(Skipped(found.path) if found.error is None else _in_walk(found.path, found.error))
-            if len(portion) == _PORTION:
-                yield FileSource(portion, self.passphrase, self.budget, may_hold_nothing=True, origin=origin)
-                portion = []
-        if portion:
-            yield FileSource(portion, self.passphrase, self.budget, may_hold_nothing=True, origin=origin)
-        has_failed = any(isinstance(each, Failure) for each in others)
-        yield KnownSource([*others, Searched(origin, has_failed)])
-
-    def look(self) -> Iterator[Seen]:
-        """What is in its parts."""
-        for part in self.parts():
-            yield from part.look()
+            failure = unreadable(found.path, found.error)
+            if failure.reason is Reason.NOT_FOUND:  # what is there and leads nowhere
+                failure = failure._replace(hint="fix or remove the broken symlink", reason=Reason.BROKEN_SYMLINK)
+            elif failure.reason is Reason.READ_FAILED:
+                failure = failure._replace(reason=Reason.WALK_ERROR)
+            others.append(failure)
+        if len(portion) == _PORTION:
+            yield FileSource(portion, passphrase, budget, may_hold_nothing=True, origin=origin)
+            portion = []
+    if portion:
+        yield FileSource(portion, passphrase, budget, may_hold_nothing=True, origin=origin)
+    yield KnownSource([*others, Searched(origin, any(isinstance(each, Failure) for each in others))])
 
 
-@dataclass(frozen=True, slots=True)
-class KnownSource:
+class KnownSource(NamedTuple):
     """What is known already: places that do not exist, or are skipped."""
 
     found: Sequence[Failure | Skipped | Searched]
-
-    @property
-    def weight(self) -> int:
-        """Nothing is to be read."""
-        return 0
-
-    def parts(self) -> Iterable[KnownSource]:
-        """Itself."""
-        return (self,)
+    weight = 0
 
     def look(self) -> Iterator[Seen]:
         """What is known."""
         yield from self.found
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSource:
+class StreamSource(NamedTuple):
     """Bytes that come once, such as standard input."""
 
     chunks: Iterable[bytes]
     name: str
     passphrase: Secret | None = None
-    budget: Budget = field(default_factory=_budget)
-
-    @property
-    def weight(self) -> int:
-        """Another process must not read it."""
-        return 0
-
-    def parts(self) -> Iterable[StreamSource]:
-        """Itself."""
-        return (self,)
+    budget: Budget | None = None
+    weight = 0
 
     def look(self) -> Iterator[Seen]:
         """The certificates among the bytes."""
         try:
-            yield from look_at_chunks(
-                self.chunks, name=self.name, passphrase=self.passphrase, budget=self.budget, may_hold_nothing=False
-            )
+            yield from look_at_chunks(self.chunks, self.name, self.passphrase, self.budget, may_hold_nothing=False)
         except OSError as error:
             yield unreadable(self.name, error)
 
 
 def look_at_chunks(
     chunks: Iterable[bytes],
-    *,
     name: str,
-    passphrase: Secret | None,
+    passphrase: Secret | None = None,
     budget: Budget | None = None,
+    *,
     may_hold_nothing: bool,
     may_refer: bool = True,
 ) -> Iterator[Seen]:
@@ -192,17 +150,17 @@ def look_at_chunks(
         OSError: the bytes cannot be read.
     """
     begin = b"".join(itertools.islice(source := iter(chunks), 1))
+    view, seen = _View(name, passphrase, budget), False
     if may_refer and b"-----BEGIN" not in begin and b"certificate" in begin and _is_kubeconfig(begin):
-        found = list(_look_at_kubeconfig(itertools.chain([begin], source), name=name))
-        yield from found
-        if not found:
-            yield Skipped(name) if may_hold_nothing else _View(name, None, Budget()).found_nothing()
-        return
-    view = _View(name, passphrase, budget or Budget())
-    yield from _look_at_pieces(itertools.chain([begin], source), view, name=name)
-    yield from view.failures()
-    if not view.has_seen:
-        yield Skipped(name) if may_hold_nothing and not view.is_suspicious else view.found_nothing()
+        for found in _look_at_kubeconfig(itertools.chain([begin], source), name=name):
+            seen = True
+            yield found
+    else:
+        yield from view.look_at(itertools.chain([begin], source))
+        seen = view.has_seen
+        may_hold_nothing = may_hold_nothing and not view.is_suspicious
+    if not seen:
+        yield Skipped(name) if may_hold_nothing else view.found_nothing()
 
 
 def _is_kubeconfig(begin: bytes) -> bool:
@@ -226,9 +184,8 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
         yield Failure(name, f"cannot read {name}: {error.message}", error.hint, Reason.BAD_KUBECONFIG)
         return
     for embedded in found.embedded:
-        view = _View(name, None, Budget())
-        yield from _look_at_pieces([embedded.data], view, name=name)
-        yield from view.failures()
+        view = _View(name, None, None)
+        yield from view.look_at([embedded.data])
         if not view.has_seen:
             message = f"cannot read {name}: {embedded.entry}: no certificate in its data"
             yield Failure(name, message, "create the kubeconfig again", Reason.NO_CERTIFICATE_FOUND)
@@ -238,7 +195,7 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
     for path in paths[:_MAX_REFERENCES]:
         try:
             data_there = reading.chunks(path, must_be_regular=True)
-            yield from look_at_chunks(data_there, name=path, passphrase=None, may_hold_nothing=False, may_refer=False)
+            yield from look_at_chunks(data_there, path, may_hold_nothing=False, may_refer=False)
         except (OSError, ValueError) as error:
             yield unreadable(path, error)
     if len(paths) > _MAX_REFERENCES:
@@ -246,87 +203,77 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
         yield Failure(name, message, "create the kubeconfig again", Reason.BAD_KUBECONFIG)
 
 
-def _look_at_pieces(chunks: Iterable[bytes], view: _View, *, name: str) -> Iterator[Seen]:
-    try:
-        for piece in pem.pieces(chunks):
-            yield from view.look_at(piece)
-    except InputError as error:
-        view.has_seen = True
-        yield Failure(name, f"cannot read {name}: {error.message}", error.hint, Reason.READ_FAILED)
-
-
 class _View:
     """One file as it is read, piece by piece: what was seen in it so far, and what could not be read."""
 
-    def __init__(self, name: str, passphrase: Secret | None, budget: Budget) -> None:
+    def __init__(self, name: str, passphrase: Secret | None, budget: Budget | None) -> None:
         self.has_seen = False
         self._name = name
         self._passphrase = passphrase
         self._budget = budget
         self._is_first = True
-        self._lines = 0
         self._begin = b""
         self._others: list[str] = []
-        self._broken: Broken | None = None
-        self._broken_count = 0
 
-    def look_at(self, piece: bytes) -> Iterator[Seen]:
-        """The certificates of the next piece."""
-        self._begin = self._begin or piece
-        plain, end = plain_certificates(piece)
-        for certificate in plain:
-            yield self._sighting(certificate)
-        if end < len(piece):
+    def look_at(self, chunks: Iterable[bytes]) -> Iterator[Seen]:
+        """The certificates of the file, and in the end, in one line, what could not be read."""
+        name, lines = self._name, 0
+        broken: list[Broken] = []
+        try:
+            for piece in pem.pieces(chunks):
+                self._begin = self._begin or piece
+                plain, end = plain_certificates(piece)
+                for certificate in plain:
+                    yield self._sighting(certificate)
+                if end < len(piece):
+                    for item in self._read(piece, end):
+                        if not isinstance(item, Broken):
+                            yield from self._look_at_item(item)
+                        elif broken:
+                            broken.append(item)
+                        else:
+                            broken.append(item._replace(line=item.line + lines) if item.line else item)
+                lines += piece.count(b"\n")
+        except InputError as error:
+            self.has_seen = True
+            yield Failure(name, f"cannot read {name}: {error.message}", error.hint, Reason.READ_FAILED)
+        if broken:
             from certkit.x509 import objects
 
-            found = objects.read(
-                piece,
-                start=end,
-                passphrase=self._passphrase,
-                only=_WATCHED,
-                budget=self._budget,
-            )
-            for item in found:
-                yield from self._look_at_item(item)
-        self._lines += piece.count(b"\n")
+            self.has_seen = True
+            reason, hint = objects.summary(broken[0], len(broken))
+            yield Failure(name, f"cannot read {name}: {reason}", hint, _reason(broken[0]))
 
-    def _look_at_item(self, item: Item | Broken) -> Iterator[Seen]:
-        if isinstance(item, Broken):
-            self.has_seen = True
-            self._broken_count += 1
-            if self._broken is None:
-                self._broken = replace(item, line=item.line + self._lines) if item.line else item
-        elif item.kind is Kind.PKCS12:
-            self.has_seen = True
-            yield from self._bundle(item)
+    def _read(self, piece: bytes, start: int) -> Iterator[Item | Broken]:
+        from certkit.x509 import objects
+
+        if self._budget is None:
+            from certkit.processes import Allowance
+
+            self._budget = Budget(Allowance())
+        return objects.read(piece, start=start, passphrase=self._passphrase, only=_WATCHED, budget=self._budget)
+
+    def _look_at_item(self, item: Item) -> Iterator[Seen]:
+        name = self._name
+        if item.kind is Kind.CERTIFICATE:
+            yield self._sighting(item.value)
         elif item.kind is Kind.CRL:
             self.has_seen = True
-            yield Sighting(self._name, item.value)
-        elif item.kind is Kind.CERTIFICATE:
-            yield self._sighting(item.value)
-        else:
+            yield Sighting(name, item.value)
+        elif item.kind is not Kind.PKCS12:
             self._others.append(item.kind.words)
+        elif item.value is None:
+            self.has_seen = True
+            message = f"cannot read {name}: the PKCS#12 bundle is encrypted"
+            yield Failure(name, message, "give its passphrase with --passphrase-file", Reason.BAD_PASSPHRASE)
+        else:
+            self.has_seen = True
+            for certificate in item.value.certificates:
+                yield self._sighting(certificate)
 
     def _sighting(self, certificate: Certificate) -> Sighting:
         is_leaf, self._is_first, self.has_seen = self._is_first, False, True
         return Sighting(self._name, certificate, is_leaf)
-
-    def _bundle(self, item: Item) -> Iterator[Seen]:
-        if item.value is None:
-            message = f"cannot read {self._name}: the PKCS#12 bundle is encrypted"
-            hint = "give its passphrase with --passphrase-file"
-            yield Failure(self._name, message, hint, Reason.BAD_PASSPHRASE)
-            return
-        for certificate in item.value.certificates:
-            yield self._sighting(certificate)
-
-    def failures(self) -> Iterator[Failure]:
-        """What could not be read, in one line."""
-        if self._broken is not None:
-            from certkit.x509 import objects
-
-            reason, hint = objects.summary(self._broken, self._broken_count)
-            yield Failure(self._name, f"cannot read {self._name}: {reason}", hint, _reason(self._broken))
 
     @property
     def is_suspicious(self) -> bool:
@@ -375,11 +322,3 @@ _SYSTEM_ERRORS = {
     ),
     errno.EPERM: (Reason.PERMISSION_DENIED, "make it readable for this user, or run certkit as a user who can read it"),
 }
-
-
-def _in_walk(path: str, error: OSError) -> Failure:
-    """The failure for what a walk came by: what is there and leads nowhere is a broken link, not a missing file."""
-    failure = unreadable(path, error)
-    if failure.reason is Reason.NOT_FOUND:
-        return failure._replace(hint="fix or remove the broken symlink", reason=Reason.BROKEN_SYMLINK)
-    return failure if failure.reason is not Reason.READ_FAILED else failure._replace(reason=Reason.WALK_ERROR)

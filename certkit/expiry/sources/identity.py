@@ -11,7 +11,7 @@ from certkit.stores.record import HANGS, State
 from certkit.x509 import objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
     from certkit.expiry.sources.base import Seen
@@ -29,15 +29,7 @@ class IdentitySource:
     store: Store
     name: str
     now: datetime
-
-    @property
-    def weight(self) -> int:
-        """No file of many."""
-        return 0
-
-    def parts(self) -> Iterable[IdentitySource]:
-        """Itself."""
-        return (self,)
+    weight = 0
 
     def look(self) -> Iterator[Seen]:
         """The certificate in use; none in use is a failure, because a certificate is expected."""

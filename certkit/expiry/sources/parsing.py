@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from certkit.errors import InputError
 from certkit.expiry.sources.base import Failure, Reason, Searched, Skipped
 from certkit.expiry.sources.files import (
     WATCHED_NAMES,
-    DirectorySource,
     FileSource,
     KnownSource,
     StreamSource,
+    in_directory,
     unreadable,
 )
-from certkit.files import reading
 from certkit.processes import Allowance
 from certkit.x509.items import Budget
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from certkit.net.tls import Credentials
     from certkit.secret import Secret
     from certkit.stores.base import Store
+    from certkit.stores.opening import Opener
     from certkit.vault.client import Vault
 
 
@@ -38,8 +40,7 @@ _VAULT, _IDENTITY, _HTTPS = "vault://", "identity:", "https://"
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+\.?")
 
 
-@dataclass(frozen=True, slots=True)
-class SourceAccess:
+class SourceAccess(NamedTuple):
     """What opens sources: the passphrase of PKCS#12 files; for live hosts a time-out in seconds and a certificate.
 
     `store` opens the store of identities, and `vault` connects to Vault, when the first of them is wanted; `stdin`
@@ -53,7 +54,30 @@ class SourceAccess:
     vault: Callable[[], Vault]
     stdin: Callable[[], Iterable[bytes]]
     now: datetime
-    budget: Budget = field(default_factory=lambda: Budget(Allowance()))
+
+
+@contextlib.contextmanager
+def access(
+    opener: Callable[[], Opener],
+    *,
+    store: str | None,
+    passphrase: Secret | None,
+    now: datetime,
+    timeout: float = 10.0,
+    client: Credentials | None = None,
+    stdin: Callable[[], Iterable[bytes]] = tuple,
+) -> Iterator[SourceAccess]:
+    """Return what opens sources: the store at a URI and Vault are opened when they are first wanted."""
+    with contextlib.ExitStack() as stack:
+        yield SourceAccess(
+            passphrase=passphrase,
+            timeout=timeout,
+            client=client,
+            store=functools.cache(lambda: stack.enter_context(opener().open(store, passphrase=passphrase))),
+            vault=functools.cache(lambda: stack.enter_context(opener().connect())),
+            stdin=stdin,
+            now=now,
+        )
 
 
 def parse(references: Iterable[str], access: SourceAccess) -> Iterator[Source]:
@@ -61,6 +85,7 @@ def parse(references: Iterable[str], access: SourceAccess) -> Iterator[Source]:
 
     All live hosts are one source, so that many that are dead cost one time-out.
     """
+    budget = Budget(Allowance())
     endpoints: list[Endpoint] = []
     for reference in _expanded(references, access):
         if isinstance(reference, KnownSource):
@@ -68,9 +93,11 @@ def parse(references: Iterable[str], access: SourceAccess) -> Iterator[Source]:
             continue
         try:
             if is_live(reference):
-                endpoints.append(_endpoint(reference))
+                from certkit.expiry.sources.endpoint import Endpoint
+
+                endpoints.append(Endpoint.parse(without_path(reference)))
             else:
-                yield from _files(reference, access)
+                yield from _sources(reference, access, budget)
         except InputError as error:
             yield _failed(reference, error)
     if endpoints:
@@ -82,7 +109,7 @@ def parse(references: Iterable[str], access: SourceAccess) -> Iterator[Source]:
 def _expanded(references: Iterable[str], access: SourceAccess) -> Iterator[str | KnownSource]:
     """The same with lists replaced by what they list."""
     for reference in references:
-        if not reference.startswith("@") or reading.exists(reference):
+        if not reference.startswith("@") or os.path.lexists(reference):
             yield reference
             continue
         try:
@@ -99,17 +126,11 @@ def _failed(reference: str, error: InputError) -> KnownSource:
 
 def is_live(reference: str) -> bool:
     """Return whether a source is a live host: `tls://…`, `https://…`, or HOST:PORT where no file is called so."""
-    if ":" not in reference or reading.exists(reference) or _is_pattern(reference):
+    if ":" not in reference or os.path.lexists(reference) or _is_pattern(reference):
         return False
     from certkit.expiry.sources.endpoint import is_endpoint
 
     return reference.startswith(("tls://", _HTTPS)) or is_endpoint(reference)
-
-
-def _endpoint(reference: str) -> Endpoint:
-    from certkit.expiry.sources.endpoint import Endpoint
-
-    return Endpoint.parse(without_path(reference))
 
 
 def without_path(reference: str) -> str:
@@ -125,19 +146,27 @@ def _is_pattern(reference: str) -> bool:
     return any(char in reference for char in "*?[") and not reference.startswith(("tls://", _HTTPS, "["))
 
 
-def _files(reference: str, access: SourceAccess) -> Iterator[Source]:
-    if reading.is_directory(reference):
-        yield DirectorySource(reference, access.passphrase, access.budget)
-    elif reading.exists(reference):
-        yield FileSource((reference,), access.passphrase, access.budget)
+def _sources(reference: str, access: SourceAccess, budget: Budget) -> Iterator[Source]:
+    """The sources that a word names that is no live host."""
+    if os.path.isdir(reference):
+        yield from in_directory(reference, access.passphrase, budget)
+    elif os.path.lexists(reference):
+        yield FileSource((reference,), access.passphrase, budget)
     elif _is_pattern(reference):
-        yield from _glob(reference, access)
+        yield from _matching(reference, access, budget)
     elif reference.startswith(_VAULT):
-        yield _vault(reference, access)
+        from certkit.expiry.sources.vault import VaultSource
+        from certkit.stores.opening import vault_place
+
+        mount, prefix = vault_place(reference)
+        yield VaultSource(access.vault(), mount, prefix, access.now)
     elif reference.startswith(_IDENTITY):
-        yield _identity(reference, access)
+        from certkit.expiry.sources.identity import IdentitySource
+        from certkit.stores.record import require_name
+
+        yield IdentitySource(access.store(), require_name(reference.removeprefix(_IDENTITY)), access.now)
     elif reference == _STDIN:
-        yield StreamSource(access.stdin(), "standard input", access.passphrase, access.budget)
+        yield StreamSource(access.stdin(), "standard input", access.passphrase, budget)
     else:
         message = f"cannot read {reference}: no such file or directory"
         is_host = _HOST.fullmatch(reference) is not None and not reference.endswith(WATCHED_NAMES)
@@ -145,34 +174,20 @@ def _files(reference: str, access: SourceAccess) -> Iterator[Source]:
         yield KnownSource([Failure(reference, message, hint, Reason.NOT_FOUND)])
 
 
-def _vault(reference: str, access: SourceAccess) -> Source:
-    from certkit.expiry.sources.vault import VaultSource
-    from certkit.stores.opening import vault_place
-
-    mount, prefix = vault_place(reference)
-    return VaultSource(access.vault(), mount, prefix, access.now)
-
-
-def _identity(reference: str, access: SourceAccess) -> Source:
-    from certkit.expiry.sources.identity import IdentitySource
-    from certkit.stores.record import require_name
-
-    return IdentitySource(access.store(), require_name(reference.removeprefix(_IDENTITY)), access.now)
-
-
-def _glob(pattern: str, access: SourceAccess) -> Iterator[Source]:
+def _matching(pattern: str, access: SourceAccess, budget: Budget) -> Iterator[Source]:
     from certkit.expiry.sources import finding
+    from certkit.files import reading
 
     paths = finding.matching(pattern)
     for path in paths:
         if isinstance(path, finding.Oddity):
             yield KnownSource([unreadable(path.path, path.error)] if path.error else [])
-        elif reading.is_directory(path):
-            yield DirectorySource(path, access.passphrase, access.budget, origin=pattern)
+        elif os.path.isdir(path):
+            yield from in_directory(path, access.passphrase, budget, origin=pattern)
         elif reading.is_special(path):
             yield KnownSource([Skipped(path)])
         else:
-            yield FileSource((path,), access.passphrase, access.budget, may_hold_nothing=True, origin=pattern)
+            yield FileSource((path,), access.passphrase, budget, may_hold_nothing=True, origin=pattern)
     yield KnownSource([Searched(pattern, has_found=not paths)])
     if not paths:
         message = f"cannot read {pattern}: no file matches"
@@ -181,6 +196,8 @@ def _glob(pattern: str, access: SourceAccess) -> Iterator[Source]:
 
 def _listed(reference: str, access: SourceAccess) -> list[str]:
     """The sources in a list, one a line; blank lines and lines that begin with # are ignored."""
+    from certkit.files import reading
+
     data = b"".join(access.stdin()) if reference == _STDIN else reading.read(reference)
     if b"-----BEGIN" in data or b"\0" in data or data[:1] == b"\x30":
         hint = "to check the file itself, leave out the @"

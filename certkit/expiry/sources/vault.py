@@ -17,7 +17,7 @@ from certkit.vault.errors import Kind, VaultError
 from certkit.vault.fields import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from certkit.expiry.sources.base import Seen
@@ -71,15 +71,7 @@ class VaultSource:
     mount: str
     prefix: str = ""
     now: datetime | None = None
-
-    @property
-    def weight(self) -> int:
-        """No file."""
-        return 0
-
-    def parts(self) -> Iterable[VaultSource]:
-        """Itself: much is asked at once."""
-        return (self,)
+    weight = 0
 
     def look(self) -> Iterator[Seen]:
         """The certificates, in the order of identities and generations; nothing at all is a failure too."""
