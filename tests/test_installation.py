@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,7 +16,12 @@ from pathlib import Path
 
 import pytest
 
+import certkit
+
 PROJECT = Path(__file__).parents[1]
+BLOCKS = dict(
+    re.findall(r"<!-- ([\w ]+) -->\n```sh\n(.*?)```", (PROJECT / "docs/installation.md").read_text(), re.DOTALL)
+)
 FRESH_ROOT = """
 mount -t tmpfs none "$FOLDER"
 mkdir "$FOLDER"/changes "$FOLDER"/work "$FOLDER"/root
@@ -66,13 +72,15 @@ def wheel(tmp_path_factory):
 LEFT = "find /opt/certkit /usr /etc /lib/systemd -name '*certkit*' 2>/dev/null || :"
 
 
-def test_for_all_users(wheel, tmp_path):
-    """`scripts/packaging/install`: the command, pages, completion and units work as they are, and go when removed."""
+def test_for_all_users(tmp_path):
+    """As documented: the command, pages, completion and units work as they are, and go when removed."""
     printed = in_fresh_root(
         tmp_path,
         f"""
-scripts/packaging/install {wheel}
-scripts/packaging/install {wheel}    # an upgrade
+rm -rf dist
+{BLOCKS["wheel"]}
+{BLOCKS["all users"]}
+{BLOCKS["all users"]}    # an upgrade
 useradd --system certkit
 install -d -o certkit -m 0755 /var/lib/node_exporter/textfile_collector
 install -d /etc/partners
@@ -94,18 +102,22 @@ def test_the_debian_package(wheel, tmp_path):
     printed = in_fresh_root(
         tmp_path,
         f"""
-scripts/packaging/make_deb {wheel} /tmp/certkit.deb
-dpkg -i /tmp/certkit.deb >/dev/null
+rm -rf dist
+install -D {wheel} dist/{wheel.name}
+(
+{BLOCKS["debian"]}
+) >/dev/null
 setpriv --reuid=nobody --regid=nogroup --clear-groups env -i PATH=/usr/bin:/bin certkit policy list | grep -c wise-
 useradd --system certkit
 systemd-analyze verify /lib/systemd/system/certkit-expiry.service
 stat -c '%U %a' /opt/certkit/bin/certkit
+dpkg --status certkit | grep ^Version
 dpkg --verify certkit
 dpkg -r certkit >/dev/null
 {LEFT}
 """,
     )
-    assert printed == "3\nroot 755\n"
+    assert printed == f"3\nroot 755\nVersion: {certkit.__version__}\n"
 
 
 def dockerfile():

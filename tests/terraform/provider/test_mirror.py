@@ -11,7 +11,7 @@ from certkit.terraform.provider import mirror
 from tests.terraform.provider.conftest import identity, provider
 from tests.terraform.provider.workspace import Workspace
 
-PROGRAM = "certkit.local/certkit/certkit/0.1.0/linux_amd64/terraform-provider-certkit_v0.1.0"
+PROGRAM = "certkit.local/certkit/certkit/0.2.0/linux_amd64/terraform-provider-certkit_v0.2.0"
 
 
 def test_init_works_offline_with_a_lock_file(certkit, file, tmp_path, partner):
@@ -35,7 +35,7 @@ def test_again_nothing_changes(certkit, tmp_path):
     """The same program is not touched, so that lock files go on knowing it."""
     first = certkit("terraform", "install-provider", "--mirror", "mirror", "--json").json
     program = tmp_path / "mirror" / PROGRAM
-    assert (first["changed"], first["version"], first["path"]) == (True, "0.1.0", str(program.parent))
+    assert (first["changed"], first["version"], first["path"]) == (True, "0.2.0", str(program.parent))
     assert program.stat().st_mode & 0o777 == 0o755
     before = program.stat().st_ino, program.stat().st_mtime_ns
     assert certkit("terraform", "install-provider", "--mirror", "mirror", "--json").json["changed"] is False
