@@ -109,7 +109,11 @@ class KnownSource(NamedTuple):
     """What is known already: places that do not exist, or are skipped."""
 
     found: Sequence[Failure | Skipped | Searched]
-    weight = 0
+
+    @property
+    def weight(self) -> int:
+        """Nothing for another process."""
+        return 0
 
     def look(self) -> Iterator[Seen]:
         """What is known."""
@@ -123,7 +127,11 @@ class StreamSource(NamedTuple):
     name: str
     passphrase: Secret | None = None
     budget: Budget | None = None
-    weight = 0
+
+    @property
+    def weight(self) -> int:
+        """Nothing for another process."""
+        return 0
 
     def look(self) -> Iterator[Seen]:
         """The certificates among the bytes."""
