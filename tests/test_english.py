@@ -170,6 +170,7 @@ def test_text_is_wrapped():
         ("certkit identity renew acme --force", "certkit identity renew acme --store 'file:my store' --force"),
         ("certkit wise token refresh, or", "certkit wise token refresh --store 'file:my store', or"),
         ("certkit store migrate --store file:x", "certkit store migrate --store file:x"),
+        ("see `certkit identity renew --help`", "see `certkit identity renew --help`"),
         ("certkit csr create", "certkit csr create"),
     ],
 )

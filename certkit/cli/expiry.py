@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.shared import inputs
-from certkit.cli.shared.output import Output, reporting
+from certkit.cli.shared.output import Output, explain, reporting
 from certkit.cli.shared.stores import store_option
 from certkit.errors import InputError
 from certkit.findings import Status, exit_code, roll_up
@@ -98,6 +98,9 @@ def expiry(output: Output, *, sources: tuple[str, ...], **options: Any) -> int:
     ) as access_to:
         found = output.counted(look(parse(sources, access_to), judge), of=lambda part: part.places)
         result = scan(reporter.told(found), now=judge.now, findings=findings)
+    places = result.quiet + sum(len(row.sources) for row in result.rows)
+    explain(f"warning below {judge.thresholds.warn}, critical below {judge.thresholds.critical}")
+    explain(f"{places:,} certificates and CRLs found, {len(result.skipped):,} files skipped")
     troubles = reporter.report(result, judge, sources=sources)
     return exit_code(Status.UNKNOWN if result.is_interrupted else roll_up([result.status, *troubles]))
 

@@ -103,7 +103,7 @@ class Reporter:
         from certkit.report import text
 
         paint = self.output.paint if self.target is None else text.plain
-        yield from text.expiry(scan, rows, paint=paint, show_all=show_all)
+        yield from text.expiry(scan, rows, paint=paint, show_all=show_all, header=with_summary)
         if with_summary:
             yield text.expiry_summary(scan)
         if self.target is not None:

@@ -80,7 +80,7 @@ def subject_of(request: Csr, policy: Policy) -> list[Finding]:
     if not found and request.subject.problems:
         said = f"the subject cannot be read: {request.subject.problems[0].message}"
         return [critical("subject", said, "create a new CSR with certkit csr create")]
-    return subject.findings(found, policy.subject, partner=policy.title)
+    return subject.findings(found, policy.subject, text=request.subject.text, partner=policy.title)
 
 
 def key_type(key: PublicKeyInfo | Unreadable, policy: Policy) -> Finding:

@@ -30,9 +30,9 @@ _OPTIONS = {
 _SINGLE = ("C", "O", "CN")
 
 
-def findings(found: Sequence[Attribute], rules: SubjectRules, *, partner: str) -> list[Finding]:
-    """Return one finding for each rule that is broken, or one if all hold."""
-    shown = brief(", ".join(f"{item.name}={item.value}" for item in found), 600) or "empty"
+def findings(found: Sequence[Attribute], rules: SubjectRules, *, text: str = "", partner: str) -> list[Finding]:
+    """Return one finding for each rule that is broken, or one if all hold; `text` is the subject in RFC 4514 form."""
+    shown = brief(text, 600) or "empty"
     if rules.ignored is Answer.YES:
         return [ok("subject", f"{shown}; {partner} does not use the CSR's subject")]
     problems = [*_presence(found, rules, partner), *_form(found, rules)]

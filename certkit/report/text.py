@@ -210,8 +210,10 @@ def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
     return [(label, "" if value is None else str(value))]
 
 
-def expiry(scan: Scan, rows: Sequence[Row], *, paint: Paint = plain, show_all: bool = False) -> Iterator[str]:
-    """Some rows of a scan as a table, a line each, in their order.
+def expiry(
+    scan: Scan, rows: Sequence[Row], *, paint: Paint = plain, show_all: bool = False, header: bool = True
+) -> Iterator[str]:
+    """Rows of a scan as a table, a line each, in their order; without rows there is no header either.
 
     At most `MAX_OBJECTS` rows of each source are shown, unless all are wanted.
     """
@@ -223,9 +225,13 @@ def expiry(scan: Scan, rows: Sequence[Row], *, paint: Paint = plain, show_all: b
             shown.append(row)
     left_width = max((len(_left(row, scan.now)) for row in shown), default=0)
     place_width = min(max((len(_places(row)) for row in shown), default=0), _PLACE_WIDTH)
+    if shown and header:
+        left_width, place_width = max(left_width, len("EXPIRY")), max(place_width, len("SOURCE"))
+        begin = f"{'STATUS':{_STATUS_WIDTH}}  {'EXPIRY':{left_width}}  {'VALID UNTIL':{len(rfc3339(scan.now))}}"
+        yield f"{begin}  {'SOURCE':{place_width}}  SUBJECT\n"
     for row in shown:
         label = paint(row.status.value.ljust(_STATUS_WIDTH), row.status)
-        when = f"{'since' if row.not_after < scan.now else 'until'} {rfc3339(row.not_after)}"
+        when = rfc3339(row.not_after)
         left, place = _left(row, scan.now).ljust(left_width), _places(row).ljust(place_width)
         what = f"revocation list of {row.issuer}" if row.kind is Kind.CRL else row.subject
         note = f" ({row.note})" if row.note else ""
@@ -299,29 +305,38 @@ def identity(found: Overview, *, paint: Paint = plain) -> str:
 def _generation(found: GenerationView) -> str:
     parts = [found.generation, found.state.value.ljust(len("discarded")), printable(found.key_type or "?")]
     if found.not_after is not None and found.days_left is not None:
-        left = "expired" if found.days_left < 0 else f"{words.counted(found.days_left, 'day')} left"
-        parts += [f"until {rfc3339(found.not_after)}", left]
+        parts += [f"until {rfc3339(found.not_after)}", _days(found)]
     if found.certificate_name:
         parts.append(printable(found.certificate_name))
     return "  ".join(parts)
 
 
-def identities(listed: Iterable[Overview], *, paint: Paint = plain) -> str:
-    """Identities, a line each."""
-    overviews = list(listed)
-    width = max((len(each.name) for each in overviews), default=0)
-    lines = []
-    for found in overviews:
+def _days(found: GenerationView) -> str:
+    if found.days_left is None:
+        return "unreadable"
+    return "expired" if found.days_left < 0 else f"{words.counted(found.days_left, 'day')} left"
+
+
+def identities(listed: Iterable[Overview], *, paint: Paint = plain, header: bool = True) -> str:
+    """Identities as a table, a line each; without identities there is no header either."""
+    rows = [("STATUS".ljust(_STATUS_WIDTH), "NAME", "POLICY", "CERTIFICATE", "REQUEST")]
+    colours: list[Status | None] = [None]
+    for found in listed:
         status = Status.WARNING if found.hangs and found.status is Status.OK else found.status
-        left = found.active.days_left if found.active else None
-        parts = [paint(status.value.ljust(_STATUS_WIDTH), status), found.name.ljust(width), printable(found.policy)]
-        parts.append("no active certificate" if left is None else f"{words.counted(left, 'day')} left")
+        certificate = "no active certificate" if found.active is None else _days(found.active)
+        request = ""
         if found.pending is not None:
             waiting = found.pending.waiting
             since = f" for {words.counted(waiting.days, 'day')}" if waiting is not None and waiting.days else ""
-            parts.append(f"{found.pending.state.value}{since}: {found.pending.generation}")
-        lines.append("  ".join(parts))
-    return _text(lines)
+            request = f"{found.pending.generation} {found.pending.state.value}{since}"
+        rows.append((status.value, found.name, printable(found.policy), certificate, request))
+        colours.append(status)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row, colour in zip(rows, colours, strict=True):
+        label, *cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append("  ".join([paint(label, colour) if colour else label, *cells]).rstrip())
+    return _text(lines if header and len(lines) > 1 else lines[1:])
 
 
 def log(events: Iterable[Event]) -> str:

@@ -35,13 +35,14 @@ class Opener:
     """Opens stores with the settings of one process: its environment, its clock, and who acts.
 
     `warn` receives warnings about the settings, such as a disabled verification of Vault's certificate. `config_file`
-    takes the place of the user's host configuration.
+    takes the place of the user's host configuration. `explain` receives what is opened, and where that was chosen.
     """
 
     environment: Mapping[str, str]
     clock: Callable[[], datetime]
     warn: Callable[[str], None]
     config_file: Path | None = None
+    explain: Callable[[str], None] = lambda _: None
 
     def host(self) -> HostConfiguration:
         """Load the host configuration; files that others could have written are warnings.
@@ -54,6 +55,8 @@ class Opener:
         found = config.load(self.environment, named=self.config_file)
         for fault in found.faults:
             self.warn(f"{fault.message}. {capitalised(fault.hint)}")
+        if found.files:
+            self.explain(f"host configuration: {', '.join(map(str, found.files))}")
         return found
 
     @contextlib.contextmanager
@@ -68,6 +71,7 @@ class Opener:
         host = self.host()
         if uri is None:
             uri = self.environment.get("CERTKIT_STORE") or host.store or f"{FILE}{_default_directory()}"
+        self.explain(f"store {uri}")
         if uri.startswith(FILE):
             with self._wrapping(uri, passphrase) as wrapping:
                 yield _file_store(uri, wrapping, self._journal(), host.trust)
@@ -97,6 +101,8 @@ class Opener:
         settings = VaultSettings.from_environment(self.environment, _home())
         for warning in settings.warnings:
             self.warn(warning)
+        namespace = f", namespace {settings.namespace}" if settings.namespace else ""
+        self.explain(f"Vault at {settings.address}{namespace}")
         with Vault.connect(settings) as vault:
             yield vault
 

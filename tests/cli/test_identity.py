@@ -699,7 +699,8 @@ def test_list(identity, tmp_path):
     listed = identity("list")
     assert [*codes, listed.code] == [1, 2, 2]
     assert listed.out == (
-        "unknown   acme  wise-sandbox  no active certificate  pending: 0001\n"
+        "STATUS    NAME  POLICY        CERTIFICATE            REQUEST\n"
+        "unknown   acme  wise-sandbox  no active certificate  0001 pending\n"
         "critical  late  wise-sandbox  5 days left\n"
         "warning   zeta  wise-sandbox  20 days left\n"
     )
@@ -718,7 +719,10 @@ def test_list_goes_on_after_a_broken_one(identity, tmp_path):
     identity("enroll", "broken", "--organization", "Acme Ltd")
     (tmp_path / "store/broken/identity.json").write_text("{")
     listed = identity("list")
-    assert (listed.code, listed.out) == (3, "ok        acme  wise-sandbox  363 days left\n")
+    assert (listed.code, listed.out) == (
+        3,
+        "STATUS    NAME  POLICY        CERTIFICATE    REQUEST\nok        acme  wise-sandbox  363 days left\n",
+    )
     assert "store/broken/identity.json: not an identity's record" in listed.err
 
 

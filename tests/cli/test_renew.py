@@ -329,7 +329,7 @@ def test_a_list_with_a_request_that_hangs(identity):
     add_request(identity.store, identity.store.load("acme"), POLICY, now=NOW - 5 * pki.DAY)
     listed = identity("list", "-q")
     assert listed.code == 1
-    assert "pending for 5 days: 0003" in listed.out
+    assert "0003 pending for 5 days" in listed.out
 
 
 def test_expiry_with_a_request_that_hangs(identity, certkit):

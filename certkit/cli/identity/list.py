@@ -37,7 +37,7 @@ def list_(output: Output, store: IdentityStore) -> int:
         output.document([*map(document_of, found), *map(document_of, errors)])
     else:
         shown = [each for each in found if not output.quiet or each.status is not Status.OK or each.hangs]
-        output.text(text.identities(shown, paint=output.paint))
+        output.text(text.identities(shown, paint=output.paint, header=not output.quiet))
     for each in errors:
         output.fail(each.error, each.name)
     return exit_code(roll_up(statuses))

@@ -7,8 +7,8 @@ from typing import Any
 
 # A command that takes --store, with its arguments, up to its options or the punctuation after it.
 _COMMAND = (
-    r"certkit (?:identity [a-z]+|store [a-z]+|wise (?:token [a-z-]+|setup|check))(?: (?![-(])[^\s;,:`()]+)*"
-    r"(?![^;`\n]*--store)"
+    r"certkit (?![^;`\n]*--(?:store|help)\b)"
+    r"(?:identity [a-z]+|store [a-z]+|wise (?:token [a-z-]+|setup|check))(?: (?![-(])[^\s;,:`()]+)*"
 )
 
 

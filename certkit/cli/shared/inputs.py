@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from certkit.cli.shared.output import explain
 from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
 
@@ -201,6 +202,7 @@ def read(reference: str) -> bytes:
     """
     from certkit.files import reading
 
+    explain(f"reading {'standard input' if reference == STDIN else reference}")
     if reference != STDIN:
         return reading.read(reference)
     if sys.stdin is None:
@@ -232,7 +234,10 @@ def data(reference: str | None) -> Any:
     """What a file option names, for `certkit.api`: a path, the bytes of standard input, or None."""
     from pathlib import Path
 
-    return reference if reference is None else read(STDIN) if reference == STDIN else Path(reference)
+    if reference is None or reference == STDIN:
+        return reference and read(STDIN)
+    explain(f"reading {reference}")
+    return Path(reference)
 
 
 def typed(text: str) -> str:
@@ -275,6 +280,7 @@ def policy(reference: str) -> Policy:
     from certkit.policy import catalogue
 
     found = catalogue.load(reference)
+    explain(f"policy {found.name}, {'built in' if found.name in catalogue.names() else reference}: {found.title}")
     context = click.get_current_context(silent=True)
     told = set() if context is None else context.find_root().meta.setdefault("certkit.retired", set())
     if found.retired is not None and found.name not in told:

@@ -122,13 +122,27 @@ def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
     @click.option("-q", "--quiet", is_flag=True, help="Print only problems.")
-    @click.option("-v", "--verbose", count=True, help="Show more, such as whole fingerprints; -vv shows tracebacks.")
+    @click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        help="Show what is used (files, policy, store, hosts) and whole fingerprints; -vv shows tracebacks.",
+    )
     @functools.wraps(command)
     def wrapped(*args: Any, as_json: bool, quiet: bool, verbose: int, **kwargs: Any) -> int | None:
-        store = click.get_current_context().params.get("store_uri")
-        return command(Output(as_json, quiet, verbose, store), *args, **kwargs)
+        begin, store = time.monotonic(), click.get_current_context().params.get("store_uri")
+        code = command(Output(as_json, quiet, verbose, store), *args, **kwargs)
+        explain(f"finished in {time.monotonic() - begin:.2f} s")
+        return code
 
     return wrapped
+
+
+def explain(message: str) -> None:
+    """With -v, show on standard error what the running command uses: files, policies, stores, hosts."""
+    context = click.get_current_context(silent=True)
+    if context is not None and context.params.get("verbose"):
+        click.echo(f"certkit: {printable(message)}", err=True)
 
 
 @contextlib.contextmanager

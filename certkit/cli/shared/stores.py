@@ -30,11 +30,12 @@ def opener(warn: Callable[[str], None]) -> Opener:
     """Return what opens stores and Vault, with the environment and the file of --config."""
     from pathlib import Path
 
+    from certkit.cli.shared.output import explain
     from certkit.stores.opening import Opener
 
     context = click.get_current_context(silent=True)
     named = context.meta.get("certkit.config_file") if context else None
-    return Opener(os.environ, inputs.now, warn, Path(named) if named else None)
+    return Opener(os.environ, inputs.now, warn, Path(named) if named else None, explain)
 
 
 def machine(warn: Callable[[str], None]) -> Machine:

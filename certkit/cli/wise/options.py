@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.shared import inputs
+from certkit.cli.shared.output import explain
 from certkit.cli.wise import ENVIRONMENTS, policy_of
 from certkit.errors import InputError
 
@@ -45,7 +46,7 @@ class WiseOptions:
         anchors = inputs.anchors([] if self.ca is None else [self.ca])
         policy = policy_of(environment=self.environment, policy_name=self.policy)
         found = endpoints.identity(store, name, policy=policy, base_url=base_url, keep=keep)
-        return endpoints.endpoint(
+        endpoint = endpoints.endpoint(
             store,
             found,
             inputs.policy(found.record.settings.policy),
@@ -54,6 +55,8 @@ class WiseOptions:
             anchors=anchors,
             timeout=self.timeout,
         )
+        explain(f"token endpoint {endpoint.url}, {'with' if endpoint.credentials else 'without'} a client certificate")
+        return endpoint
 
     def client(self, known: str | None = None, *, secret: Secret | None = None) -> Client:
         """The client credentials; `known` is the client id of a token, and a secret that is not given is asked for."""
