@@ -220,8 +220,11 @@ def tunnel(seen: list[bytes], *, user: str = "") -> Talk:
         while b"\r\n\r\n" not in head:
             head += connection.recv(65536)
         seen.append(head)
-        if f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}" not in head.decode() and user:
+        if user and b"Proxy-Authorization: Basic " + base64.b64encode(user.encode()) not in head:
             connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):  # a body; unread, it would be answered by a reset
+                pass
             return
         host, _, port = head.split()[1].decode().rpartition(":")
         with socket.create_connection((host, int(port))) as other:

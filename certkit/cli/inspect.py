@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @inputs.file_argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option("--all", "show_all", is_flag=True, help="Show every name and object, without a limit.")
+@inputs.proxy_option
 @inputs.passphrase_option
 @reporting
 def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphrase_file: str | None) -> int:

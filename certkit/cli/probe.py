@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, reporting
@@ -42,12 +41,6 @@ if TYPE_CHECKING:
     "--token-file", metavar="FILE", help="File with the access token (or CERTKIT_TOKEN, or the identity's token)."
 )
 @inputs.timeout_option("Total time allowed.", most=600)
-@click.option(
-    "--proxy",
-    metavar="URL",
-    envvar="CERTKIT_PROXY",
-    help="Proxy, http://HOST:PORT (default: CERTKIT_PROXY or https_proxy; empty: none).",
-)
 @store_option
 @inputs.passphrase_option
 @reporting
@@ -68,7 +61,6 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
     from certkit.report import json, text
 
     _require_one_certificate(options)
-    _refuse_a_password_in_arguments(options["proxy"])
     found = (_with_pair if options["identity"] is None else _with_identity)(where, options, output)
     if output.as_json:
         output.document(json.probed(found))
@@ -107,7 +99,6 @@ def _with_pair(where: str | None, options: dict[str, Any], output: Output) -> Pr
         token=token,
         now=inputs.now(),
         timeout=options["timeout"],
-        proxy=options["proxy"],
         addresses=inputs.policy(options["policy_name"]).hosts if options["policy_name"] else None,
     )
     return replace(found, findings=(*found.findings, key_file))
@@ -124,7 +115,6 @@ def _with_identity(where: str | None, options: dict[str, Any], output: Output) -
             ca=[inputs.trusted(each) for each in options["cas"]] or None,
             token=inputs.token(options["token_file"]),
             timeout=options["timeout"],
-            proxy=options["proxy"],
         )
 
 
@@ -136,11 +126,3 @@ def _require_one_certificate(options: dict[str, Any]) -> None:
         raise InputError("no client certificate given", hint=hint)
     if options["generation"] is not None and options["identity"] is None:
         raise InputError("--generation needs --identity", hint="give --identity NAME")
-
-
-def _refuse_a_password_in_arguments(proxy: str | None) -> None:
-    """Refuse a proxy's user and password in the arguments, which every user of this machine can read."""
-    source = click.get_current_context().get_parameter_source("proxy")
-    if proxy is not None and "@" in proxy and source is ParameterSource.COMMANDLINE:
-        hint = "other users can read arguments: put the URL in CERTKIT_PROXY"
-        raise InputError("--proxy contains a user name and a password", hint=hint)

@@ -66,6 +66,7 @@ _SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "
     help="Time allowed per OCSP responder, in seconds.",
 )
 @click.option("--at", metavar="TIME", help="Evaluate as of this time: RFC 3339 or a date.  [default: now]")
+@inputs.proxy_option
 @inputs.passphrase_option
 @reporting
 def verify(output: Output, *, source: str, **options: Any) -> int:

@@ -145,8 +145,9 @@ def _tls(variables: Variables) -> Tls:
 def _proxies(variables: Variables) -> Proxies:
     # A web server that runs a program as CGI sets HTTP_PROXY from a header of whoever asks (CVE-2016-5386).
     http = "" if "REQUEST_METHOD" in variables.environ else variables.plain("HTTP_PROXY")
+    own = variables.environ.get("CERTKIT_PROXY")
     return Proxies(
-        always=variables.get("PROXY_ADDR") or variables.get("HTTP_PROXY") or None,
+        always=own if own is not None else variables.get("PROXY_ADDR") or variables.get("HTTP_PROXY") or None,
         https=variables.plain("HTTPS_PROXY"),
         http=http,
         exempt=variables.plain("NO_PROXY"),

@@ -109,6 +109,32 @@ def timeout_option(words: str | None = None, *, most: float = 3600, **attributes
     )
 
 
+def _use_proxy(context: click.Context, _: click.Parameter, url: str | None) -> None:
+    """Have every connection of this command use a proxy, as CERTKIT_PROXY does; an empty URL means none.
+
+    Raises:
+        InputError: if it holds a user and a password, for every user of this machine can read arguments.
+    """
+    if url is None:
+        return
+    if "@" in url:
+        hint = "other users can read arguments: put the URL in CERTKIT_PROXY"
+        raise InputError("--proxy contains a user name and a password", hint=hint)
+    before = os.environ.get(_PROXY)
+    os.environ[_PROXY] = url
+    context.call_on_close(lambda: os.environ.pop(_PROXY) if before is None else os.environ.update({_PROXY: before}))
+
+
+_PROXY = "CERTKIT_PROXY"
+proxy_option = click.option(
+    "--proxy",
+    metavar="URL",
+    expose_value=False,
+    callback=_use_proxy,
+    help="Proxy for all connections, http://HOST:PORT (default: CERTKIT_PROXY or https_proxy; empty: none).",
+)
+
+
 def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say what a CSR contains."""
     for option in reversed(_SUBJECT):

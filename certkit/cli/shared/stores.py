@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,12 +18,17 @@ if TYPE_CHECKING:
     from certkit.secret import Secret
     from certkit.stores.opening import Opener
 
-store_option = click.option(
-    "--store",
-    "store_uri",
-    metavar="URI",
-    help="file:DIR or vault://MOUNT/PREFIX (or CERTKIT_STORE).  [default: a directory of the user's]",
-)
+
+def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --store, and --proxy for Vault."""
+    option = click.option(
+        "--store",
+        "store_uri",
+        metavar="URI",
+        help="file:DIR or vault://MOUNT/PREFIX (or CERTKIT_STORE).  [default: a directory of the user's]",
+    )
+    decorated: Callable[..., Any] = option(inputs.proxy_option(command))
+    return decorated
 
 
 def opener(warn: Callable[[str], None]) -> Opener:

@@ -61,6 +61,7 @@ def asking(command: Callable[..., int]) -> Any:
     @inputs.file_option("--key", metavar="KEY", help="Private key of the client certificate.")
     @ca_option
     @timeout_option
+    @inputs.proxy_option
     @inputs.passphrase_option
     @reporting
     @functools.wraps(command)

@@ -15,6 +15,7 @@ from certkit.printable import printable
 @click.argument("url", metavar="URL")
 @ca_option
 @timeout_option
+@inputs.proxy_option
 @reporting
 def check(output: Output, *, url: str, ca: str | None, timeout: float) -> int:
     """Check that a webhook's server requires a client certificate that it trusts.
