@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from certkit.expiry.sources.base import Source
     from certkit.policy.rules import Policy
     from certkit.stores.base import Store
-    from certkit.stores.record import Record
 
 ABSENT = "absent"
 MAX_QUERY_BYTES = 64 * 1024
@@ -60,7 +59,7 @@ class Query:
         Raises:
             InputError: if it is not a query.
         """
-        texts = _texts(_loaded(data))
+        texts = _texts(data)
         for key in ("warn", "critical"):
             if key in texts:
                 texts[key] = Duration.parse(texts[key])
@@ -73,21 +72,6 @@ class Query:
         return query
 
 
-def _loaded(data: bytes) -> Any:
-    """The document in these bytes.
-
-    Raises:
-        InputError: if they are not JSON, or a name appears twice in an object.
-    """
-    try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
-    except RecursionError:
-        raise InputError("cannot read the query: it is nested too deeply", hint=_HINT) from None
-    except ValueError as error:
-        reason = "it is empty" if not data.strip() else "it is not JSON in UTF-8"
-        raise InputError(f"cannot read the query: {reason}", hint=_HINT) from error
-
-
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -95,12 +79,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _texts(document: Any) -> dict[str, Any]:
-    """The document as the texts that it must consist of, by the names of `Query`.
+def _texts(data: bytes) -> dict[str, Any]:
+    """Return the texts of a JSON object, by the names of `Query`.
 
     Raises:
-        InputError: if it is anything else.
+        InputError: if the bytes are anything else.
     """
+    try:
+        document = json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
+    except RecursionError:
+        raise InputError("cannot read the query: it is nested too deeply", hint=_HINT) from None
+    except ValueError as error:
+        reason = "it is empty" if not data.strip() else "it is not JSON in UTF-8"
+        raise InputError(f"cannot read the query: {reason}", hint=_HINT) from error
     if not isinstance(document, dict):
         raise InputError("cannot read the query: it is not a JSON object", hint=_HINT)
     known = [each.name for each in fields(Query)]
@@ -189,21 +180,15 @@ def about_identity(
     if found.active is None:
         answer = replace(answer, status=found.status.value, ready_for_renewal=_yes(found.pending is None))
     location = store.location(identity, shown.generation)
+    deploy_hook = "ok" if identity.record.settings.deploy_hook else "none"
     return replace(
         answer,
         state=shown.state.value,
         csr=(found.pending.csr if found.pending else None) or "",
         certificate_path=location.certificate if certificate is not None else "",
         key_reference=location.key,
-        deploy_hook=_deploy_hook(identity.record),
+        deploy_hook=deploy_hook if identity.record.undeployed is None else "failed",
     )
-
-
-def _deploy_hook(record: Record) -> str:
-    """`failed` while a hook is owed, `ok` if the identity has one, else `none`."""
-    if record.undeployed is not None:
-        return "failed"
-    return "ok" if record.settings.deploy_hook else "none"
 
 
 def about_source(query: Query, sources: Iterable[Source], *, policy: Policy, now: datetime) -> ExternalAnswer:

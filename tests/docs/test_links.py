@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import certkit
+
 PROJECT = Path(__file__).parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
@@ -42,6 +44,12 @@ def test_no_text_sends_to_a_name_that_is_not_ours():
         for found in re.finditer(f"{commands}|{sources}", path.read_text(encoding="utf-8", errors="replace"))
     ]
     assert bad == []
+
+
+def test_pages_name_the_wheel_of_this_version():
+    """So that their commands can be pasted."""
+    named = [name for page in PAGES for name in re.findall(r"certkit-([\d.]+)-py3", page.read_text())]
+    assert set(named) == {certkit.__version__}
 
 
 def test_every_promise_names_a_test():

@@ -41,7 +41,13 @@ class Boundary:
         _ONE_AT_A_TIME.release()
         if error is None:
             return False
-        self.diagnostics.add_error(*_diagnostic(error))
+        if isinstance(error, CertkitError):
+            self.diagnostics.add_error(_spelt(error.message), _spelt(_sentence(error.hint)))
+            return True
+        from certkit.x509.objects import short_reason
+
+        reason = printable(short_reason(error)) if isinstance(error, Exception) else ""
+        self.diagnostics.add_error(f"internal error: {type(error).__name__}: {reason}", "Please report it.")
         return True
 
     def warn(self, summary: str, detail: str = "") -> None:
@@ -53,16 +59,6 @@ class Boundary:
         for each in findings:
             if not each.is_good:
                 self.warn(f"{name}: {each.message.removeprefix(f'{name}: ')}", each.hint)
-
-
-def _diagnostic(error: BaseException) -> tuple[str, str]:
-    """The summary and the detail of a failure."""
-    if isinstance(error, CertkitError):
-        return _spelt(error.message), _spelt(_sentence(error.hint))
-    from certkit.x509.objects import short_reason
-
-    reason = printable(short_reason(error)) if isinstance(error, Exception) else ""
-    return f"internal error: {type(error).__name__}: {reason}", "Please report it."
 
 
 def _spelt(text: str) -> str:

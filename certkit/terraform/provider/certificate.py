@@ -94,7 +94,7 @@ class CertificateResource(Resource):
                 require_name(config["identity"])
             for each in ("certificate", "ca"):
                 if isinstance(config[each], str):
-                    objects.certificates(config[each].encode(), name=each)
+                    objects.certificates(config[each].encode(), name=f"the argument `{each}`")
 
     def create(self, ctx: CreateContext, planned: State) -> State | None:
         """Install the certificate, if there is one yet, and activate it."""
@@ -188,7 +188,7 @@ class CertificateResource(Resource):
         policy = catalogue.load(identity.record.settings.policy)
         bundle = planned["ca"].encode() if planned["ca"] else None
         pasted = planned["certificate"].encode()
-        given = objects.certificates(pasted, name="certificate")
+        given = objects.certificates(pasted, name="the argument `certificate`")
         before = overview.in_state(identity, GenerationState.PREVIOUS)
         known = [each.number for each in before if overview.certificate(each) in given]
         if known:

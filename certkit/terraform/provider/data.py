@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tf.utils import Diagnostics
 
     from certkit.expiry.scan import Scan
-    from certkit.expiry.thresholds import Thresholds
     from certkit.terraform.provider.schema import Config, State
     from certkit.terraform.provider.services import Host
 
@@ -133,13 +132,19 @@ class ExpiryDataSource(_Source):
 
     def read(self, ctx: ReadDataContext, config: Config) -> State | None:
         """The certificate that is nearest to its end."""
+        from certkit.durations import Duration
         from certkit.expiry.scan import Judge
+        from certkit.expiry.thresholds import Thresholds
+        from certkit.policy import catalogue
 
         with Boundary(ctx.diagnostics) as boundary:
             answer = self.nothing() | config
             if self._is_idle(config["source"], boundary):
                 return answer | {"status": Status.UNKNOWN.value}
-            judge = Judge(thresholds=_thresholds(config), now=self.provider.services.now(), leaf_only=True)
+            rules = catalogue.load(config["policy"] or _DEFAULT_POLICY).expiry
+            given = {name: Duration.parse(config[name]) if config[name] else None for name in ("warn", "critical")}
+            thresholds = Thresholds.choose(**given, default_warn=rules.warn, default_critical=rules.critical)
+            judge = Judge(thresholds=thresholds, now=self.provider.services.now(), leaf_only=True)
             look, configuration = self.provider.services.look, self.provider.configuration
             return answer | _most_urgent(look(config["source"], judge, configuration, boundary.warn))
         return None
@@ -191,24 +196,14 @@ class CsrCheckDataSource(_Source):
         with Boundary(ctx.diagnostics):
             data = config["csr"].encode()
             policy = catalogue.load(config["policy"] or _DEFAULT_POLICY)
-            findings = check.check(data, policy, name="csr")
+            findings = check.check(data, policy, name="the argument `csr`")
             return {
                 **config,
                 "status": roll_up(each.status for each in findings).value,
-                "subject": names.subject_or_none(objects.csr(data, name="csr").value),
+                "subject": names.subject_or_none(objects.csr(data, name="the argument `csr`").value),
                 "checks": [asdict(each) for each in findings],
             }
         return None
-
-
-def _thresholds(config: Config) -> Thresholds:
-    from certkit.durations import Duration
-    from certkit.expiry.thresholds import Thresholds
-    from certkit.policy import catalogue
-
-    rules = catalogue.load(config["policy"] or _DEFAULT_POLICY).expiry
-    given = {name: Duration.parse(config[name]) if config[name] else None for name in ("warn", "critical")}
-    return Thresholds.choose(**given, default_warn=rules.warn, default_critical=rules.critical)
 
 
 def _most_urgent(found: Scan) -> dict[str, Any]:

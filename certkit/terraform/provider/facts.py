@@ -124,10 +124,15 @@ def of_resource(
 
 
 def _about_request(identity: StoredIdentity, newest: GenerationView | None) -> dict[str, Any]:
-    """What does not change when the certificate is installed; the CSR is there whether it is installed or not."""
+    """Return what an installation does not change; the CSR is there whether its certificate is installed or not."""
+    from certkit.identity import overview
+    from certkit.x509 import objects, pem
+
+    csr = overview.generation(identity, newest.generation).csr if newest else None
+    der = objects.csr(csr, name="the stored CSR").der if csr else b""
     return {
         "generation": newest.generation if newest else None,
-        "csr": _request(identity, newest) if newest else None,
+        "csr": pem.encode(pem.CERTIFICATE_REQUEST, der).decode("ascii") if der else None,
         "certificate_name": newest.certificate_name if newest else None,
         "spki_sha256": newest.spki_sha256 if newest else None,
     }
@@ -141,15 +146,3 @@ def _next_for(request: dict[str, Any], identity: StoredIdentity, policy: Policy)
     where = f"in {policy.portal.name}, submit" if policy.portal.name else "have a CA sign"
     what = f"the CSR of generation {request['generation']}{name}, and give its certificate to certkit_certificate"
     return f"{where} {what}; nothing, once that is done"
-
-
-def _request(identity: StoredIdentity, newest: GenerationView) -> str | None:
-    """The CSR of a generation as PEM, whether it has its certificate or not."""
-    from certkit.identity import overview
-    from certkit.x509 import objects, pem
-
-    found = overview.generation(identity, newest.generation)
-    if found.csr is None:
-        return None
-    der = objects.csr(found.csr, name=f"generation {found.number}").der
-    return pem.encode(pem.CERTIFICATE_REQUEST, der).decode("ascii")

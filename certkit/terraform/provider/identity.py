@@ -205,7 +205,7 @@ class IdentityResource(Resource):
         }
         changed = {field: getattr(wanted, field) for field in given - {"trust_bundle"}}
         bundle = wanted.trust_bundle if "trust_bundle" in given else None
-        anchors = objects.certificates(bundle.encode(), name="ca") if bundle else []
+        anchors = objects.certificates(bundle.encode(), name="the argument `ca`") if bundle else []
         policy = catalogue.load(identity.record.settings.policy)
         changes = Changes(anchors=anchors, replaces_anchors=True, settings=changed)
         try:

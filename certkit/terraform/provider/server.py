@@ -46,6 +46,12 @@ def serve(provider: Provider, *, announce: Callable[[str], None]) -> None:
     def end(*_: object) -> None:
         os.write(writer, b".")
 
+    def watch() -> None:
+        """End with Terraform, also when it was killed."""
+        while os.getppid() == parent:
+            time.sleep(_WATCH_SECONDS)
+        end()
+
     signal.signal(signal.SIGTERM, end)
     server = grpc.server(futures.ThreadPoolExecutor(_WORKERS))
     tfplugin_pb2_grpc.add_ProviderServicer_to_server(_Servicer(provider), server)
@@ -58,7 +64,7 @@ def serve(provider: Provider, *, announce: Callable[[str], None]) -> None:
         server.start()
         shown = base64.b64encode(certificate).decode().rstrip("=")
         announce(f"{_HANDSHAKE_VERSION}|{_PROTOCOL_VERSION}|unix|{socket}|grpc|{shown}\n")
-        threading.Thread(target=_watch, args=(parent, end), daemon=True).start()
+        threading.Thread(target=watch, daemon=True).start()
         os.read(reader, 1)
         server.stop(_GRACE_SECONDS)
 
@@ -108,13 +114,6 @@ class _Output(grpc_stdio_pb2_grpc.GRPCStdioServicer):
     def StreamStdio(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ARG002, N802  gRPC's signature
         """Nothing."""
         return iter(())
-
-
-def _watch(parent: int, end: Callable[[], None]) -> None:
-    """End with Terraform, also when it was killed."""
-    while os.getppid() == parent:
-        time.sleep(_WATCH_SECONDS)
-    end()
 
 
 def _transport() -> tuple[bytes, grpc.ServerCredentials]:

@@ -155,7 +155,7 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
         probe=values["probe"] or None,
         deploy_hook=values["deploy_hook"] or None,
         group=values["group"] or None,
-        trust_bundle=certificates_only(values["ca"], name="ca") if values["ca"] else None,
+        trust_bundle=certificates_only(values["ca"], name="the argument `ca`") if values["ca"] else None,
     )
     for san in found.subject.san:
         names.parse_san(san)

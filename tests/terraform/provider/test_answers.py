@@ -94,7 +94,7 @@ MISTAKES = {
     ),
     "no certificate": (
         'resource "certkit_certificate" "a" {\n identity = "a"\n certificate = "hello"\n}\n',
-        "cannot read certificate as a certificate: ",
+        "cannot read the argument `certificate` as a certificate: ",
     ),
     "an issuer that is none": (
         'resource "certkit_identity" "a" {\n name = "a"\n policy = "general"\n common_name = "a"\n issuer = "x"\n}\n',
