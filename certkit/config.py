@@ -84,7 +84,7 @@ class HostConfiguration:
         if found is None:
             raise InputError(
                 f"no {kind} {name!r} in the host configuration",
-                hint=f"add a [{kind}s.{name}] table with a command to {HOST_FILE}; see certkit config show",
+                hint=f"add [{kind}s.{name}] with a command to {HOST_FILE}; see certkit config show",
             )
         if found.allow is not None and identity not in found.allow:
             raise InputError(

@@ -76,7 +76,8 @@ def check(output: Output) -> int:
         except InputError as error:
             findings.append(critical("program", error.message, error.hint))
     if not findings:
-        findings.append(ok("config", f"{', '.join(map(str, found.files)) or 'no file'}: safe and understood"))
+        files = ", ".join(map(str, found.files))
+        findings.append(ok("config", f"{files}: valid and safe" if files else "no file; the defaults apply"))
     status = roll_up(each.status for each in findings)
     if output.as_json:
         output.document({"status": status.value, "subject": "config", "checks": json.checks(findings)})

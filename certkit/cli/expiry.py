@@ -134,7 +134,7 @@ def _reminders(listed: str | None, policy_name: str) -> Reminders | None:
     days = inputs.policy(policy_name).renewal.reminders
     if not days:
         hint = "list them: --remind 28d,14d,7d"
-        raise InputError(f"policy {policy_name}: it defines no reminders", hint=hint)
+        raise InputError(f"policy {policy_name} defines no reminders", hint=hint)
     return Reminders.of_days(days)
 
 

@@ -85,6 +85,7 @@ def _look(source: str, secret: Secret | None, budget: Budget) -> tuple[list[dict
         data = inputs.read(source)
     except CertkitError as error:
         return [], [error]
+    source = "standard input" if source == inputs.STDIN else source
     described: list[dict[str, Any]] = []
     errors: list[CertkitError] = []
     broken: list[Broken] = []

@@ -119,7 +119,7 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
         now=at,
         **{name: options[name] for name in _SAME},
     )
-    key_file = held.file if held else skipped("key-file", "no private key was given", "add --key KEY")
+    key_file = held.file if held else skipped("key-file", "no key file was given", "add --key KEY")
     findings = [*report.findings, key_file]
     status = roll_up(finding.status for finding in findings)
     chain = [astuple(each) for each in report.chain]

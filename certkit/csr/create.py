@@ -235,7 +235,9 @@ def refuse(findings: Sequence[Finding], policy: Policy, who: str = "") -> None:
     if bad:
         reasons = "; ".join(finding.message for finding in bad)
         raise RefusedError(
-            f"policy {policy.name} rejects {who or 'this'}: {reasons}", hint=bad[0].hint, findings=findings
+            f"policy {policy.name} rejects {who or 'this'}: {reasons}",
+            hint="; ".join(dict.fromkeys(finding.hint for finding in bad if finding.hint)),
+            findings=findings,
         )
 
 

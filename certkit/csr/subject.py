@@ -72,7 +72,7 @@ def _presence(found: Sequence[Attribute], rules: SubjectRules, partner: str) -> 
     for name in dict.fromkeys(item.name for item in found):
         if (rules.allowed and name not in rules.allowed) or name in rules.forbidden:
             allowed = f"; allowed: {', '.join(rules.allowed)}" if rules.allowed else ""
-            yield critical("subject", f"{name} is not allowed by {partner}", f"leave it out{allowed}")
+            yield critical("subject", f"{name} is not allowed by {partner}", f"leave {option(name)} out{allowed}")
     listed = [item.name for item in found if item.name in rules.order]
     if listed != sorted(listed, key=rules.order.index):
         hint = f"give --subject in this order: {', '.join(rules.order)}"

@@ -100,7 +100,7 @@ def require_probe(probe: str | None, policy: Policy) -> None:
         InputError: if it is not a URL to probe, or the policy has none.
     """
     if probe == "policy" and not policy.hosts.probe_url:
-        raise InputError(f"{policy.title} has no probe URL", hint="give one: --probe https://HOST/PATH")
+        raise InputError(f"policy {policy.name} has no probe URL", hint="give one: --probe https://HOST/PATH")
     if probe is not None and probe != "policy" and not probe.startswith("https://"):
         raise InputError(f"not a probe URL: {probe!r}", hint="give https://HOST/PATH, or policy")
 
@@ -239,8 +239,8 @@ def require_same(name: str, known: Settings, wanted: Settings) -> None:
 
 def _differs(name: str, option: str) -> InputError:
     spelt = _SPELT.get(option, option).replace("_", "-")
-    hint = "choose another name, or leave the option out"
-    return InputError(f"{name}: already enrolled with another --{spelt}", hint=hint)
+    hint = f"leave the option out, choose another name, or see certkit identity update {name}"
+    return InputError(f"{name}: already exists with a different --{spelt}", hint=hint)
 
 
 def _options(settings: Settings) -> dict[str, object]:

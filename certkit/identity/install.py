@@ -246,7 +246,7 @@ def _refuse_known(identity: StoredIdentity, certificates: Sequence[x509.Certific
     for each in identity.generations:
         if overview.certificate(each) in certificates:
             state = overview.state_of(identity, each)
-            message = f"it is the certificate of generation {each.number} ({state})"
+            message = f"this is the certificate of generation {each.number} ({state})"
             is_usable = state is State.PREVIOUS
             command = f"activate {identity.name} {each.number}" if is_usable else f"renew {identity.name} --force"
             what = "put that generation to use again" if is_usable else "request another one"

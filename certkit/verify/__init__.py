@@ -159,7 +159,7 @@ def _chain(question: Question, leaf: Certificate) -> tuple[Finding, tuple[Certif
     if question.pins and question.anchors is None:
         return critical("chain", "it is not the certificate that --pin trusts", "check --pin"), (leaf,)
     if not question.needs_chain:
-        return skipped("chain", "not asked for"), (leaf,)
+        return skipped("chain", "not requested"), (leaf,)
     if question.anchors is None:
         return warning("chain", "no CA was given, so nothing is trusted", "add --ca FILE, or --no-chain"), (leaf,)
     search, result = _search(question, leaf)
@@ -173,7 +173,7 @@ def _chain(question: Question, leaf: Certificate) -> tuple[Finding, tuple[Certif
             return critical("chain", f"not allowed by the Web PKI's rules: {problem}", _FOREIGN_HINT), result
     shown = " <- ".join(name_of(each) for each in result)
     when = f" (as of {rfc3339(search.at)})" if search.at != question.at else ""
-    note = "" if is_self_issued(result[-1]) else "; the last one is trusted because you named it, though it is no root"
+    note = "" if is_self_issued(result[-1]) else "; the last one is trusted as named, although it is not a root CA"
     return ok("chain", f"{shown}{when}{note}"), result
 
 

@@ -122,10 +122,10 @@ def judge(
             hint = "stop using it, and get a new certificate"
             return critical("revocation", f"{who} has been revoked since {since}{reason}", hint)
     if not usable:
-        said = f"no OCSP response about {who} counts: {dropped}"
+        said = f"no usable OCSP response for {who}: {dropped}"
         return unknown("revocation", said, _TRY_HINT) if dropped else None
     latest = max(usable, key=lambda each: each.this_update)  # type: ignore[arg-type,return-value]  # only dates are usable
-    note = f"; responses that do not count: {dropped}" if dropped else ""
+    note = f"; unusable responses: {dropped}" if dropped else ""
     if latest.status == "unknown":
         return unknown("revocation", f"the OCSP responder does not know {who}{note}", "ask the issuer")
     until = f" until {rfc3339(latest.next_update)}" if latest.next_update else ""

@@ -65,7 +65,8 @@ def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[Fit]:
         try:
             listed = objects.certificates(data, name=name)
         except InputError:
-            raise error from None
+            message = error.message.replace("as a CSR", "as a CSR or certificate")
+            raise InputError(message, hint=error.hint.replace("give a CSR", "give a CSR or a certificate")) from None
         file = [Certificate.parse(each.public_bytes(Encoding.DER)) for each in listed]
         return [Fit(policy, tuple(findings(file, policy))) for policy in policies]
     return [Fit(policy, (*check.check(data, policy, name=name), *check.hardware(policy))) for policy in policies]

@@ -61,7 +61,7 @@ def require_client_id(text: str) -> str:
         InputError: if the text is not a client id.
     """
     if not _VISIBLE.fullmatch(text) or ":" in text:
-        raise InputError(f"not a client id: {_shown(text)}", hint="copy it from Wise's message")
+        raise InputError(f"not a client id: {_shown(text)}", hint="copy the client id from Wise's message")
     return text
 
 

@@ -168,8 +168,8 @@ def _refuse_unfit(name: str, asked: Authorization, redirect: Redirect, *, client
 def _refuse_unknown(store: Store, name: str, redirect: Redirect, *, expected: str | None, now: datetime) -> None:
     """Refuse a redirect whose state is not remembered, if it has one or should have one."""
     if redirect.state is not None:
-        hint = f"it may belong to someone else, or be more than a day old; {_AGAIN} --identity {name}"
-        raise RefusedError(f"{name}: the state of this redirect is unknown here", hint=hint)
+        hint = f"it may be old or belong to another request; start again: certkit wise authorize-url --identity {name}"
+        raise RefusedError(f"{name}: the state in the redirect URL is unknown", hint=hint)
     if any(not asked.used and now - asked.asked_at <= LIFE for _, asked, _ in _all(store, name)):
         hint = "paste the whole URL with --redirect-url, or give the returned state with --state"
         what = "the expected state is missing" if expected is None else "the state is not the expected one"

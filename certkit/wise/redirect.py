@@ -54,7 +54,7 @@ def parse(pasted: str, *, redirect_uri: str) -> Redirect:
     if "error" in fields:
         said = ": ".join(fields[name] for name in ("error", "error_description") if fields.get(name))
         hint = "check that access was granted and that Wise knows this redirect URI; then start again"
-        raise RefusedError(f"Wise did not grant access: {printable(said)[:_MAX_SAID]}", hint=hint)
+        raise RefusedError(f"access was not granted: {printable(said)[:_MAX_SAID]}", hint=hint)
     if "code" not in fields:
         raise InputError("the pasted URL has no code", hint=_HINT)
     profile = fields.get("profileId") or None

@@ -125,7 +125,7 @@ def find(store: Store, name: str, *, profile_id: str | None = None, grant: str |
     """
     kept = look(store, name, profile_id=profile_id, grant=grant)
     if kept is None:
-        hint = "get one: certkit wise token exchange, or client-credentials"
+        hint = f"get one: certkit wise token exchange --identity {name}, or client-credentials"
         raise InputError(f"no token is stored for {name}", hint=hint)
     return kept
 

@@ -119,7 +119,7 @@ def pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
     if passphrase is None:
         raise PassphraseError("it is encrypted", hint="give its passphrase with --passphrase-file")
     raise PassphraseError(
-        "it cannot be opened: the passphrase is wrong or the file is damaged",
+        "the passphrase is wrong or the file is damaged",
         hint="check the first line of the passphrase file",
     )
 

@@ -196,7 +196,7 @@ def load_private_key(data: bytes, passphrase: Secret | None = None) -> PrivateKe
         raise InputError("the key's type or encryption is not supported", hint=_CONVERT_HINT) from error
     except ValueError as error:
         raise PassphraseError(
-            "the private key cannot be decrypted: the passphrase is wrong or the file is damaged",
+            "the passphrase is wrong or the file is damaged",
             hint="check the first line of the passphrase file; openssl pkey -in KEY converts unusual ciphers",
         ) from error
 

@@ -181,7 +181,7 @@ def test_enroll_again(identity):
 def test_enroll_again_otherwise(identity, options):
     """A conflicting option is exit 3 that names it, and nothing changes."""
     identity(*ENROLL)
-    refuses(identity, 3, f"acme: already enrolled with another {options[0]}. ", "enroll", "acme", *options)
+    refuses(identity, 3, f"acme: already exists with a different {options[0]}. ", "enroll", "acme", *options)
 
 
 def test_enroll_by_a_file(identity, tmp_path):
@@ -488,7 +488,7 @@ def test_import_pkcs12(identity, tmp_path):
     [
         ((), "is encrypted. Give its passphrase with --passphrase-file"),
         (("--passphrase-file", "root.pem"), "the passphrase is wrong"),
-        (("--passphrase-file", "pw", "--pkcs12", "own.pem"), "it is no PKCS#12 bundle with a private key"),
+        (("--passphrase-file", "pw", "--pkcs12", "own.pem"), "it is not a PKCS#12 bundle with a private key"),
         (("--passphrase-file", "pw", "--pkcs12", "absent"), "absent"),
         (("--passphrase-file", "pw", "--key", "own.key"), "give --key KEY --cert CERT, or --pkcs12 FILE"),
     ],
@@ -550,11 +550,11 @@ def test_install_of_what_was_rolled_back(identity):
     identity.renew()
     assert identity("install", "acme", "newer.pem").code == 0
     assert identity("rollback", "acme").code == 0
-    refuses(identity, 2, "it is the certificate of generation 0002 (previous)", "install", "acme", "newer.pem")
+    refuses(identity, 2, "this is the certificate of generation 0002 (previous)", "install", "acme", "newer.pem")
     assert identity(*pasted(identity("install", "acme", "newer.pem")), "--json").json["active"]["generation"] == "0002"
     assert identity("install", "acme", "newer.pem", "--json").json["changed"] is False
     assert identity("retire", "acme", "1").code == 0
-    refuses(identity, 2, "it is the certificate of generation 0001 (retired)", "install", "acme", "answer.pem")
+    refuses(identity, 2, "this is the certificate of generation 0001 (retired)", "install", "acme", "answer.pem")
     assert pasted(identity("install", "acme", "answer.pem")) == ["renew", "acme", "--force"]
 
 

@@ -202,7 +202,7 @@ def test_the_whole_way(wise, server):
     }
     assert wise.token("get").out == f"{server.made[-1]}\n"
     refused(exchange(wise, server, url), 2, "the state of this redirect was already used", "A code works only once")
-    refused(exchange(wise, server, pasted(server, state="other")), 2, "the state of this redirect is unknown here")
+    refused(exchange(wise, server, pasted(server, state="other")), 2, "the state in the redirect URL is unknown")
 
 
 def test_an_exchange_that_can_be_mended(wise, server):
@@ -255,7 +255,7 @@ def test_just_the_code(wise, server, from_stdin):
         ((), 3, "give either --redirect-url or --code"),
         (("--code", "a", "--redirect-url", "b"), 3, "give either --redirect-url or --code"),
         (("--redirect-url", "https://evil.example/?code=a"), 3, "not a redirect to https://acme.example/wise"),
-        (("--redirect-url", f"{REDIRECT_URI}?error=access_denied"), 2, "Wise did not grant access: access_denied"),
+        (("--redirect-url", f"{REDIRECT_URI}?error=access_denied"), 2, "access was not granted: access_denied"),
         (("--redirect-url", f"{REDIRECT_URI}?code=a&profileId=1", "--profile", "2"), 3, "is for profile 1, not 2"),
         (("--code", "a", "--profile", "../x"), 3, "not a profile id"),
         (("--code", "a", "--base-url", "http://wise.example"), 3, "the client secret would be sent unencrypted"),

@@ -75,8 +75,7 @@ def test_a_wrong_passphrase(tmp_path):
         FileStore(tmp_path, PassphraseWrapping(Secret(b"wrong"))).key("acme", "0001")
     path = tmp_path / "acme" / "generations" / "0001" / "key.pem"
     assert refused.value.message == (
-        f"cannot read {path}: a private key at line 1: "
-        "the private key cannot be decrypted: the passphrase is wrong or the file is damaged"
+        f"cannot read {path}: a private key at line 1: the passphrase is wrong or the file is damaged"
     )
     assert "check the first line of the passphrase file" in refused.value.hint
 

@@ -118,7 +118,7 @@ CASES: dict[str, tuple[Callable[[], list[bytes]], str, str]] = {
     ),
     "a stale revocation does not count": (lambda: [STALE(REVOKED), response()], "ok", ("it has been stale"
 " since 2026-11-20")),
-    "stale": (lambda: [STALE()], "unknown", "counts: it has been stale since 2026-11-20T12:00:00Z"),
+    "stale": (lambda: [STALE()], "unknown", ": it has been stale since 2026-11-20T12:00:00Z"),
     "early": (lambda: [response(begin=NOW + DAY, end=NOW + 2 * DAY)], "unknown", "not valid before 2026-11-24"),
     "without an end, of today": (lambda: [response(begin=NOW - DAY / 2, end=None)], "ok", "not revoked"),
     "without an end, old": (lambda: [response(begin=NOW - 2 * DAY, end=None)], "unknown", "it has been stale since"),
@@ -128,10 +128,10 @@ CASES: dict[str, tuple[Callable[[], list[bytes]], str, str]] = {
         lambda: [response(critical=UNHEARD_OF)], "unknown", "a critical extension that certkit does not know: 1.2.3.4",
     ),
     "refused": (lambda: [REFUSAL], "unknown", "the responder refused: tryLater"),
-    "rubbish beside": (lambda: [b"0\0", response()], "ok", "responses that do not count: it cannot be read"),
+    "rubbish beside": (lambda: [b"0\0", response()], "ok", "unusable responses: it cannot be read"),
     "every reason is said": (
         lambda: [STALE(), REFUSAL, altered(), REFUSAL], "unknown",
-        ("counts: it has been stale since 2026-11-20T12:00:00Z; the responder refused: tryLater; "
+        (": it has been stale since 2026-11-20T12:00:00Z; the responder refused: tryLater; "
          "its signature does not verify"),
     ),
     "not too many reasons": (

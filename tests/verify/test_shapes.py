@@ -508,7 +508,7 @@ PATH_ROWS = [
      lambda: (m := client()).given(untrusted=(cross(issuing(), stranger()), *m.untrusted)), {}, OK,
      "<- CN=Partner Root CA"),
     ("path: intermediate named as an anchor", lambda: client().given(anchors=(issuing().certificate,), untrusted=()),
-     {}, OK, "trusted because you named it, though it is no root"),
+     {}, OK, "trusted as named, although it is not a root CA"),
     ("path: the leaf named as an anchor", lambda: (m := client()).given(anchors=(m.leaf,), untrusted=()), {},
      {"chain": "critical"},
      "CN=acme-client-id,O=Acme Ltd is not a CA certificate, so --ca does not trust it"),
@@ -530,7 +530,7 @@ PATH_ROWS = [
     ("path: no CA given", lambda: client().given(anchors=None), {}, {"chain": "warning"},
      "no CA was given, so nothing is trusted"),
     ("path: no chain asked", lambda: client().given(anchors=None), {"needs_chain": False}, {"chain": "skipped"},
-     "not asked for"),
+     "not requested"),
     ("path: another CA of the same name as anchor", other_ca_of_that_name, {}, {"chain": "critical"},
      ("the trusted CA CN=Partner Root CA,O=Partner did not sign CN=Partner Issuing CA,O=Partner: the "
      "signature does not verify (RFC 5280 section 6.1.3)")),

@@ -65,8 +65,8 @@ def test_a_state_that_is_too_old(store):
 def test_a_state_that_nobody_asked_with(store):
     """May be an attacker's, who wants us to use his account; ours stays good."""
     state = remember(store)
-    assert refused(store, "another") == "acme: the state of this redirect is unknown here"
-    assert refused(store, "\udc80") == "acme: the state of this redirect is unknown here"
+    assert refused(store, "another") == "acme: the state in the redirect URL is unknown"
+    assert refused(store, "\udc80") == "acme: the state in the redirect URL is unknown"
     assert claim(store, state) is not None
 
 

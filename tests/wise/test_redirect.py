@@ -107,7 +107,7 @@ def test_access_that_was_not_granted():
     pasted = f"{URI}/?error=access_denied&error_description=The%20user%1B%5B31m%20said%20no&state=s"
     with pytest.raises(RefusedError) as told:
         parse(pasted, redirect_uri=URI)
-    assert told.value.message == r"Wise did not grant access: access_denied: The user\1B[31m said no"
+    assert told.value.message == r"access was not granted: access_denied: The user\1B[31m said no"
 
 
 def test_a_code_is_not_shown():

@@ -165,8 +165,7 @@ def test_a_wrong_passphrase_says_so(pair):
     with pytest.raises(PassphraseError) as refused:
         load(locked, WRONG)
     assert refused.value.message == (
-        "cannot read KEY: a private key at line 1:"
-        " the private key cannot be decrypted: the passphrase is wrong or the file is damaged"
+        "cannot read KEY: a private key at line 1: the passphrase is wrong or the file is damaged"
     )
 
 

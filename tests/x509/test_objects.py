@@ -187,7 +187,7 @@ def test_a_pkcs12_file_is_opened_by_its_passphrase():
     (locked,) = read(files()["pkcs12"])
     assert (locked.kind, locked.value, locked.is_encrypted) == ("pkcs12", None, True)
     (broken,) = read(files()["pkcs12"], passphrase=Secret(b"y"))
-    assert broken.message == "a PKCS#12 bundle: it cannot be opened: the passphrase is wrong or the file is damaged"
+    assert broken.message == "a PKCS#12 bundle: the passphrase is wrong or the file is damaged"
     assert broken.is_locked
 
 

@@ -306,12 +306,13 @@ def policy(reference: str) -> Policy:
     from certkit.policy import catalogue
 
     found = catalogue.load(reference)
-    explain(f"policy {found.name}, {'built in' if found.name in catalogue.names() else reference}: {found.title}")
     context = click.get_current_context(silent=True)
-    told = set() if context is None else context.find_root().meta.setdefault("certkit.retired", set())
-    if found.retired is not None and found.name not in told:
-        told.add(found.name)
-        click.echo(f"certkit: warning: {found.retirement}", err=True)
+    shown = set() if context is None else context.find_root().meta.setdefault("certkit.policies", set())
+    if found.name not in shown:
+        shown.add(found.name)
+        explain(f"policy {found.name}, {'built in' if found.name in catalogue.names() else reference}: {found.title}")
+        if found.retired is not None:
+            click.echo(f"certkit: warning: {found.retirement}", err=True)
     return found
 
 
@@ -440,7 +441,7 @@ def pkcs12(reference: str, secret: Secret | None) -> tuple[HeldKey, bytes]:
         found = objects.bundle(data, name=name, passphrase=_ask(name))
     if found.info is None:
         hint = "export it with its key, or give --key KEY --cert CERT"
-        raise InputError(f"cannot import {name}: it is no PKCS#12 bundle with a private key", hint=hint)
+        raise InputError(f"cannot import {name}: it is not a PKCS#12 bundle with a private key", hint=hint)
     private.require_usable(found.info, name=name)
     is_read = reference == STDIN
     file = skipped("key-file", "the key was read from standard input") if is_read else key_file_finding(Path(reference))
