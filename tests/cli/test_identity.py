@@ -504,7 +504,7 @@ def test_import_of_bad_bundles(identity, tmp_path, options, said):
 def test_import_a_bundle_without_a_key(identity, tmp_path):
     """Says what is missing."""
     bundled(tmp_path, ISSUING.issue(begin=NOW - pki.DAY, end=NOW + 90 * pki.DAY), has_key=False)
-    assert "no PKCS#12 bundle with a private key" in identity(*PKCS12, "--passphrase-file", "pw").err
+    assert "not a PKCS#12 bundle with a private key" in identity(*PKCS12, "--passphrase-file", "pw").err
 
 
 @pytest.mark.parametrize(
