@@ -14,24 +14,17 @@ from certkit.__about__ import __version__
 
 if TYPE_CHECKING:
     from certkit.api.auth import TokenAuth
-    from certkit.api.checks import (
-        ChainLink,
-        NewRequest,
-        Report,
-        check_csr,
-        create_csr,
-        generate_key,
-        inspect,
-        probe,
-        verify,
-        verify_webhook,
-    )
+    from certkit.api.checks import ChainLink, Report, check_csr, inspect, probe, verify
     from certkit.api.context import IdentityContext
+    from certkit.api.csrs import NewRequest, create_csr, generate_key, write_csr, write_csrs, write_key
     from certkit.api.identities import Identity, identity
-    from certkit.api.rules import PolicyFit, new_policy, policies, show_policy, which_policy
+    from certkit.api.rules import PolicyInfo, new_policy, policies, show_policy, validate_policy, which_policy
     from certkit.api.scanning import ExpiryRow, scan
     from certkit.api.store import IdentityStore, store
     from certkit.api.tokens import TokenInfo, WiseTokens
+    from certkit.api.webhooks import WiseWebhooks, check_webhook, verify_webhook, webhook_ca, webhooks
+    from certkit.csr.create import MadeRequest
+    from certkit.csr.keyfile import MadeKey
     from certkit.errors import CertkitError as Error
     from certkit.errors import ConflictError, InputError, PassphraseError, PolicyError, RefusedError, StoreError
     from certkit.findings import Finding, Status
@@ -39,9 +32,12 @@ if TYPE_CHECKING:
     from certkit.identity.overview import GenerationView, Overview, Unread
     from certkit.probe import Probe
     from certkit.stores.record import Event
+    from certkit.verify.partner import PolicyFit
+    from certkit.wise.ca_bundle import CaBundle
 
 
 __all__ = [
+    "CaBundle",
     "ChainLink",
     "ConflictError",
     "Error",
@@ -54,11 +50,14 @@ __all__ = [
     "IdentityContext",
     "IdentityStore",
     "InputError",
+    "MadeKey",
+    "MadeRequest",
     "NewRequest",
     "Overview",
     "PassphraseError",
     "PolicyError",
     "PolicyFit",
+    "PolicyInfo",
     "Probe",
     "RefusedError",
     "Report",
@@ -68,8 +67,10 @@ __all__ = [
     "TokenInfo",
     "Unread",
     "WiseTokens",
+    "WiseWebhooks",
     "__version__",
     "check_csr",
+    "check_webhook",
     "create_csr",
     "generate_key",
     "identity",
@@ -80,26 +81,38 @@ __all__ = [
     "scan",
     "show_policy",
     "store",
+    "validate_policy",
     "verify",
     "verify_webhook",
+    "webhook_ca",
+    "webhooks",
     "which_policy",
+    "write_csr",
+    "write_csrs",
+    "write_key",
 ]
 
 # Where each public name is defined: those not listed are errors.
 _DEFINED = {
     "certkit.api.auth": "TokenAuth",
-    "certkit.api.checks": "ChainLink NewRequest Report check_csr create_csr generate_key inspect verify_webhook",
+    "certkit.api.checks": "ChainLink Report check_csr inspect",
     "certkit.api.context": "IdentityContext",
+    "certkit.api.csrs": "NewRequest create_csr generate_key write_csr write_csrs write_key",
     "certkit.api.identities": "Identity",
-    "certkit.api.rules": "PolicyFit new_policy policies show_policy which_policy",
+    "certkit.api.rules": "PolicyInfo new_policy policies show_policy validate_policy which_policy",
     "certkit.api.scanning": "ExpiryRow scan",
     "certkit.api.store": "IdentityStore store",
     "certkit.api.tokens": "TokenInfo WiseTokens",
+    "certkit.api.webhooks": "WiseWebhooks check_webhook verify_webhook webhook_ca webhooks",
+    "certkit.csr.create": "MadeRequest",
+    "certkit.csr.keyfile": "MadeKey",
     "certkit.findings": "Finding Status",
     "certkit.identity.export": "Exported",
     "certkit.identity.overview": "GenerationView Overview Unread",
     "certkit.probe": "Probe",
     "certkit.stores.record": "Event",
+    "certkit.verify.partner": "PolicyFit",
+    "certkit.wise.ca_bundle": "CaBundle",
 }
 _MODULES = {name: module for module, names in _DEFINED.items() for name in names.split()}
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from certkit.csr.keyfile import HeldKey
+    from certkit.findings import Finding
     from certkit.x509.certificate import Certificate
     from certkit.x509.names import SubjectOptions
 
@@ -100,35 +102,55 @@ def trust_bundle(ca: Data | None) -> str | None:
     return pem(found).decode("ascii")
 
 
-def private_key(key: Any, passphrase: Secret | None) -> Any:
-    """Return a private key, given as data or as a key of the package cryptography.
+def held_key(key: Any, passphrase: Secret | None, name: str = "the key") -> HeldKey:
+    """Return a private key, given as data or as a key of the package cryptography, and the finding about its file.
 
     Raises:
         InputError: if it cannot be read.
         PassphraseError: if it is encrypted, and the passphrase is missing or wrong.
     """
+    from certkit.csr.keyfile import HeldKey
     from certkit.x509 import objects
 
-    if not isinstance(key, bytes | Path):
+    if isinstance(key, HeldKey):
         return key
-    data, name = content(key, "the key")
-    return objects.private_key(data, name=name, passphrase=passphrase).value
+    if not isinstance(key, bytes | Path):
+        return HeldKey(key, _key_file(key), is_encrypted=passphrase is not None)
+    data, where = content(key, name)
+    found = objects.private_key(data, name=where, passphrase=passphrase)
+    return HeldKey(found.value, _key_file(key), found.is_encrypted, key if isinstance(key, Path) else None)
 
 
-def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[x509.Certificate], Any]:
+def _key_file(key: Any) -> Finding:
+    from certkit.csr import keyfile
+    from certkit.findings import skipped
+
+    is_file = isinstance(key, Path)
+    return keyfile.key_file_finding(key) if is_file else skipped("key-file", "the key was not read from a file")
+
+
+def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[x509.Certificate], HeldKey]:
     """Return certificates and their private key, which is in the same data if it is None.
 
     Raises:
-        InputError: if one cannot be read.
+        InputError: if one cannot be read, or there is no key.
         PassphraseError: if the data or the key is encrypted, and the passphrase is missing or wrong.
     """
-    from certkit.x509 import objects
+    from certkit.csr.keyfile import HeldKey
+    from certkit.errors import InputError
+    from certkit.x509 import objects, private
 
     data, name = content(certificate, "the certificate")
     bundle = objects.bundle(data, name=name, passphrase=passphrase)
-    held = bundle.key if key is None else private_key(key, passphrase)
-    if held is None:
-        held = objects.private_key(data, name=name, passphrase=passphrase).value
+    if key is not None:
+        held = held_key(key, passphrase)
+    elif bundle.info is not None:
+        private.require_usable(bundle.info, name=name)
+        held = HeldKey(bundle.key, _key_file(certificate), is_encrypted=passphrase is not None)
+    elif b"PRIVATE KEY-----" in data:
+        held = held_key(certificate, passphrase, name)
+    else:
+        raise InputError(f"{name} contains no private key", hint="give the key as well: --key KEY (in Python: key=)")
     return [objects.loaded(each, name) for each in bundle.certificates], held
 
 

@@ -5,11 +5,11 @@ What is given as bytes may also be a `pathlib.Path`, whose name messages then me
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from certkit.api import arguments
-from certkit.errors import RefusedError
+from certkit.errors import InputError, RefusedError
 from certkit.findings import Finding, Status
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from certkit.api.arguments import Data, Passphrase
     from certkit.policy.rules import Policy
     from certkit.probe import Probe
+    from certkit.verify.partner import PolicyFit
+
+
+_KEY = "add --key KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Report:
     """The result of a check: the status of the whole, the subject, and a finding for each check.
 
     It iterates over its findings. `chain` is what the verdict of `verify` rests on, leaf first, and `valid_until` when
-    that verdict ends (UTC), if it is known.
+    that verdict ends (UTC), if it is known. `fits` has the findings of `check_csr` by policy.
     """
 
     status: Status
@@ -43,6 +47,7 @@ class Report:
     findings: tuple[Finding, ...]
     valid_until: datetime | None = None
     chain: tuple[ChainLink, ...] = ()
+    fits: tuple[PolicyFit, ...] = ()
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -67,16 +72,9 @@ class Report:
         """Return the document that the command prints with --json."""
         from certkit.report import json
 
+        if self.fits:
+            return json.judged_by(self.status, self.subject, [(each.policy, each.findings) for each in self.fits])
         return json.judged(self.status, self.subject, self.findings)
-
-
-@dataclass(frozen=True, slots=True)
-class NewRequest:
-    """A CSR (PEM), its new private key (PKCS#8 PEM; None where a key was given), and how the policy judges it."""
-
-    csr: bytes
-    key: bytes | None = field(repr=False)
-    report: Report
 
 
 def verify(  # noqa: PLR0913  as many as the command has options
@@ -134,6 +132,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
         certkit.PolicyError: if there is no such policy.
     """
     from certkit import processes
+    from certkit.findings import roll_up, skipped
     from certkit.verify import Question, anchors, crl_of
     from certkit.verify import verify as run
     from certkit.verify.path import DEFAULT_MAX_DEPTH
@@ -144,9 +143,10 @@ def verify(  # noqa: PLR0913  as many as the command has options
     data, name = arguments.content(certificate, "the certificate")
     bundle = objects.bundle(data, name=name, passphrase=secret, budget=Budget(processes.Allowance()))
     leaf = describe.leaf_of(bundle.certificates)
-    facts = bundle.info.facts if bundle.info else None
+    facts, key_file = bundle.info.facts if bundle.info else None, skipped("key-file", "no private key was given", _KEY)
     if key is not None:
-        facts = keys.key_facts(arguments.private_key(key, secret).public_key())
+        held = arguments.held_key(key, secret)
+        facts, key_file = keys.key_facts(held.key.public_key()), held.file
     asked = None
     if csr is not None:
         content, where = arguments.content(csr, "the CSR")
@@ -193,11 +193,17 @@ def verify(  # noqa: PLR0913  as many as the command has options
         verdict = verdict.with_revocation(found)
     end = verdict.holds_until
     chain = (ChainLink(each.display_name, each.not_before or None, each.not_after or None) for each in verdict.path)
-    return Report(verdict.status, leaf.display_name, verdict.findings, end, tuple(chain) if end else ())
+    findings = (*verdict.findings, key_file)
+    status = roll_up(each.status for each in findings)
+    return Report(status, leaf.display_name, findings, end, tuple(chain) if end else ())
 
 
-def check_csr(data: Data, *, policy: str = "general", key: Any = None, passphrase: str | bytes | None = None) -> Report:
-    """Check the exact bytes of a CSR against a partner's rules, as `certkit csr check` does.
+def check_csr(
+    data: Data, *, policy: str | Sequence[str] = "general", key: Any = None, passphrase: Passphrase | None = None
+) -> Report:
+    """Check the exact bytes of a CSR against the rules of one or several partners, as `certkit csr check` does.
+
+    With several policies the worst result decides, and `fits` has the findings of each.
 
     Raises:
         certkit.InputError: if no CSR, or not the key, can be read.
@@ -205,86 +211,31 @@ def check_csr(data: Data, *, policy: str = "general", key: Any = None, passphras
     """
     from certkit.csr import check
     from certkit.findings import roll_up
+    from certkit.verify.partner import PolicyFit
     from certkit.x509 import keys, names, objects
 
-    facts = None
-    if key is not None:
-        facts = keys.key_facts(arguments.private_key(key, arguments.secret(passphrase)).public_key())
+    rules = [_policy(each) for each in ([policy] if isinstance(policy, str) else policy)]
     content, name = arguments.content(data, "the CSR")
-    findings = tuple(check.check(content, _policy(policy), key=facts, name=name))
-    subject = names.subject_or_none(objects.csr(content, name=name).value)
-    return Report(roll_up(each.status for each in findings), subject, findings)
-
-
-def create_csr(
-    *,
-    policy: str = "general",
-    key: Any = None,
-    key_type: str | None = None,
-    passphrase: str | bytes | None = None,
-    **subject: Any,
-) -> NewRequest:
-    """Create a CSR, and a private key unless one is given, in memory; nothing is written.
-
-    Args:
-        policy: a policy's name, or the path of a policy file.
-        key: a private key to use: data, or a key of the package cryptography.
-        key_type: such as `ec-p256` or `rsa-3072`; by default the policy's first.
-        passphrase: opens `key`, or encrypts the new one.
-        **subject: as the options of `certkit csr create`: `organization`, `country`, `state`, `locality`, `units`,
-            `common_name`, `email`, `san`, or `subject` (`NAME=VALUE` texts in order), `key_usage`,
-            `extended_key_usage`, `qc_type`, `psd2_role`, `psd2_authority`, `psd2_authority_id`; lists are sequences of
-            texts.
-
-    Raises:
-        certkit.RefusedError: if the policy refuses the subject, the key or the CSR.
-        certkit.InputError: if an argument cannot be read or used.
-        certkit.PolicyError: if there is no such policy.
-    """
-    from certkit.csr import create, keyfile
-    from certkit.findings import roll_up, skipped
-    from certkit.x509 import keys
-    from certkit.x509.keys import KeySpec
-
-    rules, secret = _policy(policy), arguments.secret(passphrase)
-    if key is None:
-        spec = KeySpec.parse(key_type) if key_type else create.default_spec(rules)
-        held = keyfile.new_key(spec)
-    else:
-        held = arguments.private_key(key, secret)
-    made = create.create(
-        arguments.subject(subject),
-        rules,
-        key=keyfile.HeldKey(held, skipped("key-file", "the key is in memory"), is_encrypted=secret is not None),
-        key_path=None,
-        csr_path=None,
-        writing=keyfile.Writing(now=arguments.now()),
-    ).csr
-    report = Report(roll_up(each.status for each in made.findings), made.subject, made.findings)
-    return NewRequest(made.pem, keys.to_pem(held, secret).reveal() if key is None else None, report)
-
-
-def generate_key(key_type: str = "ec-p256", *, passphrase: str | bytes | None = None) -> bytes:
-    """Create a private key (PKCS#8 PEM) in memory, such as `ec-p256` or `rsa-3072`; a passphrase encrypts it.
-
-    Raises:
-        certkit.InputError: if there is no such type.
-    """
-    from certkit.csr import keyfile
-    from certkit.x509 import keys
-    from certkit.x509.keys import KeySpec
-
-    return keys.to_pem(keyfile.new_key(KeySpec.parse(key_type)), arguments.secret(passphrase)).reveal()
+    held = None if key is None else arguments.held_key(key, arguments.secret(passphrase))
+    facts = keys.key_facts(held.key.public_key()) if held else None
+    fits = tuple(
+        PolicyFit.of(each, [*check.check(content, each, key=facts, name=name), *check.key_file(each, held)])
+        for each in rules
+    )
+    findings = tuple(finding for fit in fits for finding in fit.findings)
+    subject = names.subject_or_none(objects.csr_value(content, name=name))
+    return Report(roll_up(each.status for each in findings), subject, findings, fits=fits)
 
 
 def probe(  # noqa: PLR0913  as many as the command has options
-    url: str,
+    url: str | None,
     certificate: Data,
     *,
     key: Any = None,
-    passphrase: str | bytes | None = None,
+    passphrase: Passphrase | None = None,
+    policy: str | None = None,
     ca: Sequence[Data | str] | None = None,
-    token: str | bytes | None = None,
+    token: Passphrase | None = None,
     timeout: float = 10.0,
     proxy: str | None = None,
     now: datetime | None = None,
@@ -292,10 +243,11 @@ def probe(  # noqa: PLR0913  as many as the command has options
     """Connect to a server with a client certificate, and return how it reacts, as `certkit probe` does.
 
     Args:
-        url: an https URL or HOST[:PORT].
+        url: an https URL or HOST[:PORT]; None for that of the policy.
         certificate: PEM, DER or PKCS#12, with its intermediates or without, and with its key or without.
         key: its private key: data, or a key of the package cryptography.
         passphrase: opens an encrypted key or PKCS#12.
+        policy: the partner, by a policy's name or the path of a policy file.
         ca: CAs to trust for the server; by default the `system`'s.
         token: an access token to send.
         timeout: seconds in total.
@@ -304,55 +256,31 @@ def probe(  # noqa: PLR0913  as many as the command has options
 
     Raises:
         certkit.InputError: if an argument cannot be used; a server that is not reached is a finding.
+        certkit.PolicyError: if there is no such policy.
     """
+    from dataclasses import replace
+
     from certkit.net.tls import Credentials
     from certkit.probe import probe as run
-    from certkit.probe import target
+    from certkit.probe import target, url_of
 
+    rules = None if policy is None else _policy(policy)
+    where = url or (url_of(rules) if rules else None)
+    if where is None:
+        raise InputError("no server given", hint="give URL, HOST:PORT or --policy")
+    to = target(where)
     chain, held = arguments.pair(certificate, key, arguments.secret(passphrase))
-    return run(
-        target(url),
-        credentials=Credentials.of(held, chain),
+    found = run(
+        to,
+        credentials=Credentials.of(held.key, chain),
         anchors=arguments.anchors(ca),
         token=arguments.secret(token),
         now=now or arguments.now(),
         timeout=timeout,
         proxy=proxy,
+        addresses=rules.hosts if rules else None,
     )
-
-
-def verify_webhook(
-    body: bytes,
-    signature: str,
-    *,
-    environment: str | None = None,
-    policy: str | None = None,
-    key: bytes | None = None,
-) -> Report:
-    """Check that Wise signed a delivery, as `certkit wise webhook verify` does.
-
-    Args:
-        body: the exact bytes of the request's body.
-        signature: the value of the header `X-Signature-SHA256`.
-        environment: `sandbox` or `production`: use the key that Wise publishes for it.
-        policy: use the key of this policy, such as a rehearsal's.
-        key: use this public key (PEM). Give one of the three.
-
-    Raises:
-        certkit.InputError: if not exactly one of the three is given, or the key cannot be read.
-    """
-    from certkit.errors import InputError
-    from certkit.wise import addresses, deliveries
-
-    if [environment, policy, key].count(None) != 2:
-        raise InputError("give one of environment, policy and key", hint='environment="sandbox", for example')
-    if key is None:
-        rules = _policy(policy or addresses.policy_of(environment or ""))
-        key = rules.webhooks.signing_key.encode()
-        if not key:
-            raise InputError(f"policy {rules.name} has no webhooks.signing_key", hint="give key=")
-    found = deliveries.verify(body, signature, key)
-    return Report(found.status, None, (found,))
+    return replace(found, findings=(*found.findings, held.file))
 
 
 def inspect(data: Data, *, passphrase: str | bytes | None = None) -> list[dict[str, Any]]:
@@ -361,7 +289,6 @@ def inspect(data: Data, *, passphrase: str | bytes | None = None) -> list[dict[s
     Raises:
         certkit.InputError: if there is nothing that certkit knows, or an object cannot be read.
     """
-    from certkit.errors import InputError
     from certkit.x509 import describe, objects
     from certkit.x509.items import Broken
 

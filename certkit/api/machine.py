@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certkit.errors import CertkitError, InputError, StoreError
+from certkit.errors import CertkitError, StoreError
 from certkit.stores.opening import FILE
 
 if TYPE_CHECKING:
@@ -93,29 +93,17 @@ class Machine:
             deployment=self._deployment(store, identity, deploy_hook),
         )
 
-    def probe_url(self, policy: str) -> str:
-        """Return the URL that a policy has for probes.
-
-        Raises:
-            InputError: if it has none.
-            PolicyError: if there is no such policy.
-        """
-        url = self.policy(policy).hosts.probe_url
-        if not url:
-            raise InputError(f"policy {policy} has no URL for probes", hint="give URL or HOST:PORT")
-        return url
-
     def _guard(self, store: Store, identity: StoredIdentity) -> Probe:
         """Return a function that tries a generation at the identity's URL for probes."""
         from certkit.identity import credentials
         from certkit.identity.addresses import require_allowed
-        from certkit.probe import probe, target
+        from certkit.probe import probe, target, url_of
 
         settings = identity.record.settings
         own, policy = settings.probe if settings.probe != "policy" else None, self.policy(settings.policy)
         if own is not None:
             require_allowed(store, own, policy)
-        where = target(own or self.probe_url(settings.policy))
+        where = target(own or url_of(policy))
 
         def ask(identity: StoredIdentity, number: str) -> Finding:
             shown = credentials.shown(store, identity, number)

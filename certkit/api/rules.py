@@ -10,31 +10,42 @@ from certkit.api import arguments
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from certkit.api.arguments import Data
-    from certkit.findings import Finding, Status
+    from certkit.policy.rules import Policy
+    from certkit.verify.partner import PolicyFit
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyFit:
-    """How a policy judges a CSR or certificate: `reasons` are the findings that are critical or undetermined."""
+class PolicyInfo:
+    """A policy: its name and title, what it is for, and remarks on it, such as a source that was read long ago."""
 
-    policy: str
-    status: Status
-    reasons: tuple[Finding, ...]
+    name: str
+    title: str
+    summary: str
+    remarks: tuple[str, ...]
+
+    @classmethod
+    def of(cls, policy: Policy, now: datetime | None) -> PolicyInfo:
+        """Describe a policy."""
+        from certkit.policy import format as files
+
+        remarks = files.notes(policy, (now or arguments.now()).date())
+        return cls(policy.name, policy.title, policy.summary, tuple(remarks))
 
 
-def policies() -> Sequence[str]:
-    """Return the names of the shipped policies."""
+def policies(*, now: datetime | None = None) -> Sequence[PolicyInfo]:
+    """Return the shipped policies."""
     from certkit.policy import catalogue
 
-    return tuple(catalogue.names())
+    return tuple(PolicyInfo.of(catalogue.load(name), now) for name in catalogue.names())
 
 
 def show_policy(policy: str, *, now: datetime | None = None) -> dict[str, Any]:
     """Return a policy's rules with their sources, and remarks on them, as `certkit policy show --json` does.
 
-    `policy` is a name or the path of a TOML file, so this validates a file of one's own.
+    `policy` is a name or the path of a TOML file.
 
     Raises:
         certkit.PolicyError: if there is no such policy, or it is invalid.
@@ -43,13 +54,33 @@ def show_policy(policy: str, *, now: datetime | None = None) -> dict[str, Any]:
     from certkit.policy import format as files
 
     found = catalogue.load(policy)
-    return {**files.as_document(found), "remarks": files.notes(found, (now or arguments.now()).date())}
+    return {**files.as_document(found), "remarks": list(PolicyInfo.of(found, now).remarks)}
+
+
+def validate_policy(path: str | Path, *, now: datetime | None = None) -> PolicyInfo:
+    """Validate a policy file of one's own, as `certkit policy validate` does.
+
+    Raises:
+        certkit.PolicyError: if it is invalid; with the line of the mistake.
+    """
+    from certkit.policy import catalogue
+
+    return PolicyInfo.of(catalogue.load_file(str(path)), now)
 
 
 def new_policy(name: str, *, now: datetime | None = None) -> str:
-    """Return a policy file (TOML) with every key of the format, commented out and explained."""
-    from certkit.policy import skeleton
+    """Return a policy file (TOML) with every key of the format, commented out and explained.
 
+    Raises:
+        certkit.InputError: if the name is not one that a policy can have.
+    """
+    from certkit.errors import InputError
+    from certkit.policy import catalogue, skeleton
+    from certkit.printable import printable
+
+    if not catalogue.is_name(name):
+        hint = "use up to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit"
+        raise InputError(f"not a valid policy name: {printable(name)!r}", hint=hint)
     return skeleton.text(name, (now or arguments.now()).date())
 
 
@@ -63,5 +94,4 @@ def which_policy(data: Data) -> Sequence[PolicyFit]:
     from certkit.verify import partner
 
     content, name = arguments.content(data, "the data")
-    found = partner.which(content, map(catalogue.load, catalogue.names()), name=name)
-    return tuple(PolicyFit(each.policy.name, each.status, each.bad) for each in found)
+    return tuple(partner.which(content, map(catalogue.load, catalogue.names()), name=name))

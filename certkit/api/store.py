@@ -287,12 +287,13 @@ class IdentityStore:
                 name,
                 settings,
                 rules,
-                key=held,
+                key=held.key,
                 certificates=[*found, *arguments.gathered(objects.certificates, untrusted, "untrusted")],
                 anchors=objects.certificates(trusted.encode(), name="the trust bundle") if trusted else None,
                 now=self._now(),
             )
-            return self._view_of(done, rules)
+            findings = (held.file, *done.findings)
+            return self._view(done.identity, rules, changed=done.changed, findings=findings)
 
     def update(  # noqa: PLR0913
         self,
@@ -604,13 +605,14 @@ class IdentityStore:
 
         from certkit.findings import skipped
         from certkit.identity import credentials
-        from certkit.probe import probe, target
+        from certkit.probe import probe, target, url_of
         from certkit.wise.tokens import access_token
 
         with self._loaded(name) as (opened, identity, _):
             settings = identity.record.settings
             own = settings.probe if settings.probe != "policy" and policy is None else None
-            where = url or own or self._machine.probe_url(policy or settings.policy)
+            rules = self._machine.policy(policy or settings.policy)
+            where = url or own or url_of(rules)
             shown = credentials.shown(opened, identity, generation)
             bearer = arguments.secret(token)
             if bearer is None:
@@ -626,7 +628,7 @@ class IdentityStore:
             now=self._now(),
             timeout=timeout,
             proxy=proxy,
-            addresses=self._machine.policy(policy or settings.policy).hosts,
+            addresses=rules.hosts,
         )
         kept = skipped("key-file", f"the key is the stored key of generation {shown.generation}")
         return replace(found, findings=(*found.findings, kept))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, reporting
-from certkit.cli.shared.stores import identities, machine, store_option
+from certkit.cli.shared.stores import identities, store_option
 from certkit.errors import InputError
 from certkit.findings import exit_code
 
@@ -61,7 +60,7 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
     from certkit.report import json, text
 
     _require_one_certificate(options)
-    found = (_with_pair if options["identity"] is None else _with_identity)(where, options, output)
+    found = _probed(where, options, output)
     if output.as_json:
         output.document(json.probed(found))
     else:
@@ -71,51 +70,24 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
     return exit_code(found.status)
 
 
-def _with_pair(where: str | None, options: dict[str, Any], output: Output) -> Probe:
-    """Probe with the pair of two files, or of one that holds both."""
-    from certkit.probe import probe, target
+def _probed(where: str | None, options: dict[str, Any], output: Output) -> Probe:
+    """Probe with an identity, or with the pair of two files or of one."""
+    from certkit.api.checks import probe as with_pair
 
-    if where is None and options["policy_name"] is None:
-        raise InputError("no server given", hint="give URL, HOST:PORT or --policy")
-    cert, key = options["cert"], options["key"]
     secret = inputs.passphrase(options["passphrase_file"])
-    token = inputs.token(options["token_file"])
-    url = where or machine(output.warn).probe_url(options["policy_name"])
-    try:
-        credentials, key_file = inputs.credentials(cert, key or cert, secret)
-    except InputError as error:
-        if (
-            key is None
-            and b"-----BEGIN CERTIFICATE-----" in inputs.read(cert)
-            and b"PRIVATE KEY-----" not in inputs.read(cert)
-        ):
-            hint = "give --cert CERT and --key KEY, or --identity NAME"
-            raise InputError(f"--cert needs --key as well: {cert} contains no private key", hint=hint) from error
-        raise
-    found = probe(
-        target(url),
-        credentials=credentials,
-        anchors=inputs.anchors(options["cas"]),
-        token=token,
-        now=inputs.now(),
-        timeout=options["timeout"],
-        addresses=inputs.policy(options["policy_name"]).hosts if options["policy_name"] else None,
-    )
-    return replace(found, findings=(*found.findings, key_file))
-
-
-def _with_identity(where: str | None, options: dict[str, Any], output: Output) -> Probe:
-    secret = inputs.passphrase(options["passphrase_file"])
-    with identities(options["store_uri"], output, secret) as store:
-        return store.probe(
-            options["identity"],
-            where,
-            generation=options["generation"],
-            policy=options["policy_name"],
-            ca=[inputs.trusted(each) for each in options["cas"]] or None,
-            token=inputs.token(options["token_file"]),
-            timeout=options["timeout"],
-        )
+    asked = {
+        "policy": options["policy_name"],
+        "ca": [inputs.trusted(each) for each in options["cas"]] or None,
+        "token": inputs.token(options["token_file"]),
+        "timeout": options["timeout"],
+    }
+    if options["identity"] is not None:
+        with identities(options["store_uri"], output, secret) as store:
+            return store.probe(options["identity"], where, generation=options["generation"], **asked)
+    if options["policy_name"] is not None:
+        inputs.policy(options["policy_name"])  # points out a retired one
+    certificate, held = inputs.pair(options["cert"], options["key"], secret)
+    return with_pair(where, certificate, key=held, **asked)
 
 
 def _require_one_certificate(options: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import click
 
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, reporting
-from certkit.findings import exit_code, roll_up
+from certkit.findings import exit_code
 
 # The options that the function of the API has by the same names.
 _SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "strict", "timeout")
@@ -96,7 +96,6 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
           --policy wise-sandbox
     """
     from certkit.api.checks import verify as check
-    from certkit.findings import skipped
     from certkit.report import json, text
     from certkit.times import parse_time
 
@@ -111,7 +110,7 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
         crls=list(map(inputs.data, options["crls"])),
         ocsp=options["ocsp"],
         ocsp_responses=list(map(inputs.data, options["responses"])),
-        key=held.key if held else None,
+        key=held,
         csr=inputs.data(options["csr_source"]),
         passphrase=secret,
         policy=options["policy_name"],
@@ -119,15 +118,12 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
         now=at,
         **{name: options[name] for name in _SAME},
     )
-    key_file = held.file if held else skipped("key-file", "no key file was given", "add --key KEY")
-    findings = [*report.findings, key_file]
-    status = roll_up(finding.status for finding in findings)
     chain = [astuple(each) for each in report.chain]
     if output.as_json:
-        document = json.judged(status, report.subject, findings)
+        document = report.as_dict()
         output.document(document | json.evidence(chain, report.valid_until))
     else:
-        output.judged(f"{source} for {policy.name}", status, findings)
+        output.judged(f"{source} for {policy.name}", report.status, report.findings)
         if not output.quiet:
             output.text(text.evidence(chain, report.valid_until, at=at))
-    return exit_code(status)
+    return exit_code(report.status)

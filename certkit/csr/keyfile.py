@@ -51,6 +51,7 @@ class HeldKey:
     key: Any
     file: Finding
     is_encrypted: bool = False
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from cryptography import x509
     from OpenSSL import SSL
 
-    from certkit.policy.rules import Hosts
+    from certkit.policy.rules import Hosts, Policy
     from certkit.secret import Secret
     from certkit.x509.certificate import AnyCertificate
 
-__all__ = ["Probe", "Target", "probe", "target"]
+__all__ = ["Probe", "Target", "probe", "target", "url_of"]
 
 Target: TypeAlias = http.Address
 
@@ -94,6 +94,17 @@ def target(text: str) -> Target:
     if not found.is_secure:
         raise InputError(f"cannot probe {found}: without TLS there is no client certificate", hint=_TARGET_HINT)
     return found
+
+
+def url_of(policy: Policy) -> str:
+    """Return the URL that a policy has for probes.
+
+    Raises:
+        InputError: if it has none.
+    """
+    if not policy.hosts.probe_url:
+        raise InputError(f"policy {policy.name} has no URL for probes", hint="give URL or HOST:PORT")
+    return policy.hosts.probe_url
 
 
 def probe(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from certkit.policy.rules import Policy
-    from certkit.verify.partner import Fit
+    from certkit.verify.partner import PolicyFit
 
 _CHOICE = "*"
 
@@ -45,17 +45,17 @@ def shown(policy: Policy, notes: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def compared(found: Sequence[Fit], *, only_good: bool) -> str:
+def compared(found: Sequence[PolicyFit], *, only_good: bool) -> str:
     """Return the policies with their status, a line each; of a policy that rejects, the first reason."""
-    width = max((len(each.policy.name) for each in found), default=0)
+    width = max((len(each.policy) for each in found), default=0)
     lines = []
     for each in found:
         if only_good and each.status in {"critical", "unknown"}:
             continue
-        worst = next((bad for bad in each.bad if bad.status is each.status), None)
+        worst = next((bad for bad in each.reasons if bad.status is each.status), None)
         reason = f"  {printable(worst.message)}" if worst else ""
-        more = f" (and {len(each.bad) - 1} more)" if len(each.bad) > 1 else ""
-        lines.append(f"{each.status.value.ljust(8)}  {each.policy.name.ljust(width)}{reason}{more}".rstrip())
+        more = f" (and {len(each.reasons) - 1} more)" if len(each.reasons) > 1 else ""
+        lines.append(f"{each.status.value.ljust(8)}  {each.policy.ljust(width)}{reason}{more}".rstrip())
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -351,11 +351,10 @@ def _happened(event: Event) -> str:
     return f"{event.what}{f' {event.generation}' if event.generation else ''}{called}"
 
 
-def policies(listed: Iterable[Policy]) -> str:
-    """The policies, a line each."""
-    rows = [(policy.name, printable(policy.title)) for policy in listed]
-    width = max(len(name) for name, _ in rows)
-    return _text([f"{name.ljust(width)}  {title}" for name, title in rows])
+def policies(listed: Sequence[tuple[str, str]]) -> str:
+    """The policies by name and title, a line each."""
+    width = max(len(name) for name, _ in listed)
+    return _text([f"{name.ljust(width)}  {printable(title)}" for name, title in listed])
 
 
 def document(data: dict[str, Any], *, indent: str = "") -> str:

@@ -34,11 +34,17 @@ _HINT = "check that the certificate is from this partner and environment"
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """How a CSR or certificate fits one policy."""
+class PolicyFit:
+    """How a policy, by its name and title, judges a CSR or certificate."""
 
-    policy: Policy
+    policy: str
+    title: str
     findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, policy: Policy, findings: Iterable[Finding]) -> PolicyFit:
+        """Return the findings of a policy."""
+        return cls(policy.name, policy.title, tuple(findings))
 
     @property
     def status(self) -> Status:
@@ -46,12 +52,12 @@ class Fit:
         return roll_up(finding.status for finding in self.findings)
 
     @property
-    def bad(self) -> tuple[Finding, ...]:
+    def reasons(self) -> tuple[Finding, ...]:
         """The findings that need attention."""
         return tuple(finding for finding in self.findings if not finding.is_good)
 
 
-def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[Fit]:
+def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[PolicyFit]:
     """Return how a CSR, or else the first certificate, in some bytes fits each policy.
 
     Raises:
@@ -68,8 +74,10 @@ def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[Fit]:
             message = error.message.replace("as a CSR", "as a CSR or certificate")
             raise InputError(message, hint=error.hint.replace("give a CSR", "give a CSR or a certificate")) from None
         file = [Certificate.parse(each.public_bytes(Encoding.DER)) for each in listed]
-        return [Fit(policy, tuple(findings(file, policy))) for policy in policies]
-    return [Fit(policy, (*check.check(data, policy, name=name), *check.hardware(policy))) for policy in policies]
+        return [PolicyFit.of(policy, findings(file, policy)) for policy in policies]
+    return [
+        PolicyFit.of(policy, [*check.check(data, policy, name=name), *check.hardware(policy)]) for policy in policies
+    ]
 
 
 def findings(file: Sequence[Certificate], policy: Policy) -> list[Finding]:

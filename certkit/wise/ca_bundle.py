@@ -29,7 +29,7 @@ ssl_verify_depth {depth};
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaBundle:
-    """CA certificates, each once, and their PEM."""
+    """The CA certificates (of the package cryptography) that a server trusts, each once."""
 
     certificates: tuple[x509.Certificate, ...]
 
@@ -46,6 +46,22 @@ class CaBundle:
         escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
         return _NGINX.format(path=escaped, depth=len(self.certificates) + 1)
 
+    def write(self, path: Path, *, force: bool = False) -> bool:
+        """Write the bundle; return whether anything changed.
+
+        Raises:
+            InputError: if another file has that name and `force` is False, or it holds a private key, or cannot be
+                written.
+        """
+        if reading.exists(path) and reading.size(path) == len(self.pem) and reading.read(path) == self.pem:
+            return False
+        if not force:
+            writing.require_absent(path)
+        if reading.exists(path) and reading.holds_private_key(path):
+            writing.require_absent(path, hint="it may hold a private key: choose another name")
+        writing.publish(path, self.pem, replace=force)
+        return True
+
 
 def bundle(sources: Sequence[tuple[str, bytes]], *, now: datetime) -> CaBundle:
     """The CA certificates of files, by name and content.
@@ -61,22 +77,6 @@ def bundle(sources: Sequence[tuple[str, bytes]], *, now: datetime) -> CaBundle:
         hint = 'use the file that "Get Wise Certificate" in Developer Hub downloads'
         raise RefusedError(f"not a trust bundle: {findings[0].message}", hint=hint, findings=findings)
     return CaBundle(certificates=unique)
-
-
-def write(made: CaBundle, path: Path, *, force: bool = False) -> bool:
-    """Write a bundle; whether anything changed.
-
-    Raises:
-        InputError: another file has that name and `force` is False, or it holds a private key, or cannot be written.
-    """
-    if reading.exists(path) and reading.size(path) == len(made.pem) and reading.read(path) == made.pem:
-        return False
-    if not force:
-        writing.require_absent(path)
-    if reading.exists(path) and reading.holds_private_key(path):
-        writing.require_absent(path, hint="it may hold a private key: choose another name")
-    writing.publish(path, made.pem, replace=force)
-    return True
 
 
 def _problems(certificate: x509.Certificate, now: datetime) -> Iterator[Finding]:

@@ -85,15 +85,18 @@ def test_without_a_ca_the_chain_is_a_warning():
 
 
 def test_the_document_is_that_of_the_command(certkit, tmp_path):
-    """`as_dict` is what `csr check --json` prints, but for the finding about the key's file."""
+    """`as_dict` is what `csr check --json` prints, with one policy and with several."""
     import certkit as api
 
     made = api.create_csr(policy="wise-sandbox", organization="Acme Ltd")
     path = tmp_path / "acme.csr"
     path.write_bytes(made.csr)
     printed = json.loads(certkit("csr", "check", path, "--policy", "wise-sandbox", "--json").out)
-    printed["checks"] = [each for each in printed["checks"] if each["id"] != "key-file"]
     assert api.check_csr(made.csr, policy="wise-sandbox").as_dict() == printed
+    asked = ("csr", "check", path, "--policy", "wise-sandbox", "--policy", "obseal", "--json")
+    report = api.check_csr(made.csr, policy=["wise-sandbox", "obseal"])
+    assert report.as_dict() == json.loads(certkit(*asked).out)
+    assert [(each.policy, each.status) for each in report.fits] == [("wise-sandbox", "ok"), ("obseal", "critical")]
 
 
 def test_inspection():
@@ -163,15 +166,18 @@ def test_only_a_ca_vouches_for_others():
 
 def test_policies(tmp_path):
     """Their names, rules and sources, a file to start from, and the partners that would accept a CSR."""
-    assert "wise-sandbox" in certkit.policies()
+    assert "wise-sandbox" in [each.name for each in certkit.policies()]
     shown = certkit.show_policy("wise-sandbox")
     assert shown["name"] == "wise-sandbox"
     own = tmp_path / "acme.toml"
     own.write_text(certkit.new_policy("acme"))
     assert certkit.show_policy(str(own))["name"] == "acme"
+    assert certkit.validate_policy(own).title == "acme"
     own.write_text("nonsense = 1")
     with pytest.raises(certkit.PolicyError):
-        certkit.show_policy(str(own))
+        certkit.validate_policy(own)
+    with pytest.raises(certkit.InputError, match="not a valid policy name"):
+        certkit.new_policy("no such/name")
     made = certkit.create_csr(policy="wise-sandbox", organization="Acme Ltd", country="GB")
     fits = {each.policy: each for each in certkit.which_policy(made.csr)}
     assert fits["wise-sandbox"].status == "ok"
@@ -189,8 +195,17 @@ def test_a_probe(tmp_path):
         found = certkit.probe(server.url, ca.sign(made.csr), key=made.key, ca=[ca.pem])
         assert found.status == "ok"
         assert found.http_status == 200
+        assert [each.status for each in found.findings if each.id == "key-file"] == ["skipped"]
+        readable = tmp_path / "acme.pem"
+        readable.write_bytes(ca.sign(made.csr) + made.key)
+        readable.chmod(0o644)
+        assert certkit.probe(server.url, readable, ca=[ca.pem]).status == "warning"
         stranger = CA().sign(made.csr)
         refused = certkit.probe(server.url, stranger, key=made.key, ca=[ca.pem])
         assert refused.verdict_on_certificate().status == "critical"
     gone = certkit.probe(server.url, ca.sign(made.csr) + made.key, ca=[ca.pem])
     assert gone.status == "unknown"
+    with pytest.raises(certkit.InputError, match="no server given"):
+        certkit.probe(None, ca.sign(made.csr), key=made.key)
+    with pytest.raises(certkit.InputError, match="contains no private key"):
+        certkit.probe("localhost", ca.sign(made.csr))

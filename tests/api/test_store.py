@@ -134,7 +134,7 @@ def test_a_pair_in_use_is_adopted(directory, tmp_path):
     assert adopted.active.fingerprint_sha256 == found.active.fingerprint_sha256
     with pytest.raises(certkit.PassphraseError):
         directory.import_("locked", bundle, **options)
-    with pytest.raises(certkit.InputError, match="as a private key: it is a certificate"):
+    with pytest.raises(certkit.InputError, match="contains no private key"):
         directory.import_("none", tmp_path / "cert.pem", **options)
     with pytest.raises(certkit.RefusedError, match="key-match"):
         directory.import_("foreign", pair.pem, key=life.ISSUING.issue().key_pem, **options)

@@ -53,6 +53,14 @@ def test_the_checks(capsys):
     assert "key-type ok" in capsys.readouterr().out
 
 
+def test_csrs(tmp_path, monkeypatch, capsys):
+    """The example of CSRs in files runs, and repeated changes nothing."""
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        exec(compile(examples("reference/python.md")["csrs"], "python.md", "exec"), {})
+    assert capsys.readouterr().out == "O=Acme Ltd True\nO=Acme Ltd False\n"
+
+
 def test_the_life_of_identities(tmp_path, monkeypatch, capsys):
     """The example of the store runs."""
     monkeypatch.chdir(tmp_path)
@@ -113,7 +121,7 @@ def test_every_public_name_is_in_the_reference(name):
     assert name in (DOCS / "reference/python.md").read_text()
 
 
-@pytest.mark.parametrize("kind", [certkit.Identity, certkit.IdentityStore])
+@pytest.mark.parametrize("kind", [certkit.Identity, certkit.IdentityStore, certkit.WiseTokens, certkit.WiseWebhooks])
 def test_every_method_is_in_the_reference(kind):
     """Each public attribute."""
     text = (DOCS / "reference/python.md").read_text()

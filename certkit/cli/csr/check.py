@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from certkit.cli.shared import inputs
-from certkit.cli.shared.output import Output, reporting
-from certkit.findings import exit_code, roll_up
+from certkit.cli.shared.output import reporting
+from certkit.findings import exit_code
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
-    from certkit.findings import Finding
-    from certkit.policy.rules import Policy
 
 
 @click.command()
@@ -35,25 +33,15 @@ def check(
       certkit csr check acme.csr --policy wise-sandbox --key acme.key
       certkit csr check acme.csr --policy adyen --policy wise-production
     """
-    from certkit.csr import check as csr_check
-    from certkit.report import json
-    from certkit.x509 import keys, names, objects
+    from certkit.api.checks import check_csr
 
-    policies = [inputs.policy(name) for name in policy_names]
-    data = inputs.read(source)
+    for name in policy_names:
+        inputs.policy(name)  # points out a retired one
     held = inputs.private_key(key, inputs.passphrase(passphrase_file)) if key else None
-    facts = keys.key_facts(held.key.public_key()) if held else None
-    found: list[tuple[Policy, list[Finding]]] = []
-    for policy in policies:
-        findings = csr_check.check(data, policy, key=facts, name=source)
-        findings += csr_check.key_file(policy, held)
-        found.append((policy, findings))
-    status = roll_up(finding.status for _, findings in found for finding in findings)
+    report = check_csr(inputs.data(source), policy=policy_names, key=held)
     if output.as_json:
-        subject = names.subject_or_none(objects.csr_value(data, name=source))
-        output.document(json.judged_by(status, subject, [(policy.name, findings) for policy, findings in found]))
+        output.document(report.as_dict())
     else:
-        for policy, findings in found:
-            each = roll_up(finding.status for finding in findings)
-            output.judged(f"{source} for {policy.name}", each, findings)
-    return exit_code(status)
+        for each in report.fits:
+            output.judged(f"{source} for {each.policy}", each.status, each.findings)
+    return exit_code(report.status)

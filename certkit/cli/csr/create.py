@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.key import KEY_TYPES, force_option, if_absent_option, require_one
+from certkit.cli.key import KEY_TYPES, force_option, if_absent_option
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, progress, reporting
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
-    from certkit.csr.keyfile import Writing
     from certkit.policy.rules import Policy
 
 
@@ -54,41 +52,28 @@ def create(output: Output, *, policy_name: str, **options: Any) -> int:
           --psd2-authority "Financial Conduct Authority" \\
           --psd2-authority-id GB-FCA --key-out acme.key --out acme.csr
     """
-    from certkit.csr import keyfile
-
-    require_one(if_absent=options["if_absent"], force=options["force"])
     policy = inputs.policy(policy_name)
-    writing = keyfile.Writing(
-        if_absent=options["if_absent"],
-        force=options["force"],
-        passphrase=inputs.passphrase(options["passphrase_file"]),
-        now=inputs.now(),
-        progress=progress,
-    )
+    same = {each: options[each] for each in ("key_type", "if_absent", "force")}
+    same |= {"policy": policy_name, "passphrase": inputs.passphrase(options["passphrase_file"]), "progress": progress}
     if options["batch"] is not None or options["out_dir"] is not None:
-        return _create_batch(output, policy, options, writing)
-    return _create_one(output, policy, options, writing)
+        return _create_batch(output, policy, options, same)
+    return _create_one(output, policy, options, same)
 
 
-def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing: Writing) -> int:
-    from certkit.csr import create as request
+def _create_one(output: Output, policy: Policy, options: dict[str, Any], same: dict[str, Any]) -> int:
+    from certkit.api.csrs import write_csr
     from certkit.report import json, text
-    from certkit.x509.keys import KeySpec
 
+    key, to_stdout = options["key"], options["out"] == inputs.STDIN
     _require_usage(options, policy)
-    to_stdout = options["out"] == inputs.STDIN
     if to_stdout and output.as_json:
         raise InputError("--out - and --json both write to standard output", hint="give --out a file")
-    secret = writing.passphrase
-    held = inputs.private_key(options["key"], secret) if options["key"] is not None else None
-    made = request.create(
-        inputs.subject(options),
-        policy,
-        key=held,
-        key_path=_path(options["key"] if held else options["key_out"]),
-        csr_path=_path(options["out"]),
-        spec=KeySpec.parse(options["key_type"]) if options["key_type"] else None,
-        writing=writing,
+    made = write_csr(
+        None if to_stdout else options["out"],
+        key=None if key is None else inputs.private_key(key, same["passphrase"]),
+        key_path=options["key_out"],
+        **same,
+        **{each: options[each] for each in inputs.SUBJECT_OPTIONS},
     )
     output.warn_of(made.checks)
     for kept in made.kept:
@@ -102,10 +87,9 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], writing
     return 0
 
 
-def _create_batch(output: Output, policy: Policy, options: dict[str, Any], writing: Writing) -> int:
-    from certkit.csr import batch
+def _create_batch(output: Output, policy: Policy, options: dict[str, Any], same: dict[str, Any]) -> int:
+    from certkit.api.csrs import write_csrs
     from certkit.report import json, text
-    from certkit.x509.keys import KeySpec
 
     given = [name for name in (*inputs.SUBJECT_OPTIONS, "key", "key_out", "out") if options[name]]
     if options["batch"] is None or options["out_dir"] is None:
@@ -115,11 +99,9 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], writi
             f"--batch cannot be combined with --{given[0].replace('_', '-')}",
             hint="put subject options in the batch file",
         )
-    if writing.force:
+    if same.pop("force"):
         raise InputError("--batch cannot be combined with --force", hint="choose a new --out-dir, or use --if-absent")
-    spec = KeySpec.parse(options["key_type"]) if options["key_type"] else None
-    entries = batch.parse(inputs.read(options["batch"]), policy, name=options["batch"], spec=spec)
-    made = batch.create(entries, policy, Path(options["out_dir"]), writing=writing)
+    made = write_csrs(inputs.data(options["batch"]), options["out_dir"], **same)
     for one in made:
         output.warn_of(one.checks)
     if output.as_json:
@@ -131,21 +113,13 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], writi
 
 def _require_usage(options: dict[str, Any], policy: Policy) -> None:
     problem = hint = ""
-    if (options["key"] is None) == (options["key_out"] is None):
-        problem = "give --key or --key-out" if options["key"] is None else "--key and --key-out exclude each other"
-        hint = "--key-out KEY creates a new key, --key KEY uses an existing one"
-    elif options["key"] is not None and options["key_type"] is not None:
-        problem, hint = "--type applies only to a new key", "leave it out, or use --key-out"
-    elif options["key_out"] == inputs.STDIN:
+    if options["key_out"] == inputs.STDIN:
         problem, hint = "a private key is not printed together with a CSR", "give --key-out a file"
-    elif options["out"] is None:
-        problem, hint = "--out is missing", "give --out CSR, or --out - for standard output"
-    elif not options["organization"] and not options["subject"] and "O" in policy.subject.required:
-        problem = f"--organization is missing; {policy.title} requires it"
-        hint = "give the organization's legal name"
+    elif options["key"] is not None or options["key_out"] is not None:
+        if options["out"] is None:
+            problem, hint = "--out is missing", "give --out CSR, or --out - for standard output"
+        elif not options["organization"] and not options["subject"] and "O" in policy.subject.required:
+            problem = f"--organization is missing; {policy.title} requires it"
+            hint = "give the organization's legal name"
     if problem:
         raise InputError(problem, hint=hint)
-
-
-def _path(reference: str | None) -> Path | None:
-    return None if reference is None or reference == inputs.STDIN else Path(reference)

@@ -14,10 +14,7 @@ from certkit.cli.shared.stores import identities, store_option
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
-    from certkit.api.arguments import Data
     from certkit.cli.shared.output import Output
-    from certkit.csr.keyfile import HeldKey
-    from certkit.secret import Secret
 
 
 @click.command(name="import")
@@ -47,24 +44,12 @@ def import_(output: Output, *, name: str, key: str | None, cert: str | None, pkc
     from certkit.stores.record import require_name
 
     require_name(name)
+    if (pkcs12 is None) == (key is None or cert is None) or (pkcs12 and (key or cert)):
+        hint = "give --key KEY --cert CERT, or --pkcs12 FILE"
+        raise InputError("import needs the private key and its certificate", hint=hint)
     secret = inputs.passphrase(options.pop("passphrase_file"))
-    held, certificate = _pair(key, cert, pkcs12, secret)
-    output.warn_of([held.file])
+    certificate, held = inputs.pair(pkcs12 or cert or "", key, secret)
     options["untrusted"] = [inputs.data(each) for each in options["untrusted"]]
     options["ca"], options["policy"] = inputs.data(options["ca"]), given_policy(options.pop("policy_name"))
     with identities(options.pop("store_uri"), output, secret) as store:
-        return tell(output, store.import_(name, certificate, key=held.key, **options))
-
-
-def _pair(key: str | None, cert: str | None, pkcs12: str | None, secret: Secret | None) -> tuple[HeldKey, Data]:
-    """The private key and the certificates, from two files or one.
-
-    Raises:
-        InputError: if something else than one pair is named, or it cannot be read.
-    """
-    if pkcs12 is not None and key is cert is None:
-        return inputs.pkcs12(pkcs12, secret)
-    if pkcs12 is None and key is not None and cert is not None:
-        return inputs.private_key(key, secret), inputs.data(cert)
-    hint = "give --key KEY --cert CERT, or --pkcs12 FILE"
-    raise InputError("import needs the private key and its certificate", hint=hint)
+        return tell(output, store.import_(name, certificate, key=held, **options))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from certkit.cli.shared.commands import LazyGroup
-from certkit.errors import InputError
 
 # Spelt out, so that help and completion need not import the code behind them; a test holds the two together.
 KEY_TYPES = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
@@ -27,13 +26,3 @@ def key() -> None:
     Example:
       certkit key generate --out acme.key
     """
-
-
-def require_one(*, if_absent: bool, force: bool) -> None:
-    """Refuse options that contradict each other.
-
-    Raises:
-        InputError: both were given.
-    """
-    if if_absent and force:
-        raise InputError("--if-absent and --force exclude each other", hint="give only one of them")

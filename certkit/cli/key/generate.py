@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.key import KEY_TYPES, force_option, if_absent_option, require_one
+from certkit.cli.key import KEY_TYPES, force_option, if_absent_option
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, progress, reporting
 from certkit.errors import InputError
 from certkit.findings import roll_up
 from certkit.printable import printable
-
-if TYPE_CHECKING:
-    from certkit.csr.keyfile import Writing
-    from certkit.x509.keys import KeySpec
 
 
 @click.command()
@@ -40,21 +34,18 @@ def generate(
     Example:
       certkit key generate --type ec-p384 --out acme.key
     """
-    from certkit.csr import keyfile
-    from certkit.x509.keys import KeySpec
+    from certkit.api.csrs import generate_key, write_key
 
-    spec = KeySpec.parse(key_type) if key_type else None
-    writing = keyfile.Writing(
-        if_absent=if_absent,
-        force=force,
-        passphrase=inputs.passphrase(passphrase_file),
-        now=inputs.now(),
-        progress=progress,
-    )
-    require_one(if_absent=if_absent, force=force)
+    secret = inputs.passphrase(passphrase_file)
     if out == inputs.STDIN:
-        return _print_key(output, spec or KeySpec("ec-p256"), writing)
-    made = keyfile.generate_key(Path(out), spec, writing)
+        if output.as_json:
+            raise InputError("--json never prints a private key", hint="give --out a file")
+        if sys.stdout is not None and sys.stdout.isatty():
+            hint = "give --out a file, or redirect the output"
+            raise InputError("refusing to print a private key on a terminal", hint=hint)
+        output.raw(generate_key(key_type or KEY_TYPES[3], passphrase=secret, progress=progress))
+        return 0
+    made = write_key(out, key_type=key_type, if_absent=if_absent, force=force, passphrase=secret, progress=progress)
     status = roll_up(finding.status for finding in made.checks)
     output.warn_of(made.checks)
     if made.kept:
@@ -67,18 +58,4 @@ def generate(
         output.text(
             f"{printable(out)}: {made.facts.type}, {'created' if made.changed else 'already exists; nothing changed'}\n"
         )
-    return 0
-
-
-def _print_key(output: Output, spec: KeySpec, writing: Writing) -> int:
-    from certkit.csr import keyfile
-    from certkit.x509.keys import to_pem
-
-    if output.as_json:
-        raise InputError("--json never prints a private key", hint="give --out a file")
-    if sys.stdout is not None and sys.stdout.isatty():
-        raise InputError(
-            "refusing to print a private key on a terminal", hint="give --out a file, or redirect the output"
-        )
-    output.raw(to_pem(keyfile.new_key(spec, writing.progress), writing.passphrase).reveal())
     return 0

@@ -16,12 +16,12 @@ def list_(output: Output) -> int:
     Example:
       certkit policy list
     """
-    from certkit.policy import catalogue
+    from certkit.api.rules import policies
     from certkit.report import text
 
-    found = [catalogue.load(name) for name in catalogue.names()]
+    found = policies()
     if output.as_json:
         output.document([{"name": each.name, "title": each.title, "summary": each.summary} for each in found])
     else:
-        output.text(text.policies(found))
+        output.text(text.policies([(each.name, each.title) for each in found]))
     return 0

@@ -9,7 +9,6 @@ import click
 from certkit.cli.key import force_option
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, reporting
-from certkit.errors import InputError
 from certkit.printable import printable
 
 
@@ -25,13 +24,10 @@ def new(output: Output, *, name: str, out: str | None, force: bool) -> int:
     Example:
       certkit policy new acme
     """
+    from certkit.api.rules import new_policy
     from certkit.files import writing
-    from certkit.policy import catalogue, skeleton
 
-    if not catalogue.is_name(name):
-        hint = "use up to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit"
-        raise InputError(f"not a valid policy name: {printable(name)!r}", hint=hint)
-    text = skeleton.text(name, inputs.now().date())
+    text = new_policy(name)
     path = out or f"{name}.toml"
     if path == inputs.STDIN:
         output.result(text)

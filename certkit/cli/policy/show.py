@@ -18,14 +18,13 @@ def show(output: Output, *, reference: str) -> int:
     Example:
       certkit policy show wise-sandbox
     """
+    from certkit.api.rules import show_policy
     from certkit.policy import catalogue
-    from certkit.policy import format as files
     from certkit.report import policies
 
-    found = catalogue.load(reference)
-    notes = files.notes(found, inputs.now().date())
+    found = show_policy(reference)
     if output.as_json:
-        output.document({**files.as_document(found), "remarks": notes})
+        output.document(found)
     else:
-        output.text(policies.shown(found, notes))
+        output.text(policies.shown(catalogue.load(reference), found["remarks"]))
     return 0

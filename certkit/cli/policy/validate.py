@@ -21,15 +21,13 @@ def validate(output: Output, *, path: str) -> int:
     Example:
       certkit policy validate ./partner.toml
     """
-    from certkit.policy import catalogue
-    from certkit.policy import format as files
+    from certkit.api.rules import validate_policy
 
-    found = catalogue.load_file(path)
-    notes = files.notes(found, inputs.now().date())
+    found = validate_policy(path)
     if output.as_json:
-        output.document({"status": "ok", "name": found.name, "title": found.title, "remarks": notes})
+        output.document({"status": "ok", "name": found.name, "title": found.title, "remarks": list(found.remarks)})
         return 0
-    for note in notes:
+    for note in found.remarks:
         output.say(f"{printable(path)}: note: {printable(note)}")
     if not output.quiet:
         output.text(f"{printable(path)}: ok, {printable(found.title)}\n")

@@ -21,15 +21,14 @@ def which(output: Output, *, source: str) -> int:
     Example:
       certkit policy which acme.csr
     """
-    from certkit.policy import catalogue
+    from certkit.api.rules import which_policy
     from certkit.report import policies
-    from certkit.verify import partner
 
-    found = partner.which(inputs.read(source), map(catalogue.load, catalogue.names()), name=source)
+    found = which_policy(inputs.data(source))
     if output.as_json:
         output.document(
             [
-                {"policy": each.policy.name, "status": each.status.value, "reasons": [bad.message for bad in each.bad]}
+                {"policy": each.policy, "status": each.status.value, "reasons": [bad.message for bad in each.reasons]}
                 for each in found
             ]
         )

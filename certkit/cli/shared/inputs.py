@@ -6,7 +6,7 @@ import os
 import select
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import Certificate
     from certkit.x509.names import SubjectOptions
 
-STDIN = "-"
+Read = TypeVar("Read")
+STDIN, STANDARD_INPUT = "-", "standard input"
 SYSTEM = "system"
 DEFAULT_POLICY = "general"
 _CHUNK = 1024 * 1024
@@ -390,79 +391,55 @@ def required_client_secret(file: str | None) -> Secret:
 
 
 def private_key(reference: str, secret: Secret | None) -> HeldKey:
-    """The private key of a file or standard input, and the finding about the file.
-
-    A locked key without a passphrase asks for it on a terminal.
-
-    Raises:
-        PassphraseError: it is locked, and the passphrase is missing or wrong.
-        InputError: it cannot be read or used.
-    """
-    from pathlib import Path
-
-    from certkit.csr.keyfile import HeldKey, key_file_finding
-    from certkit.findings import skipped
-    from certkit.x509 import objects
-
-    data = read(reference)
-    from_stdin = reference == STDIN
-    name = "standard input" if from_stdin else reference
-    try:
-        item = objects.private_key(data, name=name, passphrase=secret)
-    except PassphraseError:
-        if secret is not None or from_stdin or not is_terminal():
-            raise
-        item = objects.private_key(data, name=name, passphrase=_ask(name))
-    if from_stdin:
-        return HeldKey(item.value, skipped("key-file", "the key was read from standard input"), item.is_encrypted)
-    return HeldKey(item.value, key_file_finding(Path(reference)), item.is_encrypted)
-
-
-def pkcs12(reference: str, secret: Secret | None) -> tuple[HeldKey, bytes]:
-    """The private key of a PKCS#12 bundle with the finding about the file, and its certificates as PEM.
+    """Return the private key of a file or standard input, and the finding about the file.
 
     Raises:
         PassphraseError: if it is locked, and the passphrase is missing or wrong.
-        InputError: if it is no bundle, or lacks the key or a certificate.
+        InputError: if it cannot be read or used.
     """
-    from pathlib import Path
+    from certkit.api import arguments
 
-    from certkit.csr.keyfile import HeldKey, key_file_finding
-    from certkit.findings import skipped
+    given = data(reference)
+    return _unlocked(lambda known: arguments.held_key(given, known, STANDARD_INPUT), secret, reference)
+
+
+def pair(cert: str, key: str | None, secret: Secret | None) -> tuple[bytes, HeldKey]:
+    """Return certificates (PEM) and their private key, of two files or of one, and the finding about the key's file.
+
+    Raises:
+        PassphraseError: if one is locked, and the passphrase is missing or wrong.
+        InputError: if one cannot be read or used.
+    """
+    from certkit.api import arguments
     from certkit.identity.install import pem
-    from certkit.x509 import objects, private
 
-    data, name = read(reference), "standard input" if reference == STDIN else reference
+    given, other = data(cert), None if key in {None, cert} else data(key)
+    chain, held = _unlocked(lambda known: arguments.pair(given, other, known), secret, key or cert)
+    return pem(chain), held
+
+
+def _unlocked(read: Callable[[Secret | None], Read], secret: Secret | None, name: str) -> Read:
+    """Return what is read with a passphrase; a person at a terminal is asked for one that is missing."""
     try:
-        found = objects.bundle(data, name=name, passphrase=secret)
+        return read(secret)
     except PassphraseError:
-        if secret is not None or reference == STDIN or not is_terminal():
+        if secret is not None or name == STDIN or not is_terminal():
             raise
-        found = objects.bundle(data, name=name, passphrase=_ask(name))
-    if found.info is None:
-        hint = "export it with its key, or give --key KEY --cert CERT"
-        raise InputError(f"cannot import {name}: it is not a PKCS#12 bundle with a private key", hint=hint)
-    private.require_usable(found.info, name=name)
-    is_read = reference == STDIN
-    file = skipped("key-file", "the key was read from standard input") if is_read else key_file_finding(Path(reference))
-    return HeldKey(found.key, file), pem([objects.loaded(each, name) for each in found.certificates])
+    asked: str = click.prompt(f"Passphrase of {name}", hide_input=True, err=True)
+    return read(Secret(asked.encode("utf-8", "surrogateescape")))
 
 
 def credentials(cert: str, key: str, secret: Secret | None) -> tuple[Credentials, Finding]:
-    """A client certificate, with those above it, and its private key, from files; and the finding about the key's.
+    """Return a client certificate with those above it and its private key, and the finding about the key's file.
 
     Raises:
-        InputError: one cannot be read, or they do not belong together.
+        InputError: if one cannot be read, or they do not belong together.
     """
     from certkit.net.tls import Credentials
-    from certkit.x509 import containers, objects
+    from certkit.x509 import objects
 
-    if cert == key and containers.is_pkcs12(read(cert)):
-        held, pem = pkcs12(cert, secret)
-        return Credentials.of(held.key, objects.certificates(pem, name=cert)), held.file
-    chain = objects.certificates(read(cert), name=cert)
-    held = private_key(key, secret)
-    return Credentials.of(held.key, chain), held.file
+    chain, held = pair(cert, key, secret)
+    return Credentials.of(held.key, objects.certificates(chain, name=cert)), held.file
 
 
 def token(file: str | None) -> Secret | None:
@@ -475,10 +452,6 @@ def token(file: str | None) -> Secret | None:
     if found is not None and not found.is_one_word:
         raise InputError(f"the token in {file or 'CERTKIT_TOKEN'} is not one word of visible ASCII", hint=_ALONE)
     return found
-
-
-def _ask(name: str) -> Secret:
-    return Secret(click.prompt(f"Passphrase of {name}", hide_input=True, err=True).encode("utf-8", "surrogateescape"))
 
 
 def is_terminal() -> bool:

@@ -31,14 +31,14 @@ def ca(output: Output, *, sources: tuple[str, ...], out: str, force: bool) -> in
     Example:
       certkit wise ca wise-ca.pem --out webhook-ca.pem
     """
-    from certkit.wise import ca_bundle
+    from certkit.api.webhooks import webhook_ca
 
     if out == "-":
         hint = "nginx reads it by its path: give --out FILE"
         raise InputError("the trust bundle cannot be written to standard output", hint=hint)
-    made = ca_bundle.bundle([(source, inputs.read(source)) for source in sources], now=inputs.now())
+    made = webhook_ca(map(inputs.data, sources))
     path = Path(out).absolute()
-    changed = ca_bundle.write(made, path, force=force)
+    changed = made.write(path, force=force)
     snippet = made.nginx(path)
     if output.as_json:
         from certkit.x509 import names

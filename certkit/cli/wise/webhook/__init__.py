@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,9 +17,7 @@ from certkit.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from certkit.net.tls import Credentials
-    from certkit.secret import Secret
-    from certkit.wise.webhooks import Api
+    from certkit.api.webhooks import WiseWebhooks
 
 _API_OPTIONS = ("client_id", "environment", "base_url", "token_file", "cert", "key", "ca", "timeout", "passphrase_file")
 
@@ -51,7 +50,7 @@ def webhook() -> None:
 
 
 def asking(command: Callable[..., int]) -> Any:
-    """Give a command the options of those that ask Wise's API, as its argument `api`."""
+    """Give a command the options of those that ask Wise's API, as its argument `found`."""
 
     @click.option("--client-id", metavar="ID", required=True, help="Client id in this environment.")
     @click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Wise environment.")
@@ -67,47 +66,28 @@ def asking(command: Callable[..., int]) -> Any:
     @functools.wraps(command)
     def wrapped(output: Output, **options: Any) -> int:
         asked = {each: options.pop(each) for each in _API_OPTIONS}
-        return command(output, api=_api(output, asked), **options)
+        return command(output, found=_webhooks(output, asked), **options)
 
     return wrapped
 
 
-def _api(output: Output, asked: dict[str, Any]) -> Api:
-    from certkit.wise import addresses
-    from certkit.wise.webhooks import Api
+def _webhooks(output: Output, options: dict[str, Any]) -> WiseWebhooks:
+    from certkit.api.webhooks import webhooks
 
-    credentials = _credentials(output, asked)
-    if (asked["environment"] is None) == (asked["base_url"] is None):
-        raise InputError("give either --environment or --base-url", hint="see --help")
-    policy = inputs.policy(addresses.ENVIRONMENTS[asked["environment"] or "sandbox"])
-    host = policy.hosts.api if credentials is None else policy.hosts.api_mtls
-    return Api(
-        base=host if asked["base_url"] is None else addresses.require_base_url(asked["base_url"]),
-        subscriptions_path=policy.hosts.subscriptions_path,
-        schema_versions=policy.webhooks.schema_versions,
-        is_wise=asked["base_url"] is None,
-        client_id=addresses.require_client_id(asked["client_id"]),
-        token=_token(asked["token_file"]),
-        credentials=credentials,
-        anchors=inputs.anchors([] if asked["ca"] is None else [asked["ca"]]),
-        timeout=asked["timeout"],
-    )
-
-
-def _credentials(output: Output, asked: dict[str, Any]) -> Credentials | None:
-    if asked["cert"] is None and asked["key"] is None:
-        return None
-    if asked["cert"] is None or asked["key"] is None:
+    cert, key, token = options["cert"], options["key"], inputs.token(options["token_file"])
+    asked = {each: options[each] for each in ("client_id", "environment", "base_url", "timeout")}
+    if (cert is None) != (key is None):
         raise InputError("--cert and --key must be given together", hint="add the other one")
-    found, key_file = inputs.credentials(asked["cert"], asked["key"], inputs.passphrase(asked["passphrase_file"]))
-    output.warn_of([key_file])
-    return found
-
-
-def _token(file: str | None) -> Secret:
-    """The application token, from the first line of a file or from CERTKIT_TOKEN."""
-    token = inputs.token(file)
+    if options["environment"] is not None:
+        inputs.policy(f"wise-{options['environment']}")  # points out a retired one
     if token is None:
-        hint = "give --token-file FILE, or set CERTKIT_TOKEN"
-        raise InputError("no application token given", hint=hint)
-    return token
+        raise InputError("no application token given", hint="give --token-file FILE, or set CERTKIT_TOKEN")
+    if cert is not None:
+        asked["certificate"], asked["key"] = inputs.pair(cert, key, inputs.passphrase(options["passphrase_file"]))
+        output.warn_of([asked["key"].file])
+    return replace(webhooks(token=token, ca=trusted(options["ca"]), **asked), _warn=output.warn)
+
+
+def trusted(ca: str | None) -> list[Any] | None:
+    """Return what --ca names, for the API."""
+    return None if ca is None else [inputs.trusted(ca)]

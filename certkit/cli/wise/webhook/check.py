@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, reporting
-from certkit.cli.wise.webhook import ca_option, timeout_option
-from certkit.findings import exit_code, roll_up
+from certkit.cli.wise.webhook import ca_option, timeout_option, trusted
+from certkit.findings import exit_code
 from certkit.printable import printable
 
 
@@ -28,15 +27,11 @@ def check(output: Output, *, url: str, ca: str | None, timeout: float) -> int:
       certkit wise webhook check https://hooks.example.com/wise \\
           --ca server-ca.pem
     """
-    from certkit.wise import webhooks
+    from certkit.api.webhooks import check_webhook
 
-    anchors = inputs.anchors([] if ca is None else [ca])
-    findings = webhooks.check(url, now=inputs.now(), anchors=anchors, timeout=timeout)
-    status = roll_up(finding.status for finding in findings)
+    report = check_webhook(url, ca=trusted(ca), timeout=timeout)
     if output.as_json:
-        from certkit.report import json
-
-        output.document(json.judged(status, url, findings))
+        output.document(report.as_dict())
     else:
-        output.judged(printable(url), status, findings)
-    return exit_code(status)
+        output.judged(printable(url), report.status, report.findings)
+    return exit_code(report.status)

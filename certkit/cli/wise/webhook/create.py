@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.shared import inputs
 from certkit.cli.wise.webhook import asking
 
 if TYPE_CHECKING:
+    from certkit.api.webhooks import WiseWebhooks
     from certkit.cli.shared.output import Output
-    from certkit.wise.webhooks import Api
 
 
 @click.command()
@@ -21,7 +20,16 @@ if TYPE_CHECKING:
 @click.option("--url", metavar="URL", required=True, help="The https:// URL that Wise calls.")
 @click.option("--no-mtls", is_flag=True, help="Have Wise call without its client certificate.")
 @asking
-def create(output: Output, *, api: Api, no_mtls: bool, schema_version: str, **asked: Any) -> int:
+def create(
+    output: Output,
+    *,
+    found: WiseWebhooks,
+    name: str,
+    trigger_on: str,
+    schema_version: str,
+    url: str,
+    no_mtls: bool,
+) -> int:
     """Subscribe the application to an event, with mtls_enabled: Wise presents its client certificate to your server.
 
     The application token comes from --token-file or CERTKIT_TOKEN.
@@ -32,15 +40,11 @@ def create(output: Output, *, api: Api, no_mtls: bool, schema_version: str, **as
           --client-id acme-client-id --name transfers --trigger-on EVENT \\
           --schema-version VERSION --url https://hooks.example.com/wise
     """
-    from certkit.wise import webhooks
-
-    wanted = webhooks.Subscription(**asked, version=schema_version, mtls_enabled=not no_mtls)
-    if api.is_wise and schema_version not in api.schema_versions:
-        known = ", ".join(api.schema_versions)
-        output.warn(f"schema version {schema_version} is not in Wise's documentation ({known})")
-    made = webhooks.create(api, wanted, now=inputs.now())
+    made = found.create(url, name=name, trigger_on=trigger_on, schema_version=schema_version, no_mtls=no_mtls)
     if output.as_json:
-        output.document({"status": "ok", "changed": True, "id": made, **wanted.document()})
+        delivery = {"version": schema_version, "url": url, "mtls_enabled": not no_mtls}
+        event = {"name": name, "trigger_on": trigger_on, "delivery": delivery}
+        output.document({"status": "ok", "changed": True, "id": made, **event})
     else:
         output.result(f"{made}\n")
     return 0

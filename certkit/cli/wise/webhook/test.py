@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.shared import inputs
 from certkit.cli.wise.webhook import asking
 from certkit.printable import printable
 
 if TYPE_CHECKING:
+    from certkit.api.webhooks import WiseWebhooks
     from certkit.cli.shared.output import Output
-    from certkit.wise.webhooks import Api
 
 
 @click.command()
 @click.argument("subscription_id", metavar="ID")
 @asking
-def test(output: Output, *, api: Api, subscription_id: str) -> int:
+def test(output: Output, *, found: WiseWebhooks, subscription_id: str) -> int:
     """Ask Wise to send a test notification to a subscription's URL.
 
     \b
@@ -26,9 +25,7 @@ def test(output: Output, *, api: Api, subscription_id: str) -> int:
       certkit wise webhook test ID --environment sandbox \\
           --client-id acme-client-id
     """
-    from certkit.wise import webhooks
-
-    status = webhooks.send_test(api, subscription_id, now=inputs.now())
+    status = found.send_test(subscription_id)
     if output.as_json:
         output.document({"status": "ok", "id": subscription_id, "http_status": status})
     elif not output.quiet:

@@ -7,7 +7,6 @@ import click
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, reporting
 from certkit.cli.wise import ENVIRONMENTS
-from certkit.errors import InputError
 from certkit.findings import exit_code
 
 
@@ -36,22 +35,16 @@ def verify(
       certkit wise webhook verify --policy wise-sandbox --header "$SIGNATURE" \\
           body.json
     """
+    from certkit.api.webhooks import verify_webhook
     from certkit.report import json
-    from certkit.wise import addresses, deliveries
 
-    if [environment, policy_name, key].count(None) != 2:
-        hint = "--environment sandbox, for example"
-        raise InputError("give one of --environment, --policy and --key", hint=hint)
-    if key is not None:
-        pem = inputs.read(key)
-    else:
-        policy = inputs.policy(policy_name or addresses.ENVIRONMENTS[environment or ""])
-        pem = policy.webhooks.signing_key.encode()
-        if not pem:
-            raise InputError(f"policy {policy.name}: it has no webhooks.signing_key", hint="give --key FILE")
-    found = deliveries.verify(inputs.read(body), header, pem)
+    if policy_name is not None:
+        inputs.policy(policy_name)  # points out a retired one
+    report = verify_webhook(
+        inputs.read(body), header, environment=environment, policy=policy_name, key=inputs.data(key)
+    )
     if output.as_json:
-        output.document(json.judged(found.status, body, [found]))
+        output.document(json.judged(report.status, body, report.findings))
     else:
-        output.judged(body, found.status, [found])
-    return exit_code(found.status)
+        output.judged(body, report.status, report.findings)
+    return exit_code(report.status)
