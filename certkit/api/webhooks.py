@@ -133,7 +133,7 @@ def check_webhook(
 ) -> Report:
     """Check that a webhook's server requires a client certificate that it trusts, as `certkit wise webhook check` does.
 
-    It is called twice, without a certificate and with one that nobody trusts.
+    It is called twice, without a certificate and with a self-signed one.
 
     Args:
         url: the https URL that Wise calls.
