@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from certkit.api.rules import PolicyInfo, new_policy, policies, show_policy, validate_policy, which_policy
     from certkit.api.scanning import ExpiryRow, scan
     from certkit.api.store import IdentityStore, store
-    from certkit.api.tokens import TokenInfo, WiseTokens
+    from certkit.api.tokens import WiseTokens, authorize_url
     from certkit.api.webhooks import WiseWebhooks, check_webhook, verify_webhook, webhook_ca, webhooks
     from certkit.csr.create import MadeRequest
     from certkit.csr.keyfile import MadeKey
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from certkit.stores.record import Event
     from certkit.verify.partner import PolicyFit
     from certkit.wise.ca_bundle import CaBundle
+    from certkit.wise.tokens import TokenInfo
 
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "WiseTokens",
     "WiseWebhooks",
     "__version__",
+    "authorize_url",
     "check_csr",
     "check_webhook",
     "create_csr",
@@ -102,7 +104,7 @@ _DEFINED = {
     "certkit.api.rules": "PolicyInfo new_policy policies show_policy validate_policy which_policy",
     "certkit.api.scanning": "ExpiryRow scan",
     "certkit.api.store": "IdentityStore store",
-    "certkit.api.tokens": "TokenInfo WiseTokens",
+    "certkit.api.tokens": "WiseTokens authorize_url",
     "certkit.api.webhooks": "WiseWebhooks check_webhook verify_webhook webhook_ca webhooks",
     "certkit.csr.create": "MadeRequest",
     "certkit.csr.keyfile": "MadeKey",
@@ -113,6 +115,7 @@ _DEFINED = {
     "certkit.stores.record": "Event",
     "certkit.verify.partner": "PolicyFit",
     "certkit.wise.ca_bundle": "CaBundle",
+    "certkit.wise.tokens": "TokenInfo",
 }
 _MODULES = {name: module for module, names in _DEFINED.items() for name in names.split()}
 

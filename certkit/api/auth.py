@@ -6,14 +6,12 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from certkit.errors import CertkitError, InputError, RefusedError
+from certkit.api.tokens import text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
     from certkit.api.identities import Identity
-    from certkit.stores.base import Store
-    from certkit.wise.tokens import Kept, Token
 
 _UNAUTHORIZED = 401
 
@@ -29,61 +27,19 @@ def access_token(
         StoreError: if the store cannot be used.
     """
     from certkit.api.arguments import now
-    from certkit.api.following import logger
-    from certkit.wise import tokens
+    from certkit.secret import Secret
 
-    place = (profile_id, grant)
-    remembered = identity._tokens.get(place)  # noqa: SLF001
+    place, follower = (profile_id, grant), identity._follower  # noqa: SLF001
+    remembered = identity._remembered.get(place)  # noqa: SLF001
     if remembered is not None and other_than is None:
         token, read = remembered
-        if not token.is_due(now()) and time.monotonic() - read < identity._follower.interval:  # noqa: SLF001
-            return _text(token)
-    with identity._follower.lock, identity._follower.store.use() as store:  # noqa: SLF001
-        kept = tokens.find(store, identity.name, profile_id=profile_id, grant=grant)
-        token = kept.token
-        is_refused = other_than is not None and _text(token) == other_than
-        if is_refused or token.is_due(now()) or token.is_leased(now()):
-            try:
-                token = _renewed(identity, store, kept, force=is_refused)
-            except CertkitError as error:
-                if is_refused or token.is_expired(now()):
-                    raise
-                logger.warning("the token of %s is due and was not renewed: %s", identity.name, error.message)
-        if token.is_expired(now()):
-            raise RefusedError(f"the access token of {identity.name} has expired", hint=_HINT)
-        identity._tokens[place] = (token, time.monotonic())  # noqa: SLF001
-    return _text(token)
-
-
-_HINT = "give certkit.identity(…, client_secret=…), or run certkit wise token refresh"
-
-
-def _renewed(identity: Identity, store: Store, kept: Kept, *, force: bool) -> Token:
-    """Renew the token under the store's lease, so that one process asks Wise and all others use what it got."""
-    from certkit.api.arguments import now
-    from certkit.policy import catalogue
-    from certkit.wise import endpoints, oauth
-    from certkit.wise.token_lease import renewed
-
-    secret = identity._client_secret  # noqa: SLF001
-    if secret is None:
-        raise InputError(f"the token of {identity.name} cannot be renewed without the client secret", hint=_HINT)
-    found = store.load(identity.name)
-    endpoint = endpoints.endpoint(store, found, catalogue.load(found.record.settings.policy))
-    client = oauth.Client(id=kept.token.client_id, secret=secret)
-    return renewed(
-        store,
-        identity.name,
-        kept,
-        ask=lambda token: oauth.renew(endpoint, client, token, now=now()),
-        clock=now,
-        force=force,
-        longest_seconds=endpoint.longest_seconds,
-    )
-
-
-def _text(token: Token) -> str:
-    return token.access.reveal().decode("ascii")
+        if not token.is_due(now()) and time.monotonic() - read < follower.interval:
+            return text_of(token)
+    refused = None if other_than is None else Secret(other_than.encode())
+    with follower.lock, follower.store.use() as store:
+        token = identity.tokens._fresh(store, profile_id=profile_id, grant=grant, refused=refused)  # noqa: SLF001
+        identity._remembered[place] = (token, time.monotonic())  # noqa: SLF001
+    return text_of(token)
 
 
 class TokenAuth:

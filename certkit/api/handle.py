@@ -29,7 +29,7 @@ class StoreHandle:
         self.is_local = not self.uri.startswith("vault://")
         self.environment = opener.environment
         self._arguments = (uri, passphrase)
-        self._opener = opener
+        self.opener = opener
         self._open: tuple[Store, contextlib.ExitStack] | None = None
         _handles.add(self)
 
@@ -39,7 +39,7 @@ class StoreHandle:
         if self._open is None:
             uri, passphrase = self._arguments
             stack = contextlib.ExitStack()
-            self._open = stack.enter_context(self._opener.open(uri, passphrase=passphrase)), stack
+            self._open = stack.enter_context(self.opener.open(uri, passphrase=passphrase)), stack
         try:
             yield self._open[0]
         except CertkitError:

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from certkit.api.arguments import Passphrase
     from certkit.api.auth import TokenAuth
     from certkit.api.context import IdentityContext
+    from certkit.api.tokens import WiseTokens
     from certkit.errors import CertkitError
-    from certkit.secret import Secret
     from certkit.wise.tokens import Token
 
 INTERVAL_SECONDS = 60.0
@@ -25,8 +26,8 @@ def identity(
     name: str,
     *,
     store: str | None = None,
-    passphrase: str | bytes | None = None,
-    client_secret: str | bytes | None = None,
+    passphrase: Passphrase | None = None,
+    client_secret: Passphrase | Callable[[], Passphrase | None] | None = None,
     interval: float = INTERVAL_SECONDS,
     on_error: Callable[[CertkitError], None] | None = None,
     environment: Mapping[str, str] | None = None,
@@ -37,7 +38,7 @@ def identity(
         name: its name in the store.
         store: `file:DIR` or `vault://MOUNT/PREFIX`; by default CERTKIT_STORE, else the user's own store.
         passphrase: opens a sealed file store; by default CERTKIT_PASSPHRASE.
-        client_secret: renews tokens; by default CERTKIT_CLIENT_SECRET.
+        client_secret: renews tokens, or a function that returns it when it is needed; by default CERTKIT_CLIENT_SECRET.
         interval: seconds after which the store is asked again whether another generation is active.
         on_error: receives the error if that cannot be found out; the pair in use stays. Errors are also logged, as
             warnings of the logger `certkit`.
@@ -57,13 +58,22 @@ def opened(
     name: str,
     handle: StoreHandle,
     *,
-    client_secret: str | bytes | None = None,
+    client_secret: Passphrase | Callable[[], Passphrase | None] | None = None,
     interval: float = INTERVAL_SECONDS,
     on_error: Callable[[CertkitError], None] | None = None,
 ) -> Identity:
     """Open an identity of a store; see `identity`."""
-    known = secret(client_secret, handle.environment, "CERTKIT_CLIENT_SECRET")
-    return Identity(name, handle, client_secret=known, interval=interval, on_error=on_error)
+    from certkit.api.machine import Machine
+    from certkit.api.tokens import WiseTokens, secret_source
+    from certkit.policy import catalogue
+
+    tokens = WiseTokens(
+        _name=name,
+        _handle=handle,
+        _machine=Machine(opener=handle.opener, policy=catalogue.load),
+        _client_secret=secret_source(client_secret, handle),
+    )
+    return Identity(name, handle, tokens=tokens, interval=interval, on_error=on_error)
 
 
 class Identity:
@@ -79,13 +89,13 @@ class Identity:
         name: str,
         handle: StoreHandle,
         *,
-        client_secret: Secret | None,
+        tokens: WiseTokens,
         interval: float,
         on_error: Callable[[CertkitError], None] | None,
     ) -> None:
         self.name = name
-        self._client_secret = client_secret
-        self._tokens: dict[tuple[str | None, str | None], tuple[Token, float]] = {}
+        self.tokens = tokens
+        self._remembered: dict[tuple[str | None, str | None], tuple[Token, float]] = {}
         self._follower = Follower(name, handle, interval, on_error)
 
     @property

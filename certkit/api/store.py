@@ -144,16 +144,17 @@ class IdentityStore:
 
         return opened(name, self._handle, **options)
 
-    def tokens(
+    def tokens(  # noqa: PLR0913  as many as the command has options
         self,
         name: str,
         *,
         client_id: str | None = None,
-        client_secret: Passphrase | None = None,
+        client_secret: Passphrase | Callable[[], Passphrase | None] | None = None,
         environment: str | None = None,
         policy: str | None = None,
         base_url: str | None = None,
         plain: bool = False,
+        ca: Sequence[Data | str] | None = None,
         timeout: float = _TIMEOUT_SECONDS,
     ) -> WiseTokens:
         """Return the tokens of an identity at Wise, to get, refresh and remove them.
@@ -161,17 +162,19 @@ class IdentityStore:
         Args:
             name: the identity; one that is absent is created with its first token.
             client_id: the client id in this environment; by default that of the token.
-            client_secret: by default CERTKIT_CLIENT_SECRET.
+            client_secret: the secret, or a function that returns it when it is needed; by default
+                CERTKIT_CLIENT_SECRET.
             environment: `sandbox`, `sandbox-legacy` or `production`, for a new identity.
             policy: a policy to use instead, such as a rehearsal's.
             base_url: use this URL instead of Wise's API.
             plain: use the host without mTLS.
+            ca: CAs to trust for the server, or `system`; by default the identity's trust bundle.
             timeout: seconds for each request.
 
         Raises:
             certkit.InputError: if the environment is unknown.
         """
-        from certkit.api.tokens import WiseTokens
+        from certkit.api.tokens import WiseTokens, secret_source
         from certkit.policy import catalogue
         from certkit.wise import addresses
 
@@ -179,13 +182,13 @@ class IdentityStore:
         return WiseTokens(
             _name=require_name(name),
             _handle=self._handle,
-            _load_policy=self._machine.policy,
-            _clock=self._machine.opener.clock,
+            _machine=self._machine,
             _client_id=client_id,
-            _client_secret=arguments.secret(client_secret, self._handle.environment, "CERTKIT_CLIENT_SECRET"),
+            _client_secret=secret_source(client_secret, self._handle),
             _policy=catalogue.absolute(policy) if policy is not None else chosen,
             _base_url=base_url,
             _plain=plain,
+            _ca=ca,
             _timeout=timeout,
         )
 

@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
+from certkit.api import arguments
+from certkit.errors import InputError, RefusedError
+from certkit.printable import capitalised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Callable, Sequence
 
     from certkit.api.handle import StoreHandle
-    from certkit.findings import Status
+    from certkit.api.machine import Machine
+    from certkit.errors import CertkitError
     from certkit.policy.rules import Policy
     from certkit.secret import Secret
     from certkit.stores.base import Store, StoredIdentity
     from certkit.wise.oauth import Client, TokenEndpoint
-    from certkit.wise.tokens import Token
+    from certkit.wise.tokens import Token, TokenInfo
+
+TIMEOUT_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenInfo:
-    """A token in the store, without the token: its grant and scope, its profile, and its lifetimes (UTC, or None)."""
+def authorize_url(
+    *,
+    client_id: str,
+    redirect_uri: str,
+    environment: str | None = None,
+    policy: str | None = None,
+    state: str | None = None,
+) -> str:
+    """Return the URL where a user grants access, as `certkit wise authorize-url` prints it.
 
-    identity: str
-    grant: str
-    scope: str | None
-    profile_id: str | None
-    expires_at: datetime
-    refresh_token_expires_at: datetime | None
-    created_at: datetime | None
-    status: Status
+    `WiseTokens.authorize_url` also keeps a random state, and `exchange` checks it.
+
+    Args:
+        client_id: the client id in this environment.
+        redirect_uri: the redirect URI that Wise has for the client.
+        environment: `sandbox`, `sandbox-legacy` or `production`; or give `policy`, such as a rehearsal's.
+        policy: a policy's name, or the path of a policy file.
+        state: returned in the redirect.
+
+    Raises:
+        certkit.InputError: if an argument cannot be used.
+        certkit.PolicyError: if there is no such policy.
+    """
+    from certkit.policy import catalogue
+    from certkit.wise import addresses
+
+    addresses.require_client_id(client_id)
+    addresses.require_redirect_uri(redirect_uri)
+    addresses.optional(addresses.require_state, state)
+    if (environment is None) == (policy is None):
+        raise InputError("give either --environment or --policy", hint="--environment sandbox, for example")
+    rules = catalogue.load(policy or addresses.policy_of(environment or ""))
+    return addresses.authorize_url(rules, client_id=client_id, redirect_uri=redirect_uri, state=state)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +64,15 @@ class WiseTokens:
     """The tokens of an identity at Wise; `IdentityStore.tokens(name)` returns this. Tokens stay in the store."""
 
     _name: str
-    _handle: StoreHandle
-    _load_policy: Callable[[str], Policy]
-    _clock: Callable[[], datetime]
-    _client_id: str | None
-    _client_secret: Secret | None
-    _policy: str | None
-    _base_url: str | None
-    _plain: bool
-    _timeout: float
+    _handle: StoreHandle = field(repr=False)
+    _machine: Machine = field(repr=False)
+    _client_secret: Callable[[], Secret | None] = field(repr=False)
+    _client_id: str | None = None
+    _policy: str | None = None
+    _base_url: str | None = None
+    _plain: bool = False
+    _ca: Sequence[arguments.Data | str] | None = field(default=None, repr=False)
+    _timeout: float = TIMEOUT_SECONDS
 
     def authorize_url(self, *, redirect_uri: str) -> str:
         """Return the URL where a user grants access; its random state is stored, and checked by `exchange`.
@@ -62,13 +87,22 @@ class WiseTokens:
         addresses.require_redirect_uri(redirect_uri)
         with self._handle.use() as store:
             _, rules = self._identity(store)
-            state = oauth_state.remember(
-                store, self._name, client_id=client_id, redirect_uri=redirect_uri, now=self._clock()
-            )
-        return addresses.authorize_url(rules, client_id=client_id, redirect_uri=redirect_uri, state=state)
+            asked = {"client_id": client_id, "redirect_uri": redirect_uri}
+            state = oauth_state.remember(store, self._name, **asked, now=self._machine.opener.clock())
+        return addresses.authorize_url(rules, **asked, state=state)
 
-    def exchange(self, redirect_url: str, *, redirect_uri: str) -> TokenInfo:
-        """Exchange the URL that the browser was redirected to for a user's token.
+    def exchange(
+        self,
+        redirect_url: str | None = None,
+        *,
+        redirect_uri: str,
+        code: str | None = None,
+        profile_id: str | None = None,
+        state: str | None = None,
+    ) -> TokenInfo:
+        """Exchange the URL that the browser was redirected to, or the code in it, for a user's token.
+
+        `state` is one that was given to `authorize_url` and not stored.
 
         Raises:
             certkit.RefusedError: if Wise or the user refused, or the state is not the one that was stored.
@@ -78,13 +112,17 @@ class WiseTokens:
         from certkit.wise import addresses, exchange, redirect
 
         addresses.require_redirect_uri(redirect_uri)
-        found = redirect.parse(redirect_url, redirect_uri=redirect_uri)
+        given = redirect.given(redirect_url, code, redirect_uri=redirect_uri, profile_id=profile_id)
+        client, now = self._client(None), self._machine.opener.clock()
         with self._handle.use() as store:
-            endpoint, client = self._endpoint(store), self._client(None)
-            return self._info(exchange.exchange(store, self._name, endpoint, client, redirect=found, now=self._clock()))
+            endpoint = self._endpoint(store)
+            found = exchange.exchange(
+                store, self._name, endpoint, client, redirect=given, expected_state=state, now=now
+            )
+            return self._info(found, changed=True)
 
     def client_credentials(self) -> TokenInfo:
-        """Get a token of the application itself.
+        """Get a token of the application itself, which is valid for 12 hours, and store it.
 
         Raises:
             certkit.RefusedError: if Wise refuses.
@@ -93,9 +131,25 @@ class WiseTokens:
         """
         from certkit.wise import exchange
 
+        client = self._client(None)
         with self._handle.use() as store:
-            endpoint, client = self._endpoint(store), self._client(None)
-            return self._info(exchange.apply(store, self._name, endpoint, client, now=self._clock()))
+            endpoint, now = self._endpoint(store), self._machine.opener.clock()
+            return self._info(exchange.apply(store, self._name, endpoint, client, now=now), changed=True)
+
+    def worker_token(self) -> str:
+        """Return a new token of the application itself that is not stored: Wise advises one for each worker.
+
+        Raises:
+            certkit.RefusedError: if Wise refuses.
+            certkit.InputError: if Wise cannot be reached.
+            certkit.StoreError: if the store cannot be used.
+        """
+        from certkit.wise import oauth
+
+        client = self._client(None)
+        with self._handle.use() as store:
+            endpoint = self._endpoint(store, keep=False)
+            return text_of(oauth.client_credentials(endpoint, client, now=self._machine.opener.clock()))
 
     def refresh(self, *, profile_id: str | None = None, grant: str | None = None, force: bool = False) -> TokenInfo:
         """Renew a token that is due, or any with `force`; of several processes one asks Wise.
@@ -107,13 +161,68 @@ class WiseTokens:
         """
         from certkit.wise import exchange, tokens
 
+        clock = self._machine.opener.clock
         with self._handle.use() as store:
             first = tokens.find(store, self._name, profile_id=profile_id, grant=grant)
-            if not force and not first.token.is_due(self._clock()):
+            if not force and not first.token.is_due(clock()):
                 return self._info(first.token)
-            endpoint, client = self._endpoint(store), self._client(first.token.client_id)
-            renewed = exchange.renew(store, self._name, first, endpoint, client, clock=self._clock, force=force)
-            return self._info(renewed)
+            client, endpoint = self._client(first.token.client_id), self._endpoint(store)
+            renewed = exchange.renew(store, self._name, first, endpoint, client, clock=clock, force=force)
+            return self._info(renewed, changed=True)
+
+    def get(self, *, profile_id: str | None = None, grant: str | None = None, refresh: bool = True) -> str:
+        """Return the access token. One that is due is refreshed first, if there is a client secret, unless told not to.
+
+        Raises:
+            certkit.RefusedError: if it has expired, or Wise refuses to refresh it.
+            certkit.InputError: if there is no such token, or there are several.
+            certkit.StoreError: if the store cannot be used.
+        """
+        from certkit.wise import tokens
+
+        with self._handle.use() as store:
+            if refresh:
+                found = self._fresh(store, profile_id=profile_id, grant=grant)
+            else:
+                found = tokens.find(store, self._name, profile_id=profile_id, grant=grant).token
+                self._require_unexpired(found)
+            if found.is_in_doubt(self._machine.opener.clock()):
+                self._machine.opener.warn(f"{self._name}: a refresh was interrupted, so the token may not work")
+            return text_of(found)
+
+    def _fresh(
+        self, store: Store, *, profile_id: str | None, grant: str | None, refused: Secret | None = None
+    ) -> Token:
+        """Return a token that is valid, and is not the one that the server `refused`.
+
+        Raises:
+            RefusedError: if it has expired, or Wise refuses to refresh it.
+            InputError: if there is no such token, or it cannot be refreshed.
+            StoreError: if the store cannot be used.
+        """
+        from certkit.wise import exchange, tokens
+
+        found = exchange.fresh(
+            store,
+            self._name,
+            tokens.find(store, self._name, profile_id=profile_id, grant=grant),
+            endpoint=lambda: self._endpoint(store),
+            secret=self._client_secret,
+            client_id=self._client_id,
+            clock=self._machine.opener.clock,
+            warn=self._warn_about,
+            refused=refused,
+        )
+        self._require_unexpired(found)
+        return found
+
+    def _require_unexpired(self, token: Token) -> None:
+        if token.is_expired(self._machine.opener.clock()):
+            hint = "renew it: certkit wise token refresh, or give a client secret (--client-secret-file)"
+            raise RefusedError(f"{self._name}: the access token has expired", hint=hint)
+
+    def _warn_about(self, error: CertkitError) -> None:
+        self._machine.opener.warn(f"{error.message}. {capitalised(error.hint)}")
 
     def show(self, *, profile_id: str | None = None, grant: str | None = None) -> TokenInfo:
         """Return what is known about a token.
@@ -127,8 +236,8 @@ class WiseTokens:
         with self._handle.use() as store:
             return self._info(tokens.find(store, self._name, profile_id=profile_id, grant=grant).token)
 
-    def revoke_local(self, *, profile_id: str | None = None, grant: str | None = None) -> bool:
-        """Remove a token from the store; return whether there was one. Wise accepts it until it expires.
+    def revoke_local(self, *, profile_id: str | None = None, grant: str | None = None) -> TokenInfo | None:
+        """Remove a token from the store, and return it, or None if there was none. Wise accepts it until it expires.
 
         Raises:
             certkit.InputError: if there are several.
@@ -138,55 +247,68 @@ class WiseTokens:
 
         with self._handle.use() as store:
             kept = tokens.look(store, self._name, profile_id=profile_id, grant=grant)
-            if kept is not None:
-                store.delete_document(self._name, kept.token.document)
-            return kept is not None
+            if kept is None:
+                return None
+            store.delete_document(self._name, kept.token.document)
+            return self._info(kept.token, changed=True)
 
     def _require_client_id(self, known: str | None) -> str:
         from certkit.wise import addresses
 
         client_id = self._client_id or known
         if client_id is None:
-            raise InputError("the client id is missing", hint="give tokens(…, client_id=…)")
+            raise InputError("the client id is missing", hint="give --client-id (in Python: client_id=)")
         return addresses.require_client_id(client_id)
 
     def _client(self, known: str | None) -> Client:
         from certkit.wise.oauth import Client
 
-        if self._client_secret is None:
+        client_id, secret = self._require_client_id(known), self._client_secret()
+        if secret is None:
             hint = "give tokens(…, client_secret=…), or set CERTKIT_CLIENT_SECRET"
             raise InputError("the client secret is missing", hint=hint)
-        return Client(id=self._require_client_id(known), secret=self._client_secret)
+        return Client(id=client_id, secret=secret)
 
-    def _identity(self, store: Store) -> tuple[StoredIdentity, Policy]:
-        """Return the identity, which is created if it is absent, and its policy."""
+    def _identity(self, store: Store, *, keep: bool = True) -> tuple[StoredIdentity, Policy]:
+        """Return the identity, which is created if it is absent unless `keep` is False, and its policy."""
         from certkit.wise import addresses, endpoints
 
         base_url = addresses.optional(addresses.require_base_url, self._base_url)
-        found = endpoints.identity(store, self._name, policy=self._policy, base_url=base_url)
-        return found, self._load_policy(found.record.settings.policy)
+        found = endpoints.identity(store, self._name, policy=self._policy, base_url=base_url, keep=keep)
+        return found, self._machine.policy(found.record.settings.policy)
 
-    def _endpoint(self, store: Store) -> TokenEndpoint:
+    def _endpoint(self, store: Store, *, keep: bool = True) -> TokenEndpoint:
         from certkit.wise import endpoints
 
-        found, rules = self._identity(store)
+        found, rules = self._identity(store, keep=keep)
         return endpoints.endpoint(
             store,
             found,
             rules,
             base_url=self._base_url,
             plain=self._plain,
+            anchors=arguments.anchors(self._ca),
             timeout=self._timeout,
         )
 
-    def _info(self, token: Token) -> TokenInfo:
-        return TokenInfo(
-            identity=self._name,
-            grant=token.grant,
-            scope=token.scope,
-            profile_id=token.profile_id,
-            expires_at=token.expires_at,
-            refresh_token_expires_at=token.refresh_expires_at,
-            created_at=token.created_at,
-            status=token.status(self._clock()),
-        )
+    def _info(self, token: Token, *, changed: bool = False) -> TokenInfo:
+        from certkit.report import tokens
+
+        if token.clock_difference is not None:
+            self._machine.opener.warn(tokens.clock_warning(self._name, token.clock_difference))
+        return token.info(self._name, now=self._machine.opener.clock(), changed=changed)
+
+
+def text_of(token: Token) -> str:
+    """Return the access token itself."""
+    return token.access.reveal().decode("ascii")
+
+
+def secret_source(
+    value: arguments.Passphrase | Callable[[], arguments.Passphrase | None] | None, handle: StoreHandle
+) -> Callable[[], Secret | None]:
+    """Return a function that returns the client secret: the one that is given, made of it, or CERTKIT_CLIENT_SECRET."""
+    if callable(value):
+        return lambda: arguments.secret(value())
+    known = arguments.secret(value, handle.environment, "CERTKIT_CLIENT_SECRET")
+    return lambda: known

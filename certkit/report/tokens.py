@@ -14,37 +14,36 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.findings import Status
-    from certkit.wise.tokens import Token
+    from certkit.wise.tokens import TokenInfo
 
 
-def document(name: str, token: Token, *, now: datetime) -> dict[str, Any]:
+def document(found: TokenInfo) -> dict[str, Any]:
     """A token of an identity as JSON."""
     return {
-        "identity": name,
-        "grant": token.grant,
-        "scope": token.scope,
-        "profile_id": token.profile_id,
-        "expires_at": rfc3339(token.expires_at),
-        "refresh_token_expires_at": _moment(token.refresh_expires_at),
-        "created_at": _moment(token.created_at),
-        "status": token.status(now).value,
+        "identity": found.identity,
+        "grant": found.grant,
+        "scope": found.scope,
+        "profile_id": found.profile_id,
+        "expires_at": rfc3339(found.expires_at),
+        "refresh_token_expires_at": _moment(found.refresh_token_expires_at),
+        "created_at": _moment(found.created_at),
+        "status": found.status.value,
     }
 
 
-def text(name: str, token: Token, *, now: datetime, paint: Callable[[str, Status], str]) -> str:
+def text(found: TokenInfo, *, now: datetime, paint: Callable[[str, Status], str]) -> str:
     """A token of an identity as text, one fact per line."""
-    status = token.status(now)
-    refresh = "none" if token.refresh is None else "stored"
-    if token.refresh is not None and token.refresh_expires_at is not None:
-        refresh = _life(token.refresh_expires_at, now)
+    refresh = "stored" if found.has_refresh_token else "none"
+    if found.has_refresh_token and found.refresh_token_expires_at is not None:
+        refresh = _life(found.refresh_token_expires_at, now)
     lines = [
-        f"{name}: {paint(status.value, status)}",
-        f"  grant          {token.grant}",
-        *([f"  profile        {printable(token.profile_id)}"] if token.profile_id else []),
-        *([f"  scope          {printable(token.scope)}"] if token.scope else []),
-        f"  access token   {_life(token.expires_at, now)}",
+        f"{found.identity}: {paint(found.status.value, found.status)}",
+        f"  grant          {found.grant}",
+        *([f"  profile        {printable(found.profile_id)}"] if found.profile_id else []),
+        *([f"  scope          {printable(found.scope)}"] if found.scope else []),
+        f"  access token   {_life(found.expires_at, now)}",
         f"  refresh token  {refresh}",
-        *(["  -> a refresh was interrupted, so the token may not work"] if token.is_in_doubt(now) else []),
+        *(["  -> a refresh was interrupted, so the token may not work"] if found.is_in_doubt else []),
     ]
     return "".join(f"{line}\n" for line in lines)
 

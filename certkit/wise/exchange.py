@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from certkit.errors import RefusedError
-from certkit.net.http import HttpError
+from certkit.errors import CertkitError, InputError
 from certkit.wise import oauth, oauth_state, token_lease, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from certkit.errors import CertkitError
     from certkit.secret import Secret
     from certkit.stores.base import Store
     from certkit.wise.oauth import Client, TokenEndpoint
@@ -84,7 +82,7 @@ def renew(
     )
 
 
-def fresh(
+def fresh(  # noqa: PLR0913
     store: Store,
     name: str,
     first: Kept,
@@ -94,8 +92,11 @@ def fresh(
     client_id: str | None = None,
     clock: Clock,
     warn: Callable[[CertkitError], None],
+    refused: Secret | None = None,
 ) -> Token:
     """The token, renewed if it is due and there is a client secret. While it is valid, a failed renewal is a warning.
+
+    One that the server `refused` is renewed in any case.
 
     Raises:
         RefusedError: it has expired, and Wise refuses to renew it.
@@ -103,17 +104,24 @@ def fresh(
         StoreError: the store cannot be used.
     """
     now, token = clock(), first.token
+    is_refused = token.access == refused
     is_renewable = token.refresh is not None or token.grant == tokens.CLIENT_CREDENTIALS
-    if not is_renewable or not (token.is_due(now) or token.is_leased(now)):
+    if not is_refused and (not is_renewable or not (token.is_due(now) or token.is_leased(now))):
         return token
     known = secret()
     if known is None:
+        hint = "give --client-secret-file (in Python: client_secret=), or set CERTKIT_CLIENT_SECRET"
+        lacking = InputError(f"the token of {name} is not refreshed: no client secret is given", hint=hint)
+        if is_refused:
+            raise lacking
+        if not token.is_expired(now):
+            warn(lacking)
         return token
     try:
         client = oauth.Client(id=client_id or token.client_id, secret=known)
-        return renew(store, name, first, endpoint(), client, clock=clock)
-    except (HttpError, RefusedError) as error:
-        if token.is_expired(now):
+        return renew(store, name, first, endpoint(), client, clock=clock, force=is_refused)
+    except CertkitError as error:
+        if is_refused or token.is_expired(now):
             raise
         warn(error)
         return token

@@ -66,6 +66,28 @@ def parse(pasted: str, *, redirect_uri: str) -> Redirect:
     )
 
 
+def given(url: str | None, code: str | None, *, redirect_uri: str, profile_id: str | None) -> Redirect:
+    """What a person has of a redirect: its whole URL, or just the code in it.
+
+    Raises:
+        InputError: if not exactly one of both is there, it is not such a redirect, or one for another profile.
+        RefusedError: the user or Wise did not grant access.
+    """
+    if profile_id is not None:
+        require_profile(profile_id)
+    if (url is None) == (code is None):
+        hint = "give the pasted URL with --redirect-url, or its code with --code"
+        raise InputError("give either --redirect-url or --code", hint=hint)
+    if url is None:
+        copied = require_code(code or "")
+        return Redirect(redirect_uri=redirect_uri, code=copied, profile_id=profile_id, is_whole=False)
+    found = parse(url, redirect_uri=redirect_uri)
+    if profile_id not in {None, found.profile_id}:
+        hint = "leave --profile out, or ask the user to pick that profile"
+        raise InputError(f"the redirect is for profile {found.profile_id}, not {profile_id}", hint=hint)
+    return found
+
+
 def require_code(text: str) -> Secret:
     """An authorization code.
 

@@ -87,6 +87,43 @@ class Token:
         is_ending = self.is_due(now) and not self.is_refreshable(now)
         return Status.WARNING if is_ending or self.is_in_doubt(now) else Status.OK
 
+    def info(self, identity: str, *, now: datetime, changed: bool = False) -> TokenInfo:
+        """Return what may be shown of it."""
+        return TokenInfo(
+            identity=identity,
+            grant=self.grant,
+            scope=self.scope,
+            profile_id=self.profile_id,
+            expires_at=self.expires_at,
+            has_refresh_token=self.refresh is not None,
+            refresh_token_expires_at=self.refresh_expires_at,
+            created_at=self.created_at,
+            is_in_doubt=self.is_in_doubt(now),
+            status=self.status(now),
+            changed=changed,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenInfo:
+    """A token in the store, without the token: its grant and scope, its profile, and its lifetimes (UTC, or None).
+
+    `is_in_doubt` is whether a refresh was interrupted, so that it may not work; `changed` whether the call that
+    returned this put it into the store, or removed it.
+    """
+
+    identity: str
+    grant: str
+    scope: str | None
+    profile_id: str | None
+    expires_at: datetime
+    has_refresh_token: bool
+    refresh_token_expires_at: datetime | None
+    created_at: datetime | None
+    is_in_doubt: bool
+    status: Status
+    changed: bool = field(default=False, compare=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:

@@ -129,8 +129,10 @@ def test_tokens_from_the_authorization_to_the_end(certkit_rehearsal):
         assert tokens.refresh() == found
         assert tokens.refresh(force=True).expires_at > found.expires_at
         assert tokens.client_credentials().grant == "client_credentials"
-        assert tokens.revoke_local(grant="client_credentials")
-        assert tokens.revoke_local(grant="client_credentials") is False
+        assert tokens.revoke_local(grant="client_credentials").grant == "client_credentials"
+        assert tokens.revoke_local(grant="client_credentials") is None
+        assert tokens.worker_token() != tokens.get()
+        assert tokens.get() == tokens.get(profile_id="10000001", refresh=False)
         with pytest.raises(certkit.InputError, match="unknown environment"):
             store.tokens("acme", environment="moon")
         with pytest.raises(certkit.InputError, match="client secret"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 import click
 
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
-from certkit.cli.shared.stores import opener, store_option
+from certkit.cli.shared.stores import identities, store_option
 from certkit.cli.wise import WHICH_HINT, environment_options, policy_of
 from certkit.errors import InputError
 
@@ -48,20 +49,21 @@ def authorize_url(
       certkit wise authorize-url --environment sandbox --client-id acme \\
           --redirect-uri https://acme.example/wise
     """
-    from certkit.wise import addresses
+    from certkit.api.tokens import authorize_url as url_of
 
     if state is not None and identity is not None:
         hint = "with --identity, a random state is generated and checked"
         raise InputError("--state and --identity exclude each other", hint=hint)
-    addresses.require_client_id(client_id)
-    addresses.require_redirect_uri(redirect_uri)
-    addresses.optional(addresses.require_state, state)
     policy = policy_of(**where)
     if policy is None:
         raise InputError("missing option '--environment'", hint=WHICH_HINT)
+    inputs.policy(policy)  # points out a retired one
+    asked = {"client_id": client_id, "redirect_uri": redirect_uri}
+    url = url_of(**asked, policy=policy, state=state)
     if identity is not None:
-        state = _remembered(output, identity, policy, client_id, redirect_uri, store_uri, passphrase_file)
-    url = addresses.authorize_url(inputs.policy(policy), client_id=client_id, redirect_uri=redirect_uri, state=state)
+        with identities(store_uri, output, inputs.passphrase(passphrase_file)) as store:
+            url = store.tokens(identity, client_id=client_id, policy=policy).authorize_url(redirect_uri=redirect_uri)
+        state = dict(parse_qsl(urlsplit(url).query))["state"]
     if output.as_json:
         output.document({"url": url, "environment": where["environment"], "identity": identity, "state": state})
     else:
@@ -69,23 +71,6 @@ def authorize_url(
     if opens:
         _open(output, url)
     return 0
-
-
-def _remembered(
-    output: Output,
-    name: str,
-    policy: str,
-    client_id: str,
-    redirect_uri: str,
-    store_uri: str | None,
-    passphrase_file: str | None,
-) -> str:
-    """A random state that the identity remembers."""
-    from certkit.wise import endpoints, oauth_state
-
-    with opener(output.warn).open(store_uri, passphrase=inputs.passphrase(passphrase_file)) as store:
-        endpoints.identity(store, name, policy=policy, base_url=None)
-        return oauth_state.remember(store, name, client_id=client_id, redirect_uri=redirect_uri, now=inputs.now())
 
 
 def _open(output: Output, url: str) -> None:

@@ -3,71 +3,24 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from certkit.cli.identity import in_identities
 from certkit.cli.shared import inputs
-from certkit.cli.shared.output import explain
 from certkit.cli.wise import ENVIRONMENTS, policy_of
-from certkit.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from certkit.secret import Secret
-    from certkit.stores.base import Store
-    from certkit.wise.oauth import Client, TokenEndpoint
+    from certkit.api.store import IdentityStore
+    from certkit.cli.shared.output import Output
 
 _GRANTS = ("authorization_code", "client_credentials")
+_ASKED = ("client_id", "client_secret_file", "environment", "policy", "base_url", "plain", "ca", "timeout")
 _CA_HELP = "CAs to trust for the server.  [default: the identity's, or the system's]"
 _TIME_HELP = "Total time allowed per request."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WiseOptions:
-    """The options of the commands that ask Wise."""
-
-    client_id: str | None
-    client_secret_file: str | None
-    environment: str | None
-    policy: str | None
-    base_url: str | None
-    plain: bool
-    ca: str | None
-    timeout: float
-
-    def endpoint(self, store: Store, name: str, *, keep: bool = True) -> TokenEndpoint:
-        """Return where to ask; an identity that is absent is created, unless `keep` is False."""
-        from certkit.wise import addresses, endpoints
-
-        base_url = addresses.optional(addresses.require_base_url, self.base_url)
-        anchors = inputs.anchors([] if self.ca is None else [self.ca])
-        policy = policy_of(environment=self.environment, policy_name=self.policy)
-        found = endpoints.identity(store, name, policy=policy, base_url=base_url, keep=keep)
-        endpoint = endpoints.endpoint(
-            store,
-            found,
-            inputs.policy(found.record.settings.policy),
-            base_url=base_url,
-            plain=self.plain,
-            anchors=anchors,
-            timeout=self.timeout,
-        )
-        explain(f"token endpoint {endpoint.url}, {'with' if endpoint.credentials else 'without'} a client certificate")
-        return endpoint
-
-    def client(self, known: str | None = None, *, secret: Secret | None = None) -> Client:
-        """The client credentials; `known` is the client id of a token, and a secret that is not given is asked for."""
-        from certkit.wise import addresses
-        from certkit.wise.oauth import Client
-
-        client_id = self.client_id or known
-        if client_id is None:
-            raise InputError("the client id is missing", hint="give --client-id")
-        addresses.require_client_id(client_id)
-        return Client(id=client_id, secret=secret or inputs.required_client_secret(self.client_secret_file))
 
 
 identity_option = click.option(
@@ -77,13 +30,25 @@ profile_option = click.option("--profile", "profile_id", metavar="ID", help="Pro
 grant_option = click.option("--grant", type=click.Choice(_GRANTS), help="Grant type, if the identity has several.")
 
 
-def asking(command: Callable[..., int], *, hidden: bool = False) -> Any:
-    """Give a command the options of those that ask Wise, as its argument `asked`."""
+def _arguments(asked: dict[str, Any], prompts: bool) -> dict[str, Any]:
+    """Return the options as `IdentityStore.tokens` takes them."""
+    secret = inputs.required_client_secret if prompts else inputs.client_secret
+    policy = policy_of(environment=asked.pop("environment"), policy_name=asked.pop("policy"))
+    given = {"client_secret": functools.partial(secret, asked.pop("client_secret_file")), "policy": policy}
+    return asked | given | {"ca": None if asked["ca"] is None else [inputs.trusted(asked["ca"])]}
 
+
+def asking(command: Callable[..., int], *, hidden: bool = False, prompts: bool = True) -> Any:
+    """Give a command the options of those that ask Wise, and the identity's tokens (`IdentityStore.tokens`).
+
+    Without `prompts`, nobody is asked for a client secret.
+    """
+
+    @in_identities
     @functools.wraps(command)
-    def wrapped(*args: Any, **options: Any) -> int:
-        asked = WiseOptions(**{each: options.pop(each) for each in WiseOptions.__dataclass_fields__})
-        return command(*args, asked=asked, **options)
+    def wrapped(output: Output, store: IdentityStore, *, name: str, **options: Any) -> int:
+        asked = {each: options.pop(each) for each in _ASKED}
+        return command(output, store.tokens(name, **({} if hidden else _arguments(asked, prompts))), **options)
 
     file = inputs.FileName()
     options: dict[str, dict[str, Any]] = {
@@ -103,11 +68,13 @@ def asking(command: Callable[..., int], *, hidden: bool = False) -> Any:
         "--plain": {"is_flag": True, "help": "Use the plain host, without the client certificate."},
         "--ca": {"metavar": "FILE|DIR|system", "type": file, "help": _CA_HELP},
     }
-    wrapped = inputs.timeout_option(_TIME_HELP, hidden=hidden)(wrapped)
+    decorated = inputs.timeout_option(_TIME_HELP, hidden=hidden)(wrapped)
     for name, attributes in reversed(options.items()):
-        wrapped = click.option(name, hidden=hidden, **attributes)(wrapped)
-    return wrapped
+        decorated = click.option(name, hidden=hidden, **attributes)(decorated)
+    return decorated
 
 
 # Commands that do not call Wise take the same options, so that scripts can use one set for all of them.
 like_asking = functools.partial(asking, hidden=True)
+# A program that wants a token must never wait for an answer.
+asking_no_person = functools.partial(asking, prompts=False)

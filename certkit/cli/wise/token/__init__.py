@@ -11,7 +11,7 @@ from certkit.cli.shared.commands import LazyGroup
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
-    from certkit.wise.tokens import Token
+    from certkit.wise.tokens import TokenInfo
 
 
 @click.group(
@@ -43,15 +43,12 @@ def token() -> None:
     """
 
 
-def tell(output: Output, name: str, found: Token) -> int:
+def tell(output: Output, found: TokenInfo) -> int:
     """Show what is known of a token, and end well."""
     from certkit.report import tokens
 
-    now = inputs.now()
-    if found.clock_difference is not None:
-        output.warn(tokens.clock_warning(name, found.clock_difference))
     if output.as_json:
-        output.document(tokens.document(name, found, now=now))
+        output.document(tokens.document(found))
     elif not output.quiet:
-        output.text(tokens.text(name, found, now=now, paint=output.paint))
+        output.text(tokens.text(found, now=inputs.now(), paint=output.paint))
     return 0
