@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, reporting
 from certkit.cli.wise.webhook import ca_option, timeout_option, trusted
 from certkit.findings import exit_code
