@@ -41,7 +41,7 @@ def _arguments(asked: dict[str, Any], prompts: bool) -> dict[str, Any]:
 def asking(command: Callable[..., int], *, hidden: bool = False, prompts: bool = True) -> Any:
     """Give a command the options of those that ask Wise, and the identity's tokens (`IdentityStore.tokens`).
 
-    Without `prompts`, nobody is asked for a client secret.
+    Without `prompts`, it does not ask for a client secret.
     """
 
     @in_identities
