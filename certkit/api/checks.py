@@ -143,7 +143,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
     data, name = arguments.content(certificate, "the certificate")
     bundle = objects.bundle(data, name=name, passphrase=secret, budget=Budget(processes.Allowance()))
     leaf = describe.leaf_of(bundle.certificates)
-    facts, key_file = bundle.info.facts if bundle.info else None, skipped("key-file", "no private key was given", _KEY)
+    facts, key_file = bundle.info.facts if bundle.info else None, skipped("key-file", "no key file was given", _KEY)
     if key is not None:
         held = arguments.held_key(key, secret)
         facts, key_file = keys.key_facts(held.key.public_key()), held.file
