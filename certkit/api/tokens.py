@@ -171,7 +171,7 @@ class WiseTokens:
             return self._info(renewed, changed=True)
 
     def get(self, *, profile_id: str | None = None, grant: str | None = None, refresh: bool = True) -> str:
-        """Return the access token; unless `refresh` is False, one that is due is refreshed first, given a client secret.
+        """Return the access token; with `refresh`, one that is due is refreshed first, given a client secret.
 
         Raises:
             certkit.RefusedError: if it has expired, or Wise refuses to refresh it.
