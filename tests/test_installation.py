@@ -113,7 +113,7 @@ systemd-analyze verify /lib/systemd/system/certkit-expiry.service
 stat -c '%U %a' /opt/certkit/bin/certkit
 dpkg --status certkit | grep ^Version
 dpkg --verify certkit
-dpkg -r certkit >/dev/null
+apt-get remove --yes certkit >/dev/null
 {LEFT}
 """,
     )
