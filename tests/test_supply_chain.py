@@ -22,10 +22,11 @@ BAD = {"name": "h11", "version": "0.15", "vulns": [{"id": "PYSEC-1", "fix_versio
     [
         (json.dumps({"dependencies": [FINE]}), 0, ""),
         (json.dumps({"dependencies": [FINE, SKIPPED]}), 0, "not audited: tf is not known\n"),
+        (json.dumps({"dependencies": [SKIPPED]}), 3, "not audited: all 1 packages, tf is not known\n"),
         (json.dumps({"dependencies": [BAD, FINE]}), 2, "vulnerable: h11 0.15: PYSEC-1, fixed in 0.16 or 1.0\n"),
         ("", 3, "not audited: connection refused\n"),
     ],
-    ids=["none known", "one skipped", "one vulnerable", "unreachable"],
+    ids=["none known", "one skipped", "all skipped", "one vulnerable", "unreachable"],
 )
 def test_the_audit(tmp_path, answer, code, said):
     """A database that cannot be asked, or does not know a package, is never reported as "no vulnerability"."""
