@@ -76,39 +76,41 @@ class ClientSide:
         """The client certificate."""
         return self.chain[0]
 
-    def date_trouble(self) -> str:
-        """Return what is wrong with its dates by this machine's clock; empty if it is valid."""
+    def date_trouble(self) -> tuple[str, str]:
+        """Return what is wrong with its dates by this machine's clock, and a hint; both empty if it is valid."""
         begin, end = self.leaf.not_valid_before_utc, self.leaf.not_valid_after_utc
         if self.now > end:
-            return f"it expired on {rfc3339(end)}: renew it"
+            return f"it expired on {rfc3339(end)}", "renew it"
         if self.now < begin:
-            return f"it is not valid before {rfc3339(begin)}: wait until then, or check this machine's clock"
-        return ""
+            return f"it is not valid before {rfc3339(begin)}", "wait until then, or check this machine's clock"
+        return "", ""
 
-    def trouble(self, accepts: Sequence[CaName], there: datetime | None = None) -> str:
-        """Return why a server refuses it, as far as that can be seen from here; empty if nothing is amiss.
+    def trouble(self, accepts: Sequence[CaName], there: datetime | None = None) -> tuple[str, str]:
+        """Return why a server refuses it, as far as that can be seen from here, and a hint; empty if all looks right.
 
         `accepts` are the CAs that the server names, `there` is what its clock says. The clocks are blamed only if the
         certificate is not valid by the server's.
         """
-        if trouble := self.date_trouble():
+        if any(trouble := self.date_trouble()):
             return trouble
         purpose = verify_purpose.judge([certificate_of(self.leaf)], "client")
         if not purpose.is_good:
-            return f"{purpose.message}: {purpose.hint}"
+            return f"it is {purpose.message}", purpose.hint
         issuers, issuer = {each.issuer.public_bytes() for each in self.chain}, _name(self.leaf.issuer)
         accepted = {each.der for each in accepts}
         if accepts and not issuers & accepted:
             shown = "; ".join(each.text for each in accepts[:3]) + ("; and others" if len(accepts) > 3 else "")
-            return f"the server accepts certificates of {shown}; this one was issued by {issuer}"
+            why = f"it was issued by {issuer}, and the server accepts only {shown}"
+            return why, "check that the certificate and the host belong to the same environment"
         begin, end = self.leaf.not_valid_before_utc, self.leaf.not_valid_after_utc
         if there is not None and not begin <= there <= end:
-            return f"it is not valid by the server's clock, which says {rfc3339(there)}: compare both clocks"
+            return f"it is not valid by the server's clock ({rfc3339(there)})", "compare both clocks"
         if not accepts and len(self.chain) == 1 and self.leaf.issuer != self.leaf.subject:
-            return (
+            hint = (
                 f"it was sent without intermediates: if its issuer, {issuer}, is an intermediate CA, add that to --cert"
             )
-        return ""
+            return "", hint
+        return "", ""
 
 
 def _name(found: x509.Name) -> str:
@@ -128,7 +130,7 @@ def accepted(client: ClientSide, *, asks: bool, is_sure: bool = True) -> Finding
         return warning(_CHECK, "the server does not request a client certificate", hint)
     end = client.leaf.not_valid_after_utc
     if client.now > end:
-        return warning(_CHECK, f"accepted, though it expired on {rfc3339(end)}", "renew it")
+        return warning(_CHECK, f"accepted, although it expired on {rfc3339(end)}", "renew it")
     return ok(_CHECK, f"the server requested a certificate and accepted {names.subject_or_none(client.leaf) or 'ours'}")
 
 
@@ -149,11 +151,17 @@ def ended(
     alert = getattr(error, "alert", "")
     if alert in _ALERTS and (asks or alert != "handshake failure"):
         trouble = client.date_trouble() if alert in _CLEAR else client.trouble(accepts)
-        return critical(_CHECK, f"refused: {said(alert)}", trouble or _ALERTS[alert][1])
+        return _refused(said(alert), trouble, _ALERTS[alert][1])
     if not asks:
         return accepted(client, asks=False, is_sure=is_sure)
-    hint = client.trouble(accepts) or "ask the partner: their server's log has the reason"
-    return critical(_CHECK, f"probably refused: {error.message}", hint)
+    hint = "ask the partner: their server's log has the reason"
+    return _refused(error.message, client.trouble(accepts), hint, verdict="probably refused")
+
+
+def _refused(message: str, trouble: tuple[str, str], guess: str, *, verdict: str = "refused") -> Finding:
+    """What the server said, why as far as it can be seen from here, and else what is likely."""
+    why, hint = trouble
+    return critical(_CHECK, f"{verdict}: {message}{why and ': ' + why}", hint or guess)
 
 
 def says_more_than_certificates(status: int | None) -> bool:
@@ -171,13 +179,15 @@ def answered(
         return accepted(client, asks=asks, is_sure=is_sure)
     trouble = client.trouble(accepts, date_of(answer))
     if answer.status == 496 or _NOT_SENT.search(answer.body):
-        message = f"refused: HTTP {answer.status}, the gateway received no certificate, but requires one"
-        return critical(_CHECK, message, trouble or "the gateway may accept other key types only")
+        message = f"HTTP {answer.status}, the gateway received no certificate, but requires one"
+        return _refused(message, trouble, "the gateway may accept other key types only")
     if answer.status == 495 or _REFUSED.search(answer.body):
-        message = f"refused: HTTP {answer.status}, the gateway rejected the certificate"
+        message = f"HTTP {answer.status}, the gateway rejected the certificate"
         hint = "it may be revoked, or issued by a CA that the gateway does not know; give --cert the intermediates too"
-        return critical(_CHECK, message, trouble or hint)
-    hint = trouble or "gateways reject certificates like this; or probe a URL that serves a plain GET"
+        return _refused(message, trouble, hint)
+    hint = (
+        ": ".join(filter(None, trouble)) or "gateways reject certificates like this; or probe a URL that serves a GET"
+    )
     return unknown(_CHECK, f"HTTP {answer.status} does not say whether the certificate is the cause", hint)
 
 

@@ -78,7 +78,9 @@ def probed(probe: Probe) -> str:
 
     server = [names.subject_or_none(each) or "unreadable" for each in probe.server_chain]
     ends = (("server", probe.server_not_after), ("client", probe.client_not_after))
-    lines = [f"  TLS           {probe.tls_version}, {probe.cipher}"] if probe.tls_version else []
+    lines = (
+        [f"  TLS           {', '.join(filter(None, (probe.tls_version, probe.cipher)))}"] if probe.tls_version else []
+    )
     lines += [f"  server chain  {' <- '.join(server)}"] if server else []
     lines += [f"  {side} until  {rfc3339(end)}" for side, end in ends if end is not None]
     if probe.accepted_cas is not None:

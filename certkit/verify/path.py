@@ -309,8 +309,9 @@ class _Walk:
         return useful
 
     def _trusted(self) -> str:
-        listed = ", ".join(name_of(each) for each in list(self._anchors)[:3]) or "none"
-        return listed + (f" and {len(self._anchors) - 3} more" if len(self._anchors) > 3 else "")
+        if len(self._anchors) > 3:
+            return f"{len(self._anchors)} CAs"
+        return ", ".join(map(name_of, self._anchors)) or "none"
 
     def _wrong_key(self, current: Certificate, named: Sequence[Certificate]) -> NoPath:
         issuer = brief(current.issuer.text) or "(an empty name)"

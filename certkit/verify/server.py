@@ -1,4 +1,4 @@
-"""Whether a server may be spoken to: its chain, and the host that it was asked for."""
+"""The verdict on a server: its chain, and its name."""
 
 from __future__ import annotations
 
@@ -27,8 +27,13 @@ if TYPE_CHECKING:
 
     from certkit.x509.certificate import AnyCertificate
 
-# What the chain of a server must stand up to, in the order in which it is reported.
+# What is checked of a server's chain, in the order in which it is reported.
 _CHAIN_CHECKS = ("chain", "validity", "purpose", "key-type", "signature-algorithm")
+# Its operator, not the user, can repair it.
+_HINTS = {
+    "chain": "check that --ca has the CA of this server; a missing intermediate must be sent by the server",
+    "validity": "ask the operator of the server to renew its certificate, or check this machine's clock",
+}
 
 
 def judge(
@@ -49,12 +54,14 @@ def judge(
     )
     found = verify(question).findings
     name = next(each for each in found if each.id == "name")
+    if not name.is_good:
+        name = replace(name, hint="check the host name: the server's certificate must be valid for it")
     bad = [each for check in _CHAIN_CHECKS for each in found if each.id == check and not each.is_good]
     if not bad:
         good = next(each for each in found if each.id == "chain")
         return ok("server-chain", good.message), name
     worst = next((each for each in bad if each.status is Status.CRITICAL), bad[0])
-    hint = "add --ca FILE, or --ca system" if worst.status is Status.WARNING else worst.hint
+    hint = "add --ca FILE, or --ca system" if worst.status is Status.WARNING else _HINTS.get(worst.id, worst.hint)
     return replace(worst, id="server-chain", hint=hint), name
 
 

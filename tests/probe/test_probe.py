@@ -94,26 +94,26 @@ def test_a_gateway_that_accepts(gateway, root, client):
 
 
 def refused_clients(root, revoked):
-    """Clients that nginx refuses, and the words of the hint that tell why."""
+    """Clients that nginx refuses, and the words that say why."""
     stranger = pki.root(pki.name(CN="Elsewhere")).issue(**SOON)
     old = root.issue(begin=NOW - 2 * pki.DAY, end=NOW - pki.DAY)
     early = root.issue(begin=NOW + pki.DAY, end=NOW + 2 * pki.DAY)
     return [
         (revoked, "it may be revoked"),
-        (stranger, "the server accepts certificates of CN=Partner Root CA,O=Partner"),
-        (old, "it expired on"),
-        (early, "it is not valid before"),
+        (stranger, "issued by CN=Elsewhere, and the server accepts only CN=Partner Root CA,O=Partner ->"),
+        (old, "certificate: it expired on "),
+        (early, "certificate: it is not valid before "),
     ]
 
 
 def test_a_gateway_that_refuses_in_http(gateway, root):
-    """Its 400 is a refused certificate; what this side can see of the reason is in the hint."""
+    """Its 400 is a refused certificate, for the reason that this side can see; else the hint has a guess."""
     port, _, revoked = gateway
-    for client, hint in refused_clients(root, revoked):
+    for client, reason in refused_clients(root, revoked):
         verdict = probe(port, root, client).verdict_on_certificate()
         assert verdict.status.value == "critical"
-        assert verdict.message == "refused: HTTP 400, the gateway rejected the certificate"
-        assert hint in verdict.hint
+        assert verdict.message.startswith("refused: HTTP 400, the gateway rejected the certificate")
+        assert reason in f"{verdict.message} -> {verdict.hint}"
 
 
 def test_clocks_that_differ(gateway, root, client):
@@ -440,14 +440,16 @@ def test_an_expired_certificate_is_renewed(root):
     """What this machine knows of its dates is said."""
     old = judge.ClientSide((root.issue(begin=NOW - 2 * pki.DAY, end=NOW - pki.DAY).certificate,), NOW)
     found = judge.ended(tls.HandshakeEndedError("", hint="", alert="certificate expired"), old, (), asks=True)
-    assert found.hint.endswith(": renew it")
+    assert "certificate expired): it expired on " in found.message
+    assert found.hint == "renew it"
 
 
 def refusal(chain, accepts=(), there=None):
-    """The hint for a refusal in HTTP that gives no reason."""
+    """What is said of a refusal in HTTP that gives no reason: the reason that can be seen from here, and the hint."""
     headers = {} if there is None else {"date": there.strftime("%a, %d %b %Y %H:%M:%S GMT")}
     answer = http.HttpAnswer(status=495, headers=headers, body=b"")
-    return judge.answered(answer, judge.ClientSide(chain, NOW), accepts, asks=True).hint
+    found = judge.answered(answer, judge.ClientSide(chain, NOW), accepts, asks=True)
+    return f"{found.message.removeprefix('refused: HTTP 495, the gateway rejected the certificate')} -> {found.hint}"
 
 
 def test_what_can_be_seen_from_here_comes_first(root):
@@ -456,11 +458,11 @@ def test_what_can_be_seen_from_here_comes_first(root):
     mine, server = issuing.issue(**SOON).certificate, issuing.issue(extensions=[pki.SERVER], **SOON).certificate
     other = tls.CaName(b"other", "CN=Other")
     assert "its extended key usage is serverAuth" in refusal((server, issuing.certificate), [other])
-    named = "the server accepts certificates of CN=Other; this one was issued by "
+    named = ": it was issued by CN=Partner Issuing CA,O=Partner, and the server accepts only CN=Other -> "
     assert refusal((mine, issuing.certificate), [other]).startswith(named)
     assert "it is not valid by the server's clock" in refusal((mine,), there=NOW - 2 * pki.DAY)
-    assert refusal((mine,), there=NOW + timedelta(hours=2)).startswith("it was sent without intermediates: ")
-    assert refusal((mine, issuing.certificate)).startswith("it may be revoked, or issued by a CA ")
+    assert refusal((mine,), there=NOW + timedelta(hours=2)).startswith(" -> it was sent without intermediates: ")
+    assert refusal((mine, issuing.certificate)).startswith(" -> it may be revoked, or issued by a CA ")
 
 
 def test_when_to_try_again_and_the_trace_id_are_shown(root, server_pair, client, tmp_path):
