@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from certkit.api.checks import ChainLink, Report, check_csr, inspect, probe, verify
     from certkit.api.context import IdentityContext
     from certkit.api.csrs import NewRequest, create_csr, generate_key, write_csr, write_csrs, write_key
+    from certkit.api.host import check_host_configuration, host_configuration, terraform_query
     from certkit.api.identities import Identity, identity
     from certkit.api.rules import PolicyInfo, new_policy, policies, show_policy, validate_policy, which_policy
     from certkit.api.scanning import ExpiryRow, scan
+    from certkit.api.setup import WiseSetup
     from certkit.api.store import IdentityStore, store
     from certkit.api.tokens import WiseTokens, authorize_url
     from certkit.api.webhooks import WiseWebhooks, check_webhook, verify_webhook, webhook_ca, webhooks
+    from certkit.config import HostConfiguration
     from certkit.csr.create import MadeRequest
     from certkit.csr.keyfile import MadeKey
     from certkit.errors import CertkitError as Error
@@ -47,6 +50,7 @@ __all__ = [
     "Exported",
     "Finding",
     "GenerationView",
+    "HostConfiguration",
     "Identity",
     "IdentityContext",
     "IdentityStore",
@@ -67,14 +71,17 @@ __all__ = [
     "TokenAuth",
     "TokenInfo",
     "Unread",
+    "WiseSetup",
     "WiseTokens",
     "WiseWebhooks",
     "__version__",
     "authorize_url",
     "check_csr",
+    "check_host_configuration",
     "check_webhook",
     "create_csr",
     "generate_key",
+    "host_configuration",
     "identity",
     "inspect",
     "new_policy",
@@ -83,6 +90,7 @@ __all__ = [
     "scan",
     "show_policy",
     "store",
+    "terraform_query",
     "validate_policy",
     "verify",
     "verify_webhook",
@@ -100,12 +108,15 @@ _DEFINED = {
     "certkit.api.checks": "ChainLink Report check_csr inspect",
     "certkit.api.context": "IdentityContext",
     "certkit.api.csrs": "NewRequest create_csr generate_key write_csr write_csrs write_key",
+    "certkit.api.host": "check_host_configuration host_configuration terraform_query",
     "certkit.api.identities": "Identity",
     "certkit.api.rules": "PolicyInfo new_policy policies show_policy validate_policy which_policy",
     "certkit.api.scanning": "ExpiryRow scan",
+    "certkit.api.setup": "WiseSetup",
     "certkit.api.store": "IdentityStore store",
     "certkit.api.tokens": "WiseTokens authorize_url",
     "certkit.api.webhooks": "WiseWebhooks check_webhook verify_webhook webhook_ca webhooks",
+    "certkit.config": "HostConfiguration",
     "certkit.csr.create": "MadeRequest",
     "certkit.csr.keyfile": "MadeKey",
     "certkit.findings": "Finding Status",

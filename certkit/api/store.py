@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from certkit.api.arguments import Data, Passphrase
     from certkit.api.checks import Report
     from certkit.api.identities import Identity
+    from certkit.api.setup import WiseSetup
     from certkit.api.tokens import WiseTokens
     from certkit.csr.keyfile import Progress
     from certkit.identity.enroll import Done
@@ -645,6 +646,100 @@ class IdentityStore:
         with self._handle.use() as opened:
             findings = (*findings_of(opened), *self._machine.audit(opened))
             return Report(roll_up(each.status for each in findings), opened.uri, findings)
+
+    def wise_setup(  # noqa: PLR0913  as many as the command has options
+        self,
+        name: str,
+        *,
+        environment: str | None = None,
+        policy: str | None = None,
+        base_url: str | None = None,
+        client_id: str | None = None,
+        client_secret: Passphrase | Callable[[], Passphrase | None] | None = None,
+        redirect_uri: str | None = None,
+        redirect_url: str | None = None,
+        profile_id: str | None = None,
+        key_type: str | None = None,
+        ca: Data | None = None,
+        certificate: Data | None = None,
+        token: Passphrase | None = None,
+        skip_oauth: bool = False,
+        timeout: float = _TIMEOUT_SECONDS,
+        **subject: Any,
+    ) -> WiseSetup:
+        """Do every step of Wise's guide that can be done with what is given and stored, and return what comes next.
+
+        Args:
+            name: the identity, which is created if it is absent.
+            environment: `sandbox`, `sandbox-legacy` or `production`, for a new identity.
+            policy: a policy to use instead, such as a rehearsal's.
+            base_url: use this URL instead of Wise's API.
+            client_id: the client id in this environment.
+            client_secret: as for `tokens`.
+            redirect_uri: the redirect URI that Wise has for the client.
+            redirect_url: the URL that the browser was redirected to.
+            profile_id: the profile, if the identity has tokens of several.
+            key_type: such as `ec-p256`; by default the policy's first.
+            ca: Wise's CA certificate from Developer Hub.
+            certificate: the certificate from Developer Hub.
+            token: an access token to use for the call.
+            skip_oauth: skip the steps about tokens.
+            timeout: seconds for each request.
+            **subject: as for `create_csr`.
+
+        Raises:
+            certkit.RefusedError: if Wise or a check refuses something.
+            certkit.InputError: if something given cannot be used, or Wise cannot be reached.
+            certkit.StoreError: if the store cannot be used.
+        """
+        from certkit.api.setup import WiseSetup, run
+        from certkit.api.tokens import secret_source
+        from certkit.csr.keyfile import silent
+        from certkit.policy import catalogue
+        from certkit.wise import addresses
+
+        chosen = addresses.optional(addresses.policy_of, environment)
+        with self._handle.use() as opened:
+            reached = run(
+                opened,
+                require_name(name),
+                self._machine,
+                policy=catalogue.absolute(policy) if policy is not None else chosen,
+                client_secret=secret_source(client_secret, self._handle),
+                ca=ca,
+                certificate=certificate,
+                token=token,
+                skip_oauth=skip_oauth,
+                timeout=timeout,
+                progress=self._progress.get("progress", silent),
+                subject=subject,
+                base_url=base_url,
+                client_id=client_id,
+                redirect_uri=redirect_uri,
+                redirect_url=redirect_url,
+                profile_id=profile_id,
+                key_type=key_type,
+            )
+            return WiseSetup.of(reached)
+
+    def wise_check(
+        self, sandbox: str, production: str, *, online: bool = False, timeout: float = _TIMEOUT_SECONDS
+    ) -> Report:
+        """Compare the sandbox and the production identity before going live; `online` asks Wise as well.
+
+        Raises:
+            certkit.InputError: if there is no such identity, or its policy cannot be used.
+            certkit.StoreError: if the store cannot be used.
+        """
+        from certkit.api.checks import Report
+        from certkit.findings import roll_up
+        from certkit.stores.opening import findings_of
+        from certkit.wise.check import check
+
+        with self._handle.use() as opened:
+            findings = check(opened, sandbox, production, online=online, timeout=timeout, now=self._now())
+            found = (*findings, *findings_of(opened))
+            return Report(roll_up(each.status for each in found), f"{sandbox} and {production}", found)
 
     def migrate(self, name: str | None = None) -> Sequence[str]:
         """Convert identities of certkit 0.1.0, all or one, to the present format; return the names of those changed.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -63,27 +62,15 @@ def check(output: Output) -> int:
     Example:
       certkit config check
     """
-    from certkit.errors import InputError
-    from certkit.findings import Status, critical, exit_code, ok, roll_up
-    from certkit.identity.programs import require_unchangeable
-    from certkit.report import json
+    from certkit.api.host import checked
+    from certkit.findings import exit_code
 
-    found = opener(lambda _: None).host()
-    findings = [critical("config", fault.message, fault.hint) for fault in found.faults]
-    for entry in (*found.issuers.values(), *found.hooks.values()):
-        try:
-            require_unchangeable(Path(entry.command[0]), found.trust)
-        except InputError as error:
-            findings.append(critical("program", error.message, error.hint))
-    if not findings:
-        files = ", ".join(map(str, found.files))
-        findings.append(ok("config", f"{files}: valid and safe" if files else "no file; the defaults apply"))
-    status = roll_up(each.status for each in findings)
+    report = checked(opener(output.warn))
     if output.as_json:
-        output.document({"status": status.value, "subject": "config", "checks": json.checks(findings)})
+        output.document(report.as_dict())
     else:
-        output.judged("host configuration", status, findings)
-    return exit_code(status) if status is not Status.OK else 0
+        output.judged("host configuration", report.status, report.findings)
+    return exit_code(report.status)
 
 
 def _document(found: HostConfiguration) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from certkit.findings import Status, critical, ok, skipped, unknown, warning
 from certkit.identity import install, limits, overview
 from certkit.net import http
 from certkit.policy import catalogue
+from certkit.stores.record import require_name
 from certkit.verify import Question
 from certkit.wise import endpoints, first_call, guide
 from certkit.wise.addresses import ENVIRONMENTS
@@ -58,41 +59,31 @@ class Side:
         return found if found and found.is_issued else None
 
 
-def side(store: Store, name: str) -> Side:
-    """An identity and its policy.
+def check(store: Store, sandbox: str, production: str, *, online: bool, timeout: float, now: datetime) -> list[Finding]:
+    """Return what must differ between two identities, and what must hold for each; `online` asks Wise as well.
 
     Raises:
         InputError: if there is no such identity, or its policy cannot be used.
         StoreError: if the store cannot be used.
     """
-    identity = store.load(name)
-    return Side(identity, catalogue.load(identity.record.settings.policy))
-
-
-def compare(sandbox: Side, production: Side) -> list[Finding]:
-    """What must differ between both: environments and hosts, keys over all generations, and trust bundles."""
-    return [
-        _environments(sandbox, production),
-        _hosts(sandbox, ("sandbox", "sandbox-legacy")),
-        _hosts(production, ("production",)),
-        _keys(sandbox, production),
-        _trust(sandbox, production),
+    loaded = [store.load(require_name(name)) for name in (sandbox, production)]
+    one, other = (Side(each, catalogue.load(each.record.settings.policy)) for each in loaded)
+    found = [
+        _environments(one, other),
+        _hosts(one, ("sandbox", "sandbox-legacy")),
+        _hosts(other, ("production",)),
+        _keys(one, other),
+        _trust(one, other),
     ]
-
-
-def look(store: Store, one: Side, *, now: datetime) -> list[Finding]:
-    """What must hold for one of both: its certificate, the time that is left, its token."""
-    return [_named(one, finding) for finding in (_chain(one, now), _expiry(one, now), _token(store, one, now))]
-
-
-def ask(store: Store, one: Side, *, timeout: float, now: datetime) -> list[Finding]:
-    """What Wise says to certificate and token, and whether the plain host, which is the way back, answers."""
-    return [_named(one, finding) for finding in (_call(store, one, timeout, now), _fallback(one, timeout, now))]
-
-
-def not_asked() -> list[Finding]:
-    """The same findings when Wise is not to be queried."""
-    return [skipped(check, "not requested", "ask Wise with --online") for check in ("http", "fallback")]
+    for each in (one, other):
+        about = [_chain(each, now), _expiry(each, now), _token(store, each, now)]
+        if online:
+            # The plain host is the way back.
+            about += [_call(store, each, timeout, now), _fallback(each, timeout, now)]
+        found += [replace(finding, message=f"{each.name}: {finding.message}") for finding in about]
+    if not online:
+        found += [skipped(about, "not requested", "ask Wise with --online") for about in ("http", "fallback")]
+    return [*found, reminders()]
 
 
 def reminders(places: Iterable[str] = _PLACES) -> Finding:
@@ -118,10 +109,6 @@ def _runs_certkit(path: Path) -> bool:
         return _RUNS_CERTKIT.search(reading.read(path, limit=_MOST_BYTES)) is not None
     except InputError:
         return False
-
-
-def _named(one: Side, finding: Finding) -> Finding:
-    return replace(finding, message=f"{one.name}: {finding.message}")
 
 
 def _environments(sandbox: Side, production: Side) -> Finding:

@@ -278,7 +278,7 @@ def test_the_wrong_file_as_ca(setup, acme, tmp_path):
         assert setup("--skip-oauth", "--ca", "other.pem").json["changed"] is True
         told(setup("--skip-oauth", "--cert", leaf), 2, "chain: ")
         assert "certificate" in setup("--skip-oauth", "--ca", wise.ca_file, "--cert", leaf).json["done"]
-        told(setup("--skip-oauth", "--ca", "other.pem"), 3, "with another --ca")
+        told(setup("--skip-oauth", "--ca", "other.pem"), 3, "with a different --ca")
 
 
 def test_what_is_given_of_the_client_is_kept(setup, tmp_path):

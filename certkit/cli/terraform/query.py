@@ -13,7 +13,6 @@ from certkit.errors import InputError
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
-    from certkit.terraform.external import ExternalAnswer, Query
 
 
 @click.command()
@@ -31,10 +30,11 @@ def query(output: Output, *, passphrase_file: str | None) -> int:
     Example:
       certkit terraform query < query.json
     """
-    from certkit.terraform.external import Query
+    from certkit.api.host import answered
+    from certkit.cli.shared.stores import opener
 
-    asked = Query.parse(_standard_input())
-    output.document(_answer(asked, output, passphrase_file).document())
+    asked, secret = _standard_input(), inputs.passphrase(passphrase_file)
+    output.document(answered(asked, opener(output.warn), secret, policy_of=inputs.policy, now=inputs.now()))
     return 0
 
 
@@ -57,26 +57,3 @@ def _standard_input() -> bytes:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"cannot read standard input: {reason}", hint=hint) from error
-
-
-def _answer(asked: Query, output: Output, passphrase_file: str | None) -> ExternalAnswer:
-    """The answer; a source is one of `certkit expiry`, but for what may have no end: a plan waits.
-
-    Raises:
-        InputError: the source is a device or a pipe, or something cannot be read.
-    """
-    from certkit.cli.shared.stores import opener
-    from certkit.expiry.sources.parsing import access, parse
-    from certkit.files import reading
-    from certkit.terraform.external import about_identity, about_source
-
-    secret, now, source = inputs.passphrase(passphrase_file), inputs.now(), asked.source or ""
-    with access(
-        lambda: opener(output.warn), store=asked.store, passphrase=secret, now=now, stdin=inputs.chunks
-    ) as access_to:
-        if asked.identity is not None:
-            return about_identity(asked, access_to.store(), name=asked.identity, policy_of=inputs.policy, now=now)
-        if reading.is_special(source) and not reading.is_directory(source):
-            raise InputError(f"cannot read {source}: it is a device or a pipe", hint="name a file")
-        policy = inputs.policy(inputs.DEFAULT_POLICY)
-        return about_source(asked, parse([source], access_to), policy=policy, now=now)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
     from certkit.stores.base import Store
     from certkit.wise.guide import Situation
-    from certkit.wise.setup import Given, Surroundings
 
 
 @click.command()
@@ -55,18 +54,36 @@ def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
       certkit wise setup acme --environment sandbox --client-id acme \\
           --redirect-uri https://acme.example/wise
     """
+    from certkit.api import setup as guided
     from certkit.report import setup as report
     from certkit.stores.record import require_name
     from certkit.wise import guide
-    from certkit.wise import setup as guided
 
+    file = options.pop("client_secret_file")
     is_named = click.get_current_context().get_parameter_source("store_uri") is ParameterSource.COMMANDLINE
     command = functools.partial(guide.command, store_uri=store.uri if is_named else None)
 
     def show(found: Situation, url: str | None = None) -> None:
         output.text(report.text(found, command=command(found), url=url, paint=output.paint))
 
-    reached = guided.run(store, require_name(name), _given(options), _surroundings(output, options, show))
+    pasted = options.pop("redirect_url")
+    reached = guided.run(
+        store,
+        require_name(name),
+        machine(output.warn),
+        policy=policy_of(environment=options.pop("environment"), policy_name=options.pop("policy_name")),
+        client_secret=functools.partial(inputs.client_secret, file),
+        required_secret=functools.partial(inputs.required_client_secret, file),
+        redirect_url=None if pasted is None else inputs.typed(pasted),
+        ca=inputs.data(options.pop("ca")),
+        certificate=inputs.data(options.pop("cert")),
+        token=inputs.token(options.pop("token_file")),
+        person=pasting.Terminal(show) if inputs.is_terminal() and not output.as_json else None,
+        progress=progress,
+        warn_of=output.warn_of,
+        subject={each: options.pop(each) for each in inputs.SUBJECT_OPTIONS},
+        **options,
+    )
     inputs.policy(reached.situation.identity.record.settings.policy)  # points out a retired environment
     if output.as_json:
         found = reached.situation
@@ -74,37 +91,3 @@ def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
     elif not output.quiet:
         show(reached.situation, reached.url)
     return 0
-
-
-def _given(options: dict[str, Any]) -> Given:
-    from certkit.api.arguments import trust_bundle
-    from certkit.wise.setup import Given
-
-    same = ("base_url", "client_id", "redirect_uri", "profile_id", "key_type")
-    return Given(
-        **{each: options[each] for each in same},
-        policy=policy_of(environment=options["environment"], policy_name=options["policy_name"]),
-        redirect_url=None if options["redirect_url"] is None else inputs.typed(options["redirect_url"]),
-        subject=inputs.subject(options),
-        ca=trust_bundle(inputs.data(options["ca"])),
-        certificate=None if options["cert"] is None else inputs.read(options["cert"]),
-        token=inputs.token(options["token_file"]),
-        skips_oauth=options["skip_oauth"],
-    )
-
-
-def _surroundings(output: Output, options: dict[str, Any], show: Any) -> Surroundings:
-    from certkit.wise.setup import Surroundings
-
-    file = options["client_secret_file"]
-    return Surroundings(
-        clock=inputs.now,
-        client_secret=functools.partial(inputs.required_client_secret, file),
-        optional_secret=functools.partial(inputs.client_secret, file),
-        how=machine(output.warn).how,
-        timeout=options["timeout"],
-        person=pasting.Terminal(show) if inputs.is_terminal() and not output.as_json else None,
-        progress=progress,
-        warn=output.warn_about,
-        warn_of=output.warn_of,
-    )
