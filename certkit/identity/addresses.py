@@ -29,7 +29,7 @@ def require_allowed(store: Store, url: str, policy: Policy) -> None:
     host = (urlsplit(url).hostname or "").lower()
     hosts = policy.hosts
     named = (
-        [each for each in (hosts.api, hosts.api_mtls, hosts.web) if each] if policy.name in catalogue.names() else []
+        [each for each in (hosts.api, hosts.api_mtls, hosts.web) if each] if catalogue.is_shipped(policy.name) else []
     )
     known = {(urlsplit(each).hostname or "").lower() for each in named}
     if host not in known | {each.lower() for each in store.allowed_hosts}:

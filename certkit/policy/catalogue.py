@@ -31,6 +31,11 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
+def is_shipped(name: str) -> bool:
+    """Return whether a shipped policy has that name."""
+    return name in _builtin_names()
+
+
 def load(reference: str) -> Policy:
     """Return the policy of that name, or in the TOML file at that path.
 

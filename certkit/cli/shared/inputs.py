@@ -311,7 +311,7 @@ def policy(reference: str) -> Policy:
     shown = set() if context is None else context.find_root().meta.setdefault("certkit.policies", set())
     if found.name not in shown:
         shown.add(found.name)
-        explain(f"policy {found.name}, {'built in' if found.name in catalogue.names() else reference}: {found.title}")
+        explain(f"policy {found.name}, {'built in' if found.name == reference else reference}: {found.title}")
         if found.retired is not None:
             click.echo(f"certkit: warning: {found.retirement}", err=True)
     return found
