@@ -112,10 +112,15 @@ class Reporter:
             yield text.passed_over(scan)
 
     def _remind(self, scan: Scan, reminders: Reminders) -> list[Status]:
-        """Report the rows for which a reminder is due, each once, and all of them: what is recorded was spoken."""
+        """Report the rows for which a reminder is due, each once, and on every run those that have expired.
+
+        All of them are shown: what is recorded was spoken.
+        """
         with self._opened_state() as state:
             due = state.due(scan.by_urgency, reminders=reminders, now=scan.now)
-            self._send(self._table(scan, [each.watched for each in due], show_all=True))
+            told = {id(each.watched) for each in due}
+            rows = [each for each in scan.by_urgency if id(each) in told or each.not_after < scan.now]
+            self._send(self._table(scan, rows, show_all=True))
             state.record(due)
         for trouble in state.warnings:
             self.output.warn_about(trouble)
