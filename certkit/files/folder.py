@@ -428,10 +428,14 @@ class Folder:
                 raise
             yield folder
 
-    def give(self, access: Access) -> None:
-        """Let those into the directory who may read what is in it."""
+    def give(self, access: Access, name: str | None = None, mode: int = 0) -> None:
+        """Let those into the directory who may read what is in it, or give them a file in it, with that mode."""
         try:
-            access.give(self.descriptor, access.directory_mode)
+            if name is None:
+                access.give(self.descriptor, access.directory_mode)
+            else:
+                with self._reading(name) as stream:
+                    access.give(stream.fileno(), mode)
         except PermissionError as error:
             if access.group is None:
                 message = f"cannot write {self.path}: the file system does not support permissions"

@@ -112,6 +112,23 @@ def generation(folder: Folder, number: str) -> Iterator[Folder]:
             yield found
 
 
+def give(folder: Folder, access: Access) -> None:
+    """Give what the members of a group need to that group: the directory of an identity, and every generation.
+
+    Raises:
+        StoreError: if this process may not.
+    """
+    folder.give(access)
+    with folder.inside(GENERATIONS) as generations:
+        generations.give(access)
+        for number in filter(identity.is_generation, generations.names()):
+            with generations.inside(number) as found:
+                found.give(access)
+                for name in filter(generation_files.is_file, found.names()):
+                    is_key = name == generation_files.KEY
+                    found.give(access, name, access.key_mode if is_key else access.public_mode)
+
+
 def require_open(folder: Folder) -> None:
     """Refuse to keep a secret as it is beside others that are sealed.
 

@@ -166,7 +166,10 @@ class FileStore:
             if after.active is not None:
                 identity_folder.require_generation(folder, after.active)
             after = after if self.journal is None else self.journal.noted(found.record, after)
-            version = record_file.write(folder, after, identity_folder.access_of(after), before=found.record)
+            access = identity_folder.access_of(after)
+            if after.settings.group != found.record.settings.group:
+                identity_folder.give(folder, access)
+            version = record_file.write(folder, after, access, before=found.record)
             return replace(found, record=after, version=version)
 
     def add(

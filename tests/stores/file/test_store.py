@@ -286,6 +286,24 @@ def test_a_group_reads_what_its_members_need(store):
         assert (read.returncode, read.stdout) == (code, PAIRS[0].key_pem if code == 0 else b"")
 
 
+def test_another_group_may_read(umask, store):
+    """What exists is given to it, just as if it had been there from the beginning."""
+    first, second = sorted({some_group().gr_gid, 65534})
+    enroll_for(store, grp.getgrgid(first).gr_name)
+    before = tree(store.root / "acme")
+    store.change("acme", lambda record: with_settings(record, group=grp.getgrgid(second).gr_name))
+    assert tree(store.root / "acme") == before
+    strangers = [path for path in (store.root / "acme").rglob("*") if path.lstat().st_gid != second]
+    assert {path.name for path in strangers} <= {".lock", "active"}
+    store.change("acme", lambda record: with_settings(record, group=None))
+    assert {path.stat().st_mode & 0o777 for path in store.root.rglob("key.pem")} == {0o600}
+
+
+def with_settings(record, **changes):
+    """The record with other settings."""
+    return replace(record, settings=replace(record.settings, **changes))
+
+
 def test_a_group_that_does_not_exist(tmp_path, store):
     """Is refused before anything is made."""
     with pytest.raises(StoreError) as refused:
