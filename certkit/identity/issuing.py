@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certkit.errors import CertkitError, InputError, RefusedError, StoreError
-from certkit.identity import limits, overview
+from certkit.identity import hooks, limits, overview
 from certkit.identity.install import pem
 from certkit.identity.issuers.base import IssuerAnswer
 from certkit.stores.record import ANSWERED, ANSWERS, LEASE
@@ -32,8 +32,9 @@ AGAIN = timedelta(days=7)
 """The least time between two certificates that are requested because the first one was refused."""
 
 _LEASE = timedelta(minutes=3)
-_WAIT_SECONDS = 15.0
-_PAUSE_SECONDS = 0.2
+# As long as the other run may take: an issuer that is a program, and some requests to the store.
+_WAIT_SECONDS = hooks.TIMEOUT_SECONDS + 15
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
 
 
 def age(text: str | None, now: datetime) -> timedelta | None:
@@ -159,13 +160,20 @@ def _wait(store: Store, name: str, number: str) -> None:
     """Wait until another run has installed the certificate of a request.
 
     Raises:
-        InputError: if it takes too long.
+        InputError: if that run ends without one, or takes longer than it may.
     """
-    end = time.monotonic() + _WAIT_SECONDS
-    while time.monotonic() < end:
+    end, pause = time.monotonic() + _WAIT_SECONDS, _PAUSE_SECONDS
+    while True:
         found = store.load(name)
-        if overview.generation(found, number).issued is not None or not found.record.facts.get(number, {}).get(LEASE):
+        if overview.generation(found, number).issued is not None:
             return
-        time.sleep(_PAUSE_SECONDS)
-    message = f"{name}: another process is getting the request of generation {number} signed"
-    raise InputError(message, hint=f"try again later: certkit identity renew {name}")
+        lease = found.record.facts.get(number, {}).get(LEASE, "")
+        hint = f"try again later: certkit identity renew {name}"
+        if not lease:
+            raise InputError(f"{name}: another run did not get the request of generation {number} signed", hint=hint)
+        if time.monotonic() > end:
+            since = rfc3339(parse_time(lease.partition(" ")[0]) - _LEASE)
+            message = f"{name}: another run has been getting the request of generation {number} signed since {since}"
+            raise InputError(message, hint=hint)
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from certkit.errors import InputError
 from certkit.identity import overview
 from certkit.identity.renew import Renewal, renew
 from certkit.stores.file.store import FileStore
+from certkit.stores.record import LEASE
 from certkit.stores.vault import layout
 from certkit.stores.vault.store import VaultStore
+from certkit.times import rfc3339
 from certkit.vault.client import Vault
 from tests import pki
 from tests.identity.conftest import POLICY, journaled, use
@@ -95,6 +98,24 @@ def test_four_runs_have_one_certificate_signed(renewers):
         assert len(issuer.signed) == 1
         assert {each.record.active for each in told} == {"0002"}
         assert list(faults(renewers[0], name, now=LATE)) == []
+
+
+@pytest.mark.parametrize("renewers", ["a directory"], indirect=True)
+def test_a_run_that_waits_for_one_that_fails(renewers):
+    """Says so, and asks for nothing itself; the next run does."""
+    store, issuer = renewers[0], Counting()
+    use(store)
+    renew(store, store.load("acme"), POLICY, wanted=Renewal(), now=LATE)
+    lease = {LEASE: f"{rfc3339(LATE + pki.DAY)} another-host 1 mark"}
+    store.change("acme", lambda record: record.describe("0002", lease))
+    fails = threading.Timer(3, lambda: store.change("acme", lambda record: record.describe("0002", {LEASE: ""})))
+    fails.start()
+    with pytest.raises(InputError, match="another run did not get the request of generation 0002 signed"):
+        renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer), now=LATE)
+    fails.join()
+    assert issuer.signed == []
+    done = renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer), now=LATE).done
+    assert (len(issuer.signed), done.identity.record.active) == (1, "0002")
 
 
 def test_a_renewer_that_is_held_up(openbao):
