@@ -210,7 +210,7 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
     """
     identity = done.identity
     number = identity.record.active
-    if deployment is None or number is None or identity.record.undeployed != number or not _has_hooks(deployment):
+    if deployment is None or number is None or identity.record.undeployed != number:
         return done
     generation, where = overview.generation(identity, number), store.location(identity, number)
     try:
@@ -224,7 +224,10 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
         )
     except HookError as error:
         same = f" --deploy-hook {shlex.quote(deployment.typed)}" if deployment.typed is not None else ""
-        error.hint = f"fix it, and run it again: certkit identity activate {identity.name}{same}"
+        error.hint = (
+            f"fix it, and run it again: certkit identity activate {identity.name}{same}; "
+            f"or choose another: certkit identity update {identity.name} --deploy-hook PROGRAM|NAME|none"
+        )
         raise
     if deployment.lacking is not None:
         return done

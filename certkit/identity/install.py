@@ -155,7 +155,12 @@ def judge(
     )
     verdict = up_to_a_root(question)
     findings = (*verdict.findings, *_in_use(identity, generation, leaf))
-    refuse(identity.name, findings)
+    try:
+        refuse(identity.name, findings)
+    except RefusedError as error:
+        if any(each.id == "chain" for each in _bad(findings)):
+            error.hint += f"; if the partner has a new CA: certkit identity update {identity.name} --ca FILE"
+        raise
     return replace(verdict, findings=findings)
 
 

@@ -50,7 +50,8 @@ def update(
         StoreError: if the store cannot be used, or its token may not change settings.
     """
     settings = changes.apply(identity.record.settings)
-    if settings == identity.record.settings:
+    is_owed = "deploy_hook" in changes.settings and identity.record.undeployed_hook is not None
+    if settings == identity.record.settings and not is_owed:
         return Done(identity, changed=False)
     if changes.anchors:
         limits.require_current(identity.name, changes.anchors, now)
@@ -66,6 +67,8 @@ def update(
                 raise
 
     def edit(record: Record) -> Record:
-        return replace(record, settings=changes.apply(record.settings))
+        # Another hook takes the place of one that was named for a single run and failed.
+        owed = None if "deploy_hook" in changes.settings else record.undeployed_hook
+        return replace(record, settings=changes.apply(record.settings), undeployed_hook=owed)
 
     return Done(store.change(identity, edit), changed=True)

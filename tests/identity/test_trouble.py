@@ -1,4 +1,4 @@
-"""A year of trouble: CAs change twice, answers are refused, a hook fails for a week, clocks jump; nothing fails."""
+"""A year of trouble: CAs change twice, answers are refused, a hook fails, clocks jump, a request is forgotten."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cryptography import x509
+from OpenSSL import crypto
 
 from certkit.errors import RefusedError
-from certkit.identity import activate, credentials, overview
+from certkit.findings import Status
+from certkit.identity import activate, credentials, install, overview
 from certkit.identity.hooks import HookError
 from certkit.identity.issuers.base import IssuerAnswer
 from certkit.identity.renew import Renewal, renew
 from certkit.identity.update import Changes, update
+from certkit.stores.record import State
 from tests import pki
 from tests.identity.conftest import ISSUING, POLICY, ROOT, enroll, states
 
@@ -44,15 +47,62 @@ class Partner:
         return IssuerAnswer(certificates=made.pem + issuer.pem)
 
 
+def call(store, now):
+    """What the partner's server says to what is in use: OpenSSL judges it at that time; why it fails, if it does."""
+    shown = credentials.shown(store, store.load("acme"))
+    leaf, *above = shown.credentials.chain
+    if shown.credentials.key.public_key() != leaf.public_key():
+        return "another key"
+    trusted = crypto.X509Store()
+    for root in ROOTS:
+        trusted.add_cert(crypto.X509.from_cryptography(root.certificate))
+    trusted.set_time(now.replace(tzinfo=None))
+    chain = [crypto.X509.from_cryptography(each) for each in above]
+    try:
+        crypto.X509StoreContext(trusted, crypto.X509.from_cryptography(leaf), chain).verify_certificate()
+    except crypto.X509StoreContextError as error:
+        return str(error)
+    return None
+
+
+class Forgotten:
+    """An identity beside the other one, whose next request lies about until its certificate has expired."""
+
+    def __init__(self, store):
+        self.store, self.partner, self.requests, self.seen = store, Partner(), set(), []
+        enroll(store, "idle", now=pki.NOW)
+        self.bring(pki.NOW)
+
+    def bring(self, now):
+        """A person fetches the certificate after all."""
+        self.partner.now = now
+        [pending] = overview.in_state(self.store.load("idle"), State.PENDING)
+        answer = self.partner.issue(pending.csr).certificates
+        done, number = install.install(self.store, self.store.load("idle"), answer, POLICY, now=now)
+        activate.activate(self.store, done.identity, number, now=now)
+
+    def live(self, now):
+        """What cron does; three weeks after the end somebody looks."""
+        said = renew(self.store, self.store.load("idle"), POLICY, wanted=Renewal(), now=now).said
+        identity = self.store.load("idle")
+        self.requests |= {each.number for each in overview.in_state(identity, State.PENDING)}
+        certificate = overview.certificate(overview.generation(identity, identity.record.active))
+        if len(self.partner.signed) == 1 and now > certificate.not_valid_after_utc + timedelta(weeks=3):
+            self.bring(now)
+        elif len(self.partner.signed) == 1:
+            self.seen.append(said.status)
+
+
 def test_a_year_of_trouble(store, tmp_path):
-    """Each day what is in use is valid and trusted, and as many certificates are signed as are used."""
+    """Each day what is in use works, and as many certificates are signed as are used."""
     partner, broken, hook = Partner(), tmp_path / "broken", tmp_path / "hook"
     hook.write_text(f"#!/bin/sh\ntest ! -e {broken}\n")
     hook.chmod(0o755)
     deployment = activate.Deployment(programs=(hook,), environment={"PATH": os.defpath})
     how = activate.Activation(deployment=deployment)
     enroll(store, now=pki.NOW)
-    unusable, refused, failed, in_use, learned = [], [], [], [], 0
+    failed_calls, refused, failed, in_use, learned = [], [], [], [], 0
+    forgotten = Forgotten(store)
     for day, jump in zip(DAYS, itertools.cycle((0, 1, -1, 0, 0))):
         now = partner.now = pki.NOW + timedelta(days=day, hours=12 + jump)
         partner.ca = max([0, *(ca for since, ca in NEW_CAS.items() if day >= since)])
@@ -68,18 +118,23 @@ def test_a_year_of_trouble(store, tmp_path):
             failed.append(day)
         except RefusedError:
             refused.append(day)
+        forgotten.live(now) if day < 150 else None
+        if (why := call(store, now)) is not None:
+            failed_calls.append((day, why))
         identity = store.load("acme")
-        active = identity.record.active
-        certificate = overview.certificate(overview.generation(identity, active))
-        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-            unusable.append(day)
-        credentials.require_trusted(identity, active, now=now)
-        in_use.append(certificate)
-    assert unusable == []
+        credentials.require_trusted(identity, identity.record.active, now=now)
+        in_use.append(overview.certificate(overview.generation(identity, identity.record.active)))
+    assert failed_calls == []
     # Both changes of the CA were reported until it was added, and the certificates that were refused were used.
     assert (len(refused), refused[0] >= 100, refused[3] >= 200) == (6, True, True)
     assert list(dict.fromkeys(in_use)) == partner.signed
     # The hook that failed was run again every day until it succeeded.
     assert failed == [day for day in HOOK_DAYS if day >= failed[0] and day in DAYS]
     assert store.load("acme").record.undeployed is None
+    # The forgotten request was made once, reported ever more urgently, and answered in the end.
+    assert forgotten.requests == {"0002"}
+    reported = [status for status, _ in itertools.groupby(forgotten.seen)]
+    assert reported == [Status.OK, Status.WARNING, Status.CRITICAL]
+    assert states(store, "idle") == {"0001": "previous", "0002": "active"}
+    assert len(forgotten.partner.signed) == 2
     assert set(states(store).values()) == {"previous", "active"}

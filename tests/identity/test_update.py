@@ -187,3 +187,18 @@ def test_an_open_request_is_not_pruned(store):
     install(store, pasted(issue(store)))
     assert prune(store, store.load("acme"), keep=0)[1] == []
     assert overview.generation(store.load("acme"), "0001").issued.chain == ISSUING.pem
+
+
+@pytest.mark.parametrize("kind", ["stored", "named for that once"])
+def test_a_hook_that_can_never_succeed_is_given_up(store, kind):
+    """Another one takes its place, or none: nothing is owed for ever."""
+    use(store)
+    is_stored = kind == "stored"
+    update(store, store.load("acme"), POLICY, Changes(settings={"deploy_hook": "/gone"} if is_stored else {}), now=LATE)
+    failed = None if is_stored else "/gone"
+    store.change("acme", lambda record: replace(record, undeployed="0001", undeployed_hook=failed))
+    assert update(store, store.load("acme"), POLICY, Changes(settings={"deploy_hook": None}), now=LATE).changed
+    assert store.load("acme").record.undeployed_hook is None
+    how = activate.Activation(deployment=activate.Deployment(environment={}))
+    done = activate.activate(store, store.load("acme"), how=how, now=pki.NOW)
+    assert (done.identity.record.undeployed, overview.owed_hook(done.identity)) == (None, None)
