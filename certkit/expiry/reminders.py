@@ -1,8 +1,8 @@
-"""Reminders before expiry: each threshold speaks once for each certificate.
+"""Reminders before expiry: one for each threshold and certificate, and one in every run once it has expired.
 
-What is remembered of a certificate are the reminders that were spoken of it, each for as long as it is true: a
-threshold that is not passed any more was spoken by a clock that was wrong, and will be spoken again. In doubt a
-reminder is repeated; none is left out.
+The memory of a certificate has the reminders that were sent, each for as long as it is true: a threshold that is no
+longer passed was reported by a clock that was wrong, and will be reported again. In doubt a reminder is repeated; none
+is left out.
 """
 
 from __future__ import annotations
@@ -175,12 +175,13 @@ def refreshed(memory: Memory, *, seen: Iterable[Watched], now: datetime) -> dict
 
 
 def due(watched: Iterable[W], *, reminders: Reminders, memory: Memory, now: datetime) -> list[Due[W]]:
-    """The reminders that apply and were not spoken, in the order of what is watched."""
+    """Return the reminders that apply and were not sent, or are about what has expired, in the order given."""
     found = []
     for each in watched:
         reminder = reminders.passed(each, now)
-        spoken = memory.get(each.fingerprint_sha256)
-        if reminder is not None and (spoken is None or reminder.mark not in spoken.still_true(now)):
+        sent = memory.get(each.fingerprint_sha256)
+        is_new = sent is None or each.not_after < now or reminder is None or reminder.mark not in sent.still_true(now)
+        if reminder is not None and is_new:
             found.append(Due(each, reminder, now))
     return found
 

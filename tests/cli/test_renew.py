@@ -67,10 +67,11 @@ def test_nothing_is_due(identity):
     assert identity.files() == before
 
 
-def test_a_request_is_made(identity):
-    """When the window is open: the portal's steps, the name to type, and the CSR."""
+@pytest.mark.parametrize("options", [(), ("-q",)], ids=["", "quiet"])
+def test_a_request_is_made(identity, options):
+    """When the window is open: the portal's steps, the name to type, and the CSR; also with -q, for cron's mail."""
     renewable(identity)
-    renewed = identity("renew", "acme")
+    renewed = identity("renew", "acme", *options)
     assert (renewed.code, renewed.err) == (0, "")
     assert f"Next, in Developer Hub, under the name acme-{NOW:%Y-%m}-b:" in renewed.out
     assert renewed.out.endswith("-----END CERTIFICATE REQUEST-----\n")
@@ -86,7 +87,8 @@ def test_a_request_that_hangs(identity, days_left, code):
         assert again.code == code
         assert re.search(r"certkit: acme: the request of generation 0002 is pending, created just now", again.err)
         assert "Submit the CSR in Developer Hub, then run: certkit identity install acme CERT" in again.err
-    assert (identity("renew", "acme", "-q").err != "") == (code > 0)
+    mailed = identity("renew", "acme", "-q")
+    assert [bool(mailed.err), "3. Paste the CSR" in mailed.out, "CERTIFICATE REQUEST" in mailed.out] == [code > 0] * 3
 
 
 def test_a_dry_run(identity):

@@ -430,7 +430,7 @@ class Runs(RuleBasedStateMachine):
     def speak(self, listed, *, is_killed=False):
         """One run; what it must say follows from what has been said. The warnings that it gives."""
         passed = [(int(part[:-1]), part) for part in listed.split(",") if self.hours < int(part[:-1]) * 24]
-        expected = {min(passed)[1]} - self.spoken if passed else set()
+        expected = {min(passed)[1]} - (self.spoken if self.hours >= 0 else set()) if passed else set()
         now = NOW + 40 * DAY - timedelta(hours=self.hours)
         with ReminderFile.open(self.path) as state:
             due = state.due([row(left=40 * DAY)], reminders=Reminders.parse(listed), now=now)

@@ -74,9 +74,11 @@ def _say(output: Output, found: Overview | Unread) -> None:
     output.warn_of(found.findings)
     if said.hint and not (output.quiet and said.is_good):
         output.say(f"{said.message}. {capitalised(said.hint)}")
-    if output.as_json or output.quiet:
+    if output.as_json:
         return
-    if found.changed:
+    # What a person has to do arrives by mail, so -q prints the steps and the CSR too.
+    is_for_a_person = found.pending is not None and found.pending.csr is not None and not (said.hint and said.is_good)
+    if is_for_a_person or (found.changed and not output.quiet):
         output.text(text.identity(found, paint=output.paint))
-    elif not said.hint:
+    elif not said.hint and not output.quiet:
         output.text(f"{said.message}\n")
