@@ -51,13 +51,15 @@ def concise(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     Where a check has something bad to say, what is good about it goes; where it has an answer, "skipped" goes.
     """
     listed = tuple(findings)
-    bad = {finding.id for finding in listed if not finding.is_good}
+    if len({finding.id for finding in listed}) == len(listed):
+        return listed
+    good = (Status.OK, Status.SKIPPED)
+    bad = {finding.id for finding in listed if finding.status not in good}
     answered = {finding.id for finding in listed if finding.status is not Status.SKIPPED}
     return tuple(
         finding
         for finding in listed
-        if (not finding.is_good or finding.id not in bad)
-        and (finding.status is not Status.SKIPPED or finding.id not in answered)
+        if finding.id not in (answered if finding.status is Status.SKIPPED else bad) or finding.status not in good
     )
 
 

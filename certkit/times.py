@@ -21,7 +21,7 @@ def rfc3339(moment: datetime) -> str:
     """A moment as RFC 3339 in UTC, to the second: `2026-11-22T10:00:00Z`."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="seconds")[: -len("+00:00")] + "Z"
+    return moment.isoformat()[:19] + "Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -42,7 +42,7 @@ def findings(request: Csr, policy: Policy) -> list[Finding]:
         hint = "create the CSR without one; if that password is used elsewhere, change it there"
         problems.append(warning("extensions", said, hint))
     for oid in dict.fromkeys(each.oid for each in request.extensions):
-        value = request.value(oid)
+        value = request.values.get(oid)
         if isinstance(value, Unreadable):
             said = f"the requested extensions cannot be read: {_name(oid)}: {printable(value.reason)}"
             problems.append(critical("extensions", said, _NEW_CSR))
@@ -50,7 +50,7 @@ def findings(request: Csr, policy: Policy) -> list[Finding]:
     problems += _alternative_names(request, rules, partner)
     for oid, rule in ((kinds.KEY_USAGE, rules.key_usage), (kinds.EXTENDED_KEY_USAGE, rules.extended_key_usage)):
         problems += usage_problems(request, oid, rule, check="extensions", partner=partner)
-    constraints = request.value(kinds.BASIC_CONSTRAINTS)
+    constraints = request.values.get(kinds.BASIC_CONSTRAINTS)
     if constraints and constraints.ca:
         problems.append(critical("extensions", "the CSR asks for a CA certificate", "ask for a client certificate"))
     if constraints is None and rules.ca_false:

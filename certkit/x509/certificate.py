@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from certkit.errors import InputError
 from certkit.printable import brief
@@ -23,7 +23,6 @@ from certkit.x509.signed import (
     ExtensionValue,
     Signed,
     name_deviations,
-    serial_deviations,
     take,
     take_explicit,
     unreadable,
@@ -31,6 +30,7 @@ from certkit.x509.signed import (
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from cryptography import x509
@@ -42,12 +42,25 @@ if TYPE_CHECKING:
 
 
 _VERSION, _ISSUER_ID, _SUBJECT_ID, _EXTENSIONS = 0xA0, 0x81, 0x82, 0xA3
+_VERSION_3 = bytes.fromhex("a003020102")
+_FIELDS = (
+    (INTEGER, "the serial number"),
+    (SEQUENCE, "the signature algorithm"),
+    (SEQUENCE, "the issuer"),
+    (SEQUENCE, "the validity"),
+    (SEQUENCE, "the subject"),
+    (SEQUENCE, "the public key"),
+)
+_MAX_SERIAL_BYTES = 20
+
+Judged = TypeVar("Judged")
 
 
 class _Parts(NamedTuple):
     """Where the fields of a certificate lie in its bytes."""
 
     version: int
+    serial: int
     fields: list[tlv.Node]
     validity: tuple[tlv.Node, tlv.Node]
     extensions: tlv.Node | None
@@ -68,6 +81,15 @@ class Certificate(Signed["x509.Certificate", _Parts]):
         """
         return _parse_short(der) if len(der) <= _SHORT else _parse(der)
 
+    @classmethod
+    def of(cls, found: AnyCertificate) -> Certificate:
+        """Return the value of a certificate that `cryptography` may have loaded."""
+        if isinstance(found, Certificate):
+            return found
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        return cls.parse(found.public_bytes(Encoding.DER))
+
     def require_structure(self) -> None:
         """Raise InputError if the fields cannot be told apart."""
         self._extensions  # noqa: B018  raises
@@ -77,12 +99,38 @@ class Certificate(Signed["x509.Certificate", _Parts]):
         return f"<Certificate {self.subject.text!r} {self.serial}>"
 
     def _cut(self) -> _Parts:
-        return _cut(self.der, self._frame[0])
+        data, (_, _, start, end), version = self.der, self._frame[0], 1
+        wrong: list[Deviation] = []
+        nodes = tlv.children(data, start, end)
+        if nodes and data[nodes[0][1] : nodes[0][3]] == _VERSION_3:
+            version = 3
+            del nodes[0]
+        elif (written := take_explicit(data, nodes, _VERSION, INTEGER, "the version")) is not None:
+            version = tlv.integer(data, written) + 1
+            if version == 1:
+                wrong.append(deviation("version-default"))
+            elif not 1 <= version <= 3:
+                wrong.append(deviation("version-unknown", str(version)))
+        fields = take(nodes, *_FIELDS)
+        serial = tlv.integer(data, fields[0])
+        dates = tlv.children(data, fields[3][2], fields[3][3])
+        if len(dates) != 2:
+            raise tlv.DerError("a validity that is not two dates")
+        for tag in (_ISSUER_ID, _SUBJECT_ID):
+            if nodes and nodes[0][0] == tag:
+                tlv.bits(data, nodes.pop(0))
+                wrong += [deviation("version-unique-id")] if version == 1 else []
+        extensions = take_explicit(data, nodes, _EXTENSIONS, SEQUENCE, "the list of extensions")
+        if nodes:
+            raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
+        return _Parts(version, serial, fields, (dates[0], dates[1]), extensions, tuple(wrong))
 
     @once
     def _fields(self) -> list[tlv.Node]:
         """Serial number, algorithm, issuer, validity, subject and key; soon found in what the library has read."""
-        return self._parts.fields if self._loaded is None else tlv.certificate_fields(self.der)
+        if self._loaded is None or "_parts" in self.__dict__:
+            return self._parts.fields
+        return tlv.certificate_fields(self.der)
 
     @property
     def version(self) -> int:
@@ -98,12 +146,17 @@ class Certificate(Signed["x509.Certificate", _Parts]):
     @once
     def issuer(self) -> Name:
         """The name of the issuer."""
-        return Name(self.bytes_of(self._fields[2]))
+        return Name.of(self.bytes_of(self._fields[2]))
 
     @once
     def subject(self) -> Name:
         """The name of the subject."""
-        return Name(self.bytes_of(self._fields[4]))
+        return Name.of(self.bytes_of(self._fields[4]))
+
+    @once
+    def is_self_issued(self) -> bool:
+        """Whether subject and issuer are the same name (section 6.1)."""
+        return self.subject == self.issuer or self.subject.key == self.issuer.key
 
     @property
     def display_name(self) -> str:
@@ -115,10 +168,13 @@ class Certificate(Signed["x509.Certificate", _Parts]):
 
     @once
     def brief_name(self) -> str:
-        """The name for a message: cut off where it is long."""
-        return brief(self.display_name)
+        """The name for a message, whatever state the certificate is in, and not too long."""
+        try:
+            return brief(self.display_name) or "the certificate"
+        except InputError:
+            return "a certificate that cannot be read"
 
-    @property
+    @once
     def not_before(self) -> datetime | Unreadable:
         """The moment from which the certificate is valid."""
         if self._loaded is not None:
@@ -130,7 +186,7 @@ class Certificate(Signed["x509.Certificate", _Parts]):
                 return moment
         return self._validity[0][0]
 
-    @property
+    @once
     def not_after(self) -> datetime | Unreadable:
         """The last moment at which the certificate is valid."""
         if self._loaded is not None:
@@ -150,13 +206,12 @@ class Certificate(Signed["x509.Certificate", _Parts]):
     def validity_problems(self) -> tuple[str, ...]:
         """The rules that the form of the dates breaks (section 4.1.2.5)."""
         found = []
-        for field, node, (moment, problems) in zip(
-            ("notBefore", "notAfter"), self._parts.validity, self._validity, strict=True
-        ):
+        for number, (moment, problems) in enumerate(self._validity):
+            field = "notAfter" if number else "notBefore"
             found += [f"{field}: {problem}" for problem in problems]
             if isinstance(moment, Unreadable):
                 found += [] if problems else [f"{field}: {moment.reason}"]
-            elif node[0] == moments.GENERALIZED_TIME and moment.year < 2050:
+            elif self._parts.validity[number][0] == moments.GENERALIZED_TIME and moment.year < 2050:
                 found.append(f"{field}: GeneralizedTime before the year 2050 (RFC 5280 section 4.1.2.5)")
         return tuple(found)
 
@@ -164,6 +219,12 @@ class Certificate(Signed["x509.Certificate", _Parts]):
     def spki(self) -> bytes:
         """The SubjectPublicKeyInfo, byte for byte."""
         return self.bytes_of(self._fields[5])
+
+    @property
+    def key_bits(self) -> bytes:
+        """The bits of the public key without their wrapping, which OCSP hashes."""
+        *_, bits = tlv.children(self.spki, *tlv.only(self.spki, SEQUENCE))
+        return self.spki[bits[2] + 1 : bits[3]]
 
     @property
     def spki_sha256(self) -> str:
@@ -177,19 +238,15 @@ class Certificate(Signed["x509.Certificate", _Parts]):
 
         return PublicKeyInfo.parse(self.spki)
 
-    @once
-    def _public_key(self) -> PublicKeyTypes:
-        if isinstance(self.key, Unreadable):
-            raise InputError(f"the public key cannot be read: {self.key.reason}", hint="create the key again")
-        return self.key.load()
-
     def public_key(self) -> PublicKeyTypes:
         """Return the public key for `cryptography`.
 
         Raises:
             InputError: if it is damaged, too costly, of a kind that is not supported, or on a written-out curve.
         """
-        return self._public_key
+        if isinstance(self.key, Unreadable):
+            raise InputError(f"the public key cannot be read: {self.key.reason}", hint="create the key again")
+        return self.key.load()
 
     @once
     def tbs_signature_algorithm(self) -> Algorithm:
@@ -197,7 +254,7 @@ class Certificate(Signed["x509.Certificate", _Parts]):
         from certkit.x509.spki import Algorithm
 
         try:
-            return Algorithm.parse(self.bytes_of(self._fields[1]))
+            return Algorithm.parse(self.bytes_of(self._parts.fields[1]))
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
@@ -205,7 +262,7 @@ class Certificate(Signed["x509.Certificate", _Parts]):
         "BASIC_CONSTRAINTS", "Whether the certificate is a CA's (section 4.2.1.9); None without the extension."
     )
 
-    @property
+    @once
     def is_ca(self) -> bool:
         """Whether the certificate says that it is a CA's."""
         constraints = self.basic_constraints
@@ -262,9 +319,15 @@ class Certificate(Signed["x509.Certificate", _Parts]):
         What `cryptography` refuses for a reason that is not among `DEVIATIONS` is one of encoding, never tolerated.
         """
         parts = self._parts
+        serial = parts.serial
         length = parts.fields[0][3] - parts.fields[0][2]
-        found = [*parts.deviations, *serial_deviations(self.serial, length)]
-        found += name_deviations((("issuer", self.issuer), ("subject", self.subject)))
+        found = list(parts.deviations)
+        if serial <= 0:
+            found.append(deviation("serial-negative" if serial < 0 else "serial-zero"))
+        # A positive number of 20 bytes may need a 21st for its sign.
+        if length > _MAX_SERIAL_BYTES and not (serial > 0 and serial.bit_length() == 8 * _MAX_SERIAL_BYTES):
+            found.append(deviation("serial-long"))
+        found += name_deviations("issuer", self.issuer) + name_deviations("subject", self.subject)
         found += [deviation("time-form", problem) for problem in self.validity_problems]
         if isinstance(self.key, Unreadable):
             found.append(deviation("key", self.key.reason))
@@ -283,7 +346,7 @@ AnyCertificate: TypeAlias = "Certificate | x509.Certificate"
 def _parse(der: bytes) -> Certificate:
     from cryptography.x509 import load_der_x509_certificate
 
-    found = Certificate(der, foreign.attempt(load_der_x509_certificate, der))
+    found = Certificate(der, foreign.try_or_error(load_der_x509_certificate, der)[0])
     if found.cryptography() is None:
         found.require_structure()
     return found
@@ -294,39 +357,15 @@ _SHORT = 4096
 _parse_short = functools.lru_cache(maxsize=256)(_parse)
 
 
-def _cut(data: bytes, tbs: tlv.Node) -> _Parts:
-    wrong: list[Deviation] = []
-    nodes = tlv.children(data, tbs[2], tbs[3])
-    version = 1
-    if (written := take_explicit(data, nodes, _VERSION, INTEGER, "the version")) is not None:
-        version = tlv.integer(data, written) + 1
-        if version == 1:
-            wrong.append(deviation("version-default"))
-        elif not 1 <= version <= 3:
-            wrong.append(deviation("version-unknown", str(version)))
-    fields = [
-        take(nodes, INTEGER, "the serial number"),
-        take(nodes, SEQUENCE, "the signature algorithm"),
-        take(nodes, SEQUENCE, "the issuer"),
-        take(nodes, SEQUENCE, "the validity"),
-        take(nodes, SEQUENCE, "the subject"),
-        take(nodes, SEQUENCE, "the public key"),
-    ]
-    tlv.integer(data, fields[0])
-    dates = tlv.children(data, fields[3][2], fields[3][3])
-    if len(dates) != 2:
-        raise tlv.DerError("a validity that is not two dates")
-    for tag in (_ISSUER_ID, _SUBJECT_ID):
-        if nodes and nodes[0][0] == tag:
-            tlv.bits(data, nodes.pop(0))
-            wrong += [deviation("version-unique-id")] if version == 1 else []
-    extensions = take_explicit(data, nodes, _EXTENSIONS, SEQUENCE, "the list of extensions")
-    if nodes:
-        raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
-    return _Parts(
-        version=version,
-        fields=fields,
-        validity=(dates[0], dates[1]),
-        extensions=extensions,
-        deviations=tuple(wrong),
-    )
+def kept(judge: Callable[..., Judged]) -> Callable[..., Judged]:
+    """Keep what a function lately returned about certificates that recur, CAs; about large ones nothing is kept.
+
+    What it returns must depend on nothing but the bytes of the certificate and the other arguments.
+    """
+    lately = functools.lru_cache(maxsize=256)(judge)
+
+    @functools.wraps(judge)
+    def judged(certificate: Certificate, *args: Any) -> Judged:
+        return (lately if len(certificate.der) <= _SHORT else judge)(certificate, *args)
+
+    return judged

@@ -106,12 +106,41 @@ class Crl(Signed[_Loaded, _Parts]):
         found._extensions  # noqa: B018  raises
         return found
 
+    @classmethod
+    def of(cls, found: AnyCrl) -> Crl:
+        """Return the value of a CRL that `cryptography` may have loaded."""
+        if isinstance(found, Crl):
+            return found
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        return cls.parse(found.public_bytes(Encoding.DER))
+
     def __repr__(self) -> str:
         """Return the issuer and the date."""
         return f"<Crl {self.issuer.text!r} {self.this_update}>"
 
     def _cut(self) -> _Parts:
-        return _cut(self.der, self._frame[0])
+        wrong: list[Deviation] = []
+        data, (_, _, start, end) = self.der, self._frame[0]
+        nodes = tlv.children(data, start, end)
+        version = 1
+        if nodes and nodes[0][0] == INTEGER:
+            version = tlv.integer(data, nodes.pop(0)) + 1
+            if version != 2:
+                wrong.append(deviation("version-unknown", str(version)))
+        algorithm, issuer = take(nodes, (SEQUENCE, "the signature algorithm"), (SEQUENCE, "the issuer"))
+        if not nodes or nodes[0][0] not in _TIMES:
+            raise tlv.DerError("the date of issue is missing")
+        this_update = nodes.pop(0)
+        next_update = nodes.pop(0) if nodes and nodes[0][0] in _TIMES else None
+        entries = nodes.pop(0) if nodes and nodes[0][0] == SEQUENCE else None
+        if entries is not None and entries[2] == entries[3]:
+            wrong.append(deviation("crl-entries-empty"))
+        extensions = take_explicit(data, nodes, _EXTENSIONS, SEQUENCE, "the list of extensions")
+        if nodes:
+            raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
+        Algorithm.parse(data[algorithm[1] : algorithm[3]])
+        return _Parts(version, algorithm, issuer, this_update, next_update, entries, extensions, tuple(wrong))
 
     @property
     def version(self) -> int:
@@ -126,7 +155,7 @@ class Crl(Signed[_Loaded, _Parts]):
     @once
     def issuer(self) -> Name:
         """The name of the issuer."""
-        return Name(self.bytes_of(self._parts.issuer))
+        return Name.of(self.bytes_of(self._parts.issuer))
 
     @once
     def _times(self) -> tuple[tuple[datetime | Unreadable, tuple[str, ...]], ...]:
@@ -155,9 +184,13 @@ class Crl(Signed[_Loaded, _Parts]):
         at, end = node[2], node[3]
         try:
             while at < end:
-                entry = tlv.read(self.der, at, end)
-                at = entry[3]
-                yield _entry(self.der, entry)
+                tag, _, start, at = tlv.read(self.der, at, end)
+                fields = tlv.children(self.der, start, at)
+                tags = [field[0] for field in fields]
+                if tag != SEQUENCE or not 2 <= len(tags) <= 3 or tags[0] != INTEGER or tags[1] not in _TIMES:
+                    raise tlv.DerError("an entry that is not a serial number, a date and extensions")  # noqa: TRY301
+                serial = tlv.integer(self.der, fields[0])
+                yield RevokedEntry(self.der, serial, fields[1], fields[2] if len(fields) == 3 else None)
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
@@ -180,7 +213,7 @@ class Crl(Signed[_Loaded, _Parts]):
     @once
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the CRL breaks although it can be read; those of its entries are theirs."""
-        found = [*self._parts.deviations, *name_deviations((("issuer", self.issuer),))]
+        found = [*self._parts.deviations, *name_deviations("issuer", self.issuer)]
         for field, (moment, problems) in zip(("thisUpdate", "nextUpdate"), self._times, strict=False):
             listed = problems or ((moment.reason,) if isinstance(moment, Unreadable) else ())
             found += [deviation("time-form", f"{field}: {problem}") for problem in listed]
@@ -194,33 +227,5 @@ class Crl(Signed[_Loaded, _Parts]):
         return tuple(found)
 
 
-def _entry(data: bytes, node: tlv.Node) -> RevokedEntry:
-    fields = tlv.children(data, node[2], node[3])
-    tags = [field[0] for field in fields]
-    if node[0] != SEQUENCE or not 2 <= len(tags) <= 3 or tags[0] != INTEGER or tags[1] not in _TIMES:
-        raise tlv.DerError("an entry that is not a serial number, a date and extensions")
-    return RevokedEntry(data, tlv.integer(data, fields[0]), fields[1], fields[2] if len(fields) == 3 else None)
-
-
-def _cut(data: bytes, tbs: tlv.Node) -> _Parts:
-    wrong: list[Deviation] = []
-    nodes = tlv.children(data, tbs[2], tbs[3])
-    version = 1
-    if nodes and nodes[0][0] == INTEGER:
-        version = tlv.integer(data, nodes.pop(0)) + 1
-        if version != 2:
-            wrong.append(deviation("version-unknown", str(version)))
-    algorithm = take(nodes, SEQUENCE, "the signature algorithm")
-    issuer = take(nodes, SEQUENCE, "the issuer")
-    if not nodes or nodes[0][0] not in _TIMES:
-        raise tlv.DerError("the date of issue is missing")
-    this_update = nodes.pop(0)
-    next_update = nodes.pop(0) if nodes and nodes[0][0] in _TIMES else None
-    entries = nodes.pop(0) if nodes and nodes[0][0] == SEQUENCE else None
-    if entries is not None and entries[2] == entries[3]:
-        wrong.append(deviation("crl-entries-empty"))
-    extensions = take_explicit(data, nodes, _EXTENSIONS, SEQUENCE, "the list of extensions")
-    if nodes:
-        raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
-    Algorithm.parse(data[algorithm[1] : algorithm[3]])
-    return _Parts(version, algorithm, issuer, this_update, next_update, entries, extensions, tuple(wrong))
+# The value, or a CRL as `cryptography` loaded it, where both will do.
+AnyCrl: TypeAlias = "Crl | x509.CertificateRevocationList"

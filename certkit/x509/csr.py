@@ -28,6 +28,7 @@ MICROSOFT_EXTENSIONS = "1.3.6.1.4.1.311.2.1.14"
 CHALLENGE_PASSWORD = "1.2.840.113549.1.9.7"  # noqa: S105  the name of an attribute (RFC 2985 section 5.4.1)
 
 _ATTRIBUTES, _SET = 0xA0, 0x31
+_FIELDS = ((INTEGER, "the version"), (SEQUENCE, "the subject"), (SEQUENCE, "the public key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,33 @@ class Csr(Signed["x509.CertificateSigningRequest", _Parts]):
         return f"<Csr {self.subject.text!r}>"
 
     def _cut(self) -> _Parts:
-        return _cut(self.der, self._frame[0])
+        wrong: list[Deviation] = []
+        data, (_, _, start, end) = self.der, self._frame[0]
+        nodes = tlv.children(data, start, end)
+        written, subject, spki = take(nodes, *_FIELDS)
+        version = tlv.integer(data, written) + 1
+        if version != 1:
+            wrong.append(deviation("csr-version", str(version)))
+        attributes: list[CsrAttribute] = []
+        extensions: tlv.Node | None = None
+        if nodes:
+            (outer,) = take(nodes, (_ATTRIBUTES, "the list of attributes"))
+            for each in tlv.children(data, outer[2], outer[3]):
+                parts = tlv.children(data, each[2], each[3])
+                if each[0] != SEQUENCE or [part[0] for part in parts] != [OID, _SET]:
+                    raise tlv.DerError("an attribute that is not a type and its values")
+                oid = tlv.oid(data, parts[0])
+                values = tlv.children(data, parts[1][2], parts[1][3])
+                attributes.append(CsrAttribute(oid, tuple(data[value[1] : value[3]] for value in values)))
+                if oid in {EXTENSION_REQUEST, MICROSOFT_EXTENSIONS}:
+                    if extensions is not None or len(values) != 1:
+                        wrong.append(deviation("csr-extensions"))
+                    extensions = extensions or (values[0] if values else None)
+        else:
+            wrong.append(deviation("csr-attributes"))
+        if nodes:
+            raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
+        return _Parts(version, subject, spki, tuple(attributes), extensions, tuple(wrong))
 
     @property
     def version(self) -> int:
@@ -82,7 +109,7 @@ class Csr(Signed["x509.CertificateSigningRequest", _Parts]):
     @once
     def subject(self) -> Name:
         """The name that is asked for."""
-        return Name(self.bytes_of(self._parts.subject))
+        return Name.of(self.bytes_of(self._parts.subject))
 
     @once
     def spki(self) -> bytes:
@@ -121,56 +148,25 @@ class Csr(Signed["x509.CertificateSigningRequest", _Parts]):
     @once
     def is_signature_valid(self) -> bool | None:
         """Whether the CSR is signed with its own key, however weak the digest; None if that cannot be verified."""
-        from certkit.x509 import signatures
+        from certkit.x509.signatures import UnsupportedError
 
         if isinstance(self.key, Unreadable):
             return None
         try:
-            loaded = self.key.load()
-            return signatures.problem(self.signature_algorithm, self.key, loaded, self.signature, self.tbs) is None
-        except (InputError, signatures.UnsupportedError):
+            return self.signature_problem(self.key) is None
+        except (InputError, UnsupportedError):
             return None
 
     @once
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the CSR breaks although it can be read."""
-        found = [*self._parts.deviations, *name_deviations((("subject", self.subject),))]
+        found = [*self._parts.deviations, *name_deviations("subject", self.subject)]
         if isinstance(self.key, Unreadable):
             found.append(deviation("key", self.key.reason))
         found += self._common_deviations()
         if self._loaded is None and not found:
             found.append(deviation("encoding"))
         return tuple(found)
-
-
-def _cut(data: bytes, tbs: tlv.Node) -> _Parts:
-    wrong: list[Deviation] = []
-    nodes = tlv.children(data, tbs[2], tbs[3])
-    version = tlv.integer(data, take(nodes, INTEGER, "the version")) + 1
-    if version != 1:
-        wrong.append(deviation("csr-version", str(version)))
-    subject = take(nodes, SEQUENCE, "the subject")
-    spki = take(nodes, SEQUENCE, "the public key")
-    attributes: list[CsrAttribute] = []
-    extensions: tlv.Node | None = None
-    if nodes:
-        outer = take(nodes, _ATTRIBUTES, "the list of attributes")
-        for each in tlv.children(data, outer[2], outer[3]):
-            parts = tlv.children(data, each[2], each[3])
-            if each[0] != SEQUENCE or [part[0] for part in parts] != [OID, _SET]:
-                raise tlv.DerError("an attribute that is not a type and its values")
-            oid = tlv.oid(data, parts[0])
-            values = tlv.children(data, parts[1][2], parts[1][3])
-            attributes.append(CsrAttribute(oid, tuple(data[value[1] : value[3]] for value in values)))
-            if oid in {EXTENSION_REQUEST, MICROSOFT_EXTENSIONS}:
-                if extensions is not None or len(values) != 1:
-                    wrong.append(deviation("csr-extensions"))
-                extensions = extensions or (values[0] if values else None)
-    else:
-        wrong.append(deviation("csr-attributes"))
-    if nodes:
-        raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
-    return _Parts(version, subject, spki, tuple(attributes), extensions, tuple(wrong))
 
 
 def public_key_facts(request: x509.CertificateSigningRequest) -> KeyFacts | str:

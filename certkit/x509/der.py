@@ -91,15 +91,19 @@ def children(data: bytes, start: int, end: int) -> list[Node]:
     """
     found = []
     while start < end:
-        # Nearly every element has one byte of tag and one of length; the rest is for `read`.
-        if end - start >= 2 and (length := data[start + 1]) < 0x80 and data[start] & 0x1F != 0x1F:
-            node = (data[start], start, start + 2, start + 2 + length)
-            if node[3] > end:
-                raise DerError("an element is cut off", is_cut_off=True)
+        # Nearly all have a tag of one byte, and a length of one, or of two after 0x82; `read` does the rest.
+        tag, value = data[start], start + 2
+        length = data[start + 1] if value <= end and tag & 0x1F != 0x1F else 0x80
+        if length < 0x80:
+            node = (tag, start, value, value + length)
+        elif length == 0x82 and value + 2 <= end and data[value]:
+            node = (tag, start, value + 2, value + 2 + (data[value] << 8 | data[value + 1]))
         else:
             node = read(data, start, end)
-        found.append(node)
         start = node[3]
+        if start > end:
+            raise DerError("an element is cut off", is_cut_off=True)
+        found.append(node)
     return found
 
 

@@ -90,7 +90,7 @@ def describe(item: Item) -> dict[str, Any]:
 
 def certificate(found: Certificate | x509.Certificate) -> dict[str, Any]:
     """Return the facts of a certificate."""
-    found = value_of(found)
+    found = Certificate.of(found)
     facts = _Facts()
     facts.add("subject", found.subject.text)
     facts.add("issuer", found.issuer.text)
@@ -111,15 +111,6 @@ def certificate(found: Certificate | x509.Certificate) -> dict[str, Any]:
     facts.add("signature_algorithm", algorithm_name(found.signature_algorithm.oid))
     facts.add_qualified(found)
     return facts.done(each for each in found.deviations if each.id != "extension-unreadable")
-
-
-def value_of(found: Certificate | x509.Certificate) -> Certificate:
-    """Return the value of a certificate that `cryptography` may have loaded."""
-    if isinstance(found, Certificate):
-        return found
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return Certificate.parse(found.public_bytes(Encoding.DER))
 
 
 def purpose(oid: str) -> str:
@@ -163,7 +154,7 @@ def facts(found: Certificate | x509.Certificate) -> dict[str, str]:
     Raises:
         InputError: if a date cannot be read.
     """
-    found = value_of(found)
+    found = Certificate.of(found)
     begin, end = found.not_before, found.not_after
     if isinstance(begin, Unreadable) or isinstance(end, Unreadable):
         raise InputError("a date of the certificate cannot be read", hint="ask the issuer for a correct certificate")
@@ -189,7 +180,7 @@ def san(extensions: x509.Extensions) -> list[str]:
 
 def is_ca(found: Certificate | x509.Certificate) -> bool:
     """Return whether the certificate says that it is a CA's (basicConstraints, RFC 5280 section 4.2.1.9)."""
-    return value_of(found).is_ca
+    return Certificate.of(found).is_ca
 
 
 def leaf_of(found: Sequence[Found]) -> Found:
@@ -221,7 +212,7 @@ def extension(found: x509.Certificate, name: str) -> Any:
 def access_location(found: Certificate | x509.Certificate, method: str | x509.ObjectIdentifier) -> str:
     """Return an address in a certificate's authority information (RFC 5280 section 4.2.2.1), or nothing."""
     wanted = method if isinstance(method, str) else method.dotted_string
-    entries = value_of(found).authority_information_access
+    entries = Certificate.of(found).authority_information_access
     if entries is None or isinstance(entries, Unreadable):
         return ""
     return next((each.location.value for each in entries if each.method == wanted), "")

@@ -93,6 +93,11 @@ class Name:
         """Keep the bytes of a whole name, header included; they are read on first use."""
         self.der = der
 
+    @staticmethod
+    def of(der: bytes) -> Name:
+        """Return the name that the bytes are; few CAs issue many certificates, so short ones are kept."""
+        return _kept(der) if len(der) <= _SHORT else Name(der)
+
     def __eq__(self, other: object) -> bool:
         """Return whether the other name has the same bytes."""
         return isinstance(other, Name) and self.der == other.der
@@ -113,11 +118,12 @@ class Name:
     def _read(self) -> tuple[tuple[_Rdn, ...], str]:
         """The parts, or why they cannot be told apart."""
         try:
-            return _rdns(self.der), ""
+            start, end = tlv.only(self.der, _SEQUENCE)
+            return tuple([_rdn(self.der[at:last]) for _, at, _, last in tlv.children(self.der, start, end)]), ""
         except tlv.DerError as error:
             return (), str(error)
 
-    @once
+    @property
     def rdns(self) -> tuple[tuple[AttributeValue, ...], ...]:
         """The parts in the order of the encoding, each a set of attributes; empty where nothing can be read."""
         return tuple(each.attributes for each in self._read[0])
@@ -135,15 +141,17 @@ class Name:
                 found.append(NameProblem("rdn-order", "a part of the name is not sorted (X.690 section 11.6)", "4.1"))
         return tuple(found)
 
-    @property
+    @once
     def attributes(self) -> tuple[AttributeValue, ...]:
         """All attributes in the order of the encoding."""
-        return tuple(each for rdn in self.rdns for each in rdn)
+        return tuple([each for rdn in self._read[0] for each in rdn.attributes])
 
-    @property
+    @once
     def text(self) -> str:
         """The name as RFC 4514 text, most specific part first, safe to show; as hex where its structure is broken."""
-        return _text(self.der)
+        if self._read[1]:
+            return f"#{self.der.hex()}"
+        return printable(",".join([rdn.text for rdn in self._read[0][::-1]]))
 
     @property
     def is_empty(self) -> bool:
@@ -165,7 +173,8 @@ class Name:
     @once
     def rdn_keys(self) -> tuple[tuple[tuple[str, str | bytes], ...], ...]:
         """The normalised form of each part, for directory name constraints; an attribute may be in a part twice."""
-        return tuple([_key(rdn) for rdn in self._read[0]])
+        keys = [tuple([each.key for each in rdn.attributes]) for rdn in self._read[0]]
+        return tuple([tuple(sorted(each, key=repr)) if len(each) > 1 else each for each in keys])
 
     def values(self, short_name: str) -> tuple[str, ...]:
         """All values of one attribute that are text, by its short name."""
@@ -180,26 +189,8 @@ class _Rdn(NamedTuple):
     text: str
 
 
-@functools.lru_cache(maxsize=2048)
-def _key(rdn: _Rdn) -> tuple[tuple[str, str | bytes], ...]:
-    """Return the normalised form of a part."""
-    parts = rdn.attributes
-    return tuple(sorted((each.key for each in parts), key=repr)) if len(parts) > 1 else (parts[0].key,)
-
-
-# Few CAs issue many certificates.
-@functools.lru_cache(maxsize=1024)
-def _text(der: bytes) -> str:
-    try:
-        rdns = _rdns(der)
-    except tlv.DerError:
-        return f"#{der.hex()}"
-    return printable(",".join([rdn.text for rdn in rdns[::-1]]))
-
-
-def _rdns(der: bytes) -> tuple[_Rdn, ...]:
-    start, end = tlv.only(der, _SEQUENCE)
-    return tuple([_rdn(der[at:last]) for _, at, _, last in tlv.children(der, start, end)])
+_SHORT = 512
+_kept = functools.lru_cache(maxsize=1024)(Name)
 
 
 # Organisations recur in a scan, so what was read is kept.
@@ -273,4 +264,4 @@ def _prepared(text: str) -> str:
         import unicodedata
 
         text = unicodedata.normalize("NFKC", text)
-    return _SPACES.sub(" ", text.casefold().strip())
+    return " ".join(text.casefold().split())

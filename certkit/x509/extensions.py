@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from certkit.x509 import der as tlv
 from certkit.x509 import general_names
+from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from certkit.x509.general_names import GeneralName
+
+    Reader = Callable[[bytes], "Read"]
 
 SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
 KEY_USAGE = "2.5.29.15"
@@ -88,20 +91,22 @@ DEVIATIONS = {
 
 _BOOLEAN, _INTEGER, _BIT_STRING, _OCTET_STRING, _NULL, _OID, _ENUMERATED = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0A
 _SEQUENCE = 0x30
+# id-qt-cps and id-qt-unotice (section 4.2.1.4) with the tags of their values; the texts that a notice may be.
+_NOTICE = "1.3.6.1.5.5.7.2.2"
+_QUALIFIERS = {"1.3.6.1.5.5.7.2.1": 0x16, _NOTICE: _SEQUENCE}
+_NOTICE_TEXTS = frozenset({0x0C, 0x16, 0x1A, 0x1E})
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
+class Extension(NamedTuple):
     """One extension: its value, `Unreadable`, or None where certkit does not know the kind.
 
-    `raw` is the content of its OCTET STRING. `problems` are rules that the value breaks although it can be read.
+    `raw` is the content of its OCTET STRING.
     """
 
     oid: str
     critical: bool
     raw: bytes
     value: Any
-    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,22 @@ class PolicyInformation:
 
     oid: str
     qualifiers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def has_readable_qualifiers(self) -> bool:
+        """Whether every qualifier is an address of practices (CPSuri) or a notice for users."""
+        try:
+            for oid, raw in self.qualifiers:
+                start, end = tlv.only(raw, _QUALIFIERS[oid])
+                if oid == _NOTICE:
+                    tags = [node[0] for node in tlv.children(raw, start, end)]
+                    if tags and not (set(tags) - {_SEQUENCE} <= _NOTICE_TEXTS and tags[1:] in ([], tags[-1:])):
+                        return False
+                elif not raw[start:end].isascii():
+                    return False
+        except (KeyError, tlv.DerError):
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,26 +206,54 @@ class AccessDescription:
     location: GeneralName
 
 
-def read(oid: str, critical: bool, raw: bytes) -> Extension:  # noqa: FBT001  in the order of the encoding
-    """Read one extension by its identifier. Short ones recur in the certificates of a CA, so what was read is kept."""
-    return _read_short(oid, critical, raw) if len(raw) <= _SHORT else _read(oid, critical, raw)
+def read(der: bytes) -> tuple[Extension, tuple[Deviation, ...]]:
+    """Read one extension from its bytes, and the rules that it breaks although it can be read.
+
+    Short ones recur in the certificates of a CA, so what was read is kept.
+
+    Raises:
+        DerError: if the bytes are no extension.
+    """
+    return _read_short(der) if len(der) <= _SHORT else _read(der)
 
 
-def _read(oid: str, critical: bool, raw: bytes) -> Extension:  # noqa: FBT001  as above
-    reader = _READERS.get(oid)
-    if reader is None:
-        return Extension(oid, critical, raw, None)
+def _read(der: bytes) -> tuple[Extension, tuple[Deviation, ...]]:
+    parts = tlv.children(der, *tlv.read(der, 0, len(der))[2:])
+    tags = [der[0], *(part[0] for part in parts)]
+    if tags not in ([_SEQUENCE, _OID, _OCTET_STRING], [_SEQUENCE, _OID, _BOOLEAN, _OCTET_STRING]):
+        raise tlv.DerError("an extension that is not an identifier, a flag and a value")
+    oid, raw = tlv.oid(der, parts[0]), der[parts[-1][2] : parts[-1][3]]
+    critical = len(parts) == 3 and tlv.boolean(der, parts[1])
+    wrong = []
+    if len(parts) == 3 and not critical:
+        wrong.append(deviation("default-encoded", f"critical FALSE of extension {oid}"))
     try:
-        value, problems = reader(raw)
+        value, problems = _READERS[oid](raw) if oid in _READERS else (None, ())
     except (tlv.DerError, ValueError) as error:
-        return Extension(oid, critical, raw, Unreadable(str(error)))
-    return Extension(oid, critical, raw, value, problems)
+        value, problems = Unreadable(str(error)), ()
+        wrong.append(deviation("extension-unreadable", f"{oid}: {error}"))
+    for problem in problems:
+        kind = "default-encoded" if "X.690 section 11.5" in problem else DEVIATIONS.get(oid, "extension-value")
+        wrong.append(deviation(kind, problem))
+    return Extension(oid, critical, raw, value), tuple(wrong)
 
 
-_SHORT = 64
+_SHORT = 128
 _read_short = functools.lru_cache(maxsize=1024)(_read)
 
+# A value, and the rules that it breaks.
 Read = tuple[Any, tuple[str, ...]]
+_READERS: dict[str, Reader] = {}
+
+
+def _reads(*oids: str) -> Callable[[Reader], Reader]:
+    """Register a function as the one that reads the values of some extensions."""
+
+    def register(reader: Reader) -> Reader:
+        _READERS.update(dict.fromkeys(oids, reader))
+        return reader
+
+    return register
 
 
 def _sequence(raw: bytes, *, may_be_empty: bool = False) -> list[tlv.Node]:
@@ -261,6 +310,7 @@ def _true(raw: bytes, node: tlv.Node | None) -> bool:
     return True
 
 
+@_reads(BASIC_CONSTRAINTS)
 def _basic_constraints(raw: bytes) -> Read:
     fields = _fields(_sequence(raw, may_be_empty=True), (_BOOLEAN, _INTEGER))
     problems: tuple[str, ...] = ()
@@ -282,6 +332,7 @@ def _flags(raw: bytes, node: tlv.Node, names: tuple[str, ...]) -> frozenset[str]
     return frozenset(name for at, name in enumerate(names) if at < width and number >> (width - 1 - at) & 1)
 
 
+@_reads(KEY_USAGE)
 def _key_usage(raw: bytes) -> Read:
     node = _whole(raw, _BIT_STRING)
     value, unused = tlv.bits(raw, node)
@@ -293,10 +344,12 @@ def _key_usage(raw: bytes) -> Read:
     return _flags(raw, node, KEY_USAGES), tuple(problems)
 
 
+@_reads(EXTENDED_KEY_USAGE)
 def _extended_key_usage(raw: bytes) -> Read:
     return tuple(tlv.oid(raw, _expect(node, _OID)) for node in _sequence(raw)), ()
 
 
+@_reads(SUBJECT_ALT_NAME, ISSUER_ALT_NAME, CERTIFICATE_ISSUER)
 def _alternative_names(raw: bytes) -> Read:
     start, end = tlv.only(raw, _SEQUENCE)
     found = general_names.read_all(raw, start, end)
@@ -321,6 +374,7 @@ def _subtrees(raw: bytes, node: tlv.Node | None, problems: list[str]) -> tuple[S
     return tuple(found)
 
 
+@_reads(NAME_CONSTRAINTS)
 def _name_constraints(raw: bytes) -> Read:
     fields = _fields(_sequence(raw), (0xA0, 0xA1))
     problems: list[str] = []
@@ -330,6 +384,7 @@ def _name_constraints(raw: bytes) -> Read:
     return value, tuple(dict.fromkeys(problems))
 
 
+@_reads(CERTIFICATE_POLICIES)
 def _policies(raw: bytes) -> Read:
     found = []
     problems = []
@@ -350,6 +405,7 @@ def _policies(raw: bytes) -> Read:
     return tuple(found), tuple(problems)
 
 
+@_reads(POLICY_MAPPINGS)
 def _policy_mappings(raw: bytes) -> Read:
     found = []
     for node in _sequence(raw):
@@ -360,21 +416,25 @@ def _policy_mappings(raw: bytes) -> Read:
     return tuple(found), ()
 
 
+@_reads(POLICY_CONSTRAINTS)
 def _policy_constraints(raw: bytes) -> Read:
     fields = _fields(_sequence(raw), (0x80, 0x81))
     first, second = (_natural(raw, fields[tag]) if tag in fields else None for tag in (0x80, 0x81))
     return PolicyConstraints(first, second), ()
 
 
+@_reads(CRL_NUMBER, DELTA_CRL_INDICATOR, INHIBIT_ANY_POLICY)
 def _number(raw: bytes) -> Read:
     return _natural(raw, _whole(raw, _INTEGER)), ()
 
 
+@_reads(SUBJECT_KEY_IDENTIFIER)
 def _octets(raw: bytes) -> Read:
     start, end = tlv.only(raw, _OCTET_STRING)
     return raw[start:end], ()
 
 
+@_reads(AUTHORITY_KEY_IDENTIFIER)
 def _authority_key_identifier(raw: bytes) -> Read:
     fields = _fields(_sequence(raw, may_be_empty=True), (0x80, 0xA1, 0x82))
     identifier = fields.get(0x80)
@@ -398,6 +458,7 @@ def _point_name(raw: bytes, node: tlv.Node | None) -> tuple[tuple[GeneralName, .
     return None, tlv.encode(0x31, raw[inner[0][2] : inner[0][3]])
 
 
+@_reads(CRL_DISTRIBUTION_POINTS)
 def _distribution_points(raw: bytes) -> Read:
     found = []
     for node in _sequence(raw):
@@ -411,6 +472,7 @@ def _distribution_points(raw: bytes) -> Read:
     return tuple(found), ()
 
 
+@_reads(ISSUING_DISTRIBUTION_POINT)
 def _issuing_distribution_point(raw: bytes) -> Read:
     fields = _fields(_sequence(raw, may_be_empty=True), (0xA0, 0x81, 0x82, 0x83, 0x84, 0x85))
     full, relative = _point_name(raw, fields.get(0xA0))
@@ -419,6 +481,7 @@ def _issuing_distribution_point(raw: bytes) -> Read:
     return IssuingDistributionPoint(full, relative, flags[0x81], flags[0x82], reasons, flags[0x84], flags[0x85]), ()
 
 
+@_reads(AUTHORITY_INFORMATION_ACCESS)
 def _access(raw: bytes) -> Read:
     found = []
     for node in _sequence(raw):
@@ -429,10 +492,12 @@ def _access(raw: bytes) -> Read:
     return tuple(found), ()
 
 
+@_reads(TLS_FEATURES)
 def _tls_features(raw: bytes) -> Read:
     return tuple(_natural(raw, _expect(node, _INTEGER)) for node in _sequence(raw, may_be_empty=True)), ()
 
 
+@_reads(QC_STATEMENTS)
 def _qc_statements(raw: bytes) -> Read:
     found = []
     for node in _sequence(raw, may_be_empty=True):
@@ -441,38 +506,14 @@ def _qc_statements(raw: bytes) -> Read:
     return tuple(found), ()
 
 
+@_reads(REASON_CODE)
 def _reason_code(raw: bytes) -> Read:
     return _natural(raw, _whole(raw, _ENUMERATED)), ()
 
 
+@_reads(OCSP_NO_CHECK)
 def _null(raw: bytes) -> Read:
     start, end = tlv.only(raw, _NULL)
     if start != end:
         raise tlv.DerError("a NULL with a value")
     return True, ()
-
-
-_READERS: dict[str, Callable[[bytes], Read]] = {
-    SUBJECT_KEY_IDENTIFIER: _octets,
-    KEY_USAGE: _key_usage,
-    SUBJECT_ALT_NAME: _alternative_names,
-    ISSUER_ALT_NAME: _alternative_names,
-    BASIC_CONSTRAINTS: _basic_constraints,
-    CRL_NUMBER: _number,
-    REASON_CODE: _reason_code,
-    DELTA_CRL_INDICATOR: _number,
-    ISSUING_DISTRIBUTION_POINT: _issuing_distribution_point,
-    CERTIFICATE_ISSUER: _alternative_names,
-    NAME_CONSTRAINTS: _name_constraints,
-    CRL_DISTRIBUTION_POINTS: _distribution_points,
-    CERTIFICATE_POLICIES: _policies,
-    POLICY_MAPPINGS: _policy_mappings,
-    AUTHORITY_KEY_IDENTIFIER: _authority_key_identifier,
-    POLICY_CONSTRAINTS: _policy_constraints,
-    EXTENDED_KEY_USAGE: _extended_key_usage,
-    INHIBIT_ANY_POLICY: _number,
-    AUTHORITY_INFORMATION_ACCESS: _access,
-    QC_STATEMENTS: _qc_statements,
-    TLS_FEATURES: _tls_features,
-    OCSP_NO_CHECK: _null,
-}

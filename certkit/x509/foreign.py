@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Given = TypeVar("Given")
 Loaded = TypeVar("Loaded")
+_IGNORE: list[Any] = [("ignore", None, Warning, None, 0)]
 
 
 def attempt(load: Callable[[Given], Loaded], data: Given) -> Loaded | None:
@@ -19,9 +20,14 @@ def attempt(load: Callable[[Given], Loaded], data: Given) -> Loaded | None:
 
 def try_or_error(load: Callable[[Given], Loaded], data: Given) -> tuple[Loaded | None, Exception | None]:
     """Return what a library makes of the bytes, or its error; the error's text is never for people."""
+    # What warnings.catch_warnings does, which takes longer than reading a certificate: it also makes every module
+    # forget what it has warned of, and nothing is remembered of warnings that are ignored. Of several threads only
+    # those that found the filters as they were put them back.
+    filters, warnings.filters = warnings.filters, _IGNORE
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return load(data), None
+        return load(data), None
     except Exception as error:  # noqa: BLE001  parsers raise errors of many kinds
         return None, error
+    finally:
+        if filters is not _IGNORE:
+            warnings.filters = filters

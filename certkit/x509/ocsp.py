@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,13 @@ STATUSES = {
 }
 NONCE = "1.3.6.1.5.5.7.48.1.2"
 
+# The digests of CertID.
+_DIGESTS = {
+    "1.3.14.3.2.26": "sha1",
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
 _BASIC = "1.3.6.1.5.5.7.48.1.1"
 _ENUMERATED, _GENERALIZED_TIME = 0x0A, moments.GENERALIZED_TIME
 _GOOD, _REVOKED, _UNKNOWN = 0x80, 0xA1, 0x82
@@ -54,6 +62,16 @@ class CertificateId:
     issuer_name_hash: bytes
     issuer_key_hash: bytes
     serial: int
+
+    def is_of(self, certificate: Certificate, issuer: Certificate) -> bool:
+        """Return whether it names a certificate of an issuer (section 4.1.1, CertID)."""
+        digest = _DIGESTS.get(self.digest.oid)
+        return (
+            digest is not None
+            and self.serial == certificate.serial
+            and self.issuer_name_hash == hashlib.new(digest, certificate.issuer.der).digest()
+            and self.issuer_key_hash == hashlib.new(digest, issuer.key_bits).digest()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +105,7 @@ class OcspResponse:
         """
         try:
             nodes = tlv.children(der, *tlv.only(der, SEQUENCE))
-            number = tlv.integer(der, take(nodes, _ENUMERATED, "the status"))
+            number = tlv.integer(der, take(nodes, (_ENUMERATED, "the status"))[0])
             status = STATUSES.get(number, f"unknown status {number}")
             body = take_explicit(der, nodes, 0xA0, SEQUENCE, "the response")
             if nodes:
@@ -95,8 +113,8 @@ class OcspResponse:
             if body is None:
                 return cls(der, status, None)
             parts = tlv.children(der, body[2], body[3])
-            kind = tlv.oid(der, take(parts, OID, "the type of response"))
-            inner = take(parts, OCTET_STRING, "the response")
+            type_, inner = take(parts, (OID, "the type of response"), (OCTET_STRING, "the response"))
+            kind = tlv.oid(der, type_)
             if kind != _BASIC or parts:
                 raise tlv.DerError(f"a response of unknown type {kind}")  # noqa: TRY301  as above
         except tlv.DerError as error:
@@ -138,7 +156,29 @@ class BasicResponse(Signed[None, _Parts]):
             raise unreadable(self.what, error) from error
 
     def _cut(self) -> _Parts:
-        return _cut(self.der, self._frame[0], self._frame[2][3])
+        data, ((_, _, start, end), _, signature) = self.der, self._frame
+        nodes = tlv.children(data, start, end)
+        version = 1
+        if (written := take_explicit(data, nodes, 0xA0, INTEGER, "the version")) is not None:
+            version = tlv.integer(data, written) + 1
+        if not nodes or nodes[0][0] not in {0xA1, 0xA2}:
+            raise tlv.DerError("the responder is missing")
+        responder = nodes.pop(0)
+        if responder[0] == 0xA2:
+            tlv.only(data[responder[2] : responder[3]], OCTET_STRING)
+        wanted = ((_GENERALIZED_TIME, "the date of signing"), (SEQUENCE, "the list of responses"))
+        produced_at, listed = take(nodes, *wanted)
+        responses = tuple(_single(data, node) for node in tlv.children(data, listed[2], listed[3]))
+        extensions = take_explicit(data, nodes, 0xA1, SEQUENCE, "the list of extensions")
+        if nodes:
+            raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
+        rest = tlv.children(data, signature[3], len(data))
+        bundle = take_explicit(data, rest, 0xA0, SEQUENCE, "the list of certificates")
+        if rest:
+            raise tlv.DerError("something follows the certificates")
+        found = () if bundle is None else tlv.children(data, bundle[2], bundle[3])
+        certificates = tuple(data[each[1] : each[3]] for each in found)
+        return _Parts(version, responder, produced_at, responses, extensions, certificates)
 
     @property
     def version(self) -> int:
@@ -159,6 +199,12 @@ class BasicResponse(Signed[None, _Parts]):
             return None
         inner = tlv.read(self.der, node[2], node[3])
         return self.der[inner[2] : inner[3]]
+
+    def is_by(self, signer: Certificate) -> bool:
+        """Return whether the response names a certificate, or its key, as the responder's."""
+        if self.responder_name is not None:
+            return self.responder_name.key == signer.subject.key
+        return self.responder_key_hash == hashlib.sha1(signer.key_bits, usedforsecurity=False).digest()
 
     @property
     def produced_at(self) -> datetime | Unreadable:
@@ -199,35 +245,9 @@ class BasicResponse(Signed[None, _Parts]):
         return (*found, *self._common_deviations())
 
 
-def _cut(data: bytes, tbs: tlv.Node, after: int) -> _Parts:
-    nodes = tlv.children(data, tbs[2], tbs[3])
-    version = 1
-    if (written := take_explicit(data, nodes, 0xA0, INTEGER, "the version")) is not None:
-        version = tlv.integer(data, written) + 1
-    if not nodes or nodes[0][0] not in {0xA1, 0xA2}:
-        raise tlv.DerError("the responder is missing")
-    responder = nodes.pop(0)
-    if responder[0] == 0xA2:
-        tlv.only(data[responder[2] : responder[3]], OCTET_STRING)
-    produced_at = take(nodes, _GENERALIZED_TIME, "the date of signing")
-    listed = take(nodes, SEQUENCE, "the list of responses")
-    responses = tuple(_single(data, node) for node in tlv.children(data, listed[2], listed[3]))
-    extensions = take_explicit(data, nodes, 0xA1, SEQUENCE, "the list of extensions")
-    if nodes:
-        raise tlv.DerError(f"an unexpected field with tag {nodes[0][0]:#04x}")
-    rest = tlv.children(data, after, len(data))
-    bundle = take_explicit(data, rest, 0xA0, SEQUENCE, "the list of certificates")
-    if rest:
-        raise tlv.DerError("something follows the certificates")
-    certificates = () if bundle is None else tlv.children(data, bundle[2], bundle[3])
-    return _Parts(
-        version, responder, produced_at, responses, extensions, tuple(data[each[1] : each[3]] for each in certificates)
-    )
-
-
 def _single(data: bytes, node: tlv.Node) -> SingleResponse:
     nodes = tlv.children(data, node[2], node[3])
-    identifier = take(nodes, SEQUENCE, "the certificate")
+    (identifier,) = take(nodes, (SEQUENCE, "the certificate"))
     parts = tlv.children(data, identifier[2], identifier[3])
     tags = [part[0] for part in parts]
     if node[0] != SEQUENCE or tags != [SEQUENCE, OCTET_STRING, OCTET_STRING, INTEGER]:
@@ -242,7 +262,7 @@ def _single(data: bytes, node: tlv.Node) -> SingleResponse:
         raise tlv.DerError("the status of a certificate is missing")
     status = nodes.pop(0)
     revoked_at, reason = _revoked(data, status) if status[0] == _REVOKED else (None, None)
-    begin = take(nodes, _GENERALIZED_TIME, "the date of a status")
+    (begin,) = take(nodes, (_GENERALIZED_TIME, "the date of a status"))
     next_update = take_explicit(data, nodes, 0xA0, _GENERALIZED_TIME, "the next update")
     listed = take_explicit(data, nodes, 0xA1, SEQUENCE, "the list of extensions")
     if nodes:
@@ -262,7 +282,7 @@ def _single(data: bytes, node: tlv.Node) -> SingleResponse:
 
 def _revoked(data: bytes, status: tlv.Node) -> tuple[datetime | Unreadable, int | None]:
     nodes = tlv.children(data, status[2], status[3])
-    since = take(nodes, _GENERALIZED_TIME, "the date of revocation")
+    (since,) = take(nodes, (_GENERALIZED_TIME, "the date of revocation"))
     reason = take_explicit(data, nodes, 0xA0, _ENUMERATED, "the reason")
     if nodes:
         raise tlv.DerError("something follows the reason")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
@@ -73,23 +74,23 @@ class UnsupportedError(ValueError):
     """An algorithm or a key with which nothing can be verified; the message says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """How a signature is made: the family of the algorithm, the digest (if it needs one), and PSS's parameters."""
+class Scheme(NamedTuple):
+    """How a signature is made: the family of the algorithm, the digest (if it needs one), and PSS's parameters.
+
+    `is_weak` is whether such signatures can be forged because of the digest (RFC 6151, RFC 6194). `shown` is the digest
+    as people write it; the algorithm where it needs none.
+    """
 
     family: str
-    digest: str = ""
-    pss: PssParameters | None = None
+    digest: str
+    pss: PssParameters | None
+    is_weak: bool
+    shown: str
 
-    @property
-    def is_weak(self) -> bool:
-        """Whether such signatures can be forged because of the digest (RFC 6151, RFC 6194)."""
-        return self.digest in _WEAK
-
-    @property
-    def shown(self) -> str:
-        """The digest as people write it; the algorithm where it needs none."""
-        return self.digest.upper().replace("_", "-") or self.family
+    @classmethod
+    def of(cls, family: str, digest: str = "", pss: PssParameters | None = None) -> Scheme:
+        """Return the scheme of a family, with what follows from its digest."""
+        return cls(family, digest, pss, digest in _WEAK, digest.upper().replace("_", "-") or family)
 
 
 @functools.lru_cache(maxsize=256)
@@ -105,67 +106,49 @@ def scheme(algorithm: Algorithm) -> Scheme:
             pss = PssParameters.parse(parameters or b"")
         except tlv.DerError as error:
             raise UnsupportedError(f"its RSASSA-PSS parameters cannot be used: {error}") from error
-        return Scheme("RSASSA-PSS", pss.digest, pss)
+        return Scheme.of("RSASSA-PSS", pss.digest, pss)
     if oid in _RSA and algorithm.has_null_or_no_parameters:  # RFC 4055 section 5
-        return Scheme("RSA", _RSA[oid])
+        return Scheme.of("RSA", _RSA[oid])
     if oid in _ECDSA and algorithm.has_null_or_no_parameters:
-        return Scheme("ECDSA", _ECDSA[oid])  # NULL is a deviation (RFC 5758 section 3.2)
+        return Scheme.of("ECDSA", _ECDSA[oid])  # NULL is a deviation (RFC 5758 section 3.2)
     if oid in _DSA:
-        return Scheme("DSA", _DSA[oid])
+        return Scheme.of("DSA", _DSA[oid])
     if oid in _PLAIN and parameters is None:
-        return Scheme(_PLAIN[oid])
+        return Scheme.of(_PLAIN[oid])
     known = oid in _RSA or oid in _ECDSA or oid in _PLAIN
     raise UnsupportedError(
         f"its signature algorithm {oid} " + ("has wrong parameters" if known else "is not supported")
     )
 
 
-def problem(algorithm: Algorithm, key: PublicKeyInfo, loaded: Any, signature: bytes, message: bytes) -> str | None:
-    """Say why a signature over a message is not one of a key; None if it is. `loaded` is the key for `cryptography`.
+def problem(algorithm: Algorithm, key: PublicKeyInfo, signature: bytes, message: bytes) -> str | None:
+    """Say why a signature over a message is not one of a key; None if it is.
 
     Raises:
         UnsupportedError: if the algorithm or the key is not supported.
     """
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-
-    found = scheme(algorithm)
-    mismatch = _mismatch(found, algorithm, key)
-    if mismatch:
-        return mismatch
     try:
-        loaded.verify(signature, message, *_arguments(found))
-    except InvalidSignature:
-        return "the signature does not verify"
-    except (UnsupportedAlgorithm, ValueError, TypeError, AttributeError) as error:
-        raise UnsupportedError(f"signatures with {found.family} and {found.shown} are not supported") from error
-    return None
-
-
-def load(key: PublicKeyInfo) -> Any:
-    """Return a key for `cryptography`.
-
-    Raises:
-        UnsupportedError: if it cannot be used.
-    """
-    try:
-        return key.load()
+        loaded: Any = key.load()
     except InputError as error:
         raise UnsupportedError(error.message) from error
-
-
-def _mismatch(found: Scheme, algorithm: Algorithm, key: PublicKeyInfo) -> str | None:
-    """Say why a key cannot have made a kind of signature; None if it can."""
+    found = scheme(algorithm)
     if found.family in _PLAIN.values():
-        fits = key.algorithm.oid == algorithm.oid
+        is_fitting = key.algorithm.oid == algorithm.oid
     else:
-        fits = found.family in _FAMILIES.get(key.algorithm.oid, ())
-    if not fits:
+        is_fitting = found.family in _FAMILIES.get(key.algorithm.oid, ())
+    if not is_fitting:
         return f"the signature is made with {found.family}, which does not fit the key"
     if found.pss is not None and key.pss is not None:
         allowed, used = key.pss, found.pss
         same = (allowed.digest, allowed.mgf_digest) == (used.digest, used.mgf_digest)
         if not same or used.salt_length < allowed.salt_length:
             return "the RSASSA-PSS key does not allow the signature's parameters (RFC 4055 section 3.3)"
+    try:
+        loaded.verify(signature, message, *_arguments(found))
+    except InvalidSignature:
+        return "the signature does not verify"
+    except (UnsupportedAlgorithm, ValueError, TypeError, AttributeError) as error:
+        raise UnsupportedError(f"signatures with {found.family} and {found.shown} are not supported") from error
     return None
 
 

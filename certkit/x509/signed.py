@@ -12,18 +12,14 @@ from certkit.x509.once import once
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Self
 
     from certkit.x509.deviations import Deviation
     from certkit.x509.directory_name import Name
     from certkit.x509.extensions import Extension
-    from certkit.x509.spki import Algorithm
+    from certkit.x509.spki import Algorithm, PublicKeyInfo
 
-BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE = 0x01, 0x02, 0x03, 0x04, 0x06, 0x30
-_MAX_SERIAL_BYTES = 20
-# The rule that a default is not written out.
-_DEFAULT = "X.690 section 11.5"
+INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE = 0x02, 0x03, 0x04, 0x06, 0x30
 # Signature algorithms without parameters (RFC 5758 section 3), which older software writes with NULL.
 _ECDSA_AND_DSA = {
     "1.2.840.10045.4.1",
@@ -32,6 +28,7 @@ _ECDSA_AND_DSA = {
     *(f"2.16.840.1.101.3.4.3.{number}" for number in range(1, 5)),
 }
 
+_FRAME = ((SEQUENCE, "the signed part"), (SEQUENCE, "the signature algorithm"), (BIT_STRING, "the signature"))
 _TWICE = Unreadable("the extension appears more than once (RFC 5280 section 4.2)")
 
 ReadExtensions: TypeAlias = "tuple[tuple[Extension, ...], tuple[Deviation, ...]]"
@@ -56,8 +53,12 @@ class ExtensionValue(Generic[Value]):
 
     def __init__(self, name: str, doc: str) -> None:
         """Keep the name; what reads extensions is imported on use."""
-        self._name = name
+        self._name, self._oid = name, ""
         self.__doc__ = doc
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        """Keep the name of the attribute."""
+        self._attribute = attribute
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -66,12 +67,15 @@ class ExtensionValue(Generic[Value]):
     def __get__(self, instance: Signed[Any, Any], owner: type) -> Value | Unreadable | None: ...
 
     def __get__(self, instance: Signed[Any, Any] | None, owner: type) -> Self | Value | Unreadable | None:
-        """Return the value."""
+        """Return the value; the instance's own attribute hides this method from then on."""
         if instance is None:
             return self
-        from certkit.x509 import extensions
+        if not self._oid:
+            from certkit.x509 import extensions
 
-        value: Value | Unreadable | None = instance.value(getattr(extensions, self._name))
+            self._oid = getattr(extensions, self._name)
+        value: Value | Unreadable | None = instance.values.get(self._oid)
+        instance.__dict__[self._attribute] = value
         return value
 
 
@@ -147,6 +151,16 @@ class Signed(Generic[Loaded, Parts]):
         node = self._frame[2]
         return self.der[node[2] + 1 : node[3]]
 
+    def signature_problem(self, key: PublicKeyInfo) -> str | None:
+        """Say why the signature is not one of a key; None if it is.
+
+        Raises:
+            UnsupportedError: if the algorithm or the key is not supported.
+        """
+        from certkit.x509 import signatures
+
+        return signatures.problem(self.signature_algorithm, key, self.signature, self.tbs)
+
     @property
     def fingerprint(self) -> bytes:
         """The SHA-256 of the whole."""
@@ -157,7 +171,7 @@ class Signed(Generic[Loaded, Parts]):
         """The SHA-256 of the whole as lower-case hex."""
         return self.fingerprint.hex()
 
-    @property
+    @once
     def extensions(self) -> tuple[Extension, ...]:
         """The extensions in the order of the encoding; an identifier that appears twice is listed twice."""
         return self._extensions[0]
@@ -172,17 +186,17 @@ class Signed(Generic[Loaded, Parts]):
 
     def extension(self, oid: str) -> Extension | None:
         """Return the first extension with an identifier, or None."""
-        return next((each for each in self.extensions if each.oid == oid), None)
-
-    def value(self, oid: str) -> Any:
-        """Return the value of an extension: `Unreadable` if there are two of its kind, None if there is none."""
-        return self._values.get(oid)
+        for each in self.extensions:
+            if each.oid == oid:
+                return each
+        return None
 
     @once
-    def _values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
+        """The values of the extensions by their identifiers, `Unreadable` where there are two of a kind."""
         found: dict[str, Any] = {}
-        for each in self.extensions:
-            found[each.oid] = _TWICE if each.oid in found else each.value
+        for oid, _, _, value in self.extensions:
+            found[oid] = _TWICE if oid in found else value
         return found
 
     def _common_deviations(self) -> list[Deviation]:
@@ -199,22 +213,9 @@ class Signed(Generic[Loaded, Parts]):
         return found + list(self._extensions[1])
 
 
-def name_deviations(names: Iterable[tuple[str, Name]]) -> list[Deviation]:
-    """Return the rules that names break, with the fields that hold them."""
-    return [deviation(each.id, f"{field}: {each.message}") for field, name in names for each in name.problems]
-
-
-def serial_deviations(serial: int, length: int) -> list[Deviation]:
-    """Return the rules that a serial number breaks (section 4.1.2.2)."""
-    found = []
-    if serial < 0:
-        found.append(deviation("serial-negative"))
-    if serial == 0:
-        found.append(deviation("serial-zero"))
-    # A positive number of 20 bytes may need a 21st for its sign.
-    if length > _MAX_SERIAL_BYTES + (serial > 0 and serial.bit_length() == 8 * _MAX_SERIAL_BYTES):
-        found.append(deviation("serial-long"))
-    return found
+def name_deviations(field: str, name: Name) -> list[Deviation]:
+    """Return the rules that a name breaks, with the field that holds it."""
+    return [deviation(each.id, f"{field}: {each.message}") for each in name.problems]
 
 
 def read_extensions(data: bytes, node: tlv.Node) -> ReadExtensions:
@@ -228,24 +229,14 @@ def read_extensions(data: bytes, node: tlv.Node) -> ReadExtensions:
     if node[0] != SEQUENCE:
         raise tlv.DerError("extensions that are not a sequence")
     found: list[Extension] = []
+    oids: set[str] = set()
     wrong: list[Deviation] = []
-    for each in tlv.children(data, node[2], node[3]):
-        parts = tlv.children(data, each[2], each[3])
-        tags = [part[0] for part in parts]
-        if each[0] != SEQUENCE or tags not in ([OID, OCTET_STRING], [OID, BOOLEAN, OCTET_STRING]):
-            raise tlv.DerError("an extension that is not an identifier, a flag and a value")
-        oid = tlv.oid(data, parts[0])
-        is_critical = len(parts) == 3 and tlv.boolean(data, parts[1])
-        if len(parts) == 3 and not is_critical:
-            wrong.append(deviation("default-encoded", f"critical FALSE of extension {oid}"))
-        extension = kinds.read(oid, is_critical, data[parts[-1][2] : parts[-1][3]])
-        if isinstance(extension.value, Unreadable):
-            wrong.append(deviation("extension-unreadable", f"{oid}: {extension.value.reason}"))
-        for problem in extension.problems:
-            kind = "default-encoded" if _DEFAULT in problem else kinds.DEVIATIONS.get(oid, "extension-value")
-            wrong.append(deviation(kind, problem))
-        if any(oid == other.oid for other in found):
-            wrong.append(deviation("extension-duplicate", oid))
+    for _, start, _, end in tlv.children(data, node[2], node[3]):
+        extension, departures = kinds.read(data[start:end])
+        wrong += departures
+        if extension.oid in oids:
+            wrong.append(deviation("extension-duplicate", extension.oid))
+        oids.add(extension.oid)
         found.append(extension)
     return tuple(found), tuple(wrong) if found else (deviation("extensions-empty"),)
 
@@ -259,15 +250,18 @@ def unreadable(what: str, error: tlv.DerError) -> InputError:
     )
 
 
-def take(nodes: list[tlv.Node], tag: int, what: str) -> tlv.Node:
-    """Take the first of the elements, which must have a tag.
+def take(nodes: list[tlv.Node], *wanted: tuple[int, str]) -> list[tlv.Node]:
+    """Take the first elements, which must have these tags, each given with what the element is.
 
     Raises:
-        DerError: if there is none, or it has another tag.
+        DerError: if one is missing, or has another tag.
     """
-    if not nodes or nodes[0][0] != tag:
-        raise tlv.DerError(f"{what} is missing")
-    return nodes.pop(0)
+    for number, (tag, what) in enumerate(wanted):
+        if number >= len(nodes) or nodes[number][0] != tag:
+            raise tlv.DerError(f"{what} is missing")
+    found = nodes[: len(wanted)]
+    del nodes[: len(wanted)]
+    return found
 
 
 def frame(data: bytes, *, may_continue: bool = False) -> tuple[tlv.Node, tlv.Node, tlv.Node]:
@@ -277,15 +271,11 @@ def frame(data: bytes, *, may_continue: bool = False) -> tuple[tlv.Node, tlv.Nod
         DerError: if they consist of anything else.
     """
     nodes = tlv.children(data, *tlv.only(data, SEQUENCE))
-    found = (
-        take(nodes, SEQUENCE, "the signed part"),
-        take(nodes, SEQUENCE, "the signature algorithm"),
-        take(nodes, BIT_STRING, "the signature"),
-    )
+    signed, algorithm, signature = take(nodes, *_FRAME)
     if nodes and not may_continue:
         raise tlv.DerError("something follows the signature")
-    tlv.bits(data, found[2])
-    return found
+    tlv.bits(data, signature)
+    return signed, algorithm, signature
 
 
 def take_explicit(data: bytes, nodes: list[tlv.Node], tag: int, inner: int, what: str) -> tlv.Node | None:
@@ -298,7 +288,7 @@ def take_explicit(data: bytes, nodes: list[tlv.Node], tag: int, inner: int, what
         return None
     outer = nodes.pop(0)
     wrapped = tlv.children(data, outer[2], outer[3])
-    node = take(wrapped, inner, what)
+    (node,) = take(wrapped, (inner, what))
     if wrapped:
         raise tlv.DerError(f"something follows {what}")
     return node

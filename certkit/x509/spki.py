@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
@@ -60,8 +59,7 @@ _FERMAT_ROUNDS = 100
 _SQUARES_MODULO_64 = frozenset(number * number % 64 for number in range(64))
 
 
-@dataclass(frozen=True, slots=True)
-class Algorithm:
+class Algorithm(NamedTuple):
     """An AlgorithmIdentifier: its identifier, and its parameters as DER, None where there are none."""
 
     oid: str
@@ -92,8 +90,7 @@ def _algorithm(der: bytes) -> Algorithm:
     return Algorithm(tlv.oid(der, parts[0]), parameters, der)
 
 
-@dataclass(frozen=True, slots=True)
-class PssParameters:
+class PssParameters(NamedTuple):
     """Parameters of RSASSA-PSS (RFC 4055 section 3.1); of a key, what its signatures are restricted to."""
 
     digest: str
@@ -136,8 +133,7 @@ def _digest(algorithm: Algorithm) -> str:
     return name
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKeyInfo:
+class PublicKeyInfo(NamedTuple):
     """A public key as its bytes have it: `type` is spelt as `--type` does, `bits` is 0 where the size is unknown.
 
     `curve` is the identifier of a named curve; `has_explicit_curve` is whether the curve's parameters are written out
@@ -189,9 +185,11 @@ class PublicKeyInfo:
     @property
     def weakness(self) -> str:
         """What makes the private half of an RSA key easy to compute, whatever its size; empty if nothing does."""
+        if not self.modulus:
+            return ""
         if self.exponent == 1:
             return "the RSA exponent is 1, so the key protects nothing"
-        if self.modulus and not self.modulus & 1:
+        if not self.modulus & 1:
             return "the RSA modulus is even, so the key can be factored at once"
         if self.is_fermat_factorable:
             return "the primes of the RSA key lie so close together that it can be factored at once (Fermat's method)"
@@ -227,7 +225,18 @@ class PublicKeyInfo:
         Raises:
             InputError: if no signature of it may or can be checked.
         """
-        return _load(self)
+        if self.has_explicit_curve:
+            raise InputError(self.curve_problem, hint="create the key again with a named curve")
+        if not self.is_affordable:
+            raise InputError(self.excess, hint=f"use a key of at most {MAX_RSA_BITS} bits with the exponent 65537")
+        loaded, error = _loaded(self.der)
+        if loaded is not None:
+            return loaded
+        from cryptography.exceptions import UnsupportedAlgorithm
+
+        if isinstance(error, UnsupportedAlgorithm):
+            raise InputError(f"keys of type {self.type} are not supported", hint="use an RSA or P-256 key") from error
+        raise InputError(f"the {self.type} key is not valid", hint="create the key again") from error
 
 
 # The keys of CAs recur in a run, so what was read and loaded is kept.
@@ -243,7 +252,7 @@ def _key(der: bytes) -> PublicKeyInfo:
     if algorithm.oid in {RSA, RSASSA_PSS}:
         return _rsa(der, algorithm, value)
     if algorithm.oid == EC:
-        return _ec(der, algorithm)
+        return PublicKeyInfo(der, algorithm, *_curve(algorithm.parameters or b""))
     if algorithm.oid == DSA:
         prime = 0
         if algorithm.parameters is not None:
@@ -270,14 +279,15 @@ def _rsa(der: bytes, algorithm: Algorithm, value: bytes) -> PublicKeyInfo:
     return PublicKeyInfo(der, algorithm, f"rsa-{bits}", bits, pss=pss, modulus=modulus, exponent=exponent)
 
 
-def _ec(der: bytes, algorithm: Algorithm) -> PublicKeyInfo:
-    parameters = algorithm.parameters or b""
+@functools.lru_cache(maxsize=64)
+def _curve(parameters: bytes) -> tuple[str, int, str | None, bool]:
+    """Return the name of an elliptic curve key's type, its bits, the curve's identifier, and whether it is explicit."""
     if parameters[:1] == b"\x06":
         curve = tlv.oid(parameters, (_OID, 0, *tlv.only(parameters, _OID)))
         name, bits = _CURVES.get(curve, (curve, 0))
-        return PublicKeyInfo(der, algorithm, f"ec-{name}", bits, curve=curve)
+        return f"ec-{name}", bits, curve, False
     if parameters[:1] == b"\x30":
-        return PublicKeyInfo(der, algorithm, "ec-explicit", _field_bits(parameters), has_explicit_curve=True)
+        return "ec-explicit", _field_bits(parameters), None, True
     raise tlv.DerError("an elliptic curve key without a curve")
 
 
@@ -309,18 +319,3 @@ def _loaded(der: bytes) -> tuple[PublicKeyTypes | None, Exception | None]:
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     return foreign.try_or_error(load_der_public_key, der)
-
-
-def _load(key: PublicKeyInfo) -> PublicKeyTypes:
-    from cryptography.exceptions import UnsupportedAlgorithm
-
-    if key.curve_problem:
-        raise InputError(key.curve_problem, hint="create the key again with a named curve")
-    if key.excess:
-        raise InputError(key.excess, hint=f"use a key of at most {MAX_RSA_BITS} bits with the exponent 65537")
-    loaded, error = _loaded(key.der)
-    if loaded is not None:
-        return loaded
-    if isinstance(error, UnsupportedAlgorithm):
-        raise InputError(f"keys of type {key.type} are not supported", hint="use an RSA or P-256 key") from error
-    raise InputError(f"the {key.type} key is not valid", hint="create the key again") from error

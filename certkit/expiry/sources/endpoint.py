@@ -13,7 +13,6 @@ from certkit.net import connecting, hosts, proxy, tls
 from certkit.net.address import Address
 from certkit.net.http import trusting
 from certkit.net.starttls import Starttls
-from certkit.x509 import describe
 
 if TYPE_CHECKING:
     import asyncio
@@ -226,8 +225,10 @@ def _told(text: str, answer: Presented | NetError) -> Iterator[Seen]:
     if isinstance(answer, connecting.NetError):
         yield Failure(text, answer.message, answer.hint, Reason(answer.trouble.value))
         return
+    from certkit.x509.certificate import Certificate
+
     for number, certificate in enumerate(answer.chain):
-        yield Sighting(text, describe.value_of(certificate), is_leaf=number == 0)
+        yield Sighting(text, Certificate.of(certificate), is_leaf=number == 0)
     for problem in answer.unreadable:
         message = f"cannot read {text}: {problem}"
         yield Failure(text, message, "examine the server with openssl s_client", Reason.DECODE_FAILED)

@@ -21,7 +21,7 @@ from certkit.expiry.sources.base import Failure, Reason, Sighting
 from certkit.expiry.sources.endpoint import Endpoint, EndpointSource, is_endpoint
 from certkit.net import tls
 from certkit.net.starttls import Starttls
-from certkit.x509 import describe
+from certkit.x509.certificate import Certificate
 from tests import pki, tls_servers
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -154,7 +154,7 @@ def test_the_chain_under_the_name_that_was_given(pair, tmp_path):
     with tls_servers.tls(pair, tmp_path) as server:
         text = f"tls://127.0.0.1:{server.port}?servername=acme.example"
         seen = look(text)
-    root = describe.value_of(pair.above[0])
+    root = Certificate.of(pair.above[0])
     assert seen == [Sighting(text, pair.value, is_leaf=True), Sighting(text, root, is_leaf=False)]
     assert server.names == ["acme.example"]
 
