@@ -133,10 +133,11 @@ def verify(  # noqa: PLR0913  as many as the command has options
     """
     from certkit import processes
     from certkit.findings import roll_up, skipped
-    from certkit.verify import Question, anchors, crl_of
+    from certkit.verify import Question, anchors
     from certkit.verify import verify as run
     from certkit.verify.path import DEFAULT_MAX_DEPTH
     from certkit.x509 import describe, keys, objects
+    from certkit.x509.crl import Crl
     from certkit.x509.items import Budget
 
     secret = arguments.secret(passphrase)
@@ -185,7 +186,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
             at=question.at,
             now=arguments.now(),
             responses=[arguments.content(each, "ocsp_responses")[0] for each in ocsp_responses],
-            crls=[crl_of(each) for each in question.crls],
+            crls=[Crl.of(each) for each in question.crls],
             ask=ocsp,
             whole_chain=whole_chain_revocation,
             timeout=timeout,

@@ -12,10 +12,10 @@ from certkit.identity import limits, overview
 from certkit.identity.enroll import Done, require_same, trusting
 from certkit.stores.base import Issued
 from certkit.stores.record import CSR, FINGERPRINT, State
-from certkit.verify import Question, certificate_of, verify
-from certkit.verify.path import is_self_issued
+from certkit.verify import Question, verify
 from certkit.x509 import csr as requests
 from certkit.x509 import describe, keys, names, objects
+from certkit.x509.certificate import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -192,7 +192,7 @@ def above(verdict: Verdict) -> list[x509.Certificate]:
 
 def is_root(certificate: AnyCertificate) -> bool:
     """Return whether a certificate was issued under its own name."""
-    return is_self_issued(certificate_of(certificate))
+    return Certificate.of(certificate).is_self_issued
 
 
 def _bad(findings: Sequence[Finding]) -> list[Finding]:
@@ -266,7 +266,7 @@ def spki(holder: x509.Certificate | x509.CertificateSigningRequest) -> str | Non
         facts = requests.public_key_facts(holder)
         return None if isinstance(facts, str) else facts.spki_sha256
     with contextlib.suppress(InputError):
-        return keys.key_facts(certificate_of(holder).public_key()).spki_sha256
+        return keys.key_facts(Certificate.of(holder).public_key()).spki_sha256
     return None
 
 

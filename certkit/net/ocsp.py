@@ -9,7 +9,6 @@ from certkit.errors import InputError
 from certkit.findings import Finding, Status, unknown
 from certkit.net import http
 from certkit.verify import ocsp
-from certkit.verify.path import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +45,7 @@ def check(
         found = ocsp.judge(at_hand, certificate, above, at=at, crls=crls)
         if found is not None and (not ask or found.status is not Status.UNKNOWN):
             return found
-        who = name_of(certificate)
+        who = certificate.brief_name
         if not ask:
             hint = "give one, or add --ocsp to query the responder"
             return unknown("revocation", f"no OCSP response covers {who}", hint)

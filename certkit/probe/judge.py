@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.printable import brief
 from certkit.times import rfc3339
-from certkit.verify import certificate_of
 from certkit.verify import purpose as verify_purpose
 from certkit.x509 import names
+from certkit.x509.certificate import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +93,7 @@ class ClientSide:
         """
         if any(trouble := self.date_trouble()):
             return trouble
-        purpose = verify_purpose.judge([certificate_of(self.leaf)], "client")
+        purpose = verify_purpose.judge([Certificate.of(self.leaf)], "client")
         if not purpose.is_good:
             return f"it is {purpose.message}", purpose.hint
         issuers, issuer = {each.issuer.public_bytes() for each in self.chain}, _name(self.leaf.issuer)

@@ -9,7 +9,7 @@ from certkit.errors import InputError
 from certkit.files import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from certkit.x509.certificate import Certificate
@@ -77,7 +77,10 @@ def trust_settings(places: Iterable[bytes | Path | str], purpose: str) -> TrustS
 
     found = TrustSettings([], [])
     for place in places:
-        for data in [place] if isinstance(place, bytes) else _contents(str(place)):
+        paths = [] if isinstance(place, bytes) else [str(place)]
+        if paths and reading.is_directory(paths[0]):
+            paths = reading.listing(paths[0])
+        for data in [place] if isinstance(place, bytes) else map(reading.read, paths):
             for block in pem.blocks(data):
                 certificate = tlv.first_element(block.der or b"") if block.label == "TRUSTED CERTIFICATE" else None
                 if not block.der or not certificate:
@@ -86,10 +89,6 @@ def trust_settings(places: Iterable[bytes | Path | str], purpose: str) -> TrustS
                 if is_trusted is not None:
                     (found.trusted if is_trusted else found.rejected).append(Certificate.parse(certificate))
     return found
-
-
-def _contents(path: str) -> Iterator[bytes]:
-    yield from map(reading.read, reading.listing(path) if reading.is_directory(path) else [path])
 
 
 def _is_trusted(settings: bytes, purpose: str) -> bool | None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certkit.csr import check
-from certkit.findings import Finding, Status, critical, ok, skipped, unknown
+from certkit.findings import Finding, critical, ok, skipped, unknown
 from certkit.printable import brief
 from certkit.times import rfc3339
-from certkit.verify.path import is_sound_ca_key, name_of
 from certkit.x509 import csr as requests
 from certkit.x509 import foreign, keys, names, signatures
 from certkit.x509.signatures import UnsupportedError
@@ -22,13 +20,10 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from certkit.policy.rules import Policy
     from certkit.x509.certificate import Certificate
-    from certkit.x509.general_names import GeneralName
     from certkit.x509.keys import KeyFacts
 
-# Validity includes both of its ends, and CAs backdate a little; a promise in days is kept within a day.
-_VALIDITY_SLACK = timedelta(days=1)
+_NO_KEY = skipped("key-match", "no private key was given", "add --key KEY")
 _CSR_HINT = "check that this certificate was issued for this CSR"
 _SHOWN_NAMES = 5
 
@@ -75,7 +70,9 @@ def host_name(leaf: Certificate, hostname: str) -> Finding:
         matches = any(each.kind == "DNS" and not each.problem and matches_dns(each.value, hostname) for each in listed)
     if matches:
         return ok("name", f"the certificate is valid for {brief(hostname)}")
-    shown = f"its names are {_shown(listed)}" if listed else "it has no alternative name"
+    more = f" and {len(listed) - _SHOWN_NAMES} more" if len(listed) > _SHOWN_NAMES else ""
+    shown = ", ".join(brief(str(each)) for each in listed[:_SHOWN_NAMES]) + more
+    shown = f"its names are {shown}" if listed else "it has no alternative name"
     return critical(
         "name",
         f"the certificate is not valid for {brief(hostname)}: {shown}",
@@ -85,7 +82,11 @@ def host_name(leaf: Certificate, hostname: str) -> Finding:
 
 def matches_dns(pattern: str, hostname: str) -> bool:
     """Return whether a DNS name of a certificate covers a host; a wildcard is the whole first label (RFC 9525 6.3)."""
-    pattern, hostname = pattern.lower().removesuffix("."), _ascii(hostname).lower().removesuffix(".")
+    try:
+        hostname = hostname if hostname.isascii() else hostname.encode("idna").decode("ascii")
+    except UnicodeError:
+        return False
+    pattern, hostname = pattern.lower().removesuffix("."), hostname.lower().removesuffix(".")
     if not names.is_dns_name(pattern) or hostname.startswith("*"):
         return False
     if pattern.startswith("*."):
@@ -110,38 +111,19 @@ def email_address(leaf: Certificate, address: str) -> Finding:
     )
 
 
-def key_strength(path: Sequence[Certificate], policy: Policy) -> Finding:
-    """Return whether the certificate's key is one that the policy accepts, and the CAs' keys are sound."""
-    leaf = check.key_type(path[0].key, policy)
-    if leaf.status is Status.CRITICAL:
-        return leaf
-    for ca in path[1:]:
-        weakness = _weakness(ca)
-        if weakness:
-            return critical("key-type", f"the CA {name_of(ca)} has a weak key: {weakness}", "ask for a stronger CA")
-    return leaf
-
-
-def _weakness(ca: Certificate) -> str:
-    """Return why a CA's key may not be relied upon; empty if it may be."""
-    if isinstance(ca.key, Unreadable):
-        return "unreadable"
-    return ca.key.weakness or ("" if is_sound_ca_key(ca.key.type, ca.key.bits) else ca.key.type)
-
-
 def signature_algorithms(path: Sequence[Certificate]) -> Finding:
     """Return whether every signature below the anchor is made with a sound digest; the anchor's own does not matter."""
     used = []
     for certificate in path[:-1] if len(path) > 1 else path:
-        who = name_of(certificate)
         try:
             scheme = signatures.scheme(certificate.signature_algorithm)
         except UnsupportedError as error:
-            return unknown("signature-algorithm", f"{who} cannot be verified: {error}", "ask the issuer")
+            said = f"{certificate.brief_name} cannot be verified: {error}"
+            return unknown("signature-algorithm", said, "ask the issuer")
         if scheme.is_weak:
             return critical(
                 "signature-algorithm",
-                f"{who} is signed with {scheme.shown}, which is too weak",
+                f"{certificate.brief_name} is signed with {scheme.shown}, which is too weak",
                 "ask the issuer for a certificate signed with SHA-256",
             )
         used.append(scheme.shown)
@@ -151,7 +133,7 @@ def signature_algorithms(path: Sequence[Certificate]) -> Finding:
 def key_match(leaf: Certificate, key: KeyFacts | None) -> Finding:
     """Return whether a private key belongs to the certificate."""
     if key is None:
-        return skipped("key-match", "no private key was given", "add --key KEY")
+        return _NO_KEY
     facts = _key_facts(leaf)
     if facts is None:
         return unknown("key-match", "the certificate's public key cannot be read", "get a new certificate")
@@ -193,19 +175,6 @@ def _key_facts(certificate: Certificate) -> KeyFacts | None:
 
 def _unreadable_names(found: Unreadable) -> Finding:
     return unknown("name", f"the alternative names cannot be read: {found.reason}", "get a new certificate")
-
-
-def _shown(listed: Sequence[GeneralName]) -> str:
-    more = f" and {len(listed) - _SHOWN_NAMES} more" if len(listed) > _SHOWN_NAMES else ""
-    return ", ".join(brief(str(each)) for each in listed[:_SHOWN_NAMES]) + more
-
-
-def _ascii(hostname: str) -> str:
-    """Return a host name in its ASCII form; one that has none matches nothing."""
-    try:
-        return hostname if hostname.isascii() else hostname.encode("idna").decode("ascii")
-    except UnicodeError:
-        return ""
 
 
 def _address(text: str) -> tuple[str, str]:

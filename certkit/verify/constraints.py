@@ -7,18 +7,22 @@ means every name, for e-mail and URI as for DNS. A leading dot means only what i
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from certkit.printable import brief
 from certkit.x509 import names
+from certkit.x509.general_names import GeneralName
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from certkit.x509.certificate import Certificate
     from certkit.x509.extensions import NameConstraints, Subtree
-    from certkit.x509.general_names import GeneralName
 
 # SmtpUTF8Mailbox (RFC 9598): an e-mail address in an otherName, for which e-mail constraints hold.
 _SMTP_UTF8 = bytes.fromhex("06082b06010505070809")
@@ -51,13 +55,36 @@ class Comparisons:
             raise TooManyError
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """A name in the form in which it is compared; `value` None if it is malformed or was read leniently."""
 
     kind: str
     value: Any
     shown: str
+
+
+class Names(NamedTuple):
+    """Every name of a certificate; and the only common name of a leaf without alternative names, or nothing."""
+
+    found: list[Parsed]
+    common_name: str
+
+    @classmethod
+    def of(cls, certificate: Certificate, *, is_leaf: bool) -> Names:
+        """Parse the names of a certificate."""
+        subject, listed = certificate.subject, certificate.subject_alt_name
+        found = []
+        if not subject.is_empty:
+            found.append(Parsed("dirName", None if subject.is_lenient else subject.rdn_keys, subject.text))
+        if isinstance(listed, Unreadable):
+            return cls([*found, Parsed("unknown", None, "alternative names that cannot be read")], "")
+        found += map(parsed, listed or ())
+        # Also beside alternative names, where RFC 5280 does not ask for it: programs read the address from the subject.
+        for value in subject.values("emailAddress"):
+            problem = "" if value.isascii() else "not ASCII"
+            found.append(parsed(GeneralName("email", value, value.encode("utf-8"), problem)))
+        common = subject.values("CN") if is_leaf and listed is None else ()
+        return cls(found, common[0] if len(common) == 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +100,69 @@ class Limits:
         limits = cls()
         for found, trees in ((limits.permitted, constraints.permitted), (limits.excluded, constraints.excluded)):
             for each in trees or ():
-                found.setdefault(each.base.kind, []).append(_tree(each))
+                found.setdefault(each.base.kind, []).append(parsed_tree(each))
         return limits
+
+
+def objection(path: Sequence[Certificate], budget: Comparisons) -> tuple[str, str] | None:
+    """Say which name a CA of a path may not issue for, with a hint; None if there is none (section 6.1.3 b and c).
+
+    Intermediates that are self-issued are exempt; the leaf, which comes first, is not.
+    """
+    names_of: dict[int, Names] = {}
+    for number, ca in enumerate(path[1:], 1):
+        found = ca.name_constraints
+        if found is None:
+            continue
+        if isinstance(found, Unreadable):
+            said = f"the name constraints of {ca.brief_name} cannot be read: {found.reason}"
+            return said, "ask the issuer for a certificate that follows RFC 5280"
+        limits = Limits.of(found)
+        for below, certificate in enumerate(path[:number]):
+            if below and certificate.is_self_issued:
+                continue
+            if below not in names_of:
+                names_of[below] = Names.of(certificate, is_leaf=below == 0)
+            listed = names_of[below]
+            try:
+                refused = violation(listed.found, limits, budget, common_name=listed.common_name)
+            except TooManyError:
+                most = f"{MAX_COMPARISONS:,}"
+                said = f"the chain has more names and name constraints than can be compared ({most} times)"
+                return said, "inspect each certificate with certkit inspect, and ask the issuer"
+            if refused is not None:
+                said = f"{ca.brief_name} may not issue certificates for {brief(refused)}"
+                hint = "ask the CA for a certificate for names that it may issue for"
+                return f"{said} because of its name constraints (RFC 5280 section 4.2.1.10)", hint
+    return None
 
 
 def parsed(name: GeneralName) -> Parsed:
     """Return a name as constraints see it."""
-    kind = "email" if name.kind == "otherName" and name.raw.startswith(_SMTP_UTF8) else name.kind
-    parse = None if name.problem else _PARSERS.get(name.kind)
-    if kind != name.kind:
-        parse = _smtp_utf8
-    return Parsed(kind, parse(name) if parse else None, str(name))
+    kind = name.kind
+    value: Any = None
+    if kind == "otherName" and name.raw.startswith(_SMTP_UTF8):
+        # A mailbox in UTF-8, whose host is compared in its ASCII form (RFC 9598 section 5).
+        kind = "email"
+        local, _, host = name.value.partition(";UTF8:")[2].rpartition("@")
+        with contextlib.suppress(UnicodeError):
+            ascii_host = _host(host if host.isascii() else host.encode("idna").decode("ascii"))
+            value = (local, ascii_host) if local and "@" not in local and ascii_host is not None else None
+    elif not name.problem:
+        match kind:
+            case "DNS":
+                value = _host(name.value)
+            case "IP":
+                value = ipaddress.ip_address(name.raw)
+            case "email":
+                value = _email(name)
+            case "URI":
+                match = _URI.fullmatch(name.value)
+                named = _host(match[1]) if match else None
+                value = named if named is not None and "*" not in named and not _is_number(named) else None
+            case "dirName":
+                value = name.name.rdn_keys
+    return Parsed(kind, value, str(name))
 
 
 def violation(found: Iterable[Parsed], limits: Limits, budget: Comparisons, *, common_name: str = "") -> str | None:
@@ -121,24 +200,26 @@ def violation(found: Iterable[Parsed], limits: Limits, budget: Comparisons, *, c
 def lenient_readings(constraints: NameConstraints) -> list[str]:
     """Return what is read leniently in the extension, in words (section 4.2.1.10)."""
     bases = [each.base for each in (*(constraints.permitted or ()), *(constraints.excluded or ()))]
-    dots = [f"a DNS name constraint with a leading dot ({each})" for each in bases if _has_dot(each)]
-    return (
-        dots[:1]
-        + [f"an IP constraint where {each.problem}" for each in bases if each.kind == "IP" and each.problem][:1]
-    )
+    dots = [each for each in bases if each.kind == "DNS" and each.raw[:1] == b"."]
+    networks = [each for each in bases if each.kind == "IP" and each.problem]
+    return [
+        *(f"a DNS name constraint with a leading dot ({each})" for each in dots[:1]),
+        *(f"an IP constraint where {each.problem}" for each in networks[:1]),
+    ]
 
 
-def _has_dot(base: GeneralName) -> bool:
-    return base.kind == "DNS" and base.raw.startswith(b".")
-
-
-def _tree(tree: Subtree) -> Any:
+def parsed_tree(tree: Subtree) -> Any:
     """Parse a tree; None if it is malformed, or has bounds, which RFC 5280 forbids."""
     base = tree.base
-    if tree.minimum != 0 or tree.maximum is not None:
+    if tree.minimum != 0 or tree.maximum is not None or (base.kind == "IP" and base.value.startswith("#")):
         return None
     if base.kind == "IP":
-        return _network(base.raw) if not base.value.startswith("#") else None
+        half = len(base.raw) // 2
+        mask = int.from_bytes(base.raw[half:])
+        ones = mask.bit_count()
+        if mask != (1 << 8 * half) - (1 << (8 * half - ones)):
+            return None
+        return ipaddress.ip_network((base.raw[:half], ones), strict=False)
     if base.problem:
         return None
     if base.kind == "email" and "@" in base.value:
@@ -157,10 +238,6 @@ def _tree(tree: Subtree) -> Any:
 def _host(text: str) -> str | None:
     """A host name as it is compared; None if it is malformed, or ends with a dot (RFC 1034 section 3.5)."""
     return text.lower() if names.is_dns_name(text) and not text.endswith(".") else None
-
-
-def _dns(name: GeneralName) -> str | None:
-    return _host(name.value)
 
 
 def _dns_within(name: str, tree: str) -> bool:
@@ -183,26 +260,9 @@ def _email(name: GeneralName) -> tuple[str, str] | None:
     return (match[1], host) if match and host is not None and "*" not in host else None
 
 
-def _smtp_utf8(name: GeneralName) -> tuple[str, str] | None:
-    """A mailbox in UTF-8, whose host is compared in its ASCII form (RFC 9598 section 5)."""
-    local, _, host = name.value.partition(";UTF8:")[2].rpartition("@")
-    try:
-        ascii_host = _host(host if host.isascii() else host.encode("idna").decode("ascii"))
-    except UnicodeError:
-        return None
-    return (local, ascii_host) if local and "@" not in local and ascii_host is not None else None
-
-
 def _email_within(address: tuple[str, str], tree: Any) -> bool:
     """A tree is one mailbox, all of one host (`example.com`), or all of the hosts below one (`.example.com`)."""
     return address == tree if isinstance(tree, tuple) else _host_within(address[1], tree)
-
-
-def _uri(name: GeneralName) -> str | None:
-    """The host of a URI, which must be a name."""
-    match = _URI.fullmatch(name.value)
-    host = _host(match[1]) if match else None
-    return host if host is not None and "*" not in host and not _is_number(host) else None
 
 
 def _is_number(host: str) -> bool:
@@ -214,33 +274,15 @@ def _host_within(host: str, tree: str) -> bool:
     return not tree or (host.endswith(tree) if tree.startswith(".") else host == tree)
 
 
-def _address(name: GeneralName) -> Any:
-    return ipaddress.ip_address(name.raw)
-
-
-def _network(raw: bytes) -> Any:
-    half = len(raw) // 2
-    mask = int.from_bytes(raw[half:])
-    ones = mask.bit_count()
-    if mask != (1 << 8 * half) - (1 << (8 * half - ones)):
-        return None
-    return ipaddress.ip_network((raw[:half], ones), strict=False)
-
-
 def _ip_within(address: Any, network: Any) -> bool:
     """An IPv4 address that is written as an IPv6 one (RFC 4291 section 2.5.5.2) is an IPv6 address here."""
     return bool(address.version == network.version and address in network)
-
-
-def _directory(name: GeneralName) -> Any:
-    return name.name.rdn_keys
 
 
 def _directory_within(name: Sequence[object], tree: Sequence[object]) -> bool:
     return name[: len(tree)] == tree
 
 
-_PARSERS = {"DNS": _dns, "IP": _address, "email": _email, "URI": _uri, "dirName": _directory}
 # By kind of name: whether it is within a permitted tree, and whether an excluded tree touches it. Names of other kinds
 # are not compared: their value is None, so that each is refused where its kind is constrained.
 _RULES: dict[str, tuple[Any, Any]] = {

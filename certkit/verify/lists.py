@@ -16,7 +16,6 @@ from certkit.x509.directory_name import Name
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from cryptography import x509
@@ -72,21 +71,19 @@ class Target:
         self.is_ca = certificate.is_ca
         self.end = _readable(certificate.not_after)
         self.serial = certificate.serial
+        self.points: list[Point] = []
+        for found in named or ():
+            issuers = tuple(each.name.key for each in found.crl_issuer or () if each.kind == "dirName")
+            reasons = ALL_REASONS if found.reasons is None else found.reasons
+            above = issuers[0] if issuers else self.issuer
+            self.points.append(Point(_names(found.full_name, found.relative_name, above), issuers, reasons))
         # Lists that no distribution point names count too, where they are the issuer's own (RFC 5280 section 6.3.3).
-        own = Point(frozenset({("dirName", self.issuer)}))
-        self.points = (*(_point(each, self.issuer) for each in named or ()), own)
+        self.points.append(Point(frozenset({("dirName", self.issuer)})))
 
     @property
     def list_issuers(self) -> tuple[Key, ...]:
         """Those whose lists may cover the certificate."""
         return tuple(dict.fromkeys([self.issuer, *(each for point in self.points for each in point.issuers)]))
-
-
-def _point(found: kinds.DistributionPoint, issuer: Key) -> Point:
-    issuers = tuple(each.name.key for each in found.crl_issuer or () if each.kind == "dirName")
-    above = issuers[0] if issuers else issuer
-    reasons = ALL_REASONS if found.reasons is None else found.reasons
-    return Point(_names(found.full_name, found.relative_name, above), issuers, reasons)
 
 
 def _names(full: tuple[GeneralName, ...] | None, relative: bytes | None, above: Key) -> frozenset[object]:
@@ -152,6 +149,12 @@ class RevocationList:
         """What is greater for a newer list."""
         return self.begin, self.number if self.number is not None else -1
 
+    def builds_on(self, complete: RevocationList) -> bool:
+        """Whether the list is a delta list that builds on a complete one, by their numbers (RFC 5280 5.2.4)."""
+        if self.base is None or self.number is None or complete.number is None:
+            return False
+        return self.base <= complete.number < self.number
+
     def entry(self, target: Target) -> Listing | None:
         """Return what the list says of a certificate.
 
@@ -164,13 +167,17 @@ class RevocationList:
         return found
 
     def _looked_up(self, target: Target) -> Listing | None:
+        from cryptography import x509
+
+        found = None
         if self._entries is not None:
             found = self._among(self._entries, target)
         elif target.issuer == self.issuer:
             found = self._loaded.get_revoked_certificate_by_serial_number(target.serial)
-        else:
-            found = None
-        return None if found is None else _entry(found)
+        if found is None:
+            return None
+        reasons = (each.value.reason.value for each in found.extensions if isinstance(each.value, x509.CRLReason))
+        return Listing(found.revocation_date_utc, next(reasons, ""))
 
     def reasons(self, target: Target) -> frozenset[str] | Problem:
         """Return for which reasons the list covers a certificate, by its scope (RFC 5280 section 6.3.3 b to d)."""
@@ -180,26 +187,35 @@ class RevocationList:
             or (scope.only_user_certificates if target.is_ca else scope.only_ca_certificates)
         ):
             return Problem(Trouble.KIND)
-        fitting = [each for each in target.points if self._may_serve(each, target)]
+        is_indirect = scope is not None and scope.indirect
+        fitting = [
+            each
+            for each in target.points
+            if (is_indirect and self.issuer in each.issuers if each.issuers else self.issuer == target.issuer)
+        ]
         if not fitting:
             return Problem(Trouble.INDIRECT)
-        named = frozenset[str]().union(*(each.reasons for each in fitting if self._is_at(each)))
+        if scope is not None and (scope.full_name is not None or scope.relative_name is not None):
+            here = _names(scope.full_name, scope.relative_name, self.issuer)
+            fitting = [each for each in fitting if here & (each.names or {("dirName", one) for one in each.issuers})]
+        named = frozenset[str]().union(*(each.reasons for each in fitting))
         if not named:
             return Problem(Trouble.PLACE)
         return named if scope is None or scope.only_some_reasons is None else named & scope.only_some_reasons
 
-    def staleness(self, at: datetime) -> Problem | None:
-        """Return why the list is not current at a moment (RFC 5280 sections 5.1.2.4 and 5.1.2.5); None if it is."""
+    def problem(self, at: datetime, *, strict: bool) -> Problem | None:
+        """Return why the list does not count at a moment; None if it does (RFC 5280 sections 5.1.2.4 and 5.1.2.5)."""
+        if not self.is_understood:
+            return Problem(Trouble.CRITICAL)
+        if signatures.scheme(self._crl.signature_algorithm).is_weak:
+            return Problem(Trouble.WEAK)
+        if strict and self.departure:
+            return Problem(Trouble.STRICT, self.departure)
         if at < self.begin:
             return Problem(Trouble.EARLY, rfc3339(self.begin))
         if self.end is None:
             return Problem(Trouble.ENDLESS)
         return Problem(Trouble.STALE, rfc3339(self.end)) if at > self.end else None
-
-    @functools.cached_property
-    def is_weak(self) -> bool:
-        """Whether the CRL is signed with a digest that can be forged."""
-        return signatures.scheme(self._crl.signature_algorithm).is_weak
 
     def is_signed_by(self, certificate: Certificate) -> bool:
         """Return whether the list is signed with a certificate's key; each key is tried once, and not too many."""
@@ -208,8 +224,7 @@ class RevocationList:
             return False
         if key.der not in self._signed and len(self._signed) < _MAX_KEYS:
             try:
-                loaded = signatures.load(key)
-                problem = signatures.problem(crl.signature_algorithm, key, loaded, crl.signature, crl.tbs)
+                problem = crl.signature_problem(key)
             except signatures.UnsupportedError as error:
                 problem = str(error)
             self._signed[key.der] = problem is None
@@ -223,7 +238,11 @@ class RevocationList:
         known = len(critical) + self._crl.tbs.count(_CERTIFICATE_ISSUER)
         if self._entries is None or self._criticals == known:
             return True
-        return all(_are_known(each.extensions) for each in self._entries)
+        return all(
+            not each.critical or each.oid.dotted_string in _KNOWN_IN_ENTRIES
+            for entry in self._entries
+            for each in entry.extensions
+        )
 
     @functools.cached_property
     def _criticals(self) -> int:
@@ -256,18 +275,6 @@ class RevocationList:
             start = position + 1
         return None
 
-    def _may_serve(self, point: Point, target: Target) -> bool:
-        if point.issuers:
-            return self.point is not None and self.point.indirect and self.issuer in point.issuers
-        return self.issuer == target.issuer
-
-    def _is_at(self, point: Point) -> bool:
-        scope = self.point
-        if scope is None or (scope.full_name is None and scope.relative_name is None):
-            return True
-        wanted = point.names or {("dirName", each) for each in point.issuers}
-        return bool(_names(scope.full_name, scope.relative_name, self.issuer) & wanted)
-
 
 def _readable(value: Value | Unreadable) -> Value:
     if isinstance(value, Unreadable):
@@ -275,27 +282,11 @@ def _readable(value: Value | Unreadable) -> Value:
     return value
 
 
-def _entry(found: x509.RevokedCertificate) -> Listing:
-    from cryptography import x509
-
-    reasons = (each.value.reason.value for each in found.extensions if isinstance(each.value, x509.CRLReason))
-    return Listing(found.revocation_date_utc, next(reasons, ""))
-
-
 def _certificate_issuers(entry: x509.RevokedCertificate) -> tuple[Key, ...]:
     from cryptography import x509
 
     for each in entry.extensions:
         if isinstance(each.value, x509.CertificateIssuer):
-            return _directories(each.value)
+            named = [name for name in each.value if isinstance(name, x509.DirectoryName)]
+            return tuple(Name(name.value.public_bytes()).key for name in named)
     return ()
-
-
-def _directories(names: Iterable[x509.GeneralName]) -> tuple[Key, ...]:
-    from cryptography import x509
-
-    return tuple(Name(each.value.public_bytes()).key for each in names if isinstance(each, x509.DirectoryName))
-
-
-def _are_known(extensions: x509.Extensions) -> bool:
-    return all(not each.critical or each.oid.dotted_string in _KNOWN_IN_ENTRIES for each in extensions)

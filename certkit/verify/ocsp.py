@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from certkit.errors import InputError
 from certkit.findings import Finding, Status, critical, ok, unknown, warning
 from certkit.times import rfc3339
 from certkit.verify import revocation
-from certkit.verify.path import access_location, is_signed, is_within_dates, name_of, own_problem
+from certkit.verify.path import access_location, is_signed, is_within_dates, own_problem
 from certkit.x509 import der as tlv
 from certkit.x509 import signatures
 from certkit.x509.extensions import OCSP_NO_CHECK
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import Certificate
     from certkit.x509.crl import Crl
     from certkit.x509.extensions import Extension
-    from certkit.x509.ocsp import BasicResponse, CertificateId, SingleResponse
+    from certkit.x509.ocsp import BasicResponse, SingleResponse
 
 REQUEST_TYPE = "application/ocsp-request"
 
@@ -39,13 +38,6 @@ _OCSP, _OCSP_SIGNING = "1.3.6.1.5.5.7.48.1", "1.3.6.1.5.5.7.3.9"
 _KNOWN = frozenset({NONCE, "1.3.6.1.5.5.7.48.1.3", "1.3.6.1.5.5.7.48.1.6", "2.5.29.21", "2.5.29.24"})
 
 
-# The digests of CertID.
-_DIGESTS = {
-    "1.3.14.3.2.26": "sha1",
-    "2.16.840.1.101.3.4.2.1": "sha256",
-    "2.16.840.1.101.3.4.2.2": "sha384",
-    "2.16.840.1.101.3.4.2.3": "sha512",
-}
 # CRLReason (RFC 5280 section 5.3.1).
 REASONS = {
     0: "unspecified",
@@ -92,7 +84,7 @@ def request_for(certificate: Certificate, issuer: Certificate, nonce: bytes) -> 
     mine, above = certificate.cryptography(), issuer.cryptography()
     if mine is None or above is None:
         hint = "give the CA's CRL with --crl"
-        raise InputError(f"no OCSP request can be made for {name_of(certificate)}: it breaks the standard", hint=hint)
+        raise InputError(f"no OCSP request can be made for {certificate.brief_name}: it breaks the standard", hint=hint)
     # SHA-1 only names the issuer here; it is what every responder knows (RFC 5019 section 2.1.1).
     builder = ocsp.OCSPRequestBuilder().add_certificate(mine, above, SHA1())  # noqa: S303
     return builder.add_extension(OCSPNonce(nonce), critical=False).build().public_bytes(Encoding.DER)
@@ -114,7 +106,9 @@ def judge(
     """
     judged = _Judge(responses, above, at, crls)
     usable = judged.about(certificate)
-    who, dropped = name_of(certificate), _listed(judged.dropped)
+    reasons = list(dict.fromkeys(judged.dropped))
+    more = f"; and {len(reasons) - _MAX_REASONS} more" if len(reasons) > _MAX_REASONS else ""
+    who, dropped = certificate.brief_name, "; ".join(reasons[:_MAX_REASONS]) + more
     for single in usable:
         if single.status == "revoked":
             since = rfc3339(single.revoked_at) if single.revoked_at else "an unknown time"
@@ -132,16 +126,9 @@ def judge(
     said = f"not revoked: {who}, by OCSP{until}{note}"
     if not judged.unchecked:
         return ok("revocation", said)
-    responders = ", ".join(name_of(each) for each in judged.unchecked)
+    responders = ", ".join(each.brief_name for each in judged.unchecked)
     said += f"; whether the responder itself is revoked was not checked: {responders} (RFC 6960 section 4.2.2.2.1)"
     return warning("revocation", said, "give the CA's CRL with --crl")
-
-
-def _listed(reasons: Iterable[str]) -> str:
-    """Return why responses were dropped, each reason once, and not too many."""
-    found = list(dict.fromkeys(reasons))
-    more = f"; and {len(found) - _MAX_REASONS} more" if len(found) > _MAX_REASONS else ""
-    return "; ".join(found[:_MAX_REASONS]) + more
 
 
 class _Judge:
@@ -175,7 +162,7 @@ class _Judge:
         if found.status != "successful" or found.basic is None:
             raise _UnusableError(f"the responder refused: {found.status}")
         basic = found.basic
-        about = [each for each in basic.responses if _is_about(each.certificate, certificate, self._issuer)]
+        about = [each for each in basic.responses if each.certificate.is_of(certificate, self._issuer)]
         if not about:
             return
         _require_understood(basic.extensions, "the response")
@@ -185,7 +172,9 @@ class _Judge:
                 raise _UnusableError("a responder cannot vouch for a responder")
             self._require_unrevoked(signer)
         sent_back = basic.extension(NONCE)
-        if response.nonce is not None and sent_back is not None and sent_back.raw not in _nonces(response.nonce):
+        # Responders send a nonce back as an OCTET STRING, or bare as before RFC 8954.
+        nonces = (tlv.encode(0x04, response.nonce), response.nonce) if response.nonce is not None else ()
+        if nonces and sent_back is not None and sent_back.raw not in nonces:
             raise _UnusableError("it is for another request (the nonce differs)")
         for single in about:
             try:
@@ -208,22 +197,6 @@ class _Judge:
             raise _UnusableError("its responder's certificate is revoked")
         if statuses != {"good"} and by_list is not Status.OK and responder not in self.unchecked:
             self.unchecked.append(responder)
-
-
-def _nonces(nonce: bytes) -> tuple[bytes, bytes]:
-    """Return a nonce as responders send it back: as an OCTET STRING, or bare as before RFC 8954."""
-    return tlv.encode(0x04, nonce), nonce
-
-
-def _is_about(named: CertificateId, certificate: Certificate, issuer: Certificate) -> bool:
-    """Return whether a single response names this certificate (RFC 6960 section 4.1.1, CertID)."""
-    digest = _DIGESTS.get(named.digest.oid)
-    return (
-        digest is not None
-        and named.serial == certificate.serial
-        and named.issuer_name_hash == hashlib.new(digest, certificate.issuer.der).digest()
-        and named.issuer_key_hash == hashlib.new(digest, _key_bits(issuer)).digest()
-    )
 
 
 def _require_understood(extensions: Iterable[Extension], what: str) -> None:
@@ -252,7 +225,7 @@ def _signer(basic: BasicResponse, issuer: Certificate, at: datetime) -> Certific
         raise _UnusableError("it is of an unknown version")
     why = _STRANGER
     for signer in (issuer, *basic.certificates):
-        if not _is_named(basic, signer):
+        if not basic.is_by(signer):
             continue
         why = _responder_problem(signer, issuer, at) or _signature_problem(signer, basic)
         if not why:
@@ -267,7 +240,7 @@ def _signature_problem(signer: Certificate, basic: BasicResponse) -> str:
     if any(not each.is_tolerated for each in basic.deviations):
         return "it breaks a rule of its encoding"
     try:
-        wrong = signatures.problem(basic.signature_algorithm, key, signatures.load(key), basic.signature, basic.tbs)
+        wrong = basic.signature_problem(key)
     except signatures.UnsupportedError as error:
         return f"its signature cannot be checked: {error}"
     return "its signature does not verify" if wrong else ""
@@ -290,16 +263,3 @@ def _responder_problem(signer: Certificate, issuer: Certificate, at: datetime) -
     if not is_within_dates(signer, at):
         return "its responder's certificate is not valid at that time"
     return ""
-
-
-def _is_named(basic: BasicResponse, signer: Certificate) -> bool:
-    if basic.responder_name is not None:
-        return basic.responder_name.key == signer.subject.key
-    return basic.responder_key_hash == hashlib.sha1(_key_bits(signer), usedforsecurity=False).digest()
-
-
-def _key_bits(certificate: Certificate) -> bytes:
-    """Return the bits of the public key without their wrapping, which CertID hashes."""
-    spki = certificate.spki
-    *_, bits = tlv.children(spki, *tlv.only(spki, tlv.SEQUENCE))
-    return spki[bits[2] + 1 : bits[3]]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from certkit.policy.rules import Policy
+    from certkit.x509.certificate import AnyCertificate
 
 # Validity includes both of its ends, and CAs backdate a little; a promise in days is kept within a day.
 _VALIDITY_SLACK = timedelta(days=1)
@@ -30,6 +31,7 @@ _VALIDITY_SLACK = timedelta(days=1)
 _PUBLIC_POLICIES = ("2.23.140.1.1", "2.23.140.1.2.")
 _TIMESTAMPS = "1.3.6.1.4.1.11129.2.4.2"
 _SILENT = CertificateRules()
+_NO_LIMITS = skipped("policy", "the policy sets no limits for certificates")
 _HINT = "check that the certificate is from this partner and environment"
 
 
@@ -63,8 +65,6 @@ def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[PolicyF
     Raises:
         InputError: if there is neither.
     """
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     try:
         objects.csr(data, name=name)
     except InputError as error:
@@ -73,11 +73,21 @@ def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[PolicyF
         except InputError:
             message = error.message.replace("as a CSR", "as a CSR or certificate")
             raise InputError(message, hint=error.hint.replace("give a CSR", "give a CSR or a certificate")) from None
-        file = [Certificate.parse(each.public_bytes(Encoding.DER)) for each in listed]
+        file = [Certificate.of(each) for each in listed]
         return [PolicyFit.of(policy, findings(file, policy)) for policy in policies]
     return [
         PolicyFit.of(policy, [*check.check(data, policy, name=name), *check.hardware(policy)]) for policy in policies
     ]
+
+
+def judge(leaf: Certificate, listed: Sequence[AnyCertificate], policy: Policy, purpose: str) -> list[Finding]:
+    """Return what the policy says of a certificate and its file, and what a public CA's or a qualified one is."""
+    try:
+        file = [Certificate.of(each) for each in listed] or [leaf]
+        shown = eidas(leaf) + (public_client(leaf) if purpose == "client" else [])
+        return shown + rules_of(leaf, file, policy)
+    except InputError as error:
+        return [unknown("policy", f"the certificate cannot be read: {error.message}", error.hint)]
 
 
 def findings(file: Sequence[Certificate], policy: Policy) -> list[Finding]:
@@ -88,14 +98,19 @@ def findings(file: Sequence[Certificate], policy: Policy) -> list[Finding]:
         strength = critical("key-type", f"the public key cannot be used: {key.reason}", _HINT)
     else:
         strength = check.key_finding(key.type, key.bits, policy.key, partner=policy.title)
-    return [strength, *limits(leaf, policy), *chain_file(file, policy)]
+    return [strength, *rules_of(leaf, file, policy)]
+
+
+def rules_of(leaf: Certificate, file: Sequence[Certificate], policy: Policy) -> list[Finding]:
+    """Return the findings `policy` about a certificate and about its file."""
+    if policy.certificate == _SILENT:
+        return [_NO_LIMITS]
+    return [*limits(leaf, policy), *chain_file(file, policy)]
 
 
 def limits(leaf: Certificate, policy: Policy) -> list[Finding]:
     """Return the findings `policy`: one for each rule that is broken, or one if all hold."""
     rules, partner = policy.certificate, policy.title
-    if rules == _SILENT:
-        return [skipped("policy", "the policy sets no limits for certificates")]
     problems = list(_validity(leaf, policy))
     for oid, rule in ((kinds.KEY_USAGE, rules.key_usage), (kinds.EXTENDED_KEY_USAGE, rules.extended_key_usage)):
         problems += extensions.usage_problems(leaf, oid, rule, check="policy", partner=partner)
@@ -147,8 +162,6 @@ def _validity(leaf: Certificate, policy: Policy) -> Iterator[Finding]:
 def chain_file(file: Sequence[Certificate], policy: Policy) -> Iterator[Finding]:
     """Return the findings `policy` about a certificate's file: its order, and whether issuer and root are included."""
     rules, partner = policy.certificate, policy.title
-    if rules == _SILENT:
-        return
     hint = "arrange the file as the partner requires"
     roots = [each for each in file if each.subject == each.issuer and each.is_ca]
     above = [each for each in file if each.is_ca and each not in roots]
@@ -176,14 +189,14 @@ def is_public(leaf: Certificate) -> bool:
 
 def eidas(leaf: Certificate) -> list[Finding]:
     """Return a finding that shows what a qualified certificate is for and whose it is; none for other certificates."""
-    extension, identifiers = leaf.extension(kinds.QC_STATEMENTS), leaf.subject.values("organizationIdentifier")
+    extension = leaf.extension(kinds.QC_STATEMENTS)
     if extension is None:
         return []
     try:
         said = qualified.parse(extension.raw).text or "qualified"
     except ValueError as error:
         return [warning("subject", f"the qcStatements cannot be read: {printable(str(error))}", "ask the issuer")]
-    parts = [f"organizationIdentifier {each}" for each in identifiers]
+    parts = [f"organizationIdentifier {each}" for each in leaf.subject.values("organizationIdentifier")]
     return [ok("subject", printable("; ".join([*parts, said])))]
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, Status, ok
 from certkit.verify import constraints
-from certkit.verify.path import fits, name_of
+from certkit.verify.path import fits
 from certkit.x509 import extensions as kinds
+from certkit.x509.certificate import kept
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from certkit.x509.certificate import Certificate
 
+_FLAWLESS = ok("extensions", "as RFC 5280 requires")
 _MAX_SERVER_LIFETIME = timedelta(days=398)
 # What conforming CAs do not mark as critical; OpenSSL does not process it, so it refuses the certificate then.
 _NEVER_CRITICAL = {
@@ -32,63 +34,50 @@ _NEVER_CRITICAL = {
 _SERIALS = ("serial-negative", "serial-zero", "serial-long")
 
 
-def pedantry(path: Sequence[Certificate], *, purpose: str, strict: bool) -> list[Finding]:
+def pedantry(path: Sequence[Certificate], purpose: str, strict: bool) -> list[Finding]:  # noqa: FBT001
     """Return the findings `extensions`: one for each departure from the letter, or one that there is none."""
-    departures = [(each, said) for number, each in enumerate(path) for said in _departures(each, number, path, purpose)]
-    if strict:
-        departures += [(path[0], said) for said in _strict_departures(path[0])]
-    misfits = [
-        (
-            child,
-            f"has an authority key identifier (RFC 5280 section 4.2.1.1) that does not fit {name_of(parent)}",
-        )
-        for child, parent in itertools.pairwise(path)
-        if not fits(child, parent)
-    ]
-    misfits = [
-        (each, said + "; OpenSSL and GnuTLS then find no issuer, so a server rejects it") for each, said in misfits
-    ]
-    misfits += [
-        (each, f"has a critical {_NEVER_CRITICAL[one.oid]}; OpenSSL rejects this, and so does a server")
-        for each in path
-        for one in each.extensions
-        if one.critical and one.oid in _NEVER_CRITICAL
-    ]
+    leaf = path[0]
+    departures = [(leaf, said) for said in _departures(leaf, is_anchor=False)]
+    if purpose == "server":
+        departures += [(leaf, said) for said in _server_departures(leaf)]
+    for ca in path[1:]:
+        departures += [(ca, said) for said in _ca_departures(ca, ca is path[-1])]
+    if strict and leaf.is_ca:
+        departures.append((leaf, "is a CA certificate used as a leaf (section 4.2.1.9)"))
+    if strict and leaf.subject.is_empty:
+        san = leaf.extension(kinds.SUBJECT_ALT_NAME)
+        if san is not None and not san.critical:
+            said = "has an empty subject and alternative names that are not critical (section 4.2.1.6)"
+            departures.append((leaf, said))
+    misfits = list(_misfits(path))
+    found = [f"{each.brief_name} {said}" for each, said in (*misfits, *departures)]
+    if not found:
+        return [_FLAWLESS]
     hint = "ask the issuer for a certificate that follows RFC 5280"
     if strict or purpose == "server":
         status = Status.CRITICAL if strict else Status.WARNING
-        found = [Finding("extensions", status, _said(*each), hint) for each in (*misfits, *departures)]
-        return found or [ok("extensions", "as RFC 5280 requires")]
+        return [Finding("extensions", status, each, hint) for each in found]
     if misfits:
         hint = "check the intermediate certificate, or ask the issuer for a certificate that follows RFC 5280"
-        return [Finding("extensions", Status.WARNING, _said(*each), hint) for each in misfits]
-    if not departures:
-        return [ok("extensions", "as RFC 5280 requires")]
-    more = f", and {len(departures) - 1} more" if len(departures) > 1 else ""
-    return [ok("extensions", f"minor deviations from RFC 5280: {_said(*departures[0])}{more} (--strict rejects this)")]
+        return [Finding("extensions", Status.WARNING, each, hint) for each in found[: len(misfits)]]
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    return [ok("extensions", f"minor deviations from RFC 5280: {found[0]}{more} (--strict rejects this)")]
 
 
-def _said(certificate: Certificate, departure: str) -> str:
-    return f"{name_of(certificate)} {departure}"
+def _misfits(path: Sequence[Certificate]) -> Iterator[tuple[Certificate, str]]:
+    """Return what servers reject although RFC 5280 lets it pass."""
+    for child, ca in itertools.pairwise(path):
+        if not fits(child, ca):
+            said = f"has an authority key identifier (RFC 5280 section 4.2.1.1) that does not fit {ca.brief_name}"
+            yield child, f"{said}; OpenSSL and GnuTLS then find no issuer, so a server rejects it"
+    for each in path:
+        for oid, critical, _, _ in each.extensions:
+            if critical and oid in _NEVER_CRITICAL:
+                yield each, f"has a critical {_NEVER_CRITICAL[oid]}; OpenSSL rejects this, and so does a server"
 
 
-def _departures(certificate: Certificate, number: int, path: Sequence[Certificate], purpose: str) -> Iterator[str]:
-    is_anchor = number == len(path) - 1 and number > 0
-    yield from _lenient_readings(certificate, is_anchor=is_anchor)
-    if not is_anchor:
-        if certificate.authority_key_identifier is None:
-            yield "has no authority key identifier (section 4.2.1.1)"
-        key = certificate.key
-        if not isinstance(key, Unreadable) and key.type.startswith("rsa-") and key.bits % 8:
-            yield f"has an RSA key of {key.bits} bits, not divisible by 8 (CA/B BR 6.1.6)"
-    if number > 0:
-        yield from _ca_departures(certificate, is_anchor=is_anchor)
-    elif purpose == "server":
-        yield from _server_departures(certificate)
-
-
-def _lenient_readings(certificate: Certificate, *, is_anchor: bool) -> Iterator[str]:
-    """Return what was read although it breaks a rule; every such rule has a name in `certificate.DEVIATIONS`."""
+def _departures(certificate: Certificate, *, is_anchor: bool) -> Iterator[str]:
+    """Return what was read although it breaks a rule, each of which has a name in `DEVIATIONS`, and what is missing."""
     for each in certificate.deviations:
         section = each.section if " " in each.section else f"section {each.section}"
         if each.id not in _SERIALS:
@@ -99,27 +88,26 @@ def _lenient_readings(certificate: Certificate, *, is_anchor: bool) -> Iterator[
     if isinstance(limits, kinds.NameConstraints):
         for said in constraints.lenient_readings(limits):
             yield f"has {said} (section 4.2.1.10)"
+    if not is_anchor:
+        if certificate.authority_key_identifier is None:
+            yield "has no authority key identifier (section 4.2.1.1)"
+        key = certificate.key
+        if not isinstance(key, Unreadable) and key.type.startswith("rsa-") and key.bits % 8:
+            yield f"has an RSA key of {key.bits} bits, not divisible by 8 (CA/B BR 6.1.6)"
 
 
-def _ca_departures(certificate: Certificate, *, is_anchor: bool) -> Iterator[str]:
-    if certificate.version == 1:
-        yield "is a version 1 certificate, which cannot say that it is a CA (section 4.2.1.9)"
-    elif certificate.subject_key_identifier is None:
-        yield "has no subject key identifier (section 4.2.1.2)"
-    if is_anchor:
-        return
-    if certificate.key_usage is None:
-        yield "is a CA without key usage (section 4.2.1.3)"
-    if not all(each.critical for each in certificate.extensions if each.oid == kinds.BASIC_CONSTRAINTS):
-        yield "has basic constraints that are not critical (section 4.2.1.9)"
-
-
-def _strict_departures(certificate: Certificate) -> Iterator[str]:
-    if certificate.is_ca:
-        yield "is a CA certificate used as a leaf (section 4.2.1.9)"
-    san = certificate.extension(kinds.SUBJECT_ALT_NAME)
-    if certificate.subject.is_empty and san is not None and not san.critical:
-        yield "has an empty subject and alternative names that are not critical (section 4.2.1.6)"
+@kept
+def _ca_departures(ca: Certificate, is_anchor: bool) -> tuple[str, ...]:  # noqa: FBT001  as it is kept by
+    found = list(_departures(ca, is_anchor=is_anchor))
+    if ca.version == 1:
+        found.append("is a version 1 certificate, which cannot say that it is a CA (section 4.2.1.9)")
+    elif ca.subject_key_identifier is None:
+        found.append("has no subject key identifier (section 4.2.1.2)")
+    if not is_anchor and ca.key_usage is None:
+        found.append("is a CA without key usage (section 4.2.1.3)")
+    if not is_anchor and not all(each.critical for each in ca.extensions if each.oid == kinds.BASIC_CONSTRAINTS):
+        found.append("has basic constraints that are not critical (section 4.2.1.9)")
+    return tuple(found)
 
 
 def _server_departures(certificate: Certificate) -> Iterator[str]:

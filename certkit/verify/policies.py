@@ -19,6 +19,32 @@ if TYPE_CHECKING:
 _ANY = "2.5.29.32.0"
 
 
+def hold(path: Sequence[Certificate]) -> bool:
+    """Whether a valid policy is there at the end of a path, leaf first, or none is required."""
+    below = path[-2::-1]
+    # Without one of these, nothing can require a policy.
+    if all(each.policy_constraints is None and each.policy_mappings is None for each in below):
+        return True
+    for each in below:
+        values = (each.certificate_policies, each.policy_mappings, each.policy_constraints, each.inhibit_any_policy)
+        if any(isinstance(value, Unreadable) for value in values):
+            return False
+    count = len(below) + 1
+    state = _State(count, count, count)
+    for certificate in below[:-1]:
+        state.apply_policies(certificate, is_last=False)
+        if (state.explicit == 0 and not state.valid) or not state.apply_mappings(certificate):
+            return False
+        state.count_down(certificate)
+    for leaf in below[-1:]:
+        state.apply_policies(leaf, is_last=True)
+        state.explicit = max(state.explicit - 1, 0)
+        limits = leaf.policy_constraints
+        if limits and limits.require_explicit_policy == 0:
+            state.explicit = 0
+    return bool(state.valid) or state.explicit > 0
+
+
 @dataclass(slots=True)
 class _State:
     """The state variables of RFC 5280 section 6.1.2: three counters, and each valid policy with what it expects."""
@@ -28,86 +54,44 @@ class _State:
     inhibit_any: int
     valid: dict[str, set[str]] = field(default_factory=lambda: {_ANY: {_ANY}})
 
+    def apply_policies(self, certificate: Certificate, *, is_last: bool) -> None:
+        """Section 6.1.3, steps d and e: what a certificate's own policies leave valid."""
+        own = certificate.certificate_policies
+        if own is None:
+            self.valid = {}
+            return
+        named = {policy.oid for policy in own or ()}
+        expected = set().union(*self.valid.values()) if self.valid else set()
+        kept = {policy: {policy} for policy in named - {_ANY} if policy in expected or _ANY in self.valid}
+        if _ANY in named and (self.inhibit_any > 0 or (not is_last and certificate.is_self_issued)):
+            kept |= {policy: {policy} for policy in expected if policy not in kept}
+        self.valid = kept
 
-def hold(path: Sequence[Certificate]) -> bool:
-    """Whether a valid policy is there at the end of a path, leaf first, or none is required."""
-    below = list(reversed(path[:-1]))
-    # Without one of these, nothing can require a policy.
-    if all(each.policy_constraints is None and each.policy_mappings is None for each in below):
+    def apply_mappings(self, certificate: Certificate) -> bool:
+        """Section 6.1.4, steps a and b: what a CA's policies are called below it; False for a mapping of any policy."""
+        mapped: dict[str, set[str]] = {}
+        for issuer, subject in certificate.policy_mappings or ():
+            if _ANY in {issuer, subject}:
+                return False
+            mapped.setdefault(issuer, set()).add(subject)
+        for issuer, subjects in mapped.items():
+            if self.mapping == 0:
+                self.valid.pop(issuer, None)
+            elif issuer in self.valid or _ANY in self.valid:
+                self.valid[issuer] = subjects
         return True
-    if any(isinstance(value, Unreadable) for each in below for value in _values(each)):
-        return False
-    count = len(below) + 1
-    state = _State(count, count, count)
-    for certificate in below[:-1]:
-        _apply_policies(state, certificate, is_last=False)
-        if state.explicit == 0 and not state.valid:
-            return False
-        if not _apply_mappings(state, certificate):
-            return False
-        _count_down(state, certificate)
-    for leaf in below[-1:]:
-        _apply_policies(state, leaf, is_last=True)
-        state.explicit = max(state.explicit - 1, 0)
-        limits = leaf.policy_constraints
-        if limits and limits.require_explicit_policy == 0:
-            state.explicit = 0
-    return bool(state.valid) or state.explicit > 0
 
-
-def _values(certificate: Certificate) -> tuple[object, ...]:
-    return (
-        certificate.certificate_policies,
-        certificate.policy_mappings,
-        certificate.policy_constraints,
-        certificate.inhibit_any_policy,
-    )
-
-
-def _apply_policies(state: _State, certificate: Certificate, *, is_last: bool) -> None:
-    """Section 6.1.3, steps d and e: what a certificate's own policies leave valid."""
-    own = certificate.certificate_policies
-    if own is None:
-        state.valid = {}
-        return
-    named = {policy.oid for policy in own or ()}
-    expected = set().union(*state.valid.values()) if state.valid else set()
-    kept = {policy: {policy} for policy in named - {_ANY} if policy in expected or _ANY in state.valid}
-    if _ANY in named and (state.inhibit_any > 0 or (not is_last and _is_self_issued(certificate))):
-        kept |= {policy: {policy} for policy in expected if policy not in kept}
-    state.valid = kept
-
-
-def _apply_mappings(state: _State, certificate: Certificate) -> bool:
-    """Section 6.1.4, steps a and b: what a CA's policies are called below it; False for a mapping of any policy."""
-    mapped: dict[str, set[str]] = {}
-    for issuer, subject in certificate.policy_mappings or ():
-        if _ANY in {issuer, subject}:
-            return False
-        mapped.setdefault(issuer, set()).add(subject)
-    for issuer, subjects in mapped.items():
-        if state.mapping == 0:
-            state.valid.pop(issuer, None)
-        elif issuer in state.valid or _ANY in state.valid:
-            state.valid[issuer] = subjects
-    return True
-
-
-def _count_down(state: _State, certificate: Certificate) -> None:
-    """Section 6.1.4, steps h to j."""
-    if not _is_self_issued(certificate):
-        state.explicit = max(state.explicit - 1, 0)
-        state.mapping = max(state.mapping - 1, 0)
-        state.inhibit_any = max(state.inhibit_any - 1, 0)
-    limits = certificate.policy_constraints
-    if limits and limits.require_explicit_policy is not None:
-        state.explicit = min(state.explicit, limits.require_explicit_policy)
-    if limits and limits.inhibit_policy_mapping is not None:
-        state.mapping = min(state.mapping, limits.inhibit_policy_mapping)
-    inhibit = certificate.inhibit_any_policy
-    if inhibit is not None:
-        state.inhibit_any = min(state.inhibit_any, inhibit or 0)
-
-
-def _is_self_issued(certificate: Certificate) -> bool:
-    return certificate.subject.key == certificate.issuer.key
+    def count_down(self, certificate: Certificate) -> None:
+        """Section 6.1.4, steps h to j."""
+        if not certificate.is_self_issued:
+            self.explicit = max(self.explicit - 1, 0)
+            self.mapping = max(self.mapping - 1, 0)
+            self.inhibit_any = max(self.inhibit_any - 1, 0)
+        limits = certificate.policy_constraints
+        if limits and limits.require_explicit_policy is not None:
+            self.explicit = min(self.explicit, limits.require_explicit_policy)
+        if limits and limits.inhibit_policy_mapping is not None:
+            self.mapping = min(self.mapping, limits.inhibit_policy_mapping)
+        inhibit = certificate.inhibit_any_policy
+        if inhibit is not None:
+            self.inhibit_any = min(self.inhibit_any, inhibit or 0)

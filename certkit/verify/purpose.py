@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certkit.findings import Finding, critical, ok, unknown, warning
-from certkit.printable import brief
 from certkit.x509 import der as tlv
 from certkit.x509.extensions import PURPOSES
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from certkit.x509.certificate import Certificate
 
@@ -40,24 +39,24 @@ def judge(path: Sequence[Certificate], wanted: str) -> Finding:
     if isinstance(usage, Unreadable):
         return unknown("purpose", f"its extended key usage cannot be read: {usage.reason}", f"ask for one with {name}")
     if usage is not None and not allows(usage, wanted):
-        listed = ", ".join(PURPOSES.get(oid, oid) for oid in usage)
-        return critical(
-            "purpose",
-            f"not valid for {wanted} authentication: its extended key usage is {listed} (RFC 5280 section 4.2.1.12)",
-            f"ask the issuer for a certificate with {name}",
-        )
+        said = f"not valid for {wanted} authentication: its extended key usage is {_shown(usage)}"
+        hint = f"ask the issuer for a certificate with {name}"
+        return critical("purpose", f"{said} (RFC 5280 section 4.2.1.12)", hint)
     for ca in path[1:-1]:
         limits = ca.extended_key_usage
         if limits is not None and not allows(limits or (), wanted):
             return critical(
                 "purpose",
-                f"the CA {brief(ca.display_name)} may not issue certificates for {wanted} authentication, by its own"
+                f"the CA {ca.brief_name} may not issue certificates for {wanted} authentication, by its own"
                 " extended key usage",
                 "get a certificate from a CA for that purpose",
             )
-    problem = _key_usage(leaf, wanted)
-    if problem is not None:
-        return problem
+    allowed, hint = leaf.key_usage, "ask the issuer for a certificate with digitalSignature"
+    if isinstance(allowed, Unreadable):
+        return unknown("purpose", f"its key usage cannot be read: {allowed.reason}", hint)
+    sufficient = {"digitalSignature"} | ({"keyEncipherment", "keyAgreement"} if wanted == "server" else set())
+    if allowed is not None and not allowed & sufficient:
+        return critical("purpose", "its key usage does not allow digital signatures (RFC 5280 section 4.2.1.3)", hint)
     rejected = _what_openssl_rejects(path, wanted)
     if rejected:
         said = f"{rejected}, which OpenSSL and nginx reject"
@@ -76,16 +75,10 @@ def _what_openssl_rejects(path: Sequence[Certificate], wanted: str) -> str:
     name, oid = PURPOSES[_USAGES[wanted]], _USAGES[wanted]
     for number, each in enumerate(path):
         usage = each.extended_key_usage
-        if (
-            usage is not None
-            and not isinstance(usage, Unreadable)
-            and oid not in usage
-            and (number or wanted == "client")
-        ):
-            whose = (
-                f"the extended key usage of the CA {brief(each.display_name)}" if number else "its extended key usage"
-            )
-            kind = "anyExtendedKeyUsage" if _ANY_USAGE in usage else ", ".join(PURPOSES.get(one, one) for one in usage)
+        # What is unreadable is false, and there is no empty extended key usage.
+        if usage and oid not in usage and (number or wanted == "client"):
+            whose = f"the extended key usage of the CA {each.brief_name}" if number else "its extended key usage"
+            kind = "anyExtendedKeyUsage" if _ANY_USAGE in usage else _shown(usage)
             return f"{whose} is {kind} without {name}"
     netscape = path[0].extension(_NETSCAPE_TYPE)
     if netscape is not None:
@@ -98,16 +91,5 @@ def _what_openssl_rejects(path: Sequence[Certificate], wanted: str) -> str:
     return ""
 
 
-def _key_usage(leaf: Certificate, wanted: str) -> Finding | None:
-    usage = leaf.key_usage
-    if isinstance(usage, Unreadable):
-        hint = "ask the issuer for a certificate with digitalSignature"
-        return unknown("purpose", f"its key usage cannot be read: {usage.reason}", hint)
-    sufficient = {"digitalSignature"} | ({"keyEncipherment", "keyAgreement"} if wanted == "server" else set())
-    if usage is None or usage & sufficient:
-        return None
-    return critical(
-        "purpose",
-        "its key usage does not allow digital signatures (RFC 5280 section 4.2.1.3)",
-        "ask the issuer for a certificate with digitalSignature",
-    )
+def _shown(usage: Iterable[str]) -> str:
+    return ", ".join(PURPOSES.get(oid, oid) for oid in usage)

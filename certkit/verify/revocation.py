@@ -9,19 +9,20 @@ from certkit.findings import Finding, critical, ok, skipped, unknown
 from certkit.printable import brief
 from certkit.times import rfc3339
 from certkit.verify.lists import HOLD, REMOVE, RevocationList, Target
-from certkit.verify.path import NoPath, Search, build_path, is_within_dates, name_of
+from certkit.verify.path import NoPath, Search, build_path, is_within_dates
 from certkit.verify.statements import Clear, Revoked, Statement, together
 from certkit.verify.troubles import WORDS, Problem, Trouble
-from certkit.x509.unreadable import Unreadable
+from certkit.x509.certificate import Certificate
+from certkit.x509.crl import Crl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from certkit.verify.lists import Key, Listing
+    from certkit.verify.lists import Key
     from certkit.verify.statements import Answer
-    from certkit.x509.certificate import Certificate
-    from certkit.x509.crl import Crl
+    from certkit.x509.certificate import AnyCertificate
+    from certkit.x509.crl import AnyCrl
 
     Path = Sequence[Certificate]
 
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
 _MAX_JUDGED = 100
 _MAX_WAYS = 4
 _MAX_BUILT = 40
+_NO_LISTS = skipped("revocation", "no CRL was given", "add --crl FILE")
 
 
 def by_lists(
     path: Path,
     *,
-    crls: Sequence[Crl],
-    others: Sequence[Certificate] = (),
+    crls: Sequence[AnyCrl],
+    others: Sequence[AnyCertificate] = (),
     at: datetime,
     whole_chain: bool = True,
     strict: bool = False,
@@ -47,31 +49,32 @@ def by_lists(
     `strict`, lists must follow RFC 5280 section 5 to the letter.
     """
     if not crls:
-        return skipped("revocation", "no CRL was given", "add --crl FILE")
+        return _NO_LISTS
     if len(path) < 2:
         return unknown("revocation", "without a chain, certkit cannot tell whose CRL to trust", "add --ca FILE")
-    judge = _Judge(path, crls, others, at, whole_chain=whole_chain, strict=strict)
+    signers = list(map(Certificate.of, others))
+    judge = _Judge(path, map(Crl.of, crls), signers, at, whole_chain=whole_chain, strict=strict)
     judged = path[:-1] if whole_chain else path[:1]
     pairs = [(each, judge.answer(path[number:])) for number, each in enumerate(judged)]
     for certificate, answer in pairs:
         if isinstance(answer, Revoked):
-            return _revoked(certificate, answer.entry)
+            entry = answer.entry
+            reason = f" ({entry.reason})" if entry.reason else ""
+            said = f"{certificate.brief_name} has been revoked since {rfc3339(entry.since)}{reason}"
+            is_held = entry.reason == HOLD
+            hint = "ask the CA why; it can lift a hold" if is_held else "stop using it; get a new certificate"
+            return critical("revocation", said, hint)
     for certificate, answer in pairs:
         if isinstance(answer, Problem):
             words, hint = WORDS[answer.trouble]
             issuer = brief(certificate.issuer.text)
-            return unknown("revocation", words.format(x=name_of(certificate), y=issuer, detail=answer.detail), hint)
+            return unknown("revocation", words.format(x=certificate.brief_name, y=issuer, detail=answer.detail), hint)
     scope = "every certificate below the anchor" if whole_chain else "the leaf (--revocation leaf)"
     clear = [(each, answer) for each, answer in pairs if isinstance(answer, Clear)]
     until = rfc3339(min(answer.until for _, answer in clear))
-    later = [f"; {name_of(each)} will be revoked on {rfc3339(answer.later)}" for each, answer in clear if answer.later]
+    pending = [(each.brief_name, answer.later) for each, answer in clear if answer.later]
+    later = [f"; {who} will be revoked on {rfc3339(since)}" for who, since in pending]
     return ok("revocation", f"not revoked: {scope}; the first CRL expires on {until}{''.join(later)}")
-
-
-def _revoked(certificate: Certificate, entry: Listing) -> Finding:
-    reason = f" ({entry.reason})" if entry.reason else ""
-    hint = "ask the CA why; it can lift a hold" if entry.reason == HOLD else "stop using it; get a new certificate"
-    return critical("revocation", f"{name_of(certificate)} has been revoked since {rfc3339(entry.since)}{reason}", hint)
 
 
 class _Judge:
@@ -89,7 +92,15 @@ class _Judge:
     ) -> None:
         self._path, self._at, self._whole_chain, self._strict = path, at, whole_chain, strict
         self._others = others
-        self._lists, self._has_unreadable = _read(crls)
+        self._lists: dict[Key, list[RevocationList]] = {}
+        self._has_unreadable = False
+        for crl in dict.fromkeys(crls):
+            try:
+                read = RevocationList(crl)
+            except (InputError, ValueError):
+                self._has_unreadable = True
+            else:
+                self._lists.setdefault(read.issuer, []).append(read)
         self._left = _MAX_JUDGED
         self._ways: dict[Certificate, Path | None] = {}
         self._by_name: dict[Key, list[Certificate]] = {}
@@ -107,23 +118,19 @@ class _Judge:
         self._left -= bool(pending)
         if self._left < 0 and pending:
             return Problem(Trouble.SIGNER_UNKNOWN, "of too many")
-        try:
-            target = Target(way[0])
-            return self._answer(target, way, pending | {way[0]})
-        except (InputError, ValueError):
-            return Problem(Trouble.UNREADABLE)
-
-    def _answer(self, target: Target, way: Path, pending: frozenset[Certificate]) -> Answer:
         statements: list[Statement] = []
         problems = [Problem(Trouble.UNREADABLE if self._has_unreadable else Trouble.MISSING)]
-        for issuer in target.list_issuers:
-            for each in self._lists.get(issuer, ()):
-                found = self._statement(each, target, way, pending)
+        try:
+            target = Target(way[0])
+            for each in [each for issuer in target.list_issuers for each in self._lists.get(issuer, ())]:
+                found = self._statement(each, target, way, pending | {way[0]})
                 (problems if isinstance(found, Problem) else statements).append(found)  # type: ignore[arg-type]
-        # What a CA signed about itself counts only where no other list can tell.
-        by_others = together([each for each in statements if not each.is_own], target, self._at, problems)
-        if isinstance(by_others, Problem) and any(each.is_own for each in statements):
-            return together(statements, target, self._at, problems)
+            # What a CA signed about itself counts only where no other list can tell.
+            by_others = together([each for each in statements if not each.is_own], target, self._at, problems)
+            if isinstance(by_others, Problem) and any(each.is_own for each in statements):
+                return together(statements, target, self._at, problems)
+        except (InputError, ValueError):
+            return Problem(Trouble.UNREADABLE)
         return by_others
 
     def _statement(
@@ -138,7 +145,7 @@ class _Judge:
             if isinstance(signer, Problem):
                 return signer
             entry = found.entry(target)
-            problem = self._problem(found)
+            problem = found.problem(self._at, strict=self._strict)
         except (InputError, ValueError):
             return Problem(Trouble.UNREADABLE)
         is_later = entry is not None and entry.since > self._at
@@ -151,15 +158,6 @@ class _Judge:
             is_held_valid=found.end is not None and self._at <= found.end,
             is_own=signer in pending,
         )
-
-    def _problem(self, found: RevocationList) -> Problem | None:
-        if not found.is_understood:
-            return Problem(Trouble.CRITICAL)
-        if found.is_weak:
-            return Problem(Trouble.WEAK)
-        if self._strict and found.departure:
-            return Problem(Trouble.STRICT, found.departure)
-        return found.staleness(self._at)
 
     def _signer(self, found: RevocationList, way: Path, pending: frozenset[Certificate]) -> Certificate | Problem:
         """Return the certificate that signed a list, may sign it, and is not revoked."""
@@ -181,9 +179,9 @@ class _Judge:
                 continue
             answer = self.answer(signer[number:], pending)
             if isinstance(answer, Revoked):
-                return Problem(Trouble.SIGNER_REVOKED, name_of(each))
+                return Problem(Trouble.SIGNER_REVOKED, each.brief_name)
             if isinstance(answer, Problem) and (self._whole_chain or self._left < 0):
-                return Problem(Trouble.SIGNER_UNKNOWN, name_of(each))
+                return Problem(Trouble.SIGNER_UNKNOWN, each.brief_name)
         return None
 
     def _signer_ways(self, found: RevocationList, way: Path) -> list[Path] | Problem:
@@ -201,13 +199,14 @@ class _Judge:
         signed = [each for each in named if found.is_signed_by(each)]
         if not signed:
             return Problem(Trouble.UNSIGNED, found.name)
-        allowed = [each for each in signed if _may_sign_lists(each)]
+        # Key usage, where present, must have cRLSign (RFC 5280 section 4.2.1.3).
+        allowed = [each for each in signed if each.key_usage is None or "cRLSign" in (each.key_usage or ())]
         if not allowed:
-            return Problem(Trouble.CA_MAY_NOT if signed[0] in way[1:] else Trouble.SIGNER_MAY_NOT, name_of(signed[0]))
+            return Problem(Trouble.CA_MAY_NOT if signed[0] in way[1:] else Trouble.SIGNER_MAY_NOT, signed[0].brief_name)
         if allowed[0] in way[1:]:
             return [way[way.index(allowed[0]) :]]
         trusted = [trusted for each in allowed[:_MAX_WAYS] if (trusted := self._trusted(each))]
-        return trusted or Problem(Trouble.UNTRUSTED, name_of(allowed[0]))
+        return trusted or Problem(Trouble.UNTRUSTED, allowed[0].brief_name)
 
     def _trusted(self, signer: Certificate) -> Path | None:
         """Return a path from a signer to the same anchor; None if there is none."""
@@ -220,23 +219,3 @@ class _Judge:
             result = build_path(Search(leaf=signer, anchors=[self._path[-1]], untrusted=between, at=self._at))
             self._ways[signer] = None if isinstance(result, NoPath) else result
         return self._ways.get(signer)
-
-
-def _may_sign_lists(certificate: Certificate) -> bool:
-    """Return whether a certificate's key usage, where present, has cRLSign (RFC 5280 section 4.2.1.3)."""
-    usage = certificate.key_usage
-    return usage is None or (not isinstance(usage, Unreadable) and "cRLSign" in usage)
-
-
-def _read(crls: Iterable[Crl]) -> tuple[dict[Key, list[RevocationList]], bool]:
-    """Return the lists by issuer, each once; and whether there are some that cannot be read."""
-    by_issuer: dict[Key, list[RevocationList]] = {}
-    unreadable = False
-    for crl in dict.fromkeys(crls):
-        try:
-            read = RevocationList(crl)
-        except (InputError, ValueError):
-            unreadable = True
-        else:
-            by_issuer.setdefault(read.issuer, []).append(read)
-    return by_issuer, unreadable

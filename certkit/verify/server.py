@@ -29,6 +29,22 @@ if TYPE_CHECKING:
 
 # What is checked of a server's chain, in the order in which it is reported.
 _CHAIN_CHECKS = ("chain", "validity", "purpose", "key-type", "signature-algorithm")
+# No partner's rules: sound keys (NIST SP 800-57 part 1 rev. 5, table 2).
+_SOUND = Policy(
+    name="server",
+    title="TLS",
+    summary="",
+    environment="",
+    sources=(),
+    key=KeyRules(types=("ec-p256", "ec-p384", "ec-p521", "ed25519", "ed448"), rsa_minimum_bits=2048),
+    subject=SubjectRules(),
+    csr=CsrRules(),
+    certificate=CertificateRules(),
+    renewal=RenewalRules(),
+    expiry=ExpiryRules(),
+    hosts=Hosts(),
+    portal=Portal(),
+)
 # Its operator, not the user, can repair it.
 _HINTS = {
     "chain": "check that --ca has the CA of this server; a missing intermediate must be sent by the server",
@@ -45,7 +61,7 @@ def judge(
     """
     question = Question(
         leaf=chain[0],
-        policy=_sound(),
+        policy=_SOUND,
         at=at,
         anchors=anchors,
         untrusted=chain[1:],
@@ -63,23 +79,3 @@ def judge(
     worst = next((each for each in bad if each.status is Status.CRITICAL), bad[0])
     hint = "add --ca FILE, or --ca system" if worst.status is Status.WARNING else _HINTS.get(worst.id, worst.hint)
     return replace(worst, id="server-chain", hint=hint), name
-
-
-def _sound() -> Policy:
-    """No partner's rules: sound keys (NIST SP 800-57 part 1 rev. 5, table 2)."""
-    types = ("ec-p256", "ec-p384", "ec-p521", "ed25519", "ed448")
-    return Policy(
-        name="server",
-        title="TLS",
-        summary="",
-        environment="",
-        sources=(),
-        key=KeyRules(types=types, rsa_minimum_bits=2048),
-        subject=SubjectRules(),
-        csr=CsrRules(),
-        certificate=CertificateRules(),
-        renewal=RenewalRules(),
-        expiry=ExpiryRules(),
-        hosts=Hosts(),
-        portal=Portal(),
-    )

@@ -49,7 +49,10 @@ class Statement:
 
 def together(statements: Sequence[Statement], target: Target, at: datetime, problems: Sequence[Problem]) -> Answer:
     """What statements of all scopes say together: every reason must be covered (RFC 5280 section 6.3.3)."""
-    answers = [_of_scope(each, target, at) for each in _by_scope(statements)]
+    scopes: dict[object, list[Statement]] = {}
+    for each in statements:
+        scopes.setdefault((each.source.issuer, each.source.point), []).append(each)
+    answers = [_of_scope(each, target, at) for each in scopes.values()]
     for answer in answers:
         if isinstance(answer, Revoked):
             return answer
@@ -64,13 +67,6 @@ def together(statements: Sequence[Statement], target: Target, at: datetime, prob
     return Clear(ALL_REASONS, min(each.until for each in clear), min(later, default=None))
 
 
-def _by_scope(statements: Iterable[Statement]) -> list[list[Statement]]:
-    scopes: dict[object, list[Statement]] = {}
-    for each in statements:
-        scopes.setdefault((each.source.issuer, each.source.point), []).append(each)
-    return list(scopes.values())
-
-
 def _of_scope(statements: Sequence[Statement], target: Target, at: datetime) -> Answer:
     """What the lists of one scope say: the newest that counts decides, with its delta list."""
     completes = sorted((each for each in statements if each.source.base is None), key=lambda each: each.source.order)
@@ -79,9 +75,17 @@ def _of_scope(statements: Sequence[Statement], target: Target, at: datetime) -> 
         return Revoked(accuser)
     for complete in reversed(completes):
         combined = _with_delta(complete, statements)
-        if combined.problem is None:
-            return _decided(combined)
-    return _why_none(statements, completes)
+        if combined.problem is not None:
+            continue
+        if combined.entry is not None and combined.entry.reason != REMOVE:
+            return Revoked(combined.entry)
+        end = combined.source.end
+        return Clear(combined.reasons, end, combined.later) if end else Problem(Trouble.ENDLESS)
+    if not completes:
+        return Problem(Trouble.NO_BASE)
+    if any(each.entry is not None and each.entry.reason == HOLD for each in statements):
+        return Problem(Trouble.HELD)
+    return completes[-1].problem or Problem(Trouble.MISSING)
 
 
 def _accuser(
@@ -106,50 +110,15 @@ def _accuser(
 
 def _with_delta(complete: Statement, statements: Iterable[Statement]) -> Statement:
     """A complete list brought up to date by its newest delta list (RFC 5280 section 5.2.4)."""
-    fitting = [each for each in statements if each.problem is None and _fits(each.source, complete.source)]
-    if not fitting or not _is_only_old(complete.problem):
+    fitting = [each for each in statements if each.problem is None and each.source.builds_on(complete.source)]
+    if not fitting or (complete.problem is not None and complete.problem.trouble is not Trouble.STALE):
         return complete
     delta = max(fitting, key=lambda each: each.source.order)
-    source = delta.source if complete.problem or _ends_first(delta, complete) else complete.source
-    later = delta.later or complete.later
-    return replace(complete, source=source, entry=_changed(complete.entry, delta.entry), later=later, problem=None)
-
-
-def _fits(delta: RevocationList, complete: RevocationList) -> bool:
-    """Whether a delta list builds on a complete one, by their numbers (RFC 5280 section 5.2.4)."""
-    if delta.base is None or delta.number is None or complete.number is None:
-        return False
-    return delta.base <= complete.number < delta.number
-
-
-def _is_only_old(problem: Problem | None) -> bool:
-    return problem is None or problem.trouble is Trouble.STALE
-
-
-def _ends_first(one: Statement, other: Statement) -> bool:
-    return one.source.end is not None and other.source.end is not None and one.source.end < other.source.end
-
-
-def _changed(entry: Listing | None, change: Listing | None) -> Listing | None:
-    """An entry after a delta list's: only a hold is taken back (RFC 5280 section 5.3.1)."""
-    if change is None:
-        return entry
-    if change.reason == REMOVE:
-        return entry if entry is not None and entry.is_lasting else None
-    return change
-
-
-def _decided(statement: Statement) -> Answer:
-    if statement.entry is not None and statement.entry.reason != REMOVE:
-        return Revoked(statement.entry)
-    end = statement.source.end
-    return Clear(statement.reasons, end, statement.later) if end else Problem(Trouble.ENDLESS)
-
-
-def _why_none(statements: Sequence[Statement], completes: Sequence[Statement]) -> Problem:
-    """Why no list of a scope counts."""
-    if not completes:
-        return Problem(Trouble.NO_BASE)
-    if any(each.entry is not None and each.entry.reason == HOLD for each in statements):
-        return Problem(Trouble.HELD)
-    return completes[-1].problem or Problem(Trouble.MISSING)
+    ends = delta.source.end, complete.source.end
+    ends_first = ends[0] is not None and ends[1] is not None and ends[0] < ends[1]
+    source = delta.source if complete.problem or ends_first else complete.source
+    entry = delta.entry or complete.entry
+    # Only a hold is taken back (RFC 5280 section 5.3.1).
+    if delta.entry is not None and delta.entry.reason == REMOVE:
+        entry = complete.entry if complete.entry is not None and complete.entry.is_lasting else None
+    return replace(complete, source=source, entry=entry, later=delta.later or complete.later, problem=None)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from certkit.x509 import foreign
 
 if TYPE_CHECKING:
     from certkit.verify.path import Search
-    from certkit.x509.certificate import Certificate
 
 # More intermediates are more than the verifier can count.
 _MAX_DEPTH = 255
@@ -34,14 +33,22 @@ def problem(search: Search, hostname: str | None) -> str | None:
 
     Without a host name the certificate's own first name stands for it.
     """
+    from cryptography.x509 import DNSName, IPAddress
     from cryptography.x509.verification import PolicyBuilder, Store
 
-    try:
-        subject = _subject(search.leaf, hostname)
-    except ValueError:
-        return "the host name is not in its ASCII form"
-    if subject is None:
+    if hostname is None:
+        names = (each.value for each in search.leaf.subject_alt_name or () if each.kind == "DNS" and not each.problem)
+        hostname = next((name.replace("*", "x", 1) for name in names), None)
+    if hostname is None:
         return "it has no host name among its alternative names"
+    subject: DNSName | IPAddress
+    try:
+        subject = IPAddress(ipaddress.ip_address(hostname))
+    except ValueError:
+        try:
+            subject = DNSName(hostname)
+        except ValueError:
+            return "the host name is not in its ASCII form"
     leaf = search.leaf.cryptography()
     anchors = [found for each in search.anchors if (found := each.cryptography())]
     between = [found for each in search.untrusted if (found := each.cryptography())]
@@ -53,15 +60,3 @@ def problem(search: Search, hostname: str | None) -> str | None:
     if error is None:
         return None
     return next((words for part, words in _MEANINGS if part in str(error)), "a browser would find no trusted chain")
-
-
-def _subject(leaf: Certificate, hostname: str | None) -> Any:
-    from cryptography.x509 import DNSName, IPAddress
-
-    if hostname is not None:
-        try:
-            return IPAddress(ipaddress.ip_address(hostname))
-        except ValueError:
-            return DNSName(hostname)
-    named = (each.value for each in leaf.subject_alt_name or () if each.kind == "DNS" and not each.problem)
-    return next((DNSName(name.replace("*", "x", 1)) for name in named), None)

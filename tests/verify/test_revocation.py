@@ -10,7 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from certkit.verify import certificate_of, crl_of, revocation
+from certkit.verify import revocation
+from certkit.x509.certificate import Certificate
 from certkit.x509.crl import Crl
 from tests import pki
 from tests.conftest import openssl
@@ -112,9 +113,9 @@ def judge(
     *lists: x509.CertificateRevocationList | Crl, leaf: pki.Pair = LEAF, at: datetime = NOW, **options: Any
 ) -> Finding:
     """The finding over a leaf and its chain."""
-    path = [certificate_of(each) for each in (leaf.certificate, *leaf.above)]
-    others = [certificate_of(each) for each in options.pop("others", ())]
-    crls = [crl_of(each) for each in lists]
+    path = [Certificate.of(each) for each in (leaf.certificate, *leaf.above)]
+    others = [Certificate.of(each) for each in options.pop("others", ())]
+    crls = [Crl.of(each) for each in lists]
     return revocation.by_lists(path, crls=crls, others=others, at=at, **options)
 
 
