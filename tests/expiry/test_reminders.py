@@ -269,7 +269,7 @@ HOURS = st.integers(min_value=-24 * 40, max_value=24 * 400)
 @SOME
 @given(listed=LISTS, hours=st.lists(HOURS, max_size=40))
 def test_once_per_threshold(listed, hours):
-    """Whenever the runs are, each threshold that was the tightest at some run speaks once, and every run after the end."""
+    """Each threshold that was the tightest at some run speaks once, and so does every run after the end."""
     watched, memory = row(left=YEAR), {}
     said, expected = [], []
     for hour in sorted(hours, reverse=True):
@@ -294,7 +294,7 @@ def has_been_true(mark, watched, now):
 @example(runs=[(LIST, 24 * 5), (LIST, -24 * 30), (LIST, 24 * 5)])
 @given(runs=st.lists(st.tuples(LISTS, HOURS), max_size=40))
 def test_never_a_silence(runs):
-    """Whatever the clock and the list do, a run before the end is silent only if its reminder has been true since it was sent."""
+    """A run before the end is silent only if its reminder has been true since it was sent, whatever the clock does."""
     watched, memory = row(left=YEAR), {}
     said = set()
     for listed, hour in runs:
