@@ -25,7 +25,7 @@ class Duration(NamedTuple):
         """The duration that the text names; a bare number is days.
 
         Raises:
-            InputError: the text names none.
+            InputError: if the text has another form.
         """
         match = _FORM.fullmatch(text.strip())
         hint = "give for example 28d, 12h, 2w, 30 (days) or 33% (of the certificate's lifetime)"

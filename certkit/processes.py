@@ -84,7 +84,7 @@ def stream(work: Callable[[T], Iterable[R]], portions: Sequence[T]) -> Iterator[
     other processes, and so does leaving off, or the end of this process.
 
     Raises:
-        ChildError: a process died.
+        ChildError: if a process died.
     """
     count = min(os.cpu_count() or 1, len(portions)) if hasattr(os, "fork") else 1
     if count < 2:
@@ -134,7 +134,7 @@ class _Child:
             except (EOFError, pickle.UnpicklingError) as error:
                 raise ChildError(
                     "a child process ended before its work was done",
-                    hint="there may be too little memory; look at fewer places at a time",
+                    hint="there may be too little memory; check fewer sources at a time",
                 ) from error
             if kind == _FAILURE:
                 raise value

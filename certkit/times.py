@@ -28,7 +28,7 @@ def parse_time(text: str) -> datetime:
     """A moment from RFC 3339 (`2026-11-22T10:00:00Z`) or from a date, which means its midnight UTC.
 
     Raises:
-        InputError: the text is neither, or names a day that does not exist.
+        InputError: if the text is neither, or names a day that does not exist.
     """
     hint = "give RFC 3339 such as 2026-11-22T10:00:00Z, or a date such as 2026-11-22"
     match = _TIME.fullmatch(text.strip())

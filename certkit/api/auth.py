@@ -114,7 +114,7 @@ def _position(body: Any) -> int | None:
 def token_auth(identity: Identity, *, profile_id: str | None, grant: str | None) -> TokenAuth:
     """Return a TokenAuth, which httpx takes only if it descends from its own class.
 
-    Who hands it to httpx has imported httpx, so httpx is never imported for nothing.
+    A program that passes it to httpx has imported httpx already, so httpx is never imported for nothing.
     """
     httpx = sys.modules.get("httpx")
     if httpx is None:

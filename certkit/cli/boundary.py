@@ -35,7 +35,7 @@ class OutputError(CertkitError):
 
 
 class _Terminated(BaseException):
-    """A signal that ends the process; on the way out, temporary files go."""
+    """A signal that ends the process, after temporary files are removed."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -45,7 +45,7 @@ class _Terminated(BaseException):
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code is that of the contract.
 
-    0 well, 1 warning, 2 critical or refused, 3 could not tell or bad usage; 128 + n when signal n ended it.
+    0 OK, 1 warning, 2 critical or refused, 3 unknown or bad usage; 128 + n if signal n ended it.
     """
     debug = _wants_debug(arguments)
     if not debug:
@@ -145,7 +145,7 @@ def write_result(text: str) -> None:
     """Write a result to standard output, whole.
 
     Raises:
-        OutputError: it cannot be written: a full device, a reader that went away, no standard output at all.
+        OutputError: if it cannot be written: a full device, a reader that went away, no standard output at all.
     """
     write_bytes(text.encode("utf-8", "backslashreplace"))
 

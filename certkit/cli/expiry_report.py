@@ -1,4 +1,4 @@
-"""How `certkit expiry` tells what it found: as a table, or in a format for machines, calendars or browsers."""
+"""Reports of `certkit expiry`: a table, or a format for machines, calendars or browsers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Reporter:
     """One report: its format, and the file it goes to (None: standard output).
 
-    `state` is the file that remembers which reminders were spoken, if it is not the default one.
+    `state` is the file that records which reminders were sent, if not the default one.
     """
 
     def __init__(self, output: Output, form: str, target: str | None, state: str | None, *, show_all: bool) -> None:
@@ -50,7 +50,7 @@ class Reporter:
             yield part
 
     def report(self, scan: Scan, judge: Judge, *, sources: Sequence[str]) -> list[Status]:
-        """Report what was found, and on standard error what could not be looked at; statuses of what went wrong."""
+        """Report what was found, and on standard error what could not be checked; return the statuses of failures."""
         troubles: list[Status] = []
         if scan.is_interrupted and self.target is not None:
             self.output.say(f"{self.target} was not changed")
@@ -144,7 +144,7 @@ class Reporter:
             return contextlib.nullcontext(forgetful)
 
     def _tell_failures(self, scan: Scan, sources: Sequence[str]) -> None:
-        """Say what could not be looked at; a report for Nagios says it itself."""
+        """Report what could not be checked; a report for Nagios has that already."""
         if self.format == "nagios":
             return
         for failure in scan.failures:

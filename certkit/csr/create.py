@@ -92,7 +92,7 @@ def create(
 ) -> MadeRequest:
     """Create a CSR for a subject by a policy's rules: with `key`, or with a new key at `key_path`.
 
-    For a key at hand, `key_path` is only reported, None if it came from a stream. With `csr_path` None no file is
+    For a key in memory, `key_path` is only reported, None if it came from a stream. With `csr_path` None no file is
     written; the CSR is in the result.
 
     Raises:

@@ -46,7 +46,7 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """A private key at hand, the finding about the file that it came from, and whether a passphrase protects it."""
+    """A private key in memory, the finding about the file that it came from, and whether a passphrase protects it."""
 
     key: Any
     file: Finding
@@ -69,10 +69,10 @@ def key_file_finding(path: Path) -> Finding:
     """Whether a private key's file keeps group and others out; not checked on Windows.
 
     Raises:
-        InputError: the file cannot be examined.
+        InputError: if the file cannot be examined.
     """
     if not reading.keeps_modes():
-        return skipped("key-file", "who may read a file is not checked on Windows")
+        return skipped("key-file", "file permissions are not checked on Windows")
     if reading.is_exposed(path):
         return warning(
             "key-file", f"{path} is readable by its group or other users", f"make it private: chmod 600 {path}"
@@ -89,7 +89,7 @@ def generate_key(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
     """A private key at `path`: new, or with `if_absent` the one that is there if it is of that type (None: of any).
 
     Raises:
-        InputError: the file exists and does not fit, or cannot be written.
+        InputError: if the file exists and does not fit, or cannot be written.
     """
     if writing.if_absent and reading.exists(path):
         return _found(path, spec, writing)
@@ -123,8 +123,8 @@ def existing_key(path: Path, spec: KeySpec | None, passphrase: Secret | None) ->
     """The key in a file, which must be of the type asked for, and protected if a passphrase was given.
 
     Raises:
-        PassphraseError: it is locked, and the passphrase is missing or wrong.
-        InputError: it cannot be read, or is not what was asked for.
+        PassphraseError: if it is locked, and the passphrase is missing or wrong.
+        InputError: if it cannot be read, or is not what was asked for.
     """
     from certkit.x509 import objects
 
@@ -148,7 +148,7 @@ def write_key(path: Path, key: Any, writing: Writing) -> Path | None:
     """Write a new private key; with `force`, the old file is kept, and its new name is the answer.
 
     Raises:
-        InputError: the name is taken, or the file cannot be written.
+        InputError: if the name is taken, or the file cannot be written.
     """
     from certkit.files import writing as files
 

@@ -1,6 +1,6 @@
-"""What reminders were spoken, in one small file: safe among concurrent runs, and whenever a run ends.
+"""A small file that records which reminders were sent: safe with concurrent runs, and if a run is killed.
 
-From reading to recording a run holds a lock. It speaks before it records, so what can be lost is a record: one
+From reading to recording a run holds a lock. It reports before it records, so what can be lost is a record: one
 reminder is then repeated, and none is left out.
 """
 
@@ -73,7 +73,7 @@ class ReminderFile:
     def open(cls, path: Path, *, wait_seconds: float = LOCK_SECONDS) -> Iterator[Self]:
         """Open the state in a file; a missing file and directory are made, private to the user.
 
-        If another run holds the lock for that many seconds, this one goes on without.
+        If another run holds the lock for that many seconds, this one continues without it.
         """
         state = cls(path)
         with contextlib.ExitStack() as held:
@@ -89,13 +89,13 @@ class ReminderFile:
             yield state
 
     def due(self, watched: Iterable[W], *, reminders: Reminders, now: datetime) -> list[Due[W]]:
-        """The reminders to be spoken, at most one of each certificate, in their order."""
+        """Return the reminders that are due, at most one for each certificate, in order."""
         listed = list(watched)
         self._memory = rules.refreshed(self._memory, seen=listed, now=now)
         return rules.due(listed, reminders=reminders, memory=self._memory, now=now)
 
     def record(self, spoken: Sequence[Due[Any]]) -> None:
-        """Remember what was spoken, and forget what is past; to be called whenever speaking has succeeded."""
+        """Record what was sent, and forget what is past; call it after each report that succeeded."""
         self._memory = rules.recorded(self._memory, spoken)
         if self._folder is None or (not self._memory and not self._content):
             return

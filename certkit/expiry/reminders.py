@@ -82,7 +82,7 @@ class Reminders:
         """The thresholds of a list such as `28d,14d,7d,3d,1d,0d`; shares of the lifetime (`33%`) may be among them.
 
         Raises:
-            InputError: the text is no such list, or a very long one.
+            InputError: if the text is not such a list, or is very long.
         """
         parts = text.split(",")
         if len(parts) > MAX_THRESHOLDS:
@@ -130,7 +130,7 @@ def _length(threshold: Duration, lifetime: timedelta, *, is_list: bool) -> tuple
 
 @dataclass(frozen=True, slots=True)
 class Due(Generic[W]):
-    """A reminder to be spoken, of what, and at which moment it was found to be due."""
+    """A reminder that is due, its certificate, and the moment at which it was found to be due."""
 
     watched: W
     reminder: Reminder
@@ -139,7 +139,7 @@ class Due(Generic[W]):
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What is remembered of one certificate: the reminders spoken, its dates, and when it was last seen."""
+    """The record of one certificate: the reminders sent, its dates, and when it was last seen."""
 
     not_before: datetime
     not_after: datetime
@@ -147,7 +147,7 @@ class Spoken:
     marks: frozenset[Mark]
 
     def still_true(self, now: datetime) -> frozenset[Mark]:
-        """The reminders that may have been spoken at this time of day, or not long after it."""
+        """Return the reminders that can have been sent at this time, or shortly after it."""
         return frozenset(mark for mark in self.marks if self._is_true(mark, now))
 
     def _is_true(self, mark: Mark, now: datetime) -> bool:
@@ -161,7 +161,7 @@ Memory: TypeAlias = "Mapping[str, Spoken]"
 
 
 def refreshed(memory: Memory, *, seen: Iterable[Watched], now: datetime) -> dict[str, Spoken]:
-    """What is worth remembering: what is still true, and not of certificates that are long gone."""
+    """Return what is worth keeping: what is still true, without certificates that are long gone."""
     present = {watched.fingerprint_sha256 for watched in seen}
     kept = {}
     for fingerprint, spoken in memory.items():
@@ -187,7 +187,7 @@ def due(watched: Iterable[W], *, reminders: Reminders, memory: Memory, now: date
 
 
 def recorded(memory: Memory, spoken: Sequence[Due[W]]) -> dict[str, Spoken]:
-    """The memory with reminders added that were spoken."""
+    """Return the memory with the reminders added that were sent."""
     result = dict(memory)
     for each in spoken:
         fingerprint, watched = each.watched.fingerprint_sha256, each.watched

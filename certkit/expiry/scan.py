@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.x509.crl import Crl
 
-# So many files are looked at before their findings are handed on.
+# So many files are checked before their findings are passed on.
 _FILES_AT_ONCE = 1000
 _SIGHTINGS_AT_ONCE = 1000
 
@@ -35,7 +35,7 @@ _SIGHTINGS_AT_ONCE = 1000
 class Judge(NamedTuple):
     """How what is seen is judged, and how much is said of it.
 
-    With `leaf_only`, only the first certificate of each bundle counts. With `only_urgent`, what is well is counted and
+    With `leaf_only`, only the first certificate of each bundle counts. With `only_urgent`, what is OK is counted and
     not described, unless `reminders` may concern it. With `with_labels`, rows carry the attributes of
     their names one by one, as metrics want them.
     """
@@ -131,7 +131,7 @@ class Scan:
 
     @property
     def found_nothing(self) -> bool:
-        """Whether nothing at all came to light, which is never well."""
+        """Whether nothing at all was found, which is never OK."""
         return not self.rows and not self.quiet and not self.failures
 
     @property
@@ -189,7 +189,7 @@ def scan(found: Iterable[Found], *, now: datetime, findings: Sequence[Finding] =
 
 
 def look(sources: Iterable[Source], judge: Judge, *, may_fork: bool = True) -> Iterator[Found]:
-    """Look at every source, part by part; files in bulk are looked at by every processor, if this one may fork."""
+    """Check every source, part by part; many files are read by all processors, if this process may fork."""
     elsewhere: list[Source] = []
     portions: list[list[Source]] = []
     weight = _FILES_AT_ONCE

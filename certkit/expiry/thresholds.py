@@ -29,7 +29,7 @@ class Thresholds(NamedTuple):
         """The thresholds asked for, completed by the defaults; a default gives way to what was asked for.
 
         Raises:
-            InputError: both were asked for, and critical is above warn.
+            InputError: if both were asked for, and critical is above warn.
         """
         if warn is not None and critical is not None and critical.exceeds(warn):
             raise InputError(f"critical ({critical}) is above warn ({warn})", hint="set --warn to at least --critical")

@@ -1,4 +1,4 @@
-"""What is written, and who may read it: the modes of keys, public files, reports and programs."""
+"""What is written, and with which permissions: modes of keys, public files, reports and programs."""
 
 from __future__ import annotations
 

@@ -257,7 +257,7 @@ class Folder:
         """Write a file, whole and synced, or nothing; a `Secret` gets its mode before its first byte.
 
         With `replace`, whatever has that name is replaced in one step, unless it is a directory. Without `access` the
-        umask decides who may read public files. Without `sync` the caller syncs, and the file has its name at once.
+        umask decides the mode of public files. Without `sync` the caller syncs, and the file has its name at once.
 
         Raises:
             InputError: if the name is taken, or the file cannot be written; the old state remains.
@@ -555,7 +555,7 @@ class Folder:
         return False
 
     def leftovers(self, target: str | None = None) -> list[str]:
-        """List what is not finished: the work of a run that goes on, or was killed."""
+        """List unfinished work, of a run that is active or was killed."""
         return [name for name in self.names() if is_temporary_name(name, target)]
 
     @contextlib.contextmanager

@@ -31,7 +31,7 @@ if not hasattr(os, "O_DIRECTORY"):
 
 EVERYTHING = "*"
 _MAX_LINKS = 40
-# Search permission is enough for what lies on the way; without O_PATH a directory must be readable.
+# Search permission is enough for the directories above; without O_PATH a directory must be readable.
 _ON_THE_WAY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ACL = "system.posix_acl_access"
 # acl(5) as the kernel hands it out: a version, then entries of a tag, permissions and an id.
@@ -54,7 +54,7 @@ class Trust:
     def enter(
         self, path: Path, *, goal: str, then: str | None = None, about: Path | None = None, follows: bool = False
     ) -> int:
-        """Open a directory and return its descriptor, if every directory on the way to it is safe.
+        """Open a directory and return its descriptor, if every directory above it is safe.
 
         `then` is the entry that is used in it next; without one, others may not write to it at all. A symbolic link as
         the last component is followed only if `follows`. `goal` is what is to be done, and `about` what with, if it
@@ -99,7 +99,7 @@ NOBODY_ELSE = Trust()
 
 
 class _Walk:
-    """A walk from the root of the file system: the directory it has reached, and the first fault on the way."""
+    """A walk from the root of the file system: the directory it has reached, and the first fault found."""
 
     def __init__(self, trust: Trust) -> None:
         self.trust = trust

@@ -4,7 +4,7 @@
     DIR/..data -> ..v-6f1c2a0b          the pointer, moved by one rename
     DIR/..v-6f1c2a0b/key.pem            the files themselves, written once
 
-This is how Kubernetes mounts a secret. Who wants a pair that belongs together reads `..data` once. The version before
+This is how Kubernetes mounts a secret. To get a pair that belongs together, read `..data` once. The version before
 stays, for those who are reading it.
 """
 

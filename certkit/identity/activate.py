@@ -62,12 +62,12 @@ def activate(
     pointer moves back at once. Then the deploy hooks run; those that failed are run again the next time.
 
     Raises:
-        AbsentError: there is no such generation.
-        InputError: there is none to activate, or the partner cannot be asked; nothing moved.
-        RefusedError: its certificate has expired, leads to no CA that the settings trust, or the partner refuses it;
+        AbsentError: if there is no such generation.
+        InputError: if there is none to activate, or the partner cannot be asked; nothing moved.
+        RefusedError: if its certificate has expired, leads to no CA that the settings trust, or the partner refuses it;
             what was in use is in use.
-        HookError: a hook failed; the generation is in use.
-        StoreError: the store cannot be used.
+        HookError: if a hook failed; the generation is in use.
+        StoreError: if the store cannot be used.
     """
     chosen = pointer.choose(identity, number)
     if chosen is None:
@@ -80,10 +80,10 @@ def activate(
 
 
 def _require_deployed(done: Done) -> None:
-    """Refuse to end well while a hook that failed has not run again.
+    """Raise while a hook that failed has not succeeded.
 
     Raises:
-        HookError: one has not.
+        HookError: if such a hook exists.
     """
     found = overview.owed_hook(done.identity)
     if found is None:
@@ -98,9 +98,9 @@ def rollback(store: Store, identity: StoredIdentity, *, how: Activation = PLAIN,
 
     Raises:
         InputError: if there is no previous generation.
-        RefusedError: its certificate has expired, or leads to no CA that the settings trust.
-        HookError: a hook failed; the generation is in use.
-        StoreError: the store cannot be used.
+        RefusedError: if its certificate has expired, or leads to no CA that the settings trust.
+        HookError: if a hook failed; the generation is in use.
+        StoreError: if the store cannot be used.
     """
     return _move(store, identity, pointer.before(identity), how=replace(how, probe=None), now=now)
 
@@ -137,10 +137,10 @@ def _move(store: Store, identity: StoredIdentity, number: str, *, how: Activatio
 def _require_pair(store: Store, identity: StoredIdentity, number: str) -> None:
     """Refuse a key that is not the certificate's, where it can be seen: in a directory, and not sealed.
 
-    In Vault not everybody who may activate may read keys.
+    In Vault, a token that may activate need not be able to read keys.
 
     Raises:
-        InputError: it is another one, or none.
+        InputError: if the key is missing or does not belong to the certificate.
     """
     if store.location(identity, number).is_directory:
         with contextlib.suppress(PassphraseError, SealedError):
@@ -148,11 +148,11 @@ def _require_pair(store: Store, identity: StoredIdentity, number: str) -> None:
 
 
 def _prove(identity: StoredIdentity, number: str, probe: Probe | None, outcome: str) -> tuple[Finding, ...]:
-    """What the partner says to a pair.
+    """Probe the partner with a pair.
 
     Raises:
-        RefusedError: it refuses it.
-        InputError: it cannot be asked.
+        RefusedError: if the partner rejects the certificate.
+        InputError: if the issuer cannot be reached.
     """
     if probe is None:
         return ()
@@ -168,10 +168,10 @@ def _prove(identity: StoredIdentity, number: str, probe: Probe | None, outcome: 
 
 
 def _prove_in_use(store: Store, identity: StoredIdentity, number: str, before: Record, probe: Probe) -> None:
-    """Try the pair as it is in use now; where that fails, go back to what was in use, as if it had never moved.
+    """Probe with the pair that is now active; if that fails, restore the previous state.
 
     Raises:
-        CertkitError: it failed.
+        CertkitError: if the probe fails.
     """
     back = (
         f"rolled back to generation {before.active}"
@@ -205,8 +205,8 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
     """Run the hooks of what is in use, if they have not succeeded yet.
 
     Raises:
-        HookError: one failed; the rest is not run, and all are run again the next time.
-        StoreError: the store cannot be used.
+        HookError: if one failed; the rest is not run, and all are run again the next time.
+        StoreError: if the store cannot be used.
     """
     identity = done.identity
     number = identity.record.active

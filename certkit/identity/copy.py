@@ -22,8 +22,8 @@ def copy(source: Store, target: Store, name: str) -> Done:
     The record is written last, so that nothing is in use there before all of it is.
 
     Raises:
-        InputError: the target has another identity of that name, or a key cannot be unlocked; nothing was written.
-        StoreError: a store cannot be used, or both are not equal afterwards.
+        InputError: if the target has another identity of that name, or a key cannot be unlocked; nothing was written.
+        StoreError: if a store cannot be used, or both are not equal afterwards.
     """
     original = source.load(name)
     keys = {each.number: source.key(name, each.number) for each in original.generations}
@@ -80,7 +80,7 @@ def _copy_document(source: Store, target: Store, name: str, document: str) -> bo
     """Copy a secret document; whether it was missing. What the target has may be newer, and is not overwritten.
 
     Raises:
-        InputError: the target has another one.
+        InputError: if the target has another one.
     """
     wanted, there = source.document(name, document), target.document(name, document)
     if wanted is None or (there is not None and there.fields == wanted.fields):
@@ -96,7 +96,7 @@ def _require_equal(source: Store, target: Store, name: str) -> StoredIdentity:
     """Read both again and compare them, keys included; return the copy.
 
     Raises:
-        StoreError: they are not equal.
+        StoreError: if they are not equal.
     """
     first, second = source.load(name), target.load(name)
     same = replace(first.record, log=(), facts={}) == replace(second.record, log=(), facts={})

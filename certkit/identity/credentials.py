@@ -32,8 +32,8 @@ def shown(store: Store, identity: StoredIdentity, number: str | None = None) -> 
     """What a generation shows: the one named, or the active one.
 
     Raises:
-        InputError: there is none, it has no certificate yet, or what the store has cannot be read.
-        StoreError: the store cannot be used.
+        InputError: if there is none, it has no certificate yet, or what the store has cannot be read.
+        StoreError: if the store cannot be used.
     """
     name, number = identity.name, number or identity.record.active
     if number is None:
@@ -88,7 +88,7 @@ def require_pair(identity: StoredIdentity, number: str, key: Secret) -> None:
     """Refuse a private key (PEM) that cannot be read, or that does not belong to the certificate of its generation.
 
     Raises:
-        InputError: it is so, or what the store has cannot be read.
+        InputError: if the key is unreadable or does not belong to the certificate, or the store cannot be read.
     """
     what = f"generation {number} of {identity.name}"
     leaf = overview.certificate(overview.generation(identity, number))
@@ -104,7 +104,7 @@ def private_key(store: Store, name: str, number: str) -> Any:
     """The private key of a generation.
 
     Raises:
-        InputError: what the store has cannot be read.
-        StoreError: the store cannot be used.
+        InputError: if the stored data cannot be read.
+        StoreError: if the store cannot be used.
     """
     return objects.private_key(store.key(name, number).reveal(), name=f"generation {number} of {name}").value

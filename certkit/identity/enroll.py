@@ -53,10 +53,10 @@ def enroll(
     An identity that has nothing but tokens yet is completed.
 
     Raises:
-        InputError: the identity is there with other settings.
+        InputError: if the identity is there with other settings.
         RefusedError: the policy refuses the subject or the type of key, all CAs have expired, or the partner takes no
             more certificates; nothing was written.
-        StoreError: the store cannot be used.
+        StoreError: if the store cannot be used.
     """
     identity = store.find(name)
     known = identity.record.settings if identity else None
@@ -69,7 +69,7 @@ def enroll(
         foreign = limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors)
         findings = tuple(replace(each, status=Status.WARNING) for each in foreign)
     if identity is None or known is None or known.is_blank:
-        room = limits.room(neighbours, policy, now=now)  # before anything is written that would be in the way
+        room = limits.room(neighbours, policy, now=now)  # before anything is written
         requests.refuse_subject(wanted.subject, policy)
         spec = KeySpec(wanted.key_type) if wanted.key_type else requests.default_spec(policy)
         requests.refuse_spec(spec, policy)
@@ -109,8 +109,8 @@ def begin(store: Store, name: str, settings: Settings, *, known: StoredIdentity 
     """Create an identity with these settings, or complete them; one that has settings of its own keeps them.
 
     Raises:
-        InputError: it has tokens of another environment.
-        StoreError: the store cannot be used.
+        InputError: if it has tokens of another environment.
+        StoreError: if the store cannot be used.
     """
     if known is None:
         with contextlib.suppress(ConflictError):
@@ -143,8 +143,8 @@ def add_request(
     `room` is what `limits.room` has said, if it was asked already.
 
     Raises:
-        RefusedError: the policy refuses the CSR, or the partner takes no more certificates; nothing was written.
-        StoreError: the store cannot be used.
+        RefusedError: if the policy refuses the CSR, or the partner allows no more certificates; nothing was written.
+        StoreError: if the store cannot be used.
     """
     neighbours = limits.Neighbours(store, identity.name, identity)
     findings = limits.room(neighbours, policy, now=now) if room is None else room
@@ -228,7 +228,7 @@ def require_same(name: str, known: Settings, wanted: Settings) -> None:
     """Refuse to enroll or import again with other options; what is left out now stays as it is.
 
     Raises:
-        InputError: an option differs.
+        InputError: if an option differs.
     """
     left_out = _options(Settings(policy=wanted.policy))
     then = _options(known)

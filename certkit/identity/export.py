@@ -72,9 +72,9 @@ def export(store: Store, identity: StoredIdentity, wanted: WantedExport) -> Expo
     runs. A hook that failed is run again the next time.
 
     Raises:
-        InputError: there is no active generation, or the directory was not written by certkit.
-        HookError: the hook failed; the files are in place.
-        StoreError: the store cannot be used.
+        InputError: if there is no active generation, or the directory was not written by certkit.
+        HookError: if the hook failed; the files are in place.
+        StoreError: if the store cannot be used.
     """
     name, number = identity.name, identity.record.active
     if number is None:
@@ -197,7 +197,7 @@ def _quoted(path: Path) -> str:
     """A path for a configuration file, between double quotes.
 
     Raises:
-        InputError: nothing can quote it there.
+        InputError: if no quoting can express the path.
     """
     text = str(path.absolute())
     if printable(text) != text or '"' in text or "\\" in text or "$" in text:

@@ -38,7 +38,7 @@ def run(program: Program | Path | str, variables: Mapping[str, str], *, timeout:
     leaves running when it ends by itself, such as a server, goes on.
 
     Raises:
-        HookError: it cannot be run, ends with a code other than 0, or takes too long.
+        HookError: if it cannot be run, ends with a code other than 0, or takes too long.
     """
     arguments = program.arguments if isinstance(program, Program) else [str(program)]
     if isinstance(program, Program):
@@ -59,7 +59,7 @@ def ask(
     all that it has started.
 
     Raises:
-        HookError: it cannot be run, ends with a code other than 0, takes too long, or answers too much.
+        HookError: if it cannot be run, ends with a code other than 0, takes too long, or answers too much.
     """
     with (
         _telling("program", arguments[0], timeout),
@@ -170,7 +170,7 @@ def notify(
     `changed` is whether anything was done before them.
 
     Raises:
-        HookError: one failed, and the rest is not run.
+        HookError: if one failed, and the rest is not run.
     """
     variables = {**environment, **_told(name, generation, where)}
     with after(changed):

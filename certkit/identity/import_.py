@@ -39,12 +39,12 @@ def adopt(
     anchors: Sequence[x509.Certificate] | None,
     now: datetime,
 ) -> Done:
-    """An identity whose active generation is a pair at hand; the same again changes nothing.
+    """Import a pair as the active generation of an identity; repeating it changes nothing.
 
     Raises:
-        InputError: there is an identity of that name with another pair or other settings.
+        InputError: if there is an identity of that name with another pair or other settings.
         RefusedError: key and certificate do not belong together, or another check does not hold; nothing was written.
-        StoreError: the store cannot be used.
+        StoreError: if the store cannot be used.
     """
     limits.require_current(name, anchors or (), now)
     facts = keys.key_facts(key.public_key())

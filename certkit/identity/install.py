@@ -47,9 +47,9 @@ def install(
     `trust_bundle` (PEM) are the CAs to trust, if the identity was not enrolled with them.
 
     Raises:
-        InputError: there is no certificate, or nothing to trust.
-        RefusedError: it answers no request, or a check does not hold; nothing was written.
-        StoreError: the store cannot be used.
+        InputError: if there is no certificate, or nothing to trust.
+        RefusedError: if it answers no request, or a check does not hold; nothing was written.
+        StoreError: if the store cannot be used.
     """
     name = identity.name
     certificates = objects.certificates(pasted, name=file)
@@ -69,14 +69,14 @@ def install(
 
 
 def trust(store: Store, identity: StoredIdentity, policy: Policy, bundle: str, *, now: datetime) -> Done:
-    """Have an identity trust the CAs of a bundle (PEM) from its next certificate on.
+    """Make an identity trust the CAs of a bundle (PEM) from its next certificate on.
 
     Until there is an answer the wrong ones can be replaced.
 
     Raises:
-        InputError: it trusts others.
-        RefusedError: they are those of another environment, or all have expired.
-        StoreError: the store cannot be used.
+        InputError: if the identity already trusts other CAs.
+        RefusedError: if they are those of another environment, or all have expired.
+        StoreError: if the store cannot be used.
     """
     name, known = identity.name, identity.record.settings
     if known.trust_bundle == bundle:
@@ -110,7 +110,7 @@ def complete(store: Store, identity: StoredIdentity, generation: Generation) -> 
     """Write the facts of a certificate, if the run that installed it was killed before it had done so.
 
     Raises:
-        StoreError: the store cannot be used.
+        StoreError: if the store cannot be used.
     """
     if FINGERPRINT in identity.record.facts.get(generation.number, ()) or generation.issued is None:
         return identity
@@ -139,10 +139,10 @@ def judge(
     policy: Policy,
     at: datetime,
 ) -> Verdict:
-    """The verdict on an answer for which every check holds.
+    """The verdict on a certificate that passes every check.
 
     Raises:
-        RefusedError: one does not; with all findings.
+        RefusedError: if a check fails; with all findings.
     """
     question = Question(
         leaf=leaf,

@@ -50,7 +50,7 @@ class Live:
 
 
 class Neighbours:
-    """The identities of a store, loaded once, and only when they are needed; `known` is at hand already."""
+    """The identities of a store, loaded once, and only when they are needed; `known` is loaded already."""
 
     def __init__(self, store: Store, name: str, known: StoredIdentity | None = None) -> None:
         self.name = name
@@ -94,8 +94,8 @@ def room(neighbours: Neighbours, policy: Policy, *, now: datetime) -> tuple[Find
     """Return a warning if the next certificate is the last that the partner accepts, or that cannot be determined.
 
     Raises:
-        RefusedError: the partner has as many as it takes.
-        StoreError: the store cannot be used.
+        RefusedError: if the partner has as many live certificates as it allows.
+        StoreError: if the store cannot be used.
     """
     limit = policy.certificate.max_live
     if limit is None:

@@ -188,7 +188,7 @@ def certificate(found: Generation) -> x509.Certificate | None:
     """The certificate of a generation, or None while its request is open.
 
     Raises:
-        InputError: what the store has cannot be read.
+        InputError: if the stored data cannot be read.
     """
     if found.issued is None:
         return None
@@ -199,7 +199,7 @@ def request(found: Generation) -> x509.CertificateSigningRequest | None:
     """The CSR of a generation, or None for one that was imported.
 
     Raises:
-        InputError: what the store has cannot be read.
+        InputError: if the stored data cannot be read.
     """
     if found.csr is None:
         return None
@@ -214,7 +214,7 @@ def facts_of(identity: StoredIdentity, found: Generation) -> Mapping[str, str]:
     hint: it serves for views and counts, and nothing is trusted or put to use because of it.
 
     Raises:
-        InputError: what the store has cannot be read.
+        InputError: if the stored data cannot be read.
     """
     known = identity.record.facts.get(found.number, {})
     wanted = _WANTED if found.is_issued else _WANTED[:2]

@@ -47,12 +47,12 @@ def before(identity: StoredIdentity) -> str:
 
 
 def retire(store: Store, identity: StoredIdentity, number: str) -> Done:
-    """Put a generation out of use for good, also one that was set aside or pruned: its certificate may be live.
+    """Retire a generation, even one that was discarded or pruned: its certificate may still be live.
 
     Raises:
-        AbsentError: there is no such generation.
-        InputError: it is the active one.
-        StoreError: the store cannot be used.
+        AbsentError: if there is no such generation.
+        InputError: if the generation is active.
+        StoreError: if the store cannot be used.
     """
     number = number.zfill(4) if number.isdecimal() and number.isascii() else number
     if number not in identity.record.facts:
@@ -64,7 +64,7 @@ def discard(store: Store, identity: StoredIdentity) -> Done:
     """Drop the request that waits for an answer, as when the portal refused it.
 
     Raises:
-        StoreError: the store cannot be used.
+        StoreError: if the store cannot be used.
     """
     numbers = [each.number for each in overview.in_state(identity, State.PENDING)]
 
@@ -80,8 +80,8 @@ def require_usable(identity: StoredIdentity, number: str, now: datetime) -> None
     """Refuse a generation that cannot be used.
 
     Raises:
-        AbsentError: there is none of that number.
-        RefusedError: its certificate has expired, or its request is open.
+        AbsentError: if there is no generation of that number.
+        RefusedError: if its certificate has expired, or its request is open.
     """
     certificate = overview.certificate(overview.generation(identity, number))
     if certificate is None:
@@ -100,7 +100,7 @@ def change(store: Store, identity: StoredIdentity, edit: Callable[[Record], Reco
     """Change the record of an identity, if there is anything to change.
 
     Raises:
-        StoreError: the store cannot be used.
+        StoreError: if the store cannot be used.
     """
     if edit(identity.record) == identity.record:
         return Done(identity, changed=False)

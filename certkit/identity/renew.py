@@ -78,10 +78,10 @@ def renew(
     bring the answer, nothing changes, and the longer the certificate in use waits for it the worse it is.
 
     Raises:
-        RefusedError: the policy, the issuer or the partner refuses; what was in use is in use.
-        InputError: there is nothing to renew, or the issuer or the partner cannot be reached.
-        HookError: a deploy hook failed; the new generation is in use.
-        StoreError: the store cannot be used.
+        RefusedError: if the policy, the issuer or the partner refuses; what was in use is in use.
+        InputError: if there is nothing to renew, or the issuer or the partner cannot be reached.
+        HookError: if a deploy hook failed; the new generation is in use.
+        StoreError: if the store cannot be used.
     """
     began = time.monotonic()
     name = identity.name
@@ -335,8 +335,8 @@ def _key(store: Store, identity: StoredIdentity, policy: Policy) -> tuple[Any, t
     """The key in use, for one more certificate.
 
     Raises:
-        RefusedError: the partner accepts each key only once.
-        InputError: nothing is in use.
+        RefusedError: if the partner accepts each key only once.
+        InputError: if no generation is active.
     """
     name, active = identity.name, identity.record.active
     if active is None:

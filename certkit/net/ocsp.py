@@ -31,7 +31,7 @@ def check(
 ) -> list[Finding]:
     """Return what OCSP says of each certificate below the anchor, or of the leaf only.
 
-    Responses at hand (DER) come first; with `ask`, the responder that a certificate names is asked for the rest, each
+    Given responses (DER) come first; with `ask`, the responder that a certificate names is asked for the rest, each
     for `timeout` seconds at most. `at` is the moment to judge; `now`, that at which it is asked. `crls` are looked
     into for responders that are revoked themselves.
     """

@@ -271,7 +271,7 @@ class Channel:
         from OpenSSL import SSL
 
         self._connection = connection
-        # It reads and writes memory, so that what comes in can be counted, and looked at where it is not TLS.
+        # It reads and writes memory, so that incoming bytes can be counted, and examined if they are not TLS.
         self._tls = SSL.Connection(settings, None)
         if server_name is not None:
             self._tls.set_tlsext_host_name(server_name.encode("ascii"))
@@ -368,7 +368,7 @@ class Channel:
         which is tens of milliseconds.
 
         Raises:
-            HandshakeEndedError: the server refuses to go on.
+            HandshakeEndedError: if the server ends the handshake.
         """
         from OpenSSL import SSL
 

@@ -126,7 +126,7 @@ def probe(
     whether the certificate was accepted.
 
     Raises:
-        InputError: the key is of a kind that TLS does not know, or the proxy's address or the token is malformed.
+        InputError: if the key is of a kind that TLS does not know, or the proxy's address or the token is malformed.
     """
     client = ClientSide(credentials.chain, now)
     request = http.HttpRequest(method="GET", url="", headers=_headers(token))

@@ -91,7 +91,7 @@ def render(scan: Scan, *, title: str = "Certificates", truncate: int = 5000) -> 
     """The page: what it comes down to, what is urgent, a time line, and a table of the `truncate` most urgent rows.
 
     Raises:
-        InputError: Jinja2 is not installed.
+        InputError: if Jinja2 is not installed.
     """
     environment = _environment()
     rows = scan.by_urgency

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MAX_LISTED = 20
 
 _WHO_MADE_IT = "-//certkit//certkit expiry//EN"
-# "No well-defined expiration date" is said with this year (RFC 5280 section 4.1.2.5).
+# This year means "no well-defined expiration date" (RFC 5280 section 4.1.2.5).
 _NEVER = 9999
 
 
@@ -41,7 +41,7 @@ def render(scan: Scan, *, reminders: Sequence[Reminder] = (28, 14, 7, 3, 1, 0)) 
     What has expired keeps its event without an alarm.
 
     Raises:
-        InputError: icalendar is not installed.
+        InputError: if icalendar is not installed.
     """
     with needs("icalendar", what="a calendar"):
         from icalendar import Calendar

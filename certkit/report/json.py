@@ -84,7 +84,7 @@ def _moment(moment: datetime | None) -> str | None:
 
 
 def probed(probe: Probe) -> Document:
-    """The result of `probe`, with the findings and what was seen of both sides; what was not seen is null."""
+    """The result of `probe`, with the findings and what both sides presented; null where nothing was."""
     ends = {"server_not_after": probe.server_not_after, "client_not_after": probe.client_not_after}
     return {
         **judged(probe.status, probe.subject, probe.findings),

@@ -16,7 +16,7 @@ def needs(package: str, *, what: str) -> Iterator[None]:
     """Around the import of an optional package, by the name that people know it by.
 
     Raises:
-        InputError: it is not installed; the message says what cannot be made, the hint how to install it.
+        InputError: if it is not installed; the message says what cannot be made, the hint how to install it.
     """
     try:
         yield

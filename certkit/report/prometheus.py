@@ -57,7 +57,7 @@ def render(scan: Scan) -> str:
     """The metrics of a scan, with series for each sighting.
 
     Raises:
-        InputError: the package prometheus-client is not installed.
+        InputError: if the package prometheus-client is not installed.
     """
     return "".join(pieces(scan))
 
@@ -66,7 +66,7 @@ def pieces(scan: Scan) -> Iterator[str]:
     """The same, piece by piece: the whole may take ten times as much memory as the scan.
 
     Raises:
-        InputError: the package prometheus-client is not installed.
+        InputError: if the package prometheus-client is not installed.
     """
     for name, samples in _metrics(scan):
         rest, comment = iter(samples), ""

@@ -1,4 +1,4 @@
-"""What a scan comes down to, in a headline and a few plain sentences."""
+"""The summary of a scan: a headline and a few plain sentences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is said first, with the status that it speaks of, and what else there is to know."""
+    """The headline with its status, and the sentences that follow."""
 
     status: Status
     headline: str

@@ -73,7 +73,7 @@ def _day(moment: datetime | None) -> str:
 
 
 def probed(probe: Probe) -> str:
-    """What was seen of both sides of a connection."""
+    """What both sides of a connection presented."""
     from certkit.x509 import names
 
     server = [names.subject_or_none(each) or "unreadable" for each in probe.server_chain]
@@ -250,7 +250,7 @@ def unseen(scan: Scan, *, paint: Paint = plain) -> str:
 
 
 def passed_over(scan: Scan) -> str:
-    """The files that contain nothing to watch."""
+    """The files without certificates."""
     return _text(
         [f"skipped   {printable(source)}: no certificate, CRL or PKCS#12 found in it" for source in scan.skipped]
     )

@@ -20,7 +20,7 @@ _COMMAND = re.compile(r"`[^`]+`|(?<![\w/.-])(?:certkit|openssl|chmod|chown|runus
 def wrapped(text: str, width: int) -> str:
     """Return text whose lines fit into a width, if their words do.
 
-    What goes on in the next line is indented to the last column of the line, as in a table. A command that does not
+    A continuation line is indented to the last column of the line, as in a table. A command that does not
     fit is continued with a backslash, as a shell reads it.
     """
     width = max(width, _MIN_WIDTH)

@@ -76,7 +76,7 @@ class Generation:
 
     @property
     def is_read(self) -> bool:
-        """Whether CSR and certificate are at hand."""
+        """Whether CSR and certificate are available."""
         return self._read is None
 
     @property
@@ -200,7 +200,7 @@ class Store(Protocol):
         """An identity with all its generations.
 
         Raises:
-            AbsentError: there is none of that name.
+            AbsentError: if there is no identity of that name.
         """
         ...
 
@@ -208,7 +208,7 @@ class Store(Protocol):
         """Create an identity without generations.
 
         Raises:
-            ConflictError: there is one of that name.
+            ConflictError: if there is one of that name.
         """
         ...
 
@@ -216,7 +216,7 @@ class Store(Protocol):
         """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.
 
         Raises:
-            AbsentError: there is no identity of that name.
+            AbsentError: if there is no identity of that name.
         """
         ...
 
@@ -234,20 +234,20 @@ class Store(Protocol):
         """Add a generation: a private key (PEM) with its CSR (PEM), both or neither; with it the record changes.
 
         Raises:
-            ConflictError: there is a generation of that number.
+            ConflictError: if there is a generation of that number.
         """
         ...
 
     def install(
         self, known: StoredIdentity | str, number: str, issued: Issued, *, facts: Mapping[str, str]
     ) -> StoredIdentity:
-        """Write the certificate that answers a generation's request, and its facts for those who may not read it.
+        """Write the certificate that answers a generation's request, and its facts for tokens that may not read it.
 
         The same once more changes nothing.
 
         Raises:
-            AbsentError: there is no such generation.
-            ConflictError: it has another answer already.
+            AbsentError: if there is no such generation.
+            ConflictError: if the request already has another certificate.
         """
         ...
 
@@ -279,7 +279,7 @@ class Store(Protocol):
         """The private key (PEM) of a generation.
 
         Raises:
-            AbsentError: there is no such generation.
+            AbsentError: if there is no such generation.
         """
         ...
 
@@ -291,7 +291,7 @@ class Store(Protocol):
         """The names of the secret documents of an identity, in their order.
 
         Raises:
-            AbsentError: there is no identity of that name.
+            AbsentError: if there is no identity of that name.
         """
         ...
 
@@ -299,7 +299,7 @@ class Store(Protocol):
         """A secret document of an identity; None where there is none of that name.
 
         Raises:
-            AbsentError: there is no identity of that name.
+            AbsentError: if there is no identity of that name.
         """
         ...
 
@@ -307,8 +307,8 @@ class Store(Protocol):
         """Write a document, whole, over the version that is known, or as a new one (None); its new version.
 
         Raises:
-            AbsentError: there is no identity of that name.
-            ConflictError: another version is there, or none.
+            AbsentError: if there is no identity of that name.
+            ConflictError: if the stored version is another one, or missing.
         """
         ...
 
@@ -316,7 +316,7 @@ class Store(Protocol):
         """A document with every version of it; nothing to do if there is none.
 
         Raises:
-            AbsentError: there is no identity of that name.
+            AbsentError: if there is no identity of that name.
         """
         ...
 

@@ -126,7 +126,7 @@ class Opener:
             yield None
 
     def _journal(self) -> Journal:
-        """Who makes the changes, by the real uid, which no variable can forge: the user and the host."""
+        """Return the author of changes: the user, by the real uid, which no variable can forge, and the host."""
         import os
         import pwd
         import socket

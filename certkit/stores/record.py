@@ -245,7 +245,7 @@ class Record:
         """The record with another generation in use.
 
         Raises:
-            InputError: it was retired or discarded.
+            InputError: if it was retired or discarded.
         """
         if generation in (*self.retired, *self.discarded):
             raise InputError(f"generation {generation} was retired or discarded", hint="activate another one")
@@ -255,10 +255,10 @@ class Record:
         return replace(self, active=generation, left=(*left, self.active) if self.active else left)
 
     def retire(self, generation: str) -> Record:
-        """The record with a generation put out of use for good.
+        """Return the record with a generation retired.
 
         Raises:
-            InputError: it is the active one.
+            InputError: if the generation is active.
         """
         if generation == self.active:
             raise InputError(f"generation {generation} is active", hint="activate another one first")
@@ -267,10 +267,10 @@ class Record:
         return replace(self, retired=in_order({*self.retired, generation}))
 
     def discard(self, generation: str) -> Record:
-        """The record with a request dropped that was never answered.
+        """Return the record without a request that was never fulfilled.
 
         Raises:
-            InputError: it is, or was, in use.
+            InputError: if the generation is or was active.
         """
         if generation == self.active or generation in self.left:
             raise InputError(f"generation {generation} is not a request", hint="retire it instead")
@@ -435,7 +435,7 @@ def _settings(values: dict[str, Any]) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """Who changes a store, and the clock that dates the events."""
+    """The author of changes to a store, and the clock that dates the events."""
 
     who: str
     clock: Callable[[], datetime]

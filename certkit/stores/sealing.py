@@ -36,7 +36,7 @@ class Wrapping(Protocol):
         """A private key (PEM) as it is to be kept.
 
         Raises:
-            InputError: it cannot be sealed.
+            InputError: if it cannot be sealed.
         """
         ...
 
@@ -44,7 +44,7 @@ class Wrapping(Protocol):
         """The private key (PEM) again, from what begins with the prefix; `name` is where it comes from.
 
         Raises:
-            InputError: it cannot be opened.
+            InputError: if it cannot be opened.
         """
         ...
 
@@ -89,8 +89,8 @@ class PassphraseWrapping:
         """The private key, decrypted.
 
         Raises:
-            PassphraseError: the passphrase is wrong.
-            InputError: it is no such file.
+            PassphraseError: if the passphrase is wrong.
+            InputError: if the file has another format.
         """
         return keys.to_pem(objects.private_key(data, name=name, passphrase=self.passphrase).value)
 
@@ -136,7 +136,7 @@ class TransitWrapping:
         """A private key, encrypted.
 
         Raises:
-            StoreError: Vault refuses, or cannot be reached.
+            StoreError: if Vault refuses, or cannot be reached.
         """
         from certkit.vault import transit
 
@@ -150,7 +150,7 @@ class TransitWrapping:
         """The private key, decrypted.
 
         Raises:
-            StoreError: it is damaged or was wrapped with another key, Vault refuses, or cannot be reached.
+            StoreError: if it is damaged or was wrapped with another key, Vault refuses, or cannot be reached.
         """
         ciphertext = data.strip()
         if not _CIPHERTEXT.fullmatch(ciphertext):
@@ -192,8 +192,8 @@ def unseal(data: bytes, wrapping: Wrapping | None, *, name: str) -> Secret:
     """The private key (PEM) from what a store keeps, sealed or not; `name` is where it comes from.
 
     Raises:
-        PassphraseError: it is encrypted, and the passphrase is missing or wrong.
-        StoreError: it is no key, or wrapped in another way than this.
+        PassphraseError: if it is encrypted, and the passphrase is missing or wrong.
+        StoreError: if it is not a key, or is wrapped in another way.
     """
     if wrapping is not None and data.startswith(wrapping.prefix):
         return wrapping.open(data, name=name)

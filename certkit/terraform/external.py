@@ -40,7 +40,7 @@ _URGENCY = {Status.CRITICAL.value: 0, Status.WARNING.value: 1, Status.OK.value: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A question about an identity in a store, or about what is seen at a source; one of both is there.
+    """A question about an identity in a store, or about what is found at a source; one of the two is set.
 
     `store` is where identities are, if not where the environment says. `warn` and `critical` take the place of the
     policy's thresholds.
@@ -144,7 +144,7 @@ class ExternalAnswer:
         """The answer as the flat object of strings that Terraform reads.
 
         Raises:
-            InputError: a path is no text, and so Terraform would read another one.
+            InputError: if a path is not text: Terraform would read another one.
         """
         document = asdict(self)
         for key, value in document.items():
@@ -160,9 +160,9 @@ def about_identity(
     """The facts of an identity; one that does not exist is `absent`.
 
     Raises:
-        PolicyError: the identity's policy cannot be used.
-        InputError: the thresholds contradict each other.
-        StoreError: the store cannot be read.
+        PolicyError: if the identity's policy cannot be used.
+        InputError: if the thresholds contradict each other.
+        StoreError: if the store cannot be read.
     """
     try:
         identity = store.load(name)
@@ -195,7 +195,7 @@ def about_source(query: Query, sources: Iterable[Source], *, policy: Policy, now
     """What there is to say about the most urgent certificate among some sources; of a bundle, the leaf counts.
 
     Raises:
-        InputError: a part of the sources cannot be read, or there is no certificate.
+        InputError: if a part of the sources cannot be read, or there is no certificate.
     """
     answers = (_judged(each, query, policy, now=now) for each in _certificates(sources))
     # Times of this form are in the order of their letters.
@@ -209,7 +209,7 @@ def _certificates(sources: Iterable[Source]) -> Iterator[ExternalAnswer]:
     """The leaf certificates of some sources.
 
     Raises:
-        InputError: a part of the sources cannot be read.
+        InputError: if a part of the sources cannot be read.
     """
     for seen in (seen for source in sources for seen in source.look()):
         if isinstance(seen, Failure):
@@ -224,7 +224,7 @@ def _described(certificate: Certificate | x509.Certificate) -> ExternalAnswer:
     """The facts of a certificate.
 
     Raises:
-        InputError: a field that is needed cannot be read.
+        InputError: if a field that is needed cannot be read.
     """
     facts = describe.certificate(certificate)
     unreadable = ", ".join(facts.get("problems", ()))

@@ -183,7 +183,7 @@ def _in_order(
 ) -> Iterator[tuple[str, T | CertkitError]]:
     """Yield what `ask` returns for each name, in the order of the names, or the error that it raises.
 
-    `begin` is called for a name some time before `ask`, more and more names ahead the longer it goes on. One thread
+    `begin` is called for a name some time before `ask`, more and more names ahead the longer the listing. One thread
     that asks ahead is twice as fast as several that wait for Python's lock. Once the server cannot be reached it is not
     asked about the rest, which gets the same error.
     """

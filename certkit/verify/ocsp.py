@@ -100,7 +100,7 @@ def judge(
 ) -> Finding | None:
     """Return what all responses together say of a certificate; None if none is about it.
 
-    `above` is the path from its issuer to the anchor. Responses that do not count are dropped. Of the others, and of
+    `above` is the path from its issuer to the anchor. Unusable responses are dropped. Of the others, and of
     all their single responses, revoked wins; else the most recent counts. `crls` may tell whether a responder that the
     issuer named is revoked itself; if nothing tells, the finding is a warning.
     """
@@ -132,7 +132,7 @@ def judge(
 
 
 class _Judge:
-    """What responses at hand say at a moment; `dropped` takes why some do not count.
+    """What given responses say at a moment; `dropped` collects why some are unusable.
 
     `unchecked` are the responders of which nothing tells whether they are revoked themselves.
     """

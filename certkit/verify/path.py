@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_DEPTH = 8
 
-# So many signatures, steps and complete paths are looked at for one verdict; a chain that needs more is an attack.
+# So many signatures, steps and complete paths are tried for one verdict; a chain that needs more is an attack.
 MAX_SIGNATURE_CHECKS = 500
 _MAX_STEPS = 5_000
 _MAX_PATHS = 100
@@ -192,7 +192,7 @@ _signature_problem_of_ca = kept(Certificate.signature_problem)
 
 
 class _Walk:
-    """The certificates that can be reached from a leaf, and who signed whom: each looked at once, within a budget."""
+    """The certificates that can be reached from a leaf, and which signed which: each checked once, within a budget."""
 
     def __init__(self, search: Search) -> None:
         self._search = search

@@ -91,7 +91,7 @@ def _of_scope(statements: Sequence[Statement], target: Target, at: datetime) -> 
 def _accuser(
     statements: Sequence[Statement], completes: Sequence[Statement], target: Target, at: datetime
 ) -> Listing | None:
-    """The entry of a list that does not count, but revokes, and of which no newer one speaks otherwise.
+    """The entry of a list that does not count, but revokes, and of which no newer one contradicts.
 
     An entry may be left out once the certificate has expired (RFC 5280 section 3.3): then the older lists are heard.
     """

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Trouble(IntEnum):
-    """Why a list does not count, in the order in which it is looked at: the last one came nearest."""
+    """Why a CRL is unusable, in the order of the checks: the last one came nearest."""
 
     MISSING = 0
     UNREADABLE = 1

@@ -67,7 +67,7 @@ def bundle(sources: Sequence[tuple[str, bytes]], *, now: datetime) -> CaBundle:
     """The CA certificates of files, by name and content.
 
     Raises:
-        InputError: one of them holds no certificate.
+        InputError: if one of them holds no certificate.
         RefusedError: if a certificate is not a CA's, or is not valid now; trusting it would let the wrong clients in.
     """
     found = [each for name, data in sources for each in objects.certificates(data, name=name)]

@@ -233,7 +233,7 @@ def _call(store: Store, one: Side, timeout: float, now: datetime) -> Finding:
 
 
 def _fallback(one: Side, timeout: float, now: datetime) -> Finding:
-    """Whether the plain host answers anything at all: the way back while Wise does not enforce mTLS."""
+    """Check that the plain host responds: it is the fallback until Wise enforces mTLS."""
     url = one.policy.hosts.api
     if not url:
         return unknown("fallback", f"policy {one.policy.name} has no plain host", "set hosts.api")

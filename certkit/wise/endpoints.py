@@ -31,8 +31,8 @@ def identity(store: Store, name: str, *, policy: str | None, base_url: str | Non
     absent identity is not stored.
 
     Raises:
-        InputError: it is absent and nothing tells its environment, or it is there and of another one.
-        StoreError: the store cannot be used.
+        InputError: if it is absent and nothing tells its environment, or it is there and of another one.
+        StoreError: if the store cannot be used.
     """
     try:
         found = store.load(require_name(name))
@@ -71,8 +71,8 @@ def endpoint(
     `anchors`, else the identity's trust bundle, and without a pair the system's.
 
     Raises:
-        InputError: the policy names no such host, the base URL is not safe, or the pair cannot be read.
-        StoreError: the store cannot be used.
+        InputError: if the policy names no such host, the base URL is not safe, or the pair cannot be read.
+        StoreError: if the store cannot be used.
     """
     base = optional(require_base_url, base_url or found.record.settings.base_url)
     if base is not None and base_url is None:

@@ -32,10 +32,10 @@ def exchange(
     """The token for the code of a redirect, in the store. Its state is used up with it.
 
     Raises:
-        RefusedError: the state does not hold, or Wise refuses.
+        RefusedError: if the state does not hold, or Wise refuses.
         UncertainError: if it is unknown whether the code is used up.
-        InputError: Wise cannot be asked.
-        StoreError: the store cannot be used; if Wise had answered already, the token is lost.
+        InputError: if Wise cannot be reached.
+        StoreError: if the store cannot be used; if Wise had answered already, the token is lost.
     """
     known = _known(store, name, tokens.document_name(tokens.AUTHORIZATION_CODE, redirect.profile_id))
     claim = oauth_state.claim(store, name, redirect, expected=expected_state, client_id=client.id, now=now)
@@ -53,9 +53,9 @@ def apply(store: Store, name: str, endpoint: TokenEndpoint, client: Client, *, n
     """A new token of the application itself, in the store.
 
     Raises:
-        RefusedError: Wise refuses.
-        InputError: Wise cannot be asked, or its answer cannot be used.
-        StoreError: the store cannot be used.
+        RefusedError: if Wise refuses.
+        InputError: if Wise cannot be asked, or its answer cannot be used.
+        StoreError: if the store cannot be used.
     """
     known = _known(store, name, tokens.document_name(tokens.CLIENT_CREDENTIALS))
     return token_lease.keep(store, name, oauth.client_credentials(endpoint, client, now=now), over=known)
@@ -67,9 +67,9 @@ def renew(
     """The token after `first`, in the store, whichever process renews it.
 
     Raises:
-        RefusedError: Wise refuses.
-        InputError: Wise cannot be asked.
-        StoreError: the store cannot be used.
+        RefusedError: if Wise refuses.
+        InputError: if Wise cannot be reached.
+        StoreError: if the store cannot be used.
     """
     return token_lease.renewed(
         store,
@@ -99,9 +99,9 @@ def fresh(  # noqa: PLR0913
     One that the server `refused` is renewed in any case.
 
     Raises:
-        RefusedError: it has expired, and Wise refuses to renew it.
-        InputError: it has expired, and Wise cannot be asked.
-        StoreError: the store cannot be used.
+        RefusedError: if it has expired, and Wise refuses to renew it.
+        InputError: if it has expired, and Wise cannot be asked.
+        StoreError: if the store cannot be used.
     """
     now, token = clock(), first.token
     is_refused = token.access == refused

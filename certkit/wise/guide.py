@@ -115,8 +115,8 @@ def look(
     """The situation of an identity that is there; what is given goes before what the store remembers.
 
     Raises:
-        InputError: what the store has cannot be read.
-        StoreError: the store cannot be used.
+        InputError: if the stored data cannot be read.
+        StoreError: if the store cannot be used.
     """
     identity = store.load(name)
     token = None if skips_oauth else _token(store, name, profile_id, now)

@@ -51,7 +51,7 @@ def remember(store: Store, name: str, *, client_id: str, redirect_uri: str, now:
     """A new state for an identity that is there; states that are no longer needed are forgotten.
 
     Raises:
-        StoreError: the store cannot be used.
+        StoreError: if the store cannot be used.
     """
     state = secrets.token_urlsafe(32)
     asked = Authorization(client_id=client_id, redirect_uri=redirect_uri, asked_at=now)
@@ -67,7 +67,7 @@ def note(store: Store, name: str, *, client_id: str | None, redirect_uri: str | 
     """Remember what the next authorization is asked for with, as far as it is given; whether that is new.
 
     Raises:
-        StoreError: the store cannot be used, or another process has noted something meanwhile.
+        StoreError: if the store cannot be used, or another process has noted something meanwhile.
     """
     there = store.document(name, _NOTE)
     known = {} if there is None else dict(there.fields)
@@ -83,7 +83,7 @@ def noted(store: Store, name: str) -> tuple[str | None, str | None]:
     """The client id and the redirect URI that `note` remembers.
 
     Raises:
-        StoreError: the store cannot be used.
+        StoreError: if the store cannot be used.
     """
     there = store.document(name, _NOTE)
     fields = {} if there is None else there.fields
@@ -103,9 +103,9 @@ def claim(
     Where the redirect is not whole there is nothing to compare that with, so then none may be waiting.
 
     Raises:
-        RefusedError: it is missing, another one, used, or too old.
-        InputError: the client or the redirect URI are not those that were asked with.
-        StoreError: the store cannot be used.
+        RefusedError: if it is missing, another one, used, or too old.
+        InputError: if the client or the redirect URI are not those that were asked with.
+        StoreError: if the store cannot be used.
     """
     is_vouched = redirect.is_whole and expected is not None
     if is_vouched and not _is_same(redirect.state, expected):
@@ -126,7 +126,7 @@ def latest(store: Store, name: str) -> Authorization | None:
     """What was asked for last, as far as it is remembered.
 
     Raises:
-        StoreError: the store cannot be used.
+        StoreError: if the store cannot be used.
     """
     return max((asked for _, asked, _ in _all(store, name)), key=lambda asked: asked.asked_at, default=None)
 
@@ -135,7 +135,7 @@ def is_used(store: Store, name: str, redirect: Redirect) -> bool:
     """Whether a token came of a redirect before.
 
     Raises:
-        StoreError: the store cannot be used.
+        StoreError: if the store cannot be used.
     """
     found = None if redirect.state is None else _read(store, name, _document(redirect.state))
     return found is not None and found[0].used

@@ -45,7 +45,7 @@ def parse(pasted: str, *, redirect_uri: str) -> Redirect:
 
     Raises:
         InputError: if it is not a URL, or not a redirect to that URI.
-        RefusedError: the user or Wise did not grant access.
+        RefusedError: if the user or Wise did not grant access.
     """
     parts = _split("".join(pasted[: 2 * _MAX_URL].split()))
     if _place(parts) != _place(_split(redirect_uri)):
@@ -71,7 +71,7 @@ def given(url: str | None, code: str | None, *, redirect_uri: str, profile_id: s
 
     Raises:
         InputError: if not exactly one of both is there, it is not such a redirect, or one for another profile.
-        RefusedError: the user or Wise did not grant access.
+        RefusedError: if the user or Wise did not grant access.
     """
     if profile_id is not None:
         require_profile(profile_id)

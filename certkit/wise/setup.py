@@ -107,9 +107,9 @@ def run(store: Store, name: str, given: Given, around: Surroundings) -> Reached:
     """Do every step that can be done, and return how far the identity has come.
 
     Raises:
-        RefusedError: Wise or a check refuses something.
-        InputError: something given cannot be used, or Wise cannot be reached.
-        StoreError: the store cannot be used.
+        RefusedError: if Wise or a check refuses something.
+        InputError: if something given cannot be used, or Wise cannot be reached.
+        StoreError: if the store cannot be used.
     """
     addresses.optional(addresses.require_client_id, given.client_id)
     addresses.optional(addresses.require_redirect_uri, given.redirect_uri)

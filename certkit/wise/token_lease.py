@@ -1,11 +1,11 @@
 """Renewing a token that several hosts share: all end with the same one, the one that Wise made last.
 
-A renewal makes the access token before it invalid, so hosts must not renew side by side. Who is about to renew writes a
-lease into the token's document, by compare-and-set; the others wait for the new token and use it. A lease has an end,
+A renewal makes the access token before it invalid, so hosts must not renew side by side. A host that renews writes
+a lease into the token's document, by compare-and-set; the others wait for the new token and use it. A lease has an end,
 for its holder may be killed.
 
-Leases are courtesy; what decides is which token Wise made last (`Token.is_newer_than`). Who cannot write because
-another process has written compares both, and overwrites only the older one. So even hosts that renew side by
+Leases are a courtesy; what decides is which token Wise issued last (`Token.is_newer_than`). A host that cannot write
+because another process has written compares both, and overwrites only the older one. So even hosts that renew side by
 side, because their clocks are apart or one was stopped for long, end with the valid token in the store.
 
 What remains: a run that is killed, or loses the network, between Wise's answer and the write leaves a token in the
@@ -52,10 +52,10 @@ def renewed(
     too, unless another run has done so meanwhile.
 
     Raises:
-        RefusedError: Wise refuses to renew it.
+        RefusedError: if Wise refuses to renew it.
         UncertainError: if it is unknown whether Wise has refreshed it.
-        InputError: Wise cannot be asked, or the token is gone.
-        StoreError: the store cannot be used.
+        InputError: if Wise cannot be asked, or the token is gone.
+        StoreError: if the store cannot be used.
     """
     lease = longest_seconds + _PATIENCE_SECONDS
     for patience_is_over in _waiting(lease):
@@ -78,8 +78,8 @@ def keep(store: Store, name: str, token: Token, *, over: str | None = None) -> T
     """Write a token that Wise has just made, unless the store has a newer one; the one that the store has then.
 
     Raises:
-        InputError: the token was removed meanwhile, and stays so.
-        StoreError: the store cannot be used; the token is lost.
+        InputError: if the token was removed meanwhile, and stays so.
+        StoreError: if the store cannot be used; the token is lost.
     """
     expects_none = over is None
     for is_last in _waiting(_PATIENCE_SECONDS):

@@ -146,8 +146,8 @@ def access_token(
     Wise is not asked whether it still works.
 
     Raises:
-        InputError: there are several, and neither profile nor grant tells which.
-        StoreError: the store cannot be used, or there is no such identity.
+        InputError: if there are several, and neither profile nor grant tells which.
+        StoreError: if the store cannot be used, or there is no such identity.
     """
     kept = look(store, name, profile_id=profile_id, grant=grant)
     return None if kept is None or kept.token.is_expired(now) else kept.token.access
@@ -157,8 +157,8 @@ def find(store: Store, name: str, *, profile_id: str | None = None, grant: str |
     """The token of an identity that profile and grant tell, or the only one.
 
     Raises:
-        InputError: there is none, or there are several.
-        StoreError: the store cannot be used, or there is no such identity.
+        InputError: if there is none, or there are several.
+        StoreError: if the store cannot be used, or there is no such identity.
     """
     kept = look(store, name, profile_id=profile_id, grant=grant)
     if kept is None:
@@ -171,8 +171,8 @@ def look(store: Store, name: str, *, profile_id: str | None = None, grant: str |
     """The same, or None where there is none.
 
     Raises:
-        InputError: there are several.
-        StoreError: the store cannot be used, or there is no such identity.
+        InputError: if there are several.
+        StoreError: if the store cannot be used, or there is no such identity.
     """
     document = _picked(store, name, profile_id=profile_id, grant=grant)
     return None if document is None else read(store, name, document)
@@ -182,7 +182,7 @@ def every(store: Store, name: str) -> list[Kept]:
     """All tokens of an identity.
 
     Raises:
-        StoreError: one is damaged, or the store cannot be used, or there is no such identity.
+        StoreError: if one is damaged, or the store cannot be used, or there is no such identity.
     """
     found = (read(store, name, each) for each in store.documents(name) if _is_token(each))
     return [each for each in found if each is not None]
@@ -192,7 +192,7 @@ def read(store: Store, name: str, document: str) -> Kept | None:
     """A token by the name of its document, or None.
 
     Raises:
-        StoreError: it is damaged, or the store cannot be used.
+        StoreError: if it is damaged, or the store cannot be used.
     """
     found = store.document(name, document)
     return None if found is None else Kept(_parse(found, where=f"{name}, {document}"), found.version)
@@ -202,8 +202,8 @@ def write(store: Store, name: str, token: Token, *, over: str | None) -> Kept:
     """Write a token over a version of it, or as a new one (None).
 
     Raises:
-        ConflictError: another version is there, or none.
-        StoreError: the store cannot be used.
+        ConflictError: if the stored version is another one, or missing.
+        StoreError: if the store cannot be used.
     """
     return Kept(token, store.put_document(name, token.document, _fields(token), over=over))
 

@@ -134,7 +134,7 @@ class Certificate(Signed["x509.Certificate", _Parts]):
 
     @property
     def version(self) -> int:
-        """The version as it is spoken of: 1, 2 or 3."""
+        """The version as people count it: 1, 2 or 3."""
         return self._parts.version
 
     @once

@@ -144,7 +144,7 @@ class Crl(Signed[_Loaded, _Parts]):
 
     @property
     def version(self) -> int:
-        """The version as it is spoken of: 1 or 2."""
+        """The version as people count it: 1 or 2."""
         return self._parts.version
 
     @once

@@ -221,7 +221,7 @@ def elements(data: bytes, start: int = 0, end: int | None = None) -> Iterator[El
     """The elements that stand side by side in a stretch of bytes.
 
     Raises:
-        ValueError: the bytes are not definite-length BER with one-byte tags.
+        ValueError: if the bytes are not definite-length BER with one-byte tags.
     """
     end = len(data) if end is None else end
     while start < end:

@@ -1,7 +1,7 @@
 """Encryption of private keys at rest: PKCS#8 by PBES2, and PKCS#12 with a MAC that is as slow as its encryption.
 
 `cryptography` writes PKCS#8 with 2,048 rounds of PBKDF2, which a graphics card tries by the million each second, and it
-cannot be given another number; nor can the MAC of its PKCS#12 files, with which a passphrase is tried just as well.
+cannot be given another number; nor can the MAC of its PKCS#12 files, which can be used to guess a passphrase too.
 """
 
 from __future__ import annotations

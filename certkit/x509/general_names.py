@@ -22,7 +22,7 @@ _CONSTRUCTED_KINDS = {0, 3, 4, 5}
 class GeneralName:
     """One general name: its kind (one of `KINDS`), its value as text, and its bytes without tag and length.
 
-    `problem` says which rule the value breaks; the value is then shown as well as it can be.
+    `problem` says which rule the value breaks; the value is then shown as far as it can be read.
     """
 
     kind: str

@@ -44,7 +44,7 @@ class KeySpec:
         """The spec of that name.
 
         Raises:
-            InputError: certkit does not make such keys.
+            InputError: if certkit does not make such keys.
         """
         if text not in KEY_TYPES:
             raise InputError(f"unknown key type {text!r}", hint=f"choose one of {', '.join(KEY_TYPES)}")
@@ -167,7 +167,7 @@ def load_private_key(data: bytes, passphrase: Secret | None = None) -> PrivateKe
     A passphrase that is not needed is not used. RSA keys are checked for consistency.
 
     Raises:
-        PassphraseError: the key is encrypted, and the passphrase is missing or wrong.
+        PassphraseError: if the key is encrypted, and the passphrase is missing or wrong.
         InputError: if it is not a key that certkit can use, or one made to keep it busy.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -232,7 +232,7 @@ def require_affordable(key_der: bytes) -> None:
     """Refuse a private key whose loading would take minutes: too big, or a giant key derivation count.
 
     Raises:
-        InputError: loading it would take too long.
+        InputError: if loading it would take too long.
     """
     if len(key_der) > MAX_PRIVATE_KEY_BYTES:
         raise InputError(

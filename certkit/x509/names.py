@@ -166,7 +166,7 @@ def build_name(wanted: Iterable[Attribute]) -> x509.Name:
     (RFC 5280 section 4.1.2.4).
 
     Raises:
-        InputError: a value cannot be encoded.
+        InputError: if a value cannot be encoded.
     """
     from cryptography import x509
 
@@ -192,7 +192,7 @@ def parse_san(text: str) -> x509.GeneralName:
     `otherName:1.2.3;UTF8:text`.
 
     Raises:
-        InputError: the value does not fit its type (RFC 5280 section 4.2.1.6).
+        InputError: if the value does not fit its type (RFC 5280 section 4.2.1.6).
     """
     _require_text(text, f"alternative name {text!r}")
     match = _SAN_FORM.fullmatch(text)

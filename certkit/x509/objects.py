@@ -202,8 +202,8 @@ def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> 
     """The only private key of a file, unlocked.
 
     Raises:
-        PassphraseError: it is locked, and the passphrase is missing or wrong.
-        InputError: there is none, more than one, or one that cannot be used.
+        PassphraseError: if it is locked, and the passphrase is missing or wrong.
+        InputError: if there is none, more than one, or one that cannot be used.
     """
     found = []
     others: list[str] = []

@@ -182,7 +182,7 @@ class BasicResponse(Signed[None, _Parts]):
 
     @property
     def version(self) -> int:
-        """The version as it is spoken of; 1 is the only one there is."""
+        """The version as people count it; 1 is the only one defined."""
         return self._parts.version
 
     @property

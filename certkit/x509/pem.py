@@ -113,7 +113,7 @@ def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
     What begins as long DER is one piece.
 
     Raises:
-        InputError: a piece would be larger than `MAX_PIECE_BYTES`.
+        InputError: if a piece would be larger than `MAX_PIECE_BYTES`.
     """
     rest, searched = b"", 0
     is_der = False

@@ -88,7 +88,7 @@ class Signed(Generic[Loaded, Parts]):
     what: ClassVar[str] = "object"
 
     def __init__(self, der: bytes, loaded: Loaded | None) -> None:
-        """Keep the bytes, and what `cryptography` made of them; `parse` is the way to make one."""
+        """Keep the bytes, and what `cryptography` made of them; create one with `parse`."""
         self.der = der
         self._loaded = loaded
 

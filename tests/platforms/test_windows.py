@@ -16,7 +16,7 @@ ELSEWHERE = "certkit: error: this needs Linux or macOS: Windows has no POSIX fil
 READING = {
     "csr check request.csr --policy wise-sandbox --key request.key": (
         0,
-        "who may read a file is not checked on Windows",
+        "file permissions are not checked on Windows",
     ),
     "csr check broken.csr": (3, ""),
     "inspect acme.pem acme.key request.csr crlf.pem": (0, "crlf.pem: certificate"),

@@ -91,7 +91,7 @@ def _choosing(command: Callable[..., int]) -> Callable[..., Any]:
 
 
 def tell(output: Output, found: Overview) -> int:
-    """Show what a command left, and end well."""
+    """Show an identity after a command, and return exit code 0."""
     from certkit.report import json, text
 
     output.warn_of(found.findings)

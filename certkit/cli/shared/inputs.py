@@ -1,4 +1,4 @@
-"""What commands take in: files and standard input, passphrases, keys, policies, the time."""
+"""The input of commands: files and standard input, passphrases, keys, policies, the time."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def read(reference: str) -> bytes:
     """The bytes of a file, or of standard input for `-`.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: if it cannot be read.
     """
     from certkit.files import reading
 
@@ -276,7 +276,7 @@ def chunks() -> Iterator[bytes]:
     """Standard input, a chunk at a time.
 
     Raises:
-        InputError: it is closed.
+        InputError: if standard input is closed.
     """
     if sys.stdin is None:
         raise InputError("cannot read standard input: it is closed", hint="name a file")
@@ -321,7 +321,7 @@ def anchors(references: Sequence[str]) -> list[Certificate] | None:
     """The certificates to trust: those of files, of directories, or of the system; None where nothing was named.
 
     Raises:
-        InputError: one cannot be read, or holds no certificate.
+        InputError: if one cannot be read, or holds no certificate.
     """
     from certkit.api import arguments
 
@@ -337,7 +337,7 @@ def passphrase(file: str | None) -> Secret | None:
     """The passphrase from a file's first line or from CERTKIT_PASSPHRASE; None if there is neither.
 
     Raises:
-        InputError: the file cannot be read, or the passphrase is empty or too long.
+        InputError: if the file cannot be read, or the passphrase is empty or too long.
     """
     from certkit.secret import MAX_PASSPHRASE_BYTES
 
@@ -368,7 +368,7 @@ def client_secret(file: str | None) -> Secret | None:
     """The client secret from a file's first line or from CERTKIT_CLIENT_SECRET; None if there is neither.
 
     Raises:
-        InputError: the file cannot be read, or the secret is empty or too long.
+        InputError: if the file cannot be read, or the secret is empty or too long.
     """
     return _secret(file, "CERTKIT_CLIENT_SECRET", "client secret", limit=_MAX_CLIENT_SECRET)
 
@@ -377,7 +377,7 @@ def required_client_secret(file: str | None) -> Secret:
     """The same, asked for on a terminal where there is neither.
 
     Raises:
-        InputError: there is no terminal, or the secret is empty or too long.
+        InputError: if there is no terminal, or the secret is empty or too long.
     """
     secret = client_secret(file)
     if secret is not None:
@@ -446,7 +446,7 @@ def token(file: str | None) -> Secret | None:
     """The access token from a file's first line or from CERTKIT_TOKEN; None if there is neither.
 
     Raises:
-        InputError: the file cannot be read, or what is in it is no token.
+        InputError: if the file cannot be read, or does not contain a token.
     """
     found = _secret(file, "CERTKIT_TOKEN", "token", limit=_MAX_TOKEN)
     if found is not None and not found.is_one_word:
@@ -455,5 +455,5 @@ def token(file: str | None) -> Secret | None:
 
 
 def is_terminal() -> bool:
-    """Whether a person can be asked."""
+    """Return whether there is a terminal to ask a person on."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()

@@ -1,4 +1,4 @@
-"""What commands say: results on standard output, everything else on standard error."""
+"""The output of commands: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.CRITICAL: "red"
 
 
 class Output(NamedTuple):
-    """The form of output that the user wants: JSON, quiet or verbose."""
+    """The form of output that the user chose: JSON, quiet or verbose."""
 
     as_json: bool
     quiet: bool
@@ -63,7 +63,7 @@ class Output(NamedTuple):
         write("".join(waiting))
 
     def counted(self, work: Iterable[T], *, of: Callable[[T], int]) -> Iterable[T]:
-        """The same, while a terminal shows how much has been looked at; elsewhere nothing is said.
+        """Yield the same, and show on a terminal how much has been checked.
 
         `of` says how much a part is.
         """
@@ -80,33 +80,33 @@ class Output(NamedTuple):
         write_result(json.render(in_document(document, self.store)))
 
     def judged(self, title: str, status: Status, findings: Sequence[Finding]) -> None:
-        """A verdict with its findings, as text; quiet leaves out what is good."""
+        """Print a verdict with its findings as text; quiet leaves out what is good."""
         from certkit.report import text
 
         if not self.quiet or status is not Status.OK:
             self.text(text.findings(title, status, findings, paint=self.paint, only_bad=self.quiet))
 
     def warn(self, message: str) -> None:
-        """A warning, on standard error; it is said even when quiet."""
+        """Print a warning on standard error, even when quiet."""
         click.echo(f"certkit: warning: {with_store(printable(message), self.store)}", err=True)
 
     def warn_about(self, trouble: CertkitError) -> None:
-        """A warning about something that did not work and stopped nothing."""
+        """Print a warning about a failure that did not stop the command."""
         self.warn(f"{trouble.message}. {capitalised(trouble.hint)}")
 
     def fail(self, error: CertkitError, name: str = "") -> None:
-        """A failure that did not stop the command, on standard error; `name` is what it is about."""
+        """Print on standard error a failure that did not stop the command; `name` is its subject."""
         is_named = not name or any(form in error.message for form in (f"{name}: ", f"/{name}", f"'{name}'"))
         about = "" if is_named else f"{name}: "
         hint = with_store(printable(capitalised(error.hint)), self.store)
         click.echo(f"certkit: error: {about}{printable(error.message)}. {hint}", err=True)
 
     def say(self, message: str) -> None:
-        """Something that must be known, on standard error, even when quiet."""
+        """Print a message on standard error, even when quiet."""
         click.echo(f"certkit: {with_store(printable(message), self.store)}", err=True)
 
     def warn_of(self, findings: Iterable[Finding]) -> None:
-        """The findings that are not good, as warnings; where they come from is in JSON too."""
+        """Print the findings that are not good as warnings."""
         for finding in findings:
             if not finding.is_good:
                 self.warn(f"{finding.message}. {capitalised(finding.hint)}")
@@ -147,7 +147,7 @@ def explain(message: str) -> None:
 
 @contextlib.contextmanager
 def progress(message: str) -> Iterator[None]:
-    """Show on a terminal that long work goes on; elsewhere say nothing."""
+    """Show on a terminal that a long operation is running; do nothing elsewhere."""
     if not _has_terminal():
         yield
         return

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def main() -> int:
     """Answer Terraform until it is done; the exit code."""
     gc.set_threshold(50_000)
-    # Children look at PKCS#12 files and end; gRPC's handlers of forks would make some of them fail.
+    # Children read PKCS#12 files and exit; gRPC's handlers of forks would make some of them fail.
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     from certkit.terraform.provider.provider import CertkitProvider
     from certkit.terraform.provider.server import MAGIC, serve

@@ -42,7 +42,7 @@ def _standard_input() -> bytes:
     """What Terraform writes; at a terminal, an error says what is missing.
 
     Raises:
-        InputError: there is nothing to read, or far too much.
+        InputError: if there is nothing to read, or far too much.
     """
     from certkit.files import reading
     from certkit.terraform.external import MAX_QUERY_BYTES

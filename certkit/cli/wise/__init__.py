@@ -35,7 +35,7 @@ def policy_of(*, environment: str | None, policy_name: str | None) -> str | None
     """The policy that these options name, by name or whole path; None without them.
 
     Raises:
-        InputError: both are given.
+        InputError: if both are given.
     """
     if environment is not None and policy_name is not None:
         hint = "leave --environment out: a policy names its environment"

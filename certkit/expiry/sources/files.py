@@ -78,7 +78,7 @@ def in_directory(
 ) -> Iterator[FileSource | KnownSource]:
     """Yield all files below a directory, in the order of names, some at a time; `origin` is what named it.
 
-    Symbolic links are followed, hidden files and directories are not looked at.
+    Symbolic links are followed; hidden files and directories are skipped.
     """
     from certkit.expiry.sources import finding
 
@@ -155,7 +155,7 @@ def look_at_chunks(
     A kubeconfig may refer to other files, unless it was referred to itself.
 
     Raises:
-        OSError: the bytes cannot be read.
+        OSError: if the bytes cannot be read.
     """
     begin = b"".join(itertools.islice(source := iter(chunks), 1))
     view, seen = _View(name, passphrase, budget), False

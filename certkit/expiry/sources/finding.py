@@ -1,4 +1,4 @@
-"""Finding files: walks through directories, and shell patterns. What cannot be read on the way is reported."""
+"""Find files: directory walks and shell patterns. What cannot be read is reported."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Kubeconfig files: the certificates in them, and the files of certificates that they name.
 
 Source: the package k8s.io/client-go/tools/clientcmd/api/v1, read 2026-11-23, by which `...-data` wins over a path.
-Only names, certificates and paths of certificates are taken out; keys, tokens and passwords are never looked at.
+Only names, certificates and paths of certificates are taken out; keys, tokens and passwords are never read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_NAME = 200
 _MAX_PATH = 4096
 _HINT = "compare it with the output of `kubectl config view`"
 
-# A file is looked at if it begins like a kubeconfig, so that other files that mention one are not.
+# A file is read if it begins like a kubeconfig, so that other files that mention one are not.
 _BEGIN = re.compile(
     rb"""(?:\xef\xbb\xbf)?(?:[ \t\r]*(?:\#[^\n]*|%[^\n]*|---[ \t\r]*(?:\#[^\n]*)?)?\n)*+[ \t]*
     (?:(\{)|["']?(?:apiVersion|kind|clusters|users|contexts|current-context|preferences|extensions)["']?[ \t]*:)""",
@@ -105,7 +105,7 @@ def read(data: bytes) -> Kubeconfig:
     """The certificates of a kubeconfig, YAML or JSON; what is wrong with one entry does not hide the others.
 
     Raises:
-        InputError: nothing can be read; the message is a reason (`it is ...`) and never quotes the file.
+        InputError: if nothing can be read; the message is a reason (`it is ...`) and never quotes the file.
     """
     document, problems = _document(data)
     if not isinstance(document, dict):

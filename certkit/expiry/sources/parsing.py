@@ -119,7 +119,7 @@ def _expanded(references: Iterable[str], access: SourceAccess) -> Iterator[str |
 
 
 def _failed(reference: str, error: InputError) -> KnownSource:
-    # Who writes a password into an address will not see it again.
+    # A password in an address is never printed.
     shown = re.sub("//[^/]*@", "//***@", reference)
     return KnownSource([Failure(shown, error.message, error.hint, Reason.BAD_SOURCE)])
 

@@ -47,7 +47,7 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """A generation to look at, and the record of its identity, if we may read it."""
+    """A generation to check, and the record of its identity, if the token may read it."""
 
     name: str
     number: str
@@ -121,10 +121,10 @@ class VaultSource:
     def _watched(
         self, name: str, listing: tuple[str, ...] | CertkitError, pointer: Stored | CertkitError | None
     ) -> dict[str, _Watched]:
-        """The folders of the generations to look at, and what is known of each.
+        """The folders of the generations to check, and what is known of each.
 
         Raises:
-            InputError: what there is cannot be seen.
+            InputError: if the token may not list them.
         """
         if isinstance(listing, CertkitError):
             raise listing

@@ -30,10 +30,10 @@ class IssuerSpec:
 
     @classmethod
     def parse(cls, text: str) -> IssuerSpec:
-        """The issuer that the text names.
+        """Parse an issuer.
 
         Raises:
-            InputError: it names none.
+            InputError: if the text has another form.
         """
         name, separator, where = text.partition(":")
         kind = next((each for each in IssuerKind if each.value == name), None)
@@ -49,10 +49,10 @@ class IssuerSpec:
         return spec
 
     def arguments(self) -> list[str]:
-        """A program and its arguments, as a shell would split them.
+        """Split a program and its arguments as a shell does.
 
         Raises:
-            InputError: they cannot be split.
+            InputError: if the quotes are unbalanced.
         """
         try:
             return shlex.split(self.where)
@@ -67,10 +67,10 @@ class IssuerSpec:
 
 
 def absolute(text: str) -> str:
-    """The same issuer, a program among them named so that it is found again from wherever the next command is run.
+    """Return the same issuer; the path of a program becomes absolute, so that it works from any directory.
 
     Raises:
-        InputError: the text names none.
+        InputError: if the text has another form.
     """
     spec = IssuerSpec.parse(text)
     program, *rest = spec.arguments() if spec.kind is IssuerKind.COMMAND else [""]
@@ -99,7 +99,7 @@ class Issuer(Protocol):
         """The certificate for a CSR (PEM).
 
         Raises:
-            RefusedError: the issuer refuses.
-            InputError: it cannot be reached, or what it answers is no certificate.
+            RefusedError: if the issuer refuses.
+            InputError: if it cannot be reached, or what it answers is no certificate.
         """
         ...

@@ -26,7 +26,7 @@ class Command:
         """The certificate for a CSR (PEM), as the program prints it; what it says goes to standard error.
 
         Raises:
-            HookError: it cannot be run, ends with a code other than 0, takes too long, or answers too much.
+            HookError: if it cannot be run, ends with a code other than 0, takes too long, or answers too much.
         """
         answer = hooks.ask(self.arguments, csr, self.variables, timeout=self.timeout, limit=MAX_ANSWER_BYTES)
         return IssuerAnswer(certificates=answer)

@@ -26,8 +26,8 @@ class VaultPki:
         If the response is lost, the role may have issued a certificate that no one has.
 
         Raises:
-            RefusedError: the role refuses what the CSR asks for.
-            VaultError: the server does not let us, or cannot be reached.
+            RefusedError: if the role refuses what the CSR asks for.
+            VaultError: if the server denies it, or cannot be reached.
         """
         from certkit.vault import pki
 

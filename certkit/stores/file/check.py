@@ -1,4 +1,4 @@
-"""Whether a file store can be used: what is there, who may read it, and whether every identity is whole."""
+"""Checks of a file store: its contents, its permissions, and whether every identity is complete."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _findings(store: FileStore) -> list[Finding]:
 
 
 def _finding(check: str, error: StoreError) -> Finding:
-    """An error as a finding; what may not be looked at is unknown."""
+    """Return an error as a finding; what may not be read is unknown."""
     kind = unknown if isinstance(error.__cause__, PermissionError) else critical
     return kind(check, error.message, error.hint)
 
@@ -99,7 +99,7 @@ def _identity(store: FileStore, folder: Folder, name: str) -> Iterator[Finding]:
             yield from _of_identity(own, found)
     except StoreError as error:
         yield _finding(check, error)
-        yield unknown(_PERMISSIONS, f"who may read the keys of {name} was not checked", f"see {check}")
+        yield unknown(_PERMISSIONS, f"the permissions of the keys of {name} were not checked", f"see {check}")
 
 
 def _summary(found: StoredIdentity) -> str:
@@ -228,7 +228,7 @@ def _of_identity(folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
     """What is wrong with the permissions of what belongs to an identity.
 
     Raises:
-        StoreError: this host does not know its group, or something may not be examined.
+        StoreError: if this host does not know its group, or something may not be examined.
     """
     access = identity.access_of(found.record)
     wanted = _Wanted(access, folder.above.own_status.st_uid)

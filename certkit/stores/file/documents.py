@@ -71,8 +71,8 @@ def write(
     """Write a document over a version of it, or as a new one (None), by a caller that holds the lock; its new version.
 
     Raises:
-        ConflictError: another version is there, or none.
-        StoreError: it cannot be written; the old one remains.
+        ConflictError: if the stored version is another one, or missing.
+        StoreError: if it cannot be written; the old one remains.
     """
     content = _encode(fields)
     if wrapping is not None:

@@ -31,8 +31,8 @@ def add(generations: Folder, number: str, *, key: Secret, csr: bytes | None, acc
     """A new generation, both files at once; the key as it is to be kept.
 
     Raises:
-        ConflictError: there is one of that number.
-        StoreError: it cannot be written, and nothing of it remains.
+        ConflictError: if there is one of that number.
+        StoreError: if it cannot be written, and nothing of it remains.
     """
     with generations.build(number, access) as folder:
         folder.write(KEY, key, access)
@@ -44,8 +44,8 @@ def install(folder: Folder, number: str, issued: Issued, access: Access) -> Gene
     """Write the certificate that answers a generation's request; the files of a killed run are replaced.
 
     Raises:
-        ConflictError: it has another answer.
-        StoreError: it cannot be written; without a certificate it counts as not answered.
+        ConflictError: if the request already has another certificate.
+        StoreError: if it cannot be written; without a certificate it counts as not answered.
     """
     known = _issued(folder)
     if known is None:
@@ -79,7 +79,7 @@ def read(folder: Folder, number: str) -> Generation:
     """A generation without its key.
 
     Raises:
-        StoreError: a file is missing or cannot be read.
+        StoreError: if a file is missing or cannot be read.
     """
     if not folder.has(KEY):
         raise StoreError(

@@ -47,10 +47,10 @@ def require_identity(folder: Folder) -> None:
 
 
 def access_of(record: Record) -> Access:
-    """Who may read what belongs to an identity, by the group that it was enrolled with.
+    """Permissions for the files of an identity, by the group that it was enrolled with.
 
     Raises:
-        StoreError: this host knows no such group.
+        StoreError: if this host does not know the group.
     """
     name = record.settings.group
     if name is None:
@@ -68,7 +68,7 @@ def read(name: str, folder: Folder) -> StoredIdentity:
     """An identity; it may mix two states if another process changes it at the same time (`watched`).
 
     Raises:
-        StoreError: it is damaged, or may not be read.
+        StoreError: if it is damaged, or may not be read.
     """
     record, version = record_file.read(folder)
     with folder.inside(GENERATIONS) as generations:
@@ -103,7 +103,7 @@ def generation(folder: Folder, number: str) -> Iterator[Folder]:
     """The directory of a generation.
 
     Raises:
-        AbsentError: there is none of that number.
+        AbsentError: if there is no generation of that number.
     """
     with folder.inside(GENERATIONS) as generations:
         if not identity.is_generation(number) or not generations.has(number):
@@ -149,10 +149,10 @@ def require_open(folder: Folder) -> None:
 
 
 def require_generation(folder: Folder, number: str) -> None:
-    """Refuse the number of a generation that is not there.
+    """Raise if a generation does not exist.
 
     Raises:
-        AbsentError: there is none of that number.
+        AbsentError: if there is no generation of that number.
     """
     with generation(folder, number):
         pass

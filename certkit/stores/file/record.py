@@ -79,7 +79,7 @@ def _pointer(folder: Folder) -> str | None:
     """The generation in use.
 
     Raises:
-        StoreError: what has the pointer's name does not lead to a generation.
+        StoreError: if what has the pointer's name does not lead to a generation.
     """
     if folder.has_folder(POINTER):
         raise _copied(folder)

@@ -9,7 +9,7 @@
 Every change is one rename of something whole and synced: of a new directory (`create`, `add`), of a directory that goes
 away (`remove`), of the record or the pointer (`change`), of a document (`put_document`); or it is the appearance of the
 certificate (`install`). A run that is killed leaves the old state or the new one; what it had not finished has a
-temporary name, and the next run removes it. One run at a time changes an identity. Who only reads needs no lock and no
+temporary name, and the next run removes it. One run at a time changes an identity. A reader needs no lock and no
 right to write.
 """
 
@@ -113,8 +113,8 @@ class FileStore:
         """An identity with all its generations, as it was at one moment.
 
         Raises:
-            AbsentError: there is none of that name.
-            StoreError: it is damaged, or may not be read.
+            AbsentError: if there is no identity of that name.
+            StoreError: if it is damaged, or may not be read.
         """
         for _ in range(_READINGS):
             with self._identity(name) as folder, identity_folder.watched(folder) as is_unchanged:
@@ -134,7 +134,7 @@ class FileStore:
         """Create an identity without generations; a missing store is created.
 
         Raises:
-            ConflictError: there is one of that name.
+            ConflictError: if there is one of that name.
         """
         identity.require_name(name)
         if record.active is not None:
@@ -154,7 +154,7 @@ class FileStore:
         """Change the record in one step; what `edit` raises is raised.
 
         Raises:
-            AbsentError: there is no identity of that name, or no generation as it is to be in use.
+            AbsentError: if there is no identity of that name, or no generation as it is to be in use.
         """
         known = loaded(self, known)
         with self._changing(known.name) as folder:
@@ -178,8 +178,8 @@ class FileStore:
         """Add a generation: a private key (PEM) with its CSR (PEM), both or neither.
 
         Raises:
-            AbsentError: there is no identity of that name.
-            ConflictError: there is a generation of that number.
+            AbsentError: if there is no identity of that name.
+            ConflictError: if there is a generation of that number.
         """
         if not identity.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
@@ -208,8 +208,8 @@ class FileStore:
         """Write the certificate that answers a generation's request.
 
         Raises:
-            AbsentError: there is no such generation.
-            ConflictError: it has another answer already.
+            AbsentError: if there is no such generation.
+            ConflictError: if the request already has another certificate.
         """
         known = loaded(self, known)
         with self._changing(known.name) as folder, identity_folder.generation(folder, number) as generation:
@@ -254,8 +254,8 @@ class FileStore:
         """The private key (PEM) of a generation.
 
         Raises:
-            AbsentError: there is no such generation.
-            PassphraseError: it is encrypted, and the passphrase is missing or wrong.
+            AbsentError: if there is no such generation.
+            PassphraseError: if it is encrypted, and the passphrase is missing or wrong.
         """
         with self._identity(name) as folder, identity_folder.generation(folder, number) as generation:
             data, path = generation.read(generation_files.KEY), generation.path / generation_files.KEY
@@ -278,7 +278,7 @@ class FileStore:
         """The names of the secret documents of an identity, in their order.
 
         Raises:
-            AbsentError: there is no identity of that name.
+            AbsentError: if there is no identity of that name.
         """
         with self._identity(name) as folder:
             identity_folder.require_identity(folder)
@@ -288,8 +288,8 @@ class FileStore:
         """A secret document of an identity; None where there is none of that name.
 
         Raises:
-            AbsentError: there is no identity of that name.
-            StoreError: it is damaged, or may not be read.
+            AbsentError: if there is no identity of that name.
+            StoreError: if it is damaged, or may not be read.
         """
         identity.require_document(document)
         with self._identity(name) as folder:
@@ -300,8 +300,8 @@ class FileStore:
         """Write a document, whole, over the version that is known, or as a new one (None); its new version.
 
         Raises:
-            AbsentError: there is no identity of that name.
-            ConflictError: another version is there, or none.
+            AbsentError: if there is no identity of that name.
+            ConflictError: if the stored version is another one, or missing.
         """
         identity.require_document(document)
         with self._changing(name) as folder:
@@ -313,7 +313,7 @@ class FileStore:
         """A document of an identity; nothing to do if there is none.
 
         Raises:
-            AbsentError: there is no identity of that name.
+            AbsentError: if there is no identity of that name.
         """
         identity.require_document(document)
         with self._changing(name) as folder:

@@ -175,7 +175,7 @@ def document_of(csr: bytes | None, issued: Issued | None = None) -> dict[str, st
     """A generation without its key as the data of a secret.
 
     Raises:
-        StoreError: a part of it is no text.
+        StoreError: if a value is not text.
     """
     parts = {"csr": csr}
     if issued is not None:
@@ -200,7 +200,7 @@ def generation_of(number: str, data: Mapping[str, Any], *, trust_bundle: str | N
     """Return a generation from the data of a secret; whom it trusts is up to the settings.
 
     Raises:
-        StoreError: they are something else.
+        StoreError: if the data has another form.
     """
     csr = _part(data, "csr", where) if data.get("csr") is not None else None
     if data.get("certificate") is None:
@@ -217,7 +217,7 @@ def fields_of(data: Mapping[str, Any], *, where: str) -> dict[str, Secret]:
     """A secret document from the data of a secret.
 
     Raises:
-        StoreError: they are something else.
+        StoreError: if the data has another form.
     """
     return {name: Secret(_part(data, name, where)) for name in data}
 
@@ -235,7 +235,7 @@ def key_of(data: Mapping[str, Any], *, where: str) -> bytes:
     """The private key from the data of a secret.
 
     Raises:
-        StoreError: they are something else.
+        StoreError: if the data has another form.
     """
     return _part(data, "private_key", where)
 

@@ -73,7 +73,7 @@ class Secrets:
         """The secrets themselves.
 
         Raises:
-            VaultError: there is no KV secrets engine of version 2, which would take what we write for something else.
+            VaultError: if there is no KV secrets engine of version 2, the only one with these semantics.
         """
         if self._kv is None:
             self._kv = self.vault.kv(self.location)
@@ -110,7 +110,7 @@ class Secrets:
             settings=settings.version if settings else 0,
         )
         if pointer is None:
-            assert known is not None  # noqa: S101  one of both is there
+            assert known is not None  # noqa: S101  one of the two is set
             return Record(settings=known), version
         record = layout.record_of(pointer.data, settings=known, is_trusted=is_trusted, where=self.place(paths[1]))
         return (layout.distrusted(record) if record.is_legacy and not is_trusted else record), version
@@ -137,7 +137,7 @@ class Secrets:
         """The numbers of the generations that were begun, in their order, and whether each has its key.
 
         Raises:
-            VaultError: we may not see them.
+            VaultError: if the token may not list them.
         """
         numbers = layout.numbers_in(self.kv.list(layout.generations(name)))
         listings = all_expected(self.kv.list_many([layout.generation(name, number) for number in numbers]))
@@ -147,7 +147,7 @@ class Secrets:
         """What is known of the certificates of some generations.
 
         Raises:
-            VaultError: we may not know it.
+            VaultError: if the token may not read them.
         """
         found = all_expected(self.kv.metadata_many([layout.certificate(name, number) for number in numbers]))
         return dict(zip(numbers, found, strict=True))
@@ -171,7 +171,7 @@ class Secrets:
         """Refuse a generation that has no key, without needing the right to read it.
 
         Raises:
-            AbsentError: there is none of that number.
+            AbsentError: if there is no generation of that number.
         """
         if not identity.is_generation(number) or KEY not in self.kv.list(layout.generation(name, number)):
             raise no_generation(name, number)
@@ -246,10 +246,10 @@ def _is_same(there: object, part: str | Secret) -> bool:
 
 
 def expected(answer: T | CertkitError) -> T:
-    """One of many answers.
+    """Return an answer, or raise the failure in its place.
 
     Raises:
-        CertkitError: it is a failure.
+        CertkitError: if the answer is a failure.
     """
     if isinstance(answer, CertkitError):
         raise answer
@@ -260,7 +260,7 @@ def all_expected(answers: Iterable[tuple[str, T | CertkitError]]) -> list[T]:
     """The answers to many questions, in their order.
 
     Raises:
-        CertkitError: one is a failure; all are taken before, so that no connection stays open in between.
+        CertkitError: if one is a failure; all are taken before, so that no connection stays open in between.
     """
     return [expected(answer) for _, answer in list(answers)]
 
@@ -293,7 +293,7 @@ def put(
 
     Raises:
         UncertainWrite: the outcome could not be determined in that time.
-        VaultError: the server does not let us, or cannot be reached; nothing was written.
+        VaultError: if the server denies it, or cannot be reached; nothing was written.
     """
     doubt: UncertainWrite | None = None
     for _ in tries(seconds):

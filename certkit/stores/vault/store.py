@@ -92,8 +92,8 @@ class VaultStore:
         """An identity with all its generations, each of which is read when its CSR or certificate is asked for.
 
         Raises:
-            AbsentError: there is none of that name.
-            StoreError: it is damaged, or may not be read.
+            AbsentError: if there is no identity of that name.
+            StoreError: if it is damaged, or may not be read.
         """
         return self._identity(name, *self.secrets.record(name))
 
@@ -132,7 +132,7 @@ class VaultStore:
         """Create an identity without generations.
 
         Raises:
-            ConflictError: there is one of that name.
+            ConflictError: if there is one of that name.
         """
         identity.require_name(name)
         if record.active is not None:
@@ -160,8 +160,8 @@ class VaultStore:
         """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.
 
         Raises:
-            AbsentError: there is no identity of that name, or no generation as it is to be in use.
-            StoreError: other processes keep changing it, or the outcome of the write is unknown.
+            AbsentError: if there is no identity of that name, or no generation as it is to be in use.
+            StoreError: if other processes keep changing it, or the outcome of the write is unknown.
         """
         return self._change(loaded(self, known), edit)
 
@@ -232,8 +232,8 @@ class VaultStore:
         A run that was killed before the record listed the generation is completed by the next one with the same key.
 
         Raises:
-            AbsentError: there is no identity of that name.
-            ConflictError: there is a generation of that number, or one was begun with another key.
+            AbsentError: if there is no identity of that name.
+            ConflictError: if there is a generation of that number, or one was begun with another key.
         """
         if not identity.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
@@ -269,7 +269,7 @@ class VaultStore:
         try:
             return self.secrets.put(layout.key(name, number), {"private_key": key}, cas=0)
         except UncertainWrite:
-            # Who may not read keys sees whether there is one all the same.
+            # A token that may not read keys can still list them.
             with contextlib.suppress(VaultError):
                 if has_request and KEY in self.secrets.kv.list(layout.generation(name, number)):
                     return True
@@ -278,11 +278,11 @@ class VaultStore:
     def install(
         self, known: StoredIdentity | str, number: str, issued: Issued, *, facts: Mapping[str, str]
     ) -> StoredIdentity:
-        """Write the certificate that answers a generation's request, and then its facts, or what is missing of both.
+        """Write the certificate that answers a generation's request, and then its facts, or the part that is missing.
 
         Raises:
-            AbsentError: there is no such generation.
-            ConflictError: it has another answer already.
+            AbsentError: if there is no such generation.
+            ConflictError: if the request already has another certificate.
         """
         found = loaded(self, known)
         name, trusted = found.name, found.record.settings.trust_bundle
@@ -352,7 +352,7 @@ class VaultStore:
         """The private key (PEM) of a generation.
 
         Raises:
-            AbsentError: there is no such generation.
+            AbsentError: if there is no such generation.
         """
         identity.require_name(name)
         if not identity.is_generation(number):
@@ -379,7 +379,7 @@ class VaultStore:
         """The names of the secret documents of an identity, in their order.
 
         Raises:
-            AbsentError: there is no identity of that name.
+            AbsentError: if there is no identity of that name.
         """
         identity.require_name(name)
         found = sorted(filter(identity.is_document, self.secrets.kv.list(layout.documents(name))))
@@ -391,8 +391,8 @@ class VaultStore:
         """A secret document of an identity; None where there is none of that name.
 
         Raises:
-            AbsentError: there is no identity of that name.
-            StoreError: it is damaged, it was deleted, or it may not be read.
+            AbsentError: if there is no identity of that name.
+            StoreError: if it is damaged, it was deleted, or it may not be read.
         """
         path = layout.document(identity.require_name(name), identity.require_document(document))
         stored = self.secrets.kv.read(path)
@@ -408,8 +408,8 @@ class VaultStore:
         A write that was overwritten before its outcome was known is a conflict too.
 
         Raises:
-            AbsentError: there is no identity of that name.
-            ConflictError: another version is there, or none.
+            AbsentError: if there is no identity of that name.
+            ConflictError: if the stored version is another one, or missing.
         """
         path = layout.document(identity.require_name(name), identity.require_document(document))
         self.secrets.record(name)
@@ -423,7 +423,7 @@ class VaultStore:
         """A document with every version of it; nothing to do if there is none.
 
         Raises:
-            AbsentError: there is no identity of that name.
+            AbsentError: if there is no identity of that name.
         """
         path = layout.document(identity.require_name(name), identity.require_document(document))
         self.secrets.record(name)
@@ -480,7 +480,7 @@ class VaultStore:
         """Everything of an identity, every version of it, the keys first; nothing to do if there is none.
 
         Raises:
-            StoreError: other processes keep writing there, or the token may not write.
+            StoreError: if other processes keep writing there, or the token may not write.
         """
         identity.require_name(name)
         for _ in range(_MOST_ROUNDS):

@@ -244,7 +244,7 @@ def _facts(store: Store, identity: StoredIdentity, generation: Generation) -> di
     certificate, state = overview.certificate(generation), overview.state_of(identity, generation)
     location = store.location(identity, generation.number)
     if location.is_directory and state is GenerationState.PREVIOUS and identity.record.active:
-        # Who uses the path follows the pointer, also back.
+        # The path follows the pointer, also after a rollback.
         location = store.location(identity, identity.record.active)
     return {
         "generation": generation.number,

@@ -210,7 +210,7 @@ def _most_urgent(found: Scan) -> dict[str, Any]:
     """The facts of the most urgent certificate.
 
     Raises:
-        InputError: something could not be looked at.
+        InputError: if a source could not be checked.
     """
     from certkit.times import rfc3339
 

@@ -302,7 +302,7 @@ def _require_same(current: State, planned: State, changed: set[str]) -> None:
     """Refuse to give an identity other settings, unless it may be replaced, with its keys.
 
     Raises:
-        InputError: an argument differs.
+        InputError: if an argument differs.
     """
     fixed = [name for name in settings.NAMES if name not in settings.CHANGEABLE]
     other = [name for name in fixed if name in changed and planned[name] is not Unknown]
@@ -316,10 +316,10 @@ def _require_same(current: State, planned: State, changed: set[str]) -> None:
 
 
 def _refuse(config: Config) -> None:
-    """Refuse what enrolling would refuse.
+    """Raise if `enroll` would refuse the configuration.
 
     Raises:
-        CertkitError: it would.
+        CertkitError: if `enroll` would refuse the configuration.
     """
     from certkit.csr.create import refuse_spec, refuse_subject
     from certkit.identity import enroll

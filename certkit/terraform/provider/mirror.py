@@ -49,7 +49,7 @@ def install(mirror: Path, *, python: str, version: str) -> Installed:
     """A program in the mirror that starts the provider with this interpreter; the same one is not touched.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: if it cannot be written.
     """
     number = semantic(version)
     directory = mirror / SOURCE / number / system()
@@ -89,7 +89,7 @@ def system() -> str:
     """This system as Terraform calls it, such as `linux_amd64`.
 
     Raises:
-        InputError: Terraform has no name for it that is known here.
+        InputError: if Terraform has no name for it that is known here.
     """
     name, machine = platform.system().lower(), platform.machine().lower()
     if machine not in _MACHINES:

@@ -93,7 +93,7 @@ class CertkitProvider(Provider):
         """The store of identities.
 
         Raises:
-            InputError: it cannot be reached, or Terraform does not know yet which it is.
+            InputError: if it cannot be reached, or Terraform does not know yet which it is.
         """
         if any(value is Unknown for value in asdict(self.configuration).values()):
             hint = "give it as text or as a variable, or apply first what it depends on"

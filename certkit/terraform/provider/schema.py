@@ -172,7 +172,7 @@ def require_public(values: Mapping[str, Any]) -> None:
     """Refuse a private key where something public belongs: every argument comes into the state.
 
     Raises:
-        InputError: there is one.
+        InputError: if a value contains a private key.
     """
     for name, value in values.items():
         if isinstance(value, str) and _PRIVATE_KEY in value:

@@ -1,4 +1,4 @@
-"""What the process that Terraform starts gives to the provider: stores, places to look at, and the time."""
+"""What the process that Terraform starts gives to the provider: stores, sources, and the time."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def load(key: Secret, certificate: bytes, *, name: str) -> CertifiedKey:
     """The pair that was kept.
 
     Raises:
-        InputError: one of them cannot be read, or they do not belong together.
+        InputError: if one of them cannot be read, or they do not belong together.
     """
     from cryptography import x509
 

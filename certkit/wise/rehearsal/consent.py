@@ -30,7 +30,7 @@ def asked(state: RehearsalState, parameters: Mapping[str, str], *, redirect_uris
     """What an authorization request asks for.
 
     Raises:
-        RefusedError: the client is unknown, or the redirect URI is not configured for it; the user must not
+        RefusedError: if the client is unknown, or the redirect URI is not configured for it; the user must not
             be sent there.
     """
     if parameters.get("client_id") != state.client_id:
@@ -48,7 +48,7 @@ def grant(state: RehearsalState, asked: ConsentRequest, profile: str, *, now: da
     """The state with a new code, and the address that takes it to the application.
 
     Raises:
-        RefusedError: there is no such profile.
+        RefusedError: if there is no such profile.
     """
     profile_id = next((each.id for each in PROFILES if str(each.id) == profile), None)
     if profile_id is None:

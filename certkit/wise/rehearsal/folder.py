@@ -76,7 +76,7 @@ class RehearsalFolder:
         """Keep the state in place of the one before.
 
         Raises:
-            InputError: it cannot be written; the old one remains.
+            InputError: if it cannot be written; the old one remains.
         """
         # Private like the keys beside it, though it holds only digests.
         writing.publish(self.path / STATE, Secret(states.dump(state)), replace=True)
@@ -85,7 +85,7 @@ class RehearsalFolder:
         """Write the policy whose addresses are the rehearsal's; its path.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: if it cannot be written.
         """
         path = self.path / POLICY
         text = _POLICY.format(web=web, api=api, api_mtls=api_mtls, signing_key=self.signing_key)
@@ -103,7 +103,7 @@ def opened(
     Redirect URIs that are given take the place of those of before.
 
     Raises:
-        InputError: the directory is in use, holds something else or is damaged, or its client id is another one.
+        InputError: if the directory is in use, holds something else or is damaged, or its client id is another one.
     """
     with files_translated(path):
         if not _is_ours(path):

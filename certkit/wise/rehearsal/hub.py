@@ -32,7 +32,7 @@ def issue(
 
     Raises:
         RefusedError: the name is taken, ten certificates are live, or the policy forbids the CSR; its findings say why.
-        InputError: no CSR can be read.
+        InputError: if no CSR can be read.
     """
     _require_free_name(state, name)
     _require_room(state, policy, now)

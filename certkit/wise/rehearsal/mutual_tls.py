@@ -43,7 +43,7 @@ class TlsStream(io.RawIOBase):
         """Read what comes next; 0 at the end.
 
         Raises:
-            OSError: nothing came in time, or the connection broke.
+            OSError: if nothing came in time, or the connection broke.
         """
         from OpenSSL import SSL
 
@@ -58,7 +58,7 @@ class TlsStream(io.RawIOBase):
         """Write all of it.
 
         Raises:
-            OSError: the connection broke.
+            OSError: if the connection broke.
         """
         from OpenSSL import SSL
 
@@ -80,7 +80,7 @@ def accepted(rehearsal: RehearsalParts, connection: socket.socket, *, timeout: f
     """A connection whose client has shown a good certificate; each read or write has `timeout` seconds.
 
     Raises:
-        ConnectionError: the client sent no certificate or a bad one, and got an alert.
+        ConnectionError: if the client sent no certificate or a bad one, and got an alert.
     """
     from OpenSSL import SSL
 

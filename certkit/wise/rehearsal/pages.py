@@ -95,7 +95,7 @@ class Places:
 
 
 def start(state: RehearsalState, places: Places, *, now: datetime) -> Markup:
-    """The first page: what this is, and the way through the migration."""
+    """The first page: what this is, and the steps of the migration."""
     content = html(
         """<p>Practise the migration to client certificates here before you do it with Wise.</p>
 <dl>

@@ -47,7 +47,7 @@ class RehearsalParts:
         """Apply a rule to the state; what it answers, once the new state is kept.
 
         Raises:
-            CertkitError: the rule refuses, or the state cannot be kept; then it is as it was.
+            CertkitError: if the rule refuses, or the state cannot be kept; then it is as it was.
         """
         with self._lock:
             state, answer = rule(self.state, self.clock())

@@ -189,7 +189,7 @@ def listening(port: int) -> Iterator[Listeners]:
     """Listen at three ports from `port` on; 0 takes three that are free.
 
     Raises:
-        InputError: one of them is taken.
+        InputError: if a port is in use.
     """
     with contextlib.ExitStack() as held:
         ports = (0, 0, 0) if port == 0 else (port, port + 1, port + 2)

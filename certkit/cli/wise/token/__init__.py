@@ -44,7 +44,7 @@ def token() -> None:
 
 
 def tell(output: Output, found: TokenInfo) -> int:
-    """Show what is known of a token, and end well."""
+    """Show what is known of a token, and return exit code 0."""
     from certkit.report import tokens
 
     if output.as_json:
