@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("certkit")
 
+# What an event loop waits for a store over the network; one that is slow or gone is not waited for longer.
+_LONGEST_WAIT_SECONDS = 0.05
 # A server that refuses every connection must not have the store read for each of them.
 _PAUSE_AFTER_REFUSAL_SECONDS = 1.0
 _known: weakref.WeakSet[Follower] = weakref.WeakSet()
@@ -81,11 +84,14 @@ class Follower:
     def current(self, *, may_wait: bool) -> ActivePair:
         """Return the pair in use; if the store was not asked for `interval` seconds, it is asked first.
 
-        Unless `may_wait`, a store that answers over the network is read in a thread of its own, and the next call sees
-        what it found.
+        Unless `may_wait`, a store that answers over the network is read in a thread of its own, and where that takes
+        more than a moment, the next call sees what it found.
         """
         if time.monotonic() - self._checked >= self.interval:
-            self._look(may_wait=may_wait)
+            if may_wait or self.store.is_local:
+                self._look()
+            else:
+                self._look_in_background(_LONGEST_WAIT_SECONDS)
         return self._pair
 
     def refused(self) -> None:
@@ -93,27 +99,28 @@ class Follower:
         if time.monotonic() - self._checked >= _PAUSE_AFTER_REFUSAL_SECONDS:
             self._checked = float("-inf")
             if not self.store.is_local:
-                self._look(may_wait=False)
+                self._look_in_background(0)
 
-    def _look(self, *, may_wait: bool) -> None:
-        """Ask the store, unless another thread does so already."""
-        if may_wait or self.store.is_local:
-            if self.lock.acquire(blocking=False):
-                try:
-                    self._refresh()
-                finally:
-                    self.lock.release()
-        else:
-            threading.Thread(target=self._look, kwargs={"may_wait": True}, name="certkit", daemon=True).start()
+    def _look_in_background(self, seconds: float) -> None:
+        """Ask the store in a thread of its own, and wait so long for it."""
+        thread = threading.Thread(target=self._look, name="certkit", daemon=True)
+        with contextlib.suppress(RuntimeError):  # no thread starts while the interpreter ends: then the pair stays
+            thread.start()
+            thread.join(seconds)
 
-    def _refresh(self) -> None:
-        self._checked = time.monotonic()
+    def _look(self) -> None:
+        """Ask the store, unless another thread does so already; if it cannot be read, the pair stays."""
+        if not self.lock.acquire(blocking=False):
+            return
         try:
+            self._checked = time.monotonic()
             self._pair = self._read()
         except CertkitError as error:
             logger.warning("identity %s stays at generation %s: %s", self.name, self._pair.generation, error.message)
             if self._on_error is not None:
                 self._on_error(error)
+        finally:
+            self.lock.release()
 
     def _read(self) -> ActivePair:
         """Read the active pair; the one in use if the store has the same."""

@@ -115,6 +115,20 @@ def test_an_event_loop_is_not_kept_waiting(request, server):
     assert set(server.serials) == {before, after}
 
 
+def test_an_event_loop_that_has_paused_sees_a_renewal(request, server, monkeypatch):
+    """The first connection after a pause, however long, presents the new certificate, if Vault answers in time."""
+    monkeypatch.setattr("certkit.api.following._LONGEST_WAIT_SECONDS", 60)
+    place = life_in_vault(request)
+    context = place.identity(interval=0).ssl_context()
+    after = place.renew()
+
+    async def once():
+        async with httpx.AsyncClient(verify=context, timeout=60) as client:
+            return (await client.get(server.url)).json()["serial"]
+
+    assert asyncio.run(once()) == after
+
+
 def life_in_vault(request):
     place = in_vault(request)
     life.use(place.store)
