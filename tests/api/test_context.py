@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 import certkit
+from certkit.secret import Secret
+from certkit.x509 import keys
 from tests import pki
 from tests.api.conftest import in_vault, partner
 from tests.conftest import require_program
@@ -353,34 +355,43 @@ def test_it_is_not_serialised(directory):
     assert "key" not in repr(acme._follower.current(may_wait=True))
 
 
-def test_no_key_byte_reaches_a_file_system(directory, tmp_path):
+def test_no_key_byte_reaches_a_file_system(place, tmp_path):
     """Strace shows every byte that is written: neither the key nor a file of it, and nothing is created."""
-    key = directory.store.key("acme", "0001").reveal()
-    script = textwrap.dedent(
-        f"""
+    script = f"""
         import certkit
-        acme = certkit.identity("acme", store={directory.uri!r}, environment={{}})
-        acme.ssl_context()
-        """
+        certkit.identity("acme", store={place.uri!r}, environment={place.environment!r}).ssl_context()
+    """
+    require_no_trace_of(place.store.key("acme", "0001").reveal(), script, tmp_path)
+
+
+def test_no_key_byte_of_a_bundle_reaches_a_file_system(request, tmp_path):
+    """The same where the key comes from a PKCS#12 file, and goes to Vault and into a context."""
+    place = life_in_vault(request)
+    pair = life.ISSUING.issue(pki.name(O="Acme Ltd", CN="acme-client-id"))
+    bundle = keys.to_pkcs12(
+        Secret(pair.key_pem), pair.certificate, [life.ISSUING.certificate], Secret(b"correct horse")
     )
+    (tmp_path / "acme.p12").write_bytes(bundle.reveal())
+    (tmp_path / "root.pem").write_bytes(life.ROOT.pem)
+    script = f"""
+        import certkit
+        from pathlib import Path
+        folder = Path({str(tmp_path)!r})
+        options = {{"policy": "wise-sandbox", "passphrase": "correct horse", "ca": folder / "root.pem"}}
+        with certkit.store({place.uri!r}, environment={place.environment!r}) as store:
+            store.import_("bundled", folder / "acme.p12", **options)
+            store.identity("bundled").ssl_context()
+    """
+    require_no_trace_of(pair.key_pem, script, tmp_path)
+
+
+def require_no_trace_of(key, script, tmp_path):
+    """Run a script that makes a context, and require that no byte of its key is written to a file."""
     trace = tmp_path / "trace"
     call = "trace=openat,open,creat,write,pwrite64,writev,memfd_create,sendfile,rename,linkat"
+    strace = [require_program("strace"), "-f", "-qq", "-y", "-s", "100000", "-e", call, "-o", trace]
     subprocess.run(
-        [
-            require_program("strace"),
-            "-f",
-            "-qq",
-            "-y",
-            "-s",
-            "100000",
-            "-e",
-            call,
-            "-o",
-            trace,
-            sys.executable,
-            "-c",
-            script,
-        ],
+        [*strace, sys.executable, "-c", textwrap.dedent(script)],
         check=True,
         env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(tmp_path)},
     )
