@@ -14,6 +14,7 @@ from certkit.findings import Finding, Status, ok
 from certkit.verify import constraints
 from certkit.verify.path import fits
 from certkit.x509 import extensions as kinds
+from certkit.x509 import signatures
 from certkit.x509.certificate import kept
 from certkit.x509.unreadable import Unreadable
 
@@ -70,6 +71,11 @@ def _misfits(path: Sequence[Certificate]) -> Iterator[tuple[Certificate, str]]:
         if not fits(child, ca):
             said = f"has an authority key identifier (RFC 5280 section 4.2.1.1) that does not fit {ca.brief_name}"
             yield child, f"{said}; OpenSSL and GnuTLS then find no issuer, so a server rejects it"
+        key = child.key
+        # Neither the names nor the key identifiers tell it from its issuer.
+        if key and child.is_self_issued and fits(child, child) and signatures.fits(child.signature_algorithm, key):
+            said = "has the name of its issuer, and no key identifiers that tell their keys apart"
+            yield child, f"{said}; OpenSSL takes it for self-signed, so a server rejects it"
     for each in path:
         for oid, critical, _, _ in each.extensions:
             if critical and oid in _NEVER_CRITICAL:

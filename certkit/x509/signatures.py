@@ -121,6 +121,18 @@ def scheme(algorithm: Algorithm) -> Scheme:
     )
 
 
+def fits(algorithm: Algorithm, key: PublicKeyInfo) -> bool:
+    """Return whether a key is of the kind that makes such signatures.
+
+    Raises:
+        UnsupportedError: if the algorithm is unknown, or its parameters break the standard.
+    """
+    family = scheme(algorithm).family
+    if family in _PLAIN.values():
+        return key.algorithm.oid == algorithm.oid
+    return family in _FAMILIES.get(key.algorithm.oid, ())
+
+
 def problem(algorithm: Algorithm, key: PublicKeyInfo, signature: bytes, message: bytes) -> str | None:
     """Say why a signature over a message is not one of a key; None if it is.
 
@@ -132,11 +144,7 @@ def problem(algorithm: Algorithm, key: PublicKeyInfo, signature: bytes, message:
     except InputError as error:
         raise UnsupportedError(error.message) from error
     found = scheme(algorithm)
-    if found.family in _PLAIN.values():
-        is_fitting = key.algorithm.oid == algorithm.oid
-    else:
-        is_fitting = found.family in _FAMILIES.get(key.algorithm.oid, ())
-    if not is_fitting:
+    if not fits(algorithm, key):
         return f"the signature is made with {found.family}, which does not fit the key"
     if found.pss is not None and key.pss is not None:
         allowed, used = key.pss, found.pss

@@ -297,7 +297,7 @@ def test_the_path_is_drawn(certkit, root, tmp_path):
         "  CN=acme-client-id,O=Acme Ltd        2026-11-22 to 2027-11-22",
         "  └─ CN=Partner Issuing CA,O=Partner  2024-11-23 to 2031-11-22",
         "     └─ CN=Partner Root CA,O=Partner  2021-11-24 to 2036-11-20",
-        "  The chain is valid until 2027-11-22T12:00:00Z.",
+        "  The chain holds until 2027-11-22T12:00:00Z.",
     ]
     late = certkit("verify", "acme.pem", "--ca", "root.pem", "--at", "2027-12-01")
     assert late.out.splitlines()[-1] == "  The chain held until 2027-11-22T12:00:00Z."

@@ -33,6 +33,7 @@ BY_NOTE = {
 BY_WORDS = {
     "authorityKeyIdentifier must contain keyIdentifier": "the Web PKI asks for it in CAs; RFC 5280 does for all, noted",
     "incorrect criticality": "the Web PKI's criticality of CAs' extensions; noted where RFC 5280 asks for it",
+    "malformed DNS name constraint:\n": "an empty DNS constraint means every name",
     'malformed RFC822 name constraints: ""': "an empty e-mail constraint means every address",
     "permitted subtree violation": "as above, in openssl's words",
     "x400Address/EDIPartyName are not supported": "cryptography does not read such names",
@@ -42,7 +43,7 @@ BY_WORDS = {
 
 def unexplained(engine: str, seed: int, said: str, notes: frozenset[str]) -> str:
     """A refusal for which the tables have no reason; empty if they have one."""
-    is_known = bool(notes & BY_NOTE.keys()) or any(words in said for words in BY_WORDS)
+    is_known = bool(notes & BY_NOTE.keys()) or any(words in f"{said}\n" for words in BY_WORDS)
     return "" if is_known else f"{seed}: {engine}: {said}"
 
 

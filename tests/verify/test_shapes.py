@@ -911,8 +911,18 @@ def uncritical_constraints() -> Made:
     return made.given(untrusted=(cut,))
 
 
+def namesake(*, is_told_apart: bool) -> Made:
+    """A certificate with the name of its CA."""
+    key = pki.new_key()
+    extensions = (CLIENT, shapes.key_identifier(key)) if is_told_apart else (CLIENT,)
+    return below(issuing(), *extensions, key=key, subject=issuing().certificate.subject)
+
+
 # fmt: off
 STRICT_ROWS = [
+    ("its CA's name, and another key identifier", lambda: namesake(is_told_apart=True), {}, {"extensions": "ok"}, ""),
+    ("its CA's name, and no key identifier", lambda: namesake(is_told_apart=False), {}, {"extensions": "warning"},
+     "has the name of its issuer, and no key identifiers that tell their keys apart; OpenSSL takes it for self-signed"),
     ("strict: nothing wrong", to_the_letter, {"strict": True}, {"extensions": "ok"}, "as RFC 5280 requires"),
     ("strict: no authority key identifier", no_authority_identifier, {"strict": True}, {"extensions": "critical"},
      "CN=acme-client-id,O=Acme Ltd has no authority key identifier (section 4.2.1.1)"),
