@@ -147,7 +147,7 @@ def chain(question: Question) -> Finding:
 
 
 def _chain(question: Question, leaf: Certificate) -> tuple[Finding, tuple[Certificate, ...]]:
-    if any(Certificate.of(each) == leaf for each in question.pins):
+    if question.pins and any(Certificate.of(each) == leaf for each in question.pins):
         return ok("chain", f"pinned: {leaf.brief_name} is the one that --pin trusts"), (leaf,)
     if question.pins and question.anchors is None:
         return critical("chain", "it is not the certificate that --pin trusts", "check --pin"), (leaf,)

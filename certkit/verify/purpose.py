@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _ANY_USAGE = "2.5.29.37.0"
 _NETSCAPE_TYPE = "2.16.840.1.113730.1.1"
+_ALLOWED = {wanted: ok("purpose", f"{wanted} authentication") for wanted in ("server", "client")}
 _NETSCAPE_BITS = {"client": 0x80, "server": 0x40}
 _USAGES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2"}
 
@@ -63,7 +64,7 @@ def judge(path: Sequence[Certificate], wanted: str) -> Finding:
         return warning("purpose", said, f"ask the issuer for a certificate with {name}, below a CA with {name}")
     if usage is None:
         return ok("purpose", f"it has no extended key usage, so it can be used for {wanted} authentication")
-    return ok("purpose", f"{wanted} authentication")
+    return _ALLOWED[wanted]
 
 
 def _what_openssl_rejects(path: Sequence[Certificate], wanted: str) -> str:
