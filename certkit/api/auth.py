@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from certkit.api.tokens import text_of
+from certkit.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -27,6 +28,7 @@ def access_token(
         StoreError: if the store cannot be used.
     """
     from certkit.api.arguments import now
+    from certkit.api.following import logger
     from certkit.secret import Secret
 
     place, follower = (profile_id, grant), identity._follower  # noqa: SLF001
@@ -36,9 +38,16 @@ def access_token(
         if not token.is_due(now()) and time.monotonic() - read < follower.interval:
             return text_of(token)
     refused = None if other_than is None else Secret(other_than.encode())
-    with follower.lock, follower.store.use() as store:
-        token = identity.tokens._fresh(store, profile_id=profile_id, grant=grant, refused=refused)  # noqa: SLF001
-        identity._remembered[place] = (token, time.monotonic())  # noqa: SLF001
+    try:
+        with follower.lock, follower.store.use() as store:
+            token = identity.tokens._fresh(store, profile_id=profile_id, grant=grant, refused=refused)  # noqa: SLF001
+    except StoreError as error:
+        # A store that cannot be read is no reason to stop using a token that is valid.
+        if remembered is None or refused is not None or remembered[0].is_expired(now()):
+            raise
+        logger.warning("the token of %s is used as it was read last: %s", identity.name, error.message)
+        token = remembered[0]
+    identity._remembered[place] = (token, time.monotonic())  # noqa: SLF001
     return text_of(token)
 
 

@@ -42,7 +42,7 @@ class Rehearsal:
     _running: runner.Running
 
     def identity(self, name: str = "acme", *, organization: str = "Acme Ltd") -> certkit.Identity:
-        """Create an identity with an active certificate of the rehearsal and a user's token, and open it.
+        """Open an identity with an active certificate of the rehearsal and a user's token; an absent one is created.
 
         It asks its store at each connection, so that a test sees a renewal at once.
         """
@@ -54,8 +54,9 @@ class Rehearsal:
         settings = Settings(policy=str(self.policy), subject=subject, trust_bundle=self.ca.decode("ascii"))
         with self._open() as store:
             enroll(store, name, settings, self._policy, now=now())
-            self._complete(store, name)
-            self._authorize(store, name)
+            if store.load(name).record.active is None:
+                self._complete(store, name)
+                self._authorize(store, name)
         return certkit.identity(name, store=self.store, client_secret=self.client_secret, interval=0, environment={})
 
     def renew(self, name: str = "acme") -> None:
@@ -129,7 +130,8 @@ class Rehearsal:
 
 @contextlib.contextmanager
 def rehearsing(directory: Path) -> Iterator[Rehearsal]:
-    """Run a rehearsal whose files and identities are in a directory, until the context ends."""
+    """Run a rehearsal whose files and identities are in a directory, until the context ends; again, it continues."""
+    directory = directory.absolute()
     with runner.running(
         directory / "rehearsal", port=0, redirect_uris=[REDIRECT_URI], clock=now, log=lambda _: None
     ) as found:

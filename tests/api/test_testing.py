@@ -6,11 +6,13 @@ import ssl
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import httpx
 import pytest
 
-from certkit.testing import CA
+import certkit
+from certkit.testing import CA, rehearsing
 from certkit.x509.names import SubjectOptions
 from tests.csr_of import key_and_csr
 
@@ -47,6 +49,34 @@ def test_a_token_is_refreshed_after_401(certkit_rehearsal, certkit_identity):
     with httpx.Client(verify=acme.ssl_context(), auth=acme.auth(), base_url=certkit_rehearsal.api_mtls) as client:
         assert client.get(PLAYGROUND).status_code == 200
     assert acme.token() != first
+
+
+def test_a_valid_token_outlives_its_store(certkit_rehearsal, certkit_identity, caplog):
+    """While the store cannot be read, the last token is used until it expires, or the server refuses it."""
+    acme, store = certkit_identity, Path(certkit_rehearsal.store.removeprefix("file:"))
+    token = acme.token()
+    gone = store.rename(store.with_name("gone"))
+    assert acme.token() == token
+    assert "is used as it was read last: there is no store" in caplog.text
+    context = acme.ssl_context()
+    with httpx.Client(verify=context, auth=acme.auth(), base_url=certkit_rehearsal.api_mtls) as client:
+        assert client.get(PLAYGROUND).status_code == 200
+        end_access(certkit_rehearsal)
+        with pytest.raises(certkit.StoreError):
+            client.get(PLAYGROUND)
+        gone.rename(store)
+        assert client.get(PLAYGROUND).status_code == 200
+
+
+def test_a_stand_in_goes_on_where_it_was(tmp_path, monkeypatch):
+    """With the same directory, however it is named; and a failure of the test itself is not one of the directory."""
+    monkeypatch.chdir(tmp_path)
+    with rehearsing(Path("stand-in")) as wise:
+        first = wise.identity().certificate
+    with rehearsing(tmp_path / "stand-in") as wise:
+        assert wise.identity().certificate == first
+    with pytest.raises(FileNotFoundError), rehearsing(tmp_path / "stand-in"):
+        Path("no such file").read_text()
 
 
 def end_access(rehearsal):
@@ -108,7 +138,6 @@ def test_tokens_from_the_authorization_to_the_end(certkit_rehearsal):
     import http.client
     from urllib.parse import parse_qsl, urlencode, urlsplit
 
-    import certkit
     from certkit.testing.rehearsal import REDIRECT_URI
 
     wise = certkit_rehearsal

@@ -105,10 +105,11 @@ def opened(
     Raises:
         InputError: if the directory is in use, holds something else or is damaged, or its client id is another one.
     """
-    with files_translated(path):
-        if not _is_ours(path):
-            _make(path, RehearsalState(client_id=client_id or DEFAULT_CLIENT_ID), now)
-        with _held(path):
+    with contextlib.ExitStack() as stack:
+        with files_translated(path):
+            if not _is_ours(path):
+                _make(path, RehearsalState(client_id=client_id or DEFAULT_CLIENT_ID), now)
+            stack.enter_context(_held(path))
             found = _load(path)
             if client_id not in {None, found.state.client_id}:
                 hint = "leave --client-id out, or give another directory with --dir"
@@ -116,7 +117,7 @@ def opened(
             if redirect_uris:
                 found = replace(found, state=replace(found.state, redirect_uris=tuple(redirect_uris)))
                 found.keep(found.state)
-            yield found
+        yield found
 
 
 @contextlib.contextmanager
