@@ -13,13 +13,10 @@ import json
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from certkit.errors import InputError
 from certkit.printable import printable
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 64
@@ -238,112 +235,58 @@ def _twice(key: str) -> str:
 
 
 def _yaml(text: str) -> _Document:
-    """The first document, which is all that kubectl reads, made of what PyYAML's parser finds.
+    """Return the first document, which is all that kubectl reads.
 
-    PyYAML's own loaders recurse, convert numbers and merge mappings at any cost, and their errors quote the file.
+    PyYAML composes nodes in C where it has libyaml, by recursion, so how deep and how long a text is has to be known
+    before. An alias is the node that it names, and no number or merge key is worked out.
     """
-    yaml = _pyyaml()
-    builder = _Builder(yaml)
-    try:
-        for count, event in enumerate(yaml.parse(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))):
-            if count > MAX_VALUES:
-                raise InputError(f"the kubeconfig has more than {MAX_VALUES:,} values", hint=_HINT)
-            if not builder.take(event):
-                break
-    except yaml.YAMLError as error:
-        # Newer ones of libyaml look ahead, and have a limit of their own.
-        if "maximum nesting depth" in str(getattr(error, "problem", "")):
-            raise _nested_too_deeply() from error
-        mark = getattr(error, "problem_mark", None)
-        where = f", see line {mark.line + 1}" if mark is not None else ""
-        raise InputError(f"the kubeconfig is not YAML{where}", hint=_HINT) from error
-    return builder.document, builder.problems
-
-
-def _pyyaml() -> ModuleType:
     try:
         import yaml
     except ImportError as error:
         hint = "install it beside certkit: pip install pyyaml"
         raise InputError("reading a kubeconfig requires PyYAML, which is not installed", hint=hint) from error
-    return yaml
+    if text.count(",") + text.count("\n") >= MAX_VALUES:
+        raise InputError(f"the kubeconfig has more than {MAX_VALUES:,} values", hint=_HINT)
+    depth = 0
+    for bracket in _BRACKET.finditer(text):
+        depth = max(0, depth + (1 if bracket[0] in "[{" else -1 if bracket[0] in "]}" else MAX_DEPTH))
+        if depth >= MAX_DEPTH:
+            raise InputError(f"the kubeconfig is nested deeper than {MAX_DEPTH} levels", hint=_HINT)
+    problems: list[str] = []
+    try:
+        loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)(text)
+        document = _plain(loader.get_node(), {}, problems) if loader.check_node() else None
+        if loader.check_node():
+            problems.append("it has more than one document, of which only the first is read")
+    except RecursionError as error:
+        raise InputError(f"the kubeconfig is nested deeper than {MAX_DEPTH} levels", hint=_HINT) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", see line {mark.line + 1}" if mark is not None else ""
+        raise InputError(f"the kubeconfig is not YAML{where}", hint=_HINT) from error
+    return document, problems
+
+
+def _plain(node: Any, made: dict[int, Any], problems: list[str]) -> Any:
+    """Return what a node stands for; one that is repeated through aliases is made once."""
+    if node is None or id(node) in made:
+        return made.get(id(node))
+    if isinstance(node.value, str):
+        return None if not node.style and node.value in _NULL else node.value
+    if node.id == "sequence":
+        items = made[id(node)] = []
+        items.extend(_plain(each, made, problems) for each in node.value)
+        return items
+    mapping: dict[Any, Any] = {}
+    made[id(node)] = mapping
+    for name, value in node.value:
+        key = name.value if isinstance(name.value, str) else None  # whatever else may be a key in YAML, none of ours is
+        if key in mapping and key is not None:
+            problems.append(_twice(key))
+        mapping[key] = _plain(value, made, problems)
+    return mapping
 
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
-
-
-class _Builder:
-    """Builds a document from a parser's events, without recursion and without copies of what is repeated."""
-
-    def __init__(self, yaml: ModuleType) -> None:
-        self.document: Any = None
-        self.problems: list[str] = []
-        self._yaml = yaml
-        self._documents = 0
-        self._anchors: dict[str, Any] = {}
-        self._open: list[_Open] = []
-
-    def take(self, event: Any) -> bool:
-        """Add what the event brings; False once there is no more to be read."""
-        yaml = self._yaml
-        if isinstance(event, yaml.DocumentStartEvent):
-            self._documents += 1
-            if self._documents > 1:
-                self.problems.append("it has more than one document, of which only the first is read")
-                return False
-        elif isinstance(event, yaml.AliasEvent):
-            self._add(self._alias(event.anchor))
-        elif isinstance(event, yaml.ScalarEvent):
-            is_null = event.implicit[0] and event.value in _NULL
-            self._add(None if is_null else event.value, event.anchor)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            self._begin({} if isinstance(event, yaml.MappingStartEvent) else [], event.anchor)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._open.pop()
-        return True
-
-    def _alias(self, anchor: str) -> Any:
-        if anchor not in self._anchors:
-            raise InputError("the kubeconfig has an alias without an anchor", hint=_HINT)
-        return self._anchors[anchor]
-
-    def _begin(self, value: Any, anchor: str | None) -> None:
-        if len(self._open) == MAX_DEPTH:
-            raise _nested_too_deeply()
-        self._add(value, anchor)
-        self._open.append(_Open(value))
-
-    def _add(self, value: Any, anchor: str | None = None) -> None:
-        if anchor is not None:
-            self._anchors[anchor] = value
-        if not self._open:
-            self.document = value
-        elif (repeated := self._open[-1].add(value)) is not None:
-            self.problems.append(_twice(repeated))
-
-
-def _nested_too_deeply() -> InputError:
-    return InputError(f"the kubeconfig is nested deeper than {MAX_DEPTH} levels", hint=_HINT)
-
-
-class _Open:
-    """A list or mapping whose end has not been read yet."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-        self._key: Any = None
-        self._has_key = False
-
-    def add(self, value: Any) -> str | None:
-        """Add an item, a key or the value of the last key; the key, if it was there already."""
-        if isinstance(self._value, list):
-            self._value.append(value)
-            return None
-        if not self._has_key:
-            # Whatever else may be a key in YAML, none of ours is.
-            self._key, self._has_key = (value if isinstance(value, str) else None), True
-            return None
-        repeated = self._key if self._key in self._value else None
-        self._value[self._key] = value
-        self._has_key = False
-        return repeated
+# What nests: brackets, and many dashes in a line.
+_BRACKET = re.compile(rf"[\[\]{{}}]|^(?:[ ]*[-?:](?=[ ])){{{MAX_DEPTH}}}", re.MULTILINE)

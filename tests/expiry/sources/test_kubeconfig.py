@@ -253,7 +253,7 @@ def test_problems_are_not_endless():
     [
         (b"kind: Config\nusers: ]\n", "the kubeconfig is not YAML, see line 2"),
         (b"kind: Config\ntoken: @secret\nusers: []", "the kubeconfig is not YAML, see line 2"),
-        (b"users: []\ntoken: *secret", "the kubeconfig has an alias without an anchor"),
+        (b"users: []\ntoken: *secret", "the kubeconfig is not YAML, see line 2"),
         (b"users: []\ntoken: !secret!secret x", "the kubeconfig is not YAML, see line 2"),
         (b"users: []\ntoken: \x07", "the kubeconfig is not YAML"),
         (b"users: \xff", "the kubeconfig is not UTF-8 text"),
