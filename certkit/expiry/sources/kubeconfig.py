@@ -245,7 +245,7 @@ def _yaml(text: str) -> _Document:
     except ImportError as error:
         hint = "install it beside certkit: pip install pyyaml"
         raise InputError("reading a kubeconfig requires PyYAML, which is not installed", hint=hint) from error
-    if text.count(",") + text.count("\n") >= MAX_VALUES:
+    if text.count(",") + len(text.splitlines()) > MAX_VALUES:
         raise InputError(f"the kubeconfig has more than {MAX_VALUES:,} values", hint=_HINT)
     depth = 0
     for bracket in _BRACKET.finditer(text):
