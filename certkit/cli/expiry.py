@@ -83,6 +83,7 @@ def expiry(output: Output, *, sources: tuple[str, ...], **options: Any) -> int:
         only_urgent=output.quiet and form == "text",
         reminders=_reminders(options["remind"], options["policy_name"]),
         with_labels=form == "prometheus",
+        render=reporter.render,
     )
     secret = inputs.passphrase(options["passphrase_file"])
     client, findings = _client(options["cert"], options["key"], secret)

@@ -9,7 +9,7 @@ from certkit.errors import InputError
 from certkit.findings import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from certkit.cli.shared.output import Output
@@ -32,6 +32,15 @@ class Reporter:
         self.state = state
         self.show_all = show_all
         self._lines: list[str] = []
+
+    @property
+    def render(self) -> Callable[[Row], str] | None:
+        """What describes a row on its own, where the format is a list of such descriptions."""
+        if self.format not in {"json", "jsonl"}:
+            return None
+        from certkit.report import json
+
+        return json.facts_of
 
     def told(self, found: Iterable[Found]) -> Iterable[Found]:
         """What is found, to be collected for the report; JSON lines are printed as they come, and not kept."""

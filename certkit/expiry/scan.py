@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import warnings
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from certkit import processes
 from certkit.errors import InputError
 from certkit.expiry import thresholds as expiry
-from certkit.expiry.sources.base import Failure, Reason, ReportedFacts, Searched, Sighting, Skipped
+from certkit.expiry.sources.base import Failure, Plain, Reason, ReportedFacts, Searched, Skipped
 from certkit.findings import Status, roll_up
 from certkit.printable import printable
 from certkit.x509.certificate import Certificate
@@ -19,7 +20,7 @@ from certkit.x509.items import Kind
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from certkit.expiry.reminders import Reminders
     from certkit.expiry.sources.base import Seen, Source
@@ -37,7 +38,8 @@ class Judge(NamedTuple):
 
     With `leaf_only`, only the first certificate of each bundle counts. With `only_urgent`, what is OK is counted and
     not described, unless `reminders` may concern it. With `with_labels`, rows carry the attributes of
-    their names one by one, as metrics want them.
+    their names one by one, as metrics want them. With `render`, rows carry their own description and little else: it is
+    made where the row is, by every processor.
     """
 
     thresholds: Thresholds
@@ -46,13 +48,14 @@ class Judge(NamedTuple):
     only_urgent: bool = False
     reminders: Reminders | None = None
     with_labels: bool = False
+    render: Callable[[Row], str] | None = None
 
 
 class Row(NamedTuple):
     """One certificate or revocation list, judged, with every place where it was seen.
 
     Of a revocation list, the subject is its issuer, the serial its CRL number (0 without one), and it ends with its
-    next update. `note` is what else to know about one that is not ok.
+    next update. `note` is what else to know about one that is not ok, `text` what `Judge.render` made of it.
     """
 
     kind: Kind
@@ -67,6 +70,7 @@ class Row(NamedTuple):
     sources: list[str]
     labels: Mapping[str, str] | None = None
     note: str = ""
+    text: str = ""
 
     @property
     def fingerprint_sha256(self) -> str:
@@ -238,34 +242,65 @@ def _one_by_one(sources: Sequence[Source], judge: Judge) -> Iterator[Found]:
 
 def _judged(sightings: Iterator[Seen], judge: Judge, *, at_once: int) -> Iterator[Found]:
     """What is seen, judged, some at a time, so that memory does not grow with the size of a place."""
-    number = at_once
-    while number == at_once:
+    calm = _calm_from(judge)
+    is_over = False
+    while not is_over:
         found, number = Found(), 0
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                for seen in itertools.islice(sightings, at_once):
-                    number += 1
-                    if isinstance(seen, Sighting):
-                        _judge(seen, judge, found)
-                    elif isinstance(seen, Searched):
-                        found.searched[seen.origin] = found.searched.get(seen.origin, False) or seen.has_found
-                    elif isinstance(seen, Failure):
-                        found.failures.append(seen)
-                    elif isinstance(seen, Skipped):
-                        found.skipped.append(seen.source)
+                for seen in sightings:
+                    number += _note_seen(seen, judge, found, calm)
+                    if number >= at_once:
+                        break
+                else:
+                    is_over = True
         except KeyboardInterrupt:
             yield found
             raise
         yield found
 
 
-def _judge(seen: Sighting, judge: Judge, found: Found) -> None:
-    """Add what is to be said of one thing that was seen."""
-    if judge.leaf_only and not seen.is_leaf:
+def _calm_from(judge: Judge) -> datetime | None:
+    """Return from which end on a certificate is sure to be OK and not to be described, if that is the same for all."""
+    warn, critical = judge.thresholds.warn.fixed, judge.thresholds.critical.fixed
+    if judge.only_urgent and judge.reminders is None and warn is not None and critical is not None:
+        with contextlib.suppress(OverflowError):
+            return judge.now + max(warn, critical)
+    return None
+
+
+def _note_seen(seen: Seen, judge: Judge, found: Found, calm: datetime | None) -> int:
+    """Add to what was found; return how many objects that were."""
+    if isinstance(seen, Plain):
+        certificates = seen.certificates
+        if judge.leaf_only:
+            certificates = certificates[: 1 if seen.is_first else 0]
+            found.left_out += len(seen.certificates) - len(certificates)
+        for each in certificates:
+            if calm is not None:
+                begin, end = each.not_before, each.not_after
+                if isinstance(begin, datetime) and isinstance(end, datetime) and begin <= judge.now and calm <= end:
+                    found.quiet += 1
+                    continue
+            _judge(seen.source, each, judge, found)
+        return len(seen.certificates)
+    if isinstance(seen, Searched):
+        found.searched[seen.origin] = found.searched.get(seen.origin, False) or seen.has_found
+    elif isinstance(seen, Failure):
+        found.failures.append(seen)
+    elif isinstance(seen, Skipped):
+        found.skipped.append(seen.source)
+    elif judge.leaf_only and not seen.is_leaf:
         found.left_out += 1
-        return
-    value, now = seen.value, judge.now
+    else:
+        _judge(seen.source, seen.value, judge, found)
+    return 1
+
+
+def _judge(source: str, value: Certificate | Crl | ReportedFacts, judge: Judge, found: Found) -> None:
+    """Add what is to be said of one thing that was seen."""
+    now = judge.now
     is_certificate = isinstance(value, (Certificate, ReportedFacts))
     try:
         begin, end = _dates(value)
@@ -284,11 +319,14 @@ def _judge(seen: Sighting, judge: Judge, found: Found) -> None:
         note = "" if status is Status.OK or not isinstance(value, Certificate) else _note(value)
         fingerprint, left = value.fingerprint, expiry.days_left(end, now)
     except InputError as error:
-        message = f"cannot read {printable(seen.source)}: {error.message}"
-        found.failures.append(Failure(seen.source, message, error.hint, Reason.DECODE_FAILED))
+        message = f"cannot read {printable(source)}: {error.message}"
+        found.failures.append(Failure(source, message, error.hint, Reason.DECODE_FAILED))
         return
-    kind, sources = Kind.CERTIFICATE if is_certificate else Kind.CRL, [seen.source]
-    found.rows.append(Row(kind, subject, issuer, serial, fingerprint, begin, end, left, status, sources, labels, note))
+    kind, sources = Kind.CERTIFICATE if is_certificate else Kind.CRL, [source]
+    row = Row(kind, subject, issuer, serial, fingerprint, begin, end, left, status, sources, labels, note)
+    if judge.render is not None:
+        row = Row(kind, "", "", 0, fingerprint, now, now, left, status, sources, text=judge.render(row))
+    found.rows.append(row)
 
 
 def _shown(value: Certificate | Crl | ReportedFacts) -> tuple[str, str, int]:

@@ -128,7 +128,8 @@ def scanned(scan: Scan) -> Iterator[str]:
     yield f'{{\n  "status": "{scan.status.value}",\n  "certificates": ['
     separator = "\n"
     for row in scan.rows:
-        yield f"{separator}    {json.dumps(_certificate(row, row.sources[0], sources=row.sources))}"
+        source, facts = _text(row.sources[0]), row.text or facts_of(row)
+        yield f'{separator}    {{"source": {source}, "sources": {json.dumps(row.sources)}, {facts}}}'
         separator = ",\n"
     yield "\n  ]" if scan.rows else "]"
     rest: Document = {
@@ -146,27 +147,24 @@ def scanned(scan: Scan) -> Iterator[str]:
 def sightings(found: Found) -> Iterator[str]:
     """What was found in some places as lines of JSON: one for each sighting, and for each failure."""
     for row in found.rows:
-        yield json.dumps(_certificate(row, row.sources[0])) + "\n"
+        yield f'{{"source": {_text(row.sources[0])}, {row.text or facts_of(row)}}}\n'
     for failure in found.failures:
         status = Status.UNKNOWN.value
         entry = {"source": failure.source, "status": status, "message": failure.message, "reason": failure.reason}
         yield json.dumps(entry) + "\n"
 
 
-def _certificate(row: Row, source: str, **more: object) -> Document:
-    return {
-        "source": source,
-        **more,
-        "kind": row.kind.value,
-        "subject": row.subject,
-        "issuer": row.issuer,
-        "serial": row.serial_hex,
-        "fingerprint_sha256": row.fingerprint_sha256,
-        "not_before": rfc3339(row.not_before),
-        "not_after": rfc3339(row.not_after),
-        "days_left": row.days_left,
-        "status": row.status.value,
-    }
+def facts_of(row: Row) -> str:
+    """What is said of a certificate or CRL, as the members of a JSON object; written out, for there may be many."""
+    return (
+        f'"kind": "{row.kind.value}", "subject": {_text(row.subject)}, "issuer": {_text(row.issuer)}, '
+        f'"serial": "{names.serial_hex(row.serial)}", "fingerprint_sha256": "{row.fingerprint.hex()}", '
+        f'"not_before": "{rfc3339(row.not_before)}", "not_after": "{rfc3339(row.not_after)}", '
+        f'"days_left": {row.days_left}, "status": "{row.status.value}"'
+    )
+
+
+_text = json.encoder.encode_basestring_ascii
 
 
 def identity(found: Overview) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from certkit.durations import Duration
 from certkit.errors import InputError
 from certkit.expiry import thresholds as expiry
-from certkit.expiry.sources.base import Failure, ReportedFacts, Sighting
+from certkit.expiry.sources.base import Failure, Plain, ReportedFacts, Sighting
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status
 from certkit.identity import overview
@@ -211,7 +212,10 @@ def _certificates(sources: Iterable[Source]) -> Iterator[ExternalAnswer]:
     Raises:
         InputError: if a part of the sources cannot be read.
     """
-    for seen in (seen for source in sources for seen in source.look()):
+    found = (seen for source in sources for seen in source.look())
+    for seen in itertools.chain.from_iterable(
+        each.sightings() if isinstance(each, Plain) else (each,) for each in found
+    ):
         if isinstance(seen, Failure):
             raise InputError(seen.message, hint=seen.hint)
         if isinstance(seen, Sighting) and isinstance(seen.value, ReportedFacts):

@@ -244,26 +244,16 @@ def certificate_fields(data: bytes) -> list[Node]:
     They are the serial number, the algorithm, the issuer, the validity, the subject and the key. The bytes must be DER
     that a library has accepted.
     """
-    at, _ = _value(data, 0)
-    at, _ = _value(data, at)
-    if data[at] == _VERSION:
-        _, at = _value(data, at)
-    fields = []
-    for _ in range(6):
-        start, end = _value(data, at)
-        fields.append((data[at], at, start, end))
-        at = end
-    return fields
-
-
-def _value(data: bytes, start: int) -> tuple[int, int]:
-    """Where the value of the element at `start` begins and ends, in DER that a library has accepted."""
-    length = data[start + 1]
-    begin = start + 2
-    if length >= 0x80:
-        begin += length & 0x7F
-        length = int.from_bytes(data[start + 2 : begin])
-    return begin, begin + length
+    at, fields = 0, []
+    for depth in (1, 1, 0, 0, 0, 0, 0, 0, 0):  # the whole, its signed part, and what is side by side in that
+        length, start = data[at + 1], at + 2
+        if length >= 0x80:
+            start += length & 0x7F
+            length = int.from_bytes(data[at + 2 : start])
+        if not depth:
+            fields.append((data[at], at, start, start + length))
+        at = start if depth else start + length
+    return fields[1:] if fields[0][0] == _VERSION else fields[:6]
 
 
 def encode(tag: int, value: bytes) -> bytes:

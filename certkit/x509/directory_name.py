@@ -149,9 +149,12 @@ class Name:
     @once
     def text(self) -> str:
         """The name as RFC 4514 text, most specific part first, safe to show; as hex where its structure is broken."""
-        if self._read[1]:
+        try:
+            start, end = tlv.only(self.der, _SEQUENCE)
+            parts = [_rdn_text(self.der[at:last]) for _, at, _, last in tlv.children(self.der, start, end)]
+        except tlv.DerError:
             return f"#{self.der.hex()}"
-        return printable(",".join([rdn.text for rdn in self._read[0][::-1]]))
+        return printable(",".join(parts[::-1]))
 
     @property
     def is_empty(self) -> bool:
@@ -210,6 +213,21 @@ def _rdn(rdn: bytes) -> _Rdn:
         raise tlv.DerError("a part without attributes")
     is_ordered = len(encoded) < 2 or encoded == sorted(encoded)
     return _Rdn(tuple(parts), is_ordered, "+".join(map(str, parts)))
+
+
+# One attribute of X.520 as a UTF8String or PrintableString of ASCII (X.690 section 8.1).
+_SIMPLE_RDN = re.compile(rb"\x31.\x30.\x06\x03\x55\x04[\x03-\x7f][\x0c\x13].[\x20-\x7e]*", re.DOTALL)
+
+
+@functools.lru_cache(maxsize=2048)
+def _rdn_text(rdn: bytes) -> str:
+    """Return a part as text, at once where it is one short attribute of the usual kind, as in nearly every name."""
+    found = _SIMPLE_RDN.fullmatch(rdn)
+    if found is not None and rdn[1] == len(rdn) - 2 and rdn[3] == len(rdn) - 4 and rdn[10] == len(rdn) - 11:
+        name = _SHOWN_NAMES.get(f"2.5.4.{rdn[8]}")
+        if name is not None:
+            return f"{name}={_escaped(rdn[11:].decode())}"
+    return _rdn(rdn).text
 
 
 def _attribute(oid: str, data: bytes, node: tlv.Node) -> AttributeValue:

@@ -95,7 +95,7 @@ def plain_certificates(data: bytes) -> Iterator[tuple[bytes, int]]:
         ):
             return
         try:
-            der = binascii.a2b_base64(match[1].translate(None, b"\r\n"), strict_mode=True)
+            der = binascii.a2b_base64(match[1].replace(b"\n", b"").replace(b"\r", b""), strict_mode=True)
         except binascii.Error:
             return
         end = match.end()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from certkit.x509.certificate import Certificate
@@ -62,6 +62,22 @@ class Sighting(NamedTuple):
     is_leaf: bool = True
 
 
+class Plain(NamedTuple):
+    """The certificates of a file, or of a part of one, that holds nothing else: all at once, for there may be many.
+
+    `is_first` is said of the beginning of a file.
+    """
+
+    source: str
+    certificates: Sequence[Certificate]
+    is_first: bool = True
+
+    def sightings(self) -> Iterator[Sighting]:
+        """Yield them one by one."""
+        for number, certificate in enumerate(self.certificates):
+            yield Sighting(self.source, certificate, self.is_first and number == 0)
+
+
 class Failure(NamedTuple):
     """A source that could not be checked, or a part of it that cannot be read."""
 
@@ -84,7 +100,7 @@ class Searched(NamedTuple):
     has_found: bool
 
 
-Seen: TypeAlias = Searched | Sighting | Failure | Skipped
+Seen: TypeAlias = Searched | Sighting | Plain | Failure | Skipped
 
 
 class Source(Protocol):
