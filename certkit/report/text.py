@@ -191,6 +191,8 @@ def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
             shown = value if show_all else value[:MAX_SANS]
             more = f", and {len(value) - len(shown):,} more (--all)" if len(value) > len(shown) else ""
             return [(label, ", ".join(shown) + more)] if value else []
+        case "subject" | "issuer" if value == "":
+            return [(label, "(empty)")]
         case "signature_valid":
             return [(label, _SIGNATURES[value])]
         case "problems" | "warnings" | "deviations":
@@ -235,7 +237,8 @@ def expiry(
         label = paint(row.status.value.ljust(_STATUS_WIDTH), row.status)
         when = rfc3339(row.not_after)
         left, place = _left(row, scan.now).ljust(left_width), _places(row).ljust(place_width)
-        what = f"revocation list of {row.issuer}" if row.kind is Kind.CRL else row.subject
+        name = row.subject or f"(no name, serial {row.serial_hex})"
+        what = f"revocation list of {name}" if row.kind is Kind.CRL else name
         note = f" ({row.note})" if row.note else ""
         yield f"{label}  {left}  {when}  {place}  {what}{note}\n"
     for source, count in counted.items():

@@ -36,7 +36,10 @@ _BOUNCY_CASTLE = re.compile(rb"\0\0\0[\1\2]\0\0\0\x14")
 # How base64 begins of a PEM block, of DER and BER sequences, and of Java's key stores.
 _BASE64_DER = re.compile(rb"(?:MI[GHI]|MIA|/u3\+7Q|zs7Ozg)[A-Za-z0-9+/\s]*={0,2}\s*")
 _BASE64_PEM = re.compile(rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]+={0,2}(?:\s{1,40}[A-Za-z0-9+/]{16,}={0,2}(?=\s))*")
-_BASE64_KEYSTORE = re.compile(rb"(?<![A-Za-z0-9+/])(?:MII|/u3\+7Q|zs7Ozg)[A-Za-z0-9+/]{400,}={0,2}(?![A-Za-z0-9+/=])")
+_BASE64_KEYSTORE = re.compile(
+    rb"(?<![A-Za-z0-9+/])(?:MI[GHI]|/u3\+7Q|zs7Ozg)[A-Za-z0-9+/]{56,}={0,2}"
+    rb"(?:\s{1,40}[A-Za-z0-9+/]{16,}={0,2}(?=\s))*(?![A-Za-z0-9+/=])"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Each detector has three answers: not here, found, here but broken.
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,10 @@ def explain_nothing(data: bytes) -> tuple[str, str]:
         return "it is UTF-16 text", "save it as plain text (PowerShell: Out-File -Encoding ascii)"
     if containers.is_key_store(data):
         return "the Java key store is empty", "remove it, or create it again"
+    if b"-\0-\0-\0" in data:
+        return "it is UTF-16 text", "save it as plain text (PowerShell: Out-File -Encoding ascii)"
+    if labels := dict.fromkeys(repr(block.label) for block in itertools.islice(pem.blocks(data), 10)):
+        return f"it contains only PEM blocks of other kinds: {', '.join(labels)}", "check that it is the right file"
     if b"-----BEGIN" in data or pem.has_spoilt_markers(data):
         return "its BEGIN line is not PEM", "check the line for missing dashes or extra spaces"
     return "it contains no PEM block and is not DER", "check that it is the right file"
@@ -250,6 +255,7 @@ _LABELS = {
     "X509 CERTIFICATE": Kind.CERTIFICATE,
     "TRUSTED CERTIFICATE": Kind.CERTIFICATE,
     "PKCS7": Kind.CERTIFICATE,
+    "PKCS #7 SIGNED DATA": Kind.CERTIFICATE,  # as NSS writes it
     "CMS": Kind.CERTIFICATE,
     pem.CERTIFICATE_REQUEST: Kind.CSR,
     pem.NEW_CERTIFICATE_REQUEST: Kind.CSR,
@@ -312,7 +318,7 @@ class _Reader:
             yield from self._key_store(data)
         elif (decoded := containers.plain_base64(data)) is not None:
             yield from self.read(decoded, 0)
-        elif containers.holds_embedded(data):
+        elif containers.holds_embedded(data) and not pem.has_spoilt_markers(data):
             for each in containers.embedded(data):
                 # Much else begins like DER in base64, so only what can be read counts.
                 is_certain = each[:1] != b"\x30" or containers.is_pkcs12(each)
@@ -335,18 +341,24 @@ class _Reader:
                 hint = "remove it, or correct its label (CERTIFICATE)"
                 yield Broken(what, reason, hint if "CERTIFICATE" in block.label else _UNKNOWN_HINT, line)
         elif not self._wants(kind):
-            yield Item(kind, block.der or b"", None, line)
+            item = Item(kind, block.der or b"", None, line)
+            # What is asked for may stand under a label that promises something else.
+            others = list(_signed_of(item.der)) if tlv.looks_like_signed(item.der) else []
+            wanted = [each._replace(line=line) for each in others if isinstance(each, Item) and self._wants(each.kind)]
+            yield from wanted or [item]
         elif block.der is None:
             yield Broken(what, block.problem, _DAMAGED_HINT, line, is_bad_pem=True)
+        elif kind is Kind.PRIVATE_KEY and tlv.looks_like_signed(block.der):
+            yield from self._by_content(block.der, Broken(what, "it is not a private key", _DAMAGED_HINT, line))
         elif kind is Kind.PRIVATE_KEY:
             text = block.text(data) if block.has_headers else None
-            found = self._private_key(block.der, line, text=text, block=block)
-            if isinstance(found, Broken) and tlv.looks_like_signed(block.der):
-                yield from self._by_content(block.der, found)
+            yield self._private_key(block.der, line, text=text, block=block)
+        elif block.label.startswith(("PKCS", "CMS")):
+            if containers.is_pkcs7(block.der):
+                yield from self._pkcs7(block.der, line)
             else:
-                yield found
-        elif block.label in {"PKCS7", "CMS"}:
-            yield from self._pkcs7(block.der, line)
+                broken = Broken("a PKCS#7 bundle", "it is not SignedData (RFC 5652)", _DAMAGED_HINT, line)
+                yield from self._by_content(block.der, broken)
         else:
             yield from self._labelled(kind, block)
 
@@ -357,9 +369,9 @@ class _Reader:
             whole = tlv.first_element(der) or der
             der, trust = whole, der[len(whole) :]
         if kind is Kind.PUBLIC_KEY:
-            yield _public_key(der, block.line, is_rsa=block.label.startswith("RSA"))
-            return
-        found = _signed(kind, der, block.line)
+            found = _public_key(der, block.line, is_rsa=block.label.startswith("RSA"))
+        else:
+            found = _signed(kind, der, block.line)
         if isinstance(found, Broken):
             yield from self._by_content(der, found)
         else:
@@ -446,8 +458,13 @@ class _Reader:
 
     def _der(self, data: bytes) -> Iterator[Item | Broken]:
         whole = tlv.first_element(data)
-        if whole is not None and not data[len(whole) :].strip(b"\0\r\n\t "):
+        rest = b"" if whole is None else data[len(whole) :].strip(b"\0\r\n\t ")
+        if whole is not None and not rest:
             data = whole  # line ends that a text editor or a download added
+        elif whole is not None and tlv.looks_like_signed(whole) and tlv.looks_like_signed(rest):
+            yield from self._der(whole)  # certificates one after the other, as Java reads them
+            yield from self._der(rest)
+            return
         if containers.is_pkcs12(data):
             yield self._pkcs12(data) if self._wants(Kind.PKCS12) else Item(Kind.PKCS12, data, None)
         elif containers.is_pkcs7(data):
@@ -518,8 +535,9 @@ def _signed_of(data: bytes) -> Iterator[Item | Broken]:
         yield public
     elif tlv.looks_like_signed(data):
         first = _signed(Kind.CERTIFICATE, data, None)
-        reason = first.reason if isinstance(first, Broken) else ""
-        yield Broken("DER", f"it begins like a certificate, CSR or CRL, but cannot be decoded: {reason}", _DAMAGED_HINT)
+        assert isinstance(first, Broken)  # noqa: S101  tried above
+        reason = f"it begins like a certificate, CSR or CRL, but cannot be decoded: {first.reason}"
+        yield Broken("DER", reason, first.hint)
 
 
 def short_reason(error: Exception) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import os
 import struct
 from datetime import UTC, datetime
 
@@ -120,6 +122,74 @@ def test_the_trust_store_of_fedora_is_a_source(certkit, tmp_path, java):
     assert certkit("expiry", "-q", tmp_path, "--at", "2027-01-01").code == 0
     [row] = certkit("expiry", tmp_path, "--json", "--at", "2027-01-01").json["certificates"]
     assert len(row["sources"]) == (7 if java == "none" else 8)
+
+
+# A certificate in forms that other programs write: the name of its file, and what is in it.
+HIDDEN = {
+    "as-a-csr.txt": pem.encode("CERTIFICATE REQUEST", LEAF),
+    "as-a-key.txt": pem.encode("PRIVATE KEY", LEAF),
+    "as-a-public-key.txt": pem.encode("PUBLIC KEY", LEAF),
+    "as-a-list.txt": pem.encode("X509 CRL", LEAF),
+    "as-pkcs7.txt": pem.encode("PKCS7", LEAF),
+    "nss.txt": pem.encode("PKCS #7 SIGNED DATA", pkcs7(LEAF)),
+    "two.der": LEAF + LEAF,
+    "der.env": b"TLS_CERT=" + base64.b64encode(LEAF) + b"\nPORT=8443\n",
+    "der.yaml": b"kind: Secret\ndata:\n  ca.der: " + base64.b64encode(LEAF) + b"\n",
+    "folded.yaml": b"data:\n  ca.der: |\n    " + base64.encodebytes(LEAF).strip().replace(b"\n", b"\n    ") + b"\n",
+    "return.txt": PEM.replace(b"\n", b"\r"),
+    "marked.txt": b"\xef\xbb\xbf" + PEM.replace(b"\n", b"\r\n"),
+    "one-line.txt": b" ".join(PEM.split(b"\n")),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_certificate_is_found_in_whatever_form(certkit, tmp_path, name):
+    """Under a label that promises something else, in base64 inside of a text, with any line ends."""
+    (tmp_path / name).write_bytes(HIDDEN[name])
+    found = certkit("expiry", tmp_path, "--json", "--at", "2027-01-01")
+    assert found.code == 0
+    assert [row["fingerprint_sha256"] for row in found.json["certificates"]] == [hashlib.sha256(LEAF).hexdigest()]
+    kinds = {each["kind"] for each in certkit("inspect", tmp_path / name, "--json").json}
+    assert kinds == {"certificate"}
+
+
+def test_what_became_of_a_certificate_is_noticed(certkit, tmp_path):
+    """A pipe, a device or a socket under a certificate's name is an error; under another name it is skipped."""
+    (tmp_path / "acme.crt").write_bytes(PEM)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null.txt").symlink_to("/dev/null")
+    assert certkit("expiry", "-q", tmp_path, "--at", "2027-01-01").code == 0
+    (tmp_path / "null.pem").symlink_to("/dev/null")
+    for source in (tmp_path, f"{tmp_path}/*"):
+        shown = certkit("expiry", "-q", source, "--at", "2027-01-01")
+        assert shown.code == 3
+        assert f"cannot read {tmp_path}/null.pem: it is a device, a pipe or a socket" in shown.err
+
+
+def test_a_bundle_without_certificates_is_noticed(certkit, tmp_path):
+    """Beside good ones too: it was named, and there is nothing in it to watch."""
+    (tmp_path / "k").write_bytes(keys.to_pem(odd.key()).reveal())
+    (tmp_path / "c.pem").write_bytes(PEM)
+    made = openssl("pkcs12", "-export", "-nocerts", "-inkey", tmp_path / "k", "-passout", "pass:").stdout
+    (tmp_path / "key.p12").write_bytes(made)
+    shown = certkit("expiry", "-q", tmp_path / "c.pem", tmp_path / "key.p12", "--at", "2027-01-01")
+    assert shown.code == 3
+    assert "key.p12: the PKCS#12 bundle contains no certificate. Export it with its certificate" in shown.err
+
+
+def test_a_certificate_without_any_name_has_its_serial_number(certkit, tmp_path):
+    """Where there is neither a subject nor an alternative name."""
+    (tmp_path / "a.pem").write_bytes(pem.encode("CERTIFICATE", odd.certificate(subject=odd.sequence())))
+    assert "(no name, serial " in certkit("expiry", tmp_path / "a.pem", "--at", "2027-01-01").out
+    assert "subject      (empty)" in certkit("inspect", tmp_path / "a.pem").out
+
+
+def test_blocks_of_other_programs_are_named(certkit, tmp_path):
+    """What a file holds instead of a certificate."""
+    (tmp_path / "a.pem").write_bytes(pem.encode("PGP PUBLIC KEY BLOCK", b"abc"))
+    shown = certkit("expiry", tmp_path / "a.pem", "--at", "2027-01-01")
+    assert shown.code == 3
+    assert "it contains only PEM blocks of other kinds: 'PGP PUBLIC KEY BLOCK'" in shown.err
 
 
 # What is an error in a directory, and what is said of it.

@@ -89,7 +89,7 @@ def in_directory(
         if isinstance(found, str):
             portion.append(found)
         elif found.error is None:
-            others.append(Skipped(found.path))
+            others.append(special(found.path))
         else:
             failure = unreadable(found.path, found.error)
             if failure.reason is Reason.NOT_FOUND:  # what is there and leads nowhere
@@ -103,6 +103,15 @@ def in_directory(
     if portion:
         yield FileSource(portion, passphrase, budget, may_hold_nothing=True, origin=origin)
     yield KnownSource([*others, Searched(origin, any(isinstance(each, Failure) for each in others))])
+
+
+def special(path: str) -> Failure | Skipped:
+    """What is hidden or no regular file is skipped, unless its name says that a certificate should be there."""
+    name = os.path.basename(path)
+    if name.startswith(".") or not name.lower().endswith(WATCHED_NAMES) or not os.path.exists(path):
+        return Skipped(path)
+    hint = "replace it with the certificate"
+    return Failure(path, f"cannot read {path}: it is a device, a pipe or a socket", hint, Reason.READ_FAILED)
 
 
 class KnownSource(NamedTuple):
@@ -275,10 +284,13 @@ class _View:
             self.has_seen = True
             message = f"cannot read {name}: the PKCS#12 bundle is encrypted"
             yield Failure(name, message, "give its passphrase with --passphrase-file", Reason.BAD_PASSPHRASE)
-        else:
-            self.has_seen = True
+        elif item.value.certificates:
             for certificate in item.value.certificates:
                 yield self._sighting(certificate)
+        else:
+            self.has_seen = True
+            message = f"cannot read {name}: the PKCS#12 bundle contains no certificate"
+            yield Failure(name, message, "export it with its certificate", Reason.NO_CERTIFICATE_FOUND)
 
     def _sighting(self, certificate: Certificate) -> Sighting:
         is_leaf, self._is_first, self.has_seen = self._is_first, False, True

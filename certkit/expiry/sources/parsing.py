@@ -9,13 +9,14 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from certkit.errors import InputError
-from certkit.expiry.sources.base import Failure, Reason, Searched, Skipped
+from certkit.expiry.sources.base import Failure, Reason, Searched
 from certkit.expiry.sources.files import (
     WATCHED_NAMES,
     FileSource,
     KnownSource,
     StreamSource,
     in_directory,
+    special,
     unreadable,
 )
 from certkit.processes import Allowance
@@ -185,7 +186,7 @@ def _matching(pattern: str, access: SourceAccess, budget: Budget) -> Iterator[So
         elif os.path.isdir(path):
             yield from in_directory(path, access.passphrase, budget, origin=pattern)
         elif reading.is_special(path):
-            yield KnownSource([Skipped(path)])
+            yield KnownSource([special(path)])
         else:
             yield FileSource((path,), access.passphrase, budget, may_hold_nothing=True, origin=pattern)
     yield KnownSource([Searched(pattern, has_found=not paths)])
