@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from certkit import processes
 from certkit.errors import InputError
 from certkit.expiry import thresholds as expiry
-from certkit.expiry.sources.base import Failure, Plain, Reason, ReportedFacts, Searched, Skipped
+from certkit.expiry.sources.base import Failure, PlainCertificates, Reason, ReportedFacts, Searched, Skipped
 from certkit.findings import Status, roll_up
 from certkit.printable import printable
 from certkit.x509.certificate import Certificate
@@ -272,7 +272,7 @@ def _calm_from(judge: Judge) -> datetime | None:
 
 def _note_seen(seen: Seen, judge: Judge, found: Found, calm: datetime | None) -> int:
     """Add to what was found; return how many objects that were."""
-    if isinstance(seen, Plain):
+    if isinstance(seen, PlainCertificates):
         certificates = seen.certificates
         if judge.leaf_only:
             certificates = certificates[: 1 if seen.is_first else 0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from certkit.durations import Duration
 from certkit.errors import InputError
 from certkit.expiry import thresholds as expiry
-from certkit.expiry.sources.base import Failure, Plain, ReportedFacts, Sighting
+from certkit.expiry.sources.base import Failure, PlainCertificates, ReportedFacts, Sighting
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Status
 from certkit.identity import overview
@@ -214,7 +214,7 @@ def _certificates(sources: Iterable[Source]) -> Iterator[ExternalAnswer]:
     """
     found = (seen for source in sources for seen in source.look())
     for seen in itertools.chain.from_iterable(
-        each.sightings() if isinstance(each, Plain) else (each,) for each in found
+        each.sightings() if isinstance(each, PlainCertificates) else (each,) for each in found
     ):
         if isinstance(seen, Failure):
             raise InputError(seen.message, hint=seen.hint)

@@ -267,9 +267,9 @@ _TOO_COSTLY = (
     "the encrypted keys of this run require too much key derivation",
     "name fewer files at a time, or re-encrypt the keys: openssl pkcs8 -topk8 -iter 600000",
 )
-_TOO_LARGE = (
-    "the RSA keys of this run take too long to check",
-    "name fewer files at a time",
+_NOT_OPENED = (
+    "the passphrase is wrong or the file is damaged",
+    "check the first line of the passphrase file; openssl pkey -in KEY converts unusual ciphers",
 )
 _TOO_SLOW = (
     "opening it takes too long; its key derivation count is too high",
@@ -402,16 +402,19 @@ class _Reader:
             keys.require_affordable(der)
             if is_encrypted:
                 return self._encrypted_key(der, line, text)
-            outline = private.outline(der)
-            # Checking a large RSA key takes seconds; its facts can be read without.
-            rsa = outline.rsa_info if outline is not None else None
-            if rsa is not None and not self._budget.check_rsa(rsa.bits):
-                return Item(Kind.PRIVATE_KEY, der, keys.unchecked(der), line, info=rsa)
-            key = keys.load_private_key(der)
-            info = private.info_of(key, outline)
+            key, info = self._loaded(der)
         except InputError as error:
             return Broken(what, error.message, error.hint, line, is_locked=isinstance(error, PassphraseError))
         return Item(Kind.PRIVATE_KEY, der, key, line, info=info)
+
+    def _loaded(self, plain: bytes) -> tuple[Any, PublicKeyInfo | None]:
+        """Return a private key and its public half; checking a large RSA key takes seconds, its facts do not."""
+        outline = private.outline(plain)
+        rsa = outline.rsa_info if outline is not None else None
+        if rsa is not None and not self._budget.check_rsa(rsa.bits):
+            return keys.unchecked(plain), rsa
+        key = keys.load_private_key(plain)
+        return key, private.info_of(key, outline)
 
     def _encrypted_key(self, der: bytes, line: int | None, text: bytes | None) -> Item | Broken:
         what = Kind.PRIVATE_KEY.words
@@ -423,16 +426,16 @@ class _Reader:
             return Item(Kind.PRIVATE_KEY, der, None, line, is_encrypted=True)
         if not self._budget.derive(tlv.kdf_cost(der)):
             return Broken(what, *_TOO_COSTLY, line)
-        if not self._budget.check_rsa(private.estimated_bits(der)) and len(der) > _MAX_EC_BYTES:
-            return Broken(what, *_TOO_LARGE, line)
         plain = keys.decrypted(der if text is None else text, self._passphrase)
         if plain is not None:
-            key = keys.load_private_key(plain)
-        elif self._budget.derive(tlv.kdf_cost(der)):
-            key = keys.load_private_key(der if text is None else text, self._passphrase)  # it says what is wrong
-        else:
+            key, info = self._loaded(plain)
+        elif not self._budget.derive(tlv.kdf_cost(der)):
             return Broken(what, *_TOO_COSTLY, line, is_locked=True)
-        info = private.info_of(key, private.outline(plain or b""))
+        elif len(der) > _MAX_EC_BYTES and not self._budget.check_rsa(private.estimated_bits(der)):
+            return Broken(what, *_NOT_OPENED, line, is_locked=True)  # another try would be as long as a check
+        else:
+            key = keys.load_private_key(der if text is None else text, self._passphrase)  # it says what is wrong
+            info = private.info_of(key, None)
         return Item(Kind.PRIVATE_KEY, der, key, line, is_encrypted=True, info=info)
 
     def _pkcs7(self, der: bytes, line: int | None) -> Iterator[Item | Broken]:

@@ -184,6 +184,24 @@ def test_a_certificate_without_any_name_has_its_serial_number(certkit, tmp_path)
     assert "subject      (empty)" in certkit("inspect", tmp_path / "a.pem").out
 
 
+def test_a_large_encrypted_key_is_opened(certkit, tmp_path):
+    """A key that takes seconds to check is read for its facts, and a wrong passphrase is called one."""
+    first, second = 2**3217 - 1, 2**2203 - 1  # primes of Mersenne
+    exponent = pow(65537, -1, (first - 1) * (second - 1))
+    parts = exponent % (first - 1), exponent % (second - 1), pow(second, -1, first)
+    numbers = rsa.RSAPrivateNumbers(first, second, exponent, *parts, rsa.RSAPublicNumbers(65537, first * second))
+    cipher = serialization.BestAvailableEncryption(b"x")
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    made = numbers.private_key(unsafe_skip_rsa_key_validation=True).private_bytes(*form, cipher)
+    (tmp_path / "key.pem").write_bytes(made)
+    for passphrase, code in ((b"x", 0), (b"y", 3)):
+        (tmp_path / "pw").write_bytes(passphrase)
+        shown = certkit("inspect", tmp_path / "key.pem", "--passphrase-file", tmp_path / "pw")
+        assert shown.code == code
+        assert ("rsa-5420" in shown.out) == (code == 0)
+        assert ("the passphrase is wrong" in shown.err) == (code == 3)
+
+
 def test_blocks_of_other_programs_are_named(certkit, tmp_path):
     """What a file holds instead of a certificate."""
     (tmp_path / "a.pem").write_bytes(pem.encode("PGP PUBLIC KEY BLOCK", b"abc"))

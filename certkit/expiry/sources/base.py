@@ -62,7 +62,7 @@ class Sighting(NamedTuple):
     is_leaf: bool = True
 
 
-class Plain(NamedTuple):
+class PlainCertificates(NamedTuple):
     """The certificates of a file, or of a part of one, that holds nothing else: all at once, for there may be many.
 
     `is_first` is said of the beginning of a file.
@@ -100,7 +100,7 @@ class Searched(NamedTuple):
     has_found: bool
 
 
-Seen: TypeAlias = Searched | Sighting | Plain | Failure | Skipped
+Seen: TypeAlias = Searched | Sighting | PlainCertificates | Failure | Skipped
 
 
 class Source(Protocol):

@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from certkit.errors import InputError
-from certkit.expiry.sources.base import Failure, Plain, Reason, Searched, Sighting, Skipped
+from certkit.expiry.sources.base import Failure, PlainCertificates, Reason, Searched, Sighting, Skipped
 from certkit.files import reading
 from certkit.x509 import pem
 from certkit.x509.items import KEY_STORE, Broken, Budget, Kind, plain_certificates
@@ -65,7 +65,7 @@ class FileSource(NamedTuple):
         begin, is_whole = reading.begin(path)
         plain, end = plain_certificates(begin)
         if is_whole and end == len(begin) and plain:
-            return iter((Plain(path, plain),))
+            return iter((PlainCertificates(path, plain),))
         return self._look_at(path, [begin] if is_whole else reading.chunks(path, must_be_regular=True))
 
     def _look_at(self, path: str, chunks: Iterable[bytes] | None = None) -> Iterator[Seen]:
@@ -241,7 +241,7 @@ class _View:
                 self._begin = self._begin or piece
                 plain, end = plain_certificates(piece)
                 if plain:
-                    yield Plain(name, plain, self._is_first)
+                    yield PlainCertificates(name, plain, self._is_first)
                     self._is_first, self.has_seen = False, True
                 if end < len(piece):
                     for item in self._read(piece, end):
