@@ -1,6 +1,6 @@
 # An image of certkit for a user without rights and a root file system that is never written:
 #
-#     docker build -t certkit . && docker run --rm --read-only -v certkit:/var/lib/certkit certkit identity list
+#     docker build -t certkit . && docker run --rm --read-only -v certkit:/var/lib/certkit certkit policy list
 ARG PYTHON=python:3.13-slim
 FROM $PYTHON AS build
 COPY . /src
