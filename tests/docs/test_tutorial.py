@@ -43,6 +43,27 @@ def test_in_a_directory(tmp_path):
     assert (tmp_path / ".local/share/certkit/identities/acme/active/key.pem").stat().st_mode & 0o777 == 0o600
 
 
+def test_on_a_terminal(tmp_path):
+    """Pasted into a terminal, no command asks for something, which would read the lines that follow."""
+    require_program("script")
+    (tmp_path / "block.sh").write_text(BLOCKS["rehearse"])
+    done = subprocess.run(
+        ["script", "-qec", "bash -euo pipefail block.sh", "/dev/null"],
+        cwd=tmp_path,
+        env={
+            **environment(),
+            "PATH": f"{Path(command()[0]).parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.count(b"answered 200") == 2
+    assert b"Enter alone" not in done.stdout
+
+
 def test_in_vault(tmp_path, openbao):
     """The same commands, with CERTKIT_STORE; key and token are in OpenBao, and in no file."""
     openbao.mount("walk")
