@@ -120,6 +120,12 @@ def openssl(*arguments: object, stdin: bytes = b"", check: bool = True) -> subpr
     )
 
 
+def openssl_verifies(csr: bytes, form: str = "PEM") -> bool:
+    """Return whether openssl verifies the signature of a CSR; it says so on stderr, and OpenSSL 3.6 on stdout."""
+    done = openssl("req", "-inform", form, "-verify", "-noout", stdin=csr, check=False)
+    return b"verify OK" in done.stdout + done.stderr
+
+
 @pytest.fixture
 def certkit(tmp_path: Path) -> Command:
     """The installed command, run in the test's own folder."""

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from tests.conftest import command as installed
-from tests.conftest import openssl
+from tests.conftest import openssl, openssl_verifies
 
 CREATE = ("csr", "create", "--policy", "wise-sandbox", "--organization", "Acme Ltd", "--country", "GB")
 FILES = ("--key-out", "acme.key", "--out", "acme.csr")
@@ -21,9 +21,9 @@ def test_a_key_and_a_csr_are_made(certkit, tmp_path):
     made = certkit(*CREATE, *FILES)
     assert made.code == 0
     assert stat.S_IMODE((tmp_path / "acme.key").stat().st_mode) == 0o600
-    verified = openssl("req", "-in", tmp_path / "acme.csr", "-verify", "-noout", "-subject", "-nameopt", "RFC2253")
-    assert verified.stdout.decode() == "subject=O=Acme Ltd,C=GB\n"
-    assert b"verify OK" in verified.stderr
+    shown = openssl("req", "-in", tmp_path / "acme.csr", "-noout", "-subject", "-nameopt", "RFC2253")
+    assert shown.stdout.decode() == "subject=O=Acme Ltd,C=GB\n"
+    assert openssl_verifies((tmp_path / "acme.csr").read_bytes())
 
 
 def test_the_json_of_create_is_the_contracts(certkit):
