@@ -36,6 +36,11 @@ WORDS = {
     r"\ball in all\b": "in total",
     r"\bagain and again\b": "repeatedly",
     r"\bpass(?:es|ed)? over\b": "skip",
+    r"\b(?:one )?of both(?=[.,;:)\"]|$)": "of the two",
+    r"\b(?:looked|look) at\b(?! the clock)": "checked, read",
+    r"\b(?:ends?|ended|all is|what is|is) well\b(?! known)": "OK, succeeds",
+    r"\bcome(?:s)? to light\b": "is found",
+    r"(?m)^ +[A-Z]\w*Error: (?:it|there|they|one|nothing|what)\b": "name the condition: if …",
 }
 
 

@@ -8,7 +8,7 @@ import click
 
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, reporting
-from certkit.cli.shared.stores import identities, store_option
+from certkit.cli.shared.stores import complete_identities, identities, store_option
 from certkit.errors import InputError
 from certkit.findings import exit_code
 
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("where", metavar="[URL|HOST[:PORT]]", required=False)
-@click.option("--identity", metavar="NAME", help="Use this identity's certificate and trust bundle.")
+@click.option(
+    "--identity",
+    metavar="NAME",
+    shell_complete=complete_identities,
+    help="Use this identity's certificate and trust bundle.",
+)
 @click.option("--generation", metavar="GENERATION", help="Generation to use (default: the active one).")
 @inputs.file_option("--cert", metavar="CERT", help="Client certificate, with its intermediates.")
 @inputs.file_option("--key", metavar="KEY", help="Private key (default: the one in the --cert file).")

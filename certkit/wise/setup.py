@@ -206,7 +206,7 @@ class _Run:
             return None
         self.around.person.visit(self.url)
         check = functools.partial(redirect.parse, redirect_uri=redirect_uri)
-        question = "Paste the URL that the browser is redirected to (Enter alone: later)"
+        question = "Paste the URL that the browser is redirected to (press Enter to do this later)"
         return self.around.person.line(question, check=check)
 
     def _exchange(self, pasted: str, found: Situation) -> None:
@@ -230,7 +230,7 @@ class _Run:
         """Create a key and a CSR. Return whether to continue."""
         found, given, person = self.look(), self.given, self.around.person
         if not found.is_enrolled and not given.subject.organization and person:
-            organization = person.line("Organization, by its legal name (Enter alone: later)") or ""
+            organization = person.line("Organization, by its legal name (press Enter to do this later)") or ""
             country = given.subject.country or person.line("Country, two letters (or none)") or ""
             given.subject = replace(given.subject, organization=organization, country=country)
         if not given.subject.organization:

@@ -278,6 +278,22 @@ def test_completion_knows_commands_and_policies(tmp_path):
     assert offered == ["wise-production", "wise-sandbox", "wise-sandbox-legacy"]
 
 
+def test_completion_knows_identities(certkit, tmp_path):
+    """Of the store that is named before, or of CERTKIT_STORE; one that does not exist offers nothing."""
+    for name in ("acme-live", "acme-test", "other"):
+        assert (
+            certkit("identity", "enroll", name, "--organization", "Acme", "--store", f"file:{tmp_path}/store").code == 0
+        )
+    for line, expected in (
+        (f"certkit identity show --store file:{tmp_path}/store ac", ["acme-live", "acme-test"]),
+        (f"certkit probe --store file:{tmp_path}/store --identity o", ["other"]),
+        (f"certkit identity renew --store file:{tmp_path}/absent a", []),
+    ):
+        words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_CERTKIT_COMPLETE": "bash_complete"}
+        done = subprocess.run(installed(), env={**environment(), **words}, capture_output=True, check=False)
+        assert [each.split(",")[1] for each in done.stdout.decode().split()] == expected
+
+
 def test_no_arguments_is_bad_usage(capsys):
     """A script that lost its arguments is told so: help on standard error, exit 3."""
     assert run([]) == 3

@@ -10,7 +10,7 @@ import click
 from certkit.cli.shared import inputs
 from certkit.cli.shared.commands import LazyGroup
 from certkit.cli.shared.output import Output, reporting
-from certkit.cli.shared.stores import identities, opener, store_option
+from certkit.cli.shared.stores import complete_identities, identities, opener, store_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ def identity() -> None:
     """
 
 
-name_argument = click.argument("name", metavar="NAME")
+name_argument = click.argument("name", metavar="NAME", shell_complete=complete_identities)
 
 
 def in_store(command: Callable[..., int]) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import in_identities
+from certkit.cli.shared.stores import complete_identities
 from certkit.errors import InputError
 from certkit.findings import Status, exit_code, roll_up
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", metavar="[NAME]", required=False)
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_identities)
 @click.option("--all", "all_", is_flag=True, help="Prune every identity in the store; continue after failures.")
 @click.option(
     "--keep", type=click.IntRange(min=0), default=3, show_default=True, help="Number of past generations to keep."

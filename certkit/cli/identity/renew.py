@@ -8,6 +8,7 @@ import click
 
 from certkit.cli.identity import document_of, in_identities
 from certkit.cli.shared import activating
+from certkit.cli.shared.stores import complete_identities
 from certkit.errors import InputError
 from certkit.findings import exit_code, roll_up
 from certkit.printable import capitalised
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", metavar="NAME", required=False)
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_identities)
 @click.option("--all", "all_", is_flag=True, help="Renew every identity in the store; continue after failures.")
 @click.option("--force", is_flag=True, help="Renew even if it is not due.")
 @click.option("--reuse-key", is_flag=True, help="Request a certificate for the active key.")

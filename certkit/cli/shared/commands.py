@@ -8,7 +8,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+
+class _Formatter(click.HelpFormatter):
+    """Help whose lines do not break at hyphens, so that `vault-pki:MOUNT/ROLE` stays in one piece."""
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write a table; its second column wraps between words only."""
+        super().write_dl([(first, second.replace("-", _HYPHEN)) for first, second in rows], col_max, col_spacing)
+
+    def getvalue(self) -> str:
+        """Return the text with ordinary hyphens."""
+        return super().getvalue().replace(_HYPHEN, "-")
+
+
+_HYPHEN = "\N{HYPHEN}"
+click.Context.formatter_class = _Formatter  # of every command, as click has no option for it
 
 
 class LazyGroup(click.Group):

@@ -50,7 +50,7 @@ class Terminal:
     def certificate(self, what: str, found: Any) -> str | None:
         """Show the situation, and read certificates up to the first END line, or from a named file. None for Enter."""
         self.show(found)
-        click.echo(f"Paste {what}, or type the name of its file (Enter alone: later):", err=True)
+        click.echo(f"Paste {what}, or type the name of its file (press Enter to do this later):", err=True)
         lines: list[str] = []
         while len(lines) < _MAX_LINES and (read := sys.stdin.readline()):
             text = read.strip()

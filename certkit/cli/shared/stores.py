@@ -12,6 +12,8 @@ from certkit.cli.shared import inputs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from click.shell_completion import CompletionItem
+
     from certkit.api.machine import Machine
     from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import Output
@@ -29,6 +31,22 @@ def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     decorated: Callable[..., Any] = option(inputs.proxy_option(command))
     return decorated
+
+
+def complete_identities(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Shell completion of identities, from a directory only: a shell does not wait for Vault."""
+    from click.shell_completion import CompletionItem
+
+    from certkit.errors import CertkitError
+
+    uri = context.params.get("store_uri") or os.environ.get("CERTKIT_STORE")
+    if uri is not None and uri.startswith("vault://"):
+        return []
+    try:
+        with opener(lambda _: None).open(uri) as store:
+            return [CompletionItem(name) for name in store.names() if name.startswith(incomplete)]
+    except CertkitError:
+        return []
 
 
 def opener(warn: Callable[[str], None]) -> Opener:

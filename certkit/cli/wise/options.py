@@ -9,6 +9,7 @@ import click
 
 from certkit.cli.identity import in_identities
 from certkit.cli.shared import inputs
+from certkit.cli.shared.stores import complete_identities
 from certkit.cli.wise import ENVIRONMENTS, policy_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ _TIME_HELP = "Total time allowed per request."
 
 
 identity_option = click.option(
-    "--identity", "name", metavar="NAME", required=True, help="Identity that keeps the token."
+    "--identity",
+    "name",
+    metavar="NAME",
+    required=True,
+    shell_complete=complete_identities,
+    help="Identity that keeps the token.",
 )
 profile_option = click.option("--profile", "profile_id", metavar="ID", help="Profile id, if the identity has several.")
 grant_option = click.option("--grant", type=click.Choice(_GRANTS), help="Grant type, if the identity has several.")
