@@ -170,7 +170,7 @@ class Folder:
     def read(self, name: str, *, limit: int = MAX_BYTES) -> bytes:
         """Read a regular file; pipes and devices are an error, and never block."""
         with self._translated("cannot read", name), self._reading(name) as stream:
-            return reading.read_stream(stream, name=str(self.path / name), limit=limit)
+            return reading.read_stream(stream, name=f"{self.path}/{name}", limit=limit)
 
     def read_safe(self, name: str, trust: Trust, *, limit: int = MAX_BYTES) -> bytes:
         """Read a regular file that others cannot have written.
@@ -180,7 +180,7 @@ class Folder:
         """
         with self._translated("cannot read", name), self._reading(name) as stream:
             trust.require(stream.fileno(), self.path / name, goal="use")
-            return reading.read_stream(stream, name=str(self.path / name), limit=limit)
+            return reading.read_stream(stream, name=f"{self.path}/{name}", limit=limit)
 
     def read_if_there(self, name: str) -> bytes | None:
         """Read a regular file; None if nothing has that name."""
@@ -560,11 +560,10 @@ class Folder:
 
     @contextlib.contextmanager
     def _translated(self, what: str, name: str | None = None) -> Iterator[None]:
-        path = self.path / name if name else self.path
         try:
             yield
         except FileExistsError as error:
-            raise self._conflict(what, path) from error
+            raise self._conflict(what, self.path / (name or "")) from error
         except InputError as error:
             if isinstance(error, (self.error, UnsafeDirectoryError)):
                 raise
@@ -572,8 +571,9 @@ class Folder:
         except (OSError, ValueError) as error:
             is_confusing = getattr(error, "errno", None) in {errno.ELOOP, errno.ENOTDIR}
             if name and is_confusing and self._is_link(name):
-                raise self.error(f"{what} {path}: it is a symbolic link", hint=self.link_hint) from error
-            raise self._failure(what, path, error) from error
+                message = f"{what} {self.path / name}: it is a symbolic link"
+                raise self.error(message, hint=self.link_hint) from error
+            raise self._failure(what, self.path / (name or ""), error) from error
 
     def _is_link(self, name: str) -> bool:
         try:

@@ -121,7 +121,7 @@ def _move(store: Store, identity: StoredIdentity, number: str, *, how: Activatio
     identity = install.complete(store, identity, overview.generation(identity, number))
 
     def move(record: Record) -> Record:
-        owed = how.deployment if _has_hooks(how.deployment) else None
+        owed = how.deployment if how.deployment is not None and how.deployment.programs else None
         return replace(
             record.activate(number),
             undeployed=number if owed else None,
@@ -236,7 +236,3 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
         return replace(record, undeployed=None, undeployed_hook=None) if record.undeployed == number else record
 
     return replace(done, identity=store.change(identity, deployed))
-
-
-def _has_hooks(deployment: Deployment | None) -> bool:
-    return deployment is not None and bool(deployment.programs)

@@ -13,7 +13,6 @@ from certkit.x509 import describe
 if TYPE_CHECKING:
     from certkit.secret import Secret
     from certkit.stores.base import Generation, Store, StoredIdentity
-    from certkit.stores.record import Record
 
 
 def copy(source: Store, target: Store, name: str) -> Done:
@@ -27,7 +26,7 @@ def copy(source: Store, target: Store, name: str) -> Done:
     """
     original = source.load(name)
     keys = {each.number: source.key(name, each.number) for each in original.generations}
-    idle = _idle(original.record)
+    idle = replace(original.record, active=None, left=())  # without a pointer
     changed = False
     try:
         made = target.create(name, idle)
@@ -49,11 +48,6 @@ def copy(source: Store, target: Store, name: str) -> Done:
         target.change(target.load(name), lambda _: replace(original.record, log=history))
         changed = True
     return Done(_require_equal(source, target, name), changed)
-
-
-def _idle(record: Record) -> Record:
-    """The record without a pointer."""
-    return replace(record, active=None, left=())
 
 
 def _copy_generation(

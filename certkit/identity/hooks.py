@@ -111,7 +111,7 @@ def _started(
             [path, *rest], env=dict(variables), stdin=stdin, stdout=stdout, start_new_session=True
         )
     except (OSError, ValueError) as error:
-        raise _Failure(_reason(error)) from error
+        raise _Failure((getattr(error, "strerror", None) or str(error)).lower()) from error
     try:
         yield process
     except BaseException:
@@ -142,11 +142,6 @@ def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> byte
 def _require_success(code: int) -> None:
     if code:
         raise _Failure(f"it exited with code {code}" if code > 0 else f"it was killed by signal {-code}")
-
-
-def _reason(error: Exception) -> str:
-    """The system's reason, in lower case."""
-    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

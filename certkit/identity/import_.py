@@ -101,8 +101,12 @@ def _store(
     store: Store, identity: StoredIdentity, settings: Settings, issued: Issued, leaf: x509.Certificate, key: Secret
 ) -> Done:
     name = identity.name
-    is_active = _is_active(identity, leaf)
-    number = None if is_active else _begun(store, identity, key)
+    active = identity.record.active
+    is_active = active is not None and overview.certificate(overview.generation(identity, active)) == leaf
+    # The generation that a run which was killed has made with this key.
+    open_ = [each.number for each in overview.in_state(identity, State.PENDING, State.ISSUED) if each.csr is None]
+    begun = (each for each in open_ if store.key(name, each) == key)
+    number = None if is_active else next(begun, None)
     if not is_active and number is None and identity.generations:
         hint = "choose another name"
         raise InputError(f"{name}: an identity of that name with another certificate already exists", hint=hint)
@@ -125,14 +129,3 @@ def _add(store: Store, identity: StoredIdentity, number: str, key: Secret) -> St
             if store.key(identity.name, number) == key:
                 return store.load(identity.name)
         raise
-
-
-def _begun(store: Store, identity: StoredIdentity, key: Secret) -> str | None:
-    """The generation that a run which was killed has made with this key; None if there is none."""
-    begun = (each.number for each in overview.in_state(identity, State.PENDING, State.ISSUED) if each.csr is None)
-    return next((number for number in begun if store.key(identity.name, number) == key), None)
-
-
-def _is_active(identity: StoredIdentity, leaf: x509.Certificate) -> bool:
-    active = identity.record.active
-    return active is not None and overview.certificate(overview.generation(identity, active)) == leaf

@@ -100,7 +100,8 @@ def room(neighbours: Neighbours, policy: Policy, *, now: datetime) -> tuple[Find
     limit = policy.certificate.max_live
     if limit is None:
         return ()
-    same = [identity for identity, theirs in neighbours.all() if _is_same(policy, theirs)]
+    here = policy.environment or policy.name
+    same = [identity for identity, theirs in neighbours.all() if (theirs.environment or theirs.name) == here]
     found = [each for identity in same for each in _live(identity, now)]
     if len(found) >= limit:
         message = f"{policy.title} allows {limit} live certificates, and there are already {len(found)}"
@@ -183,11 +184,6 @@ def require_current(name: str, anchors: Sequence[x509.Certificate], now: datetim
     if anchors and all(each.not_valid_after_utc < now for each in anchors):
         message, hint = "every CA in the trust bundle has expired", "give the partner's current CA with --ca"
         raise RefusedError(f"{name}: {message}", hint=hint, findings=[critical("chain", message, hint)])
-
-
-def _is_same(one: Policy, other: Policy) -> bool:
-    """Whether two policies are about the same environment of a partner."""
-    return (one.environment or one.name) == (other.environment or other.name)
 
 
 def spki_of(identity: StoredIdentity, generation: Generation) -> str | None:

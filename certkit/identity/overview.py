@@ -105,11 +105,14 @@ def overview(
     active = by_state.get(State.ACTIVE)
     coming = [by_number[each.number] for each in on_the_way(identity)]
     pending = next((each for each in reversed(coming) if each.state is State.PENDING), coming[-1] if coming else None)
+    status = Status.UNKNOWN
+    if active is not None and active.not_before is not None and active.not_after is not None:
+        status = judged(active.not_before, active.not_after, policy, now)
     is_open = State.PENDING in by_state and IssuerSpec.parse(record.settings.issuer).is_manual
     return Overview(
         name=identity.name,
         policy=record.settings.policy,
-        status=Status.CRITICAL if owed_hook(identity) else _status(active, policy, now),
+        status=Status.CRITICAL if owed_hook(identity) else status,
         active=active,
         pending=pending,
         previous=by_number.get(record.previous) if record.previous else None,
@@ -263,12 +266,6 @@ def _request_text(identity: StoredIdentity, found: Generation) -> str | None:
         return None
     der = objects.csr(csr, name=f"generation {found.number}").der
     return pem.encode(pem.CERTIFICATE_REQUEST, der).decode("ascii")
-
-
-def _status(active: GenerationView | None, policy: Policy, now: datetime) -> Status:
-    if active is None or active.not_before is None or active.not_after is None:
-        return Status.UNKNOWN
-    return judged(active.not_before, active.not_after, policy, now)
 
 
 def judged(begin: datetime, end: datetime, policy: Policy, now: datetime) -> Status:

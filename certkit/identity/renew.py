@@ -99,7 +99,7 @@ def renew(
         identity = store.load(name)
         opens = None
     if not wanted.force and opens is not None and now < opens:
-        done = activate.deploy(store, Done(identity, changed=False), _hooks(wanted))
+        done = activate.deploy(store, Done(identity, changed=False), None if wanted.dry_run else wanted.how.deployment)
         if (owed := overview.owed_hook(done.identity)) is not None:
             return Renewed(done, owed)
         return Renewed(done, ok("validity", f"{name}: nothing is due before {rfc3339(opens)}"))
@@ -325,10 +325,6 @@ def _pruned(store: Store, done: Done, policy: Policy) -> Done:
         finding = warning("policy", f"past generations were not deleted: {error.message}", error.hint)
         return replace(done, findings=(*done.findings, finding))
     return replace(done, identity=pruned.identity)
-
-
-def _hooks(wanted: Renewal) -> activate.Deployment | None:
-    return None if wanted.dry_run else wanted.how.deployment
 
 
 def _key(store: Store, identity: StoredIdentity, policy: Policy) -> tuple[Any, tuple[Finding, ...]]:

@@ -547,8 +547,12 @@ class Channel:
         if self._objection is not None:  # to what the server presented when it renegotiated
             return self._objection
         if not re.match(rb"[\x14-\x17]\x03", self._begin):
-            return _not_tls(self._begin)
-        reason = _reason(error)
+            for pattern, words, hint in _GREETINGS:
+                if re.match(pattern, self._begin, re.DOTALL):
+                    return NetError(f"the server does not speak TLS: {words}", hint=hint)
+            return NetError("the server does not speak TLS", hint=_END_HINT)
+        queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
+        reason = next((reason for _, _, reason in queue if reason), "unknown error")
         alert = _ALERT.fullmatch(reason)
         if alert is None:
             return NetError(f"{what} failed: {reason}", hint=_SERVER_HINT)
@@ -594,16 +598,3 @@ _GREETINGS = (
     (rb"\+OK", "it greets as POP3 servers do", "use tls://HOST:PORT?starttls=pop3"),
     (rb"...\0[\x0a\xff]", "it greets as MySQL servers do", "use tls://HOST:PORT?starttls=mysql"),
 )
-
-
-def _not_tls(begin: bytes) -> NetError:
-    for pattern, words, hint in _GREETINGS:
-        if re.match(pattern, begin, re.DOTALL):
-            return NetError(f"the server does not speak TLS: {words}", hint=hint)
-    return NetError("the server does not speak TLS", hint=_END_HINT)
-
-
-def _reason(error: SSL.Error) -> str:
-    """Return the first reason in OpenSSL's error queue."""
-    queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
-    return next((reason for _, _, reason in queue if reason), "unknown error")

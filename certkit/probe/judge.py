@@ -96,7 +96,10 @@ class ClientSide:
         purpose = verify_purpose.judge([Certificate.of(self.leaf)], "client")
         if not purpose.is_good:
             return f"it is {purpose.message}", purpose.hint
-        issuers, issuer = {each.issuer.public_bytes() for each in self.chain}, _name(self.leaf.issuer)
+        issuers, issuer = (
+            {each.issuer.public_bytes() for each in self.chain},
+            names.distinguished_name(self.leaf.issuer),
+        )
         accepted = {each.der for each in accepts}
         if accepts and not issuers & accepted:
             shown = "; ".join(each.text for each in accepts[:3]) + ("; and others" if len(accepts) > 3 else "")
@@ -111,10 +114,6 @@ class ClientSide:
             )
             return "", hint
         return "", ""
-
-
-def _name(found: x509.Name) -> str:
-    return names.distinguished_name(found)
 
 
 def accepted(client: ClientSide, *, asks: bool, is_sure: bool = True) -> Finding:

@@ -30,17 +30,10 @@ def pick(document: object, *names: str, of: type[T], where: object) -> T:
         value = value.get(name) if isinstance(value, dict) else None
     # To Python, True is a number.
     if not isinstance(value, of) or (of is int and isinstance(value, bool)):
-        raise _improper(names, where)
+        message = f"cannot use the response for {where}: it has no valid field {'.'.join(names)}"
+        hint = "check VAULT_ADDR and any gateway in front of the server"
+        raise VaultError(message, hint=hint, kind=Kind.NOT_VAULT, was_sent=True)
     return value
-
-
-def _improper(names: tuple[str, ...], where: object) -> VaultError:
-    return VaultError(
-        f"cannot use the response for {where}: it has no valid field {'.'.join(names)}",
-        hint="check VAULT_ADDR and any gateway in front of the server",
-        kind=Kind.NOT_VAULT,
-        was_sent=True,
-    )
 
 
 def texts(values: object) -> tuple[str, ...]:

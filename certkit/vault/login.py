@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from certkit.secret import Secret
     from certkit.vault.variables import Variables
 
-    Fields = dict[str, str | Secret]
-
 _KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105  where Kubernetes puts it
 
 
@@ -69,38 +67,27 @@ def _remembered(home: Path) -> Secret | None:
 
 
 def _login(method: str, variables: Variables) -> Login:
-    makers = {"approle": _approle, "jwt": _jwt, "kubernetes": _kubernetes, "cert": _certificate}
-    if method not in makers:
-        hint = f"set it to token, {', '.join(makers)}; for another method log in with `bao login` or `vault login`"
+    role, file = variables.get("AUTH_ROLE"), variables.get("AUTH_JWT_FILE")
+    named_by = variables.spelt("AUTH_JWT_FILE")
+    given: dict[str, str | Secret | None]
+    if method == "approle":
+        role_id, secret_id = variables.secret("ROLE_ID"), variables.secret("SECRET_ID")
+        missing, hint = "" if role_id else "a role id", "set VAULT_ROLE_ID or VAULT_ROLE_ID_FILE"
+        given = {"role_id": role_id, "secret_id": secret_id}
+    elif method == "jwt":
+        missing, hint = "" if file else "a JSON web token", "set VAULT_AUTH_JWT_FILE"
+        given = {"jwt": secret_file(file, named_by=named_by) if file else None, "role": role}
+    elif method == "kubernetes":
+        missing, hint = "" if role else "a role", "set VAULT_AUTH_ROLE"
+        given = {"jwt": secret_file(file or _KUBERNETES_TOKEN, named_by=named_by) if role else None, "role": role}
+    elif method == "cert":
+        missing = "" if variables.get("CLIENT_CERT") else "a client certificate"
+        hint, given = "set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY", {"name": role}
+    else:
+        others = "for another method log in with `bao login` or `vault login`"
+        hint = f"set it to token, approle, jwt, kubernetes, cert; {others}"
         raise variables.wrong("AUTH_METHOD", "unknown method", hint)
-    return Login(method, variables.get("AUTH_PATH").strip("/") or method, makers[method](variables))
-
-
-def _approle(variables: Variables) -> Fields:
-    role_id, secret_id = variables.secret("ROLE_ID"), variables.secret("SECRET_ID")
-    if role_id is None:
-        raise variables.wrong("AUTH_METHOD", "approle needs a role id", "set VAULT_ROLE_ID or VAULT_ROLE_ID_FILE")
-    return {"role_id": role_id, **({"secret_id": secret_id} if secret_id else {})}
-
-
-def _jwt(variables: Variables) -> Fields:
-    path, role = variables.get("AUTH_JWT_FILE"), variables.get("AUTH_ROLE")
-    if not path:
-        raise variables.wrong("AUTH_METHOD", "jwt needs a JSON web token", "set VAULT_AUTH_JWT_FILE")
-    token = secret_file(path, named_by=variables.spelt("AUTH_JWT_FILE"))
-    return {"jwt": token, **({"role": role} if role else {})}
-
-
-def _kubernetes(variables: Variables) -> Fields:
-    path, role = variables.get("AUTH_JWT_FILE") or _KUBERNETES_TOKEN, variables.get("AUTH_ROLE")
-    if not role:
-        raise variables.wrong("AUTH_METHOD", "kubernetes needs a role", "set VAULT_AUTH_ROLE")
-    return {"jwt": secret_file(path, named_by=variables.spelt("AUTH_JWT_FILE")), "role": role}
-
-
-def _certificate(variables: Variables) -> Fields:
-    if not variables.get("CLIENT_CERT"):
-        hint = "set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
-        raise variables.wrong("AUTH_METHOD", "cert needs a client certificate", hint)
-    role = variables.get("AUTH_ROLE")
-    return {"name": role} if role else {}
+    if missing:
+        raise variables.wrong("AUTH_METHOD", f"{method} needs {missing}", hint)
+    fields = {name: value for name, value in given.items() if value}
+    return Login(method, variables.get("AUTH_PATH").strip("/") or method, fields)

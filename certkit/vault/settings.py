@@ -71,15 +71,21 @@ class VaultSettings:
         """
         variables = Variables(environ)
         token, login = credentials(variables, home)
+        retries = variables.get("MAX_RETRIES") or str(DEFAULT_MAX_RETRIES)
+        if not re.fullmatch(r"\d{1,2}", retries, re.ASCII):
+            raise variables.wrong("MAX_RETRIES", "it is not a number from 0 to 99", "set it to a small number")
+        if not variables.get("NAMESPACE").isascii() or not variables.get("NAMESPACE").isprintable():
+            why = "it contains characters that are not allowed in headers"
+            raise variables.wrong("NAMESPACE", why, "set it to the namespace's path")
         settings = cls(
             address=_address(variables),
             token=token,
             login=login,
-            namespace=_namespace(variables),
+            namespace=variables.get("NAMESPACE").strip("/"),
             tls=_tls(variables),
             proxies=_proxies(variables),
             timeout=_timeout(variables),
-            max_retries=_max_retries(variables),
+            max_retries=int(retries),
         )
         try:
             settings.proxies.towards(settings.server)
@@ -115,15 +121,6 @@ def _address(variables: Variables) -> str:
         raise variables.wrong("ADDR", "it has a query or a fragment", hint)
     # Every path begins with /v1 anyway; some guides have it in the address too.
     return address.rstrip("/").removesuffix("/v1").rstrip("/")
-
-
-def _namespace(variables: Variables) -> str:
-    namespace = variables.get("NAMESPACE").strip("/")
-    if not namespace.isascii() or not namespace.isprintable():
-        raise variables.wrong(
-            "NAMESPACE", "it contains characters that are not allowed in headers", "set it to the namespace's path"
-        )
-    return namespace
 
 
 def _tls(variables: Variables) -> Tls:
@@ -171,10 +168,3 @@ def _go_duration(text: str) -> float | None:
     if not re.fullmatch(f"(?:{_DURATION_PART})+", text, re.ASCII):
         return None
     return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_DURATION_PART, text, re.ASCII))
-
-
-def _max_retries(variables: Variables) -> int:
-    text = variables.get("MAX_RETRIES") or str(DEFAULT_MAX_RETRIES)
-    if not re.fullmatch(r"\d{1,2}", text, re.ASCII):
-        raise variables.wrong("MAX_RETRIES", "it is not a number from 0 to 99", "set it to a small number")
-    return int(text)

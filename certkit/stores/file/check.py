@@ -95,16 +95,13 @@ def _identity(store: FileStore, folder: Folder, name: str) -> Iterator[Finding]:
         with folder.inside(name) as own:
             identity.require_identity(own)
             found = store.load(name)
-            yield from list(_troubles(store, own, found)) or [ok(check, _summary(found))]
+            generations = _counted(len(found.generations), "generation", "generations")
+            summary = f"{generations}, {found.record.active or 'none'} active"
+            yield from list(_troubles(store, own, found)) or [ok(check, summary)]
             yield from _of_identity(own, found)
     except StoreError as error:
         yield _finding(check, error)
         yield unknown(_PERMISSIONS, f"the permissions of the keys of {name} were not checked", f"see {check}")
-
-
-def _summary(found: StoredIdentity) -> str:
-    generations = _counted(len(found.generations), "generation", "generations")
-    return f"{generations}, {found.record.active or 'none'} active"
 
 
 def _troubles(store: FileStore, folder: Folder, found: StoredIdentity) -> Iterator[Finding]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from certkit.files.folder import Folder
-    from certkit.stores.base import Generation
     from certkit.stores.record import Record
 
 
@@ -29,8 +28,7 @@ def is_identity(store: Folder, name: str) -> bool:
     if not identity.is_name(name) or not store.has_folder(name):
         return False
     try:
-        with store.inside(name) as folder:
-            return folder.has(RECORD)
+        return store.has(f"{name}/{RECORD}")
     except StoreError:
         return True
 
@@ -73,18 +71,16 @@ def read(name: str, folder: Folder) -> StoredIdentity:
     record, version = record_file.read(folder)
     with folder.inside(GENERATIONS) as generations:
         numbers = sorted(filter(identity.is_generation, generations.names()), key=int)
-        found = tuple(_read_generation(generations, number) for number in numbers)
-    return StoredIdentity(name, record, found, version)
+        found = []
+        for number in numbers:
+            with generations.inside(number) as generation:
+                found.append(generation_files.read(generation, number))
+    return StoredIdentity(name, record, tuple(found), version)
 
 
 def refreshed(known: StoredIdentity, folder: Folder) -> StoredIdentity:
     """Return an identity that was loaded before, read again if it has changed since; the caller holds its lock."""
     return known if record_file.version(folder) == known.version else read(known.name, folder)
-
-
-def _read_generation(generations: Folder, number: str) -> Generation:
-    with generations.inside(number) as folder:
-        return generation_files.read(folder, number)
 
 
 @contextlib.contextmanager

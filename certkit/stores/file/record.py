@@ -16,8 +16,6 @@ from certkit.files.folder import temporary_name
 from certkit.stores.record import Record, Settings, is_generation
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from certkit.files.content import Access
     from certkit.files.folder import Folder
 
@@ -45,24 +43,24 @@ def read(folder: Folder) -> tuple[Record, Version]:
     Raises:
         StoreError: if a file is missing or damaged, or the pointer does not lead to a generation.
     """
-    path, pointer = folder.path / RECORD, _pointer(folder)
+    path, beside, pointer = f"{folder.path}/{RECORD}", f"{folder.path}/{SETTINGS}", _pointer(folder)
     content, settings = folder.read(RECORD), folder.read_if_there(SETTINGS)
     try:
         known = None
         if settings is not None:
-            known = Settings.parse(_json(settings, folder.path / SETTINGS), where=str(folder.path / SETTINGS))
+            known = Settings.parse(_json(settings, beside), where=beside)
         document = {**_current(_json(content, path), pointer), "active": pointer}
-        record = Record.parse(document, settings=known, where=str(path))
+        record = Record.parse(document, settings=known, where=path)
     except InputError as error:
         raise StoreError(error.message, hint=error.hint) from error
     except (ValueError, TypeError, KeyError) as error:
         raise StoreError(f"cannot read {path}: not an identity's record", hint=_RESTORE) from error
     if known is None and not record.is_legacy:
-        raise StoreError(f"cannot read {folder.path / SETTINGS}: the file is missing", hint=_RESTORE)
+        raise StoreError(f"cannot read {beside}: the file is missing", hint=_RESTORE)
     return record, (content, settings, pointer and f"{GENERATIONS}/{pointer}")
 
 
-def _json(content: bytes, path: Path) -> Any:
+def _json(content: bytes, path: str) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:

@@ -5,6 +5,7 @@ Nothing is changed, and no certificate and no key is read: the token of a cron j
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -123,7 +124,12 @@ def _access(store: VaultStore) -> Iterator[Finding]:
     """The role that our token can take, or all that it lacks to do everything."""
     mount = store.secrets.vault.mount(store.secrets.location).path
     place = rights.Place(mount, store.secrets.location.removeprefix(mount))
-    granted = _granted(store, place)
+    name = "NAME"  # an identity that exists, if we see any
+    with contextlib.suppress(StoreError):
+        name = next(iter(store.names()), name)
+    paths = {thing: place.path(thing, name=name, number="0001") for thing in rights.THINGS}
+    capabilities = store.secrets.vault.capabilities(list(paths.values()))
+    granted = {thing: capabilities[path] for thing, path in paths.items()}
     role = rights.role_of(granted)
     if role is not None:
         yield ok("access", f"the token has the rights of policies/vault/{role}.hcl")
@@ -132,21 +138,6 @@ def _access(store: VaultStore) -> Iterator[Finding]:
         if lacks := rights.missing(thing, has):
             hint = f"to allow it, add to an ACL policy of the token: {place.rule(thing)}"
             yield warning("access", f"the token may not {thing.what}: {', '.join(lacks)}", hint)
-
-
-def _granted(store: VaultStore, place: rights.Place) -> dict[rights.Thing, tuple[str, ...]]:
-    """What our token may do with an identity, one that exists if we see any."""
-    name = next(iter(_names(store)), "NAME")
-    paths = {thing: place.path(thing, name=name, number="0001") for thing in rights.THINGS}
-    granted = store.secrets.vault.capabilities(list(paths.values()))
-    return {thing: granted[path] for thing, path in paths.items()}
-
-
-def _names(store: VaultStore) -> list[str]:
-    try:
-        return store.names()
-    except StoreError:
-        return []
 
 
 def _store(store: VaultStore) -> Iterator[Finding]:
@@ -170,7 +161,12 @@ def _identity(store: VaultStore, name: str) -> Iterator[Finding]:
     except InputError as error:
         yield _finding(check, error)
         return
-    yield from troubles or [ok(check, _summary(record, whole, begun=len(begun) - len(whole)))]
+    summary = f"{len(whole)} generation{'' if len(whole) == 1 else 's'}"
+    if unfinished := len(begun) - len(whole):
+        summary += f", {unfinished} more incomplete"
+    if record is not None:
+        summary += f", {record.active or 'none'} active"
+    yield from troubles or [ok(check, summary)]
 
 
 def _record(store: VaultStore, name: str) -> Record | None:
@@ -229,10 +225,3 @@ def _certificates(store: VaultStore, name: str, record: Record | None, whole: li
         if known not in {None, names.fingerprint(leaf)}:
             message = f"the certificate of generation {number} is not the one that the record describes"
             yield critical(check, message, "see who wrote it, in Vault's audit log; then restore it")
-
-
-def _summary(record: Record | None, whole: list[str], *, begun: int) -> str:
-    generations = f"{len(whole)} generation{'' if len(whole) == 1 else 's'}"
-    unfinished = f", {begun} more incomplete" if begun else ""
-    in_use = "" if record is None else f", {record.active or 'none'} active"
-    return f"{generations}{unfinished}{in_use}"

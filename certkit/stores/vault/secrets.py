@@ -185,9 +185,10 @@ class Secrets:
         else:
             lines = [each.line() for each in created]
         data = {**document, layout.CREATED: lines}
-        cas_lost = partial(_is_equal, data=data)
         try:
-            return put(self.kv, path, data, cas=over, is_ours=cas_lost, seconds=self.wait_seconds)
+            return put(
+                self.kv, path, data, cas=over, is_ours=lambda there: there.data == data, seconds=self.wait_seconds
+            )
         except VaultError as error:
             # A token that may only create gets "permission denied" for settings that exist.
             if over or error.kind is not Kind.DENIED or self.kv.read(path) is None:
@@ -232,10 +233,6 @@ class Secrets:
     def absent(self, name: str) -> AbsentError:
         """The error for an identity that is not there."""
         return AbsentError(f"no identity {name!r} in {self.uri}", hint="list the identities: certkit identity list")
-
-
-def _is_equal(stored: Stored, data: Mapping[str, Any]) -> bool:
-    return stored.data == data
 
 
 def _is_same(there: object, part: str | Secret) -> bool:
