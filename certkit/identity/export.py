@@ -34,6 +34,20 @@ Key: TypeAlias = "Callable[[], Secret]"
 KEY, CERTIFICATE, FULLCHAIN, CA = "key.pem", "certificate.pem", "fullchain.pem", "ca.pem"
 BUNDLE = "bundle.p12"
 CURL, NGINX, SECRET, GHOSTUNNEL = "curl.conf", "nginx.conf", "secret.yaml", "ghostunnel.args"
+# The file with the options of a program, a line of it, the options for chain, key and CAs, and what else it needs.
+_OPTIONS = {
+    "curl": (CURL, '{} = "{}"\n', ("cert", "key", "cacert"), ""),
+    "nginx": (
+        NGINX,
+        '{} "{}";\n',
+        ("proxy_ssl_certificate", "proxy_ssl_certificate_key", "proxy_ssl_trusted_certificate"),
+        # Without a trust bundle, nginx still needs to know what to trust.
+        "proxy_ssl_verify on;\nproxy_ssl_server_name on;\n",
+    ),
+    # Its parser (kingpin) reads a file of arguments, one in each line: ghostunnel client @DIR/ghostunnel.args
+    # --listen … --target … (ghostunnel's main.go, read on 2026-11-30).
+    "ghostunnel": (GHOSTUNNEL, "--{}={}\n", ("cert", "key", "cacert"), ""),
+}
 # The forms that are one file.
 _ALONE = {"pkcs12": BUNDLE, "kubernetes": SECRET}
 
@@ -131,9 +145,17 @@ def _location(wanted: WantedExport) -> Location:
     )
 
 
-def _pem(key: Key, issued: Issued, _: WantedExport, __: str = "") -> dict[str, Content]:
-    trusted: dict[str, Content] = {CA: issued.trust_bundle} if issued.trust_bundle else {}
-    return {KEY: key(), CERTIFICATE: issued.certificate, FULLCHAIN: issued.fullchain, **trusted}
+def _pem(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str, Content]:
+    """The pair in files, and what makes a program use them: its options, each with the path of one."""
+    contents: dict[str, Content] = {KEY: key(), CERTIFICATE: issued.certificate, FULLCHAIN: issued.fullchain}
+    if issued.trust_bundle:
+        contents[CA] = issued.trust_bundle
+    if wanted.form in _OPTIONS:
+        file, line, options, more = _OPTIONS[wanted.form]
+        named = [each for each in zip(options, (FULLCHAIN, KEY, CA), strict=True) if each[1] in contents]
+        lines = (line.format(option, _quoted(wanted.directory / name)) for option, name in named)
+        contents[file] = "".join([*lines, more]).encode()
+    return contents
 
 
 def _pkcs12(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str, Content]:
@@ -148,27 +170,6 @@ def _pkcs12(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str,
         raise InputError(f"cannot write {BUNDLE}: {reason}", hint="check the pair: certkit store check") from error
 
 
-def _curl(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str, Content]:
-    contents = _pem(key, issued, wanted)
-    lines = (("cert", FULLCHAIN), ("key", KEY), ("cacert", CA))
-    named = [(option, _quoted(wanted.directory / name)) for option, name in lines if name in contents]
-    return {**contents, CURL: "".join(f'{option} = "{path}"\n' for option, path in named).encode()}
-
-
-def _nginx(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str, Content]:
-    contents = _pem(key, issued, wanted)
-    lines = (
-        ("proxy_ssl_certificate", FULLCHAIN),
-        ("proxy_ssl_certificate_key", KEY),
-        ("proxy_ssl_trusted_certificate", CA),
-    )
-    named = [(option, _quoted(wanted.directory / name)) for option, name in lines if name in contents]
-    text = "".join(f'{option} "{path}";\n' for option, path in named)
-    # Without a trust bundle, nginx still needs to know what to trust.
-    text += "proxy_ssl_verify on;\nproxy_ssl_server_name on;\n"
-    return {**contents, NGINX: text.encode()}
-
-
 def _kubernetes(key: Key, issued: Issued, _: WantedExport, name: str) -> dict[str, Content]:
     """A manifest of a Secret of type kubernetes.io/tls; its ca.crt is the CA of the server, not that of the client."""
     data = {"tls.crt": issued.fullchain, "tls.key": key().reveal()}
@@ -180,17 +181,6 @@ def _kubernetes(key: Key, issued: Issued, _: WantedExport, name: str) -> dict[st
     called = ".".join(label for label in labels if label)
     head = f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: {json.dumps(called)}\ntype: kubernetes.io/tls\ndata:\n"
     return {SECRET: Secret((head + "".join(lines)).encode("ascii"))}
-
-
-def _ghostunnel(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str, Content]:
-    """The pair, and its options a line each: ghostunnel client @DIR/ghostunnel.args --listen … --target ….
-
-    Its parser (kingpin) reads a file of arguments, one in each line (ghostunnel's main.go, read on 2026-11-30).
-    """
-    contents = _pem(key, issued, wanted)
-    named = [(option, name) for option, name in (("cert", FULLCHAIN), ("key", KEY), ("cacert", CA)) if name in contents]
-    text = "".join(f"--{option}={_quoted(wanted.directory / name)}\n" for option, name in named)
-    return {**contents, GHOSTUNNEL: text.encode()}
 
 
 def _quoted(path: Path) -> str:
@@ -209,9 +199,9 @@ def _quoted(path: Path) -> str:
 _FORMS: dict[str, Callable[[Key, Issued, WantedExport, str], dict[str, Content]]] = {
     "pem": _pem,
     "pkcs12": _pkcs12,
-    "curl": _curl,
-    "nginx": _nginx,
+    "curl": _pem,
+    "nginx": _pem,
     "kubernetes": _kubernetes,
-    "ghostunnel": _ghostunnel,
+    "ghostunnel": _pem,
 }
 FORMS = tuple(_FORMS)

@@ -124,9 +124,9 @@ def write(
     """Write a certificate that was accepted, and its facts."""
     facts = describe.facts(leaf)
     policy = identity.record.settings.policy
-    identity = store.install(identity, number, issued, facts={**facts, "policy": policy})
     known = {**facts, **overview.key_facts(keys.key_facts(leaf.public_key())), CSR: ""}
-    return store.change(identity, lambda record: record.describe(number, known))
+    told = {**facts, "policy": policy}
+    return store.install(identity, number, issued, facts=told, edit=lambda record: record.describe(number, known))
 
 
 def judge(

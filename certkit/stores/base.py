@@ -239,11 +239,17 @@ class Store(Protocol):
         ...
 
     def install(
-        self, known: StoredIdentity | str, number: str, issued: Issued, *, facts: Mapping[str, str]
+        self,
+        known: StoredIdentity | str,
+        number: str,
+        issued: Issued,
+        *,
+        facts: Mapping[str, str],
+        edit: Edit = unchanged,
     ) -> StoredIdentity:
         """Write the certificate that answers a generation's request, and its facts for tokens that may not read it.
 
-        The same once more changes nothing.
+        With it the record changes. The same once more changes nothing.
 
         Raises:
             AbsentError: if there is no such generation.

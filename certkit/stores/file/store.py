@@ -158,19 +158,22 @@ class FileStore:
         """
         known = loaded(self, known)
         with self._changing(known.name) as folder:
-            found = identity_folder.refreshed(known, folder)
-            after = edit(found.record)
-            if after == found.record:
-                folder.sync()  # the run that wrote it may have been killed before it did so
-                return found
-            if after.active is not None:
-                identity_folder.require_generation(folder, after.active)
-            after = after if self.journal is None else self.journal.noted(found.record, after)
-            access = identity_folder.access_of(after)
-            if after.settings.group != found.record.settings.group:
-                identity_folder.give(folder, access)
-            version = record_file.write(folder, after, access, before=found.record)
-            return replace(found, record=after, version=version)
+            return self._edited(folder, identity_folder.refreshed(known, folder), edit)
+
+    def _edited(self, folder: StoreFolder, found: StoredIdentity, edit: Edit) -> StoredIdentity:
+        """Change the record, while its identity is locked."""
+        after = edit(found.record)
+        if after == found.record:
+            folder.sync()  # the run that wrote it may have been killed before it did so
+            return found
+        if after.active is not None:
+            identity_folder.require_generation(folder, after.active)
+        after = after if self.journal is None else self.journal.noted(found.record, after)
+        access = identity_folder.access_of(after)
+        if after.settings.group != found.record.settings.group:
+            identity_folder.give(folder, access)
+        version = record_file.write(folder, after, access, before=found.record)
+        return replace(found, record=after, version=version)
 
     def add(
         self, known: StoredIdentity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
@@ -188,12 +191,9 @@ class FileStore:
             if self.wrapping is None:
                 identity_folder.require_open(folder)
             found = identity_folder.refreshed(known, folder)
+            if not generations.has(number):
+                found = self._edited(folder, found, edit)
             access = identity_folder.access_of(found.record)
-            after = found.record if generations.has(number) else edit(found.record)
-            if after != found.record:
-                after = after if self.journal is None else self.journal.noted(found.record, after)
-                version = record_file.write(folder, after, access, before=found.record)
-                found = replace(found, record=after, version=version)
             generation_files.add(generations, number, key=kept, csr=csr, access=access)
         return found.put(Generation(number=number, csr=csr))
 
@@ -204,8 +204,9 @@ class FileStore:
         issued: Issued,
         *,
         facts: Mapping[str, str],  # noqa: ARG002  read from the certificate when they are needed
+        edit: Edit = unchanged,
     ) -> StoredIdentity:
-        """Write the certificate that answers a generation's request.
+        """Write the certificate that answers a generation's request; with it the record changes.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -214,7 +215,7 @@ class FileStore:
         known = loaded(self, known)
         with self._changing(known.name) as folder, identity_folder.generation(folder, number) as generation:
             installed = generation_files.install(generation, number, issued, identity_folder.access_of(known.record))
-        return known.put(installed)
+            return self._edited(folder, identity_folder.refreshed(known, folder).put(installed), edit)
 
     def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
         """Keep what an issuer answered to a request and no check accepted (PEM); with it the record changes.
@@ -225,7 +226,7 @@ class FileStore:
         known = loaded(self, known)
         with self._changing(known.name) as folder, identity_folder.generation(folder, number) as generation:
             generation_files.keep_answer(generation, answer, identity_folder.access_of(known.record))
-        return self.change(known, edit)
+            return self._edited(folder, identity_folder.refreshed(known, folder), edit)
 
     def answers(self, name: str, number: str) -> list[bytes]:
         """Return the answers that were kept, the oldest first.
@@ -242,8 +243,10 @@ class FileStore:
         Raises:
             StoreError: if the files cannot be deleted.
         """
-        known = self.change(loaded(self, known), lambda record: record.prune(numbers))
+        known = loaded(self, known)
         with self._changing(known.name) as folder, folder.inside(GENERATIONS) as generations:
+            found = identity_folder.refreshed(known, folder)
+            known = self._edited(folder, found, lambda record: record.prune(numbers))
             for number in numbers:
                 if generations.has(number):
                     generations.rename(number, temporary_name(number))

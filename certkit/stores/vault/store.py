@@ -276,9 +276,17 @@ class VaultStore:
             raise
 
     def install(
-        self, known: StoredIdentity | str, number: str, issued: Issued, *, facts: Mapping[str, str]
+        self,
+        known: StoredIdentity | str,
+        number: str,
+        issued: Issued,
+        *,
+        facts: Mapping[str, str],
+        edit: Edit = unchanged,
     ) -> StoredIdentity:
         """Write the certificate that answers a generation's request, and then its facts, or the part that is missing.
+
+        At last the record changes.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -300,7 +308,8 @@ class VaultStore:
             document = layout.document_of(there.csr, issued)
             if there.issued == issued or self.secrets.put(path, document, cas=stored.version):
                 self._put_facts(path, stored, facts)
-                return found.put(Generation(number=number, csr=there.csr, issued=issued))
+                found = found.put(Generation(number=number, csr=there.csr, issued=issued))
+                return found if edit is unchanged else self._change(found, edit)
         raise StoreError(f"cannot install {place}: other processes keep changing it", hint="try again")
 
     def _put_facts(self, path: str, stored: Stored, facts: Mapping[str, str]) -> None:
