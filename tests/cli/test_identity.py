@@ -435,7 +435,7 @@ def test_import(identity, tmp_path):
     for again in (identity(*arguments, "--json"), identity("import", "acme", *arguments[4:], "--json")):
         assert (again.code, again.json["changed"]) == (0, False)
     assert identity.files() == before
-    refuses(identity, 3, "with another --policy", *(*arguments[:3], "wise-production", *arguments[4:]))
+    refuses(identity, 3, "with a different --policy", *(*arguments[:3], "wise-production", *arguments[4:]))
 
 
 def test_import_what_does_not_belong_together(identity, tmp_path):

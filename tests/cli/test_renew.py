@@ -117,7 +117,7 @@ def test_an_issuer_that_needs_a_trust_bundle(identity, signer):
     assert "no trust bundle" in identity("enroll", "mine", *options).err
     enrolled = identity("enroll", "mine", *options, "--ca", "bundle.pem", "--json")
     assert (enrolled.code, enrolled.json["active"]["generation"]) == (0, "0001")
-    assert "with another --ca" in identity("enroll", "mine", *options, "--ca", "root.pem").err
+    assert "with a different --ca" in identity("enroll", "mine", *options, "--ca", "root.pem").err
 
 
 def test_encrypted_keys_stay_encrypted(identity, signer):
