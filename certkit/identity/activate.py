@@ -74,23 +74,12 @@ def activate(
         done = deploy(store, Done(identity, changed=False), how.deployment)
     else:
         done = _move(store, identity, chosen, how=how, now=now)
-    if how.deployment is not None:
-        _require_deployed(done)
+    owed = overview.owed_hook(done.identity)
+    if how.deployment is not None and owed is not None:  # a hook that failed has not run again
+        error = HookError(owed.message, hint=owed.hint)
+        error.is_changed = done.changed
+        raise error
     return done
-
-
-def _require_deployed(done: Done) -> None:
-    """Raise while a hook that failed has not succeeded.
-
-    Raises:
-        HookError: if such a hook exists.
-    """
-    found = overview.owed_hook(done.identity)
-    if found is None:
-        return
-    error = HookError(found.message, hint=found.hint)
-    error.is_changed = done.changed
-    raise error
 
 
 def rollback(store: Store, identity: StoredIdentity, *, how: Activation = PLAIN, now: datetime) -> Done:
@@ -115,7 +104,9 @@ def _move(store: Store, identity: StoredIdentity, number: str, *, how: Activatio
     except RefusedError as error:
         error.hint += f"; or request another one: certkit identity renew {identity.name} --force"
         raise
-    _require_pair(store, identity, number)
+    if store.location(identity, number).is_directory:  # in Vault not everybody who may activate may read keys
+        with contextlib.suppress(PassphraseError, SealedError):
+            credentials.require_pair(identity, number, store.key(identity.name, number))
     findings = _prove(identity, number, how.probe, "the active generation is unchanged")
     before = identity.record
     identity = install.complete(store, identity, overview.generation(identity, number))
@@ -132,19 +123,6 @@ def _move(store: Store, identity: StoredIdentity, number: str, *, how: Activatio
     if how.probe is not None and done.changed:
         _prove_in_use(store, done.identity, number, before, how.probe)
     return deploy(store, replace(done, findings=findings), how.deployment)
-
-
-def _require_pair(store: Store, identity: StoredIdentity, number: str) -> None:
-    """Refuse a key that is not the certificate's, where it can be seen: in a directory, and not sealed.
-
-    In Vault, a token that may activate need not be able to read keys.
-
-    Raises:
-        InputError: if the key is missing or does not belong to the certificate.
-    """
-    if store.location(identity, number).is_directory:
-        with contextlib.suppress(PassphraseError, SealedError):
-            credentials.require_pair(identity, number, store.key(identity.name, number))
 
 
 def _prove(identity: StoredIdentity, number: str, probe: Probe | None, outcome: str) -> tuple[Finding, ...]:
@@ -184,21 +162,10 @@ def _prove_in_use(store: Store, identity: StoredIdentity, number: str, before: R
         if before.active is None:
             error.is_changed = True
         else:
-            store.change(identity, lambda record: _back(record, number, before))
+            same = {each: getattr(before, each) for each in ("active", "left", "undeployed", "undeployed_hook")}
+            # Another process may have moved the pointer meanwhile.
+            store.change(identity, lambda record: replace(record, **same) if record.active == number else record)
         raise
-
-
-def _back(record: Record, number: str, before: Record) -> Record:
-    """The record with the previously active generation, unless another process has moved the pointer."""
-    if record.active != number:
-        return record
-    return replace(
-        record,
-        active=before.active,
-        left=before.left,
-        undeployed=before.undeployed,
-        undeployed_hook=before.undeployed_hook,
-    )
 
 
 def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:

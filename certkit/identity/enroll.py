@@ -116,16 +116,15 @@ def begin(store: Store, name: str, settings: Settings, *, known: StoredIdentity 
         with contextlib.suppress(ConflictError):
             return store.create(name, Record(settings=settings))
         known = store.load(name)
-    return store.change(known, lambda record: _completed(name, record, settings))
 
+    def complete(record: Record) -> Record:
+        if not record.settings.is_blank:
+            return record
+        if record.settings.policy != settings.policy:
+            raise _differs(name, "policy")
+        return replace(record, settings=record.settings.completed(settings))
 
-def _completed(name: str, record: Record, settings: Settings) -> Record:
-    known = record.settings
-    if not known.is_blank:
-        return record
-    if known.policy != settings.policy:
-        raise _differs(name, "policy")
-    return replace(record, settings=known.completed(settings))
+    return store.change(known, complete)
 
 
 def add_request(

@@ -278,20 +278,14 @@ def _next(identity: StoredIdentity, pending: GenerationView | None, policy: Poli
     name, record = identity.name, identity.record
     if owed_hook(identity) is not None:
         return f"a deploy hook failed; fix it, then: certkit identity activate {name}"
-    if pending is not None and pending.state is State.PENDING:
-        return _handing_in(identity, pending, policy)
-    if pending is not None:
+    if pending is None:
+        create = f"create a request: certkit identity {'enroll' if record.settings.is_blank else 'renew'} {name}"
+        return "nothing" if record.active is not None else create
+    if pending.state is not State.PENDING:
         return f"activate it: certkit identity activate {name}"
-    if record.active is not None:
-        return "nothing"
-    return f"create a request: certkit identity {'enroll' if record.settings.is_blank else 'renew'} {name}"
-
-
-def _handing_in(identity: StoredIdentity, pending: GenerationView, policy: Policy) -> str:
-    name = identity.name
     if pending.csr is None:
         return f"repeat the import: certkit identity import {name} --key KEY --cert CERT"
-    if not IssuerSpec.parse(identity.record.settings.issuer).is_manual:
+    if not IssuerSpec.parse(record.settings.issuer).is_manual:
         return f"have the issuer sign it: certkit identity renew {name}"
     called = f" under the name {pending.certificate_name}" if pending.certificate_name else ""
     where = f"in {policy.portal.name}, submit the CSR{called}" if policy.portal.name else "have the CSR signed"

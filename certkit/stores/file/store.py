@@ -368,15 +368,12 @@ class FileStore:
                 return
         with self._changing_names() as store:
             if store.has(name):
-                self._rename_away(store, name)
+                with store.inside(name) as folder:
+                    identity_folder.require_identity(folder)
+                    with folder.locked(wait_seconds=self.wait_seconds):
+                        # Under a temporary name it is deleted, if not by this run then by the next.
+                        store.rename(name, temporary_name(name))
                 store.sweep()
-
-    def _rename_away(self, store: StoreFolder, name: str) -> None:
-        """Give an identity a temporary name, under which it is deleted, if not by this run then by the next."""
-        with store.inside(name) as folder:
-            identity_folder.require_identity(folder)
-            with folder.locked(wait_seconds=self.wait_seconds):
-                store.rename(name, temporary_name(name))
 
     @contextlib.contextmanager
     def _identity(self, name: str, trust: Trust | None = None) -> Iterator[StoreFolder]:
@@ -407,7 +404,10 @@ class FileStore:
                 if not folder.is_in_place:
                     raise self._absent(name)
                 identity_folder.sweep(folder)
-                self._sweep_elsewhere(folder.above)
+                # Identities that were to be removed are deleted, keys and all, unless another process is doing so.
+                if folder.above.leftovers():
+                    with contextlib.suppress(StoreError), folder.above.locked(wait_seconds=0):
+                        folder.above.sweep()
                 yield folder
 
     @contextlib.contextmanager
@@ -417,12 +417,6 @@ class FileStore:
             with contextlib.suppress(StoreError):  # `check` tells of what cannot be deleted
                 store.sweep()
             yield store
-
-    def _sweep_elsewhere(self, store: StoreFolder) -> None:
-        """Delete what was to be removed, keys and all, unless another process is doing so."""
-        if store.leftovers():
-            with contextlib.suppress(StoreError), store.locked(wait_seconds=0):
-                store.sweep()
 
     def _absent(self, name: str) -> AbsentError:
         hint = "list the identities: certkit identity list"

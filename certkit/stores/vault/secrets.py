@@ -94,11 +94,12 @@ class Secrets:
         """
         paths = [layout.settings(identity.require_name(name)), layout.pointer(name)]
         settings, pointer = self._seen(lambda kv: all_expected(kv.read_many(paths)))
-        for pause in () if settings or pointer or may_be_absent or not self._may_be_behind() else _PAUSES_SECONDS:
-            time.sleep(pause)
-            settings, pointer = all_expected(self.kv.read_many(paths))
-            if settings or pointer:
-                break
+        if not (settings or pointer or may_be_absent) and ((found := health(self.vault)) is None or found.is_standby):
+            for pause in _PAUSES_SECONDS:
+                time.sleep(pause)
+                settings, pointer = all_expected(self.kv.read_many(paths))
+                if settings or pointer:
+                    break
         if settings is None and pointer is not None:
             settings = self.kv.read(paths[0])  # both may have been written between the two answers
         if settings is None and pointer is None:
@@ -151,10 +152,6 @@ class Secrets:
         """
         found = all_expected(self.kv.metadata_many([layout.certificate(name, number) for number in numbers]))
         return dict(zip(numbers, found, strict=True))
-
-    def _may_be_behind(self) -> bool:
-        found = health(self.vault)
-        return found is None or found.is_standby
 
     def require(self, path: str) -> Stored:
         """Read a secret that must be there, for its neighbour is.
