@@ -150,7 +150,7 @@ def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[x
     elif b"PRIVATE KEY-----" in data:
         held = held_key(certificate, passphrase, name)
     else:
-        raise InputError(f"{name} contains no private key", hint="give the key as well: --key KEY (in Python: key=)")
+        raise InputError(f"{name} contains no private key", hint="give its private key: --key KEY")
     return [objects.loaded(each, name) for each in bundle.certificates], held
 
 

@@ -257,7 +257,7 @@ class WiseTokens:
 
         client_id = self._client_id or known
         if client_id is None:
-            raise InputError("the client id is missing", hint="give --client-id (in Python: client_id=)")
+            raise InputError("the client id is missing", hint="give --client-id")
         return addresses.require_client_id(client_id)
 
     def _client(self, known: str | None) -> Client:

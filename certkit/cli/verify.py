@@ -1,4 +1,4 @@
-"""`certkit verify`: whether a certificate may be relied upon."""
+"""`certkit verify`: check a certificate."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def fresh(  # noqa: PLR0913
         return token
     known = secret()
     if known is None:
-        hint = "give --client-secret-file (in Python: client_secret=), or set CERTKIT_CLIENT_SECRET"
+        hint = "give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET"
         lacking = InputError(f"the token of {name} is not refreshed: no client secret is given", hint=hint)
         if is_refused:
             raise lacking

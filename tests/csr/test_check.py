@@ -539,7 +539,7 @@ def test_other_keys(tmp_path, options, for_wise, for_general):
     assert said(data, "key-type") == [f"{for_wise} Wise Platform, sandbox"]
     assert statuses(data, GENERAL) == ({"key-type": ["critical"]} if for_general else {})
     if for_general:
-        assert said(data, "key-type", GENERAL) == [f"{for_general} Sound keys and digests, any subject"]
+        assert said(data, "key-type", GENERAL) == [f"{for_general} general use"]
 
 
 def test_the_hint_lists_what_is_taken():

@@ -275,7 +275,7 @@ PARTNERS = {
         facts={
             "certificate.max_validity_days": 366,
             "portal.name": "Mangopay's dashboard",
-            "portal.request_steps": ["Hand in the CSR in the dashboard, and get the certificate there."],
+            "portal.request_steps": ["Submit the CSR in the dashboard, and download the certificate there."],
         },
     ),
     "swish": Partner(

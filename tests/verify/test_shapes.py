@@ -985,7 +985,7 @@ ODD_ROWS = [
     ("a subject that raises when read", lambda: client().given(leaf=unreadable()), {"client_id": "a"},
      {"name": "critical"}, "CN is aÿ, not the client id a"),
     ("a public key of no known kind", lambda: recut_leaf(replaced(6, STRANGE_KEY)), {}, {"key-type": "critical"},
-     "unknown (1.3.6.1.4.1.99999.2) is not accepted for Sound keys and digests, any subject"),
+     "unknown (1.3.6.1.4.1.99999.2) is not accepted for general use"),
     ("signature of another certificate", lambda: client().given(leaf=below(intermediate(root()), CLIENT).leaf), {},
      {"chain": "critical"},
      ("the CA CN=Partner Issuing CA,O=Partner did not sign CN=acme-client-id,O=Acme Ltd: the signature "

@@ -85,7 +85,7 @@ _PAGE = """<!DOCTYPE html>
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where the parts of the rehearsal are, for its pages."""
+    """The addresses of the rehearsal, for its pages."""
 
     web: str
     api: str
@@ -159,7 +159,7 @@ You will then be redirected to <code>{redirect_uri}</code>.</p>
 
 
 def callback(address: str, *, now: datetime) -> Markup:
-    """Where the built-in redirect URI leads: what an application would have got."""
+    """The page at the built-in redirect URI: what an application would have received."""
     content = html(
         """<p>You would now be back in your application, which would read the code from this page's URL.
 Paste the whole URL where you are asked for it; the code works once, within 30 minutes.</p>
@@ -212,7 +212,7 @@ def hub(
         refusal=_refusal(refusal),
         name=name,
         csr=lines(csr),
-        certificates=_table("Certificates", ("Name", "Serial number", "Ends", "State"), rows)
+        certificates=_table("Certificates", ("Name", "Serial number", "Expires", "Status"), rows)
         if rows
         else html('<p class="quiet">None yet.</p>'),
     )
@@ -241,7 +241,7 @@ def certificate(issued: HubCertificate, *, now: datetime, warnings: Sequence[Fin
 
 
 def controls(state: RehearsalState, *, now: datetime) -> Markup:
-    """The levers with which failures are rehearsed; nothing of this is at Wise."""
+    """The controls that trigger failures; Wise has nothing like them."""
     tokens = [
         (
             each.kind,
@@ -290,12 +290,12 @@ def controls(state: RehearsalState, *, now: datetime) -> Markup:
 
 
 def refused(refusal: CertkitError, *, now: datetime) -> Markup:
-    """A page that only says why something is refused."""
+    """A page with the reason of a refusal."""
     return _page("Refused", _refusal(refusal), now=now)
 
 
 def missing(*, now: datetime) -> Markup:
-    """The page for an address where nothing is."""
+    """The page for an unknown address."""
     return _page("Page not found", html('<p>Back to the <a href="/">start page</a>.</p>'), now=now)
 
 
