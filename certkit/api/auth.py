@@ -6,13 +6,15 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from certkit.api.following import THREAD_WAIT_SECONDS, logger
 from certkit.api.tokens import text_of
-from certkit.errors import StoreError
+from certkit.errors import CertkitError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
     from certkit.api.identities import Identity
+    from certkit.wise.tokens import Token
 
 _UNAUTHORIZED = 401
 
@@ -28,27 +30,55 @@ def access_token(
         StoreError: if the store cannot be used.
     """
     from certkit.api.arguments import now
-    from certkit.api.following import logger
-    from certkit.secret import Secret
 
     place, follower = (profile_id, grant), identity._follower  # noqa: SLF001
     remembered = identity._remembered.get(place)  # noqa: SLF001
-    if remembered is not None and other_than is None:
-        token, read = remembered
-        if not token.is_due(now()) and time.monotonic() - read < follower.interval:
-            return text_of(token)
+    is_usable = remembered is not None and other_than is None and not remembered[0].is_due(now())
+    if is_usable and remembered is not None and time.monotonic() - remembered[1] >= follower.interval:
+        # Another host may have renewed it. A store that is slow or gone is not waited for, as the token is valid.
+        identity._remembered[place] = (remembered[0], time.monotonic())  # noqa: SLF001
+
+        def again() -> None:
+            if follower.lock.acquire(blocking=False):
+                try:
+                    _read(identity, place, None)
+                except CertkitError:
+                    identity._remembered.pop(place, None)  # noqa: SLF001  it was removed, which is said below
+                finally:
+                    follower.lock.release()
+
+        if follower.store.is_local:
+            again()
+        else:
+            follower.in_background(again, THREAD_WAIT_SECONDS)
+        remembered = identity._remembered.get(place)  # noqa: SLF001
+    if is_usable and remembered is not None:
+        return text_of(remembered[0])
+    with follower.lock:
+        return text_of(_read(identity, place, other_than))
+
+
+def _read(identity: Identity, place: tuple[str | None, str | None], other_than: str | None) -> Token:
+    """Read the token in the store, renew it if need be, and remember it; the lock is held.
+
+    If the store cannot be read, a token that is remembered and has not expired is used on.
+    """
+    from certkit.api.arguments import now
+    from certkit.secret import Secret
+
+    profile_id, grant = place
     refused = None if other_than is None else Secret(other_than.encode())
+    known = identity._remembered.get(place)  # noqa: SLF001
     try:
-        with follower.lock, follower.store.use() as store:
-            token = identity.tokens._fresh(store, profile_id=profile_id, grant=grant, refused=refused)  # noqa: SLF001
+        with identity._follower.store.use() as store:  # noqa: SLF001
+            found = identity.tokens._fresh(store, profile_id=profile_id, grant=grant, refused=refused)  # noqa: SLF001
     except StoreError as error:
-        # A store that cannot be read is no reason to stop using a token that is valid.
-        if remembered is None or refused is not None or remembered[0].is_expired(now()):
+        if known is None or refused is not None or known[0].is_expired(now()):
             raise
-        logger.warning("the token of %s is used as it was read last: %s", identity.name, error.message)
-        token = remembered[0]
-    identity._remembered[place] = (token, time.monotonic())  # noqa: SLF001
-    return text_of(token)
+        logger.warning("the token of %s stays as it is: %s", identity.name, error.message)
+        found = known[0]
+    identity._remembered[place] = (found, time.monotonic())  # noqa: SLF001
+    return found
 
 
 class TokenAuth:

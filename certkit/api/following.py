@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("certkit")
 
-# What an event loop waits for a store over the network; one that is slow or gone is not waited for longer.
-_LONGEST_WAIT_SECONDS = 0.05
+# What an event loop and a thread wait for a store over the network. The partner has accepted the connection by then,
+# and would close it if a store that is slow or gone were waited for.
+_LOOP_WAIT_SECONDS, THREAD_WAIT_SECONDS = 0.05, 2.0
 # A server that refuses every connection must not have the store read for each of them.
 _PAUSE_AFTER_REFUSAL_SECONDS = 1.0
 _known: weakref.WeakSet[Follower] = weakref.WeakSet()
@@ -84,14 +85,14 @@ class Follower:
     def current(self, *, may_wait: bool) -> ActivePair:
         """Return the pair in use; if the store was not asked for `interval` seconds, it is asked first.
 
-        Unless `may_wait`, a store that answers over the network is read in a thread of its own, and where that takes
-        more than a moment, the next call sees what it found.
+        A store that answers over the network is read in a thread of its own. Where that takes long (for an event loop,
+        that must not wait, more than a moment), a later call sees what it found.
         """
         if time.monotonic() - self._checked >= self.interval:
-            if may_wait or self.store.is_local:
+            if self.store.is_local:
                 self._look()
             else:
-                self._look_in_background(_LONGEST_WAIT_SECONDS)
+                self.in_background(self._look, THREAD_WAIT_SECONDS if may_wait else _LOOP_WAIT_SECONDS)
         return self._pair
 
     def refused(self) -> None:
@@ -99,11 +100,11 @@ class Follower:
         if time.monotonic() - self._checked >= _PAUSE_AFTER_REFUSAL_SECONDS:
             self._checked = float("-inf")
             if not self.store.is_local:
-                self._look_in_background(0)
+                self.in_background(self._look, 0)
 
-    def _look_in_background(self, seconds: float) -> None:
-        """Ask the store in a thread of its own, and wait so long for it."""
-        thread = threading.Thread(target=self._look, name="certkit", daemon=True)
+    def in_background(self, work: Callable[[], object], seconds: float) -> None:
+        """Do something that asks the store in a thread of its own, and wait so long for it."""
+        thread = threading.Thread(target=work, name="certkit", daemon=True)
         with contextlib.suppress(RuntimeError):  # no thread starts while the interpreter ends: then the pair stays
             thread.start()
             thread.join(seconds)

@@ -119,7 +119,7 @@ def test_an_event_loop_is_not_kept_waiting(request, server):
 
 def test_an_event_loop_that_has_paused_sees_a_renewal(request, server, monkeypatch):
     """The first connection after a pause, however long, presents the new certificate, if Vault answers in time."""
-    monkeypatch.setattr("certkit.api.following._LONGEST_WAIT_SECONDS", 60)
+    monkeypatch.setattr("certkit.api.following._LOOP_WAIT_SECONDS", 60)
     place = life_in_vault(request)
     context = place.identity(interval=0).ssl_context()
     after = place.renew()
@@ -129,6 +129,20 @@ def test_an_event_loop_that_has_paused_sees_a_renewal(request, server, monkeypat
             return (await client.get(server.url)).json()["serial"]
 
     assert asyncio.run(once()) == after
+
+
+def test_a_vault_that_hangs_holds_up_no_request(request, server, monkeypatch):
+    """Its process is stopped: a thread waits for a moment, and goes on with the pair in use."""
+    monkeypatch.setattr("certkit.api.following.THREAD_WAIT_SECONDS", 0.1)
+    place = life_in_vault(request)
+    context, serial = place.identity(interval=0).ssl_context(), place.serial
+    vault = request.getfixturevalue("openbao")
+    vault.process.send_signal(signal.SIGSTOP)
+    try:
+        plain(context, server.url)
+    finally:
+        vault.process.send_signal(signal.SIGCONT)
+    assert server.serials == [serial]
 
 
 def life_in_vault(request):

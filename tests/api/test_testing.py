@@ -57,7 +57,7 @@ def test_a_valid_token_outlives_its_store(certkit_rehearsal, certkit_identity, c
     token = acme.token()
     gone = store.rename(store.with_name("gone"))
     assert acme.token() == token
-    assert "is used as it was read last: there is no store" in caplog.text
+    assert "stays as it is: there is no store" in caplog.text
     context = acme.ssl_context()
     with httpx.Client(verify=context, auth=acme.auth(), base_url=certkit_rehearsal.api_mtls) as client:
         assert client.get(PLAYGROUND).status_code == 200
