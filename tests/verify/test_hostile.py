@@ -326,3 +326,19 @@ def test_giant_names_are_shortened_in_findings() -> None:
         judge(made.given(anchors=[stranger().certificate])),
     ):
         assert max(len(each.message) for each in verdict.findings) < 800
+
+
+def chain_status(made: Made, **asked: Any) -> Status:
+    """What the check of the chain says."""
+    return next(each.status for each in judge(made, **asked).findings if each.id == "chain")
+
+
+def test_what_is_known_of_a_ca_is_not_taken_for_another() -> None:
+    """A chain that was accepted is refused below a root of the same name with another key, and after its CA's end."""
+    made, impostor = client(), shapes.letter_root()
+    short = below(shapes.intermediate(root(), end=pki.NOW + pki.DAY), CLIENT)
+    for _ in range(2):
+        assert chain_status(made) is Status.OK
+        assert chain_status(made.given(anchors=(impostor.certificate,))) is Status.CRITICAL
+        assert chain_status(short) is Status.OK
+        assert chain_status(short, at=pki.NOW + 2 * pki.DAY) is Status.CRITICAL
