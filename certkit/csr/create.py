@@ -171,9 +171,10 @@ def check_own(pem: bytes, subject: SubjectOptions, policy: Policy, facts: KeyFac
     Raises:
         RefusedError: if the policy refuses it, or it is not what was asked for.
     """
-    request = objects.csr(pem, name="CSR").value
-    findings = check.check_request(request, pem, policy, key=facts)
+    value = objects.csr_value(pem, name="CSR")
+    findings = check.findings(value, pem, policy, key=facts)
     refuse(findings, policy)
+    request = objects.loaded(value, "CSR")
     problem = build.difference(request, subject, policy)
     if problem:
         hint = "report this: the new CSR does not match the options"
@@ -189,7 +190,8 @@ def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: Ke
         RefusedError: if the policy refuses it.
     """
     data = reading.read(path)
-    request = objects.csr(data, name=str(path)).value
+    value = objects.csr_value(data, name=str(path))
+    request = objects.loaded(value, str(path))
     hint = "choose another name, or use --force to replace the CSR"
     held = requests.public_key_facts(request)
     if isinstance(held, str) or held.spki_sha256 != facts.spki_sha256:
@@ -197,7 +199,7 @@ def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: Ke
     problem = build.difference(request, subject, policy)
     if problem:
         raise InputError(f"cannot use {path}: the CSR does not match the options: {problem}", hint=hint)
-    findings = check.check_request(request, data, policy, key=facts)
+    findings = check.findings(value, data, policy, key=facts)
     refuse(findings, policy)
     return Checked(data, names.distinguished_name(request.subject), facts, tuple(findings))
 

@@ -161,15 +161,10 @@ def _require_ours(content: bytes, path: Path) -> None:
 
 def _parsed(content: bytes) -> dict[str, Spoken]:
     document = json.loads(content)
-    if document["version"] != VERSION:
-        raise ValueError("no such version")
-    return {_fingerprint(key): _spoken(value) for key, value in document["certificates"].items()}
-
-
-def _fingerprint(text: str) -> str:
-    if not _FINGERPRINT.fullmatch(text):
-        raise ValueError("not a fingerprint")
-    return text
+    known = {key: _spoken(value) for key, value in document["certificates"].items()}
+    if document["version"] != VERSION or not all(map(_FINGERPRINT.fullmatch, known)):
+        raise ValueError("not as this version writes it")
+    return known
 
 
 def _spoken(value: Any) -> Spoken:
@@ -182,24 +177,21 @@ def _spoken(value: Any) -> Spoken:
 
 def _rendered(memory: Memory) -> bytes:
     """The file's bytes, a line for each certificate; where it would be too large, without what ended first."""
-    kept = sorted(memory.items(), key=lambda item: (item[1].not_after, item[0]), reverse=True)
-    while len(content := _document(kept)) > MAX_BYTES:
-        kept = kept[: len(kept) // 2]
-    return content
-
-
-def _document(kept: Sequence[tuple[str, Spoken]]) -> bytes:
-    lines = ",\n".join(f'"{fingerprint}": {json.dumps(_value(spoken))}' for fingerprint, spoken in kept)
-    return _OURS + f'"version": {VERSION}, "certificates": {{\n{lines}\n}}}}\n'.encode()
-
-
-def _value(spoken: Spoken) -> dict[str, Any]:
-    return {
-        "not_before": rfc3339(spoken.not_before),
-        "not_after": rfc3339(spoken.not_after),
-        "seen": rfc3339(spoken.seen),
-        "spoken": sorted(spoken.marks, key=lambda mark: mark if isinstance(mark, int) else -1, reverse=True),
-    }
+    lines = []
+    for fingerprint, spoken in sorted(memory.items(), key=lambda item: (item[1].not_after, item[0]), reverse=True):
+        value = {
+            "not_before": rfc3339(spoken.not_before),
+            "not_after": rfc3339(spoken.not_after),
+            "seen": rfc3339(spoken.seen),
+            "spoken": sorted(spoken.marks, key=lambda mark: mark if isinstance(mark, int) else -1, reverse=True),
+        }
+        lines.append(f'"{fingerprint}": {json.dumps(value)}')
+    while True:
+        listed = ",\n".join(lines)
+        content = _OURS + f'"version": {VERSION}, "certificates": {{\n{listed}\n}}}}\n'.encode()
+        if len(content) <= MAX_BYTES:
+            return content
+        lines = lines[: len(lines) // 2]
 
 
 def _make_directory(folder: Path) -> None:

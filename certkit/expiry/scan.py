@@ -316,7 +316,12 @@ def _judge(source: str, value: Certificate | Crl | ReportedFacts, judge: Judge, 
         # What is to be shown of it, each of which may turn out to be unreadable.
         subject, issuer, serial = _shown(value)
         labels = _labels(value) if judge.with_labels else None
-        note = "" if status is Status.OK or not isinstance(value, Certificate) else _note(value)
+        note = ""
+        if status is not Status.OK and isinstance(value, Certificate):
+            from certkit.verify import partner
+
+            if partner.public_client(value):
+                note = "of a public CA: cannot be renewed as a client certificate"
         fingerprint, left = value.fingerprint, expiry.days_left(end, now)
     except InputError as error:
         message = f"cannot read {printable(source)}: {error.message}"
@@ -337,13 +342,6 @@ def _shown(value: Certificate | Crl | ReportedFacts) -> tuple[str, str, int]:
         return value.subject, value.issuer, value.serial
     issuer = value.issuer.text
     return issuer, issuer, value.number if isinstance(value.number, int) else 0
-
-
-def _note(certificate: Certificate) -> str:
-    """Return that a client certificate cannot be renewed as one; empty if it can."""
-    from certkit.verify import partner
-
-    return "of a public CA: cannot be renewed as a client certificate" if partner.public_client(certificate) else ""
 
 
 def _dates(value: Certificate | Crl | ReportedFacts) -> tuple[datetime, datetime]:

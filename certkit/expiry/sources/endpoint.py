@@ -93,13 +93,22 @@ def _parse(text: str) -> tuple[str, int, str | None, Starttls | None]:
     """Return host, port, server name and protocol; a ValueError says what is wrong."""
     host, port, query = _split(text)
     options = _options(query)
-    protocol = _protocol(options.get("starttls"))
+    protocol = None
+    if (wanted := options.get("starttls")) is not None:
+        if wanted.lower() not in set(Starttls):
+            raise ValueError(f"starttls must be one of {', '.join(Starttls)}")
+        protocol = Starttls(wanted.lower())
     if port is None:
         port = protocol.port if protocol else DEFAULT_PORT
     if not 0 < port < 1 << 16:
         raise ValueError("invalid port")
-    wanted = options.get("servername")
-    return host, port, hosts.server_name(host) if wanted is None else _chosen_name(wanted), protocol
+    name = hosts.server_name(host)
+    if "servername" in options:
+        name = hosts.name(options["servername"])
+        if name is None and options["servername"]:
+            raise ValueError("servername is not a host name")
+        name = name and name.removesuffix(".")
+    return host, port, name, protocol
 
 
 def _split(text: str) -> tuple[str, int | None, str]:
@@ -122,15 +131,6 @@ def _split(text: str) -> tuple[str, int | None, str]:
     return host, int(authority_match[2]) if authority_match[2] else None, query or ""
 
 
-def _chosen_name(text: str) -> str | None:
-    if not text:
-        return None
-    name = hosts.name(text)
-    if name is None:
-        raise ValueError("servername is not a host name")
-    return name.removesuffix(".")
-
-
 def _options(query: str) -> dict[str, str]:
     from urllib.parse import parse_qsl
 
@@ -145,14 +145,6 @@ def _options(query: str) -> dict[str, str]:
             raise ValueError(f"{name} appears twice")
         options[name] = value
     return options
-
-
-def _protocol(text: str | None) -> Starttls | None:
-    if text is None:
-        return None
-    if text.lower() not in set(Starttls):
-        raise ValueError(f"starttls must be one of {', '.join(Starttls)}")
-    return Starttls(text.lower())
 
 
 @dataclass(frozen=True, slots=True)

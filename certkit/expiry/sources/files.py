@@ -168,7 +168,12 @@ def look_at_chunks(
     """
     begin = b"".join(itertools.islice(source := iter(chunks), 1))
     view, seen = _View(name, passphrase, budget), False
-    if may_refer and b"-----BEGIN" not in begin and b"certificate" in begin and _is_kubeconfig(begin):
+    is_kubeconfig = False
+    if may_refer and b"-----BEGIN" not in begin and b"certificate" in begin:
+        from certkit.expiry.sources import kubeconfig
+
+        is_kubeconfig = kubeconfig.is_kubeconfig(begin)
+    if is_kubeconfig:
         for found in _look_at_kubeconfig(itertools.chain([begin], source), name=name):
             seen = True
             yield found
@@ -178,12 +183,6 @@ def look_at_chunks(
         may_hold_nothing = may_hold_nothing and not view.is_suspicious
     if not seen:
         yield Skipped(name) if may_hold_nothing else view.found_nothing()
-
-
-def _is_kubeconfig(begin: bytes) -> bool:
-    from certkit.expiry.sources import kubeconfig
-
-    return kubeconfig.is_kubeconfig(begin)
 
 
 def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]:

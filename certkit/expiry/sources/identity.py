@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.expiry.sources.base import Seen
-    from certkit.stores.base import Store, StoredIdentity
+    from certkit.stores.base import Store
     from certkit.stores.record import Record
-    from certkit.x509.certificate import Certificate
 
 SCHEME = "identity:"
 
@@ -36,7 +35,10 @@ class IdentitySource:
         source = f"{SCHEME}{self.name}"
         try:
             identity = self.store.load(self.name)
-            found = _active(identity)
+            found = None
+            for each in identity.generations:
+                if each.number == identity.record.active and each.issued is not None:
+                    found = objects.certificate_values(each.issued.fullchain, name=f"generation {each.number}")
         except InputError as error:
             yield Failure(source, f"cannot read {source}: {error.message}", error.hint, Reason.STORE_FAILED)
             return
@@ -50,13 +52,6 @@ class IdentitySource:
         for generation in identity.generations:
             if identity.record.state(generation.number, has_certificate=generation.is_issued) is State.PENDING:
                 yield from hanging(source, self.name, generation.number, identity.record, self.now)
-
-
-def _active(identity: StoredIdentity) -> list[Certificate] | None:
-    for generation in identity.generations:
-        if generation.number == identity.record.active and generation.issued is not None:
-            return objects.certificate_values(generation.issued.fullchain, name=f"generation {generation.number}")
-    return None
 
 
 def hanging(source: str, name: str, number: str, record: Record, now: datetime) -> Iterator[Failure]:

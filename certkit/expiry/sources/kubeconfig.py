@@ -130,7 +130,11 @@ class _Reader:
     def read(self, document: dict[str, Any], holder: Holder) -> None:
         """Gather what all users, or all clusters, say."""
         names: set[str] = set()
-        for number, item in enumerate(self._items(document, f"{holder.value}s"), 1):
+        items = self._mapping(document, "the kubeconfig").get(f"{holder.value}s") or []
+        if not isinstance(items, list):
+            self.complain(f"{holder.value}s is not a list")
+            return
+        for number, item in enumerate(items, 1):
             fields = self._mapping(item, f"{holder.value} number {number}")
             name = fields.get("name") or ""
             if not isinstance(name, str):
@@ -147,8 +151,13 @@ class _Reader:
         data_name = f"{path_name}-data"
         data, path = self._text(fields, data_name, entry), self._text(fields, path_name, entry)
         if data:
-            decoded = self._decoded(data)
-            if decoded is None:
+            # Through aliases a few bytes could stand for any number of certificates.
+            self._left -= len(data)
+            if self._left < 0:
+                raise InputError("the kubeconfig has too many certificates", hint=_HINT)
+            try:
+                decoded = base64.b64decode("".join(data.split()), validate=True)
+            except (binascii.Error, ValueError):
                 self.complain(f"{entry}: {data_name} is not base64")
             else:
                 self.found.embedded.append(Embedded(entry, decoded))
@@ -156,13 +165,6 @@ class _Reader:
             self.complain(f"{entry}: {path_name} is longer than any path")
         elif path:
             self.found.references.append(Reference(entry, path))
-
-    def _items(self, document: dict[str, Any], name: str) -> list[Any]:
-        items = self._mapping(document, "the kubeconfig").get(name) or []
-        if not isinstance(items, list):
-            self.complain(f"{name} is not a list")
-            return []
-        return items
 
     def _mapping(self, value: Any, where: str) -> dict[str, Any]:
         if not value:
@@ -180,16 +182,6 @@ class _Reader:
             return value.strip()
         self.complain(f"{entry}: {name} is not text")
         return ""
-
-    def _decoded(self, text: str) -> bytes | None:
-        # Through aliases a few bytes could stand for any number of certificates.
-        self._left -= len(text)
-        if self._left < 0:
-            raise InputError("the kubeconfig has too many certificates", hint=_HINT)
-        try:
-            return base64.b64decode("".join(text.split()), validate=True)
-        except (binascii.Error, ValueError):
-            return None
 
 
 def _shown(name: str) -> str:
