@@ -354,12 +354,14 @@ def test_what_may_not_be_read_is_an_error(root, tmp_path):
     (tmp_path / "certs" / "shut").chmod(0)
     powerless = [require_program("setpriv"), "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
     certkit = [*(powerless if os.geteuid() == 0 else []), *command()]
-    ran = subprocess.run([*certkit, "expiry", "certs", *AT, "--json"], cwd=tmp_path, capture_output=True, check=False)
+    sources = ("certs", "certs/shut/inside.pem")
+    ran = subprocess.run([*certkit, "expiry", *sources, *AT, "--json"], cwd=tmp_path, capture_output=True, check=False)
     (tmp_path / "certs" / "shut").chmod(0o700)
     found = json.loads(ran.stdout)
     assert ran.returncode == 3
     assert found["counts"]["ok"] == 1
-    assert [(each["source"], each["reason"]) for each in found["errors"]] == [
+    assert [(each["source"], each["reason"]) for each in sorted(found["errors"], key=lambda each: each["source"])] == [
         ("certs/locked.pem", "permission_denied"),
         ("certs/shut", "permission_denied"),
+        ("certs/shut/inside.pem", "permission_denied"),
     ]

@@ -121,6 +121,17 @@ def test_symbolic_links_are_followed_and_loops_end(root, folder, tmp_path):
     assert found.failures == []
 
 
+def test_a_file_that_vanishes_is_no_error(root, folder):
+    """A renewal writes a temporary file and moves it; what is gone when it is read was not meant to stay."""
+    for name in ("a.pem", "b.pem"):
+        (folder / name).write_bytes(root.issue().pem)
+    sources = list(in_directory(str(folder)))
+    (folder / "a.pem").unlink()
+    found = scanned(*sources)
+    assert [row.sources for row in found.rows] == [[str(folder / "b.pem")]]
+    assert (found.failures, found.skipped) == ([], [str(folder / "a.pem")])
+
+
 def test_links_that_lead_nowhere_are_errors(folder):
     """Somebody expected a certificate there; those that lead in a circle are passed over."""
     (folder / "gone.pem").symlink_to("nowhere")

@@ -55,8 +55,10 @@ class FileSource(NamedTuple):
                     has_found = has_found or not isinstance(found, Skipped)
                     yield found
             except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-                has_found = True
-                yield unreadable(path, error)
+                # What was there a moment ago was perhaps the temporary file of a renewal.
+                is_gone = self.may_hold_nothing and isinstance(error, FileNotFoundError) and not os.path.islink(path)
+                has_found = has_found or not is_gone
+                yield Skipped(path) if is_gone else unreadable(path, error)
         if self.origin is not None:
             yield Searched(self.origin, has_found)
 

@@ -169,6 +169,13 @@ def _sources(reference: str, access: SourceAccess, budget: Budget) -> Iterator[S
     elif reference == _STDIN:
         yield StreamSource(access.stdin(), "standard input", access.passphrase, budget)
     else:
+        try:
+            os.lstat(reference)
+        except PermissionError as error:  # of a directory above
+            yield KnownSource([unreadable(reference, error)])
+            return
+        except (OSError, ValueError):
+            pass
         message = f"cannot read {reference}: no such file or directory"
         is_host = _HOST.fullmatch(reference) is not None and not reference.endswith(WATCHED_NAMES)
         hint = f"check the path, or for a live host write {reference}:443" if is_host else "check the path"
