@@ -56,7 +56,7 @@ def findings(
 def evidence(
     chain: Sequence[tuple[str, datetime | None, datetime | None]], end: datetime | None, *, at: datetime
 ) -> str:
-    """The chain as a drawing, leaf first, as names with dates, and until when it holds or held, as of a moment."""
+    """The chain as a drawing, leaf first, as names with dates, and until when it is or was valid, as of a moment."""
     if end is None or len(chain) < 2:
         return ""
     drawn = []
@@ -65,7 +65,7 @@ def evidence(
         drawn.append((mark + (brief(name) or "the certificate"), f"{_day(begin)} to {_day(until)}"))
     width = max(len(label) for label, _ in drawn)
     lines = [f"  {label.ljust(width)}  {dates}" for label, dates in drawn]
-    return _text([*lines, f"  The chain {'holds' if at <= end else 'held'} until {rfc3339(end)}."])
+    return _text([*lines, f"  The chain {'is' if at <= end else 'was'} valid until {rfc3339(end)}."])
 
 
 def _day(moment: datetime | None) -> str:

@@ -297,10 +297,10 @@ def test_the_path_is_drawn(certkit, root, tmp_path):
         "  CN=acme-client-id,O=Acme Ltd        2026-11-22 to 2027-11-22",
         "  └─ CN=Partner Issuing CA,O=Partner  2024-11-23 to 2031-11-22",
         "     └─ CN=Partner Root CA,O=Partner  2021-11-24 to 2036-11-20",
-        "  The chain holds until 2027-11-22T12:00:00Z.",
+        "  The chain is valid until 2027-11-22T12:00:00Z.",
     ]
     late = certkit("verify", "acme.pem", "--ca", "root.pem", "--at", "2027-12-01")
-    assert late.out.splitlines()[-1] == "  The chain held until 2027-11-22T12:00:00Z."
+    assert late.out.splitlines()[-1] == "  The chain was valid until 2027-11-22T12:00:00Z."
 
 
 def test_a_wrong_key_is_not_hidden_by_the_right_csr(certkit, root, tmp_path):
