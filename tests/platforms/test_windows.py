@@ -68,6 +68,7 @@ def folder(tmp_path_factory, root):
     key, csr = key_and_csr(SubjectOptions(organization="Acme Ltd"))
     (folder / "request.csr").write_bytes(csr)
     (folder / "request.key").write_bytes(key)
+    (folder / "secret.txt").write_text("secret\n")
     (folder / "own.toml").write_text('extends = "wise-sandbox"\ntitle = "Ours"\n')
     return folder
 
