@@ -16,9 +16,6 @@ from certkit.wise.oauth import TokenEndpoint
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cryptography import x509
-
-    from certkit.net.tls import Credentials
     from certkit.policy.rules import Policy
     from certkit.stores.base import Store
     from certkit.x509.certificate import AnyCertificate
@@ -74,29 +71,23 @@ def endpoint(
         InputError: if the policy names no such host, the base URL is not safe, or the pair cannot be read.
         StoreError: if the store cannot be used.
     """
+    from certkit.identity import credentials
+
     base = optional(require_base_url, base_url or found.record.settings.base_url)
     if base is not None and base_url is None:
         require_allowed(store, base, policy)
-    pair = None if plain or (base or "").startswith("http:") else _pair(store, found)
+    pair = None
+    if found.record.active is not None and not plain and not (base or "").startswith("http:"):
+        pair = credentials.shown(store, found)
     host = base or (policy.hosts.api_mtls if pair else policy.hosts.api)
     if not host:
         raise InputError(f"policy {policy.name}: it has no API host", hint="give --base-url")
     if base is None:
         require_allowed(store, host, policy)
-    credentials, bundle = pair or (None, None)
+    bundle = pair.anchors if pair else None
     return TokenEndpoint(
         url=host.rstrip("/") + policy.hosts.token_path,
-        credentials=credentials,
+        credentials=pair.credentials if pair else None,
         anchors=anchors if anchors is not None else bundle,
         timeout=timeout,
     )
-
-
-def _pair(store: Store, found: StoredIdentity) -> tuple[Credentials, list[x509.Certificate] | None] | None:
-    """The active key and certificates, and those to trust; None where nothing is in use."""
-    from certkit.identity import credentials
-
-    if found.record.active is None:
-        return None
-    shown = credentials.shown(store, found)
-    return shown.credentials, shown.anchors

@@ -229,15 +229,11 @@ def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.HttpAnswer
     if not 400 <= answer.status < 500:
         hint = "check the address, or try again"
         raise InputError(f"{where} answered with status {answer.status}{trace}", hint=hint)
-    said = _shown(answer.body.replace(token.encode(), b"(hidden)"))
+    body = answer.body.replace(token.encode(), b"(hidden)")[: 4 * _MAX_SAID]
+    shown = printable(" ".join(body.decode("utf-8", "replace").split()))[:_MAX_SAID]
+    said = f": {shown}" if shown else ""
     hint = _TOKEN_HINT if answer.status in {401, 403} else _REFUSED_HINT
     raise RefusedError(f"{where} rejected the request: status {answer.status}{said}{trace}", hint=hint)
-
-
-def _shown(body: bytes) -> str:
-    """The beginning of a server's answer, safe to show."""
-    said = printable(" ".join(body[: 4 * _MAX_SAID].decode("utf-8", "replace").split()))
-    return f": {said[:_MAX_SAID]}" if said else ""
 
 
 def _unusable(api: Api) -> InputError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.server
 import socket
 import socketserver
@@ -110,8 +111,10 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def __init__(self, port: int) -> None:
         super().__init__((HOST, port), _Handler)
-        self.answer: Callable[[WebRequest], Reply] = _not_yet
-        self.log: Log = _silent
+        self.answer: Callable[[WebRequest], Reply] = lambda _: failure(
+            503, "temporarily_unavailable", "The rehearsal has not begun"
+        )
+        self.log: Log = lambda _: None
 
     @property
     def port(self) -> int:
@@ -177,7 +180,7 @@ class Listeners:
         answers = ((self.web, web.answer), (self.api, api.plain), (self.api_mtls, api.mutual))
         with contextlib.ExitStack() as running:
             for server, answer in answers:
-                server.answer = _bound(answer, rehearsal)
+                server.answer = functools.partial(answer, rehearsal)
                 server.log = lambda line: log(printable(line))
                 threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
                 running.callback(server.shutdown)
@@ -203,15 +206,3 @@ def listening(port: int) -> Iterator[Listeners]:
                 hint="give another --port, or 0 for any free ports",
             ) from error
         yield Listeners(pages, plain, mutual)
-
-
-def _bound(answer: Answer, rehearsal: RehearsalParts) -> Callable[[WebRequest], Reply]:
-    return lambda request: answer(rehearsal, request)
-
-
-def _not_yet(_: WebRequest) -> Reply:
-    return failure(503, "temporarily_unavailable", "The rehearsal has not begun")
-
-
-def _silent(_: str) -> None:
-    pass

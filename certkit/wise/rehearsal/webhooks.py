@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from certkit.times import rfc3339
@@ -62,15 +62,14 @@ def _subscription(body: bytes, now: datetime) -> HubSubscription | str:
         is_mutual = delivery.get("mtls_enabled", False)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "Expected JSON with name, trigger_on and delivery {version, url}"
-    if not all(_is_word(each) for each in found.values()) or not isinstance(is_mutual, bool):
+    words = (
+        isinstance(each, str) and 0 < len(each) <= _MAX_CHARACTERS and each.isprintable() for each in found.values()
+    )
+    if not all(words) or not isinstance(is_mutual, bool):
         return "name, trigger_on, version and url must be strings, mtls_enabled true or false"
     if not _is_loopback(found["url"]):
         return "The rehearsal notifies https addresses of this machine only: https://127.0.0.1:PORT/"
     return HubSubscription(id=str(uuid.uuid4()), mtls_enabled=is_mutual, created=now, **found)
-
-
-def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _MAX_CHARACTERS and value.isprintable()
 
 
 def _is_loopback(url: str) -> bool:
