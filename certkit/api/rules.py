@@ -13,33 +13,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from certkit.api.arguments import Data
-    from certkit.policy.rules import Policy
     from certkit.verify.partner import PolicyFit
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyInfo:
-    """A policy: its name and title, what it is for, and remarks on it, such as a source that was read long ago."""
+    """A policy: its name and title, and what it is for.
+
+    `validate_policy` adds remarks on it, such as a source that was read long ago.
+    """
 
     name: str
     title: str
     summary: str
-    remarks: tuple[str, ...]
-
-    @classmethod
-    def of(cls, policy: Policy, now: datetime | None) -> PolicyInfo:
-        """Describe a policy."""
-        from certkit.policy import format as files
-
-        remarks = files.notes(policy, (now or arguments.now()).date())
-        return cls(policy.name, policy.title, policy.summary, tuple(remarks))
+    remarks: tuple[str, ...] = ()
 
 
-def policies(*, now: datetime | None = None) -> Sequence[PolicyInfo]:
+def policies() -> Sequence[PolicyInfo]:
     """Return the shipped policies."""
     from certkit.policy import catalogue
 
-    return tuple(PolicyInfo.of(catalogue.load(name), now) for name in catalogue.names())
+    found = (catalogue.load(name) for name in catalogue.names())
+    return tuple(PolicyInfo(each.name, each.title, each.summary) for each in found)
 
 
 def show_policy(policy: str, *, now: datetime | None = None) -> dict[str, Any]:
@@ -54,7 +49,7 @@ def show_policy(policy: str, *, now: datetime | None = None) -> dict[str, Any]:
     from certkit.policy import format as files
 
     found = catalogue.load(policy)
-    return {**files.as_document(found), "remarks": list(PolicyInfo.of(found, now).remarks)}
+    return {**files.as_document(found), "remarks": files.notes(found, (now or arguments.now()).date())}
 
 
 def validate_policy(path: str | Path, *, now: datetime | None = None) -> PolicyInfo:
@@ -64,8 +59,11 @@ def validate_policy(path: str | Path, *, now: datetime | None = None) -> PolicyI
         certkit.PolicyError: if it is invalid; with the line of the mistake.
     """
     from certkit.policy import catalogue
+    from certkit.policy import format as files
 
-    return PolicyInfo.of(catalogue.load_file(str(path)), now)
+    found = catalogue.load_file(str(path))
+    remarks = files.notes(found, (now or arguments.now()).date())
+    return PolicyInfo(found.name, found.title, found.summary, tuple(remarks))
 
 
 def new_policy(name: str, *, now: datetime | None = None) -> str:

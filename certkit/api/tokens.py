@@ -292,9 +292,9 @@ class WiseTokens:
         )
 
     def _info(self, token: Token, *, changed: bool = False) -> TokenInfo:
-        from certkit.report import tokens
-
         if token.clock_difference is not None:
+            from certkit.report import tokens
+
             self._machine.opener.warn(tokens.clock_warning(self._name, token.clock_difference))
         return token.info(self._name, now=self._machine.opener.clock(), changed=changed)
 
