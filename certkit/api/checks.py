@@ -151,7 +151,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
     asked = None
     if csr is not None:
         content, where = arguments.content(csr, "the CSR")
-        asked = objects.csr(content, name=where).value
+        asked = objects.csr(content, name=where)
     settings = anchors.trust_settings([each for each in ca or () if each != arguments.SYSTEM], purpose)
     question = Question(
         leaf=leaf,
@@ -213,7 +213,7 @@ def check_csr(
     from certkit.csr import check
     from certkit.findings import roll_up
     from certkit.verify.partner import PolicyFit
-    from certkit.x509 import keys, names, objects
+    from certkit.x509 import keys, objects
 
     rules = [_policy(each) for each in ([policy] if isinstance(policy, str) else policy)]
     content, name = arguments.content(data, "the CSR")
@@ -224,7 +224,7 @@ def check_csr(
         for each in rules
     )
     findings = tuple(finding for fit in fits for finding in fit.findings)
-    subject = names.subject_or_none(objects.csr_value(content, name=name))
+    subject = objects.csr(content, name=name).subject.text
     return Report(roll_up(each.status for each in findings), subject, findings, fits=fits)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from certkit.errors import InputError
 from certkit.policy.rules import CsrRules, Policy
 from certkit.policy.values import Answer
-from certkit.x509 import keys, names, pem, qualified
+from certkit.x509 import foreign, keys, names, pem, qualified
 from certkit.x509.attributes import EXTENDED_KEY_USAGES, KEY_USAGES
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
+    from certkit.x509.csr import Csr
     from certkit.x509.names import SubjectOptions
 
 # The library's names for the bits of a key usage, in the order of KEY_USAGES.
@@ -108,17 +109,16 @@ def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes, policy
     return pem.encode(pem.CERTIFICATE_REQUEST, request.public_bytes(Encoding.DER))
 
 
-def difference(request: x509.CertificateSigningRequest, options: SubjectOptions, policy: Policy) -> str | None:
+def difference(request: Csr, options: SubjectOptions, policy: Policy) -> str | None:
     """Return how a CSR differs from what the options and the policy ask for; None if it does not."""
     from cryptography import x509
 
-    from certkit.x509 import csr as requests
-
     wanted = WantedCsr.by(options, policy)
     if names.attributes(request.subject) != wanted.subject:
-        return f"its subject is {names.distinguished_name(request.subject)}"
-    extensions = requests.requested_extensions(request)
-    held: dict[str, Any] = {} if isinstance(extensions, str) else {each.oid.dotted_string: each for each in extensions}
+        return f"its subject is {request.subject.text}"
+    loaded = request.cryptography()
+    extensions = loaded and foreign.attempt(lambda _: loaded.extensions, b"")
+    held: dict[str, Any] = {each.oid.dotted_string: each for each in extensions or ()}
     for value, critical in wanted.extensions():
         found = held.pop(value.oid.dotted_string, None)
         if found is None:

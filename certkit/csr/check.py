@@ -10,14 +10,12 @@ from certkit.findings import Finding, critical, ok, skipped, unknown, warning
 from certkit.policy.values import Answer
 from certkit.printable import printable
 from certkit.x509 import names, objects
-from certkit.x509.csr import Csr
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from cryptography import x509
-
     from certkit.csr.keyfile import HeldKey
     from certkit.policy.rules import KeyRules, Policy
+    from certkit.x509.csr import Csr
     from certkit.x509.keys import KeyFacts
     from certkit.x509.spki import PublicKeyInfo
 
@@ -31,16 +29,7 @@ def check(data: bytes, policy: Policy, *, key: KeyFacts | None = None, name: str
     Raises:
         InputError: if no CSR can be read in the bytes.
     """
-    return findings(objects.csr_value(data, name=name), data, policy, key=key)
-
-
-def check_request(
-    request: x509.CertificateSigningRequest, data: bytes, policy: Policy, *, key: KeyFacts | None = None
-) -> list[Finding]:
-    """Return the findings of every rule, applied to a CSR and the exact bytes that it was read from."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return findings(Csr.parse(request.public_bytes(Encoding.DER)), data, policy, key=key)
+    return findings(objects.csr(data, name=name), data, policy, key=key)
 
 
 def findings(request: Csr, data: bytes, policy: Policy, *, key: KeyFacts | None = None) -> list[Finding]:

@@ -16,8 +16,7 @@ from certkit.files import reading
 from certkit.files import writing as files
 from certkit.findings import Finding, Status, critical, roll_up
 from certkit.policy.values import Answer
-from certkit.x509 import csr as requests
-from certkit.x509 import keys, names, objects
+from certkit.x509 import keys, objects
 from certkit.x509.keys import KeyFacts, KeySpec
 
 if TYPE_CHECKING:
@@ -171,15 +170,14 @@ def check_own(pem: bytes, subject: SubjectOptions, policy: Policy, facts: KeyFac
     Raises:
         RefusedError: if the policy refuses it, or it is not what was asked for.
     """
-    value = objects.csr_value(pem, name="CSR")
-    findings = check.findings(value, pem, policy, key=facts)
+    request = objects.csr(pem, name="CSR")
+    findings = check.findings(request, pem, policy, key=facts)
     refuse(findings, policy)
-    request = objects.loaded(value, "CSR")
     problem = build.difference(request, subject, policy)
     if problem:
         hint = "report this: the new CSR does not match the options"
         raise RefusedError(f"cannot use the new CSR: {problem}", hint=hint)
-    return Checked(pem, names.distinguished_name(request.subject), facts, tuple(findings))
+    return Checked(pem, request.subject.text, facts, tuple(findings))
 
 
 def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: KeyFacts) -> Checked:
@@ -190,18 +188,16 @@ def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: Ke
         RefusedError: if the policy refuses it.
     """
     data = reading.read(path)
-    value = objects.csr_value(data, name=str(path))
-    request = objects.loaded(value, str(path))
+    request = objects.csr(data, name=str(path))
     hint = "choose another name, or use --force to replace the CSR"
-    held = requests.public_key_facts(request)
-    if isinstance(held, str) or held.spki_sha256 != facts.spki_sha256:
+    if request.spki_sha256 != facts.spki_sha256:
         raise InputError(f"cannot use {path}: the CSR was created with another key", hint=hint)
     problem = build.difference(request, subject, policy)
     if problem:
         raise InputError(f"cannot use {path}: the CSR does not match the options: {problem}", hint=hint)
-    findings = check.findings(value, data, policy, key=facts)
+    findings = check.findings(request, data, policy, key=facts)
     refuse(findings, policy)
-    return Checked(data, names.distinguished_name(request.subject), facts, tuple(findings))
+    return Checked(data, request.subject.text, facts, tuple(findings))
 
 
 def refuse_subject(subject: SubjectOptions, policy: Policy, *, who: str = "") -> None:

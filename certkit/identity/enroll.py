@@ -188,7 +188,7 @@ def named(store: Store, identity: StoredIdentity, *, now: datetime) -> StoredIde
     record = identity.record
     for each in overview.in_state(identity, State.PENDING):
         if each.csr is not None and each.number not in record.names:
-            request = objects.csr(each.csr, name=f"generation {each.number}").value
+            request = objects.csr(each.csr, name=f"generation {each.number}")
             key = keys.key_facts(request.public_key())
             naming = functools.partial(_named, name=identity.name, number=each.number, key=key, csr=each.csr, now=now)
             identity = store.change(identity, naming)

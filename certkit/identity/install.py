@@ -13,9 +13,9 @@ from certkit.identity.enroll import Done, require_same, trusting
 from certkit.stores.base import Issued
 from certkit.stores.record import CSR, FINGERPRINT, State
 from certkit.verify import Question, verify
-from certkit.x509 import csr as requests
 from certkit.x509 import describe, keys, names, objects
 from certkit.x509.certificate import Certificate
+from certkit.x509.csr import Csr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -258,13 +258,10 @@ def _refuse_known(identity: StoredIdentity, certificates: Sequence[x509.Certific
             refuse(identity.name, [critical("key-match", message, f"{what}: certkit identity {command}")])
 
 
-def spki(holder: x509.Certificate | x509.CertificateSigningRequest) -> str | None:
+def spki(holder: x509.Certificate | Csr) -> str | None:
     """Return the fingerprint of the public key of a certificate or CSR; None if it cannot be read."""
-    from cryptography import x509
-
-    if isinstance(holder, x509.CertificateSigningRequest):
-        facts = requests.public_key_facts(holder)
-        return None if isinstance(facts, str) else facts.spki_sha256
+    if isinstance(holder, Csr):
+        return holder.spki_sha256
     with contextlib.suppress(InputError):
         return keys.key_facts(Certificate.of(holder).public_key()).spki_sha256
     return None

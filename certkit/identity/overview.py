@@ -14,9 +14,8 @@ from certkit.identity.issuers.base import IssuerSpec
 from certkit.stores.base import AbsentError
 from certkit.stores.record import CSR, HANGS, State
 from certkit.times import parse_time
-from certkit.x509 import csr as requests
 from certkit.x509 import describe, keys, objects, pem
-from certkit.x509.keys import KeyFacts
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from certkit.errors import CertkitError
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, StoredIdentity
+    from certkit.x509.csr import Csr
+    from certkit.x509.keys import KeyFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +199,7 @@ def certificate(found: Generation) -> x509.Certificate | None:
     return objects.certificates(found.issued.certificate, name=f"generation {found.number}")[0]
 
 
-def request(found: Generation) -> x509.CertificateSigningRequest | None:
+def request(found: Generation) -> Csr | None:
     """The CSR of a generation, or None for one that was imported.
 
     Raises:
@@ -206,8 +207,7 @@ def request(found: Generation) -> x509.CertificateSigningRequest | None:
     """
     if found.csr is None:
         return None
-    value: x509.CertificateSigningRequest = objects.csr(found.csr, name=f"generation {found.number}").value
-    return value
+    return objects.csr(found.csr, name=f"generation {found.number}")
 
 
 def facts_of(identity: StoredIdentity, found: Generation) -> Mapping[str, str]:
@@ -226,10 +226,10 @@ def facts_of(identity: StoredIdentity, found: Generation) -> Mapping[str, str]:
             _ = [parse_time(known[each]) for each in wanted if each in {"not_before", "not_after"}]
             return known
     issued = certificate(found)
-    asked = None if issued else request(found)
-    own = keys.key_facts(issued.public_key()) if issued else requests.public_key_facts(asked) if asked else None
-    of_key = key_facts(own) if isinstance(own, KeyFacts) else {}
-    return {**of_key, **(describe.facts(issued) if issued else {})}
+    if issued:
+        return {**key_facts(keys.key_facts(issued.public_key())), **describe.facts(issued)}
+    asked = request(found)
+    return key_facts(asked.key.facts) if asked and not isinstance(asked.key, Unreadable) else {}
 
 
 _WANTED = ("key_type", "spki_sha256", "not_before", "not_after", "fingerprint_sha256")

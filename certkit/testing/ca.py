@@ -40,7 +40,7 @@ class CA:
         from certkit.x509 import names, objects
         from certkit.x509.names import Attribute
 
-        request = objects.csr(csr, name="the CSR").value
+        request = objects.csr(csr, name="the CSR")
         subject = list(names.attributes(request.subject))
         if common_name is not None:
             subject = [each for each in subject if each.name != "CN"] + [Attribute("CN", common_name)]

@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from cryptography import x509
-
     from certkit.policy.rules import Policy
     from certkit.x509.certificate import AnyCertificate
     from certkit.x509.crl import AnyCrl
+    from certkit.x509.csr import Csr
     from certkit.x509.keys import KeyFacts
 
 # What reading a field of a certificate that breaks the standard raises.
@@ -60,7 +59,7 @@ class Question:
     email: str | None = None
     client_id: str | None = None
     key: KeyFacts | None = None
-    csr: x509.CertificateSigningRequest | None = None
+    csr: Csr | None = None
     crls: Sequence[AnyCrl] = ()
     revocation_of_chain: bool = True
     strict: bool = False

@@ -9,7 +9,6 @@ from certkit.csr import check
 from certkit.findings import Finding, critical, ok, skipped, unknown
 from certkit.printable import brief
 from certkit.times import rfc3339
-from certkit.x509 import csr as requests
 from certkit.x509 import foreign, keys, names, signatures
 from certkit.x509.signatures import UnsupportedError
 from certkit.x509.unreadable import Unreadable
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from cryptography import x509
-
     from certkit.x509.certificate import Certificate
+    from certkit.x509.csr import Csr
     from certkit.x509.keys import KeyFacts
 
 _NO_KEY = skipped("key-match", "no private key was given", "add --key KEY")
@@ -140,24 +138,24 @@ def key_match(leaf: Certificate, key: KeyFacts | None) -> Finding:
     return check.key_match(facts, key, what="certificate")
 
 
-def csr_key_match(leaf: Certificate, request: x509.CertificateSigningRequest) -> Finding:
+def csr_key_match(leaf: Certificate, request: Csr) -> Finding:
     """Return whether a certificate was issued for a CSR: the same public key."""
-    mine, theirs = _key_facts(leaf), requests.public_key_facts(request)
-    if mine is None or isinstance(theirs, str):
+    mine, theirs = _key_facts(leaf), request.spki_sha256
+    if mine is None or isinstance(request.key, Unreadable):
         return unknown("key-match", "the public key of the certificate or of the CSR cannot be read", _CSR_HINT)
-    if mine.spki_sha256 == theirs.spki_sha256:
+    if mine.spki_sha256 == theirs:
         return ok("key-match", "the certificate's key is the CSR's key")
     return critical(
         "key-match",
-        f"the certificate's key is not the CSR's key: SPKI SHA-256 {mine.spki_sha256}, in the CSR {theirs.spki_sha256}",
+        f"the certificate's key is not the CSR's key: SPKI SHA-256 {mine.spki_sha256}, in the CSR {theirs}",
         _CSR_HINT,
     )
 
 
-def csr_organization(leaf: Certificate, request: x509.CertificateSigningRequest) -> Finding:
+def csr_organization(leaf: Certificate, request: Csr) -> Finding:
     """Return whether a certificate keeps the organization that its CSR asked for."""
     kept = leaf.subject.values("O")
-    asked = names.values(names.attributes(request.subject), "O")
+    asked = request.subject.values("O")
     if kept == asked:
         return ok("subject", "the organization matches the CSR")
     shown = ", ".join(map(brief, kept)) or "absent"

@@ -17,11 +17,10 @@ from certkit.x509.spki import PublicKeyInfo
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from cryptography import x509
+    from cryptography import x509  # noqa: F401  in the base class of Csr
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
     from certkit.x509.general_names import GeneralName
-    from certkit.x509.keys import KeyFacts
 
 EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 MICROSOFT_EXTENSIONS = "1.3.6.1.4.1.311.2.1.14"
@@ -167,30 +166,3 @@ class Csr(Signed["x509.CertificateSigningRequest", _Parts]):
         if self._loaded is None and not found:
             found.append(deviation("encoding"))
         return tuple(found)
-
-
-def public_key_facts(request: x509.CertificateSigningRequest) -> KeyFacts | str:
-    """Return the facts of a CSR's public key, or why it cannot be used."""
-    key = _value_of(request).key
-    if isinstance(key, Unreadable):
-        return key.reason
-    try:
-        key.load()
-    except InputError as error:
-        return error.message
-    return key.facts
-
-
-def requested_extensions(request: x509.CertificateSigningRequest) -> x509.Extensions | str:
-    """Return the extensions that a CSR asks for, or why they cannot be read."""
-    found = foreign.attempt(lambda _: request.extensions, b"")
-    if found is not None:
-        return found
-    wrong = [each.message for each in _value_of(request).deviations]
-    return "; ".join(wrong) or "their values cannot be decoded"
-
-
-def _value_of(request: x509.CertificateSigningRequest) -> Csr:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return Csr.parse(request.public_bytes(Encoding.DER))

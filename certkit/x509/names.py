@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from certkit.x509.certificate import Certificate
     from certkit.x509.csr import Csr
+    from certkit.x509.directory_name import Name
 
 SAN_TYPES = ("DNS", "IP", "email", "URI", "RID", "dirName", "otherName")
 
@@ -143,14 +144,13 @@ def subject_or_none(holder: Certificate | Csr | x509.Certificate | x509.Certific
     return str(subject.text) if hasattr(subject, "text") else distinguished_name(subject)
 
 
-def attributes(name: x509.Name) -> tuple[Attribute, ...]:
-    """The attributes of a name in the order of its encoding."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = list(name)
+def attributes(name: Name | x509.Name) -> tuple[Attribute, ...]:
+    """Return the attributes of a name in the order of its encoding; a value that is no text is `#` and DER in hex."""
+    from certkit.x509 import directory_name
+
+    own = name if isinstance(name, directory_name.Name) else directory_name.Name(name.public_bytes())
     return tuple(
-        Attribute(types.SHORT_NAMES.get(item.oid.dotted_string, item.oid.dotted_string), _as_text(item.value))
-        for item in found
+        Attribute(each.name, f"#{each.raw.hex()}" if each.text is None else each.text) for each in own.attributes
     )
 
 
@@ -253,10 +253,6 @@ def is_dns_name(text: str) -> bool:
     if labels[0] == "*" and len(labels) > 1:
         labels = labels[1:]
     return len(text) <= 253 and all(_DNS_LABEL.fullmatch(label) for label in labels)
-
-
-def _as_text(value: str | bytes) -> str:
-    return value if isinstance(value, str) else f"#{value.hex()}"
 
 
 def has_control(value: str) -> bool:

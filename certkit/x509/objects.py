@@ -172,17 +172,7 @@ def items(data: bytes, kind: Kind, *, name: str, may_be_none: bool = False) -> l
     return found
 
 
-def csr(data: bytes, *, name: str) -> Item:
-    """Return the first CSR of a file, its value as `cryptography` has it.
-
-    Raises:
-        InputError: if there is none that can be read.
-    """
-    found = csr_value(data, name=name)
-    return Item(Kind.CSR, found.der, loaded(found, name))
-
-
-def csr_value(data: bytes, *, name: str) -> Csr:
+def csr(data: bytes, *, name: str) -> Csr:
     """Return the first CSR of a file, even if it breaks a rule.
 
     Raises:

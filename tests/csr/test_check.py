@@ -172,7 +172,7 @@ def test_every_part_of_a_subject_arrives():
         common_name="client",
         email="ops@example.com",
     )
-    request = objects.csr(made(options), name="CSR").value
+    request = objects.csr(made(options), name="CSR")
     assert names.attributes(request.subject) == options.attributes()
     shown = openssl("req", "-noout", "-subject", "-nameopt", "utf8,sep_comma_plus,esc_2253", stdin=made(options)).stdout
     assert shown.decode() == (

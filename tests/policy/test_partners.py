@@ -16,7 +16,6 @@ from certkit.policy import catalogue
 from certkit.policy import format as files
 from certkit.policy.values import Answer
 from certkit.x509 import objects
-from certkit.x509.csr import Csr
 from certkit.x509.keys import KeySpec
 from tests.conftest import openssl
 from tests.policy.partners import PARTNERS
@@ -182,12 +181,5 @@ def test_openssl_reads_what_is_created(name):
 def test_the_statements_of_psd2_are_those_of_the_profiles():
     """Byte for byte the reference of "OpenSSL eIDAS PSD2 CSR Profiles": PSP_AI, the FCA, GB-FCA, for a website."""
     data = request("obwac", PARTNERS["obwac"].good, catalogue.load("obwac").csr)
-    found = Csr.parse(objects.csr(data, name="CSR").value.public_bytes(objects_der()))
+    found = objects.csr(data, name="CSR")
     assert found.extension("1.3.6.1.5.5.7.1.3").raw.hex() == REFERENCE
-
-
-def objects_der():
-    """DER, as the library names it."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return Encoding.DER

@@ -178,7 +178,7 @@ ASCII = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=
 )
 def test_a_subject_comes_back_as_it_was_asked_for(options):
     """In every script, with every punctuation, through the CSR's bytes."""
-    request = objects.csr(build.build(options, key()), name="CSR").value
+    request = objects.csr(build.build(options, key()), name="CSR")
     assert names.attributes(request.subject) == options.attributes()
 
 

@@ -191,7 +191,7 @@ class CsrCheckDataSource(_Source):
         """Every rule, applied."""
         from certkit.csr import check
         from certkit.policy import catalogue
-        from certkit.x509 import names, objects
+        from certkit.x509 import objects
 
         with Boundary(ctx.diagnostics):
             data = config["csr"].encode()
@@ -200,7 +200,7 @@ class CsrCheckDataSource(_Source):
             return {
                 **config,
                 "status": roll_up(each.status for each in findings).value,
-                "subject": names.subject_or_none(objects.csr(data, name="the argument `csr`").value),
+                "subject": objects.csr(data, name="the argument `csr`").subject.text,
                 "checks": [asdict(each) for each in findings],
             }
         return None
