@@ -116,8 +116,10 @@ def _report(error: CertkitError, code: int, *, form: str, debug: bool) -> int:
         # A name in a message must not reach the terminal with its escapes, not even here.
         _say("\n".join(map(printable, traceback.format_exc().splitlines())))
     if form != "text" and not isinstance(error, OutputError):
+        from certkit.report import nagios
+
         try:
-            write_result(_document(error) if form == "json" else _nagios_line(error))
+            write_result(_document(error) if form == "json" else nagios.error(error))
         except OutputError as failed:
             error = failed
     _say(f"certkit: error: {printable(error.message)}. {printable(capitalised(error.hint))}")
@@ -133,12 +135,6 @@ def _document(error: CertkitError) -> str:
     if isinstance(error, RefusedError):
         document |= {"status": "critical", "checks": json.checks(error.findings)}
     return json.render(document)
-
-
-def _nagios_line(error: CertkitError) -> str:
-    from certkit.report import nagios
-
-    return nagios.error(error)
 
 
 def write_result(text: str) -> None:

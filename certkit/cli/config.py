@@ -37,6 +37,8 @@ def show(output: Output) -> int:
     Example:
       certkit config show --json
     """
+    from certkit.printable import printable
+
     found = opener(output.warn).host()
     if output.as_json:
         output.document(_document(found))
@@ -49,7 +51,7 @@ def show(output: Output) -> int:
     lines += [f"host              {each}" for each in found.hosts]
     lines += [f"default store     {found.store}"] if found.store else []
     lines += [f"safe directory    {each}" for each in found.safe_directories]
-    output.text("".join(f"{_printable(line)}\n" for line in lines))
+    output.text("".join(f"{printable(line)}\n" for line in lines))
     return 0
 
 
@@ -94,9 +96,3 @@ def _entries(entries: Mapping[str, ConfiguredProgram]) -> dict[str, Any]:
         }
         for name, entry in sorted(entries.items())
     }
-
-
-def _printable(line: str) -> str:
-    from certkit.printable import printable
-
-    return printable(line)

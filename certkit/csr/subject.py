@@ -57,16 +57,13 @@ def option(attribute: str, rules: AttributeRules | None = None) -> str:
     return "--subject " + shlex.quote(f"{attribute}={only or 'VALUE'}")
 
 
-def _and(listed: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(listed[:-1]), listed[-1]]))
-
-
 def _presence(found: Sequence[Attribute], rules: SubjectRules, partner: str) -> Iterator[Finding]:
     """What is missing, not allowed, or out of order."""
     missing = [name for name in rules.required if not any(value.strip() for value in names.values(found, name))]
     if missing:
         are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
-        said = f"{_and(missing)} {are} missing; {partner} requires {them}"
+        both = " and ".join(filter(None, [", ".join(missing[:-1]), missing[-1]]))
+        said = f"{both} {are} missing; {partner} requires {them}"
         options = dict.fromkeys(option(name, rules.of(name)) for name in missing)
         yield critical("subject", said, f"set {them} with {' '.join(options)}")
     for name in dict.fromkeys(item.name for item in found):

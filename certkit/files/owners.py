@@ -124,7 +124,8 @@ class _Walk:
             if not todo and not follows:
                 raise OSError(errno.ELOOP, "it is a symbolic link")
             if status.st_uid not in _safe_users():
-                self._found(f"{os.path.join(self.where, name)}, a symbolic link, belongs to {_user(status.st_uid)}")
+                fault = f"{os.path.join(self.where, name)}, a symbolic link, belongs to {_user(status.st_uid)}"
+                self.fault = self.fault or (fault, "name the path that it points to")
             target = os.readlink(name, dir_fd=self.file)
             if target.startswith("/"):
                 os.close(self.file)
@@ -157,9 +158,6 @@ class _Walk:
             name = os.path.join(self.where, then)
             fault = (f"{name} belongs to {_user(entry.st_uid)}", _hint(entry.st_uid))
         self.fault = fault
-
-    def _found(self, fault: str) -> None:
-        self.fault = self.fault or (fault, "name the path that it points to")
 
 
 def fault_of(file: int, where: str, group: int | None = None) -> tuple[str, str] | None:

@@ -213,7 +213,8 @@ def holds_private_key(path: Path) -> bool:
 def failure(what: str, path: Path | str, error: Exception) -> InputError:
     """Return the error that says what cannot be done, where, why, and how to fix it."""
     reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
-    return InputError(f"{what} {path}: {reason}", hint=_hint(error))
+    hint = _HINTS.get(getattr(error, "errno", None) or 0, "check the path and the device it is on")
+    return InputError(f"{what} {path}: {reason}", hint=hint)
 
 
 _HINTS = {
@@ -232,7 +233,3 @@ _HINTS = {
     errno.ENXIO: "check that a program is reading from it",
     errno.ETIMEDOUT: "check whether that run is stuck, and try again",
 }
-
-
-def _hint(error: Exception) -> str:
-    return _HINTS.get(getattr(error, "errno", None) or 0, "check the path and the device it is on")

@@ -115,7 +115,9 @@ def _started(
     try:
         yield process
     except BaseException:
-        _end(process)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # with all that it has started
+        process.wait()
         raise
     finally:
         if process.stdout is not None:
@@ -142,13 +144,6 @@ def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> byte
 def _require_success(code: int) -> None:
     if code:
         raise _Failure(f"it exited with code {code}" if code > 0 else f"it was killed by signal {-code}")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it, with all that it has started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def notify(

@@ -346,14 +346,12 @@ def identities(listed: Iterable[Overview], *, paint: Paint = plain, header: bool
 
 def log(events: Iterable[Event]) -> str:
     """Events, a line each: when, what, and who."""
-    rows = [(each.time, _happened(each), each.who) for each in events]
+    rows = []
+    for each in events:
+        called = f" as {each.certificate_name}" if each.certificate_name else ""
+        rows.append((each.time, f"{each.what}{f' {each.generation}' if each.generation else ''}{called}", each.who))
     width = max((len(what) for _, what, _ in rows), default=0)
     return _text([printable(f"{time}  {what.ljust(width)}  {who}") for time, what, who in rows])
-
-
-def _happened(event: Event) -> str:
-    called = f" as {event.certificate_name}" if event.certificate_name else ""
-    return f"{event.what}{f' {event.generation}' if event.generation else ''}{called}"
 
 
 def policies(listed: Sequence[tuple[str, str]]) -> str:

@@ -349,8 +349,7 @@ class Record:
             version = document["version"]
             _require_version(version, {VERSION, LEGACY_VERSION}, "an identity's record", where)
             found = cls._legacy(document) if version == LEGACY_VERSION else cls._current(document, settings)
-            _require_texts(found)
-            _require_generations(found)
+            _require_sound(found)
         return found
 
     @classmethod
@@ -483,14 +482,12 @@ def _texts(values: Any) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _require_texts(record: Record) -> None:
+def _require_sound(record: Record) -> None:
+    """Refuse values that are no text, and numbers that are not a generation's."""
     texts = [*record.names.values(), *record.requested.values()]
     texts += [value for facts in record.facts.values() for value in facts.values()]
     if not all(isinstance(text, str) for text in texts) or not isinstance(record.undeployed_hook, str | None):
         raise TypeError("a value is not a string")
-
-
-def _require_generations(record: Record) -> None:
     single = [each for each in (record.active, record.undeployed) if each is not None]
     named = [*single, *record.left, *record.retired, *record.discarded, *record.names, *record.requested, *record.facts]
     if not all(isinstance(each, str) and is_generation(each) for each in named):

@@ -95,6 +95,8 @@ def token(answer: HttpAnswer, question: TokenRequest, *, client_id: str, now: da
     if life is None and expires and expires > (created or now):
         life = expires - (created or now)
     refresh_life, scope = _seconds(document, "refresh_token_expires_in"), document.get("scope")
+    theirs = created or (expires - life if expires and life else now)
+    ahead = theirs - now  # how far Wise's clock is ahead of ours
     return Token(
         grant=question.grant,
         client_id=client_id,
@@ -108,7 +110,7 @@ def token(answer: HttpAnswer, question: TokenRequest, *, client_id: str, now: da
         created_at=created,
         scope=printable(scope) if isinstance(scope, str) and len(scope) < 1000 else before.scope if before else None,
         profile_id=question.profile_id,
-        clock_difference=_clock_difference(created or (expires - life if expires and life else None), now),
+        clock_difference=ahead if abs(ahead) > _CLOCKS_MAY_DIFFER else None,
     )
 
 
@@ -143,12 +145,6 @@ def _moment(document: Mapping[str, Any], name: str) -> datetime | None:
         return parse_moment(value) if isinstance(value, str) else None
     except InputError:
         return None
-
-
-def _clock_difference(theirs: datetime | None, now: datetime) -> timedelta | None:
-    """How far Wise's clock is ahead of ours; None if it is close, or unknown."""
-    difference = timedelta() if theirs is None else theirs - now
-    return difference if abs(difference) > _CLOCKS_MAY_DIFFER else None
 
 
 def refusal(

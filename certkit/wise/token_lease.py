@@ -91,7 +91,9 @@ def keep(store: Store, name: str, token: Token, *, over: str | None = None) -> T
             raise
         except StoreError as error:
             if is_last:
-                raise _lost(name, error) from error
+                retry = "then refresh it (certkit wise token refresh), or ask the user to grant access again"
+                message = f"{name}: the new token could not be stored and is lost: {error.message}"
+                raise StoreError(message, hint=f"{error.hint}; {retry}") from error
             continue  # Wise's answer comes once
         if there is None and not expects_none:
             raise InputError(f"{name}: the token was removed while it was being refreshed", hint="get another one")
@@ -144,11 +146,6 @@ def _there(store: Store, name: str, document: str) -> Kept:
             f"the token of {name} was removed in the meantime", hint="get one: certkit wise token exchange"
         )
     return kept
-
-
-def _lost(name: str, error: StoreError) -> StoreError:
-    hint = f"{error.hint}; then refresh it (certkit wise token refresh), or ask the user to grant access again"
-    return StoreError(f"{name}: the new token could not be stored and is lost: {error.message}", hint=hint)
 
 
 def _waiting(seconds: float) -> Iterator[bool]:

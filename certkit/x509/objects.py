@@ -227,17 +227,14 @@ def wrong_kind(wanted: str, data: bytes, others: list[str], *, name: str) -> Inp
     """The error for a file that does not hold what was asked for: it says what it holds instead."""
     if others:
         listed = ", ".join(dict.fromkeys(others))
-        is_pkcs12 = others == [Kind.PKCS12.words]
-        hint = f"convert it: {_unpacked(name, wanted)}" if is_pkcs12 else f"give {wanted}"
+        hint = f"give {wanted}"
+        if others == [Kind.PKCS12.words]:
+            part = "-nocerts -noenc" if wanted == "a private key" else "-nokeys"
+            hint = f"convert it: openssl pkcs12 -in {shlex.quote(name)} {part} -out {shlex.quote(name + '.pem')}"
         verb = "is" if len(set(others)) == 1 else "contains"
         return InputError(f"cannot read {name} as {wanted}: it {verb} {listed}", hint=hint)
     reason, hint = explain_nothing(data)
     return InputError(f"cannot read {name} as {wanted}: {reason}", hint=hint)
-
-
-def _unpacked(name: str, wanted: str) -> str:
-    part = "-nocerts -noenc" if wanted == "a private key" else "-nokeys"
-    return f"openssl pkcs12 -in {shlex.quote(name)} {part} -out {shlex.quote(name + '.pem')}"
 
 
 _LABELS = {

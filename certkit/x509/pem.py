@@ -22,6 +22,7 @@ NEW_CERTIFICATE_REQUEST = "NEW CERTIFICATE REQUEST"
 MAX_PIECE_BYTES = 64 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 _BEGIN = b"-----BEGIN "
+_KEY_STORES = {b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"}  # how JKS and JCEKS begin
 
 # A certificate as everybody writes it: nothing but base64 between its lines.
 _PLAIN = re.compile(rb"-----BEGIN CERTIFICATE-----\r?\n([^-]+)-----END CERTIFICATE-----\s*")
@@ -119,7 +120,8 @@ def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
     is_der = False
     for number, chunk in enumerate(chunks):
         rest = rest + chunk if rest else chunk
-        is_der = is_der or (number == 0 and _is_binary(rest))
+        if number == 0:  # long DER, or a Java key store
+            is_der = (rest[:1] == b"\x30" and rest[1:2] >= b"\x80") or rest[:4] in _KEY_STORES
         if len(rest) >= _PIECE_BYTES and not is_der:
             cut = rest.rfind(_BEGIN, searched)
             searched = len(rest) - len(_BEGIN)  # a marker may have begun at the end
@@ -133,11 +135,6 @@ def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
             raise InputError(f"an object in it is larger than {MAX_PIECE_BYTES:,} bytes", hint=hint)
     if rest:
         yield rest
-
-
-def _is_binary(begin: bytes) -> bool:
-    """Return whether a stream begins as long DER or a Java key store does, which must not be cut."""
-    return (begin[:1] == b"\x30" and begin[1:2] >= b"\x80") or begin[:4] in {b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"}
 
 
 def line_number(data: bytes, offset: int) -> int:

@@ -15,7 +15,6 @@ from certkit.findings import Status, exit_code, roll_up
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import Output
-    from certkit.identity.overview import Unread
 
 
 @click.command()
@@ -44,7 +43,8 @@ def prune(output: Output, store: IdentityStore, *, name: str | None, all_: bool,
     for each in results:
         if isinstance(each, Unread):
             output.fail(each.error, each.name)
-    documents = [_failed(each) if isinstance(each, Unread) else each for each in results]
+    failed: dict[str, Any] = {"changed": False, "status": "unknown", "pruned": []}
+    documents = [{"name": each.name, **failed} if isinstance(each, Unread) else each for each in results]
     if output.as_json:
         output.document(documents if all_ else documents[0])
     elif not output.quiet:
@@ -57,7 +57,3 @@ def prune(output: Output, store: IdentityStore, *, name: str | None, all_: bool,
 def _prune(store: IdentityStore, name: str, *, keep: int, dry_run: bool) -> dict[str, Any]:
     numbers = list(store.prune(name, keep=keep, dry_run=dry_run))
     return {"name": name, "changed": bool(numbers) and not dry_run, "status": "ok", "pruned": numbers}
-
-
-def _failed(found: Unread) -> dict[str, Any]:
-    return {"name": found.name, "changed": False, "status": "unknown", "pruned": []}

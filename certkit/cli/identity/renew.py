@@ -16,7 +16,6 @@ from certkit.printable import capitalised
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import Output
-    from certkit.findings import Status
     from certkit.identity.overview import Overview, Unread
 
 
@@ -54,12 +53,7 @@ def renew(output: Output, store: IdentityStore, *, name: str | None, all_: bool,
         _say(output, each)
     if output.as_json:
         output.document([document_of(each) for each in results] if all_ else document_of(results[0]))
-    return exit_code(roll_up(_status(each) for each in results))
-
-
-def _status(found: Overview | Unread) -> Status:
-    outcome = getattr(found, "outcome", None)
-    return found.status if outcome is None else outcome.status
+    return exit_code(roll_up((getattr(each, "outcome", None) or each).status for each in results))
 
 
 def _say(output: Output, found: Overview | Unread) -> None:

@@ -73,6 +73,8 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
     Example:
       certkit wise rehearse --dir rehearsal --port 0
     """
+    import platformdirs
+
     from certkit.wise.rehearsal import running
 
     client_id, redirect_uris = options["client_id"], options["redirect_uris"]
@@ -80,7 +82,7 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
     _require_usable(client_id, redirect_uris)
     # Blocked before the first thread starts, so that the signals wait for `sigwait` whichever thread they reach.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    path = Path(directory).absolute() if directory else _default()
+    path = Path(directory).absolute() if directory else platformdirs.user_state_path("certkit") / "wise-rehearsal"
     with running.running(
         path,
         port=port,
@@ -174,9 +176,3 @@ def _require_usable(client_id: str | None, redirect_uris: tuple[str, ...]) -> No
         if not _REDIRECT_URI.fullmatch(uri) or set("?#") & set(uri):
             hint = "give an address such as http://127.0.0.1:9000/callback, without ? and #"
             raise InputError(f"--redirect-uri cannot be used: {uri!r}", hint=hint)
-
-
-def _default() -> Path:
-    import platformdirs
-
-    return platformdirs.user_state_path("certkit") / "wise-rehearsal"

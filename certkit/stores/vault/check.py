@@ -30,6 +30,7 @@ _MOST_SKEW_SECONDS = 60
 _SHORT_TTL_SECONDS = 300
 
 _INSTALL = "install its certificate again"
+_FATAL = {Kind.BAD_TOKEN, Kind.NO_MOUNT, Kind.NOT_KV_2, Kind.NO_NAMESPACE}
 _RESTORE = "bring it back with `bao kv undelete`, or from a backup"
 
 
@@ -47,21 +48,15 @@ def check(store: VaultStore) -> list[Finding]:
             found += look(store)
         except InputError as error:
             found.append(_finding(name, error))
-            if _ends_all(error):
-                break
+            kind = _kind(error)
+            if kind is not None and (kind.is_about_the_server or kind in _FATAL):
+                break  # every further question would fail in the same way
     return [replace(each, message=printable(each.message), hint=printable(each.hint)) for each in found]
 
 
 def _kind(error: InputError) -> Kind | None:
     """What Vault said, if it was Vault."""
     return error.kind if isinstance(error, VaultError) else None
-
-
-def _ends_all(error: InputError) -> bool:
-    """Whether every further question would fail in the same way."""
-    kind = _kind(error)
-    fatal = {Kind.BAD_TOKEN, Kind.NO_MOUNT, Kind.NOT_KV_2, Kind.NO_NAMESPACE}
-    return kind is not None and (kind.is_about_the_server or kind in fatal)
 
 
 def _finding(check: str, error: InputError) -> Finding:

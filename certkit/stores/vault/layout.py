@@ -260,13 +260,12 @@ def facts_of(metadata: Metadata | None) -> dict[str, str] | None:
 
 
 def _fitting(value: str) -> str:
-    seen = "".join(char if char.isprintable() else _hex_pairs(char) for char in value)
+    # As RFC 4514 section 2.4 escapes characters; unlike to people, to Vault a wide space is not printable.
+    seen = "".join(
+        char if char.isprintable() else "".join(f"\\{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
+        for char in value
+    )
     data = seen.encode("utf-8")
     if len(data) <= MAX_FACT_BYTES:
         return seen
     return data[: MAX_FACT_BYTES - len(_CUT.encode("utf-8"))].decode("utf-8", "ignore") + _CUT
-
-
-def _hex_pairs(char: str) -> str:
-    """A character as RFC 4514 section 2.4 escapes it; unlike to people, to Vault a wide space is not printable."""
-    return "".join(f"\\{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))

@@ -167,17 +167,13 @@ def load(data: bytes, *, name: str) -> RehearsalState:
     """
     try:
         document = json.loads(data)
-        _require_ours(document.pop("certkit"), document.pop("version"))
+        if (document.pop("certkit"), document.pop("version")) != (_MARK, VERSION):
+            raise ValueError("another version")  # noqa: TRY301  every kind of damage is reported in one place
         listed = {part: tuple(_value(kind, each) for each in document.pop(part)) for part, kind in _KINDS.items()}
         return RehearsalState(**{**document, **listed, "redirect_uris": tuple(document["redirect_uris"])})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         hint = "give another directory with --dir, or remove this one"
         raise InputError(f"cannot resume {name}: not the state of a rehearsal", hint=hint) from error
-
-
-def _require_ours(mark: object, version: object) -> None:
-    if (mark, version) != (_MARK, VERSION):
-        raise ValueError("another version")
 
 
 def _value(kind: type[V], document: dict[str, Any]) -> V:
