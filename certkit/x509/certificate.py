@@ -91,7 +91,7 @@ class Certificate(Signed["x509.Certificate", _Parts]):
         return cls.parse(found.public_bytes(Encoding.DER))
 
     def require_structure(self) -> None:
-        """Raise InputError if the fields cannot be told apart."""
+        """Raise InputError if the signed part cannot be split into its fields."""
         self._extensions  # noqa: B018  raises
 
     def __repr__(self) -> str:
@@ -127,7 +127,7 @@ class Certificate(Signed["x509.Certificate", _Parts]):
 
     @once
     def _fields(self) -> list[tlv.Node]:
-        """Serial number, algorithm, issuer, validity, subject and key; soon found in what the library has read."""
+        """Serial number, algorithm, issuer, validity, subject and key; found faster in what the library has read."""
         if self._loaded is None or "_parts" in self.__dict__:
             return self._parts.fields
         return tlv.certificate_fields(self.der)
@@ -168,7 +168,7 @@ class Certificate(Signed["x509.Certificate", _Parts]):
 
     @once
     def brief_name(self) -> str:
-        """The name for a message, whatever state the certificate is in, and not too long."""
+        """A short name for messages, available even if the certificate is broken."""
         try:
             return brief(self.display_name) or "the certificate"
         except InputError:
@@ -352,15 +352,15 @@ def _parse(der: bytes) -> Certificate:
     return found
 
 
-# Chains share their CAs, so what was made lately is kept; a certificate never changes.
+# Chains share their CAs, so recent values are cached; a certificate never changes.
 _SHORT = 4096
 _parse_short = functools.lru_cache(maxsize=256)(_parse)
 
 
 def kept(judge: Callable[..., Judged]) -> Callable[..., Judged]:
-    """Keep what a function lately returned about certificates that recur, CAs; about large ones nothing is kept.
+    """Cache a function's results about recurring certificates such as CAs; large certificates are not cached.
 
-    What it returns must depend on nothing but the bytes of the certificate and the other arguments.
+    The result must depend only on the bytes of the certificate and the other arguments.
     """
     lately = functools.lru_cache(maxsize=256)(judge)
 

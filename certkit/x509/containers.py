@@ -128,7 +128,7 @@ def pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
 
 
 def _outline(pfx: bytes, passphrase: Secret | None) -> private.Outline | None:
-    """Return what the bytes of the first key in a PFX say; None if it is encrypted along with the certificates."""
+    """Return the outline of the first key in a PFX; None if it is encrypted along with the certificates."""
     for oid, value in _bags(pfx, 0, len(pfx), _MAX_DEPTH):
         plain: bytes | None = value
         if oid == _SHROUDED_KEY_BAG:
@@ -139,7 +139,7 @@ def _outline(pfx: bytes, passphrase: Secret | None) -> private.Outline | None:
 
 
 def _bags(data: bytes, start: int, end: int, depth: int) -> Iterator[tuple[str, bytes]]:
-    """Return the identifiers and values of what may be bags in a PFX (RFC 7292 section 4.2)."""
+    """Yield the identifiers and values of the possible bags in a PFX (RFC 7292 section 4.2)."""
     try:
         nodes = tlv.children(data, start, end) if depth else []
         if [node[0] for node in nodes[:2]] == [_OID, 0xA0]:
@@ -193,7 +193,7 @@ def _rounds(data: bytes, start: int, end: int, depth: int) -> int:
 
 
 def key_store(data: bytes) -> Iterator[bytes | None]:
-    """Return the certificates of a Java key store in DER, and None for each private key, which stays closed.
+    """Yield the certificates of a Java key store in DER, and None for each private key, which stays closed.
 
     Only the keys of such a store are encrypted, so its certificates need no passphrase.
 
@@ -233,10 +233,10 @@ class _Reader:
         self._data, self._at = data, at
 
     def skip(self, count: int) -> bytes:
-        """Return so many bytes.
+        """Return the next bytes, and move past them.
 
         Raises:
-            InputError: if there are fewer.
+            InputError: if fewer bytes are left.
         """
         end = self._at + count
         if end > len(self._data):
@@ -261,7 +261,7 @@ class _Reader:
 
 
 def plain_base64(data: bytes) -> bytes | None:
-    """Return what a file holds that is nothing but base64 of DER or of a key store, as Windows writes."""
+    """Decode a file that is only base64 of DER or of a key store, as Windows writes them."""
     text = data.strip()
     if len(text) < 40 or not _BASE64_DER.fullmatch(text):
         return None
@@ -272,7 +272,7 @@ def plain_base64(data: bytes) -> bytes | None:
 
 
 def embedded(data: bytes) -> Iterator[bytes]:
-    """Return what stands in base64 in a text such as a Kubernetes Secret: PEM, PKCS#12 and Java key stores."""
+    """Yield the objects embedded as base64 in a text such as a Kubernetes Secret: PEM, PKCS#12, Java key stores."""
     for pattern in (_BASE64_PEM, _BASE64_KEYSTORE):
         for match in pattern.finditer(data):
             try:
@@ -282,5 +282,5 @@ def embedded(data: bytes) -> Iterator[bytes]:
 
 
 def holds_embedded(data: bytes) -> bool:
-    """Return whether a text may hold something in base64 (a quick look)."""
+    """Return whether a text may contain base64 (a quick check)."""
     return b"LS0tLS1CRUdJTi" in data or _BASE64_KEYSTORE.search(data) is not None

@@ -1,4 +1,4 @@
-"""The value of a CRL (RFC 5280 section 5): who issued it, until when it holds, and whom it revokes."""
+"""The value of a CRL (RFC 5280 section 5): who issued it, until when it is valid, and which certificates it revokes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class RevokedEntry:
         """The extensions of the entry.
 
         Raises:
-            DerError: if they cannot be told apart.
+            DerError: if the list cannot be split into extensions.
         """
         return self._read[0]
 
@@ -81,7 +81,7 @@ class _Parts:
     deviations: tuple[Deviation, ...]
 
 
-# What the library makes of a list.
+# A CRL as the library loads it.
 _Loaded: TypeAlias = "x509.CertificateRevocationList"
 
 
@@ -176,7 +176,7 @@ class Crl(Signed[_Loaded, _Parts]):
         """Read the entries one by one.
 
         Raises:
-            InputError: if the entries cannot be told apart.
+            InputError: if the list cannot be split into entries.
         """
         node = self._parts.entries
         if node is None:
@@ -212,7 +212,7 @@ class Crl(Signed[_Loaded, _Parts]):
 
     @once
     def deviations(self) -> tuple[Deviation, ...]:
-        """The rules that the CRL breaks although it can be read; those of its entries are theirs."""
+        """The rules that the CRL breaks although it can be read; its entries have their own."""
         found = [*self._parts.deviations, *name_deviations("issuer", self.issuer)]
         for field, (moment, problems) in zip(("thisUpdate", "nextUpdate"), self._times, strict=False):
             listed = problems or ((moment.reason,) if isinstance(moment, Unreadable) else ())

@@ -1,4 +1,4 @@
-"""Just enough DER (X.690) to look before a library is asked to work.
+"""Just enough DER (X.690) to examine bytes before a library parses them.
 
 An encrypted key names the cost of its key derivation in the open. A hostile file names one that
 would keep a processor busy for hours, and nothing can interrupt the library then.
@@ -168,7 +168,7 @@ def _oid(value: bytes) -> str:
 
 
 def require_value(data: bytes, node: Node, depth: int = _MAX_DEPTH) -> None:
-    """Require that an element of any type is DER as far as its tag tells: its form, its value, and what is inside.
+    """Require that an element is DER as far as its tag defines it: its form, its value, and its nested elements.
 
     Raises:
         DerError: if it breaks a rule of its universal type, or holds elements in more than 24 levels.
@@ -293,9 +293,9 @@ def looks_like_private_key(data: bytes) -> bool:
 
 
 def is_signed_exactly(whole: bytes, signed: bytes, signature: bytes) -> bool:
-    """Whether a signed structure is nothing but its signed part, the algorithm named in it too, and the signature.
+    """Return whether a signed structure is exactly its signed part, the algorithm named there, and the signature.
 
-    What stands outside of the signed part can be changed without breaking the signature: the algorithm, which must be
+    Bytes outside the signed part can be changed without breaking the signature: the algorithm, which must be
     the one inside (RFC 5280 sections 4.1.1.2 and 5.1.1.2), and the count of unused bits, which must be none.
     """
     tail = encode(_BIT_STRING, b"\0" + signature)

@@ -49,7 +49,7 @@ class _Facts:
             self.fields[name] = None if value is None else show(value)
 
     def add_key(self, info: PublicKeyInfo | Unreadable) -> None:
-        """Add a key, and what is to be said against it."""
+        """Add a key, and its weaknesses."""
         self.add("key", info, lambda info: shown_key(info.facts))
         if not isinstance(info, Unreadable) and (warnings := _warnings(info)):
             self.fields["warnings"] = warnings
@@ -66,11 +66,11 @@ class _Facts:
             self.fields |= listed
 
     def problem(self, text: str) -> None:
-        """Add a problem of the whole."""
+        """Add a problem that concerns the whole object."""
         self._problems.append(printable(text))
 
     def done(self, deviations: Iterable[Deviation] = ()) -> dict[str, Any]:
-        """Return all of them; `problems` and `deviations` only where there are any."""
+        """Return all facts; `problems` and `deviations` only if there are any."""
         if self._problems:
             self.fields["problems"] = self._problems
         listed = [f"{printable(each.message)} ({_document(each.section)})" for each in deviations]
@@ -184,7 +184,7 @@ def is_ca(found: Certificate | x509.Certificate) -> bool:
 
 
 def leaf_of(found: Sequence[Found]) -> Found:
-    """Return the certificate of a bundle that is meant: the first one that is no CA's; the first, if there is none."""
+    """Return the leaf of a bundle: the first certificate that is not a CA's, else the first one."""
     return next((each for each in found if not is_ca(each)), found[0])
 
 

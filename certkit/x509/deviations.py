@@ -57,6 +57,6 @@ DEVIATIONS = {
 
 
 def deviation(identifier: str, detail: str = "") -> Deviation:
-    """Return a deviation by its id, with what is special about this one."""
+    """Return a deviation by its id, with details of this occurrence."""
     message, section, is_tolerated = DEVIATIONS[identifier]
     return Deviation(identifier, f"{message}: {detail}" if detail else message, section, is_tolerated)

@@ -116,7 +116,7 @@ class Name:
 
     @once
     def _read(self) -> tuple[tuple[_Rdn, ...], str]:
-        """The parts, or why they cannot be told apart."""
+        """The parts, or why they cannot be parsed."""
         try:
             start, end = tlv.only(self.der, _SEQUENCE)
             return tuple([_rdn(self.der[at:last]) for _, at, _, last in tlv.children(self.der, start, end)]), ""

@@ -1,7 +1,8 @@
 """Encryption of private keys at rest: PKCS#8 by PBES2, and PKCS#12 with a MAC that is as slow as its encryption.
 
-`cryptography` writes PKCS#8 with 2,048 rounds of PBKDF2, which a graphics card tries by the million each second, and it
-cannot be given another number; nor can the MAC of its PKCS#12 files, which can be used to guess a passphrase too.
+`cryptography` writes PKCS#8 with 2,048 rounds of PBKDF2, which a graphics card can compute millions of times per
+second, and it has no option for it; neither has the MAC of its PKCS#12 files, against which a passphrase can be guessed
+too.
 """
 
 from __future__ import annotations

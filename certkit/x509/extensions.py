@@ -1,6 +1,6 @@
 """The extensions of certificates, CSRs, CRLs and OCSP answers (RFC 5280 sections 4.2 and 5.2), each read by itself.
 
-What cannot be read is `Unreadable`, with the reason; it spoils none of the others.
+An extension that cannot be read is `Unreadable`, with the reason, and does not affect the others.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class AuthorityKeyIdentifier:
 
 @dataclass(frozen=True, slots=True)
 class DistributionPoint:
-    """Where a CRL is to be had (section 4.2.1.13); `relative_name` is an RDN as a SET in DER."""
+    """Where a CRL can be fetched (section 4.2.1.13); `relative_name` is an RDN as a SET in DER."""
 
     full_name: tuple[GeneralName, ...] | None
     relative_name: bytes | None
@@ -209,7 +209,7 @@ class AccessDescription:
 def read(der: bytes) -> tuple[Extension, tuple[Deviation, ...]]:
     """Read one extension from its bytes, and the rules that it breaks although it can be read.
 
-    Short ones recur in the certificates of a CA, so what was read is kept.
+    Short ones recur in the certificates of a CA, so they are cached.
 
     Raises:
         DerError: if the bytes are no extension.
@@ -247,7 +247,7 @@ _READERS: dict[str, Reader] = {}
 
 
 def _reads(*oids: str) -> Callable[[Reader], Reader]:
-    """Register a function as the one that reads the values of some extensions."""
+    """Register the function that reads the values of some extensions."""
 
     def register(reader: Reader) -> Reader:
         _READERS.update(dict.fromkeys(oids, reader))
@@ -287,7 +287,7 @@ def _natural(raw: bytes, node: tlv.Node) -> int:
 
 
 def _fields(nodes: list[tlv.Node], tags: tuple[int, ...]) -> dict[int, tlv.Node]:
-    """Tell optional elements apart by their tags, which must come in this order and once each."""
+    """Identify optional elements by their tags, each of which may occur once, in this order."""
     found: dict[int, tlv.Node] = {}
     rest = list(tags)
     for node in nodes:

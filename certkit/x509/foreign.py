@@ -1,4 +1,4 @@
-"""The one place where a library meets hostile bytes: whatever it raises or warns of becomes an answer of ours."""
+"""The one place where a library parses hostile bytes: its exceptions and warnings become return values."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _IGNORE: list[Any] = [("ignore", None, Warning, None, 0)]
 
 
 def attempt(load: Callable[[Given], Loaded], data: Given) -> Loaded | None:
-    """Return what a library makes of the bytes, or None if it refuses them, for whatever reason."""
+    """Return the object that a library loads from the bytes, or None if it raises anything."""
     return try_or_error(load, data)[0]
 
 
 def try_or_error(load: Callable[[Given], Loaded], data: Given) -> tuple[Loaded | None, Exception | None]:
-    """Return what a library makes of the bytes, or its error; the error's text is never for people."""
+    """Return the object that a library loads from the bytes, or its error, whose text is never shown."""
     # What warnings.catch_warnings does, which takes longer than reading a certificate: it also makes every module
     # forget what it has warned of, and nothing is remembered of warnings that are ignored. Of several threads only
     # those that found the filters as they were put them back.

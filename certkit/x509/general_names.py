@@ -44,7 +44,7 @@ def read_all(data: bytes, start: int, end: int) -> tuple[GeneralName, ...]:
     """Read the general names that stand side by side.
 
     Raises:
-        DerError: if the elements cannot be told apart.
+        DerError: if the bytes cannot be split into elements.
     """
     return tuple(read(data, node) for node in tlv.children(data, start, end))
 
@@ -80,7 +80,7 @@ def read(data: bytes, node: tlv.Node, *, is_constraint: bool = False) -> General
 
 
 def _require_parts(kind: str, raw: bytes) -> None:
-    """Require that an x400Address or ediPartyName, which nothing is compared with, is made of what it must be made of.
+    """Require that an x400Address or ediPartyName, which is never compared, has the parts that it must have.
 
     Raises:
         DerError: if it is not in DER, or an ediPartyName has no party.

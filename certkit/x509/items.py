@@ -1,4 +1,4 @@
-"""What is found in files: the kinds of object, and how much a run may spend on reading them.
+"""The objects found in files: their kinds, and how much a run may spend on reading them.
 
 The plain certificates that nearly all watched files hold are read here, without what reads everything else.
 """
@@ -85,7 +85,7 @@ class Broken(NamedTuple):
 
 
 def unguarded(_: Callable[[], object]) -> bool:
-    """Let everything through."""
+    """Allow everything."""
     return True
 
 
@@ -102,14 +102,14 @@ class Budget:
         self._checks: float = _MAX_RSA_CHECKS
 
     def derive(self, rounds: int) -> bool:
-        """Take so many rounds of key derivation, if there are as many left; return whether there were."""
+        """Spend rounds of key derivation, if that many are left; return whether they were."""
         if rounds > self._rounds:
             return False
         self._rounds -= rounds
         return True
 
     def check_rsa(self, bits: int) -> bool:
-        """Take the check of an RSA key of this size, if that much is left; return whether it was."""
+        """Spend the cost of checking an RSA key of this size, if it is left; return whether it was."""
         cost = (bits / 1024) ** 3
         if cost > self._checks:
             return False
@@ -142,6 +142,6 @@ def plain_certificates(data: bytes) -> tuple[list[Certificate], int]:
         try:
             found.append(Certificate(der, load(der)))
         except refusals:
-            break  # `read` says what is wrong with it
+            break  # `read` reports the error
         end = after
     return found, end

@@ -1,4 +1,4 @@
-"""Private and public keys: the types that are offered, making them, reading them, describing them."""
+"""Private and public keys: the supported types; creating, reading and describing keys."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def is_pkcs12_of(
     chain: Sequence[x509.Certificate],
     passphrase: Secret | None,
 ) -> bool:
-    """Return whether a bundle of ours holds just these and their key, and opens with just this passphrase."""
+    """Return whether a PKCS#12 bundle holds exactly this pair and chain, and opens with this passphrase only."""
     from cryptography.hazmat.primitives.serialization import pkcs12
 
     try:
@@ -168,7 +168,7 @@ def load_private_key(data: bytes, passphrase: Secret | None = None) -> PrivateKe
 
     Raises:
         PassphraseError: if the key is encrypted, and the passphrase is missing or wrong.
-        InputError: if it is not a key that certkit can use, or one made to keep it busy.
+        InputError: if it is not a key that certkit can use, or loading it would take too long.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
@@ -299,6 +299,6 @@ class Keyed(Protocol):
 
 
 def is_pair(key: Any, certificate: Keyed) -> bool:
-    """Return whether a certificate is for a private key; one whose key cannot be read is for none."""
+    """Return whether a certificate belongs to a private key; False if its public key cannot be read."""
     public = foreign.attempt(lambda _: certificate.public_key(), b"")
     return public is not None and bool(public == key.public_key())

@@ -145,7 +145,7 @@ def subject_or_none(holder: Certificate | Csr | x509.Certificate | x509.Certific
 
 
 def attributes(name: Name | x509.Name) -> tuple[Attribute, ...]:
-    """Return the attributes of a name in the order of its encoding; a value that is no text is `#` and DER in hex."""
+    """Return the attributes of a name in encoding order; a value that is not text is `#` and its DER in hex."""
     from certkit.x509 import directory_name
 
     own = name if isinstance(name, directory_name.Name) else directory_name.Name(name.public_bytes())
@@ -261,7 +261,7 @@ def has_control(value: str) -> bool:
 
 
 def _require_text(value: str, what: str) -> None:
-    """Refuse what no certificate should carry: bytes that are no UTF-8, and control characters."""
+    """Reject text that no certificate should contain: invalid UTF-8 and control characters."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

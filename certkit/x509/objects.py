@@ -36,7 +36,7 @@ def read(
     only: Container[Kind] | None = None,
     budget: Budget | None = None,
 ) -> Iterator[Item | Broken]:
-    """Read the objects in the bytes of a file, in order, one at a time; nothing comes of a file that holds none.
+    """Yield the objects in the bytes of a file, in order; a file without any yields nothing.
 
     A key or PKCS#12 that is locked and has no passphrase is an item without a value. With `only`, objects of other
     kinds are named but not loaded. The files of a run share one `budget`. With `start`, reading begins there.
@@ -224,7 +224,7 @@ def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> 
 
 
 def wrong_kind(wanted: str, data: bytes, others: list[str], *, name: str) -> InputError:
-    """The error for a file that does not hold what was asked for: it says what it holds instead."""
+    """Return the error for a file of another kind than expected; the message says what the file holds."""
     if others:
         listed = ", ".join(dict.fromkeys(others))
         hint = f"give {wanted}"
@@ -329,7 +329,7 @@ class _Reader:
                 yield Broken(what, reason, hint if "CERTIFICATE" in block.label else _UNKNOWN_HINT, line)
         elif not self._wants(kind):
             item = Item(kind, block.der or b"", None, line)
-            # What is asked for may stand under a label that promises something else.
+            # The requested object may have a label of another kind.
             others = list(_signed_of(item.der)) if tlv.looks_like_signed(item.der) else []
             wanted = [each._replace(line=line) for each in others if isinstance(each, Item) and self._wants(each.kind)]
             yield from wanted or [item]
@@ -365,9 +365,9 @@ class _Reader:
             yield found._replace(trust=trust) if trust else found
 
     def _by_content(self, der: bytes, broken: Broken) -> Iterator[Item | Broken]:
-        """Read a block whose label is wrong; where its content is no object either, it is broken as it was.
+        """Read a block whose label is wrong; if its content is not an object either, the block stays broken.
 
-        An object of a kind that was not requested is broken too, for its label promises something else.
+        An object of a kind that was not requested is broken too, because its label names another kind.
         """
         found = [each for each in self._der(der) if isinstance(each, Item)]
         for each in found:
@@ -421,7 +421,7 @@ class _Reader:
         elif len(der) > _MAX_EC_BYTES and not self._budget.check_rsa(private.estimated_bits(der)):
             return Broken(what, *_NOT_OPENED, line, is_locked=True)  # another try would be as long as a check
         else:
-            key = keys.load_private_key(der if text is None else text, self._passphrase)  # it says what is wrong
+            key = keys.load_private_key(der if text is None else text, self._passphrase)  # the error says why
             info = private.info_of(key, None)
         return Item(Kind.PRIVATE_KEY, der, key, line, is_encrypted=True, info=info)
 

@@ -1,4 +1,4 @@
-"""The value of an OCSP response (RFC 6960 section 4.2): who says what about which certificates."""
+"""The value of an OCSP response (RFC 6960 section 4.2): the responder, and its statement on each certificate."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ class BasicResponse(Signed[None, _Parts]):
 
     @property
     def responses(self) -> tuple[SingleResponse, ...]:
-        """What is said of each certificate."""
+        """The response about each certificate."""
         return self._parts.responses
 
     @once
@@ -240,7 +240,7 @@ class BasicResponse(Signed[None, _Parts]):
 
     @once
     def deviations(self) -> tuple[Deviation, ...]:
-        """The rules that the response breaks although it can be read; those of its single responses are theirs."""
+        """The rules that the response breaks although it can be read; its single responses have their own."""
         found = [deviation("version-unknown", str(self.version))] if self.version != 1 else []
         return (*found, *self._common_deviations())
 

@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 class once(Generic[Value]):  # noqa: N801  used as a decorator, like property
     """An attribute that is computed on first use and then kept in the instance.
 
-    `functools.cached_property` takes a lock up to Python 3.11, which costs as much as reading a name does.
+    `functools.cached_property` takes a lock up to Python 3.11, which costs as much as reading a name.
     """
 
     def __init__(self, compute: Callable[[Any], Value]) -> None:

@@ -1,6 +1,6 @@
 """PEM (RFC 7468): finding the objects in a file, however they are mixed with text.
 
-The reader goes once through the bytes, whatever they hold, and never gives up at the first broken
+The reader passes once over the bytes, whatever they hold, and never stops at the first broken
 block: each block is either decoded or says what is wrong with it.
 """
 
@@ -24,13 +24,13 @@ _PIECE_BYTES = 1024 * 1024
 _BEGIN = b"-----BEGIN "
 _KEY_STORES = {b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"}  # how JKS and JCEKS begin
 
-# A certificate as everybody writes it: nothing but base64 between its lines.
+# A certificate in its usual form: only base64 between the marker lines.
 _PLAIN = re.compile(rb"-----BEGIN CERTIFICATE-----\r?\n([^-]+)-----END CERTIFICATE-----\s*")
 _MARKER = re.compile(rb"-----(BEGIN|END) ([A-Z0-9][A-Z0-9 #./_+]{0,60})-----")
 _HEADER = re.compile(rb"[ \t]*[A-Za-z0-9-]+:.*")
 
 
-# Marker lines of certificates and revocation lists that a person or an editor has damaged.
+# Marker lines of certificates and CRLs that a person or an editor has damaged.
 _DASH = rb"(?:-|\xe2\x80[\x90-\x95])"
 _SPOILT = re.compile(
     _DASH + rb"[ \t]?(?:BEGIN|END) (?:TRUSTED |X509 )?(?:CERTIFICATE|CRL)[ \t]?" + _DASH, re.IGNORECASE
@@ -86,7 +86,7 @@ def blocks(data: bytes, *, start: int = 0) -> Iterator[Block]:
 def plain_certificates(data: bytes) -> Iterator[tuple[bytes, int]]:
     """The certificates at the beginning of `data`, as DER, each with the place where its block ends.
 
-    This is the fast way through the files that are as they should be: it ends before the first block that is anything
+    This is the fast path for well-formed files: it ends before the first block that is anything
     else, for `blocks` to go on from there.
     """
     end = 0

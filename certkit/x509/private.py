@@ -1,4 +1,4 @@
-"""What the bytes of a private key say before it is loaded: its type, its public half, its encryption."""
+"""What the bytes of a private key show before it is loaded: its type, its public half, its encryption."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def rsa_spki(der: bytes) -> bytes:
 
 
 def outline(der: bytes) -> Outline | None:
-    """Read an unencrypted private key (PKCS#8, PKCS#1, SEC1) without loading it; None if they are not one."""
+    """Read an unencrypted private key (PKCS#8, PKCS#1, SEC1) without loading it; None for other bytes."""
     try:
         return _outline(der)
     except (tlv.DerError, IndexError):
@@ -149,7 +149,7 @@ def info_of(key: PrivateKeyTypes, named: Outline | None = None) -> PublicKeyInfo
 
 
 def estimated_bits(der: bytes) -> int:
-    """Return how large an RSA key in so many bytes is, about; an encrypted one shows nothing else."""
+    """Estimate the size of an RSA key from its length in bytes: an encrypted key shows nothing else."""
     return int(len(der) * 8 / _BITS_PER_BIT)
 
 

@@ -50,7 +50,7 @@ class Statements:
 
     @property
     def text(self) -> str:
-        """What kind of certificate this is, and the roles of its owner, in words."""
+        """The kind of qualified certificate and the roles of its owner, in words."""
         kinds = {"web": "for websites (QWAC)", "eseal": "for seals (QSEAL)", "esign": "for signatures"}
         parts = [f"qualified {kinds.get(each, each)}" for each in self.types]
         if self.roles:

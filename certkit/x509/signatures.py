@@ -1,4 +1,4 @@
-"""Whether bytes are signed with a key: every lawful encoding of an algorithm, and one reason for each refusal."""
+"""Verification of signatures: every valid encoding of an algorithm, and a reason for each rejection."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Scheme(NamedTuple):
 
     @classmethod
     def of(cls, family: str, digest: str = "", pss: PssParameters | None = None) -> Scheme:
-        """Return the scheme of a family, with what follows from its digest."""
+        """Return the scheme of a family, completed by the properties of its digest."""
         return cls(family, digest, pss, digest in _WEAK, digest.upper().replace("_", "-") or family)
 
 
@@ -134,7 +134,7 @@ def fits(algorithm: Algorithm, key: PublicKeyInfo) -> bool:
 
 
 def problem(algorithm: Algorithm, key: PublicKeyInfo, signature: bytes, message: bytes) -> str | None:
-    """Say why a signature over a message is not one of a key; None if it is.
+    """Return why a signature over a message was not made with a key; None if it was.
 
     Raises:
         UnsupportedError: if the algorithm or the key is not supported.

@@ -123,7 +123,7 @@ class Signed(Generic[Loaded, Parts]):
             raise unreadable(self.what, error) from error
 
     def _cut(self) -> Parts:
-        """Tell apart the fields of the signed part.
+        """Split the signed part into its fields.
 
         Raises:
             DerError: if they are not those of such an object.
@@ -219,10 +219,10 @@ def name_deviations(field: str, name: Name) -> list[Deviation]:
 
 
 def read_extensions(data: bytes, node: tlv.Node) -> ReadExtensions:
-    """Read a list of extensions, and what is wrong with it and them.
+    """Read a list of extensions, with the problems of the list and of each extension.
 
     Raises:
-        DerError: if the extensions cannot be told apart.
+        DerError: if the list cannot be split into extensions.
     """
     from certkit.x509 import extensions as kinds
 
@@ -242,7 +242,7 @@ def read_extensions(data: bytes, node: tlv.Node) -> ReadExtensions:
 
 
 def unreadable(what: str, error: tlv.DerError) -> InputError:
-    """Return the error for bytes that are no such object, which tells what is cut off from what breaks a rule."""
+    """Return the error for bytes that are not such an object: cut off, or against the encoding rules."""
     if error.is_cut_off:
         return InputError(f"the {what} is cut off or damaged: {error}", hint="get a new copy from its source")
     return InputError(
@@ -265,7 +265,7 @@ def take(nodes: list[tlv.Node], *wanted: tuple[int, str]) -> list[tlv.Node]:
 
 
 def frame(data: bytes, *, may_continue: bool = False) -> tuple[tlv.Node, tlv.Node, tlv.Node]:
-    """Tell apart the signed part, the algorithm and the signature of a structure; more follows only if it may.
+    """Split a structure into signed part, algorithm and signature; more may follow only where allowed.
 
     Raises:
         DerError: if they consist of anything else.

@@ -220,10 +220,10 @@ class PublicKeyInfo(NamedTuple):
         return self.modulus > 0 and self.modulus.bit_length() <= MAX_RSA_BITS and _is_fermat_factorable(self.modulus)
 
     def load(self) -> PublicKeyTypes:
-        """Return the key for `cryptography`.
+        """Return the key as `cryptography` loads it.
 
         Raises:
-            InputError: if no signature of it may or can be checked.
+            InputError: if the key is too costly or unsupported, so that no signature can be verified with it.
         """
         if self.has_explicit_curve:
             raise InputError(self.curve_problem, hint="create the key again with a named curve")
@@ -239,7 +239,7 @@ class PublicKeyInfo(NamedTuple):
         raise InputError(f"the {self.type} key is not valid", hint="create the key again") from error
 
 
-# The keys of CAs recur in a run, so what was read and loaded is kept.
+# The keys of CAs recur in a run, so they are cached.
 @functools.lru_cache(maxsize=256)
 def _key(der: bytes) -> PublicKeyInfo:
     parts = tlv.children(der, *tlv.only(der, _SEQUENCE))

@@ -1,4 +1,4 @@
-"""What is said of a field that cannot be read, in place of its value."""
+"""The value of a field that cannot be read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 
 class Unreadable:
-    """What could not be read, and why: `reason`."""
+    """A field that could not be read; `reason` says why."""
 
     __slots__ = ("reason",)
 
@@ -27,5 +27,5 @@ class Unreadable:
         return f"Unreadable({self.reason!r})"
 
     def __bool__(self) -> Literal[False]:
-        """Return False: nothing is known of the value."""
+        """Return False: the value is unknown."""
         return False
