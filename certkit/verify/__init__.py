@@ -1,4 +1,4 @@
-"""Whether a certificate may be relied upon: every check as a finding, and the path as evidence."""
+"""Verification of a certificate: a finding for each check, and the path as evidence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from certkit.x509.csr import Csr
     from certkit.x509.keys import KeyFacts
 
-# What reading a field of a certificate that breaks the standard raises.
+# What may be raised when a field of a malformed certificate is read.
 _UNREADABLE = (InputError, DerError)
 _NO_NAME = skipped(
     "name", "no client id, host name or address was given", "add --client-id ID, --hostname NAME or --email ADDRESS"
@@ -36,9 +36,9 @@ _FOREIGN_HINT = "ask the CA for a certificate that browsers would accept, or lea
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked about a certificate.
+    """The checks requested for a certificate.
 
-    `anchors` None: nothing to trust was given; then the chain is a warning, or skipped with `needs_chain` False. `pins`
+    `anchors` None: no anchors were given; then the chain is a warning, or skipped with `needs_chain` False. `pins`
     are trusted as they are, CAs or not, and for nothing but themselves; `distrusted` are CAs that were given as anchors
     and are marked as not to be trusted for the purpose. `at` is the moment to judge; `max_depth` counts intermediates.
     `crls` ask for a current CRL for every certificate below the anchor, or for the leaf with `revocation_of_chain`
@@ -69,7 +69,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The findings, and the path they were made over: leaf first, anchor last; only the leaf where there is none."""
+    """The findings, and the path they are about: leaf first, anchor last; only the leaf if there is no path."""
 
     findings: tuple[Finding, ...]
     path: tuple[Certificate, ...]

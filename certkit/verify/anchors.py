@@ -20,10 +20,10 @@ _PURPOSES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2", "any"
 
 
 def trusted(path: str) -> list[Certificate]:
-    """Return the CA certificates of a file, or of the files of a directory, of which some may hold other things.
+    """Return the CA certificates of a file, or of the files of a directory, some of which may hold other objects.
 
     Raises:
-        InputError: if one cannot be read, or none is a CA's.
+        InputError: if a file cannot be read, or no certificate is a CA's.
     """
     from certkit.x509 import objects
 
@@ -42,10 +42,10 @@ def trusted(path: str) -> list[Certificate]:
 
 
 def cas(found: list[Certificate], *, name: str, may_be_none: bool = False) -> list[Certificate]:
-    """Return those certificates that can be trusted as CAs: only they vouch for others.
+    """Return the certificates that can be trusted as CAs: only these can vouch for others.
 
     Raises:
-        InputError: if none can, unless there may be none.
+        InputError: if no certificate can, unless the result may be empty.
     """
     from certkit.verify.path import is_anchor
 
@@ -92,7 +92,7 @@ def trust_settings(places: Iterable[bytes | Path | str], purpose: str) -> TrustS
 
 
 def _is_trusted(settings: bytes, purpose: str) -> bool | None:
-    """Whether trust settings (X509_CERT_AUX) trust or reject a purpose; None if neither. Broken ones reject."""
+    """Return whether trust settings (X509_CERT_AUX) trust or reject a purpose; None if neither. Broken ones reject."""
     from certkit.x509 import der as tlv
 
     if not settings:
@@ -119,7 +119,7 @@ def system() -> list[Certificate]:
     """Return the CAs that this machine trusts.
 
     Raises:
-        InputError: if it has none.
+        InputError: if this machine trusts no CA.
     """
     import ssl
 

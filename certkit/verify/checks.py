@@ -164,7 +164,7 @@ def csr_organization(leaf: Certificate, request: Csr) -> Finding:
 
 
 def _key_facts(certificate: Certificate) -> KeyFacts | None:
-    """Return the facts of a key as the library writes it, or as they stand where the library would change the key."""
+    """Return the facts of a key as the library encodes it, or as its bytes have them if the library would change it."""
     key = certificate.key
     if not isinstance(key, Unreadable) and (key.is_pss or key.has_explicit_curve):
         return key.facts

@@ -35,7 +35,7 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^@/?#\\]*@)?([^@/?#\\:\[\]]+)(
 
 
 class TooManyError(Exception):
-    """There are more names and constraints than anybody needs."""
+    """More names and constraints than any real chain has."""
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class Limits:
 
 
 def objection(path: Sequence[Certificate], budget: Comparisons) -> tuple[str, str] | None:
-    """Say which name a CA of a path may not issue for, with a hint; None if there is none (section 6.1.3 b and c).
+    """Return the name that a CA of a path may not issue for, with a hint; None if all are allowed (6.1.3 b and c).
 
     Intermediates that are self-issued are exempt; the leaf, which comes first, is not.
     """
@@ -166,7 +166,7 @@ def parsed(name: GeneralName) -> Parsed:
 
 
 def violation(found: Iterable[Parsed], limits: Limits, budget: Comparisons, *, common_name: str = "") -> str | None:
-    """Return the first name that limits do not allow, as people write it; None if they allow all of them.
+    """Return the first name that the limits do not allow, as people write it; None if they allow all.
 
     `common_name` is the only one of a certificate without alternative names. If it is a host name, excluded trees hold
     for it, and permitted ones do not.
@@ -198,7 +198,7 @@ def violation(found: Iterable[Parsed], limits: Limits, budget: Comparisons, *, c
 
 
 def lenient_readings(constraints: NameConstraints) -> list[str]:
-    """Return what is read leniently in the extension, in words (section 4.2.1.10)."""
+    """Describe what was read leniently in the extension (section 4.2.1.10)."""
     bases = [each.base for each in (*(constraints.permitted or ()), *(constraints.excluded or ()))]
     dots = [each for each in bases if each.kind == "DNS" and each.raw[:1] == b"."]
     networks = [each for each in bases if each.kind == "IP" and each.problem]
@@ -254,7 +254,7 @@ def _dns_touches(name: str, tree: str) -> bool:
 
 
 def _email(name: GeneralName) -> tuple[str, str] | None:
-    """A mailbox: the local part as it stands, and the host without case (RFC 5280 section 7.5)."""
+    """A mailbox: the local part unchanged, and the host without case (RFC 5280 section 7.5)."""
     match = _EMAIL.fullmatch(name.value)
     host = _host(match[2]) if match else None
     return (match[1], host) if match and host is not None and "*" not in host else None

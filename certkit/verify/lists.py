@@ -1,4 +1,4 @@
-"""One revocation list (RFC 5280 section 5): what it says of itself, which certificates it covers, and its entries."""
+"""One revocation list (RFC 5280 section 5): its own fields, the certificates that it covers, and its entries."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _CERTIFICATE_ISSUER = bytes.fromhex("0603551d1d") + _CRITICAL
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place of lists (RFC 5280 section 4.2.1.13): its names, in a form that can be compared, and what it serves."""
+    """A distribution point of lists (RFC 5280 section 4.2.1.13): its names in comparable form, and its scope."""
 
     names: frozenset[object]
     issuers: tuple[Key, ...] = ()
@@ -59,7 +59,7 @@ class Point:
 
 
 class Target:
-    """A certificate whose revocation is asked, and what lists are looked up by.
+    """A certificate whose revocation is checked, and the fields by which lists are found.
 
     Raises:
         ValueError: if its distribution points or its end cannot be read.
@@ -82,12 +82,12 @@ class Target:
 
     @property
     def list_issuers(self) -> tuple[Key, ...]:
-        """Those whose lists may cover the certificate."""
+        """The issuers whose lists may cover the certificate."""
         return tuple(dict.fromkeys([self.issuer, *(each for point in self.points for each in point.issuers)]))
 
 
 def _names(full: tuple[GeneralName, ...] | None, relative: bytes | None, above: Key) -> frozenset[object]:
-    """Return the names of a distribution point; a relative one stands below the name of the list's issuer."""
+    """Return the names of a distribution point; a relative one is appended to the name of the list's issuer."""
     if relative is not None:
         return frozenset({("dirName", (*above, *Name(tlv.encode(tlv.SEQUENCE, relative)).key))})
     return frozenset(
@@ -97,22 +97,22 @@ def _names(full: tuple[GeneralName, ...] | None, relative: bytes | None, above: 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """That a list names a certificate: since when, and why (empty if it does not say)."""
+    """The entry of a revoked certificate: since when, and why (empty if the list does not say)."""
 
     since: datetime
     reason: str
 
     @property
     def is_lasting(self) -> bool:
-        """Whether no later list can take it back (RFC 5280 section 5.3.1)."""
+        """Whether the revocation is permanent (RFC 5280 section 5.3.1)."""
         return self.reason not in {HOLD, REMOVE}
 
 
 class RevocationList:
-    """A list, read: what it says of itself raises here, and never later.
+    """A list whose own fields have been read: errors in them are raised here, never later.
 
     Raises:
-        ValueError: if the list cannot be read, or not what it covers.
+        ValueError: if the list or its scope cannot be read.
     """
 
     def __init__(self, crl: Crl) -> None:
@@ -133,7 +133,7 @@ class RevocationList:
 
     @property
     def departure(self) -> str:
-        """The rule of RFC 5280 section 5 that the list breaks although it counts; empty if there is none."""
+        """The rule of RFC 5280 section 5 that the list breaks although it is accepted; empty if it breaks none."""
         if self._crl.version != 2:
             return "it is not of version 2 (RFC 5280 section 5.1.2.1)"
         number = self._crl.extension(kinds.CRL_NUMBER)
@@ -146,7 +146,7 @@ class RevocationList:
 
     @property
     def order(self) -> tuple[datetime, int]:
-        """What is greater for a newer list."""
+        """A sort key that is greater for a newer list."""
         return self.begin, self.number if self.number is not None else -1
 
     def builds_on(self, complete: RevocationList) -> bool:
@@ -156,7 +156,7 @@ class RevocationList:
         return self.base <= complete.number < self.number
 
     def entry(self, target: Target) -> Listing | None:
-        """Return what the list says of a certificate.
+        """Return the entry of a certificate in the list.
 
         Raises:
             ValueError: if its entry cannot be read.
@@ -180,7 +180,7 @@ class RevocationList:
         return Listing(found.revocation_date_utc, next(reasons, ""))
 
     def reasons(self, target: Target) -> frozenset[str] | Problem:
-        """Return for which reasons the list covers a certificate, by its scope (RFC 5280 section 6.3.3 b to d)."""
+        """Return the reasons for which the list covers a certificate, by its scope (RFC 5280 section 6.3.3 b to d)."""
         scope = self.point
         if scope is not None and (
             scope.only_attribute_certificates
@@ -204,7 +204,7 @@ class RevocationList:
         return named if scope is None or scope.only_some_reasons is None else named & scope.only_some_reasons
 
     def problem(self, at: datetime, *, strict: bool) -> Problem | None:
-        """Return why the list does not count at a moment; None if it does (RFC 5280 sections 5.1.2.4 and 5.1.2.5)."""
+        """Return why the list is not acceptable at a moment; None if it is (RFC 5280 sections 5.1.2.4 and 5.1.2.5)."""
         if not self.is_understood:
             return Problem(Trouble.CRITICAL)
         if signatures.scheme(self._crl.signature_algorithm).is_weak:
@@ -218,7 +218,7 @@ class RevocationList:
         return Problem(Trouble.STALE, rfc3339(self.end)) if at > self.end else None
 
     def is_signed_by(self, certificate: Certificate) -> bool:
-        """Return whether the list is signed with a certificate's key; each key is tried once, and not too many."""
+        """Return whether the list is signed with a certificate's key; each key is tried once, up to a limit."""
         key, crl = certificate.key, self._crl
         if isinstance(key, Unreadable) or crl.signature_algorithm != crl.tbs_signature_algorithm:
             return False

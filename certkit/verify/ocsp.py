@@ -55,7 +55,7 @@ _STRANGER = "it is signed neither by the issuer nor by a responder that the issu
 
 
 class _UnusableError(Exception):
-    """A response that does not count, and why."""
+    """A response that cannot be used, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,11 @@ def judge(
     at: datetime,
     crls: Sequence[Crl] = (),
 ) -> Finding | None:
-    """Return what all responses together say of a certificate; None if none is about it.
+    """Return the finding of all responses about a certificate; None if no response is about it.
 
     `above` is the path from its issuer to the anchor. Unusable responses are dropped. Of the others, and of
     all their single responses, revoked wins; else the most recent counts. `crls` may tell whether a responder that the
-    issuer named is revoked itself; if nothing tells, the finding is a warning.
+    issuer named is revoked itself; if that is unknown, the finding is a warning.
     """
     judged = _Judge(responses, above, at, crls)
     usable = judged.about(certificate)
@@ -132,9 +132,9 @@ def judge(
 
 
 class _Judge:
-    """What given responses say at a moment; `dropped` collects why some are unusable.
+    """The evaluation of given responses at a moment; `dropped` collects why some are unusable.
 
-    `unchecked` are the responders of which nothing tells whether they are revoked themselves.
+    `unchecked` are the responders whose own revocation status is unknown.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class _Judge:
         self.unchecked: list[Certificate] = []
 
     def about(self, certificate: Certificate, *, is_responder: bool = False) -> list[SingleResponse]:
-        """Return the single responses about a certificate that count; about a responder, by its issuer itself."""
+        """Return the usable single responses about a certificate; for a responder, only those signed by its issuer."""
         found: list[SingleResponse] = []
         for response in self._responses:
             try:
@@ -186,7 +186,7 @@ class _Judge:
                 yield single
 
     def _require_unrevoked(self, responder: Certificate) -> None:
-        """Refuse a responder that is revoked; note one of which nothing tells (RFC 6960 section 4.2.2.2.1)."""
+        """Reject a revoked responder; note one whose revocation status is unknown (RFC 6960 section 4.2.2.2.1)."""
         marker = responder.extension(OCSP_NO_CHECK)
         if marker is not None and not isinstance(marker.value, Unreadable):
             return
@@ -217,7 +217,7 @@ def _require_current(single: SingleResponse, at: datetime) -> None:
 
 
 def _signer(basic: BasicResponse, issuer: Certificate, at: datetime) -> Certificate:
-    """Return who signed a response: the issuer, or a responder that it named (RFC 6960 section 4.2.2.2)."""
+    """Return the signer of a response: the issuer, or a responder that it named (RFC 6960 section 4.2.2.2)."""
     scheme = signatures.scheme(basic.signature_algorithm)
     if scheme.is_weak:
         raise _UnusableError(f"it is signed with {scheme.shown}, which is too weak")
@@ -247,7 +247,7 @@ def _signature_problem(signer: Certificate, basic: BasicResponse) -> str:
 
 
 def _responder_problem(signer: Certificate, issuer: Certificate, at: datetime) -> str:
-    """Say why a certificate may not sign the issuer's responses; empty if it may."""
+    """Return why a certificate may not sign the issuer's responses; empty if it may."""
     if signer == issuer:
         return ""
     usages, usage = signer.extended_key_usage, signer.key_usage

@@ -1,4 +1,4 @@
-"""Whether a certificate is what a partner's policy says, and which partners would accept a CSR or certificate."""
+"""Checks of a certificate against a partner's policy, and of a CSR or certificate against every policy."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[PolicyF
     """Return how a CSR, or else the first certificate, in some bytes fits each policy.
 
     Raises:
-        InputError: if there is neither.
+        InputError: if the bytes hold neither.
     """
     try:
         objects.csr(data, name=name)
@@ -81,7 +81,7 @@ def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[PolicyF
 
 
 def judge(leaf: Certificate, listed: Sequence[AnyCertificate], policy: Policy, purpose: str) -> list[Finding]:
-    """Return what the policy says of a certificate and its file, and what a public CA's or a qualified one is."""
+    """Return the policy's findings about a certificate and its file, and about public and qualified certificates."""
     try:
         file = [Certificate.of(each) for each in listed] or [leaf]
         shown = eidas(leaf) + (public_client(leaf) if purpose == "client" else [])
@@ -160,7 +160,7 @@ def _validity(leaf: Certificate, policy: Policy) -> Iterator[Finding]:
 
 
 def chain_file(file: Sequence[Certificate], policy: Policy) -> Iterator[Finding]:
-    """Return the findings `policy` about a certificate's file: its order, and whether issuer and root are included."""
+    """Yield the findings `policy` about a certificate's file: its order, and whether issuer and root are included."""
     rules, partner = policy.certificate, policy.title
     hint = "arrange the file as the partner requires"
     roots = [each for each in file if each.subject == each.issuer and each.is_ca]

@@ -1,10 +1,10 @@
-"""Path building and validation (RFC 5280 section 6.1): from a certificate to an anchor, or the first reason why not.
+"""Path building and validation (RFC 5280 section 6.1): from a certificate to an anchor, or the reason for failure.
 
 The search walks upwards by names; key identifiers only say which CA to try first. A certificate that has a defect of
 its own, whatever the path, is never entered, and neither is a CA whose key did not make the signature. The complete
-ways that are left are judged as wholes, short ones first: path lengths, name constraints, policies, TLS features. All
+paths that remain are judged as a whole, short ones first: path lengths, name constraints, policies, TLS features. All
 work is counted, so that neither thousands of CAs of one name nor a mesh of cross-signatures keeps a processor busy;
-what is not found within the budget counts as not there.
+what is not found within the budget counts as absent.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MAX_SIGNATURE_CHECKS = 500
 _MAX_STEPS = 5_000
 _MAX_PATHS = 100
 
-# The extensions that are processed, here or in the modules beside. They limit what a certificate is good for, or say
+# The extensions that are processed, here or in the modules beside. They limit a certificate's use, or say
 # whose it is: one that cannot be read refuses the certificate, critical or not.
 _PROCESSED = frozenset(
     {
@@ -70,16 +70,16 @@ _PIN = "to trust exactly this certificate, and nothing that it signed, use --pin
 
 
 class NoPath(NamedTuple):
-    """Why no path leads from a certificate to an anchor: the first cause in plain words, and what to do."""
+    """Why no path leads from a certificate to an anchor: the first cause in plain words, and a hint."""
 
     reason: str
     hint: str
 
 
 class Search(NamedTuple):
-    """What path is wanted: from a leaf to one of the anchors, at a moment, for a purpose (client, server, any).
+    """The path to find: from a leaf to one of the anchors, at a moment, for a purpose (client, server, any).
 
-    `distrusted` stand in no path. `max_depth` counts the intermediates between leaf and anchor.
+    `distrusted` certificates are in no path. `max_depth` counts the intermediates between leaf and anchor.
     """
 
     leaf: Certificate
@@ -92,7 +92,7 @@ class Search(NamedTuple):
 
 
 def build_path_in_time(search: Search) -> tuple[Search, Path | NoPath]:
-    """Build the path that is wanted at its moment, or where the leaf was valid; return the search that was made.
+    """Build the path at the requested moment, or when the leaf was valid; return the search that was made.
 
     A certificate out of its own dates has a finding for that, so its chain is judged when it was valid; and if that
     fails, at the moment itself, for its CA may have been renewed since.
@@ -110,7 +110,7 @@ def build_path_in_time(search: Search) -> tuple[Search, Path | NoPath]:
 
 
 def build_path(search: Search) -> Path | NoPath:
-    """Return the path that is wanted, leaf first and anchor last; or why there is none.
+    """Return the path, leaf first and anchor last; or why there is none.
 
     A path whose CAs may not issue for the purpose, or whose authority key identifiers do not fit, is the result where
     there is no better one; findings of their own say so.
@@ -157,7 +157,7 @@ def fits(child: Certificate, parent: Certificate) -> bool:
 
 
 def is_anchor(certificate: Certificate) -> bool:
-    """Whether a certificate can be trusted as a CA: it says that it is one, or is older than such words."""
+    """Return whether a certificate can be trusted as a CA: it says that it is one, or predates that extension."""
     try:
         return certificate.is_ca or (
             certificate.version == 1 and not certificate.extensions and certificate.is_self_issued
@@ -167,13 +167,13 @@ def is_anchor(certificate: Certificate) -> bool:
 
 
 def is_within_dates(certificate: Certificate, at: datetime) -> bool:
-    """Whether a certificate is valid at a moment by its own dates; not if they cannot be read."""
+    """Return whether a certificate is valid at a moment by its own dates; False if they cannot be read."""
     begin, end = certificate.not_before, certificate.not_after
     return not isinstance(begin, Unreadable) and not isinstance(end, Unreadable) and begin <= at <= end
 
 
 def is_signed(child: Certificate, parent: Certificate) -> bool:
-    """Whether a certificate is signed with the key of another, as it stands."""
+    """Return whether a certificate is signed with the key of another, byte for byte."""
     try:
         return child.signature_algorithm == child.tbs_signature_algorithm and _signature_problem(child, parent) is None
     except (InputError, UnsupportedError):
@@ -205,13 +205,13 @@ class _Walk:
             try:
                 self._by_subject.setdefault(each.subject.key, []).append(each)
             except InputError:
-                continue  # what cannot be read at all is a stranger, and no reason to stop
+                continue  # an unreadable certificate is unrelated, and no reason to stop
         self._signed: dict[tuple[bytes, bytes], str | None] = {}
         self._defects: dict[bytes, NoPath | None] = {}
         self._issuers: dict[bytes, list[Certificate]] = {}
 
     def ways(self) -> Iterator[Path]:
-        """Return the ways from the leaf to an anchor, short ones first; no name and key stands twice in one."""
+        """Yield the paths from the leaf to an anchor, short ones first; no name and key occurs twice in one."""
         leaf = self._search.leaf
         if leaf.der in self._anchors:
             yield (leaf,)
@@ -240,7 +240,7 @@ class _Walk:
                     waiting.append((*way, parent))
 
     def issuers(self, child: Certificate) -> list[Certificate]:
-        """Return the CAs that bear the issuer's name, have no defect and made the signature; those that fit first."""
+        """Return the sound CAs with the issuer's name whose key made the signature; those that fit first."""
         known = self._issuers.get(child.der)
         if known is None:
             named = self._named(child)
@@ -253,7 +253,7 @@ class _Walk:
         return known
 
     def first_cause(self, objection: NoPath | None) -> NoPath:
-        """Say why there is no path: what is wrong with the first complete way, or where the walk upwards ends."""
+        """Return why there is no path: the defect of the first complete path, or where the walk upwards ends."""
         if objection is not None:
             return objection
         if self._search.leaf in self._search.anchors:
@@ -288,7 +288,7 @@ class _Walk:
         return [each for each in self._by_subject.get(child.issuer.key, ()) if each.der != child.der]
 
     def _signature_problem(self, child: Certificate, parent: Certificate) -> str | None:
-        """Say why a CA did not sign a certificate; each key is tried once."""
+        """Return why a CA did not sign a certificate; each key is tried once."""
         pair = child.der, parent.spki
         if pair not in self._signed:
             if len(self._signed) >= MAX_SIGNATURE_CHECKS:
@@ -300,7 +300,7 @@ class _Walk:
         return self._signed[pair]
 
     def _defect(self, ca: Certificate) -> NoPath | None:
-        """Say why a certificate can be no CA of any path; None if it can."""
+        """Return why a certificate cannot be a CA in any path; None if it can."""
         if ca.der in self._defects:
             return self._defects[ca.der]
         at, found = self._search.at, None
@@ -396,7 +396,7 @@ class _Walk:
 
 
 def own_problem(certificate: Certificate) -> NoPath | None:
-    """Say what rules a certificate out whoever issued it, apart from its dates; None if nothing does.
+    """Return what rules a certificate out regardless of its issuer and dates; None if nothing does.
 
     Raises:
         InputError: if the certificate cannot be read.
@@ -423,7 +423,7 @@ def own_problem(certificate: Certificate) -> NoPath | None:
 
 
 def _content_problem(certificate: Certificate) -> NoPath | None:
-    """Say which part of a certificate rules it out, trusted or not (RFC 5280 section 4.2 and 6.1.4 o)."""
+    """Return the part of a certificate that rules it out, trusted or not (RFC 5280 section 4.2 and 6.1.4 o)."""
     for broken in certificate.deviations:
         if not broken.is_tolerated:
             section = broken.section if " " in broken.section else f"RFC 5280 section {broken.section}"
@@ -443,7 +443,7 @@ def _content_problem(certificate: Certificate) -> NoPath | None:
 
 @kept
 def _lasting_problem(ca: Certificate, is_trusted: bool) -> NoPath | None:  # noqa: FBT001  as it is kept by
-    """Say why a certificate can be no CA at any moment; None if it can."""
+    """Return why a certificate cannot be a CA at any moment; None if it can."""
     who, key = ca.brief_name, ca.key
     problem = _content_problem(ca) if is_trusted else own_problem(ca)
     if problem is not None:
@@ -472,7 +472,7 @@ def _lasting_problem(ca: Certificate, is_trusted: bool) -> NoPath | None:  # noq
 
 
 def _objection(way: Path, budget: Comparisons) -> NoPath | None:
-    """Say what a CA of a way does not allow below it; None if everything is OK (RFC 5280 section 6.1.3 and 6.1.4)."""
+    """Return what a CA of a path forbids below it; None if nothing (RFC 5280 sections 6.1.3 and 6.1.4)."""
     followed = 0
     for ca in way[1:]:
         limits = ca.basic_constraints

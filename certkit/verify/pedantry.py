@@ -1,4 +1,4 @@
-"""What RFC 5280 asks and few enforce: worth knowing, and a refusal only with `--strict`.
+"""Rules of RFC 5280 that few enforce: worth knowing, and a rejection only with `--strict`.
 
 For client certificates of private CAs these are notes; for servers, warnings. An authority key identifier that is not
 the CA's is a warning for both, because OpenSSL finds no path then.
@@ -31,12 +31,12 @@ _NEVER_CRITICAL = {
     kinds.SUBJECT_KEY_IDENTIFIER: "subject key identifier (RFC 5280 section 4.2.1.2)",
     kinds.TLS_FEATURES: "list of TLS features (RFC 7633 section 4.1)",
 }
-# `serial-zero` and the others of this kind are departures like any other, and have their own words here.
+# `serial-zero` and the like are departures like any other, with their own wording here.
 _SERIALS = ("serial-negative", "serial-zero", "serial-long")
 
 
 def pedantry(path: Sequence[Certificate], purpose: str, strict: bool) -> list[Finding]:  # noqa: FBT001
-    """Return the findings `extensions`: one for each departure from the letter, or one that there is none."""
+    """Return the findings `extensions`: one for each rule that is broken, or one if all hold."""
     leaf = path[0]
     departures = [(leaf, said) for said in _departures(leaf, is_anchor=False)]
     if purpose == "server":
@@ -66,13 +66,13 @@ def pedantry(path: Sequence[Certificate], purpose: str, strict: bool) -> list[Fi
 
 
 def _misfits(path: Sequence[Certificate]) -> Iterator[tuple[Certificate, str]]:
-    """Return what servers reject although RFC 5280 lets it pass."""
+    """Yield what servers reject although RFC 5280 allows it."""
     for child, ca in itertools.pairwise(path):
         if not fits(child, ca):
             said = f"has an authority key identifier (RFC 5280 section 4.2.1.1) that does not fit {ca.brief_name}"
             yield child, f"{said}; OpenSSL and GnuTLS then find no issuer, so a server rejects it"
         key = child.key
-        # Neither the names nor the key identifiers tell it from its issuer.
+        # Neither the names nor the key identifiers distinguish it from its issuer.
         if key and child.is_self_issued and fits(child, child) and signatures.fits(child.signature_algorithm, key):
             said = "has the name of its issuer, and no key identifiers that tell their keys apart"
             yield child, f"{said}; OpenSSL takes it for self-signed, so a server rejects it"
@@ -83,7 +83,7 @@ def _misfits(path: Sequence[Certificate]) -> Iterator[tuple[Certificate, str]]:
 
 
 def _departures(certificate: Certificate, *, is_anchor: bool) -> Iterator[str]:
-    """Return what was read although it breaks a rule, each of which has a name in `DEVIATIONS`, and what is missing."""
+    """Yield the rules that were broken, each with a name in `DEVIATIONS`, and the missing extensions."""
     for each in certificate.deviations:
         section = each.section if " " in each.section else f"section {each.section}"
         if each.id not in _SERIALS:

@@ -1,6 +1,6 @@
-"""Certificate policies along a path (RFC 5280 section 6.1): whether one is there where a CA requires it.
+"""Certificate policies along a path (RFC 5280 section 6.1): a valid one must exist if a CA requires it.
 
-Any policy is what the user wants, for no partner names one. Qualifiers do not matter then, and the tree of policies
+The user accepts any policy, because no partner names one. Qualifiers do not matter then, and the tree of policies
 shrinks to what is valid at a depth and what each of those expects below.
 """
 
@@ -20,7 +20,7 @@ _ANY = "2.5.29.32.0"
 
 
 def hold(path: Sequence[Certificate]) -> bool:
-    """Whether a valid policy is there at the end of a path, leaf first, or none is required."""
+    """Return whether a path, leaf first, ends with a valid policy, or requires none."""
     below = path[-2::-1]
     # Without one of these, nothing can require a policy.
     if all(each.policy_constraints is None and each.policy_mappings is None for each in below):
@@ -55,7 +55,7 @@ class _State:
     valid: dict[str, set[str]] = field(default_factory=lambda: {_ANY: {_ANY}})
 
     def apply_policies(self, certificate: Certificate, *, is_last: bool) -> None:
-        """Section 6.1.3, steps d and e: what a certificate's own policies leave valid."""
+        """Apply section 6.1.3, steps d and e: the policies that a certificate leaves valid."""
         own = certificate.certificate_policies
         if own is None:
             self.valid = {}
@@ -68,7 +68,7 @@ class _State:
         self.valid = kept
 
     def apply_mappings(self, certificate: Certificate) -> bool:
-        """Section 6.1.4, steps a and b: what a CA's policies are called below it; False for a mapping of any policy."""
+        """Apply section 6.1.4, steps a and b: map a CA's policies for those below; False if anyPolicy is mapped."""
         mapped: dict[str, set[str]] = {}
         for issuer, subject in certificate.policy_mappings or ():
             if _ANY in {issuer, subject}:
@@ -82,7 +82,7 @@ class _State:
         return True
 
     def count_down(self, certificate: Certificate) -> None:
-        """Section 6.1.4, steps h to j."""
+        """Apply section 6.1.4, steps h to j."""
         if not certificate.is_self_issued:
             self.explicit = max(self.explicit - 1, 0)
             self.mapping = max(self.mapping - 1, 0)

@@ -22,7 +22,7 @@ _USAGES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2"}
 
 
 def allows(usage: Container[str], purpose: str) -> bool:
-    """Whether an extended key usage, which is there, allows a purpose."""
+    """Return whether an extended key usage, which must be present, allows a purpose."""
     return purpose == "any" or _USAGES[purpose] in usage or _ANY_USAGE in usage
 
 
@@ -68,7 +68,7 @@ def judge(path: Sequence[Certificate], wanted: str) -> Finding:
 
 
 def _what_openssl_rejects(path: Sequence[Certificate], wanted: str) -> str:
-    """Return what is lawful for a purpose, but not to OpenSSL; empty if nothing is.
+    """Return what RFC 5280 allows for a purpose and OpenSSL rejects; empty if nothing.
 
     OpenSSL takes anyExtendedKeyUsage for no purpose of TLS, holds anchors to their extended key usage, and reads the
     certificate type that Netscape invented.
@@ -76,7 +76,7 @@ def _what_openssl_rejects(path: Sequence[Certificate], wanted: str) -> str:
     name, oid = PURPOSES[_USAGES[wanted]], _USAGES[wanted]
     for number, each in enumerate(path):
         usage = each.extended_key_usage
-        # What is unreadable is false, and there is no empty extended key usage.
+        # Unreadable is falsy, and an extended key usage is never empty.
         if usage and oid not in usage and (number or wanted == "client"):
             whose = f"the extended key usage of the CA {each.brief_name}" if number else "its extended key usage"
             kind = "anyExtendedKeyUsage" if _ANY_USAGE in usage else _shown(usage)

@@ -1,4 +1,4 @@
-"""Revocation by lists (CRLs, RFC 5280 section 6.3): not revoked, revoked, or cannot tell; the last is never "ok"."""
+"""Revocation by lists (CRLs, RFC 5280 section 6.3): not revoked, revoked, or undetermined, which is never "ok"."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def by_lists(
 ) -> Finding:
     """Return whether the certificates of a path below its anchor, or the leaf only, are revoked by lists at a moment.
 
-    `others` may hold the certificates of those who sign the lists. Revoked beats "cannot tell" across the chain. With
+    `others` may hold the certificates that signed the lists. Revoked outweighs undetermined across the chain. With
     `strict`, lists must follow RFC 5280 section 5 to the letter.
     """
     if not crls:
@@ -78,7 +78,7 @@ def by_lists(
 
 
 class _Judge:
-    """What lists say of certificates at a moment."""
+    """The evaluation of lists at a moment."""
 
     def __init__(
         self,
@@ -108,12 +108,12 @@ class _Judge:
             try:
                 self._by_name.setdefault(each.subject.key, []).append(each)
             except InputError:
-                continue  # what cannot be read is a stranger
+                continue  # an unreadable certificate is unrelated
 
     def answer(self, way: Path, pending: frozenset[Certificate] = frozenset()) -> Answer:
-        """Return what all lists together say of a certificate; `way` is its path, itself first.
+        """Return the verdict of all lists on a certificate; `way` is its path, itself first.
 
-        `pending` are those for whose sake it is asked: they signed the lists that others depend on.
+        `pending` are the certificates being judged already: they signed lists that others depend on.
         """
         self._left -= bool(pending)
         if self._left < 0 and pending:
@@ -125,7 +125,7 @@ class _Judge:
             for each in [each for issuer in target.list_issuers for each in self._lists.get(issuer, ())]:
                 found = self._statement(each, target, way, pending | {way[0]})
                 (problems if isinstance(found, Problem) else statements).append(found)  # type: ignore[arg-type]
-            # What a CA signed about itself counts only where no other list can tell.
+            # What a CA signed about itself counts only if no other list covers it.
             by_others = together([each for each in statements if not each.is_own], target, self._at, problems)
             if isinstance(by_others, Problem) and any(each.is_own for each in statements):
                 return together(statements, target, self._at, problems)
@@ -136,7 +136,7 @@ class _Judge:
     def _statement(
         self, found: RevocationList, target: Target, way: Path, pending: frozenset[Certificate]
     ) -> Statement | Problem:
-        """Return what a list says of a certificate, if it may (RFC 5280 section 6.3.3)."""
+        """Return a list's statement on a certificate, if the list is authorised (RFC 5280 section 6.3.3)."""
         try:
             reasons = found.reasons(target)
             if isinstance(reasons, Problem):
@@ -160,7 +160,7 @@ class _Judge:
         )
 
     def _signer(self, found: RevocationList, way: Path, pending: frozenset[Certificate]) -> Certificate | Problem:
-        """Return the certificate that signed a list, may sign it, and is not revoked."""
+        """Return the unrevoked certificate that signed a list and was allowed to."""
         ways = self._signer_ways(found, way)
         if isinstance(ways, Problem):
             return ways
@@ -173,7 +173,7 @@ class _Judge:
         return max(troubles, key=lambda each: each.trouble)
 
     def _signer_trouble(self, signer: Path, way: Path, pending: frozenset[Certificate]) -> Problem | None:
-        """Return why a signer does not count for its own revocation; those in the path are judged on their own."""
+        """Return why a signer's own revocation status rules it out; those in the path are judged separately."""
         for number, each in enumerate(signer[:-1]):
             if each in pending or each in way[1:] or each in self._path:
                 continue
@@ -185,9 +185,9 @@ class _Judge:
         return None
 
     def _signer_ways(self, found: RevocationList, way: Path) -> list[Path] | Problem:
-        """Return the paths of those who signed a list and may: of a certificate above the one judged, or of another.
+        """Return the paths of authorised signers of a list: a certificate above the one judged, or another one.
 
-        `way` is the path of the certificate that is judged, itself first. Those whose key the list hints at come first.
+        `way` is the path of the certificate that is judged, itself first. Signers whose key the list names come first.
         """
         others = sorted(
             self._by_name.get(found.issuer, ()),

@@ -55,9 +55,9 @@ _HINTS = {
 def judge(
     chain: Sequence[x509.Certificate], *, host: str, anchors: Sequence[AnyCertificate] | None, at: datetime
 ) -> tuple[Finding, Finding]:
-    """The findings `server-chain` and `name` about what a server presents, its own certificate first.
+    """Return the findings `server-chain` and `name` about what a server presents, its own certificate first.
 
-    `anchors` None: there was nothing to trust; then the first one is a warning, unless something is wrong besides.
+    `anchors` None: there are no anchors; then the first finding is a warning, unless something else is wrong.
     """
     question = Question(
         leaf=chain[0],

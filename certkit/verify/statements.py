@@ -1,4 +1,4 @@
-"""What lists say of one certificate together: the newest of each scope decides, and every reason must be covered."""
+"""The combined verdict of lists on one certificate: the newest of each scope decides; all reasons must be covered."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """Lists cover a certificate for some reasons, and hold until a moment; `later`: it will be revoked then."""
+    """A certificate is not revoked for some reasons, until a moment; `later`: it will be revoked then."""
 
     reasons: frozenset[str]
     until: datetime
@@ -36,7 +36,7 @@ Answer = Revoked | Clear | Problem
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What one list, rightly signed, says of a certificate; one with a `problem` can accuse, and not acquit."""
+    """The statement of one properly signed list; one with a `problem` can revoke a certificate, but not clear it."""
 
     source: RevocationList
     reasons: frozenset[str]
@@ -48,7 +48,7 @@ class Statement:
 
 
 def together(statements: Sequence[Statement], target: Target, at: datetime, problems: Sequence[Problem]) -> Answer:
-    """What statements of all scopes say together: every reason must be covered (RFC 5280 section 6.3.3)."""
+    """Combine the statements of all scopes: every reason must be covered (RFC 5280 section 6.3.3)."""
     scopes: dict[object, list[Statement]] = {}
     for each in statements:
         scopes.setdefault((each.source.issuer, each.source.point), []).append(each)
@@ -68,7 +68,7 @@ def together(statements: Sequence[Statement], target: Target, at: datetime, prob
 
 
 def _of_scope(statements: Sequence[Statement], target: Target, at: datetime) -> Answer:
-    """What the lists of one scope say: the newest that counts decides, with its delta list."""
+    """Combine the lists of one scope: the newest acceptable one decides, with its delta list."""
     completes = sorted((each for each in statements if each.source.base is None), key=lambda each: each.source.order)
     accuser = _accuser(statements, completes, target, at)
     if accuser is not None:
@@ -91,9 +91,9 @@ def _of_scope(statements: Sequence[Statement], target: Target, at: datetime) -> 
 def _accuser(
     statements: Sequence[Statement], completes: Sequence[Statement], target: Target, at: datetime
 ) -> Listing | None:
-    """The entry of a list that does not count, but revokes, and of which no newer one contradicts.
+    """Return the entry of an unacceptable list that revokes, unless a newer list contradicts it.
 
-    An entry may be left out once the certificate has expired (RFC 5280 section 3.3): then the older lists are heard.
+    An entry may be left out once the certificate has expired (RFC 5280 section 3.3): then older lists count too.
     """
     past = [each.source for each in completes if each.source.begin <= at]
     newest = past[-1].order if past and past[-1].begin <= target.end else None
@@ -109,7 +109,7 @@ def _accuser(
 
 
 def _with_delta(complete: Statement, statements: Iterable[Statement]) -> Statement:
-    """A complete list brought up to date by its newest delta list (RFC 5280 section 5.2.4)."""
+    """Return a complete list updated by its newest delta list (RFC 5280 section 5.2.4)."""
     fitting = [each for each in statements if each.problem is None and each.source.builds_on(complete.source)]
     if not fitting or (complete.problem is not None and complete.problem.trouble is not Trouble.STALE):
         return complete
@@ -118,7 +118,7 @@ def _with_delta(complete: Statement, statements: Iterable[Statement]) -> Stateme
     ends_first = ends[0] is not None and ends[1] is not None and ends[0] < ends[1]
     source = delta.source if complete.problem or ends_first else complete.source
     entry = delta.entry or complete.entry
-    # Only a hold is taken back (RFC 5280 section 5.3.1).
+    # Only a hold can be removed (RFC 5280 section 5.3.1).
     if delta.entry is not None and delta.entry.reason == REMOVE:
         entry = complete.entry if complete.entry is not None and complete.entry.is_lasting else None
     return replace(complete, source=source, entry=entry, later=delta.later or complete.later, problem=None)

@@ -1,4 +1,4 @@
-"""Why a revocation list does not count, in words, and what to do about it."""
+"""Reasons why a revocation list is unusable, in words, with hints."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Trouble(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is the trouble, and a detail of it: a time, a name, the reasons that are missing."""
+    """A trouble with its detail: a time, a name, the reasons that are missing."""
 
     trouble: Trouble
     detail: str = ""
@@ -43,7 +43,7 @@ class Problem:
 _GET_NEW = "get the CA's current CRL"
 _ASK = "ask the CA for a CRL that can be used"
 _FROM_CA = "get the CRL from the CA itself"
-# What is said of a certificate {x}, issued by {y}, over a list that does not count; and what to do.
+# The message about a certificate {x}, issued by {y}, whose list is unusable; and the hint.
 WORDS = {
     Trouble.MISSING: ("there is no CRL for {x}, issued by {y}", _GET_NEW + " for it, and give it with --crl"),
     Trouble.UNREADABLE: ("a CRL or the certificate cannot be read, for {x}, issued by {y}", _FROM_CA),

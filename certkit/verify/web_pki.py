@@ -10,9 +10,9 @@ from certkit.x509 import foreign
 if TYPE_CHECKING:
     from certkit.verify.path import Search
 
-# More intermediates are more than the verifier can count.
+# The verifier cannot count more intermediates.
 _MAX_DEPTH = 255
-# What the verifier says, by a part of it, and what it means.
+# Parts of the verifier's messages, and what they mean.
 _MEANINGS = (
     ("max chain depth", "the chain has more intermediates than --max-depth allows"),
     ("Forbidden public key", "a key is of a kind that the rules do not accept"),
@@ -29,9 +29,9 @@ _MEANINGS = (
 
 
 def problem(search: Search, hostname: str | None) -> str | None:
-    """Return what the rules find wrong with a path; None if nothing.
+    """Return the rule that a path breaks; None if it breaks none.
 
-    Without a host name the certificate's own first name stands for it.
+    Without a host name, the certificate's own first name is used.
     """
     from cryptography.x509 import DNSName, IPAddress
     from cryptography.x509.verification import PolicyBuilder, Store
