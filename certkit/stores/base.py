@@ -2,7 +2,7 @@
 
 A store keeps, for each identity, a record (`certkit.stores.record.Record`), generations, and small secret documents
 such as tokens. The record changes in one step, or not at all, and with it the log; a generation's parts are written
-once; a document is written over the version that the writer knows. Two processes, on one host or many, may do this at
+once; a document is written over the version that the writer knows. Two processes, on one host or several, may do so at
 once: the second one gets a conflict, and nothing is lost.
 
 An identity is loaded once. Methods that change it take it as it was loaded and return it as it is afterwards; they read
@@ -28,7 +28,7 @@ Edit: TypeAlias = "Callable[[Record], Record]"
 
 
 class SealedError(StoreError):
-    """A private key that is kept sealed, in another way than the store was opened with."""
+    """A private key that is sealed in another way than the one the store was opened with."""
 
 
 class AbsentError(StoreError):
@@ -41,7 +41,7 @@ class NoStoreError(AbsentError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """The answer to a generation's request, as PEM: the certificate, those above it, and the trust bundle."""
+    """The certificate issued for a generation's request, the CAs above it, and the trust bundle, as PEM."""
 
     certificate: bytes
     chain: bytes
@@ -49,14 +49,14 @@ class Issued:
 
     @property
     def fullchain(self) -> bytes:
-        """The certificate and those above it, as servers and clients load them."""
+        """The certificate and the CAs above it, as servers and clients load them."""
         return self.certificate + self.chain
 
 
 class Generation:
-    """One generation as a store has it, without its private key: the CSR (PEM; None if imported), and the answer.
+    """One generation in a store, without its private key: the CSR (PEM; None if imported), and the certificate.
 
-    A store may leave both to be read by `read` when they are first asked for. Until then `is_issued` is what the record
+    A store may defer reading both to `read`, on first use. Until then `is_issued` is what the record
     says, if it says anything.
     """
 
@@ -87,13 +87,13 @@ class Generation:
 
     @property
     def issued(self) -> Issued | None:
-        """The answer to the request, or None while there is none."""
+        """The certificate issued for the request, or None while it is pending."""
         self._fill()
         return self._issued
 
     @property
     def is_issued(self) -> bool:
-        """Whether there is an answer."""
+        """Whether the certificate was issued."""
         return self.issued is not None if self.is_read or self._is_issued is None else self._is_issued
 
     def _fill(self) -> None:
@@ -115,9 +115,9 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class StoredIdentity:
-    """An identity as it was in the store at one moment; a generation without a private key is not among them.
+    """An identity as it was in the store at one moment; generations without a private key are left out.
 
-    `version` belongs to the store, which recognises by it whether the identity has changed since.
+    `version` is private to the store, which detects by it whether the identity has changed since.
     """
 
     name: str
@@ -134,7 +134,7 @@ class StoredIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A small secret document of an identity: texts (UTF-8) by name, and the version that a write over it names."""
+    """A small secret document of an identity: texts (UTF-8) by name, and the version to name when overwriting it."""
 
     fields: Mapping[str, Secret]
     version: str
@@ -142,9 +142,9 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """Where a generation is, for hooks and Terraform: paths of files, or references `vault://…`.
+    """The location of a generation, for hooks and Terraform: paths of files, or references `vault://…`.
 
-    In Vault one secret holds `certificate` and what goes with it, so `certificate`, `fullchain` and `ca` are the same.
+    In Vault one secret holds the certificate and its CAs, so `certificate`, `fullchain` and `ca` are the same.
     """
 
     lineage: str
@@ -156,13 +156,13 @@ class Location:
 
 
 def no_generation(name: str, number: str) -> AbsentError:
-    """The error for a generation that is not there."""
+    """Return the error for a generation that does not exist."""
     hint = f"list them: certkit identity show {name}"
     return AbsentError(f"no generation {number!r} of identity {name!r}", hint=hint)
 
 
 def unchanged(record: Record) -> Record:
-    """Return the record as it is."""
+    """Return the record unchanged."""
     return record
 
 
@@ -176,7 +176,7 @@ class Store(Protocol):
 
     @property
     def protects_keys(self) -> bool:
-        """Whether whoever reads the store's disk or backup cannot use the private keys in it."""
+        """Whether the private keys are useless to a reader of the store's disk or backup."""
         ...
 
     @property
@@ -185,11 +185,11 @@ class Store(Protocol):
         ...
 
     def names(self) -> list[str]:
-        """List the names that may be identities, in their order; whatever is not one is absent when it is loaded."""
+        """List the names that may be identities, sorted; loading one that is not an identity finds it absent."""
         ...
 
     def find(self, name: str) -> StoredIdentity | None:
-        """Load an identity to be created otherwise: None if there is none, or none yet where a server lags behind."""
+        """Load an identity before creating it; None if it does not exist, or not yet on a server that lags behind."""
         ...
 
     def missing(self) -> NoStoreError | None:
@@ -197,7 +197,7 @@ class Store(Protocol):
         ...
 
     def load(self, name: str) -> StoredIdentity:
-        """An identity with all its generations.
+        """Return an identity with all its generations.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -208,7 +208,7 @@ class Store(Protocol):
         """Create an identity without generations.
 
         Raises:
-            ConflictError: if there is one of that name.
+            ConflictError: if an identity of that name exists.
         """
         ...
 
@@ -221,7 +221,7 @@ class Store(Protocol):
         ...
 
     def require_settings_right(self, name: str) -> None:
-        """Refuse to go on where the settings of an identity may not be changed, before anything is changed.
+        """Raise before anything is changed if the settings of an identity may not be changed.
 
         Raises:
             StoreError: if the token may not change them.
@@ -234,7 +234,7 @@ class Store(Protocol):
         """Add a generation: a private key (PEM) with its CSR (PEM), both or neither; with it the record changes.
 
         Raises:
-            ConflictError: if there is a generation of that number.
+            ConflictError: if a generation of that number exists.
         """
         ...
 
@@ -247,9 +247,9 @@ class Store(Protocol):
         facts: Mapping[str, str],
         edit: Edit = unchanged,
     ) -> StoredIdentity:
-        """Write the certificate that answers a generation's request, and its facts for tokens that may not read it.
+        """Write the certificate issued for a generation's request, and its facts for tokens that may not read it.
 
-        With it the record changes. The same once more changes nothing.
+        The record changes with it. Repeating this changes nothing.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -258,7 +258,7 @@ class Store(Protocol):
         ...
 
     def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
-        """Keep what an issuer answered to a request and no check accepted (PEM); with it the record changes.
+        """Keep the certificate (PEM) that an issuer returned and a check refused; the record changes with it.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -266,7 +266,7 @@ class Store(Protocol):
         ...
 
     def answers(self, name: str, number: str) -> list[bytes]:
-        """Return the answers that were kept, the oldest first.
+        """Return the refused certificates that were kept, oldest first.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -282,7 +282,7 @@ class Store(Protocol):
         ...
 
     def key(self, name: str, number: str) -> Secret:
-        """The private key (PEM) of a generation.
+        """Return the private key (PEM) of a generation.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -290,11 +290,11 @@ class Store(Protocol):
         ...
 
     def location(self, found: StoredIdentity, number: str) -> Location:
-        """Where a generation is; a directory shows the one in use through the pointer. Nothing is looked for."""
+        """Return where a generation is, without checking; in a directory, the active one through the pointer."""
         ...
 
     def documents(self, name: str) -> list[str]:
-        """The names of the secret documents of an identity, in their order.
+        """Return the names of the secret documents of an identity, sorted.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -302,7 +302,7 @@ class Store(Protocol):
         ...
 
     def document(self, name: str, document: str) -> Document | None:
-        """A secret document of an identity; None where there is none of that name.
+        """Return a secret document of an identity; None if it does not exist.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -310,7 +310,7 @@ class Store(Protocol):
         ...
 
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
-        """Write a document, whole, over the version that is known, or as a new one (None); its new version.
+        """Write a whole document over a known version, or as a new one (None); return its new version.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -319,7 +319,7 @@ class Store(Protocol):
         ...
 
     def delete_document(self, name: str, document: str) -> None:
-        """A document with every version of it; nothing to do if there is none.
+        """Delete a document with all its versions; do nothing if it does not exist.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -327,7 +327,7 @@ class Store(Protocol):
         ...
 
     def log(self, name: str) -> list[Event]:
-        """Return what happened to an identity, the oldest event first.
+        """Return the events of an identity, oldest first.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -343,7 +343,7 @@ class Store(Protocol):
         ...
 
     def repair(self, name: str) -> bool:
-        """Make the pointer a link again where a backup left a copy of a generation; return whether it was so.
+        """Restore the pointer as a link if a backup left a copy of a generation in its place; return whether it did.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -351,17 +351,17 @@ class Store(Protocol):
         ...
 
     def remove(self, name: str) -> None:
-        """Everything of an identity, every version of it; nothing to do if there is none."""
+        """Remove everything of an identity, all versions included; do nothing if it does not exist."""
         ...
 
 
 def loaded(store: Store, known: StoredIdentity | str) -> StoredIdentity:
-    """Return an identity that may be given by its name."""
+    """Return an identity, loading it if it is given by name."""
     return store.load(known) if isinstance(known, str) else known
 
 
 def load_all(store: Store) -> Iterator[tuple[str, StoredIdentity | CertkitError]]:
-    """Yield every identity of a store by its name; one that cannot be loaded is its error."""
+    """Yield every identity of a store by name; for one that cannot be loaded, the error."""
     for name in store.names():
         try:
             yield name, store.load(name)

@@ -32,10 +32,10 @@ _VAULT_FORM = re.compile(r"vault://([^/?#]+)(?:/([^?#]*))?")
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens stores with the settings of one process: its environment, its clock, and who acts.
+    """Opens stores with the settings of one process: its environment, its clock, and its user.
 
     `warn` receives warnings about the settings, such as a disabled verification of Vault's certificate. `config_file`
-    takes the place of the user's host configuration. `explain` receives what is opened, and where that was chosen.
+    takes the place of the user's host configuration. `explain` receives which store is opened, and what chose it.
     """
 
     environment: Mapping[str, str]
@@ -108,7 +108,7 @@ class Opener:
 
     @contextlib.contextmanager
     def _wrapping(self, uri: str, passphrase: Secret | None) -> Iterator[Wrapping | None]:
-        """What encrypts the keys of a directory: Vault's Transit engine if the URI names it, or a passphrase."""
+        """Return what encrypts the keys of a directory: Vault's Transit engine if the URI names it, or a passphrase."""
         _, _, transit = uri.partition(_TRANSIT)
         if transit:
             mount, _, key = transit.rpartition("/")
@@ -144,7 +144,7 @@ class Opener:
 
 
 def findings_of(store: Store) -> list[Finding]:
-    """Check whether a store of either kind can be used, and what it lacks."""
+    """Check that a store of either kind can be used, and report what it lacks."""
     from certkit.stores.file.store import FileStore
 
     if isinstance(store, FileStore):
@@ -159,7 +159,7 @@ def findings_of(store: Store) -> list[Finding]:
 
 
 def _home() -> Path:
-    """The home directory; one that does not exist for a uid without a passwd entry and without HOME."""
+    """Return the home directory; a nonexistent one for a uid without a passwd entry and without HOME."""
     try:
         return Path.home()
     except (RuntimeError, KeyError):

@@ -1,7 +1,7 @@
 """Identities: named client credentials for one partner environment, and the state machine of their generations.
 
 An identity is a record, one small document that changes, and generations, each of which is written once. The state of a
-generation follows from both. The functions here say which change is allowed; a store makes it, in one step, together
+generation follows from both. The functions here decide which change is allowed; a store makes it, in one step, together
 with the events that describe it.
 """
 
@@ -28,11 +28,11 @@ VERSION = 2
 LEGACY_VERSION = 1
 """Version 0.1.0 kept the settings in the record; it refuses records of version 2."""
 ANSWERS, ANSWERED = "answers", "answered"
-"""The facts about a request whose answers were refused: their ends (RFC 3339), and the time of the last one."""
+"""The facts about a request whose certificates were refused: their expiry (RFC 3339), and the time of the last one."""
 FINGERPRINT, CSR = "fingerprint_sha256", "csr"
-"""The facts that say what there is: a certificate, or a request (PEM) that waits for one."""
+"""The facts that show what exists: a certificate, or a pending request (PEM)."""
 LEASE = "lease"
-"""The fact that a run has a request answered: until when the others wait, and a mark of that run."""
+"""The lease of a run that is having a certificate issued: until when other runs wait, and a mark of that run."""
 MAX_EVENTS = 500
 """The number of events that are kept, the latest; at five a year that is a century."""
 DETAILED = 16
@@ -48,7 +48,7 @@ _DOCUMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
 class State(StrEnum):
-    """What a generation is: it follows from what is there and from the record."""
+    """The state of a generation, which follows from its files and the record."""
 
     PENDING = "pending"
     ISSUED = "issued"
@@ -59,7 +59,7 @@ class State(StrEnum):
 
 
 def require_name(name: str) -> str:
-    """The name of an identity: 1 to 64 letters, digits, `.`, `_` or `-`, starting with a letter or digit.
+    """Return the name of an identity: 1 to 64 letters, digits, `.`, `_` or `-`, starting with a letter or digit.
 
     Raises:
         InputError: if it is not a valid name.
@@ -73,7 +73,7 @@ def require_name(name: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether an identity may be called so."""
+    """Return whether the text is a valid name of an identity."""
     try:
         return require_name(text) == text
     except InputError:
@@ -81,12 +81,12 @@ def is_name(text: str) -> bool:
 
 
 def is_generation(text: str) -> bool:
-    """Whether the text is the number of a generation, as `next_generation` makes them."""
+    """Return whether the text is the number of a generation, as `next_generation` makes them."""
     return _GENERATION.fullmatch(text) is not None
 
 
 def require_document(text: str) -> str:
-    """The name of a secret document of an identity: letters, digits, `.`, `_` or `-`, at most 128.
+    """Return the name of a secret document of an identity: letters, digits, `.`, `_` or `-`, at most 128.
 
     Raises:
         InputError: if it is not a valid name.
@@ -100,20 +100,20 @@ def require_document(text: str) -> str:
 
 
 def is_document(text: str) -> bool:
-    """Whether a secret document of an identity may be called so."""
+    """Return whether the text is a valid name of a secret document."""
     return _DOCUMENT.fullmatch(text) is not None
 
 
 def next_generation(known: Iterable[str]) -> str:
-    """The number of the next generation: one more than the highest, of at least four digits."""
+    """Return the number of the next generation: one more than the highest, of at least four digits."""
     return f"{max(map(int, known), default=0) + 1:04}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened: when (RFC 3339, UTC), who did it, and what; never a secret.
+    """An event: when (RFC 3339, UTC), by whom, and what; never a secret.
 
-    `spki_sha256` and `fingerprint_sha256` are those of the generation's key and certificate, where they are new.
+    `spki_sha256` and `fingerprint_sha256` are those of the generation's key and certificate, if they are new.
     """
 
     time: str
@@ -177,7 +177,7 @@ class Settings:
         """Return the settings in JSON data.
 
         Raises:
-            InputError: if they are something else, or of a newer version of certkit.
+            InputError: if the data is not settings, or is of a newer version of certkit.
         """
         with _reading("the settings of an identity", where):
             values = dict(document)
@@ -190,7 +190,7 @@ class Settings:
         return self.key_type is None and self.subject == SubjectOptions()
 
     def completed(self, others: Settings) -> Settings:
-        """These settings, and where they say nothing the others."""
+        """Return these settings, completed by the others."""
         empty = Settings(policy="")
         given = {each.name: getattr(others, each.name) for each in fields(Settings)}
         return replace(self, **{name: value for name, value in given.items() if value != getattr(empty, name)})
@@ -198,9 +198,9 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """All of an identity that changes.
+    """Everything about an identity that changes.
 
-    `active` is the generation in use. `left` are those that were in use before, in the order in which they were left.
+    `active` is the active generation. `left` are those that were active before, in the order in which they were left.
     `names` are the certificate names that a person was asked to use, and `requested` the times of the requests
     (RFC 3339), by generation. `facts` describe the key and the certificate of each generation: `spki_sha256`, and what
     `certkit.x509.describe.facts` returns. `undeployed` is the generation in use as long as its deploy hooks have not
@@ -224,7 +224,7 @@ class Record:
     is_legacy: bool = field(default=False, compare=False)
 
     def state(self, generation: str, *, has_certificate: bool) -> State:
-        """The state of one generation."""
+        """Return the state of one generation."""
         if generation == self.active:
             return State.ACTIVE
         if generation in self.retired:
@@ -242,7 +242,7 @@ class Record:
         return next(usable, None)
 
     def activate(self, generation: str) -> Record:
-        """The record with another generation in use.
+        """Return the record with another generation active.
 
         Raises:
             InputError: if it was retired or discarded.
@@ -291,7 +291,7 @@ class Record:
         return replace(self, left=left, discarded=in_order({*self.discarded, *pruned}))
 
     def waiting(self, generation: str, now: datetime) -> timedelta | None:
-        """How long ago a generation was requested; None if unknown."""
+        """Return how long ago a generation was requested; None if unknown."""
         requested = self.requested.get(generation)
         if requested is None:
             return None
@@ -309,7 +309,7 @@ class Record:
         return replace(self, log=(*self.log, *events)[-MAX_EVENTS:])
 
     def without_log(self) -> Record:
-        """The record but for what happened to it, to be compared."""
+        """The record without its log, for comparison."""
         return replace(self, log=())
 
     def document(self) -> dict[str, Any]:
@@ -343,7 +343,7 @@ class Record:
         """Return the record in JSON data; one of version 0.1.0 holds its settings itself.
 
         Raises:
-            InputError: if the data is something else, or of a newer version of certkit.
+            InputError: if the data is not a record, or is of a newer version of certkit.
         """
         with _reading("an identity's record", where):
             version = document["version"]
@@ -398,7 +398,7 @@ class Record:
 
 
 def in_order(generations: Iterable[str]) -> tuple[str, ...]:
-    """Return numbers of generations in their order."""
+    """Return the numbers of generations, sorted."""
     return tuple(sorted(generations, key=lambda number: (int(number), number)))
 
 
@@ -440,13 +440,13 @@ class Journal:
     clock: Callable[[], datetime]
 
     def noted(self, before: Record | None, after: Record) -> Record:
-        """Return a changed record with an event for each thing that changed; `before` is None for a new one."""
+        """Return a changed record with an event for each change; `before` is None for a new record."""
         events = changes(before, after)
         return after.logged(*(replace(each, time=rfc3339(self.clock()), who=self.who) for each in events))
 
 
 def changes(before: Record | None, after: Record) -> Iterator[Event]:
-    """Yield what a change of a record did, as events without a time and an author."""
+    """Yield the events of a change of a record, without time and author."""
     if before is None:
         yield _event("created")
         before = Record(settings=after.settings)
@@ -483,7 +483,7 @@ def _texts(values: Any) -> tuple[str, ...]:
 
 
 def _require_sound(record: Record) -> None:
-    """Refuse values that are no text, and numbers that are not a generation's."""
+    """Reject values that are not text, and numbers that are not a generation's."""
     texts = [*record.names.values(), *record.requested.values()]
     texts += [value for facts in record.facts.values() for value in facts.values()]
     if not all(isinstance(text, str) for text in texts) or not isinstance(record.undeployed_hook, str | None):

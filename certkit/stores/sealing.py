@@ -1,6 +1,6 @@
-"""Keys and secret documents at rest: how a store keeps them, if not as they are.
+"""Keys and secret documents at rest: how a store encrypts them.
 
-What is kept tells by its first bytes how it is to be opened, so a store may hold keys of several forms.
+The first bytes show how a key is to be opened, so a store may hold keys of several forms.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _CIPHERTEXT = re.compile(rb"vault:v[0-9]{1,9}:[A-Za-z0-9+/]+={0,2}", re.ASCII)
 
 
 class Wrapping(Protocol):
-    """A way to keep private keys; what it makes of them begins with its `prefix`."""
+    """A way to seal private keys; the result begins with its `prefix`."""
 
     @property
     def prefix(self) -> bytes:
-        """The first bytes of what it makes."""
+        """The first bytes of sealed data."""
         ...
 
     def seal(self, key_pem: Secret) -> bytes:
-        """A private key (PEM) as it is to be kept.
+        """Seal a private key (PEM).
 
         Raises:
             InputError: if it cannot be sealed.
@@ -41,7 +41,7 @@ class Wrapping(Protocol):
         ...
 
     def open(self, data: bytes, *, name: str) -> Secret:
-        """The private key (PEM) again, from what begins with the prefix; `name` is where it comes from.
+        """Open a sealed private key (PEM), which begins with the prefix; `name` is its source for messages.
 
         Raises:
             InputError: if it cannot be opened.
@@ -49,7 +49,7 @@ class Wrapping(Protocol):
         ...
 
     def seal_text(self, data: Secret) -> str:
-        """Return a secret document as it is to be kept.
+        """Seal a secret document.
 
         Raises:
             InputError: if it cannot be sealed.
@@ -57,7 +57,7 @@ class Wrapping(Protocol):
         ...
 
     def open_text(self, sealed: str, *, name: str) -> Secret:
-        """Return a secret document again; `name` is where it comes from.
+        """Open a sealed secret document; `name` is its source for messages.
 
         Raises:
             InputError: if it cannot be opened, or was sealed in another way.
@@ -77,7 +77,7 @@ class PassphraseWrapping:
         return ENCRYPTED
 
     def seal(self, key_pem: Secret) -> bytes:
-        """A private key, encrypted.
+        """Return the encrypted private key.
 
         Raises:
             InputError: if it is not a private key.
@@ -86,7 +86,7 @@ class PassphraseWrapping:
         return keys.to_pem(key, self.passphrase).reveal()
 
     def open(self, data: bytes, *, name: str) -> Secret:
-        """The private key, decrypted.
+        """Return the decrypted private key.
 
         Raises:
             PassphraseError: if the passphrase is wrong.
@@ -95,11 +95,11 @@ class PassphraseWrapping:
         return keys.to_pem(objects.private_key(data, name=name, passphrase=self.passphrase).value)
 
     def seal_text(self, data: Secret) -> str:
-        """Return a document, encrypted."""
+        """Return the encrypted document."""
         return encryption.seal(data.reveal(), self.passphrase.reveal())
 
     def open_text(self, sealed: str, *, name: str) -> Secret:
-        """Return a document, decrypted.
+        """Return the decrypted document.
 
         Raises:
             PassphraseError: if the passphrase is wrong, or the document damaged.
@@ -118,7 +118,7 @@ class PassphraseWrapping:
 
 @dataclass(frozen=True, slots=True)
 class TransitWrapping:
-    """Keys are encrypted by Vault's secrets engine Transit, and a file is what it answers: `vault:v1:...`.
+    """Keys are encrypted by Vault's secrets engine Transit; a file holds its ciphertext, `vault:v1:...`.
 
     `key` is the name of Transit's key, which must exist: to a token that may create one, a misspelt name is a new key.
     """
@@ -129,11 +129,11 @@ class TransitWrapping:
 
     @property
     def prefix(self) -> bytes:
-        """How such files begin, whatever the version of the key."""
+        """The beginning of such files, whatever the version of the key."""
         return TRANSIT
 
     def seal(self, key_pem: Secret) -> bytes:
-        """A private key, encrypted.
+        """Return the encrypted private key.
 
         Raises:
             StoreError: if Vault refuses, or cannot be reached.
@@ -147,10 +147,10 @@ class TransitWrapping:
         return ciphertext
 
     def open(self, data: bytes, *, name: str) -> Secret:
-        """The private key, decrypted.
+        """Return the decrypted private key.
 
         Raises:
-            StoreError: if it is damaged or was wrapped with another key, Vault refuses, or cannot be reached.
+            StoreError: if it is damaged or was sealed with another key, or Vault refuses or cannot be reached.
         """
         ciphertext = data.strip()
         if not _CIPHERTEXT.fullmatch(ciphertext):
@@ -163,11 +163,11 @@ class TransitWrapping:
         return transit.decrypt(self.vault, ciphertext.decode("ascii"), mount=self.mount, key=self.key)
 
     def seal_text(self, data: Secret) -> str:
-        """Return a document, encrypted."""
+        """Return the encrypted document."""
         return self.seal(data).decode("ascii")
 
     def open_text(self, sealed: str, *, name: str) -> Secret:
-        """Return a document, decrypted.
+        """Return the decrypted document.
 
         Raises:
             SealedError: if a passphrase has sealed it.
@@ -184,16 +184,16 @@ def _elsewhere(name: str) -> SealedError:
 
 
 def seal(key_pem: Secret, wrapping: Wrapping | None) -> Secret:
-    """A private key (PEM) as a store keeps it."""
+    """Return a private key (PEM) in the form that a store keeps."""
     return key_pem if wrapping is None else Secret(wrapping.seal(key_pem))
 
 
 def unseal(data: bytes, wrapping: Wrapping | None, *, name: str) -> Secret:
-    """The private key (PEM) from what a store keeps, sealed or not; `name` is where it comes from.
+    """Return the private key (PEM) from stored data, sealed or not; `name` is its source for messages.
 
     Raises:
         PassphraseError: if it is encrypted, and the passphrase is missing or wrong.
-        StoreError: if it is not a key, or is wrapped in another way.
+        StoreError: if it is not a key, or was sealed in another way.
     """
     if wrapping is not None and data.startswith(wrapping.prefix):
         return wrapping.open(data, name=name)
@@ -204,7 +204,7 @@ def unseal(data: bytes, wrapping: Wrapping | None, *, name: str) -> Secret:
 
 
 def key(data: bytes, wrapping: Wrapping | None, *, name: str) -> Any:
-    """The private key, loaded, from what a store keeps; raises as `unseal` does.
+    """Return the loaded private key from stored data; raises as `unseal` does.
 
     Raises:
         InputError: if it is not a private key.
@@ -213,12 +213,12 @@ def key(data: bytes, wrapping: Wrapping | None, *, name: str) -> Any:
 
 
 def is_sealed(data: bytes) -> bool:
-    """Whether what a store keeps begins like a key that was sealed, in whatever way."""
+    """Return whether stored data begins like a key that was sealed in any way."""
     return data.startswith((ENCRYPTED, TRANSIT))
 
 
 def trouble(data: bytes, *, name: str) -> InputError | None:
-    """Why what a store keeps is no private key that can be used as it is; None if it is one."""
+    """Return why stored data is not a usable private key; None if it is one."""
     if data.startswith(TRANSIT):
         hint = "name the store with the Transit key that it was wrapped with: file:DIR?transit=MOUNT/KEY"
         return SealedError(f"cannot read {name}: the private key is wrapped by Vault", hint=hint)

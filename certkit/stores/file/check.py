@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from certkit.stores.base import StoredIdentity
     from certkit.stores.file.store import FileStore
 
-# What belongs in the directory of an identity; `hooks` are others' business.
+# The entries of an identity's directory; `hooks` are checked elsewhere.
 _OURS = frozenset({RECORD, SETTINGS, POINTER, GENERATIONS, TOKENS, LOCK, "hooks"})
 _MOST_NAMES = 5
 _PERMISSIONS = "permissions"
@@ -41,7 +41,7 @@ _SWEPT = "the next change removes it"
 
 
 def check(store: FileStore) -> list[Finding]:
-    """Findings `store`, `permissions`, and `identity:NAME` for each identity; nothing is changed."""
+    """Return findings `store`, `permissions`, and `identity:NAME` for each identity; nothing is changed."""
     return [replace(each, message=printable(each.message), hint=printable(each.hint)) for each in _findings(store)]
 
 
@@ -63,13 +63,13 @@ def _findings(store: FileStore) -> list[Finding]:
 
 
 def _finding(check: str, error: StoreError) -> Finding:
-    """Return an error as a finding; what may not be read is unknown."""
+    """Return an error as a finding; one about missing permission is unknown."""
     kind = unknown if isinstance(error.__cause__, PermissionError) else critical
     return kind(check, error.message, error.hint)
 
 
 def _store(folder: Folder) -> Iterator[Finding]:
-    """What the directory of the store is like, apart from the identities."""
+    """Check the directory of the store, apart from the identities."""
     names = folder.names()
     count = sum(identity.is_identity(folder, name) for name in names)
     identities = f"{_counted(count, 'identity', 'identities')} in {folder.path}"
@@ -83,13 +83,13 @@ def _store(folder: Folder) -> Iterator[Finding]:
 
 
 def _is_candidate(folder: Folder, name: str) -> bool:
-    """Whether something is an identity, or stands where one may have been: a directory, or a link to one."""
+    """Return whether an entry is an identity, or in the place of one: a directory, or a link to one."""
     status = folder.status(name)
     return status is not None and (stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode))
 
 
 def _identity(store: FileStore, folder: Folder, name: str) -> Iterator[Finding]:
-    """What there is to say of one identity."""
+    """Check one identity."""
     check = f"identity:{name}"
     try:
         with folder.inside(name) as own:
@@ -105,7 +105,7 @@ def _identity(store: FileStore, folder: Folder, name: str) -> Iterator[Finding]:
 
 
 def _troubles(store: FileStore, folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
-    """What is wrong with an identity that can be loaded."""
+    """Yield the faults of an identity that can be loaded."""
     check = f"identity:{found.name}"
     yield from _strange(check, folder, [name for name in folder.names() if name not in _OURS])
     with folder.inside(GENERATIONS) as generations:
@@ -131,7 +131,7 @@ def _troubles(store: FileStore, folder: Folder, found: StoredIdentity) -> Iterat
 
 
 def _documents(check: str, store: FileStore, folder: Folder) -> Iterator[Finding]:
-    """What is wrong with the secret documents of an identity."""
+    """Yield the faults of the secret documents of an identity."""
     if not folder.has(TOKENS):
         return
     try:
@@ -156,7 +156,7 @@ def _documents(check: str, store: FileStore, folder: Folder) -> Iterator[Finding
 
 
 def _strange(check: str, folder: Folder, names: list[str]) -> Iterator[Finding]:
-    """Names that do not belong into a directory."""
+    """Yield the names that do not belong in a directory."""
     left = [name for name in names if is_temporary_name(name)]
     others = [name for name in names if name not in left]
     if left:
@@ -166,7 +166,7 @@ def _strange(check: str, folder: Folder, names: list[str]) -> Iterator[Finding]:
 
 
 def _generation(check: str, store: FileStore, folder: Folder) -> Iterator[Finding]:
-    """What is wrong in the directory of a generation."""
+    """Yield the faults in the directory of a generation."""
     yield from _strange(check, folder, [name for name in folder.names() if not generation_files.is_file(name)])
     is_begun = folder.has(generation_files.FULLCHAIN) or folder.has(generation_files.TRUST_BUNDLE)
     if is_begun and not folder.has(generation_files.CERTIFICATE):
@@ -183,7 +183,7 @@ def _generation(check: str, store: FileStore, folder: Folder) -> Iterator[Findin
 
 
 def _key(check: str, store: FileStore, folder: Folder, data: bytes) -> Iterator[Finding]:
-    """Whether a private key belongs to the certificate beside it, as far as it can be opened."""
+    """Check that a private key belongs to the certificate beside it, if it can be opened."""
     certificate = folder.read_if_there(generation_files.CERTIFICATE)
     if certificate is None or (sealing.is_sealed(data) and store.wrapping is None):
         return
@@ -206,13 +206,13 @@ def _counted(count: int, one: str, many: str) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    """Some of the names, and how many more there are."""
+    """List some of the names, and the number of the others."""
     rest = len(names) - _MOST_NAMES
     return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _of_store(folder: Folder) -> Iterator[Finding]:
-    """What is wrong with the permissions of the directory of a store itself: others may read it, but not write."""
+    """Yield the faults of the permissions of a store's own directory: others may read it, but not write."""
     status = folder.own_status
     if status.st_mode & 0o022:
         yield critical(_PERMISSIONS, f"other users can write to {folder.path}", f"chmod go-w {_quoted(folder.path)}")
@@ -222,10 +222,10 @@ def _of_store(folder: Folder) -> Iterator[Finding]:
 
 
 def _of_identity(folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
-    """What is wrong with the permissions of what belongs to an identity.
+    """Yield the faults of the permissions of an identity's files.
 
     Raises:
-        StoreError: if this host does not know its group, or something may not be examined.
+        StoreError: if this host does not know its group, or a file may not be examined.
     """
     access = identity.access_of(found.record)
     wanted = _Wanted(access, folder.above.own_status.st_uid)
@@ -243,7 +243,7 @@ def _of_identity(folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
 
 
 def _of_documents(folder: Folder, owner: int) -> Iterator[Finding]:
-    """The same of secret documents, which are for their owner only, whatever the group."""
+    """Yield the faults of the permissions of secret documents, which are for their owner only, whatever the group."""
     wanted = _Wanted(Access(), owner)
     if folder.has_folder(TOKENS):
         yield from wanted.faults_in(folder, [TOKENS], wanted.access.directory_mode)
@@ -252,7 +252,7 @@ def _of_documents(folder: Folder, owner: int) -> Iterator[Finding]:
 
 
 def _closed(root: Path, name: str | None, group: int | None) -> Iterator[Finding]:
-    """The directories, from the store upwards, that a group does not get through."""
+    """Yield a finding about directories, from the store upwards, that a group may not traverse."""
     for path in (root, *root.absolute().parents) if group is not None else ():
         with contextlib.suppress(OSError):
             status = os.stat(path)
@@ -262,20 +262,20 @@ def _closed(root: Path, name: str | None, group: int | None) -> Iterator[Finding
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Whom files and directories should belong to: the owner by number, and the group if there is one."""
+    """The expected owner of files and directories, by number, and the group if there is one."""
 
     access: Access
     owner: int
 
     def faults_in(self, folder: Folder, names: Iterable[str], mode: int) -> Iterator[Finding]:
-        """The faults of files or directories in a directory; those that are not there have none."""
+        """Yield the faults of files or directories in a directory; missing ones have none."""
         for name in names:
             status = folder.status(name)
             if status is not None:
                 yield from self.faults(folder.path / name, status, mode)
 
     def faults(self, path: Path, status: os.stat_result, mode: int) -> Iterator[Finding]:
-        """What is wrong with the mode, the group and the owner of a file or directory."""
+        """Yield the faults of the mode, group and owner of a file or directory."""
         where, group = _quoted(path), self.access.group
         yield from self._mode_faults(path, status.st_mode, mode)
         if group is not None and status.st_gid != group:

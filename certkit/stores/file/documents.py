@@ -1,8 +1,8 @@
-"""The secret documents of an identity in its directory: a file each, readable by its owner only.
+"""The secret documents of an identity in its directory: one file each, readable by its owner only.
 
 In a sealed store a file has a single field, SEALED, with the document as the store's wrapping keeps it; documents that
 were written before are read as they are. The version of a document is the digest of its bytes, so that nothing is
-written over what the writer has not seen.
+written over a version that the writer has not seen.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _HINT = "restore it from a backup, or remove it and get another"
 
 
 def is_file(name: str) -> bool:
-    """Whether a file of that name is a document."""
+    """Return whether a file of that name is a document."""
     return name.endswith(_SUFFIX) and record.is_document(name.removesuffix(_SUFFIX))
 
 
 def names(folder: Folder) -> list[str]:
-    """The documents in an identity's directory, in the order of their names."""
+    """Return the names of the documents in an identity's directory, sorted."""
     if not folder.has(TOKENS):
         return []
     with folder.inside(TOKENS) as tokens:
@@ -43,7 +43,7 @@ def names(folder: Folder) -> list[str]:
 
 
 def read(folder: Folder, name: str, wrapping: Wrapping | None) -> Document | None:
-    """A document in an identity's directory, or None.
+    """Return a document in an identity's directory, or None.
 
     Raises:
         StoreError: if it cannot be read, or is not a JSON object of strings.
@@ -68,7 +68,7 @@ def is_sealed(folder: Folder, name: str) -> bool:
 def write(
     folder: Folder, name: str, fields: Mapping[str, Secret], wrapping: Wrapping | None, *, over: str | None
 ) -> str:
-    """Write a document over a version of it, or as a new one (None), by a caller that holds the lock; its new version.
+    """Write a document over a version, or as a new one (None), and return its new version; the caller holds the lock.
 
     Raises:
         ConflictError: if the stored version is another one, or missing.
@@ -90,7 +90,7 @@ def write(
 
 
 def delete(folder: Folder, name: str) -> None:
-    """Delete a document, by a caller that holds the lock; nothing to do where there is none."""
+    """Delete a document if it exists; the caller holds the lock."""
     if folder.has(TOKENS):
         with folder.inside(TOKENS) as tokens:
             tokens.remove(name + _SUFFIX)
@@ -126,5 +126,5 @@ def _fields(data: bytes, *, where: str) -> dict[str, Secret]:
     try:
         return {name: Secret(value.encode("utf-8")) for name, value in json.loads(data).items()}
     except (ValueError, AttributeError, RecursionError):
-        # Not "from": the error quotes what it could not read.
+        # Not "from": the error quotes the content.
         raise StoreError(f"cannot read {where}: not a JSON object of strings", hint=_HINT) from None

@@ -23,16 +23,16 @@ FILES = (KEY, CSR, CERTIFICATE, FULLCHAIN, TRUST_BUNDLE)
 
 
 def is_file(name: str) -> bool:
-    """Whether a file of a generation has that name."""
+    """Return whether a file of a generation has that name."""
     return name in FILES or ANSWER.fullmatch(name) is not None
 
 
 def add(generations: Folder, number: str, *, key: Secret, csr: bytes | None, access: Access) -> None:
-    """A new generation, both files at once; the key as it is to be kept.
+    """Add a generation, both files at once; the key in the form to be kept.
 
     Raises:
-        ConflictError: if there is one of that number.
-        StoreError: if it cannot be written, and nothing of it remains.
+        ConflictError: if a generation of that number exists.
+        StoreError: if it cannot be written; nothing of it remains.
     """
     with generations.build(number, access) as folder:
         folder.write(KEY, key, access)
@@ -41,11 +41,11 @@ def add(generations: Folder, number: str, *, key: Secret, csr: bytes | None, acc
 
 
 def install(folder: Folder, number: str, issued: Issued, access: Access) -> Generation:
-    """Write the certificate that answers a generation's request; the files of a killed run are replaced.
+    """Write the certificate issued for a generation's request; the files of a killed run are replaced.
 
     Raises:
         ConflictError: if the request already has another certificate.
-        StoreError: if it cannot be written; without a certificate it counts as not answered.
+        StoreError: if it cannot be written; the generation then counts as pending.
     """
     known = _issued(folder)
     if known is None:
@@ -63,20 +63,20 @@ def install(folder: Folder, number: str, issued: Issued, access: Access) -> Gene
 
 
 def keep_answer(folder: Folder, answer: bytes, access: Access) -> None:
-    """Keep an answer that was refused; the same once more changes nothing."""
+    """Keep a certificate that was refused; repeating this changes nothing."""
     known = answers(folder)
     if answer not in known:
         folder.write(f"answer-{len(known) + 1}.pem", answer, access)
 
 
 def answers(folder: Folder) -> list[bytes]:
-    """Read the answers that were refused, the oldest first."""
+    """Read the refused certificates, oldest first."""
     names = [name for name in folder.names() if ANSWER.fullmatch(name)]
     return [folder.read(name) for name in sorted(names, key=lambda name: (len(name), name))]
 
 
 def read(folder: Folder, number: str) -> Generation:
-    """A generation without its key.
+    """Return a generation without its key.
 
     Raises:
         StoreError: if a file is missing or cannot be read.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def is_identity(store: Folder, name: str) -> bool:
-    """Whether a directory of that name has a record in it, or may not be looked into."""
+    """Return whether a directory of that name contains a record, or may not be read."""
     if not identity.is_name(name) or not store.has_folder(name):
         return False
     try:
@@ -34,7 +34,7 @@ def is_identity(store: Folder, name: str) -> bool:
 
 
 def require_identity(folder: Folder) -> None:
-    """Refuse to change directories that are something else.
+    """Refuse to change a directory that is not an identity's.
 
     Raises:
         StoreError: if the directory is not an identity's.
@@ -45,7 +45,7 @@ def require_identity(folder: Folder) -> None:
 
 
 def access_of(record: Record) -> Access:
-    """Permissions for the files of an identity, by the group that it was enrolled with.
+    """Return the permissions for the files of an identity, by the group that it was enrolled with.
 
     Raises:
         StoreError: if this host does not know the group.
@@ -63,7 +63,7 @@ def access_of(record: Record) -> Access:
 
 
 def read(name: str, folder: Folder) -> StoredIdentity:
-    """An identity; it may mix two states if another process changes it at the same time (`watched`).
+    """Return an identity; it may mix two states if another process changes it at the same time (`watched`).
 
     Raises:
         StoreError: if it is damaged, or may not be read.
@@ -85,9 +85,9 @@ def refreshed(known: StoredIdentity, folder: Folder) -> StoredIdentity:
 
 @contextlib.contextmanager
 def watched(folder: Folder) -> Iterator[Callable[[], bool]]:
-    """Return a function that tells whether the identity is unchanged.
+    """Return a function that returns whether the identity is unchanged.
 
-    Every change makes the record a new file, also one that only moves the pointer.
+    Every change creates a new file for the record, even one that only moves the pointer.
     """
     require_identity(folder)
     with folder.watched(RECORD) as is_same:
@@ -96,7 +96,7 @@ def watched(folder: Folder) -> Iterator[Callable[[], bool]]:
 
 @contextlib.contextmanager
 def generation(folder: Folder, number: str) -> Iterator[Folder]:
-    """The directory of a generation.
+    """Return the directory of a generation.
 
     Raises:
         AbsentError: if there is no generation of that number.
@@ -109,10 +109,10 @@ def generation(folder: Folder, number: str) -> Iterator[Folder]:
 
 
 def give(folder: Folder, access: Access) -> None:
-    """Give what the members of a group need to that group: the directory of an identity, and every generation.
+    """Give the directory of an identity and every generation to the group that may read them.
 
     Raises:
-        StoreError: if this process may not.
+        StoreError: if this process lacks the permission.
     """
     folder.give(access)
     with folder.inside(GENERATIONS) as generations:
@@ -126,10 +126,10 @@ def give(folder: Folder, access: Access) -> None:
 
 
 def require_open(folder: Folder) -> None:
-    """Refuse to keep a secret as it is beside others that are sealed.
+    """Refuse to keep an unsealed secret beside sealed ones.
 
     Raises:
-        PassphraseError: if one is.
+        PassphraseError: if another secret of the identity is sealed.
     """
     hint = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
     with folder.inside(GENERATIONS) as generations:
@@ -155,7 +155,7 @@ def require_generation(folder: Folder, number: str) -> None:
 
 
 def sweep(folder: Folder) -> None:
-    """Remove what killed runs have left below the directory of an identity; for those who hold its lock."""
+    """Remove the remains of killed runs from the directory of an identity; the caller holds its lock."""
     folder.sweep()
     if folder.has(TOKENS):
         with folder.inside(TOKENS) as tokens:

@@ -1,7 +1,7 @@
-"""The record of an identity in its directory: settings, state, and the pointer, which says what is in use.
+"""The record of an identity in its directory: settings, state, and the pointer to the active generation.
 
-The pointer is a symbolic link, and a change of both is one step all the same: the file has the new record and, for as
-long as the pointer is to move, the old one too. The pointer decides which of them counts.
+The pointer is a symbolic link, and both still change in one step: the file has the new record and, for as
+long as the pointer has yet to move, the old one too. The pointer decides which of them counts.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _TARGET = re.compile(rf"{GENERATIONS}/([0-9]{{4,9}})", re.ASCII)
 
 
 Version = tuple[bytes, bytes | None, str | None]
-"""The bytes of a record and of its settings, and where its pointer leads."""
+"""The bytes of a record and of its settings, and the target of its pointer."""
 
 
 def version(folder: Folder) -> Version:
-    """Return what tells whether a record has changed, without parsing it."""
+    """Return a version that differs if the record has changed, without parsing it."""
     return folder.read(RECORD), folder.read_if_there(SETTINGS), folder.target(POINTER)
 
 
@@ -68,16 +68,16 @@ def _json(content: bytes, path: str) -> Any:
 
 
 def _current(document: dict[str, Any], pointer: str | None) -> dict[str, Any]:
-    """What the file says, or what it said before the pointer was to move, if the pointer has not moved."""
+    """Return the new record in the file, or the old one if the pointer has not moved yet."""
     move = document.get("move") if isinstance(document, dict) else None
     return document if move is None or move["to"] == pointer else dict(move["before"])
 
 
 def _pointer(folder: Folder) -> str | None:
-    """The generation in use.
+    """Return the active generation.
 
     Raises:
-        StoreError: if what has the pointer's name does not lead to a generation.
+        StoreError: if the pointer is not a link to a generation.
     """
     if folder.has_folder(POINTER):
         raise _copied(folder)
@@ -94,9 +94,9 @@ def _pointer(folder: Folder) -> str | None:
 
 
 def original(folder: Folder) -> str | None:
-    """Return the generation of which the pointer is a copy: what follows links, such as `cp -rL`, leaves one.
+    """Return the generation of which the pointer is a copy, as tools that follow links (`cp -rL`) leave one.
 
-    None if the pointer is no directory, or differs from every generation.
+    None if the pointer is not a directory, or differs from every generation.
     """
     if not folder.has_folder(POINTER):
         return None
@@ -110,13 +110,13 @@ def original(folder: Folder) -> str | None:
 
 
 def restore_pointer(folder: Folder, number: str) -> None:
-    """Put a link in the place of a copy of a generation; the next sweep removes the copy."""
+    """Replace a copy of a generation with a link; the next sweep removes the copy."""
     folder.rename(POINTER, temporary_name(POINTER))
     folder.point(POINTER, f"{GENERATIONS}/{number}")
 
 
 def write(folder: Folder, record: Record, access: Access, *, before: Record | None = None) -> Version:
-    """Write settings and record, and move the pointer; `before` is the record that is there, if there is one.
+    """Write settings and record, and move the pointer; `before` is the current record, if any.
 
     Raises:
         StoreError: if a file cannot be written; the old record remains.
@@ -132,7 +132,7 @@ def write(folder: Folder, record: Record, access: Access, *, before: Record | No
     move = {"to": record.active, "before": _document(before)}
     folder.write(RECORD, _encoded({**document, "move": move}), access, replace=True)
     folder.point(POINTER, target)
-    # It is done. Without the old record, a pointer that is moved by hand leaves the new one in place.
+    # The change is complete. Without the old record, a pointer moved by hand leaves the new record in force.
     with contextlib.suppress(StoreError):
         folder.write(RECORD, content, access, replace=True)
     return content, settings, target
@@ -143,14 +143,14 @@ def _encoded(document: dict[str, Any]) -> bytes:
 
 
 def _document(record: Record) -> dict[str, Any]:
-    """The record as JSON data, without what the pointer says."""
+    """Return the record as JSON data, without the active generation."""
     document = {**record.document(), "log": [each.line() for each in record.log]}
     del document["active"]
     return document
 
 
 def _copied(folder: Folder) -> StoreError:
-    """The error for a pointer that is a directory, with the command that repairs it."""
+    """Return the error for a pointer that is a directory, with the command that repairs it."""
     where, number = folder.path / POINTER, original(folder)
     if number is None:
         hint = f"move it away, and make a link: ln -s {GENERATIONS}/NUMBER {POINTER}"

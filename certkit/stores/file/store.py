@@ -1,14 +1,14 @@
 """A store of identities in a directory.
 
     STORE/NAME/settings.json                  the settings: whom to trust and what to run
-    STORE/NAME/identity.json                  the state, but for what is in use, and the log
-    STORE/NAME/active -> generations/ID       the pointer: what is in use
+    STORE/NAME/identity.json                  the state except the active generation, and the log
+    STORE/NAME/active -> generations/ID       the pointer: the active generation
     STORE/NAME/generations/ID/*.pem           a generation, each file written once, the certificate last
     STORE/NAME/tokens/*.json                  secret documents, for their owner only
 
 Every change is one rename of something whole and synced: of a new directory (`create`, `add`), of a directory that goes
 away (`remove`), of the record or the pointer (`change`), of a document (`put_document`); or it is the appearance of the
-certificate (`install`). A run that is killed leaves the old state or the new one; what it had not finished has a
+certificate (`install`). A run that is killed leaves the old state or the new one; unfinished work has a
 temporary name, and the next run removes it. One run at a time changes an identity. A reader needs no lock and no
 right to write.
 """
@@ -63,13 +63,13 @@ if TYPE_CHECKING:
 
 LOCK_SECONDS = 30.0
 
-# How often a reader starts again when another process changes what it reads.
+# How often a reader starts over when another process changes what it reads.
 _READINGS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class FileStore:
-    """Identities below a directory, whose private keys are kept as `wrapping` says; `base.Store` has the promises.
+    """Identities below a directory, with private keys sealed by `wrapping`; see `base.Store` for the guarantees.
 
     Another run may hold the lock on an identity for `wait_seconds`.
     """
@@ -92,11 +92,11 @@ class FileStore:
 
     @property
     def allowed_hosts(self) -> tuple[str, ...] | None:
-        """None: the addresses in one's own files are one's own."""
+        """None: the files, and so the addresses in them, are the user's own."""
         return None
 
     def names(self) -> list[str]:
-        """The identities there, in the order of their names; none where there is no such directory."""
+        """Return the names of the identities, sorted; none if the directory does not exist."""
         if not reading.exists(self.root):
             return []
         with StoreFolder.open(self.root) as store:
@@ -110,7 +110,7 @@ class FileStore:
         return NoStoreError(f"there is no store at {self.uri}", hint=hint)
 
     def load(self, name: str) -> StoredIdentity:
-        """An identity with all its generations, as it was at one moment.
+        """Return an identity with all its generations, as it was at one moment.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -124,7 +124,7 @@ class FileStore:
         raise StoreError(f"cannot read {self.root / name}: other processes keep changing it", hint="try again")
 
     def find(self, name: str) -> StoredIdentity | None:
-        """Load an identity; None if there is none."""
+        """Load an identity; None if it does not exist."""
         try:
             return self.load(name)
         except AbsentError:
@@ -134,7 +134,7 @@ class FileStore:
         """Create an identity without generations; a missing store is created.
 
         Raises:
-            ConflictError: if there is one of that name.
+            ConflictError: if an identity of that name exists.
         """
         identity.require_name(name)
         if record.active is not None:
@@ -148,13 +148,13 @@ class FileStore:
             return StoredIdentity(name, record, (), record_file.write(folder, record, access))
 
     def require_settings_right(self, name: str) -> None:
-        """Whoever may write to the directory may change settings."""
+        """Do nothing: a process that may write to the directory may change settings."""
 
     def change(self, known: StoredIdentity | str, edit: Edit) -> StoredIdentity:
         """Change the record in one step; what `edit` raises is raised.
 
         Raises:
-            AbsentError: if there is no identity of that name, or no generation as it is to be in use.
+            AbsentError: if there is no identity of that name, or the new active generation does not exist.
         """
         known = loaded(self, known)
         with self._changing(known.name) as folder:
@@ -182,7 +182,7 @@ class FileStore:
 
         Raises:
             AbsentError: if there is no identity of that name.
-            ConflictError: if there is a generation of that number.
+            ConflictError: if a generation of that number exists.
         """
         if not identity.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
@@ -206,7 +206,7 @@ class FileStore:
         facts: Mapping[str, str],  # noqa: ARG002  read from the certificate when they are needed
         edit: Edit = unchanged,
     ) -> StoredIdentity:
-        """Write the certificate that answers a generation's request; with it the record changes.
+        """Write the certificate issued for a generation's request; the record changes with it.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -218,7 +218,7 @@ class FileStore:
             return self._edited(folder, identity_folder.refreshed(known, folder).put(installed), edit)
 
     def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
-        """Keep what an issuer answered to a request and no check accepted (PEM); with it the record changes.
+        """Keep the certificate (PEM) that an issuer returned and a check refused; the record changes with it.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -229,7 +229,7 @@ class FileStore:
             return self._edited(folder, identity_folder.refreshed(known, folder), edit)
 
     def answers(self, name: str, number: str) -> list[bytes]:
-        """Return the answers that were kept, the oldest first.
+        """Return the refused certificates that were kept, oldest first.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -254,7 +254,7 @@ class FileStore:
         return replace(known, generations=tuple(each for each in known.generations if each.number not in numbers))
 
     def key(self, name: str, number: str) -> Secret:
-        """The private key (PEM) of a generation.
+        """Return the private key (PEM) of a generation.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -265,7 +265,7 @@ class FileStore:
         return unseal(data, self.wrapping, name=str(path))
 
     def location(self, found: StoredIdentity, number: str) -> Location:
-        """The paths of a generation's files, for the one in use through the pointer."""
+        """Return the paths of a generation's files, of the active one through the pointer."""
         home = self.root.absolute() / found.name
         lineage = home / record_file.POINTER if number == found.record.active else home / GENERATIONS / number
         return Location(
@@ -278,7 +278,7 @@ class FileStore:
         )
 
     def documents(self, name: str) -> list[str]:
-        """The names of the secret documents of an identity, in their order.
+        """Return the names of the secret documents of an identity, sorted.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -288,7 +288,7 @@ class FileStore:
             return document_files.names(folder)
 
     def document(self, name: str, document: str) -> Document | None:
-        """A secret document of an identity; None where there is none of that name.
+        """Return a secret document of an identity; None if it does not exist.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -300,7 +300,7 @@ class FileStore:
             return document_files.read(folder, document, self.wrapping)
 
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
-        """Write a document, whole, over the version that is known, or as a new one (None); its new version.
+        """Write a whole document over a known version, or as a new one (None); return its new version.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -313,7 +313,7 @@ class FileStore:
             return document_files.write(folder, document, fields, self.wrapping, over=over)
 
     def delete_document(self, name: str, document: str) -> None:
-        """A document of an identity; nothing to do if there is none.
+        """Delete a document of an identity; do nothing if it does not exist.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -323,7 +323,7 @@ class FileStore:
             document_files.delete(folder, document)
 
     def log(self, name: str) -> list[Event]:
-        """Return what happened to an identity, the oldest event first.
+        """Return the events of an identity, oldest first.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -343,7 +343,7 @@ class FileStore:
             return record.is_legacy
 
     def repair(self, name: str) -> bool:
-        """Make the pointer a link again if it is a copy of a generation; return whether it was one.
+        """Restore the pointer as a link if it is a copy of a generation; return whether it was one.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -359,7 +359,7 @@ class FileStore:
             return number is not None
 
     def remove(self, name: str) -> None:
-        """Everything of an identity: it is gone in one step, and then deleted; nothing to do if there is none."""
+        """Remove an identity: it disappears in one step, and is then deleted; do nothing if it does not exist."""
         identity.require_name(name)
         if not reading.exists(self.root):
             return
@@ -371,13 +371,13 @@ class FileStore:
                 with store.inside(name) as folder:
                     identity_folder.require_identity(folder)
                     with folder.locked(wait_seconds=self.wait_seconds):
-                        # Under a temporary name it is deleted, if not by this run then by the next.
+                        # Under its temporary name it is deleted by this run, or else by the next.
                         store.rename(name, temporary_name(name))
                 store.sweep()
 
     @contextlib.contextmanager
     def _identity(self, name: str, trust: Trust | None = None) -> Iterator[StoreFolder]:
-        """The directory of an identity; what fails because it is removed meanwhile finds it absent."""
+        """Open the directory of an identity; a failure because it was removed meanwhile means that it is absent."""
         identity.require_name(name)
         with contextlib.ExitStack() as opened:
             try:
@@ -396,7 +396,7 @@ class FileStore:
 
     @contextlib.contextmanager
     def _changing(self, name: str) -> Iterator[StoreFolder]:
-        """The directory of an identity locked for a change, with the remains of killed runs swept."""
+        """Lock the directory of an identity for a change, and sweep the remains of killed runs."""
         with self._identity(name, self.trust) as folder:
             folder.require_safe(self.trust)
             identity_folder.require_identity(folder)
@@ -404,7 +404,7 @@ class FileStore:
                 if not folder.is_in_place:
                     raise self._absent(name)
                 identity_folder.sweep(folder)
-                # Identities that were to be removed are deleted, keys and all, unless another process is doing so.
+                # Identities whose removal was interrupted are deleted, keys too, unless another process does so.
                 if folder.above.leftovers():
                     with contextlib.suppress(StoreError), folder.above.locked(wait_seconds=0):
                         folder.above.sweep()
@@ -412,9 +412,9 @@ class FileStore:
 
     @contextlib.contextmanager
     def _changing_names(self) -> Iterator[StoreFolder]:
-        """The directory of the store locked for creating or removing an identity."""
+        """Lock the directory of the store for creating or removing an identity."""
         with StoreFolder.open(self.root, trust=self.trust) as store, store.locked(wait_seconds=self.wait_seconds):
-            with contextlib.suppress(StoreError):  # `check` tells of what cannot be deleted
+            with contextlib.suppress(StoreError):  # `check` reports what cannot be deleted
                 store.sweep()
             yield store
 
@@ -423,7 +423,7 @@ class FileStore:
         return self.missing() or AbsentError(f"no identity {name!r} in {self.uri}", hint=hint)
 
     def _make_root(self, access: Access) -> None:
-        """Make the directory of the store and those above it that are missing; what is there stays as it is."""
+        """Create the directory of the store and the missing ones above it; existing ones stay unchanged."""
         missing = [each for each in (self.root, *self.root.parents) if not reading.exists(each)]
         with contextlib.ExitStack() as held:
             for path in reversed(missing):

@@ -1,6 +1,6 @@
-"""Whether a store in Vault can be used: the server, our token, the mount, our rights, and every identity.
+"""Checks of a store in Vault: the server, the token, the mount, the token's rights, and every identity.
 
-Nothing is changed, and no certificate and no key is read: the token of a cron job is enough.
+Nothing is changed, and neither certificates nor keys are read: the token of a cron job is enough.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _RESTORE = "bring it back with `bao kv undelete`, or from a backup"
 
 
 def check(store: VaultStore) -> list[Finding]:
-    """Findings `server`, `clock`, `token`, `mount`, `access`, `store`, and `identity:NAME` for each identity."""
+    """Return findings `server`, `clock`, `token`, `mount`, `access`, `store`, and `identity:NAME` for each identity."""
     found: list[Finding] = []
     for name, look in (
         ("server", _server),
@@ -50,17 +50,17 @@ def check(store: VaultStore) -> list[Finding]:
             found.append(_finding(name, error))
             kind = _kind(error)
             if kind is not None and (kind.is_about_the_server or kind in _FATAL):
-                break  # every further question would fail in the same way
+                break  # every further request would fail in the same way
     return [replace(each, message=printable(each.message), hint=printable(each.hint)) for each in found]
 
 
 def _kind(error: InputError) -> Kind | None:
-    """What Vault said, if it was Vault."""
+    """Return the kind of an error from Vault; None for other errors."""
     return error.kind if isinstance(error, VaultError) else None
 
 
 def _finding(check: str, error: InputError) -> Finding:
-    """An error as a finding: unknown where the server cannot be reached, or does not let us look."""
+    """Return an error as a finding: unknown if the server cannot be reached, or denies access."""
     kind = _kind(error)
     is_away = kind is not None and kind.is_about_the_server and kind is not Kind.SEALED
     cannot_tell = is_away or kind in {Kind.NO_MOUNT, Kind.DENIED, Kind.RATE_LIMITED, Kind.SERVER, Kind.NOT_VAULT}
@@ -116,10 +116,10 @@ def _mount(store: VaultStore) -> Iterator[Finding]:
 
 
 def _access(store: VaultStore) -> Iterator[Finding]:
-    """The role that our token can take, or all that it lacks to do everything."""
+    """Yield a finding about the role that the token can take, or the rights that it lacks for all of them."""
     mount = store.secrets.vault.mount(store.secrets.location).path
     place = rights.Place(mount, store.secrets.location.removeprefix(mount))
-    name = "NAME"  # an identity that exists, if we see any
+    name = "NAME"  # an identity that exists, if one is visible
     with contextlib.suppress(StoreError):
         name = next(iter(store.names()), name)
     paths = {thing: place.path(thing, name=name, number="0001") for thing in rights.THINGS}
@@ -165,7 +165,7 @@ def _identity(store: VaultStore, name: str) -> Iterator[Finding]:
 
 
 def _record(store: VaultStore, name: str) -> Record | None:
-    """Read the record of an identity; None if the token may not."""
+    """Read the record of an identity; None if the token may not read it."""
     try:
         return store.secrets.record(name)[0]
     except VaultError as error:
@@ -177,7 +177,7 @@ def _record(store: VaultStore, name: str) -> Record | None:
 def _troubles(
     check: str, record: Record | None, whole: list[str], metadata: dict[str, Metadata | None]
 ) -> Iterator[Finding]:
-    """What is wrong with an identity: `whole` are its generations that have a key."""
+    """Yield the faults of an identity: `whole` are its generations that have a key."""
     for number in whole:
         known = metadata[number]
         if known is None or known.is_deleted:
@@ -199,7 +199,7 @@ def _troubles(
 
 
 def _certificates(store: VaultStore, name: str, record: Record | None, whole: list[str]) -> Iterator[Finding]:
-    """What is wrong with the certificates themselves, as far as the token may read them."""
+    """Yield the faults of the certificates themselves, if the token may read them."""
     from certkit.x509 import names, objects
 
     check, paths = f"identity:{name}", [layout.certificate(name, number) for number in whole]
@@ -207,7 +207,7 @@ def _certificates(store: VaultStore, name: str, record: Record | None, whole: li
         place = store.secrets.place(path)
         try:
             if (stored := expected(found)) is None:
-                continue  # its metadata tell
+                continue  # its metadata show this
             generation = layout.generation_of(number, stored.data, trust_bundle=None, where=place)
             if generation.issued is None:
                 continue

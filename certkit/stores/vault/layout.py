@@ -1,14 +1,14 @@
-"""Where a store in Vault keeps what, and in what form; all paths are below its prefix.
+"""The layout of a store in Vault: paths below its prefix, and the form of each secret.
 
     NAME/settings                      whom to trust and what to run: created once, changed by an operator only
-    NAME/pointer                       the state of the identity, which says what is in use
+    NAME/pointer                       the state of the identity, with the active generation
     NAME/log/ENTRY                     events, created once and never changed
-    NAME/generations/ID/certificate    csr, and once there is a certificate certificate and ca_chain
+    NAME/generations/ID/certificate    csr; once issued, also certificate and ca_chain
     NAME/generations/ID/key            private_key
     NAME/tokens/DOCUMENT               a secret document, field by field
 
-They are apart because different people may read them. Each part of a generation is PEM, as one text. What is known of a
-certificate stands in the custom metadata of its secret, which can be read without the right to read any secret.
+They are separate because different people may read them. Each part of a generation is PEM, as one text. The facts of a
+certificate are in the custom metadata of its secret, which can be read without the right to read any secret.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _HINT = "restore it from a backup, or see its older versions with `bao kv get -v
 
 
 def pointer(name: str) -> str:
-    """The path of an identity's record."""
+    """Return the path of an identity's record."""
     return f"{name}/{POINTER}"
 
 
@@ -58,52 +58,52 @@ def log(name: str) -> str:
 
 
 def generations(name: str) -> str:
-    """The folder of an identity's generations."""
+    """Return the folder of an identity's generations."""
     return f"{name}/generations"
 
 
 def generation(name: str, number: str) -> str:
-    """The folder of one generation."""
+    """Return the folder of one generation."""
     return f"{generations(name)}/{number}"
 
 
 def certificate(name: str, number: str) -> str:
-    """The path of a generation's request and certificate."""
+    """Return the path of a generation's request and certificate."""
     return f"{generation(name, number)}/{CERTIFICATE}"
 
 
 def key(name: str, number: str) -> str:
-    """The path of a generation's private key."""
+    """Return the path of a generation's private key."""
     return f"{generation(name, number)}/{KEY}"
 
 
 def answer(name: str, number: str, at: int) -> str:
-    """Return the path of an answer that was refused."""
+    """Return the path of a refused certificate."""
     return f"{generation(name, number)}/{ANSWER}{at}"
 
 
 def is_answer(entry: str) -> bool:
-    """Whether a secret of a generation is an answer that was refused."""
+    """Return whether a secret of a generation is a refused certificate."""
     return entry.startswith(ANSWER) and entry.removeprefix(ANSWER).isdecimal()
 
 
 def documents(name: str) -> str:
-    """The folder of an identity's secret documents."""
+    """Return the folder of an identity's secret documents."""
     return f"{name}/tokens"
 
 
 def document(name: str, document: str) -> str:
-    """The path of a secret document."""
+    """Return the path of a secret document."""
     return f"{documents(name)}/{document}"
 
 
 def names_in(entries: Iterable[str]) -> list[str]:
-    """The folders of a listing that may be identities."""
+    """Return the folders of a listing that may be identities."""
     return [entry[:-1] for entry in entries if entry.endswith("/") and record.is_name(entry[:-1])]
 
 
 def numbers_in(entries: Iterable[str]) -> list[str]:
-    """The folders of a listing that are generations, in the order of their numbers."""
+    """Return the folders of a listing that are generations, in the order of their numbers."""
     folders = (entry[:-1] for entry in entries if entry.endswith("/"))
     return sorted(filter(record.is_generation, folders), key=lambda number: (int(number), number))
 
@@ -112,7 +112,7 @@ def settings_of(data: Mapping[str, Any], *, where: str) -> Settings:
     """Return the settings in a secret.
 
     Raises:
-        StoreError: if it holds something else.
+        StoreError: if the secret has another form.
     """
     try:
         return Settings.parse({name: value for name, value in data.items() if name != CREATED}, where=where)
@@ -124,7 +124,7 @@ def state_of(data: Mapping[str, Any], *, where: str) -> Record:
     """Return the record in a secret without the settings beside it.
 
     Raises:
-        StoreError: if it holds something else.
+        StoreError: if the secret has another form.
     """
     try:
         return Record.parse(data, where=where)
@@ -137,10 +137,10 @@ def record_of(
 ) -> Record:
     """Return the record in a secret.
 
-    What a record of version 0.1.0 trusts, runs and contacts is left out: it was written by whoever moves the pointer.
+    What a record of version 0.1.0 trusts, runs and contacts is left out: anyone who can move the pointer could set it.
 
     Raises:
-        StoreError: if it holds something else, or a record of version 0.1.0 was written over a newer one.
+        StoreError: if the secret has another form, or a record of version 0.1.0 was written over a newer one.
     """
     try:
         record = Record.parse(data, settings=settings, where=where)
@@ -172,7 +172,7 @@ def event_lines(data: Mapping[str, Any]) -> list[Any]:
 
 
 def document_of(csr: bytes | None, issued: Issued | None = None) -> dict[str, str]:
-    """A generation without its key as the data of a secret.
+    """Return a generation without its key as the data of a secret.
 
     Raises:
         StoreError: if a value is not text.
@@ -197,7 +197,7 @@ def text(name: str, part: bytes) -> str:
 
 
 def generation_of(number: str, data: Mapping[str, Any], *, trust_bundle: str | None, where: str) -> Generation:
-    """Return a generation from the data of a secret; whom it trusts is up to the settings.
+    """Return a generation from the data of a secret; its trust bundle comes from the settings.
 
     Raises:
         StoreError: if the data has another form.
@@ -214,7 +214,7 @@ def generation_of(number: str, data: Mapping[str, Any], *, trust_bundle: str | N
 
 
 def fields_of(data: Mapping[str, Any], *, where: str) -> dict[str, Secret]:
-    """A secret document from the data of a secret.
+    """Return a secret document from the data of a secret.
 
     Raises:
         StoreError: if the data has another form.
@@ -226,13 +226,13 @@ def certificate_of(data: Mapping[str, Any], *, where: str) -> bytes:
     """Return the certificate in the data of a secret.
 
     Raises:
-        StoreError: if it has none.
+        StoreError: if the secret holds no certificate.
     """
     return _part(data, CERTIFICATE, where)
 
 
 def key_of(data: Mapping[str, Any], *, where: str) -> bytes:
-    """The private key from the data of a secret.
+    """Return the private key from the data of a secret.
 
     Raises:
         StoreError: if the data has another form.
@@ -248,7 +248,7 @@ def _part(data: Mapping[str, Any], name: str, where: str) -> bytes:
 
 
 def to_metadata(facts: Mapping[str, str]) -> dict[str, str]:
-    """Return facts as custom metadata: without empty ones, and cut to the length that Vault accepts."""
+    """Return facts as custom metadata: without empty values, each cut to the length that Vault accepts."""
     return {name: _fitting(value) for name, value in facts.items() if value}
 
 
@@ -260,7 +260,7 @@ def facts_of(metadata: Metadata | None) -> dict[str, str] | None:
 
 
 def _fitting(value: str) -> str:
-    # As RFC 4514 section 2.4 escapes characters; unlike to people, to Vault a wide space is not printable.
+    # Escaped as in RFC 4514 section 2.4; Vault does not count a wide space as printable.
     seen = "".join(
         char if char.isprintable() else "".join(f"\\{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
         for char in value

@@ -1,4 +1,4 @@
-"""What a token may do in a store in Vault, and which of the roles in `policies/vault` that makes."""
+"""The rights of a token in a store in Vault, and the role in `policies/vault` that they amount to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ANY = "+"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
-    """Something that is done in a store: with which paths, and the capabilities that each role has on them.
+    """An operation on a store: its paths, and the capabilities that each role has on them.
 
     `below` is the path below the prefix, with `{name}` and `{number}` in it; that of a folder ends with a slash.
     """
@@ -33,7 +33,7 @@ class Thing:
     monitor: tuple[str, ...] = ()
 
     def needed(self, role: str) -> tuple[str, ...]:
-        """The capabilities that a role has."""
+        """Return the capabilities that a role has."""
         found: tuple[str, ...] = getattr(self, role)
         return found
 
@@ -158,17 +158,17 @@ THINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a store is: the mount, and the prefix in it."""
+    """The location of a store: the mount, and the prefix in it."""
 
     mount: str
     prefix: str
 
     def path(self, thing: Thing, *, name: str = _ANY, number: str = _ANY) -> str:
-        """The API's path for something, of all identities and generations unless some are named."""
+        """Return the API path of an operation, for all identities and generations unless some are named."""
         return f"{joined(self.mount, thing.view, self.prefix)}/{thing.below.format(name=name, number=number)}"
 
     def rule(self, thing: Thing) -> str:
-        """The ACL rule that allows it all."""
+        """Return the ACL rule that allows everything in the store."""
         listed = ", ".join(f'"{each}"' for each in thing.operator)
         return f'path "{self.path(thing)}" {{ capabilities = [{listed}] }}'
 
@@ -177,11 +177,11 @@ USE_SETTINGS = next(thing for thing in THINGS if thing.what == "use settings")
 
 
 def missing(thing: Thing, granted: Sequence[str], *, role: str = ROLES[0]) -> tuple[str, ...]:
-    """The capabilities that a role needs and a token does not have."""
+    """Return the capabilities that a role needs and a token lacks."""
     return () if _EVERYTHING in granted else tuple(each for each in thing.needed(role) if each not in granted)
 
 
 def role_of(granted: Mapping[Thing, Sequence[str]]) -> str | None:
-    """The first role that a token can take; None where it can take none."""
+    """Return the first role that a token can take; None if there is no such role."""
     able = (role for role in ROLES if not any(missing(thing, has, role=role) for thing, has in granted.items()))
     return next(able, None)

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of an identity's secrets: the versions of pointer and settings, and the data of the pointer."""
+    """The known state of an identity's secrets: the versions of pointer and settings, and the data of the pointer."""
 
     pointer: int = 0
     settings: int = 0
@@ -46,14 +46,14 @@ _LONGEST_PAUSE_SECONDS = 1.0
 _CHANGES = "changes"
 _MOST_CHANGES = 32
 
-# Standbys of OpenBao were seen to be behind by a tenth of a second.
+# Standbys of OpenBao have been observed to lag by a tenth of a second.
 _PAUSES_SECONDS = (0.1, 0.2, 0.4)
 
 
 class Secrets:
-    """What is below MOUNT/PREFIX; paths are those of `certkit.stores.vault.layout`.
+    """The secrets below MOUNT/PREFIX; paths are those of `certkit.stores.vault.layout`.
 
-    Every method may raise VaultError. Writes that are in doubt are looked after for `wait_seconds`.
+    Every method may raise VaultError. The outcome of a doubtful write is sought for `wait_seconds`.
     """
 
     def __init__(self, vault: Vault, mount: str, prefix: str, *, wait_seconds: float) -> None:
@@ -70,23 +70,23 @@ class Secrets:
 
     @property
     def kv(self) -> Kv:
-        """The secrets themselves.
+        """The KV secrets engine that holds them.
 
         Raises:
-            VaultError: if there is no KV secrets engine of version 2, the only one with these semantics.
+            VaultError: if the mount is not a KV secrets engine of version 2, the only one with these semantics.
         """
         if self._kv is None:
             self._kv = self.vault.kv(self.location)
         return self._kv
 
     def place(self, path: str) -> str:
-        """A path, for messages."""
+        """Return a path for messages."""
         return f"{self.uri}/{path}"
 
     def record(self, name: str, *, is_trusted: bool = False, may_be_absent: bool = False) -> tuple[Record, Known]:
         """Read the record of an identity; one of version 0.1.0 without what it trusts, runs and contacts.
 
-        What another host has just written a standby does not know yet, and gets some time to learn, unless the identity
+        A standby may not know yet what another host has just written, and gets time to catch up, unless the identity
         `may_be_absent`.
 
         Raises:
@@ -121,7 +121,7 @@ class Secrets:
         return sorted(layout.names_in(self._seen(lambda kv: kv.list())))
 
     def _seen(self, ask: Callable[[Kv], Sequence[T]]) -> Sequence[T]:
-        """Ask for what may be there, and look for the mount only where nothing is: that saves a request."""
+        """Request a secret that may exist, and check the mount only if it does not: that saves a request."""
         if self._kv is None:
             found: Sequence[T] | None = None
             try:
@@ -135,7 +135,7 @@ class Secrets:
         return ask(self.kv)
 
     def generations(self, name: str) -> dict[str, bool]:
-        """The numbers of the generations that were begun, in their order, and whether each has its key.
+        """Return the numbers of the generations that were begun, sorted, and whether each has its key.
 
         Raises:
             VaultError: if the token may not list them.
@@ -145,7 +145,7 @@ class Secrets:
         return {number: KEY in entries for number, entries in zip(numbers, listings, strict=True)}
 
     def metadata(self, name: str, numbers: Sequence[str]) -> dict[str, Metadata | None]:
-        """What is known of the certificates of some generations.
+        """Return the facts of the certificates of some generations.
 
         Raises:
             VaultError: if the token may not read them.
@@ -154,10 +154,10 @@ class Secrets:
         return dict(zip(numbers, found, strict=True))
 
     def require(self, path: str) -> Stored:
-        """Read a secret that must be there, for its neighbour is.
+        """Read a secret that must exist because its sibling does.
 
         Raises:
-            StoreError: if it is not.
+            StoreError: if the secret is missing.
         """
         stored = self.kv.read(path)
         if stored is None:
@@ -193,7 +193,7 @@ class Secrets:
             return False
 
     def put_record(self, name: str, record: Record, *, over: Known) -> Known | None:
-        """Write a record over what was read before; return what is there now, or None if another process was first."""
+        """Write a record over the one that was read; return the new state, or None if another process was first."""
         document, mark = marked(record.document(), over.data)
         is_ours = partial(has_mark, mark=mark, cas=over.pointer)
         path = layout.pointer(name)
@@ -228,22 +228,22 @@ class Secrets:
         return put(self.kv, path, document, cas=cas, is_ours=is_ours, seconds=self.wait_seconds)
 
     def absent(self, name: str) -> AbsentError:
-        """The error for an identity that is not there."""
+        """Return the error for an identity that does not exist."""
         return AbsentError(f"no identity {name!r} in {self.uri}", hint="list the identities: certkit identity list")
 
 
 def _is_same(there: object, part: str | Secret) -> bool:
-    """Whether a field of a secret is what we wrote, without revealing it."""
+    """Return whether a field of a secret is what this process wrote, without revealing it."""
     if isinstance(part, Secret):
         return isinstance(there, str) and Secret(there.encode("utf-8", "surrogatepass")) == part
     return there == part
 
 
 def expected(answer: T | CertkitError) -> T:
-    """Return an answer, or raise the failure in its place.
+    """Return a result, or raise the failure in its place.
 
     Raises:
-        CertkitError: if the answer is a failure.
+        CertkitError: if the result is a failure.
     """
     if isinstance(answer, CertkitError):
         raise answer
@@ -251,16 +251,16 @@ def expected(answer: T | CertkitError) -> T:
 
 
 def all_expected(answers: Iterable[tuple[str, T | CertkitError]]) -> list[T]:
-    """The answers to many questions, in their order.
+    """Return the results of many requests, in order.
 
     Raises:
-        CertkitError: if one is a failure; all are taken before, so that no connection stays open in between.
+        CertkitError: if a result is a failure; all results are read first, so that no connection stays open.
     """
     return [expected(answer) for _, answer in list(answers)]
 
 
 def tries(seconds: float) -> Iterator[int]:
-    """Numbers of attempts, with growing pauses of random length in between, until the time is over."""
+    """Yield numbers of attempts, with growing pauses of random length in between, until the time is over."""
     end = time.monotonic() + seconds
     for attempt in itertools.count():
         yield attempt
@@ -280,13 +280,13 @@ def put(
     is_ours: Callable[[Stored], bool | None],
     seconds: float,
 ) -> bool:
-    """Write a secret over version `cas` of it; False if another process was first.
+    """Write a secret over version `cas` of it; return False if another process was first.
 
-    Where the answer is lost, what is there tells whether it was written: `is_ours` says so of a later version, and None
+    If the response is lost, the stored version shows whether it was written: `is_ours` recognises a later one, and None
     if that is unknown. What was not written is written again, which cannot happen twice over the same version.
 
     Raises:
-        UncertainWrite: the outcome could not be determined in that time.
+        UncertainWrite: if the outcome could not be determined in that time.
         VaultError: if the server denies it, or cannot be reached; nothing was written.
     """
     doubt: UncertainWrite | None = None
@@ -311,7 +311,7 @@ def put(
 def _look(
     kv: Kv, path: str, *, cas: int, is_ours: Callable[[Stored], bool | None], doubt: UncertainWrite
 ) -> bool | None:
-    """Whether our write is there, or another one; None where neither is so far.
+    """Return whether the stored write is this process's, or another's; None if neither has appeared yet.
 
     Raises:
         UncertainWrite: if the outcome is unknown.
@@ -331,13 +331,13 @@ def _look(
 
 
 def marked(document: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """A document with a mark of its own beside those of the changes before it, and the mark."""
+    """Return a document with a new mark beside those of the earlier changes, and the mark."""
     mark = secrets.token_hex(8)
     return {**document, _CHANGES: [*_marks(before)[1 - _MOST_CHANGES :], mark]}, mark
 
 
 def has_mark(stored: Stored, mark: str, *, cas: int) -> bool | None:
-    """Whether the change with a mark, made over version `cas`, is among those that led to what is there now."""
+    """Return whether the change with a mark, made over version `cas`, is part of the current version's history."""
     marks = _marks(stored.data)
     if mark in marks:
         return True

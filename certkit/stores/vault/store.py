@@ -1,7 +1,7 @@
 """A store of identities in Vault or OpenBao, in a KV secrets engine of version 2.
 
-`certkit.stores.vault.layout` says what stands where. The record, which says what is in use, is one secret, and changes
-by check-and-set. A generation begins with its request and is there once it has its key; its certificate is written over
+`certkit.stores.vault.layout` has the paths. The record, which names the active generation, is one secret, and changes
+by check-and-set. A generation begins with its request and exists once it has its key; its certificate is written over
 the request, and then its facts beside it. A run that is killed leaves the old state or the new one; the number of a
 generation that never got its key is not used again. Private keys are in memory only.
 """
@@ -47,9 +47,9 @@ _MOST_ROUNDS = 10
 
 
 class VaultStore:
-    """Identities below a prefix of a mount; `base.Store` has the promises.
+    """Identities below a prefix of a mount; see `base.Store` for the guarantees.
 
-    Others who change the same record hold us up for `wait_seconds` at most. With a clock, `check` compares it with the
+    Conflicting changes of a record are retried for `wait_seconds` at most. With a clock, `check` compares it with the
     server's.
     """
 
@@ -81,7 +81,7 @@ class VaultStore:
         return True
 
     def names(self) -> list[str]:
-        """The folders that may be identities, in the order of their names."""
+        """Return the names of the folders that may be identities, sorted."""
         return self.secrets.names()
 
     def missing(self) -> NoStoreError:
@@ -89,7 +89,7 @@ class VaultStore:
         return NoStoreError(f"there is no identity in {self.uri}", hint="check --store and CERTKIT_STORE")
 
     def load(self, name: str) -> StoredIdentity:
-        """An identity with all its generations, each of which is read when its CSR or certificate is asked for.
+        """Return an identity with all its generations, each of which is read on first use of its CSR or certificate.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -98,7 +98,7 @@ class VaultStore:
         return self._identity(name, *self.secrets.record(name))
 
     def find(self, name: str) -> StoredIdentity | None:
-        """Load an identity; None if there is none."""
+        """Load an identity; None if it does not exist."""
         try:
             return self._identity(name, *self.secrets.record(name, may_be_absent=True))
         except AbsentError:
@@ -118,7 +118,7 @@ class VaultStore:
         )
 
     def _generation(self, name: str, record: Record, number: str) -> Generation:
-        """A generation as far as the record knows it; its request and certificate are one request away."""
+        """Return a generation as the record describes it; its CSR and certificate are read on first use."""
         path, facts = layout.certificate(name, number), record.facts.get(number, {})
         trusted, where = record.settings.trust_bundle, self.secrets.place(path)
 
@@ -132,7 +132,7 @@ class VaultStore:
         """Create an identity without generations.
 
         Raises:
-            ConflictError: if there is one of that name.
+            ConflictError: if an identity of that name exists.
         """
         identity.require_name(name)
         if record.active is not None:
@@ -144,10 +144,10 @@ class VaultStore:
         return created if record == created.record else self.change(created, lambda _: replace(record, log=()))
 
     def require_settings_right(self, name: str) -> None:
-        """Refuse to go on where the token may not change the settings of an identity.
+        """Raise if the token may not change the settings of an identity.
 
         Raises:
-            StoreError: if it may not.
+            StoreError: if the token may not change them.
         """
         mount = self.secrets.vault.mount(self.secrets.location).path
         place = rights.Place(mount, self.secrets.location.removeprefix(mount))
@@ -160,7 +160,7 @@ class VaultStore:
         """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.
 
         Raises:
-            AbsentError: if there is no identity of that name, or no generation as it is to be in use.
+            AbsentError: if there is no identity of that name, or the new active generation does not exist.
             StoreError: if other processes keep changing it, or the outcome of the write is unknown.
         """
         return self._change(loaded(self, known), edit)
@@ -168,7 +168,7 @@ class VaultStore:
     def _change(
         self, found: StoredIdentity, edit: Edit, *, added: str | None = None, pruned: Sequence[str] = ()
     ) -> StoredIdentity:
-        """Change the record; `added` is a generation that is there from then on, and `pruned` are no longer."""
+        """Change the record; `added` is a generation that exists from then on, `pruned` are those deleted."""
         for _ in tries(self.secrets.wait_seconds):
             kept = {*found.record.generations, *filter(None, [added])} - {*pruned}
             after = replace(edit(found.record), generations=in_order(kept))
@@ -187,7 +187,7 @@ class VaultStore:
         raise StoreError(f"cannot change {place}: other processes keep changing it", hint="try again")
 
     def _require_current(self, found: StoredIdentity) -> None:
-        """Refuse to change an identity of version 0.1.0, whose settings an operator has not seen yet."""
+        """Refuse to change an identity of version 0.1.0, whose settings no operator has approved yet."""
         if found.record.is_legacy:
             hint = f"have an operator run: certkit store migrate --store {self.uri}"
             raise StoreError(f"{found.name} has a record of certkit 0.1.0, which cannot be changed", hint=hint)
@@ -195,7 +195,7 @@ class VaultStore:
     def _put(self, found: StoredIdentity, after: Record) -> StoredIdentity | None:
         """Write the events of a change, and then the change; return None if another process was first.
 
-        In this order a killed run leaves an event too many, never one too few.
+        In this order a killed run may leave an extra event, but never a missing one.
         """
         version = found.version
         assert isinstance(version, Known)  # noqa: S101  `load` and `create` give it
@@ -233,7 +233,7 @@ class VaultStore:
 
         Raises:
             AbsentError: if there is no identity of that name.
-            ConflictError: if there is a generation of that number, or one was begun with another key.
+            ConflictError: if a generation of that number exists, or was begun with another key.
         """
         if not identity.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
@@ -250,14 +250,14 @@ class VaultStore:
         return self._change(known.put(Generation(number=number, csr=csr)), edit, added=number)
 
     def _holds(self, path: str, document: Mapping[str, str]) -> bool:
-        """Whether a secret is known to be this one."""
+        """Return whether a secret is known to have this content."""
         with contextlib.suppress(VaultError):
             stored = self.secrets.kv.read(path)
             return stored is not None and stored.data == document
         return False
 
     def _has_key(self, name: str, number: str, key: Secret, *, has_request: bool) -> bool:
-        """Write a private key, unless it is there and the record does not list its generation."""
+        """Write a private key, unless it exists and the record does not list its generation."""
         if self._put_key(name, number, key, has_request=has_request):
             return True
         with contextlib.suppress(VaultError):
@@ -284,9 +284,9 @@ class VaultStore:
         facts: Mapping[str, str],
         edit: Edit = unchanged,
     ) -> StoredIdentity:
-        """Write the certificate that answers a generation's request, and then its facts, or the part that is missing.
+        """Write the certificate issued for a generation's request, then its facts; whatever is missing of them.
 
-        At last the record changes.
+        The record changes last.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -313,13 +313,13 @@ class VaultStore:
         raise StoreError(f"cannot install {place}: other processes keep changing it", hint="try again")
 
     def _put_facts(self, path: str, stored: Stored, facts: Mapping[str, str]) -> None:
-        """Write what is not there yet; other custom metadata stay."""
+        """Write the missing facts; other custom metadata stays."""
         wanted = {**stored.custom_metadata, **layout.to_metadata(facts)}
         if wanted != stored.custom_metadata:
             self.secrets.kv.write_metadata(path, wanted)
 
     def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
-        """Keep what an issuer answered to a request and no check accepted (PEM); with it the record changes.
+        """Keep the certificate (PEM) that an issuer returned and a check refused; the record changes with it.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -332,7 +332,7 @@ class VaultStore:
         return self.change(known, edit)
 
     def answers(self, name: str, number: str) -> list[bytes]:
-        """Return the answers that were kept, the oldest first.
+        """Return the refused certificates that were kept, oldest first.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -358,7 +358,7 @@ class VaultStore:
         return self._change(known, lambda record: record.prune(numbers), pruned=numbers)
 
     def key(self, name: str, number: str) -> Secret:
-        """The private key (PEM) of a generation.
+        """Return the private key (PEM) of a generation.
 
         Raises:
             AbsentError: if there is no such generation.
@@ -373,7 +373,7 @@ class VaultStore:
         return Secret(layout.key_of(stored.data, where=self.secrets.place(path)))
 
     def location(self, found: StoredIdentity, number: str) -> Location:
-        """References to a generation's secrets."""
+        """Return references to a generation's secrets."""
         certificate = self.secrets.place(layout.certificate(found.name, number))
         return Location(
             lineage=self.secrets.place(layout.generation(found.name, number)),
@@ -385,7 +385,7 @@ class VaultStore:
         )
 
     def documents(self, name: str) -> list[str]:
-        """The names of the secret documents of an identity, in their order.
+        """Return the names of the secret documents of an identity, sorted.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -397,11 +397,11 @@ class VaultStore:
         return found
 
     def document(self, name: str, document: str) -> Document | None:
-        """A secret document of an identity; None where there is none of that name.
+        """Return a secret document of an identity; None if it does not exist.
 
         Raises:
             AbsentError: if there is no identity of that name.
-            StoreError: if it is damaged, it was deleted, or it may not be read.
+            StoreError: if it is damaged, was deleted, or may not be read.
         """
         path = layout.document(identity.require_name(name), identity.require_document(document))
         stored = self.secrets.kv.read(path)
@@ -412,7 +412,7 @@ class VaultStore:
         return Document(fields=fields, version=str(stored.version))
 
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
-        """Write a document, whole, over the version that is known, or as a new one (None); its new version.
+        """Write a whole document over a known version, or as a new one (None); return its new version.
 
         A write that was overwritten before its outcome was known is a conflict too.
 
@@ -429,7 +429,7 @@ class VaultStore:
         return str(cas + 1)
 
     def delete_document(self, name: str, document: str) -> None:
-        """A document with every version of it; nothing to do if there is none.
+        """Delete a document with all its versions; do nothing if it does not exist.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -439,7 +439,7 @@ class VaultStore:
         self.secrets.kv.delete_all_versions(path)
 
     def log(self, name: str) -> list[Event]:
-        """Return what happened to an identity, the oldest event first.
+        """Return the events of an identity, oldest first.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -482,11 +482,11 @@ class VaultStore:
         return replace(record, generations=found.record.generations)
 
     def repair(self, name: str) -> bool:  # noqa: ARG002  a field of a record is never a copy
-        """Return False: nothing needs it."""
+        """Return False: nothing in Vault needs repair."""
         return False
 
     def remove(self, name: str) -> None:
-        """Everything of an identity, every version of it, the keys first; nothing to do if there is none.
+        """Remove everything of an identity, all versions included, keys first; do nothing if it does not exist.
 
         Raises:
             StoreError: if other processes keep writing there, or the token may not write.
@@ -502,7 +502,7 @@ class VaultStore:
         raise StoreError(f"cannot remove {place}: other processes keep writing there", hint="try again")
 
     def _everything(self, name: str) -> Sequence[str]:
-        """The paths of all that belongs to an identity: keys first, and last what names it."""
+        """Return the paths of everything that belongs to an identity: keys first, the record last."""
         walked = list(self.secrets.kv.walk(name))
         all_expected(walked)
         paths = [path for path, _ in walked]
