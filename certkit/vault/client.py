@@ -1,4 +1,4 @@
-"""A Vault or OpenBao server as one token sees it."""
+"""A connection to a Vault or OpenBao server with one token."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Vault:
         """Get a token as the settings say, and use it; without a login in them, do nothing.
 
         Raises:
-            VaultError: if the server refuses, or the answer is lost, which may spend a secret id for one use.
+            VaultError: if the server refuses, or the response is lost, which may use up a single-use secret id.
         """
         login = self._settings.login
         if login is None:
@@ -118,7 +118,7 @@ class Vault:
         self._take(document, where)
 
     def _take(self, document: Any, where: str) -> None:
-        """Use the token that a login or a renewal gave."""
+        """Use the token that a login or a renewal returned."""
         token = pick(document, "auth", "client_token", of=str, where=where)
         seconds = pick(document, "auth", "lease_duration", of=int, where=where)
         self.transport.token = Secret(token.encode("utf-8", "surrogateescape"))
@@ -128,7 +128,7 @@ class Vault:
     def keep_token(self) -> None:
         """Renew the token once two thirds of its time are over, or log in again.
 
-        If neither works, the token is used as long as it lives, and nothing is raised.
+        If neither works, the token is used while it lasts, and nothing is raised.
         """
         if time.monotonic() < self._renew_after:
             return
@@ -178,7 +178,7 @@ class Vault:
         """Return the mount of a path.
 
         Raises:
-            VaultError: if there is none, or none that the token may see.
+            VaultError: if there is no mount, or none that the token may see.
         """
         where = f"vault://{checked_path(path)}"
         try:

@@ -1,7 +1,7 @@
 """Connections to Vault: urllib3's, over sockets that are bounded in time and in size.
 
-urllib3's time-outs are per read: a server that sends a byte now and then holds `Timeout(total=1)` for as long as it
-likes. So the socket is wrapped, and each read and write gets what is left of the deadline of the request in hand.
+urllib3's time-outs are per read: a server that sends a byte now and then can stretch `Timeout(total=1)` as long as it
+likes. So the socket is wrapped, and each read and write gets the time left until the deadline of the current request.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class TooLargeError(Exception):
     """An answer is larger than any that Vault would send."""
 
 
-# What a request can end with; `explained` says what it means.
+# The exceptions that a request may raise; `explained` says what they mean.
 FAILURES = (OSError, HTTPError, http.client.HTTPException, TooLargeError)
 
 
 class _BoundedSocket(io.RawIOBase):
     """A connected socket whose reads and writes end with a deadline and, for each answer, at a size.
 
-    It stands where http.client expects a socket, and is also the raw end of the buffered reader that http.client makes
+    It takes the place of http.client's socket, and is also the raw end of the buffered reader that http.client makes
     of it. Neither end closes the socket: http.client does so before an answer that ends with the connection was read.
     """
 
@@ -83,11 +83,11 @@ class _BoundedSocket(io.RawIOBase):
         return self.socket.fileno()
 
     def close(self) -> None:
-        """Do nothing: see above."""
+        """Do nothing: http.client closes too early (see the class)."""
 
 
 class _StrictResponse(http.client.HTTPResponse):
-    """An answer whose headers are sound and whose end is certain, which http.client does not insist upon."""
+    """A response with well-formed headers and a definite end, which http.client does not insist on."""
 
     def begin(self) -> None:
         super().begin()
@@ -106,7 +106,7 @@ class Connection(HTTPConnection):
     """A connection to a server, for one request at a time."""
 
     debuglevel = 0  # http.client would print the token
-    auto_open = 0  # it would connect again by itself, past proxy and TLS
+    auto_open = 0  # it would reconnect by itself, bypassing proxy and TLS
     response_class = _StrictResponse
 
     def __init__(self, connected: socket.socket, host: str) -> None:
@@ -139,7 +139,7 @@ class Connection(HTTPConnection):
         return response.status, {name.lower(): value for name, value in response.headers.items()}, body
 
     def hang_up(self) -> None:
-        """Close the socket; that cannot fail."""
+        """Close the socket; never raise."""
         self.close()
         self._bounded.socket.close()
 
@@ -173,11 +173,11 @@ def connect(
 def tls_context(tls: Tls) -> ssl.SSLContext:
     """Return the context for all connections: building one costs more than a handshake.
 
-    Without CA files the system's roots count, or SSL_CERT_FILE, which OpenSSL looks at by itself. Like Go, any
+    Without CA files the system's roots count, or SSL_CERT_FILE, which OpenSSL reads by itself. As in Go, any
     certificate among the trusted ones ends a chain, and a server's common name counts for nothing.
 
     Raises:
-        InputError: if a file cannot be read, or does not hold what it should.
+        InputError: if a file cannot be read, or does not hold a certificate or key.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -232,7 +232,7 @@ def _reason(error: Exception) -> str:
 
 
 def explained(error: Exception, *, place: str, seconds: float, was_sent: bool) -> VaultError:
-    """Return what went wrong on the way to `place` and what to do; `was_sent` says that the request had gone out."""
+    """Return the error for a failed request to `place`, with a hint; `was_sent` says that the request was sent."""
     while isinstance(error, HTTPError) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # urllib3 wraps what our socket and http.client raise
     why, hint, kind = _failure(error, seconds)

@@ -1,4 +1,4 @@
-"""What goes wrong with Vault, in kinds that callers can tell apart, and what to do about each."""
+"""Errors of Vault, in kinds that callers can distinguish, with a hint for each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class VaultErrorKind(StrEnum):
-    """What can go wrong: a closed list."""
+    """The kinds of errors: a closed list."""
 
     NO_TOKEN = "no_token"  # noqa: S105  a kind, not a token
     BAD_TOKEN = "bad_token"  # noqa: S105  as above
@@ -49,7 +49,7 @@ class VaultErrorKind(StrEnum):
         return self in _ABOUT_THE_SERVER
 
 
-Kind = VaultErrorKind  # the short name, for the many places that name one
+Kind = VaultErrorKind  # a short name, as it is used often
 
 _ABOUT_THE_SERVER = frozenset({
     Kind.SEALED, Kind.UNAVAILABLE, Kind.HOST_NOT_FOUND, Kind.CONNECTION, Kind.TIMED_OUT, Kind.TLS, Kind.TLS_UNTRUSTED,
@@ -89,7 +89,7 @@ class UncertainWrite(VaultError):  # noqa: N818  as above
 
 
 class VaultRefusal(VaultError):  # noqa: N818  as above
-    """Vault's answer that says no, as it came; `asking` says to what it was the answer, and what to do about it.
+    """A refusal as Vault sent it; `asking` adds the request that was refused, and a hint.
 
     `deleted` is the version of a secret that was deleted.
     """
@@ -140,7 +140,7 @@ def asking(what: str, where: object, *, rule: object = None) -> Iterator[None]:
 
 
 class _AbsentIsNone:
-    """A block that ends where something does not exist; what follows it says what that means."""
+    """A block that ends if something does not exist; the code after it handles that."""
 
     def __enter__(self) -> None:
         """Do nothing."""
@@ -155,7 +155,7 @@ absent_is_none = _AbsentIsNone()
 def _worded(error: VaultRefusal, what: str, rule: object) -> VaultError:
     said = error.message
     if error.status == 403 and error.kind is Kind.DENIED:
-        # Vault says just "permission denied" of a token that it does not know; where a token's ACL policies do not
+        # Vault says just "permission denied" of an unknown token; if a known token's ACL policies do not
         # allow the request, the words are those of a list of errors.
         if error.errors == ["permission denied"] or any("invalid token" in each for each in error.errors):
             return VaultError(

@@ -1,4 +1,4 @@
-"""Fields of Vault's answers, and names for what it is asked for."""
+"""Fields of Vault's responses, and the paths of requests."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def joined(*parts: str) -> str:
 
 
 def checked_path(path: str) -> str:
-    """Return a path unchanged, if Vault would not take it for another one.
+    """Return a path unchanged, unless Vault would read it as another one.
 
     Raises:
         InputError: if it has an empty part, `.` or `..`, or invisible characters.

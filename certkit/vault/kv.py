@@ -1,4 +1,4 @@
-"""Secrets in a KV secrets engine, version 2: read, and written only over what was there."""
+"""Secrets in a KV secrets engine, version 2: read, and written by check-and-set."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ T = TypeVar("T")
 
 _MOST_LEVELS = 32
 _MOST_AT_ONCE = 16
-# A connection costs as much as several answers, and is worth it only where there are many.
+# A connection costs as much as several responses, and pays off only for many requests.
 _ANSWERS_A_CONNECTION = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The current version of a secret; what it holds is not shown."""
+    """The current version of a secret; its repr hides the content."""
 
     data: Mapping[str, Any] = field(repr=False)
     version: int
@@ -36,7 +36,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What is known of a secret without reading it; `version` is the current one, deleted or not."""
+    """The metadata of a secret, known without reading it; `version` is the current one, deleted or not."""
 
     version: int
     is_deleted: bool
@@ -63,7 +63,7 @@ class Kv:
         return VaultPath(self.mount, checked_path(whole) if whole else "")
 
     def read(self, path: str) -> Stored | None:
-        """Return a secret, or None if there is none.
+        """Return a secret, or None if it does not exist.
 
         Raises:
             VaultError: of kind DELETED if its current version was deleted.
@@ -83,7 +83,7 @@ class Kv:
 
         Raises:
             CasMismatch: if the current version is another one.
-            UncertainWrite: if it may have been written or not: read it.
+            UncertainWrite: if it is unknown whether it was written: read it.
         """
         place = self._place(path)
         with asking("write", place, rule=place.rule("data", "create" if cas == 0 else "update")):
@@ -91,7 +91,7 @@ class Kv:
         return pick(document, "data", "version", of=int, where=place)
 
     def read_metadata(self, path: str) -> Metadata | None:
-        """Return what is known of a secret, deleted or not; None if there never was one."""
+        """Return the metadata of a secret, deleted or not; None if it never existed."""
         place = self._place(path)
         with absent_is_none, asking("read the metadata of", place, rule=place.rule("metadata", "read")):
             document = self._kv.read_secret_metadata(place.path, mount_point=self.mount)
@@ -124,7 +124,7 @@ class Kv:
         return ()
 
     def delete_all_versions(self, path: str) -> None:
-        """Destroy a secret with all its versions and metadata; nothing happens if there is none."""
+        """Destroy a secret with all its versions and metadata; do nothing if it does not exist."""
         place = self._place(path)
         with asking("delete", place, rule=place.rule("metadata", "delete")):
             self._kv.delete_metadata_and_all_versions(place.path, mount_point=self.mount)
@@ -138,7 +138,7 @@ class Kv:
         return self._many(paths, "data", Kv.read)
 
     def metadata_many(self, paths: Iterable[str]) -> Iterator[tuple[str, Metadata | CertkitError | None]]:
-        """Yield what is known of many secrets, as `read_many` reads them."""
+        """Yield the metadata of many secrets, as `read_many` reads them."""
         return self._many(paths, "metadata", Kv.read_metadata)
 
     def _many(
@@ -149,7 +149,7 @@ class Kv:
             root = f"/v1/{quoted(self.mount)}/{view}/"
 
             def begin(path: str) -> None:
-                # A path that is refused is so when its turn comes.
+                # An invalid path is reported when its turn comes.
                 with contextlib.suppress(InputError):
                     client.adapter.begin(root + quoted(ahead._place(path).path), params)
 

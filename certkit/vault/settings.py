@@ -64,7 +64,7 @@ class VaultSettings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], home: Path) -> VaultSettings:
-        """Return what the variables say; `home` is where `.vault-token` may be.
+        """Return the settings in the variables; `home` is where `.vault-token` may be.
 
         Raises:
             InputError: if a variable has an invalid value, or a file that it names cannot be read.
@@ -101,7 +101,7 @@ class VaultSettings:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The warnings for every run."""
+        """The warnings to give in every run."""
         if self.tls.skip_verify and self.server.is_secure:
             server = self.server.origin
             return (
@@ -119,7 +119,7 @@ def _address(variables: Variables) -> str:
         raise variables.wrong("ADDR", error.message, hint) from None
     if "?" in address or "#" in address:
         raise variables.wrong("ADDR", "it has a query or a fragment", hint)
-    # Every path begins with /v1 anyway; some guides have it in the address too.
+    # Every path begins with /v1 anyway; some guides include it in the address too.
     return address.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
@@ -140,7 +140,7 @@ def _tls(variables: Variables) -> Tls:
 
 
 def _proxies(variables: Variables) -> Proxies:
-    # A web server that runs a program as CGI sets HTTP_PROXY from a header of whoever asks (CVE-2016-5386).
+    # A web server that runs a program as CGI sets HTTP_PROXY from a header of the request (CVE-2016-5386).
     http = "" if "REQUEST_METHOD" in variables.environ else variables.plain("HTTP_PROXY")
     own = variables.environ.get("CERTKIT_PROXY")
     return Proxies(

@@ -1,7 +1,7 @@
-"""Requests to Vault: hvac's calls over kept connections, with redirects, repetitions, and reads that see our writes.
+"""Requests to Vault: hvac's calls over kept connections, with redirects, retries, and reads that see our writes.
 
-Modelled on OpenBao's `api/client.go` (read on 2026-11-23): what is repeated, which redirects are followed, and that the
-time-out bounds a request together with its repetitions.
+Modelled on OpenBao's `api/client.go` (read on 2026-11-23): what is retried, which redirects are followed, and that the
+time-out bounds a request together with its retries.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ _MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 307, 308})
 # Refused before anything was done: over a quota (429), a state not yet reached (412).
 _UNTOUCHED = frozenset({412, 429})
-# What one server does not let us do, the one that redirected to it did not do either.
+# What a server denies, the server that redirected to it has not done either.
 _REFUSED_BY_ALL = frozenset({401, 403, 404})
 _WORTH_REPEATING = frozenset({*_UNTOUCHED, 500, 502, 503, 504})
 _MAX_PAUSE_SECONDS = 10.0
 _MAX_MESSAGE = 300
 _SHORTEST_SECRET = 6  # a development server's token "root" would punch holes into every message
-_PLAIN_HTTP_TO_HTTPS = b"client sent an http request to an https server"  # what servers written in Go answer
+_PLAIN_HTTP_TO_HTTPS = b"client sent an http request to an https server"  # what servers written in Go respond
 
 
 @dataclass(frozen=True, slots=True)
 class VaultRequest:
-    """One request; `target` is path and query, `secrets` what must not come back in an error."""
+    """One request; `target` is path and query, `secrets` what must not appear in an error."""
 
     method: str
     target: str
@@ -65,7 +65,7 @@ class VaultRequest:
 
 @dataclass(frozen=True, slots=True)
 class VaultAnswer:
-    """An answer of Vault's; `was_refused` says that the server did nothing."""
+    """A response from Vault; `was_refused` says that the server did nothing."""
 
     status: int
     document: dict[str, Any] = field(repr=False)
@@ -75,12 +75,12 @@ class VaultAnswer:
 
     @property
     def is_good(self) -> bool:
-        """Whether the server did what it was asked to."""
+        """Whether the request succeeded."""
         return self.status < 400
 
 
 class Transport:
-    """Connections to one server, and to where it redirects; for any number of threads."""
+    """Connections to one server and those it redirects to; for any number of threads."""
 
     def __init__(self, settings: VaultSettings) -> None:
         self.address = settings.address
@@ -122,13 +122,13 @@ class Transport:
         return headers | self._written.headers()
 
     def send(self, request: VaultRequest, *, may_repeat: bool, begun: Connection | None = None) -> VaultAnswer:
-        """Return the answer to a request, which may have been repeated; `begun` is where it was sent already.
+        """Return the response to a request, which may be retried; `begun` is the connection it was already sent on.
 
-        Without `may_repeat`, it is repeated only where the server cannot have acted upon it.
+        Without `may_repeat`, it is retried only if the server cannot have acted upon it.
 
         Raises:
-            VaultError: if there is no answer, or none of Vault's.
-            UncertainWrite: if the request may have changed something, and there is no good answer.
+            VaultError: if there is no response, or it is not Vault's.
+            UncertainWrite: if the request may have changed something, and there is no successful response.
         """
         deadline = Deadline.after(self._settings.timeout)
         in_doubt = False
@@ -172,7 +172,7 @@ class Transport:
     def _attempt(
         self, request: VaultRequest, deadline: Deadline, begun: Connection | None
     ) -> tuple[VaultAnswer | VaultError, bool]:
-        """Return what came of a request, and whether a server was asked before the one that answered."""
+        """Return the outcome of a request, and whether another server was asked before the one that responded."""
         where = replace(self._home, target=request.target)
         was_passed_on = False
         try:
@@ -209,7 +209,7 @@ class Transport:
             refusal = through.refusal(answer[0])
             message = f"cannot reach {self._place(where)}: {refusal.message}"
             raise VaultError(message, hint=refusal.hint, kind=Kind.CONNECTION)
-        # What a server sends unasked would be taken for the answer to the next request.
+        # Unsolicited data would be taken for the response to the next request.
         if connected.is_connected:
             self._idle[where.origin].append(connected)
         else:
@@ -303,7 +303,7 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
         params: Mapping[str, object] | None = None,
         **_: object,
     ) -> dict[str, Any]:
-        """Return the document that answers a request of hvac's.
+        """Return the JSON document of the response to a request of hvac's.
 
         Raises:
             VaultRefusal: if the server refuses.
@@ -329,7 +329,7 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
                 self._begun[request.target] = connected
 
     def close(self) -> None:
-        """Give up the reads that were begun; the transport stays open."""
+        """Abandon the reads that were begun; the transport stays open."""
         while self._begun:
             self._begun.popitem()[1].hang_up()
 
@@ -342,7 +342,7 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
         document: object = None,
         params: Mapping[str, object] | None = None,
     ) -> VaultRequest:
-        """Return a request as it is sent; lists are asked for by GET, which more proxies let through."""
+        """Return a request in the form to send; lists are requested by GET, which more proxies allow."""
         method = method.upper()
         if method == "LIST":
             method, params = "GET", {**(params or {}), "list": "true"}
@@ -378,9 +378,9 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
 class _WrittenState:
     """The state that our latest write reached, from the header X-Vault-Index of its answer.
 
-    It is sent back with every request: a follower that has not come so far hands the request to the leader. With
-    writes, too, for a follower that has not seen the last version refuses by itself what is to follow it. OpenBao's
-    form of the state is base64 of `{"cluster": ..., "value": "90"}`; any other is taken as it is.
+    It is sent with every request: a follower that lags behind forwards the request to the leader. With
+    writes, too, because a follower that has not seen the last version would reject the next one. OpenBao's
+    form of the state is base64 of `{"cluster": ..., "value": "90"}`; any other is used unchanged.
     """
 
     def __init__(self) -> None:
@@ -388,7 +388,7 @@ class _WrittenState:
         self._lock = threading.Lock()
 
     def note(self, index: str) -> None:
-        """Remember the state of an answer, unless a later one of the same cluster is known: writes may overtake."""
+        """Remember the state in a response, unless a later one of the same cluster is known: writes may overtake."""
         if not re.fullmatch(r"[!-~]{1,4096}", index):
             return
         with self._lock:
@@ -414,7 +414,7 @@ class _WrittenState:
 def _leaves_doubt(outcome: VaultAnswer | VaultError, *, was_passed_on: bool) -> bool:
     """Return whether a server may have acted without saying so.
 
-    A standby redirects a write to its leader also after it has handed it to the leader itself and got no answer, for
+    A standby redirects a write to its leader even after forwarding it to the leader itself without a response, for
     example because the leader died a moment ago.
     """
     if isinstance(outcome, VaultError):
@@ -425,7 +425,7 @@ def _leaves_doubt(outcome: VaultAnswer | VaultError, *, was_passed_on: bool) -> 
 
 
 def _redirected(location: str, where: Address) -> Address:
-    """Return where an answer sends us; method, body and token go along, as they do with Vault's own client."""
+    """Return the target of a redirect; method, body and token are kept, as in Vault's own client."""
     if not location:
         raise _astray(where, "it has no location")
     try:
@@ -448,10 +448,10 @@ def _astray(where: Address, why: str) -> VaultError:
 def _understood(
     status: int, headers: Mapping[str, str], body: bytes, place: str, secrets: Sequence[str]
 ) -> VaultAnswer:
-    """Return an answer of Vault's, whose errors do not hold the secrets of the request.
+    """Return Vault's response, with the secrets of the request removed from its errors.
 
     Raises:
-        VaultError: if the answer is not one of Vault's.
+        VaultError: if the response is not Vault's.
     """
     document = None
     with contextlib.suppress(ValueError, RecursionError):

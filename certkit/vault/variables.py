@@ -1,4 +1,4 @@
-"""The variables of Vault's command line, and OpenBao's own spelling of them, which wins."""
+"""The variables of Vault's command line, and OpenBao's own spelling of them, which takes precedence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Variables:
         return self.environ.get(name) or self.environ.get(name.lower()) or ""
 
     def spelt(self, name: str) -> str:
-        """Return the name of the variable that counts."""
+        """Return the name of the variable that is in effect."""
         return f"BAO_{name}" if self.environ.get(f"BAO_{name}") else f"VAULT_{name}"
 
     def flag(self, name: str) -> bool:
