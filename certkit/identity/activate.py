@@ -1,4 +1,4 @@
-"""Putting a generation to use: probed before and after the pointer moves, and announced to the programs that use it."""
+"""Activation of a generation: probed before and after the pointer moves, and announced to the programs that use it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ Probe: TypeAlias = "Callable[[StoredIdentity, str], Finding]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """The programs that are run once a generation is in use, and their environment.
+    """The programs to run once a generation is active, and their environment.
 
-    `asked` is what the record says of the one among them that was named for this run, should it fail, and `typed` how
-    it was named. `lacking` is a hook that is owed and cannot be run here.
+    `asked` is how the record names the one given for this run only, should it fail, and `typed` how the user
+    gave it. `lacking` is an owed hook that cannot be run here.
     """
 
     programs: Sequence[Program | Path | str] = ()
@@ -44,7 +44,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activation:
-    """How a generation is put to use: with what it is proved, if at all, and what is run then."""
+    """How a generation is activated: the probe, if any, and the programs to run then."""
 
     probe: Probe | None = None
     deployment: Deployment | None = None
@@ -56,17 +56,17 @@ PLAIN = Activation()
 def activate(
     store: Store, identity: StoredIdentity, number: str | None = None, *, how: Activation = PLAIN, now: datetime
 ) -> Done:
-    """Put a generation to use, the one named or the one that was issued last, unless the partner refuses it.
+    """Activate a generation, by default the one issued last, unless the partner refuses it.
 
-    With a probe, the pair is tried before the pointer moves, and once more through the pointer; where that fails the
-    pointer moves back at once. Then the deploy hooks run; those that failed are run again the next time.
+    With a probe, the pair is tried before the pointer moves, and once more through the pointer; if that fails, the
+    pointer moves back at once. Then the deploy hooks run; those that fail are run again the next time.
 
     Raises:
         AbsentError: if there is no such generation.
-        InputError: if there is none to activate, or the partner cannot be asked; nothing moved.
+        InputError: if no generation can be activated, or the partner cannot be reached; the pointer has not moved.
         RefusedError: if its certificate has expired, leads to no CA that the settings trust, or the partner refuses it;
-            what was in use is in use.
-        HookError: if a hook failed; the generation is in use.
+            the active generation has not changed.
+        HookError: if a hook failed; the generation is active.
         StoreError: if the store cannot be used.
     """
     chosen = pointer.choose(identity, number)
@@ -83,12 +83,12 @@ def activate(
 
 
 def rollback(store: Store, identity: StoredIdentity, *, how: Activation = PLAIN, now: datetime) -> Done:
-    """Go back to the generation that was in use before, without a probe: it has proved itself, and there is haste.
+    """Activate the previous generation, without a probe: it has worked before, and there may be no time.
 
     Raises:
         InputError: if there is no previous generation.
         RefusedError: if its certificate has expired, or leads to no CA that the settings trust.
-        HookError: if a hook failed; the generation is in use.
+        HookError: if a hook failed; the generation is active.
         StoreError: if the store cannot be used.
     """
     return _move(store, identity, pointer.before(identity), how=replace(how, probe=None), now=now)
@@ -104,7 +104,7 @@ def _move(store: Store, identity: StoredIdentity, number: str, *, how: Activatio
     except RefusedError as error:
         error.hint += f"; or request another one: certkit identity renew {identity.name} --force"
         raise
-    if store.location(identity, number).is_directory:  # in Vault not everybody who may activate may read keys
+    if store.location(identity, number).is_directory:  # in Vault, not every token that may activate may read keys
         with contextlib.suppress(PassphraseError, SealedError):
             credentials.require_pair(identity, number, store.key(identity.name, number))
     findings = _prove(identity, number, how.probe, "the active generation is unchanged")
@@ -169,10 +169,10 @@ def _prove_in_use(store: Store, identity: StoredIdentity, number: str, before: R
 
 
 def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
-    """Run the hooks of what is in use, if they have not succeeded yet.
+    """Run the hooks of the active generation, if they have not succeeded yet.
 
     Raises:
-        HookError: if one failed; the rest is not run, and all are run again the next time.
+        HookError: if a hook failed; the remaining ones are not run, and all are run again the next time.
         StoreError: if the store cannot be used.
     """
     identity = done.identity

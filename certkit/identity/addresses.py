@@ -1,6 +1,6 @@
-"""Which addresses of a record are used: those of a shipped policy, and those that this host allows.
+"""Addresses in a record that may be used: those of a shipped policy, and those that this host allows.
 
-Whoever may write a record in Vault could otherwise have the client secret, the refresh token or the client certificate
+A writer of records in Vault could otherwise have the client secret, the refresh token or the client certificate
 sent to a server of their own. An address typed on the command line is the user's own choice.
 """
 
@@ -20,7 +20,7 @@ def require_allowed(store: Store, url: str, policy: Policy) -> None:
     """Refuse an address of a record that neither a shipped policy nor the host configuration names.
 
     Raises:
-        InputError: if it is one, unless the store is one of files, which are the user's own.
+        InputError: if the address is not allowed, unless it is in a file store, which is the user's own.
     """
     from certkit.policy import catalogue
 

@@ -1,7 +1,7 @@
-"""What this host would refuse to do for an identity, found before it is needed: for `store check`.
+"""What this host would refuse to do for an identity, found in advance for `store check`.
 
-A store's own check says whether everything is there and private. This one says whether its records name programs,
-addresses or certificates that whoever may write records must not choose.
+A store's own check covers completeness and permissions. This one finds records that name programs,
+addresses or certificates that a mere writer of records must not choose.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _programs(check: str, identity: StoredIdentity, programs: Programs) -> Itera
         try:
             find(text, identity=identity.name)
         except InputError as error:
-            # A name that this host does not know may be known where it is needed; a path in Vault runs nowhere.
+            # A name unknown to this host may be known on the host that needs it; a path in Vault never runs.
             yield (critical if is_path(text) else warning)(check, error.message, error.hint)
 
 

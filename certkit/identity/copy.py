@@ -1,4 +1,4 @@
-"""Moving an identity from one store to another: every generation and document, and proof that all of it is there."""
+"""Copying an identity to another store: every generation and document, verified afterwards."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def copy(source: Store, target: Store, name: str) -> Done:
-    """Copy an identity with all its generations and documents, and compare both; what was copied before is completed.
+    """Copy an identity with all its generations and documents, and compare both; an interrupted copy is completed.
 
-    The record is written last, so that nothing is in use there before all of it is.
+    The record is written last, so that no generation is active in the target before everything is copied.
 
     Raises:
         InputError: if the target has another identity of that name, or a key cannot be unlocked; nothing was written.
-        StoreError: if a store cannot be used, or both are not equal afterwards.
+        StoreError: if a store cannot be used, or the copies differ afterwards.
     """
     original = source.load(name)
     keys = {each.number: source.key(name, each.number) for each in original.generations}
@@ -53,7 +53,7 @@ def copy(source: Store, target: Store, name: str) -> Done:
 def _copy_generation(
     target: Store, made: StoredIdentity, generation: Generation, there: Generation | None, *, key: Secret
 ) -> StoredIdentity:
-    """Copy a generation, or what is missing of it; if another run copies it too, both are compared in the end."""
+    """Copy a generation, or its missing parts; if another run copies it too, the result is compared in the end."""
     number = generation.number
     if there is None:
         try:
@@ -71,10 +71,10 @@ def _copy_generation(
 
 
 def _copy_document(source: Store, target: Store, name: str, document: str) -> bool:
-    """Copy a secret document; whether it was missing. What the target has may be newer, and is not overwritten.
+    """Copy a secret document; return whether it was missing. The target's may be newer, and is not overwritten.
 
     Raises:
-        InputError: if the target has another one.
+        InputError: if the target has a different document of that name.
     """
     wanted, there = source.document(name, document), target.document(name, document)
     if wanted is None or (there is not None and there.fields == wanted.fields):
@@ -90,7 +90,7 @@ def _require_equal(source: Store, target: Store, name: str) -> StoredIdentity:
     """Read both again and compare them, keys included; return the copy.
 
     Raises:
-        StoreError: if they are not equal.
+        StoreError: if the copies differ.
     """
     first, second = source.load(name), target.load(name)
     same = replace(first.record, log=(), facts={}) == replace(second.record, log=(), facts={})

@@ -1,4 +1,4 @@
-"""What a generation shows to servers, and whom it trusts: read from the store, and kept in memory."""
+"""The credentials and trust bundle of a generation, read from the store and kept in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A generation's number, its credentials, and the certificates of its trust bundle; None where it has none."""
+    """A generation's number, its credentials, and the certificates of its trust bundle; None if it has no bundle."""
 
     generation: str
     credentials: Credentials
@@ -29,10 +29,10 @@ class Shown:
 
 
 def shown(store: Store, identity: StoredIdentity, number: str | None = None) -> Shown:
-    """What a generation shows: the one named, or the active one.
+    """Return the credentials of a generation, by default the active one.
 
     Raises:
-        InputError: if there is none, it has no certificate yet, or what the store has cannot be read.
+        InputError: if no generation is active, it has no certificate yet, or the stored data cannot be read.
         StoreError: if the store cannot be used.
     """
     name, number = identity.name, number or identity.record.active
@@ -55,10 +55,10 @@ def shown(store: Store, identity: StoredIdentity, number: str | None = None) -> 
 def require_trusted(identity: StoredIdentity, number: str, *, now: datetime) -> None:
     """Refuse a generation whose certificate does not lead to a CA that the settings trust.
 
-    Whoever may move the pointer may not change the settings, and so cannot plant a certificate of another CA.
+    A token that may move the pointer may not change the settings, and so cannot plant a certificate of another CA.
 
     Raises:
-        RefusedError: if it does not.
+        RefusedError: if the certificate does not lead to such a CA.
         InputError: if the record is of certkit 0.1.0 and in Vault, where its trust bundle is not used.
     """
     from certkit.policy import catalogue
@@ -101,7 +101,7 @@ def require_pair(identity: StoredIdentity, number: str, key: Secret) -> None:
 
 
 def private_key(store: Store, name: str, number: str) -> Any:
-    """The private key of a generation.
+    """Return the private key of a generation.
 
     Raises:
         InputError: if the stored data cannot be read.

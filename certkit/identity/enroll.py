@@ -1,4 +1,4 @@
-"""Enrolling: an identity and its first request."""
+"""Enrolment: an identity and its first request."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SPELT = {"key_type": "type", "units": "unit", "trust_bundle": "ca"}
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a use case left: the identity, whether anything changed, and the findings if something was judged."""
+    """The result of a use case: the identity, whether anything changed, and the findings of the checks made."""
 
     identity: StoredIdentity
     changed: bool
@@ -48,14 +48,14 @@ class Done:
 def enroll(
     store: Store, name: str, wanted: Settings, policy: Policy, *, now: datetime, progress: Progress = keyfile.silent
 ) -> Done:
-    """An identity with a request that waits for its answer; what is there already and fits stays as it is.
+    """Create an identity with a pending request; whatever exists already and matches stays unchanged.
 
-    An identity that has nothing but tokens yet is completed.
+    An identity that has only tokens so far is completed.
 
     Raises:
-        InputError: if the identity is there with other settings.
-        RefusedError: the policy refuses the subject or the type of key, all CAs have expired, or the partner takes no
-            more certificates; nothing was written.
+        InputError: if the identity exists with other settings.
+        RefusedError: if the policy refuses the subject or the type of key, all CAs have expired, or the partner
+            accepts no more certificates; nothing was written.
         StoreError: if the store cannot be used.
     """
     identity = store.find(name)
@@ -86,7 +86,7 @@ def enroll(
 
 
 def trusting(record: Record, bundle: str | None, *, before: str | None = None) -> Record:
-    """The record with a trust bundle in place of the previous one, unless another process has changed it."""
+    """Return the record with a trust bundle in place of the previous one, unless another process has changed it."""
     settings = record.settings
     if settings.trust_bundle != before:
         return record
@@ -94,7 +94,7 @@ def trusting(record: Record, bundle: str | None, *, before: str | None = None) -
 
 
 def require_probe(probe: str | None, policy: Policy) -> None:
-    """Refuse an address that nothing can be asked at.
+    """Refuse an address that cannot be probed.
 
     Raises:
         InputError: if it is not a URL to probe, or the policy has none.
@@ -106,7 +106,7 @@ def require_probe(probe: str | None, policy: Policy) -> None:
 
 
 def begin(store: Store, name: str, settings: Settings, *, known: StoredIdentity | None) -> StoredIdentity:
-    """Create an identity with these settings, or complete them; one that has settings of its own keeps them.
+    """Create an identity with these settings, or add those that are missing; existing settings stay.
 
     Raises:
         InputError: if it has tokens of another environment.
@@ -137,9 +137,9 @@ def add_request(
     room: tuple[Finding, ...] | None = None,
     progress: Progress = keyfile.silent,
 ) -> Done:
-    """A new generation: a CSR for a new key, or for `key`. Where another process is faster, nothing changes.
+    """Add a generation with a CSR for a new key, or for `key`. If another process was first, nothing changes.
 
-    `room` is what `limits.room` has said, if it was asked already.
+    `room` is the result of `limits.room`, if the caller has it already.
 
     Raises:
         RefusedError: if the policy refuses the CSR, or the partner allows no more certificates; nothing was written.
@@ -180,7 +180,7 @@ def add_request(
 
 
 def named(store: Store, identity: StoredIdentity, *, now: datetime) -> StoredIdentity:
-    """Give a certificate name to a request whose run was killed before it had one.
+    """Give a certificate name to a request whose run was killed before naming it.
 
     Raises:
         StoreError: if the store cannot be used.
@@ -196,7 +196,7 @@ def named(store: Store, identity: StoredIdentity, *, now: datetime) -> StoredIde
 
 
 def _there_soon(store: Store, name: str, number: str) -> StoredIdentity | None:
-    """The identity, once it has the generation that another process is about to make; None if it does not come."""
+    """Wait for a generation that another process is creating, and return the identity; None if it does not appear."""
     for _ in range(_LOOKS):
         identity = store.load(name)
         if any(each.number == number for each in identity.generations):
@@ -206,7 +206,7 @@ def _there_soon(store: Store, name: str, number: str) -> StoredIdentity | None:
 
 
 def _given_up(record: Record, *, number: str) -> Record:
-    """The record without a request that another process began and did not finish, so it cannot complete later."""
+    """Return the record without a request that another process left unfinished: it can no longer be completed."""
     return record if number == record.active or number in record.left else record.discard(number)
 
 
@@ -224,7 +224,7 @@ def _named(record: Record, *, name: str, number: str, key: KeyFacts, csr: bytes,
 
 
 def require_same(name: str, known: Settings, wanted: Settings) -> None:
-    """Refuse to enroll or import again with other options; what is left out now stays as it is.
+    """Refuse to enroll or import again with other options; omitted options stay unchanged.
 
     Raises:
         InputError: if an option differs.
@@ -243,6 +243,6 @@ def _differs(name: str, option: str) -> InputError:
 
 
 def _options(settings: Settings) -> dict[str, object]:
-    """The settings one by one, those of the subject too."""
+    """Return the settings one by one, including those of the subject."""
     parts = {each.name: getattr(settings, each.name) for each in fields(Settings) if each.name != "subject"}
     return parts | {each.name: getattr(settings.subject, each.name) for each in fields(settings.subject)}

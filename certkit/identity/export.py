@@ -48,16 +48,16 @@ _OPTIONS = {
     # --listen … --target … (ghostunnel's main.go, read on 2026-11-30).
     "ghostunnel": (GHOSTUNNEL, "--{}={}\n", ("cert", "key", "cacert"), ""),
 }
-# The forms that are one file.
+# The formats that consist of one file.
 _ALONE = {"pkcs12": BUNDLE, "kubernetes": SECRET}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedExport:
-    """What a host wants: where, in which form, for which group, and what is run after a change.
+    """The export that a host wants: the directory, the format, the group, and the hook to run after a change.
 
     `passphrase` protects a PKCS#12 bundle. `program` finds the program of a hook, and `environment` is what it gets.
-    `trust` is whose directories are safe to export into.
+    `trust` says which owners' directories are safe to export into.
     """
 
     directory: Path
@@ -80,9 +80,9 @@ class Exported:
 
 
 def export(store: Store, identity: StoredIdentity, wanted: WantedExport) -> Exported:
-    """Let a directory hold the active generation.
+    """Make a directory hold the active generation.
 
-    What is there already is not touched; otherwise the whole of it is switched in by one rename, and then the hook
+    Current files are not touched; otherwise all files are switched by one rename, and then the hook
     runs. A hook that failed is run again the next time.
 
     Raises:
@@ -112,7 +112,7 @@ def export(store: Store, identity: StoredIdentity, wanted: WantedExport) -> Expo
 
 
 def _key(store: Store, identity: StoredIdentity, number: str, wanted: WantedExport) -> Secret:
-    """Return the key of a generation: as it was exported before if that is right, else from the store.
+    """Return the key of a generation: from the previous export if it matches, else from the store.
 
     So an export that changes nothing reads no key from Vault.
     """
@@ -130,7 +130,7 @@ def _key(store: Store, identity: StoredIdentity, number: str, wanted: WantedExpo
 
 
 def _location(wanted: WantedExport) -> Location:
-    """Where the generation is for the programs of this host."""
+    """Return where the programs of this host find the generation."""
 
     def path(file: str) -> str:
         return str(wanted.directory.absolute() / _ALONE.get(wanted.form, file))
@@ -146,7 +146,7 @@ def _location(wanted: WantedExport) -> Location:
 
 
 def _pem(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str, Content]:
-    """The pair in files, and what makes a program use them: its options, each with the path of one."""
+    """Return the pair as files, and the options that make a program use them, each with a path."""
     contents: dict[str, Content] = {KEY: key(), CERTIFICATE: issued.certificate, FULLCHAIN: issued.fullchain}
     if issued.trust_bundle:
         contents[CA] = issued.trust_bundle
@@ -162,7 +162,7 @@ def _pkcs12(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str,
     leaf, *chain = objects.certificates(issued.fullchain, name="the certificate")
     known = release.read(wanted.directory, BUNDLE)
     if known is not None and keys.is_pkcs12_of(known, leaf, chain, wanted.passphrase):
-        return {BUNDLE: Secret(known)}  # its salt would be another one each time
+        return {BUNDLE: Secret(known)}  # its salt would differ each time
     try:
         return {BUNDLE: keys.to_pkcs12(key(), leaf, chain, wanted.passphrase)}
     except ValueError as error:
@@ -171,7 +171,7 @@ def _pkcs12(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str,
 
 
 def _kubernetes(key: Key, issued: Issued, _: WantedExport, name: str) -> dict[str, Content]:
-    """A manifest of a Secret of type kubernetes.io/tls; its ca.crt is the CA of the server, not that of the client."""
+    """Return a Secret of type kubernetes.io/tls; its ca.crt is the CA of the server, not that of the client."""
     data = {"tls.crt": issued.fullchain, "tls.key": key().reveal()}
     if issued.trust_bundle:
         data["ca.crt"] = issued.trust_bundle
@@ -184,7 +184,7 @@ def _kubernetes(key: Key, issued: Issued, _: WantedExport, name: str) -> dict[st
 
 
 def _quoted(path: Path) -> str:
-    """A path for a configuration file, between double quotes.
+    """Return a path in double quotes for a configuration file.
 
     Raises:
         InputError: if no quoting can express the path.

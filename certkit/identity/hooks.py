@@ -1,6 +1,6 @@
-"""Programs of the user's: hooks, which learn of a change from variables, and programs that return a result.
+"""Programs of the user: hooks, which receive a change in variables, and programs that return a result.
 
-They are bounded in time, and what they answer is bounded in size.
+Their run time and the size of their output are bounded.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ TIMEOUT_SECONDS = 60.0
 
 
 class HookError(RefusedError):
-    """A hook that failed: what was done stays, and it may be run again."""
+    """A hook failed: the change stays, and the hook may be run again."""
 
 
 def run(program: Program | Path | str, variables: Mapping[str, str], *, timeout: float = TIMEOUT_SECONDS) -> None:
-    """Run a program, a path being one without arguments; what it prints goes where ours goes, on standard error.
+    """Run a program, or a path without arguments; its output goes to standard error.
 
-    `variables` is its whole environment. After `timeout` seconds it is ended, with all that it has started; what it
+    `variables` is its whole environment. After `timeout` seconds it is ended, with all its child processes; what it
     leaves running when it ends by itself, such as a server, goes on.
 
     Raises:
@@ -53,13 +53,13 @@ def run(program: Program | Path | str, variables: Mapping[str, str], *, timeout:
 def ask(
     arguments: Sequence[str], question: bytes, variables: Mapping[str, str], *, timeout: float, limit: int
 ) -> bytes:
-    """What a program with arguments answers on standard output to a question on its standard input.
+    """Run a program with arguments and data on its standard input, and return its standard output.
 
-    `variables` is its whole environment. It has `timeout` seconds and may answer `limit` bytes; then it is ended, with
-    all that it has started.
+    `variables` is its whole environment. It has `timeout` seconds and may print `limit` bytes; then it is ended, with
+    every process that it started.
 
     Raises:
-        HookError: if it cannot be run, ends with a code other than 0, takes too long, or answers too much.
+        HookError: if it cannot be run, ends with a code other than 0, takes too long, or prints too much.
     """
     with (
         _telling("program", arguments[0], timeout),
@@ -73,7 +73,7 @@ def ask(
 
 @contextlib.contextmanager
 def _asked(question: bytes) -> Iterator[IO[bytes]]:
-    """A file with the question; in memory if the system can, for there may be no directory for temporary files."""
+    """Yield a file with the input; in memory if possible, because there may be no directory for temporary files."""
     import tempfile
 
     in_memory = hasattr(os, "memfd_create")
@@ -103,7 +103,7 @@ def _telling(what: str, program: str, timeout: float) -> Iterator[None]:
 def _started(
     arguments: Sequence[str], variables: Mapping[str, str], *, stdin: int | IO[bytes], stdout: int
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that runs; what is wrong meanwhile ends it."""
+    """Yield a running program; an exception ends it."""
     program, *rest = arguments
     path = os.path.abspath(program) if os.sep in program else program
     try:
@@ -116,7 +116,7 @@ def _started(
         yield process
     except BaseException:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # with all that it has started
+            os.killpg(process.pid, signal.SIGKILL)  # with every process that it started
         process.wait()
         raise
     finally:
@@ -125,7 +125,7 @@ def _started(
 
 
 def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> bytes:
-    """What a program prints until it closes its output."""
+    """Return what a program prints until it closes its output."""
     assert process.stdout is not None  # noqa: S101  it is a pipe
     output, answer = process.stdout.fileno(), b""
     waiting = select.poll()  # `select.select` knows the first 1,024 descriptors only
@@ -160,7 +160,7 @@ def notify(
     `changed` is whether anything was done before them.
 
     Raises:
-        HookError: if one failed, and the rest is not run.
+        HookError: if a program failed; the remaining ones are not run.
     """
     variables = {**environment, **_told(name, generation, where)}
     with after(changed):

@@ -1,4 +1,4 @@
-"""Adopting a pair that was made elsewhere and is in use already."""
+"""Import of a pair that was created elsewhere and is in use already."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def adopt(
 
     Raises:
         InputError: if there is an identity of that name with another pair or other settings.
-        RefusedError: key and certificate do not belong together, or another check does not hold; nothing was written.
+        RefusedError: if key and certificate do not belong together, or another check fails; nothing was written.
         StoreError: if the store cannot be used.
     """
     limits.require_current(name, anchors or (), now)
@@ -77,7 +77,7 @@ def adopt(
 
 
 def _subject(leaf: x509.Certificate, policy: Policy) -> SubjectOptions:
-    """What the next request is to ask for: what the certificate says, but for what the partner replaces anyway."""
+    """Return the subject of the next request: the certificate's, without what the partner replaces anyway."""
     found = [each for each in names.attributes(leaf.subject) if each.name not in policy.subject.overridden]
 
     def first(short_name: str) -> str:
@@ -93,7 +93,7 @@ def _subject(leaf: x509.Certificate, policy: Policy) -> SubjectOptions:
             common_name=first("CN"),
             email=first("emailAddress"),
         )
-    except InputError:  # it says what no CSR of ours may
+    except InputError:  # it has values that certkit never puts in a CSR
         return SubjectOptions(organization=first("O"))
 
 
@@ -103,7 +103,7 @@ def _store(
     name = identity.name
     active = identity.record.active
     is_active = active is not None and overview.certificate(overview.generation(identity, active)) == leaf
-    # The generation that a run which was killed has made with this key.
+    # Return the generation that a killed run created with this key.
     open_ = [each.number for each in overview.in_state(identity, State.PENDING, State.ISSUED) if each.csr is None]
     begun = (each for each in open_ if store.key(name, each) == key)
     number = None if is_active else next(begun, None)
@@ -121,7 +121,7 @@ def _store(
 
 
 def _add(store: Store, identity: StoredIdentity, number: str, key: Secret) -> StoredIdentity:
-    """Add a generation with a key; another process may be faster with the same one."""
+    """Add a generation with a key; another process may have added the same one first."""
     try:
         return store.add(identity, number, key=key, csr=None)
     except ConflictError:

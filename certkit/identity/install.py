@@ -1,4 +1,4 @@
-"""Taking in what an issuer answered: matched by public key, checked, and only then written."""
+"""Installation of an issued certificate: matched by public key, checked, and only then written."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def install(
     untrusted: Sequence[x509.Certificate] = (),
     now: datetime,
 ) -> tuple[Done, str]:
-    """Take in the answer to a request; the generation's number. The same answer once more changes nothing.
+    """Install the certificate issued for a request; return the generation's number. Repeating this changes nothing.
 
-    `pasted` is what a person copied: the certificate, with those above it or without; messages call it `file`;
+    `pasted` is what a person copied: the certificate, with or without those above it; messages call it `file`;
     `trust_bundle` (PEM) are the CAs to trust, if the identity was not enrolled with them.
 
     Raises:
         InputError: if there is no certificate, or nothing to trust.
-        RefusedError: if it answers no request, or a check does not hold; nothing was written.
+        RefusedError: if it matches no request, or a check fails; nothing was written.
         StoreError: if the store cannot be used.
     """
     name = identity.name
@@ -71,11 +71,11 @@ def install(
 def trust(store: Store, identity: StoredIdentity, policy: Policy, bundle: str, *, now: datetime) -> Done:
     """Make an identity trust the CAs of a bundle (PEM) from its next certificate on.
 
-    Until there is an answer the wrong ones can be replaced.
+    Until a certificate is installed, wrong CAs can be replaced.
 
     Raises:
         InputError: if the identity already trusts other CAs.
-        RefusedError: if they are those of another environment, or all have expired.
+        RefusedError: if the CAs belong to another environment, or all have expired.
         StoreError: if the store cannot be used.
     """
     name, known = identity.name, identity.record.settings
@@ -107,7 +107,7 @@ def keep_trust(store: Store, identity: StoredIdentity, anchors: Sequence[x509.Ce
 
 
 def complete(store: Store, identity: StoredIdentity, generation: Generation) -> StoredIdentity:
-    """Write the facts of a certificate, if the run that installed it was killed before it had done so.
+    """Write the facts of a certificate, if the run that installed it was killed before doing so.
 
     Raises:
         StoreError: if the store cannot be used.
@@ -121,7 +121,7 @@ def complete(store: Store, identity: StoredIdentity, generation: Generation) -> 
 def write(
     store: Store, identity: StoredIdentity, number: str, issued: Issued, leaf: x509.Certificate
 ) -> StoredIdentity:
-    """Write a certificate that was accepted, and its facts."""
+    """Write an accepted certificate, and its facts."""
     facts = describe.facts(leaf)
     policy = identity.record.settings.policy
     known = {**facts, **overview.key_facts(keys.key_facts(leaf.public_key())), CSR: ""}
@@ -139,7 +139,7 @@ def judge(
     policy: Policy,
     at: datetime,
 ) -> Verdict:
-    """The verdict on a certificate that passes every check.
+    """Return the verdict on a certificate that passes every check.
 
     Raises:
         RefusedError: if a check fails; with all findings.
@@ -165,9 +165,9 @@ def judge(
 
 
 def up_to_a_root(question: Question) -> Verdict:
-    """The verdict over a path to a root, where one is trusted: a partner may know nothing but the root.
+    """Return the verdict over a path to a root, if a root is trusted: a partner may know only the root.
 
-    A certificate that is trusted for its own sake is refused, for it says nothing about the partner.
+    A certificate that is itself an anchor is refused, because it proves nothing about the partner.
     """
     anchors = question.anchors or ()
     if question.leaf in anchors:
@@ -185,7 +185,7 @@ def up_to_a_root(question: Question) -> Verdict:
 
 
 def above(verdict: Verdict) -> list[x509.Certificate]:
-    """What goes with a certificate to those who check it: the rest of its path, but for a root, which they have."""
+    """Return the chain to send with a certificate: the rest of its path without the root, which verifiers have."""
     above = (each.cryptography() for each in verdict.path[1:] if not is_root(each))
     return [each for each in above if each is not None]
 
@@ -200,7 +200,7 @@ def _bad(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def refuse(name: str, findings: Sequence[Finding]) -> None:
-    """Raise where a finding is critical or could not be decided.
+    """Raise if a finding is critical or could not be decided.
 
     Raises:
         RefusedError: with all findings.
@@ -212,7 +212,7 @@ def refuse(name: str, findings: Sequence[Finding]) -> None:
 
 
 def pem(certificates: Sequence[x509.Certificate]) -> bytes:
-    """Certificates as PEM, one block after the other."""
+    """Return certificates as PEM, one block after the other."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
@@ -221,7 +221,7 @@ def pem(certificates: Sequence[x509.Certificate]) -> bytes:
 def _answered(
     identity: StoredIdentity, certificates: Sequence[x509.Certificate]
 ) -> tuple[x509.Certificate, Generation]:
-    """The certificate and the generation whose key it has, one that waits if there is one.
+    """Return the certificate and the generation with its key, a pending one if there is one.
 
     Raises:
         RefusedError: if the certificate matches no request.
@@ -243,10 +243,10 @@ def _answered(
 
 
 def _refuse_known(identity: StoredIdentity, certificates: Sequence[x509.Certificate]) -> None:
-    """Refuse a certificate of a generation that is out of use, and name the command that helps.
+    """Refuse a certificate of a generation that is out of use; the hint names the command to run.
 
     Raises:
-        RefusedError: if it is one.
+        RefusedError: if the generation is out of use.
     """
     for each in identity.generations:
         if overview.certificate(each) in certificates:
@@ -279,7 +279,7 @@ def _anchors(identity: StoredIdentity, trust_bundle: bytes | None) -> list[x509.
 
 
 def _in_use(identity: StoredIdentity, answered: Generation, leaf: x509.Certificate) -> list[Finding]:
-    """A finding where the certificate is one that the identity has, and not the answer that it waits for."""
+    """Return a finding if the identity has this certificate already, and still waits for another."""
     waits = overview.in_state(identity, State.PENDING)
     for each in identity.generations:
         is_old = each.number != answered.number or (waits and each.number == identity.record.active)

@@ -1,4 +1,4 @@
-"""Having a request answered once: by one run at a time, and without throwing away a certificate that was refused."""
+"""Issuance of a certificate for a request: by one run at a time, keeping certificates that were refused."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from certkit.stores.record import Record
 
 AGAIN = timedelta(days=7)
-"""The least time between two certificates that are requested because the first one was refused."""
+"""The minimum time before another certificate is requested because the first was refused."""
 
 _LEASE = timedelta(minutes=3)
-# As long as the other run may take: an issuer that is a program, and some requests to the store.
+# The longest that another run may take: an issuer that is a program, and some requests to the store.
 _WAIT_SECONDS = hooks.TIMEOUT_SECONDS + 15
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 2.0
 
@@ -46,7 +46,7 @@ def age(text: str | None, now: datetime) -> timedelta | None:
 
 
 def may_ask_again(last: str | None, now: datetime, *, force: bool) -> bool:
-    """Whether another certificate may be requested although the last one, of that time, was refused."""
+    """Return whether another certificate may be requested although the last one, of that time, was refused."""
     passed = age(last, now)
     return force or passed is None or passed >= AGAIN
 
@@ -62,14 +62,14 @@ def ask(
     force: bool,
     now: datetime,
 ) -> tuple[Done | None, IssuerAnswer | None]:
-    """Have a request answered and installed; None for both if another run has done so meanwhile.
+    """Have a certificate issued and installed; return None for both if another run has done so meanwhile.
 
-    Answers that were refused before are tried first; another one is requested at most once in `AGAIN`.
+    Certificates refused earlier are tried first; another one is requested at most once in `AGAIN`.
 
     Raises:
         RefusedError: if a check refuses the certificate, which is kept; or the partner accepts no more certificates.
-        InputError: if the issuer cannot be reached, another run is still having the request answered, or there is
-            nothing to judge the certificate by, which is kept.
+        InputError: if the issuer cannot be reached, another run is still waiting for it, or there is
+            no trust bundle to judge the certificate by, which is kept.
         StoreError: if the store cannot be used.
     """
     name, number = identity.name, pending.number
@@ -112,14 +112,14 @@ def ask(
 
 
 def _release(store: Store, name: str, number: str) -> None:
-    """End the lease; what fails is left to its end, as another error is on its way."""
+    """End the lease; if that fails it expires by itself, as another error is being raised."""
     with contextlib.suppress(CertkitError):
         if store.load(name).record.facts.get(number, {}).get(LEASE):
             store.change(name, lambda record: record.describe(number, {LEASE: ""}))
 
 
 def _explain(error: CertkitError, name: str, last: str | None, now: datetime) -> None:
-    """Say in the hint what happens to the certificate, and when another one is requested."""
+    """Add to the hint what happens to the certificate, and when another one is requested."""
     again = rfc3339(now - (age(last, now) or timedelta()) + AGAIN)
     error.hint = (
         f"the certificate was kept: correct the settings (a new CA: certkit identity update {name} --ca FILE), then: "
@@ -128,7 +128,7 @@ def _explain(error: CertkitError, name: str, last: str | None, now: datetime) ->
 
 
 def _lease(store: Store, identity: StoredIdentity, number: str, now: datetime) -> tuple[StoredIdentity, bool]:
-    """Announce that this run has a request answered; return whether no other run has announced it before."""
+    """Take the lease on a request; return whether no other run holds it."""
     mark = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
 
     def take(record: Record) -> Record:
@@ -140,7 +140,7 @@ def _lease(store: Store, identity: StoredIdentity, number: str, now: datetime) -
 
 
 def _is_held(lease: str, now: datetime) -> bool:
-    """Whether the run that wrote a lease may still be at work."""
+    """Return whether the run that wrote a lease may still be active."""
     until, _, holder = lease.partition(" ")
     host, _, rest = holder.partition(" ")
     process = rest.partition(" ")[0]
@@ -160,7 +160,7 @@ def _wait(store: Store, name: str, number: str) -> None:
     """Wait until another run has installed the certificate of a request.
 
     Raises:
-        InputError: if that run ends without one, or takes longer than it may.
+        InputError: if that run ends without a certificate, or takes longer than allowed.
     """
     end, pause = time.monotonic() + _WAIT_SECONDS, _PAUSE_SECONDS
     while True:

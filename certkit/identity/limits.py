@@ -1,4 +1,4 @@
-"""What a partner's limits and environments mean for a whole store: how many certificates, whose key, whose CA.
+"""A partner's limits across a whole store: the number of certificates, and keys and CAs of other environments.
 
 A store knows what certkit created or imported. It cannot know what else the partner has issued.
 """
@@ -94,7 +94,7 @@ def room(neighbours: Neighbours, policy: Policy, *, now: datetime) -> tuple[Find
     """Return a warning if the next certificate is the last that the partner accepts, or that cannot be determined.
 
     Raises:
-        RefusedError: if the partner has as many live certificates as it allows.
+        RefusedError: if the partner's limit of live certificates is reached.
         StoreError: if the store cannot be used.
     """
     limit = policy.certificate.max_live
@@ -118,7 +118,7 @@ def room(neighbours: Neighbours, policy: Policy, *, now: datetime) -> tuple[Find
 
 
 def _live(identity: StoredIdentity, now: datetime) -> Iterator[Live]:
-    """Yield what counts at the partner, who does not know what was set aside, pruned or refused here."""
+    """Yield the certificates that count towards the partner's limit, even if discarded, pruned or refused here."""
     record = identity.record
     known = {each.number: each for each in identity.generations}
     for number in sorted({*known, *record.facts} - {*record.retired}):
@@ -142,7 +142,7 @@ def _time(text: str | None) -> datetime | None:
 
 
 def _proposal(found: Sequence[Live]) -> str:
-    """Which to give up: those that nothing uses, what ends first before the others."""
+    """Return which certificates to give up: unused ones, the first to expire first."""
     idle = [each for each in found if each.state is not State.ACTIVE and each.not_after is not None]
     if not idle:
         return "revoke an unused one at the partner, then run: certkit identity retire NAME GENERATION"
@@ -156,7 +156,7 @@ def _proposal(found: Sequence[Live]) -> str:
 
 
 def used_elsewhere(others: Elsewhere, *, spki_sha256: str) -> list[Finding]:
-    """A finding where a key is that of an identity of another environment."""
+    """Return a finding if a key is used by an identity of another environment."""
     for identity, theirs in others:
         for each in identity.generations:
             if spki_of(identity, each) == spki_sha256:
@@ -166,7 +166,7 @@ def used_elsewhere(others: Elsewhere, *, spki_sha256: str) -> list[Finding]:
 
 
 def foreign_trust(others: Elsewhere, *, anchors: Iterable[x509.Certificate]) -> list[Finding]:
-    """A finding where what is to be trusted is what an identity of another environment trusts."""
+    """Return a finding if a CA to trust is one that an identity of another environment trusts."""
     known = set(anchors)
     for identity, theirs in others:
         if known & set(trusted(identity)):
@@ -179,7 +179,7 @@ def require_current(name: str, anchors: Sequence[x509.Certificate], now: datetim
     """Refuse a trust bundle in which every CA has expired.
 
     Raises:
-        RefusedError: if it is so.
+        RefusedError: if all CAs have expired.
     """
     if anchors and all(each.not_valid_after_utc < now for each in anchors):
         message, hint = "every CA in the trust bundle has expired", "give the partner's current CA with --ca"
@@ -187,12 +187,12 @@ def require_current(name: str, anchors: Sequence[x509.Certificate], now: datetim
 
 
 def spki_of(identity: StoredIdentity, generation: Generation) -> str | None:
-    """The fingerprint of a generation's public key; None where nothing tells."""
+    """Return the fingerprint of a generation's public key; None if it is unknown."""
     return overview.facts_of(identity, generation).get("spki_sha256")
 
 
 def trusted(identity: StoredIdentity) -> list[x509.Certificate]:
-    """All that an identity trusts, by its settings or else by its generations; what cannot be read is left out."""
+    """Return the CAs that an identity trusts, by its settings or else by its generations, unless unreadable."""
     bundle = identity.record.settings.trust_bundle
     texts = {bundle.encode()} if bundle else {each.issued.trust_bundle for each in identity.generations if each.issued}
     found: list[x509.Certificate] = []

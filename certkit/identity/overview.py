@@ -1,4 +1,4 @@
-"""What an identity looks like to people and scripts: its generations with their states, and what is to be done next."""
+"""The overview of an identity for people and scripts: its generations with their states, and the next step."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationView:
-    """One generation: `csr` is the PEM text while it is pending, and `waiting` how long; what is not there is None."""
+    """One generation: `csr` is the PEM text while it is pending, and `waiting` for how long; absent values are None."""
 
     generation: str
     state: State
@@ -51,9 +51,9 @@ class GenerationView:
 class Overview:
     """An identity at one moment: `status` is that of the active certificate, unknown without one.
 
-    `next` is what a person does now, and `steps` are those at the partner's portal, where a request is to be handed in.
+    `next` is what a person does now, and `steps` are those at the partner's portal, if a request has to be handed in.
     `changed` is whether the function that returned this has changed anything (None if it only reads), `findings` are
-    what it checked, and `outcome` is what a renewal came to.
+    what it checked, and `outcome` is the result of a renewal.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """An identity of which nothing is known, or for which something failed: its name, and the error."""
+    """An identity that could not be loaded, or for which an operation failed: its name, and the error."""
 
     name: str
     error: CertkitError
@@ -98,7 +98,7 @@ def overview(
     changed: bool | None = None,
     findings: tuple[Finding, ...] = (),
 ) -> Overview:
-    """An identity as it stands."""
+    """Return the overview of an identity."""
     record = identity.record
     views = tuple(_view(identity, each, now) for each in identity.generations)
     by_state = {view.state: view for view in views}
@@ -138,21 +138,21 @@ def owed_hook(identity: StoredIdentity) -> Finding | None:
 
 
 def state_of(identity: StoredIdentity, generation: Generation) -> State:
-    """The state of a generation of an identity."""
+    """Return the state of a generation of an identity."""
     state = identity.record.state(generation.number, has_certificate=True)
     is_open = state in {State.ISSUED, State.PREVIOUS} and not generation.is_issued
     return State.PENDING if is_open else state
 
 
 def in_state(identity: StoredIdentity, *states: State) -> list[Generation]:
-    """The generations in one of some states, the oldest first."""
+    """Return the generations in any of some states, oldest first."""
     return [each for each in identity.generations if state_of(identity, each) in states]
 
 
 def on_the_way(identity: StoredIdentity) -> list[Generation]:
-    """Return the generations that are still to be used, the oldest first: pending, or issued and never active.
+    """Return the generations yet to be used, oldest first: pending, or issued and never active.
 
-    An issued one that is older than one that was active is superseded, and not among them.
+    An issued one that is older than an activated one is superseded, and left out.
     """
     record = identity.record
     latest = max(map(int, filter(None, (record.active, *record.left))), default=0)
@@ -164,7 +164,7 @@ def on_the_way(identity: StoredIdentity) -> list[Generation]:
 
 
 def generation(identity: StoredIdentity, number: str) -> Generation:
-    """One generation by its number.
+    """Return one generation by its number.
 
     Raises:
         AbsentError: if the identity has no such generation.
@@ -177,7 +177,7 @@ def generation(identity: StoredIdentity, number: str) -> Generation:
 
 
 def waiting_for(identity: StoredIdentity, pending: Generation, now: datetime) -> timedelta | None:
-    """How long a request has been pending; None if that is unknown, or it has a certificate."""
+    """Return how long a request has been pending; None if that is unknown, or it has a certificate."""
     return None if pending.is_issued else identity.record.waiting(pending.number, now)
 
 
@@ -189,7 +189,7 @@ def trust_bundle(identity: StoredIdentity, found: Generation) -> bytes:
 
 
 def certificate(found: Generation) -> x509.Certificate | None:
-    """The certificate of a generation, or None while its request is open.
+    """Return the certificate of a generation, or None while its request is pending.
 
     Raises:
         InputError: if the stored data cannot be read.
@@ -200,7 +200,7 @@ def certificate(found: Generation) -> x509.Certificate | None:
 
 
 def request(found: Generation) -> Csr | None:
-    """The CSR of a generation, or None for one that was imported.
+    """Return the CSR of a generation, or None if it was imported.
 
     Raises:
         InputError: if the stored data cannot be read.
@@ -213,8 +213,8 @@ def request(found: Generation) -> Csr | None:
 def facts_of(identity: StoredIdentity, found: Generation) -> Mapping[str, str]:
     """Return what identifies the key and the certificate of a generation, spelt as by `key_facts` and `describe.facts`.
 
-    They come from the certificate or the request if those have been read, else from the record. What a record says is a
-    hint: it serves for views and counts, and nothing is trusted or put to use because of it.
+    They come from the certificate or the request if those have been read, else from the record. Facts in a record are a
+    hint: they serve for views and counts, and nothing is trusted or activated because of them.
 
     Raises:
         InputError: if the stored data cannot be read.
@@ -259,7 +259,7 @@ def _view(identity: StoredIdentity, found: Generation, now: datetime) -> Generat
 
 
 def _request_text(identity: StoredIdentity, found: Generation) -> str | None:
-    """The CSR as PEM, without any text around it."""
+    """Return the CSR as PEM, without any text around it."""
     known = identity.record.facts.get(found.number, {}).get(CSR)
     csr = known.encode() if known and not found.is_read else found.csr
     if csr is None:
@@ -269,7 +269,7 @@ def _request_text(identity: StoredIdentity, found: Generation) -> str | None:
 
 
 def judged(begin: datetime, end: datetime, policy: Policy, now: datetime) -> Status:
-    """Return how near its end a certificate is, by its policy."""
+    """Return how near its expiry a certificate is, by its policy."""
     thresholds = Thresholds(policy.expiry.warn, policy.expiry.critical)
     return thresholds.judge(not_before=begin, not_after=end, now=now)
 

@@ -1,4 +1,4 @@
-"""Moving the pointer of an identity, and putting generations out of use."""
+"""Moving the pointer of an identity, and taking generations out of use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def choose(identity: StoredIdentity, number: str | None) -> str | None:
-    """The generation to activate; None where none waits, and one is in use.
+    """Return the generation to activate; None if none is waiting and one is active.
 
     Raises:
         InputError: if no generation qualifies.
@@ -34,7 +34,7 @@ def choose(identity: StoredIdentity, number: str | None) -> str | None:
 
 
 def before(identity: StoredIdentity) -> str:
-    """The generation that was in use before.
+    """Return the generation that was active before.
 
     Raises:
         InputError: if no generation qualifies.
@@ -61,7 +61,7 @@ def retire(store: Store, identity: StoredIdentity, number: str) -> Done:
 
 
 def discard(store: Store, identity: StoredIdentity) -> Done:
-    """Drop the request that waits for an answer, as when the portal refused it.
+    """Discard the pending request, for example if the portal refused it.
 
     Raises:
         StoreError: if the store cannot be used.
@@ -81,7 +81,7 @@ def require_usable(identity: StoredIdentity, number: str, now: datetime) -> None
 
     Raises:
         AbsentError: if there is no generation of that number.
-        RefusedError: if its certificate has expired, or its request is open.
+        RefusedError: if its certificate has expired, or its request is pending.
     """
     certificate = overview.certificate(overview.generation(identity, number))
     if certificate is None:

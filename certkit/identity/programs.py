@@ -1,8 +1,8 @@
-"""Which programs may run for an identity, and with which environment: the host decides, not the record.
+"""The programs that may run for an identity, and their environment: the host decides, not the record.
 
 In a file store that belongs to the effective user a record may name a program by its absolute path. Everywhere else
-(Vault, another user's store) a record may only name an entry of the host configuration. Nothing of the environment is
-handed on but what is listed here; secrets must be named by the entry.
+(Vault, another user's store) a record may only name an entry of the host configuration. Only the variables listed here
+are passed on; secrets must be named by the entry.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HANDED_ON = (
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that may run: its arguments, and the variables that it gets beside those of every program."""
+    """A program that may run: its arguments, and its variables in addition to those of every program."""
 
     arguments: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -56,14 +56,14 @@ class Programs:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment of every program: a fixed path, and what is harmless of ours."""
+        """The environment of every program: a fixed path, and harmless variables of this process."""
         return {"PATH": PATH, **self._some(_HANDED_ON)}
 
     def issuer(self, text: str, *, identity: str) -> Program:
         """Return the program of the issuer `command:TEXT` that a record names.
 
         Raises:
-            InputError: if it may not run here.
+            InputError: if the program may not run here.
         """
         return self._stored("issuer", text, identity)
 
@@ -71,7 +71,7 @@ class Programs:
         """Return the program of a deploy hook that a record names.
 
         Raises:
-            InputError: if it may not run here.
+            InputError: if the program may not run here.
         """
         return self._stored("hook", text, identity)
 
@@ -79,7 +79,7 @@ class Programs:
         """Return the program of a deploy hook that the user names for one run: a path, or a NAME of this host.
 
         Raises:
-            InputError: if there is none of that name.
+            InputError: if there is no hook of that name.
         """
         if text in self.host.hooks:
             return self._entry(self.host.hook(text, identity=identity))
@@ -184,7 +184,7 @@ def require_unchangeable(path: Path, trust: Trust) -> None:
     """Refuse a program that others could replace or have written.
 
     Raises:
-        UnsafeDirectoryError: if it is one.
+        UnsafeDirectoryError: if others could replace or have written the program.
         InputError: if there is no such program.
     """
     target = Path(os.path.realpath(path))

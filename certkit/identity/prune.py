@@ -1,4 +1,4 @@
-"""Deleting the keys and certificates of generations that nothing uses any more."""
+"""Deleting the keys and certificates of generations that are no longer used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from certkit.stores.base import Store, StoredIdentity
 
 KEPT = 3
-"""The number of past generations that are kept besides those in use."""
+"""The number of past generations to keep besides those in use."""
 
 
 def prunable(identity: StoredIdentity, *, keep: int = KEPT) -> list[str]:

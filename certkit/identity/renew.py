@@ -1,4 +1,4 @@
-"""Renewing: a new generation when it is time, carried as far as it goes without a person."""
+"""Renewal: a new generation when it is due, taken as far as possible without a person."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ _REVOKED = "TLS alert certificate revoked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
-    """How an identity is renewed: `issuer` answers at once, None is a person at a portal.
+    """How an identity is renewed: `issuer` issues at once; None means a person at a portal.
 
-    With `force` it is renewed before it is time; with `reuse_key` the new certificate is for the key in use; with
+    With `force` it is renewed before it is due; with `reuse_key` the new certificate is for the key in use; with
     `dry_run` nothing is written. The window opens later by a share of `jitter` that is each generation's own, and the
     same on all hosts.
     """
@@ -57,7 +57,7 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """What a renewal left, what there is to say of it, and how it is to be judged."""
+    """The result of a renewal: the identity, the outcome in words, and the status."""
 
     done: Done
     said: Finding
@@ -72,15 +72,15 @@ def renew(
     now: datetime,
     progress: Progress = keyfile.silent,
 ) -> Renewed:
-    """Renew an identity if it is time, and carry on what an earlier run began.
+    """Renew an identity if it is due, and continue what an earlier run began.
 
-    There is one request at a time: where one waits, it is answered if the issuer answers at once; where a person has to
-    bring the answer, nothing changes, and the longer the certificate in use waits for it the worse it is.
+    There is one request at a time: a pending one is completed if the issuer is automatic; if a person has to
+    fetch the certificate, nothing changes, and the status worsens as the active certificate nears its expiry.
 
     Raises:
-        RefusedError: if the policy, the issuer or the partner refuses; what was in use is in use.
+        RefusedError: if the policy, the issuer or the partner refuses; the active generation has not changed.
         InputError: if there is nothing to renew, or the issuer or the partner cannot be reached.
-        HookError: if a deploy hook failed; the new generation is in use.
+        HookError: if a deploy hook failed; the new generation is active.
         StoreError: if the store cannot be used.
     """
     began = time.monotonic()
@@ -153,7 +153,7 @@ def _discard(store: Store, identity: StoredIdentity, numbers: Collection[str]) -
 
 
 def window(identity: StoredIdentity, policy: Policy, *, jitter: timedelta = _NOTHING) -> datetime | None:
-    """From when on an identity is to be renewed; None where nothing is in use, so that it is time at once."""
+    """Return when the renewal of an identity opens; None if no generation is active, so that it is due at once."""
     if identity.record.active is None:
         return None
     active = overview.generation(identity, identity.record.active)
@@ -179,7 +179,7 @@ def carry_through(
     force: bool = False,
     now: datetime,
 ) -> Done:
-    """Have the request that waits answered by its issuer, install the answer, and put it to use.
+    """Have the issuer complete the pending request, then install and activate the certificate.
 
     Raises as `renew` does.
     """
@@ -208,14 +208,14 @@ def _issue(
     force: bool,
     now: datetime,
 ) -> tuple[Done, list[Finding]]:
-    """Ask the issuer, and install what it answers; where another process was faster, its answer counts."""
+    """Request a certificate and install it; if another process was first, use that one's."""
     if pending.csr is None:
         raise InputError(f"{identity.name}: {_NO_CSR.format(pending.number)}", hint=_end_import(identity))
     began = time.monotonic()
 
     def put(known: StoredIdentity, answer: IssuerAnswer) -> Done:
         bundle = None if known.record.settings.trust_bundle else answer.trust_bundle
-        signed = _later(now, began)  # the certificate may begin only when it was signed
+        signed = _later(now, began)  # the certificate may be valid only from the moment of signing
         return install.install(store, known, answer.certificates, policy, trust_bundle=bundle, now=signed)[0]
 
     try:
@@ -228,14 +228,14 @@ def _issue(
 
 
 def _later(now: datetime, began: float) -> datetime:
-    """The time, once the work is done that began at `now`, by the monotonic clock at `began`."""
+    """Return the present time for work that began at `now`, when the monotonic clock showed `began`."""
     return now + timedelta(seconds=time.monotonic() - began)
 
 
 def _carry_on(
     store: Store, identity: StoredIdentity, waiting: Generation, policy: Policy, *, wanted: Renewal, now: datetime
 ) -> Renewed | None:
-    """Carry on what an earlier run began, or judge how long it can wait; None if another request is to be made."""
+    """Continue what an earlier run began, or judge how long it can wait; None if a new request is to be made."""
     done = Done(identity, changed=False)
     if wanted.issuer is not None and not wanted.dry_run:
         try:
@@ -281,7 +281,7 @@ def _end_import(identity: StoredIdentity) -> str:
 def _gives_up(
     store: Store, identity: StoredIdentity, number: str, error: RefusedError, *, wanted: Renewal, now: datetime
 ) -> bool:
-    """Return whether another certificate is requested in the place of one that the probe refused.
+    """Return whether to request another certificate in place of one that failed the probe.
 
     One that is revoked is set aside, and replaced at once if it is the first one in seven days.
     """
@@ -296,7 +296,7 @@ def _gives_up(
 
 
 def _judged(identity: StoredIdentity, policy: Policy, what: str, hint: str, now: datetime) -> Finding:
-    """What waits, as bad as the certificate in use is near its end."""
+    """Return the pending request, with the status of the active certificate."""
     active = identity.record.active
     certificate = overview.certificate(overview.generation(identity, active)) if active else None
     if certificate is None:
@@ -316,7 +316,7 @@ def _answered(store: Store, done: Done, policy: Policy, *, wanted: Renewal, now:
 
 
 def _pruned(store: Store, done: Done, policy: Policy) -> Done:
-    """Delete past generations if the policy says how many to keep; what fails is a warning."""
+    """Delete past generations if the policy says how many to keep; a failure is a warning."""
     if policy.renewal.keep is None:
         return done
     try:
@@ -328,7 +328,7 @@ def _pruned(store: Store, done: Done, policy: Policy) -> Done:
 
 
 def _key(store: Store, identity: StoredIdentity, policy: Policy) -> tuple[Any, tuple[Finding, ...]]:
-    """The key in use, for one more certificate.
+    """Return the active key, for another certificate.
 
     Raises:
         RefusedError: if the partner accepts each key only once.

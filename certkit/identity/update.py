@@ -1,4 +1,4 @@
-"""Changing the settings of an identity: whom it trusts, who issues, where it is probed, and what runs afterwards."""
+"""Changing the settings of an identity: trust bundle, issuer, probe URL, and deploy hook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What to change: CAs to add, or to replace the trust bundle by, and other settings by name."""
+    """The changes: CAs to add, or to replace the trust bundle with, and other settings by name."""
 
     anchors: Sequence[x509.Certificate] = ()
     replaces_anchors: bool = False
@@ -42,7 +42,7 @@ class Changes:
 def update(
     store: Store, identity: StoredIdentity, policy: Policy, changes: Changes, *, force: bool = False, now: datetime
 ) -> Done:
-    """Change the settings of an identity; the same again changes nothing.
+    """Change the settings of an identity; repeating this changes nothing.
 
     Raises:
         RefusedError: if all CAs have expired or belong to another environment, or, without `force`, if the active
@@ -67,7 +67,7 @@ def update(
                 raise
 
     def edit(record: Record) -> Record:
-        # Another hook takes the place of one that was named for a single run and failed.
+        # A new hook replaces one that was given for a single run and failed.
         owed = None if "deploy_hook" in changes.settings else record.undeployed_hook
         return replace(record, settings=changes.apply(record.settings), undeployed_hook=owed)
 

@@ -1,1 +1,1 @@
-"""Issuers: who turns a CSR into a certificate."""
+"""Issuers: whatever turns a CSR into a certificate."""

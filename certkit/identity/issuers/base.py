@@ -1,4 +1,4 @@
-"""What every issuer can do, and how the command line names one: `manual`, `vault-pki:MOUNT/ROLE`, `command:PROGRAM`."""
+"""The interface of issuers, and how to name them: `manual`, `vault-pki:MOUNT/ROLE`, `command:PROGRAM`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class IssuerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IssuerSpec:
-    """An issuer by its name: its kind, and where it is (`MOUNT/ROLE`, or a program with its arguments)."""
+    """An issuer by name: its kind, and its location (`MOUNT/ROLE`, or a program with its arguments)."""
 
     kind: IssuerKind
     where: str
@@ -62,7 +62,7 @@ class IssuerSpec:
 
     @property
     def is_manual(self) -> bool:
-        """Whether a person takes the CSR there, and brings the certificate back."""
+        """Whether a person hands in the CSR and fetches the certificate."""
         return self.kind is IssuerKind.MANUAL
 
 
@@ -81,10 +81,10 @@ def absolute(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerAnswer:
-    """What an issuer answered, as PEM: the certificate, with those above it or without.
+    """The response of an issuer, as PEM: the certificate, with or without those above it.
 
-    `trust_bundle` is what the issuer is known to stand below, where it is asked over a connection that is trusted.
-    `warnings` is what it did unasked, such as granting a shorter time.
+    `trust_bundle` is the root of the issuer, if it was received over a trusted connection.
+    `warnings` lists deviations from the request, such as a shorter validity.
     """
 
     certificates: bytes
@@ -96,10 +96,10 @@ class Issuer(Protocol):
     """An issuer that signs a CSR at once; a person at a portal is not one."""
 
     def issue(self, csr: bytes) -> IssuerAnswer:
-        """The certificate for a CSR (PEM).
+        """Return the certificate for a CSR (PEM).
 
         Raises:
             RefusedError: if the issuer refuses.
-            InputError: if it cannot be reached, or what it answers is no certificate.
+            InputError: if the issuer cannot be reached, or its response is not a certificate.
         """
         ...

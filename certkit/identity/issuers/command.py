@@ -1,4 +1,4 @@
-"""Any program as an issuer: it gets the CSR on standard input, and answers on standard output."""
+"""Any program as an issuer: it reads the CSR from standard input, and prints the certificate."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ MAX_ANSWER_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program with its arguments, which no shell runs. `variables` is its environment."""
+    """A program with its arguments, run without a shell. `variables` is its environment."""
 
     arguments: Sequence[str]
     variables: Mapping[str, str]
     timeout: float = hooks.TIMEOUT_SECONDS
 
     def issue(self, csr: bytes) -> IssuerAnswer:
-        """The certificate for a CSR (PEM), as the program prints it; what it says goes to standard error.
+        """Return the certificate for a CSR (PEM), as the program prints it; its messages go to standard error.
 
         Raises:
-            HookError: if it cannot be run, ends with a code other than 0, takes too long, or answers too much.
+            HookError: if it cannot be run, ends with a code other than 0, takes too long, or prints too much.
         """
         answer = hooks.ask(self.arguments, csr, self.variables, timeout=self.timeout, limit=MAX_ANSWER_BYTES)
         return IssuerAnswer(certificates=answer)

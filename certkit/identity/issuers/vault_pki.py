@@ -21,13 +21,13 @@ class VaultPki:
     where: str
 
     def issue(self, csr: bytes) -> IssuerAnswer:
-        """The certificate for a CSR (PEM), those above it, and the one at the top to be trusted.
+        """Return the certificate for a CSR (PEM), the CAs above it, and the root as the trust bundle.
 
-        If the response is lost, the role may have issued a certificate that no one has.
+        If the response is lost, the role may have issued a certificate that was not received.
 
         Raises:
-            RefusedError: if the role refuses what the CSR asks for.
-            VaultError: if the server denies it, or cannot be reached.
+            RefusedError: if the role does not allow what the CSR requests.
+            VaultError: if the server denies the request, or cannot be reached.
         """
         from certkit.vault import pki
 
