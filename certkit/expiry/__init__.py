@@ -1,1 +1,1 @@
-"""How near certificates are to their end, wherever they are kept."""
+"""How near certificates are to their expiry, wherever they are kept."""

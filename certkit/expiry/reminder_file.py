@@ -34,7 +34,7 @@ VERSION = 1
 
 _HINT = "until then every reminder is repeated; choose another file with --state"
 
-# Every file of ours begins like this, so that no other file is ever replaced.
+# Every file of certkit's begins like this, so that no other file is ever replaced.
 _OURS = b'{"certkit": "reminders", '
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 _MAX_SECONDS = 999_999 * 7 * 86_400
@@ -51,7 +51,7 @@ class _StateFolder(Folder):
 class ReminderFile:
     """The reminders sent before, while this run holds the lock on them.
 
-    Nothing that is wrong with the file stops a reminder: the problem is in `warnings`, nothing is remembered, and
+    No problem with the file stops a reminder: the problem is in `warnings`, nothing is remembered, and
     everything that applies is due.
 
         with ReminderFile.open(path) as state:
@@ -71,17 +71,17 @@ class ReminderFile:
     @classmethod
     @contextlib.contextmanager
     def open(cls, path: Path, *, wait_seconds: float = LOCK_SECONDS) -> Iterator[Self]:
-        """Open the state in a file; a missing file and directory are made, private to the user.
+        """Open the state in a file; a missing file and directory are created, private to the user.
 
-        If another run holds the lock for that many seconds, this one continues without it.
+        If another run holds the lock for that many seconds, this run continues without it.
         """
         state = cls(path)
         with contextlib.ExitStack() as held:
             try:
                 _make_directory(path.parent)
                 folder = held.enter_context(_StateFolder.open(path.parent, about=path))
-                _content(folder, path)  # before a lock is left beside a file that is not ours
-                # The lock is a file beside it, for the file itself is replaced.
+                _content(folder, path)  # before a lock is left beside a foreign file
+                # The lock is a file beside it, because the file itself gets replaced.
                 held.enter_context(folder.locked(f".{path.name[:200]}.lock", wait_seconds=wait_seconds))
                 state._read(folder)
             except InputError as error:
@@ -95,7 +95,7 @@ class ReminderFile:
         return rules.due(listed, reminders=reminders, memory=self._memory, now=now)
 
     def record(self, spoken: Sequence[Due[Any]]) -> None:
-        """Record what was sent, and forget what is past; call it after each report that succeeded."""
+        """Record what was sent, and forget what is past; call this after each successful report."""
         self._memory = rules.recorded(self._memory, spoken)
         if self._folder is None or (not self._memory and not self._content):
             return
@@ -104,14 +104,14 @@ class ReminderFile:
             return
         try:
             self._folder.sweep(self._path.name)
-            # No secret, but private all the same: as a `Secret` the file is 0600 from its first byte.
+            # Not secret, but private: as a `Secret` the file is 0600 from its first byte.
             self._folder.write(self._path.name, Secret(content), replace=True)
             self._content = content
         except InputError as error:
             self._warn(error)
 
     def _read(self, folder: Folder) -> None:
-        """Remember what the file says; what is broken is forgotten, and replaced when something is recorded."""
+        """Load the file; broken content is forgotten, and replaced when something is recorded."""
         self._content = _content(folder, self._path)
         self._folder = folder
         try:
@@ -126,7 +126,7 @@ class ReminderFile:
 
 
 def _content(folder: Folder, path: Path) -> bytes:
-    """Return the bytes of the file, which is ours; none if there is no such file."""
+    """Return the bytes of the file, which must be certkit's; empty if it does not exist."""
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise InputError(
             f"cannot write {path}: no permission to write in {path.parent}", hint="choose a directory that you own"
@@ -143,7 +143,7 @@ def _content(folder: Folder, path: Path) -> bytes:
 
 
 def _require_ours(content: bytes, path: Path) -> None:
-    """Refuse what no certkit has written, or a later one; nothing, or the zeros of lost power, are as good as ours."""
+    """Refuse a file that certkit did not write, or a newer version did; an empty or zeroed one (power loss) is fine."""
     if _OURS.startswith(content.strip(b"\0 \r\n")):
         return
     if not content.startswith(_OURS):
@@ -176,7 +176,7 @@ def _spoken(value: Any) -> Spoken:
 
 
 def _rendered(memory: Memory) -> bytes:
-    """The file's bytes, a line for each certificate; where it would be too large, without what ended first."""
+    """Return the file's bytes, a line for each certificate; if too large, without the first to expire."""
     lines = []
     for fingerprint, spoken in sorted(memory.items(), key=lambda item: (item[1].not_after, item[0]), reverse=True):
         value = {

@@ -1,6 +1,6 @@
 """Reminders before expiry: one for each threshold and certificate, and one in every run once it has expired.
 
-The memory of a certificate has the reminders that were sent, each for as long as it is true: a threshold that is no
+The record of a certificate has the reminders that were sent, each for as long as it is true: a threshold that is no
 longer passed was reported by a clock that was wrong, and will be reported again. In doubt a reminder is repeated; none
 is left out.
 """
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 MAX_THRESHOLDS = 50
 
-# What is remembered of a reminder: its threshold in whole seconds for that certificate, or this.
+# What is recorded of a reminder: its threshold in whole seconds for that certificate, or this.
 PREMATURE = "premature"
 Mark: TypeAlias = int | str
 
 _SECOND = timedelta(seconds=1)
 _HINT = "give for example 28d,14d,7d,3d,1d,0d"
 
-# Runs at the same time, and hosts that share a state, may differ by this much about what time it is.
+# The clocks of concurrent runs, and of hosts that share a state, may differ by this much.
 _SLACK = timedelta(minutes=10)
-# What expired and was last seen longer ago than this is forgotten.
+# Expired certificates that were last seen longer ago than this are forgotten.
 _KEPT = timedelta(days=365)
-# The day on which something was last seen need not be exact, so that most runs have nothing to write.
+# The day of the last sighting need not be exact, so that most runs have nothing to write.
 _SEEN_AGAIN = timedelta(days=30)
 
 
 class Watched(Protocol):
-    """What reminders are about: a certificate or revocation list, such as a row of a scan."""
+    """A certificate or revocation list to remind about, such as a row of a scan."""
 
     @property
     def kind(self) -> Kind:
@@ -51,12 +51,12 @@ class Watched(Protocol):
 
     @property
     def not_before(self) -> datetime:
-        """When it begins to be valid."""
+        """The beginning of its validity."""
         ...
 
     @property
     def not_after(self) -> datetime:
-        """When it ends."""
+        """The end of its validity."""
         ...
 
 
@@ -65,7 +65,7 @@ W = TypeVar("W", bound=Watched)
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """One reminder: what is remembered of it, and its threshold as it was written."""
+    """One reminder: its recorded form, and its threshold as it was written."""
 
     mark: Mark
     text: str
@@ -79,7 +79,7 @@ class Reminders:
 
     @classmethod
     def parse(cls, text: str) -> Reminders:
-        """The thresholds of a list such as `28d,14d,7d,3d,1d,0d`; shares of the lifetime (`33%`) may be among them.
+        """Return the thresholds of a list such as `28d,14d,7d,3d,1d,0d`; with shares of the lifetime (`33%`).
 
         Raises:
             InputError: if the text is not such a list, or is very long.
@@ -94,13 +94,13 @@ class Reminders:
 
     @classmethod
     def of_days(cls, days: Iterable[int]) -> Reminders:
-        """The thresholds that a policy lists, in days."""
+        """Return the thresholds that a policy lists, in days."""
         return cls(tuple(Duration.parse(f"{number}d") for number in days))
 
     def passed(self, watched: Watched, now: datetime) -> Reminder | None:
-        """The reminder that applies: of the thresholds with less time left than that, the tightest; None before all.
+        """Return the reminder that applies: the tightest threshold that has been passed; None if none has.
 
-        What is not yet valid has a reminder of its own in place of all others.
+        A certificate that is not yet valid has a reminder of its own in place of all others.
         """
         begin, end = watched.not_before, watched.not_after
         if now < begin and now <= end:
@@ -111,16 +111,16 @@ class Reminders:
         return Reminder(*tightest) if tightest is not None else None
 
     def concerns(self, *, not_before: datetime, not_after: datetime, now: datetime) -> bool:
-        """Whether there may be a reminder for what has these dates: a quick look, for the many that have none."""
+        """Return whether a reminder may apply to these dates: a quick check, for the many that have none."""
         left, lifetime = not_after - now, not_after - not_before
         return now < not_before or any(left < each.of(lifetime) for each in self.thresholds)
 
 
 def _length(threshold: Duration, lifetime: timedelta, *, is_list: bool) -> tuple[int, str]:
-    """A threshold in whole seconds, which is what dates of certificates are made of, and as text.
+    """Return a threshold in whole seconds, the resolution of certificates' dates, and as text.
 
     A revocation list is replaced as a matter of course: one that has just been issued needs no reminder. As in
-    `certkit.expiry.thresholds`, a quarter of the lifetime takes the place of what it has never had left.
+    `certkit.expiry.thresholds`, a quarter of the lifetime replaces a threshold longer than the lifetime.
     """
     length, text = threshold.of(lifetime), threshold.text
     if is_list and length >= lifetime:
@@ -156,12 +156,12 @@ class Spoken:
         return now - self.not_before < _SLACK
 
 
-# What is remembered of everything, by fingerprint in lower-case hex.
+# The records of all certificates, by fingerprint in lower-case hex.
 Memory: TypeAlias = "Mapping[str, Spoken]"
 
 
 def refreshed(memory: Memory, *, seen: Iterable[Watched], now: datetime) -> dict[str, Spoken]:
-    """Return what is worth keeping: what is still true, without certificates that are long gone."""
+    """Return the records worth keeping: what is still true, without certificates that are long gone."""
     present = {watched.fingerprint_sha256 for watched in seen}
     kept = {}
     for fingerprint, spoken in memory.items():
@@ -175,7 +175,7 @@ def refreshed(memory: Memory, *, seen: Iterable[Watched], now: datetime) -> dict
 
 
 def due(watched: Iterable[W], *, reminders: Reminders, memory: Memory, now: datetime) -> list[Due[W]]:
-    """Return the reminders that apply and were not sent, or are about what has expired, in the order given."""
+    """Return the reminders that apply and were not sent, or concern expired certificates, in the order given."""
     found = []
     for each in watched:
         reminder = reminders.passed(each, now)
@@ -187,7 +187,7 @@ def due(watched: Iterable[W], *, reminders: Reminders, memory: Memory, now: date
 
 
 def recorded(memory: Memory, spoken: Sequence[Due[W]]) -> dict[str, Spoken]:
-    """Return the memory with the reminders added that were sent."""
+    """Return the records with the sent reminders added."""
     result = dict(memory)
     for each in spoken:
         fingerprint, watched = each.watched.fingerprint_sha256, each.watched

@@ -1,4 +1,4 @@
-"""Use case: looking at many places for certificates, and judging how near their expiry is."""
+"""Use case: searching many places for certificates, and judging how near their expiry is."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.x509.crl import Crl
 
-# So many files are checked before their findings are passed on.
+# The number of files that are checked before their findings are passed on.
 _FILES_AT_ONCE = 1000
 _SIGHTINGS_AT_ONCE = 1000
 
 
 class Judge(NamedTuple):
-    """How what is seen is judged, and how much is said of it.
+    """How certificates are judged, and how much detail their rows carry.
 
-    With `leaf_only`, only the first certificate of each bundle counts. With `only_urgent`, what is OK is counted and
-    not described, unless `reminders` may concern it. With `with_labels`, rows carry the attributes of
-    their names one by one, as metrics want them. With `render`, rows carry their own description and little else: it is
-    made where the row is, by every processor.
+    With `leaf_only`, only the first certificate of each bundle counts. With `only_urgent`, certificates that are OK are
+    counted, not described, unless `reminders` may concern them. With `with_labels`, rows carry the attributes of
+    their names one by one, for metrics. With `render`, rows carry their own description and little else: it is
+    made in the process that makes the row.
     """
 
     thresholds: Thresholds
@@ -55,7 +55,7 @@ class Row(NamedTuple):
     """One certificate or revocation list, judged, with every place where it was seen.
 
     Of a revocation list, the subject is its issuer, the serial its CRL number (0 without one), and it ends with its
-    next update. `note` is what else to know about one that is not ok, `text` what `Judge.render` made of it.
+    next update. `note` has more about one that is not ok, `text` is the result of `Judge.render`.
     """
 
     kind: Kind
@@ -86,14 +86,14 @@ class Row(NamedTuple):
 
 
 class Found:
-    """What was found in some of the places: one row a sighting, failures, and what there is no more to say of.
+    """The finds in some of the places: one row per sighting, failures, and counts of the rest.
 
-    `quiet` counts what is OK and not described, `left_out` what was not requested. `searched` tells of directories and
-    patterns whether anything came to light there.
+    `quiet` counts what is OK and not described, `left_out` what was not requested. `searched` says for directories and
+    patterns whether anything was found there.
     """
 
     def __init__(self, failures: Iterable[Failure] = ()) -> None:
-        """Begin with nothing but failures."""
+        """Begin with failures only."""
         self.rows: list[Row] = []
         self.failures = list(failures)
         self.skipped: list[str] = []
@@ -101,20 +101,20 @@ class Found:
         self.searched: dict[str, bool] = {}
 
     def condense(self) -> None:
-        """Drop the rows, but for one of each status: enough to roll up, and small."""
+        """Drop the rows except one of each status, which is enough to roll up."""
         self.rows = list({row.status: row for row in self.rows}.values())
 
     @property
     def places(self) -> int:
-        """How many certificates and other places this is, for those who watch a long scan."""
+        """The number of certificates and other sightings, to show progress in a long scan."""
         return len(self.rows) + len(self.failures) + len(self.skipped) + self.quiet + self.left_out
 
 
 class Scan:
     """What a scan found: certificates, failures, and the files without anything to watch.
 
-    `quiet` counts sightings of certificates that are OK and need no description. `findings` are about what
-    it was done with, such as the file of a private key.
+    `quiet` counts sightings of certificates that are OK and need no description. `findings` are about
+    the means of the scan, such as the file of a private key.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Scan:
         is_interrupted: bool = False,
         findings: Iterable[Finding] = (),
     ) -> None:
-        """Keep what was found."""
+        """Keep the finds."""
         self.now = now
         self.rows, self.failures, self.skipped = list(rows), list(failures), list(skipped)
         self.quiet, self.is_interrupted, self.findings = quiet, is_interrupted, tuple(findings)
@@ -140,7 +140,7 @@ class Scan:
 
     @property
     def status(self) -> Status:
-        """The roll-up; a failure is unknown, and so is having found nothing at all."""
+        """The roll-up; a failure is unknown, and so is an empty result."""
         if self.is_interrupted or self.found_nothing:
             return Status.UNKNOWN
         failed = [Status.UNKNOWN] if self.failures else []
@@ -156,7 +156,7 @@ class Scan:
         return "no certificate found", "check the sources; -v lists the files that were skipped"
 
     def counts(self) -> dict[str, int]:
-        """How many certificates have each status; failures count as unknown."""
+        """The number of certificates of each status; failures count as unknown."""
         counted = {status.value: 0 for status in (Status.OK, Status.WARNING, Status.CRITICAL)}
         for row in self.rows:
             counted[row.status.value] += 1
@@ -171,7 +171,7 @@ class Scan:
 
 
 def scan(found: Iterable[Found], *, now: datetime, findings: Sequence[Finding] = ()) -> Scan:
-    """One row for each certificate, however often it is seen; what was found so far when the user interrupts."""
+    """Return one row for each certificate, however often it is seen; on an interrupt, the finds so far."""
     result = Scan(now, findings=findings)
     rows: dict[bytes, Row] = {}
     try:
@@ -241,7 +241,7 @@ def _one_by_one(sources: Sequence[Source], judge: Judge) -> Iterator[Found]:
 
 
 def _judged(sightings: Iterator[Seen], judge: Judge, *, at_once: int) -> Iterator[Found]:
-    """What is seen, judged, some at a time, so that memory does not grow with the size of a place."""
+    """Yield judged sightings in portions, so that memory does not grow with the size of a place."""
     calm = _calm_from(judge)
     is_over = False
     while not is_over:
@@ -262,7 +262,7 @@ def _judged(sightings: Iterator[Seen], judge: Judge, *, at_once: int) -> Iterato
 
 
 def _calm_from(judge: Judge) -> datetime | None:
-    """Return from which end on a certificate is sure to be OK and not to be described, if that is the same for all."""
+    """Return the expiry from which on any certificate is OK and needs no description, if it is the same for all."""
     warn, critical = judge.thresholds.warn.fixed, judge.thresholds.critical.fixed
     if judge.only_urgent and judge.reminders is None and warn is not None and critical is not None:
         with contextlib.suppress(OverflowError):
@@ -271,7 +271,7 @@ def _calm_from(judge: Judge) -> datetime | None:
 
 
 def _note_seen(seen: Seen, judge: Judge, found: Found, calm: datetime | None) -> int:
-    """Add to what was found; return how many objects that were."""
+    """Add a portion to the finds; return the number of objects in it."""
     if isinstance(seen, PlainCertificates):
         certificates = seen.certificates
         if judge.leaf_only:
@@ -299,7 +299,7 @@ def _note_seen(seen: Seen, judge: Judge, found: Found, calm: datetime | None) ->
 
 
 def _judge(source: str, value: Certificate | Crl | ReportedFacts, judge: Judge, found: Found) -> None:
-    """Add what is to be said of one thing that was seen."""
+    """Judge one sighting, and add it to the finds."""
     now = judge.now
     is_certificate = isinstance(value, (Certificate, ReportedFacts))
     try:
@@ -313,7 +313,7 @@ def _judge(source: str, value: Certificate | Crl | ReportedFacts, judge: Judge, 
             if reminders is None or not reminders.concerns(not_before=begin, not_after=end, now=now):
                 found.quiet += 1
                 return
-        # What is to be shown of it, each of which may turn out to be unreadable.
+        # The fields to show, each of which may turn out to be unreadable.
         subject, issuer, serial = _shown(value)
         labels = _labels(value) if judge.with_labels else None
         note = ""
@@ -345,7 +345,7 @@ def _shown(value: Certificate | Crl | ReportedFacts) -> tuple[str, str, int]:
 
 
 def _dates(value: Certificate | Crl | ReportedFacts) -> tuple[datetime, datetime]:
-    """Return from when and until when what was seen holds.
+    """Return the beginning and the end of validity.
 
     Raises:
         InputError: if one of the dates is missing or cannot be read.

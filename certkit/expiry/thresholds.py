@@ -1,4 +1,4 @@
-"""Nearness of expiry: thresholds, and what a certificate's time left means."""
+"""Nearness of expiry: thresholds, and the status that follows from the time left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOTHING = timedelta(0)
 
 
 class Thresholds(NamedTuple):
-    """From which time left a certificate is a warning, or critical."""
+    """The time left below which a certificate is a warning, or critical."""
 
     warn: Duration
     critical: Duration
@@ -26,10 +26,10 @@ class Thresholds(NamedTuple):
     def choose(
         cls, *, warn: Duration | None, critical: Duration | None, default_warn: Duration, default_critical: Duration
     ) -> Thresholds:
-        """The thresholds asked for, completed by the defaults; a default gives way to what was asked for.
+        """Return the requested thresholds, completed by the defaults; a default yields to a requested one.
 
         Raises:
-            InputError: if both were asked for, and critical is above warn.
+            InputError: if both were requested, and critical is above warn.
         """
         if warn is not None and critical is not None and critical.exceeds(warn):
             raise InputError(f"critical ({critical}) is above warn ({warn})", hint="set --warn to at least --critical")
@@ -42,7 +42,7 @@ class Thresholds(NamedTuple):
         return cls(chosen_warn, chosen_critical)
 
     def judge(self, *, not_before: datetime, not_after: datetime, now: datetime) -> Status:
-        """The status of a certificate: less time left than a threshold triggers it.
+        """Return the status of a certificate: less time left than a threshold triggers it.
 
         Expired is critical, and so is not yet valid: neither works today.
         """
@@ -52,7 +52,7 @@ class Thresholds(NamedTuple):
         return Status.WARNING if left < self.warn.of(lifetime) else Status.OK
 
     def judge_list(self, *, this_update: datetime, next_update: datetime, now: datetime) -> Status:
-        """The status of a revocation list: stale is critical, less time left than a threshold triggers it.
+        """Return the status of a revocation list: stale is critical, less time left than a threshold triggers it.
 
         A list may live for a week only and be replaced as a matter of course. Where a new one would be a warning
         already, shares of its lifetime take over: a quarter for a warning, at most a twelfth for critical.
@@ -66,11 +66,11 @@ class Thresholds(NamedTuple):
 
 
 def days_left(not_after: datetime, now: datetime) -> int:
-    """Whole days left, rounded down; negative once expired."""
+    """Return the whole days left, rounded down; negative once expired."""
     return (not_after - now) // _DAY
 
 
 def renewal_opens(*, not_before: datetime, not_after: datetime, opens: Duration | None) -> datetime:
-    """From when on a certificate is to be renewed: `opens` before its end, or when a third of its lifetime is left."""
+    """Return when renewal opens: `opens` before expiry, or when a third of the lifetime is left."""
     lifetime = not_after - not_before
     return not_after - (opens.of(lifetime) if opens is not None else lifetime / 3)

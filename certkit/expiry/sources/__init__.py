@@ -1,1 +1,1 @@
-"""Where certificates are seen: one file for each kind of place."""
+"""Sources of certificates: one file for each kind of place."""

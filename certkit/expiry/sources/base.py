@@ -1,4 +1,4 @@
-"""What a source of certificates yields: what is seen where, failures included."""
+"""The results of a source of certificates: sightings and failures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Reason(StrEnum):
     """Why a source could not be checked: a closed list, because monitoring counts by it.
 
-    The names are those of x509-certificate-exporter, and our own where it looks at no such place.
+    The names are those of x509-certificate-exporter, or certkit's own for places that it does not check.
     """
 
     NOT_FOUND = "not_found"
@@ -41,7 +41,7 @@ class Reason(StrEnum):
 
 
 class ReportedFacts(NamedTuple):
-    """What a store says of a certificate that is not read itself; names are RFC 4514 text, safe to show."""
+    """A store's facts of a certificate that is not read itself; names are RFC 4514 text, safe to show."""
 
     subject: str
     issuer: str
@@ -54,7 +54,7 @@ class ReportedFacts(NamedTuple):
 class Sighting(NamedTuple):
     """A certificate or revocation list seen in one place, or only the facts of one.
 
-    `is_leaf` is said of the first certificate of a bundle.
+    `is_leaf` is set for the first certificate of a bundle.
     """
 
     source: str
@@ -63,9 +63,9 @@ class Sighting(NamedTuple):
 
 
 class PlainCertificates(NamedTuple):
-    """The certificates of a file, or of a part of one, that holds nothing else: all at once, for there may be many.
+    """The certificates of a file, or a part of one, that holds nothing else: all at once, as there may be many.
 
-    `is_first` is said of the beginning of a file.
+    `is_first` is set for the beginning of a file.
     """
 
     source: str
@@ -94,7 +94,7 @@ class Skipped(NamedTuple):
 
 
 class Searched(NamedTuple):
-    """A place in which something was searched for, and whether any came to light; several parts may tell of one."""
+    """A place that was searched, and whether certificates were found; several parts may report on one place."""
 
     origin: str
     has_found: bool
@@ -104,17 +104,17 @@ Seen: TypeAlias = Searched | Sighting | PlainCertificates | Failure | Skipped
 
 
 class Source(Protocol):
-    """Somewhere certificates are seen.
+    """A place to look for certificates.
 
-    `weight` is how many files it stands for, to be shared out among processes; 0 for what is no file and is looked
-    at in this process.
+    `weight` is the number of files in it, to be shared among processes; 0 for a source other than files, which is
+    checked in this process.
     """
 
     @property
     def weight(self) -> int:
-        """How many files this is."""
+        """The number of files."""
         ...
 
     def look(self) -> Iterator[Seen]:
-        """What is there, one at a time; a failure does not end the search."""
+        """Yield the sightings, one at a time; a failure does not end the search."""
         ...

@@ -34,7 +34,7 @@ SCHEME = "tls://"
 DEFAULT_PORT = 443
 
 _AT_ONCE = 256
-# To take every answer at once would cost a tenth of the time, for the two threads would change places each time. And an
+# Taking every answer at once would cost a tenth of the time, as the two threads would switch each time. And an
 # interrupt that comes just before a wait does not end it, so each wait is short.
 _PAUSE_SECONDS = 0.01
 # Files that this process may need beside its connections.
@@ -58,9 +58,9 @@ def is_endpoint(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a server listens, the server name to send, and the protocol before TLS.
+    """The address of a server, the server name to send, and the protocol before TLS.
 
-    `text` is how the user wrote it, which does not count for equality.
+    `text` is the user's spelling, which does not count for equality.
     """
 
     host: str
@@ -73,8 +73,8 @@ class Endpoint:
     def parse(cls, text: str) -> Endpoint:
         """Return the endpoint for HOST:PORT or a tls:// address, whose default port is 443.
 
-        The name that the server is asked for (RFC 6066 section 3) is the host, unless that is an IP address, and
-        may be chosen with `servername` (or `sni`); an empty one asks for none.
+        The server name to send (RFC 6066 section 3) is the host, unless that is an IP address, and
+        may be chosen with `servername` (or `sni`); an empty one sends no name.
 
         Raises:
             InputError: if the text is not an endpoint.
@@ -82,7 +82,7 @@ class Endpoint:
         try:
             return cls(*_parse(text), text=text)
         except ValueError as error:
-            shown = _USER.sub("//...@", text)  # who names a user may have given a password too
+            shown = _USER.sub("//...@", text)  # with a user name, a password may have been given too
             raise InputError(f"invalid endpoint {shown!r}: {error}", hint=_HINT) from error
 
     def __str__(self) -> str:
@@ -151,7 +151,7 @@ def _options(query: str) -> dict[str, str]:
 class EndpointSource:
     """Servers, all queried at once, each within `timeout` seconds.
 
-    A client certificate is shown to servers that this machine's CAs vouch for, `now`; others present theirs before.
+    A client certificate is sent only to servers that this machine's CAs vouch for, as of `now`.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -227,9 +227,9 @@ def _told(text: str, answer: Presented | NetError) -> Iterator[Seen]:
 
 
 def _ask_all(endpoints: Sequence[Endpoint], ask: Ask) -> Iterator[list[Seen]]:
-    """Yield what each endpoint answers, as the answers arrive.
+    """Yield the results of the endpoints as they arrive.
 
-    They are queried in a thread of their own, so that the caller may take its time, or stop.
+    They are queried in a separate thread, so that the caller may take its time, or stop.
     """
     import asyncio
     import queue
@@ -281,7 +281,7 @@ async def _ask_in_turn(endpoints: Sequence[Endpoint], ask: Ask, answers: SimpleQ
 
 
 def _at_once() -> int:
-    """Return how many connections this process may have at a time."""
+    """Return the number of connections that this process may have at a time."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows has no such limit

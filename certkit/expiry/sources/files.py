@@ -30,7 +30,7 @@ WATCHED_NAMES = (".pem", ".crt", ".cer", ".der", ".p7b", ".p12", ".pfx", ".jks",
 
 
 class FileSource(NamedTuple):
-    """Files: one that is named outright must hold something to watch, those that were found by searching may not.
+    """Files: one that is named must hold something to watch; those found by searching need not.
 
     `origin` is where they were found. The sources of a run share one `budget`.
     """
@@ -43,11 +43,11 @@ class FileSource(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """How many files there are."""
+        """The number of files."""
         return len(self.paths)
 
     def look(self) -> Iterator[Seen]:
-        """The certificates of the files, each in its order; then, whether what was searched held any."""
+        """Yield the certificates of the files, each in its order; then, whether the searched places held any."""
         has_found = False
         for path in self.paths:
             try:
@@ -55,7 +55,7 @@ class FileSource(NamedTuple):
                     has_found = has_found or not isinstance(found, Skipped)
                     yield found
             except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-                # What was there a moment ago was perhaps the temporary file of a renewal.
+                # A file that has just vanished was perhaps the temporary file of a renewal.
                 is_gone = self.may_hold_nothing and isinstance(error, FileNotFoundError) and not os.path.islink(path)
                 has_found = has_found or not is_gone
                 yield Skipped(path) if is_gone else unreadable(path, error)
@@ -63,7 +63,7 @@ class FileSource(NamedTuple):
             yield Searched(self.origin, has_found)
 
     def _look_in_bulk(self, path: str) -> Iterator[Seen]:
-        """The certificates of one of very many files: most hold nothing but plain ones, which is soon known."""
+        """Yield the certificates of one of very many files: most hold only plain ones, which is quick to find out."""
         begin, is_whole = reading.begin(path)
         plain, end = plain_certificates(begin)
         if is_whole and end == len(begin) and plain:
@@ -94,7 +94,7 @@ def in_directory(
             others.append(special(found.path))
         else:
             failure = unreadable(found.path, found.error)
-            if failure.reason is Reason.NOT_FOUND:  # what is there and leads nowhere
+            if failure.reason is Reason.NOT_FOUND:  # a link that exists and leads nowhere
                 failure = failure._replace(hint="fix or remove the broken symlink", reason=Reason.BROKEN_SYMLINK)
             elif failure.reason is Reason.READ_FAILED:
                 failure = failure._replace(reason=Reason.WALK_ERROR)
@@ -108,7 +108,7 @@ def in_directory(
 
 
 def special(path: str) -> Failure | Skipped:
-    """What is hidden or no regular file is skipped, unless its name says that a certificate should be there."""
+    """Skip a hidden or special file, unless its name says that it should hold a certificate."""
     name = os.path.basename(path)
     if name.startswith(".") or not name.lower().endswith(WATCHED_NAMES) or not os.path.exists(path):
         return Skipped(path)
@@ -117,17 +117,17 @@ def special(path: str) -> Failure | Skipped:
 
 
 class KnownSource(NamedTuple):
-    """What is known already: places that do not exist, or are skipped."""
+    """Results known in advance: places that do not exist, or are skipped."""
 
     found: Sequence[Failure | Skipped | Searched]
 
     @property
     def weight(self) -> int:
-        """Nothing for another process."""
+        """Zero: nothing to share with other processes."""
         return 0
 
     def look(self) -> Iterator[Seen]:
-        """What is known."""
+        """Yield the known results."""
         yield from self.found
 
 
@@ -141,11 +141,11 @@ class StreamSource(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """Nothing for another process."""
+        """Zero: nothing to share with other processes."""
         return 0
 
     def look(self) -> Iterator[Seen]:
-        """The certificates among the bytes."""
+        """Yield the certificates among the bytes."""
         try:
             yield from look_at_chunks(self.chunks, self.name, self.passphrase, self.budget, may_hold_nothing=False)
         except OSError as error:
@@ -161,7 +161,7 @@ def look_at_chunks(
     may_hold_nothing: bool,
     may_refer: bool = True,
 ) -> Iterator[Seen]:
-    """Yield the certificates among the bytes of a file; what is there and cannot be read is a failure.
+    """Yield the certificates among the bytes of a file; an unreadable one is a failure.
 
     A kubeconfig may refer to other files, unless it was referred to itself.
 
@@ -188,7 +188,7 @@ def look_at_chunks(
 
 
 def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]:
-    """The certificates that a kubeconfig holds, and those in the files that it names."""
+    """Yield the certificates in a kubeconfig, and those in the files that it names."""
     from certkit.expiry.sources import kubeconfig
 
     data = b""
@@ -222,7 +222,7 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
 
 
 class _View:
-    """One file as it is read, piece by piece: what was seen in it so far, and what could not be read."""
+    """The state of reading one file piece by piece: the sightings so far, and what could not be read."""
 
     def __init__(self, name: str, passphrase: Secret | None, budget: Budget | None) -> None:
         self.has_seen = False
@@ -234,7 +234,7 @@ class _View:
         self._others: list[str] = []
 
     def look_at(self, chunks: Iterable[bytes]) -> Iterator[Seen]:
-        """The certificates of the file, and in the end, in one line, what could not be read."""
+        """Yield the certificates of the file and, at the end, one failure for all that could not be read."""
         name, lines = self._name, 0
         broken: list[Broken] = []
         try:
@@ -299,7 +299,7 @@ class _View:
 
     @property
     def is_suspicious(self) -> bool:
-        """Whether a file in which nothing was found was a certificate once: by its name, or by spoilt marker lines.
+        """Return whether a file without certificates once was one: by its name, or by damaged marker lines.
 
         A file with a private key, CSR, parameters or the like is not one, whatever its name.
         """
@@ -309,7 +309,7 @@ class _View:
         return pem.has_spoilt_markers(self._begin[:_MOST_OF_A_FILE].replace(b"\0", b""))
 
     def found_nothing(self) -> Failure:
-        """What the file holds instead."""
+        """Return the result for a file without certificates: what it holds instead."""
         from certkit.x509 import objects
 
         error = objects.wrong_kind("a certificate", self._begin, self._others, name=self._name)
@@ -327,7 +327,7 @@ def _reason(broken: Broken) -> Reason:
 
 
 def unreadable(name: str, error: OSError | ValueError) -> Failure:
-    """The failure for a file or directory that the system does not let us read."""
+    """Return the failure for a file or directory that the system does not allow to be read."""
     number = getattr(error, "errno", None)
     reason, hint = _SYSTEM_ERRORS.get(number or 0, (Reason.READ_FAILED, "check that it is the right file"))
     why = (getattr(error, "strerror", None) or str(error)).lower()

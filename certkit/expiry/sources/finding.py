@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Oddity:
-    """What a walk through a directory comes by that is no regular file: something hidden or special, or an error."""
+    """An entry that is not a regular file, found by a directory walk: something hidden or special, or an error."""
 
     path: str
     error: OSError | None = None
 
 
 def walk(folder: str) -> Iterator[str | Oddity]:
-    """The paths of all regular files below a directory, directory by directory in the order of names, and oddities.
+    """Yield the paths of all regular files below a directory, directory by directory in name order, and oddities.
 
     Symbolic links are followed, and no directory is entered twice. Hidden directories are not entered.
     """
@@ -58,7 +58,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _odd(entry: os.DirEntry[str]) -> str | Oddity:
-    """The path of a file behind a symbolic link, or an oddity; links that lead in a circle lead to nothing."""
+    """Return the path of a file behind a symbolic link, or an oddity; circular links lead nowhere."""
     if entry.name.startswith("."):
         return Oddity(entry.path)
     try:
@@ -68,7 +68,7 @@ def _odd(entry: os.DirEntry[str]) -> str | Oddity:
 
 
 def matching(pattern: str) -> list[str | Oddity]:
-    """The files and directories whose paths match a shell pattern, and directories that cannot be read.
+    """Return the files and directories whose paths match a shell pattern, and directories that cannot be read.
 
     `**` goes through directories, each of them once. A leading dot has to be matched by one.
     """
@@ -100,7 +100,7 @@ def _expand(base: str, parts: list[str], entered: set[tuple[int, int]]) -> Itera
 
 
 def _descend(base: str, parts: list[str], entered: set[tuple[int, int]]) -> Iterator[str | Oddity]:
-    """What matches in a directory and in all below it."""
+    """Yield what matches in a directory and everything below it."""
     try:
         status = os.stat(base or ".")
     except OSError:
@@ -118,7 +118,7 @@ def _descend(base: str, parts: list[str], entered: set[tuple[int, int]]) -> Iter
 
 
 def _names(folder: str, pattern: str) -> Iterator[str | Oddity]:
-    """The names in a directory that match a pattern, in their order."""
+    """Yield the names in a directory that match a pattern, sorted."""
     import fnmatch
 
     try:

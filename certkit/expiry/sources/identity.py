@@ -1,4 +1,4 @@
-"""The certificate in use of an identity."""
+"""The active certificate of an identity."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEME = "identity:"
 
 @dataclass(frozen=True, slots=True)
 class IdentitySource:
-    """What an identity has in use, with the certificates above it, and the request that has waited too long."""
+    """The active certificate of an identity, the CAs above it, and a request that has been pending too long."""
 
     store: Store
     name: str
@@ -31,7 +31,7 @@ class IdentitySource:
     weight = 0
 
     def look(self) -> Iterator[Seen]:
-        """The certificate in use; none in use is a failure, because a certificate is expected."""
+        """Yield the active certificate; if there is none, a failure, because one is expected."""
         source = f"{SCHEME}{self.name}"
         try:
             identity = self.store.load(self.name)
@@ -55,7 +55,7 @@ class IdentitySource:
 
 
 def hanging(source: str, name: str, number: str, record: Record, now: datetime) -> Iterator[Failure]:
-    """A request that has been pending so long that it may have been forgotten: a certificate that is expected."""
+    """Yield the failure for a request that has been pending so long that it may have been forgotten."""
     waiting = record.waiting(number, now)
     if waiting is not None and waiting >= HANGS:
         message = f"{source}: the request of generation {number} has been pending for {waiting.days} days"

@@ -1,7 +1,7 @@
 """Kubeconfig files: the certificates in them, and the files of certificates that they name.
 
 Source: the package k8s.io/client-go/tools/clientcmd/api/v1, read 2026-11-23, by which `...-data` wins over a path.
-Only names, certificates and paths of certificates are taken out; keys, tokens and passwords are never read.
+Only names, certificates and paths of certificates are extracted; keys, tokens and passwords are never read.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _CONTENT = re.compile(
 
 
 class Holder(StrEnum):
-    """What in a kubeconfig has certificates: a user has its own, a cluster those of its authorities."""
+    """The entries of a kubeconfig with certificates: a user has its own, a cluster those of its CAs."""
 
     USER = "user"
     CLUSTER = "cluster"
@@ -64,7 +64,7 @@ class KubeconfigEntry:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The certificates that an entry brings along: PEM, if everything is OK."""
+    """The certificates embedded in an entry: PEM, if everything is OK."""
 
     entry: KubeconfigEntry
     data: bytes
@@ -72,7 +72,7 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The file that has an entry's certificates; a relative path begins in the kubeconfig's own directory."""
+    """The file with an entry's certificates; a relative path starts in the kubeconfig's own directory."""
 
     entry: KubeconfigEntry
     path: str
@@ -80,7 +80,7 @@ class Reference:
 
 @dataclass(slots=True)
 class Kubeconfig:
-    """What a kubeconfig says about certificates, and what is wrong with it, in words."""
+    """The certificates of a kubeconfig, and its problems in words."""
 
     embedded: list[Embedded] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Kubeconfig:
 
 
 def is_kubeconfig(data: bytes) -> bool:
-    """Whether the bytes look like a kubeconfig: a quick check, because most files are not."""
+    """Return whether the bytes look like a kubeconfig: a quick check, because most files do not."""
     if b"users" not in data and b"clusters" not in data:
         return False
     begin = _BEGIN.match(data, 0, MAX_BYTES)
@@ -99,7 +99,7 @@ def is_kubeconfig(data: bytes) -> bool:
 
 
 def read(data: bytes) -> Kubeconfig:
-    """The certificates of a kubeconfig, YAML or JSON; what is wrong with one entry does not hide the others.
+    """Return the certificates of a kubeconfig, YAML or JSON; a problem with one entry does not hide the others.
 
     Raises:
         InputError: if nothing can be read; the message is a reason (`it is ...`) and never quotes the file.
@@ -116,19 +116,19 @@ def read(data: bytes) -> Kubeconfig:
 
 
 class _Reader:
-    """Goes through the entries of a document and gathers what they say."""
+    """Reads the entries of a document, and gathers certificates and problems."""
 
     def __init__(self) -> None:
         self.found = Kubeconfig()
         self._left = MAX_BYTES
 
     def complain(self, problem: str) -> None:
-        """Note a problem once, and no more when there are many already."""
+        """Note a problem once, and none beyond a limit."""
         if len(self.found.problems) < MAX_PROBLEMS and problem not in self.found.problems:
             self.found.problems.append(problem)
 
     def read(self, document: dict[str, Any], holder: Holder) -> None:
-        """Gather what all users, or all clusters, say."""
+        """Read the entries of all users, or of all clusters."""
         names: set[str] = set()
         items = self._mapping(document, "the kubeconfig").get(f"{holder.value}s") or []
         if not isinstance(items, list):
@@ -185,11 +185,11 @@ class _Reader:
 
 
 def _shown(name: str) -> str:
-    """A name that is safe to show, cut if it is very long."""
+    """Return a name that is safe to show, cut if it is very long."""
     return printable(name[:_MAX_NAME]) + ("…" if len(name) > _MAX_NAME else "")
 
 
-# A document, of dictionaries by text, lists, text and None; and what is wrong with it, in words.
+# A document of dictionaries by text, lists, text and None; and its problems in words.
 _Document: TypeAlias = "tuple[Any, list[str]]"
 
 
@@ -218,7 +218,7 @@ def _json(text: str) -> _Document:
             made[key] = value
         return made
 
-    # A number is as good as any other text here, and may be longer than Python converts.
+    # A number is treated as text here, and may be longer than Python converts.
     return json.loads(text, object_pairs_hook=mapping, parse_int=str, parse_float=str, parse_constant=str), problems
 
 
@@ -229,8 +229,8 @@ def _twice(key: str) -> str:
 def _yaml(text: str) -> _Document:
     """Return the first document, which is all that kubectl reads.
 
-    PyYAML composes nodes in C where it has libyaml, by recursion, so how deep and how long a text is has to be known
-    before. An alias is the node that it names, and no number or merge key is worked out.
+    PyYAML composes nodes in C where it has libyaml, by recursion, so the depth and length of a text must be checked
+    first. An alias is the node that it names; numbers and merge keys are not evaluated.
     """
     try:
         import yaml
@@ -272,7 +272,7 @@ def _plain(node: Any, made: dict[int, Any], problems: list[str]) -> Any:
     mapping: dict[Any, Any] = {}
     made[id(node)] = mapping
     for name, value in node.value:
-        key = name.value if isinstance(name.value, str) else None  # whatever else may be a key in YAML, none of ours is
+        key = name.value if isinstance(name.value, str) else None  # no other YAML key names a field
         if key in mapping and key is not None:
             problems.append(_twice(key))
         mapping[key] = _plain(value, made, problems)

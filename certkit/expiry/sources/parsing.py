@@ -1,4 +1,4 @@
-"""Sources of certificates by the words that name them: files, directories, globs, lists, hosts, stores."""
+"""Parsing of the words that name sources: files, directories, globs, lists, hosts, stores."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _HOST = re.compile(r"(?!-)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+\.?")
 
 
 class SourceAccess(NamedTuple):
-    """What opens sources: the passphrase of PKCS#12 files; for live hosts a time-out in seconds and a certificate.
+    """The means to open sources: a passphrase for PKCS#12; for live hosts a time-out in seconds and a certificate.
 
-    `store` opens the store of identities, and `vault` connects to Vault, when the first of them is wanted; `stdin`
-    gives the bytes of standard input. `now` is the moment that is judged.
+    `store` opens the store of identities, and `vault` connects to Vault, on first use; `stdin`
+    returns the bytes of standard input. `now` is the moment to judge.
     """
 
     passphrase: Secret | None
@@ -68,7 +68,7 @@ def access(
     client: Credentials | None = None,
     stdin: Callable[[], Iterable[bytes]] = tuple,
 ) -> Iterator[SourceAccess]:
-    """Return what opens sources: the store at a URI and Vault are opened when they are first wanted."""
+    """Return the means to open sources: the store at a URI and Vault are opened on first use."""
     with contextlib.ExitStack() as stack:
         yield SourceAccess(
             passphrase=passphrase,
@@ -82,9 +82,9 @@ def access(
 
 
 def parse(references: Iterable[str], access: SourceAccess) -> Iterator[Source]:
-    """The sources that the words name, decided in the order of the contract; anything else is a failure.
+    """Yield the sources that the words name, decided in the order of the contract; anything else is a failure.
 
-    All live hosts are one source, so that many that are dead cost one time-out.
+    All live hosts are one source, so that many unreachable ones cost a single time-out.
     """
     budget = Budget(Allowance())
     endpoints: list[Endpoint] = []
@@ -108,7 +108,7 @@ def parse(references: Iterable[str], access: SourceAccess) -> Iterator[Source]:
 
 
 def _expanded(references: Iterable[str], access: SourceAccess) -> Iterator[str | KnownSource]:
-    """The same with lists replaced by what they list."""
+    """Yield the words with lists replaced by their content."""
     for reference in references:
         if not reference.startswith("@") or os.path.lexists(reference):
             yield reference
@@ -126,7 +126,7 @@ def _failed(reference: str, error: InputError) -> KnownSource:
 
 
 def is_live(reference: str) -> bool:
-    """Return whether a source is a live host: `tls://…`, `https://…`, or HOST:PORT where no file is called so."""
+    """Return whether a source is a live host: `tls://…`, `https://…`, or HOST:PORT if no file has that name."""
     if ":" not in reference or os.path.lexists(reference) or _is_pattern(reference):
         return False
     from certkit.expiry.sources.endpoint import is_endpoint
@@ -135,7 +135,7 @@ def is_live(reference: str) -> bool:
 
 
 def without_path(reference: str) -> str:
-    """Return `tls://HOST:PORT` for an https:// address, and any other source as it is."""
+    """Return `tls://HOST:PORT` for an https:// address, and any other source unchanged."""
     if not reference.startswith(_HTTPS):
         return reference
     authority = re.split("[/?#]", reference.removeprefix(_HTTPS), maxsplit=1)[0]
@@ -148,7 +148,7 @@ def _is_pattern(reference: str) -> bool:
 
 
 def _sources(reference: str, access: SourceAccess, budget: Budget) -> Iterator[Source]:
-    """The sources that a word names that is no live host."""
+    """Yield the sources named by a word that is not a live host."""
     if os.path.isdir(reference):
         yield from in_directory(reference, access.passphrase, budget)
     elif os.path.lexists(reference):
@@ -203,7 +203,7 @@ def _matching(pattern: str, access: SourceAccess, budget: Budget) -> Iterator[So
 
 
 def _listed(reference: str, access: SourceAccess) -> list[str]:
-    """The sources in a list, one a line; blank lines and lines that begin with # are ignored."""
+    """Return the sources in a list, one per line; blank lines and lines that begin with # are ignored."""
     from certkit.files import reading
 
     data = b"".join(access.stdin()) if reference == _STDIN else reading.read(reference)

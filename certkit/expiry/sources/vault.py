@@ -1,4 +1,4 @@
-"""The certificates of a store of identities in Vault, by their facts: no right to read any secret is needed."""
+"""The certificates of a store of identities in Vault, by their metadata: no right to read secrets is needed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from certkit.vault.client import Vault
     from certkit.vault.kv import Kv, Metadata, Stored
 
-# What was in use before, and may serve for a rollback, ends one day without anything to be done about it.
+# A previous generation, kept for a rollback, expires one day, and nothing has to be done about it.
 _WATCHED = frozenset({State.ACTIVE, State.ISSUED})
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -61,9 +61,9 @@ class _Watched:
 
 @dataclass(frozen=True, slots=True)
 class VaultSource:
-    """All identities below `vault://MOUNT/PREFIX`: of each the certificate in use, and those that are to come into use.
+    """All identities below `vault://MOUNT/PREFIX`: of each the active certificate, and those yet to be activated.
 
-    A token that may not read the pointer sees every generation with facts. With `now`, requests that have been pending
+    A token that may not read the pointer sees every generation with metadata. With `now`, requests pending for
     too long are reported.
     """
 
@@ -74,7 +74,7 @@ class VaultSource:
     weight = 0
 
     def look(self) -> Iterator[Seen]:
-        """The certificates, in the order of identities and generations; nothing at all is a failure too."""
+        """Yield the certificates, in the order of identities and generations; finding nothing is a failure too."""
         is_empty = True
         try:
             for seen in self._look(self.vault.kv(self._location)):
@@ -99,7 +99,7 @@ class VaultSource:
         names = layout.names_in(kv.list())
         listings = kv.list_many([layout.generations(name) for name in names])
         pointers = kv.read_many([layout.pointer(name) for name in names])
-        # All answers are taken even where the server is gone, for then they cost nothing, and connections are closed.
+        # All responses are read even if the server is gone: they cost nothing then, and connections are closed.
         away = None
         for name, (_, listing), (_, pointer) in zip(names, listings, pointers, strict=True):
             try:
@@ -121,7 +121,7 @@ class VaultSource:
     def _watched(
         self, name: str, listing: tuple[str, ...] | CertkitError, pointer: Stored | CertkitError | None
     ) -> dict[str, _Watched]:
-        """The folders of the generations to check, and what is known of each.
+        """Return the folders of the generations to check, with what is known of each.
 
         Raises:
             InputError: if the token may not list them.
@@ -142,7 +142,7 @@ class VaultSource:
         }
 
     def _record(self, name: str, pointer: Stored | CertkitError | None) -> Record | None:
-        """The record of an identity; None where we may not read it."""
+        """Return the record of an identity; None if the token may not read it."""
         if isinstance(pointer, VaultError) and pointer.kind is Kind.DENIED:
             return None
         if isinstance(pointer, CertkitError):
@@ -154,7 +154,7 @@ class VaultSource:
         return layout.state_of(pointer.data, where=where)
 
     def _seen(self, folder: str, metadata: Metadata | CertkitError | None, watched: _Watched) -> Iterator[Seen]:
-        """What is known of one generation; nothing, if it is a request that has not waited for long."""
+        """Yield the sighting of one generation; nothing for a request that was made recently."""
         if isinstance(metadata, CertkitError):
             yield self._failed(folder, metadata)
             return
@@ -192,7 +192,7 @@ class VaultSource:
 
 
 def _ends_all(answer: object) -> TypeGuard[VaultError]:
-    """Whether an answer says that the server is out of reach, and so no other will come."""
+    """Return whether a result says that the server is unreachable, so that all others would fail too."""
     return isinstance(answer, VaultError) and answer.kind.is_about_the_server
 
 
