@@ -1,1 +1,1 @@
-"""Connections: the code that opens sockets. import-linter enforces it, and names the exceptions in pyproject.toml."""
+"""The code that opens sockets; import-linter enforces this, with the exceptions that pyproject.toml lists."""

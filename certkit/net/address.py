@@ -1,4 +1,4 @@
-"""Addresses: what a URL says about where to go and what to ask for."""
+"""Addresses: the parts of http and https URLs."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _TIMEOUT_HINT = "check the host and the port, or allow more time with --timeout"
 
 
 class NetTrouble(StrEnum):
-    """What kind of thing went wrong with a connection."""
+    """The kinds of connection failures."""
 
     HOST_NOT_FOUND = "host_not_found"
     CONNECTION_FAILED = "connection_failed"
@@ -44,26 +44,26 @@ class NetError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The end of so many seconds, on the monotonic clock, which is also the clock of event loops."""
+    """A deadline on the monotonic clock, which is also the clock of event loops."""
 
     seconds: float
     moment: float
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
-        """Return the deadline so many seconds from now."""
+        """Return the deadline that many seconds from now."""
         return cls(seconds, time.monotonic() + seconds)
 
     @property
     def remaining(self) -> float:
-        """The seconds that are left; zero or less once they are over."""
+        """The seconds that are left; zero or negative once the deadline has passed."""
         return self.moment - time.monotonic()
 
     def left(self) -> float:
         """Return the seconds that are left.
 
         Raises:
-            TimeoutError: if none are.
+            TimeoutError: if the deadline has passed.
         """
         remaining = self.remaining
         if remaining <= 0:
@@ -71,13 +71,13 @@ class Deadline:
         return remaining
 
     def share(self, parts: int) -> Deadline:
-        """Return the end of one of so many equal parts of the time that is left."""
+        """Return the deadline for one of several equal parts of the remaining time."""
         now = time.monotonic()
         return Deadline(self.seconds, now + (self.moment - now) / parts)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end, also where this thread has an event loop already: then in another thread."""
+    """Run a coroutine to its end; in another thread if this one already has an event loop."""
     import asyncio
 
     try:
@@ -116,7 +116,7 @@ async def resolve(host: str, port: int, *, deadline: Deadline) -> list[resolver.
     """Return the addresses of a host, each with its family, as sockets take them.
 
     Raises:
-        NetError: if there are none.
+        NetError: if the host has no address.
     """
     import socket
 
@@ -143,7 +143,7 @@ async def connect_to(addresses: Sequence[resolver.SocketAddress], *, deadline: D
     Each address gets its share of the time that is left, since the first may be one that never answers.
 
     Raises:
-        NetError: if none answers.
+        NetError: if no address answers.
     """
     import asyncio
     import socket

@@ -1,4 +1,4 @@
-"""Hosts: names and IP addresses, as they are resolved and as they are named to servers."""
+"""Hosts: names and IP addresses, as resolved and as sent to servers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _MAX_NAME = 253
 
 
 def parse(text: str) -> str | None:
-    """Return a host as it is resolved: an IP address, or a name in ASCII; None if the text is neither."""
+    """Return a host in the form to resolve: an IP address, or a name in ASCII; None if the text is neither."""
     if text.startswith("["):
         return text[1:-1] if is_address(text[1:-1], 6) else None
     return text if is_address(text, 4) else name(text)
 
 
 def is_address(text: str, version: int | None = None) -> bool:
-    """Return whether a text is an IP address, of that version."""
+    """Return whether a text is an IP address of that version."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -26,7 +26,7 @@ def is_address(text: str, version: int | None = None) -> bool:
 
 
 def name(text: str) -> str | None:
-    """Return a host name in lower case and ASCII (RFC 3490); None if it is not one, or its last label is a number."""
+    """Return a host name in lower case and ASCII (RFC 3490); None if it is no host name or ends in a number."""
     if len(text) > _MAX_NAME:
         return None
     try:

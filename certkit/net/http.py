@@ -44,7 +44,7 @@ _ENDED_HINT = "check whether the server accepts the client certificate: certkit 
 
 
 class HttpError(InputError):
-    """A request that was not answered; `is_sent` is False only if no byte of it left this machine.
+    """A request without a response; `is_sent` is False only if no byte of it left this machine.
 
     `alert` is the TLS alert by which the server ended the connection, by OpenSSL's name, or empty.
     """
@@ -64,14 +64,14 @@ def send(
     timeout: float = TIMEOUT_SECONDS,
     proxy: str | None = None,
 ) -> HttpAnswer:
-    """Return the answer to a request, whatever its status, within `timeout` seconds including DNS.
+    """Return the response to a request, whatever its status, within `timeout` seconds including DNS.
 
     `credentials` are shown to a server that asks for them; `anchors` None stands for the system's roots; `now` is the
     time at which the server's chain is judged; `proxy` is `http://[USER:PASSWORD@]HOST:PORT`, empty for none, and None
     for the one that the environment names.
 
     Raises:
-        HttpError: if there is no answer.
+        HttpError: if there is no response.
     """
     sending = _Sending(request, now=now, credentials=credentials, anchors=anchors, proxy=proxy)
     try:
@@ -85,10 +85,10 @@ def send(
 
 
 def post(url: str, body: bytes, *, content_type: str, now: datetime, timeout: float = TIMEOUT_SECONDS) -> bytes:
-    """Return the body of the answer to a POST.
+    """Return the body of the response to a POST.
 
     Raises:
-        HttpError: if there is no answer, or one with another status than 200.
+        HttpError: if there is no response, or its status is not 200.
     """
     request = HttpRequest(method="POST", url=url, headers={"Content-Type": content_type}, body=body)
     answer = send(request, now=now, timeout=timeout)
@@ -144,7 +144,7 @@ class _Sending:
 
 
 def trusting(host: str, anchors: Sequence[AnyCertificate] | None, *, at: datetime) -> tls.Verdict:
-    """Return the verdict on a host's server: it must be trusted by these anchors, or None for the system's.
+    """Return the function that accepts a host's server if it chains to these anchors, or None for the system's.
 
     Raises:
         InputError: if this machine has no trusted CAs.
@@ -163,7 +163,7 @@ def trusting(host: str, anchors: Sequence[AnyCertificate] | None, *, at: datetim
 
 
 def exchange(stream: Stream, request: HttpRequest, address: Address, proxy: Proxy | None) -> Exchange:
-    """Return a request that is ready to be sent: to a proxy with the whole address, unless it leads to TLS."""
+    """Return a request ready to send: with the absolute URL if an HTTP proxy receives it in the clear."""
     if proxy is None or address.is_secure:
         return Exchange(stream, request, target=address.target, host=address.authority)
     asked = HttpRequest(

@@ -29,11 +29,11 @@ def check(
     whole_chain: bool = True,
     timeout: float = http.TIMEOUT_SECONDS,
 ) -> list[Finding]:
-    """Return what OCSP says of each certificate below the anchor, or of the leaf only.
+    """Return the OCSP findings for each certificate below the anchor, or for the leaf only.
 
     Given responses (DER) come first; with `ask`, the responder that a certificate names is asked for the rest, each
-    for `timeout` seconds at most. `at` is the moment to judge; `now`, that at which it is asked. `crls` are looked
-    into for responders that are revoked themselves.
+    for `timeout` seconds at most. `at` is the moment to judge, and `now` the time of the request. `crls` are searched
+    for responders that are revoked themselves.
     """
     if len(path) < 2:
         return [

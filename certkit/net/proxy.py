@@ -1,4 +1,4 @@
-"""HTTP proxies: which one a request goes through, and how it makes a way to the host."""
+"""HTTP proxies: which one a request uses, and the tunnel to the host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REFUSED_HINT = "check the proxy's address, and that it may connect to the host"
 
 
 class ProxyError(connecting.NetError):
-    """A proxy could not be reached, or makes no way to the host; the message names the proxy."""
+    """A proxy could not be reached, or opens no tunnel to the host; the message names the proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Proxy:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that tells it who is asking (RFC 7617)."""
+        """The header with the proxy's credentials (RFC 7617)."""
         if self.user is None:
             return {}
         return {"Proxy-Authorization": "Basic " + base64.b64encode(self.user.reveal()).decode("ascii")}
@@ -63,7 +63,7 @@ class Proxy:
         return f"http://{hosts.with_port(self.host, self.port)}"
 
     def refusal(self, status: int) -> ProxyError:
-        """Return the error for an answer to CONNECT other than success."""
+        """Return the error for an unsuccessful response to CONNECT."""
         if status == 407:
             needs = "rejects the user name and password" if self.user else "requires a user name and password"
             hint = "give the proxy as http://USER:PASSWORD@HOST:PORT"
@@ -88,9 +88,9 @@ class Proxies:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Proxies:
-        """Return what the environment says, read as curl reads it, with CERTKIT_PROXY before everything else.
+        """Return the proxies of the environment, read as curl reads them, with CERTKIT_PROXY before everything else.
 
-        HTTP_PROXY in capitals is ignored: a web server sets it from a header of whoever asks (CVE-2016-5386).
+        HTTP_PROXY in capitals is ignored: a web server sets it from a header of the request (CVE-2016-5386).
         """
         return cls(
             always=environ.get("CERTKIT_PROXY"),
@@ -156,10 +156,10 @@ def of_environment() -> Proxies:
 
 
 async def reach(address: Address, proxy: Proxy | None, *, deadline: connecting.Deadline) -> socket.socket:
-    """Return a connection to the host of an address, or to the proxy, which for https makes a way to the host.
+    """Return a connection to the host of an address, or to the proxy, which for https opens a tunnel to the host.
 
     Raises:
-        NetError: if the host cannot be reached; a ProxyError where that is the proxy's doing.
+        NetError: if the host cannot be reached; a ProxyError if the proxy is the cause.
     """
     if proxy is None:
         return await connecting.connect(address.host, address.port, deadline=deadline)
@@ -176,7 +176,7 @@ async def reach(address: Address, proxy: Proxy | None, *, deadline: connecting.D
 
 
 async def _tunnel(connected: socket.socket, address: Address, proxy: Proxy, deadline: connecting.Deadline) -> None:
-    """Have a proxy make a way to the host (RFC 9110 section 9.3.6)."""
+    """Have a proxy open a tunnel to the host (RFC 9110 section 9.3.6)."""
     where = hosts.with_port(address.host, address.port)
     request = wire.HttpRequest(method="CONNECT", url="", headers=proxy.headers)
     try:

@@ -1,6 +1,6 @@
 """Resolving host names, for callers that cannot wait forever.
 
-Nothing can end getaddrinfo before it ends by itself. So each call has a daemon thread, and callers may give up.
+getaddrinfo cannot be interrupted. So each call runs in a daemon thread, and callers may give up.
 Threads are kept for the next names; if too many hang, names wait for their turn.
 """
 
@@ -21,7 +21,7 @@ async def addresses(host: str, port: int) -> list[SocketAddress]:
     """Return the TCP addresses of a host (a name or an IP address), each with its family, as sockets take them.
 
     Raises:
-        OSError: if there are none; usually a `socket.gaierror`.
+        OSError: if the host has no address; usually a `socket.gaierror`.
         ValueError: if the text is not a host name.
     """
     import asyncio
@@ -41,7 +41,7 @@ def _addresses(host: str, port: int, flags: int = 0) -> list[SocketAddress]:
 
 
 class _Pool:
-    """Threads that resolve names: as many as were needed at a time, up to a limit."""
+    """Threads that resolve names: as many as are needed at a time, up to a limit."""
 
     def __init__(self) -> None:
         self._questions: SimpleQueue[tuple[str, int, Future[list[SocketAddress]]]] = SimpleQueue()
@@ -50,7 +50,7 @@ class _Pool:
         self._threads = 0
 
     def ask(self, host: str, port: int) -> Future[list[SocketAddress]]:
-        """Return the future addresses."""
+        """Return a future of the addresses."""
         answer: Future[list[SocketAddress]] = Future()
         with self._lock:
             self._open += 1

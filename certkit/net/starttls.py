@@ -1,7 +1,7 @@
-"""STARTTLS: the short dialogues by which servers of other protocols are asked to change over to TLS.
+"""STARTTLS: the short dialogues by which servers of other protocols are asked to switch to TLS.
 
-All of it goes over an open network, so nothing that a server says here is believed beyond "yes" and "no", and no more
-of it is read than a sound server says.
+The dialogue is not protected, so nothing that a server says here is believed beyond "yes" and "no", and no more
+of it is read than a correct server sends.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _PORTS = {
 
 
 class StarttlsError(InputError):
-    """The server does not change over to TLS; the message does not name the server."""
+    """The server does not switch to TLS; the message does not name the server."""
 
 
 async def negotiate(connection: socket.socket, protocol: Starttls) -> None:
@@ -104,7 +104,7 @@ class _Conversation:
         return line.rstrip(b"\r\n").decode("latin-1")
 
     async def octets(self, count: int) -> bytes:
-        """Return exactly so many octets."""
+        """Return exactly that many octets."""
         if count > MAX_BYTES:
             raise self.stranger(f"it announces {count:,} octets")
         while len(self._heard) < count:
@@ -112,7 +112,7 @@ class _Conversation:
         return self._take(count)
 
     def end(self) -> None:
-        """Make sure that nothing is left that TLS would take for its own; in TLS, the client sends first."""
+        """Require that no data is left which TLS would take for its own; in TLS, the client sends first."""
         if self._heard:
             raise self.stranger("it sent more plain text after agreeing to TLS")
 

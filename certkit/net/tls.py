@@ -1,7 +1,7 @@
 """TLS: what a server presents, within one deadline from resolving its name to the end of the handshake.
 
-Without a client certificate nothing is verified here: an expired certificate, one of an unknown CA or of another host
-is what `look` is for. Whoever has a client certificate to show, or something to send, gives the `Channel` a verdict on
+Without a client certificate nothing is verified here: an expired certificate, or one of an unknown CA or another host,
+is what `look` is for. A caller with a client certificate to present, or data to send, gives the `Channel` a verdict on
 what the server presents; it is asked within the handshake, before the client certificate is sent.
 
 TLS is pyOpenSSL's here: it shows the whole chain, takes a private key that is in memory only, and still knows old
@@ -43,12 +43,12 @@ MAX_HANDSHAKE_BYTES = 512 * 1024
 MAX_SESSION_BYTES = 16 * 1024 * 1024
 
 _CHUNK = 64 * 1024
-# Whatever has a certificate and is not too weak for OpenSSL to know at all.
+# Every cipher with a certificate that OpenSSL still knows.
 _CIPHERS = b"ALL:COMPLEMENTOFALL:!aNULL:!PSK:!SRP:@SECLEVEL=0"
 # What may carry a request, in TLS 1.2 (RFC 9325 section 4.2); 1.3 has no others.
 _SOUND_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES:DHE+AES:!aNULL:!aDSS:!PSK:!SRP"
 
-# How long a server of TLS 1.3 is given to say what it thinks of a client certificate: at least, and at most.
+# How long a TLS 1.3 server has to accept or refuse a client certificate: at least, and at most.
 _PATIENCE_SECONDS = (0.03, 0.5)
 
 
@@ -132,7 +132,7 @@ class CaName:
 
 
 def context(client: Credentials | None = None) -> SSL.Context:
-    """Return settings that accept whatever a server presents; make them once, since that costs more than a handshake.
+    """Return settings that accept any server certificate; build them once, since that costs more than a handshake.
 
     Raises:
         InputError: if TLS does not support the type of the client's key.
@@ -171,7 +171,7 @@ def strict_context(credentials: Credentials | None = None) -> SSL.Context:
 
 
 def _refuse(*_: object) -> bool:
-    """Trust no server: what a connection with a client certificate does that was given no verdict."""
+    """Trust no server: the default for a connection with a client certificate and no verdict."""
     return False
 
 
@@ -208,7 +208,7 @@ async def look(
     """Return what the server at a host (a name or an IP address) and port presents.
 
     `server_name` is the name that it is asked for (RFC 6066 section 3); `protocol`, what it speaks before TLS. Settings
-    with a client certificate need a `verdict` on the server, which raises `UntrustedError` if it is not to be shown it.
+    with a client certificate need a `verdict`, which raises `UntrustedError` for a server that must not receive it.
     `through` is the proxy.
 
     Raises:
@@ -239,7 +239,7 @@ async def _look_through(channel: Channel, deadline: Deadline) -> Presented:
 
 
 async def change_over(connection: socket.socket, protocol: Starttls, *, deadline: Deadline) -> None:
-    """Bring a server of another protocol to the point where TLS begins.
+    """Switch a server of another protocol to TLS.
 
     Raises:
         NetError: if it refuses, or does not follow the protocol.
@@ -319,7 +319,7 @@ class Channel:
         self._left = self._limit = MAX_SESSION_BYTES
 
     def _offer_later_authentication(self) -> None:
-        """Offer to show the client certificate also after the handshake (RFC 8446 section 4.6.2).
+        """Offer to present the client certificate after the handshake too (RFC 8446 section 4.6.2).
 
         Apache asks for it then, once it knows from the request that it is wanted (SSLVerifyClient in a <Location>); in
         TLS 1.2 it renegotiates, which needs no offer. pyOpenSSL has no name for this in its interface, only in the
@@ -342,7 +342,7 @@ class Channel:
         return self._offers_later or self._tls.get_protocol_version() < SSL.TLS1_3_VERSION
 
     def _accepts(self, verdict: Verdict) -> bool:
-        """Tell OpenSSL whether to go on; it asks for each certificate of the chain and for each flaw it finds.
+        """Return to OpenSSL whether to continue; it asks for each certificate of the chain and for each flaw it finds.
 
         OpenSSL's own findings do not count, only the verdict on the chain as it was sent. A chain is judged once.
         """
@@ -359,7 +359,7 @@ class Channel:
         return self._objection is None
 
     async def settle(self, *, deadline: Deadline) -> None:
-        """Hear what a server of TLS 1.3 says at once about the client's certificate: a ticket, or an alert.
+        """Wait for a TLS 1.3 server's immediate reaction to the client certificate: a ticket, or an alert.
 
         In TLS 1.3 the client's handshake ends with its own certificate, so the server refuses it only afterwards. A
         client that sends its request at once may never see the alert: the server closes the connection with the request
@@ -393,7 +393,7 @@ class Channel:
             raise self._failure(error, "TLS") from error
 
     async def _is_readable(self, seconds: float) -> bool:
-        """Return whether something arrives within so many seconds, without reading it."""
+        """Return whether data arrives within that many seconds, without reading it."""
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -473,7 +473,7 @@ class Channel:
         """Return what the server has presented.
 
         Raises:
-            NetError: if that is nothing, or too much, or its own certificate cannot be read.
+            NetError: if it presented nothing or too much, or its own certificate cannot be read.
         """
         sent = self._tls.get_peer_cert_chain() or []
         if not sent:
@@ -518,7 +518,7 @@ class Channel:
     async def _send(self, data: bytes) -> None:
         import asyncio
 
-        # Where the other end has gone, what it said before can still be read.
+        # If the other end has closed, what it sent before can still be read.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             if data:
                 await asyncio.get_running_loop().sock_sendall(self._connection, data)
@@ -531,7 +531,7 @@ class Channel:
     async def _receive(self) -> bytes:
         import asyncio
 
-        # A server that never stops would else never let a deadline pass.
+        # Otherwise a server that never stops sending would keep the deadline from taking effect.
         await asyncio.sleep(0)
         data = await asyncio.get_running_loop().sock_recv(self._connection, _CHUNK)
         if not data:
@@ -544,7 +544,7 @@ class Channel:
 
     def _failure(self, error: SSL.Error, what: str) -> Exception:
         """Return the error in plain words."""
-        if self._objection is not None:  # to what the server presented when it renegotiated
+        if self._objection is not None:  # to the chain presented in a renegotiation
             return self._objection
         if not re.match(rb"[\x14-\x17]\x03", self._begin):
             for pattern, words, hint in _GREETINGS:
@@ -566,7 +566,7 @@ def _ca_name(found: crypto.X509Name) -> CaName:
 
 
 def _loaded(sent: Sequence[crypto.X509]) -> tuple[list[x509.Certificate], list[str]]:
-    """Return the readable certificates of a chain, and what is wrong with the others; the first must be readable."""
+    """Return the readable certificates of a chain, and the errors of the others; the first must be readable."""
     chain: list[x509.Certificate] = []
     unreadable = []
     for number, each in enumerate(sent, 1):

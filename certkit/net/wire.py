@@ -1,4 +1,4 @@
-"""HTTP/1.1 over a connection: one request, and its answer, bounded in size."""
+"""HTTP/1.1 over a connection: one request and its response, bounded in size."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class HttpAnswer:
 
     @property
     def trace_id(self) -> str:
-        """The id by which the server's support finds the request (Wise's x-trace-id); empty if there is none."""
+        """The id by which the server's support team finds the request (Wise's x-trace-id); empty if there is none."""
         return self.headers.get("x-trace-id", "")[:100]
 
     @property
@@ -94,14 +94,14 @@ class Plain:
         """Return what comes next; empty at the end."""
         import asyncio
 
-        # A server that never stops would else never let a deadline pass.
+        # Otherwise a server that never stops sending would keep the deadline from taking effect.
         await asyncio.sleep(0)
         return await asyncio.get_running_loop().sock_recv(self.connection, _CHUNK)
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer, and how far they came if they fail.
+    """One request and its response, and how far they got if they fail.
 
     `is_sent` says whether a byte of the request may have gone out, `is_heard` whether anything came back, and `status`
     what the answer began with.
