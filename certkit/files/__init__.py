@@ -1,1 +1,1 @@
-"""Files and folders: the code that reads, writes and locks them."""
+"""The code that reads, writes and locks files and directories."""

@@ -1,4 +1,4 @@
-"""What is written, and with which permissions: modes of keys, public files, reports and programs."""
+"""The kinds of content to write, and their permissions: keys, public files, reports and programs."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ Content: TypeAlias = bytes | Secret | ReportFile | Executable
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may read what is written, whatever the umask: the owner, and the members of `group` (a number) if given.
+    """The readers of new files, whatever the umask: the owner, and the members of `group` (a number) if given.
 
-    Without a group, public files may be read by everyone who can enter their directory.
+    Without a group, everyone who can enter the directory may read its public files.
     """
 
     group: int | None = None
@@ -93,7 +93,7 @@ def set_mode(file: int, content: Content, access: Access | None) -> None:
     if access is not None:
         access.give(file, access.mode_of(content))
         return
-    # Some file systems keep no modes; whether a key is private all the same, `exposure` tells.
+    # Some file systems keep no modes; `exposure` finds out whether a key is private anyway.
     with contextlib.suppress(PermissionError):
         os.fchmod(file, _mode(content))
 
@@ -101,7 +101,7 @@ def set_mode(file: int, content: Content, access: Access | None) -> None:
 def exposure(file: int, access: Access | None) -> tuple[str, str] | None:
     """Return why others can read an open file with a key, and how to avoid that; None if they cannot.
 
-    This is read back from the file, because exFAT, SMB and inherited ACLs do not do as they are asked.
+    This is read back from the file, because exFAT, SMB and inherited ACLs may ignore what was set.
     """
     status = os.fstat(file)
     mode, group = stat.S_IMODE(status.st_mode), access.group if access else None
@@ -145,7 +145,7 @@ def _mode(content: Content) -> int:
 
 
 def _umask() -> int:
-    # Asking by setting it would give the files of other threads another mode for a moment.
+    # Reading the umask by setting it would briefly change the mode of files that other threads create.
     with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:
         for line in status:
             if line.startswith("Umask:"):

@@ -1,10 +1,10 @@
-"""An open directory: the one way in which certkit writes files.
+"""An open directory: the only means by which certkit writes files.
 
 A directory is opened once and then used by its descriptor and by one name at a time. So no other directory can be put
-in its place, and no symbolic link is followed: not one that was planted, nor one that appears half way.
+in its place, and no symbolic link is followed, neither a planted one nor one that appears midway.
 
 A new file is written without a name (Linux, `O_TMPFILE`) and linked into place once its bytes are on the disk, so a
-process killed half way leaves nothing behind. Where the file system cannot do that, a temporary file beside the target
+process killed midway leaves nothing behind. Where the file system cannot do that, a temporary file beside the target
 takes its place, and the next run sweeps it away.
 """
 
@@ -104,7 +104,7 @@ class Folder:
         """Refuse a directory that belongs to another user, or that others may write to.
 
         Raises:
-            UnsafeDirectoryError: if it is one.
+            UnsafeDirectoryError: if it belongs to another user, or others may write to it.
         """
         trust.require(self.descriptor, self.path, goal="use")
 
@@ -112,7 +112,7 @@ class Folder:
         """Refuse a file that belongs to another user, or that others may write to; it need not be readable.
 
         Raises:
-            UnsafeDirectoryError: if it is one.
+            UnsafeDirectoryError: if it belongs to another user, or others may write to it.
         """
         flags = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_NOFOLLOW | os.O_CLOEXEC
         with self._translated("cannot run", name):
@@ -123,7 +123,7 @@ class Folder:
                 os.close(file)
 
     def names(self) -> list[str]:
-        """List what is in it, sorted by name."""
+        """List the entries of the directory, sorted by name."""
         with self._translated("cannot read"):
             return sorted(os.listdir(self.descriptor))
 
@@ -134,7 +134,7 @@ class Folder:
             return os.fstat(self.descriptor)
 
     def status(self, name: str) -> os.stat_result | None:
-        """Return the status of something in it; None if nothing has that name."""
+        """Return the status of an entry; None if nothing has that name."""
         with self._translated("cannot examine", name):
             try:
                 return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
@@ -152,7 +152,7 @@ class Folder:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether its name still leads to it, so that it was not moved away."""
+        """Whether the directory's name still leads to it, so that it was not moved away."""
         found = self.above.status(self.path.name)
         return found is not None and os.path.samestat(found, self.own_status)
 
@@ -213,7 +213,7 @@ class Folder:
     def device(self, name: str) -> Iterator[int]:
         """Open a character device or a pipe for writing; a pipe waits for its reader.
 
-        Pipes of other users are refused: a run could be made to wait for ever.
+        Pipes of other users are refused: they could make a run wait forever.
         """
         with self._translated("cannot write", name):
             found = self.status(name)
@@ -230,9 +230,9 @@ class Folder:
 
     @contextlib.contextmanager
     def watched(self, name: str) -> Iterator[Callable[[], bool]]:
-        """Yield a function that tells whether a file is still the same, and not another one put in its place."""
+        """Yield a function that returns whether a file is still the same, not another one put in its place."""
         with self._translated("cannot read", name):
-            # While it is open, no other file gets its number.
+            # While it is open, no other file gets its inode number.
             file = os.open(name, _FILE, dir_fd=self.descriptor)
         try:
             yield lambda: (now := self.status(name)) is not None and os.path.samestat(now, os.fstat(file))
@@ -254,7 +254,7 @@ class Folder:
     def write(
         self, name: str, content: Content, access: Access | None = None, *, replace: bool = False, sync: bool = True
     ) -> None:
-        """Write a file, whole and synced, or nothing; a `Secret` gets its mode before its first byte.
+        """Write a file completely and synced, or not at all; a `Secret` gets its mode before its first byte.
 
         With `replace`, whatever has that name is replaced in one step, unless it is a directory. Without `access` the
         umask decides the mode of public files. Without `sync` the caller syncs, and the file has its name at once.
@@ -323,7 +323,7 @@ class Folder:
             os.close(file)
 
     def _fill(self, file: int, name: str, content: Content, access: Access | None) -> None:
-        """Write the content of a new file; no byte of a key is written where others could read it."""
+        """Write the content of a new file; no byte of a key is ever readable by others."""
         contents.set_mode(file, content, access)
         is_secret = isinstance(content, Secret)
         if is_secret:
@@ -344,7 +344,7 @@ class Folder:
         try:
             os.link(name, new, src_dir_fd=file, dst_dir_fd=self.descriptor, follow_symlinks=False)
         except OSError as error:
-            # A file system without hard links: what is left is a look and a rename.
+            # On a file system without hard links, a check and a rename have to do.
             if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
                 raise
             with contextlib.suppress(FileNotFoundError):
@@ -353,7 +353,7 @@ class Folder:
             os.rename(name, new, src_dir_fd=file, dst_dir_fd=self.descriptor)
 
     def take_all(self, source: Self) -> None:
-        """Give every file of another directory its name in this one, or none of them.
+        """Move every file of another directory into this one, or none of them.
 
         Raises:
             InputError: if a name is taken.
@@ -371,7 +371,7 @@ class Folder:
         self.sync()
 
     def keep(self, name: str, copies: Iterator[str]) -> str | None:
-        """Give a file the first of these names that is free too, mode 0600; return that name, None if none is.
+        """Link a file to the first free name as well, mode 0600; return that name, None if no name is free.
 
         A symbolic link stays one, and what it leads to is not touched.
         """
@@ -401,7 +401,7 @@ class Folder:
             os.symlink(target, name, dir_fd=self.descriptor)
 
     def point(self, name: str, target: str | None) -> None:
-        """Make a symbolic link of that name lead there in one step, or remove it."""
+        """Point the symbolic link of that name elsewhere in one step, or remove it."""
         with self._translated("cannot write", name):
             if target is None:
                 os.unlink(name, dir_fd=self.descriptor)
@@ -429,7 +429,7 @@ class Folder:
             yield folder
 
     def give(self, access: Access, name: str | None = None, mode: int = 0) -> None:
-        """Let those into the directory who may read what is in it, or give them a file in it, with that mode."""
+        """Give the directory, or a file in it, the group and mode that its readers need."""
         try:
             if name is None:
                 access.give(self.descriptor, access.directory_mode)
@@ -483,7 +483,7 @@ class Folder:
             os.fsync(self.descriptor)
 
     def remove(self, name: str) -> None:
-        """Remove what has that name, with everything below; nothing to do if nothing has it."""
+        """Remove the entry of that name with everything below it; do nothing if there is none."""
         with self._translated("cannot remove", name), contextlib.suppress(FileNotFoundError):
             if self.has_folder(name):
                 import shutil
@@ -493,16 +493,16 @@ class Folder:
                 os.unlink(name, dir_fd=self.descriptor)
 
     def sync(self) -> None:
-        """Have on the disk what was made in it, and what was renamed."""
+        """Flush what was created or renamed in the directory to disk."""
         with self._translated("cannot write"):
             os.fsync(self.descriptor)
 
     @contextlib.contextmanager
     def locked(self, name: str = LOCK, *, wait_seconds: float) -> Iterator[None]:
-        """Hold the lock that a file of that name stands for; it is released when the process ends, however it ends.
+        """Hold the lock file of that name; the lock is released when the process ends, however it ends.
 
         Raises:
-            InputError: if another process holds it all the time; the cause is a TimeoutError.
+            InputError: if another process holds the lock throughout; the cause is a TimeoutError.
         """
         with self._translated("cannot lock", name):
             deadline = time.monotonic() + wait_seconds
@@ -532,7 +532,7 @@ class Folder:
         return file
 
     def sweep(self, target: str | None = None) -> None:
-        """Remove what killed runs have left, of one target or of all; for those who hold the lock.
+        """Remove the remains of killed runs, of one target or of all; the caller holds the lock.
 
         A directory that a running process is filling stays.
         """
@@ -555,7 +555,7 @@ class Folder:
         return False
 
     def leftovers(self, target: str | None = None) -> list[str]:
-        """List unfinished work, of a run that is active or was killed."""
+        """List unfinished work of runs that are active or were killed."""
         return [name for name in self.names() if is_temporary_name(name, target)]
 
     @contextlib.contextmanager
@@ -603,12 +603,12 @@ def _lock(file: int) -> None:
 
 
 def temporary_name(target: str) -> str:
-    """Return a name beside the target for what is not finished yet, as long as a file system allows."""
+    """Return a name beside the target for unfinished work, cut to the length that file systems allow."""
     return f".{_cut(target)}.{os.urandom(6).hex()}.tmp"
 
 
 def is_temporary_name(name: str, target: str | None = None) -> bool:
-    """Return whether certkit writes under that name what is not finished, for the target (None: for any)."""
+    """Return whether certkit uses that name for unfinished work on the target (None: on any target)."""
     stem = ".+" if target is None else re.escape(_cut(target))
     return re.fullmatch(rf"\.{stem}\.[0-9a-f]{{12}}\.tmp", name, re.DOTALL) is not None
 

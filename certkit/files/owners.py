@@ -1,4 +1,4 @@
-"""Whose directory it is: a path is walked by descriptor, and every directory on it is judged before it is relied on.
+"""Ownership of directories: a path is walked by descriptor, and every directory on it is judged before it is used.
 
 A directory is safe if it belongs to root or the effective user and others may not write to it, or if it is sticky and
 the entry that is used belongs to root or the user. This is the rule of ssh's StrictModes and git's safe.directory.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Everything that writes, or uses a store, comes by here: without these, no key could be kept from other users.
+# Everything that writes, or uses a store, gets here: without these, no key could be protected from other users.
 if not hasattr(os, "O_DIRECTORY"):
     raise UnsupportedSystemError(
         "this needs Linux or macOS: Windows has no POSIX file permissions to keep keys private",
@@ -34,7 +34,7 @@ _MAX_LINKS = 40
 # Search permission is enough for the directories above; without O_PATH a directory must be readable.
 _ON_THE_WAY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ACL = "system.posix_acl_access"
-# acl(5) as the kernel hands it out: a version, then entries of a tag, permissions and an id.
+# acl(5) as the kernel returns it: a version, then entries of a tag, permissions and an id.
 _USER, _GROUP = 0x02, 0x08
 _ENTRY = struct.Struct("<HHI")
 READ, WRITE = 4, 2
@@ -42,7 +42,7 @@ READ, WRITE = 4, 2
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whose directories are safe beside those of root and the effective user.
+    """The owners whose directories are safe besides those of root and the effective user.
 
     `exceptions` are paths that are safe with all that is below, whoever owns them; `*` means everywhere, except for
     root. `group` is a group whose members may write.
@@ -56,12 +56,12 @@ class Trust:
     ) -> int:
         """Open a directory and return its descriptor, if every directory above it is safe.
 
-        `then` is the entry that is used in it next; without one, others may not write to it at all. A symbolic link as
+        `then` is the entry to be used in it next; without one, others may not write to it at all. A symbolic link as
         the last component is followed only if `follows`. `goal` is what is to be done, and `about` what with, if it
         is not the directory itself, as errors say it.
 
         Raises:
-            UnsafeDirectoryError: if one of them is not safe.
+            UnsafeDirectoryError: if a directory on the path is not safe.
             OSError: if there is no such directory.
         """
         walk = _Walk(self)
@@ -152,7 +152,7 @@ class _Walk:
             try:
                 entry = os.stat(then, dir_fd=self.file, follow_symlinks=False)
             except FileNotFoundError:
-                return  # it is made by us
+                return  # certkit creates it
             if entry.st_uid in _safe_users():
                 return
             name = os.path.join(self.where, then)
@@ -180,7 +180,7 @@ def readers(file: int) -> Iterator[str]:
 
 
 def _entries(file: int) -> Iterator[tuple[int, int, int]]:
-    """Yield tag, effective permissions and number of each entry of an ACL; none where there is no ACL."""
+    """Yield tag, effective permissions and number of each entry of an ACL; nothing without an ACL."""
     try:
         data = os.getxattr(file, _ACL)
     except (OSError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""Bounded reading of files, and questions about them that change nothing."""
+"""Bounded reading of files, and checks that change nothing."""
 
 from __future__ import annotations
 

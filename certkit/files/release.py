@@ -1,11 +1,11 @@
-"""A directory whose files change all at once: those who read see the old ones or the new ones, never some of each.
+"""A directory whose files change all at once: readers see either the old files or the new ones, never a mixture.
 
     DIR/key.pem -> ..data/key.pem       what people and programs name
     DIR/..data -> ..v-6f1c2a0b          the pointer, moved by one rename
     DIR/..v-6f1c2a0b/key.pem            the files themselves, written once
 
 This is how Kubernetes mounts a secret. To get a pair that belongs together, read `..data` once. The version before
-stays, for those who are reading it.
+stays for processes that are reading it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def switch(
     task: str | None = None,
     trust: Trust = NOBODY_ELSE,
 ) -> bool:
-    """Let a directory hold these files and no others; return whether anything had to be changed.
+    """Make a directory hold exactly these files; return whether anything had to change.
 
     A missing directory is made; bytes that are already there are not touched. A change leaves a mark with the task that
     is to follow it, until `unmark`.
@@ -79,7 +79,7 @@ def switch(
 
 
 def read(directory: Path, name: str) -> bytes | None:
-    """Return the bytes of a file that is in use there; None if there is none that can be read."""
+    """Return the bytes of a file in use there; None if no such file can be read."""
     try:
         with Folder.open(directory) as folder:
             version = _current(folder)
@@ -93,7 +93,7 @@ def read(directory: Path, name: str) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is to follow a change: the task, absent in the marks of version 0.1.0."""
+    """The follow-up to a change: the task, absent in the marks of version 0.1.0."""
 
     content: bytes
 
@@ -104,7 +104,7 @@ class Mark:
 
 
 def mark(directory: Path, *, trust: Trust = NOBODY_ELSE) -> Mark | None:
-    """Return the mark of the last change for which something is still to be done; None if there is none."""
+    """Return the mark of the last change whose follow-up is still due; None if nothing is due."""
     with Folder.open(directory, trust=trust, follows=False) as folder:
         content = folder.read_if_there(_MARK)
     return None if content is None else Mark(content)
@@ -122,7 +122,7 @@ def unmark(directory: Path, done: Mark, *, trust: Trust = NOBODY_ELSE) -> None:
 
 @contextlib.contextmanager
 def _changing(directory: Path, access: Access, trust: Trust) -> Iterator[Folder]:
-    """Open the directory, made if it is missing, while no other run changes it; a group gets into it."""
+    """Open the directory, created if missing, while no other run changes it; the group may enter it."""
     path = directory if directory.name not in {"", ".."} else Path(os.path.realpath(directory))
     trust = replace(trust, group=access.group)
     with contextlib.ExitStack() as held:
@@ -171,7 +171,7 @@ def _current(folder: Folder) -> str | None:
 
 
 def _holds(folder: Folder, version: str, contents: Mapping[str, Content], access: Access) -> bool:
-    """Return whether a version is as it should be, bytes and modes."""
+    """Return whether a version has the right bytes and modes."""
     try:
         with folder.inside(version) as found:
             return found.names() == sorted(contents) and all(
@@ -193,7 +193,7 @@ def _is_given(folder: Folder, name: str, mode: int, access: Access) -> bool:
 
 
 def _link(folder: Folder, contents: Mapping[str, Content]) -> None:
-    """Give every file its name, and take away those of files that are no more."""
+    """Link every file to its name, and remove the names of files that are gone."""
     names = folder.names()
     for name in contents:
         if name not in names:
@@ -204,7 +204,7 @@ def _link(folder: Folder, contents: Mapping[str, Content]) -> None:
 
 
 def _sweep(folder: Folder, keep: set[str | None]) -> None:
-    """Remove old versions, and what killed runs have left."""
+    """Remove old versions and the remains of killed runs."""
     for name in folder.names():
         if _VERSION.fullmatch(name) and name not in keep:
             with contextlib.suppress(InputError):

@@ -56,7 +56,7 @@ def require_directory(path: Path) -> None:
 
 
 def publish(path: Path, content: Content, *, replace: bool = False) -> None:
-    """Write a new file, whole and synced, or nothing; a `Secret` gets mode 0600 before its first byte.
+    """Write a new file completely and synced, or not at all; a `Secret` gets mode 0600 before its first byte.
 
     With `replace`, a regular file or symbolic link of that name is replaced in one step. The caller makes sure that no
     private key is lost (`set_aside`).
@@ -119,7 +119,7 @@ def _send(file: int, report: ReportFile, path: Path) -> None:
 
 
 def replace_key(path: Path, content: Secret, now: datetime) -> Path | None:
-    """Replace an old key by a new one; return the name under which the old one is kept, or None if there is none.
+    """Replace an old key by a new one; return the new name of the old one, or None if there was no old key.
 
     The old file becomes `path.old-<UTC time>`, mode 0600. There is no moment without a file at `path`.
 
@@ -141,7 +141,7 @@ def replace_key(path: Path, content: Secret, now: datetime) -> Path | None:
 
 
 def set_aside(path: Path, now: datetime) -> Path | None:
-    """Keep the file at `path` under the name `path.old-<UTC time>` too, mode 0600; None if there is none.
+    """Keep the file at `path` under the name `path.old-<UTC time>` too, mode 0600; None if there is no file.
 
     The old name stays until `publish(..., replace=True)` takes it over.
 
@@ -160,10 +160,10 @@ def set_aside(path: Path, now: datetime) -> Path | None:
 
 
 def require_replaceable(path: Path) -> None:
-    """Refuse to replace devices, pipes and directories, also behind a symbolic link.
+    """Refuse to replace devices, pipes and directories, even behind a symbolic link.
 
     Raises:
-        InputError: if the path leads to one.
+        InputError: if the path leads to a device, pipe or directory.
     """
     if reading.is_special(path):
         raise InputError(f"cannot replace {path}: not a regular file", hint="choose another name")
