@@ -1,1 +1,1 @@
-"""Certificate signing requests: built, checked and created."""
+"""Certificate signing requests: building, checking and creating them."""

@@ -1,4 +1,4 @@
-"""Use case: keys and CSRs by the thousand, in one directory."""
+"""Use case: creating keys and CSRs by the thousand, in one directory."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ def parse(data: bytes, policy: Policy, *, name: str, spec: KeySpec | None = None
 def create(entries: Sequence[BatchEntry], policy: Policy, directory: Path, *, writing: Writing) -> list[MadeRequest]:
     """Create a key and a CSR for each entry, as `NAME.key` and `NAME.csr` in one directory: all of them, or none.
 
-    With `if_absent`, files that exist and fit stay, and the rest is added.
+    With `if_absent`, files that exist and match stay, and the others are added.
 
     Raises:
         RefusedError: if the policy refuses one of them; nothing was written.
-        InputError: if a file exists and does not fit, or something cannot be written.
+        InputError: if a file exists and does not match, or a file cannot be written.
     """
     files.require_directory(directory.absolute())
     if reading.exists(directory) and not reading.is_directory(directory):
@@ -134,10 +134,10 @@ def _new(entry: BatchEntry, policy: Policy, directory: Path, staging: files.Stag
 def existing(
     entry: BatchEntry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing
 ) -> MadeRequest:
-    """Return the key and CSR of an entry that exist and fit; a missing CSR is staged.
+    """Return the key and CSR of an entry that exist and match; a missing CSR is staged.
 
     Raises:
-        InputError: if a file does not fit, or the key is missing.
+        InputError: if a file does not match, or the key is missing.
         RefusedError: if the policy refuses the CSR.
     """
     key_path, csr_path = _paths(entry, directory)
@@ -168,7 +168,7 @@ def parse_line(line: bytes, where: str, default: KeySpec) -> BatchEntry:
     """Return the entry in one line of a batch file; `where` names the line in errors.
 
     Raises:
-        InputError: if the line is not such an object.
+        InputError: if the line is not a valid entry.
     """
     try:
         found = json.loads(line)
@@ -204,7 +204,7 @@ def parse_line(line: bytes, where: str, default: KeySpec) -> BatchEntry:
 
 
 def _value(found: dict[str, Any], option: str, *, is_list: bool) -> Any:
-    """The value of an option: a text, or a tuple of texts where the option may be repeated."""
+    """Return the value of an option: a text, or a tuple of texts if the option may be repeated."""
     value = found[option]
     items = [value] if isinstance(value, str) else value if is_list else None
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):

@@ -1,4 +1,4 @@
-"""Certificate signing requests (PKCS#10, RFC 2986): what one asks for, and building it."""
+"""Certificate signing requests (PKCS#10, RFC 2986): their content, and building them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEY_USAGE_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class WantedCsr:
-    """What a CSR asks for: its subject's and its extensions' values, completed by what a policy demands."""
+    """The content of a CSR: its subject and extensions, completed by what a policy demands."""
 
     subject: tuple[names.Attribute, ...]
     san: tuple[str, ...]
@@ -41,7 +41,7 @@ class WantedCsr:
 
     @classmethod
     def by(cls, options: SubjectOptions, policy: Policy | None) -> WantedCsr:
-        """Return what the options ask for; where they are silent, what the policy demands."""
+        """Return what the options ask for, completed by what the policy demands."""
         rules = policy.csr if policy else CsrRules()
         subject = options.attributes(policy.subject.order if policy else ())
         common_names = names.values(subject, "CN") if rules.san_is_common_name else ()
@@ -143,7 +143,7 @@ def digest_name(request: x509.CertificateSigningRequest) -> str | None:
 
 
 def digest_for(key: CertificateIssuerPrivateKeyTypes) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
-    """Return SHA-256, or the digest that fits the curve (RFC 5480 section 4); None for keys that bring their own."""
+    """Return SHA-256, or the digest that fits the curve (RFC 5480 section 4); None for keys with a built-in digest."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 

@@ -1,4 +1,4 @@
-"""Whether a partner will accept a CSR: every rule of its policy as a finding, over the exact bytes."""
+"""Checks of the exact bytes of a CSR against a partner's policy: a finding for every rule."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def key_type(key: PublicKeyInfo | Unreadable, policy: Policy) -> Finding:
 
 
 def _key_of_csr(request: Csr, policy: Policy) -> Finding:
-    """Return the same of a CSR's key; whether a CA takes a key for PSS only is rarely documented."""
+    """Return whether a policy accepts a CSR's key; whether a CA accepts PSS-only keys is rarely documented."""
     found = key_type(request.key, policy)
     if found.is_good and not isinstance(request.key, Unreadable) and request.key.is_pss:
         unsaid = f"the documentation of {policy.title} does not say whether this is accepted"
@@ -114,7 +114,7 @@ def key_finding(type_name: str, bits: int, rules: KeyRules, *, partner: str) -> 
 
 
 def hardware(policy: Policy, *, is_in_file: bool = False) -> list[Finding]:
-    """Return a finding if the policy demands a hardware key, which a CSR does not show and a file is not."""
+    """Return a finding if the policy demands a hardware key: a CSR does not show it, and a key in a file is not one."""
     if not policy.key.hardware:
         return []
     said = f"{policy.title} requires a key created in {policy.key.hardware}"
@@ -125,7 +125,7 @@ def hardware(policy: Policy, *, is_in_file: bool = False) -> list[Finding]:
 
 
 def key_file(policy: Policy, key: HeldKey | None) -> list[Finding]:
-    """Return what a policy and the file system say about the private key's file."""
+    """Return the finding about the permissions of the private key's file, by the policy."""
     if key is None:
         return hardware(policy) or [skipped("key-file", "no private key was given", "add --key KEY")]
     found = [*hardware(policy, is_in_file=True), key.file]

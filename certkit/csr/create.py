@@ -1,6 +1,6 @@
-"""Use case: a CSR and its key on disk, repeatably.
+"""Use case: creating a CSR and its key on disk, repeatably.
 
-Nothing is written before everything is made, read back and checked against the policy.
+Nothing is written before everything is created, read back and checked against the policy.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ def create(
 
     Raises:
         RefusedError: if the policy refuses the subject, the key, or the CSR; nothing was written.
-        InputError: if a file exists and does not fit, or something cannot be read or written.
+        InputError: if a file exists and does not match, or a file cannot be read or written.
     """
     for _ in range(_RACES if writing.if_absent else 0):
-        # Where another process is faster, what is there now may fit.
+        # If another process was first, its files may match.
         with contextlib.suppress(ExistsError):
             return create_once(
                 subject, policy, key=key, key_path=key_path, csr_path=csr_path, spec=spec, writing=writing
@@ -117,11 +117,11 @@ def create_once(
     spec: KeySpec | None,
     writing: Writing,
 ) -> MadeRequest:
-    """Create a CSR as `create` does, without a second try where another process writes the same files.
+    """Create a CSR as `create` does, without retrying if another process writes the same files.
 
     Raises:
         RefusedError: if the policy refuses the subject, the key, or the CSR.
-        InputError: if a file exists and does not fit, or something cannot be read or written.
+        InputError: if a file exists and does not match, or a file cannot be read or written.
     """
     new_key_path = key_path if key is None else None
     require_targets(key_path, csr_path, writing, is_new_key=key is None)
@@ -184,7 +184,7 @@ def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: Ke
     """Return the CSR in a file, if it was made with this key, asks for this subject, and follows the policy.
 
     Raises:
-        InputError: if it does not fit.
+        InputError: if it does not match.
         RefusedError: if the policy refuses it.
     """
     data = reading.read(path)
@@ -204,7 +204,7 @@ def refuse_subject(subject: SubjectOptions, policy: Policy, *, who: str = "") ->
     """Raise if a policy refuses a subject, or any key that certkit makes, before a key is made.
 
     Raises:
-        RefusedError: with the findings.
+        RefusedError: if it does; with the findings.
     """
     found = subjects.findings(subject.attributes(policy.subject.order), policy.subject, partner=policy.title)
     is_empty = not subject.attributes() and not subject.san and policy.subject.ignored is not Answer.YES
@@ -218,7 +218,7 @@ def refuse_spec(spec: KeySpec, policy: Policy, *, who: str = "") -> None:
     """Raise if a policy does not accept a type of key, before one is made.
 
     Raises:
-        RefusedError: with the finding.
+        RefusedError: if it does not; with the finding.
     """
     refuse([check.key_finding(spec.name, spec.bits, policy.key, partner=policy.title)], policy, who)
 
@@ -227,7 +227,7 @@ def refuse(findings: Sequence[Finding], policy: Policy, who: str = "") -> None:
     """Raise if findings are critical or unknown.
 
     Raises:
-        RefusedError: with all the findings.
+        RefusedError: if any is; with all the findings.
     """
     bad = [finding for finding in findings if finding.status in {Status.CRITICAL, Status.UNKNOWN}]
     if bad:
@@ -240,10 +240,10 @@ def refuse(findings: Sequence[Finding], policy: Policy, who: str = "") -> None:
 
 
 def require_targets(key_path: Path | None, csr_path: Path | None, writing: Writing, *, is_new_key: bool) -> None:
-    """Raise if the files for key and CSR are one, exist, or cannot be written.
+    """Raise if the files for key and CSR are the same, exist, or cannot be written.
 
     Raises:
-        InputError: with the file.
+        InputError: if they are; the message names the file.
     """
     if key_path is not None and csr_path is not None and reading.is_same(key_path, csr_path):
         raise InputError(
@@ -260,10 +260,10 @@ def require_targets(key_path: Path | None, csr_path: Path | None, writing: Writi
 
 
 def write_csr(path: Path, pem: bytes, writing: Writing, made_key_path: Path | None) -> Path | None:
-    """Write the CSR; with `force` over an old one. A private key of that name is kept, and its new name returned.
+    """Write the CSR, with `force` over an old one. A private key of that name is kept; return its new name.
 
     Raises:
-        InputError: if it cannot be written; the hint names the key that was made for it.
+        InputError: if it cannot be written; the hint names the key that was created for it.
     """
     try:
         is_precious = writing.force and reading.exists(path) and reading.holds_private_key(path)

@@ -1,4 +1,4 @@
-"""The bytes around a CSR: PEM, and what else stands in the file that will be handed to a partner."""
+"""The encoding of a CSR: PEM, and anything else in the file that will be handed to a partner."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def findings(data: bytes, rules: CsrRules, partner: str) -> list[Finding]:
 
 
 def _around(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str) -> Iterator[Finding]:
-    """What the file contains besides the CSR."""
+    """Yield findings about what the file contains besides the CSR."""
     private = [block for block in blocks if block.is_private_key]
     if private:
         yield critical(
@@ -65,7 +65,7 @@ def _around(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str)
 
 
 def _inside(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str) -> Iterator[Finding]:
-    """How the CSR's own PEM block is written."""
+    """Yield findings about the form of the CSR's own PEM block."""
     request = next((block for block in blocks if objects.kind_of(block) is Kind.CSR), blocks[0])
     rewrite = "rewrite it: openssl req -in CSR -out CLEAN"
     if request.label == pem.NEW_CERTIFICATE_REQUEST:
@@ -83,7 +83,7 @@ def _inside(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str)
 
 
 def _bad_layout(data: bytes, block: pem.Block) -> str:
-    """What keeps strict readers from a PEM block that lenient ones read (RFC 7468 section 3); empty if nothing."""
+    """Return why strict readers reject a PEM block that lenient ones read (RFC 7468 section 3); empty if none do."""
     text = data[block.start : block.end].replace(b"\r\n", b"\n")
     if b"\r" in text:
         return "the lines end with CR alone"
@@ -101,7 +101,7 @@ def _bad_layout(data: bytes, block: pem.Block) -> str:
 
 
 def _asked(answer: Answer, fact: str, partner: str, hint: str) -> Iterator[Finding]:
-    """What a partner's answer makes of a fact: nothing, a refusal, or a warning that its documentation does not say."""
+    """Yield a finding by the partner's rule: none, a refusal, or a warning that its documentation does not say."""
     if answer is Answer.NO:
         yield critical("encoding", f"{fact}; {partner} rejects this", hint)
     elif answer is Answer.UNKNOWN:

@@ -1,4 +1,4 @@
-"""Whether what a CSR asks for follows a policy's rules: extensions (RFC 2985) and other attributes."""
+"""Checks of a CSR's extensions (RFC 2985) and other attributes against a policy."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def findings(request: Csr, policy: Policy) -> list[Finding]:
 def usage_problems(
     holder: Signed[Any, Any], oid: str, rule: UsageRules, *, check: str, partner: str
 ) -> Iterator[Finding]:
-    """Return the findings for an (extended) key usage that breaks its rule, in a CSR or a certificate."""
+    """Yield the findings for an (extended) key usage that breaks its rule, in a CSR or a certificate."""
     extension = holder.extension(oid)
     what = "key usage" if oid == kinds.KEY_USAGE else "extended key usage"
     hint = f"add --{what.replace(' ', '-')} {{}}" if check == "extensions" else "ask the partner for a new certificate"
@@ -90,7 +90,7 @@ def usage_problems(
         yield critical(check, f"the {what} must be {wanted} for {partner}", _NEW_CSR)
 
 
-# What has certkit ask for an extension.
+# The options that request an extension.
 _OPTIONS = {
     kinds.SUBJECT_ALT_NAME: "--san",
     kinds.KEY_USAGE: "--key-usage",
@@ -100,7 +100,7 @@ _OPTIONS = {
 
 
 def _without_rule(request: Csr, rules: CsrRules, partner: str) -> Iterator[Finding]:
-    """Extensions about which the policy has no rule of their own."""
+    """Yield findings about extensions for which the policy has no rule of their own."""
     ruled = {
         kinds.KEY_USAGE: not rules.key_usage.is_silent,
         kinds.EXTENDED_KEY_USAGE: not rules.extended_key_usage.is_silent,
@@ -138,7 +138,7 @@ def _alternative_names(request: Csr, rules: CsrRules, partner: str) -> Iterator[
 
 
 def _statements(request: Csr, rules: CsrRules, partner: str) -> Iterator[Finding]:
-    """The statements of a qualified certificate (ETSI EN 319 412-5) and of PSD2 (ETSI TS 119 495)."""
+    """Yield findings about the statements of a qualified certificate (ETSI EN 319 412-5) and PSD2 (ETSI TS 119 495)."""
     extension = request.extension(kinds.QC_STATEMENTS)
     try:
         found = qualified.parse(extension.raw) if extension else qualified.Statements()

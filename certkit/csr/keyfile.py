@@ -1,4 +1,4 @@
-"""Use case: private keys on disk, made once and found again."""
+"""Use case: private keys on disk, created once and found again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def silent(_: str) -> AbstractContextManager[None]:
-    """Progress that is not shown."""
+    """Show no progress."""
     return nullcontext()
 
 
@@ -34,7 +34,7 @@ def silent(_: str) -> AbstractContextManager[None]:
 class Writing:
     """How existing files are treated, and what protects a new key.
 
-    `if_absent` accepts what is there and fits; `force` replaces it, and keeps an old key beside it.
+    `if_absent` accepts a file that matches; `force` replaces it, and keeps an old key beside it.
     """
 
     if_absent: bool = False
@@ -66,7 +66,7 @@ class MadeKey:
 
 
 def key_file_finding(path: Path) -> Finding:
-    """Whether a private key's file keeps group and others out; not checked on Windows.
+    """Return whether a private key's file excludes group and others; not checked on Windows.
 
     Raises:
         InputError: if the file cannot be examined.
@@ -81,15 +81,15 @@ def key_file_finding(path: Path) -> Finding:
 
 
 def is_private(path: Path | None) -> Finding:
-    """The finding of a key file that certkit wrote itself."""
+    """Return the finding for a key file that certkit wrote itself."""
     return ok("key-file", f"{path} is private")
 
 
 def generate_key(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
-    """A private key at `path`: new, or with `if_absent` the one that is there if it is of that type (None: of any).
+    """Create a private key at `path`, or with `if_absent` accept the existing one if it has that type (None: any).
 
     Raises:
-        InputError: if the file exists and does not fit, or cannot be written.
+        InputError: if the file exists and does not match, or cannot be written.
     """
     if writing.if_absent and reading.exists(path):
         return _found(path, spec, writing)
@@ -104,7 +104,7 @@ def generate_key(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
     except ExistsError:
         if not writing.if_absent:
             raise
-        return _found(path, spec, writing)  # another process was faster
+        return _found(path, spec, writing)  # another process was first
     return MadeKey(True, path, keys.key_facts(key.public_key()), kept, (is_private(path),))
 
 
@@ -114,17 +114,17 @@ def _found(path: Path, spec: KeySpec | None, writing: Writing) -> MadeKey:
 
 
 def new_key(spec: KeySpec, progress: Progress = silent) -> CertificateIssuerPrivateKeyTypes:
-    """A new private key in memory; slow ones show progress."""
+    """Create a private key in memory; slow types show progress."""
     with progress(f"creating a key of type {spec.name}") if spec.is_slow else nullcontext():
         return spec.generate()
 
 
 def existing_key(path: Path, spec: KeySpec | None, passphrase: Secret | None) -> HeldKey:
-    """The key in a file, which must be of the type asked for, and protected if a passphrase was given.
+    """Return the key in a file, which must have the requested type, and be encrypted if a passphrase was given.
 
     Raises:
         PassphraseError: if it is locked, and the passphrase is missing or wrong.
-        InputError: if it cannot be read, or is not what was asked for.
+        InputError: if it cannot be read, or is not as requested.
     """
     from certkit.x509 import objects
 
@@ -145,7 +145,7 @@ def existing_key(path: Path, spec: KeySpec | None, passphrase: Secret | None) ->
 
 
 def write_key(path: Path, key: Any, writing: Writing) -> Path | None:
-    """Write a new private key; with `force`, the old file is kept, and its new name is the answer.
+    """Write a new private key; with `force`, keep the old file, and return its new name.
 
     Raises:
         InputError: if the name is taken, or the file cannot be written.

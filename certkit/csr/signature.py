@@ -1,4 +1,4 @@
-"""Whether a CSR is signed with its own key, and with a digest that the partner accepts."""
+"""Checks of a CSR's signature: made with its own key, and with a digest that the partner accepts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def algorithm(request: Csr, rules: CsrRules, *, partner: str) -> Finding:
     hint = "sign it with SHA-256: openssl req -new -sha256, or certkit csr create"
     loaded, oid = request.cryptography(), request.signature_algorithm.oid
     name = describe.algorithm_name(oid)
-    # Of a CSR that the library does not load, the name of the algorithm has the digest.
+    # For a CSR that the library does not load, the name of the algorithm gives the digest.
     named = re.search(r"sha(1|224|256|384|512)|md[25]", name.lower())
     unsupported = critical("signature-algorithm", f"the signature algorithm {oid} is not supported", hint)
     if loaded is None and named is None and not name.startswith(("Ed", "ML-DSA")):

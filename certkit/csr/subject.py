@@ -1,4 +1,4 @@
-"""Whether a subject follows a policy's rules: required, allowed and forbidden attributes, their order and values."""
+"""Checks of a subject against a policy: required, allowed and forbidden attributes, their order and values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def findings(found: Sequence[Attribute], rules: SubjectRules, *, text: str = "",
 
 
 def option(attribute: str, rules: AttributeRules | None = None) -> str:
-    """Return the option that sets an attribute, with its value where rules leave no choice."""
+    """Return the option that sets an attribute, with its value if the rules leave no choice."""
     only = rules.values[0] if rules and len(rules.values) == 1 else ""
     if attribute in _OPTIONS:
         return f"{_OPTIONS[attribute]} {shlex.quote(only)}" if only else _OPTIONS[attribute]
@@ -58,7 +58,7 @@ def option(attribute: str, rules: AttributeRules | None = None) -> str:
 
 
 def _presence(found: Sequence[Attribute], rules: SubjectRules, partner: str) -> Iterator[Finding]:
-    """What is missing, not allowed, or out of order."""
+    """Yield findings about missing, forbidden, or misplaced attributes."""
     missing = [name for name in rules.required if not any(value.strip() for value in names.values(found, name))]
     if missing:
         are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
@@ -77,7 +77,7 @@ def _presence(found: Sequence[Attribute], rules: SubjectRules, partner: str) -> 
 
 
 def _form(found: Sequence[Attribute], rules: SubjectRules) -> Iterator[Finding]:
-    """What no value may be, whatever the partner: empty, too long, with control characters, not a country."""
+    """Yield findings about invalid values, whatever the partner: empty, too long, control characters, not a country."""
     for name, value in ((item.name, item.value) for item in found):
         bound = rules.upper_bound(name)
         if name in attributes.COUNTRIES_IN:
@@ -94,7 +94,7 @@ def _form(found: Sequence[Attribute], rules: SubjectRules) -> Iterator[Finding]:
 
 
 def _country(name: str, value: str) -> Iterator[Finding]:
-    """Two letters (X.520); a code that ISO 3166 does not have is a warning, for partners ask for EU."""
+    """Check a country code (X.520): a code outside ISO 3166 is a warning, because partners ask for EU."""
     said, code = f"{name}={brief(value)}", value.upper()
     if not re.fullmatch(r"[A-Za-z]{2}", value):
         yield critical(
@@ -109,7 +109,7 @@ def _country(name: str, value: str) -> Iterator[Finding]:
 
 
 def value_problems(found: Sequence[Attribute], rules: Mapping[str, AttributeRules]) -> Iterator[Finding]:
-    """Return the findings for values that break the rules of their attribute."""
+    """Yield the findings for values that break the rules of their attribute."""
     for name, rule in rules.items():
         values = names.values(found, name)
         if values and len(values) < rule.minimum:
@@ -124,7 +124,7 @@ def value_problems(found: Sequence[Attribute], rules: Mapping[str, AttributeRule
 
 
 def _broken(value: str, rule: AttributeRules, found: Sequence[Attribute]) -> Iterator[str]:
-    """What is wrong with a value."""
+    """Yield the rules that a value breaks."""
     if rule.values and value not in rule.values:
         yield f"is not {' or '.join(map(repr, rule.values))}"
     if rule.pattern and not re.fullmatch(rule.pattern, value):
