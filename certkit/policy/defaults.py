@@ -1,4 +1,4 @@
-"""What holds where a policy says nothing, for those who need to read no policy."""
+"""The defaults where a policy says nothing, for callers that need no policy file."""
 
 from __future__ import annotations
 

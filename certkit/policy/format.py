@@ -26,7 +26,7 @@ MAX_POLICY_BYTES = 32 * 1024
 MAX_POLICY_LINES = 1000
 LATEST_FORMAT = 2
 
-# What names a policy or its files, and so is not a rule.
+# Keys that name a policy or its files, and so are not rules.
 _NO_RULES = frozenset({"title", "summary", "environment", "credential", "companions", "sources", "choices"})
 _YEAR_DAYS = 366
 
@@ -89,10 +89,10 @@ def parse_file(text: str, *, name: str, where: str) -> PolicyFile:
 
 
 def _read(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a file's keys.
+    """Read the values of a file's keys.
 
     Raises:
-        Mismatch: if a key is unknown or a value not of its kind.
+        Mismatch: if a key is unknown, or a value not of its kind.
     """
     found = {}
     for key, value in content.items():
@@ -178,12 +178,12 @@ def _require_consistency(policy: Policy, where: str, choices: Sequence[str]) -> 
 
 
 def _covers(named: str, rule: str) -> bool:
-    """Whether a name of a rule or section, as sources list them, is that of this rule or its section."""
+    """Return whether a name of a rule or section, as sources list them, is that of this rule or its section."""
     return rule == named or rule.startswith(f"{named}.")
 
 
 def _origin(rule: str, sources: Sequence[RuleSource], choices: Sequence[str]) -> tuple[RuleSource, ...]:
-    """The sources of a rule: those that name it best, else those that name none; none for the author's own choice."""
+    """Return the sources of a rule: the most specific, else those that name no rule; empty for the author's choice."""
     if any(_covers(choice, rule) for choice in choices):
         return ()
     nearest = max((len(each) for source in sources for each in source.rules if _covers(each, rule)), default=0)
@@ -194,7 +194,7 @@ def _origin(rule: str, sources: Sequence[RuleSource], choices: Sequence[str]) ->
 
 
 def _leaves(content: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:
-    """The rules of a file by their dotted names, and their values in TOML."""
+    """Yield the rules of a file by their dotted names, and their values in TOML."""
     for key, value in content.items():
         if isinstance(value, dict):
             yield from _leaves(value, *above, key)
@@ -203,7 +203,7 @@ def _leaves(content: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]
 
 
 def notes(policy: Policy, today: date) -> list[str]:
-    """Return what a person should know of a policy: keys without a meaning, rules read more than a year ago."""
+    """Return remarks on a policy: keys without a meaning, rules read more than a year ago."""
     old = [source for source in policy.sources if (today - source.read).days > _YEAR_DAYS]
     said = [f"{source.title}: read on {source.read}, more than a year ago; read it again" for source in old]
     return [*policy.remarks, *said]
@@ -218,7 +218,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _line_of(text: str, path: values.Path) -> int:
-    """The line, from 1, of the statement that brings a path into the document.
+    """Return the line, from 1, of the statement that defines a path in the document.
 
     The document is cut into statements: the shortest runs of lines that are TOML by themselves. The statement wanted is
     the last of the shortest run of statements, from the top, that has the path.
@@ -243,7 +243,7 @@ _MAY_FOLLOW = re.compile(r"""\s*($|#|\[|[A-Za-z0-9_"'.-]+\s*[.=])""")
 
 
 def _statements(lines: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Where the statements of a document begin and end, in lines from 0; each is TOML by itself."""
+    """Return the first lines and the ends of the statements, in lines from 0; each is TOML by itself."""
     starts, ends, start = [], [], 0
     for at in range(len(lines)):
         chunk = "\n".join(lines[start : at + 1])

@@ -117,7 +117,7 @@ class KeyRules:
 
 @dataclass(frozen=True, slots=True)
 class AttributeRules:
-    """What the values of one attribute of a subject must be."""
+    """The rules for the values of one attribute of a subject."""
 
     values: tuple[str, ...] = rule(list_of(TEXT), (), "The only values that are accepted.")
     pattern: str = rule(PATTERN, "", "A regular expression that the whole value matches.")
@@ -279,7 +279,7 @@ class ExpiryRules:
 class Hosts:
     """The partner's addresses: https URLs, and plain http for loopback addresses only, as a rehearsal has them.
 
-    Empty where there is none or it is not known.
+    Empty if there is none or it is unknown.
     """
 
     web: str = rule(URL, "", "The site where a user grants access.")
@@ -296,7 +296,7 @@ class Hosts:
 
     @property
     def probe_url(self) -> str:
-        """What to request to see whether a client certificate works; empty where it is not known."""
+        """The URL to request to see whether a client certificate works; empty if unknown."""
         return self.api_mtls.rstrip("/") + self.probe_path if self.api_mtls and self.probe_path else ""
 
 
@@ -341,7 +341,7 @@ class Policy:
     """A partner's rules, complete and checked.
 
     `environment` names the partner's environment, which several policies may be about; keys and CAs of one environment
-    have no business in another. `stated` lists the rules as the files have them.
+    must not be used in another. `stated` lists the rules as the files have them.
     """
 
     name: str
@@ -368,7 +368,7 @@ class Policy:
 
     @property
     def retirement(self) -> str:
-        """Since when the partner no longer supports this, and how to go on; empty if it does."""
+        """The date since which the partner no longer supports this, and the alternative; empty if it does."""
         if self.retired is None:
             return ""
         way = f"; use policy {self.replaced_by} instead" if self.replaced_by else ""

@@ -28,7 +28,7 @@ read = {today}
 
 
 def text(name: str, today: date) -> str:
-    """Return a policy file for a partner, which is valid as it is."""
+    """Return a policy file for a partner, which is valid unchanged."""
     known = values.declared(Policy)
     tables = {key: each for key, each in known.items() if each.default_factory is not MISSING and key not in _VALUES}
     head = "".join(_line(key, each) for key, each in known.items() if key not in tables and key != "title")

@@ -1,4 +1,4 @@
-"""Kinds of values in a policy file: what each may be, in words, and what it becomes."""
+"""Kinds of values in a policy file: their description, and how they are read."""
 
 from __future__ import annotations
 
@@ -116,10 +116,10 @@ def _is_number(value: Any) -> bool:
 
 
 def require(good: Any, value: Any) -> Any:
-    """Return the value if it is good.
+    """Return the value if a condition holds.
 
     Raises:
-        ValueError: if it is not.
+        ValueError: if it does not.
     """
     if not good:
         raise ValueError
