@@ -1,4 +1,4 @@
-"""Use case: a real mTLS connection with a client certificate, and how the server reacts, explained in plain words.
+"""Use case: a real mTLS connection with a client certificate, and the server's reaction in plain words.
 
 In TLS 1.3 a server refuses a client certificate after the client's own handshake, some gateways refuse it in HTTP, and
 others ask for it only once they have read the request (post-handshake authentication, or renegotiation in TLS 1.2): so
@@ -40,10 +40,10 @@ Target: TypeAlias = http.Address
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What a probe found: a finding for each check, and facts, which are None as far as it did not come.
+    """The result of a probe: a finding for each check, and facts, which are None for steps that were not reached.
 
     `accepted_cas` are the CAs that the server says it accepts; it is empty where it asks for a certificate and names
-    none. `http_status` is that of an answer that came whole.
+    none. `http_status` is that of a complete response.
     """
 
     target: Target
@@ -70,7 +70,7 @@ class Probe:
             return None
 
     def verdict_on_certificate(self) -> Finding:
-        """What is known about the client certificate alone.
+        """The verdict on the client certificate alone.
 
         It is ok if it was accepted; a warning if the server asks for none, or accepts one that has expired; critical if
         it was refused; unknown if the server was not reached, is not trusted, or could not ask for it.
@@ -100,7 +100,7 @@ def url_of(policy: Policy) -> str:
     """Return the URL that a policy has for probes.
 
     Raises:
-        InputError: if it has none.
+        InputError: if it has no such URL.
     """
     if not policy.hosts.probe_url:
         raise InputError(f"policy {policy.name} has no URL for probes", hint="give URL or HOST:PORT")
@@ -120,13 +120,13 @@ def probe(
 ) -> Probe:
     """Return how a server reacts to a client certificate, within `timeout` seconds in total.
 
-    `anchors` are what the server's chain may end in; None stands for the CAs that this machine trusts. `token` goes
+    `anchors` are the CAs trusted for the server; None stands for those that this machine trusts. `token` goes
     into the header Authorization. `proxy` is `http://[USER:PASSWORD@]HOST:PORT`, empty for none, and None for the one
     that the environment names. `addresses` are a policy's: they may name a header in which the partner's answers say
     whether the certificate was accepted.
 
     Raises:
-        InputError: if the key is of a kind that TLS does not know, or the proxy's address or the token is malformed.
+        InputError: if TLS does not support the type of the key, or the proxy's address or the token is malformed.
     """
     client = ClientSide(credentials.chain, now)
     request = http.HttpRequest(method="GET", url="", headers=_headers(token))
@@ -157,7 +157,7 @@ def _headers(token: Secret | None) -> dict[str, str]:
 
 @dataclass(slots=True)
 class _Probing:
-    """One probe on its way, and its findings, by check."""
+    """A probe in progress, and its findings by check."""
 
     where: Target
     client: ClientSide
@@ -189,7 +189,7 @@ class _Probing:
         )
 
     async def run(self, settings: SSL.Context, timeout: float) -> None:  # noqa: ASYNC109
-        """Go as far as it goes."""
+        """Probe as far as possible."""
         deadline = connecting.Deadline.after(timeout)
         connection = await self._connection(deadline)
         if connection is None:
@@ -204,7 +204,7 @@ class _Probing:
         self.found |= {finding.id: finding for finding in findings}
 
     async def _connection(self, deadline: connecting.Deadline) -> socket.socket | None:
-        """A connection to the server, or to the proxy's end of one; None where there is none."""
+        """Connect to the server, or through the proxy; None if that fails."""
         where = hosts.with_port(self.where.host, self.where.port)
         try:
             if self.proxy is not None:
@@ -245,7 +245,7 @@ class _Probing:
         return False
 
     def _judge_server(self, presented: tls.Presented) -> None:
-        """Add what is to be said of the server.
+        """Add the findings about the server.
 
         Raises:
             UntrustedError: if the server may not be sent anything.
@@ -268,7 +268,7 @@ class _Probing:
             raise tls.UntrustedError(f"the server is not trusted: {bad.message}", hint=bad.hint)
 
     async def _ask(self, channel: tls.Channel, deadline: connecting.Deadline) -> None:
-        """Send a request, read the answer, and judge it."""
+        """Send a request, read the response, and judge it."""
         exchange = http.exchange(channel, self.request, self.where, self.proxy)
         try:
             await channel.settle(deadline=deadline)
@@ -298,7 +298,7 @@ class _Probing:
 
     @staticmethod
     def _untold(error: InputError, check: str) -> Finding:
-        """Silence is unknown; nonsense is critical."""
+        """Return the finding for a failed step: no response is unknown, a malformed one is critical."""
         trouble = getattr(error, "trouble", None)
         is_silent = trouble in {connecting.NetTrouble.TIMED_OUT, connecting.NetTrouble.CONNECTION_FAILED}
         return (unknown if is_silent else critical)(check, error.message, error.hint)

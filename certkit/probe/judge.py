@@ -1,4 +1,4 @@
-"""What a server's reaction says about a client certificate, in plain words; without I/O.
+"""Verdicts on a client certificate from a server's reaction, in plain words; without I/O.
 
 A refusal is explained by what this side can see of the certificate (its dates, its purpose, its issuer and the CAs that
 the server names, the chain that was sent) before anything that can only be guessed at, such as revocation.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 CHECKS = ("dns", "connect", "server-chain", "name", "client-certificate", "http")
 
-# Those that nginx has of its own are seen where a gateway passes them on.
+# nginx's own status codes are visible if a gateway passes them on.
 CERTIFICATE_STATUSES = frozenset({400, 495, 496})
 
 ALERT_HINT = "check the host and the port; openssl s_client shows more"
@@ -39,10 +39,10 @@ _CHECK = "client-certificate"
 # Clocks that differ by more are worth a warning.
 _SKEW = timedelta(minutes=2)
 
-# What gateways write; nginx's are "No required SSL certificate was sent" and "The SSL certificate error".
+# Texts of gateways; nginx's are "No required SSL certificate was sent" and "The SSL certificate error".
 _NOT_SENT = re.compile(rb"no required ssl certificate|client certificate (?:is )?(?:required|missing)", re.IGNORECASE)
 _REFUSED = re.compile(rb"ssl certificate error|(?:invalid|bad|untrusted|unknown) client certificate", re.IGNORECASE)
-# What Apache writes where it wants to ask for a certificate after the request, and the client has not offered that.
+# Apache's text if it wants a certificate after the request, and the client has not offered that.
 _CANNOT_ASK = re.compile(rb"post-handshake authentication", re.IGNORECASE)
 
 # By OpenSSL's names of alerts (RFC 8446 section 6): what it means, and what to do about it.
@@ -58,7 +58,7 @@ _ALERTS = {
     "decrypt error": ("not matching its signature", "check that key and certificate belong together"),
     "handshake failure": ("probably not acceptable", "check its key type and its CA"),
 }
-# The alerts that say the reason themselves; with any other, what this side can see of the certificate comes first.
+# The alerts that name the reason themselves; for any other, local facts about the certificate come first.
 _CLEAR = frozenset({
     "certificate expired", "certificate revoked", "access denied", "certificate required", "decrypt error",
 })  # fmt: skip
@@ -66,7 +66,7 @@ _CLEAR = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class ClientSide:
-    """The client's chain, its own certificate first, and what time it is here."""
+    """The client's chain, its own certificate first, and the local time."""
 
     chain: Sequence[x509.Certificate]
     now: datetime
@@ -77,7 +77,7 @@ class ClientSide:
         return self.chain[0]
 
     def date_trouble(self) -> tuple[str, str]:
-        """Return what is wrong with its dates by this machine's clock, and a hint; both empty if it is valid."""
+        """Return why it is not valid by this machine's clock, and a hint; both empty if it is valid."""
         begin, end = self.leaf.not_valid_before_utc, self.leaf.not_valid_after_utc
         if self.now > end:
             return f"it expired on {rfc3339(end)}", "renew it"
@@ -86,7 +86,7 @@ class ClientSide:
         return "", ""
 
     def trouble(self, accepts: Sequence[CaName], there: datetime | None = None) -> tuple[str, str]:
-        """Return why a server refuses it, as far as that can be seen from here, and a hint; empty if all looks right.
+        """Return why a server may refuse it, from local facts, and a hint; empty if nothing is wrong.
 
         `accepts` are the CAs that the server names, `there` is what its clock says. The clocks are blamed only if the
         certificate is not valid by the server's.
@@ -117,7 +117,7 @@ class ClientSide:
 
 
 def accepted(client: ClientSide, *, asks: bool, is_sure: bool = True) -> Finding:
-    """The server went on after it was shown the certificate, or never asked for one.
+    """Return the finding if the server accepted the certificate, or never asked for one.
 
     Without `is_sure`, it might have asked after the request, and could not.
     """
@@ -139,14 +139,14 @@ def is_about_certificates(alert: str) -> bool:
 
 
 def said(alert: str) -> str:
-    """Return what an alert about certificates says of the client's."""
+    """Return the finding for an alert about the client's certificate."""
     return f"the server rejected the client certificate as {_ALERTS[alert][0]} (TLS alert {alert})"
 
 
 def ended(
     error: NetError, client: ClientSide, accepts: Sequence[CaName], *, asks: bool, is_sure: bool = True
 ) -> Finding:
-    """The server ended the connection in the handshake, or before it answered."""
+    """Return the finding if the server ended the connection in the handshake, or before responding."""
     alert = getattr(error, "alert", "")
     if alert in _ALERTS and (asks or alert != "handshake failure"):
         trouble = client.date_trouble() if alert in _CLEAR else client.trouble(accepts)
@@ -158,7 +158,7 @@ def ended(
 
 
 def _refused(message: str, trouble: tuple[str, str], guess: str, *, verdict: str = "refused") -> Finding:
-    """What the server said, why as far as it can be seen from here, and else what is likely."""
+    """Return the finding for a refusal: the server's reason, else the local one, else a likely one."""
     why, hint = trouble
     return critical(_CHECK, f"{verdict}: {message}{why and ': ' + why}", hint or guess)
 
@@ -171,7 +171,7 @@ def says_more_than_certificates(status: int | None) -> bool:
 def answered(
     answer: HttpAnswer, client: ClientSide, accepts: Sequence[CaName], *, asks: bool, is_sure: bool = True
 ) -> Finding:
-    """The server answered in HTTP, by which some gateways refuse certificates (nginx: 400, and a page in HTML)."""
+    """Return the finding for an HTTP response, by which some gateways refuse certificates (nginx: 400 and HTML)."""
     if not asks and _CANNOT_ASK.search(answer.body):
         return accepted(client, asks=False, is_sure=False)
     if not asks or answer.status not in CERTIFICATE_STATUSES:
@@ -191,7 +191,7 @@ def answered(
 
 
 def said_in_header(answer: HttpAnswer, addresses: Hosts) -> Finding | None:
-    """What the partner says in a header of its own about the certificate; None if the answer has no such header."""
+    """Return the finding from the partner's own header about the certificate; None without that header."""
     said = answer.headers.get(addresses.verdict_header.lower(), "").strip()
     if not said:
         return None
@@ -203,7 +203,7 @@ def said_in_header(answer: HttpAnswer, addresses: Hosts) -> Finding | None:
 
 
 def http_finding(answer: HttpAnswer, *, has_token: bool, now: datetime) -> Finding:
-    """What the answer says besides: about a token, the path, and clocks; TLS has succeeded."""
+    """Return the finding about the rest of the response: token, path and clocks; TLS has succeeded."""
     status, there, more = answer.status, date_of(answer), answer.details
     if status in {401, 403} and has_token:
         return critical("http", f"HTTP {status}: the token was rejected, TLS succeeded{more}", "get a new token")
@@ -221,7 +221,7 @@ def http_finding(answer: HttpAnswer, *, has_token: bool, now: datetime) -> Findi
 
 
 def date_of(answer: HttpAnswer) -> datetime | None:
-    """Return what the server's clock says (RFC 9110 section 6.6.1), or None if it does not say."""
+    """Return the time of the server's clock (RFC 9110 section 6.6.1), or None if it sends none."""
     from email.utils import parsedate_to_datetime
 
     try:
