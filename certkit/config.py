@@ -1,6 +1,6 @@
 """Host configuration (`certkit.toml`): which programs and addresses this host trusts, and which directories.
 
-Records of identities are data, often written by others. Where a record may not name a program or an address itself, it
+Records of identities are data, often written by others. If a record may not name a program or an address itself, it
 names an entry of this file, which belongs to the host. So the file must belong to root or the effective user, and
 others must not be able to write to it.
 
@@ -49,7 +49,7 @@ class ConfiguredProgram:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostConfiguration:
-    """What the files of this host say; `faults` are files that are not used because others could have written them."""
+    """The configuration of this host; `faults` are files that are ignored because others could have written them."""
 
     issuers: Mapping[str, ConfiguredProgram] = field(default_factory=dict)
     hooks: Mapping[str, ConfiguredProgram] = field(default_factory=dict)
@@ -61,14 +61,14 @@ class HostConfiguration:
 
     @property
     def trust(self) -> Trust:
-        """Whose directories are safe on this host."""
+        """The owners whose directories are safe on this host."""
         return Trust(self.safe_directories)
 
     def issuer(self, name: str, *, identity: str) -> ConfiguredProgram:
         """Return the issuer of that name, for an identity that may use it.
 
         Raises:
-            InputError: if there is none, the identity may not use it, or a file is unsafe.
+            InputError: if there is no such issuer, the identity may not use it, or a file is unsafe.
         """
         return self._entry("issuer", self.issuers, name, identity)
 
@@ -94,10 +94,10 @@ class HostConfiguration:
         return found
 
     def require_safe(self) -> None:
-        """Refuse to go on where a file of the configuration is unsafe.
+        """Raise if a file of the configuration is unsafe.
 
         Raises:
-            InputError: if one is.
+            InputError: if a file is unsafe.
         """
         for fault in self.faults:
             raise fault
@@ -133,7 +133,7 @@ def _listed(paths: str) -> tuple[str, ...]:
 
 
 def _added(known: HostConfiguration, path: Path, *, must_exist: bool) -> HostConfiguration:
-    """Return the configuration with a file that wins over what is known."""
+    """Return the configuration with another file, which takes precedence."""
     try:
         with Folder.open(path.parent, trust=NOBODY_ELSE, then=path.name) as folder:
             content = folder.read_safe(path.name, NOBODY_ELSE, limit=_MAX_BYTES)

@@ -22,7 +22,7 @@ class Duration(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Duration:
-        """The duration that the text names; a bare number is days.
+        """Parse a duration; a bare number means days.
 
         Raises:
             InputError: if the text has another form.
@@ -40,17 +40,17 @@ class Duration(NamedTuple):
 
     @classmethod
     def of_length(cls, length: timedelta) -> Duration:
-        """A duration of that length."""
+        """Return a duration of that length."""
         return cls(f"{length.total_seconds():g}s", length, None)
 
     def of(self, lifetime: timedelta) -> timedelta:
-        """The duration for a certificate of that lifetime."""
+        """Return the duration for a certificate of that lifetime."""
         if self.fixed is not None:
             return self.fixed
         return lifetime * (self.percent or 0.0) / 100
 
     def exceeds(self, other: Duration) -> bool:
-        """Whether this is longer than the other; two of different kinds cannot be compared, so no."""
+        """Return whether this is longer than the other; False for two of different kinds, which cannot be compared."""
         if self.fixed is not None and other.fixed is not None:
             return self.fixed > other.fixed
         if self.percent is not None and other.percent is not None:
@@ -62,7 +62,7 @@ class Duration(NamedTuple):
 
 
 def spoken(length: timedelta) -> str:
-    """A length of time in the largest unit of which it has two: `28 hours`, `3 days`."""
+    """Return a length of time in the largest unit of which it has at least two: `28 hours`, `3 days`."""
     seconds = int(length.total_seconds())
     size, unit = next(((size, unit) for size, unit in _SPOKEN if seconds >= 2 * size), (1, "seconds"))
     return f"{seconds // size:,} {unit if seconds != 1 else 'second'}"

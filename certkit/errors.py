@@ -1,4 +1,4 @@
-"""What certkit raises.
+"""The exceptions that certkit raises.
 
     CertkitError
     ├── InputError          bad usage, unreadable or malformed input
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class CertkitError(Exception):
-    """A failure that a person can act upon: what is wrong, and a hint what to do.
+    """A failure that a person can act upon: the problem, and a hint.
 
     Both are lower case without a full stop at the end; neither ever holds a secret. `is_changed` is whether something
     was done all the same, as where only the hook failed that ran afterwards.
@@ -51,7 +51,7 @@ def _restore(kind: type[CertkitError], message: str, state: dict[str, object]) -
 
 @contextlib.contextmanager
 def after(changed: bool) -> Iterator[None]:  # noqa: FBT001  it reads as `with after(done.changed)`
-    """A block before which something was done, or not: what fails in it says so (`CertkitError.is_changed`)."""
+    """A context in which errors record whether anything was changed before (`CertkitError.is_changed`)."""
     try:
         yield
     except CertkitError as error:

@@ -1,4 +1,4 @@
-"""Findings: what a check found, as values that roll up to one status."""
+"""Findings: the results of checks, as values that roll up to one status."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class Finding:
 
 
 def roll_up(statuses: Iterable[Status]) -> Status:
-    """The status of the whole: critical > unknown > warning > ok; skipped counts as ok."""
+    """Return the overall status: critical > unknown > warning > ok; skipped counts as ok."""
     worst = max(statuses, key=_SEVERITY.__getitem__, default=Status.OK)
     return Status.OK if worst is Status.SKIPPED else worst
 
 
 def concise(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings without those that another one of the same check outweighs.
+    """Return the findings without those that another one of the same check outweighs.
 
-    Where a check has something bad to say, what is good about it goes; where it has an answer, "skipped" goes.
+    If a check has a bad finding, its good ones are dropped; if it has any result, "skipped" is dropped.
     """
     listed = tuple(findings)
     if len({finding.id for finding in listed}) == len(listed):
@@ -64,30 +64,30 @@ def concise(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def exit_code(status: Status) -> int:
-    """The Nagios exit code of a status: 0 ok, 1 warning, 2 critical, 3 unknown."""
+    """Return the Nagios exit code of a status: 0 ok, 1 warning, 2 critical, 3 unknown."""
     return _EXIT_CODE[status]
 
 
 def ok(check: str, message: str) -> Finding:
-    """A check that holds."""
+    """Return the finding for a check that passed."""
     return Finding(check, Status.OK, message)
 
 
 def warning(check: str, message: str, hint: str) -> Finding:
-    """Something that works today and needs attention."""
+    """Return the finding for something that works today and needs attention."""
     return Finding(check, Status.WARNING, message, hint)
 
 
 def critical(check: str, message: str, hint: str) -> Finding:
-    """A check that does not hold."""
+    """Return the finding for a check that failed."""
     return Finding(check, Status.CRITICAL, message, hint)
 
 
 def unknown(check: str, message: str, hint: str) -> Finding:
-    """A check that was asked for and could not be decided."""
+    """Return the finding for a check that was requested and could not be decided."""
     return Finding(check, Status.UNKNOWN, message, hint)
 
 
 def skipped(check: str, message: str, hint: str = "") -> Finding:
-    """A check that was not requested; the hint says how to request it."""
+    """Return the finding for a check that was not requested; the hint says how to request it."""
     return Finding(check, Status.SKIPPED, message, hint)

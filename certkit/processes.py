@@ -26,11 +26,11 @@ class ChildError(CertkitError):
 
 
 def ends_in_time(work: Callable[[], object], *, seconds: float = SECONDS) -> bool:
-    """Whether some work, tried in a child process, ends within that much processor time.
+    """Return whether some work, tried in a child process, ends within that much processor time.
 
     Key derivation in OpenSSL cannot be interrupted, not even by a signal; the kernel can end a process. The child
     hands nothing back, so no secret crosses; whether the work succeeds does not matter. Where processes cannot be
-    forked the answer is True.
+    forked the result is True.
     """
     if not hasattr(os, "fork"):
         return True
@@ -67,9 +67,9 @@ class Allowance:
 
 
 def in_parallel(work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> list[R]:
-    """What `work` makes of the items, in their order, done in slices by as many processes as there are processors.
+    """Return the results of `work` on the items, in order, computed in slices by one process per processor.
 
-    As `stream`, where the work on a few items is not worth a process.
+    Like `stream`, for work that is not worth a process for a few items.
     """
     count = max(1, min(os.cpu_count() or 1, len(items) // _WORTH_A_PROCESS))
     size = -(-len(items) // count) or 1
@@ -77,7 +77,7 @@ def in_parallel(work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) 
 
 
 def stream(work: Callable[[T], Iterable[R]], portions: Sequence[T]) -> Iterator[R]:
-    """What `work` makes of each portion, in their order, done by as many processes as there are processors.
+    """Yield the results of `work` on each portion, in order, computed by one process per processor.
 
     Where there is one portion, or processes cannot be forked, this process does it. Results are handed over one by one,
     so memory does not grow with them; they are pickled, which a `Secret` refuses. A failure is raised here and ends the
@@ -125,7 +125,7 @@ class _Child:
         self._pipe = open(pipe, "rb")  # noqa: SIM115  closed by `end`
 
     def results(self) -> Iterator[Any]:
-        """The results of its next portion; waits for them."""
+        """Wait for the results of the next portion, and return them."""
         import pickle
 
         while True:
@@ -153,7 +153,7 @@ class _Child:
 def _start(work: Callable[[T], Iterable[R]], portions: Sequence[T], alive: int, lifeline: int) -> _Child:
     reader, writer = os.pipe()
     child = -1
-    # A signal must not find the child before it knows what it is.
+    # A signal must not reach the child before it has set its handlers.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         child = os.fork()
@@ -193,7 +193,7 @@ def _work_and_exit(
 
 
 def _answers(work: Callable[[T], Iterable[R]], portion: T) -> Iterator[bytes]:
-    """The results of a portion, and its end or its failure, pickled."""
+    """Yield the results of a portion, then its end or failure, pickled."""
     import pickle
 
     try:
@@ -206,14 +206,14 @@ def _answers(work: Callable[[T], Iterable[R]], portion: T) -> Iterator[bytes]:
 
 
 def _end_with(alive: int) -> None:
-    """End this process when the one that started it has ended: nothing is ever written to the pipe that it holds."""
+    """End this process when its parent has ended: nothing is ever written to the pipe that the parent holds."""
     os.read(alive, 1)
     os._exit(1)
 
 
 def _try_and_exit(work: Callable[[], object], seconds: float) -> NoReturn:
     try:
-        # No handler but the kernel's own, which ends the process, whatever it is doing.
+        # Only the kernel's default action, which ends the process, whatever it is doing.
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
         signal.setitimer(signal.ITIMER_PROF, seconds)

@@ -23,7 +23,7 @@ class Secret:
 
     @property
     def is_one_word(self) -> bool:
-        """Whether it is visible ASCII only, as tokens are that go into a header."""
+        """Whether it is visible ASCII only, as required of tokens in a header."""
         return bool(self._value) and all(0x21 <= byte < 0x7F for byte in self._value)
 
     def __repr__(self) -> str:

@@ -18,14 +18,14 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[
 
 
 def rfc3339(moment: datetime) -> str:
-    """A moment as RFC 3339 in UTC, to the second: `2026-11-22T10:00:00Z`."""
+    """Return a moment as RFC 3339 in UTC, to the second: `2026-11-22T10:00:00Z`."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     return moment.isoformat()[:19] + "Z"
 
 
 def parse_time(text: str) -> datetime:
-    """A moment from RFC 3339 (`2026-11-22T10:00:00Z`) or from a date, which means its midnight UTC.
+    """Parse a moment from RFC 3339 (`2026-11-22T10:00:00Z`) or from a date, which means its midnight UTC.
 
     Raises:
         InputError: if the text is neither, or names a day that does not exist.
@@ -48,12 +48,12 @@ def parse_time(text: str) -> datetime:
 
 
 def parse_moment(text: str) -> datetime:
-    """A moment as computers write it: RFC 3339 with up to nine digits of a second, of which six are kept.
+    """Parse a moment as computers write it: RFC 3339 with up to nine digits of a second, of which six are kept.
 
     Without an offset it is UTC.
 
     Raises:
-        InputError: if the text is not one.
+        InputError: if the text has another form.
     """
     if _MOMENT.fullmatch(text):
         with contextlib.suppress(ValueError, OverflowError):  # a day that does not exist
