@@ -1,1 +1,1 @@
-"""Results turned into text: pure functions, one module for each format."""
+"""Rendering of results as text: pure functions, one module for each format."""

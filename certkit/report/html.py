@@ -1,4 +1,4 @@
-"""Results as one HTML page that asks no network for anything, and needs no scripts, though they make it handier."""
+"""Results as one HTML page that asks no network for anything, and works without scripts, which make it handier."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ADVICE = {
 }
 LABELS = {Status.CRITICAL: "Critical", Status.WARNING: "Warning", Status.UNKNOWN: "Could not check", Status.OK: "OK"}
 
-# So many certificates are a full column of the time line at least, so that a single one does not look like a mountain.
+# The least number that fills a column of the time line, so that a single certificate does not look like a mountain.
 _LOW_CEILING = 6
 
 # The first part of a name in RFC 4514 text, where a comma inside a value has a backslash before it.
@@ -78,7 +78,7 @@ class PageRow:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Certificates that ask for the same; `left_out` counts those not shown, `is_listed` says the table has all."""
+    """Certificates that need the same action; `left_out` counts those not shown, `is_listed` says the table has all."""
 
     title: str
     advice: str
@@ -88,7 +88,7 @@ class Group:
 
 
 def render(scan: Scan, *, title: str = "Certificates", truncate: int = 5000) -> str:
-    """The page: what it comes down to, what is urgent, a time line, and a table of the `truncate` most urgent rows.
+    """Render the page: a summary, the urgent rows, a time line, and a table of the `truncate` most urgent rows.
 
     Raises:
         InputError: if Jinja2 is not installed.
@@ -97,7 +97,7 @@ def render(scan: Scan, *, title: str = "Certificates", truncate: int = 5000) -> 
     rows = scan.by_urgency
     entries = [_entry(row, scan.now) for row in rows[:truncate]]
     columns = timeline.columns(rows, now=scan.now) if rows else []
-    # A style rule for each column of the time line: what share of the height each status takes.
+    # A style rule for each column of the time line: the share of the height of each status.
     ceiling = max([_LOW_CEILING, *(column.total for column in columns)])
     heights = "".join(
         f"#column-{number}{{--critical-share:{column.critical / ceiling:.2%};"
@@ -148,20 +148,20 @@ def _environment() -> jinja2.Environment:
 
 
 def _source(environment: jinja2.Environment, name: str) -> str:
-    """A file beside the template as it stands; nothing in it is a template's syntax."""
+    """Return a file beside the template, unchanged: it contains no template syntax."""
     assert environment.loader is not None  # noqa: S101  _environment() saw to it
     return environment.loader.get_source(environment, name)[0]
 
 
 def _trusted(text: str) -> str:
-    """Text of our own, which goes into the page as it is."""
+    """Mark certkit's own text, which goes into the page unescaped."""
     import markupsafe
 
     return markupsafe.Markup(text)  # noqa: S704  holds nothing that was read anywhere
 
 
 def _hash(text: str) -> str:
-    """The source of an inline style or script for a Content-Security-Policy (CSP level 3, section 2.3.1)."""
+    """Return the source expression of an inline style or script for a Content-Security-Policy (level 3, 2.3.1)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
@@ -196,7 +196,7 @@ def _entry(row: Row, now: datetime) -> PageRow:
 
 
 def _groups(entries: Sequence[PageRow], scan: Scan) -> list[Group]:
-    """What is urgent: what to do now, and what to plan."""
+    """Return the urgent rows in groups: what to do now, and what to plan."""
     groups = []
     for status, (title, advice) in _ADVICE.items():
         number, listed = scan.counts()[status], [entry for entry in entries if entry.status == status]

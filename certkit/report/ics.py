@@ -1,8 +1,8 @@
 """Results as a calendar (iCalendar, RFC 5545): an event where each certificate ends, with reminders before it.
 
 An event is the very moment in UTC, not a day: a day would be a different time in every zone, and too late in half of
-them for what ends at midnight. The event's identifier is made from the fingerprint, so that a calendar that takes
-the file in again updates what it has. A source that could not be checked is an event too, at the time of the check.
+them for what ends at midnight. The event's identifier is made from the fingerprint, so that a calendar that imports
+the file again updates its events. A source that could not be checked is an event too, at the time of the check.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _NEVER = 9999
 
 
 def render(scan: Scan, *, reminders: Sequence[Reminder] = (28, 14, 7, 3, 1, 0)) -> str:
-    """The calendar: events in the order in which they come, with an alarm for each reminder (days, or any length).
+    """Render the calendar: events in the given order, with an alarm for each reminder (days, or any length).
 
-    What has expired keeps its event without an alarm.
+    An expired certificate keeps its event without an alarm.
 
     Raises:
         InputError: if icalendar is not installed.
@@ -60,7 +60,7 @@ def render(scan: Scan, *, reminders: Sequence[Reminder] = (28, 14, 7, 3, 1, 0)) 
 
 
 def _event(row: Row, scan: Scan, reminders: Sequence[Reminder]) -> icalendar.Event:
-    """One certificate or revocation list; its text never changes with time, only its alarms and places do."""
+    """Return the event of a certificate or CRL; its text never changes with time, only its alarms and places do."""
     from icalendar import Alarm, Event
 
     subject = shortened(printable(row.subject), 200) or "without a name"
@@ -93,9 +93,9 @@ def _event(row: Row, scan: Scan, reminders: Sequence[Reminder]) -> icalendar.Eve
 
 
 def _still_useful(row: Row, scan: Scan, reminders: Sequence[Reminder]) -> Iterator[timedelta]:
-    """The reminders to come, earliest first, preceded by the last one that was missed.
+    """Yield the reminders to come, earliest first, preceded by the last one that was missed.
 
-    So whoever imports the calendar late is reminded once, not once for each missed reminder.
+    So a calendar that is imported late reminds once, not once for each missed reminder.
     """
     left = row.not_after - scan.now
     if left < timedelta(0):
@@ -103,7 +103,7 @@ def _still_useful(row: Row, scan: Scan, reminders: Sequence[Reminder]) -> Iterat
     life = row.not_after - row.not_before
     days = (timedelta(days=each) if isinstance(each, int) else each for each in reminders)
     exact = (each.of(life) if isinstance(each, Duration) else each for each in days)
-    # Calendars know whole seconds (RFC 5545 section 3.3.6).
+    # Calendars have whole seconds (RFC 5545 section 3.3.6).
     lengths = sorted({timedelta(seconds=each // timedelta(seconds=1)) for each in exact}, reverse=True)
     missed = [length for length in lengths if length > left]
     yield from missed[-1:]
@@ -111,9 +111,9 @@ def _still_useful(row: Row, scan: Scan, reminders: Sequence[Reminder]) -> Iterat
 
 
 def _notice(scan: Scan) -> icalendar.Event:
-    """What the calendar does not show as an end: that it is not complete, and why, at the moment of the look.
+    """Return an event that says why the calendar is incomplete, at the time of the check.
 
-    The same trouble on another day moves the event to that day; another trouble is an event of its own.
+    The same problem on another day moves the event to that day; a different problem is a separate event.
     """
     from icalendar import Event
 

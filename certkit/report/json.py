@@ -27,12 +27,12 @@ Document = dict[str, Any]
 
 
 def render(document: object) -> str:
-    """One JSON document; ASCII only, so that no terminal and no locale gets in its way."""
+    """Render one JSON document; ASCII only, so that it is safe in every terminal and locale."""
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
 
 def error(failure: CertkitError) -> Document:
-    """A failure, as printed with exit 3."""
+    """Render a failure, as printed with exit code 3."""
     return {"status": Status.UNKNOWN.value, "error": {"message": failure.message, "hint": failure.hint}}
 
 
@@ -47,7 +47,7 @@ def key(facts: KeyFacts) -> Document:
 
 
 def judged(status: Status, subject: str | None, findings: Iterable[Finding]) -> Document:
-    """The result of `csr check` and `verify`, and part of that of `probe`; an unknown one says first why."""
+    """The result of `csr check` and `verify`, and part of that of `probe`; an unknown one begins with the reason."""
     listed = list(findings)
     document: Document = {"status": status.value, "subject": subject, "checks": checks(listed)}
     if exit_code(status) == exit_code(Status.UNKNOWN):
@@ -70,7 +70,7 @@ def judged_by(status: Status, subject: str | None, by_policy: Sequence[tuple[str
 
 
 def evidence(chain: Iterable[tuple[str, datetime | None, datetime | None]], end: datetime | None) -> Document:
-    """What a verdict of `verify` rests on: the chain, leaf first, as names with dates, and until when it holds."""
+    """The evidence for a verdict of `verify`: the chain, leaf first, as names with dates, and its end of validity."""
     return {
         "path": [
             {"subject": name, "not_before": _moment(begin), "not_after": _moment(until)} for name, begin, until in chain
@@ -84,7 +84,7 @@ def _moment(moment: datetime | None) -> str | None:
 
 
 def probed(probe: Probe) -> Document:
-    """The result of `probe`, with the findings and what both sides presented; null where nothing was."""
+    """The result of `probe`, with the findings and what both sides presented; null if nothing was presented."""
     ends = {"server_not_after": probe.server_not_after, "client_not_after": probe.client_not_after}
     return {
         **judged(probe.status, probe.subject, probe.findings),
@@ -124,7 +124,7 @@ def made_request(made: MadeRequest, policy: str) -> Document:
 
 
 def scanned(scan: Scan) -> Iterator[str]:
-    """The result of `expiry`, in parts: a document with a line for each certificate, for there may be many."""
+    """The result of `expiry`, in parts: a document with a line for each certificate, because there may be many."""
     yield f'{{\n  "status": "{scan.status.value}",\n  "certificates": ['
     separator = "\n"
     for row in scan.rows:
@@ -145,7 +145,7 @@ def scanned(scan: Scan) -> Iterator[str]:
 
 
 def sightings(found: Found) -> Iterator[str]:
-    """What was found in some places as lines of JSON: one for each sighting, and for each failure."""
+    """The finds in some places as lines of JSON: one for each sighting and each failure."""
     for row in found.rows:
         yield f'{{"source": {_text(row.sources[0])}, {row.text or facts_of(row)}}}\n'
     for failure in found.failures:
@@ -155,7 +155,7 @@ def sightings(found: Found) -> Iterator[str]:
 
 
 def facts_of(row: Row) -> str:
-    """What is said of a certificate or CRL, as the members of a JSON object; written out, for there may be many."""
+    """The facts of a certificate or CRL as the members of a JSON object; written by hand for speed."""
     return (
         f'"kind": "{row.kind.value}", "subject": {_text(row.subject)}, "issuer": {_text(row.issuer)}, '
         f'"serial": "{names.serial_hex(row.serial)}", "fingerprint_sha256": "{row.fingerprint.hex()}", '
@@ -182,7 +182,7 @@ def identity(found: Overview) -> Document:
 
 
 def unread(found: Unread) -> Document:
-    """An identity in a list of them of which nothing is known, or that was refused what it was to do."""
+    """An identity in a list that could not be loaded, or for which an operation failed."""
     return {
         "name": found.name,
         "changed": found.error.is_changed,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from certkit.expiry.scan import Row, Scan
     from certkit.expiry.thresholds import Thresholds
 
-# Nagios keeps 8 KiB of what a plugin says (MAX_PLUGIN_OUTPUT_LENGTH).
+# Nagios keeps 8 KiB of a plugin's output (MAX_PLUGIN_OUTPUT_LENGTH).
 MAX_BYTES = 8000
 
 _DAY = timedelta(days=1)
@@ -33,7 +33,7 @@ _MESSAGE_LENGTH = 300
 
 
 def render(scan: Scan, *, thresholds: Thresholds) -> str:
-    """The line with the status and the worst of it, then a line for each certificate that is not ok and each failure.
+    """Render a line with the status and the worst problem, then a line for each failure and each certificate not ok.
 
     The thresholds are those by which the scan was judged.
     """
@@ -52,7 +52,7 @@ def render(scan: Scan, *, thresholds: Thresholds) -> str:
 
 
 def error(failure: CertkitError) -> str:
-    """The line for a check that could not be made at all."""
+    """Render the line for a check that could not be carried out."""
     return f"CERTKIT UNKNOWN - {_safe(failure.message, _MESSAGE_LENGTH)}. {_safe(failure.hint, _MESSAGE_LENGTH)}\n"
 
 
@@ -74,12 +74,12 @@ def _described(row: Row, scan: Scan) -> str:
 
 
 def _safe(text: str, limit: int) -> str:
-    r"""Text in which nothing ends the line or begins performance data: `|` becomes `\7C`, as in RFC 4514."""
+    r"""Escape text so that it neither ends the line nor begins performance data: `|` becomes `\7C`, as in RFC 4514."""
     return shortened(printable(text), limit).replace("|", r"\7C")
 
 
 def _within(room: int, lines: Iterable[str], number: int) -> Iterator[str]:
-    """As many lines as there is room for in bytes, and how many more there are."""
+    """Yield as many lines as fit into a number of bytes, and the number of the others."""
     room -= len(f"and {number:,} more\n")
     for left_out, line in zip(range(number, 0, -1), lines, strict=True):
         room -= len(line.encode()) + 1
@@ -90,7 +90,7 @@ def _within(room: int, lines: Iterable[str], number: int) -> Iterator[str]:
 
 
 def _performance(scan: Scan, thresholds: Thresholds) -> str:
-    """The days left of the certificate that ends first (`U`: there is none), and how many have each status."""
+    """Return the days left of the first certificate to expire (`U` without one), and the count of each status."""
     certificates = (row for row in scan.rows if row.kind is Kind.CERTIFICATE)
     first = min(certificates, key=lambda row: row.not_after, default=None)
     days_left = "U"

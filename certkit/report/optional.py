@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def needs(package: str, *, what: str) -> Iterator[None]:
-    """Around the import of an optional package, by the name that people know it by.
+    """Guard the import of an optional package, given by its well-known name.
 
     Raises:
-        InputError: if it is not installed; the message says what cannot be made, the hint how to install it.
+        InputError: if it is not installed; the message says what needs it, the hint how to install it.
     """
     try:
         yield

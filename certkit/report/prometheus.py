@@ -2,7 +2,7 @@
 
 Names and labels of `x509_…` are those of x509-certificate-exporter (its docs/metrics.md), so that its dashboards and
 alerts work; the label `source` and the metrics `certkit_…` are our own. The collector takes no timestamps, and refuses
-the whole file where two series are alike.
+the whole file if two series are alike.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _NO_FILE = re.compile(r"[a-z]+://.*|identity:.*|[^/]+:\d{1,5}|standard input", r
 # Serial numbers have 160 bits at most (RFC 5280 section 4.1.2.2), in good faith.
 _LONGEST_DECIMAL_BITS = 512
 
-# So many samples are written at once, for the library holds each of them several times over.
+# The number of samples written at once: the library holds each of them several times over.
 _SAMPLES_AT_ONCE = 1000
 
 
 def render(scan: Scan) -> str:
-    """The metrics of a scan, with series for each sighting.
+    """Render the metrics of a scan, with series for each sighting.
 
     Raises:
         InputError: if the package prometheus-client is not installed.
@@ -63,7 +63,7 @@ def render(scan: Scan) -> str:
 
 
 def pieces(scan: Scan) -> Iterator[str]:
-    """The same, piece by piece: the whole may take ten times as much memory as the scan.
+    """Yield the metrics piece by piece: the whole may take ten times as much memory as the scan.
 
     Raises:
         InputError: if the package prometheus-client is not installed.
@@ -97,9 +97,9 @@ def _metrics(scan: Scan) -> Iterator[tuple[str, Iterable[Sample]]]:
 
 
 def _series(rows: Iterable[Row]) -> Series:
-    """Every sighting by its labels, what expires first in front; no two have the same labels.
+    """Return every sighting by its labels, first to expire first; no two have the same labels.
 
-    Different certificates that look alike in one place, all but the first of them, have a fingerprint as their
+    Of different certificates that look alike in one place, all but the first have a fingerprint as their
     discriminator.
     """
     found: dict[tuple[str, ...], Row] = {}
@@ -113,7 +113,7 @@ def _series(rows: Iterable[Row]) -> Series:
 
 
 def _place(source: str) -> tuple[str, str, str]:
-    """The labels `filename`, `filepath` and `source`; a place that is no file has but the last."""
+    """Return the labels `filename`, `filepath` and `source`; a place other than a file has only the last."""
     shown = printable(source)
     if _NO_FILE.fullmatch(source):
         return "", "", shown
@@ -121,7 +121,7 @@ def _place(source: str) -> tuple[str, str, str]:
 
 
 def _description(row: Row) -> tuple[str, ...]:
-    """The labels from `serial_number` to `crl_number`; a revocation list has no serial number and no subject."""
+    """Return the labels from `serial_number` to `crl_number`; a revocation list has no serial number and no subject."""
     found = row.labels or {}
     attributes = [shortened(printable(found.get(name, ""))) for name in _ATTRIBUTES]
     if row.kind is not Kind.CRL:
@@ -131,12 +131,12 @@ def _description(row: Row) -> tuple[str, ...]:
 
 
 def _decimal(number: int) -> str:
-    """A number in decimal; in hexadecimal where it is absurdly long, for Python refuses to write that in decimal."""
+    """Return a number in decimal; in hexadecimal if it is too long for Python to write in decimal."""
     return str(number) if number.bit_length() <= _LONGEST_DECIMAL_BITS else shortened(f"{number:#x}")
 
 
 def _named(labels: tuple[str, ...]) -> dict[str, str]:
-    """Labels by name; those that x509-certificate-exporter always writes are there even if they are empty."""
+    """Return labels by name; those that x509-certificate-exporter always writes are present even if empty."""
     return {name: value for name, value in zip(_LABELS, labels, strict=True) if value or name in _ALWAYS}
 
 

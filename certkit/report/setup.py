@@ -1,4 +1,4 @@
-"""How far `wise setup` has come, as text and as JSON."""
+"""The progress of `wise setup`, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def text(found: Situation, *, command: str, url: str | None, paint: Callable[[st
 
 
 def _fact(found: Situation, step: Step) -> str:
-    """What is known of a step that is done."""
+    """Return the known fact about a completed step."""
     overview, token = found.overview, found.token.token if found.token else None
     match step:
         case Step.CLIENT if found.client_id:

@@ -25,7 +25,7 @@ class Summary:
 
 
 def summary(scan: Scan) -> Summary:
-    """The most urgent fact as the headline, the rest as sentences. OK only if every source could be checked."""
+    """Summarize a scan: the most urgent fact is the headline. OK only if every source could be checked."""
     critical, warning, good = (
         [row for row in scan.rows if row.status is status] for status in (Status.CRITICAL, Status.WARNING, Status.OK)
     )
@@ -55,7 +55,7 @@ def summary(scan: Scan) -> Summary:
 
 
 def _expired(scan: Scan) -> Iterator[str]:
-    """How many of the critical ones have expired."""
+    """Yield the sentence about how many critical certificates have expired."""
     expired, critical = sum(row.not_after < scan.now for row in scan.rows), scan.counts()[Status.CRITICAL]
     if critical == expired == 1:
         yield "It has already expired."

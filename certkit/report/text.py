@@ -260,7 +260,7 @@ def passed_over(scan: Scan) -> str:
 
 
 def expiry_summary(scan: Scan) -> str:
-    """How many certificates have which status, in one line."""
+    """The number of certificates of each status, in one line."""
     counts = scan.counts()
     unseen = counts.pop(Status.UNKNOWN.value)
     parts = [
@@ -275,7 +275,7 @@ def expiry_summary(scan: Scan) -> str:
 
 
 def _left(row: Row, now: datetime) -> str:
-    """How much time is left, in words."""
+    """The time left, in words."""
     if row.days_left < 0 or now < row.not_before:
         return words.outlook(row, now)
     return f"{words.counted(row.days_left, 'day')} left"

@@ -1,4 +1,4 @@
-"""When certificates end: counts by week, month or year from now on, as a chart draws them."""
+"""Expiry dates as a chart: counts by week, month or year from now on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """How many end in one stretch of time; `label` is short, `name` says it in full."""
+    """The number of certificates that expire in one period; `label` is its short name, `name` the full one."""
 
     label: str
     name: str
@@ -38,13 +38,13 @@ class Column:
 
     @property
     def total(self) -> int:
-        """How many end there, whatever their status."""
+        """The number that expire in the period, whatever their status."""
         return self.critical + self.warning + self.ok
 
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Where a stretch of time begins, and what it is called; it ends where the next one begins."""
+    """The beginning and the names of a period; it ends where the next one begins."""
 
     start: datetime
     label: str
@@ -52,9 +52,9 @@ class _Stretch:
 
 
 def columns(rows: Sequence[Row], *, now: datetime) -> list[Column]:
-    """What has expired, then stretches of time from now on, then all that is later, if anything is.
+    """Return the expired ones, then periods from now on, then everything later, if any.
 
-    Weeks where that is near enough to see all, else months as far as two years; years where nothing is so near.
+    Periods are weeks if those cover everything, else months up to two years; years if nothing is that near.
     """
     ends = [row.not_after for row in rows if row.not_after >= now]
     near = [end for end in ends if end - now < _MONTHS_IN_VIEW]

@@ -24,29 +24,29 @@ _HOUR = timedelta(hours=1)
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things: `1 certificate`, `1,200 certificates`."""
+    """Return a number of things: `1 certificate`, `1,200 certificates`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def kinds(rows: Iterable[Row]) -> str:
-    """How many rows of each kind there are: `3 certificates and 1 revocation list`."""
+    """Return the number of rows of each kind: `3 certificates and 1 revocation list`."""
     numbers = Counter(row.kind for row in rows)
     return " and ".join(counted(numbers[kind], noun) for kind, noun in NOUNS.items() if numbers[kind])
 
 
 def day(moment: datetime) -> str:
-    """The day of a moment in UTC: `1 December 2026`."""
+    """Return the day of a moment in UTC: `1 December 2026`."""
     moment = moment.astimezone(UTC)
     return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}"
 
 
 def clock(moment: datetime) -> str:
-    """The time of day of a moment: `09:30 UTC`."""
+    """Return the time of day of a moment: `09:30 UTC`."""
     return f"{moment.astimezone(UTC):%H:%M} UTC"
 
 
 def span(length: timedelta) -> str:
-    """A length of time in its largest unit that is not crude: `5 hours`, `28 days`, `about 10 years`."""
+    """Return a length of time in its largest sensible unit: `5 hours`, `28 days`, `about 10 years`."""
     if length < _HOUR:
         return "less than an hour"
     if length < _DAY:
@@ -56,7 +56,7 @@ def span(length: timedelta) -> str:
 
 
 def outlook(row: Row, now: datetime) -> str:
-    """What is ahead of a certificate or revocation list: `expires in 20 days`, `expired 3 days ago`."""
+    """Return the outlook of a certificate or revocation list: `expires in 20 days`, `expired 3 days ago`."""
     is_list = row.kind is Kind.CRL
     if row.not_after < now:
         ago = span(now - row.not_after)
@@ -67,6 +67,6 @@ def outlook(row: Row, now: datetime) -> str:
 
 
 def shortened(text: str, limit: int = 300) -> str:
-    """The text, or its beginning and how much was left out, for a name may be as long as its maker likes."""
+    """Return the text, or its beginning and how much was left out: a name may have any length."""
     left_out = len(text) - limit
     return text if left_out <= 0 else f"{text[:limit]}… ({counted(left_out, 'more character')})"
