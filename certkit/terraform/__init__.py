@@ -1,1 +1,1 @@
-"""Terraform: public facts go through it, and never a private key, a token or a passphrase."""
+"""The Terraform integration: it passes public facts only, never a private key, a token or a passphrase."""

@@ -1,4 +1,4 @@
-"""What Terraform's data source `external` asks and gets: one JSON object of strings each, all of them public."""
+"""Queries and results of Terraform's data source `external`: one JSON object of public strings each."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _URGENCY = {Status.CRITICAL.value: 0, Status.WARNING.value: 1, Status.OK.value: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A question about an identity in a store, or about what is found at a source; one of the two is set.
+    """A query about an identity in a store, or about a source of certificates; one of the two is set.
 
-    `store` is where identities are, if not where the environment says. `warn` and `critical` take the place of the
+    `store` is the URI of the store, by default that of the environment. `warn` and `critical` replace the
     policy's thresholds.
     """
 
@@ -55,7 +55,7 @@ class Query:
 
     @classmethod
     def parse(cls, data: bytes) -> Query:
-        """The query in what came from standard input.
+        """Parse the query in the bytes from standard input.
 
         Raises:
             InputError: if it is not a query.
@@ -109,7 +109,7 @@ def _texts(data: bytes) -> dict[str, Any]:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether a text is UTF-8: a path from the system need not be."""
+    """Return whether a text is UTF-8: a path from the system need not be."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -119,10 +119,10 @@ def is_utf8(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalAnswer:
-    """The facts that Terraform keeps in its state; what there is not is an empty string.
+    """The facts that Terraform keeps in its state; absent ones are empty strings.
 
-    They are those of the generation in use, else of the one that is pending or issued. `status` judges
-    the certificate in use; `csr` is the request that waits. Of a certificate at a source, `state` is empty.
+    They are those of the active generation, else of the one that is pending or issued. `status` judges
+    the active certificate; `csr` is the pending request. For a certificate at a source, `state` is empty.
     """
 
     status: str = ""
@@ -142,10 +142,10 @@ class ExternalAnswer:
     deploy_hook: str = "none"
 
     def document(self) -> dict[str, str]:
-        """The answer as the flat object of strings that Terraform reads.
+        """Return the result as the flat object of strings that Terraform reads.
 
         Raises:
-            InputError: if a path is not text: Terraform would read another one.
+            InputError: if a path is not UTF-8: Terraform would read a different one.
         """
         document = asdict(self)
         for key, value in document.items():
@@ -158,7 +158,7 @@ class ExternalAnswer:
 def about_identity(
     query: Query, store: Store, *, name: str, policy_of: Callable[[str], Policy], now: datetime
 ) -> ExternalAnswer:
-    """The facts of an identity; one that does not exist is `absent`.
+    """Return the facts of an identity; one that does not exist is `absent`.
 
     Raises:
         PolicyError: if the identity's policy cannot be used.
@@ -193,13 +193,13 @@ def about_identity(
 
 
 def about_source(query: Query, sources: Iterable[Source], *, policy: Policy, now: datetime) -> ExternalAnswer:
-    """What there is to say about the most urgent certificate among some sources; of a bundle, the leaf counts.
+    """Return the facts of the most urgent certificate among some sources; of a bundle, the leaf counts.
 
     Raises:
         InputError: if a part of the sources cannot be read, or there is no certificate.
     """
     answers = (_judged(each, query, policy, now=now) for each in _certificates(sources))
-    # Times of this form are in the order of their letters.
+    # Times of this form sort as text.
     found = min(answers, key=lambda each: (_URGENCY[each.status], each.validity_end_time), default=None)
     if found is None:
         raise InputError(f"{query.source} contains no certificate", hint="check the source")
@@ -207,7 +207,7 @@ def about_source(query: Query, sources: Iterable[Source], *, policy: Policy, now
 
 
 def _certificates(sources: Iterable[Source]) -> Iterator[ExternalAnswer]:
-    """The leaf certificates of some sources.
+    """Yield the leaf certificates of some sources.
 
     Raises:
         InputError: if a part of the sources cannot be read.
@@ -225,10 +225,10 @@ def _certificates(sources: Iterable[Source]) -> Iterator[ExternalAnswer]:
 
 
 def _described(certificate: Certificate | x509.Certificate) -> ExternalAnswer:
-    """The facts of a certificate.
+    """Return the facts of a certificate.
 
     Raises:
-        InputError: if a field that is needed cannot be read.
+        InputError: if a required field cannot be read.
     """
     facts = describe.certificate(certificate)
     unreadable = ", ".join(facts.get("problems", ()))
@@ -246,7 +246,7 @@ def _described(certificate: Certificate | x509.Certificate) -> ExternalAnswer:
 
 
 def _known(seen: ReportedFacts) -> ExternalAnswer:
-    """The facts of a certificate that may not be read itself."""
+    """Return the facts of a certificate that may not be read itself."""
     return ExternalAnswer(
         validity_start_time=rfc3339(seen.not_before),
         validity_end_time=rfc3339(seen.not_after),
@@ -258,7 +258,7 @@ def _known(seen: ReportedFacts) -> ExternalAnswer:
 
 
 def _judged(answer: ExternalAnswer, query: Query, policy: Policy, *, now: datetime) -> ExternalAnswer:
-    """The facts of a certificate with what they mean now."""
+    """Return the facts of a certificate with its present status."""
     rules = policy.expiry
     thresholds = Thresholds.choose(
         warn=query.warn, critical=query.critical, default_warn=rules.warn, default_critical=rules.critical

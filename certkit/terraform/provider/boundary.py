@@ -1,4 +1,4 @@
-"""The error boundary of the provider: whatever happens inside becomes a diagnostic, and never a traceback."""
+"""The error boundary of the provider: every exception becomes a diagnostic, never a traceback."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from certkit.findings import Finding
 
-# Terraform asks for up to ten things at once. One after the other is fast enough, and what scans fork, and how warnings
+# Terraform sends up to ten requests at once. One after the other is fast enough, and what scans fork, and how warnings
 # are silenced, concerns the whole process.
 _ONE_AT_A_TIME = threading.RLock()
 
-# A command to paste stays as it is; elsewhere an option is an argument of the configuration.
+# A command to paste stays unchanged; elsewhere an option is an argument of the configuration.
 _OPTION = re.compile(r"certkit(?: '[^']*'| [^\s;,']+)+|(?<!\S)--([a-z][a-z0-9-]*)")
-# What the command line spells otherwise; an intermediate belongs below the certificate.
+# Names that differ on the command line; an intermediate belongs below the certificate.
 _ARGUMENTS = {"state": "province", "unit": "units", "type": "key_type", "untrusted": "certificate"}
 
 
@@ -62,7 +62,7 @@ class Boundary:
 
 
 def _spelt(text: str) -> str:
-    """The text with arguments of a configuration in the place of options of the command line."""
+    """Return the text with configuration arguments in place of command-line options."""
 
     def argument(found: re.Match[str]) -> str:
         return f"`{_ARGUMENTS.get(found[1], found[1].replace('-', '_'))}`" if found[1] else found[0]

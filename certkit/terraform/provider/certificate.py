@@ -84,7 +84,7 @@ class CertificateResource(Resource):
         )
 
     def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
-        """Refuse an invalid name, and what is not a certificate."""
+        """Refuse an invalid name, and text that is not a certificate."""
         from certkit.x509 import objects
 
         super().validate(diags, type_name, config)
@@ -105,7 +105,7 @@ class CertificateResource(Resource):
         return None
 
     def read(self, ctx: ReadContext, current: State) -> State | None:
-        """The certificate as it is in the store; None if it was removed."""
+        """Read the certificate from the store; None if it was removed."""
         from certkit.identity import overview
 
         if current["generation"] is None:
@@ -120,7 +120,7 @@ class CertificateResource(Resource):
         return current
 
     def plan(self, ctx: PlanContext, current: State | None, planned: State) -> State | None:
-        """Show that another certificate will be installed, or this one activated."""
+        """Plan to install another certificate, or to activate this one."""
         with Boundary(ctx.diagnostics) as boundary:
             assert current is not None  # noqa: S101  a plan to create is not asked for
             if "certificate" in ctx.changed_fields and not planned["certificate"]:
@@ -156,13 +156,13 @@ class CertificateResource(Resource):
         return None
 
     def plan_to_destroy(self, diagnostics: Diagnostics, current: State) -> None:
-        """Say what stays behind."""
+        """Warn of what stays behind."""
         with Boundary(diagnostics) as boundary:
             name, generation = current["identity"], current["generation"]
             boundary.warn(f"{name}: Terraform forgets the certificate of generation {generation}; it stays as it is")
 
     def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002  tf calls it so
-        """The certificate of NAME/GENERATION, or the one that the identity NAME has in use."""
+        """Import the certificate of NAME/GENERATION, or the active one of the identity NAME."""
         from certkit.identity import overview
 
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
@@ -213,9 +213,9 @@ class CertificateResource(Resource):
         return done.identity
 
     def _wants_use(self, current: State, planned: State, boundary: Boundary) -> bool:
-        """Whether the certificate is to be activated, and can be.
+        """Return whether the certificate is to be activated, and can be.
 
-        One that was in use and is not any more was replaced or rolled back on purpose.
+        One that is no longer active was replaced or rolled back on purpose.
         """
         is_used = current["state"] in {None, GenerationState.ACTIVE}
         if not planned["certificate"] or planned["activate"] is False or is_used:

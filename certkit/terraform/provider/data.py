@@ -1,4 +1,4 @@
-"""The data sources: facts of an identity, nearness of expiry, and whether a partner will take a CSR."""
+"""The data sources: facts of an identity, nearness of expiry, and whether a partner would accept a CSR."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Source(DataSource):
 
 
 class IdentityDataSource(_Source):
-    """An identity as it is, whoever made it."""
+    """An identity, whoever created it."""
 
     @classmethod
     def get_name(cls) -> str:
@@ -70,7 +70,7 @@ class IdentityDataSource(_Source):
         )
 
     def read(self, ctx: ReadDataContext, config: Config) -> State | None:
-        """The identity as it is now."""
+        """Read the identity."""
         from certkit.identity import overview
         from certkit.policy import catalogue
 
@@ -93,7 +93,7 @@ class IdentityDataSource(_Source):
 
 
 class ExpiryDataSource(_Source):
-    """How near its end a certificate is, wherever it is."""
+    """How near its expiry a certificate is, wherever it is kept."""
 
     @classmethod
     def get_name(cls) -> str:
@@ -131,7 +131,7 @@ class ExpiryDataSource(_Source):
         )
 
     def read(self, ctx: ReadDataContext, config: Config) -> State | None:
-        """The certificate that is nearest to its end."""
+        """Read the certificate that is nearest to its expiry."""
         from certkit.durations import Duration
         from certkit.expiry.scan import Judge
         from certkit.expiry.thresholds import Thresholds
@@ -150,7 +150,7 @@ class ExpiryDataSource(_Source):
         return None
 
     def _is_idle(self, source: str, boundary: Boundary) -> bool:
-        """Whether the source is an identity that has nothing in use, as before the first apply."""
+        """Return whether the source is an identity without an active certificate, as before the first apply."""
         if not source.startswith(_IDENTITY):
             return False
         with self.provider.store(boundary) as store:
@@ -161,7 +161,7 @@ class ExpiryDataSource(_Source):
 
 
 class CsrCheckDataSource(_Source):
-    """Whether a partner will take a CSR."""
+    """Whether a partner would accept a CSR."""
 
     @classmethod
     def get_name(cls) -> str:
@@ -188,7 +188,7 @@ class CsrCheckDataSource(_Source):
         )
 
     def read(self, ctx: ReadDataContext, config: Config) -> State | None:
-        """Every rule, applied."""
+        """Apply every rule."""
         from certkit.csr import check
         from certkit.policy import catalogue
         from certkit.x509 import objects
@@ -207,7 +207,7 @@ class CsrCheckDataSource(_Source):
 
 
 def _most_urgent(found: Scan) -> dict[str, Any]:
-    """The facts of the most urgent certificate.
+    """Return the facts of the most urgent certificate.
 
     Raises:
         InputError: if a source could not be checked.

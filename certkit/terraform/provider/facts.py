@@ -1,4 +1,4 @@
-"""What Terraform gets of an identity: facts that change with events, and none that change with the day."""
+"""The facts of an identity for Terraform: those that change with events, and none that change with the date."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AUTOMATIC = " With an automatic issuer; see `certkit_certificate` where a perso
 
 
 def _attributes(about: str) -> tuple[Attribute, ...]:
-    """The attributes; `about` is what to say of those that the installation of a certificate changes."""
+    """Return the attributes; `about` describes those that the installation of a certificate changes."""
     return (
         computed(
             "generation",
@@ -61,7 +61,7 @@ def _attributes(about: str) -> tuple[Attribute, ...]:
     )
 
 
-# What the data source says, as of now, and what the resource does, which an installation must not change.
+# The data source gives the present facts; those of the resource must not change with an installation.
 ATTRIBUTES = _attributes("")
 ATTRIBUTES_OF_RESOURCE = _attributes(_AUTOMATIC)
 NAMES = tuple(each.name for each in ATTRIBUTES)
@@ -70,10 +70,10 @@ _OF_THE_CERTIFICATE = ("state", "active_generation", "fingerprint_sha256", "not_
 
 
 def facts(store: Store, identity: StoredIdentity, policy: Policy, found: Overview, *, now: datetime) -> dict[str, Any]:
-    """The values of those attributes, as of now; `found` is the overview of the identity.
+    """Return the present values of those attributes; `found` is the overview of the identity.
 
     Raises:
-        InputError: if what the store has cannot be read.
+        InputError: if the stored data cannot be read.
     """
     from certkit.identity import overview, renew
     from certkit.times import rfc3339
@@ -124,7 +124,7 @@ def of_resource(
 
 
 def _about_request(identity: StoredIdentity, newest: GenerationView | None) -> dict[str, Any]:
-    """Return what an installation does not change; the CSR is there whether its certificate is installed or not."""
+    """Return what an installation does not change; the CSR stays after its certificate is installed."""
     from certkit.identity import overview
     from certkit.x509 import objects, pem
 
@@ -139,7 +139,7 @@ def _about_request(identity: StoredIdentity, newest: GenerationView | None) -> d
 
 
 def _next_for(request: dict[str, Any], identity: StoredIdentity, policy: Policy) -> str | None:
-    """What a person does with a request, in words that are right before and after the certificate is installed."""
+    """Return what a person does with a request, in words that fit before and after the installation."""
     if not request["csr"] or identity.record.undeployed is not None:
         return None
     name = f" under the name {request['certificate_name']}" if request["certificate_name"] else ""

@@ -68,7 +68,7 @@ class IdentityResource(Resource):
         )
 
     def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
-        """Refuse what the policy refuses, as far as it is known."""
+        """Refuse what the policy refuses, if it is known already."""
         super().validate(diags, type_name, config)
         with Boundary(diags):
             require_public(config)
@@ -96,7 +96,7 @@ class IdentityResource(Resource):
         return None
 
     def read(self, ctx: ReadContext, current: State) -> State | None:
-        """The identity as it is now; None if it was removed."""
+        """Read the identity; None if it was removed."""
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             try:
                 found = self._found(store, current["name"], boundary)
@@ -106,7 +106,7 @@ class IdentityResource(Resource):
         return current
 
     def plan(self, ctx: PlanContext, current: State | None, planned: State) -> State | None:
-        """Show that a request will be made, and refuse what would need other keys."""
+        """Plan a new request, and refuse changes that would need other keys."""
         with Boundary(ctx.diagnostics) as boundary:
             assert current is not None  # noqa: S101  a plan to create is not asked for
             _require_same(current, planned, ctx.changed_fields)
@@ -130,7 +130,7 @@ class IdentityResource(Resource):
         return planned
 
     def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
-        """Change settings in place, and make the request that was planned, unless another run has made it."""
+        """Change settings in place, and create the planned request, unless another run has done so."""
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             self._change_settings(store, current, planned)
             if planned["generation"] is Unknown:
@@ -141,7 +141,7 @@ class IdentityResource(Resource):
         return current
 
     def delete(self, ctx: DeleteContext, current: State) -> State | None:
-        """Forget the identity, or remove it with its keys if that is wanted."""
+        """Forget the identity, or remove it with its keys if configured."""
         with Boundary(ctx.diagnostics) as boundary:
             if current["destroy_keys"]:
                 with self.provider.store(boundary) as store:
@@ -150,18 +150,18 @@ class IdentityResource(Resource):
         return current
 
     def plan_to_destroy(self, diagnostics: Diagnostics, current: State) -> None:
-        """Say what stays behind."""
+        """Warn of what stays behind."""
         with Boundary(diagnostics) as boundary:
             _warn_of_what_stays(current, boundary)
 
     def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002  tf calls it so
-        """An identity by its name."""
+        """Import an identity by its name."""
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             return {"name": id, "renew": None, "destroy_keys": None, **self._found(store, require_name(id), boundary)}
         return None
 
     def _found(self, store: Store, name: str, boundary: Boundary | None = None) -> dict[str, Any]:
-        """What the store has of an identity; the boundary hears of a renewal that is due and not finished."""
+        """Return the facts of an identity; a renewal that is due and unfinished is reported to the boundary."""
         from certkit.identity import overview
         from certkit.policy import catalogue
 
@@ -177,11 +177,11 @@ class IdentityResource(Resource):
         return settings.arguments_of(known) | facts.of_resource(store, identity, policy, found, live)
 
     def _applied(self, store: Store, planned: State) -> State:
-        """What the store has, but for what was planned: an argument may be left out."""
+        """Return the stored values, with the planned ones in their place: an argument may be left out."""
         return self._found(store, planned["name"]) | {key: each for key, each in planned.items() if each is not Unknown}
 
     def _carry_through(self, store: Store, done: Done, policy: Policy, boundary: Boundary) -> None:
-        """Have an automatic issuer sign the open request."""
+        """Have an automatic issuer sign the pending request."""
         from certkit.identity import renew
 
         services, name = self.provider.services, done.identity.name
@@ -216,7 +216,7 @@ class IdentityResource(Resource):
             raise
 
     def _deploy(self, store: Store, name: str, boundary: Boundary) -> None:
-        """Run the deploy hooks of the generation in use that are owed."""
+        """Run the owed deploy hooks of the active generation."""
         from certkit.identity import activate
 
         services, identity = self.provider.services, store.load(name)
@@ -226,7 +226,7 @@ class IdentityResource(Resource):
             boundary.warn_of(name, done.findings)
 
     def _renew(self, store: Store, name: str, boundary: Boundary) -> None:
-        """Make a request, and carry it as far as it goes without a person; nothing if another run has."""
+        """Create a request and complete it as far as possible without a person, unless another run has."""
         from certkit.identity import renew
         from certkit.policy import catalogue
 
@@ -244,9 +244,9 @@ _PLACES = ("certificate_path", "key_reference")
 
 
 def _renewed(current: State, *, is_manual: bool) -> set[str]:
-    """What a new request changes: little where a person fetches the certificate, all where the issuer is automatic.
+    """Return what a new request changes: little if a person fetches the certificate, all if the issuer is automatic.
 
-    In a directory the place of the pair in use does not change with the pair; in Vault its references do.
+    In a directory the paths of the active pair do not change with it; in Vault its references do.
     """
     if is_manual:
         return {*_OF_A_REQUEST} if current["generation"] else {*_OF_A_REQUEST, *_PLACES}
@@ -255,7 +255,7 @@ def _renewed(current: State, *, is_manual: bool) -> set[str]:
 
 
 def _reason(current: State, planned: State, *, is_manual: bool) -> str | None:
-    """Why a new request is wanted, or an old one is to be carried on; None if nothing is."""
+    """Return why a new request is due, or an old one is to be continued; None if neither."""
     if current["generation"] is None:
         return "no request is open, and no certificate is in use, so a new request will be made"
     if planned["renew"] is not False and current["ready_for_renewal"]:
@@ -266,7 +266,7 @@ def _reason(current: State, planned: State, *, is_manual: bool) -> str | None:
 
 
 def _require_right_to_trust(store: Store, name: str) -> None:
-    """Refuse to enroll where the CAs of the issuer could not be kept, before anything is written.
+    """Refuse to enroll if the CAs of the issuer could not be kept, before anything is written.
 
     Raises:
         StoreError: if the token may not change settings, as a provisioner's.
@@ -279,7 +279,7 @@ def _require_right_to_trust(store: Store, name: str) -> None:
 
 
 def _warn_of_missing_right_to_trust(store: Store, name: str, boundary: Boundary) -> None:
-    """Warn where the CAs of a partner are missing, and the token cannot add them when there is a certificate."""
+    """Warn if the CAs of a partner are missing, and the token cannot add them with the certificate."""
     try:
         store.require_settings_right(name)
     except StoreError as error:

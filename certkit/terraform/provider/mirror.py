@@ -20,9 +20,9 @@ SOURCE = "certkit.local/certkit/certkit"
 SOURCE_OF_0_1_0 = "registry.terraform.io/certkit/certkit"
 _PROGRAM = "terraform-provider-certkit"
 
-# What Terraform calls the processors that Python knows.
+# Terraform's names of the processors that Python knows.
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-# What kernels read of a first line (Linux before 5.1).
+# The length of a first line that kernels read (Linux before 5.1).
 _LONGEST_FIRST_LINE = 126
 
 _LAUNCHER = """\
@@ -46,7 +46,7 @@ class Installed:
 
 
 def install(mirror: Path, *, python: str, version: str) -> Installed:
-    """A program in the mirror that starts the provider with this interpreter; the same one is not touched.
+    """Write the program that starts the provider with this interpreter; an identical one is not touched.
 
     Raises:
         InputError: if it cannot be written.
@@ -70,7 +70,7 @@ def install(mirror: Path, *, python: str, version: str) -> Installed:
 
 
 def launcher(python: str) -> str:
-    """The program: a first line that names the interpreter, or where none can, one that a shell reads."""
+    """Return the program: its first line names the interpreter, or if that is impossible, a shell."""
     first = f"#!{python}"
     if len(first) <= _LONGEST_FIRST_LINE and not re.search(r"\s", python):
         return f"{first}\n{_LAUNCHER}"
@@ -80,13 +80,13 @@ def launcher(python: str) -> str:
 
 
 def semantic(version: str) -> str:
-    """A version as Terraform spells it: `0.2.0rc1` is `0.2.0-rc1`."""
+    """Return a version in Terraform's spelling: `0.2.0rc1` is `0.2.0-rc1`."""
     rest = version.lstrip("0123456789.")
     return f"{version.removesuffix(rest).rstrip('.')}-{rest}" if rest else version
 
 
 def system() -> str:
-    """This system as Terraform calls it, such as `linux_amd64`.
+    """Return Terraform's name of this system, such as `linux_amd64`.
 
     Raises:
         InputError: if Terraform has no name for it that is known here.
@@ -102,7 +102,7 @@ REPLACE_PROVIDER = f"terraform state replace-provider {SOURCE_OF_0_1_0} {SOURCE}
 
 
 def mirror_block(installed: Installed) -> str:
-    """The configuration (`~/.terraformrc`) that names the mirror."""
+    """Return the configuration (`~/.terraformrc`) that names the mirror."""
     return f"""\
 # A state that certkit 0.1.0 has written needs this once: {REPLACE_PROVIDER}
 provider_installation {{
@@ -118,7 +118,7 @@ provider_installation {{
 
 
 def override_block(installed: Installed) -> str:
-    """The configuration (`~/.terraformrc`) that has Terraform use the provider without `init`."""
+    """Return the configuration (`~/.terraformrc`) that has Terraform use the provider without `init`."""
     return f"""\
 provider_installation {{
   dev_overrides {{

@@ -1,4 +1,4 @@
-"""The provider itself: its configuration, and what it offers."""
+"""The provider: its configuration, resources and data sources."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class CertkitProvider(Provider):
 
     @functools.cached_property
     def services(self) -> Services:
-        """The world outside, opened on first use: validating a configuration needs none of it."""
+        """The external services, opened on first use: validating a configuration needs none of them."""
         return self._make_services()
 
     def get_model_prefix(self) -> str:
-        """What the names of all types begin with."""
+        """The prefix of all type names."""
         return "certkit_"
 
     def get_provider_schema(self, diags: Diagnostics) -> Schema:  # noqa: ARG002  tf gives it
@@ -74,10 +74,10 @@ class CertkitProvider(Provider):
         return mirror.SOURCE
 
     def validate_config(self, diags: Diagnostics, config: Config) -> None:
-        """Nothing to refuse: the store is tried when it is wanted."""
+        """Accept every configuration: the store is opened on first use."""
 
     def configure_provider(self, diags: Diagnostics, config: Config) -> None:
-        """Take in the provider's block."""
+        """Read the provider's block."""
         with Boundary(diags):
             self.configuration = Configuration(**config)
 
@@ -93,7 +93,7 @@ class CertkitProvider(Provider):
         """The store of identities.
 
         Raises:
-            InputError: if it cannot be reached, or Terraform does not know yet which it is.
+            InputError: if it cannot be reached, or its URI is not known yet.
         """
         if any(value is Unknown for value in asdict(self.configuration).values()):
             hint = "give it as text or as a variable, or apply first what it depends on"

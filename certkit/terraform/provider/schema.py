@@ -1,4 +1,4 @@
-"""How attributes are declared, and the types of values of which several spellings mean the same."""
+"""Declarations of attributes, and types of values with several equivalent spellings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Config = dict[str, Any]
 _PRIVATE_KEY = "PRIVATE KEY-----"
 
 
-# What removes a setting: an argument that is left out stays as it is.
+# The value that removes a setting: an omitted argument leaves it unchanged.
 NO_VALUE = "none"
 
 
@@ -31,13 +31,13 @@ class Text(String):
     """A text; an empty one is no value."""
 
     def semantically_equal(self, a_decoded: Any, b_decoded: Any) -> bool:
-        """Whether both mean the same; what is not known yet may be anything."""
+        """Return whether both mean the same; an unknown value may be anything."""
         if a_decoded is Unknown or b_decoded is Unknown:
             return a_decoded is b_decoded
         return bool(self.meaning(a_decoded) == self.meaning(b_decoded))
 
     def meaning(self, value: Any) -> Any:
-        """What a value says, in one form for all its spellings."""
+        """Return a value in one form for all its spellings."""
         return value or None
 
 
@@ -45,7 +45,7 @@ class PolicyName(Text):
     """The name of a policy, or the path of its file, relative or not."""
 
     def meaning(self, value: Any) -> Any:
-        """The path as an absolute one."""
+        """Return the path as an absolute one."""
         from certkit.policy import catalogue
 
         return catalogue.absolute(value) if value else None
@@ -55,7 +55,7 @@ class IssuerName(Text):
     """An issuer; the path of its program may be relative or not."""
 
     def meaning(self, value: Any) -> Any:
-        """The issuer with an absolute path."""
+        """Return the issuer with an absolute path."""
         try:
             return issuers.absolute(value) if value else None
         except InputError:
@@ -66,7 +66,7 @@ class Removable(Text):
     """A setting that `none` removes."""
 
     def meaning(self, value: Any) -> Any:
-        """What a value says: None, if it is `none`."""
+        """Return the value, or None if it is `none`."""
         return None if value == NO_VALUE else super().meaning(value)
 
 
@@ -74,7 +74,7 @@ class HookName(Removable):
     """A deploy hook: a name of the host configuration, or a program whose path may be relative or not."""
 
     def meaning(self, value: Any) -> Any:
-        """The program with an absolute path."""
+        """Return the program with an absolute path."""
         from certkit.identity import programs
 
         try:
@@ -85,10 +85,10 @@ class HookName(Removable):
 
 
 class Certificates(Text):
-    """Certificates as PEM, with whatever text around them."""
+    """Certificates as PEM, with any text around them."""
 
     def meaning(self, value: Any) -> Any:
-        """The certificates as PEM, and nothing else."""
+        """Return the certificates as PEM, and nothing else."""
         try:
             return certificates_only(value, name="") if value else None
         except InputError:
@@ -96,13 +96,13 @@ class Certificates(Text):
 
 
 class Texts(List):
-    """Texts in their order; an empty list is no value."""
+    """A list of texts; an empty list is no value."""
 
     def __init__(self) -> None:
         super().__init__(String())
 
     def semantically_equal(self, a_decoded: Any, b_decoded: Any) -> bool:
-        """Whether both mean the same; what is not known yet may be anything."""
+        """Return whether both mean the same; an unknown value may be anything."""
         if a_decoded is Unknown or b_decoded is Unknown:
             return a_decoded is b_decoded
         return (a_decoded or []) == (b_decoded or [])
@@ -111,7 +111,7 @@ class Texts(List):
 def argument(
     name: str, kind: TfType, description: str, *, required: bool = False, default: Any = None, fixed: bool = True
 ) -> Attribute:
-    """An argument of a resource; left out, it stays as it is. A `fixed` one cannot change without another resource."""
+    """Declare an argument of a resource; omitted, it stays unchanged. A `fixed` one forces a new resource."""
     return Attribute(
         name,
         kind,
@@ -125,23 +125,23 @@ def argument(
 
 
 def option(name: str, kind: TfType, description: str, *, required: bool = False) -> Attribute:
-    """An argument that may change at any time."""
+    """Declare an argument that may change at any time."""
     return Attribute(name, kind, description, required=required, optional=not required)
 
 
 def computed(name: str, kind: TfType, description: str) -> Attribute:
-    """What the provider says."""
+    """Declare an attribute that the provider computes."""
     return Attribute(name, kind, description, computed=True)
 
 
 def schema(description: str, *attributes: Attribute | Iterable[Attribute]) -> Schema:
-    """The schema of a resource or data source."""
+    """Return the schema of a resource or data source."""
     listed = [each for part in attributes for each in ([part] if isinstance(part, Attribute) else part)]
     return Schema(attributes=listed, version=0, description=description)
 
 
 def certificates_only(text: str, *, name: str) -> str:
-    """The certificates in a PEM text, and nothing else of it.
+    """Return the certificates in a PEM text, and nothing else.
 
     Raises:
         InputError: if there is no certificate, or one cannot be read.
@@ -169,7 +169,7 @@ def utf8(text: str) -> str:
 
 
 def require_public(values: Mapping[str, Any]) -> None:
-    """Refuse a private key where something public belongs: every argument comes into the state.
+    """Refuse a private key in place of something public: every argument gets into the state.
 
     Raises:
         InputError: if a value contains a private key.

@@ -39,7 +39,7 @@ _VALID = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def serve(provider: Provider, *, announce: Callable[[str], None]) -> None:
-    """Answer Terraform until it says that it is done, or is gone; `announce` tells it where."""
+    """Serve Terraform until it shuts the provider down or exits; `announce` prints the address."""
     parent = os.getppid()
     reader, writer = os.pipe()
 
@@ -47,7 +47,7 @@ def serve(provider: Provider, *, announce: Callable[[str], None]) -> None:
         os.write(writer, b".")
 
     def watch() -> None:
-        """End with Terraform, also when it was killed."""
+        """End with Terraform, even if it was killed."""
         while os.getppid() == parent:
             time.sleep(_WATCH_SECONDS)
         end()
@@ -79,14 +79,14 @@ class _Servicer(ProviderServicer):
         return answer
 
     def UpgradeResourceState(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ARG002, N802  as above
-        """A state that another version of the provider wrote, with the attributes of this one."""
+        """Convert a state that another version of the provider wrote to the attributes of this one."""
         known = json.loads(request.raw_state.json)
         schema = self._get_res_cls(request.type_name).get_schema()
         state = {each.name: known.get(each.name) for each in schema.attributes}
         return tfplugin_pb2.UpgradeResourceState.Response(upgraded_state=to_dynamic_value(state))
 
     def PlanResourceChange(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802  gRPC's name
-        """A plan; one to destroy says what stays behind."""
+        """Plan a change; a plan to destroy warns of what stays behind."""
         if read_dynamic_value(request.proposed_new_state) is not None:
             return super().PlanResourceChange(request, context)
         diagnostics = Diagnostics()
@@ -97,13 +97,13 @@ class _Servicer(ProviderServicer):
 
 
 class _Controller(grpc_controller_pb2_grpc.GRPCControllerServicer):
-    """How Terraform ends the process."""
+    """The service by which Terraform ends the process."""
 
     def __init__(self, end: Callable[[], None]) -> None:
         self.end = end
 
     def Shutdown(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ARG002, N802  gRPC's signature
-        """End once this is answered."""
+        """End the process after responding."""
         context.add_callback(self.end)
         return grpc_controller_pb2.Empty()
 
@@ -117,9 +117,9 @@ class _Output(grpc_stdio_pb2_grpc.GRPCStdioServicer):
 
 
 def _transport() -> tuple[bytes, grpc.ServerCredentials]:
-    """A certificate for the socket (DER), and the credentials of the server.
+    """Return a certificate for the socket (DER), and the credentials of the server.
 
-    Terraform's own certificate is on a curve that gRPC's TLS does not verify; no one else gets into the directory.
+    Terraform's own certificate is on a curve that gRPC's TLS does not verify; the directory excludes other users.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization

@@ -1,4 +1,4 @@
-"""What the process that Terraform starts gives to the provider: stores, sources, and the time."""
+"""The external services of the provider: stores, sources, and the time."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The world outside, as functions.
+    """The external services, as functions.
 
     `open_store` opens the store of a configuration, `issuing` the issuer of an identity (None: a person), and `look`
-    judges what is seen in one source; all say through their last argument what ought to be known about the connection.
+    judges the certificates of one source; all report warnings about the connection through their last argument.
     `how` says how a generation of an identity is activated, and `storable` returns settings as a store may hold them:
     with the hook by its absolute path, or by its name.
     """
@@ -47,13 +47,13 @@ class Services:
 
 
 class Host(Protocol):
-    """What resources and data sources need of the provider that they belong to."""
+    """The part of the provider that resources and data sources need."""
 
     configuration: Configuration
 
     @property
     def services(self) -> Services:
-        """The world outside."""
+        """The external services."""
 
     def store(self, boundary: Boundary) -> AbstractContextManager[Store]:
         """Open the provider's store; warnings go to the boundary."""

@@ -27,7 +27,7 @@ from certkit.x509.names import SubjectOptions
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The attribute of the subject that each argument names. `state` is what Terraform calls something else by.
+# The attribute of the subject that each argument names. `state` has another meaning in Terraform.
 _SUBJECT = {
     "organization": "organization",
     "country": "country",
@@ -129,12 +129,12 @@ CHANGEABLE = {
 
 
 def is_known(arguments: Mapping[str, Any]) -> bool:
-    """Whether every argument is known already, and not only after another resource is made."""
+    """Return whether every argument is known already, and not only after another resource is created."""
     return all(arguments[name] is not Unknown or name == "key_type" for name in NAMES)
 
 
 def settings_of(arguments: Mapping[str, Any]) -> Settings:
-    """What an identity is to be enrolled with.
+    """Return the settings to enroll an identity with.
 
     Raises:
         InputError: if a value cannot be part of a CSR, or there is no certificate in `ca`.
@@ -163,7 +163,7 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
 
 
 def arguments_of(settings: Settings) -> dict[str, Any]:
-    """The arguments that an identity was enrolled with."""
+    """Return the arguments that an identity was enrolled with."""
     subject = {name: getattr(settings.subject, field) for name, field in _SUBJECT.items()}
     return {
         "policy": settings.policy,
