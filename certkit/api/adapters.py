@@ -32,7 +32,7 @@ class RequestsAdapter(requests.adapters.HTTPAdapter):
         return super().proxy_manager_for(proxy, **options, ssl_context=self._context)
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:  # noqa: ARG002
-        """Leave trust to the context: requests would add the public CAs of certifi, or a file of its own."""
+        """Leave trust to the context: requests would add the public CAs of certifi, or its own file."""
         host, _ = super().build_connection_pool_key_attributes(request, True, None)
         return host, {"ssl_context": self._context}
 
@@ -54,7 +54,7 @@ class RequestsAdapter(requests.adapters.HTTPAdapter):
 
 
 class _PoolManager(urllib3.PoolManager):
-    """The same for urllib3."""
+    """A pool manager of urllib3 that closes idle connections once the identity has been renewed."""
 
     _follower: Follower
     _seen: ActivePair

@@ -24,7 +24,7 @@ SYSTEM = "system"
 Data: TypeAlias = bytes | Path
 """The content of a file, or the path of one."""
 Passphrase: TypeAlias = str | bytes | Secret
-"""A secret; what is read from a prompt or a file stays wrapped."""
+"""A secret; one that was read from a prompt or a file stays wrapped."""
 
 
 def now() -> datetime:
@@ -53,10 +53,10 @@ def content(data: Data, name: str) -> tuple[bytes, str]:
 
 
 def gathered(read: Callable[..., Sequence[Found]], several: Iterable[Data], name: str) -> list[Found]:
-    """Return all that a function of `certkit.x509.objects` reads in some data.
+    """Return everything that a function of `certkit.x509.objects` reads in some data.
 
     Raises:
-        InputError: if some of it cannot be read.
+        InputError: if an object cannot be read.
     """
     contents = (content(each, name) for each in several)
     return [found for data, where in contents for found in read(data, name=where)]
@@ -66,7 +66,7 @@ def anchors(several: Iterable[Data | str] | None) -> list[Certificate] | None:
     """Return the CA certificates in some data, files or directories, or of the `system`; None if nothing is given.
 
     Raises:
-        InputError: if one cannot be read, or holds no CA's certificate.
+        InputError: if a source cannot be read, or holds no CA certificate.
     """
     from certkit.verify import anchors as known
     from certkit.x509 import objects
@@ -83,10 +83,10 @@ def anchors(several: Iterable[Data | str] | None) -> list[Certificate] | None:
 
 
 def trust_bundle(ca: Data | None) -> str | None:
-    """Return the CAs that an identity is to trust as PEM, and nothing else of the data.
+    """Return the CAs in the data that an identity is to trust, as PEM.
 
     Raises:
-        InputError: if there is no certificate, or none that may be a CA's.
+        InputError: if there is no certificate, or none is a CA's.
     """
     from certkit.errors import InputError
     from certkit.identity.install import is_root, pem

@@ -61,11 +61,11 @@ class PairSource(Protocol):
     """Where a context gets its pair from."""
 
     def current(self, *, may_wait: bool) -> Pair:
-        """Return the newest pair that is known; `may_wait` allows the caller's thread to look into the store."""
+        """Return the newest pair that is known; `may_wait` allows the caller's thread to read the store."""
         ...
 
     def refused(self) -> None:
-        """Take note that a server refused the handshake: the pair may have been replaced."""
+        """Note that a server refused the handshake: the pair may have been replaced."""
         ...
 
 
@@ -182,7 +182,7 @@ class IdentityContext(ssl.SSLContext):
         self._calls = kept | {(method, arguments): None}
 
     def _wanted(self) -> tuple[Any, ...]:
-        """The settings as they are now."""
+        """Return the present settings."""
         return (*(getattr(self, name) for name in _SETTINGS), tuple(self._calls))
 
     def _current(self, *, may_wait: bool) -> _InnerContext:
@@ -226,7 +226,7 @@ class _InnerContext(ssl.SSLContext):
     settings: tuple[Any, ...]
 
     def refused(self) -> None:
-        """Tell the source that a server refused the certificate."""
+        """Notify the source that a server refused the certificate."""
         source = self.source()
         if source is not None:
             source.refused()
@@ -236,7 +236,7 @@ class _InnerContext(ssl.SSLContext):
         """Report a refusal: an alert, and for a new connection also its end.
 
         In TLS 1.3 a server refuses the certificate once the client has finished its handshake. The alert is there at
-        the first read; but who writes a request first may find the connection closed and never read it.
+        the first read; but a client that writes a request first may find the connection closed and never read it.
         """
         try:
             yield
@@ -271,7 +271,7 @@ class _Socket(ssl.SSLSocket):
 
 
 class _Object(ssl.SSLObject):
-    """The same for event loops, which read what has arrived before they see that the connection has ended."""
+    """A TLS object that reports refusals, for event loops, which read all data before they see the end."""
 
     context: _InnerContext
 
@@ -313,7 +313,7 @@ def _load(context: ssl.SSLContext, pair: Pair, *, allow_temporary_file: bool) ->
 
 
 def _sealed(key: Any, passphrase: bytes) -> bytes:
-    """The key as encrypted PEM.
+    """Return the key as encrypted PEM.
 
     The old form derives its key in one round, where PKCS#8 takes thousands: enough under 256 random bits, and twice as
     fast. Not every kind of key has it.
@@ -331,7 +331,7 @@ def _sealed(key: Any, passphrase: bytes) -> bytes:
 
 @contextlib.contextmanager
 def _file_of(data: bytes, *, allow_temporary_file: bool) -> Iterator[str]:
-    """A path by which OpenSSL reads the bytes: of a file in memory, or of a 0600 temporary file where allowed."""
+    """Yield a path by which OpenSSL reads the bytes: of a file in memory, or of a 0600 temporary file where allowed."""
     file = path = None
     with contextlib.suppress(OSError, AttributeError):  # AttributeError: not Linux
         file = os.memfd_create("certkit", os.MFD_CLOEXEC)

@@ -1,4 +1,4 @@
-"""What an identity has in use, read from its store and followed there."""
+"""The active pair of an identity, read from its store and followed there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("certkit")
 
-# What an event loop and a thread wait for a store over the network. The partner has accepted the connection by then,
+# How long an event loop and a thread wait for a remote store. The partner has accepted the connection by then,
 # and would close it if a store that is slow or gone were waited for.
 _LOOP_WAIT_SECONDS, THREAD_WAIT_SECONDS = 0.05, 2.0
 # A server that refuses every connection must not have the store read for each of them.
@@ -35,7 +35,7 @@ _known: weakref.WeakSet[Follower] = weakref.WeakSet()
 class ActivePair:
     """The active generation, in memory: its number, key, certificate chain (leaf first) and trust bundle.
 
-    `issued` is what the store has of it, to see whether that changes.
+    `issued` is the stored certificate, to detect a change.
     """
 
     generation: str
@@ -46,7 +46,7 @@ class ActivePair:
 
 
 class Follower:
-    """The pair of an identity that is in use, and which follows the active pointer of its store.
+    """The active pair of an identity, which follows the active pointer of its store.
 
     The store is asked at most every `interval` seconds, and at once after a server refused a handshake. If it cannot be
     read, the pair stays. It may be shared by threads and event loops, and works in a forked child.
@@ -96,14 +96,14 @@ class Follower:
         return self._pair
 
     def refused(self) -> None:
-        """Take note that a server refused a handshake: the store is asked again at the next connection."""
+        """Note that a server refused a handshake: the store is read again at the next connection."""
         if time.monotonic() - self._checked >= _PAUSE_AFTER_REFUSAL_SECONDS:
             self._checked = float("-inf")
             if not self.store.is_local:
                 self.in_background(self._look, 0)
 
     def in_background(self, work: Callable[[], object], seconds: float) -> None:
-        """Do something that asks the store in a thread of its own, and wait so long for it."""
+        """Run a function that reads the store in a separate thread, and wait for it up to a time limit."""
         thread = threading.Thread(target=work, name="certkit", daemon=True)
         with contextlib.suppress(RuntimeError):  # no thread starts while the interpreter ends: then the pair stays
             thread.start()
