@@ -68,7 +68,7 @@ class Rehearsal:
             self._complete(store, name)
 
     def deliver(self, url: str, *, trigger_on: str = "transfers#state-change") -> str:
-        """Send a signed delivery to a webhook on this machine (https). Return what became of it.
+        """Send a signed delivery to a webhook on this machine (https). Return the result.
 
         The key to verify it with is in `policy`: `certkit.verify_webhook(body, signature, policy=str(wise.policy))`.
         """

@@ -35,7 +35,7 @@ def health(vault: Vault) -> Health | None:
     """
     where = vault.address
     with asking("check the health of", where):
-        # The server is told to respond with 200 in any state: another status would be retried.
+        # The request has the server respond with 200 in any state: another status would be retried.
         document = vault.transport.again.sys.read_health_status(
             method="GET",
             standby_ok="true",
