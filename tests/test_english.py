@@ -133,9 +133,33 @@ def test_options_in_texts_exist():
 
 @pytest.mark.parametrize(("path", "context"), [pytest.param(*each, id=each[0]) for each in commands()])
 def test_help_fits_into_a_terminal(path, context):
-    """No line is longer than 80 columns, an example included."""
+    """No line is longer than 80 columns, an example included; nor than 50, unless it has no place to break at."""
     long = [line for line in context.get_help().splitlines() if len(line) > 80]
+    narrow = click.Context(context.command, info_name=path, terminal_width=50).get_help()
+    long += [line for line in narrow.splitlines() if len(line) > 50 and not re.search(" --| > ", line)]
     assert not long, "\n".join(long)
+
+
+def test_help_in_a_narrow_terminal_leaves_nothing_out():
+    """A list of choices goes on after a |, what has none is broken anywhere, and an example can still be pasted."""
+    formatter = click.Context(program).make_formatter()
+    formatter.width = 20
+    formatter.write_dl([("--type [one|two|three]", "Type."), ("--" + "x" * 30, "Other.")])
+    formatter.write(
+        "    certkit key generate \\\n        --type ec-p256 --out KEY\n    certkit completion bash > a/b\n"
+    )
+    assert formatter.getvalue().splitlines() == [
+        "--type [one|two|",
+        "three]",
+        "  Type.",
+        "--" + "x" * 18,
+        "x" * 12,
+        "  Other.",
+        "    certkit key generate \\",
+        "    --type ec-p256 \\",
+        "    --out KEY",
+        "    certkit completion bash > a/b",
+    ]
 
 
 WIDE = """\
@@ -162,6 +186,7 @@ def test_text_is_wrapped():
     """Between words and under its column; a command goes on after a backslash, as in a shell."""
     assert wrapped(WIDE, 80) == NARROW
     assert wrapped(WIDE, 200) == WIDE
+    assert wrapped(f"{'x' * 35}  CN=certkit test of names,O=Acme\n", 50).splitlines()[0].endswith("CN=certkit")
 
 
 @pytest.mark.parametrize(

@@ -776,6 +776,7 @@ class IdentityStore:
         require_name(name)
         with self._handle.use() as opened:
             identity = opened.load(name)
+            self._machine.opener.explain(f"{name}: active generation: {identity.record.active or 'none'}")
             yield opened, identity, self._machine.policy(identity.record.settings.policy)
 
     def _view(self, identity: StoredIdentity, policy: Policy, **more: Any) -> Overview:
@@ -805,8 +806,11 @@ class IdentityStore:
 
 def _group(name: str | None) -> int | None:
     import grp
+    import shlex
 
+    if name is None:
+        return None
     try:
-        return None if name is None else grp.getgrnam(name).gr_gid
+        return grp.getgrnam(name).gr_gid
     except (KeyError, ValueError):  # ValueError: a NUL in the name
-        raise InputError(f"no such group: {name}", hint="create it: groupadd NAME") from None
+        raise InputError(f"no such group: {name}", hint=f"create it: groupadd {shlex.quote(name)}") from None

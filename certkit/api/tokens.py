@@ -281,7 +281,7 @@ class WiseTokens:
         from certkit.wise import endpoints
 
         found, rules = self._identity(store, keep=keep)
-        return endpoints.endpoint(
+        endpoint = endpoints.endpoint(
             store,
             found,
             rules,
@@ -290,6 +290,9 @@ class WiseTokens:
             anchors=arguments.anchors(self._ca),
             timeout=self._timeout,
         )
+        how = "without" if endpoint.credentials is None else "with"
+        self._machine.opener.explain(f"token endpoint {endpoint.url}, {how} a client certificate")
+        return endpoint
 
     def _info(self, token: Token, *, changed: bool = False) -> TokenInfo:
         if token.clock_difference is not None:

@@ -55,7 +55,7 @@ def show(output: Output) -> int:
     return 0
 
 
-@config.command()
+@config.command(short_help="Check that the files are valid and safe, and that their programs exist.")
 @reporting
 def check(output: Output) -> int:
     """Check that the files are valid, that other users cannot change them, and that their programs exist.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @inputs.passphrase_option
 @reporting
 def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphrase_file: str | None) -> int:
-    """Show the contents of files: keys, CSRs, certificates, bundles, PKCS#12, CRLs; PEM or DER.
+    """Show the contents of keys, CSRs, certificates, bundles, PKCS#12 files and CRLs, in PEM or DER.
 
     Private keys are never printed, only their facts. For a live host, HOST:PORT or tls://HOST:PORT (see `certkit expiry
     --help`), it shows the certificates that the host presents, unverified. Exits 0 if everything could be read, 3

@@ -55,15 +55,21 @@ _SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "
 @click.option("--hostname", metavar="NAME", help="Check that the certificate is valid for this DNS name or IP address.")
 @click.option("--email", metavar="ADDRESS", help="Check that the certificate is valid for this e-mail address.")
 @click.option(
-    "--max-depth", type=click.IntRange(min=0), default=8, show_default=True, help="Maximum number of intermediates."
+    "--max-depth",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=8,
+    show_default=True,
+    help="Maximum number of intermediates.",
 )
 @click.option("--strict", is_flag=True, help="Apply every rule of RFC 5280, and the Web PKI's rules to servers.")
 @click.option(
     "--timeout",
+    metavar="SECONDS",
     type=inputs.Seconds(min=0, min_open=True, max=600),
     default=10,
     show_default=True,
-    help="Time allowed per OCSP responder, in seconds.",
+    help="Time allowed per OCSP responder.",
 )
 @click.option("--at", metavar="TIME", help="Evaluate as of this time: RFC 3339 or a date.  [default: now]")
 @inputs.proxy_option
@@ -83,11 +89,11 @@ def verify(output: Output, *, source: str, **options: Any) -> int:
       validity             it has expired, or is not valid yet
       purpose              it is not for client authentication
       name                 its common name is not your client id
-      key-match            your key does not belong to it
+      key-match            your key is not the certificate's
       key-type             its key is too weak, or of a type that is not accepted
       signature-algorithm  it is signed with SHA-1 or MD5
       extensions           it breaks a rule of RFC 5280, or names another key
-      policy               it is valid for longer than the partner's are
+      policy               it is valid for longer than the partner's certificates
       revocation           it is revoked (--crl, --ocsp), or its status is unknown
 
     \b

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import RefusedError
-from certkit.identity import credentials, install, limits
+from certkit.findings import Status
+from certkit.identity import credentials, install, limits, overview
 from certkit.identity.enroll import Done
 from certkit.x509 import objects
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from certkit.findings import Finding
     from certkit.policy.rules import Policy
     from certkit.stores.base import Store, StoredIdentity
     from certkit.stores.record import Record, Settings
@@ -71,4 +73,19 @@ def update(
         owed = None if "deploy_hook" in changes.settings else record.undeployed_hook
         return replace(record, settings=changes.apply(record.settings), undeployed_hook=owed)
 
-    return Done(store.change(identity, edit), changed=True)
+    return Done(store.change(identity, edit), changed=True, findings=_contradicted(identity, changes))
+
+
+def _contradicted(identity: StoredIdentity, changes: Changes) -> tuple[Finding, ...]:
+    """Return a warning if the active certificate has another common name than the new client id."""
+    from certkit.verify import checks
+    from certkit.x509.certificate import Certificate
+
+    client_id, active = changes.settings.get("client_id"), identity.record.active
+    issued = overview.generation(identity, active).issued if client_id is not None and active is not None else None
+    if client_id is None or issued is None:
+        return ()
+    leaf = objects.certificates(issued.fullchain, name=f"generation {active} of {identity.name}")[0]
+    found = checks.client_name(Certificate.of(leaf), client_id)
+    message = f"the active certificate's {found.message}"
+    return () if found.is_good else (replace(found, status=Status.WARNING, message=message),)

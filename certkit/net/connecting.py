@@ -105,7 +105,8 @@ async def step(doing: str, deadline: Deadline) -> AsyncIterator[None]:
     except OSError as error:
         is_late = isinstance(error, TimeoutError)
         if error.errno is None:
-            words, hint = f"no response within {deadline.seconds:g} seconds ({doing})", _TIMEOUT_HINT
+            unit = "second" if deadline.seconds == 1 else "seconds"
+            words, hint = f"no response within {deadline.seconds:g} {unit} ({doing})", _TIMEOUT_HINT
         else:
             words, hint = os.strerror(error.errno).lower(), _CONNECT_HINT
         trouble = NetTrouble.TIMED_OUT if is_late else NetTrouble.CONNECTION_FAILED

@@ -8,6 +8,7 @@ sees neither the client certificate nor a request.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -23,7 +24,7 @@ from certkit.x509 import names
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from cryptography import x509
@@ -43,7 +44,8 @@ class Probe:
     """The result of a probe: a finding for each check, and facts, which are None for steps that were not reached.
 
     `accepted_cas` are the CAs that the server says it accepts; it is empty where it asks for a certificate and names
-    none. `http_status` is that of a complete response.
+    none. `http_status` is that of a complete response. `seconds` are those from the start of the probe until each check
+    that was reached had its result.
     """
 
     target: Target
@@ -55,6 +57,7 @@ class Probe:
     server_chain: tuple[x509.Certificate, ...] = ()
     client_not_after: datetime
     http_status: int | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:
@@ -169,6 +172,8 @@ class _Probing:
     channel: tls.Channel | None = None
     chain: tuple[x509.Certificate, ...] = ()
     http_status: int | None = None
+    begin: float = field(default_factory=time.monotonic)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def result(self) -> Probe:
         """Return all that was found; checks that were not reached are skipped, but the certificate's is unknown."""
@@ -186,6 +191,7 @@ class _Probing:
             server_chain=self.chain,
             client_not_after=self.client.leaf.not_valid_after_utc,
             http_status=self.http_status,
+            seconds=self.seconds,
         )
 
     async def run(self, settings: SSL.Context, timeout: float) -> None:  # noqa: ASYNC109
@@ -201,6 +207,7 @@ class _Probing:
                 await self._ask(self.channel, deadline)
 
     def _add(self, *findings: Finding) -> None:
+        self.seconds |= dict.fromkeys((finding.id for finding in findings), time.monotonic() - self.begin)
         self.found |= {finding.id: finding for finding in findings}
 
     async def _connection(self, deadline: connecting.Deadline) -> socket.socket | None:

@@ -175,7 +175,7 @@ def vault_place(uri: str) -> tuple[str, str]:
     match = _VAULT_FORM.fullmatch(uri)
     if match is None:
         raise InputError(
-            f"not a place in Vault: {uri}", hint="give vault://MOUNT/PREFIX, such as vault://secret/certkit"
+            f"{uri} does not name a mount in Vault", hint="give vault://MOUNT/PREFIX, such as vault://secret/certkit"
         )
     return match[1], (match[2] or "").strip("/")
 

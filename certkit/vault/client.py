@@ -225,7 +225,8 @@ class Vault:
             found = f"KV version {mount.version}" if mount.version else f"of type {mount.type}"
             raise VaultError(
                 f"cannot use vault://{location}: the mount {mount.path} is {found}, not KV version 2",
-                hint=f"give another mount, or change it: `bao kv enable-versioning {mount.path}`",
+                hint="give another mount"
+                + (f", or upgrade it: `bao kv enable-versioning {mount.path}`" if mount.version else ""),
                 kind=Kind.NOT_KV_2,
             )
         return Kv(self.transport, mount.path, location.removeprefix(mount.path).strip("/"))

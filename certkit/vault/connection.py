@@ -289,7 +289,7 @@ def _untrusted(error: ssl.SSLCertVerificationError) -> tuple[str, str, Kind]:
 def _tls_failure(error: ssl.SSLError) -> tuple[str, str, Kind]:
     reason = _reason(error)
     if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
-        return f"it does not speak TLS ({reason})", "check VAULT_ADDR: should it be http://?", Kind.TLS
+        return f"the server does not speak TLS ({reason})", "check VAULT_ADDR: should it be http://?", Kind.TLS
     if "ALERT" in (error.reason or ""):
         hint = "check VAULT_CLIENT_CERT and VAULT_CLIENT_KEY: the server may require a certificate, or reject this one"
         return f"the server rejected the TLS connection: {reason}", hint, Kind.TLS

@@ -88,7 +88,9 @@ class AclRule:
 
     def __str__(self) -> str:
         end = "/" if self._capability == "list" else ""
-        return f'path "{joined(*self._parts)}{end}" {{ capabilities = ["{self._capability}"] }}'
+        # Generations are numbered and log entries dated: a rule for one of them would be of no use for the next.
+        path = re.sub(r"(?<=/generations)/[0-9]+(?=/|$)|(?<=/log)/[^/]+$", "/+", joined(*self._parts))
+        return f'path "{path}{end}" {{ capabilities = ["{self._capability}"] }}'
 
 
 def warnings_of(document: object) -> tuple[str, ...]:

@@ -61,6 +61,14 @@ def test_update(identity, options, expected):
     assert identity("update", "acme", *options, "--json").json["changed"] is False
 
 
+def test_a_client_id_that_the_active_certificate_contradicts(identity):
+    """It is stored, for the next certificate may have it, with a warning that names both."""
+    updated = identity("update", "acme", "--client-id", "other")
+    said = "certkit: warning: the active certificate's CN is acme-client-id, not the client id other. "
+    assert (updated.code, updated.err.startswith(said)) == (0, True)
+    assert identity("update", "acme", "--client-id", "acme-client-id").err == ""
+
+
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [

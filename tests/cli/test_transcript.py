@@ -68,6 +68,7 @@ def normal(text: str, folder: Path) -> str:
     text = re.sub(r"\b[a-z0-9-]+-\d{4}-\d\d-([a-z])\b", r"NAME-\1", text)
     text = re.sub(r"\b(?:[0-9a-f]{2}){8,32}\b", "HEX", text)
     text = re.sub(r"\bfinished in \d+\.\d\d s", "finished in N s", text)
+    text = re.sub(r"\bdone after \d+\.\d{3} s", "done after N s", text)
     return re.sub(r"\bsince \d{4}-\d\d-\d\d\b", "since DATE", text)
 
 

@@ -10,6 +10,7 @@ import pytest
 from certkit.errors import InputError
 from certkit.secret import Secret
 from certkit.vault.errors import CasMismatch, Kind, VaultError
+from certkit.vault.fields import VaultPath
 from certkit.vault.kv import Kv
 from tests.odd_http import errors, odd_server, reply, secret
 
@@ -169,6 +170,20 @@ def test_a_path_that_vault_would_take_for_another_is_refused(secrets, path):
     """Before anything is asked."""
     with pytest.raises(InputError):
         secrets.read(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern"),
+    [
+        ("x/log/2026-12-01T042439Z-000002-3137ff27", "x/log/+"),
+        ("x/generations/0001/key", "x/generations/+/key"),
+        ("0001/x", "0001/x"),
+    ],
+)
+def test_a_rule_for_a_numbered_or_dated_secret_is_for_all_of_them(path, pattern):
+    """One for a single log entry would be of no use for the next."""
+    rule = VaultPath("secret", path).rule("data", "create")
+    assert str(rule) == f'path "secret/data/{pattern}" {{ capabilities = ["create"] }}'
 
 
 def test_keys_and_certificates_can_be_kept_apart(secrets, allowed):

@@ -134,7 +134,7 @@ def test_https_to_a_plain_server_is_recognised(connect, openbao):
     """The address has the wrong scheme."""
     address = openbao.address.replace("http:", "https:")
     error = failure(lambda: connect(openbao.settings(address=address)).token())
-    assert error.message == f"cannot reach {address}: it does not speak TLS (wrong version number)"
+    assert error.message == f"cannot reach {address}: the server does not speak TLS (wrong version number)"
     assert error.hint == "check VAULT_ADDR: should it be http://?"
 
 

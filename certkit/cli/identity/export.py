@@ -11,6 +11,7 @@ from certkit.cli.identity import name_argument
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
 from certkit.cli.shared.stores import identities, store_option
+from certkit.errors import InputError
 
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
@@ -30,7 +31,7 @@ FORMS = ("pem", "pkcs12", "curl", "nginx", "kubernetes", "ghostunnel")
 )
 @click.option("--format", "form", type=click.Choice(FORMS), default="pem", show_default=True, help="Output format.")
 @inputs.file_option(
-    "--deploy-hook", metavar="PROGRAM|NAME", help="Program to run after a change (see CERTKIT_ variables)."
+    "--deploy-hook", metavar="PROGRAM|NAME", help="Program to run after a change, with CERTKIT_NAME and others set."
 )
 @click.option("--group", metavar="G", help="Group that may read the files: keys 0640, directories 0750.")
 @inputs.file_option(
@@ -40,14 +41,17 @@ FORMS = ("pem", "pkcs12", "curl", "nginx", "kubernetes", "ghostunnel")
 @inputs.passphrase_option
 @reporting
 def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
-    """Write the active key and certificate to a directory for programs on this host. Meant to be repeated by cron.
+    """Write the active key and certificate to a directory, for programs on this host.
 
-    Unchanged files are not touched. Otherwise one rename switches in a new directory, and then the hook runs.
+    Run it from cron: unchanged files are not touched. Otherwise one rename puts a new directory in place, and then the
+    hook runs.
 
     \b
     Example:
       certkit identity export acme --out tls --format nginx
     """
+    if directory == inputs.STDIN:
+        raise InputError("cannot write an export to standard output", hint="give a directory: --out DIR")
     secret, of_bundle = inputs.passphrase(options["passphrase_file"]), options["out_passphrase_file"]
     protection = secret if of_bundle is None else inputs.passphrase(of_bundle)
     if options["form"] == "pkcs12" and protection is None:

@@ -34,7 +34,7 @@ def import_(output: Output, *, name: str, key: str | None, cert: str | None, pkc
     """Import a key and certificate that are already in use.
 
     Nothing is written unless key and certificate match, and the certificate passes the partner's rules. The
-    passphrase that opens the key or the bundle also protects the key in a directory.
+    passphrase that opens the key or the bundle also encrypts the key in a store that is a directory.
 
     \b
     Example:

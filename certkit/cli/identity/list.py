@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(name="list")
 @in_identities
 def list_(output: Output, store: IdentityStore) -> int:
-    """List all identities in a store. The exit code is that of the worst.
+    """List all identities in a store. The exit code is that of the worst one.
 
     A request that has been pending for three days is at least a warning.
 

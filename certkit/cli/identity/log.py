@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @name_argument
 @in_identities
 def log(output: Output, store: IdentityStore, *, name: str) -> int:
-    """Show what happened to an identity: when, what and by whom. --json has the fingerprints, too.
+    """Show what happened to an identity: when, what and by whom. --json includes the fingerprints.
 
     \b
     Example:

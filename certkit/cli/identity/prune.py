@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_identities)
 @click.option("--all", "all_", is_flag=True, help="Prune every identity in the store; continue after failures.")
 @click.option(
-    "--keep", type=click.IntRange(min=0), default=3, show_default=True, help="Number of past generations to keep."
+    "--keep",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="Number of past generations to keep.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted without changing anything.")
 @in_identities
 def prune(output: Output, store: IdentityStore, *, name: str | None, all_: bool, keep: int, dry_run: bool) -> int:
     """Delete the keys and certificates of past generations. Their log entries stay.
 
-    The active generation, the one that `rollback` would choose, pending and issued ones are never deleted.
+    Never deletes the active generation, the one that `rollback` would choose, or any that is pending or issued.
 
     \b
     Example:

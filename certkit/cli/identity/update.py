@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--deploy-hook", metavar="PROGRAM|NAME|none", callback=filled, help="Program to run after each activation."
 )
-@click.option("--group", metavar="G", callback=filled, help="Group that may read the keys, also those that exist.")
+@click.option("--group", metavar="G", callback=filled, help="Group that may read the keys, including existing ones.")
 @click.option("--force", is_flag=True, help="Change the CAs even if the active certificate no longer verifies.")
 @in_identities
 def update(output: Output, store: IdentityStore, *, name: str, ca: str | None, **options: Any) -> int:

@@ -15,7 +15,7 @@ from certkit.findings import Status
 def which(output: Output, *, source: str) -> int:
     """Check a CSR or certificate against every shipped policy, and list which partners would accept it.
 
-    Exits 0 if there is one.
+    Exits 0 if at least one would, 2 if none would.
 
     \b
     Example:

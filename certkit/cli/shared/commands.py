@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,14 +16,35 @@ class _Formatter(click.HelpFormatter):
     """Help whose lines do not break at hyphens, so that `vault-pki:MOUNT/ROLE` stays in one piece."""
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
-        """Write a table; its second column wraps between words only."""
-        super().write_dl([(first, second.replace("-", _HYPHEN)) for first, second in rows], col_max, col_spacing)
+        """Write a table; its second column wraps between words only, and in a narrow terminal begins on a new line."""
+        table = [(first, second.replace("-", _HYPHEN)) for first, second in rows]
+        if self.width >= _NARROW:
+            super().write_dl(table, col_max, col_spacing)
+            return
+        room = f".{{1,{self.width - self.current_indent}}}"
+        for first, second in table:
+            # A long list of choices is continued after a |.
+            lines = re.findall(rf"{room}(?:(?<=\|)|$)|{room}", first)
+            self.write("".join(f"{'':{self.current_indent}}{line}\n" for line in lines))
+            with self.indentation():
+                self.write_text(second)
 
     def getvalue(self) -> str:
-        """Return the text with ordinary hyphens."""
-        return super().getvalue().replace(_HYPHEN, "-")
+        """Return the text with ordinary hyphens; a narrow terminal has long examples continued with a backslash."""
+        text = super().getvalue().replace(_HYPHEN, "-")
+        if self.width >= _NARROW:
+            return text
+        from certkit.report.wrapping import wrapped
+
+        lines = re.sub(r" *\\\n +", " ", text).splitlines(keepends=True)
+        return "".join(
+            # Without an option to continue at, an example stays on its line: broken, it would be another command.
+            line if line.startswith("    certkit ") and " --" not in line else wrapped(line, self.width)
+            for line in lines
+        )
 
 
+_NARROW = 70
 _HYPHEN = "\N{HYPHEN}"
 click.Context.formatter_class = _Formatter  # of every command, as click has no option for it
 
@@ -114,7 +136,7 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: str | None)
     metavar="FILE",
     expose_value=False,
     callback=_remember,
-    help="The user's host configuration (or CERTKIT_CONFIG); see `certkit config`.",
+    help="Host configuration to use instead of the user's (or CERTKIT_CONFIG).",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def certkit() -> None:

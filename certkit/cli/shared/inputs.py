@@ -102,7 +102,7 @@ class Seconds(click.FloatRange):
         return found
 
 
-def timeout_option(words: str | None = None, *, most: float = 3600, **attributes: Any) -> Callable[[Any], Any]:
+def timeout_option(words: str, *, most: float = 3600, **attributes: Any) -> Callable[[Any], Any]:
     """The option for how long others may take."""
     seconds = Seconds(min=0.1, max=most)
     return click.option(

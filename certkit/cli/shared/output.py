@@ -126,7 +126,7 @@ def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
         "-v",
         "--verbose",
         count=True,
-        help="Show what is used (files, policy, store, hosts) and whole fingerprints; -vv shows tracebacks.",
+        help="Show the files, policy, store and hosts used, and full fingerprints; -vv shows tracebacks.",
     )
     @functools.wraps(command)
     def wrapped(*args: Any, as_json: bool, quiet: bool, verbose: int, **kwargs: Any) -> int | None:

@@ -27,7 +27,7 @@ def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--store",
         "store_uri",
         metavar="URI",
-        help="file:DIR or vault://MOUNT/PREFIX (or CERTKIT_STORE).  [default: a directory of the user's]",
+        help="file:DIR or vault://MOUNT/PREFIX (or CERTKIT_STORE).  [default: in the user's data directory]",
     )
     decorated: Callable[..., Any] = option(inputs.proxy_option(command))
     return decorated

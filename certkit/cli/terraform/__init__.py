@@ -18,7 +18,7 @@ from certkit.cli.shared.commands import LazyGroup
     },
 )
 def terraform() -> None:
-    """Use certkit from Terraform: facts, paths and references; no secret leaves the store.
+    """Use certkit from Terraform: facts, paths and references. No secret leaves the store.
 
     \b
     Example:

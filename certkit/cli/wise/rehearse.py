@@ -35,10 +35,11 @@ _FURTHEST_BACK, _FURTHEST_ON = timedelta(days=-4 * 365), timedelta(days=15 * 365
     "--dir",
     "directory",
     metavar="DIR",
-    help="Directory of the rehearsal, created or resumed.  [default: a directory of the user's]",
+    help="Directory of the rehearsal, created or resumed.  [default: in the user's state directory]",
 )
 @click.option(
     "--port",
+    metavar="PORT",
     type=click.IntRange(0, 65533),
     default=DEFAULT_PORT,
     show_default=True,
@@ -67,7 +68,7 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
 
     It has the authorization page, the token endpoint, Developer Hub, and an API with mTLS, and behaves as Wise
     documents. It listens on 127.0.0.1 only, prints its addresses, and runs until Ctrl-C or SIGTERM. Its CA, client
-    secret and its state stay in DIR: start it again to continue. They are useless anywhere else.
+    secret and state stay in DIR: start it again to continue. They are useless anywhere else.
 
     \b
     Example:

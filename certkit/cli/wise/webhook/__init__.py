@@ -27,7 +27,7 @@ ca_option = inputs.file_option(
 )
 
 
-timeout_option = inputs.timeout_option()
+timeout_option = inputs.timeout_option("Total time allowed.")
 
 
 @click.group(
