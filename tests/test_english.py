@@ -136,7 +136,7 @@ def test_help_fits_into_a_terminal(path, context):
     """No line is longer than 80 columns, an example included; nor than 50, unless it has no place to break at."""
     long = [line for line in context.get_help().splitlines() if len(line) > 80]
     narrow = click.Context(context.command, info_name=path, terminal_width=50).get_help()
-    long += [line for line in narrow.splitlines() if len(line) > 50 and not re.search(" --| > ", line)]
+    long += [line for line in narrow.splitlines() if len(line) > 50 and not re.match(r" +(certkit (?!.* --)|--)", line)]
     assert not long, "\n".join(long)
 
 
@@ -156,8 +156,7 @@ def test_help_in_a_narrow_terminal_leaves_nothing_out():
         "x" * 12,
         "  Other.",
         "    certkit key generate \\",
-        "    --type ec-p256 \\",
-        "    --out KEY",
+        "    --type ec-p256 --out KEY",
         "    certkit completion bash > a/b",
     ]
 
