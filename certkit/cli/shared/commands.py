@@ -26,8 +26,8 @@ class _Formatter(click.HelpFormatter):
             # A long list of choices is continued after a |.
             lines = re.findall(rf"{room}(?:(?<=\|)|$)|{room}", first)
             self.write("".join(f"{'':{self.current_indent}}{line}\n" for line in lines))
-            with self.indentation():
-                self.write_text(second)
+            margin = " " * (self.current_indent + self.indent_increment)
+            self.write(click.wrap_text(second, self.width, margin, margin) + "\n")
 
     def getvalue(self) -> str:
         """Return the text with ordinary hyphens; a narrow terminal has long examples continued with a backslash."""
