@@ -1,4 +1,4 @@
-# An image of certkit for a user without rights and a root file system that is never written:
+# An image of certkit for an unprivileged user and a read-only root file system:
 #
 #     docker build -t certkit . && docker run --rm --read-only -v certkit:/var/lib/certkit certkit policy list
 ARG PYTHON=python:3.13-slim

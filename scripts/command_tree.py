@@ -30,7 +30,7 @@ def synopsis(context: click.Context) -> str:
 
 
 def paragraphs(command: click.Command) -> Iterator[tuple[str, bool]]:
-    """Yield the paragraphs of a command's help, and whether each stands as it is (click's mark for that)."""
+    """Yield the paragraphs of a command's help, and whether each is preformatted (click's mark for that)."""
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
         if paragraph.startswith("\b\n"):
             yield paragraph.removeprefix("\b\n"), True

@@ -17,15 +17,15 @@ from certkit.__about__ import __version__
 from scripts import command_tree, make_sbom
 
 EXIT_CODES = (
-    ("0", "Everything is OK, or the change is done."),
-    ("1", "A warning: it works today and needs attention."),
-    ("2", "Critical: a check failed, a certificate expired, a policy is violated."),
-    ("3", "It could not be told: bad usage, unreadable or malformed input."),
+    ("0", "OK: everything was checked and is fine, or the change is made."),
+    ("1", "Warning: it works today and needs attention."),
+    ("2", "Critical: a check failed, something has expired, or the partner or a policy refuses it."),
+    ("3", "Unknown: bad usage, unreadable input, or something that could not be checked."),
 )
 
 
 class ManualPages(BuildHookInterface):
-    """The build hook that puts a page for each command and a bill of materials into the wheel."""
+    """The build hook that adds a page for each command and a bill of materials to the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Write the files, and name them to hatchling. An editable installation has none."""

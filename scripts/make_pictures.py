@@ -25,7 +25,7 @@ LINE_HEIGHT, CHARACTER_WIDTH, MARGIN = 18, 7.85, 14
 
 
 def main() -> None:
-    """Make all of them."""
+    """Make all pictures."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -69,7 +69,7 @@ def certkit(folder: Path, *arguments: str, store: str = "") -> str:
 
 
 def certificate(client: str, days: int) -> bytes:
-    """Return a certificate of a client that expires in so many days."""
+    """Return a client certificate that expires in so many days."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     names = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Acme Ltd"), x509.NameAttribute(NameOID.COMMON_NAME, client)
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Partner CA")])
@@ -79,7 +79,7 @@ def certificate(client: str, days: int) -> bytes:
 
 
 def screenshot(page: Path, picture: Path) -> None:
-    """Have a browser draw a page."""
+    """Have a browser render a page."""
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=900,640"]
     subprocess.run(
         ["chromium", *options, f"--screenshot={picture}", page.as_uri()], check=True, capture_output=True, timeout=120
@@ -87,7 +87,7 @@ def screenshot(page: Path, picture: Path) -> None:
 
 
 def draw(folder: Path, store: str, picture: str, *arguments: str) -> None:
-    """Draw a command and what it prints as a terminal shows it."""
+    """Draw a command and its output as a terminal shows them."""
     lines = [f"$ certkit {' '.join(arguments)}", *certkit(folder, *arguments, store=store).splitlines()]
     width = round(max(map(len, lines)) * CHARACTER_WIDTH) + 2 * MARGIN
     height = len(lines) * LINE_HEIGHT + 2 * MARGIN

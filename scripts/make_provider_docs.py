@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """Every page with its section as it ought to be."""
+    """Yield every page with its section brought up to date."""
     for name, schema in schemas():
         text = (FOLDER / name).read_text(encoding="utf-8")
         before, rest = text.split("## Schema\n", 1)
@@ -40,7 +40,7 @@ def pages() -> Iterator[tuple[str, str]]:
 
 
 def schemas() -> Iterator[tuple[str, Schema]]:
-    """The schema of each page."""
+    """Yield the schema of each page."""
     provider = CertkitProvider(_no_services)
     yield "index.md", provider.get_provider_schema(Diagnostics())
     for resource in provider.get_resources():

@@ -101,7 +101,7 @@ def expiry(output: Output, *, sources: tuple[str, ...], **options: Any) -> int:
         result = scan(reporter.told(found), now=judge.now, findings=findings)
     places = result.quiet + sum(len(row.sources) for row in result.rows)
     explain(f"warning below {judge.thresholds.warn}, critical below {judge.thresholds.critical}")
-    explain(f"{places:,} certificates and CRLs found, {len(result.skipped):,} files skipped")
+    explain(f"certificates and CRLs found: {places:,}, files skipped: {len(result.skipped):,}")
     troubles = reporter.report(result, judge, sources=sources)
     return exit_code(Status.UNKNOWN if result.is_interrupted else roll_up([result.status, *troubles]))
 

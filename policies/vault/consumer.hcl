@@ -1,5 +1,5 @@
 # A program or host that uses one identity, here `wise-sandbox`: reads which generation is in use, and the certificates
-# and private keys of this identity, and keeps its tokens. It sees no other one, and changes nothing else.
+# and private keys of this identity, and stores its tokens. It sees no other identity, and changes nothing else.
 #
 # Written for the store vault://secret/certkit. For another mount, prefix and identity:
 #   sed 's,"secret/\([a-z]*\)/certkit/wise-sandbox/,"MOUNT/\1/PREFIX/NAME/,' consumer.hcl | bao policy write NAME -
@@ -25,7 +25,7 @@ path "secret/metadata/certkit/wise-sandbox/generations/+/" {
   capabilities = ["list"]
 }
 
-# The tokens: whichever host finds one due refreshes it for all.
+# The tokens: the first host that finds one due refreshes it for all.
 path "secret/metadata/certkit/wise-sandbox/tokens/" {
   capabilities = ["list"]
 }
@@ -33,7 +33,7 @@ path "secret/data/certkit/wise-sandbox/tokens/+" {
   capabilities = ["create", "read", "update"]
 }
 
-# What the ACL policy `default` allows as well: to know the own token, and to keep it.
+# As in the ACL policy `default`: look up and renew the token itself.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }

@@ -18,7 +18,7 @@ path "secret/metadata/certkit/+/generations/+/" {
   capabilities = ["list"]
 }
 
-# The settings, and the state, which says what is in use.
+# The settings, and the state, which names the generation in use.
 path "secret/data/certkit/+/settings" {
   capabilities = ["read"]
 }
@@ -30,12 +30,12 @@ path "secret/data/certkit/+/generations/+/certificate" {
   capabilities = ["read"]
 }
 
-# The facts of certificates: until when they are valid, and whose they are.
+# The facts of certificates: their validity and their subjects.
 path "secret/metadata/certkit/+/generations/+/certificate" {
   capabilities = ["read"]
 }
 
-# What the ACL policy `default` allows as well: to know the own token, and to keep it.
+# As in the ACL policy `default`: look up and renew the token itself.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }

@@ -1,4 +1,4 @@
-# The operator of a store of identities: may do everything in it, and remove identities for good.
+# The operator of a store of identities: may do everything in the store, and remove identities for good.
 #
 # Written for the store vault://secret/certkit. For another mount and prefix:
 #   sed 's,"secret/\([a-z]*\)/certkit/,"MOUNT/\1/PREFIX/,' operator.hcl | bao policy write certkit-operator -
@@ -12,7 +12,7 @@ path "secret/metadata/certkit/*" {
   capabilities = ["list", "read", "update", "delete"]
 }
 
-# To bring back what was deleted by mistake, and to destroy single versions by hand.
+# To restore secrets deleted by mistake, and to destroy single versions by hand.
 path "secret/undelete/certkit/*" {
   capabilities = ["update"]
 }
@@ -23,7 +23,7 @@ path "secret/destroy/certkit/*" {
   capabilities = ["update"]
 }
 
-# What the ACL policy `default` allows as well: to know the own token, and to keep it.
+# As in the ACL policy `default`: look up and renew the token itself.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }

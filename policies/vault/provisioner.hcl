@@ -46,7 +46,7 @@ path "secret/metadata/certkit/+/generations/+/certificate" {
   allowed_parameters = { "custom_metadata" = [] }
 }
 
-# What the ACL policy `default` allows as well: to know the own token, and to keep it.
+# As in the ACL policy `default`: look up and renew the token itself.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }

@@ -31,13 +31,13 @@ class Service(ThreadingHTTPServer):
     context: ssl.SSLContext
 
     def finish_request(self, request: object, client_address: object) -> None:
-        """Shake hands in the thread of the connection, so that a slow client stops nobody else."""
+        """Shake hands in the thread of the connection, so that a slow client does not block others."""
         with self.context.wrap_socket(request, server_side=True) as secure:  # type: ignore[arg-type]
             super().finish_request(secure, client_address)  # type: ignore[arg-type]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`GET /call` asks Wise; `GET /deliveries` lists what arrived; `POST /webhook` takes a delivery."""
+    """`GET /call` calls Wise; `GET /deliveries` lists the deliveries; `POST /webhook` accepts one."""
 
     server: Service
 
@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(404, {})
 
     def do_POST(self) -> None:
-        """Take a delivery if Wise signed exactly these bytes; verify before anything is parsed."""
+        """Accept a delivery if Wise signed exactly these bytes; verify before parsing anything."""
         length = int(self.headers.get("Content-Length") or 0)
         if self.path != "/webhook" or length > MAX_BODY_BYTES:
             self._send(404, {})

@@ -1,4 +1,4 @@
-"""What the issuers of this directory share: one request to a partner's API, and the certificate in its answer."""
+"""The common part of the issuers here: one request to a partner's API, and the certificate in its response."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re
 
 
 def setting(name: str) -> str:
-    """Return an environment variable, or end with what is missing."""
+    """Return an environment variable; exit with an error if it is missing."""
     value = os.environ.get(name, "")
     if not value:
         sys.exit(f"{name} is not set; name it under `environment` of this issuer in certkit.toml")
@@ -26,7 +26,7 @@ def setting(name: str) -> str:
 
 
 def request_body(template: str, pem: str) -> object:
-    """Return a JSON template with a CSR in place of `%CSR_PEM%` or `%CSR_BASE64%`; end if there is no place or no CSR.
+    """Return a JSON template with a CSR in place of `%CSR_PEM%` or `%CSR_BASE64%`; exit if there is neither, or no CSR.
 
     The template is what the partner's reference shows as the request; `%CSR_BASE64%` is DER in base64 on one line.
     """
@@ -44,7 +44,7 @@ def request_body(template: str, pem: str) -> object:
 
 
 def header(line: str) -> dict[str, str]:
-    """Return the header that a line such as `Authorization: Basic …` stands for; end if it is none."""
+    """Return the header in a line such as `Authorization: Basic …`; exit if the line is not a header."""
     name, separator, value = line.partition(":")
     if not separator or not name.strip() or not value.strip():
         sys.exit("the header with the API key is not of the form NAME: VALUE")
@@ -52,7 +52,7 @@ def header(line: str) -> dict[str, str]:
 
 
 def post(url: str, body: object, headers: dict[str, str]) -> object:
-    """Post JSON and return the JSON of the answer; end with the status if it is no success."""
+    """Post JSON and return the JSON of the response; exit with the status if the request failed."""
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "::1"}:
         sys.exit(f"{url} is not an https:// URL")
@@ -69,14 +69,14 @@ def post(url: str, body: object, headers: dict[str, str]) -> object:
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follow no redirect: the key of the API is for this host only."""
+    """Follow no redirect: the API key is for this host only."""
 
     def redirect_request(self, *_: object) -> None:
         return None
 
 
 def print_certificates(answer: object) -> None:
-    """Print every certificate in an answer as PEM, in PEM or in base64 of DER, wherever it is; end if there is none."""
+    """Print every certificate in a response (PEM, or base64 of DER, anywhere) as PEM; exit if there is none."""
     found = [pem for text in _texts(answer) for pem in _certificates(text)]
     if not found:
         sys.exit("the answer has no certificate")

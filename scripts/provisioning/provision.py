@@ -14,7 +14,7 @@ from typing import Any
 
 
 def certkit(*arguments: str) -> dict[str, Any]:
-    """The document that a command of certkit prints; what went wrong is on standard error."""
+    """Return the document that a certkit command prints; errors go to standard error."""
     done = subprocess.run(["certkit", *arguments, "--json"], stdout=subprocess.PIPE, check=False)
     if done.returncode != 0:
         sys.exit(done.returncode)
@@ -23,7 +23,7 @@ def certkit(*arguments: str) -> dict[str, Any]:
 
 
 def main(name: str, policy: str, organization: str, answer: str = "", ca: str = "") -> None:
-    """See to it that the identity is there, and take in the answer once there is one."""
+    """Make sure that the identity exists, and install the certificate once there is one."""
     result = certkit("identity", "enroll", name, "--policy", policy, "--organization", organization)
     changed = result["changed"]
     if answer and Path(answer).exists():

@@ -3,7 +3,7 @@
 #
 #   provision.sh NAME POLICY ORGANIZATION [ANSWER CA]
 #
-# Prints "changed" or "unchanged", and the CSR while one waits. Exit codes are those of certkit.
+# Prints "changed" or "unchanged", and the CSR while one is pending. Exit codes are those of certkit.
 set -eu
 name=$1 policy=$2 organization=$3 answer=${4-} ca=${5-}
 

@@ -1,16 +1,16 @@
-# An identity of certkit. Its private key is made by certkit and stays in the store of identities; Terraform sees facts.
+# An identity of certkit. certkit creates its private key, which stays in the store of identities; Terraform sees only facts.
 #
 # A step is a terraform_data whose provisioner runs certkit. It is replaced when, and only when, what it does has to be
-# done again; replacing it removes nothing. What certkit says of an identity comes into the state in two steps: `reading`
-# writes it to a file, and `facts` takes the file in when `reading` has run. From then on the state has it, so the file
-# may be lost. Programs are run with a list of arguments, so that no value is ever read by a shell.
+# done again; replacing it removes nothing. The facts about an identity reach the state in two steps: `reading` writes them
+# to a file, and `facts` reads the file after `reading` has run. From then on the state has the facts, so the file may be
+# lost. Programs are run with a list of arguments, so that no shell ever interprets a value.
 
 locals {
   store = concat(
     var.store == null ? [] : ["--store=${var.store}"],
     var.passphrase_file == null ? [] : ["--passphrase-file=${var.passphrase_file}"],
   )
-  # What the request says. It cannot change afterwards.
+  # The content of the request, which cannot change afterwards.
   request = concat(
     [for option, value in {
       organization      = var.subject.organization
@@ -55,9 +55,9 @@ locals {
     [for option, value in local.settings : "--${option}=${value}"],
   )
   install = concat([var.certkit, "identity", "install"], local.store, [var.identity, "--"])
-  # Exit 1 says that the request waits while the certificate nears its end; the checks say so too.
+  # Exit 1 means that the request is pending and the certificate expires soon; the checks report that, too.
   renew = concat(["/bin/sh", "-c", local.renewal, "renew", var.certkit, "identity", "renew"], local.store)
-  # Refuses hours that the policy does not allow, which would come back with every plan.
+  # Refuses hours that the policy does not allow, which would show up in every plan.
   renewal = <<-EOT
     "$@" || [ $? -eq 1 ] || exit
     facts=$(printf '%s' "$QUERY" | "$CERTKIT" terraform query) || exit
@@ -75,17 +75,17 @@ locals {
     mv -- "$FACTS.$$" "$FACTS"
   EOT
   query = jsonencode({ for key, value in { identity = var.identity, store = var.store } : key => value if value != null })
-  # One file for each identity of each store, for a configuration may have several.
+  # One file for each identity of each store, as a configuration may have several.
   file = "${var.facts_directory}/${var.identity}-${substr(sha256(local.query), 0, 8)}"
 
-  # Of a file store; null otherwise, and then what others change there is not seen.
+  # The directory of a file store; null otherwise, and then changes made elsewhere are not noticed.
   directory = try(regex("^file:([^?]+)", var.store)[0], null)
 
   # A checkout in another directory, or on another machine, changes nothing.
   root = "${abspath(path.root)}/"
 }
 
-# Makes the identity with its first request, once; what is there already is adopted.
+# Creates the identity with its first request, once; adopts one that already exists.
 resource "terraform_data" "identity" {
   triggers_replace = {
     name    = var.identity
@@ -94,7 +94,7 @@ resource "terraform_data" "identity" {
     request = local.request
   }
 
-  # So that, of all things here, what may remove keys is destroyed last.
+  # So that the resource that may remove keys is destroyed last.
   depends_on = [terraform_data.removal]
 
   provisioner "local-exec" {
@@ -120,7 +120,7 @@ resource "terraform_data" "identity" {
   }
 }
 
-# Changes settings of the identity in place. A file counts by its content: another CA under the same name is a change.
+# Changes settings of the identity in place. Files are compared by content: another CA under the same name is a change.
 resource "terraform_data" "settings" {
   triggers_replace = {
     identity = terraform_data.identity.id
@@ -163,7 +163,7 @@ resource "terraform_data" "certificate" {
   }
 }
 
-# Until when the certificate is valid that an automatic issuer gave with the first request.
+# The end of the certificate that an automatic issuer returned for the first request.
 resource "terraform_data" "enrolled" {
   input = try(jsondecode(file("${local.file}-enrolled.json${substr(terraform_data.identity.id, 0, 0)}")).validity_end_time, "")
 
@@ -177,7 +177,7 @@ locals {
   empty = sha256("")
 
   # The end of the certificate in use is known to a plan from the file that is to be installed, else from the one in the
-  # directory. Terraform does not read certificates: the two times of a validity stand in the DER as they are.
+  # directory. Terraform cannot parse certificates, so this finds the two times of the validity in the DER.
   in_use = var.certificate != null ? var.certificate : try("${local.directory}/${var.identity}/active/certificate.pem${substr(terraform_data.identity.id, 0, 0)}", "")
   blocks = try(regexall("-----BEGIN CERTIFICATE-----([^-]+)-----END", file(local.in_use)), [])
   digits = [
@@ -187,8 +187,7 @@ locals {
     )[0], "")
   ]
   read_ends = [for each in local.digits : replace(length(each) == 12 ? "20${each}" : each, "/^(....)(..)(..)(..)(..)(..)$/", "$1-$2-$${3}T$4:$5:$${6}Z") if each != ""]
-  # Else from what was read last, and from what `external` sees: each may be behind. Texts of this form are in the order
-  # of their times.
+  # Otherwise from the facts read last, and from `external`; each may be out of date. Times in this format sort as text.
   other_ends = [
     try(jsondecode(file("${local.file}.json")).validity_end_time, ""),
     try(terraform_data.enrolled.output, ""),
@@ -201,7 +200,7 @@ locals {
   is_due      = local.has_come || local.is_reported
 }
 
-# Makes the next request when the certificate nears its end: once, and again in each period in which it is still due.
+# Creates the next request when the certificate is about to expire: once, and again in each period in which it is still due.
 resource "terraform_data" "renewal" {
   triggers_replace = local.is_due ? formatdate(var.renewal_period, plantimestamp()) : "not due"
 
@@ -214,7 +213,7 @@ resource "terraform_data" "renewal" {
   }
 }
 
-# Looks at the identity after all this, and when the certificate in use of a file store is another one.
+# Reads the identity after all this, and whenever the certificate in use in a file store has changed.
 resource "terraform_data" "reading" {
   triggers_replace = {
     certificate = terraform_data.certificate.id
@@ -230,7 +229,7 @@ resource "terraform_data" "reading" {
   }
 }
 
-# Without what is different tomorrow.
+# The facts, without those that change every day.
 resource "terraform_data" "facts" {
   input = try({
     for key, value in jsondecode(file("${local.file}.json${substr(terraform_data.reading.id, 0, 0)}")) : key => value
@@ -253,8 +252,8 @@ resource "terraform_data" "facts" {
 }
 
 # Removes the identity, and only if `remove_on_destroy` says so. It is updated in place and never replaced, so nothing
-# but a destroy ends it. The program is `certkit` of the PATH, or that of the variable CERTKIT, and never one from the
-# state, which others may write; values from the state are arguments.
+# but a destroy ends it. The program is the `certkit` in the PATH, or the one named by the variable CERTKIT, and never one
+# from the state, which others may write; values from the state are arguments.
 resource "terraform_data" "removal" {
   input = {
     options = [for option in local.store : replace(option, local.root, "")]

@@ -1,16 +1,16 @@
 output "identity" {
-  description = "The name of the identity, once it is there."
+  description = "The name of the identity, once it exists."
   value       = var.identity
   depends_on  = [terraform_data.facts]
 }
 
 output "state" {
-  description = "Of the generation in use, or of the one that waits: pending, issued, active, …"
+  description = "The state of the generation in use or pending: pending, issued, active, …"
   value       = local.facts.state
 }
 
 output "certificate_path" {
-  description = "Where the certificate is: a path, which stays the same with every renewal, or a reference vault://… Empty until there is one."
+  description = "Where the certificate is: a path, which renewals do not change, or a reference vault://… Empty until there is a certificate."
   value       = local.facts.certificate_path
 
   precondition {
@@ -20,7 +20,7 @@ output "certificate_path" {
 }
 
 output "key_reference" {
-  description = "Where the private key is: a path or a reference vault://…, and never the key."
+  description = "Where the private key is: a path or a reference vault://…, never the key."
   value       = local.facts.key_reference
 
   precondition {
@@ -30,22 +30,22 @@ output "key_reference" {
 }
 
 output "csr" {
-  description = "The request that waits for its certificate, PEM; empty when none does."
+  description = "The pending request as PEM; empty if there is none."
   value       = local.facts.csr
 }
 
 output "validity_start_time" {
-  description = "From when on the certificate is valid, RFC 3339."
+  description = "The time from which the certificate is valid, RFC 3339."
   value       = local.facts.validity_start_time
 }
 
 output "validity_end_time" {
-  description = "Until when the certificate is valid, RFC 3339."
+  description = "The time until which the certificate is valid, RFC 3339."
   value       = local.end
 }
 
 output "ready_for_renewal" {
-  description = "Whether the time for a new request has come."
+  description = "Whether a new request is due."
   value       = local.is_near_renewal
 }
 

@@ -9,7 +9,7 @@ variable "identity" {
 }
 
 variable "store" {
-  description = "Where identities are kept: file:DIR or vault://MOUNT/PREFIX. Without it CERTKIT_STORE, or a directory of the user's. How to reach Vault, and its token, come from the environment (VAULT_ADDR, VAULT_TOKEN, …) and never from here."
+  description = "Where identities are kept: file:DIR or vault://MOUNT/PREFIX. By default CERTKIT_STORE, else the user's data directory. Vault's address and token come from the environment (VAULT_ADDR, VAULT_TOKEN, …), never from here."
   type        = string
   default     = null
 
@@ -26,7 +26,7 @@ variable "policy" {
 }
 
 variable "subject" {
-  description = "What the request says of you, as the options of `certkit identity enroll`. Without it the identity must exist already."
+  description = "The subject of the request, like the options of `certkit identity enroll`. Without it, the identity must already exist."
   type = object({
     organization = optional(string)
     country      = optional(string)
@@ -50,7 +50,7 @@ variable "subject" {
 }
 
 variable "key_type" {
-  description = "The type of the key, such as ec-p256. Without it the policy's first."
+  description = "The type of the key, such as ec-p256. By default the policy's first."
   type        = string
   default     = null
 }
@@ -68,97 +68,97 @@ variable "group" {
 }
 
 variable "issuer" {
-  description = "Who issues certificates automatically: vault-pki:MOUNT/ROLE or command:NAME, in a directory also command:PROGRAM. Without it a person fetches them."
+  description = "Who issues certificates automatically: vault-pki:MOUNT/ROLE or command:NAME, in a directory, also command:PROGRAM. By default a person fetches them."
   type        = string
   default     = null
 }
 
 variable "probe" {
-  description = "Where a certificate is tried before it is activated: a URL, `policy` for that of the policy, or `none`."
+  description = "Where to try a certificate before it is activated: a URL, `policy` for the policy's URL, or `none`."
   type        = string
   default     = null
 }
 
 variable "deploy_hook" {
-  description = "What runs after each activation: a hook of the host configuration, in a directory also a program, or `none`."
+  description = "What to run after each activation: a hook of the host configuration, in a directory also a program, or `none`."
   type        = string
   default     = null
 }
 
 variable "certificate" {
-  description = "The path of the certificate that the partner issued, PEM, with those above it or without. Null until it is there."
+  description = "The path of the certificate that the partner issued, PEM, with or without the chain above it. Null until it exists."
   type        = string
   default     = null
 }
 
 variable "ca" {
-  description = "The path of the CAs to trust, PEM. Needed before the first certificate, and in Vault from the beginning: the provisioner's token cannot change it later."
+  description = "The path of the CAs to trust, PEM. Needed before the first certificate, and with Vault from the beginning: the provisioner's token cannot change it later."
   type        = string
   default     = null
 }
 
 variable "passphrase_file" {
-  description = "The path of the passphrase that protects keys in a file store. Its content is not read by Terraform."
+  description = "The path of the file with the passphrase that protects keys in a file store. Terraform does not read its content."
   type        = string
   default     = null
 }
 
 variable "early_renewal_hours" {
-  description = "A new request is made when the certificate has less than this left (45 days), if the policy agrees."
+  description = "A new request is created when the certificate has fewer hours left than this (45 days), if the policy allows it."
   type        = number
   default     = 1080
   nullable    = false
 }
 
 variable "renewal_period" {
-  description = "How often a renewal is tried that is due: a form of formatdate. The default is once a month; certificates that live for weeks want YYYY-MM-DD."
+  description = "How often a due renewal is tried, as a format of formatdate. By default once a month; for certificates valid only for weeks, use YYYY-MM-DD."
   type        = string
   default     = "YYYY-MM"
   nullable    = false
 }
 
 variable "warn_hours" {
-  description = "Every plan warns when the certificate has less than this left (28 days)."
+  description = "Every plan warns when the certificate has fewer hours left than this (28 days)."
   type        = number
   default     = 672
   nullable    = false
 }
 
 variable "require_valid" {
-  description = "Fail, instead of warning, while there is no certificate that is valid: nothing that uses the outputs is then made or changed."
+  description = "Fail, instead of warning, while there is no valid certificate: then nothing that uses the outputs is created or changed."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "remove_on_destroy" {
-  description = "Remove the identity with all its keys when this is destroyed. To be applied before the destroy; false keeps the keys."
+  description = "Remove the identity with all its keys when the module is destroyed. Apply this before the destroy; false keeps the keys."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "facts" {
-  description = "The result of the data source `external`, where that provider is at hand: then renewals follow the store as of now."
+  description = "The result of the data source `external`, if that provider is available: then renewals follow the current state of the store."
   type        = map(string)
   default     = null
 }
 
 variable "refresh" {
-  description = "Any text; when it changes, the facts are read again, as of a Vault store that others have changed."
+  description = "Any text; when it changes, the facts are read again, for example from a Vault store that others have changed."
   type        = string
   default     = null
 }
 
 variable "certkit" {
-  description = "The program."
+  description = "The certkit program."
   type        = string
   default     = "certkit"
   nullable    = false
 }
 
 variable "facts_directory" {
-  description = "Where facts pass from certkit to Terraform. It may be lost between runs."
+  description = "The directory through which facts pass from certkit to Terraform. It may be lost between runs."
   type        = string
   default     = ".terraform/certkit"
   nullable    = false

@@ -1,4 +1,4 @@
-# Nothing is downloaded: terraform_data is of Terraform itself.
+# Nothing is downloaded: terraform_data is part of Terraform.
 terraform {
   required_version = ">= 1.5"
 }

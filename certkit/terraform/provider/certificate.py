@@ -60,13 +60,13 @@ class CertificateResource(Resource):
             option(
                 "certificate",
                 Certificates(),
-                'The certificate, PEM, with or without those above it: `file("acme.pem")`. Without it nothing is'
-                " installed yet, as before the partner has issued it.",
+                'The certificate, PEM, with or without the chain above it: `file("acme.pem")`. Leave it out'
+                " until the partner has issued the certificate.",
             ),
             option(
                 "ca",
                 Certificates(),
-                "The CAs to trust, as PEM. By default those that the identity was enrolled with. Counts when a"
+                "The CAs to trust, as PEM. By default those that the identity was enrolled with. Used when a"
                 " certificate is installed.",
             ),
             option("activate", Bool(), "Whether the certificate is activated. By default yes."),

@@ -49,7 +49,7 @@ class _Source(DataSource):
 
 
 class IdentityDataSource(_Source):
-    """An identity, whoever created it."""
+    """An identity as it is, however it was created."""
 
     @classmethod
     def get_name(cls) -> str:
@@ -60,7 +60,7 @@ class IdentityDataSource(_Source):
     def get_schema(cls) -> Schema:
         """The attributes."""
         return schema(
-            "An identity in the store, whoever made it. One that is not there has the state `absent`, so that a first"
+            "An identity in the store, however it was created. An unknown one has the state `absent`, so that a first"
             " plan works.",
             option("name", Text(), "The identity's name.", required=True),
             computed("policy", String(), "Its policy."),
@@ -93,7 +93,7 @@ class IdentityDataSource(_Source):
 
 
 class ExpiryDataSource(_Source):
-    """How near its expiry a certificate is, wherever it is kept."""
+    """When a certificate expires, wherever it is."""
 
     @classmethod
     def get_name(cls) -> str:
@@ -104,13 +104,13 @@ class ExpiryDataSource(_Source):
     def get_schema(cls) -> Schema:
         """The attributes."""
         return schema(
-            "How near its end a certificate is. Of several, this is about the most urgent one. What cannot be read"
-            " is an error.",
+            "When a certificate expires. If there are several, the result describes the most urgent one. A source that"
+            " cannot be read is an error.",
             option(
                 "source",
                 Text(),
                 "A file, a directory, a glob, a live host (`HOST:PORT`), `identity:NAME` or `vault://MOUNT/PREFIX`, as"
-                " `certkit expiry` takes it.",
+                " `certkit expiry` accepts.",
                 required=True,
             ),
             option("warn", Text(), "Warn below this time left: `28d`, `2w`, `33%`. By default the policy's."),

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from certkit.terraform.provider.services import Host
 
 _DESCRIPTION = (
-    "A client credential for a partner: a private key in the store, and a request by the partner's rules to be"
-    " submitted. When the renewal window of the certificate in use is open, the plan shows that a new request will be"
+    "A client credential for a partner: a private key in the store, and a request that follows the partner's"
+    " rules. When the renewal window of the certificate in use is open, the plan shows that a new request will be"
     " made, with a new key. An existing identity with the same arguments is adopted. Where a person fetches the"
     " certificate, the facts about it are those of `certkit_certificate`."
 )

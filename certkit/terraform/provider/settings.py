@@ -64,7 +64,7 @@ ARGUMENTS = (
     argument(
         "subject",
         Texts(),
-        "Instead of these: the whole subject as `NAME=VALUE`, any attribute by name or OID, in this order.",
+        "Instead of these, the whole subject as `NAME=VALUE`: any attribute by name or OID, in this order.",
     ),
     argument("san", Texts(), "Alternative names: `DNS:x`, `IP:x`, `email:x`, `URI:x` and others."),
     argument("key_usage", Texts(), "Key usages, such as `digitalSignature`; those that the policy demands are added."),
@@ -83,36 +83,36 @@ ARGUMENTS = (
     argument(
         "ca",
         Certificates(),
-        'The CAs to trust, as PEM: `file("wise-ca.pem")`. Without them, `certkit_certificate` has to name them. In'
-        " Vault give them from the beginning: the provisioner's token cannot change them later.",
+        'The CAs to trust, as PEM: `file("wise-ca.pem")`. Without them, `certkit_certificate` has to name them. With'
+        " Vault, set them from the beginning: the provisioner's token cannot change them later.",
         fixed=False,
     ),
     argument(
         "issuer",
         IssuerName(),
         "Who issues the certificate: `manual` (a person fetches it, for `certkit_certificate`), `vault-pki:MOUNT/ROLE`,"
-        " or `command:NAME` (in a directory also `command:PROGRAM`).",
+        " or `command:NAME` (in a directory, also `command:PROGRAM`).",
         default=MANUAL,
         fixed=False,
     ),
     argument(
         "probe",
         Removable(),
-        "Before a certificate is activated, try it at this address (`https://…`); `policy`: the policy's address;"
-        " `none`: no longer.",
+        "Before a certificate is activated, try it at this address (`https://…`). `policy` stands for the policy's"
+        " address; `none` removes the probe.",
         fixed=False,
     ),
     argument(
         "deploy_hook",
         HookName(),
-        "Run this after each activation: a hook of the host configuration by its name, or in a directory a program;"
-        " `none`: no longer.",
+        "Run this after each activation: the name of a hook in the host configuration, or, in a directory, a program."
+        " `none` removes the hook.",
         fixed=False,
     ),
     argument(
         "group",
         Text(),
-        "Let this group of the host read the keys: 0640, directories 0750. For file stores.",
+        "The group on this host that may read the keys (mode 0640, directories 0750). For file stores.",
         fixed=False,
     ),
 )

@@ -26,7 +26,7 @@ output "csr" {
   value = module.wise.csr
 }
 
-# What uses the certificate gets paths: they are the same after each renewal.
+# Programs that use the certificate get paths, which stay the same after each renewal.
 output "nginx" {
   value = <<-EOT
     proxy_ssl_certificate     ${module.wise.certificate_path};

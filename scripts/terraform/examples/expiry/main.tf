@@ -1,4 +1,4 @@
-# With the provider: every plan warns while the certificate is near its end, and fails once its status is critical.
+# With the provider: every plan warns while the certificate expires soon, and fails once its status is critical.
 
 terraform {
   required_providers {

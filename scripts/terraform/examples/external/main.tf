@@ -1,4 +1,4 @@
-# With the provider `external`, every plan asks the store: what others have renewed is seen at once.
+# With the provider `external`, every plan reads the store, so renewals made elsewhere are seen at once.
 
 terraform {
   required_providers {

@@ -1,4 +1,4 @@
-# With the provider: `pipeline.sh` applies this as often as the pipeline runs, and waits for the person at the portal.
+# With the provider: `pipeline.sh` applies this on every run of the pipeline, and waits for the person at the portal.
 
 terraform {
   required_providers {

@@ -1,5 +1,5 @@
-# Identities in HashiCorp Vault or OpenBao. VAULT_ADDR and VAULT_TOKEN come from the environment, and so into no state;
-# the token needs no more than policies/vault/provisioner.hcl, which writes private keys and reads none. Save the CA of the
+# Identities in HashiCorp Vault or OpenBao. VAULT_ADDR and VAULT_TOKEN come from the environment, so no state has them; the
+# token needs only policies/vault/provisioner.hcl, which allows writing private keys but not reading them. Save the CA of the
 # partner's client certificates as wise-ca.pem, run terraform init and terraform apply, submit the output `csr`, and apply
 # again with -var certificate=wise.pem.
 
@@ -13,7 +13,7 @@ variable "certificate" {
   default = null
 }
 
-# Needed from the beginning: a provisioner chooses whom an identity trusts when it creates it, and not later.
+# Needed from the beginning: a provisioner can choose the CAs that an identity trusts only when it creates the identity.
 variable "ca" {
   type    = string
   default = "wise-ca.pem"
@@ -34,7 +34,7 @@ output "csr" {
   value = module.wise.csr
 }
 
-# References, for those who have the right to read what is there: policies/vault/consumer.hcl.
+# References for programs that may read the secrets: policies/vault/consumer.hcl.
 output "references" {
   value = [module.wise.certificate_path, module.wise.key_reference]
 }
