@@ -124,8 +124,8 @@ class AttributeRules:
     form: str = rule(TEXT, "", "The pattern in words, for messages.")
     same_as: str = rule(_ATTRIBUTE_OR_OID, "", "The attribute that has the same value.")
     host_name: Answer = rule(ANSWER, Answer.UNKNOWN, "true: the value is a host name; false: it is not.")
-    minimum: int = rule(COUNT, 1, "How often the attribute must appear at least, if it is present.")
-    maximum: int | None = rule(COUNT, None, "How often it may appear at most.")
+    minimum: int = rule(COUNT, 1, "The minimum number of occurrences, if the attribute is present.")
+    maximum: int | None = rule(COUNT, None, "The maximum number of occurrences.")
     max_length: int | None = rule(COUNT, None, "The maximum number of characters.")
 
 
@@ -215,7 +215,9 @@ class CsrRules:
     new_label: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether the label NEW CERTIFICATE REQUEST is accepted.")
     extensions: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether a CSR may ask for extensions without a rule here.")
     san: Answer = rule(ANSWER, Answer.UNKNOWN, "true: alternative names are required; false: none are allowed.")
-    san_types: tuple[str, ...] = rule(list_of(one_of(*names.SAN_TYPES)), names.SAN_TYPES, "Accepted types of them.")
+    san_types: tuple[str, ...] = rule(
+        list_of(one_of(*names.SAN_TYPES)), names.SAN_TYPES, "Accepted types of alternative names."
+    )
     san_is_common_name: bool = rule(BOOLEAN, False, "The only alternative name is the CN, as a DNS name.")
     digests: tuple[str, ...] = rule(
         list_of(one_of("sha224", "sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512")),
@@ -240,8 +242,8 @@ class CertificateRules:
 
     max_validity_days: int | None = rule(_COUNT_OR_UNKNOWN, None, "The longest validity.")
     min_validity_days: int | None = rule(_COUNT_OR_UNKNOWN, None, "The shortest validity.")
-    common_name: str = rule(one_of("any", "client-id"), "any", "What the common name is.")
-    max_live: int | None = rule(_COUNT_OR_UNKNOWN, None, "The quota: how many certificates may be live at once.")
+    common_name: str = rule(one_of("any", "client-id"), "any", "What the common name must be.")
+    max_live: int | None = rule(_COUNT_OR_UNKNOWN, None, "The maximum number of live certificates.")
     san: Answer = rule(ANSWER, Answer.UNKNOWN, "Whether there are alternative names.")
     key_usage: UsageRules = rule(_KEY_USAGE, UsageRules, "The key usage.")
     extended_key_usage: UsageRules = rule(_EXTENDED_KEY_USAGE, UsageRules, "The extended key usage.")
@@ -284,11 +286,11 @@ class Hosts:
 
     web: str = rule(URL, "", "The site where a user grants access.")
     api: str = rule(URL, "", "The API without a client certificate.")
-    api_mtls: str = rule(URL, "", "The API with one.")
-    probe_path: str = rule(URL_PATH, "", "What to request to see whether a client certificate works.")
-    verdict_header: str = rule(HEADER, "", "The header in which answers say whether the certificate was accepted.")
-    verdict_accepted: str = rule(TEXT, "", "What that header says of one that was.")
-    token_path: str = rule(URL_PATH, "/oauth/token", "Where tokens come from (OAuth 2.0).")
+    api_mtls: str = rule(URL, "", "The API with a client certificate.")
+    probe_path: str = rule(URL_PATH, "", "The path to request to test a client certificate.")
+    verdict_header: str = rule(HEADER, "", "The response header that says whether the certificate was accepted.")
+    verdict_accepted: str = rule(TEXT, "", "That header's value for an accepted certificate.")
+    token_path: str = rule(URL_PATH, "/oauth/token", "The token endpoint (OAuth 2.0).")
     authorize_path: str = rule(URL_PATH, "/oauth/authorize/", "The page where a user grants access.")
     subscriptions_path: str = rule(
         URL_PATH, "/v3/applications/{client_id}/subscriptions", "Where webhooks are subscribed."
