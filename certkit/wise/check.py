@@ -1,4 +1,4 @@
-"""Whether a production identity is ready, compared with that of the sandbox: what must differ, and what must hold."""
+"""Checks that a production identity is ready, compared with the sandbox's: what must differ, and what must be valid."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def public_key(pem: bytes) -> Any:
     """Return an RSA public key from PEM.
 
     Raises:
-        InputError: if it is not one.
+        InputError: if the text is not an RSA public key.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey

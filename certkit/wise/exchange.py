@@ -29,7 +29,7 @@ def exchange(
     expected_state: str | None = None,
     now: datetime,
 ) -> Token:
-    """The token for the code of a redirect, in the store. Its state is used up with it.
+    """Exchange the code of a redirect for a token, and store it. The state is used up too.
 
     Raises:
         RefusedError: if the state does not hold, or Wise refuses.
@@ -50,7 +50,7 @@ def exchange(
 
 
 def apply(store: Store, name: str, endpoint: TokenEndpoint, client: Client, *, now: datetime) -> Token:
-    """A new token of the application itself, in the store.
+    """Get a new token of the application itself, and store it.
 
     Raises:
         RefusedError: if Wise refuses.
@@ -64,7 +64,7 @@ def apply(store: Store, name: str, endpoint: TokenEndpoint, client: Client, *, n
 def renew(
     store: Store, name: str, first: Kept, endpoint: TokenEndpoint, client: Client, *, clock: Clock, force: bool = False
 ) -> Token:
-    """The token after `first`, in the store, whichever process renews it.
+    """Return the stored successor of a token, whichever process renews it.
 
     Raises:
         RefusedError: if Wise refuses.

@@ -28,7 +28,7 @@ _TOKEN_HINT = "renew it: certkit wise token refresh --force; if that is refused 
 
 
 def call(endpoint: TokenEndpoint, policy: Policy, token: Secret | None, *, now: datetime) -> Finding:
-    """What Wise says to the certificate that goes with an endpoint, and to a token.
+    """Call Wise with an endpoint's certificate and a token, and return the findings.
 
     Ok only where both are good; without a token `skipped`, if the certificate is good.
     """

@@ -45,7 +45,7 @@ _USABLE = (State.PENDING, State.ISSUED, State.ACTIVE, State.PREVIOUS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What is there of an identity: `token` is one that works or can be renewed, `is_answered` that of a call."""
+    """The progress of an identity: `token` is one that works or can be renewed, `is_answered` that of a call."""
 
     identity: StoredIdentity
     policy: Policy
@@ -148,7 +148,7 @@ def _token(store: Store, name: str, profile_id: str | None, now: datetime) -> Ke
 
 
 def command(situation: Situation, *, store_uri: str | None) -> str:
-    """What a person runs next, with words in capitals for what is to be filled in."""
+    """Return the next command to run, with placeholders in capitals."""
     name = situation.identity.name
     if situation.next is Step.REMINDERS:
         days = ",".join(f"{day}d" for day in situation.policy.renewal.reminders)

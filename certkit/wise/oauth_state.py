@@ -56,7 +56,7 @@ def remember(store: Store, name: str, *, client_id: str, redirect_uri: str, now:
     state = secrets.token_urlsafe(32)
     asked = Authorization(client_id=client_id, redirect_uri=redirect_uri, asked_at=now)
     store.put_document(name, _document(state), _fields(asked), over=None)
-    with contextlib.suppress(StoreError):  # not everybody may delete
+    with contextlib.suppress(StoreError):  # not every token may delete
         for document, old, _ in _all(store, name):
             if now - old.asked_at > _FORGOTTEN_AFTER:
                 store.delete_document(name, document)
@@ -123,7 +123,7 @@ def claim(
 
 
 def latest(store: Store, name: str) -> Authorization | None:
-    """What was asked for last, as far as it is remembered.
+    """Return the latest authorization request that is remembered.
 
     Raises:
         StoreError: if the store cannot be used.
@@ -132,7 +132,7 @@ def latest(store: Store, name: str) -> Authorization | None:
 
 
 def is_used(store: Store, name: str, redirect: Redirect) -> bool:
-    """Whether a token came of a redirect before.
+    """Return whether a redirect has been exchanged for a token before.
 
     Raises:
         StoreError: if the store cannot be used.
@@ -142,7 +142,7 @@ def is_used(store: Store, name: str, redirect: Redirect) -> bool:
 
 
 def give_back(store: Store, name: str, claim: Claim | None) -> None:
-    """Let a state be used after all, for no token came of it."""
+    """Make a state usable again, because no token was issued for it."""
     if claim is not None:
         with contextlib.suppress(StoreError):  # then the user is asked once more
             store.put_document(name, claim.document, _fields(claim.asked), over=claim.version)

@@ -41,7 +41,7 @@ class Redirect:
 
 
 def parse(pasted: str, *, redirect_uri: str) -> Redirect:
-    """What a pasted address holds, if it is a redirect to that URI; white space of a copied line is ignored.
+    """Parse a pasted address that redirects to that URI; white space of a copied line is ignored.
 
     Raises:
         InputError: if it is not a URL, or not a redirect to that URI.
@@ -70,7 +70,7 @@ def given(url: str | None, code: str | None, *, redirect_uri: str, profile_id: s
     """What a person has of a redirect: its whole URL, or just the code in it.
 
     Raises:
-        InputError: if not exactly one of both is there, it is not such a redirect, or one for another profile.
+        InputError: if not exactly one of the two is given, it is not such a redirect, or it is for another profile.
         RefusedError: if the user or Wise did not grant access.
     """
     if profile_id is not None:
@@ -89,10 +89,10 @@ def given(url: str | None, code: str | None, *, redirect_uri: str, profile_id: s
 
 
 def require_code(text: str) -> Secret:
-    """An authorization code.
+    """Return an authorization code.
 
     Raises:
-        InputError: if it does not have that form.
+        InputError: if the text does not have that form.
     """
     if not _CODE.fullmatch(text):
         raise InputError("not an authorization code", hint=_HINT)
@@ -100,10 +100,10 @@ def require_code(text: str) -> Secret:
 
 
 def require_profile(text: str) -> str:
-    """The id of a profile: letters, digits and hyphens.
+    """Return the id of a profile: letters, digits and hyphens.
 
     Raises:
-        InputError: if it does not have that form.
+        InputError: if the text does not have that form.
     """
     if not _PROFILE.fullmatch(text):
         raise InputError(f"not a profile id: {text[:80]!r}", hint="give the number after profileId=")

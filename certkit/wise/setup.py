@@ -77,7 +77,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a run needs from outside.
+    """The external services of a run.
 
     `client_secret` returns the client secret; its argument is whether it may fail; `how` returns how to activate a
     generation. A request to Wise may take `timeout` seconds.
@@ -96,7 +96,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far a run came: `url` is the page where access is granted, if this run asked for access."""
+    """The progress of a run: `url` is the page where access is granted, if this run asked for access."""
 
     situation: Situation
     changed: bool

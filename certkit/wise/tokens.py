@@ -63,7 +63,7 @@ class Token:
         return now >= self.expires_at - margin or is_set_back or self.is_in_doubt(now)
 
     def is_expired(self, now: datetime) -> bool:
-        """Whether its life is over."""
+        """Whether it has expired."""
         return now >= self.expires_at
 
     def is_leased(self, now: datetime) -> bool:
@@ -88,7 +88,7 @@ class Token:
         return Status.WARNING if is_ending or self.is_in_doubt(now) else Status.OK
 
     def info(self, identity: str, *, now: datetime, changed: bool = False) -> TokenInfo:
-        """Return what may be shown of it."""
+        """Return the facts of the token that may be shown."""
         return TokenInfo(
             identity=identity,
             grant=self.grant,
@@ -127,14 +127,14 @@ class TokenInfo:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A token as it is in the store, and the version that a write over it names."""
+    """A token in the store, and the version to name when overwriting it."""
 
     token: Token
     version: str
 
 
 def document_name(grant: str, profile_id: str | None = None) -> str:
-    """The name of the document of a grant and a profile."""
+    """Return the name of the document of a grant and a profile."""
     return grant if profile_id is None else f"{grant}.{profile_id}"
 
 
@@ -154,10 +154,10 @@ def access_token(
 
 
 def find(store: Store, name: str, *, profile_id: str | None = None, grant: str | None = None) -> Kept:
-    """The token of an identity that profile and grant tell, or the only one.
+    """Return the token of an identity for a profile and grant, or the only one.
 
     Raises:
-        InputError: if there is none, or there are several.
+        InputError: if there is no such token, or there are several.
         StoreError: if the store cannot be used, or there is no such identity.
     """
     kept = look(store, name, profile_id=profile_id, grant=grant)
@@ -168,7 +168,7 @@ def find(store: Store, name: str, *, profile_id: str | None = None, grant: str |
 
 
 def look(store: Store, name: str, *, profile_id: str | None = None, grant: str | None = None) -> Kept | None:
-    """The same, or None where there is none.
+    """Return the token as `find` does, or None if there is no token.
 
     Raises:
         InputError: if there are several.
@@ -179,7 +179,7 @@ def look(store: Store, name: str, *, profile_id: str | None = None, grant: str |
 
 
 def every(store: Store, name: str) -> list[Kept]:
-    """All tokens of an identity.
+    """Return all tokens of an identity.
 
     Raises:
         StoreError: if one is damaged, or the store cannot be used, or there is no such identity.
@@ -189,7 +189,7 @@ def every(store: Store, name: str) -> list[Kept]:
 
 
 def read(store: Store, name: str, document: str) -> Kept | None:
-    """A token by the name of its document, or None.
+    """Return a token by the name of its document, or None.
 
     Raises:
         StoreError: if it is damaged, or the store cannot be used.
@@ -274,5 +274,5 @@ def _moment(texts: Mapping[str, str], name: str) -> datetime | None:
 
 
 def leased(token: Token, until: datetime | None) -> Token:
-    """The same token with a lease, or without."""
+    """Return the token with a lease, or without one."""
     return replace(token, lease=until)

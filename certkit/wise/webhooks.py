@@ -122,7 +122,7 @@ def require_public(url: str) -> None:
     2026-11-30). The server's certificate is of a public CA, which only a call shows.
 
     Raises:
-        InputError: if it is another one; with what is wrong.
+        InputError: if Wise does not call the address; the message says why.
     """
     parts = urlsplit(url)
     problem = ""
@@ -164,7 +164,7 @@ def _answer(
     anchors: Sequence[AnyCertificate] | None,
     timeout: float,
 ) -> http.HttpAnswer | str:
-    """The server's answer, or the alert that ended the handshake, empty if it gave no reason."""
+    """Return the server's response, or the alert that ended the handshake, empty if it gave no reason."""
     request = http.HttpRequest(method="POST", url=url, headers={"Content-Type": "application/json"}, body=b"{}")
     try:
         return http.send(request, now=now, credentials=shown, anchors=anchors, timeout=timeout)
@@ -194,7 +194,7 @@ def _is_of_certificates(alert: str) -> bool:
 
 
 def _nobody(now: datetime) -> Credentials:
-    """A key and its self-signed certificate."""
+    """Return a key and its self-signed certificate."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
