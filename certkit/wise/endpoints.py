@@ -47,7 +47,7 @@ def identity(store: Store, name: str, *, policy: str | None, base_url: str | Non
     if policy not in {None, known}:
         raise InputError(
             f"{name}: the identity is enrolled for {known}, not {policy}",
-            hint="leave --environment out, or --policy",
+            hint="leave --environment out (or --policy) to go on with it, or use another name",
         )
     return found
 

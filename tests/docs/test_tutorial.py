@@ -36,11 +36,19 @@ def walk(folder, *names, **variables):
 
 
 def test_in_a_directory(tmp_path):
-    """Without a store named, it is a directory of the user's."""
+    """Without a store named, everything is in the directory where it is tried."""
     out = walk(tmp_path, "rehearse", "python")
     assert out.count("  done   call         answered 200\n") == 2
     assert out.endswith("\n200\n")
-    assert (tmp_path / ".local/share/certkit/identities/acme/active/key.pem").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "store/acme/active/key.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_again_after_it_was_aborted(tmp_path):
+    """Once there is a token, the first step has no address to visit, and the block still comes to its end."""
+    aborted = BLOCKS["rehearse"][: BLOCKS["rehearse"].index("# 4.")] + "}"
+    walk(tmp_path, aborted)
+    out = walk(tmp_path, "set +eo pipefail", "rehearse")  # as in a shell that a person types into
+    assert out.count("  done   call         answered 200\n") == 2
 
 
 def test_on_a_terminal(tmp_path):
