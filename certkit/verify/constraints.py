@@ -174,7 +174,10 @@ def violation(found: Iterable[Parsed], limits: Limits, budget: Comparisons, *, c
     Raises:
         TooManyError: if the budget is spent.
     """
+    trees = sum(map(len, (*limits.permitted.values(), *limits.excluded.values())))
     for name in found:
+        # Trees of other kinds count as well, as OpenSSL has it: what is refused here is refused by servers.
+        budget.spend(trees)
         permitted, excluded = limits.permitted.get(name.kind, ()), limits.excluded.get(name.kind, ())
         if name.kind == "unknown" or "unknown" in limits.permitted or "unknown" in limits.excluded:
             return name.shown
@@ -182,7 +185,6 @@ def violation(found: Iterable[Parsed], limits: Limits, budget: Comparisons, *, c
             continue
         if name.value is None:
             return name.shown
-        budget.spend(len(permitted) + len(excluded))
         within, touches = _RULES[name.kind]
         if any(tree is None or touches(name.value, tree) for tree in excluded):
             return name.shown

@@ -144,3 +144,6 @@ def test_comparisons_are_counted() -> None:
     parsed = [constraints.parsed(name("DNS", b"h%d.example" % number)) for number in range(1100)]
     with pytest.raises(constraints.TooManyError):
         constraints.violation(parsed, limits, Comparisons())
+    others = [constraints.parsed(name("email", b"%d@a.example" % number)) for number in range(len(parsed))]
+    with pytest.raises(constraints.TooManyError):
+        constraints.violation(others, limits, Comparisons())
