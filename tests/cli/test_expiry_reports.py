@@ -43,7 +43,7 @@ def test_a_life_from_ok_to_expired_with_each_reminder_once(certkit, year):
             codes.append(ran.code)
             if ran.out:
                 spoken.append((day, ran.out.split()[0]))
-    assert spoken[:6] == [
+    assert spoken == [
         (272, "warning"),
         (286, "warning"),
         (293, "critical"),
@@ -51,7 +51,6 @@ def test_a_life_from_ok_to_expired_with_each_reminder_once(certkit, year):
         (299, "critical"),
         *((day, "critical") for day in range(300, 315) for _ in range(2)),
     ]
-    assert spoken[6:] == [(day, "critical") for day in range(300, 315) for _ in range(2)][1:]
     assert codes == [0] * 84 + [1] * 42 + [2] * 44
 
 

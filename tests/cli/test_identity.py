@@ -988,7 +988,7 @@ def test_an_identity_with_what_its_policy_demands(identity, tmp_path):
     assert "organizationIdentifier = PSDGB-FCA-1" in shown
     assert identity("enroll", "acme", "--policy", "obwac", *psd2, "--json").json["changed"] is False
     other = identity("enroll", "acme", "--policy", "obwac", "--psd2-role", "PSP_PI", *psd2)
-    assert (other.code, "another --psd2-role" in other.err) == (3, True)
+    assert (other.code, "different --psd2-role" in other.err) == (3, True)
     identity("discard", "acme")
     again = identity("enroll", "acme", "--policy", "obwac", *psd2, "--json").json["pending"]["csr"]
     assert "PSDGB-FCA-1" in openssl("req", "-noout", "-text", stdin=again.encode()).stdout.decode()
