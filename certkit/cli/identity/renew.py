@@ -72,7 +72,9 @@ def _say(output: Output, found: Overview | Unread) -> None:
     if output.as_json:
         return
     # What a person has to do arrives by mail, so -q prints the steps and the CSR too.
-    is_for_a_person = found.pending is not None and found.pending.csr is not None and not (said.hint and said.is_good)
+    is_for_a_person = (
+        found.pending is not None and found.pending.csr is not None and (found.changed or not said.is_good)
+    )
     if is_for_a_person or (found.changed and not output.quiet):
         output.text(text.identity(found, paint=output.paint))
     elif not said.hint and not output.quiet:
