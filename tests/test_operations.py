@@ -558,4 +558,4 @@ def test_alerts_fire_and_panels_show_what_certkit_finds(host, server):
     assert [title for title, result in shown.items() if not result] == []
     assert 20 <= float(shown["Days until the next one expires"][0]["value"][1]) <= 20.5
     assert [row["metric"]["filename"] for row in shown["Certificates by days left"]] == ["soon.pem", "fine.pem"]
-    assert [row["metric"]["reason"] for row in shown["What could not be looked at"]] == ["bad_pem"]
+    assert [row["metric"]["reason"] for row in shown["Sources that could not be checked"]] == ["bad_pem"]
