@@ -6,6 +6,7 @@ import base64
 import contextlib
 import http.client
 import json
+import re
 import signal
 import ssl
 import stat

@@ -245,8 +245,7 @@ def test_the_ends_of_time():
     listed = Reminders.parse("999999w,100%,0d")
     for moment in (first, NOW, last):
         for begin, end in ((first, last), (last, first), (first, first), (last, last), (NOW, NOW)):
-            watched = row(left=DAY)
-            watched.not_before, watched.not_after = begin, end
+            watched = row(left=DAY)._replace(not_before=begin, not_after=end)
             _, memory = run({}, [watched], moment, listed)
             for later in (first, NOW, last):
                 run(memory, [watched], later, listed)
