@@ -174,7 +174,7 @@ def test_a_check_of_a_group_that_is_gone(store):
             "critical identity:acme: this host has no group 'no-such-group'"
             " -> create it (groupadd), or use another --group"
         ),
-        "unknown permissions: who may read the keys of acme was not checked -> see identity:acme",
+        "unknown permissions: the permissions of the keys of acme were not checked -> see identity:acme",
     ]
 
 
@@ -199,7 +199,7 @@ def test_a_check_of_strange_files(store):
             "critical identity:lost: STORE/lost is not an identity: it has no identity.json"
             " -> restore its identity.json from a backup, or remove the directory by hand"
         ),
-        "unknown permissions: who may read the keys of lost was not checked -> see identity:lost",
+        "unknown permissions: the permissions of the keys of lost were not checked -> see identity:lost",
     ]
 
 
