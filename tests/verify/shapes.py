@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from certkit.x509.csr import Csr
 from tests import pki
 from tests.pki import DAY, NOW, YEAR
 
@@ -33,7 +34,7 @@ class Made:
     anchors: tuple[x509.Certificate, ...]
     untrusted: tuple[x509.Certificate, ...] = ()
     crls: tuple[x509.CertificateRevocationList, ...] = ()
-    csr: x509.CertificateSigningRequest | None = None
+    csr: Csr | None = None
 
     def given(self, **parts: Any) -> Made:
         """The same with other parts."""
@@ -206,9 +207,10 @@ def indirect_point(*, issuer: x509.Name | None = None, indirect: bool = True) ->
     )
 
 
-def request(key: Any, **parts: str) -> x509.CertificateSigningRequest:
+def request(key: Any, **parts: str) -> Csr:
     """A CSR."""
-    return x509.CertificateSigningRequestBuilder().subject_name(pki.name(**parts)).sign(key, hashes.SHA256())
+    made = x509.CertificateSigningRequestBuilder().subject_name(pki.name(**parts)).sign(key, hashes.SHA256())
+    return Csr.parse(made.public_bytes(Encoding.DER))
 
 
 # Certificates cut by hand, for what the library refuses to make.
