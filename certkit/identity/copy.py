@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import ConflictError, InputError, StoreError
 from certkit.identity import overview
 from certkit.identity.enroll import Done
+from certkit.stores.record import Record
 from certkit.x509 import describe
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def copy(source: Store, target: Store, name: str) -> Done:
         changed = True
     except ConflictError:
         made = target.load(name)
-        if made.record.without_log() not in (idle.without_log(), original.record.without_log()):
+        begun = Record(settings=idle.settings)  # a store may write the settings first
+        if made.record.without_log() not in (begun, idle.without_log(), original.record.without_log()):
             raise _different(name, target) from None
     there = {each.number: each for each in made.generations}
     for generation in original.generations:

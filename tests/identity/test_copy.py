@@ -14,6 +14,7 @@ from certkit.identity.copy import copy
 from certkit.secret import Secret
 from certkit.stores.base import AbsentError
 from certkit.stores.file.store import FileStore
+from certkit.stores.record import Record
 from certkit.stores.sealing import PassphraseWrapping
 from tests import pki
 from tests.identity.conftest import documents, enroll, everything, request_again, use
@@ -85,6 +86,13 @@ def test_a_copy_that_broke_off(rich, target, changes):
         copy(rich, LosingStore(target, changes), "acme")
     if target.names():
         assert target.load("acme").record.active is None
+    assert copy(rich, target, "acme").changed
+    assert everything(target) == everything(rich)
+
+
+def test_a_copy_that_broke_off_after_the_settings(rich, target):
+    """Is completed too: a store may write them before the rest of the record."""
+    target.create("acme", Record(settings=rich.load("acme").record.settings))
     assert copy(rich, target, "acme").changed
     assert everything(target) == everything(rich)
 
