@@ -230,10 +230,10 @@ def elements(data: bytes, start: int = 0, end: int | None = None) -> Iterator[El
         start = element.end
 
 
-def first_element(data: bytes) -> bytes | None:
-    """The bytes of the first element, header included, or None if there is no whole one."""
+def first_element(data: bytes, start: int = 0) -> bytes | None:
+    """The bytes of the first element from `start` on, header included, or None if there is no whole one."""
     try:
-        return data[: _element(data, 0, len(data)).end]
+        return data[start : _element(data, start, len(data)).end]
     except ValueError:
         return None
 

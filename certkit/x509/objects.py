@@ -6,6 +6,7 @@ Each detector has three answers: not here, found, here but broken.
 from __future__ import annotations
 
 import itertools
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -447,14 +448,21 @@ class _Reader:
             yield Broken(KEY_STORE, error.message, error.hint)
 
     def _der(self, data: bytes) -> Iterator[Item | Broken]:
-        whole = tlv.first_element(data)
-        rest = b"" if whole is None else data[len(whole) :].strip(b"\0\r\n\t ")
-        if whole is not None and not rest:
-            data = whole  # line ends that a text editor or a download added
-        elif whole is not None and tlv.looks_like_signed(whole) and tlv.looks_like_signed(rest):
-            yield from self._der(whole)  # certificates one after the other, as Java reads them
-            yield from self._der(rest)
-            return
+        """Read one object, or certificates one after the other, as Java reads them."""
+        start = 0
+        while (whole := tlv.first_element(data, start)) is not None:
+            padding = _PADDING.match(data, start + len(whole))
+            after = len(data) if padding is None else padding.end()
+            if after == len(data):
+                yield from self._one_in_der(whole)
+                return
+            if not (tlv.looks_like_signed(whole) and tlv.looks_like_signed(data[after : after + 16])):
+                break
+            yield from self._one_in_der(whole)
+            start = after
+        yield from self._one_in_der(data[start:])
+
+    def _one_in_der(self, data: bytes) -> Iterator[Item | Broken]:
         if containers.is_pkcs12(data):
             yield self._pkcs12(data) if self._wants(Kind.PKCS12) else Item(Kind.PKCS12, data, None)
         elif containers.is_pkcs7(data):
@@ -492,6 +500,8 @@ def _spoilt(data: bytes, start: int, end: int) -> Iterator[Broken]:
         yield Broken("a certificate", reason, hint, pem.line_number(data, start), is_bad_pem=True)
 
 
+# What a text editor or a download adds to DER.
+_PADDING = re.compile(rb"[\0\r\n\t ]*")
 # Encrypted keys of this size are for elliptic curves.
 _MAX_EC_BYTES = 600
 _UNKNOWN_HINT = "remove it, or read it with openssl"

@@ -442,3 +442,13 @@ def test_rounds_are_counted_over_a_run(tmp_path):
     found = [next(iter(objects.read(made, passphrase=Secret(b"y"), budget=budget))) for _ in range(4)]
     assert [type(each).__name__ for each in found] == ["Broken"] * 4
     assert "require too much key derivation" in found[-1].message
+
+
+def test_thousands_of_certificates_in_der_are_one_file(certkit, tmp_path):
+    """They are read one after the other, without a limit of depth, with line ends between them."""
+    (tmp_path / "all.der").write_bytes(b"".join(LEAF + b"\r\n" * (number % 2) for number in range(3000)))
+    assert len(certkit("inspect", tmp_path / "all.der", "--json").json) == 3000
+    (tmp_path / "all.der").write_bytes(LEAF * 2 + LEAF[:-1])
+    shown = certkit("inspect", tmp_path / "all.der")
+    assert shown.code == 3
+    assert "cut off" in shown.err

@@ -236,7 +236,8 @@ class _View:
     def look_at(self, chunks: Iterable[bytes]) -> Iterator[Seen]:
         """Yield the certificates of the file and, at the end, one failure for all that could not be read."""
         name, lines = self._name, 0
-        broken: list[Broken] = []
+        broken: Broken | None = None
+        count = 0
         try:
             for piece in pem.pieces(chunks):
                 self._begin = self._begin or piece
@@ -248,20 +249,20 @@ class _View:
                     for item in self._read(piece, end):
                         if not isinstance(item, Broken):
                             yield from self._look_at_item(item)
-                        elif broken:
-                            broken.append(item)
-                        else:
-                            broken.append(item._replace(line=item.line + lines) if item.line else item)
+                            continue
+                        if broken is None:
+                            broken = item._replace(line=item.line + lines) if item.line else item
+                        count += 1
                 lines += piece.count(b"\n")
         except InputError as error:
             self.has_seen = True
             yield Failure(name, f"cannot read {name}: {error.message}", error.hint, Reason.READ_FAILED)
-        if broken:
+        if broken is not None:
             from certkit.x509 import objects
 
             self.has_seen = True
-            reason, hint = objects.summary(broken[0], len(broken))
-            yield Failure(name, f"cannot read {name}: {reason}", hint, _reason(broken[0]))
+            reason, hint = objects.summary(broken, count)
+            yield Failure(name, f"cannot read {name}: {reason}", hint, _reason(broken))
 
     def _read(self, piece: bytes, start: int) -> Iterator[Item | Broken]:
         from certkit.x509 import objects
