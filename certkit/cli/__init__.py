@@ -1,4 +1,4 @@
-"""The command line: options in, one call, a report and an exit code out."""
+"""The command line: each command translates its options into one call, and prints the result."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Run the command line and exit with its code.
 
-    A command lives for a moment: collecting garbage while it imports, and once more when it ends, would take a
-    sixth of its time.
+    The process is short-lived, so the garbage collector is off: collecting during the imports and again at exit would
+    take a sixth of the run time.
     """
     gc.set_threshold(50_000)
     from certkit.cli.boundary import run

@@ -1,4 +1,4 @@
-"""The error boundary: whatever happens inside becomes one line, one JSON document, and an exit code."""
+"""The error boundary: turn every outcome of a command into output and an exit code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 OK, CRITICAL, UNKNOWN = 0, 2, 3
 
-# What the system says when standard output cannot be written.
+# Errors of the system when standard output cannot be written.
 _OF_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF}
 
 
@@ -35,7 +35,7 @@ class OutputError(CertkitError):
 
 
 class _Terminated(BaseException):
-    """A signal that ends the process, after temporary files are removed."""
+    """A signal asked the process to end; raised so that temporary files are removed first."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -43,18 +43,18 @@ class _Terminated(BaseException):
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; the exit code is that of the contract.
+    """Run one command line and return the exit code of the contract.
 
     0 OK, 1 warning, 2 critical or refused, 3 unknown or bad usage; 128 + n if signal n ended it.
     """
     debug = _wants_debug(arguments)
     if not debug:
         warnings.simplefilter("ignore")
-    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has the first
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has only SIGTERM
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
             signal.signal(number, _terminate)
     if hasattr(signal, "SIGCHLD"):
-        # A parent that ignores its children's end would make us blind to ours.
+        # If the parent ignores SIGCHLD, we inherit that and could not wait for our own child processes.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _reconfigure()
     code = _guarded(arguments, debug=debug)
@@ -81,10 +81,10 @@ def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
     except _Terminated as error:
         return 128 + error.number
     except SystemExit as error:
-        # click ends so when the reader of its help has gone.
+        # click exits like this if the reader of its help has gone.
         return OK if error.code in {OK, None} else UNKNOWN
     except BaseException as error:  # noqa: BLE001  nothing may leave as a traceback, a Rust panic included
-        if isinstance(error, OSError) and error.errno in _OF_OUTPUT:  # click's own writing of help
+        if isinstance(error, OSError) and error.errno in _OF_OUTPUT:  # while click writes help
             _abandon_stdout()
             error, form = _unwritable(error), "text"
         return _report(error if isinstance(error, OutputError) else _internal(error), UNKNOWN, form=form, debug=debug)
@@ -113,7 +113,7 @@ def _report(error: CertkitError, code: int, *, form: str, debug: bool) -> int:
     if debug:
         import traceback
 
-        # A name in a message must not reach the terminal with its escapes, not even here.
+        # A traceback also contains names of others, which must reach the terminal escaped.
         _say("\n".join(map(printable, traceback.format_exc().splitlines())))
     if form != "text" and not isinstance(error, OutputError):
         from certkit.report import nagios
@@ -138,28 +138,29 @@ def _document(error: CertkitError) -> str:
 
 
 def write_result(text: str) -> None:
-    """Write a result to standard output, whole.
+    """Write a result to standard output in full.
 
     Raises:
-        OutputError: if it cannot be written: a full device, a reader that went away, no standard output at all.
+        OutputError: if it cannot be written, because the device is full, the reader has gone, or standard output is
+            closed.
     """
     write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(data: bytes) -> None:
-    """Write bytes to standard output, whole; raises as `write_result` does."""
+    """Write bytes to standard output in full; raises as `write_result` does."""
     if not data:
         return
     if sys.stdout is None:
         raise OutputError("cannot write to standard output: it is closed", hint="redirect it to a file or to /dev/null")
     try:
         sys.stdout.flush()
-        # Not `sys.stdout.buffer`: unbuffered (python -u), it writes a part and says nothing of the rest.
+        # Not `sys.stdout.buffer`: unbuffered (python -u), its write may be partial without an error.
         rest = memoryview(data)
         while rest:
             try:
                 rest = rest[os.write(sys.stdout.fileno(), rest) :]
-            except BlockingIOError:  # a pipe that does not wait, as some parents make them
+            except BlockingIOError:  # some parent processes make the pipe non-blocking
                 select.select([], [sys.stdout.fileno()], [])
     except BrokenPipeError:
         _abandon_stdout()
@@ -177,7 +178,7 @@ def _unwritable(error: OSError) -> OutputError:
 
 
 def _flushed(code: int) -> int:
-    """The exit code, once everything is written; help and completion are written by click itself."""
+    """Flush standard output and return the exit code; click writes help and completion itself."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -188,7 +189,7 @@ def _flushed(code: int) -> int:
 
 
 def _abandon_stdout() -> None:
-    """Point standard output at nothing, so that the interpreter's last flush does not complain."""
+    """Point standard output at the null device, so that the interpreter's final flush does not fail."""
     if sys.stdout is None:
         return
     nothing = os.open(os.devnull, os.O_WRONLY)
@@ -197,7 +198,7 @@ def _abandon_stdout() -> None:
 
 
 def _reconfigure() -> None:
-    """Print what the terminal's encoding lacks as escapes instead of failing."""
+    """Print characters that the terminal's encoding lacks as escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -210,14 +211,14 @@ def _say(line: str) -> None:
 
 
 def _wants_debug(arguments: Sequence[str]) -> bool:
-    """Whether tracebacks are wanted: CERTKIT_DEBUG, or -v twice in whatever form."""
+    """Return whether to show tracebacks: CERTKIT_DEBUG is set, or -v is given twice in any spelling."""
     flags = [word for word in arguments if re.fullmatch(r"-[qvh]+", word)]
     verbose = sum(word.count("v") for word in flags) + arguments.count("--verbose")
     return verbose > 1 or os.environ.get("CERTKIT_DEBUG", "0") not in {"", "0", "false"}
 
 
 def _wanted_form(arguments: Sequence[str]) -> str:
-    """The form in which a program waits for the result, and for an error too: `json`, `nagios`, or else `text`."""
+    """Return the output format that the arguments ask for, which errors use too: `json`, `nagios`, else `text`."""
     options = list(arguments[: arguments.index("--")]) if "--" in arguments else list(arguments)
     formats = [value for option, value in itertools.pairwise(options) if option == "--format"]
     formats += [option.removeprefix("--format=") for option in options if option.startswith("--format=")]
@@ -227,7 +228,7 @@ def _wanted_form(arguments: Sequence[str]) -> str:
 
 
 def _given_store(arguments: Sequence[str]) -> str | None:
-    """The store that --store names, for the commands in hints."""
+    """Return the value of --store, for the commands in hints."""
     for option, value in itertools.pairwise([*arguments, ""]):
         if option == "--store":
             return value

@@ -107,7 +107,7 @@ def expiry(output: Output, *, sources: tuple[str, ...], **options: Any) -> int:
 
 
 def _thresholds(policy_name: str, warn: str | None, critical: str | None) -> Thresholds:
-    """The thresholds asked for, else those of a policy; those of the default one are known without reading it."""
+    """Return the thresholds given, else those of the policy; the default policy's are known without reading it."""
     from certkit.durations import Duration
     from certkit.expiry.thresholds import Thresholds
     from certkit.policy.defaults import DEFAULT_CRITICAL, DEFAULT_WARN
@@ -140,7 +140,7 @@ def _reminders(listed: str | None, policy_name: str) -> Reminders | None:
 
 
 def _client(cert: str | None, key: str | None, secret: Secret | None) -> tuple[Credentials | None, list[Finding]]:
-    """The certificate for live hosts, and what is wrong with its key file."""
+    """Return the client certificate for live hosts, and the finding about its key file."""
     if cert is None and key is None:
         return None, []
     if cert is None or key is None:

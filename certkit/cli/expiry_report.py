@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """One report: its format, and the file it goes to (None: standard output).
+    """A report in one format, written to a file or to standard output (None).
 
     `state` is the file that records which reminders were sent, if not the default one.
     """
 
     def __init__(self, output: Output, form: str, target: str | None, state: str | None, *, show_all: bool) -> None:
-        """Keep what the options say."""
+        """Keep the options."""
         self.output = output
         self.format = form
         self.target = target
@@ -35,7 +35,7 @@ class Reporter:
 
     @property
     def render(self) -> Callable[[Row], str] | None:
-        """What describes a row on its own, where the format is a list of such descriptions."""
+        """Return the function that formats one row, for formats that print rows one by one."""
         if self.format not in {"json", "jsonl"}:
             return None
         from certkit.report import json
@@ -81,7 +81,7 @@ class Reporter:
 
         from certkit.files import content, writing
 
-        # Metrics are read by another user, whatever the umask of the one that writes them.
+        # Another user reads the metrics, so their mode must not depend on the umask.
         writing.write_report(Path(self.target), content.ReportFile(parts, is_public=self.format == "prometheus"))
 
     def _rendered(self, scan: Scan, judge: Judge) -> Iterable[str]:
@@ -121,9 +121,9 @@ class Reporter:
             yield text.passed_over(scan)
 
     def _remind(self, scan: Scan, reminders: Reminders) -> list[Status]:
-        """Report the rows for which a reminder is due, each once, and on every run those that have expired.
+        """Report the rows for which a reminder is due, each once, and those that have expired on every run.
 
-        All of them are shown: what is recorded was spoken.
+        The table lists every one of them, because the state file records them all as reported.
         """
         with self._opened_state() as state:
             due = state.due(scan.by_urgency, reminders=reminders, now=scan.now)

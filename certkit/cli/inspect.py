@@ -1,4 +1,4 @@
-"""`certkit inspect`: what is in a file."""
+"""`certkit inspect`: show the contents of files, and the certificates of live hosts."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
 
 
 def _probed(where: str | None, options: dict[str, Any], output: Output) -> Probe:
-    """Probe with an identity, or with the pair of two files or of one."""
+    """Probe with an identity, or with a certificate and key from one or two files."""
     from certkit.api.checks import probe as with_pair
 
     secret = inputs.passphrase(options["passphrase_file"])
@@ -92,7 +92,7 @@ def _probed(where: str | None, options: dict[str, Any], output: Output) -> Probe
         with identities(options["store_uri"], output, secret) as store:
             return store.probe(options["identity"], where, generation=options["generation"], **asked)
     if options["policy_name"] is not None:
-        inputs.policy(options["policy_name"])  # points out a retired one
+        inputs.policy(options["policy_name"])  # warns if it is retired
     certificate, held = inputs.pair(options["cert"], options["key"], secret)
     return with_pair(where, certificate, key=held, **asked)
 

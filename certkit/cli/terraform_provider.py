@@ -1,6 +1,6 @@
-"""What the launcher of certkit 0.1.0 imports: say that the provider has to be installed again.
+"""The entry point of the launcher that certkit 0.1.0 wrote: ask for the provider to be installed again.
 
-That launcher is under the address of another provider, so Terraform would go on using it for old states.
+That launcher has the address of another provider, so Terraform would go on using it for old states.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 
 
 def main() -> int:
-    """Print what to do where Terraform shows it: it quotes the first line of standard output."""
+    """Print the instructions on standard output, whose first line Terraform quotes."""
     from certkit.terraform.provider.mirror import REPLACE_PROVIDER, SOURCE
 
     sys.stdout.write(

@@ -11,7 +11,7 @@ from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, reporting
 from certkit.findings import exit_code
 
-# The options that the function of the API has by the same names.
+# The options that `certkit.verify` takes under the same names.
 _SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "strict", "timeout")
 
 

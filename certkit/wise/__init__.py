@@ -1,1 +1,1 @@
-"""Use cases of the Wise Platform: OAuth tokens (the facts are those of Wise's documentation, read on 2026-11-22)."""
+"""The Wise Platform: OAuth tokens, the guided set-up and webhooks, by Wise's documentation of 2026-11-22."""

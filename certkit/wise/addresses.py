@@ -1,4 +1,4 @@
-"""Wise's environments, and the addresses of OAuth in them.
+"""Wise's environments, and the OAuth addresses of each.
 
 Wise developer documentation, "Environments" and "Testing in Sandbox", read on 2026-11-22.
 """
@@ -35,7 +35,7 @@ def policy_of(environment: str) -> str:
     """Return the name of an environment's policy.
 
     Raises:
-        InputError: if there is no such environment.
+        InputError: if the environment does not exist.
     """
     if environment not in ENVIRONMENTS:
         raise InputError(f"unknown environment {environment!r}", hint=f"give one of {', '.join(ENVIRONMENTS)}")
@@ -43,10 +43,10 @@ def policy_of(environment: str) -> str:
 
 
 def authorize_url(policy: Policy, *, client_id: str, redirect_uri: str, state: str | None = None) -> str:
-    """Return the page where a user picks an account and grants access; Wise then redirects to `redirect_uri`.
+    """Return the URL where a user picks an account and grants access; Wise then redirects to `redirect_uri`.
 
     Raises:
-        InputError: if the policy names no such page.
+        InputError: if the policy has no authorization URL.
     """
     if not policy.hosts.web:
         raise InputError(f"policy {policy.name}: it has no hosts.web", hint="use a policy of Wise's environments")
@@ -89,12 +89,12 @@ def require_redirect_uri(text: str) -> str:
 
 
 def require_base_url(text: str) -> str:
-    """Return the address of an API that replaces the environment's, without a slash at its end.
+    """Return the URL of an API that replaces the environment's, without a slash at its end.
 
     Plain http is accepted for loopback addresses only, as the client secret would be sent unencrypted.
 
     Raises:
-        InputError: if the text is not an address, or not safe.
+        InputError: if the text is not a URL, or not a safe one.
     """
     if not _is_url(text, _BASE_URL):
         raise InputError(f"not a base URL: {_shown(text)}", hint="give for example https://proxy.example/wise")

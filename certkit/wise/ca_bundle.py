@@ -29,28 +29,28 @@ ssl_verify_depth {depth};
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaBundle:
-    """The CA certificates (of the package cryptography) that a server trusts, each once."""
+    """The CA certificates that a server trusts, without duplicates."""
 
     certificates: tuple[x509.Certificate, ...]
 
     @property
     def pem(self) -> bytes:
-        """The certificates and nothing else."""
+        """Return the certificates as PEM, without any text around them."""
         from cryptography.hazmat.primitives.serialization import Encoding
 
         return b"".join(each.public_bytes(Encoding.PEM) for each in self.certificates)
 
     def nginx(self, path: Path) -> str:
-        """The nginx configuration for a bundle at that path."""
+        """Return the nginx configuration for a bundle at that path."""
         # nginx counts the certificates above the client's; Wise may send one that is not in the bundle.
         escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
         return _NGINX.format(path=escaped, depth=len(self.certificates) + 1)
 
     def write(self, path: Path, *, force: bool = False) -> bool:
-        """Write the bundle; return whether anything changed.
+        """Write the bundle, and return whether the file changed.
 
         Raises:
-            InputError: if another file has that name and `force` is False, or it holds a private key, or cannot be
+            InputError: if the file exists with other content and `force` is False, contains a private key, or cannot be
                 written.
         """
         if reading.exists(path) and reading.size(path) == len(self.pem) and reading.read(path) == self.pem:
@@ -64,10 +64,10 @@ class CaBundle:
 
 
 def bundle(sources: Sequence[tuple[str, bytes]], *, now: datetime) -> CaBundle:
-    """The CA certificates of files, by name and content.
+    """Return the CA certificates in files, which are given by name and content.
 
     Raises:
-        InputError: if one of them holds no certificate.
+        InputError: if a file contains no certificate.
         RefusedError: if a certificate is not a CA's, or is not valid now; trusting it would let the wrong clients in.
     """
     found = [each for name, data in sources for each in objects.certificates(data, name=name)]

@@ -1,4 +1,4 @@
-"""Checks that a production identity is ready, compared with the sandbox's: what must differ, and what must be valid."""
+"""Checks before going live: what must differ between the sandbox's and production's identity, and what each needs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Store, StoredIdentity
 
-# Where this host may be configured to run certkit regularly.
+# The files of cron and systemd on this host.
 _PLACES = ("/etc/crontab", "/etc/cron.d", "/etc/cron.daily", "/etc/systemd/system", "~/.config/systemd/user")
 _RUNS_CERTKIT = re.compile(rb"^(?!\s*#).*\bcertkit\b.*\b(expiry|renew)\b", re.MULTILINE)
 _MOST_BYTES = 256 * 1024
@@ -48,22 +48,22 @@ class Side:
 
     @property
     def name(self) -> str:
-        """What the identity is called."""
+        """The name of the identity."""
         return self.identity.name
 
     @property
     def active(self) -> Generation | None:
-        """The generation in use, if it has a certificate."""
+        """The active generation, if it has a certificate."""
         number = self.identity.record.active
         found = None if number is None else overview.generation(self.identity, number)
         return found if found and found.is_issued else None
 
 
 def check(store: Store, sandbox: str, production: str, *, online: bool, timeout: float, now: datetime) -> list[Finding]:
-    """Return what must differ between two identities, and what must hold for each; `online` asks Wise as well.
+    """Compare two identities, check each of them, and return the findings; `online` also calls Wise.
 
     Raises:
-        InputError: if there is no such identity, or its policy cannot be used.
+        InputError: if an identity does not exist, or its policy cannot be used.
         StoreError: if the store cannot be used.
     """
     loaded = [store.load(require_name(name)) for name in (sandbox, production)]
@@ -78,7 +78,7 @@ def check(store: Store, sandbox: str, production: str, *, online: bool, timeout:
     for each in (one, other):
         about = [_chain(each, now), _expiry(each, now), _token(store, each, now)]
         if online:
-            # The plain host is the way back.
+            # Until mTLS is enforced, the plain host is the fallback.
             about += [_call(store, each, timeout, now), _fallback(each, timeout, now)]
         found += [replace(finding, message=f"{each.name}: {finding.message}") for finding in about]
     if not online:
@@ -87,7 +87,10 @@ def check(store: Store, sandbox: str, production: str, *, online: bool, timeout:
 
 
 def reminders(places: Iterable[str] = _PLACES) -> Finding:
-    """Whether a crontab or systemd unit of this host runs `certkit expiry` or `renew`; another host may do so."""
+    """Check whether a crontab or systemd unit of this host runs `certkit expiry` or `renew`.
+
+    Another host may do so instead, so a missing one is only a warning.
+    """
     roots = [Path(os.path.expanduser(place)) for place in places]
     listed = [root / name for root in roots for name in (reading.listing(root) if reading.is_directory(root) else [""])]
     found = [str(path) for path in listed if _runs_certkit(path)]
@@ -131,7 +134,7 @@ def _environments(sandbox: Side, production: Side) -> Finding:
 
 
 def _hosts(one: Side, environments: tuple[str, ...]) -> Finding:
-    """Whether an identity's addresses are those of its environment, with nothing in their place."""
+    """Check that an identity's addresses are those of its environment, and that none replaces them."""
     base_url = one.identity.record.settings.base_url
     if base_url is not None:
         hint = "unless it is your own proxy, enroll without --base-url"
@@ -180,7 +183,7 @@ def _trust(sandbox: Side, production: Side) -> Finding:
 
 
 def _chain(one: Side, now: datetime) -> Finding:
-    """Whether the certificate in use leads to the identity's own trust bundle, and holds by its policy."""
+    """Check that the active certificate chains to the identity's own trust bundle and follows its policy."""
     found = one.active
     if found is None or found.issued is None:
         return critical("chain", "no certificate is active", f"see the next step: certkit wise setup {one.name}")

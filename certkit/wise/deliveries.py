@@ -1,4 +1,4 @@
-"""Deliveries to webhooks: whether the partner signed them.
+"""Signatures of webhook deliveries.
 
 `X-Signature-SHA256` is base64 of an RSA signature (PKCS#1 v1.5, SHA-256) over the exact bytes of the body, made with
 one of two published keys (Wise developer documentation, event handling, read on 2026-11-30).
@@ -20,10 +20,10 @@ _CHECK = "signature"
 
 
 def verify(body: bytes, signature: str, key: bytes) -> Finding:
-    """Return whether a delivery was signed with a key: the exact bytes of its body, and the header's value.
+    """Return whether the header's value is a key's signature of the exact bytes of a body.
 
     Raises:
-        InputError: if the key is no RSA public key in PEM.
+        InputError: if the key is not an RSA public key in PEM.
     """
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric import padding
@@ -44,7 +44,7 @@ def verify(body: bytes, signature: str, key: bytes) -> Finding:
 
 
 def sign(body: bytes, key: Any) -> str:
-    """Return the header's value for a body, as a rehearsal's key signs it."""
+    """Return the value of the header for a body, signed with a rehearsal's key."""
     from cryptography.hazmat.primitives.asymmetric import padding
     from cryptography.hazmat.primitives.hashes import SHA256
 

@@ -1,4 +1,4 @@
-"""The identity that tokens belong to, and how Wise is reached with it."""
+"""The identity that tokens belong to, and the endpoint that issues them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def identity(store: Store, name: str, *, policy: str | None, base_url: str | None, keep: bool = True) -> StoredIdentity:
-    """Return the identity of that name, which is created if it is absent: tokens come before the key.
+    """Return the identity with that name, and create it if it does not exist, because tokens come before the key.
 
-    `policy` is a policy's name or path. Without one, an identity for a base URL is of the sandbox. Without `keep`, an
-    absent identity is not stored.
+    `policy` is a policy's name or path. Without one, a new identity for a base URL belongs to the sandbox. With `keep`
+    False, a new identity is not stored.
 
     Raises:
-        InputError: if it is absent and nothing tells its environment, or it is there and of another one.
+        InputError: if it does not exist and no environment is given, or it exists and belongs to another environment.
         StoreError: if the store cannot be used.
     """
     try:
@@ -62,13 +62,13 @@ def endpoint(
     anchors: Sequence[AnyCertificate] | None = None,
     timeout: float = http.TIMEOUT_SECONDS,
 ) -> TokenEndpoint:
-    """Where tokens come from: the mTLS host with the active pair, once there is one, and else the plain host.
+    """Return the token endpoint: the mTLS host if there is an active pair, else the plain host.
 
-    `base_url` replaces either host, and `plain` leaves the pair out. The pair stays in memory. Those trusted are
-    `anchors`, else the identity's trust bundle, and without a pair the system's.
+    `base_url` replaces the host, and `plain` leaves the pair out. The pair stays in memory. The trusted CAs are
+    `anchors`, else the identity's trust bundle; without a pair, they are the system's.
 
     Raises:
-        InputError: if the policy names no such host, the base URL is not safe, or the pair cannot be read.
+        InputError: if the policy has no such host, the base URL is not safe, or the pair cannot be read.
         StoreError: if the store cannot be used.
     """
     from certkit.identity import credentials

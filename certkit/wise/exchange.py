@@ -1,4 +1,4 @@
-"""From what a person pastes to a token in the store."""
+"""Get tokens from Wise, and store them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def exchange(
     expected_state: str | None = None,
     now: datetime,
 ) -> Token:
-    """Exchange the code of a redirect for a token, and store it. The state is used up too.
+    """Exchange the code of a redirect for a token, and store it. The state is used up as well.
 
     Raises:
-        RefusedError: if the state does not hold, or Wise refuses.
+        RefusedError: if the state is not valid, or Wise rejects the request.
         UncertainError: if it is unknown whether the code is used up.
         InputError: if Wise cannot be reached.
-        StoreError: if the store cannot be used; if Wise had answered already, the token is lost.
+        StoreError: if the store cannot be used; if Wise has issued the token by then, it is lost.
     """
     known = _known(store, name, tokens.document_name(tokens.AUTHORIZATION_CODE, redirect.profile_id))
     claim = oauth_state.claim(store, name, redirect, expected=expected_state, client_id=client.id, now=now)
@@ -43,18 +43,18 @@ def exchange(
         try:
             made = oauth.exchange(endpoint, client, redirect, now=now)
         except BaseException:
-            # The same redirect can be tried again; whether its code still works, Wise decides.
+            # The same redirect can be tried again; Wise decides whether its code still works.
             oauth_state.give_back(store, name, claim)
             raise
         return token_lease.keep(store, name, made, over=known)
 
 
 def apply(store: Store, name: str, endpoint: TokenEndpoint, client: Client, *, now: datetime) -> Token:
-    """Get a new token of the application itself, and store it.
+    """Get a new client-credentials token, and store it.
 
     Raises:
-        RefusedError: if Wise refuses.
-        InputError: if Wise cannot be asked, or its answer cannot be used.
+        RefusedError: if Wise rejects the request.
+        InputError: if Wise cannot be reached, or its response cannot be used.
         StoreError: if the store cannot be used.
     """
     known = _known(store, name, tokens.document_name(tokens.CLIENT_CREDENTIALS))
@@ -64,10 +64,10 @@ def apply(store: Store, name: str, endpoint: TokenEndpoint, client: Client, *, n
 def renew(
     store: Store, name: str, first: Kept, endpoint: TokenEndpoint, client: Client, *, clock: Clock, force: bool = False
 ) -> Token:
-    """Return the stored successor of a token, whichever process renews it.
+    """Refresh a token, or wait for another process that is doing so, and return the new one from the store.
 
     Raises:
-        RefusedError: if Wise refuses.
+        RefusedError: if Wise rejects the request.
         InputError: if Wise cannot be reached.
         StoreError: if the store cannot be used.
     """
@@ -94,13 +94,13 @@ def fresh(  # noqa: PLR0913
     warn: Callable[[CertkitError], None],
     refused: Secret | None = None,
 ) -> Token:
-    """The token, renewed if it is due and there is a client secret. While it is valid, a failed renewal is a warning.
+    """Return the token, refreshed if it is due and a client secret is given.
 
-    One that the server `refused` is renewed in any case.
+    A failed refresh is only a warning while the token is valid. A token that the server `refused` is always refreshed.
 
     Raises:
-        RefusedError: if it has expired, and Wise refuses to renew it.
-        InputError: if it has expired, and Wise cannot be asked.
+        RefusedError: if it has expired, and Wise rejects the refresh.
+        InputError: if it has expired, and Wise cannot be reached.
         StoreError: if the store cannot be used.
     """
     now, token = clock(), first.token
@@ -128,6 +128,9 @@ def fresh(  # noqa: PLR0913
 
 
 def _known(store: Store, name: str, document: str) -> str | None:
-    """The version of the token that a new one will take the place of; asked for first, for Wise's answer comes once."""
+    """Return the version of the stored token that a new one will replace.
+
+    It is read before the request, because Wise's response cannot be requested twice.
+    """
     there = tokens.read(store, name, document)
     return None if there is None else there.version

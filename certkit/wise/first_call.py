@@ -1,4 +1,4 @@
-"""The call that Wise advises to try a new certificate with: `GET <mTLS API>/v1/authenticated/playground`.
+"""The call with which Wise advises testing a new certificate: `GET <mTLS API>/v1/authenticated/playground`.
 
 Wise developer documentation, "mTLS", read on 2026-11-22.
 """
@@ -30,7 +30,8 @@ _TOKEN_HINT = "renew it: certkit wise token refresh --force; if that is refused 
 def call(endpoint: TokenEndpoint, policy: Policy, token: Secret | None, *, now: datetime) -> Finding:
     """Call Wise with an endpoint's certificate and a token, and return the findings.
 
-    Ok only where both are good; without a token `skipped`, if the certificate is good.
+    They are OK only if both certificate and token are accepted; without a token, the call is `skipped` once the
+    certificate is accepted.
     """
     base = endpoint.url.removesuffix(policy.hosts.token_path)
     where = urlsplit(base).netloc

@@ -1,7 +1,7 @@
-"""How far an identity has come in Wise's guide, from the client credentials to a call by mTLS.
+"""The progress of an identity in Wise's guide, from the client credentials to a call with mTLS.
 
-Everything is derived from the store, so the guide can be interrupted and resumed at any step. Only whether Wise answers
-a call is found out by calling.
+Everything is derived from the store, so the guide can be interrupted and resumed at any step. Only a call shows whether
+Wise accepts certificate and token.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Step(StrEnum):
-    """The steps of the guide, in their order."""
+    """The steps of the guide in order."""
 
     CLIENT = "client"
     AUTHORIZE = "authorize"
@@ -45,7 +45,10 @@ _USABLE = (State.PENDING, State.ISSUED, State.ACTIVE, State.PREVIOUS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """The progress of an identity: `token` is one that works or can be renewed, `is_answered` that of a call."""
+    """The progress of an identity.
+
+    `token` is one that works or can be refreshed, and `is_answered` is True if a call succeeded.
+    """
 
     identity: StoredIdentity
     policy: Policy
@@ -58,7 +61,7 @@ class Situation:
 
     @property
     def environment(self) -> str:
-        """The environment by the name of the option, or what the policy calls it."""
+        """The environment as --environment spells it, else as the policy does."""
         names = {policy: name for name, policy in ENVIRONMENTS.items()}
         return names.get(self.identity.record.settings.policy, self.policy.environment)
 
@@ -69,13 +72,13 @@ class Situation:
 
     @property
     def has_trust(self) -> bool:
-        """Whether it is known whom to trust."""
+        """Whether the CAs to trust are known."""
         issued = (each.issued for each in self.identity.generations)
         return bool(self.identity.record.settings.trust_bundle or any(each and each.trust_bundle for each in issued))
 
     @property
     def done(self) -> tuple[Step, ...]:
-        """The steps that are done, in their order; those that are skipped are not among them."""
+        """The completed steps in order, without those that are skipped."""
         is_issued = any(each.is_issued for each in view.in_state(self.identity, *_USABLE))
         holds = {
             Step.CLIENT: self.token is not None or None not in {self.client_id, self.redirect_uri},
@@ -91,12 +94,12 @@ class Situation:
 
     @property
     def wanted(self) -> tuple[Step, ...]:
-        """All steps that are to be taken."""
+        """The steps of this identity in order."""
         return tuple(step for step in Step if not (self.skips_oauth and step in OAUTH))
 
     @property
     def next(self) -> Step:
-        """The first step that is not done; whether reminders come is for people to see."""
+        """The first step that is not done. Only a person can see whether reminders arrive."""
         done = self.done
         return next(step for step in self.wanted if step not in done)
 
@@ -112,7 +115,7 @@ def look(
     skips_oauth: bool = False,
     now: datetime,
 ) -> Situation:
-    """The situation of an identity that is there; what is given goes before what the store remembers.
+    """Return the progress of an existing identity; given values take precedence over stored ones.
 
     Raises:
         InputError: if the stored data cannot be read.
@@ -135,7 +138,7 @@ def look(
 
 
 def _token(store: Store, name: str, profile_id: str | None, now: datetime) -> Kept | None:
-    """The token to go on with: of those that work or can be renewed, a user's, and of these the latest."""
+    """Return the token to use: of those that work or can be refreshed, a user's if there is one, and the latest."""
     usable = [
         each
         for each in tokens.every(store, name)
@@ -180,7 +183,7 @@ def _fill_in(situation: Situation) -> list[str]:
 
 
 def advice(situation: Situation) -> str:
-    """Return in one sentence what a person does next."""
+    """Return the next action of a person, in one sentence."""
     pending, portal = situation.overview.pending, situation.policy.portal.name or "the partner's portal"
     called = f" under the name {pending.certificate_name}" if pending and pending.certificate_name else ""
     return {

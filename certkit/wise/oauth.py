@@ -1,4 +1,4 @@
-"""Asking Wise for tokens, by the documented grants.
+"""Token requests to Wise, by its documented grants.
 
 `POST <API>/oauth/token`, HTTP Basic with client id and secret, a form as body (Wise developer documentation, "User
 tokens", "Client credentials" and "Testing in Sandbox", read on 2026-11-22).
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import AnyCertificate
 
 _PAUSES_SECONDS = (0.5, 1.0)
-# A server that asks for a longer pause is not asked again by this run.
+# If a server asks for a longer pause, this run does not repeat the request.
 _LONGEST_WAIT_SECONDS = 5.0
 
 _BEGIN_AGAIN = "start again with `certkit wise authorize-url`"
@@ -43,7 +43,7 @@ _REFRESH_HINT = f"the refresh token was revoked or has expired; {_BEGIN_AGAIN}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """The client credentials, one pair for each environment."""
+    """The client credentials of one environment."""
 
     id: str
     secret: Secret
@@ -51,10 +51,10 @@ class Client:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenEndpoint:
-    """Where tokens come from, and how it is reached.
+    """A token endpoint, and how to connect to it.
 
-    A client certificate may go with it. `anchors` are the CAs to trust, without them those of the system. Each request
-    may take `timeout` seconds.
+    The client certificate is optional. `anchors` are the trusted CAs, by default the system's. `timeout` is in seconds,
+    for each request.
     """
 
     url: str
@@ -64,17 +64,17 @@ class TokenEndpoint:
 
     @property
     def longest_seconds(self) -> float:
-        """How long a request may take with all its repetitions."""
+        """The longest time that a request with all its repetitions may take, in seconds."""
         return (len(_PAUSES_SECONDS) + 1) * self.timeout + len(_PAUSES_SECONDS) * _LONGEST_WAIT_SECONDS
 
 
 def exchange(endpoint: TokenEndpoint, client: Client, redirect: Redirect, *, now: datetime) -> Token:
-    """Exchange an authorization code for a token. A code that may have been used up is not sent again.
+    """Exchange an authorization code for a token. A code that may be used up is not sent again.
 
     Raises:
-        RefusedError: if Wise refuses.
-        UncertainError: if the answer is lost or unusable, so the code may be used up.
-        InputError: if Wise cannot be asked; the code is not used.
+        RefusedError: if Wise rejects the request.
+        UncertainError: if the response is lost or unusable, so the code may be used up.
+        InputError: if Wise cannot be reached; the code is not used up.
     """
     question = TokenRequest(
         grant=AUTHORIZATION_CODE,
@@ -94,14 +94,14 @@ def exchange(endpoint: TokenEndpoint, client: Client, redirect: Redirect, *, now
 
 
 def renew(endpoint: TokenEndpoint, client: Client, token: Token, *, now: datetime) -> Token:
-    """Renew a token, which Wise thereby makes invalid. The refresh token stays unless the answer has another.
+    """Refresh a token, which invalidates it. The refresh token is kept unless the response has a new one.
 
-    A client-credentials token is requested again.
+    A client-credentials token is requested again instead.
 
     Raises:
-        RefusedError: if Wise refuses.
-        UncertainError: if the answer is lost or unusable, so the token before may be invalid.
-        InputError: if Wise cannot be asked, or there is no refresh token; nothing has changed.
+        RefusedError: if Wise rejects the request.
+        UncertainError: if the response is lost or unusable, so the old token may be invalid.
+        InputError: if Wise cannot be reached, or there is no refresh token; nothing has changed.
     """
     if token.grant == CLIENT_CREDENTIALS:
         return client_credentials(endpoint, client, now=now)
@@ -123,9 +123,9 @@ def client_credentials(endpoint: TokenEndpoint, client: Client, *, now: datetime
     """Request a client-credentials token, which has no refresh token.
 
     Raises:
-        RefusedError: if Wise refuses.
-        UncertainError: if the answer is lost or unusable.
-        InputError: if Wise cannot be asked.
+        RefusedError: if Wise rejects the request.
+        UncertainError: if the response is lost or unusable.
+        InputError: if Wise cannot be reached.
     """
     form = _form(grant_type="client_credentials")
     question = TokenRequest(grant=CLIENT_CREDENTIALS, form=form, asked_at=now, refused=CLIENT_HINT, doubt="try again")
@@ -152,7 +152,7 @@ def _ask(endpoint: TokenEndpoint, client: Client, question: TokenRequest, *, now
 
 
 def _answer(endpoint: TokenEndpoint, client: Client, question: TokenRequest, *, now: datetime) -> http.HttpAnswer:
-    """Send the request, and again, a few times, if a failure may pass and repeating does no harm."""
+    """Send the request; repeat it a few times after a temporary failure if repeating does no harm."""
     request = http.HttpRequest(
         method="POST",
         url=endpoint.url,
@@ -172,7 +172,7 @@ def _answer(endpoint: TokenEndpoint, client: Client, question: TokenRequest, *, 
             if endpoint.credentials is not None and judge.is_about_certificates(error.alert):
                 where = urlsplit(endpoint.url).netloc
                 raise RefusedError(f"{where} refused: {judge.said(error.alert)}", hint=CERTIFICATE_HINT) from error
-            # A server that is not trusted will not be trusted in half a second.
+            # Repeating the request would not make the server trusted.
             may_pass = isinstance(error.__cause__, NetError | http.AnswerError)
             if wait is None or not may_pass or not (question.is_repeatable or not error.is_sent):
                 if error.is_sent:
@@ -181,7 +181,7 @@ def _answer(endpoint: TokenEndpoint, client: Client, question: TokenRequest, *, 
         else:
             asked_for = oauth_answers.retry_after(answer, now=now)
             wait = pause if asked_for is None else asked_for
-            # 429 with a time: nothing was done, so a code may be sent again (RFC 6585 section 4).
+            # 429 with a time: the server has done nothing, so a code may be sent again (RFC 6585 section 4).
             is_limited = answer.status == 429 and asked_for is not None
             may_repeat = is_limited or (answer.status >= 500 and question.is_repeatable)
             if pause is None or wait is None or wait > _LONGEST_WAIT_SECONDS or not may_repeat:
@@ -195,7 +195,7 @@ def _basic(client: Client) -> str:
 
 
 def _hidden(client: Client, question: TokenRequest) -> list[Secret]:
-    """What no message may show: the client secret, as it is and in HTTP Basic, and what was sent in the form."""
+    """Return what no message may contain: the client secret, plain and as HTTP Basic, and the values of the form."""
     public = {"grant_type", "client_id", "redirect_uri"}
     sent = [value.encode() for name, value in parse_qsl(question.form.reveal().decode()) if name not in public]
     return [client.secret, Secret(_basic(client).encode()), *map(Secret, sent)]

@@ -1,9 +1,9 @@
-"""What Wise's answer to a token request means: a token, or why there is none.
+"""Wise's response to a token request: a token, or the reason why there is none.
 
-Answers come over the network and are hostile until shown otherwise. Wise documents them in "User tokens", "Client
-credentials" and "Testing in Sandbox" (read on 2026-11-22 and 2026-11-30); the rest is RFC 6749 section 5.
+Responses come over the network and are untrusted. Wise documents them in "User tokens", "Client credentials" and
+"Testing in Sandbox" (read on 2026-11-22 and 2026-11-30); the rest is RFC 6749 section 5.
 
-A refresh ends the token before it, so an answer with a usable token is never thrown away: fields that only inform may
+A refresh invalidates the old token, so a response with a usable token is never discarded: fields that only inform may
 be missing or odd. A token's lifetime counts from our own clock by `expires_in`.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _MAX_SAID = 200
 _LONGEST_SECONDS = 10**10
-# What is assumed of a token whose lifetime is not given; Wise documents twelve hours.
+# The assumed lifetime of a token if the response has none; Wise documents twelve hours.
 _ASSUMED_LIFE = timedelta(hours=1)
 _CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
@@ -47,9 +47,9 @@ _PLAIN_HINT = "once Wise enforces mTLS, the plain host does not serve the client
 
 
 class UncertainError(InputError):
-    """Wise may have done what was asked, but its answer is lost or cannot be used.
+    """Wise may have carried out the request, but its response is lost or unusable.
 
-    `rescued` is the token before, with the refresh token of an answer that has no usable access token.
+    `rescued` is the old token with the new refresh token, if the response has one but no usable access token.
     """
 
     rescued: Token | None = None
@@ -57,10 +57,10 @@ class UncertainError(InputError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequest:
-    """A token request, and what belongs to its answer: the profile, and the token before it.
+    """A token request, and what is needed to read its response: the profile and the old token.
 
-    `refused` is the hint for `invalid_grant`, and `doubt` the one for a lost answer. `is_repeatable` is True if asking
-    twice does no harm.
+    `refused` is the hint for `invalid_grant`, and `doubt` the one for a lost response. `is_repeatable` is True if
+    repeating the request does no harm.
     """
 
     grant: str
@@ -74,7 +74,7 @@ class TokenRequest:
 
 
 def token(answer: HttpAnswer, question: TokenRequest, *, client_id: str, now: datetime) -> Token:
-    """Return the token in an answer with status 200. `now` is the time of our clock when it came.
+    """Return the token in a response with status 200. `now` is our clock's time at its arrival.
 
     Raises:
         UncertainError: if there is no usable access token.
@@ -115,7 +115,7 @@ def token(answer: HttpAnswer, question: TokenRequest, *, client_id: str, now: da
 
 
 def _document(answer: HttpAnswer) -> dict[str, Any] | None:
-    """The JSON object of an answer, or None."""
+    """Return the JSON object of a response, or None."""
     try:
         found = json.loads(answer.body)
     except (ValueError, RecursionError):
@@ -129,7 +129,7 @@ def _secret(document: Mapping[str, Any], name: str) -> Secret | None:
 
 
 def _seconds(document: Mapping[str, Any], name: str) -> timedelta | None:
-    """A length of time, as a number or a number in text; None if it is missing or absurd."""
+    """Return a duration given as a number or as text; None if it is missing or absurd."""
     value: Any = document.get(name)
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = float(value)
@@ -139,7 +139,7 @@ def _seconds(document: Mapping[str, Any], name: str) -> timedelta | None:
 
 
 def _moment(document: Mapping[str, Any], name: str) -> datetime | None:
-    """A time in ISO 8601; None if it is missing or odd."""
+    """Return a time given in ISO 8601; None if it is missing or invalid."""
     value = document.get(name)
     try:
         return parse_moment(value) if isinstance(value, str) else None
@@ -150,7 +150,7 @@ def _moment(document: Mapping[str, Any], name: str) -> datetime | None:
 def refusal(
     answer: HttpAnswer, question: TokenRequest, *, where: str, has_certificate: bool, hidden: Sequence[Secret]
 ) -> InputError | RefusedError:
-    """The error for an answer of `where` without a token; what is `hidden` does not appear in it."""
+    """Return the error for a response of `where` without a token; no `hidden` text appears in it."""
     status, trace = answer.status, trace_of(answer)
     if status >= 500:
         return UncertainError(f"{where} failed with status {status}{trace}", hint=question.doubt)
@@ -179,7 +179,7 @@ def refusal(
 
 
 def retry_after(answer: HttpAnswer, *, now: datetime) -> float | None:
-    """The seconds to wait before the next request (RFC 9110 section 10.2.3); None if the answer does not tell."""
+    """Return the seconds to wait before the next request (RFC 9110 section 10.2.3); None if there is no such header."""
     text = answer.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,6}", text, re.ASCII):
         return float(text)
@@ -192,7 +192,7 @@ def retry_after(answer: HttpAnswer, *, now: datetime) -> float | None:
 
 
 def trace_of(answer: HttpAnswer) -> str:
-    """The id that Wise's support asks for, in brackets."""
+    """Return the id that Wise's support asks for, in parentheses."""
     found = answer.headers.get("x-trace-id", "")
     return f" (trace id {found})" if _TRACE_ID.fullmatch(found) else ""
 
@@ -209,7 +209,7 @@ def _hint(error: str, status: int, question: TokenRequest, *, has_certificate: b
 
 
 def _shown(said: str, *, hidden: Sequence[Secret]) -> str:
-    """A server's text without secrets, escaped and shortened."""
+    """Return a server's text with secrets removed, escaped and shortened."""
     for secret in hidden:
         said = said.replace(secret.reveal().decode("utf-8", "replace"), "(hidden)")
     said = printable(" ".join(said.split()))

@@ -1,6 +1,7 @@
-"""The `state` of an authorization (RFC 6749 section 10.12): random, remembered in the store, and good for one exchange.
+"""The `state` of an authorization (RFC 6749 section 10.12): random, kept in the store, and valid for one exchange.
 
-It proves that the redirect answers what we asked for, and was not sent by someone who wants us to use another account.
+It proves that the redirect belongs to our own request, and was not sent by an attacker who wants us to use another
+account.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _AGAIN = "start again with `certkit wise authorize-url`"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """What was asked for with a state, and whether its answer has come."""
+    """An authorization request with a state, and whether its redirect has arrived."""
 
     client_id: str
     redirect_uri: str
@@ -40,7 +41,7 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A state that is used from now on, unless it is given back."""
+    """A state that is used up, unless it is given back."""
 
     document: str
     asked: Authorization
@@ -48,7 +49,7 @@ class Claim:
 
 
 def remember(store: Store, name: str, *, client_id: str, redirect_uri: str, now: datetime) -> str:
-    """A new state for an identity that is there; states that are no longer needed are forgotten.
+    """Create a state for an existing identity, store it and return it; states that are no longer needed are removed.
 
     Raises:
         StoreError: if the store cannot be used.
@@ -64,10 +65,10 @@ def remember(store: Store, name: str, *, client_id: str, redirect_uri: str, now:
 
 
 def note(store: Store, name: str, *, client_id: str | None, redirect_uri: str | None) -> bool:
-    """Remember what the next authorization is asked for with, as far as it is given; whether that is new.
+    """Store the parameters of the next authorization request, as far as they are given. Return whether any is new.
 
     Raises:
-        StoreError: if the store cannot be used, or another process has noted something meanwhile.
+        StoreError: if the store cannot be used, or another process has stored some in the meantime.
     """
     there = store.document(name, _NOTE)
     known = {} if there is None else dict(there.fields)
@@ -80,7 +81,7 @@ def note(store: Store, name: str, *, client_id: str | None, redirect_uri: str | 
 
 
 def noted(store: Store, name: str) -> tuple[str | None, str | None]:
-    """The client id and the redirect URI that `note` remembers.
+    """Return the client id and redirect URI that `note` stored.
 
     Raises:
         StoreError: if the store cannot be used.
@@ -97,14 +98,14 @@ def _text(field: Secret | None) -> str | None:
 def claim(
     store: Store, name: str, redirect: Redirect, *, expected: str | None, client_id: str, now: datetime
 ) -> Claim | None:
-    """Use up the state that came back; None where none was asked for.
+    """Use up the state of a redirect, and return it; None if no state was requested.
 
-    `expected` is what the caller says that it must be. One that is not remembered counts only if the caller expects it.
-    Where the redirect is not whole there is nothing to compare that with, so then none may be waiting.
+    `expected` is the state that the caller requires; a state that is not in the store is accepted only then. A bare
+    code has no state to compare, so it is accepted only if no state is pending.
 
     Raises:
-        RefusedError: if it is missing, another one, used, or too old.
-        InputError: if the client or the redirect URI are not those that were asked with.
+        RefusedError: if the state is missing, wrong, used or too old.
+        InputError: if the client id or redirect URI differs from that of the authorization request.
         StoreError: if the store cannot be used.
     """
     is_vouched = redirect.is_whole and expected is not None
@@ -123,7 +124,7 @@ def claim(
 
 
 def latest(store: Store, name: str) -> Authorization | None:
-    """Return the latest authorization request that is remembered.
+    """Return the latest authorization request in the store.
 
     Raises:
         StoreError: if the store cannot be used.
@@ -142,14 +143,14 @@ def is_used(store: Store, name: str, redirect: Redirect) -> bool:
 
 
 def give_back(store: Store, name: str, claim: Claim | None) -> None:
-    """Make a state usable again, because no token was issued for it."""
+    """Make a state valid again, because no token was issued for it."""
     if claim is not None:
         with contextlib.suppress(StoreError):  # then the user is asked once more
             store.put_document(name, claim.document, _fields(claim.asked), over=claim.version)
 
 
 def _refuse_unfit(name: str, asked: Authorization, redirect: Redirect, *, client_id: str, now: datetime) -> None:
-    """Refuse a state that was used, is too old, or was for something else."""
+    """Refuse a state that is used, too old, or belongs to another request."""
     if asked.used:
         hint = f"a code works only once; {_AGAIN}"
         raise RefusedError(f"{name}: the state of this redirect was already used", hint=hint)
@@ -166,7 +167,7 @@ def _refuse_unfit(name: str, asked: Authorization, redirect: Redirect, *, client
 
 
 def _refuse_unknown(store: Store, name: str, redirect: Redirect, *, expected: str | None, now: datetime) -> None:
-    """Refuse a redirect whose state is not remembered, if it has one or should have one."""
+    """Refuse a redirect whose state is not in the store, if it has one or should have one."""
     if redirect.state is not None:
         hint = f"it may be old or belong to another request; start again: certkit wise authorize-url --identity {name}"
         raise RefusedError(f"{name}: the state in the redirect URL is unknown", hint=hint)
@@ -186,7 +187,7 @@ def _use(store: Store, name: str, document: str, asked: Authorization, version: 
 
 
 def _is_same(one: str | None, other: str | None) -> bool:
-    """Whether two states are the same, in a time that does not tell where they differ."""
+    """Compare two states in constant time."""
     digests = [hashlib.sha256((each or "").encode("utf-8", "replace")).digest() for each in (one, other)]
     return None not in {one, other} and secrets.compare_digest(*digests)
 
@@ -197,7 +198,7 @@ def _all(store: Store, name: str) -> list[tuple[str, Authorization, str]]:
 
 
 def _document(state: str) -> str:
-    """The name of the document of a state; what came back is hostile, so only its digest is part of it."""
+    """Return the name of a state's document, with a digest because the state in a redirect is untrusted."""
     return _PREFIX + hashlib.sha256(state.encode("utf-8", "replace")).hexdigest()
 
 

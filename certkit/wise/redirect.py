@@ -1,4 +1,4 @@
-"""The address that Wise redirected a user to, as a person pastes it. It is hostile until shown otherwise.
+"""The URL of a redirect from Wise, as a person pastes it; it is untrusted.
 
 `<redirect_uri>/?code=<code>&profileId=<profile id>`, and `state` if it was asked for (Wise developer documentation,
 "Testing in Sandbox", read on 2026-11-22).
@@ -28,9 +28,9 @@ _HINT = "copy the whole URL from the browser, from https:// to its end"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redirect:
-    """What Wise sent back: the code, and with it the profile that the user picked, and the state.
+    """The contents of a redirect: the code, the profile that the user picked, and the state.
 
-    Where a person copied only the code out of it, it is not whole: whether it had a state is unknown.
+    If the person copied only the code, it is not whole, and it is unknown whether it had a state.
     """
 
     redirect_uri: str
@@ -41,7 +41,7 @@ class Redirect:
 
 
 def parse(pasted: str, *, redirect_uri: str) -> Redirect:
-    """Parse a pasted address that redirects to that URI; white space of a copied line is ignored.
+    """Parse a pasted redirect to that URI; line breaks and spaces from copying are ignored.
 
     Raises:
         InputError: if it is not a URL, or not a redirect to that URI.
@@ -67,10 +67,11 @@ def parse(pasted: str, *, redirect_uri: str) -> Redirect:
 
 
 def given(url: str | None, code: str | None, *, redirect_uri: str, profile_id: str | None) -> Redirect:
-    """What a person has of a redirect: its whole URL, or just the code in it.
+    """Return the redirect in its whole URL, or the one with just the given code.
 
     Raises:
-        InputError: if not exactly one of the two is given, it is not such a redirect, or it is for another profile.
+        InputError: if not exactly one of the two is given, it is not a redirect to that URI, or it is for another
+            profile.
         RefusedError: if the user or Wise did not grant access.
     """
     if profile_id is not None:
@@ -125,14 +126,14 @@ def _split(text: str) -> SplitResult:
 
 
 def _place(parts: SplitResult) -> tuple[object, ...]:
-    """Where an address leads; Wise puts a slash after the redirect URI."""
+    """Return the part of a URL that has to match; Wise puts a slash after the redirect URI."""
     scheme = parts.scheme.lower()
     port = parts.port or {"http": 80, "https": 443}[scheme]
     return scheme, parts.username, parts.password, parts.hostname, port, parts.path.rstrip("/")
 
 
 def _fields(query: str) -> dict[str, str]:
-    """The fields of a query; one that we read is there once at most."""
+    """Return the fields of a query; a field that we read may appear only once."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError:

@@ -56,7 +56,7 @@ class Person(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Given:
-    """What a caller has for a run; everything may be missing. Answers of a person are added to it.
+    """The values given for a run, all of them optional. A person's answers are added.
 
     `policy` is the name or path of a policy, `ca` is PEM, `certificate` is the file from Developer Hub.
     """
@@ -197,7 +197,7 @@ class _Run:
             self.changed |= oauth_state.note(self.store, self.name, **noted)
 
     def _send_to_wise(self, client_id: str, redirect_uri: str) -> str | None:
-        """Make the URL where access is granted. Return the URL that a person pastes afterwards."""
+        """Create the URL where access is granted. Return the URL that a person pastes afterwards."""
         asked = {"client_id": client_id, "redirect_uri": redirect_uri}
         state = oauth_state.remember(self.store, self.name, **asked, now=self.around.clock())
         self.changed = True
@@ -258,7 +258,7 @@ class _Run:
             self.changed |= install.trust(self.store, known, self.policy, bundle, now=now).changed
 
     def install(self) -> None:
-        """Install the certificate, and put it to use."""
+        """Install the certificate, and activate it."""
         found, number, pasted = self.look(), None, self.given.certificate
         is_first = found.identity.record.active is None
         waits = is_first and overview.in_state(found.identity, State.PENDING)
@@ -275,7 +275,7 @@ class _Run:
             self.changed |= activate.activate(self.store, identity, number, how=how, now=now).changed
 
     def call(self) -> Situation:
-        """Call Wise with certificate and token, if both are there."""
+        """Call Wise with certificate and token, if there are both."""
         found, token = self.look(), self.given.token
         if found.identity.record.active is None or (token is None and found.token is None and not found.skips_oauth):
             return found

@@ -1,17 +1,17 @@
-"""Renewing a token that several hosts share: all end with the same one, the one that Wise made last.
+"""Refreshing a token that several hosts share: all of them end with the token that Wise issued last.
 
-A renewal makes the access token before it invalid, so hosts must not renew side by side. A host that renews writes
-a lease into the token's document, by compare-and-set; the others wait for the new token and use it. A lease has an end,
-for its holder may be killed.
+A refresh invalidates the old access token, so hosts must not refresh at the same time. A host that refreshes writes a
+lease into the token's document, by compare-and-set; the others wait for the new token and use it. A lease ends by
+itself, because its holder may be killed.
 
-Leases are a courtesy; what decides is which token Wise issued last (`Token.is_newer_than`). A host that cannot write
-because another process has written compares both, and overwrites only the older one. So even hosts that renew side by
-side, because their clocks are apart or one was stopped for long, end with the valid token in the store.
+Leases only avoid conflicts; what decides is which token Wise issued last (`Token.is_newer_than`). A host that cannot
+write because another process has written compares both tokens, and overwrites only the older one. So even hosts that
+refresh at the same time, because their clocks differ or one was suspended, end with the valid token in the store.
 
-What remains: a run that is killed, or loses the network, between Wise's answer and the write leaves a token in the
-store that Wise no longer takes. Its lease stays; once that is over, the token counts as due, and the next run renews it
-with the refresh token, or says that the user has to be asked again. After the exchange of a code nothing is left to
-renew with, and the user is asked again.
+One risk remains: a run that is killed, or loses the network, between Wise's response and the write leaves a token in
+the store that Wise no longer accepts. Its lease stays; once that has ended, the token counts as due, and the next run
+refreshes it, or reports that the user has to grant access again. After the exchange of a code there is no refresh token
+yet, so the user has to grant access again.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ _PATIENCE_SECONDS = 20.0
 def renewed(
     store: Store, name: str, first: Kept, *, ask: Ask, clock: Clock, force: bool, longest_seconds: float
 ) -> Token:
-    """The token after `first`, whether this run or another got it; `first` itself if it is not due.
+    """Return the successor of `first`, whichever host gets it; `first` itself if it is not due.
 
-    `ask` gets the next token from Wise, in `longest_seconds` at most. With `force` a token that is not due is renewed
-    too, unless another run has done so meanwhile.
+    `ask` gets the next token from Wise within `longest_seconds`. With `force`, a token that is not due is refreshed
+    too, unless another run has done so in the meantime.
 
     Raises:
-        RefusedError: if Wise refuses to renew it.
+        RefusedError: if Wise rejects the refresh.
         UncertainError: if it is unknown whether Wise has refreshed it.
-        InputError: if Wise cannot be asked, or the token is gone.
+        InputError: if Wise cannot be reached, or the token was removed.
         StoreError: if the store cannot be used.
     """
     lease = longest_seconds + _PATIENCE_SECONDS
@@ -75,10 +75,10 @@ def renewed(
 
 
 def keep(store: Store, name: str, token: Token, *, over: str | None = None) -> Token:
-    """Write a token that Wise has just made, unless the store has a newer one; the one that the store has then.
+    """Store a token that Wise has just issued, unless the store has a newer one. Return the one in the store.
 
     Raises:
-        InputError: if the token was removed meanwhile, and stays so.
+        InputError: if the token was removed in the meantime, and stays removed.
         StoreError: if the store cannot be used; the token is lost.
     """
     expects_none = over is None
@@ -94,7 +94,7 @@ def keep(store: Store, name: str, token: Token, *, over: str | None = None) -> T
                 retry = "then refresh it (certkit wise token refresh), or ask the user to grant access again"
                 message = f"{name}: the new token could not be stored and is lost: {error.message}"
                 raise StoreError(message, hint=f"{error.hint}; {retry}") from error
-            continue  # Wise's answer comes once
+            continue  # the token cannot be requested again
         if there is None and not expects_none:
             raise InputError(f"{name}: the token was removed while it was being refreshed", hint="get another one")
         if there is not None and not token.is_newer_than(there.token):
@@ -104,7 +104,7 @@ def keep(store: Store, name: str, token: Token, *, over: str | None = None) -> T
 
 
 def _renew(store: Store, name: str, ours: Kept, before: Token, ask: Ask, clock: Clock) -> Token:
-    """Ask Wise for the next token, while we hold the lease, and write it."""
+    """Get the next token from Wise under our lease, and store it."""
     with uninterrupted():
         try:
             made = ask(before)
@@ -125,7 +125,7 @@ def _renew(store: Store, name: str, ours: Kept, before: Token, ask: Ask, clock: 
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Have signals that end the process wait: between Wise's answer and the write they would lose the only token."""
+    """Delay signals that end the process: between Wise's response and the write they would lose the only token."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
@@ -134,7 +134,7 @@ def uninterrupted() -> Iterator[None]:
 
 
 def _end_lease(store: Store, name: str, ours: Kept, token: Token) -> None:
-    """Let others renew the token; one whose lease ends now is in doubt, and due."""
+    """End the lease. A token whose lease ends now is in doubt, and so is due."""
     with contextlib.suppress(StoreError):  # then it ends by itself
         tokens.write(store, name, token, over=ours.version)
 
@@ -149,7 +149,7 @@ def _there(store: Store, name: str, document: str) -> Kept:
 
 
 def _waiting(seconds: float) -> Iterator[bool]:
-    """Turns with growing pauses in between, and whether the time is over: so it is in the last turns."""
+    """Yield at growing intervals whether the time is over; the last turns yield True."""
     end = time.monotonic() + seconds
     pause = _FIRST_PAUSE_SECONDS
     over = 0

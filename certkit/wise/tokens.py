@@ -1,4 +1,4 @@
-"""Tokens as an identity keeps them: one document in the store for each grant and profile."""
+"""The tokens of an identity: one document in the store for each grant and profile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 AUTHORIZATION_CODE, CLIENT_CREDENTIALS = "authorization_code", "client_credentials"
 GRANTS = (AUTHORIZATION_CODE, CLIENT_CREDENTIALS)
 
-# A token is due so long before its end, or in the last quarter of its life if that is shorter.
+# A token is due this long before it expires, or in the last quarter of its lifetime if that is shorter.
 _MARGIN = timedelta(minutes=10)
 _SHARE = 4
 
@@ -28,10 +28,10 @@ _SHARE = 4
 class Token:
     """An access token with its lifetime.
 
-    `received_at` and the two ends are times of the clock of the host that received it, `created_at` is Wise's. `lease`
-    is a time of the host that is about to renew the token: until then others wait for it. A lease that has passed
-    without being ended leaves the token in doubt, because a renewal makes the token before it invalid.
-    `clock_difference` tells, when a token was just received, how far Wise's clock is ahead if that is suspicious.
+    `received_at` and both expiry times are by the clock of the host that received it, `created_at` is by Wise's.
+    `lease` is a time set by the host that is about to refresh the token: until then, the others wait. A lease that runs
+    out without being ended leaves the token in doubt, because a refresh invalidates the old token. `clock_difference`
+    is how far Wise's clock is ahead, for a token just received, if that is suspicious.
     """
 
     grant: str
@@ -53,11 +53,11 @@ class Token:
         return document_name(self.grant, self.profile_id)
 
     def is_refreshable(self, now: datetime) -> bool:
-        """Whether a refresh token is there, and has not expired."""
+        """Whether it has a refresh token that has not expired."""
         return self.refresh is not None and (self.refresh_expires_at is None or now < self.refresh_expires_at)
 
     def is_due(self, now: datetime) -> bool:
-        """Whether to renew it: it ends soon, is in doubt, or our clock has been set back since it was received."""
+        """Whether to refresh it: it ends soon, is in doubt, or our clock has been set back since it was received."""
         margin = min(_MARGIN, max(self.expires_at - self.received_at, timedelta()) / _SHARE)
         is_set_back = now < self.received_at - _MARGIN
         return now >= self.expires_at - margin or is_set_back or self.is_in_doubt(now)
@@ -71,24 +71,27 @@ class Token:
         return self.lease is not None and now < self.lease
 
     def is_in_doubt(self, now: datetime) -> bool:
-        """Whether a refresh was begun and never completed."""
+        """Whether a refresh was started and never completed."""
         return self.lease is not None and now >= self.lease
 
     def is_newer_than(self, other: Token) -> bool:
-        """Whether Wise made it after the other one, which is then invalid; by when they end where that is not said."""
+        """Return whether Wise issued it after the other one, which is then invalid.
+
+        If the issue times are unknown, the expiry times decide.
+        """
         if self.created_at is not None and other.created_at is not None:
             return self.created_at > other.created_at
         return self.expires_at > other.expires_at
 
     def status(self, now: datetime) -> Status:
-        """Expired is critical; that it ends soon and cannot be refreshed, or may not work, is a warning."""
+        """Critical if it has expired; a warning if it ends soon and cannot be refreshed, or may not work."""
         if self.is_expired(now):
             return Status.CRITICAL
         is_ending = self.is_due(now) and not self.is_refreshable(now)
         return Status.WARNING if is_ending or self.is_in_doubt(now) else Status.OK
 
     def info(self, identity: str, *, now: datetime, changed: bool = False) -> TokenInfo:
-        """Return the facts of the token that may be shown."""
+        """Return the facts of the token, none of them secret."""
         return TokenInfo(
             identity=identity,
             grant=self.grant,
@@ -106,10 +109,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenInfo:
-    """A token in the store, without the token: its grant and scope, its profile, and its lifetimes (UTC, or None).
+    """The facts of a stored token, never the token: its grant, scope, profile and lifetimes (UTC, or None).
 
-    `is_in_doubt` is whether a refresh was interrupted, so that it may not work; `changed` whether the call that
-    returned this put it into the store, or removed it.
+    `is_in_doubt` is True if a refresh was interrupted, so that the token may not work; `changed` is True if the call
+    that returned this stored or removed the token.
     """
 
     identity: str
@@ -127,26 +130,26 @@ class TokenInfo:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A token in the store, and the version to name when overwriting it."""
+    """A token in the store, with its version for compare-and-set."""
 
     token: Token
     version: str
 
 
 def document_name(grant: str, profile_id: str | None = None) -> str:
-    """Return the name of the document of a grant and a profile."""
+    """Return the name of the document for a grant and a profile."""
     return grant if profile_id is None else f"{grant}.{profile_id}"
 
 
 def access_token(
     store: Store, name: str, *, profile_id: str | None = None, grant: str | None = None, now: datetime
 ) -> Secret | None:
-    """The access token of an identity, as the store has it; None where there is none, or it has expired.
+    """Return an identity's access token from the store; None if there is none, or it has expired.
 
     Wise is not asked whether it still works.
 
     Raises:
-        InputError: if there are several, and neither profile nor grant tells which.
+        InputError: if there are several, and neither profile nor grant selects one.
         StoreError: if the store cannot be used, or there is no such identity.
     """
     kept = look(store, name, profile_id=profile_id, grant=grant)
@@ -199,7 +202,7 @@ def read(store: Store, name: str, document: str) -> Kept | None:
 
 
 def write(store: Store, name: str, token: Token, *, over: str | None) -> Kept:
-    """Write a token over a version of it, or as a new one (None).
+    """Store a token in place of a version of it, or as a new one (None).
 
     Raises:
         ConflictError: if the stored version is another one, or missing.
@@ -226,7 +229,7 @@ def _is_token(document: str) -> bool:
 
 
 def _fields(token: Token) -> dict[str, Secret]:
-    """A token as the fields of a document; those that it has not are left out."""
+    """Return a token as the fields of a document, without those that have no value."""
     texts = {
         "grant": token.grant,
         "client_id": token.client_id,

@@ -1,4 +1,4 @@
-"""Webhooks with mTLS: Wise calls the partner, whose server asks for Wise's client certificate.
+"""Webhooks with mTLS: Wise calls a server of the partner's, which asks for Wise's client certificate.
 
 Source: Wise's developer documentation, "mTLS for webhooks", read on 2026-11-22.
 """
@@ -34,13 +34,13 @@ _MAX_SAID = 200
 _TOKEN_HINT = "get an application token: certkit wise token client-credentials"  # noqa: S105  advice, not a token
 _REFUSED_HINT = "compare the client id, the event and the URL with Wise's documentation"
 _VAGUE = "handshake failure"
-# What nginx answers to a client without a certificate, or with one that it does not trust.
+# nginx's responses to a client without a certificate, or with one that it does not trust.
 _NGINX_SAYS = b"SSL certificate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """Where subscriptions are made, and with what; `is_wise` is False for a rehearsal or a proxy in Wise's place."""
+    """The API for subscriptions and the credentials for it; `is_wise` is False for a rehearsal or a proxy."""
 
     base: str
     client_id: str
@@ -55,7 +55,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """The event subscribed to, and where it is delivered; `version` is that of the event's schema."""
+    """An event, and the URL for its deliveries; `version` is that of the event's schema."""
 
     name: str
     trigger_on: str
@@ -70,11 +70,11 @@ class Subscription:
 
 
 def create(api: Api, wanted: Subscription, *, now: datetime) -> str:
-    """Subscribe, and return the id of the new subscription.
+    """Subscribe to an event, and return the id of the new subscription.
 
     Raises:
         RefusedError: if Wise rejects the request.
-        InputError: if the address is not one that Wise calls, or there is no usable answer.
+        InputError: if Wise does not call the URL, or its response cannot be used.
     """
     require_url(wanted.url)
     if api.is_wise:
@@ -90,11 +90,11 @@ def create(api: Api, wanted: Subscription, *, now: datetime) -> str:
 
 
 def send_test(api: Api, subscription_id: str, *, now: datetime) -> int:
-    """Have Wise send a test notification, and return the status of its answer.
+    """Have Wise send a test notification, and return the status of Wise's response.
 
     Raises:
         RefusedError: if Wise rejects the request.
-        InputError: if the id is not the id of a subscription, or there is no answer.
+        InputError: if the id is not a subscription's, or there is no response.
     """
     if not _ID.fullmatch(subscription_id):
         hint = "give the id that `certkit wise webhook create` printed"
@@ -103,10 +103,10 @@ def send_test(api: Api, subscription_id: str, *, now: datetime) -> int:
 
 
 def require_url(url: str) -> str:
-    """Return the address of a webhook, which is https, as Wise presents its certificate there.
+    """Return the URL of a webhook. It has to be https, because Wise presents its certificate there.
 
     Raises:
-        InputError: if the text is not an https address.
+        InputError: if the text is not an https URL.
     """
     hint = "give for example https://hooks.partner.example/wise"
     if not url.lower().startswith("https://"):
@@ -116,13 +116,13 @@ def require_url(url: str) -> str:
 
 
 def require_public(url: str) -> None:
-    """Refuse an address that Wise does not call.
+    """Refuse a URL that Wise does not call.
 
     Wise calls a domain name, on port 443, without a query string (Wise developer documentation, event handling, read on
-    2026-11-30). The server's certificate is of a public CA, which only a call shows.
+    2026-11-30). The server needs a certificate of a public CA, which only a call can show.
 
     Raises:
-        InputError: if Wise does not call the address; the message says why.
+        InputError: if Wise does not call the URL; the message gives the reason.
     """
     parts = urlsplit(url)
     problem = ""
@@ -140,10 +140,12 @@ def require_public(url: str) -> None:
 def check(
     url: str, *, now: datetime, anchors: Sequence[AnyCertificate] | None = None, timeout: float = http.TIMEOUT_SECONDS
 ) -> list[Finding]:
-    """Return whether a webhook server demands a client certificate that it trusts: tried with none, and with our own.
+    """Check whether a webhook's server requires a client certificate that it trusts.
+
+    Connects twice: without a certificate, and with a self-signed one.
 
     Raises:
-        InputError: if the text is not an address, or the server cannot be reached or is not trusted.
+        InputError: if the text is not a URL, or the server cannot be reached or is not trusted.
     """
     require_url(url)
     asked = [_answer(url, shown, now=now, anchors=anchors, timeout=timeout) for shown in (None, _nobody(now))]

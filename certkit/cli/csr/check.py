@@ -36,7 +36,7 @@ def check(
     from certkit.api.checks import check_csr
 
     for name in policy_names:
-        inputs.policy(name)  # points out a retired one
+        inputs.policy(name)  # warns if it is retired
     held = inputs.private_key(key, inputs.passphrase(passphrase_file)) if key else None
     report = check_csr(inputs.data(source), policy=policy_names, key=held)
     if output.as_json:

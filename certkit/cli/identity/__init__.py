@@ -1,4 +1,4 @@
-"""`certkit identity`: named client credentials, from the request to the end."""
+"""`certkit identity`: named client credentials, from the first request to removal."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ name_argument = click.argument("name", metavar="NAME", shell_complete=complete_i
 
 
 def in_store(command: Callable[..., int]) -> Callable[..., Any]:
-    """Give a command --store and --passphrase-file, and the store that they open."""
+    """Give a command --store and --passphrase-file, and pass it the store that they open."""
 
     @_choosing
     @functools.wraps(command)
@@ -68,7 +68,7 @@ def in_store(command: Callable[..., int]) -> Callable[..., Any]:
 
 
 def in_identities(command: Callable[..., int]) -> Callable[..., Any]:
-    """Give a command --store and --passphrase-file, and the identities of the store (`certkit.store`)."""
+    """Give a command --store and --passphrase-file, and pass it the store's identities (`certkit.store`)."""
 
     @_choosing
     @functools.wraps(command)

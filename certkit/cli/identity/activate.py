@@ -1,4 +1,4 @@
-"""`certkit identity activate`: put a generation to use."""
+"""`certkit identity activate`: make a generation the active one."""
 
 from __future__ import annotations
 

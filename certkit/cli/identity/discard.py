@@ -1,4 +1,4 @@
-"""`certkit identity discard`: drop a request that the partner refused."""
+"""`certkit identity discard`: drop a request that the partner rejected."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from certkit.errors import InputError
 if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
 
-# As certkit.identity.export has them; spelt out, to start fast.
+# The formats of certkit.identity.export, repeated here to avoid importing it for help.
 FORMS = ("pem", "pkcs12", "curl", "nginx", "kubernetes", "ghostunnel")
 
 

@@ -1,4 +1,4 @@
-"""`certkit identity import`: adopt a pair that is in use already."""
+"""`certkit identity import`: adopt a key and certificate that are already in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`certkit identity renew`: a new generation when it is time, by hand or from cron."""
+"""`certkit identity renew`: create a new generation when it is due, by hand or from cron."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _say(output: Output, found: Overview | Unread) -> None:
         output.say(f"{said.message}. {capitalised(said.hint)}")
     if output.as_json:
         return
-    # What a person has to do arrives by mail, so -q prints the steps and the CSR too.
+    # Cron mails this output, so with -q it still contains the steps for a person and the CSR.
     is_for_a_person = (
         found.pending is not None and found.pending.csr is not None and (found.changed or not said.is_good)
     )

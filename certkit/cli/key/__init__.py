@@ -6,7 +6,7 @@ import click
 
 from certkit.cli.shared.commands import LazyGroup
 
-# Spelt out, so that help and completion need not import the code behind them; a test holds the two together.
+# Repeated here, so that help and completion need not import the code behind them; a test compares the two.
 KEY_TYPES = ("rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384")
 
 

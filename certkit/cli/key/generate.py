@@ -1,4 +1,4 @@
-"""`certkit key generate`: make a private key."""
+"""`certkit key generate`: create a private key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`certkit policy list`: list the shipped policies."""
+"""`certkit policy list`: list the built-in policies."""
 
 from __future__ import annotations
 

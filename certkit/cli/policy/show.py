@@ -1,4 +1,4 @@
-"""`certkit policy show`: show a policy's rules, and where each was read."""
+"""`certkit policy show`: show a policy's rules and the source of each."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the commands share: inputs, outputs and the boundary that turns errors into exit codes."""
+"""Code that the commands share: inputs, outputs and options."""

@@ -1,4 +1,4 @@
-"""Options of commands that put a generation to use."""
+"""Options of commands that activate a generation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tree of commands. A command's module is imported when the command is used, for start-up is a feature."""
+"""The tree of commands. A command's module is imported only when it is used, because start-up time is a feature."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class _Formatter(click.HelpFormatter):
-    """Help whose lines do not break at hyphens, so that `vault-pki:MOUNT/ROLE` stays in one piece."""
+    """A help formatter that does not break lines at hyphens, so that `vault-pki:MOUNT/ROLE` stays in one piece."""
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
-        """Write a table; its second column wraps between words only, and in a narrow terminal begins on a new line."""
+        """Write a table whose second column wraps between words; in a narrow terminal it begins on a new line."""
         table = [(first, second.replace("-", _HYPHEN)) for first, second in rows]
         if self.width >= _NARROW:
             super().write_dl(table, col_max, col_spacing)
@@ -30,7 +30,7 @@ class _Formatter(click.HelpFormatter):
             self.write(click.wrap_text(second, self.width, margin, margin) + "\n")
 
     def getvalue(self) -> str:
-        """Return the text with ordinary hyphens; a narrow terminal has long examples continued with a backslash."""
+        """Return the text with ordinary hyphens; in a narrow terminal, long examples are continued with a backslash."""
         text = super().getvalue().replace(_HYPHEN, "-")
         if self.width >= _NARROW:
             return text
@@ -38,7 +38,7 @@ class _Formatter(click.HelpFormatter):
 
         lines = re.sub(r" *\\\n +", " ", text).splitlines(keepends=True)
         return "".join(
-            # Without an option to continue at, an example stays on its line: broken, it would be another command.
+            # An example without an option stays on one line: broken elsewhere, it would be another command.
             line if line.startswith("    certkit ") and " --" not in line else wrapped(line, self.width)
             for line in lines
         )
@@ -46,13 +46,13 @@ class _Formatter(click.HelpFormatter):
 
 _NARROW = 70
 _HYPHEN = "\N{HYPHEN}"
-click.Context.formatter_class = _Formatter  # of every command, as click has no option for it
+click.Context.formatter_class = _Formatter  # for every command; click has no parameter for it
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands' names and one-line helps, and imports a command only to run it.
+    """A group that knows the names and one-line help texts of its commands, and imports one only to run it.
 
-    `lazy` maps a command's name to `module:attribute` and the help that the group's own page shows.
+    `lazy` maps a command's name to `module:attribute` and its one-line help.
     """
 
     def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
@@ -60,11 +60,11 @@ class LazyGroup(click.Group):
         self.lazy = lazy
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names in the order of a working day."""
+        """Return the names in the order in which they are usually needed."""
         return list(self.lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command itself, imported."""
+        """Import a command and return it."""
         if cmd_name not in self.lazy:
             return None
         module, _, attribute = self.lazy[cmd_name][0].partition(":")
@@ -75,7 +75,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the arguments name; suggest the nearest one for a name that does not exist."""
+        """Return the command that the arguments name; for an unknown name, suggest the nearest one."""
         if args and args[0] not in self.lazy:
             import difflib
 
@@ -85,7 +85,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table of commands, from the one-line helps, without importing them."""
+        """Write the table of commands from their one-line help texts, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self.lazy.items()])
 
@@ -120,7 +120,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    """Keep the value of an option of certkit itself for the command that runs."""
+    """Keep the value of a global option for the command that runs."""
     ctx.meta[f"certkit.{parameter.name}"] = value
 
 

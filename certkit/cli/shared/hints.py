@@ -1,4 +1,4 @@
-"""Commands in hints, so that they can be pasted: with the store that the command in hand was given."""
+"""Commands in hints, completed so that they can be pasted: with the store given on the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COMMAND = (
 
 
 def with_store(text: str, store: str | None) -> str:
-    """Return a hint whose commands name the store that was given, if any was."""
+    """Return a hint with `--store` added to its commands, if a store was given."""
     if store is None:
         return text
     import shlex
@@ -22,7 +22,7 @@ def with_store(text: str, store: str | None) -> str:
 
 
 def in_document(document: Any, store: str | None) -> Any:
-    """Return a JSON document with the hints and next steps in it as `with_store` makes them."""
+    """Return a JSON document with its hints and next steps completed by `with_store`."""
     if store is None:
         return document
     if isinstance(document, list):

@@ -1,4 +1,4 @@
-"""The input of commands: files and standard input, passphrases, keys, policies, the time."""
+"""The input of commands: files, standard input, passphrases, keys, policies and the time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _CHUNK = 1024 * 1024
 _MAX_SECRET_FILE = 64 * 1024
 _MAX_CLIENT_SECRET = 1024
 _MAX_TOKEN = 64 * 1024
-# A terminal hands over lines of at most 4,096 bytes, and what is pasted arrives at once.
+# A terminal returns at most 4,096 bytes of a line, and pasted text arrives without pauses.
 _MAX_LINE = 8192
 _PAUSE_SECONDS = 0.3
 _ALONE = "put the access token alone on one line"
@@ -47,7 +47,7 @@ passphrase_option = click.option(
 
 
 def complete_policies(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Shell completion of policies: the names that are built in, and files."""
+    """Complete policies in the shell: the built-in names, and files."""
     from click.shell_completion import CompletionItem
 
     from certkit.policy import catalogue
@@ -79,23 +79,23 @@ policies_option = click.option(
 
 
 class FileName(click.Path):
-    """The name of a file, or `-`; whether it can be used is found out where it is used, by name."""
+    """The name of a file, or `-`. Whether the file can be read is checked where it is used."""
 
     def __init__(self) -> None:
         super().__init__(path_type=str, allow_dash=True, readable=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The name; an empty one, as from a variable that is not set, is bad usage."""
+        """Return the name; an empty one, as from an unset variable, is bad usage."""
         if value in {"", b""}:
             self.fail("the file name is empty", param, ctx)
         return super().convert(value, param, ctx)
 
 
 class Seconds(click.FloatRange):
-    """A number of seconds, within bounds."""
+    """A number of seconds within bounds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number; what calls itself not a number (NaN) is within no bounds, and none."""
+        """Return the number; NaN is rejected, although comparing it with the bounds would not."""
         found = super().convert(value, param, ctx)
         if found != found:  # noqa: PLR0124  that is how NaN tells
             self.fail("not a number", param, ctx)
@@ -103,7 +103,7 @@ class Seconds(click.FloatRange):
 
 
 def timeout_option(words: str, *, most: float = 3600, **attributes: Any) -> Callable[[Any], Any]:
-    """The option for how long others may take."""
+    """Return the option --timeout, in seconds."""
     seconds = Seconds(min=0.1, max=most)
     return click.option(
         "--timeout", metavar="SECONDS", type=seconds, default=10.0, show_default=True, help=words, **attributes
@@ -111,10 +111,10 @@ def timeout_option(words: str, *, most: float = 3600, **attributes: Any) -> Call
 
 
 def _use_proxy(context: click.Context, _: click.Parameter, url: str | None) -> None:
-    """Have every connection of this command use a proxy, as CERTKIT_PROXY does; an empty URL means none.
+    """Make every connection of this command use a proxy, as CERTKIT_PROXY does; an empty URL means none.
 
     Raises:
-        InputError: if it holds a user and a password, for every user of this machine can read arguments.
+        InputError: if it contains a user and a password, because every user of this machine can read arguments.
     """
     if url is None:
         return
@@ -137,7 +137,7 @@ proxy_option = click.option(
 
 
 def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say what a CSR contains."""
+    """Give a command the options for the contents of a CSR."""
     for option in reversed(_SUBJECT):
         command = option(command)
     return command
@@ -193,7 +193,7 @@ SUBJECT_OPTIONS = (
 
 
 def subject(options: Mapping[str, Any]) -> SubjectOptions:
-    """Return what those options ask for.
+    """Return the contents of a CSR from the values of `subject_options`.
 
     Raises:
         InputError: if a value cannot be part of a CSR.
@@ -207,22 +207,22 @@ def subject(options: Mapping[str, Any]) -> SubjectOptions:
 
 
 def file_argument(name: str, **attributes: Any) -> Callable[[Any], Any]:
-    """An argument that names files; `-` is standard input."""
+    """Return an argument that names files; `-` is standard input."""
     return click.argument(name, type=FileName(), **attributes)
 
 
 def file_option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
-    """An option that names a file."""
+    """Return an option that names a file."""
     return click.option(*names, type=FileName(), **attributes)
 
 
 def now() -> datetime:
-    """The time of day, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def read(reference: str) -> bytes:
-    """The bytes of a file, or of standard input for `-`.
+    """Return the bytes of a file, or of standard input for `-`.
 
     Raises:
         InputError: if it cannot be read.
@@ -244,12 +244,12 @@ def read(reference: str) -> bytes:
 
 
 def _pasted() -> bytes:
-    """What a person pastes: PEM up to its last END line, or anything up to one Ctrl-D."""
+    """Return pasted text: PEM up to its last END line, or anything up to one Ctrl-D."""
     click.echo("Paste the text, then press Ctrl-D (a PEM block ends at its END line):", err=True)
     lines: list[bytes] = []
     while line := sys.stdin.buffer.readline(_MAX_LINE):
         lines.append(line)
-        # The rest of what was pasted at once is here already; a further block follows without a pause.
+        # Pasted text arrives at once, so a pause after an END line means that no further block follows.
         if line.strip().startswith(b"-----END ") and not select.select([sys.stdin], [], [], _PAUSE_SECONDS)[0]:
             break
         if not line.endswith(b"\n"):  # Ctrl-D after a text without a line ending
@@ -258,7 +258,7 @@ def _pasted() -> bytes:
 
 
 def data(reference: str | None) -> Any:
-    """What a file option names, for `certkit.api`: a path, the bytes of standard input, or None."""
+    """Return the value of a file option as `certkit.api` takes it: a path, the bytes of standard input, or None."""
     from pathlib import Path
 
     if reference is None or reference == STDIN:
@@ -268,12 +268,12 @@ def data(reference: str | None) -> Any:
 
 
 def typed(text: str) -> str:
-    """A text of the command line, or what standard input has for `-`."""
+    """Return an argument's value, or the text on standard input for `-`."""
     return read(STDIN).decode("utf-8", "replace").strip() if text == STDIN else text
 
 
 def chunks() -> Iterator[bytes]:
-    """Standard input, a chunk at a time.
+    """Yield standard input chunk by chunk.
 
     Raises:
         InputError: if standard input is closed.
@@ -290,7 +290,7 @@ def chunks() -> Iterator[bytes]:
 
 
 def _next_bytes(file: int) -> bytes:
-    """What comes next; waits for it, also where the other end of the pipe made it one that does not wait."""
+    """Return the next bytes of standard input; wait for them even if another process made the pipe non-blocking."""
     while True:
         try:
             return os.read(file, _CHUNK)
@@ -299,10 +299,10 @@ def _next_bytes(file: int) -> bytes:
 
 
 def policy(reference: str) -> Policy:
-    """Return the policy of that name or at that path; a retired one is pointed out once.
+    """Return the policy with that name or at that path; warn once if it is retired.
 
     Raises:
-        PolicyError: if there is none, or it breaks the format.
+        PolicyError: if there is no such policy, or the file breaks the format.
     """
     from certkit.policy import catalogue
 
@@ -318,10 +318,10 @@ def policy(reference: str) -> Policy:
 
 
 def anchors(references: Sequence[str]) -> list[Certificate] | None:
-    """The certificates to trust: those of files, of directories, or of the system; None where nothing was named.
+    """Return the CA certificates in files, in directories or of the system; None if no source is given.
 
     Raises:
-        InputError: if one cannot be read, or holds no certificate.
+        InputError: if a source cannot be read, or contains no CA certificate.
     """
     from certkit.api import arguments
 
@@ -329,12 +329,12 @@ def anchors(references: Sequence[str]) -> list[Certificate] | None:
 
 
 def trusted(reference: str) -> Any:
-    """What --ca names, for `certkit.api`: a path, bytes of standard input, or `system`."""
+    """Return the value of --ca as `certkit.api` takes it: a path, the bytes of standard input, or `system`."""
     return reference if reference == SYSTEM else data(reference)
 
 
 def passphrase(file: str | None) -> Secret | None:
-    """The passphrase from a file's first line or from CERTKIT_PASSPHRASE; None if there is neither.
+    """Return the passphrase from a file's first line, else from CERTKIT_PASSPHRASE, else None.
 
     Raises:
         InputError: if the file cannot be read, or the passphrase is empty or too long.
@@ -345,7 +345,7 @@ def passphrase(file: str | None) -> Secret | None:
 
 
 def _secret(file: str | None, variable: str, what: str, *, limit: int = _MAX_SECRET_FILE) -> Secret | None:
-    """The first line of a file, or a variable; None if there is neither."""
+    """Return the first line of a file, else the value of a variable, else None."""
     if file is not None:
         from certkit.files import reading
 
@@ -365,7 +365,7 @@ def _checked(value: bytes, where: str, what: str, *, limit: int) -> Secret:
 
 
 def client_secret(file: str | None) -> Secret | None:
-    """The client secret from a file's first line or from CERTKIT_CLIENT_SECRET; None if there is neither.
+    """Return the client secret from a file's first line, else from CERTKIT_CLIENT_SECRET, else None.
 
     Raises:
         InputError: if the file cannot be read, or the secret is empty or too long.
@@ -374,7 +374,7 @@ def client_secret(file: str | None) -> Secret | None:
 
 
 def required_client_secret(file: str | None) -> Secret:
-    """The same, asked for on a terminal where there is neither.
+    """Return the client secret as `client_secret` does, but prompt for it on a terminal if there is none.
 
     Raises:
         InputError: if there is no terminal, or the secret is empty or too long.
@@ -391,11 +391,11 @@ def required_client_secret(file: str | None) -> Secret:
 
 
 def private_key(reference: str, secret: Secret | None) -> HeldKey:
-    """Return the private key of a file or standard input, and the finding about the file.
+    """Return the private key in a file or on standard input, and the finding about the file.
 
     Raises:
-        PassphraseError: if it is locked, and the passphrase is missing or wrong.
-        InputError: if it cannot be read or used.
+        PassphraseError: if the key is encrypted, and the passphrase is missing or wrong.
+        InputError: if the key cannot be read or used.
     """
     from certkit.api import arguments
 
@@ -404,11 +404,11 @@ def private_key(reference: str, secret: Secret | None) -> HeldKey:
 
 
 def pair(cert: str, key: str | None, secret: Secret | None) -> tuple[bytes, HeldKey]:
-    """Return certificates (PEM) and their private key, of two files or of one, and the finding about the key's file.
+    """Return certificates (PEM) and their private key, from one or two files, and the finding about the key file.
 
     Raises:
-        PassphraseError: if one is locked, and the passphrase is missing or wrong.
-        InputError: if one cannot be read or used.
+        PassphraseError: if a file is encrypted, and the passphrase is missing or wrong.
+        InputError: if a file cannot be read or used.
     """
     from certkit.api import arguments
     from certkit.identity.install import pem
@@ -419,7 +419,7 @@ def pair(cert: str, key: str | None, secret: Secret | None) -> tuple[bytes, Held
 
 
 def _unlocked(read: Callable[[Secret | None], Read], secret: Secret | None, name: str) -> Read:
-    """Return what is read with a passphrase; a person at a terminal is asked for one that is missing."""
+    """Return the result of reading with a passphrase; on a terminal, prompt for a missing one."""
     try:
         return read(secret)
     except PassphraseError:
@@ -430,10 +430,10 @@ def _unlocked(read: Callable[[Secret | None], Read], secret: Secret | None, name
 
 
 def credentials(cert: str, key: str, secret: Secret | None) -> tuple[Credentials, Finding]:
-    """Return a client certificate with those above it and its private key, and the finding about the key's file.
+    """Return a client certificate with its chain and private key, and the finding about the key file.
 
     Raises:
-        InputError: if one cannot be read, or they do not belong together.
+        InputError: if a file cannot be read, or the key is not the certificate's.
     """
     from certkit.net.tls import Credentials
     from certkit.x509 import objects
@@ -443,7 +443,7 @@ def credentials(cert: str, key: str, secret: Secret | None) -> tuple[Credentials
 
 
 def token(file: str | None) -> Secret | None:
-    """The access token from a file's first line or from CERTKIT_TOKEN; None if there is neither.
+    """Return the access token from a file's first line, else from CERTKIT_TOKEN, else None.
 
     Raises:
         InputError: if the file cannot be read, or does not contain a token.
@@ -455,5 +455,5 @@ def token(file: str | None) -> Secret | None:
 
 
 def is_terminal() -> bool:
-    """Return whether there is a terminal to ask a person on."""
+    """Return whether standard input and standard error are a terminal, so that a person can be prompted."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()

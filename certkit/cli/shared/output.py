@@ -32,7 +32,7 @@ _COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.CRITICAL: "red"
 
 
 class Output(NamedTuple):
-    """The form of output that the user chose: JSON, quiet or verbose."""
+    """The output options of a command: JSON, quiet or verbose."""
 
     as_json: bool
     quiet: bool
@@ -40,18 +40,18 @@ class Output(NamedTuple):
     store: str | None = None  # as given with --store, for the commands in hints
 
     def result(self, text: str) -> None:
-        """The result itself, as text."""
+        """Print the result as text."""
         write_result(text)
 
     def text(self, text: str) -> None:
-        """The result itself, as text for people, wrapped at the terminal's width."""
+        """Print the result as text for people, wrapped at the terminal's width."""
         from certkit.report.wrapping import shortened, wrapped
 
         shown = with_store(text if self.verbose > 0 else shortened(text), self.store)
         write_result(wrapped(shown, _columns()))
 
     def stream(self, parts: Iterable[str], *, write: Callable[[str], None] = write_result) -> None:
-        """The result itself, in parts, each of whole lines; `write` is for those that are text for people."""
+        """Print the result in parts, each of whole lines; `write` prints parts that are text for people."""
         waiting: list[str] = []
         size = 0
         for part in parts:
@@ -63,24 +63,24 @@ class Output(NamedTuple):
         write("".join(waiting))
 
     def counted(self, work: Iterable[T], *, of: Callable[[T], int]) -> Iterable[T]:
-        """Yield the same, and show on a terminal how much has been checked.
+        """Yield the parts unchanged, and show on a terminal how much has been checked.
 
-        `of` says how much a part is.
+        `of` returns the size of a part.
         """
         return _counting(work, of) if _has_terminal() else work
 
     def raw(self, data: bytes) -> None:
-        """The result itself, as bytes."""
+        """Print the result as bytes."""
         write_bytes(data)
 
     def document(self, document: object) -> None:
-        """The result itself, as one JSON document."""
+        """Print the result as one JSON document."""
         from certkit.report import json
 
         write_result(json.render(in_document(document, self.store)))
 
     def judged(self, title: str, status: Status, findings: Sequence[Finding]) -> None:
-        """Print a verdict with its findings as text; quiet leaves out what is good."""
+        """Print a verdict with its findings as text; with -q, only the findings that are not OK."""
         from certkit.report import text
 
         if not self.quiet or status is not Status.OK:
@@ -95,7 +95,7 @@ class Output(NamedTuple):
         self.warn(f"{trouble.message}. {capitalised(trouble.hint)}")
 
     def fail(self, error: CertkitError, name: str = "") -> None:
-        """Print on standard error a failure that did not stop the command; `name` is its subject."""
+        """Print on standard error a failure that did not stop the command; `name` is what failed."""
         is_named = not name or any(form in error.message for form in (f"{name}: ", f"/{name}", f"'{name}'"))
         about = "" if is_named else f"{name}: "
         hint = with_store(printable(capitalised(error.hint)), self.store)
@@ -106,19 +106,19 @@ class Output(NamedTuple):
         click.echo(f"certkit: {with_store(printable(message), self.store)}", err=True)
 
     def warn_of(self, findings: Iterable[Finding]) -> None:
-        """Print the findings that are not good as warnings."""
+        """Print the findings that are not OK as warnings."""
         for finding in findings:
             if not finding.is_good:
                 self.warn(f"{finding.message}. {capitalised(finding.hint)}")
 
     def paint(self, text: str, status: Status) -> str:
-        """A status in its colour, on a terminal that wants colours."""
+        """Return a status, coloured if the terminal supports colours."""
         colour = _COLOURS.get(status)
         return click.style(text, fg=colour) if colour and _wants_colour() else text
 
 
 def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
-    """Give a command the options --json, -q and -v, and as its first argument the `Output` that they choose."""
+    """Give a command the options --json, -q and -v, and pass it an `Output` as its first argument."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
     @click.option("-q", "--quiet", is_flag=True, help="Print only problems.")
@@ -139,7 +139,7 @@ def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
 
 
 def explain(message: str) -> None:
-    """With -v, show on standard error what the running command uses: files, policies, stores, hosts."""
+    """With -v, show on standard error what the command uses: files, policies, stores and hosts."""
     context = click.get_current_context(silent=True)
     if context is not None and context.params.get("verbose"):
         click.echo(f"certkit: {printable(message)}", err=True)
@@ -176,7 +176,7 @@ def _counting(work: Iterable[T], of: Callable[[T], int]) -> Iterator[T]:
 
 
 def _columns() -> int:
-    """The width of the terminal, as `shutil.get_terminal_size` has it, whose module takes long to import."""
+    """Return the terminal's width, as `shutil.get_terminal_size` does, whose module is slow to import."""
     with contextlib.suppress(KeyError, ValueError):
         if (columns := int(os.environ["COLUMNS"])) > 0:
             return columns
@@ -193,7 +193,7 @@ def _spin(message: str, done: threading.Event) -> None:
 
 
 def _show(words: str) -> None:
-    """Show something in the terminal's last line, in place of what was shown there."""
+    """Replace the status line at the bottom of the terminal."""
     assert sys.stderr is not None  # noqa: S101  there is a terminal
     sys.stderr.write(f"\r\x1b[K{words}")
     sys.stderr.flush()

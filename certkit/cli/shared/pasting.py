@@ -1,4 +1,4 @@
-"""What a person types and pastes on a terminal."""
+"""Questions to a person at a terminal, and what the person types or pastes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _MAX_LINES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """A person at a terminal, who is asked for what is missing; `show` shows how far it has come."""
+    """A person at a terminal who is asked for missing values; `show` prints the progress so far."""
 
     show: Callable[[Any], None]
 
     def line(self, question: str, *, check: Callable[[str], object] | None = None) -> str | None:
-        """Ask for a line, and again if `check` raises InputError for it. None if it is empty."""
+        """Ask for a line, and again if `check` raises InputError for it. Return None if it is empty."""
         while True:
             answer: str = click.prompt(question, default="", show_default=False, err=True).strip()
             if not answer or check is None:
@@ -44,11 +44,11 @@ class Terminal:
         return answer
 
     def visit(self, url: str) -> None:
-        """Ask for a page to be opened."""
+        """Ask the person to open a page."""
         click.echo(f"Open this page, choose an account and grant access: {url}", err=True)
 
     def certificate(self, what: str, found: Any) -> str | None:
-        """Show the situation, and read certificates up to the first END line, or from a named file. None for Enter."""
+        """Show the situation, and read certificates up to the first END line or from a file. Return None for Enter."""
         self.show(found)
         click.echo(f"Paste {what}, or type the name of its file (press Enter to do this later):", err=True)
         lines: list[str] = []

@@ -34,7 +34,7 @@ def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def complete_identities(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Shell completion of identities, from a directory only: a shell does not wait for Vault."""
+    """Complete the names of identities in the shell, from a directory only, because Vault may be slow."""
     from click.shell_completion import CompletionItem
 
     from certkit.errors import CertkitError
@@ -50,7 +50,7 @@ def complete_identities(context: click.Context, _: click.Parameter, incomplete: 
 
 
 def opener(warn: Callable[[str], None]) -> Opener:
-    """Return what opens stores and Vault, with the environment and the file of --config."""
+    """Return an object that opens stores and Vault, using the environment and the file given by --config."""
     from pathlib import Path
 
     from certkit.cli.shared.output import explain
@@ -62,14 +62,14 @@ def opener(warn: Callable[[str], None]) -> Opener:
 
 
 def machine(warn: Callable[[str], None]) -> Machine:
-    """Return what identities need of this machine; a retired policy is pointed out."""
+    """Return the services of this machine that identities need; warn if a policy is retired."""
     from certkit.api.machine import Machine
 
     return Machine(opener=opener(warn), policy=inputs.policy)
 
 
 def identities(uri: str | None, output: Output, passphrase: Secret | None) -> IdentityStore:
-    """Return the store at a URI, else of CERTKIT_STORE, else the default one."""
+    """Return the store at a URI, else at CERTKIT_STORE, else the default one."""
     from certkit.api.handle import StoreHandle
     from certkit.api.store import IdentityStore
     from certkit.cli.shared.output import progress

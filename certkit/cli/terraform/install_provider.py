@@ -41,7 +41,7 @@ def install_provider(output: Output, *, mirror: str | None, dev_override: bool) 
     if importlib.util.find_spec("tf") is None:
         hint = f"install it: {sys.executable} -m pip install 'tf>=1.2'"
         raise InputError("this command needs the Python package tf", hint=hint)
-    # Not resolved: the interpreter of a virtual environment is a link.
+    # Not resolved: in a virtual environment the interpreter is a symbolic link, and its target lacks the packages.
     home = os.path.expanduser("~")
     if mirror is None and home == "~":
         raise InputError("no default mirror: this user has no home directory", hint="give --mirror DIR")

@@ -1,4 +1,4 @@
-"""The process that Terraform starts, `terraform-provider-certkit`. It starts several for each of its commands."""
+"""`terraform-provider-certkit`, the process that Terraform starts several times for each command."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Answer Terraform until it is done; the exit code."""
+    """Answer Terraform's requests until it ends the process, and return the exit code."""
     gc.set_threshold(50_000)
-    # Children read PKCS#12 files and exit; gRPC's handlers of forks would make some of them fail.
+    # Child processes read PKCS#12 files and exit; gRPC's fork handlers would make some of them fail.
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     from certkit.terraform.provider.provider import CertkitProvider
     from certkit.terraform.provider.server import MAGIC, serve
@@ -24,7 +24,7 @@ def main() -> int:
     if os.environ.get(name) != value:
         sys.stderr.write("certkit: error: this program is started by Terraform. See `certkit terraform --help`\n")
         return 3
-    # The terminal sends its interrupt to all of them; Terraform decides.
+    # Ctrl-C reaches every process of the terminal; Terraform decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     serve(CertkitProvider(_services), announce=_announce)
     gc.freeze()

@@ -39,10 +39,10 @@ def query(output: Output, *, passphrase_file: str | None) -> int:
 
 
 def _standard_input() -> bytes:
-    """What Terraform writes; at a terminal, an error says what is missing.
+    """Return Terraform's query. At a terminal, an error explains what is missing.
 
     Raises:
-        InputError: if there is nothing to read, or far too much.
+        InputError: if there is no query, or it is too long.
     """
     from certkit.files import reading
     from certkit.terraform.external import MAX_QUERY_BYTES

@@ -1,4 +1,4 @@
-"""What the Terraform provider needs of the world outside: opened as the commands open it."""
+"""The outside services that the Terraform provider needs, opened as the commands open them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def services() -> Services:
-    """The world outside, by the environment of the process."""
+    """Return the services, configured by the environment of the process."""
     return Services(open_store=_open_store, issuing=_issuing, how=_how, storable=_storable, look=_look, now=inputs.now)
 
 

@@ -1,4 +1,4 @@
-"""`certkit wise`: the steps of the Wise Platform that are not about keys and certificates."""
+"""`certkit wise`: the parts of the Wise Platform besides keys and certificates."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from certkit.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# As in certkit.wise.addresses, which need not be imported for a page of help.
+# The environments of certkit.wise.addresses, repeated here to avoid importing it for help.
 ENVIRONMENTS = ("sandbox", "sandbox-legacy", "production")
 WHICH_HINT = f"give one of {', '.join(ENVIRONMENTS)}, or --policy for a rehearsal"
 
 
 def environment_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --environment and --policy, for an identity that is not there yet."""
+    """Give a command --environment and --policy, for an identity that does not exist yet."""
     policy = inputs.file_option(
         "--policy",
         "policy_name",
@@ -32,7 +32,7 @@ def environment_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def policy_of(*, environment: str | None, policy_name: str | None) -> str | None:
-    """The policy that these options name, by name or whole path; None without them.
+    """Return the policy that these options select, by name or absolute path; None without them.
 
     Raises:
         InputError: if both are given.

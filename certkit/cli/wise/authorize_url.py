@@ -1,4 +1,4 @@
-"""`certkit wise authorize-url`: where a user grants access."""
+"""`certkit wise authorize-url`: print the URL where a user grants access."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def authorize_url(
     policy = policy_of(**where)
     if policy is None:
         raise InputError("missing option '--environment'", hint=WHICH_HINT)
-    inputs.policy(policy)  # points out a retired one
+    inputs.policy(policy)  # warns if it is retired
     asked = {"client_id": client_id, "redirect_uri": redirect_uri}
     url = url_of(**asked, policy=policy, state=state)
     if identity is not None:

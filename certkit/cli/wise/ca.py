@@ -1,4 +1,4 @@
-"""`certkit wise ca`: the trust bundle of a server that Wise calls."""
+"""`certkit wise ca`: create the trust bundle of a server that Wise calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`certkit wise check`: sandbox and production side by side, before going live."""
+"""`certkit wise check`: compare sandbox and production before going live."""
 
 from __future__ import annotations
 

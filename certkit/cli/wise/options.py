@@ -1,4 +1,4 @@
-"""What the commands of `certkit wise token` are asked with: whose token it is, which one, and how to reach Wise."""
+"""Options of the commands of `certkit wise token`: the identity, the token, and how to reach Wise."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ grant_option = click.option("--grant", type=click.Choice(_GRANTS), help="Grant t
 
 
 def _arguments(asked: dict[str, Any], prompts: bool) -> dict[str, Any]:
-    """Return the options as `IdentityStore.tokens` takes them."""
+    """Return the options as arguments for `IdentityStore.tokens`."""
     secret = inputs.required_client_secret if prompts else inputs.client_secret
     policy = policy_of(environment=asked.pop("environment"), policy_name=asked.pop("policy"))
     given = {"client_secret": functools.partial(secret, asked.pop("client_secret_file")), "policy": policy}
@@ -45,9 +45,9 @@ def _arguments(asked: dict[str, Any], prompts: bool) -> dict[str, Any]:
 
 
 def asking(command: Callable[..., int], *, hidden: bool = False, prompts: bool = True) -> Any:
-    """Give a command the options of those that ask Wise, and the identity's tokens (`IdentityStore.tokens`).
+    """Give a command the options of those that call Wise, and pass it the identity's tokens.
 
-    Without `prompts`, it does not ask for a client secret.
+    With `prompts` False, the command never prompts for a client secret.
     """
 
     @in_identities
@@ -82,5 +82,5 @@ def asking(command: Callable[..., int], *, hidden: bool = False, prompts: bool =
 
 # Commands that do not call Wise take the same options, so that scripts can use one set for all of them.
 like_asking = functools.partial(asking, hidden=True)
-# A program that wants a token must never wait for an answer.
+# A program that asks for a token must never wait for a prompt.
 asking_no_person = functools.partial(asking, prompts=False)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8790
 _ENDING = {signal.SIGINT, signal.SIGTERM}
 _CLIENT_ID = re.compile(r"[!-9;-~]{1,64}")
-# No query and no fragment: the code is added behind the path.
+# Without query and fragment, because the code is appended to the path.
 _REDIRECT_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-~]{1,1000}")
 _FURTHEST_BACK, _FURTHEST_ON = timedelta(days=-4 * 365), timedelta(days=15 * 365)
 
@@ -81,7 +81,7 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
     client_id, redirect_uris = options["client_id"], options["redirect_uris"]
     offset = _offset(options["clock_offset"])
     _require_usable(client_id, redirect_uris)
-    # Blocked before the first thread starts, so that the signals wait for `sigwait` whichever thread they reach.
+    # Blocked before the first thread starts: threads inherit the mask, so only `sigwait` receives the signals.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     path = Path(directory).absolute() if directory else platformdirs.user_state_path("certkit") / "wise-rehearsal"
     with running.running(
@@ -97,7 +97,7 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
 
 
 def _serve(output: Output, facts: dict[str, Any], ready_file: str | None) -> None:
-    """Tell where it listens, and wait for the end."""
+    """Print the addresses of the rehearsal, and wait until it is stopped."""
     line = json.dumps(facts) + "\n"
     with _ready(ready_file, line):
         if output.as_json:
@@ -109,7 +109,7 @@ def _serve(output: Output, facts: dict[str, Any], ready_file: str | None) -> Non
 
 @contextlib.contextmanager
 def _ready(ready_file: str | None, line: str) -> Iterator[None]:
-    """Have the file while it listens, and no longer."""
+    """Keep a file with the facts in place while the rehearsal is listening."""
     from certkit.files import content, reading, writing
 
     if ready_file is None:

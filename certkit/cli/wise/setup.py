@@ -1,4 +1,4 @@
-"""`certkit wise setup`: all steps, one after the other, from the client credentials to a call by mTLS."""
+"""`certkit wise setup`: all steps in order, from the client credentials to a call with mTLS."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def setup(output: Output, store: Store, *, name: str, **options: Any) -> int:
         subject={each: options.pop(each) for each in inputs.SUBJECT_OPTIONS},
         **options,
     )
-    inputs.policy(reached.situation.identity.record.settings.policy)  # points out a retired environment
+    inputs.policy(reached.situation.identity.record.settings.policy)  # warns if the environment is retired
     if output.as_json:
         found = reached.situation
         output.document(report.document(found, command=command(found), url=reached.url, changed=reached.changed))

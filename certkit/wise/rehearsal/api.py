@@ -1,4 +1,4 @@
-"""The API, plain and with mTLS: which address leads to which rule."""
+"""The API, plain and with mTLS: which URL leads to which rule."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PLAYGROUND = "/v1/authenticated/playground"
 
 
 def plain(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
-    """What the API without client certificates answers."""
+    """Answer a request to the API without client certificates."""
     if rehearsal.state.is_enforced:
         return failure(401, "unauthorized", "This client must use mTLS: call the mTLS address")
     return _common(rehearsal, request)
 
 
 def mutual(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
-    """What the API answers to who has shown a good client certificate."""
+    """Answer a request to the API with mTLS, whose client has presented a valid certificate."""
     if (request.method, request.path) == ("GET", PLAYGROUND):
         return _playground(rehearsal, request)
     return _common(rehearsal, request)

@@ -1,4 +1,4 @@
-"""The rehearsal's certification authority, and what it signs; its name says that it is not Wise."""
+"""The rehearsal's certification authority and its certificates; its name says that it is not Wise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CA_NAME = "certkit rehearsal CA, not Wise"
 CLIENT_DAYS = 365
-# The rehearsal's clock may be set back and forth, and the clients' clocks are not.
+# The rehearsal's clock can be moved while the clients' clocks stay, so its certificates are valid for long.
 _BEFORE, _AFTER = timedelta(days=5 * 365), timedelta(days=20 * 365)
 _HOSTS = ("localhost", "127.0.0.1")
 
@@ -44,10 +44,10 @@ class CertifiedKey:
 
 
 def load(key: Secret, certificate: bytes, *, name: str) -> CertifiedKey:
-    """The pair that was kept.
+    """Return the pair that was stored.
 
     Raises:
-        InputError: if one of them cannot be read, or they do not belong together.
+        InputError: if key or certificate cannot be read, or they do not belong together.
     """
     from cryptography import x509
 
@@ -63,7 +63,7 @@ def load(key: Secret, certificate: bytes, *, name: str) -> CertifiedKey:
 
 
 def new(*, now: datetime) -> CertifiedKey:
-    """A new CA."""
+    """Create a CA."""
     from cryptography import x509
 
     key = _new_key()
@@ -105,7 +105,7 @@ def public_key_pem(private_key: bytes) -> str:
     """Return the public half of a private key as PEM.
 
     Raises:
-        InputError: if it cannot be read.
+        InputError: if the key cannot be read.
     """
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -117,7 +117,7 @@ def public_key_pem(private_key: bytes) -> str:
 
 
 def notifier(ca: CertifiedKey, *, now: datetime) -> CertifiedKey:
-    """A new pair with which the rehearsal calls webhooks."""
+    """Create a pair with which the rehearsal calls webhooks."""
     key = _new_key()
     subject = names.build_name([Attribute("O", "certkit rehearsal"), Attribute("CN", "webhooks, not Wise")])
     certificate = _leaf(ca, subject, key.public_key(), [_client_usage()], begin=now - _BEFORE, end=now + _AFTER)
@@ -135,7 +135,7 @@ def client(
 def revocation_list(
     ca: CertifiedKey, revoked: Iterable[tuple[int, datetime]], *, now: datetime
 ) -> x509.CertificateRevocationList:
-    """A CRL of the moment: serial numbers with the times of their revocation."""
+    """Issue a CRL; its entries are serial numbers with the times of their revocation."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 
@@ -149,7 +149,7 @@ def revocation_list(
 
 
 def to_pem(certificate: x509.Certificate) -> bytes:
-    """A certificate as PEM."""
+    """Return a certificate as PEM."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return certificate.public_bytes(Encoding.PEM)

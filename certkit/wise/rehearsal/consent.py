@@ -1,4 +1,4 @@
-"""The authorization page's rules: who may ask, and where the answer goes."""
+"""The rules of the authorization page: which clients may ask, and where the user is redirected."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ MAX_STATE_CHARACTERS = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentRequest:
-    """What an application asks its user for; `state` comes back to it as it was."""
+    """An authorization request; its `state` is returned unchanged."""
 
     redirect_uri: str
     state: str = ""
 
 
 def asked(state: RehearsalState, parameters: Mapping[str, str], *, redirect_uris: tuple[str, ...]) -> ConsentRequest:
-    """What an authorization request asks for.
+    """Parse an authorization request.
 
     Raises:
-        RefusedError: if the client is unknown, or the redirect URI is not configured for it; the user must not
-            be sent there.
+        RefusedError: if the client is unknown, or the redirect URI is not configured for it, so the user must not be
+            sent there.
     """
     if parameters.get("client_id") != state.client_id:
         raise RefusedError("unknown client_id", hint=f"the client id of this rehearsal is {state.client_id}")
@@ -45,10 +45,10 @@ def asked(state: RehearsalState, parameters: Mapping[str, str], *, redirect_uris
 
 
 def grant(state: RehearsalState, asked: ConsentRequest, profile: str, *, now: datetime) -> tuple[RehearsalState, str]:
-    """The state with a new code, and the address that takes it to the application.
+    """Return the state with a new code, and the URL that takes the code to the application.
 
     Raises:
-        RefusedError: if there is no such profile.
+        RefusedError: if the profile does not exist.
     """
     profile_id = next((each.id for each in PROFILES if str(each.id) == profile), None)
     if profile_id is None:
@@ -66,7 +66,7 @@ def grant(state: RehearsalState, asked: ConsentRequest, profile: str, *, now: da
 
 
 def deny(asked: ConsentRequest) -> str:
-    """The address that tells the application no (RFC 6749 section 4.1.2.1)."""
+    """Return the URL that tells the application of the denial (RFC 6749 section 4.1.2.1)."""
     return _address(asked, error="access_denied")
 
 

@@ -1,4 +1,4 @@
-"""Where a rehearsal lies on disk, so that it can be stopped and resumed. All of it is for the rehearsal only."""
+"""A rehearsal's directory, so that it can be stopped and resumed. Everything in it is for the rehearsal only."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ signing_key = \"\"\"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalFolder:
-    """A rehearsal's directory, held by this process, and what was found in it."""
+    """A rehearsal's directory, locked by this process, and its contents."""
 
     path: Path
     state: RehearsalState
@@ -73,23 +73,23 @@ class RehearsalFolder:
     signing_key: str
 
     def keep(self, state: RehearsalState) -> None:
-        """Keep the state in place of the one before.
+        """Store the state in place of the old one.
 
         Raises:
             InputError: if it cannot be written; the old one remains.
         """
-        # Private like the keys beside it, though it holds only digests.
+        # Private like the keys beside it, although it contains only digests.
         writing.publish(self.path / STATE, Secret(states.dump(state)), replace=True)
 
     def write_policy(self, *, web: str, api: str, api_mtls: str) -> Path:
-        """Write the policy whose addresses are the rehearsal's; its path.
+        """Write the policy with the rehearsal's addresses, and return its path.
 
         Raises:
             InputError: if it cannot be written.
         """
         path = self.path / POLICY
         text = _POLICY.format(web=web, api=api, api_mtls=api_mtls, signing_key=self.signing_key)
-        # Not as a report, which never replaces a file with a key in it: this one has the public key for webhooks.
+        # Not `write_report`, which refuses to replace a file with a key in it: this one has the public webhook key.
         writing.publish(path, text.encode(), replace=True)
         return path
 
@@ -98,12 +98,12 @@ class RehearsalFolder:
 def opened(
     path: Path, *, client_id: str | None = None, redirect_uris: Sequence[str] = (), now: datetime
 ) -> Iterator[RehearsalFolder]:
-    """The rehearsal in a directory, new or resumed, until the context ends.
+    """Create or resume the rehearsal in a directory, and keep the directory locked until the context ends.
 
-    Redirect URIs that are given take the place of those of before.
+    Given redirect URIs replace the stored ones.
 
     Raises:
-        InputError: if the directory is in use, holds something else or is damaged, or its client id is another one.
+        InputError: if the directory is in use, contains other files or is damaged, or belongs to another client id.
     """
     with contextlib.ExitStack() as stack:
         with files_translated(path):
@@ -122,7 +122,7 @@ def opened(
 
 @contextlib.contextmanager
 def files_translated(path: Path) -> Iterator[None]:
-    """Tell what the system says of the directory as an `InputError`."""
+    """Translate the system's errors about the directory into `InputError`."""
     try:
         yield
     except OSError as error:
@@ -154,7 +154,7 @@ def _make(path: Path, state: RehearsalState, now: datetime) -> None:
 
 def _load(path: Path) -> RehearsalFolder:
     signer = path / f"{SIGNER}.key"
-    if not reading.exists(signer):  # made by a version that did not sign webhooks
+    if not reading.exists(signer):  # created by a version that did not sign webhooks
         writing.publish(signer, authority.signing_key_pem())
     return RehearsalFolder(
         path=path,

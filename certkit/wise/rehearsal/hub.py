@@ -1,4 +1,4 @@
-"""Developer Hub's rules: a CSR is pasted under a new name, and a certificate comes back."""
+"""The rules of Developer Hub: it issues a certificate for a CSR that is pasted under a new name."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _KEPT = ("C", "O")
 def issue(
     state: RehearsalState, name: str, csr: bytes, *, policy: Policy, ca: CertifiedKey, now: datetime
 ) -> tuple[RehearsalState, HubCertificate, Sequence[Finding]]:
-    """The state with a new certificate, the certificate, and what is worth a warning about its CSR.
+    """Return the state with a new certificate, the certificate, and the warnings about its CSR.
 
     Raises:
-        RefusedError: the name is taken, ten certificates are live, or the policy forbids the CSR; its findings say why.
-        InputError: if no CSR can be read.
+        RefusedError: if the name is taken, ten certificates are live, or the policy forbids the CSR, with the findings.
+        InputError: if the text contains no CSR.
     """
     _require_free_name(state, name)
     _require_room(state, policy, now)
@@ -56,7 +56,7 @@ def issue(
 
 
 def revoke(state: RehearsalState, serial: str, *, now: datetime) -> RehearsalState:
-    """The state in which a certificate is revoked."""
+    """Return the state with a certificate revoked."""
     return replace(
         state,
         certificates=tuple(
@@ -67,7 +67,7 @@ def revoke(state: RehearsalState, serial: str, *, now: datetime) -> RehearsalSta
 
 
 def revoked(state: RehearsalState) -> list[tuple[int, datetime]]:
-    """The serial numbers of the certificates that are revoked, with the times."""
+    """Return the serial numbers of the revoked certificates, with the times of revocation."""
     return [(int(each.serial, 16), each.revoked) for each in state.certificates if each.revoked is not None]
 
 

@@ -1,4 +1,4 @@
-"""HTML in which every value is escaped, unless it is HTML that was made here."""
+"""HTML templates that escape every value except HTML made by this module."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
 
 class Markup(str):
-    """HTML made by `html`: only that stands in a page as it is."""
+    """HTML made by `html`, which is inserted unescaped."""
 
     __slots__ = ()
 
 
 def html(template: str, /, **values: object) -> Markup:
-    """The template with each `{name}` replaced: HTML as it is, everything else as escaped text without line ends."""
+    """Return the template with each `{name}` replaced; everything but Markup is escaped, without line breaks."""
     return Markup(template.format_map({name: _safe(value) for name, value in values.items()}))
 
 
 def joined(parts: Iterable[Markup]) -> Markup:
-    """Pieces of HTML after each other."""
+    """Concatenate pieces of HTML."""
     return Markup("\n".join(parts))
 
 
 def lines(text: str) -> Markup:
-    """Text of several lines, escaped, its line ends kept, for an element that shows them."""
+    """Return text of several lines, escaped and with its line breaks, for an element that preserves them."""
     return Markup("\n".join(_safe(line) for line in text.splitlines()))
 
 

@@ -1,4 +1,4 @@
-"""What is asked of the rehearsal and what it answers, as values."""
+"""Requests to the rehearsal and its responses, as values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_FIELDS = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebRequest:
-    """What a client asks; names of headers are lower-case. The repr says nothing that may be secret."""
+    """A request; names of headers are lower-case. The repr contains nothing that may be secret."""
 
     method: str
     path: str
@@ -24,9 +24,9 @@ class WebRequest:
     body: bytes = field(default=b"", repr=False)
 
     def form(self) -> dict[str, str]:
-        """The fields of the body, the first of each name; bytes that are no UTF-8 as lone surrogates.
+        """The fields of the body, the first of each name; bytes that are not UTF-8 become lone surrogates.
 
-        A body that is no form has none.
+        Empty if the body is not a form.
         """
         return _fields(self.body.decode("ascii", "surrogateescape"))
 
@@ -37,7 +37,7 @@ class WebRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What is answered."""
+    """A response."""
 
     status: int = 200
     content_type: str = "text/html; charset=utf-8"
@@ -46,18 +46,18 @@ class Reply:
 
 
 def as_json(document: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-    """A document as an answer of the API."""
+    """Return a document as a response of the API."""
     body = json.dumps(document).encode()
     return Reply(status=status, content_type="application/json", headers=headers or {}, body=body)
 
 
 def failure(status: int, error: str, description: str) -> Reply:
-    """A failure as the token endpoint tells it: `{"error", "error_description"}`."""
+    """Return a failure in the form of the token endpoint: `{"error", "error_description"}`."""
     return as_json({"error": error, "error_description": description}, status=status)
 
 
 def redirect(address: str) -> Reply:
-    """Go to another address, and get it."""
+    """Redirect the browser to another URL, which it requests with GET."""
     return Reply(status=303, headers={"Location": address})
 
 

@@ -1,4 +1,4 @@
-"""The TLS side of the mTLS address: a client certificate of the rehearsal's CA, live by the rehearsal's clock."""
+"""TLS of the mTLS host: it requires a client certificate of the rehearsal's CA, valid by the rehearsal's clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from certkit.wise.rehearsal.rehearsal import RehearsalParts
 
-# What OpenSSL finds wrong with a certificate (x509_vfy.h), in words for those who rehearse it.
+# OpenSSL's verification errors (x509_vfy.h), in words for the log of the rehearsal.
 _PROBLEMS = {
     9: "the client certificate is not valid yet",
     10: "the client certificate has expired",
@@ -29,21 +29,21 @@ _PROBLEMS = {
 
 
 class TlsStream(io.RawIOBase):
-    """A TLS connection as what `http.server` reads from and writes to."""
+    """A TLS connection with the methods of a socket that `http.server` uses."""
 
     def __init__(self, connection: SSL.Connection) -> None:
         super().__init__()
         self._connection = connection
 
     def readable(self) -> bool:
-        """It can be read from."""
+        """Return True: the stream can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what comes next; 0 at the end.
+        """Read the next bytes; return 0 at the end.
 
         Raises:
-            OSError: if nothing came in time, or the connection broke.
+            OSError: if nothing arrives in time, or the connection breaks.
         """
         from OpenSSL import SSL
 
@@ -51,14 +51,14 @@ class TlsStream(io.RawIOBase):
             return int(self._connection.recv_into(buffer))
         except (SSL.ZeroReturnError, SSL.SysCallError):
             return 0
-        except SSL.Error as error:  # WantReadError: the socket's own time is over
+        except SSL.Error as error:  # WantReadError: the socket's timeout
             raise OSError("no request within the time limit") from error
 
     def sendall(self, data: bytes) -> None:
-        """Write all of it.
+        """Write all bytes.
 
         Raises:
-            OSError: if the connection broke.
+            OSError: if the connection breaks.
         """
         from OpenSSL import SSL
 
@@ -68,19 +68,21 @@ class TlsStream(io.RawIOBase):
             raise OSError("the client closed the connection") from error
 
     def settimeout(self, _: float | None) -> None:
-        """The socket below has its own time."""
+        """Do nothing: the socket below has a timeout of its own."""
 
     def makefile(self, *_: object) -> io.BufferedReader:
-        """What requests are read from."""
+        """Return a reader for requests."""
         return io.BufferedReader(self)
 
 
 @contextlib.contextmanager
 def accepted(rehearsal: RehearsalParts, connection: socket.socket, *, timeout: float) -> Iterator[TlsStream]:
-    """A connection whose client has shown a good certificate; each read or write has `timeout` seconds.
+    """Return a TLS connection whose client has presented a valid certificate.
+
+    `timeout` is in seconds, for each read or write.
 
     Raises:
-        ConnectionError: if the client sent no certificate or a bad one, and got an alert.
+        ConnectionError: if the client sent no certificate or an invalid one, and got an alert.
     """
     from OpenSSL import SSL
 
@@ -103,9 +105,9 @@ def accepted(rehearsal: RehearsalParts, connection: socket.socket, *, timeout: f
 
 
 def _settings(rehearsal: RehearsalParts, problems: list[int]) -> SSL.Context:
-    """What is asked of a client at this moment; a context of its own, for time and revocations change.
+    """Return the TLS settings of this moment; each connection has its own, because time and revocations change.
 
-    `problems` takes the numbers of what is wrong with its certificate.
+    OpenSSL's error numbers for the client's certificate are appended to `problems`.
     """
     from OpenSSL import SSL, crypto
 

@@ -20,7 +20,10 @@ _SECONDS = 5.0
 
 
 def notify(folder: Path, subscription: HubSubscription, body: bytes) -> str:
-    """Take a notification to a webhook, with the rehearsal's client certificate if mTLS is enabled; how it went."""
+    """Deliver a notification to a webhook, and return the result.
+
+    The rehearsal presents its client certificate if mTLS is enabled.
+    """
     parts = urlsplit(subscription.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {"Content-Type": "application/json"}
@@ -43,7 +46,7 @@ def notify(folder: Path, subscription: HubSubscription, body: bytes) -> str:
 
 
 def _signing_key(folder: Path) -> Any:
-    """The key with which the rehearsal signs deliveries; its public half is in the rehearsal's policy."""
+    """Return the key that signs deliveries; its public half is in the rehearsal's policy."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     return load_pem_private_key((folder / f"{SIGNER}.key").read_bytes(), None)
@@ -51,7 +54,7 @@ def _signing_key(folder: Path) -> Any:
 
 def _context(folder: Path, subscription: HubSubscription) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # It calls only this machine, where servers seldom have a certificate that could be verified.
+    # Only this machine is called, where servers seldom have a certificate that could be verified.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if subscription.mtls_enabled:

@@ -1,4 +1,4 @@
-"""The pages of the rehearsal: plain HTML, without scripts, each of which says that it is not Wise."""
+"""The pages of the rehearsal: plain HTML without scripts. Each says that it is not Wise."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ _PAGE = """<!DOCTYPE html>
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """The addresses of the rehearsal, for its pages."""
+    """The addresses of the rehearsal that its pages show."""
 
     web: str
     api: str
@@ -95,7 +95,7 @@ class Places:
 
 
 def start(state: RehearsalState, places: Places, *, now: datetime) -> Markup:
-    """The first page: what this is, and the steps of the migration."""
+    """The start page: what the rehearsal is, and the steps of the migration."""
     content = html(
         """<p>Practise the migration to client certificates here before you do it with Wise.</p>
 <dl>
@@ -127,7 +127,7 @@ def start(state: RehearsalState, places: Places, *, now: datetime) -> Markup:
 
 
 def authorize(state: RehearsalState, asked: ConsentRequest, *, now: datetime) -> Markup:
-    """The authorization page: the user chooses an account and grants access, or does not."""
+    """The authorization page: the user chooses an account, and grants or denies access."""
     choices = joined(
         html(
             '<label><input type="radio" name="profile" value="{id}"{checked}> {name} ({id})</label>',
@@ -159,7 +159,7 @@ You will then be redirected to <code>{redirect_uri}</code>.</p>
 
 
 def callback(address: str, *, now: datetime) -> Markup:
-    """The page at the built-in redirect URI: what an application would have received."""
+    """The page at the built-in redirect URI: it shows what an application would have received."""
     content = html(
         """<p>You would now be back in your application, which would read the code from this page's URL.
 Paste the whole URL where you are asked for it; the code works once, within 30 minutes.</p>
@@ -182,7 +182,7 @@ def settings(state: RehearsalState, *, now: datetime) -> Markup:
 def hub(
     state: RehearsalState, *, now: datetime, name: str = "", csr: str = "", refusal: CertkitError | None = None
 ) -> Markup:
-    """Developer Hub: the form for a CSR, with what was typed if it was refused, and the certificates."""
+    """Developer Hub: the form for a CSR, with the rejected input if there was any, and the certificates."""
     rows = [
         (
             html('<a href="{address}">{name}</a>', address=_certificate_address(each), name=each.name),
@@ -290,12 +290,12 @@ def controls(state: RehearsalState, *, now: datetime) -> Markup:
 
 
 def refused(refusal: CertkitError, *, now: datetime) -> Markup:
-    """A page with the reason of a refusal."""
+    """The page that explains a refusal."""
     return _page("Refused", _refusal(refusal), now=now)
 
 
 def missing(*, now: datetime) -> Markup:
-    """The page for an unknown address."""
+    """The page for a URL that does not exist."""
     return _page("Page not found", html('<p>Back to the <a href="/">start page</a>.</p>'), now=now)
 
 

@@ -1,4 +1,4 @@
-"""A rehearsal while it runs: one state, changed by one rule at a time, and kept before anybody hears of the change."""
+"""A running rehearsal: one state, changed by one rule at a time, and stored before the response is sent."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)
 class RehearsalParts:
-    """What the listeners share.
+    """The parts that the listeners share.
 
-    `clock` tells the rehearsal's time, `keep` puts the state where it survives, and `notify` takes a notification to a
-    webhook and says how that went.
+    `clock` returns the rehearsal's time, `keep` stores the state, and `notify` delivers a notification to a webhook and
+    returns the result.
     """
 
     state: RehearsalState
@@ -40,14 +40,14 @@ class RehearsalParts:
 
     @property
     def redirect_uris(self) -> tuple[str, ...]:
-        """Where users may be sent: what was configured, else the rehearsal's own page."""
+        """The URIs that users may be sent to: the configured ones, else the rehearsal's own page."""
         return self.state.redirect_uris or (f"{self.places.web}/callback",)
 
     def change(self, rule: Callable[[RehearsalState, datetime], tuple[RehearsalState, T]]) -> T:
-        """Apply a rule to the state; what it answers, once the new state is kept.
+        """Apply a rule to the state, store the new state, and return the rule's result.
 
         Raises:
-            CertkitError: if the rule refuses, or the state cannot be kept; then it is as it was.
+            CertkitError: if the rule refuses, or the state cannot be stored; the state is unchanged then.
         """
         with self._lock:
             state, answer = rule(self.state, self.clock())

@@ -1,4 +1,4 @@
-"""A rehearsal that runs: its directory, its listeners and its rules together."""
+"""A running rehearsal: its directory, listeners and rules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The directory of a rehearsal, what it does, and the policy file with its addresses."""
+    """The directory of a rehearsal, its listeners, and the policy file with its addresses."""
 
     folder: RehearsalFolder
     rehearsal: RehearsalParts
@@ -39,10 +39,10 @@ def running(
     clock: Callable[[], datetime],
     log: Log,
 ) -> Iterator[Running]:
-    """Run a rehearsal, new or resumed, at three ports from `port` on (0: free ones) until the context ends.
+    """Run a new or resumed rehearsal on three ports from `port` on (0: free ones) until the context ends.
 
     Raises:
-        InputError: if a port is taken, or the directory is in use, damaged or not a rehearsal's.
+        InputError: if a port is in use, or the directory is in use, damaged or not a rehearsal's.
     """
     with (
         server.listening(port) as listeners,

@@ -35,7 +35,7 @@ _CHUNK = 64 * 1024
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    """One request, one answer, one connection."""
+    """A handler that serves one request on each connection."""
 
     server: _Server
     server_version = "certkit-rehearsal-not-Wise"
@@ -54,7 +54,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._serve("POST")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the library's name
-        """Say nothing here: lines of requests may hold codes and tokens."""
+        """Log nothing: request lines may contain codes and tokens."""
 
     def _serve(self, method: str) -> None:
         body = self._body() if method == "POST" else b""
@@ -77,7 +77,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return failure(500, "server_error", "Internal error of the rehearsal")
 
     def _body(self) -> bytes | Reply:
-        """The body, or the refusal of one that is too long or of unknown length."""
+        """Return the body, or the response that rejects one of unknown or excessive length."""
         length = self.headers.get("Content-Length") or ("" if self.headers.get("Transfer-Encoding") else "0")
         if not (length.isascii() and length.isdigit()) or len(length) > 18:
             return failure(411, "invalid_request", "The Content-Length of the body is missing")
@@ -103,7 +103,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """A listener whose every connection has a thread of its own."""
+    """A listener that serves each connection in a thread of its own."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -118,11 +118,11 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that it listens on."""
         return int(self.server_address[1])
 
     def shutdown_request(self, request: Any) -> None:
-        """Say that nothing more comes, and read what is left: a reset would take the answer, or the alert, away."""
+        """Close the connection only after reading what is left: a reset would discard the response or alert."""
         with contextlib.suppress(OSError):
             request.settimeout(_DRAIN_SECONDS)
             request.shutdown(socket.SHUT_WR)
@@ -132,19 +132,19 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  the library's signature
-        """Tell of what should not happen; a connection that broke is of no interest."""
+        """Report unexpected errors, but not broken connections."""
         error = sys.exception()
         if not isinstance(error, OSError):
             self.log(f"internal error: {type(error).__name__}")
 
 
 class _MutualServer(_Server):
-    """A listener that talks only to those who show a good client certificate."""
+    """A listener that serves only clients with a valid client certificate."""
 
     rehearsal: RehearsalParts | None = None
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, if its client may."""
+        """Serve one connection, if its client certificate is valid."""
         if self.rehearsal is None:
             return
         assert isinstance(request, socket.socket)  # noqa: S101  TCP servers have no other
@@ -157,7 +157,7 @@ class _MutualServer(_Server):
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Three listeners: they take connections from the beginning, and answer them once `serving`."""
+    """Three listeners, which accept connections at once, and answer them while `serving`."""
 
     web: _Server
     api: _Server
@@ -165,7 +165,7 @@ class Listeners:
 
     @property
     def addresses(self) -> tuple[str, str, str]:
-        """The addresses of the pages, of the API, and of the API with mTLS."""
+        """The URLs of the pages, of the API, and of the API with mTLS."""
         return (
             f"http://{HOST}:{self.web.port}",
             f"http://{HOST}:{self.api.port}",
@@ -174,7 +174,7 @@ class Listeners:
 
     @contextlib.contextmanager
     def serving(self, rehearsal: RehearsalParts, *, log: Log) -> Iterator[None]:
-        """Answer requests, each in a thread, until the context ends; `log` gets a line for each, without secrets."""
+        """Serve requests until the context ends; `log` gets a line for each, without secrets."""
         self.api_mtls.rehearsal = rehearsal
         answers: tuple[tuple[_Server, Answer], ...]
         answers = ((self.web, web.answer), (self.api, api.plain), (self.api_mtls, api.mutual))
@@ -189,7 +189,7 @@ class Listeners:
 
 @contextlib.contextmanager
 def listening(port: int) -> Iterator[Listeners]:
-    """Listen at three ports from `port` on; 0 takes three that are free.
+    """Listen on three ports from `port` on; with 0, on three free ones.
 
     Raises:
         InputError: if a port is in use.

@@ -1,4 +1,4 @@
-"""What has happened in a rehearsal, as one value; of tokens and codes it keeps only the digests."""
+"""The history of a rehearsal, as one value; of tokens and codes it contains only digests."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ V = TypeVar("V")
 
 VERSION = 1
 _MARK = "rehearsal, not Wise"
-# What a rehearsal remembers of each kind; the oldest go.
+# The number of entries kept of each kind; the oldest are dropped.
 MAX_REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """An account that a user may choose when access is granted."""
+    """An account that a user can choose when granting access."""
 
     id: int
     name: str
@@ -46,7 +46,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Access that was given, with its latest tokens."""
+    """An access grant with its latest tokens."""
 
     id: str
     kind: str
@@ -61,7 +61,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubCertificate:
-    """A certificate that Developer Hub made."""
+    """A certificate issued by Developer Hub."""
 
     name: str
     serial: str
@@ -83,7 +83,7 @@ class HubCertificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A user that was created over the API, with a registration code."""
+    """A user created through the API, with a registration code."""
 
     email: str
     code_sha256: str
@@ -104,7 +104,7 @@ class HubSubscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalState:
-    """Everything that a rehearsal remembers. It holds no secret."""
+    """Everything that a rehearsal stores, none of it secret."""
 
     client_id: str
     redirect_uris: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ class RehearsalState:
     subscriptions: tuple[HubSubscription, ...] = ()
 
     def grant(self, old: Grant | None, new: Grant, *, now: datetime) -> RehearsalState:
-        """The state with a grant in place of another one, without those that are of no use any more."""
+        """Return the state with a grant in place of another one, without grants that are no longer needed."""
         kept = [each for each in self.grants if each is not old and _is_of_use(each, now)]
         return replace(self, grants=(*kept, new)[-MAX_REMEMBERED:])
 
@@ -127,19 +127,19 @@ def _is_of_use(grant: Grant, now: datetime) -> bool:
 
 
 def new_token() -> str:
-    """A word that cannot be guessed."""
+    """Return a random token that cannot be guessed."""
     return secrets.token_urlsafe(32)
 
 
 def new_application_token() -> str:
-    """Return a long token that cannot be guessed, of the length and form of a JWT, as Wise gives to applications."""
+    """Return a random token with the length and form of a JWT, like Wise's application tokens."""
     parts = ('{"alg":"RS256","typ":"JWT"}', f'{{"iss":"certkit rehearsal, not Wise","jti":"{secrets.token_hex(96)}"}}')
     head = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
     return f"{head}.{secrets.token_urlsafe(256)}"
 
 
 def digest(word: str) -> str:
-    """What is kept of a token, code or secret: its SHA-256 as hex."""
+    """Return the digest stored for a token, code or secret: its SHA-256 as hex."""
     return hashlib.sha256(word.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -154,13 +154,13 @@ _MOMENTS = {"expires", "created", "access_expires", "refresh_expires", "not_afte
 
 
 def dump(state: RehearsalState) -> bytes:
-    """The state as JSON, to be kept in a file."""
+    """Return the state as JSON for a file."""
     document = {"certkit": _MARK, "version": VERSION, **asdict(state)}
     return json.dumps(document, default=datetime.isoformat, indent=1).encode()
 
 
 def load(data: bytes, *, name: str) -> RehearsalState:
-    """The state that was kept.
+    """Return the state from JSON.
 
     Raises:
         InputError: if it was not written by a rehearsal, or is damaged.

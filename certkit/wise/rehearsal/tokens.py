@@ -27,7 +27,7 @@ _INVALID = "Invalid user credentials."
 
 
 def answer(state: RehearsalState, request: WebRequest, *, secret: Secret, now: datetime) -> Outcome:
-    """What `POST /oauth/token` does and answers."""
+    """Answer `POST /oauth/token`: return the new state and the response."""
     refused = _refuse_client(state, request, secret)
     if refused is not None:
         return state, refused
@@ -47,7 +47,7 @@ def answer(state: RehearsalState, request: WebRequest, *, secret: Secret, now: d
 
 
 def bearer(state: RehearsalState, request: WebRequest, *, now: datetime) -> Grant | Reply:
-    """The grant whose access token a request carries, or the 401 that it is answered with."""
+    """Return the grant of a request's access token, or a 401 response."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     challenge = {"WWW-Authenticate": "Bearer"}
     if scheme.lower() != "bearer" or not token.strip():
@@ -62,12 +62,12 @@ def bearer(state: RehearsalState, request: WebRequest, *, now: datetime) -> Gran
 
 
 def revoke(state: RehearsalState, grant_id: str) -> RehearsalState:
-    """The state in which the refresh token of a grant is revoked."""
+    """Return the state with a grant's refresh token revoked."""
     return _changed(state, grant_id, is_revoked=True)
 
 
 def end_access(state: RehearsalState, grant_id: str, *, now: datetime) -> RehearsalState:
-    """The state in which the access token of a grant has expired."""
+    """Return the state with a grant's access token expired."""
     return _changed(state, grant_id, access_expires=now)
 
 
@@ -77,7 +77,7 @@ def _changed(state: RehearsalState, grant_id: str, **changes: bool | datetime) -
 
 
 def _refuse_client(state: RehearsalState, request: WebRequest, secret: Secret) -> Reply | None:
-    """The 401 for a client that does not prove, by HTTP Basic, who it is; None for the one that does."""
+    """Return a 401 for a client that does not authenticate by HTTP Basic, else None."""
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     challenge = {"WWW-Authenticate": 'Basic realm="certkit rehearsal, not Wise"'}
     if scheme.lower() != "basic":
@@ -128,7 +128,7 @@ def _refresh_token(state: RehearsalState, form: Mapping[str, str], now: datetime
     if old is None or old.is_revoked or old.refresh_expires is None or now >= old.refresh_expires:
         return state, failure(400, "invalid_grant", _INVALID)
     access = new_token()
-    # The digest of the former access token goes with it: that is how a refresh invalidates it.
+    # Replacing the digest of the old access token invalidates it.
     end = now + timedelta(seconds=ACCESS_SECONDS)
     grant = replace(old, access_sha256=digest(access), access_expires=end, created=now)
     return state.grant(old, grant, now=now), as_json(_document(grant, access, refresh, now))
@@ -161,7 +161,7 @@ def _document(grant: Grant, access: str, refresh: str | None, now: datetime) -> 
         "expires_in": ACCESS_SECONDS,
         "expires_at": rfc3339(grant.access_expires),
         "scope": "transfers",
-        # Nine fractional digits, as Wise may write them.
+        # Nine fractional digits, because Wise may send them.
         "created_at": f"{grant.created:%Y-%m-%dT%H:%M:%S}.{grant.created.microsecond:06d}789Z",
     }
 

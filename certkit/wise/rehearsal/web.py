@@ -1,4 +1,4 @@
-"""The web pages: which address leads to which rule and page."""
+"""The web pages: which URL leads to which rule and page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PEM = "application/x-pem-file"
 
 
 def answer(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
-    """What the web address answers."""
+    """Answer a request to the web pages."""
     refusal = _refuse_strangers(rehearsal, request)
     if refusal is not None:
         return _page(pages.refused(refusal, now=rehearsal.clock()), status=403)
@@ -41,7 +41,7 @@ def answer(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
 
 
 def _refuse_strangers(rehearsal: RehearsalParts, request: WebRequest) -> RefusedError | None:
-    """Why a request is refused that another site's page may have sent, under a name of its own or as a form."""
+    """Refuse requests that another site's page may have sent: under another host name, or with its own form."""
     own = urlsplit(rehearsal.places.web)
     ours = {f"127.0.0.1:{own.port}", f"localhost:{own.port}"}
     origin = request.headers.get("origin")
@@ -86,7 +86,7 @@ def _hub(rehearsal: RehearsalParts, _: WebRequest) -> Reply:
 def _generate(rehearsal: RehearsalParts, request: WebRequest) -> Reply:
     form = request.form()
     name, pasted = form.get("name", "").strip(), form.get("csr", "")
-    # A browser sends the lines of a text field with CRLF, whatever was pasted (HTML, form submission).
+    # A browser submits a text field with CRLF line endings, whatever was pasted (HTML, form submission).
     csr = pasted.replace("\r\n", "\n").encode("utf-8", "surrogateescape")
 
     def rule(state: RehearsalState, now: datetime) -> tuple[RehearsalState, tuple[HubCertificate, list[Finding]]]:

@@ -1,4 +1,4 @@
-"""Webhook subscriptions of the application: what may be subscribed to, and what a test notification says."""
+"""The application's webhook subscriptions, and the content of a test notification."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_CHARACTERS = 1024
 def subscribe(
     state: RehearsalState, request: WebRequest, grant: Grant, *, now: datetime
 ) -> tuple[RehearsalState, Reply]:
-    """What `POST /v3/applications/{clientId}/subscriptions` does and answers."""
+    """Answer `POST /v3/applications/{clientId}/subscriptions`: return the new state and the response."""
     if grant.kind != "client_credentials":
         return state, failure(403, "forbidden", "An application token (client_credentials) is required")
     if len(state.subscriptions) >= MAX_REMEMBERED:
@@ -37,12 +37,12 @@ def subscribe(
 
 
 def find(state: RehearsalState, subscription_id: str) -> HubSubscription | None:
-    """The subscription of that id, or None."""
+    """Return the subscription with that id, or None."""
     return next((each for each in state.subscriptions if each.id == subscription_id), None)
 
 
 def notification(subscription: HubSubscription, *, now: datetime) -> bytes:
-    """The body of a test notification; its fields are the rehearsal's own."""
+    """Return the body of a test notification; its fields are the rehearsal's own."""
     said = {
         "subscription_id": subscription.id,
         "event_type": subscription.trigger_on,
@@ -53,7 +53,7 @@ def notification(subscription: HubSubscription, *, now: datetime) -> bytes:
 
 
 def _subscription(body: bytes, now: datetime) -> HubSubscription | str:
-    """What a body asks for, or what is wrong with it."""
+    """Parse a body; return the subscription, or what is wrong with it."""
     try:
         asked = json.loads(body)
         delivery = asked["delivery"]

@@ -1,4 +1,4 @@
-"""`certkit wise token`: get, renew, show and hand out OAuth tokens."""
+"""`certkit wise token`: get, refresh, show and print OAuth tokens."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def token() -> None:
 
 
 def tell(output: Output, found: TokenInfo) -> int:
-    """Show what is known of a token, and return exit code 0."""
+    """Print the facts of a token, and return exit code 0."""
     from certkit.report import tokens
 
     if output.as_json:

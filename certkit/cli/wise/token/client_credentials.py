@@ -1,4 +1,4 @@
-"""`certkit wise token client-credentials`: get a token of the application itself."""
+"""`certkit wise token client-credentials`: get a token for the application itself."""
 
 from __future__ import annotations
 

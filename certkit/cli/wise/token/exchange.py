@@ -1,4 +1,4 @@
-"""`certkit wise token exchange`: get a user's token for the code of a redirect."""
+"""`certkit wise token exchange`: exchange the code of a redirect for a user's token."""
 
 from __future__ import annotations
 

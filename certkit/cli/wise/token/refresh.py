@@ -1,4 +1,4 @@
-"""`certkit wise token refresh`: renew a token that is due."""
+"""`certkit wise token refresh`: refresh a token that is due."""
 
 from __future__ import annotations
 

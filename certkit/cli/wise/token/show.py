@@ -1,4 +1,4 @@
-"""`certkit wise token show`: show until when a token lives."""
+"""`certkit wise token show`: show the lifetime of a token."""
 
 from __future__ import annotations
 

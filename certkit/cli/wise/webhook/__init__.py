@@ -1,4 +1,4 @@
-"""`certkit wise webhook` and `certkit wise ca`: Wise calls the partner, with mTLS."""
+"""`certkit wise webhook` and `certkit wise ca`: calls from Wise to the partner, with mTLS."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def webhook() -> None:
 
 
 def asking(command: Callable[..., int]) -> Any:
-    """Give a command the options of those that ask Wise's API, as its argument `found`."""
+    """Give a command the options of those that call Wise's API, and pass it the API as `found`."""
 
     @click.option("--client-id", metavar="ID", required=True, help="Client id in this environment.")
     @click.option("--environment", type=click.Choice(ENVIRONMENTS), help="Wise environment.")
@@ -79,7 +79,7 @@ def _webhooks(output: Output, options: dict[str, Any]) -> WiseWebhooks:
     if (cert is None) != (key is None):
         raise InputError("--cert and --key must be given together", hint="add the other one")
     if options["environment"] is not None:
-        inputs.policy(f"wise-{options['environment']}")  # points out a retired one
+        inputs.policy(f"wise-{options['environment']}")  # warns if it is retired
     if token is None:
         raise InputError("no application token given", hint="give --token-file FILE, or set CERTKIT_TOKEN")
     if cert is not None:
@@ -89,5 +89,5 @@ def _webhooks(output: Output, options: dict[str, Any]) -> WiseWebhooks:
 
 
 def trusted(ca: str | None) -> list[Any] | None:
-    """Return what --ca names, for the API."""
+    """Return the value of --ca as the API takes it."""
     return None if ca is None else [inputs.trusted(ca)]

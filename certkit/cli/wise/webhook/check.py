@@ -1,4 +1,4 @@
-"""`certkit wise webhook check`: whether a server really demands a client certificate."""
+"""`certkit wise webhook check`: check that a server requires a client certificate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`certkit wise webhook test`: have Wise send a test notification of a subscription to its address."""
+"""`certkit wise webhook test`: have Wise send a test notification to a subscription's URL."""
 
 from __future__ import annotations
 

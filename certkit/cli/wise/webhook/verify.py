@@ -39,7 +39,7 @@ def verify(
     from certkit.report import json
 
     if policy_name is not None:
-        inputs.policy(policy_name)  # points out a retired one
+        inputs.policy(policy_name)  # warns if it is retired
     report = verify_webhook(
         inputs.read(body), header, environment=environment, policy=policy_name, key=inputs.data(key)
     )
