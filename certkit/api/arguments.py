@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 
 SYSTEM = "system"
+TIMEOUT_SECONDS = 10.0
 Data: TypeAlias = bytes | Path
 """The content of a file, or the path of one."""
 Passphrase: TypeAlias = str | bytes | Secret

@@ -217,15 +217,15 @@ def check_csr(
 
     rules = [_policy(each) for each in ([policy] if isinstance(policy, str) else policy)]
     content, name = arguments.content(data, "the CSR")
+    request = objects.csr(content, name=name)
     held = None if key is None else arguments.held_key(key, arguments.secret(passphrase))
     facts = keys.key_facts(held.key.public_key()) if held else None
     fits = tuple(
-        PolicyFit.of(each, [*check.check(content, each, key=facts, name=name), *check.key_file(each, held)])
+        PolicyFit.of(each, [*check.findings(request, content, each, key=facts), *check.key_file(each, held)])
         for each in rules
     )
     findings = tuple(finding for fit in fits for finding in fit.findings)
-    subject = objects.csr(content, name=name).subject.text
-    return Report(roll_up(each.status for each in findings), subject, findings, fits=fits)
+    return Report(roll_up(each.status for each in findings), request.subject.text, findings, fits=fits)
 
 
 def probe(  # noqa: PLR0913  as many as the command has options

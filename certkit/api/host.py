@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
     from certkit.secret import Secret
     from certkit.stores.opening import Opener
-
-_TIMEOUT_SECONDS = 10.0
 
 
 def host_configuration(
@@ -116,25 +113,17 @@ def answered(
             wait.
         StoreError: if the store cannot be read.
     """
-    from certkit.expiry.sources.parsing import SourceAccess, parse
+    from certkit.expiry.sources.parsing import access, parse
     from certkit.files import reading
     from certkit.terraform.external import Query, about_identity, about_source
 
     asked = Query.parse(query)
     with contextlib.ExitStack() as stack:
-        store = functools.cache(lambda: stack.enter_context(opening.open(asked.store, passphrase=secret)))
         if asked.identity is not None:
-            return about_identity(asked, store(), name=asked.identity, policy_of=policy_of, now=now).document()
+            store = stack.enter_context(opening.open(asked.store, passphrase=secret))
+            return about_identity(asked, store, name=asked.identity, policy_of=policy_of, now=now).document()
         reference = asked.source or ""
         if reading.is_special(reference) and not reading.is_directory(reference):
             raise InputError(f"cannot read {reference}: it is a device or a pipe", hint="name a file")
-        access = SourceAccess(
-            passphrase=secret,
-            timeout=_TIMEOUT_SECONDS,
-            client=None,
-            store=store,
-            vault=functools.cache(lambda: stack.enter_context(opening.connect())),
-            stdin=tuple,
-            now=now,
-        )
-        return about_source(asked, parse([reference], access), policy=policy_of("general"), now=now).document()
+        opened = stack.enter_context(access(lambda: opening, store=asked.store, passphrase=secret, now=now))
+        return about_source(asked, parse([reference], opened), policy=policy_of("general"), now=now).document()

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-TIMEOUT_SECONDS = 10.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiryRow:
@@ -45,7 +43,7 @@ def scan(  # noqa: PLR0913  as many as the command has options
     leaf_only: bool = False,
     store: str | None = None,
     passphrase: str | bytes | None = None,
-    timeout: float = TIMEOUT_SECONDS,
+    timeout: float = arguments.TIMEOUT_SECONDS,
     environment: Mapping[str, str] | None = None,
     now: datetime | None = None,
 ) -> Iterator[ExpiryRow]:

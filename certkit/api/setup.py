@@ -84,7 +84,6 @@ def run(  # noqa: PLR0913  as many as the command has options
         InputError: if something given cannot be used, or Wise cannot be reached.
         StoreError: if the store cannot be used.
     """
-    from certkit.printable import capitalised
     from certkit.wise import setup
 
     def required() -> Secret:
@@ -101,7 +100,7 @@ def run(  # noqa: PLR0913  as many as the command has options
         timeout=timeout,
         person=person,
         progress=progress,
-        warn=lambda error: machine.opener.warn(f"{error.message}. {capitalised(error.hint)}"),
+        warn=machine.opener.warn_about,
         warn_of=warn_of,
     )
     asked = setup.Given(

@@ -10,7 +10,6 @@ from certkit.api import arguments
 from certkit.api.handle import StoreHandle, opener
 from certkit.api.machine import Machine
 from certkit.errors import CertkitError, InputError, RefusedError, after
-from certkit.printable import capitalised
 from certkit.stores.record import require_name
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
     Loaded = tuple[Store, StoredIdentity, Policy]
     T = TypeVar("T")
-
-_TIMEOUT_SECONDS = 10.0
 
 
 def store(
@@ -156,7 +153,7 @@ class IdentityStore:
         base_url: str | None = None,
         plain: bool = False,
         ca: Sequence[Data | str] | None = None,
-        timeout: float = _TIMEOUT_SECONDS,
+        timeout: float = arguments.TIMEOUT_SECONDS,
     ) -> WiseTokens:
         """Return the tokens of an identity at Wise, to get, refresh and remove them.
 
@@ -586,7 +583,7 @@ class IdentityStore:
         policy: str | None = None,
         ca: Sequence[Data | str] | None = None,
         token: Passphrase | None = None,
-        timeout: float = _TIMEOUT_SECONDS,
+        timeout: float = arguments.TIMEOUT_SECONDS,
         proxy: str | None = None,
     ) -> Probe:
         """Connect to a server with the certificate of an identity, and return how it reacts.
@@ -623,7 +620,7 @@ class IdentityStore:
                 try:
                     bearer = access_token(opened, name, now=self._now())
                 except InputError as error:  # several, or one that cannot be read
-                    self._machine.opener.warn(f"{error.message}. {capitalised(error.hint)}")
+                    self._machine.opener.warn_about(error)
         found = probe(
             target(where),
             credentials=shown.credentials,
@@ -664,7 +661,7 @@ class IdentityStore:
         certificate: Data | None = None,
         token: Passphrase | None = None,
         skip_oauth: bool = False,
-        timeout: float = _TIMEOUT_SECONDS,
+        timeout: float = arguments.TIMEOUT_SECONDS,
         **subject: Any,
     ) -> WiseSetup:
         """Do every step of Wise's guide that can be done with what is given and stored, and return what comes next.
@@ -723,7 +720,7 @@ class IdentityStore:
             return WiseSetup.of(reached)
 
     def wise_check(
-        self, sandbox: str, production: str, *, online: bool = False, timeout: float = _TIMEOUT_SECONDS
+        self, sandbox: str, production: str, *, online: bool = False, timeout: float = arguments.TIMEOUT_SECONDS
     ) -> Report:
         """Compare the sandbox and the production identity before going live; `online` asks Wise as well.
 

@@ -7,21 +7,17 @@ from typing import TYPE_CHECKING
 
 from certkit.api import arguments
 from certkit.errors import InputError, RefusedError
-from certkit.printable import capitalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from certkit.api.handle import StoreHandle
     from certkit.api.machine import Machine
-    from certkit.errors import CertkitError
     from certkit.policy.rules import Policy
     from certkit.secret import Secret
     from certkit.stores.base import Store, StoredIdentity
     from certkit.wise.oauth import Client, TokenEndpoint
     from certkit.wise.tokens import Token, TokenInfo
-
-TIMEOUT_SECONDS = 10.0
 
 
 def authorize_url(
@@ -72,7 +68,7 @@ class WiseTokens:
     _base_url: str | None = None
     _plain: bool = False
     _ca: Sequence[arguments.Data | str] | None = field(default=None, repr=False)
-    _timeout: float = TIMEOUT_SECONDS
+    _timeout: float = arguments.TIMEOUT_SECONDS
 
     def authorize_url(self, *, redirect_uri: str) -> str:
         """Return the URL where a user grants access; its random state is stored, and checked by `exchange`.
@@ -210,7 +206,7 @@ class WiseTokens:
             secret=self._client_secret,
             client_id=self._client_id,
             clock=self._machine.opener.clock,
-            warn=self._warn_about,
+            warn=self._machine.opener.warn_about,
             refused=refused,
         )
         self._require_unexpired(found)
@@ -220,9 +216,6 @@ class WiseTokens:
         if token.is_expired(self._machine.opener.clock()):
             hint = "renew it: certkit wise token refresh, or give a client secret (--client-secret-file)"
             raise RefusedError(f"{self._name}: the access token has expired", hint=hint)
-
-    def _warn_about(self, error: CertkitError) -> None:
-        self._machine.opener.warn(f"{error.message}. {capitalised(error.hint)}")
 
     def show(self, *, profile_id: str | None = None, grant: str | None = None) -> TokenInfo:
         """Return what is known about a token.

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from certkit.wise.ca_bundle import CaBundle
     from certkit.wise.webhooks import Api
 
-_TIMEOUT_SECONDS = 10.0
-
 
 @dataclass(frozen=True, slots=True)
 class WiseWebhooks:
@@ -76,7 +74,7 @@ def webhooks(  # noqa: PLR0913  as many as the command has options
     key: Any = None,
     passphrase: Passphrase | None = None,
     ca: Sequence[Data | str] | None = None,
-    timeout: float = _TIMEOUT_SECONDS,
+    timeout: float = arguments.TIMEOUT_SECONDS,
     now: Callable[[], datetime] = arguments.now,
 ) -> WiseWebhooks:
     """Return the webhook subscriptions of an application, to create and test them.
@@ -128,7 +126,7 @@ def check_webhook(
     url: str,
     *,
     ca: Sequence[Data | str] | None = None,
-    timeout: float = _TIMEOUT_SECONDS,
+    timeout: float = arguments.TIMEOUT_SECONDS,
     now: datetime | None = None,
 ) -> Report:
     """Check that a webhook's server requires a client certificate that it trusts, as `certkit wise webhook check` does.

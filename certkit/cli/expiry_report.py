@@ -121,15 +121,10 @@ class Reporter:
             yield text.passed_over(scan)
 
     def _remind(self, scan: Scan, reminders: Reminders) -> list[Status]:
-        """Report the rows for which a reminder is due, each once, and those that have expired on every run.
-
-        The table lists every one of them, because the state file records them all as reported.
-        """
+        """Report all rows for which a reminder is due, and record that they were reported."""
         with self._opened_state() as state:
             due = state.due(scan.by_urgency, reminders=reminders, now=scan.now)
-            told = {id(each.watched) for each in due}
-            rows = [each for each in scan.by_urgency if id(each) in told or each.not_after < scan.now]
-            self._send(self._table(scan, rows, show_all=True))
+            self._send(self._table(scan, [each.watched for each in due], show_all=True))
             state.record(due)
         for trouble in state.warnings:
             self.output.warn_about(trouble)

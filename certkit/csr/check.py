@@ -9,7 +9,7 @@ from certkit.errors import InputError
 from certkit.findings import Finding, critical, ok, skipped, unknown, warning
 from certkit.policy.values import Answer
 from certkit.printable import printable
-from certkit.x509 import names, objects
+from certkit.x509 import names
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -23,17 +23,11 @@ if TYPE_CHECKING:
 _FORM = ("csr-version", "csr-attributes", "csr-extensions")
 
 
-def check(data: bytes, policy: Policy, *, key: KeyFacts | None = None, name: str = "CSR") -> list[Finding]:
-    """Return the findings of every rule of a policy, applied to the exact bytes that will be handed to the partner.
-
-    Raises:
-        InputError: if no CSR can be read in the bytes.
-    """
-    return findings(objects.csr(data, name=name), data, policy, key=key)
-
-
 def findings(request: Csr, data: bytes, policy: Policy, *, key: KeyFacts | None = None) -> list[Finding]:
-    """Return the findings of every rule; those of RFC 2986 that the CSR breaks although it can be read come first."""
+    """Return the findings of every rule of a policy about a CSR, and about the exact bytes that the partner will get.
+
+    The rules of RFC 2986 that the CSR breaks although it can be read come first.
+    """
     facts: KeyFacts | str
     try:
         request.public_key()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.config import HostConfiguration
+    from certkit.errors import CertkitError
     from certkit.files.owners import Trust
     from certkit.findings import Finding
     from certkit.secret import Secret
@@ -44,6 +45,10 @@ class Opener:
     config_file: Path | None = None
     explain: Callable[[str], None] = lambda _: None
 
+    def warn_about(self, trouble: CertkitError) -> None:
+        """Warn of a trouble and say what to do about it."""
+        self.warn(f"{trouble.message}. {capitalised(trouble.hint)}")
+
     def host(self) -> HostConfiguration:
         """Load the host configuration; files that others could have written are warnings.
 
@@ -54,7 +59,7 @@ class Opener:
 
         found = config.load(self.environment, named=self.config_file)
         for fault in found.faults:
-            self.warn(f"{fault.message}. {capitalised(fault.hint)}")
+            self.warn_about(fault)
         if found.files:
             self.explain(f"host configuration: {', '.join(map(str, found.files))}")
         return found

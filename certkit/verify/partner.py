@@ -66,7 +66,7 @@ def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[PolicyF
         InputError: if the bytes hold neither.
     """
     try:
-        objects.csr(data, name=name)
+        request = objects.csr(data, name=name)
     except InputError as error:
         try:
             listed = objects.certificates(data, name=name)
@@ -76,7 +76,7 @@ def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[PolicyF
         file = [Certificate.of(each) for each in listed]
         return [PolicyFit.of(policy, findings(file, policy)) for policy in policies]
     return [
-        PolicyFit.of(policy, [*check.check(data, policy, name=name), *check.hardware(policy)]) for policy in policies
+        PolicyFit.of(policy, [*check.findings(request, data, policy), *check.hardware(policy)]) for policy in policies
     ]
 
 

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from certkit.csr import build
 from certkit.csr import check as csr_check
 from certkit.errors import InputError
-from certkit.findings import Status, roll_up
+from certkit.findings import Finding, Status, roll_up
 from certkit.policy import catalogue
 from certkit.policy import format as policy_format
 from certkit.policy import rules as policy
@@ -45,10 +45,15 @@ def made(options: SubjectOptions = ACME, name: str = "ec-p256") -> bytes:
     return build.build(options, key(name))
 
 
+def checked(data: bytes, rules: policy.Policy, **options) -> list[Finding]:
+    """The findings about a CSR in some bytes."""
+    return csr_check.findings(objects.csr(data, name="CSR"), data, rules, **options)
+
+
 def statuses(data: bytes, rules: policy.Policy = WISE, **options) -> dict[str, list[str]]:
     """The statuses of each check's findings, without those that are well."""
     found: dict[str, list[str]] = {}
-    for finding in csr_check.check(data, rules, **options):
+    for finding in checked(data, rules, **options):
         if not finding.is_good:
             found.setdefault(finding.id, []).append(finding.status.value)
     return found
@@ -56,7 +61,7 @@ def statuses(data: bytes, rules: policy.Policy = WISE, **options) -> dict[str, l
 
 def said(data: bytes, check: str, rules: policy.Policy = WISE, **options) -> list[str]:
     """The messages of one check."""
-    return [finding.message for finding in csr_check.check(data, rules, **options) if finding.id == check]
+    return [finding.message for finding in checked(data, rules, **options) if finding.id == check]
 
 
 def rules(text: str) -> policy.Policy:
@@ -105,7 +110,7 @@ def test_openssl_agrees_with_every_type(name):
 @pytest.mark.parametrize("name", keys.KEY_TYPES)
 def test_wise_has_nothing_against_what_is_made_for_it(name):
     """Every check holds, for all five types."""
-    findings = csr_check.check(made(name=name), WISE, key=keys.key_facts(key(name).public_key()))
+    findings = checked(made(name=name), WISE, key=keys.key_facts(key(name).public_key()))
     assert {finding.id: finding.status for finding in findings} == dict.fromkeys(
         [
             *("encoding", "signature", "signature-algorithm", "key-type"),
@@ -301,7 +306,7 @@ def test_the_partners_answer_decides(question, spoil, answer, expected):
 def test_without_a_request_there_is_nothing_to_judge(data):
     """Bad input, not a finding."""
     with pytest.raises(InputError, match="cannot read CSR"):
-        csr_check.check(data, GENERAL)
+        checked(data, GENERAL)
 
 
 @pytest.mark.parametrize("size", [2, 20, 100, 200])
@@ -309,7 +314,7 @@ def test_a_request_that_is_cut_off_is_bad_input(size):
     """In PEM and in DER."""
     data = made()
     with pytest.raises(InputError, match="cannot read CSR"):
-        csr_check.check(data[:-size], GENERAL)
+        checked(data[:-size], GENERAL)
 
 
 # --- subject
@@ -340,7 +345,7 @@ def test_a_request_that_is_cut_off_is_bad_input(size):
 )
 def test_a_bad_subject_is_critical(options, messages):
     """Each broken rule is a finding of its own, with a hint that names the option."""
-    found = [finding for finding in csr_check.check(made(options), WISE) if finding.id == "subject"]
+    found = [finding for finding in checked(made(options), WISE) if finding.id == "subject"]
     assert [finding.message for finding in found] == messages
     assert {finding.status for finding in found} == {Status.CRITICAL}
     assert all("--" in finding.hint for finding in found)
@@ -350,7 +355,7 @@ def test_a_bad_subject_is_critical(options, messages):
 def test_a_country_has_two_letters(country):
     """No codes of three letters, no names; the hint says what to give."""
     data = foreign((NameOID.COUNTRY_NAME, country), (NameOID.ORGANIZATION_NAME, "Acme"))
-    (finding,) = [finding for finding in csr_check.check(data, WISE) if finding.id == "subject"]
+    (finding,) = [finding for finding in checked(data, WISE) if finding.id == "subject"]
     assert finding.status is Status.CRITICAL
     assert finding.message == f"C={country} is not a two-letter country code"
     assert finding.hint == "set --country to a code such as GB or EU"
@@ -433,9 +438,7 @@ def test_the_form_of_the_common_name():
 def test_a_country_that_iso_3166_does_not_have(country, hint):
     """A warning, for partners ask for EU; a common slip says what was meant."""
     (finding,) = [
-        each
-        for each in csr_check.check(made(SubjectOptions(organization="a", country=country)), WISE)
-        if each.id == "subject"
+        each for each in checked(made(SubjectOptions(organization="a", country=country)), WISE) if each.id == "subject"
     ]
     assert (finding.status, finding.hint) == (Status.WARNING, hint)
     assert finding.message == f"C={country} is not an ISO 3166 country code"
@@ -564,7 +567,7 @@ def test_a_key_of_another_request_does_not_match():
 
 def test_without_a_key_matching_is_skipped():
     """Nobody asked."""
-    (finding,) = [finding for finding in csr_check.check(made(), WISE) if finding.id == "key-match"]
+    (finding,) = [finding for finding in checked(made(), WISE) if finding.id == "key-match"]
     assert (finding.status, finding.hint) == (Status.SKIPPED, "add --key KEY")
 
 
@@ -579,7 +582,7 @@ def test_a_challenge_password_is_a_warning(key_file):
     data = requested(key_file, config=config)
     assert b"hunter22" in openssl("req", "-noout", "-text", stdin=data).stdout
     assert statuses(data, GENERAL) == {"extensions": ["warning"]}
-    assert "hunter22" not in "".join(finding.message + finding.hint for finding in csr_check.check(data, GENERAL))
+    assert "hunter22" not in "".join(finding.message + finding.hint for finding in checked(data, GENERAL))
 
 
 @pytest.mark.parametrize("value", ["CA:TRUE", "critical,CA:TRUE,pathlen:0"])
@@ -644,13 +647,13 @@ def test_every_finding_is_told_at_once(tmp_path):
         "extensions": ["warning", "critical"],
         "key-match": ["critical"],
     }
-    assert roll_up(finding.status for finding in csr_check.check(data, WISE)) is Status.CRITICAL
+    assert roll_up(finding.status for finding in checked(data, WISE)) is Status.CRITICAL
 
 
 def test_every_bad_finding_has_a_hint(key_file):
     """What to do about it."""
     data = b"x\n" + requested(key_file, "-subj", "/C=GB", "-sha1", "-addext", "basicConstraints=CA:TRUE") * 2
-    assert all(finding.hint for finding in csr_check.check(data, WISE) if not finding.is_good)
+    assert all(finding.hint for finding in checked(data, WISE) if not finding.is_good)
 
 
 def test_a_request_with_no_subject_and_no_names_can_be_judged():
@@ -699,5 +702,5 @@ def test_a_csr_that_breaks_rfc_2986_is_judged():
         algorithm = tlv.encode(0x30, bytes.fromhex("06082a8648ce3d040302"))  # ecdsa-with-SHA256
         own = pem.encode(pem.CERTIFICATE_REQUEST, tlv.encode(0x30, signed + algorithm + signature))
         assert said(own, "signature") == ["the CSR is signed with its own key"]
-        assert roll_up(each.status for each in csr_check.check(data, GENERAL)) is Status.CRITICAL
+        assert roll_up(each.status for each in checked(data, GENERAL)) is Status.CRITICAL
     assert subject

@@ -137,7 +137,8 @@ def test_a_damaged_request_can_be_checked(changes):
     for at, value in changes:
         data[at % len(data)] = value
     with contextlib.suppress(InputError):
-        found = {finding.id for finding in check.check(bytes(data), GENERAL)}
+        request = objects.csr(bytes(data), name="CSR")
+        found = {finding.id for finding in check.findings(request, bytes(data), GENERAL)}
         assert found == {
             *("encoding", "signature", "signature-algorithm", "key-type"),
             *("subject", "extensions", "key-match"),

@@ -196,11 +196,12 @@ class CsrCheckDataSource(_Source):
         with Boundary(ctx.diagnostics):
             data = config["csr"].encode()
             policy = catalogue.load(config["policy"] or _DEFAULT_POLICY)
-            findings = check.check(data, policy, name="the argument `csr`")
+            request = objects.csr(data, name="the argument `csr`")
+            findings = check.findings(request, data, policy)
             return {
                 **config,
                 "status": roll_up(each.status for each in findings).value,
-                "subject": objects.csr(data, name="the argument `csr`").subject.text,
+                "subject": request.subject.text,
                 "checks": [asdict(each) for each in findings],
             }
         return None

@@ -73,13 +73,14 @@ def asking(command: Callable[..., int]) -> Any:
 
 def _webhooks(output: Output, options: dict[str, Any]) -> WiseWebhooks:
     from certkit.api.webhooks import webhooks
+    from certkit.wise import addresses
 
     cert, key, token = options["cert"], options["key"], inputs.token(options["token_file"])
     asked = {each: options[each] for each in ("client_id", "environment", "base_url", "timeout")}
     if (cert is None) != (key is None):
         raise InputError("--cert and --key must be given together", hint="add the other one")
     if options["environment"] is not None:
-        inputs.policy(f"wise-{options['environment']}")  # warns if it is retired
+        inputs.policy(addresses.policy_of(options["environment"]))  # warns if it is retired
     if token is None:
         raise InputError("no application token given", hint="give --token-file FILE, or set CERTKIT_TOKEN")
     if cert is not None:

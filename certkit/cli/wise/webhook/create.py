@@ -42,9 +42,12 @@ def create(
     """
     made = found.create(url, name=name, trigger_on=trigger_on, schema_version=schema_version, no_mtls=no_mtls)
     if output.as_json:
-        delivery = {"version": schema_version, "url": url, "mtls_enabled": not no_mtls}
-        event = {"name": name, "trigger_on": trigger_on, "delivery": delivery}
-        output.document({"status": "ok", "changed": True, "id": made, **event})
+        from certkit.wise.webhooks import Subscription
+
+        wanted = Subscription(
+            name=name, trigger_on=trigger_on, version=schema_version, url=url, mtls_enabled=not no_mtls
+        )
+        output.document({"status": "ok", "changed": True, "id": made, **wanted.document()})
     else:
         output.result(f"{made}\n")
     return 0
