@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from certkit.csr.keyfile import HeldKey
     from certkit.findings import Finding
+    from certkit.verify.anchors import TrustSettings
     from certkit.x509.certificate import Certificate
     from certkit.x509.names import SubjectOptions
 
@@ -63,23 +64,24 @@ def gathered(read: Callable[..., Sequence[Found]], several: Iterable[Data], name
     return [found for data, where in contents for found in read(data, name=where)]
 
 
-def anchors(several: Iterable[Data | str] | None) -> list[Certificate] | None:
+def anchors(several: Iterable[Data | str] | None, settings: TrustSettings | None = None) -> list[Certificate] | None:
     """Return the CA certificates in some data, files or directories, or of the `system`; None if nothing is given.
+
+    OpenSSL's trust settings beside a certificate are added to `settings`.
 
     Raises:
         InputError: if a source cannot be read, or holds no CA certificate.
     """
     from certkit.verify import anchors as known
-    from certkit.x509 import objects
 
     if several is None:
         return None
     found: list[Certificate] = []
     for each in several:
         if isinstance(each, bytes):
-            found += known.cas(objects.certificate_values(each, name="ca"), name="ca")
+            found += known.cas(known.certificates(each, "ca", settings), name="ca")
         else:
-            found += known.system() if each == SYSTEM else known.trusted(str(each))
+            found += known.system() if each == SYSTEM else known.trusted(str(each), settings=settings)
     return found
 
 
@@ -111,15 +113,21 @@ def held_key(key: Any, passphrase: Secret | None, name: str = "the key") -> Held
         PassphraseError: if it is encrypted, and the passphrase is missing or wrong.
     """
     from certkit.csr.keyfile import HeldKey
-    from certkit.x509 import objects
 
     if isinstance(key, HeldKey):
         return key
     if not isinstance(key, bytes | Path):
         return HeldKey(key, _key_file(key), is_encrypted=passphrase is not None)
-    data, where = content(key, name)
-    found = objects.private_key(data, name=where, passphrase=passphrase)
-    return HeldKey(found.value, _key_file(key), found.is_encrypted, key if isinstance(key, Path) else None)
+    return _key_in(*content(key, name), key, passphrase)
+
+
+def _key_in(data: bytes, name: str, source: Data, passphrase: Secret | None) -> HeldKey:
+    """Return the private key in what was read from a source; a pipe can be read only once."""
+    from certkit.csr.keyfile import HeldKey
+    from certkit.x509 import objects
+
+    found = objects.private_key(data, name=name, passphrase=passphrase)
+    return HeldKey(found.value, _key_file(source), found.is_encrypted, source if isinstance(source, Path) else None)
 
 
 def _key_file(key: Any) -> Finding:
@@ -149,7 +157,7 @@ def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[x
         private.require_usable(bundle.info, name=name)
         held = HeldKey(bundle.key, _key_file(certificate), is_encrypted=passphrase is not None)
     elif b"PRIVATE KEY-----" in data:
-        held = held_key(certificate, passphrase, name)
+        held = _key_in(data, name, certificate, passphrase)
     else:
         raise InputError(f"{name} contains no private key", hint="give its private key: --key KEY")
     return [objects.loaded(each, name) for each in bundle.certificates], held

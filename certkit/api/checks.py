@@ -133,8 +133,9 @@ def verify(  # noqa: PLR0913  as many as the command has options
     """
     from certkit import processes
     from certkit.findings import roll_up, skipped
-    from certkit.verify import Question, anchors
+    from certkit.verify import Question
     from certkit.verify import verify as run
+    from certkit.verify.anchors import TrustSettings
     from certkit.verify.path import DEFAULT_MAX_DEPTH
     from certkit.x509 import describe, keys, objects
     from certkit.x509.crl import Crl
@@ -152,12 +153,12 @@ def verify(  # noqa: PLR0913  as many as the command has options
     if csr is not None:
         content, where = arguments.content(csr, "the CSR")
         asked = objects.csr(content, name=where)
-    settings = anchors.trust_settings([each for each in ca or () if each != arguments.SYSTEM], purpose)
+    settings = TrustSettings(purpose)
     question = Question(
         leaf=leaf,
         policy=_policy(policy),
         at=now or arguments.now(),
-        anchors=arguments.anchors(ca),
+        anchors=arguments.anchors(ca, settings),
         pins=[*arguments.gathered(objects.certificate_values, pins, "pins"), *settings.trusted],
         distrusted=settings.rejected,
         untrusted=[

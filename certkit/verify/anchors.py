@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.files import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
     from certkit.x509.certificate import Certificate
 
 _ANY_USAGE = "2.5.29.37.0"
@@ -19,26 +16,54 @@ _TRUSTED = b"-----BEGIN TRUSTED CERTIFICATE-----"
 _PURPOSES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2", "any": _ANY_USAGE}
 
 
-def trusted(path: str) -> list[Certificate]:
+@dataclass(slots=True)
+class TrustSettings:
+    """What OpenSSL's trust settings (BEGIN TRUSTED CERTIFICATE) say for a purpose: `client`, `server` or `any`.
+
+    `trusted` are certificates that are trusted for it explicitly, CAs or not; `rejected` are those that are not.
+    """
+
+    purpose: str
+    trusted: list[Certificate] = field(default_factory=list)
+    rejected: list[Certificate] = field(default_factory=list)
+
+
+def trusted(path: str, *, settings: TrustSettings | None = None) -> list[Certificate]:
     """Return the CA certificates of a file, or of the files of a directory, some of which may hold other objects.
+
+    Trust settings beside a certificate are added to `settings`.
 
     Raises:
         InputError: if a file cannot be read, or no certificate is a CA's.
     """
-    from certkit.x509 import objects
-
     if not reading.is_directory(path):
         data = reading.read(path)
-        return cas(objects.certificate_values(data, name=path), name=path, may_be_none=_TRUSTED in data)
+        return cas(certificates(data, path, settings), name=path, may_be_none=_TRUSTED in data)
     listed = reading.listing(path)
-    found = [
-        each for file in listed for each in objects.certificate_values(reading.read(file), name=file, may_be_none=True)
-    ]
+    found = [each for file in listed for each in certificates(reading.read(file), file, settings, may_be_none=True)]
     if not found:
         raise InputError(
             f"cannot read {path} as CA certificates: no file in it contains a certificate", hint="check --ca"
         )
     return cas(found, name=path)
+
+
+def certificates(
+    data: bytes, name: str, settings: TrustSettings | None, *, may_be_none: bool = False
+) -> list[Certificate]:
+    """Return the certificates of a file of CAs; trust settings beside one are added to `settings`.
+
+    Raises:
+        InputError: if there is none (unless there may be), or one cannot be read.
+    """
+    from certkit.x509 import objects
+    from certkit.x509.items import Kind
+
+    found = objects.items(data, Kind.CERTIFICATE, name=name, may_be_none=may_be_none)
+    for each in found:
+        if settings is not None and (is_trusted := _is_trusted(each.trust, settings.purpose)) is not None:
+            (settings.trusted if is_trusted else settings.rejected).append(each.value)
+    return [each.value for each in found]
 
 
 def cas(found: list[Certificate], *, name: str, may_be_none: bool = False) -> list[Certificate]:
@@ -56,39 +81,6 @@ def cas(found: list[Certificate], *, name: str, may_be_none: bool = False) -> li
             hint="give the partner's CA certificate; certkit verify --pin trusts exactly one certificate, CA or not",
         )
     return kept
-
-
-@dataclass(frozen=True, slots=True)
-class TrustSettings:
-    """What OpenSSL's trust settings (BEGIN TRUSTED CERTIFICATE) say for a purpose.
-
-    `trusted` are certificates that are trusted for it explicitly, CAs or not; `rejected` are those that are not.
-    """
-
-    trusted: list[Certificate]
-    rejected: list[Certificate]
-
-
-def trust_settings(places: Iterable[bytes | Path | str], purpose: str) -> TrustSettings:
-    """Read the trust settings in files, directories and bytes."""
-    from certkit.x509 import der as tlv
-    from certkit.x509 import pem
-    from certkit.x509.certificate import Certificate
-
-    found = TrustSettings([], [])
-    for place in places:
-        paths = [] if isinstance(place, bytes) else [str(place)]
-        if paths and reading.is_directory(paths[0]):
-            paths = reading.listing(paths[0])
-        for data in [place] if isinstance(place, bytes) else map(reading.read, paths):
-            for block in pem.blocks(data):
-                certificate = tlv.first_element(block.der or b"") if block.label == "TRUSTED CERTIFICATE" else None
-                if not block.der or not certificate:
-                    continue
-                is_trusted = _is_trusted(block.der[len(certificate) :], purpose)
-                if is_trusted is not None:
-                    (found.trusted if is_trusted else found.rejected).append(Certificate.parse(certificate))
-    return found
 
 
 def _is_trusted(settings: bytes, purpose: str) -> bool | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +15,7 @@ from certkit.stores.file.store import FileStore
 from certkit.stores.record import Settings
 from certkit.x509.names import SubjectOptions
 from tests import pki, tls_servers
+from tests.conftest import command, environment
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SAN = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
@@ -50,6 +52,11 @@ def test_a_file_with_certificate_and_key(certkit, root, tmp_path, port):
     both.write_bytes(pair.pem + pair.key_pem)
     both.chmod(0o600)
     assert certkit("probe", f"localhost:{port}", "--cert", "both.pem", "--ca", "root.pem").code == 0
+    piped = subprocess.run(
+        ["bash", "-c", '"$0" probe "$1" --cert <(cat both.pem) --ca root.pem', *command(), f"localhost:{port}"],
+        capture_output=True, text=True, cwd=tmp_path, env=environment(), check=False,
+    )  # fmt: skip
+    assert (piped.returncode, piped.stderr) == (0, "")
     (tmp_path / "alone.pem").write_bytes(pair.pem)
     refused = certkit("probe", f"localhost:{port}", "--cert", "alone.pem", "--ca", "root.pem")
     assert (refused.code, "alone.pem" in refused.err, "--key" in refused.err) == (3, True, True)

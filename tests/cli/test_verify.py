@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -9,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 
 from tests import pki
-from tests.conftest import openssl
+from tests.conftest import command, environment, openssl
 
 AT = ("--at", "2026-11-23T12:00:00Z")
 
@@ -147,6 +149,16 @@ def test_a_directory_of_cas(certkit, files, tmp_path):
     (tmp_path / "cas").mkdir()
     (tmp_path / "root.pem").rename(tmp_path / "cas" / "root.pem")
     assert certkit("verify", "acme.pem", "--ca", "cas", *AT).code == 0
+
+
+def test_every_file_may_be_a_pipe(files, tmp_path):
+    """Each file is read once, so the shell's <(COMMAND) can stand for it."""
+    verified = subprocess.run(
+        ["bash", "-c", '"$0" verify <(cat acme.pem) --ca <(cat root.pem) --key <(cat acme.key) "$@"', *command(), *AT],
+        capture_output=True, text=True, cwd=tmp_path, env=environment(), check=False,
+    )  # fmt: skip
+    assert verified.stderr == ""
+    assert verified.returncode == 0
 
 
 def test_another_ca_of_the_same_name(certkit, files, tmp_path):
