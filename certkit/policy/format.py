@@ -26,8 +26,8 @@ MAX_POLICY_BYTES = 32 * 1024
 MAX_POLICY_LINES = 1000
 LATEST_FORMAT = 2
 
-# Keys that name a policy or its files, and so are not rules.
-_NO_RULES = frozenset({"title", "summary", "environment", "credential", "companions", "sources", "choices"})
+# Keys that name a policy, and so are not rules.
+_NO_RULES = frozenset({"title", "summary", "environment", "credential", "companions"})
 _YEAR_DAYS = 366
 
 
@@ -48,17 +48,19 @@ _FILE_KEYS = {
     "choices": values.list_of(values.TEXT),
     "sources": ValueKind("[[sources]] tables", "", _sources),
 }
-_POLICY_KEYS = values.declared(Policy)
+_KEYS = {**{name: each.metadata["kind"] for name, each in values.declared(Policy).items()}, **_FILE_KEYS}
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyFile:
-    """One policy file, its keys and types checked, not yet merged with what it extends."""
+    """One policy file, its keys and types checked, not yet merged with what it extends; `content` has its rules."""
 
     name: str
     where: str
     extends: str
     is_abstract: bool
+    choices: tuple[str, ...]
+    sources: tuple[RuleSource, ...]
     content: Mapping[str, Any]
 
 
@@ -79,13 +81,19 @@ def parse_file(text: str, *, name: str, where: str) -> PolicyFile:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise PolicyError(f"policy {where}: not TOML: {reason}", hint="see https://toml.io") from error
     try:
-        _read(content)
+        found = _read(content)
     except Mismatch as problem:
         line = _line_of(text, problem.path)
         raise PolicyError(f"policy {where}, line {line}: {problem.message}", hint=problem.hint) from None
-    extends, is_abstract = content.pop("extends", ""), content.pop("abstract", False)
-    content.pop("format", None)
-    return PolicyFile(name, where, extends, is_abstract, content)
+    return PolicyFile(
+        name,
+        where,
+        extends=found.get("extends", ""),
+        is_abstract=found.get("abstract", False),
+        choices=found.get("choices", ()),
+        sources=found.get("sources", ()),
+        content={key: value for key, value in content.items() if key not in _FILE_KEYS},
+    )
 
 
 def _read(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,16 +104,12 @@ def _read(content: Mapping[str, Any]) -> dict[str, Any]:
     """
     found = {}
     for key, value in content.items():
-        path = (key,)
-        if key in _FILE_KEYS:
-            found[key] = _FILE_KEYS[key].read(value, path)
-        elif key in _POLICY_KEYS:
-            known = value
-            if isinstance(value, dict):
-                known = {name: item for name, item in value.items() if f"{key}.{name}" not in NO_LONGER_RULES}
-            found[key] = _POLICY_KEYS[key].metadata["kind"].read(known, path)
-        else:
-            raise values.unknown_key(path, [*_POLICY_KEYS, *_FILE_KEYS])
+        if key not in _KEYS:
+            raise values.unknown_key((key,), _KEYS)
+        known = value
+        if isinstance(value, dict):
+            known = {name: item for name, item in value.items() if f"{key}.{name}" not in NO_LONGER_RULES}
+        found[key] = _KEYS[key].read(known, (key,))
     return found
 
 
@@ -126,15 +130,15 @@ def build(lineage: Sequence[PolicyFile]) -> Policy:
     listed: list[RuleSource] = []
     choices: list[str] = []
     for file in reversed(lineage):
-        own = _FILE_KEYS["sources"].read(file.content["sources"], ()) if "sources" in file.content else ()
+        own = file.sources
         listed = [*own, *(each for each in listed if each not in own)]
-        choices += file.content.get("choices", ())
+        choices += file.choices
         for rule, value in _leaves(file.content):
             if rule not in NO_LONGER_RULES:
                 stated[rule] = Stated(rule, value, _origin(rule, own, choices) or _origin(rule, listed, choices))
         merged = _merge(merged, file.content)
-    for required in ("title", "sources"):
-        if not merged.get(required):
+    for required, given in (("title", merged.get("title")), ("sources", listed)):
+        if not given:
             raise PolicyError(
                 f"policy {nearest.where}: {required!r} is missing", hint="compare `certkit policy show general`"
             )
@@ -145,7 +149,7 @@ def build(lineage: Sequence[PolicyFile]) -> Policy:
         remarks=tuple(
             f"{rule} is no longer a rule: {reason}" for rule, reason in NO_LONGER_RULES.items() if rule in leaves
         ),
-        **{name: value for name, value in _read(merged).items() if name in _POLICY_KEYS},
+        **_read(merged),
         sources=tuple(listed),
     )
     _require_consistency(policy, nearest.where, choices)

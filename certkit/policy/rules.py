@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+import functools
+from dataclasses import MISSING, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from certkit.durations import Duration
 from certkit.policy import values
@@ -18,6 +19,7 @@ from certkit.policy.values import (
     HEADER,
     PATTERN,
     TEXT,
+    TEXTS,
     URL,
     URL_PATH,
     Answer,
@@ -27,8 +29,6 @@ from certkit.policy.values import (
     matching,
     one_of,
     or_unknown,
-    rule,
-    table,
 )
 from certkit.x509 import attributes, names, qualified
 from certkit.x509.keys import KEY_TYPES, KeySpec
@@ -36,8 +36,6 @@ from certkit.x509.keys import KEY_TYPES, KeySpec
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
-
-# What applies where no policy says otherwise; `policies/general.toml` says the same.
 
 # Keys of format 1 that no check can judge; existing files may still have them.
 NO_LONGER_RULES = {
@@ -52,6 +50,7 @@ _KEY_NAME = ValueKind(
     {name: name for name in KEY_TYPES},
 )
 _ATTRIBUTE = replace(one_of(*attributes.OIDS), suggestions=attributes.NAMES)
+_ATTRIBUTE_LIST = list_of(_ATTRIBUTE)
 _ATTRIBUTE_OR_OID = ValueKind(
     f"{_ATTRIBUTE.expected}, or an object identifier in quotes",
     '"O"',
@@ -60,6 +59,19 @@ _ATTRIBUTE_OR_OID = ValueKind(
 )
 _RULE = matching("the name of a rule such as key.types", '"key"', r"[A-Za-z_]+(\.[A-Za-z0-9_.-]+)*")
 _NAME = matching("the name of a policy", '"acme"', r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def rule(kind: ValueKind, default: Any = MISSING, meaning: str = "") -> Any:
+    """Declare a key of a policy: its kind, its default (none: it must be given), and its meaning."""
+    metadata = {"kind": kind, "meaning": meaning}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def _table(rules: type[Any]) -> ValueKind:
+    """Return the kind of a table with declared keys."""
+    return ValueKind("a table", "", functools.partial(values.read_table, rules))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,7 @@ class KeyRules:
 class AttributeRules:
     """The rules for the values of one attribute of a subject."""
 
-    values: tuple[str, ...] = rule(list_of(TEXT), (), "The only values that are accepted.")
+    values: tuple[str, ...] = rule(TEXTS, (), "The only values that are accepted.")
     pattern: str = rule(PATTERN, "", "A regular expression that the whole value matches.")
     form: str = rule(TEXT, "", "The pattern in words, for messages.")
     same_as: str = rule(_ATTRIBUTE_OR_OID, "", "The attribute that has the same value.")
@@ -129,18 +141,18 @@ class AttributeRules:
     max_length: int | None = rule(COUNT, None, "The maximum number of characters.")
 
 
-_ATTRIBUTES = by_name(table(AttributeRules), of=_ATTRIBUTE_OR_OID, example='{ O = { values = ["Acme Ltd"] } }')
+_ATTRIBUTES = by_name(_table(AttributeRules), of=_ATTRIBUTE_OR_OID, example='{ O = { values = ["Acme Ltd"] } }')
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectRules:
     """What a subject must and may contain, and what the partner replaces; attributes by short name (`O`, `CN`)."""
 
-    required: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "Required attributes.")
-    allowed: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "The only attributes that are allowed; empty: any.")
-    forbidden: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "Attributes that are not allowed.")
-    order: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "The order of attributes, as in the encoding.")
-    overridden: tuple[str, ...] = rule(list_of(_ATTRIBUTE), (), "Attributes that the partner replaces.")
+    required: tuple[str, ...] = rule(_ATTRIBUTE_LIST, (), "Required attributes.")
+    allowed: tuple[str, ...] = rule(_ATTRIBUTE_LIST, (), "The only attributes that are allowed; empty: any.")
+    forbidden: tuple[str, ...] = rule(_ATTRIBUTE_LIST, (), "Attributes that are not allowed.")
+    order: tuple[str, ...] = rule(_ATTRIBUTE_LIST, (), "The order of attributes, as in the encoding.")
+    overridden: tuple[str, ...] = rule(_ATTRIBUTE_LIST, (), "Attributes that the partner replaces.")
     ignored: Answer = rule(ANSWER, Answer.UNKNOWN, "true: the partner does not use the CSR's subject.")
     attributes: Mapping[str, AttributeRules] = rule(_ATTRIBUTES, dict, "Rules for the values, by attribute.")
     common_name_pattern: str = rule(PATTERN, "", "Format 1: now attributes.CN.pattern.")
@@ -307,8 +319,8 @@ class Portal:
     """The steps that a person takes where the partner issues certificates by hand."""
 
     name: str = rule(TEXT, "", "The partner's name for the portal.")
-    request_steps: tuple[str, ...] = rule(list_of(TEXT), (), "How to submit the CSR and get the certificate.")
-    trust_steps: tuple[str, ...] = rule(list_of(TEXT), (), "How to get the partner's CA certificates.")
+    request_steps: tuple[str, ...] = rule(TEXTS, (), "How to submit the CSR and get the certificate.")
+    trust_steps: tuple[str, ...] = rule(TEXTS, (), "How to get the partner's CA certificates.")
 
 
 _PUBLIC_KEY = matching(
@@ -323,7 +335,7 @@ class Webhooks:
     """How the partner calls the user's webhooks."""
 
     signing_key: str = rule(_PUBLIC_KEY, "", "The key that verifies the signatures of deliveries.")
-    schema_versions: tuple[str, ...] = rule(list_of(TEXT), (), "Known versions of the events' schema.")
+    schema_versions: tuple[str, ...] = rule(TEXTS, (), "Known versions of the events' schema.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,17 +366,17 @@ class Policy:
     companions: tuple[str, ...] = rule(list_of(_NAME), (), "Policies for the partner's other credentials.")
     retired: date | None = rule(DAY, None, "The day since which the partner no longer supports this.")
     replaced_by: str = rule(_NAME, "", "The policy to use instead.")
-    notes: tuple[str, ...] = rule(list_of(TEXT), (), "Requirements of the partner that certkit cannot check.")
+    notes: tuple[str, ...] = rule(TEXTS, (), "Requirements of the partner that certkit cannot check.")
     sources: tuple[RuleSource, ...] = ()
-    key: KeyRules = rule(table(KeyRules), KeyRules, "Which keys are accepted.")
-    subject: SubjectRules = rule(table(SubjectRules), SubjectRules, "What the CSR's subject contains.")
-    csr: CsrRules = rule(table(CsrRules), CsrRules, "The CSR's form, and what it asks for.")
-    certificate: CertificateRules = rule(table(CertificateRules), CertificateRules, "The certificate.")
-    renewal: RenewalRules = rule(table(RenewalRules), RenewalRules, "When to renew.")
-    expiry: ExpiryRules = rule(table(ExpiryRules), ExpiryRules, "When to warn.")
-    hosts: Hosts = rule(table(Hosts), Hosts, "Addresses.")
-    portal: Portal = rule(table(Portal), Portal, "What a person does if certificates are issued by hand.")
-    webhooks: Webhooks = rule(table(Webhooks), Webhooks, "Deliveries to the user's webhooks.")
+    key: KeyRules = rule(_table(KeyRules), KeyRules, "Which keys are accepted.")
+    subject: SubjectRules = rule(_table(SubjectRules), SubjectRules, "What the CSR's subject contains.")
+    csr: CsrRules = rule(_table(CsrRules), CsrRules, "The CSR's form, and what it asks for.")
+    certificate: CertificateRules = rule(_table(CertificateRules), CertificateRules, "The certificate.")
+    renewal: RenewalRules = rule(_table(RenewalRules), RenewalRules, "When to renew.")
+    expiry: ExpiryRules = rule(_table(ExpiryRules), ExpiryRules, "When to warn.")
+    hosts: Hosts = rule(_table(Hosts), Hosts, "Addresses.")
+    portal: Portal = rule(_table(Portal), Portal, "What a person does if certificates are issued by hand.")
+    webhooks: Webhooks = rule(_table(Webhooks), Webhooks, "Deliveries to the user's webhooks.")
     stated: tuple[Stated, ...] = ()
     remarks: tuple[str, ...] = ()
 

@@ -76,16 +76,8 @@ def unknown_key(path: Path, known: Iterable[str]) -> Mismatch:
     return Mismatch(path, f"unknown key {dotted(path)!r}", hint)
 
 
-def rule(kind: ValueKind, default: Any = MISSING, meaning: str = "") -> Any:
-    """Declare a key of a policy: its kind, its default (none: it must be given), and its meaning."""
-    metadata = {"kind": kind, "meaning": meaning}
-    if isinstance(default, type):
-        return field(default_factory=default, metadata=metadata)
-    return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
-
-
 def declared(table: type[Any]) -> dict[str, Any]:
-    """Return the keys of a table: the fields that were declared with `rule`, by name."""
+    """Return the keys of a table: the fields with a kind, by name."""
     return {each.name: each for each in fields(table) if "kind" in each.metadata}
 
 
@@ -171,11 +163,6 @@ def list_of(item: ValueKind) -> ValueKind:
     return ValueKind("a list", f"[{item.example}]", parse)
 
 
-def table(made: type[Any]) -> ValueKind:
-    """Return the kind of a table with declared keys."""
-    return ValueKind("a table", "", lambda value, path: read_table(made, value, path))
-
-
 def by_name(item: ValueKind, *, of: ValueKind, example: str) -> ValueKind:
     """Return the kind of a table whose keys are all of one kind, and its values of another."""
 
@@ -203,6 +190,7 @@ def _answer(value: Any, _: Path) -> Answer:
 
 
 TEXT = ValueKind("a string", '"text"', lambda value, _: require(isinstance(value, str), value))
+TEXTS = list_of(TEXT)
 BOOLEAN = ValueKind("true or false", "true", lambda value, _: require(isinstance(value, bool), value))
 ANSWER = ValueKind('true, false or "unknown"', "true", _answer)
 COUNT = ValueKind(
