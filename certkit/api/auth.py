@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from certkit.api.following import THREAD_WAIT_SECONDS, logger
 from certkit.api.tokens import text_of
@@ -13,83 +13,110 @@ from certkit.errors import CertkitError, StoreError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-    from certkit.api.identities import Identity
+    from certkit.api.following import Follower
+    from certkit.api.tokens import WiseTokens
     from certkit.wise.tokens import Token
 
 _UNAUTHORIZED = 401
 
 
-def access_token(
-    identity: Identity, *, profile_id: str | None, grant: str | None, other_than: str | None = None
-) -> str:
-    """Return a valid access token; with `other_than`, one that differs from a token that the server refused.
+class _Remembered(NamedTuple):
+    """A token, and the monotonic time at which the store was last asked for it."""
 
-    Raises:
-        RefusedError: if Wise refuses to renew the token.
-        InputError: if there is no such token, or it has expired and cannot be renewed.
-        StoreError: if the store cannot be used.
+    token: Token
+    asked: float
+
+
+class AccessTokens:
+    """The access tokens of an identity: each is remembered, and the store is asked for it at the follower's interval.
+
+    It may be shared by threads, and works in a forked child.
     """
-    from certkit.api.arguments import now
 
-    place, follower = (profile_id, grant), identity._follower  # noqa: SLF001
-    remembered = identity._remembered.get(place)  # noqa: SLF001
-    is_usable = remembered is not None and other_than is None and not remembered[0].is_due(now())
-    if is_usable and remembered is not None and time.monotonic() - remembered[1] >= follower.interval:
-        # Another host may have renewed it. A store that is slow or gone is not waited for, as the token is valid.
-        identity._remembered[place] = (remembered[0], time.monotonic())  # noqa: SLF001
+    def __init__(self, tokens: WiseTokens, follower: Follower) -> None:
+        self._tokens = tokens
+        self._follower = follower
+        self._remembered: dict[tuple[str | None, str | None], _Remembered] = {}
 
-        def again() -> None:
-            if follower.lock.acquire(blocking=False):
+    @property
+    def name(self) -> str:
+        """The name of the identity."""
+        return self._follower.name
+
+    def get(self, profile_id: str | None, grant: str | None, *, refused: str | None = None) -> str:
+        """Return a valid access token, which differs from one that the server `refused`.
+
+        Raises:
+            RefusedError: if Wise refuses to renew the token.
+            InputError: if there is no such token, or it has expired and cannot be renewed.
+            StoreError: if the store cannot be used.
+        """
+        from certkit.api.arguments import now
+
+        place = profile_id, grant
+        known = self._remembered.get(place)
+        if refused is None and known is not None and not known.token.is_due(now()):
+            if time.monotonic() - known.asked >= self._follower.interval:
+                known = self._ask_again(place, known.token)
+            if known is not None:
+                return text_of(known.token)
+        with self._follower.lock:
+            return text_of(self._read(place, refused))
+
+    def _ask_again(self, place: tuple[str | None, str | None], token: Token) -> _Remembered | None:
+        """Ask the store for a token that is still valid, since another host may have renewed it.
+
+        A remote store that is slow or gone is not waited for long. The result is None if the token was removed.
+        """
+        self._remembered[place] = _Remembered(token, time.monotonic())
+
+        def ask() -> None:
+            if self._follower.lock.acquire(blocking=False):
                 try:
-                    _read(identity, place, None)
+                    self._read(place, None)
                 except CertkitError:
-                    identity._remembered.pop(place, None)  # noqa: SLF001  it was removed, which is said below
+                    self._remembered.pop(place, None)
                 finally:
-                    follower.lock.release()
+                    self._follower.lock.release()
 
-        if follower.store.is_local:
-            again()
+        if self._follower.store.is_local:
+            ask()
         else:
-            follower.in_background(again, THREAD_WAIT_SECONDS)
-        remembered = identity._remembered.get(place)  # noqa: SLF001
-    if is_usable and remembered is not None:
-        return text_of(remembered[0])
-    with follower.lock:
-        return text_of(_read(identity, place, other_than))
+            self._follower.in_background(ask, THREAD_WAIT_SECONDS)
+        return self._remembered.get(place)
 
+    def _read(self, place: tuple[str | None, str | None], refused: str | None) -> Token:
+        """Read a token in the store, renew it if need be, and remember it; the caller holds the lock.
 
-def _read(identity: Identity, place: tuple[str | None, str | None], other_than: str | None) -> Token:
-    """Read the token in the store, renew it if need be, and remember it; the lock is held.
+        If the store cannot be read, a remembered token is used until it expires.
+        """
+        from certkit.api.arguments import now, secret
 
-    If the store cannot be read, a token that is remembered and has not expired is used on.
-    """
-    from certkit.api.arguments import now
-    from certkit.secret import Secret
-
-    profile_id, grant = place
-    refused = None if other_than is None else Secret(other_than.encode())
-    known = identity._remembered.get(place)  # noqa: SLF001
-    try:
-        with identity._follower.store.use() as store:  # noqa: SLF001
-            found = identity.tokens._fresh(store, profile_id=profile_id, grant=grant, refused=refused)  # noqa: SLF001
-    except StoreError as error:
-        if known is None or refused is not None or known[0].is_expired(now()):
-            raise
-        logger.warning("the token of %s stays as it is: %s", identity.name, error.message)
-        found = known[0]
-    identity._remembered[place] = (found, time.monotonic())  # noqa: SLF001
-    return found
+        profile_id, grant = place
+        known = self._remembered.get(place)
+        try:
+            with self._follower.store.use() as store:
+                found = self._tokens._fresh(  # noqa: SLF001  not part of the public API
+                    store, profile_id=profile_id, grant=grant, refused=secret(refused)
+                )
+        except StoreError as error:
+            if known is None or refused is not None or known.token.is_expired(now()):
+                raise
+            logger.warning("the token of %s stays as it is: %s", self.name, error.message)
+            found = known.token
+        self._remembered[place] = _Remembered(found, time.monotonic())
+        return found
 
 
 class TokenAuth:
     """Sends `Authorization: Bearer TOKEN`, with requests and with httpx; after a 401 once more with another token."""
 
-    def __init__(self, identity: Identity, *, profile_id: str | None, grant: str | None) -> None:
-        self._identity = identity
-        self._place: dict[str, str | None] = {"profile_id": profile_id, "grant": grant}
+    def __init__(self, tokens: AccessTokens, *, profile_id: str | None, grant: str | None) -> None:
+        self._tokens = tokens
+        self._place = profile_id, grant
 
     def _token(self, refused: str | None = None) -> str:
-        return access_token(self._identity, **self._place, other_than=refused)
+        return self._tokens.get(*self._place, refused=refused)
 
     def __call__(self, request: Any) -> Any:
         """Authenticate a request of requests."""
@@ -136,7 +163,7 @@ class TokenAuth:
             yield request
 
     def __repr__(self) -> str:
-        return f"<certkit.TokenAuth of {self._identity.name}>"
+        return f"<certkit.TokenAuth of {self._tokens.name}>"
 
     def __reduce__(self) -> str:
         raise TypeError("an authentication object is not serialised")
@@ -150,13 +177,13 @@ def _position(body: Any) -> int | None:
         return None
 
 
-def token_auth(identity: Identity, *, profile_id: str | None, grant: str | None) -> TokenAuth:
+def token_auth(tokens: AccessTokens, *, profile_id: str | None, grant: str | None) -> TokenAuth:
     """Return a TokenAuth, which httpx takes only if it descends from its own class.
 
     A program that passes it to httpx has imported httpx already, so httpx is never imported for nothing.
     """
     httpx = sys.modules.get("httpx")
     if httpx is None:
-        return TokenAuth(identity, profile_id=profile_id, grant=grant)
+        return TokenAuth(tokens, profile_id=profile_id, grant=grant)
     kind: type[TokenAuth] = type("TokenAuth", (TokenAuth, httpx.Auth), {})
-    return kind(identity, profile_id=profile_id, grant=grant)
+    return kind(tokens, profile_id=profile_id, grant=grant)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from certkit.api.arguments import secret
+from certkit.api.auth import AccessTokens, token_auth
 from certkit.api.following import Follower, pem
 from certkit.api.handle import StoreHandle, opener
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from certkit.api.context import IdentityContext
     from certkit.api.tokens import WiseTokens
     from certkit.errors import CertkitError
-    from certkit.wise.tokens import Token
 
 INTERVAL_SECONDS = 60.0
 
@@ -95,8 +95,8 @@ class Identity:
     ) -> None:
         self.name = name
         self.tokens = tokens
-        self._remembered: dict[tuple[str | None, str | None], tuple[Token, float]] = {}
         self._follower = Follower(name, handle, interval, on_error)
+        self._access_tokens = AccessTokens(tokens, self._follower)
 
     @property
     def certificate(self) -> bytes:
@@ -156,18 +156,14 @@ class Identity:
             certkit.InputError: if there is no such token, or it has expired and cannot be renewed.
             certkit.StoreError: if the store cannot be used.
         """
-        from certkit.api.auth import access_token
-
-        return access_token(self, profile_id=profile_id, grant=grant)
+        return self._access_tokens.get(profile_id, grant)
 
     def auth(self, *, profile_id: str | None = None, grant: str | None = None) -> TokenAuth:
         """Return an authentication object for requests and httpx that sends `Authorization: Bearer TOKEN`.
 
         After an answer of 401 it gets another token, once, and sends the request again.
         """
-        from certkit.api.auth import token_auth
-
-        return token_auth(self, profile_id=profile_id, grant=grant)
+        return token_auth(self._access_tokens, profile_id=profile_id, grant=grant)
 
     def requests_adapter(self, **options: Any) -> Any:
         """Return a transport adapter for requests: `session.mount("https://", acme.requests_adapter())`.
