@@ -20,6 +20,10 @@ MAX_INPUT_BYTES = 64 * 1024 * 1024
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _READ_WITHOUT_WAITING = _READ | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
+# A named pipe may wait for a program that never writes. Those of a shell, `<(…)`, have theirs from the start.
+_PIPE_SECONDS = 10
+_OF_A_SHELL = ("/dev/", "/proc/")
+
 _CHUNK = 1024 * 1024
 _FIRST_CHUNK = 64 * 1024
 _LONGEST_MARKER = 200
@@ -29,22 +33,23 @@ _KEY_STORE = re.compile(rb"\x30[\x80-\x84]|\xfe\xed\xfe\xed|\xce\xce\xce\xce|PuT
 
 
 def read(path: Path | str, *, limit: int = MAX_INPUT_BYTES, must_be_regular: bool = False) -> bytes:
-    """Read a whole file.
+    """Read a whole file. A named pipe that stays silent for 10 seconds is an error.
 
-    With `must_be_regular`, devices and pipes are an error, and a pipe without a writer never blocks: for paths that
-    come from data.
+    With `must_be_regular`, devices and pipes are an error at once: for paths that come from data.
 
     Raises:
         InputError: if the file cannot be read, or has more than `limit` bytes.
     """
+    read, size = [], 0
     try:
-        if must_be_regular:
-            with open(_open_regular(path), "rb", buffering=0) as stream:
-                return read_stream(stream, name=str(path), limit=limit)
-        with open(path, "rb", buffering=0) as stream:
-            return read_stream(stream, name=str(path), limit=limit)
+        for chunk in chunks(path, must_be_regular=must_be_regular):
+            read.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(str(path), limit)
     except (OSError, ValueError) as error:
         raise failure("cannot read", path, error) from error
+    return b"".join(read)
 
 
 def read_stream(stream: IO[bytes], *, name: str, limit: int = MAX_INPUT_BYTES) -> bytes:
@@ -60,25 +65,58 @@ def read_stream(stream: IO[bytes], *, name: str, limit: int = MAX_INPUT_BYTES) -
         read.append(chunk)
         left -= len(chunk)
     if left <= 0:
-        raise InputError(f"cannot read {name}: larger than {limit:,} bytes", hint="check that it is the right file")
+        raise _too_large(name, limit)
     return b"".join(read)
+
+
+def _too_large(name: str, limit: int) -> InputError:
+    return InputError(f"cannot read {name}: larger than {limit:,} bytes", hint="check that it is the right file")
 
 
 def chunks(path: Path | str, *, start: int = 0, must_be_regular: bool = False) -> Iterator[bytes]:
     """Yield the bytes of a file from `start` on, a chunk at a time, so that memory does not grow with it.
 
-    With `must_be_regular`, devices and pipes are an error, because they may have no end.
+    A named pipe that stays silent for 10 seconds is an error, and so is a device without an end. With
+    `must_be_regular`, devices and pipes are an error at once.
 
     Raises:
         OSError: if the file cannot be read.
     """
-    file = _open_regular(path) if must_be_regular else os.open(path, _READ)
+    file = os.open(path, _READ_WITHOUT_WAITING)
     try:
+        mode = os.fstat(file).st_mode
+        if must_be_regular and not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
         if start:
             os.lseek(file, start, os.SEEK_SET)
-        yield from chunks_of(file)
+        if stat.S_ISFIFO(mode) and not str(path).startswith(_OF_A_SHELL):
+            yield from _chunks_of_pipe(file)
+            return
+        if _READ_WITHOUT_WAITING != _READ:
+            os.set_blocking(file, True)
+        size = 0
+        for chunk in chunks_of(file):
+            yield chunk
+            size += len(chunk)
+            if stat.S_ISCHR(mode) and size > MAX_INPUT_BYTES:
+                raise OSError(errno.EINVAL, f"a device with more than {MAX_INPUT_BYTES:,} bytes", str(path))
     finally:
         os.close(file)
+
+
+def _chunks_of_pipe(file: int) -> Iterator[bytes]:
+    """Yield what programs write to a named pipe, opened without waiting."""
+    import select
+
+    waiting = select.poll()
+    waiting.register(file, select.POLLIN)
+    while True:
+        if not waiting.poll(_PIPE_SECONDS * 1000):
+            raise OSError(errno.EPIPE, f"no program has written to this pipe for {_PIPE_SECONDS} seconds")
+        chunk = os.read(file, _CHUNK)
+        if not chunk:
+            return
+        yield chunk
 
 
 def chunks_of(file: int) -> Iterator[bytes]:
@@ -91,14 +129,6 @@ def chunks_of(file: int) -> Iterator[bytes]:
     while chunk := os.read(file, size):
         yield chunk
         size = _CHUNK
-
-
-def _open_regular(path: Path | str) -> int:
-    file = os.open(path, _READ_WITHOUT_WAITING)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return file
 
 
 def size(path: Path | str) -> int:
@@ -230,6 +260,7 @@ _HINTS = {
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ENOTEMPTY: "choose an empty or new directory",
     errno.ELOOP: "check the symbolic links of the path",
+    errno.EPIPE: "check that a program writes to it",
     errno.ENXIO: "check that a program is reading from it",
     errno.ETIMEDOUT: "check whether that run is stuck, and try again",
 }

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import struct
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -16,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from certkit.secret import Secret
 from certkit.x509 import keys, objects, pem
 from certkit.x509.items import Budget
-from tests import odd
-from tests.conftest import openssl
+from tests import conftest, odd
+from tests.conftest import environment, openssl
 
 AT = ("--at", "2035-12-20")
 LEAF = odd.certificate(subject=odd.common_name("acme"))
@@ -164,6 +165,36 @@ def test_what_became_of_a_certificate_is_noticed(certkit, tmp_path):
         shown = certkit("expiry", "-q", source, "--at", "2027-01-01")
         assert shown.code == 3
         assert f"cannot read {tmp_path}/null.pem: it is a device, a pipe or a socket" in shown.err
+
+
+def test_a_pipe_that_nobody_writes_to(tmp_path):
+    """Named outright, it makes no command wait for ever; one with a writer is read, however late that comes."""
+    silent, stuck, late = (tmp_path / name for name in ("silent.pem", "stuck.pem", "late.pem"))
+    for path in (silent, stuck, late):
+        os.mkfifo(path)
+    lines = [("expiry", silent), ("inspect", silent), ("csr", "check", silent), ("expiry", stuck)]
+    runs = [started(*line) for line in lines]
+    read = started("expiry", "-q", "--at", "2027-01-01", late)
+    holder = os.open(stuck, os.O_RDWR)  # and never writes
+    late.write_bytes(PEM)
+    for line, run in zip(lines, runs, strict=True):
+        _, err = run.communicate(timeout=60)
+        assert (run.returncode, "no program has written to this pipe for 10 seconds" in err) == (3, True), (line, err)
+    os.close(holder)
+    assert (*read.communicate(timeout=60), read.returncode) == ("", "", 0)
+
+
+def test_a_device_without_an_end(certkit):
+    """Is refused, however much of it could be read."""
+    shown = certkit("expiry", "/dev/zero")
+    assert (shown.code, "cannot read /dev/zero: a device with more than 67,108,864 bytes" in shown.err) == (3, True)
+
+
+def started(*arguments):
+    """A running command."""
+    return subprocess.Popen(
+        [*conftest.command(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    )
 
 
 def test_a_bundle_without_certificates_is_noticed(certkit, tmp_path):
