@@ -483,12 +483,17 @@ class Folder:
             os.fsync(self.descriptor)
 
     def remove(self, name: str) -> None:
-        """Remove the entry of that name with everything below it; do nothing if there is none."""
+        """Remove the entry of that name with everything below it; do nothing if there is none.
+
+        What cannot be removed does not keep the rest.
+        """
         with self._translated("cannot remove", name), contextlib.suppress(FileNotFoundError):
             if self.has_folder(name):
                 import shutil
 
-                shutil.rmtree(name, dir_fd=self.descriptor)
+                shutil.rmtree(name, dir_fd=self.descriptor, ignore_errors=True)
+                if self.has(name):
+                    shutil.rmtree(name, dir_fd=self.descriptor)  # raises why
             else:
                 os.unlink(name, dir_fd=self.descriptor)
 

@@ -79,7 +79,25 @@ def _store(folder: Folder) -> Iterator[Finding]:
         yield warning("store", f"{identities}, which is not writable", "run certkit as the directory's owner")
     visible = [name for name in names if not name.startswith(".")]
     strange = [name for name in visible if not (is_name(name) and _is_candidate(folder, name))]
-    yield from _strange("store", folder, [*folder.leftovers(), *strange])
+    left = folder.leftovers()
+    removed = [name for name in left if folder.has_folder(name) and _may_hold_secrets(folder, name)]
+    for name in removed:
+        where = folder.path / name
+        hint = f"if the next change does not delete it, fix its permissions and run: rm -r {_quoted(where)}"
+        yield warning("store", f"a removed identity is not fully deleted; {where} may hold its private keys", hint)
+    yield from _strange("store", folder, [*(name for name in left if name not in removed), *strange])
+
+
+def _may_hold_secrets(folder: Folder, name: str) -> bool:
+    """Return whether the remains of an identity have generations or tokens, or cannot be read."""
+    try:
+        with folder.inside(name) as own:
+            if not own.has_folder(GENERATIONS):
+                return own.has_folder(TOKENS)
+            with own.inside(GENERATIONS) as generations:
+                return bool(generations.names()) or own.has_folder(TOKENS)
+    except StoreError:
+        return True
 
 
 def _is_candidate(folder: Folder, name: str) -> bool:

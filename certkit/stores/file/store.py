@@ -16,6 +16,7 @@ right to write.
 from __future__ import annotations
 
 import contextlib
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003  a field's type
 from typing import TYPE_CHECKING
@@ -359,12 +360,16 @@ class FileStore:
             return number is not None
 
     def remove(self, name: str) -> None:
-        """Remove an identity: it disappears in one step, and is then deleted; do nothing if it does not exist."""
+        """Remove an identity: it disappears in one step, and is then deleted; do nothing if it does not exist.
+
+        Raises:
+            StoreError: if it cannot be removed, or not be deleted, now or by an earlier run that removed it.
+        """
         identity.require_name(name)
         if not reading.exists(self.root):
             return
         with StoreFolder.open(self.root) as store:
-            if not store.has(name) and not store.leftovers():
+            if not store.has(name) and not store.leftovers(name):
                 return
         with self._changing_names() as store:
             if store.has(name):
@@ -373,7 +378,12 @@ class FileStore:
                     with folder.locked(wait_seconds=self.wait_seconds):
                         # Under its temporary name it is deleted by this run, or else by the next.
                         store.rename(name, temporary_name(name))
-                store.sweep()
+            try:
+                store.sweep(name)
+            except StoreError as error:
+                message = f"{name} is removed, but not all of its files are deleted: {error.message}"
+                hint = f"{error.hint}; then: certkit identity remove {name} --force --store {shlex.quote(self.uri)}"
+                raise StoreError(message, hint=hint) from error
 
     @contextlib.contextmanager
     def _identity(self, name: str, trust: Trust | None = None) -> Iterator[StoreFolder]:

@@ -153,7 +153,7 @@ def unfinished(folder):
 
 def troubles(store):
     """What a check complains about, apart from what a killed run may leave and the next one mends."""
-    expected = re.compile("by interrupted runs|was interrupted|does not exist")
+    expected = re.compile("by interrupted runs|was interrupted|does not exist|is not fully deleted")
     return [each for each in findings_of(store) if each.status is not Status.OK and not expected.search(each.message)]
 
 
@@ -219,6 +219,23 @@ def test_any_change_removes_what_others_left(tmp_path):
     store.change("other", lambda record: record)
     assert [path.name for path in below(case.folder / "now") if path.name == "key.pem"] == []
     assert unfinished(case.folder / "now") == []
+
+
+def test_a_removal_that_cannot_delete_everything(tmp_path):
+    """One file does not keep the others; and while any is left, every further removal is refused and a check fails."""
+    (tmp_path / "before").mkdir()
+    case = Case(tmp_path, lambda store: store.remove("acme"))
+    enroll(case.prepared, issued=2)
+    store = case.again()
+    assert case.run(store, inject="unlinkat:error=EPERM:when=1").code == 0
+    assert below(case.folder / "now" / "store") == [case.folder / "now" / "store" / ".lock"]
+    store = case.again()
+    for _ in range(2):
+        assert case.run(store, inject="unlinkat:error=EPERM:when=1+").code == steps.REFUSED
+        [finding] = [each for each in findings_of(store) if each.status is Status.WARNING]
+        assert "a removed identity is not fully deleted" in finding.message
+    case.run(store)
+    assert below(case.folder / "now" / "store") == [case.folder / "now" / "store" / ".lock"]
 
 
 def test_a_file_that_would_be_too_large(case):
