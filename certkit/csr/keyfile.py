@@ -74,8 +74,12 @@ def key_file_finding(path: Path) -> Finding:
     if not reading.keeps_modes():
         return skipped("key-file", "file permissions are not checked on Windows")
     if reading.is_exposed(path):
+        import shlex
+
         return warning(
-            "key-file", f"{path} is readable by its group or other users", f"make it private: chmod 600 {path}"
+            "key-file",
+            f"{path} is readable by its group or other users",
+            f"make it private: chmod 600 {shlex.quote(str(path))}",
         )
     return is_private(path)
 

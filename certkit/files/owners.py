@@ -172,26 +172,26 @@ def fault_of(file: int, where: str, group: int | None = None) -> tuple[str, str]
     return None
 
 
-def readers(file: int) -> Iterator[str]:
-    """Yield the users and groups that the ACL of an open file lets read it, beside its owner and its group."""
+def readers(file: int | Path, needed: int = READ) -> Iterator[str]:
+    """Yield the users and groups to which the ACL of a file gives any of these rights, beside its owner and group."""
     for tag, permissions, number in _entries(file):
-        if permissions & READ and tag in {_USER, _GROUP}:
+        if permissions & needed and tag in {_USER, _GROUP}:
             yield f"user {_user(number)}" if tag == _USER else f"group {_group(number)}"
 
 
-def _entries(file: int) -> Iterator[tuple[int, int, int]]:
-    """Yield tag, effective permissions and number of each entry of an ACL; nothing without an ACL."""
+def _entries(file: int | Path) -> Iterator[tuple[int, int, int]]:
+    """Yield tag, effective permissions and number of each entry of a file's ACL; nothing without an ACL."""
     try:
         data = os.getxattr(file, _ACL)
     except (OSError, AttributeError) as error:
-        if getattr(error, "errno", None) == errno.EBADF:  # O_PATH
+        if isinstance(file, int) and getattr(error, "errno", None) == errno.EBADF:  # O_PATH
             own = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=file)
             try:
                 yield from _entries(own)
             finally:
                 os.close(own)
         return
-    mask = stat.S_IMODE(os.fstat(file).st_mode) >> 3 & 7
+    mask = stat.S_IMODE(os.stat(file).st_mode) >> 3 & 7
     for tag, permissions, number in _ENTRY.iter_unpack(data[4:]):
         yield tag, permissions & mask, number
 

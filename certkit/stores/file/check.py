@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError, StoreError
-from certkit.files import reading
+from certkit.files import owners, reading
 from certkit.files.content import Access
 from certkit.files.folder import LOCK, is_temporary_name
 from certkit.findings import Finding, critical, ok, unknown, warning
@@ -305,10 +305,14 @@ class _Wanted:
         found, mend = stat.S_IMODE(mode), f"chmod {wanted:o} {_quoted(path)}"
         excess = found & ~wanted & (0o077 if stat.S_ISDIR(mode) else 0o066)
         lack = wanted & ~found & (0o500 if self.access.group is None else 0o550)
+        who = "other users"
+        # With an ACL, the group's bits are the most that any of its entries may do (acl(5)).
+        if excess & 0o070 and (named := ", ".join(owners.readers(path, excess >> 3))):
+            who, mend = f"by its ACL, {named}", f"setfacl -b {_quoted(path)} && {mend}"
         if excess & 0o022:
-            yield critical(_PERMISSIONS, f"other users can write to {path} (mode {found:04o})", mend)
+            yield critical(_PERMISSIONS, f"{who} can write to {path} (mode {found:04o})", mend)
         elif excess:
-            yield warning(_PERMISSIONS, f"other users can read {path} (mode {found:04o})", mend)
+            yield warning(_PERMISSIONS, f"{who} can read {path} (mode {found:04o})", mend)
         if lack:
             yield warning(_PERMISSIONS, f"the intended users cannot read {path} (mode {found:04o})", mend)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
+import pwd
+import subprocess
 
 import pytest
 
 from certkit.findings import Status
 from certkit.stores.file.store import FileStore
 from certkit.stores.opening import findings_of
+from tests.conftest import require_program
 from tests.stores.contract import FIELDS, activate, enroll
 from tests.stores.places import enroll_for, let_through, some_group, tree, with_group
 
@@ -63,6 +67,19 @@ def test_keys_of_an_identity_that_cannot_be_loaded(store):
         (Status.CRITICAL, "identity:acme"),
         (Status.UNKNOWN, "permissions"),
     ]
+
+
+def test_a_reader_let_in_by_an_acl(store):
+    """Is named; the advice does not only close the mask of the ACL, which would be open again with the next one."""
+    enroll(store, issued=1)
+    path = store.root / "acme" / "generations" / "0001" / "key.pem"
+    subprocess.run([require_program("setfacl"), "-m", "u:1:r,g:2:r,u:3:-", path], check=True)
+    readers = f"user {pwd.getpwuid(1).pw_name}, group {grp.getgrgid(2).gr_name}"
+    where = "STORE/acme/generations/0001/key.pem"
+    hint = f"setfacl -b {where} && chmod 600 {where}"
+    assert told(store) == [f"warning permissions: by its ACL, {readers} can read {where} (mode 0640) -> {hint}"]
+    subprocess.run(hint.replace("STORE", str(store.root)), shell=True, check=True)
+    assert told(store) == []
 
 
 def test_a_check_changes_nothing(store):
