@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 
 from tests import forked
 from tests.conftest import command, environment
+
+PROJECT = Path(__file__).parents[1]
 
 pytestmark = pytest.mark.skipif(not forked.can_run(environment()), reason="nothing can be forked here")
 
@@ -106,3 +109,18 @@ def test_a_command_that_hangs(run):
             timeout=0.2,
             meanwhile=lambda process: os.kill(process, signal.SIGSTOP),
         )
+
+
+@pytest.mark.parametrize("ending", ["sys.exit(3)", "forkserver.finish(3)"])
+def test_the_end(ending):
+    """A forked command waits for its threads, runs what is registered for the end, and writes all it said."""
+    code = (
+        "import atexit, sys, threading, time\n"
+        "from tests import forkserver\n"
+        "atexit.register(print, 'registered')\n"
+        "threading.Thread(target=lambda: (time.sleep(0.3), print('thread'))).start()\n"
+        f"print('command')\n{ending}\n"
+    )
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=buffered, stdout=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stdout) == (3, b"command\nthread\nregistered\n")
