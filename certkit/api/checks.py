@@ -222,7 +222,9 @@ def check_csr(
     held = None if key is None else arguments.held_key(key, arguments.secret(passphrase))
     facts = keys.key_facts(held.key.public_key()) if held else None
     fits = tuple(
-        PolicyFit.of(each, [*check.findings(request, content, each, key=facts), *check.key_file(each, held)])
+        PolicyFit.of(
+            each, [*check.for_checkers(check.findings(request, content, each, key=facts)), *check.key_file(each, held)]
+        )
         for each in rules
     )
     findings = tuple(finding for fit in fits for finding in fit.findings)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.shared import inputs
-from certkit.cli.shared.output import Output, explain, reporting
+from certkit.cli.shared.output import Output, reporting
 from certkit.cli.shared.stores import complete_identities, identities, store_option
 from certkit.errors import InputError
 from certkit.findings import exit_code
@@ -66,8 +66,6 @@ def probe(output: Output, *, where: str | None, **options: Any) -> int:
 
     _require_one_certificate(options)
     found = _probed(where, options, output)
-    for check, seconds in found.seconds.items():
-        explain(f"{check}: done after {seconds:.3f} s")
     if output.as_json:
         output.document(json.probed(found))
     else:

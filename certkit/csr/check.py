@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from certkit.csr import encoding, extensions, signature, subject
@@ -13,6 +15,8 @@ from certkit.x509 import names
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from certkit.csr.keyfile import HeldKey
     from certkit.policy.rules import KeyRules, Policy
     from certkit.x509.csr import Csr
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 # Deviations of the form of a CSR (RFC 2986 section 4); names, keys and extensions have findings of their own.
 _FORM = ("csr-version", "csr-attributes", "csr-extensions")
+# A hint that gives an option, other than --key, without a command.
+_OPTION = re.compile(r"(?!.*certkit).* --(?!key )").match
 
 
 def findings(request: Csr, data: bytes, policy: Policy, *, key: KeyFacts | None = None) -> list[Finding]:
@@ -50,6 +56,12 @@ def findings(request: Csr, data: bytes, policy: Policy, *, key: KeyFacts | None 
         *extensions.findings(request, policy),
         key_match(facts, key, what="CSR"),
     ]
+
+
+def for_checkers(found: Iterable[Finding]) -> list[Finding]:
+    """Return findings for a command that only checks CSRs: hints that give options name the command that has them."""
+    said = "in `certkit csr create`,"
+    return [replace(each, hint=f"{said} {each.hint}") if _OPTION(each.hint) else each for each in found]
 
 
 def subject_of(request: Csr, policy: Policy) -> list[Finding]:

@@ -8,6 +8,7 @@ sees neither the client certificate nor a request.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -24,7 +25,7 @@ from certkit.x509 import names
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from cryptography import x509
@@ -38,14 +39,15 @@ __all__ = ["Probe", "Target", "probe", "target", "url_of"]
 
 Target: TypeAlias = http.Address
 
+logger = logging.getLogger("certkit.probe")  # gets each result as it arrives, at level INFO
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """The result of a probe: a finding for each check, and facts, which are None for steps that were not reached.
 
     `accepted_cas` are the CAs that the server says it accepts; it is empty where it asks for a certificate and names
-    none. `http_status` is that of a complete response. `seconds` are those from the start of the probe until each check
-    that was reached had its result.
+    none. `http_status` is that of a complete response.
     """
 
     target: Target
@@ -57,7 +59,6 @@ class Probe:
     server_chain: tuple[x509.Certificate, ...] = ()
     client_not_after: datetime
     http_status: int | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:
@@ -173,7 +174,6 @@ class _Probing:
     chain: tuple[x509.Certificate, ...] = ()
     http_status: int | None = None
     begin: float = field(default_factory=time.monotonic)
-    seconds: dict[str, float] = field(default_factory=dict)
 
     def result(self) -> Probe:
         """Return all that was found; checks that were not reached are skipped, but the certificate's is unknown."""
@@ -191,7 +191,6 @@ class _Probing:
             server_chain=self.chain,
             client_not_after=self.client.leaf.not_valid_after_utc,
             http_status=self.http_status,
-            seconds=self.seconds,
         )
 
     async def run(self, settings: SSL.Context, timeout: float) -> None:  # noqa: ASYNC109
@@ -207,8 +206,9 @@ class _Probing:
                 await self._ask(self.channel, deadline)
 
     def _add(self, *findings: Finding) -> None:
-        self.seconds |= dict.fromkeys((finding.id for finding in findings), time.monotonic() - self.begin)
-        self.found |= {finding.id: finding for finding in findings}
+        for finding in findings:
+            logger.info("%s after %.3f s: %s", finding.id, time.monotonic() - self.begin, finding.message)
+            self.found[finding.id] = finding
 
     async def _connection(self, deadline: connecting.Deadline) -> socket.socket | None:
         """Connect to the server, or through the proxy; None if that fails."""

@@ -41,6 +41,10 @@ def _length(text: str) -> int:
 
 def _folded(line: str, width: int) -> Iterator[str]:
     line = line.rstrip("\n")
+    gap = next((each for each in reversed([*_CELL.finditer(line)]) if each.end() > width // 2), None)
+    if gap is not None and _length(close := f"{line[: gap.start()]}  {line[gap.end() :]}") <= width:
+        yield close  # a table too wide for the terminal: without its padding the row still fits
+        return
     indent = _indent(line, width)
     at = _start(line, indent)
     current, is_empty = line[:at], True

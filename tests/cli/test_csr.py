@@ -107,7 +107,7 @@ def test_a_missing_organization_is_bad_usage(certkit):
     refused = certkit("csr", "create", "--policy", "wise-sandbox", *FILES)
     assert refused.code == 3
     assert refused.err == (
-        "certkit: error: --organization is missing; Wise Platform, sandbox requires it."
+        "certkit: error: --organization is missing; Wise Platform (sandbox) requires it."
         " Give the organization's legal name\n"
     )
 

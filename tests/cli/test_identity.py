@@ -883,6 +883,10 @@ def test_pkcs12(identity, tmp_path):
         opened = openssl("pkcs12", "-in", bundle, "-passin", f"pass:{passphrase}", "-nokeys").stdout
         assert opened.count(b"-----BEGIN CERTIFICATE-----") == 2
         assert stat.S_IMODE(bundle.stat().st_mode) == 0o600
+    for form in ("pem", "curl", "nginx", "kubernetes", "ghostunnel"):
+        refused = identity("export", "acme", "--format", form, "--out", "three", "--out-passphrase-file", "another")
+        assert (refused.code, "use --format pkcs12" in refused.err) == (3, True)
+    assert not (tmp_path / "three").exists()
 
 
 def test_curl_uses_what_is_exported(identity, tmp_path):
@@ -1015,7 +1019,7 @@ def test_a_partner_that_demands_protected_keys(certkit, tmp_path):
     options = ("--policy", "swish", "--organization", "Acme Ltd", "--store", f"file:{tmp_path}/store")
     refused = certkit("identity", "enroll", "acme", *options)
     assert refused.code == 2
-    assert "Swish, merchants requires a passphrase on the private key" in refused.err
+    assert "Swish (merchants) requires a passphrase on the private key" in refused.err
     assert "Add --passphrase-file FILE, or keep the identity in Vault" in refused.err
     assert not list(tmp_path.rglob("key.pem"))
     (tmp_path / "pw").write_text("correct horse")

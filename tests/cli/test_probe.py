@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+import socket
 import subprocess
 from datetime import UTC, datetime
 
@@ -115,7 +117,22 @@ def test_an_identity(certkit, root, tmp_path, port):
     assert (ran.code, ran.json["target"]) == (0, f"https://localhost:{port}/v1")
 
 
-def test_nobody_is_reached(certkit, root, tmp_path):
+def test_verbose_reports_each_check_at_once(root, tmp_path):
+    """While the server still keeps the probe waiting."""
+    root.issue(begin=NOW - pki.DAY, end=NOW + pki.DAY).write(tmp_path, "acme")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        words = ["probe", f"127.0.0.1:{silent.getsockname()[1]}", "--cert", "acme.pem", "--key", "acme.key", "-v"]
+        with subprocess.Popen(
+            [*command(), *words], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stderr is not None
+            line = next(line for line in process.stderr if "connect after" in line)
+            assert re.fullmatch(r"certkit: connect after \d\.\d{3} s: connected to 127\.0\.0\.1:\d+\n", line)
+            assert process.poll() is None
+            process.terminate()
+
+
+def test_an_unreachable_server(certkit, root, tmp_path):
     """Exit 3."""
     root.issue(begin=NOW - pki.DAY, end=NOW + pki.DAY).write(tmp_path, "acme")
     ran = certkit("probe", f"127.0.0.1:{tls_servers.free_port()}", "--cert", "acme.pem", "--key", "acme.key", "--json")

@@ -15,6 +15,8 @@ import pytest
 
 from tests import pki
 from tests.conftest import openssl
+from tests.test_english import commands as every_command
+from tests.test_english import options
 
 FILE = Path(__file__).with_name("transcript.txt")
 WIDTH = 80
@@ -53,6 +55,8 @@ def folder(tmp_path, root):
         tmp_path / "locked.key",
     )
     openssl(*locked)
+    asked = ("-subj", "/O=Acme Ltd", "-addext", "subjectAltName=DNS:acme.example")
+    openssl("req", "-new", "-key", tmp_path / "client.key", *asked, "-out", tmp_path / "names.csr")
     bundle = ("-inkey", tmp_path / "client.key", "-in", tmp_path / "client.pem", "-out", tmp_path / "client.p12")
     openssl("pkcs12", "-export", *bundle, "-passout", "pass:secret")
     return tmp_path
@@ -68,7 +72,7 @@ def normal(text: str, folder: Path) -> str:
     text = re.sub(r"\b[a-z0-9-]+-\d{4}-\d\d-([a-z])\b", r"NAME-\1", text)
     text = re.sub(r"\b(?:[0-9a-f]{2}){8,32}\b", "HEX", text)
     text = re.sub(r"\bfinished in \d+\.\d\d s", "finished in N s", text)
-    text = re.sub(r"\bdone after \d+\.\d{3} s", "done after N s", text)
+    text = re.sub(r"\bafter \d+\.\d{3} s", "after N s", text)
     return re.sub(r"\bsince \d{4}-\d\d-\d\d\b", "since DATE", text)
 
 
@@ -98,3 +102,18 @@ def test_the_transcript(certkit, folder):
     assert found.count("\nexit ") >= 100
     results = [line for line in found.splitlines() if not line.startswith(("$ ", "certkit: "))]
     assert not [line for line in results if len(line) > WIDTH]
+
+
+def test_hints_name_options_of_their_command():
+    """An option in an answer is one of the command in hand, unless the answer names the command to give it to."""
+    known = {path: options(context.command) for path, context in every_command()}
+    wrong = []
+    for block in FILE.read_text().split("\n\n$ "):
+        command, _, answer = block.removeprefix("$ ").partition("\n")
+        words = command.split()
+        path = next(path for n in (4, 3, 2, 1) if (path := " ".join(words[:n])) in known)
+        text = re.sub(r"[\s\\]+", " ", answer)
+        text = re.sub(r"(?<!/)\b(?:certkit|openssl) [a-z][^;`]*(?:`[^;`]*)?", "", text)
+        named = re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text)
+        wrong += [f"{command}: {each}" for each in named if each not in known[path] and each not in words]
+    assert not wrong, "\n".join(wrong)

@@ -210,7 +210,7 @@ def test_wise_refuses_anything_beside_the_block(spoil, message):
     """`encoding` is critical, and names the line; the general policy does not mind."""
     data = spoil(made(SubjectOptions(organization="Acme", country="EU", units=("12345678901234567890",))))
     assert statuses(data) == {"encoding": ["critical"]}
-    assert said(data, "encoding") == [message + "Wise Platform, sandbox rejects this"]
+    assert said(data, "encoding") == [message + "Wise Platform (sandbox) rejects this"]
     assert statuses(data, GENERAL) == {}
 
 
@@ -243,7 +243,7 @@ def test_der_is_not_what_wise_takes():
     """A finding, for the CSR itself can be read; the general policy takes it."""
     data = openssl("req", "-outform", "DER", stdin=made()).stdout
     assert statuses(data) == {"encoding": ["critical"]}
-    assert said(data, "encoding") == ["the CSR is DER; Wise Platform, sandbox requires PEM"]
+    assert said(data, "encoding") == ["the CSR is DER; Wise Platform (sandbox) requires PEM"]
     assert said(data, "encoding", GENERAL) == ["DER"]
 
 
@@ -252,7 +252,7 @@ def test_carriage_returns_are_a_question_to_wise():
     data = made().replace(b"\n", b"\r\n")
     assert statuses(data) == {"encoding": ["warning"]}
     assert said(data, "encoding") == [
-        "the lines end with CR LF; the documentation of Wise Platform, sandbox does not say whether this is accepted"
+        "the lines end with CR LF; the documentation of Wise Platform (sandbox) does not say whether this is accepted"
     ]
     assert statuses(data, GENERAL) == {}
 
@@ -262,7 +262,7 @@ def test_the_old_label_is_a_question_to_wise(key_file):
     data = requested(key_file, "-subj", "/O=Acme", "-newhdr")
     assert data.startswith(b"-----BEGIN NEW CERTIFICATE REQUEST-----")
     assert statuses(data) == {"encoding": ["warning"]}
-    unsaid = "the documentation of Wise Platform, sandbox does not say whether this is accepted"
+    unsaid = "the documentation of Wise Platform (sandbox) does not say whether this is accepted"
     assert said(data, "encoding") == [f"the label is NEW CERTIFICATE REQUEST; {unsaid}"]
     assert statuses(data, GENERAL) == {}
 
@@ -323,8 +323,8 @@ def test_a_request_that_is_cut_off_is_bad_input(size):
 @pytest.mark.parametrize(
     ("options", "messages"),
     [
-        (SubjectOptions(common_name="client"), ["O is missing; Wise Platform, sandbox requires it"]),
-        (SubjectOptions(organization=" "), ["O is missing; Wise Platform, sandbox requires it"]),
+        (SubjectOptions(common_name="client"), ["O is missing; Wise Platform (sandbox) requires it"]),
+        (SubjectOptions(organization=" "), ["O is missing; Wise Platform (sandbox) requires it"]),
         (
             SubjectOptions(organization="x" * 65),
             ["O has 65 characters, more than 64 (RFC 5280 appendix A.1)"],
@@ -381,7 +381,7 @@ def test_a_good_subject_passes(options):
 def test_the_subject_is_told_with_what_will_be_replaced():
     """Wise puts the client id in CN, whatever the CSR asks for."""
     data = made(SubjectOptions(organization="Acme", units=("a", "b"), common_name="me"))
-    assert said(data, "subject") == ["CN=me,OU=b,OU=a,O=Acme; Wise Platform, sandbox replaces CN in the certificate"]
+    assert said(data, "subject") == ["CN=me,OU=b,OU=a,O=Acme; Wise Platform (sandbox) replaces CN in the certificate"]
 
 
 def test_an_attribute_there_twice_is_a_warning(key_file):
@@ -493,7 +493,7 @@ def test_a_digest_that_wise_does_not_take(key_file, digest):
     """Is `signature-algorithm`, and the signature holds."""
     data = requested(key_file, "-subj", "/O=Acme", f"-{digest}")
     assert statuses(data) == {"signature-algorithm": ["critical"]}
-    assert said(data, "signature-algorithm") == [f"{digest.upper()} is not accepted by Wise Platform, sandbox"]
+    assert said(data, "signature-algorithm") == [f"{digest.upper()} is not accepted by Wise Platform (sandbox)"]
 
 
 def test_an_algorithm_that_nobody_knows_is_not_tampering(tmp_path):
@@ -539,7 +539,7 @@ def test_other_keys(tmp_path, options, for_wise, for_general):
     openssl("genpkey", "-algorithm", *options, "-out", path)
     data = requested(path, "-subj", "/O=Acme")
     assert statuses(data) == {"key-type": ["critical"]}
-    assert said(data, "key-type") == [f"{for_wise} Wise Platform, sandbox"]
+    assert said(data, "key-type") == [f"{for_wise} Wise Platform (sandbox)"]
     assert statuses(data, GENERAL) == ({"key-type": ["critical"]} if for_general else {})
     if for_general:
         assert said(data, "key-type", GENERAL) == [f"{for_general} general use"]
@@ -607,7 +607,7 @@ def test_extensions_are_a_question_to_wise():
     (message,) = said(data, "extensions")
     assert message == (
         "the CSR asks for extensions (subjectAltName);"
-        " the documentation of Wise Platform, sandbox does not say whether these are accepted"
+        " the documentation of Wise Platform (sandbox) does not say whether these are accepted"
     )
     assert statuses(data, GENERAL) == {}
 

@@ -46,7 +46,7 @@ def test_the_last_one(store):
     [found] = room(store, policy=replace(POLICY, certificate=replace(POLICY.certificate, max_live=5)))
     assert (found.status, found.message) == (
         Status.WARNING,
-        "this is the last of the 5 live certificates that Wise Platform, sandbox allows",
+        "this is the last of the 5 live certificates that Wise Platform (sandbox) allows",
     )
     assert found.hint == (
         "nothing uses old 0001 (previous), old 0003 (issued); "
@@ -113,7 +113,7 @@ def test_a_key_of_another_environment(store):
     key = pki.new_key()
     first = ROOT.issue(subject, key=key)
     adopt_pair(store, "sandbox", first, policy=POLICY, anchors=[ROOT.certificate])
-    with pytest.raises(RefusedError, match="the key belongs to sandbox, which is for Wise Platform, sandbox"):
+    with pytest.raises(RefusedError, match=r"the key belongs to sandbox, which is for Wise Platform \(sandbox"):
         adopt_pair(
             store,
             "production",
@@ -130,7 +130,9 @@ def test_a_trust_bundle_of_another_environment(store):
     use(store, "sandbox")
     settings = replace(SETTINGS, policy="wise-production", trust_bundle=None)
     enroll_one(store, "production", settings)
-    with pytest.raises(RefusedError, match="the trust bundle belongs to sandbox, which is for Wise Platform, sandbox"):
+    with pytest.raises(
+        RefusedError, match=r"the trust bundle belongs to sandbox, which is for Wise Platform \(sandbox\)"
+    ):
         install(store, pasted(issue(store, name="production")), "production", policy=PRODUCTION, trust_bundle=ROOT.pem)
     assert store.load("production").generations[0].issued is None
     pair = ISSUING.issue(pki.name(O="Acme Ltd", CN="acme-client-id"))

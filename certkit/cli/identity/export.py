@@ -52,6 +52,9 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
     """
     if directory == inputs.STDIN:
         raise InputError("cannot write an export to standard output", hint="give a directory: --out DIR")
+    if options["form"] != "pkcs12" and options["out_passphrase_file"] is not None:
+        problem = f"--out-passphrase-file does not apply to --format {options['form']}: only pkcs12 is encrypted"
+        raise InputError(problem, hint="leave it out, or use --format pkcs12")
     secret, of_bundle = inputs.passphrase(options["passphrase_file"]), options["out_passphrase_file"]
     protection = secret if of_bundle is None else inputs.passphrase(of_bundle)
     if options["form"] == "pkcs12" and protection is None:

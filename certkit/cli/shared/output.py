@@ -131,7 +131,8 @@ def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
     @functools.wraps(command)
     def wrapped(*args: Any, as_json: bool, quiet: bool, verbose: int, **kwargs: Any) -> int | None:
         begin, store = time.monotonic(), click.get_current_context().params.get("store_uri")
-        code = command(Output(as_json, quiet, verbose, store), *args, **kwargs)
+        with _explained_logs() if verbose else contextlib.nullcontext():
+            code = command(Output(as_json, quiet, verbose, store), *args, **kwargs)
         explain(f"finished in {time.monotonic() - begin:.2f} s")
         return code
 
@@ -143,6 +144,26 @@ def explain(message: str) -> None:
     context = click.get_current_context(silent=True)
     if context is not None and context.params.get("verbose"):
         click.echo(f"certkit: {printable(message)}", err=True)
+
+
+@contextlib.contextmanager
+def _explained_logs() -> Iterator[None]:
+    """Explain each message that certkit logs at level INFO, as soon as it is logged."""
+    import logging
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            explain(record.getMessage())
+
+    logger, handler = logging.getLogger("certkit"), Handler()
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 @contextlib.contextmanager

@@ -197,7 +197,7 @@ class CsrCheckDataSource(_Source):
             data = config["csr"].encode()
             policy = catalogue.load(config["policy"] or _DEFAULT_POLICY)
             request = objects.csr(data, name="the argument `csr`")
-            findings = check.findings(request, data, policy)
+            findings = check.for_checkers(check.findings(request, data, policy))
             return {
                 **config,
                 "status": roll_up(each.status for each in findings).value,

@@ -37,7 +37,7 @@ def issue(
     _require_free_name(state, name)
     _require_room(state, policy, now)
     request = objects.csr(csr, name="what was pasted")
-    findings = check.findings(request, csr, policy)
+    findings = check.for_checkers(check.findings(request, csr, policy))
     bad = [each for each in findings if each.status in {Status.CRITICAL, Status.UNKNOWN}]
     if bad:
         raise RefusedError("the CSR was rejected", hint="create a new one with certkit csr create", findings=bad)

@@ -78,7 +78,7 @@ ANSWERS = {
 MISTAKES = {
     "a subject that the policy refuses": (
         'resource "certkit_identity" "a" {\n name = "a"\n policy = "wise-sandbox"\n}\n',
-        "O is missing; Wise Platform, sandbox requires it",
+        "O is missing; Wise Platform (sandbox) requires it",
     ),
     "a policy that there is not": (
         'resource "certkit_identity" "a" {\n name = "a"\n policy = "wize"\n}\n',

@@ -100,7 +100,7 @@ def test_what_wise_leaves_unsaid_is_a_warning(stage):
     reply = stage.paste("first", csr(san=("DNS:client.example.com",)))
     assert reply.status == 201
     assert (
-        "the documentation of Wise Platform, sandbox does not say whether these are accepted"
+        "the documentation of Wise Platform (sandbox) does not say whether these are accepted"
         in shown(reply).one("main").text
     )
     certificate = x509.load_pem_x509_certificate(stage.rehearsal.state.certificates[0].pem.encode())
