@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, UnsafeDirectoryError
 from certkit.files.folder import Folder
-from certkit.files.owners import NOBODY_ELSE, Trust
+from certkit.files.owners import DEFAULT_TRUST, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,8 +135,8 @@ def _listed(paths: str) -> tuple[str, ...]:
 def _added(known: HostConfiguration, path: Path, *, must_exist: bool) -> HostConfiguration:
     """Return the configuration with another file, which takes precedence."""
     try:
-        with Folder.open(path.parent, trust=NOBODY_ELSE, then=path.name) as folder:
-            content = folder.read_safe(path.name, NOBODY_ELSE, limit=_MAX_BYTES)
+        with Folder.open(path.parent, trust=DEFAULT_TRUST, then=path.name) as folder:
+            content = folder.read_safe(path.name, DEFAULT_TRUST, limit=_MAX_BYTES)
     except UnsafeDirectoryError as error:
         hint = f"{error.hint.partition(', or trust it')[0]}; until then, the file is ignored"
         return replace(known, faults=(*known.faults, InputError(error.message, hint=hint)))

@@ -133,7 +133,7 @@ class Follower:
             is_same = held is not None and found.record.active == held.generation
             if held is not None and is_same and overview.generation(found, held.generation).issued == held.issued:
                 return held
-            shown = credentials.shown(store, found)
+            shown = credentials.of_generation(store, found)
         if not shown.anchors:
             hint = f"give the partner's CA: certkit identity install {self.name} CERT --ca FILE"
             raise InputError(f"{self.name} has no trust bundle, so its partner's servers cannot be verified", hint=hint)

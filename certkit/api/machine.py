@@ -106,7 +106,7 @@ class Machine:
         where = target(own or url_of(policy))
 
         def ask(identity: StoredIdentity, number: str) -> Finding:
-            shown = credentials.shown(store, identity, number)
+            shown = credentials.of_generation(store, identity, number)
             found = probe(
                 where,
                 credentials=shown.credentials,

@@ -423,7 +423,7 @@ class IdentityStore:
                 jitter=length,
             )
             renewed = renew(opened, identity, policy, wanted=wanted, now=self._now(), **self._progress)
-            return replace(self._view_of(renewed.done, policy), outcome=renewed.said)
+            return replace(self._view_of(renewed.done, policy), outcome=renewed.outcome)
 
     def activate(
         self, name: str, generation: str | None = None, *, deploy_hook: str | None = None, no_probe: bool = False
@@ -614,7 +614,7 @@ class IdentityStore:
             own = settings.probe if settings.probe != "policy" and policy is None else None
             rules = self._machine.policy(policy or settings.policy)
             where = url or own or url_of(rules)
-            shown = credentials.shown(opened, identity, generation)
+            shown = credentials.of_generation(opened, identity, generation)
             bearer = arguments.secret(token)
             if bearer is None:
                 try:

@@ -98,7 +98,7 @@ def expiry(output: Output, *, sources: tuple[str, ...], **options: Any) -> int:
         stdin=inputs.chunks,
     ) as access_to:
         found = output.counted(look(parse(sources, access_to), judge), of=lambda part: part.places)
-        result = scan(reporter.told(found), now=judge.now, findings=findings)
+        result = scan(reporter.collect(found), now=judge.now, findings=findings)
     places = result.quiet + sum(len(row.sources) for row in result.rows)
     explain(f"warning below {judge.thresholds.warn}, critical below {judge.thresholds.critical}")
     explain(f"certificates and CRLs found: {places:,}, files skipped: {len(result.skipped):,}")

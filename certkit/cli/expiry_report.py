@@ -42,11 +42,11 @@ class Reporter:
 
         return json.facts_of
 
-    def told(self, found: Iterable[Found]) -> Iterable[Found]:
+    def collect(self, found: Iterable[Found]) -> Iterable[Found]:
         """What is found, to be collected for the report; JSON lines are printed as they come, and not kept."""
-        return self._told(found) if self.format == "jsonl" else found
+        return self._print_lines(found) if self.format == "jsonl" else found
 
-    def _told(self, found: Iterable[Found]) -> Iterator[Found]:
+    def _print_lines(self, found: Iterable[Found]) -> Iterator[Found]:
         from certkit.report import json
 
         for part in found:
@@ -70,7 +70,7 @@ class Reporter:
             self._send(self._table(scan, rows, show_all=self.show_all, with_summary=not self.output.quiet))
         else:
             troubles = self._remind(scan, judge.reminders)
-        self._tell_failures(scan, sources)
+        self._report_failures(scan, sources)
         return troubles
 
     def _send(self, parts: Iterable[str]) -> None:
@@ -147,7 +147,7 @@ class Reporter:
             forgetful.warnings.append(InputError("cannot keep reminders: this user has no home directory", hint=hint))
             return contextlib.nullcontext(forgetful)
 
-    def _tell_failures(self, scan: Scan, sources: Sequence[str]) -> None:
+    def _report_failures(self, scan: Scan, sources: Sequence[str]) -> None:
         """Report what could not be checked; a report for Nagios has that already."""
         if self.format == "nagios":
             return

@@ -42,7 +42,7 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
     documents: list[dict[str, Any]] = []
     errors: list[CertkitError] = []
     for source in sources:
-        described, problems = _look_at_host(source) if is_live(source) else _look(source, secret, budget)
+        described, problems = _describe_host(source) if is_live(source) else _describe(source, secret, budget)
         errors += problems
         documents += [{"kind": facts.pop("kind"), "source": source, **facts} for facts in map(dict, described)]
         if not output.as_json:
@@ -54,7 +54,7 @@ def inspect(output: Output, *, sources: tuple[str, ...], show_all: bool, passphr
     return 3 if errors else 0
 
 
-def _look_at_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError]]:
+def _describe_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError]]:
     """The certificates that a live host presents, described, and what went wrong."""
     from certkit.expiry.sources.base import Failure, Sighting
     from certkit.expiry.sources.endpoint import Endpoint, EndpointSource
@@ -76,7 +76,7 @@ def _look_at_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError]
     return described, errors
 
 
-def _look(source: str, secret: Secret | None, budget: Budget) -> tuple[list[dict[str, Any]], list[CertkitError]]:
+def _describe(source: str, secret: Secret | None, budget: Budget) -> tuple[list[dict[str, Any]], list[CertkitError]]:
     """The objects of one source, described, and what could not be read."""
     from certkit.x509 import describe, objects
     from certkit.x509.items import Broken

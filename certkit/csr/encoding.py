@@ -47,7 +47,7 @@ def _around(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str)
         )
     others = len(blocks) - len(private)
     if others > 1:
-        yield from _asked(
+        yield from _ruled(
             rules.further_objects, f"the file contains {others} PEM objects", partner, "keep the CSR alone in its file"
         )
     at = 0
@@ -60,7 +60,7 @@ def _around(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str)
         line = pem.line_number(data, start - len(rest))
         what = "a byte order mark" if data.startswith(_BYTE_ORDER_MARK) else "text"
         hint = "remove it: openssl req -in CSR -out CLEAN (without -text)"
-        yield from _asked(rules.surrounding_text, f"there is {what} outside the PEM block (line {line})", partner, hint)
+        yield from _ruled(rules.surrounding_text, f"there is {what} outside the PEM block (line {line})", partner, hint)
         break
 
 
@@ -70,11 +70,11 @@ def _inside(data: bytes, blocks: list[pem.Block], rules: CsrRules, partner: str)
     rewrite = "rewrite it: openssl req -in CSR -out CLEAN"
     if request.label == pem.NEW_CERTIFICATE_REQUEST:
         hint = "rewrite it with the current label: openssl req -in CSR -out CLEAN"
-        yield from _asked(rules.new_label, "the label is NEW CERTIFICATE REQUEST", partner, hint)
+        yield from _ruled(rules.new_label, "the label is NEW CERTIFICATE REQUEST", partner, hint)
     if request.has_headers:
         yield critical("encoding", "there are header lines inside the PEM block", rewrite)
     if b"\r\n" in data[request.start : request.end]:
-        yield from _asked(rules.crlf, "the lines end with CR LF", partner, "convert them: sed -i 's/\\r$//' CSR")
+        yield from _ruled(rules.crlf, "the lines end with CR LF", partner, "convert them: sed -i 's/\\r$//' CSR")
     layout = _bad_layout(data, request)
     if layout and not request.has_headers:
         yield critical(
@@ -100,7 +100,7 @@ def _bad_layout(data: bytes, block: pem.Block) -> str:
     return ""
 
 
-def _asked(answer: Answer, fact: str, partner: str, hint: str) -> Iterator[Finding]:
+def _ruled(answer: Answer, fact: str, partner: str, hint: str) -> Iterator[Finding]:
     """Yield a finding by the partner's rule: none, a refusal, or a warning that its documentation does not say."""
     if answer is Answer.NO:
         yield critical("encoding", f"{fact}; {partner} rejects this", hint)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from certkit.errors import InputError
 from certkit.expiry import reminders as rules
-from certkit.expiry.reminders import PREMATURE, Spoken
+from certkit.expiry.reminders import PREMATURE, SentReminders
 from certkit.files import content as contents
 from certkit.files import reading
 from certkit.files.folder import Folder
@@ -35,7 +35,7 @@ VERSION = 1
 _HINT = "until then every reminder is repeated; choose another file with --state"
 
 # Every file of certkit's begins like this, so that no other file is ever replaced.
-_OURS = b'{"certkit": "reminders", '
+_MAGIC = b'{"certkit": "reminders", '
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 _MAX_SECONDS = 999_999 * 7 * 86_400
 
@@ -138,20 +138,20 @@ def _content(folder: Folder, path: Path) -> bytes:
     content = folder.read(path.name, limit=MAX_BYTES)
     if not os.access(path, os.W_OK):
         raise InputError(f"cannot write {path}: no permission to write to it", hint="check its mode")
-    _require_ours(content, path)
+    _require_own_file(content, path)
     return content
 
 
-def _require_ours(content: bytes, path: Path) -> None:
+def _require_own_file(content: bytes, path: Path) -> None:
     """Refuse a file that certkit did not write, or a newer version did; an empty or zeroed one (power loss) is fine."""
-    if _OURS.startswith(content.strip(b"\0 \r\n")):
+    if _MAGIC.startswith(content.strip(b"\0 \r\n")):
         return
-    if not content.startswith(_OURS):
+    if not content.startswith(_MAGIC):
         raise InputError(
             f"cannot write {path}: it is not a reminder file, so it is not replaced",
             hint="choose another file with --state, or remove this one",
         )
-    version = re.match(rb'"version": (\d{1,9})\b', content[len(_OURS) :])
+    version = re.match(rb'"version": (\d{1,9})\b', content[len(_MAGIC) :])
     if version is not None and int(version[1]) > VERSION:
         raise InputError(
             f"cannot write {path}: it was written by a newer version of certkit",
@@ -159,20 +159,20 @@ def _require_ours(content: bytes, path: Path) -> None:
         )
 
 
-def _parsed(content: bytes) -> dict[str, Spoken]:
+def _parsed(content: bytes) -> dict[str, SentReminders]:
     document = json.loads(content)
-    known = {key: _spoken(value) for key, value in document["certificates"].items()}
+    known = {key: _parse_sent(value) for key, value in document["certificates"].items()}
     if document["version"] != VERSION or not all(map(_FINGERPRINT.fullmatch, known)):
         raise ValueError("not as this version writes it")
     return known
 
 
-def _spoken(value: Any) -> Spoken:
+def _parse_sent(value: Any) -> SentReminders:
     not_before, not_after, seen = (parse_time(value[name]) for name in ("not_before", "not_after", "seen"))
     marks = frozenset(value["spoken"])
     if not all(mark == PREMATURE or (type(mark) is int and 0 <= mark <= _MAX_SECONDS) for mark in marks):
         raise ValueError("not a reminder")
-    return Spoken(not_before, not_after, seen, marks)
+    return SentReminders(not_before, not_after, seen, marks)
 
 
 def _rendered(memory: Memory) -> bytes:
@@ -188,7 +188,7 @@ def _rendered(memory: Memory) -> bytes:
         lines.append(f'"{fingerprint}": {json.dumps(value)}')
     while True:
         listed = ",\n".join(lines)
-        content = _OURS + f'"version": {VERSION}, "certificates": {{\n{listed}\n}}}}\n'.encode()
+        content = _MAGIC + f'"version": {VERSION}, "certificates": {{\n{listed}\n}}}}\n'.encode()
         if len(content) <= MAX_BYTES:
             return content
         lines = lines[: len(lines) // 2]

@@ -31,9 +31,9 @@ _HINT = "give for example 28d,14d,7d,3d,1d,0d"
 # The clocks of concurrent runs, and of hosts that share a state, may differ by this much.
 _SLACK = timedelta(minutes=10)
 # Expired certificates that were last seen longer ago than this are forgotten.
-_KEPT = timedelta(days=365)
+_KEEP_EXPIRED = timedelta(days=365)
 # The day of the last sighting need not be exact, so that most runs have nothing to write.
-_SEEN_AGAIN = timedelta(days=30)
+_SEEN_PRECISION = timedelta(days=30)
 
 
 class Watched(Protocol):
@@ -138,7 +138,7 @@ class Due(Generic[W]):
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class SentReminders:
     """The record of one certificate: the reminders sent, its dates, and when it was last seen."""
 
     not_before: datetime
@@ -157,20 +157,20 @@ class Spoken:
 
 
 # The records of all certificates, by fingerprint in lower-case hex.
-Memory: TypeAlias = "Mapping[str, Spoken]"
+Memory: TypeAlias = "Mapping[str, SentReminders]"
 
 
-def refreshed(memory: Memory, *, seen: Iterable[Watched], now: datetime) -> dict[str, Spoken]:
+def refreshed(memory: Memory, *, seen: Iterable[Watched], now: datetime) -> dict[str, SentReminders]:
     """Return the records worth keeping: what is still true, without certificates that are long gone."""
     present = {watched.fingerprint_sha256 for watched in seen}
     kept = {}
-    for fingerprint, spoken in memory.items():
-        last = min(spoken.seen, now)
-        if fingerprint in present and now - last > _SEEN_AGAIN:
+    for fingerprint, sent in memory.items():
+        last = min(sent.seen, now)
+        if fingerprint in present and now - last > _SEEN_PRECISION:
             last = now
-        marks = spoken.still_true(now)
-        if marks and now - max(last, spoken.not_after) <= _KEPT:
-            kept[fingerprint] = replace(spoken, seen=last, marks=marks)
+        marks = sent.still_true(now)
+        if marks and now - max(last, sent.not_after) <= _KEEP_EXPIRED:
+            kept[fingerprint] = replace(sent, seen=last, marks=marks)
     return kept
 
 
@@ -186,12 +186,12 @@ def due(watched: Iterable[W], *, reminders: Reminders, memory: Memory, now: date
     return found
 
 
-def recorded(memory: Memory, spoken: Sequence[Due[W]]) -> dict[str, Spoken]:
+def recorded(memory: Memory, sent: Sequence[Due[W]]) -> dict[str, SentReminders]:
     """Return the records with the sent reminders added."""
     result = dict(memory)
-    for each in spoken:
+    for each in sent:
         fingerprint, watched = each.watched.fingerprint_sha256, each.watched
         known = result.get(fingerprint)
         marks = (known.marks if known else frozenset()) | {each.reminder.mark}
-        result[fingerprint] = Spoken(watched.not_before, watched.not_after, each.moment, marks)
+        result[fingerprint] = SentReminders(watched.not_before, watched.not_after, each.moment, marks)
     return result

@@ -32,7 +32,7 @@ if not hasattr(os, "O_DIRECTORY"):
 EVERYTHING = "*"
 _MAX_LINKS = 40
 # Search permission is enough for the directories above; without O_PATH a directory must be readable.
-_ON_THE_WAY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_SEARCH_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ACL = "system.posix_acl_access"
 # acl(5) as the kernel returns it: a version, then entries of a tag, permissions and an id.
 _USER, _GROUP = 0x02, 0x08
@@ -95,7 +95,7 @@ class Trust:
         return any(where == root or where.startswith(root.rstrip("/") + "/") for root in roots)
 
 
-NOBODY_ELSE = Trust()
+DEFAULT_TRUST = Trust()
 
 
 class _Walk:
@@ -103,7 +103,7 @@ class _Walk:
 
     def __init__(self, trust: Trust) -> None:
         self.trust = trust
-        self.file = os.open("/", _ON_THE_WAY)
+        self.file = os.open("/", _SEARCH_FLAGS)
         self.where = "/"
         self.fault: tuple[str, str] | None = None
 
@@ -129,11 +129,11 @@ class _Walk:
             target = os.readlink(name, dir_fd=self.file)
             if target.startswith("/"):
                 os.close(self.file)
-                self.file, self.where = os.open("/", _ON_THE_WAY), "/"
+                self.file, self.where = os.open("/", _SEARCH_FLAGS), "/"
             todo += [each for each in reversed(target.split("/")) if each not in {"", "."}]
 
     def _step(self, name: str, status: os.stat_result) -> None:
-        below = os.open(name, _ON_THE_WAY, dir_fd=self.file)
+        below = os.open(name, _SEARCH_FLAGS, dir_fd=self.file)
         os.close(self.file)
         self.file = below
         self.where = os.path.dirname(self.where) if name == ".." else os.path.join(self.where, name)

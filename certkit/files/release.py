@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import ExistsError, InputError
 from certkit.files.content import Access
 from certkit.files.folder import LOCK, Folder, is_temporary_name
-from certkit.files.owners import NOBODY_ELSE
+from certkit.files.owners import DEFAULT_TRUST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ def switch(
     access: Access,
     *,
     task: str | None = None,
-    trust: Trust = NOBODY_ELSE,
+    trust: Trust = DEFAULT_TRUST,
 ) -> bool:
     """Make a directory hold exactly these files; return whether anything had to change.
 
@@ -103,14 +103,14 @@ class Mark:
         return self.content.decode("utf-8", "replace").partition("\n")[2] or None
 
 
-def mark(directory: Path, *, trust: Trust = NOBODY_ELSE) -> Mark | None:
+def mark(directory: Path, *, trust: Trust = DEFAULT_TRUST) -> Mark | None:
     """Return the mark of the last change whose follow-up is still due; None if nothing is due."""
     with Folder.open(directory, trust=trust, follows=False) as folder:
         content = folder.read_if_there(_MARK)
     return None if content is None else Mark(content)
 
 
-def unmark(directory: Path, done: Mark, *, trust: Trust = NOBODY_ELSE) -> None:
+def unmark(directory: Path, done: Mark, *, trust: Trust = DEFAULT_TRUST) -> None:
     """Forget a mark whose task is done; that of a later change stays."""
     with (
         Folder.open(directory, trust=trust, follows=False) as folder,
@@ -132,7 +132,7 @@ def _changing(directory: Path, access: Access, trust: Trust) -> Iterator[Folder]
         except ExistsError:
             folder = held.enter_context(above.inside(path.name, what="cannot write"))
             folder.require_safe(trust)
-            _require_ours(folder)
+            _require_own_files(folder)
             status = folder.own_status
             is_given = status.st_gid == access.group and stat.S_IMODE(status.st_mode) == access.directory_mode
             if access.group is not None and not is_given:
@@ -141,9 +141,9 @@ def _changing(directory: Path, access: Access, trust: Trust) -> Iterator[Folder]
         yield folder
 
 
-def _require_ours(folder: Folder) -> None:
+def _require_own_files(folder: Folder) -> None:
     # `has`: another run may have removed it in the meantime.
-    foreign = (name for name in folder.names() if not _is_ours(folder, name) and folder.has(name))
+    foreign = (name for name in folder.names() if not _is_own(folder, name) and folder.has(name))
     if (name := next(foreign, None)) is not None:
         raise InputError(
             f"cannot write {folder.path}: it contains files that certkit did not write, such as {name}",
@@ -151,7 +151,7 @@ def _require_ours(folder: Folder) -> None:
         )
 
 
-def _is_ours(folder: Folder, name: str) -> bool:
+def _is_own(folder: Folder, name: str) -> bool:
     if name in {_POINTER, LOCK, _MARK} or _VERSION.fullmatch(name):
         return True
     return any(is_temporary_name(name, target) for target in (_POINTER, _MARK)) or _is_link(folder, name)
@@ -175,14 +175,14 @@ def _holds(folder: Folder, version: str, contents: Mapping[str, Content], access
     try:
         with folder.inside(version) as found:
             return found.names() == sorted(contents) and all(
-                _is_given(found, name, access.mode_of(content), access) and found.holds(name, content)
+                _has_mode(found, name, access.mode_of(content), access) and found.holds(name, content)
                 for name, content in contents.items()
             )
     except InputError:
         return False
 
 
-def _is_given(folder: Folder, name: str, mode: int, access: Access) -> bool:
+def _has_mode(folder: Folder, name: str, mode: int, access: Access) -> bool:
     status = folder.status(name)
     return (
         status is not None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class GenerationCredentials:
     """A generation's number, its credentials, and the certificates of its trust bundle; None if it has no bundle."""
 
     generation: str
@@ -28,7 +28,7 @@ class Shown:
     anchors: list[x509.Certificate] | None
 
 
-def shown(store: Store, identity: StoredIdentity, number: str | None = None) -> Shown:
+def of_generation(store: Store, identity: StoredIdentity, number: str | None = None) -> GenerationCredentials:
     """Return the credentials of a generation, by default the active one.
 
     Raises:
@@ -49,7 +49,7 @@ def shown(store: Store, identity: StoredIdentity, number: str | None = None) -> 
     chain = objects.certificates(issued.fullchain, name=what)
     bundle = overview.trust_bundle(identity, generation)
     anchors = objects.certificates(bundle, name=f"the trust bundle of {what}") if bundle else None
-    return Shown(number, Credentials(key, tuple(chain)), anchors)
+    return GenerationCredentials(number, Credentials(key, tuple(chain)), anchors)
 
 
 def require_trusted(identity: StoredIdentity, number: str, *, now: datetime) -> None:

@@ -162,14 +162,14 @@ def add_request(
         known = (each.number for each in identity.generations)
         pruned = (*identity.record.discarded, *identity.record.retired)
         number = next_generation([*known, *pruned, *tried])
-        naming = functools.partial(_named, name=identity.name, number=number, key=facts, csr=made.pem, now=now)
+        naming = functools.partial(_name, name=identity.name, number=number, key=facts, csr=made.pem, now=now)
         try:
             added = store.add(identity, number, key=keys.to_pem(key), csr=made.pem, edit=naming)
         except ConflictError:
-            faster = _there_soon(store, identity.name, number)
+            faster = _wait_for_generation(store, identity.name, number)
             if faster is not None:
                 return Done(faster, changed=False)
-            given_up = store.change(store.load(identity.name), functools.partial(_given_up, number=number))
+            given_up = store.change(store.load(identity.name), functools.partial(_without_request, number=number))
             if number not in given_up.record.discarded:
                 return Done(given_up, changed=False)
             tried.append(number)
@@ -179,7 +179,7 @@ def add_request(
     raise ConflictError(f"{identity.name}: too many processes are creating requests", hint="try again")
 
 
-def named(store: Store, identity: StoredIdentity, *, now: datetime) -> StoredIdentity:
+def name_requests(store: Store, identity: StoredIdentity, *, now: datetime) -> StoredIdentity:
     """Give a certificate name to a request whose run was killed before naming it.
 
     Raises:
@@ -190,12 +190,12 @@ def named(store: Store, identity: StoredIdentity, *, now: datetime) -> StoredIde
         if each.csr is not None and each.number not in record.names:
             request = objects.csr(each.csr, name=f"generation {each.number}")
             key = keys.key_facts(request.public_key())
-            naming = functools.partial(_named, name=identity.name, number=each.number, key=key, csr=each.csr, now=now)
+            naming = functools.partial(_name, name=identity.name, number=each.number, key=key, csr=each.csr, now=now)
             identity = store.change(identity, naming)
     return identity
 
 
-def _there_soon(store: Store, name: str, number: str) -> StoredIdentity | None:
+def _wait_for_generation(store: Store, name: str, number: str) -> StoredIdentity | None:
     """Wait for a generation that another process is creating, and return the identity; None if it does not appear."""
     for _ in range(_LOOKS):
         identity = store.load(name)
@@ -205,12 +205,12 @@ def _there_soon(store: Store, name: str, number: str) -> StoredIdentity | None:
     return None
 
 
-def _given_up(record: Record, *, number: str) -> Record:
+def _without_request(record: Record, *, number: str) -> Record:
     """Return the record without a request that another process left unfinished: it can no longer be completed."""
     return record if number == record.active or number in record.left else record.discard(number)
 
 
-def _named(record: Record, *, name: str, number: str, key: KeyFacts, csr: bytes, now: datetime) -> Record:
+def _name(record: Record, *, name: str, number: str, key: KeyFacts, csr: bytes, now: datetime) -> Record:
     """Return the record with a request and its certificate name: unique, as partners refuse names used before."""
     if number in record.names:
         return record

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from certkit.errors import InputError
 from certkit.files import release
 from certkit.files.content import Access
-from certkit.files.owners import NOBODY_ELSE
+from certkit.files.owners import DEFAULT_TRUST
 from certkit.identity import credentials, overview
 from certkit.identity.hooks import notify
 from certkit.identity.programs import Program, absolute
@@ -67,7 +67,7 @@ class WantedExport:
     hook: str | None = None
     environment: Mapping[str, str]
     program: Callable[[str], Program] = lambda text: Program(absolute(text))
-    trust: Trust = NOBODY_ELSE
+    trust: Trust = DEFAULT_TRUST
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def run(program: Program | Path | str, variables: Mapping[str, str], *, timeout:
     if isinstance(program, Program):
         variables = {**program.variables, **variables}
     with (
-        _telling("hook", str(program), timeout),
+        _naming_program("hook", str(program), timeout),
         _started(arguments, variables, stdin=subprocess.DEVNULL, stdout=2) as process,
     ):
         _require_success(process.wait(timeout))
@@ -62,8 +62,8 @@ def ask(
         HookError: if it cannot be run, ends with a code other than 0, takes too long, or prints too much.
     """
     with (
-        _telling("program", arguments[0], timeout),
-        _asked(question) as asked,
+        _naming_program("program", arguments[0], timeout),
+        _input_file(question) as asked,
         _started(arguments, variables, stdin=asked, stdout=subprocess.PIPE) as process,
     ):
         answer = _read(process, time.monotonic() + timeout, limit)
@@ -72,7 +72,7 @@ def ask(
 
 
 @contextlib.contextmanager
-def _asked(question: bytes) -> Iterator[IO[bytes]]:
+def _input_file(question: bytes) -> Iterator[IO[bytes]]:
     """Yield a file with the input; in memory if possible, because there may be no directory for temporary files."""
     import tempfile
 
@@ -88,7 +88,7 @@ class _Failure(Exception):  # noqa: N818  it becomes a HookError, with the progr
 
 
 @contextlib.contextmanager
-def _telling(what: str, program: str, timeout: float) -> Iterator[None]:
+def _naming_program(what: str, program: str, timeout: float) -> Iterator[None]:
     """Name the program in the error if it fails."""
     try:
         yield
@@ -162,13 +162,13 @@ def notify(
     Raises:
         HookError: if a program failed; the remaining ones are not run.
     """
-    variables = {**environment, **_told(name, generation, where)}
+    variables = {**environment, **_variables(name, generation, where)}
     with after(changed):
         for program in programs:
             run(program, variables)
 
 
-def _told(name: str, generation: Generation, where: Location) -> dict[str, str]:
+def _variables(name: str, generation: Generation, where: Location) -> dict[str, str]:
     """Return a hook's variables, under certkit's names and certbot's; never a secret."""
     certificate = overview.certificate(generation)
     key = "CERTKIT_KEY_PATH" if where.is_directory else "CERTKIT_KEY_REFERENCE"

@@ -53,7 +53,7 @@ def install(
     """
     name = identity.name
     certificates = objects.certificates(pasted, name=file)
-    leaf, generation = _answered(identity, certificates)
+    leaf, generation = _matched_request(identity, certificates)
     anchors = _anchors(identity, trust_bundle)
     others = [*(each for each in certificates if each is not leaf), *untrusted]
     if trust_bundle is not None:
@@ -125,8 +125,8 @@ def write(
     facts = describe.facts(leaf)
     policy = identity.record.settings.policy
     known = {**facts, **overview.key_facts(keys.key_facts(leaf.public_key())), CSR: ""}
-    told = {**facts, "policy": policy}
-    return store.install(identity, number, issued, facts=told, edit=lambda record: record.describe(number, known))
+    recorded = {**facts, "policy": policy}
+    return store.install(identity, number, issued, facts=recorded, edit=lambda record: record.describe(number, known))
 
 
 def judge(
@@ -218,7 +218,7 @@ def pem(certificates: Sequence[x509.Certificate]) -> bytes:
     return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
 
 
-def _answered(
+def _matched_request(
     identity: StoredIdentity, certificates: Sequence[x509.Certificate]
 ) -> tuple[x509.Certificate, Generation]:
     """Return the certificate and the generation with its key, a pending one if there is one.
@@ -232,7 +232,7 @@ def _answered(
     found = [(each, wanted[own]) for each in certificates if (own := spki(each)) in wanted]
     if found:
         return min(found, key=lambda pair: pair[1].issued is not None)
-    _refuse_known(identity, certificates)
+    _refuse_out_of_use(identity, certificates)
     message = (
         f"the certificate matches no pending request: SPKI SHA-256 of the certificate"
         f" {spki(describe.leaf_of(certificates))}, of the requests {', '.join(filter(None, wanted)) or 'none'}"
@@ -242,7 +242,7 @@ def _answered(
     raise RefusedError(f"{identity.name}: certificate rejected: key-match: {message}", hint=hint, findings=findings)
 
 
-def _refuse_known(identity: StoredIdentity, certificates: Sequence[x509.Certificate]) -> None:
+def _refuse_out_of_use(identity: StoredIdentity, certificates: Sequence[x509.Certificate]) -> None:
     """Refuse a certificate of a generation that is out of use; the hint names the command to run.
 
     Raises:

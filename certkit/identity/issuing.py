@@ -102,9 +102,9 @@ def ask(
             raise
         except (RefusedError, InputError) as error:
             ends = [*facts.get(ANSWERS, "").split(), rfc3339(describe.leaf_of(certificates).not_valid_after_utc)]
-            told = {ANSWERS: " ".join(ends), ANSWERED: rfc3339(now), LEASE: ""}
-            store.keep_answer(identity, number, pem(certificates), edit=lambda record: record.describe(number, told))
-            _explain(error, name, told[ANSWERED], now)
+            noted = {ANSWERS: " ".join(ends), ANSWERED: rfc3339(now), LEASE: ""}
+            store.keep_answer(identity, number, pem(certificates), edit=lambda record: record.describe(number, noted))
+            _explain(error, name, noted[ANSWERED], now)
             raise
     except BaseException:
         _release(store, name, number)

@@ -104,7 +104,7 @@ def overview(
     by_state = {view.state: view for view in views}
     by_number = {view.generation: view for view in views}
     active = by_state.get(State.ACTIVE)
-    coming = [by_number[each.number] for each in on_the_way(identity)]
+    coming = [by_number[each.number] for each in unfinished(identity)]
     pending = next((each for each in reversed(coming) if each.state is State.PENDING), coming[-1] if coming else None)
     status = Status.UNKNOWN
     if active is not None and active.not_before is not None and active.not_after is not None:
@@ -149,7 +149,7 @@ def in_state(identity: StoredIdentity, *states: State) -> list[Generation]:
     return [each for each in identity.generations if state_of(identity, each) in states]
 
 
-def on_the_way(identity: StoredIdentity) -> list[Generation]:
+def unfinished(identity: StoredIdentity) -> list[Generation]:
     """Return the generations yet to be used, oldest first: pending, or issued and never active.
 
     An issued one that is older than an activated one is superseded, and left out.
@@ -220,7 +220,7 @@ def facts_of(identity: StoredIdentity, found: Generation) -> Mapping[str, str]:
         InputError: if the stored data cannot be read.
     """
     known = identity.record.facts.get(found.number, {})
-    wanted = _WANTED if found.is_issued else _WANTED[:2]
+    wanted = _FACTS if found.is_issued else _FACTS[:2]
     if not found.is_read and all(map(known.get, wanted)):
         with contextlib.suppress(InputError):
             _ = [parse_time(known[each]) for each in wanted if each in {"not_before", "not_after"}]
@@ -232,7 +232,7 @@ def facts_of(identity: StoredIdentity, found: Generation) -> Mapping[str, str]:
     return key_facts(asked.key.facts) if asked and not isinstance(asked.key, Unreadable) else {}
 
 
-_WANTED = ("key_type", "spki_sha256", "not_before", "not_after", "fingerprint_sha256")
+_FACTS = ("key_type", "spki_sha256", "not_before", "not_after", "fingerprint_sha256")
 
 
 def key_facts(key: KeyFacts) -> dict[str, str]:

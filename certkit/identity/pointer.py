@@ -24,7 +24,7 @@ def choose(identity: StoredIdentity, number: str | None) -> str | None:
     """
     if number is not None:
         return number.zfill(4) if number.isdecimal() and number.isascii() else number
-    issued = [each.number for each in overview.on_the_way(identity) if each.is_issued]
+    issued = [each.number for each in overview.unfinished(identity) if each.is_issued]
     if issued:
         return issued[-1]
     if identity.record.active:

@@ -15,7 +15,7 @@ from certkit.expiry import thresholds
 from certkit.findings import Finding, Status, critical, ok, warning
 from certkit.identity import activate, credentials, install, issuing, limits, overview, prune
 from certkit.identity.activate import PLAIN
-from certkit.identity.enroll import Done, add_request, named
+from certkit.identity.enroll import Done, add_request, name_requests
 from certkit.identity.hooks import HookError
 from certkit.policy.values import Answer
 from certkit.stores.record import State
@@ -60,7 +60,7 @@ class Renewed:
     """The result of a renewal: the identity, the outcome in words, and the status."""
 
     done: Done
-    said: Finding
+    outcome: Finding
 
 
 def renew(
@@ -89,8 +89,8 @@ def renew(
         hint = f"say what to request: certkit identity enroll {name} --organization ORGANIZATION"
         raise InputError(f"{name}: no certificate was requested yet", hint=hint)
     identity, aside = _set_aside(store, identity, policy, dry_run=wanted.dry_run, now=now)
-    identity = identity if wanted.dry_run else named(store, identity, now=now)
-    waiting = [each for each in overview.on_the_way(identity) if each.number not in aside]
+    identity = identity if wanted.dry_run else name_requests(store, identity, now=now)
+    waiting = [each for each in overview.unfinished(identity) if each.number not in aside]
     opens = window(identity, policy, jitter=wanted.jitter)
     if waiting:
         carried = _carry_on(store, identity, waiting[-1], policy, wanted=wanted, now=now)
@@ -114,7 +114,7 @@ def renew(
     done = replace(done, findings=(*findings, *done.findings))
     if wanted.issuer is None:
         return Renewed(done, ok("validity", f"{name}: a request was created"))
-    return _answered(store, done, policy, wanted=wanted, now=_later(now, began))
+    return _completed(store, done, policy, wanted=wanted, now=_later(now, began))
 
 
 def _set_aside(
@@ -124,7 +124,7 @@ def _set_aside(
 
     Return the identity, and the numbers of those that were discarded, or would be.
     """
-    coming = {each.number for each in overview.on_the_way(identity)}
+    coming = {each.number for each in overview.unfinished(identity)}
     aside = set()
     for each in overview.in_state(identity, State.ISSUED):
         certificate = overview.certificate(each)
@@ -184,15 +184,15 @@ def carry_through(
     Raises as `renew` does.
     """
     identity = done.identity
-    waiting = overview.on_the_way(identity)
+    waiting = overview.unfinished(identity)
     if not waiting:
         return activate.deploy(store, done, how.deployment)
     number, findings, changed = waiting[-1].number, done.findings, done.changed
     if waiting[-1].issued is None:
         with after(changed):
-            installed, told = _issue(store, identity, waiting[-1], policy, issuer, force=force, now=now)
+            installed, warned = _issue(store, identity, waiting[-1], policy, issuer, force=force, now=now)
         identity = installed.identity
-        findings, changed = (*findings, *told, *installed.findings), changed or installed.changed
+        findings, changed = (*findings, *warned, *installed.findings), changed or installed.changed
     with after(changed):
         moved = activate.activate(store, identity, number, how=how, now=now)
     return Done(moved.identity, True, (*findings, *moved.findings))
@@ -223,8 +223,8 @@ def _issue(
     except ConflictError:
         installed, found = None, None
     warnings = found.warnings if found else ()
-    told = [warning("policy", f"the issuer says: {each}", "check what was issued") for each in warnings]
-    return installed or Done(store.load(identity.name), changed=False), told
+    warned = [warning("policy", f"the issuer says: {each}", "check what was issued") for each in warnings]
+    return installed or Done(store.load(identity.name), changed=False), warned
 
 
 def _later(now: datetime, began: float) -> datetime:
@@ -239,7 +239,7 @@ def _carry_on(
     done = Done(identity, changed=False)
     if wanted.issuer is not None and not wanted.dry_run:
         try:
-            return _answered(store, done, policy, wanted=wanted, now=now)
+            return _completed(store, done, policy, wanted=wanted, now=now)
         except HookError:
             raise
         except RefusedError as error:
@@ -307,7 +307,7 @@ def _judged(identity: StoredIdentity, policy: Policy, what: str, hint: str, now:
     return Finding("validity", status, f"{identity.name}: {what}; the active certificate {verb} {rfc3339(end)}", hint)
 
 
-def _answered(store: Store, done: Done, policy: Policy, *, wanted: Renewal, now: datetime) -> Renewed:
+def _completed(store: Store, done: Done, policy: Policy, *, wanted: Renewal, now: datetime) -> Renewed:
     assert wanted.issuer is not None  # noqa: S101  who calls this has one
     carried = carry_through(store, done, policy, issuer=wanted.issuer, how=wanted.how, force=wanted.force, now=now)
     carried = _pruned(store, carried, policy)

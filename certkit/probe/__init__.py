@@ -246,7 +246,7 @@ class _Probing:
                 self._add(critical("connect", error.message, judge.ALERT_HINT))
         except connecting.NetError as error:
             is_unreadable = channel.has_chain and "server-chain" not in self.found
-            self._add(self._untold(error, "server-chain" if is_unreadable else "connect"))
+            self._add(self._failed_step(error, "server-chain" if is_unreadable else "connect"))
         else:
             return True
         return False
@@ -287,7 +287,7 @@ class _Probing:
             if not asks:
                 self._add(unknown("http", error.message, error.hint))
         except InputError as error:
-            self._add(self._untold(error, "http"))
+            self._add(self._failed_step(error, "http"))
             if judge.says_more_than_certificates(exchange.status):
                 asks, is_sure = channel.wants_certificate, channel.can_be_asked_later
                 self._add(judge.accepted(self.client, asks=asks, is_sure=is_sure))
@@ -299,12 +299,12 @@ class _Probing:
         self.http_status = answer.status
         has_token = "Authorization" in self.request.headers
         asks, is_sure = channel.wants_certificate, channel.can_be_asked_later
-        said = judge.said_in_header(answer, self.addresses) if self.addresses else None
-        self._add(said or judge.answered(answer, self.client, channel.accepted_cas, asks=asks, is_sure=is_sure))
+        said = judge.from_header(answer, self.addresses) if self.addresses else None
+        self._add(said or judge.from_response(answer, self.client, channel.accepted_cas, asks=asks, is_sure=is_sure))
         self._add(judge.http_finding(answer, has_token=has_token, now=self.client.now))
 
     @staticmethod
-    def _untold(error: InputError, check: str) -> Finding:
+    def _failed_step(error: InputError, check: str) -> Finding:
         """Return the finding for a failed step: no response is unknown, a malformed one is critical."""
         trouble = getattr(error, "trouble", None)
         is_silent = trouble in {connecting.NetTrouble.TIMED_OUT, connecting.NetTrouble.CONNECTION_FAILED}

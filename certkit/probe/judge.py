@@ -76,7 +76,7 @@ class ClientSide:
         """The client certificate."""
         return self.chain[0]
 
-    def date_trouble(self) -> tuple[str, str]:
+    def date_problem(self) -> tuple[str, str]:
         """Return why it is not valid by this machine's clock, and a hint; both empty if it is valid."""
         begin, end = self.leaf.not_valid_before_utc, self.leaf.not_valid_after_utc
         if self.now > end:
@@ -85,14 +85,14 @@ class ClientSide:
             return f"it is not valid before {rfc3339(begin)}", "wait until then, or check this machine's clock"
         return "", ""
 
-    def trouble(self, accepts: Sequence[CaName], there: datetime | None = None) -> tuple[str, str]:
+    def problem(self, accepts: Sequence[CaName], there: datetime | None = None) -> tuple[str, str]:
         """Return why a server may refuse it, from local facts, and a hint; empty if nothing is wrong.
 
         `accepts` are the CAs that the server names, `there` is what its clock says. The clocks are blamed only if the
         certificate is not valid by the server's.
         """
-        if any(trouble := self.date_trouble()):
-            return trouble
+        if any(problem := self.date_problem()):
+            return problem
         purpose = verify_purpose.judge([Certificate.of(self.leaf)], "client")
         if not purpose.is_good:
             return f"it is {purpose.message}", purpose.hint
@@ -138,7 +138,7 @@ def is_about_certificates(alert: str) -> bool:
     return alert in _ALERTS and alert != "handshake failure"
 
 
-def said(alert: str) -> str:
+def rejection(alert: str) -> str:
     """Return the finding for an alert about the client's certificate."""
     return f"the server rejected the client certificate as {_ALERTS[alert][0]} (TLS alert {alert})"
 
@@ -149,17 +149,17 @@ def ended(
     """Return the finding if the server ended the connection in the handshake, or before responding."""
     alert = getattr(error, "alert", "")
     if alert in _ALERTS and (asks or alert != "handshake failure"):
-        trouble = client.date_trouble() if alert in _CLEAR else client.trouble(accepts)
-        return _refused(said(alert), trouble, _ALERTS[alert][1])
+        problem = client.date_problem() if alert in _CLEAR else client.problem(accepts)
+        return _refused(rejection(alert), problem, _ALERTS[alert][1])
     if not asks:
         return accepted(client, asks=False, is_sure=is_sure)
     hint = "ask the partner: their server's log has the reason"
-    return _refused(error.message, client.trouble(accepts), hint, verdict="probably refused")
+    return _refused(error.message, client.problem(accepts), hint, verdict="probably refused")
 
 
-def _refused(message: str, trouble: tuple[str, str], guess: str, *, verdict: str = "refused") -> Finding:
+def _refused(message: str, problem: tuple[str, str], guess: str, *, verdict: str = "refused") -> Finding:
     """Return the finding for a refusal: the server's reason, else the local one, else a likely one."""
-    why, hint = trouble
+    why, hint = problem
     return critical(_CHECK, f"{verdict}: {message}{why and ': ' + why}", hint or guess)
 
 
@@ -168,7 +168,7 @@ def says_more_than_certificates(status: int | None) -> bool:
     return status is not None and status >= 200 and status not in CERTIFICATE_STATUSES
 
 
-def answered(
+def from_response(
     answer: HttpAnswer, client: ClientSide, accepts: Sequence[CaName], *, asks: bool, is_sure: bool = True
 ) -> Finding:
     """Return the finding for an HTTP response, by which some gateways refuse certificates (nginx: 400 and HTML)."""
@@ -176,21 +176,21 @@ def answered(
         return accepted(client, asks=False, is_sure=False)
     if not asks or answer.status not in CERTIFICATE_STATUSES:
         return accepted(client, asks=asks, is_sure=is_sure)
-    trouble = client.trouble(accepts, date_of(answer))
+    problem = client.problem(accepts, date_of(answer))
     if answer.status == 496 or _NOT_SENT.search(answer.body):
         message = f"HTTP {answer.status}, the gateway received no certificate, but requires one"
-        return _refused(message, trouble, "the gateway may accept other key types only")
+        return _refused(message, problem, "the gateway may accept other key types only")
     if answer.status == 495 or _REFUSED.search(answer.body):
         message = f"HTTP {answer.status}, the gateway rejected the certificate"
         hint = "it may be revoked, or issued by a CA that the gateway does not know; give --cert the intermediates too"
-        return _refused(message, trouble, hint)
+        return _refused(message, problem, hint)
     hint = (
-        ": ".join(filter(None, trouble)) or "gateways reject certificates like this; or probe a URL that serves a GET"
+        ": ".join(filter(None, problem)) or "gateways reject certificates like this; or probe a URL that serves a GET"
     )
     return unknown(_CHECK, f"HTTP {answer.status} does not say whether the certificate is the cause", hint)
 
 
-def said_in_header(answer: HttpAnswer, addresses: Hosts) -> Finding | None:
+def from_header(answer: HttpAnswer, addresses: Hosts) -> Finding | None:
     """Return the finding from the partner's own header about the certificate; None without that header."""
     said = answer.headers.get(addresses.verdict_header.lower(), "").strip()
     if not said:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 20
 
-_WHO_MADE_IT = "-//certkit//certkit expiry//EN"
+_PRODUCT_ID = "-//certkit//certkit expiry//EN"
 # This year means "no well-defined expiration date" (RFC 5280 section 4.1.2.5).
 _NEVER = 9999
 
@@ -47,7 +47,7 @@ def render(scan: Scan, *, reminders: Sequence[Reminder] = (28, 14, 7, 3, 1, 0)) 
         from icalendar import Calendar
     calendar = Calendar()
     calendar.add("version", "2.0")
-    calendar.add("prodid", _WHO_MADE_IT)
+    calendar.add("prodid", _PRODUCT_ID)
     calendar.add("calscale", "GREGORIAN")
     calendar.add("x-wr-calname", "Certificates")
     ending = [row for row in scan.rows if row.not_after.year < _NEVER]

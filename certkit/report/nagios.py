@@ -39,12 +39,12 @@ def render(scan: Scan, *, thresholds: Thresholds) -> str:
     """
     counts = scan.counts()
     counted = ", ".join(f"{counts[status]:,} {status}" for status in _BY_URGENCY if counts[status])
-    worst = scan.trouble[0] if scan.is_interrupted or scan.found_nothing else next(_troubles(scan), ("", ""))[1]
+    worst = scan.trouble[0] if scan.is_interrupted or scan.found_nothing else next(_problems(scan), ("", ""))[1]
     if not worst and scan.rows:
         worst = _described(min(scan.rows, key=lambda row: row.not_after), scan)
     words = "; ".join(part for part in (worst, counted) if part)
     head = f"CERTKIT {scan.status.value.upper()} - {words}| {_performance(scan, thresholds)}"
-    lines = (f"{status.value.upper().ljust(_STATUS_WIDTH)}  {words}" for status, words in _troubles(scan))
+    lines = (f"{status.value.upper().ljust(_STATUS_WIDTH)}  {words}" for status, words in _problems(scan))
     number = len(scan.failures) + sum(row.status is not Status.OK for row in scan.rows)
     number += sum(not each.is_good for each in scan.findings)
     details = _within(MAX_BYTES - len(head.encode()), lines, number)
@@ -56,7 +56,7 @@ def error(failure: CertkitError) -> str:
     return f"CERTKIT UNKNOWN - {_safe(failure.message, _MESSAGE_LENGTH)}. {_safe(failure.hint, _MESSAGE_LENGTH)}\n"
 
 
-def _troubles(scan: Scan) -> Iterator[tuple[Status, str]]:
+def _problems(scan: Scan) -> Iterator[tuple[Status, str]]:
     """Each failure and each certificate that is not ok in words, the most urgent first."""
     rows = scan.by_urgency
     yield from ((row.status, _described(row, scan)) for row in rows if row.status is Status.CRITICAL)

@@ -86,10 +86,10 @@ def _metrics(scan: Scan) -> Iterator[tuple[str, Iterable[Sample]]]:
     yield "x509_crl_next_update", _ends(lists)
     yield "x509_crl_this_update", _begins(lists)
     yield "x509_crl_stale", _is_over(lists, scan.now)
-    failures = sorted({(*_place(failure.source), failure.reason.value) for failure in scan.failures})
+    failures = sorted({(*_location(failure.source), failure.reason.value) for failure in scan.failures})
     nothing, place = dict.fromkeys(_ALWAYS, ""), ("filename", "filepath", "source", "reason")
     failed_series: Iterator[Sample] = ((nothing | dict(zip(place, each, strict=True)), 1) for each in failures)
-    yield "x509_cert_error", chain(failed_series, ((_named(labels), 0) for labels in series))
+    yield "x509_cert_error", chain(failed_series, ((_by_name(labels), 0) for labels in series))
     yield "certkit_last_run_timestamp_seconds", [({}, scan.now.timestamp())]
     yield "certkit_certificates", [({"status": status}, number) for status, number in scan.counts().items()]
     failed = Counter(failure.reason for failure in scan.failures)
@@ -106,13 +106,13 @@ def _series(rows: Iterable[Row]) -> Series:
     for row in sorted(rows, key=lambda row: (row.not_after, row.fingerprint)):
         described = _description(row)
         for source in row.sources:
-            labels = (*_place(source), *described, "")
+            labels = (*_location(source), *described, "")
             if found.setdefault(labels, row).fingerprint != row.fingerprint:
                 found[*labels[:-1], row.fingerprint_sha256] = row
     return found
 
 
-def _place(source: str) -> tuple[str, str, str]:
+def _location(source: str) -> tuple[str, str, str]:
     """Return the labels `filename`, `filepath` and `source`; a place other than a file has only the last."""
     shown = printable(source)
     if _NO_FILE.fullmatch(source):
@@ -135,21 +135,21 @@ def _decimal(number: int) -> str:
     return str(number) if number.bit_length() <= _LONGEST_DECIMAL_BITS else shortened(f"{number:#x}")
 
 
-def _named(labels: tuple[str, ...]) -> dict[str, str]:
+def _by_name(labels: tuple[str, ...]) -> dict[str, str]:
     """Return labels by name; those that x509-certificate-exporter always writes are present even if empty."""
     return {name: value for name, value in zip(_LABELS, labels, strict=True) if value or name in _ALWAYS}
 
 
 def _ends(series: Series) -> Iterator[Sample]:
-    return ((_named(labels), row.not_after.timestamp()) for labels, row in series.items())
+    return ((_by_name(labels), row.not_after.timestamp()) for labels, row in series.items())
 
 
 def _begins(series: Series) -> Iterator[Sample]:
-    return ((_named(labels), row.not_before.timestamp()) for labels, row in series.items())
+    return ((_by_name(labels), row.not_before.timestamp()) for labels, row in series.items())
 
 
 def _is_over(series: Series, now: datetime) -> Iterator[Sample]:
-    return ((_named(labels), row.not_after < now) for labels, row in series.items())
+    return ((_by_name(labels), row.not_after < now) for labels, row in series.items())
 
 
 def _portion(name: str, samples: Iterable[Sample]) -> str:

@@ -219,7 +219,7 @@ def _certificates(sources: Iterable[Source]) -> Iterator[ExternalAnswer]:
         if isinstance(seen, Failure):
             raise InputError(seen.message, hint=seen.hint)
         if isinstance(seen, Sighting) and isinstance(seen.value, ReportedFacts):
-            yield _known(seen.value)
+            yield _from_facts(seen.value)
         elif isinstance(seen, Sighting) and isinstance(seen.value, Certificate) and seen.is_leaf:
             yield _described(seen.value)
 
@@ -245,7 +245,7 @@ def _described(certificate: Certificate | x509.Certificate) -> ExternalAnswer:
     )
 
 
-def _known(seen: ReportedFacts) -> ExternalAnswer:
+def _from_facts(seen: ReportedFacts) -> ExternalAnswer:
     """Return the facts of a certificate that may not be read itself."""
     return ExternalAnswer(
         validity_start_time=rfc3339(seen.not_before),

@@ -102,7 +102,7 @@ class VaultRefusal(VaultError):  # noqa: N818  as above
         self.errors = list(errors)
         self.deleted = deleted
         self.kind = _KINDS.get(status, Kind.SERVER)
-        for words, kind, hint in _WORDS:
+        for words, kind, hint in _PHRASES:
             if words in said:
                 self.kind, self.hint = kind, hint
 
@@ -122,7 +122,7 @@ _HINTS = {
     503: _LEADER_HINT,
     504: _LEADER_HINT,
 }
-_WORDS = (
+_PHRASES = (
     ("active cluster node not found", Kind.UNAVAILABLE, _LEADER_HINT),
     ("is sealed", Kind.SEALED, "unseal the server: `bao operator unseal`"),
     ("no handler for route", Kind.NO_MOUNT, "check the mount: `bao secrets list` shows those that exist"),

@@ -216,7 +216,7 @@ def _expiry(one: Side, now: datetime) -> Finding:
 
 
 def _token(store: Store, one: Side, now: datetime) -> Finding:
-    kept = guide.look(store, one.name, one.policy, now=now).token
+    kept = guide.situation(store, one.name, one.policy, now=now).token
     if kept is None:
         hint = f"start with certkit wise setup {one.name}, unless the tokens are kept elsewhere"
         return warning("token", "no token is valid or can be renewed", hint)
@@ -226,7 +226,7 @@ def _token(store: Store, one: Side, now: datetime) -> Finding:
 
 
 def _call(store: Store, one: Side, timeout: float, now: datetime) -> Finding:
-    kept = guide.look(store, one.name, one.policy, now=now).token
+    kept = guide.situation(store, one.name, one.policy, now=now).token
     token = None if kept is None or kept.token.is_expired(now) else kept.token.access
     try:
         endpoint = endpoints.endpoint(store, one.identity, one.policy, timeout=timeout)

@@ -78,7 +78,7 @@ def endpoint(
         require_allowed(store, base, policy)
     pair = None
     if found.record.active is not None and not plain and not (base or "").startswith("http:"):
-        pair = credentials.shown(store, found)
+        pair = credentials.of_generation(store, found)
     host = base or (policy.hosts.api_mtls if pair else policy.hosts.api)
     if not host:
         raise InputError(f"policy {policy.name}: it has no API host", hint="give --base-url")

@@ -37,7 +37,7 @@ def exchange(
         InputError: if Wise cannot be reached.
         StoreError: if the store cannot be used; if Wise has issued the token by then, it is lost.
     """
-    known = _known(store, name, tokens.document_name(tokens.AUTHORIZATION_CODE, redirect.profile_id))
+    known = _stored_version(store, name, tokens.document_name(tokens.AUTHORIZATION_CODE, redirect.profile_id))
     claim = oauth_state.claim(store, name, redirect, expected=expected_state, client_id=client.id, now=now)
     with token_lease.uninterrupted():
         try:
@@ -57,7 +57,7 @@ def apply(store: Store, name: str, endpoint: TokenEndpoint, client: Client, *, n
         InputError: if Wise cannot be reached, or its response cannot be used.
         StoreError: if the store cannot be used.
     """
-    known = _known(store, name, tokens.document_name(tokens.CLIENT_CREDENTIALS))
+    known = _stored_version(store, name, tokens.document_name(tokens.CLIENT_CREDENTIALS))
     return token_lease.keep(store, name, oauth.client_credentials(endpoint, client, now=now), over=known)
 
 
@@ -127,7 +127,7 @@ def fresh(  # noqa: PLR0913
         return token
 
 
-def _known(store: Store, name: str, document: str) -> str | None:
+def _stored_version(store: Store, name: str, document: str) -> str | None:
     """Return the version of the stored token that a new one will replace.
 
     It is read before the request, because Wise's response cannot be requested twice.

@@ -104,7 +104,7 @@ class Situation:
         return next(step for step in self.wanted if step not in done)
 
 
-def look(
+def situation(
     store: Store,
     name: str,
     policy: Policy,

@@ -171,7 +171,7 @@ def _answer(endpoint: TokenEndpoint, client: Client, question: TokenRequest, *, 
         except http.HttpError as error:
             if endpoint.credentials is not None and judge.is_about_certificates(error.alert):
                 where = urlsplit(endpoint.url).netloc
-                raise RefusedError(f"{where} refused: {judge.said(error.alert)}", hint=CERTIFICATE_HINT) from error
+                raise RefusedError(f"{where} refused: {judge.rejection(error.alert)}", hint=CERTIFICATE_HINT) from error
             # Repeating the request would not make the server trusted.
             may_pass = isinstance(error.__cause__, NetError | http.AnswerError)
             if wait is None or not may_pass or not (question.is_repeatable or not error.is_sent):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from certkit.net.http import HttpAnswer
 
-_MAX_SAID = 200
+_MAX_SHOWN = 200
 _LONGEST_SECONDS = 10**10
 # The assumed lifetime of a token if the response has none; Wise documents twelve hours.
 _ASSUMED_LIFE = timedelta(hours=1)
@@ -213,4 +213,4 @@ def _shown(said: str, *, hidden: Sequence[Secret]) -> str:
     for secret in hidden:
         said = said.replace(secret.reveal().decode("utf-8", "replace"), "(hidden)")
     said = printable(" ".join(said.split()))
-    return said.rstrip(".") if len(said) <= _MAX_SAID else f"{said[:_MAX_SAID]}…"
+    return said.rstrip(".") if len(said) <= _MAX_SHOWN else f"{said[:_MAX_SHOWN]}…"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _MAX_URL = 8192
 _MOST_FIELDS = 32
-_MAX_SAID = 200
+_MAX_SHOWN = 200
 _CODE = re.compile(r"[!-~]{1,2048}", re.ASCII)
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", re.ASCII)
 _HINT = "copy the whole URL from the browser, from https:// to its end"
@@ -54,7 +54,7 @@ def parse(pasted: str, *, redirect_uri: str) -> Redirect:
     if "error" in fields:
         said = ": ".join(fields[name] for name in ("error", "error_description") if fields.get(name))
         hint = "check that access was granted and that Wise knows this redirect URI; then start again"
-        raise RefusedError(f"access was not granted: {printable(said)[:_MAX_SAID]}", hint=hint)
+        raise RefusedError(f"access was not granted: {printable(said)[:_MAX_SHOWN]}", hint=hint)
     if "code" not in fields:
         raise InputError("the pasted URL has no code", hint=_HINT)
     profile = fields.get("profileId") or None

@@ -134,8 +134,8 @@ class _Run:
     url: str | None = None
     policy: Policy = field(init=False)
 
-    def look(self) -> Situation:
-        return guide.look(
+    def situation(self) -> Situation:
+        return guide.situation(
             self.store,
             self.name,
             self.policy,
@@ -168,7 +168,7 @@ class _Run:
 
     def grant(self) -> bool:
         """Get a token. Return whether to continue."""
-        found, given, person = self.look(), self.given, self.around.person
+        found, given, person = self.situation(), self.given, self.around.person
         if found.skips_oauth:
             return True
         if found.token is None and person:
@@ -180,7 +180,7 @@ class _Run:
                 redirect_uri = person.line("Redirect URI", check=addresses.require_redirect_uri)
                 given.redirect_uri = addresses.require_redirect_uri(redirect_uri or "")
                 self._note()
-            found = self.look()
+            found = self.situation()
         if found.token is None and None in {found.client_id, found.redirect_uri}:
             return False
         pasted = given.redirect_url
@@ -228,7 +228,7 @@ class _Run:
 
     def enroll(self) -> bool:
         """Create a key and a CSR. Return whether to continue."""
-        found, given, person = self.look(), self.given, self.around.person
+        found, given, person = self.situation(), self.given, self.around.person
         if not found.is_enrolled and not given.subject.organization and person:
             organization = person.line("Organization, by its legal name (press Enter to do this later)") or ""
             country = given.subject.country or person.line("Country, two letters (or none)") or ""
@@ -250,7 +250,7 @@ class _Run:
 
     def trust(self) -> None:
         """Keep Wise's CA certificate, if it is given."""
-        bundle, found = self.given.ca, self.look()
+        bundle, found = self.given.ca, self.situation()
         if bundle is None and self.around.person and not found.has_trust:
             bundle = self.around.person.certificate("Wise's CA certificate", found)
         if bundle is not None:
@@ -259,7 +259,7 @@ class _Run:
 
     def install(self) -> None:
         """Install the certificate, and activate it."""
-        found, number, pasted = self.look(), None, self.given.certificate
+        found, number, pasted = self.situation(), None, self.given.certificate
         is_first = found.identity.record.active is None
         waits = is_first and overview.in_state(found.identity, State.PENDING)
         if pasted is None and waits and self.around.person:
@@ -276,7 +276,7 @@ class _Run:
 
     def call(self) -> Situation:
         """Call Wise with certificate and token, if there are both."""
-        found, token = self.look(), self.given.token
+        found, token = self.situation(), self.given.token
         if found.identity.record.active is None or (token is None and found.token is None and not found.skips_oauth):
             return found
         if token is None and found.token is not None:

@@ -59,7 +59,7 @@ def renewed(
     """
     lease = longest_seconds + _PATIENCE_SECONDS
     for patience_is_over in _waiting(lease):
-        kept = _there(store, name, first.token.document)
+        kept = _require(store, name, first.token.document)
         token, now = kept.token, clock()
         if token.is_leased(now) and not patience_is_over:
             continue
@@ -139,7 +139,7 @@ def _end_lease(store: Store, name: str, ours: Kept, token: Token) -> None:
         tokens.write(store, name, token, over=ours.version)
 
 
-def _there(store: Store, name: str, document: str) -> Kept:
+def _require(store: Store, name: str, document: str) -> Kept:
     kept = tokens.read(store, name, document)
     if kept is None:
         raise InputError(

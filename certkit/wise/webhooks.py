@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from certkit.x509.certificate import AnyCertificate
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-_MAX_SAID = 200
+_MAX_SHOWN = 200
 _TOKEN_HINT = "get an application token: certkit wise token client-credentials"  # noqa: S105  advice, not a token
 _REFUSED_HINT = "compare the client id, the event and the URL with Wise's documentation"
 _VAGUE = "handshake failure"
@@ -148,7 +148,7 @@ def check(
         InputError: if the text is not a URL, or the server cannot be reached or is not trusted.
     """
     require_url(url)
-    asked = [_answer(url, shown, now=now, anchors=anchors, timeout=timeout) for shown in (None, _nobody(now))]
+    asked = [_response(url, shown, now=now, anchors=anchors, timeout=timeout) for shown in (None, _self_signed(now))]
     # Without a client certificate TLS 1.2 reports only "handshake failure", which may mean anything; but not if the
     # same server gets as far as judging a certificate.
     is_explained = isinstance(asked[1], str) and _is_of_certificates(asked[1])
@@ -158,7 +158,7 @@ def check(
     ]
 
 
-def _answer(
+def _response(
     url: str,
     shown: Credentials | None,
     *,
@@ -195,7 +195,7 @@ def _is_of_certificates(alert: str) -> bool:
     return "certificate" in alert or alert == "unknown ca"
 
 
-def _nobody(now: datetime) -> Credentials:
+def _self_signed(now: datetime) -> Credentials:
     """Return a key and its self-signed certificate."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
@@ -231,8 +231,8 @@ def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.HttpAnswer
     if not 400 <= answer.status < 500:
         hint = "check the address, or try again"
         raise InputError(f"{where} answered with status {answer.status}{trace}", hint=hint)
-    body = answer.body.replace(token.encode(), b"(hidden)")[: 4 * _MAX_SAID]
-    shown = printable(" ".join(body.decode("utf-8", "replace").split()))[:_MAX_SAID]
+    body = answer.body.replace(token.encode(), b"(hidden)")[: 4 * _MAX_SHOWN]
+    shown = printable(" ".join(body.decode("utf-8", "replace").split()))[:_MAX_SHOWN]
     said = f": {shown}" if shown else ""
     hint = _TOKEN_HINT if answer.status in {401, 403} else _REFUSED_HINT
     raise RefusedError(f"{where} rejected the request: status {answer.status}{said}{trace}", hint=hint)

@@ -96,7 +96,7 @@ class Name:
     @staticmethod
     def of(der: bytes) -> Name:
         """Return the name that the bytes are; few CAs issue many certificates, so short ones are kept."""
-        return _kept(der) if len(der) <= _SHORT else Name(der)
+        return _cached(der) if len(der) <= _SHORT else Name(der)
 
     def __eq__(self, other: object) -> bool:
         """Return whether the other name has the same bytes."""
@@ -193,7 +193,7 @@ class _Rdn(NamedTuple):
 
 
 _SHORT = 512
-_kept = functools.lru_cache(maxsize=1024)(Name)
+_cached = functools.lru_cache(maxsize=1024)(Name)
 
 
 # Organisations recur in a scan, so what was read is kept.

@@ -38,8 +38,8 @@ def test_nothing_is_due(store):
     used(store)
     before = everything(store)
     renewed = run(store, now=OPENS - SOON)
-    assert (renewed.done.changed, renewed.said.status) == (False, Status.OK)
-    assert renewed.said.message == "acme: nothing is due before 2027-10-08T12:00:00Z"
+    assert (renewed.done.changed, renewed.outcome.status) == (False, Status.OK)
+    assert renewed.outcome.message == "acme: nothing is due before 2027-10-08T12:00:00Z"
     assert everything(store) == before
 
 
@@ -47,7 +47,7 @@ def test_it_is_time(store):
     """A request with a new key of the same type is made; what is in use stays in use."""
     used(store)
     renewed = run(store)
-    assert (renewed.done.changed, renewed.said.status) == (True, Status.OK)
+    assert (renewed.done.changed, renewed.outcome.status) == (True, Status.OK)
     assert states(store) == {"0001": "active", "0002": "pending"}
     assert csr_of(store, "0002").public_key() != csr_of(store, "0001").public_key()
     assert csr_of(store, "0002").public_key().curve.name == csr_of(store, "0001").public_key().curve.name
@@ -85,7 +85,7 @@ def test_a_dry_run(store):
     for issuer in (None, Signing()):
         renewed = run(store, dry_run=True, issuer=issuer)
         assert not renewed.done.changed
-        assert renewed.said.message.startswith("acme: due; a new request would be created")
+        assert renewed.outcome.message.startswith("acme: due; a new request would be created")
     assert everything(store) == before
 
 
@@ -104,10 +104,10 @@ def test_a_request_that_hangs(store, left, status, end):
     run(store)
     before = everything(store)
     renewed = run(store, now=END - left * pki.DAY)
-    assert (renewed.done.changed, renewed.said.status) == (False, status)
-    assert f"the request of generation 0002 has been pending for {44 - left} days" in renewed.said.message
-    assert f"the active certificate {end} 2027-11-22T12:00:00Z" in renewed.said.message
-    assert renewed.said.hint == "submit the CSR in Developer Hub, then run: certkit identity install acme CERT"
+    assert (renewed.done.changed, renewed.outcome.status) == (False, status)
+    assert f"the request of generation 0002 has been pending for {44 - left} days" in renewed.outcome.message
+    assert f"the active certificate {end} 2027-11-22T12:00:00Z" in renewed.outcome.message
+    assert renewed.outcome.hint == "submit the CSR in Developer Hub, then run: certkit identity install acme CERT"
     assert everything(store) == before
 
 
@@ -115,8 +115,8 @@ def test_the_first_request_hangs(store):
     """Nothing changes; nothing is in use that could end."""
     enroll(store)
     renewed = run(store, now=pki.NOW + 9 * pki.DAY)
-    assert (renewed.done.changed, renewed.said.status) == (False, Status.OK)
-    assert "the request of generation 0001 has been pending for 9 days" in renewed.said.message
+    assert (renewed.done.changed, renewed.outcome.status) == (False, Status.OK)
+    assert "the request of generation 0001 has been pending for 9 days" in renewed.outcome.message
 
 
 def test_what_is_installed_and_not_in_use(store):
@@ -126,8 +126,8 @@ def test_what_is_installed_and_not_in_use(store):
     install(store, pasted(issue(store, "0002")))
     renewed = run(store)
     assert states(store) == {"0001": "active", "0002": "issued"}
-    assert "generation 0002 is installed but not active" in renewed.said.message
-    assert renewed.said.hint == (
+    assert "generation 0002 is installed but not active" in renewed.outcome.message
+    assert renewed.outcome.hint == (
         "activate it: certkit identity activate acme; or request another one: certkit identity renew acme --force"
     )
 
@@ -145,7 +145,7 @@ def test_an_issuer_that_answers(store):
     used(store)
     renewed = run(store, issuer=Signing())
     assert renewed.done.changed
-    assert renewed.said.message == "acme: generation 0002 is active"
+    assert renewed.outcome.message == "acme: generation 0002 is active"
     assert states(store) == {"0001": "previous", "0002": "active"}
 
 

@@ -49,7 +49,7 @@ class Partner:
 
 def call(store, now):
     """What the partner's server says to what is in use: OpenSSL judges it at that time; why it fails, if it does."""
-    shown = credentials.shown(store, store.load("acme"))
+    shown = credentials.of_generation(store, store.load("acme"))
     leaf, *above = shown.credentials.chain
     if shown.credentials.key.public_key() != leaf.public_key():
         return "another key"
@@ -83,7 +83,7 @@ class Forgotten:
 
     def live(self, now):
         """What cron does; three weeks after the end somebody looks."""
-        said = renew(self.store, self.store.load("idle"), POLICY, wanted=Renewal(), now=now).said
+        said = renew(self.store, self.store.load("idle"), POLICY, wanted=Renewal(), now=now).outcome
         identity = self.store.load("idle")
         self.requests |= {each.number for each in overview.in_state(identity, State.PENDING)}
         certificate = overview.certificate(overview.generation(identity, identity.record.active))

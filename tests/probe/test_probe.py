@@ -317,8 +317,8 @@ def test_where_a_later_request_could_not_be_answered(root, client):
     answer = http.HttpAnswer(status=200, headers={}, body=b"")
     refusal = http.HttpAnswer(status=403, headers={}, body=b"Reason: Cannot perform Post-Handshake Authentication.")
     for found in (
-        judge.answered(answer, side, (), asks=False, is_sure=False),
-        judge.answered(refusal, side, (), asks=False),
+        judge.from_response(answer, side, (), asks=False, is_sure=False),
+        judge.from_response(refusal, side, (), asks=False),
         judge.ended(connecting.NetError("it ended", hint=""), side, (), asks=False, is_sure=False),
     ):
         assert (found.status.value, found.message.partition(":")[0]) == ("unknown", "cannot tell")
@@ -448,7 +448,7 @@ def refusal(chain, accepts=(), there=None):
     """What is said of a refusal in HTTP that gives no reason: the reason that can be seen from here, and the hint."""
     headers = {} if there is None else {"date": there.strftime("%a, %d %b %Y %H:%M:%S GMT")}
     answer = http.HttpAnswer(status=495, headers=headers, body=b"")
-    found = judge.answered(answer, judge.ClientSide(chain, NOW), accepts, asks=True)
+    found = judge.from_response(answer, judge.ClientSide(chain, NOW), accepts, asks=True)
     return f"{found.message.removeprefix('refused: HTTP 495, the gateway rejected the certificate')} -> {found.hint}"
 
 

@@ -90,7 +90,7 @@ def _choosing(command: Callable[..., int]) -> Callable[..., Any]:
     return wrapped
 
 
-def tell(output: Output, found: Overview) -> int:
+def print_identity(output: Output, found: Overview) -> int:
     """Show an identity after a command, and return exit code 0."""
     from certkit.report import json, text
 

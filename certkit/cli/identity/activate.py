@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import in_identities, name_argument, tell
+from certkit.cli.identity import in_identities, name_argument, print_identity
 from certkit.cli.shared import activating
 
 if TYPE_CHECKING:
@@ -30,4 +30,4 @@ def activate(output: Output, store: IdentityStore, *, name: str, generation: str
     Example:
       certkit identity activate acme
     """
-    return tell(output, store.activate(name, generation, **options))
+    return print_identity(output, store.activate(name, generation, **options))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import name_argument, tell
+from certkit.cli.identity import name_argument, print_identity
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
 from certkit.cli.shared.stores import identities, store_option
@@ -33,4 +33,4 @@ def copy(output: Output, *, name: str, target: str, store_uri: str | None, passp
     """
     secret = inputs.passphrase(passphrase_file)
     with identities(store_uri, output, secret) as store, identities(target, output, secret) as other:
-        return tell(output, store.copy(name, other))
+        return print_identity(output, store.copy(name, other))

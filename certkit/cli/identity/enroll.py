@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import in_identities, name_argument, tell
+from certkit.cli.identity import in_identities, name_argument, print_identity
 from certkit.cli.identity.options import ca_option, filled, given_policy, group_option
 from certkit.cli.key import KEY_TYPES
 from certkit.cli.shared import activating, inputs
@@ -62,4 +62,4 @@ def enroll(output: Output, store: IdentityStore, *, name: str, **options: Any) -
           --organization "Acme Ltd" --country GB
     """
     options["ca"], options["policy"] = inputs.data(options["ca"]), given_policy(options.pop("policy_name"))
-    return tell(output, store.enroll(name, **options))
+    return print_identity(output, store.enroll(name, **options))

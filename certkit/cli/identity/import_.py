@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import name_argument, tell
+from certkit.cli.identity import name_argument, print_identity
 from certkit.cli.identity.options import ca_option, filled, given_policy, group_option, untrusted_option
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
@@ -52,4 +52,4 @@ def import_(output: Output, *, name: str, key: str | None, cert: str | None, pkc
     options["untrusted"] = [inputs.data(each) for each in options["untrusted"]]
     options["ca"], options["policy"] = inputs.data(options["ca"]), given_policy(options.pop("policy_name"))
     with identities(options.pop("store_uri"), output, secret) as store:
-        return tell(output, store.import_(name, certificate, key=held, **options))
+        return print_identity(output, store.import_(name, certificate, key=held, **options))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import in_identities, name_argument, tell
+from certkit.cli.identity import in_identities, name_argument, print_identity
 from certkit.cli.identity.options import ca_option, untrusted_option
 from certkit.cli.shared import activating, inputs
 
@@ -50,4 +50,4 @@ def install(
         untrusted=[inputs.data(each) for each in untrusted],
         **options,
     )
-    return tell(output, found)
+    return print_identity(output, found)

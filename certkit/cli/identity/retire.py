@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import in_identities, name_argument, tell
+from certkit.cli.identity import in_identities, name_argument, print_identity
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
@@ -24,4 +24,4 @@ def retire(output: Output, store: IdentityStore, *, name: str, generation: str) 
     Example:
       certkit identity retire acme 0001
     """
-    return tell(output, store.retire(name, generation))
+    return print_identity(output, store.retire(name, generation))

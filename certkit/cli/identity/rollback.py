@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import in_identities, name_argument, tell
+from certkit.cli.identity import in_identities, name_argument, print_identity
 from certkit.cli.shared import activating
 
 if TYPE_CHECKING:
@@ -25,4 +25,4 @@ def rollback(output: Output, store: IdentityStore, *, name: str, deploy_hook: st
     Example:
       certkit identity rollback acme
     """
-    return tell(output, store.rollback(name, deploy_hook=deploy_hook))
+    return print_identity(output, store.rollback(name, deploy_hook=deploy_hook))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.identity import in_identities, name_argument, tell
+from certkit.cli.identity import in_identities, name_argument, print_identity
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
@@ -23,4 +23,4 @@ def show(output: Output, store: IdentityStore, *, name: str) -> int:
     Example:
       certkit identity show acme
     """
-    return tell(output, store.show(name))
+    return print_identity(output, store.show(name))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.identity import in_identities, name_argument, tell
+from certkit.cli.identity import in_identities, name_argument, print_identity
 from certkit.cli.identity.options import ca_option, filled
 from certkit.cli.shared import inputs
 
@@ -39,4 +39,4 @@ def update(output: Output, store: IdentityStore, *, name: str, ca: str | None, *
     Example:
       certkit identity update acme --ca wise-ca.pem
     """
-    return tell(output, store.update(name, ca=inputs.data(ca), **options))
+    return print_identity(output, store.update(name, ca=inputs.data(ca), **options))

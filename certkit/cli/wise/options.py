@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from certkit.cli.shared.output import Output
 
 _GRANTS = ("authorization_code", "client_credentials")
-_ASKED = ("client_id", "client_secret_file", "environment", "policy", "base_url", "plain", "ca", "timeout")
+_OPTIONS = ("client_id", "client_secret_file", "environment", "policy", "base_url", "plain", "ca", "timeout")
 _CA_HELP = "CAs to trust for the server.  [default: the identity's, or the system's]"
 _TIME_HELP = "Total time allowed per request."
 
@@ -44,7 +44,7 @@ def _arguments(asked: dict[str, Any], prompts: bool) -> dict[str, Any]:
     return asked | given | {"ca": None if asked["ca"] is None else [inputs.trusted(asked["ca"])]}
 
 
-def asking(command: Callable[..., int], *, hidden: bool = False, prompts: bool = True) -> Any:
+def calling_wise(command: Callable[..., int], *, hidden: bool = False, prompts: bool = True) -> Any:
     """Give a command the options of those that call Wise, and pass it the identity's tokens.
 
     With `prompts` False, the command never prompts for a client secret.
@@ -53,7 +53,7 @@ def asking(command: Callable[..., int], *, hidden: bool = False, prompts: bool =
     @in_identities
     @functools.wraps(command)
     def wrapped(output: Output, store: IdentityStore, *, name: str, **options: Any) -> int:
-        asked = {each: options.pop(each) for each in _ASKED}
+        asked = {each: options.pop(each) for each in _OPTIONS}
         return command(output, store.tokens(name, **({} if hidden else _arguments(asked, prompts))), **options)
 
     file = inputs.FileName()
@@ -81,6 +81,6 @@ def asking(command: Callable[..., int], *, hidden: bool = False, prompts: bool =
 
 
 # Commands that do not call Wise take the same options, so that scripts can use one set for all of them.
-like_asking = functools.partial(asking, hidden=True)
+like_calling_wise = functools.partial(calling_wise, hidden=True)
 # A program that asks for a token must never wait for a prompt.
-asking_no_person = functools.partial(asking, prompts=False)
+calling_wise_unattended = functools.partial(calling_wise, prompts=False)

@@ -182,10 +182,10 @@ class EndpointSource:
             if self.client is not None and self.now is not None:
                 verdict = trusting(endpoint.server_name or endpoint.host, anchors, at=self.now)
             answer = await _ask(endpoint, settings, verdict, proxies, self.timeout)
-            return [seen for text in dict.fromkeys(texts[endpoint]) for seen in _told(text, answer)]
+            return [seen for text in dict.fromkeys(texts[endpoint]) for seen in _sightings(text, answer)]
 
-        for told in _ask_all(list(texts), ask):
-            yield from told
+        for found in _ask_all(list(texts), ask):
+            yield from found
 
 
 async def _ask(
@@ -213,7 +213,7 @@ async def _ask(
         return connecting.NetError(message, hint=error.hint, trouble=connecting.NetTrouble.CONNECTION_FAILED)
 
 
-def _told(text: str, answer: Presented | NetError) -> Iterator[Seen]:
+def _sightings(text: str, answer: Presented | NetError) -> Iterator[Seen]:
     if isinstance(answer, connecting.NetError):
         yield Failure(text, answer.message, answer.hint, Reason(answer.trouble.value))
         return

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from certkit.stores.file.store import FileStore
 
 # The entries of an identity's directory; `hooks` are checked elsewhere.
-_OURS = frozenset({RECORD, SETTINGS, POINTER, GENERATIONS, TOKENS, LOCK, "hooks"})
+_ENTRIES = frozenset({RECORD, SETTINGS, POINTER, GENERATIONS, TOKENS, LOCK, "hooks"})
 _MOST_NAMES = 5
 _PERMISSIONS = "permissions"
 _PUBLIC = [name for name in generation_files.FILES if name != generation_files.KEY]
@@ -115,17 +115,17 @@ def _identity(store: FileStore, folder: Folder, name: str) -> Iterator[Finding]:
             found = store.load(name)
             generations = _counted(len(found.generations), "generation", "generations")
             summary = f"{generations}, {found.record.active or 'none'} active"
-            yield from list(_troubles(store, own, found)) or [ok(check, summary)]
+            yield from list(_faults(store, own, found)) or [ok(check, summary)]
             yield from _of_identity(own, found)
     except StoreError as error:
         yield _finding(check, error)
         yield unknown(_PERMISSIONS, f"the permissions of the keys of {name} were not checked", f"see {check}")
 
 
-def _troubles(store: FileStore, folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
+def _faults(store: FileStore, folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
     """Yield the faults of an identity that can be loaded."""
     check = f"identity:{found.name}"
-    yield from _strange(check, folder, [name for name in folder.names() if name not in _OURS])
+    yield from _strange(check, folder, [name for name in folder.names() if name not in _ENTRIES])
     with folder.inside(GENERATIONS) as generations:
         yield from _strange(check, generations, [name for name in generations.names() if not is_generation(name)])
         for generation in found.generations:
@@ -246,7 +246,7 @@ def _of_identity(folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
         StoreError: if this host does not know its group, or a file may not be examined.
     """
     access = identity.access_of(found.record)
-    wanted = _Wanted(access, folder.above.own_status.st_uid)
+    wanted = _Expected(access, folder.above.own_status.st_uid)
     yield from wanted.faults(folder.path, folder.own_status, access.directory_mode)
     yield from wanted.faults_in(folder, [RECORD, SETTINGS], access.public_mode)
     yield from wanted.faults_in(folder, [GENERATIONS], access.directory_mode)
@@ -262,7 +262,7 @@ def _of_identity(folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
 
 def _of_documents(folder: Folder, owner: int) -> Iterator[Finding]:
     """Yield the faults of the permissions of secret documents, which are for their owner only, whatever the group."""
-    wanted = _Wanted(Access(), owner)
+    wanted = _Expected(Access(), owner)
     if folder.has_folder(TOKENS):
         yield from wanted.faults_in(folder, [TOKENS], wanted.access.directory_mode)
         with folder.inside(TOKENS) as tokens:
@@ -279,7 +279,7 @@ def _closed(root: Path, name: str | None, group: int | None) -> Iterator[Finding
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Expected:
     """The expected owner of files and directories, by number, and the group if there is one."""
 
     access: Access

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import ConflictError, StoreError
 from certkit.files import reading
 from certkit.files.folder import temporary_name
-from certkit.files.owners import NOBODY_ELSE, Trust
+from certkit.files.owners import DEFAULT_TRUST, Trust
 from certkit.stores import record as identity
 from certkit.stores.base import (
     AbsentError,
@@ -78,7 +78,7 @@ class FileStore:
     root: Path
     wrapping: Wrapping | None = None
     wait_seconds: float = LOCK_SECONDS
-    trust: Trust = NOBODY_ELSE
+    trust: Trust = DEFAULT_TRUST
     journal: Journal | None = None
 
     @property

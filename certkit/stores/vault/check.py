@@ -148,7 +148,7 @@ def _identity(store: VaultStore, name: str) -> Iterator[Finding]:
         record = _record(store, name)
         begun = store.secrets.generations(name)
         whole = [number for number, has_key in begun.items() if has_key]
-        troubles = list(_troubles(check, record, whole, store.secrets.metadata(name, whole)))
+        troubles = list(_faults(check, record, whole, store.secrets.metadata(name, whole)))
         troubles = troubles or list(_certificates(store, name, record, whole))
         if record is not None and record.undeployed is not None and record.undeployed == record.active:
             hint = f"fix it, and run it again: certkit identity activate {name} --store {store.uri}"
@@ -174,7 +174,7 @@ def _record(store: VaultStore, name: str) -> Record | None:
         raise
 
 
-def _troubles(
+def _faults(
     check: str, record: Record | None, whole: list[str], metadata: dict[str, Metadata | None]
 ) -> Iterator[Finding]:
     """Yield the faults of an identity: `whole` are its generations that have a key."""

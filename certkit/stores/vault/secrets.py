@@ -93,7 +93,7 @@ class Secrets:
             AbsentError: if there is no identity of that name.
         """
         paths = [layout.settings(identity.require_name(name)), layout.pointer(name)]
-        settings, pointer = self._seen(lambda kv: all_expected(kv.read_many(paths)))
+        settings, pointer = self._request(lambda kv: all_expected(kv.read_many(paths)))
         if not (settings or pointer or may_be_absent) and ((found := health(self.vault)) is None or found.is_standby):
             for pause in _PAUSES_SECONDS:
                 time.sleep(pause)
@@ -118,9 +118,9 @@ class Secrets:
 
     def names(self) -> list[str]:
         """List the folders that may be identities."""
-        return sorted(layout.names_in(self._seen(lambda kv: kv.list())))
+        return sorted(layout.names_in(self._request(lambda kv: kv.list())))
 
-    def _seen(self, ask: Callable[[Kv], Sequence[T]]) -> Sequence[T]:
+    def _request(self, ask: Callable[[Kv], Sequence[T]]) -> Sequence[T]:
         """Request a secret that may exist, and check the mount only if it does not: that saves a request."""
         if self._kv is None:
             found: Sequence[T] | None = None
@@ -302,13 +302,13 @@ def put(
                 raise
         else:
             return True
-        outcome = _look(kv, path, cas=cas, is_ours=is_ours, doubt=doubt)
+        outcome = _find_write(kv, path, cas=cas, is_ours=is_ours, doubt=doubt)
         if outcome is not None:
             return outcome
     raise doubt or AssertionError("there is an attempt at least")
 
 
-def _look(
+def _find_write(
     kv: Kv, path: str, *, cas: int, is_ours: Callable[[Stored], bool | None], doubt: UncertainWrite
 ) -> bool | None:
     """Return whether the stored write is this process's, or another's; None if neither has appeared yet.

@@ -111,7 +111,7 @@ class IdentityResource(Resource):
             assert current is not None  # noqa: S101  a plan to create is not asked for
             _require_same(current, planned, ctx.changed_fields)
             if ctx.changed_fields & {"name", *settings.NAMES} - {*settings.CHANGEABLE}:
-                _warn_of_what_stays(current, boundary)
+                _warn_before_delete(current, boundary)
             elif ctx.changed_fields & {*settings.CHANGEABLE}:
                 with self.provider.store(boundary) as store:
                     store.require_settings_right(current["name"])
@@ -152,7 +152,7 @@ class IdentityResource(Resource):
     def plan_to_destroy(self, diagnostics: Diagnostics, current: State) -> None:
         """Warn of what stays behind."""
         with Boundary(diagnostics) as boundary:
-            _warn_of_what_stays(current, boundary)
+            _warn_before_delete(current, boundary)
 
     def import_(self, ctx: ImportContext, id: str) -> State | None:  # noqa: A002  tf calls it so
         """Import an identity by its name."""
@@ -236,7 +236,7 @@ class IdentityResource(Resource):
             wanted = renew.Renewal(issuer=issuer, how=services.how(store, identity))
             policy = catalogue.load(settings.policy)
             renewed = renew.renew(store, identity, policy, wanted=wanted, now=services.now())
-        boundary.warn_of(name, [*renewed.done.findings, renewed.said])
+        boundary.warn_of(name, [*renewed.done.findings, renewed.outcome])
 
 
 _OF_A_REQUEST = ("generation", "csr", "certificate_name", "spki_sha256", "ready_for_renewal", "next")
@@ -287,7 +287,7 @@ def _warn_of_missing_right_to_trust(store: Store, name: str, boundary: Boundary)
         boundary.warn(f"{name}: `ca` names no CAs to trust, and {error.message}", hint)
 
 
-def _warn_of_what_stays(current: State, boundary: Boundary) -> None:
+def _warn_before_delete(current: State, boundary: Boundary) -> None:
     name = current["name"]
     if current["destroy_keys"]:
         boundary.warn(f"{name}: the identity will be removed from the store with all its keys", "destroy_keys is true")

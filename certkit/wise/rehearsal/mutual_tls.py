@@ -119,12 +119,12 @@ def _settings(rehearsal: RehearsalParts, problems: list[int]) -> SSL.Context:
     made.use_certificate(rehearsal.server.certificate)
     made.use_privatekey(rehearsal.server.key)
 
-    def look(_: SSL.Connection, __: crypto.X509, problem: int, ___: int, is_good: int) -> bool:
+    def collect(_: SSL.Connection, __: crypto.X509, problem: int, ___: int, is_good: int) -> bool:
         if not is_good:
             problems.append(problem)
         return bool(is_good)
 
-    made.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, look)
+    made.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, collect)
     made.add_client_ca(rehearsal.ca.certificate)
     store = made.get_cert_store()
     assert store is not None  # noqa: S101  every context has one

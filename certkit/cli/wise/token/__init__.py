@@ -43,7 +43,7 @@ def token() -> None:
     """
 
 
-def tell(output: Output, found: TokenInfo) -> int:
+def print_token(output: Output, found: TokenInfo) -> int:
     """Print the facts of a token, and return exit code 0."""
     from certkit.report import tokens
 

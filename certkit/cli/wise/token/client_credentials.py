@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.wise.options import asking, identity_option
-from certkit.cli.wise.token import tell
+from certkit.cli.wise.options import calling_wise, identity_option
+from certkit.cli.wise.token import print_token
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("client-credentials")
 @identity_option
 @click.option("--no-store", is_flag=True, help="Print the token instead of storing it.")
-@asking
+@calling_wise
 def client_credentials(output: Output, tokens: WiseTokens, *, no_store: bool) -> int:
     """Get a client-credentials token, which is valid for 12 hours and is replaced instead of refreshed.
 
@@ -37,4 +37,4 @@ def client_credentials(output: Output, tokens: WiseTokens, *, no_store: bool) ->
             raise InputError("--no-store and --json exclude each other", hint=hint)
         output.result(f"{tokens.worker_token()}\n")
         return 0
-    return tell(output, tokens.client_credentials())
+    return print_token(output, tokens.client_credentials())

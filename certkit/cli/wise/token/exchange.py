@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.shared import inputs
-from certkit.cli.wise.options import asking, identity_option, profile_option
-from certkit.cli.wise.token import tell
+from certkit.cli.wise.options import calling_wise, identity_option, profile_option
+from certkit.cli.wise.token import print_token
 
 if TYPE_CHECKING:
     from certkit.api.tokens import WiseTokens
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--code", metavar="CODE", help="Authorization code from that URL; - reads stdin.")
 @click.option("--state", metavar="S", help="State given to authorize-url.")
 @profile_option
-@asking
+@calling_wise
 def exchange(output: Output, tokens: WiseTokens, *, redirect_url: str | None, code: str | None, **options: Any) -> int:
     """Exchange the code of a redirect for a user's token. A code is valid for 30 minutes and works once.
 
@@ -34,4 +34,4 @@ def exchange(output: Output, tokens: WiseTokens, *, redirect_url: str | None, co
           --redirect-url "https://acme.example/wise/?code=abc&profileId=123"
     """
     pasted, copied = (None if each is None else inputs.typed(each) for each in (redirect_url, code))
-    return tell(output, tokens.exchange(pasted, code=copied, **options))
+    return print_token(output, tokens.exchange(pasted, code=copied, **options))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.wise.options import asking_no_person, grant_option, identity_option, profile_option
-from certkit.cli.wise.token import tell
+from certkit.cli.wise.options import calling_wise_unattended, grant_option, identity_option, profile_option
+from certkit.cli.wise.token import print_token
 
 if TYPE_CHECKING:
     from certkit.api.tokens import WiseTokens
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @profile_option
 @grant_option
 @click.option("--no-refresh", is_flag=True, help="Print the stored token as it is; fail if it has expired.")
-@asking_no_person
+@calling_wise_unattended
 def get(output: Output, tokens: WiseTokens, *, no_refresh: bool, **which: str | None) -> int:
     """Print the access token and nothing else, for curl and similar programs. A token that is due is refreshed first.
 
@@ -31,6 +31,6 @@ def get(output: Output, tokens: WiseTokens, *, no_refresh: bool, **which: str | 
     """
     token = tokens.get(refresh=not no_refresh, **which)
     if output.as_json:
-        return tell(output, tokens.show(**which))
+        return print_token(output, tokens.show(**which))
     output.result(f"{token}\n")
     return 0

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.wise.options import asking, grant_option, identity_option, profile_option
-from certkit.cli.wise.token import tell
+from certkit.cli.wise.options import calling_wise, grant_option, identity_option, profile_option
+from certkit.cli.wise.token import print_token
 
 if TYPE_CHECKING:
     from certkit.api.tokens import WiseTokens
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @profile_option
 @grant_option
 @click.option("--force", is_flag=True, help="Refresh even if the token is not due.")
-@asking
+@calling_wise
 def refresh(output: Output, tokens: WiseTokens, *, force: bool, **which: str | None) -> int:
     """Refresh a token that is due. Wise invalidates the old one at once, so all hosts share the one in the store.
 
@@ -32,4 +32,4 @@ def refresh(output: Output, tokens: WiseTokens, *, force: bool, **which: str | N
     found = tokens.refresh(force=force, **which)
     if not (found.changed or output.quiet or output.as_json):
         output.say(f"{found.identity}: the token is not due, so it was not refreshed; --force refreshes it anyway")
-    return tell(output, found)
+    return print_token(output, found)

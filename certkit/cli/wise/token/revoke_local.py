@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.wise.options import grant_option, identity_option, like_asking, profile_option
-from certkit.cli.wise.token import tell
+from certkit.cli.wise.options import grant_option, identity_option, like_calling_wise, profile_option
+from certkit.cli.wise.token import print_token
 
 if TYPE_CHECKING:
     from certkit.api.tokens import WiseTokens
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @identity_option
 @profile_option
 @grant_option
-@like_asking
+@like_calling_wise
 def revoke_local(output: Output, tokens: WiseTokens, **which: str | None) -> int:
     """Remove a token from the store, with every version of it. Wise is not notified and accepts it until it expires.
 
@@ -34,4 +34,4 @@ def revoke_local(output: Output, tokens: WiseTokens, **which: str | None) -> int
             output.text(f"{name}: no token is stored; nothing changed\n")
         return 0
     output.warn(f"{name}: Wise was not notified and accepts the token until it expires")
-    return tell(output, found)
+    return print_token(output, found)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.wise.options import grant_option, identity_option, like_asking, profile_option
-from certkit.cli.wise.token import tell
+from certkit.cli.wise.options import grant_option, identity_option, like_calling_wise, profile_option
+from certkit.cli.wise.token import print_token
 from certkit.findings import exit_code
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @identity_option
 @profile_option
 @grant_option
-@like_asking
+@like_calling_wise
 def show(output: Output, tokens: WiseTokens, **which: str | None) -> int:
     """Show a token's lifetime, never the token. Wise is not contacted.
 
@@ -30,5 +30,5 @@ def show(output: Output, tokens: WiseTokens, **which: str | None) -> int:
       certkit wise token show --identity acme
     """
     found = tokens.show(**which)
-    tell(output, found)
+    print_token(output, found)
     return exit_code(found.status)

@@ -49,7 +49,7 @@ def webhook() -> None:
     """
 
 
-def asking(command: Callable[..., int]) -> Any:
+def calling_wise(command: Callable[..., int]) -> Any:
     """Give a command the options of those that call Wise's API, and pass it the API as `found`."""
 
     @click.option("--client-id", metavar="ID", required=True, help="Client id in this environment.")

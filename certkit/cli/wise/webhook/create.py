@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.wise.webhook import asking
+from certkit.cli.wise.webhook import calling_wise
 
 if TYPE_CHECKING:
     from certkit.api.webhooks import WiseWebhooks
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--schema-version", metavar="V", required=True, help="Schema version of the event.")
 @click.option("--url", metavar="URL", required=True, help="The https:// URL that Wise calls.")
 @click.option("--no-mtls", is_flag=True, help="Have Wise call without its client certificate.")
-@asking
+@calling_wise
 def create(
     output: Output,
     *,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.wise.webhook import asking
+from certkit.cli.wise.webhook import calling_wise
 from certkit.printable import printable
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("subscription_id", metavar="ID")
-@asking
+@calling_wise
 def test(output: Output, *, found: WiseWebhooks, subscription_id: str) -> int:
     """Ask Wise to send a test notification to a subscription's URL.
 
