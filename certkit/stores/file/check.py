@@ -113,6 +113,7 @@ def _identity(store: FileStore, folder: Folder, name: str) -> Iterator[Finding]:
         with folder.inside(name) as own:
             identity.require_identity(own)
             found = store.load(name)
+            _ = [each.csr for each in found.generations]  # also of those that are read on first use
             generations = _counted(len(found.generations), "generation", "generations")
             summary = f"{generations}, {found.record.active or 'none'} active"
             yield from list(_faults(store, own, found)) or [ok(check, summary)]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.errors import PassphraseError, StoreError
 from certkit.files.content import Access
 from certkit.stores import record as identity
-from certkit.stores.base import StoredIdentity, no_generation
+from certkit.stores.base import Generation, StoredIdentity, no_generation
 from certkit.stores.file import documents
 from certkit.stores.file import generations as generation_files
 from certkit.stores.file import record as record_file
 from certkit.stores.file.documents import TOKENS
 from certkit.stores.file.record import GENERATIONS, RECORD
+from certkit.stores.record import FINGERPRINT
 from certkit.stores.sealing import is_sealed
 
 if TYPE_CHECKING:
@@ -62,25 +64,40 @@ def access_of(record: Record) -> Access:
         raise StoreError(f"this host has no group {name!r}", hint=hint) from error
 
 
-def read(name: str, folder: Folder) -> StoredIdentity:
+Later: TypeAlias = "Callable[[str, str], Generation]"
+"""Reads a generation of an identity when its CSR or certificate is needed."""
+
+
+def read(name: str, folder: Folder, later: Later) -> StoredIdentity:
     """Return an identity; it may mix two states if another process changes it at the same time (`watched`).
+
+    Past generations that the record describes are left to `later`, so that the cost does not grow with them.
 
     Raises:
         StoreError: if it is damaged, or may not be read.
     """
     record, version = record_file.read(folder)
     with folder.inside(GENERATIONS) as generations:
-        numbers = sorted(filter(identity.is_generation, generations.names()), key=int)
         found = []
-        for number in numbers:
+        for number in sorted(filter(identity.is_generation, generations.names()), key=int):
+            if _is_past(record, number):
+                deferred = functools.partial(later, name, number)
+                found.append(Generation(number=number, read=deferred, is_issued=True))
+                continue
             with generations.inside(number) as generation:
                 found.append(generation_files.read(generation, number))
     return StoredIdentity(name, record, tuple(found), version)
 
 
-def refreshed(known: StoredIdentity, folder: Folder) -> StoredIdentity:
+def _is_past(record: Record, number: str) -> bool:
+    """Return whether a generation is complete and will not change, nor be used unless a person asks for it."""
+    is_done = number in {*record.left, *record.retired, *record.discarded} - {record.active, record.previous}
+    return is_done and FINGERPRINT in record.facts.get(number, {})
+
+
+def refreshed(known: StoredIdentity, folder: Folder, later: Later) -> StoredIdentity:
     """Return an identity that was loaded before, read again if it has changed since; the caller holds its lock."""
-    return known if record_file.version(folder) == known.version else read(known.name, folder)
+    return known if record_file.version(folder) == known.version else read(known.name, folder, later)
 
 
 @contextlib.contextmanager
@@ -133,11 +150,13 @@ def require_open(folder: Folder) -> None:
     """
     hint = "give --passphrase-file, or name the store with its Transit key: file:DIR?transit=MOUNT/KEY"
     with folder.inside(GENERATIONS) as generations:
-        for number in filter(identity.is_generation, generations.names()):
-            with generations.inside(number) as found:
+        # No unsealed key is ever added to a sealed one, so if any is sealed, the newest is.
+        newest = max(filter(identity.is_generation, generations.names()), key=int, default=None)
+        if newest is not None:
+            with generations.inside(newest) as found:
                 if is_sealed(found.read_if_there(generation_files.KEY) or b""):
                     raise PassphraseError(
-                        f"cannot write a secret to {folder.path}: the key of {number} is encrypted", hint=hint
+                        f"cannot write a secret to {folder.path}: the key of {newest} is encrypted", hint=hint
                     )
     for name in documents.names(folder):
         if documents.is_sealed(folder, name):
@@ -154,14 +173,18 @@ def require_generation(folder: Folder, number: str) -> None:
         pass
 
 
-def sweep(folder: Folder) -> None:
-    """Remove the remains of killed runs from the directory of an identity; the caller holds its lock."""
+def sweep(folder: Folder, record: Record | None) -> None:
+    """Remove the remains of killed runs from the directory of an identity; the caller holds its lock.
+
+    With a record, also those in generations that are not past: others have none.
+    """
     folder.sweep()
     if folder.has(TOKENS):
         with folder.inside(TOKENS) as tokens:
             tokens.sweep()
     with folder.inside(GENERATIONS) as generations:
         generations.sweep()
-        for number in filter(identity.is_generation, generations.names()):
-            with generations.inside(number) as found:
-                found.sweep()
+        for number in filter(identity.is_generation, generations.names() if record else ()):
+            if record and not _is_past(record, number):
+                with generations.inside(number) as found:
+                    found.sweep()

@@ -111,7 +111,7 @@ class FileStore:
         return NoStoreError(f"there is no store at {self.uri}", hint=hint)
 
     def load(self, name: str) -> StoredIdentity:
-        """Return an identity with all its generations, as it was at one moment.
+        """Return an identity with all its generations, as it was at one moment; past ones are read on first use.
 
         Raises:
             AbsentError: if there is no identity of that name.
@@ -119,10 +119,14 @@ class FileStore:
         """
         for _ in range(_READINGS):
             with self._identity(name) as folder, identity_folder.watched(folder) as is_unchanged:
-                found = identity_folder.read(name, folder)
+                found = identity_folder.read(name, folder, self._generation)
                 if is_unchanged():
                     return found
         raise StoreError(f"cannot read {self.root / name}: other processes keep changing it", hint="try again")
+
+    def _generation(self, name: str, number: str) -> Generation:
+        with self._identity(name) as folder, identity_folder.generation(folder, number) as generation:
+            return generation_files.read(generation, number)
 
     def find(self, name: str) -> StoredIdentity | None:
         """Load an identity; None if it does not exist."""
@@ -158,8 +162,8 @@ class FileStore:
             AbsentError: if there is no identity of that name, or the new active generation does not exist.
         """
         known = loaded(self, known)
-        with self._changing(known.name) as folder:
-            return self._edited(folder, identity_folder.refreshed(known, folder), edit)
+        with self._changing(known.name, known.record) as folder:
+            return self._edited(folder, identity_folder.refreshed(known, folder, self._generation), edit)
 
     def _edited(self, folder: StoreFolder, found: StoredIdentity, edit: Edit) -> StoredIdentity:
         """Change the record, while its identity is locked."""
@@ -188,10 +192,10 @@ class FileStore:
         if not identity.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
         known, kept = loaded(self, known), seal(key, self.wrapping)
-        with self._changing(known.name) as folder, folder.inside(GENERATIONS) as generations:
+        with self._changing(known.name, known.record) as folder, folder.inside(GENERATIONS) as generations:
             if self.wrapping is None:
                 identity_folder.require_open(folder)
-            found = identity_folder.refreshed(known, folder)
+            found = identity_folder.refreshed(known, folder, self._generation)
             if not generations.has(number):
                 found = self._edited(folder, found, edit)
             access = identity_folder.access_of(found.record)
@@ -214,9 +218,9 @@ class FileStore:
             ConflictError: if the request already has another certificate.
         """
         known = loaded(self, known)
-        with self._changing(known.name) as folder, identity_folder.generation(folder, number) as generation:
+        with self._changing(known.name, known.record) as folder, identity_folder.generation(folder, number) as generation:
             installed = generation_files.install(generation, number, issued, identity_folder.access_of(known.record))
-            return self._edited(folder, identity_folder.refreshed(known, folder).put(installed), edit)
+            return self._edited(folder, identity_folder.refreshed(known, folder, self._generation).put(installed), edit)
 
     def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
         """Keep the certificate (PEM) that an issuer returned and a check refused; the record changes with it.
@@ -225,9 +229,9 @@ class FileStore:
             AbsentError: if there is no such generation.
         """
         known = loaded(self, known)
-        with self._changing(known.name) as folder, identity_folder.generation(folder, number) as generation:
+        with self._changing(known.name, known.record) as folder, identity_folder.generation(folder, number) as generation:
             generation_files.keep_answer(generation, answer, identity_folder.access_of(known.record))
-            return self._edited(folder, identity_folder.refreshed(known, folder), edit)
+            return self._edited(folder, identity_folder.refreshed(known, folder, self._generation), edit)
 
     def answers(self, name: str, number: str) -> list[bytes]:
         """Return the refused certificates that were kept, oldest first.
@@ -245,8 +249,8 @@ class FileStore:
             StoreError: if the files cannot be deleted.
         """
         known = loaded(self, known)
-        with self._changing(known.name) as folder, folder.inside(GENERATIONS) as generations:
-            found = identity_folder.refreshed(known, folder)
+        with self._changing(known.name, known.record) as folder, folder.inside(GENERATIONS) as generations:
+            found = identity_folder.refreshed(known, folder, self._generation)
             known = self._edited(folder, found, lambda record: record.prune(numbers))
             for number in numbers:
                 if generations.has(number):
@@ -405,15 +409,18 @@ class FileStore:
                 raise self._absent(name) from error
 
     @contextlib.contextmanager
-    def _changing(self, name: str) -> Iterator[StoreFolder]:
-        """Lock the directory of an identity for a change, and sweep the remains of killed runs."""
+    def _changing(self, name: str, record: Record | None = None) -> Iterator[StoreFolder]:
+        """Lock the directory of an identity for a change, and sweep the remains of killed runs.
+
+        A change of generations gives the `record`, whatever its age.
+        """
         with self._identity(name, self.trust) as folder:
             folder.require_safe(self.trust)
             identity_folder.require_identity(folder)
             with folder.locked(wait_seconds=self.wait_seconds):
                 if not folder.is_in_place:
                     raise self._absent(name)
-                identity_folder.sweep(folder)
+                identity_folder.sweep(folder, record)
                 # Identities whose removal was interrupted are deleted, keys too, unless another process does so.
                 if folder.above.leftovers():
                     with contextlib.suppress(StoreError), folder.above.locked(wait_seconds=0):
