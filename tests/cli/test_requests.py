@@ -1,4 +1,7 @@
-"""What commands ask of Vault, counted in front of a real OpenBao: as much for an old identity as for a new one."""
+"""What commands ask of Vault, counted in front of a real OpenBao: as much for an old identity as for a new one.
+
+In a directory they open as many files.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,12 @@ from cryptography import x509
 from certkit.identity import enroll
 from certkit.identity.install import install as install_into
 from certkit.policy.catalogue import load
+from certkit.secret import Secret
+from certkit.stores.file.store import FileStore
 from certkit.stores.record import Journal, Settings
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
+from certkit.wise import tokens
 from certkit.x509.names import SubjectOptions
 from tests import pki
 from tests.conftest import environment
@@ -34,12 +40,20 @@ def counted(openbao):
     with network(openbao.address) as made, Vault.connect(openbao.settings(address=made.address)) as vault:
         store = VaultStore(vault, "secret", "counted", journal=Journal("tester", lambda: NOW))
         for name, count in (("new", 1), ("old", GENERATIONS)):
-            identity = enroll.enroll(store, name, settings, POLICY, now=NOW).identity
-            for number in range(count):
-                if number:
-                    identity = enroll.add_request(store, identity, POLICY, now=NOW).identity
-                identity = answered(store, ca, identity)
+            live(store, ca, settings, name, count)
         yield made, store, ca
+
+
+def live(store, ca, settings, name, count):
+    """Have so many certificates put to use, one after the other, and a token."""
+    identity = enroll.enroll(store, name, settings, POLICY, now=NOW).identity
+    for number in range(count):
+        if number:
+            identity = enroll.add_request(store, identity, POLICY, now=NOW).identity
+        identity = answered(store, ca, identity)
+    times = {"received_at": NOW, "expires_at": NOW + pki.DAY}
+    made = tokens.Token(grant="client_credentials", client_id="acme", access=Secret(b"opaque"), **times)
+    tokens.write(store, name, made, over=None)
 
 
 def answered(store, ca, identity):
@@ -90,6 +104,32 @@ def test_an_export_that_changes_nothing(run, name, form):
     assert run(*arguments) <= 3
 
 
+def most_often(lines):
+    """The request that was made most often, with its number; those for different URLs are different."""
+    return max((lines.count(line), line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "identity activate new",
+        "identity update new --client-id acme-client-id",
+        "identity renew new --force",
+        "identity discard new",
+        "identity export new --out once",
+        "wise token get --identity new",
+        "wise token get --identity new --json",
+        "wise token show --identity new",
+        "wise token refresh --identity new",
+        "wise token revoke-local --identity new",
+    ],
+)
+def test_nothing_is_read_twice(run, counted, command):
+    """Whatever a command reads or writes, it asks for it once."""
+    run(*command.split())
+    assert most_often([line for line in counted[0].lines if line.startswith("GET")])[0] == 1
+
+
 @pytest.mark.parametrize("command", ["identity list", "identity renew --all", "identity prune --all --dry-run"])
 def test_a_whole_store(run, counted, command):
     """The names, and for each identity as much as alone."""
@@ -131,6 +171,65 @@ finally:
     sys.setprofile(None)
     print(len(calls), file=sys.stderr)
 """
+
+
+OPENED = """
+import re, sys
+from certkit.cli import main
+names = []
+def note(event, arguments):
+    if event == "open" and re.search(r"(^|/)([0-9]{4}|[a-z_-]+[.](pem|json))$", str(arguments[0])):
+        names.append(arguments[0])
+sys.addaudithook(note)
+if sys.argv[1] == "api":
+    import certkit
+    with certkit.identity(sys.argv[2]) as acme:
+        acme.ssl_context(), acme.reload(), acme.token()
+else:
+    try:
+        main()
+    except SystemExit as end:
+        assert end.code in {0, None}, end.code
+print(len(names), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    """A store in a directory, with an identity of three generations and one of many."""
+    ca = pki.root(begin=NOW - pki.DAY, end=NOW + pki.YEAR)
+    settings = Settings(policy="general", subject=SUBJECT, key_type="ec-p256", trust_bundle=ca.pem.decode())
+    store = FileStore(tmp_path_factory.mktemp("counted") / "store", journal=Journal("tester", lambda: NOW))
+    live(store, ca, settings, "new", 3)
+    live(store, ca, settings, "old", GENERATIONS)
+    return store
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "identity show {}",
+        "identity log {}",
+        "identity renew {}",
+        "identity renew {} --force",
+        "identity discard {}",
+        "identity rollback {}",
+        "identity prune {} --dry-run",
+        "identity export {} --out {}",
+        "expiry identity:{}",
+        "wise token get --identity {}",
+        "api {}",
+    ],
+)
+def test_files_opened(directory, tmp_path, command):
+    """As many for an old identity: past generations are read only by commands about them."""
+    counts = []
+    for name in ("new", "old"):
+        program = [sys.executable, "-c", OPENED, *command.format(name, name).split()]
+        variables = environment() | {"CERTKIT_STORE": directory.uri}
+        done = subprocess.run(program, cwd=tmp_path, env=variables, capture_output=True, text=True, check=True)
+        counts.append(int(done.stderr.splitlines()[-1]))
+    assert counts[0] == counts[1] > 0
 
 
 def test_an_installation_in_files_parses_the_record_twice_at_most(certkit):

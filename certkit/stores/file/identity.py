@@ -176,7 +176,7 @@ def require_generation(folder: Folder, number: str) -> None:
 def sweep(folder: Folder, record: Record | None) -> None:
     """Remove the remains of killed runs from the directory of an identity; the caller holds its lock.
 
-    With a record, also those in generations that are not past: others have none.
+    With a record, whatever its age, also those in generations that are not past: others have none.
     """
     folder.sweep()
     if folder.has(TOKENS):

@@ -162,8 +162,11 @@ class FileStore:
             AbsentError: if there is no identity of that name, or the new active generation does not exist.
         """
         known = loaded(self, known)
-        with self._changing(known.name, known.record) as folder:
-            return self._edited(folder, identity_folder.refreshed(known, folder, self._generation), edit)
+        with self._changing(known) as folder:
+            return self._edited(folder, self._refreshed(known, folder), edit)
+
+    def _refreshed(self, known: StoredIdentity, folder: StoreFolder) -> StoredIdentity:
+        return identity_folder.refreshed(known, folder, self._generation)
 
     def _edited(self, folder: StoreFolder, found: StoredIdentity, edit: Edit) -> StoredIdentity:
         """Change the record, while its identity is locked."""
@@ -192,10 +195,10 @@ class FileStore:
         if not identity.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
         known, kept = loaded(self, known), seal(key, self.wrapping)
-        with self._changing(known.name, known.record) as folder, folder.inside(GENERATIONS) as generations:
+        with self._changing(known) as folder, folder.inside(GENERATIONS) as generations:
             if self.wrapping is None:
                 identity_folder.require_open(folder)
-            found = identity_folder.refreshed(known, folder, self._generation)
+            found = self._refreshed(known, folder)
             if not generations.has(number):
                 found = self._edited(folder, found, edit)
             access = identity_folder.access_of(found.record)
@@ -218,9 +221,12 @@ class FileStore:
             ConflictError: if the request already has another certificate.
         """
         known = loaded(self, known)
-        with self._changing(known.name, known.record) as folder, identity_folder.generation(folder, number) as generation:
+        with (
+            self._changing(known) as folder,
+            identity_folder.generation(folder, number) as generation,
+        ):
             installed = generation_files.install(generation, number, issued, identity_folder.access_of(known.record))
-            return self._edited(folder, identity_folder.refreshed(known, folder, self._generation).put(installed), edit)
+            return self._edited(folder, self._refreshed(known, folder).put(installed), edit)
 
     def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
         """Keep the certificate (PEM) that an issuer returned and a check refused; the record changes with it.
@@ -229,9 +235,12 @@ class FileStore:
             AbsentError: if there is no such generation.
         """
         known = loaded(self, known)
-        with self._changing(known.name, known.record) as folder, identity_folder.generation(folder, number) as generation:
+        with (
+            self._changing(known) as folder,
+            identity_folder.generation(folder, number) as generation,
+        ):
             generation_files.keep_answer(generation, answer, identity_folder.access_of(known.record))
-            return self._edited(folder, identity_folder.refreshed(known, folder, self._generation), edit)
+            return self._edited(folder, self._refreshed(known, folder), edit)
 
     def answers(self, name: str, number: str) -> list[bytes]:
         """Return the refused certificates that were kept, oldest first.
@@ -249,8 +258,8 @@ class FileStore:
             StoreError: if the files cannot be deleted.
         """
         known = loaded(self, known)
-        with self._changing(known.name, known.record) as folder, folder.inside(GENERATIONS) as generations:
-            found = identity_folder.refreshed(known, folder, self._generation)
+        with self._changing(known) as folder, folder.inside(GENERATIONS) as generations:
+            found = self._refreshed(known, folder)
             known = self._edited(folder, found, lambda record: record.prune(numbers))
             for number in numbers:
                 if generations.has(number):
@@ -409,11 +418,9 @@ class FileStore:
                 raise self._absent(name) from error
 
     @contextlib.contextmanager
-    def _changing(self, name: str, record: Record | None = None) -> Iterator[StoreFolder]:
-        """Lock the directory of an identity for a change, and sweep the remains of killed runs.
-
-        A change of generations gives the `record`, whatever its age.
-        """
+    def _changing(self, known: StoredIdentity | str) -> Iterator[StoreFolder]:
+        """Lock the directory of an identity for a change, and sweep the remains of killed runs."""
+        name, record = (known, None) if isinstance(known, str) else (known.name, known.record)
         with self._identity(name, self.trust) as folder:
             folder.require_safe(self.trust)
             identity_folder.require_identity(folder)
