@@ -174,17 +174,21 @@ class WiseTokens:
             certkit.InputError: if there is no such token, or there are several.
             certkit.StoreError: if the store cannot be used.
         """
+        with self._handle.use() as store:
+            return text_of(self._usable(store, profile_id=profile_id, grant=grant, refresh=refresh))
+
+    def _usable(self, store: Store, *, profile_id: str | None, grant: str | None, refresh: bool) -> Token:
+        """Return what `get` hands out."""
         from certkit.wise import tokens
 
-        with self._handle.use() as store:
-            if refresh:
-                found = self._fresh(store, profile_id=profile_id, grant=grant)
-            else:
-                found = tokens.find(store, self._name, profile_id=profile_id, grant=grant).token
-                self._require_unexpired(found)
-            if found.is_in_doubt(self._machine.opener.clock()):
-                self._machine.opener.warn(f"{self._name}: a refresh was interrupted, so the token may not work")
-            return text_of(found)
+        if refresh:
+            found = self._fresh(store, profile_id=profile_id, grant=grant)
+        else:
+            found = tokens.find(store, self._name, profile_id=profile_id, grant=grant).token
+            self._require_unexpired(found)
+        if found.is_in_doubt(self._machine.opener.clock()):
+            self._machine.opener.warn(f"{self._name}: a refresh was interrupted, so the token may not work")
+        return found
 
     def _fresh(
         self, store: Store, *, profile_id: str | None, grant: str | None, refused: Secret | None = None
@@ -217,17 +221,22 @@ class WiseTokens:
             hint = "renew it: certkit wise token refresh, or give a client secret (--client-secret-file)"
             raise RefusedError(f"{self._name}: the access token has expired", hint=hint)
 
-    def show(self, *, profile_id: str | None = None, grant: str | None = None) -> TokenInfo:
-        """Return what is known about a token.
+    def show(
+        self, *, profile_id: str | None = None, grant: str | None = None, refresh: bool | None = None
+    ) -> TokenInfo:
+        """Return what is known about a token; given `refresh`, about the one that `get(refresh=refresh)` returns.
 
         Raises:
+            certkit.RefusedError: if `refresh` is given, and `get` would raise it.
             certkit.InputError: if there is no such token, or there are several.
             certkit.StoreError: if the store cannot be used.
         """
         from certkit.wise import tokens
 
         with self._handle.use() as store:
-            return self._info(tokens.find(store, self._name, profile_id=profile_id, grant=grant).token)
+            if refresh is None:
+                return self._info(tokens.find(store, self._name, profile_id=profile_id, grant=grant).token)
+            return self._info(self._usable(store, profile_id=profile_id, grant=grant, refresh=refresh))
 
     def revoke_local(self, *, profile_id: str | None = None, grant: str | None = None) -> TokenInfo | None:
         """Remove a token from the store, and return it, or None if there was none. Wise accepts it until it expires.

@@ -20,7 +20,7 @@ from certkit.errors import InputError, StoreError
 from certkit.secret import Secret
 from certkit.stores import record
 from certkit.stores.base import Generation, Issued
-from certkit.stores.record import Record, Settings
+from certkit.stores.record import Event, Record, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -169,6 +169,18 @@ def event_lines(data: Mapping[str, Any]) -> list[Any]:
     """Return the lines of events in a secret of the log."""
     lines = data.get(EVENTS)
     return lines if isinstance(lines, list) else []
+
+
+def events_in(lines: Any, *, where: str) -> list[Event]:
+    """Return the events in lines of a log.
+
+    Raises:
+        StoreError: if one is not an event.
+    """
+    try:
+        return list(map(Event.parse, lines))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StoreError(f"cannot read {where}: not a log", hint="see it with `bao kv get`") from error
 
 
 def document_of(csr: bytes | None, issued: Issued | None = None) -> dict[str, str]:

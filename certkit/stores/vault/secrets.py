@@ -34,10 +34,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The known state of an identity's secrets: the versions of pointer and settings, and the data of the pointer."""
+    """The known state of an identity's secrets: the versions of pointer and settings, and the data of the pointer.
+
+    `created` is what is kept beside the settings: the first events of the log, as lines.
+    """
 
     pointer: int = 0
     settings: int = 0
+    created: Any = field(default_factory=list)
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -109,6 +113,7 @@ class Secrets:
             pointer=pointer.version if pointer else 0,
             data=pointer.data if pointer else {},
             settings=settings.version if settings else 0,
+            created=settings.data.get(layout.CREATED, []) if settings else [],
         )
         if pointer is None:
             assert known is not None  # noqa: S101  one of the two is set
@@ -173,15 +178,9 @@ class Secrets:
         if not identity.is_generation(number) or KEY not in self.kv.list(layout.generation(name, number)):
             raise no_generation(name, number)
 
-    def put_settings(self, name: str, settings: Settings, *, over: int, created: Sequence[Event] = ()) -> bool:
+    def put_settings(self, name: str, settings: Settings, *, over: int, created: Any) -> bool:
         """Write settings over a version of them; return False if another process was first."""
-        path, document = layout.settings(name), settings.document()
-        if over:
-            stored = self.kv.read(path)
-            lines = stored.data.get(layout.CREATED, []) if stored else []
-        else:
-            lines = [each.line() for each in created]
-        data = {**document, layout.CREATED: lines}
+        path, data = layout.settings(name), {**settings.document(), layout.CREATED: created}
         try:
             return put(
                 self.kv, path, data, cas=over, is_ours=lambda there: there.data == data, seconds=self.wait_seconds
@@ -211,11 +210,7 @@ class Secrets:
         entries = sorted(self.kv.list(layout.log(name)))
         found = all_expected(self.kv.read_many([f"{layout.log(name)}/{entry}" for entry in entries]))
         lines = [line for stored in found if stored for line in layout.event_lines(stored.data)]
-        try:
-            return list(map(Event.parse, lines))
-        except (TypeError, ValueError, RecursionError) as error:
-            place = self.place(layout.log(name))
-            raise StoreError(f"cannot read {place}: not a log", hint="see it with `bao kv get`") from error
+        return layout.events_in(lines, where=self.place(layout.log(name)))
 
     def put(self, path: str, document: Mapping[str, Any], *, cas: int) -> bool:
         """Write a secret over version `cas` of it, exactly these fields; False if another process was first."""

@@ -138,9 +138,10 @@ class VaultStore:
         if record.active is not None:
             raise no_generation(name, record.active)
         noted = self._noted(None, record)
-        if not self.secrets.put_settings(name, record.settings, over=0, created=noted.log):
+        lines = [each.line() for each in noted.log]
+        if not self.secrets.put_settings(name, record.settings, over=0, created=lines):
             raise ConflictError(f"{self.uri} already has an identity {name!r}", hint="choose another name")
-        created = StoredIdentity(name, Record(settings=record.settings), (), Known(settings=1))
+        created = StoredIdentity(name, Record(settings=record.settings), (), Known(settings=1, created=lines))
         return created if record == created.record else self.change(created, lambda _: replace(record, log=()))
 
     def require_settings_right(self, name: str) -> None:
@@ -201,7 +202,9 @@ class VaultStore:
         assert isinstance(version, Known)  # noqa: S101  `load` and `create` give it
         self.secrets.put_events(found.name, after.log, after=version)
         if after.settings != found.record.settings:
-            if not self.secrets.put_settings(found.name, after.settings, over=version.settings):
+            if not self.secrets.put_settings(
+                found.name, after.settings, over=version.settings, created=version.created
+            ):
                 return None
             version = replace(version, settings=version.settings + 1)
         is_same = replace(after, settings=found.record.settings, log=found.record.log) == found.record
@@ -448,7 +451,7 @@ class VaultStore:
         stored = self.secrets.kv.read(path)
         if stored is None:
             return list(self.secrets.record(name)[0].log)
-        created = [Event.parse(line) for line in stored.data.get(layout.CREATED, [])]
+        created = layout.events_in(stored.data.get(layout.CREATED, []), where=self.secrets.place(path))
         return [*created, *self.secrets.events(name)]
 
     def migrate(self, name: str) -> bool:
@@ -462,7 +465,7 @@ class VaultStore:
             return False
         record = self._described(name, record)
         has_settings = bool(version.settings) or self.secrets.put_settings(
-            name, record.settings, over=0, created=record.log
+            name, record.settings, over=0, created=[each.line() for each in record.log]
         )
         if not has_settings or not self.secrets.put_record(name, record, over=version):
             raise ConflictError(

@@ -277,6 +277,17 @@ def test_what_is_no_identity_is_an_error(store, openbao, path, data):
     assert error.hint
 
 
+@pytest.mark.parametrize("created", [5, None, "x", ["no event"], [["[" * 100_000]]])
+def test_a_log_that_is_none_is_an_error(store, openbao, created):
+    """Whoever creates settings writes its first events."""
+    store.create("acme", RECORD)
+    path = f"secret/data/{below(store, 'acme/settings')}"
+    document = openbao.api("GET", path)["data"]["data"]
+    openbao.api("POST", path, {"data": {**document, "created": created}})
+    assert refused(lambda: store.log("acme")).message == f"cannot read {store.uri}/acme/settings: not a log"
+    assert store.change("acme", lambda record: replace(record, settings=replace(record.settings, client_id="acme")))
+
+
 def test_a_generation_in_use_that_is_gone_is_an_error(store):
     """For whoever needs its key, and for a check."""
     enroll(store, issued=2)

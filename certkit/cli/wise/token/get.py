@@ -29,8 +29,7 @@ def get(output: Output, tokens: WiseTokens, *, no_refresh: bool, **which: str | 
     Example:
       certkit wise token get --identity acme --client-secret-file secret.txt
     """
-    token = tokens.get(refresh=not no_refresh, **which)
     if output.as_json:
-        return print_token(output, tokens.show(**which))
-    output.result(f"{token}\n")
+        return print_token(output, tokens.show(refresh=not no_refresh, **which))
+    output.result(f"{tokens.get(refresh=not no_refresh, **which)}\n")
     return 0

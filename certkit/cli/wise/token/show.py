@@ -29,6 +29,6 @@ def show(output: Output, tokens: WiseTokens, **which: str | None) -> int:
     Example:
       certkit wise token show --identity acme
     """
-    found = tokens.show(**which)
+    found = tokens.show(refresh=None, **which)
     print_token(output, found)
     return exit_code(found.status)
