@@ -52,17 +52,20 @@ class Thresholds(NamedTuple):
         return Status.WARNING if left < self.warn.of(lifetime) else Status.OK
 
     def judge_list(self, *, this_update: datetime, next_update: datetime, now: datetime) -> Status:
-        """Return the status of a revocation list: stale is critical, less time left than a threshold triggers it.
+        """Return the status of a revocation list: stale is critical, less time left than a threshold triggers it."""
+        fitting = self.of_list(next_update - this_update)
+        return fitting.judge(not_before=this_update, not_after=next_update, now=now)
+
+    def of_list(self, lifetime: timedelta) -> Thresholds:
+        """Return the thresholds for a revocation list of this lifetime.
 
         A list may live for a week only and be replaced as a matter of course. Where a new one would be a warning
         already, shares of its lifetime take over: a quarter for a warning, at most a twelfth for critical.
         """
-        lifetime = next_update - this_update
         warn, critical = self.warn.of(lifetime), self.critical.of(lifetime)
         if warn >= lifetime:
             warn, critical = lifetime / 4, min(critical, lifetime / 12)
-        fitting = Thresholds(Duration.of_length(warn), Duration.of_length(critical))
-        return fitting.judge(not_before=this_update, not_after=next_update, now=now)
+        return Thresholds(Duration.of_length(warn), Duration.of_length(critical))
 
 
 def days_left(not_after: datetime, now: datetime) -> int:

@@ -90,17 +90,23 @@ def _within(room: int, lines: Iterable[str], number: int) -> Iterator[str]:
 
 
 def _performance(scan: Scan, thresholds: Thresholds) -> str:
-    """Return the days left of the first certificate to expire (`U` without one), and the count of each status."""
-    certificates = (row for row in scan.rows if row.kind is Kind.CERTIFICATE)
-    first = min(certificates, key=lambda row: row.not_after, default=None)
-    days_left = "U"
-    if first:
-        lifetime = first.not_after - first.not_before
-        # Without an exponent: 28, 0.5; a second is 0.00001.
-        days = [
-            f"{limit.of(lifetime) / _DAY:.5f}".rstrip("0").rstrip(".")
-            for limit in (thresholds.warn, thresholds.critical)
-        ]
-        days_left = f"{first.days_left};{days[0]}:;{days[1]}:"
+    """Return the days left of the first certificate to expire, of the first list to go stale, and the counts.
+
+    Without a certificate its days are `U`; without a list there is no such figure.
+    """
+    certificate, crl = (
+        min((row for row in scan.rows if row.kind is kind), key=lambda row: row.not_after, default=None)
+        for kind in (Kind.CERTIFICATE, Kind.CRL)
+    )
+    days = [f"'days_left'={_days(certificate, thresholds) if certificate else 'U'}"]
+    if crl:
+        days.append(f"'crl_days_left'={_days(crl, thresholds.of_list(crl.not_after - crl.not_before))}")
     counts = (f"'{status}'={number};;;0" for status, number in scan.counts().items())
-    return " ".join([f"'days_left'={days_left}", *counts])
+    return " ".join([*days, *counts])
+
+
+def _days(row: Row, thresholds: Thresholds) -> str:
+    """Return the days left with their ranges, without an exponent: 28, 0.5; a second is 0.00001."""
+    lifetime = row.not_after - row.not_before
+    limits = (limit.of(lifetime) / _DAY for limit in (thresholds.warn, thresholds.critical))
+    return ";".join([str(row.days_left), *(f"{days:.5f}".rstrip("0").rstrip(".") + ":" for days in limits)])

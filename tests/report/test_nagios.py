@@ -137,10 +137,14 @@ def test_what_nobody_wanted_described_is_counted():
     assert (status, summary, data["days_left"][0], data["ok"][0]) == ("OK", "3 ok", "U", "3")
 
 
-def test_a_revocation_list_has_no_days_left_of_a_certificate():
-    """Lists live for days as a matter of course; the graph is about certificates."""
-    assert parsed(output(row(3, kind=Kind.CRL), row(60)))[2]["days_left"][0] == "60"
-    assert parsed(output(row(3, kind=Kind.CRL)))[2]["days_left"][0] == "U"
+def test_a_revocation_list_has_days_of_its_own():
+    """Lists live for days as a matter of course, so they have a figure and ranges of their own, by their lifetime."""
+    weekly = {"kind": Kind.CRL, "not_before": pki.NOW - 4 * pki.DAY}
+    both = parsed(output(row(3, **weekly), row(60)))[2]
+    assert (both["days_left"][:3], both["crl_days_left"][:3]) == (("60", "28:", "7:"), ("3", "1.75:", "0.58333:"))
+    alone = parsed(output(row(3, **weekly)))[2]
+    assert (alone["days_left"][0], alone["crl_days_left"][0]) == ("U", "3")
+    assert "crl_days_left" not in parsed(output(row(60)))[2]
 
 
 @pytest.mark.parametrize(
