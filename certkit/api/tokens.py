@@ -163,7 +163,8 @@ class WiseTokens:
             if not force and not first.token.is_due(clock()):
                 return self._info(first.token)
             client, endpoint = self._client(first.token.client_id), self._endpoint(store)
-            renewed = exchange.renew(store, self._name, first, endpoint, client, clock=clock, force=force)
+            warn = self._machine.opener.warn_about
+            renewed = exchange.renew(store, self._name, first, endpoint, client, clock=clock, warn=warn, force=force)
             return self._info(renewed, changed=True)
 
     def get(self, *, profile_id: str | None = None, grant: str | None = None, refresh: bool = True) -> str:

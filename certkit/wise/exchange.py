@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from certkit.stores.base import Store
     from certkit.wise.oauth import Client, TokenEndpoint
     from certkit.wise.redirect import Redirect
-    from certkit.wise.token_lease import Clock
+    from certkit.wise.token_lease import Clock, Warn
     from certkit.wise.tokens import Kept, Token
 
 
@@ -62,7 +62,15 @@ def apply(store: Store, name: str, endpoint: TokenEndpoint, client: Client, *, n
 
 
 def renew(
-    store: Store, name: str, first: Kept, endpoint: TokenEndpoint, client: Client, *, clock: Clock, force: bool = False
+    store: Store,
+    name: str,
+    first: Kept,
+    endpoint: TokenEndpoint,
+    client: Client,
+    *,
+    clock: Clock,
+    warn: Warn,
+    force: bool = False,
 ) -> Token:
     """Refresh a token, or wait for another process that is doing so, and return the new one from the store.
 
@@ -79,6 +87,7 @@ def renew(
         clock=clock,
         force=force,
         longest_seconds=endpoint.longest_seconds,
+        warn=warn,
     )
 
 
@@ -91,7 +100,7 @@ def fresh(  # noqa: PLR0913
     secret: Callable[[], Secret | None],
     client_id: str | None = None,
     clock: Clock,
-    warn: Callable[[CertkitError], None],
+    warn: Warn,
     refused: Secret | None = None,
 ) -> Token:
     """Return the token, refreshed if it is due and a client secret is given.
@@ -119,7 +128,7 @@ def fresh(  # noqa: PLR0913
         return token
     try:
         client = oauth.Client(id=client_id or token.client_id, secret=known)
-        return renew(store, name, first, endpoint(), client, clock=clock, force=is_refused)
+        return renew(store, name, first, endpoint(), client, clock=clock, warn=warn, force=is_refused)
     except CertkitError as error:
         if is_refused or token.is_expired(now):
             raise

@@ -152,10 +152,11 @@ def refusal(
 ) -> InputError | RefusedError:
     """Return the error for a response of `where` without a token; no `hidden` text appears in it."""
     status, trace = answer.status, trace_of(answer)
+    seconds = retry_after(answer, now=question.asked_at)
     if status >= 500:
-        return UncertainError(f"{where} failed with status {status}{trace}", hint=question.doubt)
+        wait = "" if seconds is None else f"; the server asks to wait {spoken(timedelta(seconds=seconds))}"
+        return UncertainError(f"{where} failed with status {status}{trace}", hint=f"{question.doubt}{wait}")
     if status == 429:
-        seconds = retry_after(answer, now=question.asked_at)
         when = "later" if seconds is None else f"after {spoken(timedelta(seconds=seconds))}"
         return InputError(f"{where} is rate limiting requests (429){trace}", hint=f"try again {when}")
     document = _document(answer)

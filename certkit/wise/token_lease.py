@@ -22,7 +22,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from certkit.errors import ConflictError, InputError, RefusedError, StoreError
+from certkit.errors import CertkitError, ConflictError, InputError, RefusedError, StoreError
 from certkit.stores.base import AbsentError
 from certkit.wise import tokens
 from certkit.wise.oauth_answers import UncertainError
@@ -37,19 +37,21 @@ if TYPE_CHECKING:
 
     Clock = Callable[[], datetime]
     Ask = Callable[[Token], Token]
+    Warn = Callable[[CertkitError], None]
 
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 _PATIENCE_SECONDS = 20.0
+_SILENT_SECONDS = 3.0
 
 
 def renewed(
-    store: Store, name: str, first: Kept, *, ask: Ask, clock: Clock, force: bool, longest_seconds: float
+    store: Store, name: str, first: Kept, *, ask: Ask, clock: Clock, force: bool, longest_seconds: float, warn: Warn
 ) -> Token:
     """Return the successor of `first`, whichever host gets it; `first` itself if it is not due.
 
     `ask` gets the next token from Wise within `longest_seconds`. With `force`, a token that is not due is refreshed
-    too, unless another run has done so in the meantime.
+    too, unless another run has done so in the meantime. Waiting for another run is a warning after 3 seconds.
 
     Raises:
         RefusedError: if Wise rejects the refresh.
@@ -58,10 +60,15 @@ def renewed(
         StoreError: if the store cannot be used.
     """
     lease = longest_seconds + _PATIENCE_SECONDS
+    begin: float | None = time.monotonic()
     for patience_is_over in _waiting(lease):
         kept = _require(store, name, first.token.document)
         token, now = kept.token, clock()
         if token.is_leased(now) and not patience_is_over:
+            if begin is not None and time.monotonic() - begin > _SILENT_SECONDS:
+                begin = None
+                hint = f"this run waits for the result, up to {lease:.0f} seconds"
+                warn(InputError(f"another process is refreshing the token of {name}", hint=hint))
             continue
         is_wanted = force and token.access == first.token.access
         if not is_wanted and not token.is_due(now) and not token.is_leased(now):

@@ -101,7 +101,7 @@ def valid(wise: Wise) -> list[bytes]:
     return [access.encode() for access in wise.valid.values()]
 
 
-def renew(store: Store, wise: Wise, *, clock=now, force: bool = False, ask=None) -> Token:
+def renew(store: Store, wise: Wise, *, clock=now, force: bool = False, ask=None, warned=None) -> Token:
     """What a host does that renews the token."""
     own = endpoint(wise)
     return token_lease.renewed(
@@ -112,4 +112,5 @@ def renew(store: Store, wise: Wise, *, clock=now, force: bool = False, ask=None)
         clock=clock,
         force=force,
         longest_seconds=own.longest_seconds,
+        warn=(warned if warned is not None else []).append,
     )

@@ -385,6 +385,16 @@ def test_a_rate_limit(wise, headers, hint):
     assert (told.value.hint, len(wise.requests)) == (hint, 1)
 
 
+def test_a_server_that_is_overloaded(wise):
+    """May have used up the code; how long it asks to wait is shown all the same."""
+    answering(wise, 503, {})
+    wise.headers = {"Retry-After": "120"}
+    with pytest.raises(UncertainError) as told:
+        exchange(wise)
+    assert told.value.hint.startswith("the code may be used up")
+    assert told.value.hint.endswith("; the server asks to wait 2 minutes")
+
+
 def test_a_server_that_is_not_trusted_is_asked_once(tmp_path, root):
     """It will not be trusted in half a second, and gets nothing to read."""
     untrusted = pytest.raises(HttpError, match="not trusted")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -105,7 +107,7 @@ def test_hosts_whose_clocks_are_apart(wise, open_store, is_last, rotates):
 
 
 def test_others_wait_for_who_renews(wise, store):
-    """However long Wise takes, within the lease; they are not asked twice."""
+    """However long Wise takes, within the lease, and say so once; Wise is not asked twice."""
     begin(store, wise)
     asked, may_go_on = threading.Event(), threading.Event()
 
@@ -118,11 +120,15 @@ def test_others_wait_for_who_renews(wise, store):
         first = pool.submit(renew, store, wise)
         asked.wait(30)
         wise.meanwhile = lambda _: None
-        second = pool.submit(renew, store, wise)
+        second = pool.submit(renew, store, wise, warned=(warned := []))
         assert stored(store).is_leased(now())
+        time.sleep(4)
         may_go_on.set()
         assert first.result(30) == second.result(30) == stored(store)
     assert len(refreshes(wise)) == 1
+    [trouble] = warned
+    assert trouble.message == "another process is refreshing the token of acme"
+    assert re.fullmatch(r"this run waits for the result, up to \d+ seconds", trouble.hint)
 
 
 @pytest.mark.parametrize("rotates", [False, True])
