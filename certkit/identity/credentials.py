@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, RefusedError
 from certkit.identity import overview
-from certkit.net.tls import Credentials
 from certkit.x509 import keys, objects
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from certkit.net.tls import Credentials
     from certkit.secret import Secret
     from certkit.stores.base import Store, StoredIdentity
 
@@ -35,6 +35,8 @@ def of_generation(store: Store, identity: StoredIdentity, number: str | None = N
         InputError: if no generation is active, it has no certificate yet, or the stored data cannot be read.
         StoreError: if the store cannot be used.
     """
+    from certkit.net.tls import Credentials
+
     name, number = identity.name, number or identity.record.active
     if number is None:
         hint = f"install the issued certificate: certkit identity install {name} CERT"

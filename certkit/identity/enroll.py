@@ -8,8 +8,7 @@ import time
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from certkit.csr import build, keyfile
-from certkit.csr import create as requests
+from certkit.csr import keyfile
 from certkit.errors import ConflictError, InputError
 from certkit.findings import Status, critical
 from certkit.identity import limits, overview
@@ -58,6 +57,8 @@ def enroll(
             accepts no more certificates; nothing was written.
         StoreError: if the store cannot be used.
     """
+    from certkit.csr import create as requests
+
     identity = store.find(name)
     known = identity.record.settings if identity else None
     neighbours = limits.Neighbours(store, name, identity)
@@ -145,6 +146,9 @@ def add_request(
         RefusedError: if the policy refuses the CSR, or the partner allows no more certificates; nothing was written.
         StoreError: if the store cannot be used.
     """
+    from certkit.csr import build
+    from certkit.csr import create as requests
+
     neighbours = limits.Neighbours(store, identity.name, identity)
     findings = limits.room(neighbours, policy, now=now) if room is None else room
     settings = identity.record.settings

@@ -12,7 +12,6 @@ from certkit.identity import limits, overview
 from certkit.identity.enroll import Done, require_same, trusting
 from certkit.stores.base import Issued
 from certkit.stores.record import CSR, FINGERPRINT, State
-from certkit.verify import Question, verify
 from certkit.x509 import describe, keys, names, objects
 from certkit.x509.certificate import Certificate
 from certkit.x509.csr import Csr
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Store, StoredIdentity
-    from certkit.verify import Verdict
+    from certkit.verify import Question, Verdict
     from certkit.x509.certificate import AnyCertificate
 
 
@@ -144,6 +143,8 @@ def judge(
     Raises:
         RefusedError: if a check fails; with all findings.
     """
+    from certkit.verify import Question
+
     question = Question(
         leaf=leaf,
         policy=policy,
@@ -169,6 +170,8 @@ def up_to_a_root(question: Question) -> Verdict:
 
     A certificate that is itself an anchor is refused, because it proves nothing about the partner.
     """
+    from certkit.verify import verify
+
     anchors = question.anchors or ()
     if question.leaf in anchors:
         own = critical(
