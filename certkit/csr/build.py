@@ -10,6 +10,7 @@ from certkit.policy.rules import CsrRules, Policy
 from certkit.policy.values import Answer
 from certkit.x509 import foreign, keys, names, pem, qualified
 from certkit.x509.attributes import EXTENDED_KEY_USAGES, KEY_USAGES
+from certkit.x509.oids import QC_STATEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ class WantedCsr:
             listed = dict.fromkeys(map(names.parse_san, self.san))
             yield x509.SubjectAlternativeName(listed), not self.subject
         if self.statements.types or self.statements.roles:
-            oid = x509.ObjectIdentifier(qualified.QC_STATEMENTS)
+            oid = x509.ObjectIdentifier(QC_STATEMENTS)
             yield x509.UnrecognizedExtension(oid, self.statements.encode()), False
 
 

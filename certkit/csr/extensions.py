@@ -9,7 +9,7 @@ from certkit.findings import Finding, critical, ok, warning
 from certkit.policy.values import Answer
 from certkit.printable import printable
 from certkit.x509 import extensions as kinds
-from certkit.x509 import qualified
+from certkit.x509 import oids, qualified
 from certkit.x509.csr import CHALLENGE_PASSWORD
 from certkit.x509.unreadable import Unreadable
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 _NEW_CSR = "create a new CSR: certkit csr create"
 _NAMES = {
-    kinds.KEY_USAGE: "keyUsage",
-    kinds.EXTENDED_KEY_USAGE: "extendedKeyUsage",
-    kinds.SUBJECT_ALT_NAME: "subjectAltName",
-    kinds.BASIC_CONSTRAINTS: "basicConstraints",
-    kinds.QC_STATEMENTS: "qcStatements",
+    oids.KEY_USAGE: "keyUsage",
+    oids.EXTENDED_KEY_USAGE: "extendedKeyUsage",
+    oids.SUBJECT_ALT_NAME: "subjectAltName",
+    oids.BASIC_CONSTRAINTS: "basicConstraints",
+    oids.QC_STATEMENTS: "qcStatements",
 }
 # ETSI TS 119 495 sections 5.2.1 and 5.2.3: PSD, the country, the authority, the number that it gave.
 _PSD2_IDENTIFIER = re.compile(r"PSD([A-Z]{2}-[A-Z]{2,8})-.+")
@@ -48,9 +48,9 @@ def findings(request: Csr, policy: Policy) -> list[Finding]:
             problems.append(critical("extensions", said, _NEW_CSR))
     problems += _without_rule(request, rules, partner)
     problems += _alternative_names(request, rules, partner)
-    for oid, rule in ((kinds.KEY_USAGE, rules.key_usage), (kinds.EXTENDED_KEY_USAGE, rules.extended_key_usage)):
+    for oid, rule in ((oids.KEY_USAGE, rules.key_usage), (oids.EXTENDED_KEY_USAGE, rules.extended_key_usage)):
         problems += usage_problems(request, oid, rule, check="extensions", partner=partner)
-    constraints = request.values.get(kinds.BASIC_CONSTRAINTS)
+    constraints = request.values.get(oids.BASIC_CONSTRAINTS)
     if constraints and constraints.ca:
         problems.append(critical("extensions", "the CSR asks for a CA certificate", "ask for a client certificate"))
     if constraints is None and rules.ca_false:
@@ -66,7 +66,7 @@ def usage_problems(
 ) -> Iterator[Finding]:
     """Yield the findings for an (extended) key usage that breaks its rule, in a CSR or a certificate."""
     extension = holder.extension(oid)
-    what = "key usage" if oid == kinds.KEY_USAGE else "extended key usage"
+    what = "key usage" if oid == oids.KEY_USAGE else "extended key usage"
     hint = f"add --{what.replace(' ', '-')} {{}}" if check == "extensions" else "ask the partner for a new certificate"
     demanded = ", ".join(rule.demanded)
     if extension is None:
@@ -92,21 +92,21 @@ def usage_problems(
 
 # The options that request an extension.
 _OPTIONS = {
-    kinds.SUBJECT_ALT_NAME: "--san",
-    kinds.KEY_USAGE: "--key-usage",
-    kinds.EXTENDED_KEY_USAGE: "--extended-key-usage",
-    kinds.QC_STATEMENTS: "--qc-type and --psd2-role",
+    oids.SUBJECT_ALT_NAME: "--san",
+    oids.KEY_USAGE: "--key-usage",
+    oids.EXTENDED_KEY_USAGE: "--extended-key-usage",
+    oids.QC_STATEMENTS: "--qc-type and --psd2-role",
 }
 
 
 def _without_rule(request: Csr, rules: CsrRules, partner: str) -> Iterator[Finding]:
     """Yield findings about extensions for which the policy has no rule of their own."""
     ruled = {
-        kinds.KEY_USAGE: not rules.key_usage.is_silent,
-        kinds.EXTENDED_KEY_USAGE: not rules.extended_key_usage.is_silent,
-        kinds.SUBJECT_ALT_NAME: rules.san is not Answer.UNKNOWN or rules.san_is_common_name,
-        kinds.BASIC_CONSTRAINTS: rules.ca_false,
-        kinds.QC_STATEMENTS: bool(rules.qc_types) or rules.psd2,
+        oids.KEY_USAGE: not rules.key_usage.is_silent,
+        oids.EXTENDED_KEY_USAGE: not rules.extended_key_usage.is_silent,
+        oids.SUBJECT_ALT_NAME: rules.san is not Answer.UNKNOWN or rules.san_is_common_name,
+        oids.BASIC_CONSTRAINTS: rules.ca_false,
+        oids.QC_STATEMENTS: bool(rules.qc_types) or rules.psd2,
     }
     found = [each.oid for each in request.extensions if not ruled.get(each.oid)]
     listed = ", ".join(map(_name, found))
@@ -139,7 +139,7 @@ def _alternative_names(request: Csr, rules: CsrRules, partner: str) -> Iterator[
 
 def _statements(request: Csr, rules: CsrRules, partner: str) -> Iterator[Finding]:
     """Yield findings about the statements of a qualified certificate (ETSI EN 319 412-5) and PSD2 (ETSI TS 119 495)."""
-    extension = request.extension(kinds.QC_STATEMENTS)
+    extension = request.extension(oids.QC_STATEMENTS)
     try:
         found = qualified.parse(extension.raw) if extension else qualified.Statements()
     except ValueError as error:

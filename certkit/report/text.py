@@ -246,9 +246,9 @@ def expiry(
             yield f"{printable(source)}: and {count - MAX_OBJECTS:,} more (--all)\n"
 
 
-def unseen(scan: Scan, *, paint: Paint = plain) -> str:
+def unseen(scan: Scan) -> str:
     """The sources that could not be checked, for a report in a file."""
-    label = paint(Status.UNKNOWN.value.ljust(_STATUS_WIDTH), Status.UNKNOWN)
+    label = Status.UNKNOWN.value.ljust(_STATUS_WIDTH)
     return _text([f"{label}  {printable(failure.message)}" for failure in scan.failures])
 
 

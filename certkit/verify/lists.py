@@ -11,7 +11,7 @@ from certkit.times import rfc3339
 from certkit.verify.troubles import Problem, Trouble
 from certkit.x509 import der as tlv
 from certkit.x509 import extensions as kinds
-from certkit.x509 import foreign, signatures
+from certkit.x509 import foreign, oids, signatures
 from certkit.x509.directory_name import Name
 from certkit.x509.unreadable import Unreadable
 
@@ -33,15 +33,15 @@ HOLD, REMOVE = "certificateHold", "removeFromCRL"
 ALL_REASONS = frozenset(kinds.REASONS) - {"unused"}
 _KNOWN_IN_LISTS = frozenset(
     {
-        kinds.ISSUER_ALT_NAME,
-        kinds.CRL_NUMBER,
-        kinds.DELTA_CRL_INDICATOR,
-        kinds.ISSUING_DISTRIBUTION_POINT,
-        kinds.AUTHORITY_KEY_IDENTIFIER,
+        oids.ISSUER_ALT_NAME,
+        oids.CRL_NUMBER,
+        oids.DELTA_CRL_INDICATOR,
+        oids.ISSUING_DISTRIBUTION_POINT,
+        oids.AUTHORITY_KEY_IDENTIFIER,
         "2.5.29.46",  # freshestCRL
     }
 )
-_KNOWN_IN_ENTRIES = frozenset({kinds.REASON_CODE, "2.5.29.24", kinds.CERTIFICATE_ISSUER})
+_KNOWN_IN_ENTRIES = frozenset({oids.REASON_CODE, "2.5.29.24", oids.CERTIFICATE_ISSUER})
 # So many keys are tried for one list.
 _MAX_KEYS = 8
 # How an extension says that it is critical, in DER: TRUE, before the OCTET STRING that is its value.
@@ -136,7 +136,7 @@ class RevocationList:
         """The rule of RFC 5280 section 5 that the list breaks although it is accepted; empty if it breaks none."""
         if self._crl.version != 2:
             return "it is not of version 2 (RFC 5280 section 5.1.2.1)"
-        number = self._crl.extension(kinds.CRL_NUMBER)
+        number = self._crl.extension(oids.CRL_NUMBER)
         if number is None or number.critical:
             wrong = "no CRL number" if number is None else "a critical CRL number"
             return f"it has {wrong} (RFC 5280 section 5.2.3)"

@@ -12,8 +12,7 @@ from certkit.times import rfc3339
 from certkit.verify import revocation
 from certkit.verify.path import access_location, is_signed, is_within_dates, own_problem
 from certkit.x509 import der as tlv
-from certkit.x509 import signatures
-from certkit.x509.extensions import OCSP_NO_CHECK
+from certkit.x509 import oids, signatures
 from certkit.x509.ocsp import NONCE, OcspResponse
 from certkit.x509.unreadable import Unreadable
 
@@ -187,7 +186,7 @@ class _Judge:
 
     def _require_unrevoked(self, responder: Certificate) -> None:
         """Reject a revoked responder; note one whose revocation status is unknown (RFC 6960 section 4.2.2.2.1)."""
-        marker = responder.extension(OCSP_NO_CHECK)
+        marker = responder.extension(oids.OCSP_NO_CHECK)
         if marker is not None and not isinstance(marker.value, Unreadable):
             return
         statuses = {each.status for each in self.about(responder, is_responder=True)}

@@ -13,8 +13,7 @@ from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, un
 from certkit.policy.rules import CertificateRules
 from certkit.policy.values import Answer
 from certkit.printable import printable
-from certkit.x509 import extensions as kinds
-from certkit.x509 import names, objects, qualified
+from certkit.x509 import names, objects, oids, qualified
 from certkit.x509.certificate import Certificate
 from certkit.x509.unreadable import Unreadable
 
@@ -112,11 +111,11 @@ def limits(leaf: Certificate, policy: Policy) -> list[Finding]:
     """Return the findings `policy`: one for each rule that is broken, or one if all hold."""
     rules, partner = policy.certificate, policy.title
     problems = list(_validity(leaf, policy))
-    for oid, rule in ((kinds.KEY_USAGE, rules.key_usage), (kinds.EXTENDED_KEY_USAGE, rules.extended_key_usage)):
+    for oid, rule in ((oids.KEY_USAGE, rules.key_usage), (oids.EXTENDED_KEY_USAGE, rules.extended_key_usage)):
         problems += extensions.usage_problems(leaf, oid, rule, check="policy", partner=partner)
     for what, oid, answer in (
-        ("alternative name", kinds.SUBJECT_ALT_NAME, rules.san),
-        ("authority key identifier", kinds.AUTHORITY_KEY_IDENTIFIER, rules.authority_key_identifier),
+        ("alternative name", oids.SUBJECT_ALT_NAME, rules.san),
+        ("authority key identifier", oids.AUTHORITY_KEY_IDENTIFIER, rules.authority_key_identifier),
     ):
         is_there = leaf.extension(oid) is not None
         if answer is not Answer.UNKNOWN and (answer is Answer.YES) is not is_there:
@@ -189,7 +188,7 @@ def is_public(leaf: Certificate) -> bool:
 
 def eidas(leaf: Certificate) -> list[Finding]:
     """Return a finding that shows what a qualified certificate is for and whose it is; none for other certificates."""
-    extension = leaf.extension(kinds.QC_STATEMENTS)
+    extension = leaf.extension(oids.QC_STATEMENTS)
     if extension is None:
         return []
     try:
@@ -204,7 +203,7 @@ def public_client(leaf: Certificate) -> list[Finding]:
     """Return a warning for a client certificate of a public CA: it will not be renewed as such."""
     usages = leaf.extended_key_usage
     is_client = not isinstance(usages, Unreadable) and "1.3.6.1.5.5.7.3.2" in (usages or ())
-    if not is_client or not is_public(leaf) or leaf.extension(kinds.QC_STATEMENTS) is not None:
+    if not is_client or not is_public(leaf) or leaf.extension(oids.QC_STATEMENTS) is not None:
         return []
     said = "issued by a public CA, and public CAs have stopped issuing client certificates: it cannot be renewed as one"
     return [warning("purpose", said, "get the next certificate from the partner's CA or a private CA")]

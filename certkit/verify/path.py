@@ -19,7 +19,7 @@ from certkit.verify import constraints, policies
 from certkit.verify.constraints import Comparisons
 from certkit.verify.purpose import allows
 from certkit.x509 import extensions as kinds
-from certkit.x509 import signatures
+from certkit.x509 import oids, signatures
 from certkit.x509.certificate import Certificate, kept
 from certkit.x509.signatures import UnsupportedError
 from certkit.x509.unreadable import Unreadable
@@ -41,19 +41,19 @@ _MAX_PATHS = 100
 # whose it is: one that cannot be read refuses the certificate, critical or not.
 _PROCESSED = frozenset(
     {
-        kinds.SUBJECT_KEY_IDENTIFIER,
-        kinds.KEY_USAGE,
-        kinds.SUBJECT_ALT_NAME,
-        kinds.BASIC_CONSTRAINTS,
-        kinds.NAME_CONSTRAINTS,
-        kinds.CRL_DISTRIBUTION_POINTS,
-        kinds.CERTIFICATE_POLICIES,
-        kinds.POLICY_MAPPINGS,
-        kinds.AUTHORITY_KEY_IDENTIFIER,
-        kinds.POLICY_CONSTRAINTS,
-        kinds.EXTENDED_KEY_USAGE,
-        kinds.INHIBIT_ANY_POLICY,
-        kinds.TLS_FEATURES,
+        oids.SUBJECT_KEY_IDENTIFIER,
+        oids.KEY_USAGE,
+        oids.SUBJECT_ALT_NAME,
+        oids.BASIC_CONSTRAINTS,
+        oids.NAME_CONSTRAINTS,
+        oids.CRL_DISTRIBUTION_POINTS,
+        oids.CERTIFICATE_POLICIES,
+        oids.POLICY_MAPPINGS,
+        oids.AUTHORITY_KEY_IDENTIFIER,
+        oids.POLICY_CONSTRAINTS,
+        oids.EXTENDED_KEY_USAGE,
+        oids.INHIBIT_ANY_POLICY,
+        oids.TLS_FEATURES,
     }
 )
 # A CA's key may be RSA of 2048 bits or more, or one of these (NIST SP 800-186; RFC 8032; FIPS 204).
@@ -434,7 +434,7 @@ def _content_problem(certificate: Certificate) -> NoPath | None:
             said = f"has an extension ({oid}) that cannot be read: {value.reason} (RFC 5280 section 4.2)"
         elif critical and oid not in _PROCESSED:
             said = f"has a critical extension that certkit does not know: {oid} (RFC 5280 section 4.2)"
-        elif critical and oid == kinds.CERTIFICATE_POLICIES and not all(each.has_readable_qualifiers for each in value):
+        elif critical and oid == oids.CERTIFICATE_POLICIES and not all(each.has_readable_qualifiers for each in value):
             said = "has a critical policy with a qualifier that certkit cannot read (RFC 5280 section 4.2.1.4)"
         if said:
             return NoPath(f"{certificate.brief_name} {said}", _ASK_ISSUER)

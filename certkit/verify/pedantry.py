@@ -14,7 +14,7 @@ from certkit.findings import Finding, Status, ok
 from certkit.verify import constraints
 from certkit.verify.path import fits
 from certkit.x509 import extensions as kinds
-from certkit.x509 import signatures
+from certkit.x509 import oids, signatures
 from certkit.x509.certificate import kept
 from certkit.x509.unreadable import Unreadable
 
@@ -27,9 +27,9 @@ _FLAWLESS = ok("extensions", "as RFC 5280 requires")
 _MAX_SERVER_LIFETIME = timedelta(days=398)
 # What conforming CAs do not mark as critical; OpenSSL does not process it, so it refuses the certificate then.
 _NEVER_CRITICAL = {
-    kinds.AUTHORITY_KEY_IDENTIFIER: "authority key identifier (RFC 5280 section 4.2.1.1)",
-    kinds.SUBJECT_KEY_IDENTIFIER: "subject key identifier (RFC 5280 section 4.2.1.2)",
-    kinds.TLS_FEATURES: "list of TLS features (RFC 7633 section 4.1)",
+    oids.AUTHORITY_KEY_IDENTIFIER: "authority key identifier (RFC 5280 section 4.2.1.1)",
+    oids.SUBJECT_KEY_IDENTIFIER: "subject key identifier (RFC 5280 section 4.2.1.2)",
+    oids.TLS_FEATURES: "list of TLS features (RFC 7633 section 4.1)",
 }
 # `serial-zero` and the like are departures like any other, with their own wording here.
 _SERIALS = ("serial-negative", "serial-zero", "serial-long")
@@ -46,7 +46,7 @@ def pedantry(path: Sequence[Certificate], purpose: str, strict: bool) -> list[Fi
     if strict and leaf.is_ca:
         departures.append((leaf, "is a CA certificate used as a leaf (section 4.2.1.9)"))
     if strict and leaf.subject.is_empty:
-        san = leaf.extension(kinds.SUBJECT_ALT_NAME)
+        san = leaf.extension(oids.SUBJECT_ALT_NAME)
         if san is not None and not san.critical:
             said = "has an empty subject and alternative names that are not critical (section 4.2.1.6)"
             departures.append((leaf, said))
@@ -111,7 +111,7 @@ def _ca_departures(ca: Certificate, is_anchor: bool) -> tuple[str, ...]:  # noqa
         found.append("has no subject key identifier (section 4.2.1.2)")
     if not is_anchor and ca.key_usage is None:
         found.append("is a CA without key usage (section 4.2.1.3)")
-    if not is_anchor and not all(each.critical for each in ca.extensions if each.oid == kinds.BASIC_CONSTRAINTS):
+    if not is_anchor and not all(each.critical for each in ca.extensions if each.oid == oids.BASIC_CONSTRAINTS):
         found.append("has basic constraints that are not critical (section 4.2.1.9)")
     return tuple(found)
 

@@ -41,7 +41,6 @@ class Problem:
 
 
 _GET_NEW = "get the CA's current CRL"
-_ASK = "ask the CA for a CRL that can be used"
 _FROM_CA = "get the CRL from the CA itself"
 # The message about a certificate {x}, issued by {y}, whose list is unusable; and the hint.
 WORDS = {

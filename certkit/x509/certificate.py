@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 from certkit.errors import InputError
 from certkit.printable import brief
 from certkit.x509 import der as tlv
-from certkit.x509 import foreign, moments
+from certkit.x509 import foreign, moments, oids
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
 from certkit.x509.once import once
 from certkit.x509.signed import (
     INTEGER,
     SEQUENCE,
-    ExtensionValue,
     Signed,
     name_deviations,
     take,
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from certkit.x509 import extensions as kinds
     from certkit.x509.general_names import GeneralName
+    from certkit.x509.signed import ExtensionValue
     from certkit.x509.spki import Algorithm, PublicKeyInfo
 
 
@@ -258,9 +258,10 @@ class Certificate(Signed["x509.Certificate", _Parts]):
         except tlv.DerError as error:
             raise unreadable(self.what, error) from error
 
-    basic_constraints: ExtensionValue[kinds.BasicConstraints] = ExtensionValue(
-        "BASIC_CONSTRAINTS", "Whether the certificate is a CA's (section 4.2.1.9); None without the extension."
+    basic_constraints: ExtensionValue[kinds.BasicConstraints] = once(
+        lambda self: self.values.get(oids.BASIC_CONSTRAINTS)
     )
+    """Whether the certificate is a CA's (section 4.2.1.9); None without the extension."""
 
     @once
     def is_ca(self) -> bool:
@@ -268,49 +269,46 @@ class Certificate(Signed["x509.Certificate", _Parts]):
         constraints = self.basic_constraints
         return bool(constraints and constraints.ca)
 
-    key_usage: ExtensionValue[frozenset[str]] = ExtensionValue(
-        "KEY_USAGE", "The key usages by their names in section 4.2.1.3."
+    key_usage: ExtensionValue[frozenset[str]] = once(lambda self: self.values.get(oids.KEY_USAGE))
+    """The key usages by their names in section 4.2.1.3."""
+    extended_key_usage: ExtensionValue[tuple[str, ...]] = once(lambda self: self.values.get(oids.EXTENDED_KEY_USAGE))
+    """The extended key usages as dotted identifiers (section 4.2.1.12)."""
+    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = once(
+        lambda self: self.values.get(oids.SUBJECT_ALT_NAME)
     )
-    extended_key_usage: ExtensionValue[tuple[str, ...]] = ExtensionValue(
-        "EXTENDED_KEY_USAGE", "The extended key usages as dotted identifiers (section 4.2.1.12)."
+    """The alternative names (section 4.2.1.6), malformed ones with their problem."""
+    name_constraints: ExtensionValue[kinds.NameConstraints] = once(lambda self: self.values.get(oids.NAME_CONSTRAINTS))
+    """The names that a CA may give (section 4.2.1.10)."""
+    certificate_policies: ExtensionValue[tuple[kinds.PolicyInformation, ...]] = once(
+        lambda self: self.values.get(oids.CERTIFICATE_POLICIES)
     )
-    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = ExtensionValue(
-        "SUBJECT_ALT_NAME", "The alternative names (section 4.2.1.6), malformed ones with their problem."
+    """The certificate policies (section 4.2.1.4)."""
+    policy_constraints: ExtensionValue[kinds.PolicyConstraints] = once(
+        lambda self: self.values.get(oids.POLICY_CONSTRAINTS)
     )
-    name_constraints: ExtensionValue[kinds.NameConstraints] = ExtensionValue(
-        "NAME_CONSTRAINTS", "The names that a CA may give (section 4.2.1.10)."
+    """The policy constraints (section 4.2.1.11)."""
+    policy_mappings: ExtensionValue[tuple[tuple[str, str], ...]] = once(
+        lambda self: self.values.get(oids.POLICY_MAPPINGS)
     )
-    certificate_policies: ExtensionValue[tuple[kinds.PolicyInformation, ...]] = ExtensionValue(
-        "CERTIFICATE_POLICIES", "The certificate policies (section 4.2.1.4)."
+    """The policy mappings as pairs of the issuer's and the subject's policy (section 4.2.1.5)."""
+    inhibit_any_policy: ExtensionValue[int] = once(lambda self: self.values.get(oids.INHIBIT_ANY_POLICY))
+    """After how many certificates anyPolicy ends (section 4.2.1.14)."""
+    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = once(
+        lambda self: self.values.get(oids.AUTHORITY_KEY_IDENTIFIER)
     )
-    policy_constraints: ExtensionValue[kinds.PolicyConstraints] = ExtensionValue(
-        "POLICY_CONSTRAINTS", "The policy constraints (section 4.2.1.11)."
+    """Which key of the issuer signed (section 4.2.1.1)."""
+    subject_key_identifier: ExtensionValue[bytes] = once(lambda self: self.values.get(oids.SUBJECT_KEY_IDENTIFIER))
+    """The identifier of the certificate's own key (section 4.2.1.2)."""
+    crl_distribution_points: ExtensionValue[tuple[kinds.DistributionPoint, ...]] = once(
+        lambda self: self.values.get(oids.CRL_DISTRIBUTION_POINTS)
     )
-    policy_mappings: ExtensionValue[tuple[tuple[str, str], ...]] = ExtensionValue(
-        "POLICY_MAPPINGS", "The policy mappings as pairs of the issuer's and the subject's policy (section 4.2.1.5)."
+    """Where the CRLs are (section 4.2.1.13)."""
+    authority_information_access: ExtensionValue[tuple[kinds.AccessDescription, ...]] = once(
+        lambda self: self.values.get(oids.AUTHORITY_INFORMATION_ACCESS)
     )
-    inhibit_any_policy: ExtensionValue[int] = ExtensionValue(
-        "INHIBIT_ANY_POLICY", "After how many certificates anyPolicy ends (section 4.2.1.14)."
-    )
-    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = ExtensionValue(
-        "AUTHORITY_KEY_IDENTIFIER", "Which key of the issuer signed (section 4.2.1.1)."
-    )
-    subject_key_identifier: ExtensionValue[bytes] = ExtensionValue(
-        "SUBJECT_KEY_IDENTIFIER", "The identifier of the certificate's own key (section 4.2.1.2)."
-    )
-    crl_distribution_points: ExtensionValue[tuple[kinds.DistributionPoint, ...]] = ExtensionValue(
-        "CRL_DISTRIBUTION_POINTS", "Where the CRLs are (section 4.2.1.13)."
-    )
-    authority_information_access: ExtensionValue[tuple[kinds.AccessDescription, ...]] = ExtensionValue(
-        "AUTHORITY_INFORMATION_ACCESS", "Where OCSP and the issuer's certificate are (section 4.2.2.1)."
-    )
-    tls_features: ExtensionValue[tuple[int, ...]] = ExtensionValue(
-        "TLS_FEATURES", "The TLS extensions that a server with this certificate must support (RFC 7633)."
-    )
-    qc_statements = ExtensionValue[tuple[tuple[str, bytes | None], ...]](
-        "QC_STATEMENTS",
-        "The statements of a qualified certificate: identifiers and DER (RFC 3739 section 3.2.6).",
-    )
+    """Where OCSP and the issuer's certificate are (section 4.2.2.1)."""
+    tls_features: ExtensionValue[tuple[int, ...]] = once(lambda self: self.values.get(oids.TLS_FEATURES))
+    """The TLS extensions that a server with this certificate must support (RFC 7633)."""
 
     @once
     def deviations(self) -> tuple[Deviation, ...]:

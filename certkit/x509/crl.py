@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.x509 import der as tlv
-from certkit.x509 import extensions as kinds
-from certkit.x509 import foreign, moments
+from certkit.x509 import foreign, moments, oids
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
 from certkit.x509.once import once
 from certkit.x509.signed import (
     INTEGER,
     SEQUENCE,
-    ExtensionValue,
     ReadExtensions,
     Signed,
     name_deviations,
@@ -31,6 +29,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cryptography import x509
+
+    from certkit.x509 import extensions as kinds
+    from certkit.x509.signed import ExtensionValue
 
 
 _EXTENSIONS = 0xA0
@@ -199,16 +200,18 @@ class Crl(Signed[_Loaded, _Parts]):
         """How many certificates are revoked."""
         return len(self._loaded) if self._loaded is not None else sum(1 for _ in self.entries())
 
-    number: ExtensionValue[int] = ExtensionValue("CRL_NUMBER", "The CRL number (section 5.2.3).")
-    delta_base: ExtensionValue[int] = ExtensionValue(
-        "DELTA_CRL_INDICATOR", "The number of the CRL that a delta CRL completes (section 5.2.4)."
+    number: ExtensionValue[int] = once(lambda self: self.values.get(oids.CRL_NUMBER))
+    """The CRL number (section 5.2.3)."""
+    delta_base: ExtensionValue[int] = once(lambda self: self.values.get(oids.DELTA_CRL_INDICATOR))
+    """The number of the CRL that a delta CRL completes (section 5.2.4)."""
+    issuing_distribution_point: ExtensionValue[kinds.IssuingDistributionPoint] = once(
+        lambda self: self.values.get(oids.ISSUING_DISTRIBUTION_POINT)
     )
-    issuing_distribution_point: ExtensionValue[kinds.IssuingDistributionPoint] = ExtensionValue(
-        "ISSUING_DISTRIBUTION_POINT", "What the CRL covers (section 5.2.5)."
+    """What the CRL covers (section 5.2.5)."""
+    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = once(
+        lambda self: self.values.get(oids.AUTHORITY_KEY_IDENTIFIER)
     )
-    authority_key_identifier: ExtensionValue[kinds.AuthorityKeyIdentifier] = ExtensionValue(
-        "AUTHORITY_KEY_IDENTIFIER", "Which key of the issuer signed (section 5.2.1)."
-    )
+    """Which key of the issuer signed (section 5.2.1)."""
 
     @once
     def deviations(self) -> tuple[Deviation, ...]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
-from certkit.x509 import foreign
+from certkit.x509 import foreign, oids
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
 from certkit.x509.once import once
-from certkit.x509.signed import INTEGER, OID, SEQUENCE, ExtensionValue, Signed, name_deviations, take
+from certkit.x509.signed import INTEGER, OID, SEQUENCE, Signed, name_deviations, take
 from certkit.x509.spki import PublicKeyInfo
 from certkit.x509.unreadable import Unreadable
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
     from certkit.x509.general_names import GeneralName
+    from certkit.x509.signed import ExtensionValue
 
 EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 MICROSOFT_EXTENSIONS = "1.3.6.1.4.1.311.2.1.14"
@@ -140,9 +141,10 @@ class Csr(Signed["x509.CertificateSigningRequest", _Parts]):
         """The attributes in the order of the encoding."""
         return self._parts.attributes
 
-    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = ExtensionValue(
-        "SUBJECT_ALT_NAME", "The alternative names that are asked for."
+    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = once(
+        lambda self: self.values.get(oids.SUBJECT_ALT_NAME)
     )
+    """The alternative names that are asked for."""
 
     @once
     def is_signature_valid(self) -> bool | None:

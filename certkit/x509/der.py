@@ -292,19 +292,6 @@ def looks_like_private_key(data: bytes) -> bool:
     return plain is not None or (data[:1] == b"\x30" and locked) or is_pkcs12(data)
 
 
-def is_signed_exactly(whole: bytes, signed: bytes, signature: bytes) -> bool:
-    """Return whether a signed structure is exactly its signed part, the algorithm named there, and the signature.
-
-    Bytes outside the signed part can be changed without breaking the signature: the algorithm, which must be
-    the one inside (RFC 5280 sections 4.1.1.2 and 5.1.1.2), and the count of unused bits, which must be none.
-    """
-    tail = encode(_BIT_STRING, b"\0" + signature)
-    at = whole.find(signed)
-    algorithm = whole[at + len(signed) : -len(tail)]
-    outer = encode(SEQUENCE, signed + algorithm + tail)
-    return at > 0 and whole == outer and algorithm[:1] == b"\x30" and algorithm in signed
-
-
 def looks_like_signed(data: bytes) -> bool:
     """Whether the bytes begin as a certificate, CSR or CRL does.
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from certkit.errors import InputError
 from certkit.printable import printable
 from certkit.times import rfc3339
+from certkit.x509 import attributes, names, oids, qualified
 from certkit.x509 import extensions as kinds
-from certkit.x509 import names, qualified
 from certkit.x509.certificate import Certificate
 from certkit.x509.items import Item, Kind
 from certkit.x509.unreadable import Unreadable
@@ -56,7 +56,7 @@ class _Facts:
 
     def add_qualified(self, found: Certificate | Csr) -> None:
         """Add organizationIdentifier, the qualified type and the PSD2 roles, where there are any."""
-        extension = found.extension(kinds.QC_STATEMENTS)
+        extension = found.extension(oids.QC_STATEMENTS)
         try:
             statements = extension.raw if extension is not None else None
             listed = qualified.facts(found.subject.values("organizationIdentifier"), statements)
@@ -104,7 +104,7 @@ def certificate(found: Certificate | x509.Certificate) -> dict[str, Any]:
     constraints = found.basic_constraints
     facts.add("is_ca", constraints if isinstance(constraints, Unreadable) else found.is_ca)
     usage = found.key_usage
-    facts.add("key_usage", usage, lambda value: [each for each in kinds.KEY_USAGES if each in value])
+    facts.add("key_usage", usage, lambda value: [each for each in attributes.KEY_USAGES if each in value])
     facts.add("extended_key_usage", found.extended_key_usage, lambda value: [purpose(each) for each in value])
     facts.add("subject_key_identifier", found.subject_key_identifier, bytes.hex)
     facts.add("authority_key_identifier", found.authority_key_identifier, _authority)

@@ -41,7 +41,6 @@ _STRING_NAMES = {
 _PRINTABLE_ONLY = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*")
 _NUMERIC_ONLY = re.compile(r"[0-9 ]*")
 _MUST_ESCAPE = re.compile(r'[\\",+;<>\0]')
-_SPACES = re.compile(r"\s+")
 
 
 class AttributeValue(NamedTuple):

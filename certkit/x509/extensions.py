@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from certkit.x509 import der as tlv
-from certkit.x509 import general_names
+from certkit.x509 import general_names, oids
+from certkit.x509.attributes import EXTENDED_KEY_USAGES, KEY_USAGES
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.unreadable import Unreadable
 
@@ -21,40 +22,6 @@ if TYPE_CHECKING:
 
     Reader = Callable[[bytes], "Read"]
 
-SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
-KEY_USAGE = "2.5.29.15"
-SUBJECT_ALT_NAME = "2.5.29.17"
-ISSUER_ALT_NAME = "2.5.29.18"
-BASIC_CONSTRAINTS = "2.5.29.19"
-CRL_NUMBER = "2.5.29.20"
-REASON_CODE = "2.5.29.21"
-DELTA_CRL_INDICATOR = "2.5.29.27"
-ISSUING_DISTRIBUTION_POINT = "2.5.29.28"
-CERTIFICATE_ISSUER = "2.5.29.29"
-NAME_CONSTRAINTS = "2.5.29.30"
-CRL_DISTRIBUTION_POINTS = "2.5.29.31"
-CERTIFICATE_POLICIES = "2.5.29.32"
-POLICY_MAPPINGS = "2.5.29.33"
-AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
-POLICY_CONSTRAINTS = "2.5.29.36"
-EXTENDED_KEY_USAGE = "2.5.29.37"
-INHIBIT_ANY_POLICY = "2.5.29.54"
-AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
-QC_STATEMENTS = "1.3.6.1.5.5.7.1.3"
-TLS_FEATURES = "1.3.6.1.5.5.7.1.24"
-OCSP_NO_CHECK = "1.3.6.1.5.5.7.48.1.5"
-
-KEY_USAGES = (
-    "digitalSignature",
-    "nonRepudiation",
-    "keyEncipherment",
-    "dataEncipherment",
-    "keyAgreement",
-    "keyCertSign",
-    "cRLSign",
-    "encipherOnly",
-    "decipherOnly",
-)
 REASONS = (
     "unused",
     "keyCompromise",
@@ -66,14 +33,9 @@ REASONS = (
     "privilegeWithdrawn",
     "aACompromise",
 )
-# Short names of extended key usages (RFC 5280 section 4.2.1.12 and, as OpenSSL prints them, others in use).
+# Short names of extended key usages, and, as OpenSSL prints them, of others in use.
 PURPOSES = {
-    "1.3.6.1.5.5.7.3.1": "serverAuth",
-    "1.3.6.1.5.5.7.3.2": "clientAuth",
-    "1.3.6.1.5.5.7.3.3": "codeSigning",
-    "1.3.6.1.5.5.7.3.4": "emailProtection",
-    "1.3.6.1.5.5.7.3.8": "timeStamping",
-    "1.3.6.1.5.5.7.3.9": "OCSPSigning",
+    **{oid: name for name, oid in EXTENDED_KEY_USAGES.items()},
     "2.5.29.37.0": "anyExtendedKeyUsage",
     "1.3.6.1.4.1.311.20.2.2": "smartcardLogon",
     "1.3.6.1.5.2.3.4": "pkinitClient",
@@ -83,10 +45,10 @@ PURPOSES = {
 
 # Which deviation a problem of a value is; "extension-value" of all others.
 DEVIATIONS = {
-    BASIC_CONSTRAINTS: "path-length",
-    SUBJECT_ALT_NAME: "general-name",
-    ISSUER_ALT_NAME: "general-name",
-    NAME_CONSTRAINTS: "address-bits",
+    oids.BASIC_CONSTRAINTS: "path-length",
+    oids.SUBJECT_ALT_NAME: "general-name",
+    oids.ISSUER_ALT_NAME: "general-name",
+    oids.NAME_CONSTRAINTS: "address-bits",
 }
 
 _BOOLEAN, _INTEGER, _BIT_STRING, _OCTET_STRING, _NULL, _OID, _ENUMERATED = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0A
@@ -310,7 +272,7 @@ def _true(raw: bytes, node: tlv.Node | None) -> bool:
     return True
 
 
-@_reads(BASIC_CONSTRAINTS)
+@_reads(oids.BASIC_CONSTRAINTS)
 def _basic_constraints(raw: bytes) -> Read:
     fields = _fields(_sequence(raw, may_be_empty=True), (_BOOLEAN, _INTEGER))
     problems: tuple[str, ...] = ()
@@ -332,7 +294,7 @@ def _flags(raw: bytes, node: tlv.Node, names: tuple[str, ...]) -> frozenset[str]
     return frozenset(name for at, name in enumerate(names) if at < width and number >> (width - 1 - at) & 1)
 
 
-@_reads(KEY_USAGE)
+@_reads(oids.KEY_USAGE)
 def _key_usage(raw: bytes) -> Read:
     node = _whole(raw, _BIT_STRING)
     value, unused = tlv.bits(raw, node)
@@ -344,12 +306,12 @@ def _key_usage(raw: bytes) -> Read:
     return _flags(raw, node, KEY_USAGES), tuple(problems)
 
 
-@_reads(EXTENDED_KEY_USAGE)
+@_reads(oids.EXTENDED_KEY_USAGE)
 def _extended_key_usage(raw: bytes) -> Read:
     return tuple(tlv.oid(raw, _expect(node, _OID)) for node in _sequence(raw)), ()
 
 
-@_reads(SUBJECT_ALT_NAME, ISSUER_ALT_NAME, CERTIFICATE_ISSUER)
+@_reads(oids.SUBJECT_ALT_NAME, oids.ISSUER_ALT_NAME, oids.CERTIFICATE_ISSUER)
 def _alternative_names(raw: bytes) -> Read:
     start, end = tlv.only(raw, _SEQUENCE)
     found = general_names.read_all(raw, start, end)
@@ -374,7 +336,7 @@ def _subtrees(raw: bytes, node: tlv.Node | None, problems: list[str]) -> tuple[S
     return tuple(found)
 
 
-@_reads(NAME_CONSTRAINTS)
+@_reads(oids.NAME_CONSTRAINTS)
 def _name_constraints(raw: bytes) -> Read:
     fields = _fields(_sequence(raw), (0xA0, 0xA1))
     problems: list[str] = []
@@ -384,7 +346,7 @@ def _name_constraints(raw: bytes) -> Read:
     return value, tuple(dict.fromkeys(problems))
 
 
-@_reads(CERTIFICATE_POLICIES)
+@_reads(oids.CERTIFICATE_POLICIES)
 def _policies(raw: bytes) -> Read:
     found = []
     problems = []
@@ -405,7 +367,7 @@ def _policies(raw: bytes) -> Read:
     return tuple(found), tuple(problems)
 
 
-@_reads(POLICY_MAPPINGS)
+@_reads(oids.POLICY_MAPPINGS)
 def _policy_mappings(raw: bytes) -> Read:
     found = []
     for node in _sequence(raw):
@@ -416,25 +378,25 @@ def _policy_mappings(raw: bytes) -> Read:
     return tuple(found), ()
 
 
-@_reads(POLICY_CONSTRAINTS)
+@_reads(oids.POLICY_CONSTRAINTS)
 def _policy_constraints(raw: bytes) -> Read:
     fields = _fields(_sequence(raw), (0x80, 0x81))
     first, second = (_natural(raw, fields[tag]) if tag in fields else None for tag in (0x80, 0x81))
     return PolicyConstraints(first, second), ()
 
 
-@_reads(CRL_NUMBER, DELTA_CRL_INDICATOR, INHIBIT_ANY_POLICY)
+@_reads(oids.CRL_NUMBER, oids.DELTA_CRL_INDICATOR, oids.INHIBIT_ANY_POLICY)
 def _number(raw: bytes) -> Read:
     return _natural(raw, _whole(raw, _INTEGER)), ()
 
 
-@_reads(SUBJECT_KEY_IDENTIFIER)
+@_reads(oids.SUBJECT_KEY_IDENTIFIER)
 def _octets(raw: bytes) -> Read:
     start, end = tlv.only(raw, _OCTET_STRING)
     return raw[start:end], ()
 
 
-@_reads(AUTHORITY_KEY_IDENTIFIER)
+@_reads(oids.AUTHORITY_KEY_IDENTIFIER)
 def _authority_key_identifier(raw: bytes) -> Read:
     fields = _fields(_sequence(raw, may_be_empty=True), (0x80, 0xA1, 0x82))
     identifier = fields.get(0x80)
@@ -458,7 +420,7 @@ def _point_name(raw: bytes, node: tlv.Node | None) -> tuple[tuple[GeneralName, .
     return None, tlv.encode(0x31, raw[inner[0][2] : inner[0][3]])
 
 
-@_reads(CRL_DISTRIBUTION_POINTS)
+@_reads(oids.CRL_DISTRIBUTION_POINTS)
 def _distribution_points(raw: bytes) -> Read:
     found = []
     for node in _sequence(raw):
@@ -472,7 +434,7 @@ def _distribution_points(raw: bytes) -> Read:
     return tuple(found), ()
 
 
-@_reads(ISSUING_DISTRIBUTION_POINT)
+@_reads(oids.ISSUING_DISTRIBUTION_POINT)
 def _issuing_distribution_point(raw: bytes) -> Read:
     fields = _fields(_sequence(raw, may_be_empty=True), (0xA0, 0x81, 0x82, 0x83, 0x84, 0x85))
     full, relative = _point_name(raw, fields.get(0xA0))
@@ -481,7 +443,7 @@ def _issuing_distribution_point(raw: bytes) -> Read:
     return IssuingDistributionPoint(full, relative, flags[0x81], flags[0x82], reasons, flags[0x84], flags[0x85]), ()
 
 
-@_reads(AUTHORITY_INFORMATION_ACCESS)
+@_reads(oids.AUTHORITY_INFORMATION_ACCESS)
 def _access(raw: bytes) -> Read:
     found = []
     for node in _sequence(raw):
@@ -492,12 +454,12 @@ def _access(raw: bytes) -> Read:
     return tuple(found), ()
 
 
-@_reads(TLS_FEATURES)
+@_reads(oids.TLS_FEATURES)
 def _tls_features(raw: bytes) -> Read:
     return tuple(_natural(raw, _expect(node, _INTEGER)) for node in _sequence(raw, may_be_empty=True)), ()
 
 
-@_reads(QC_STATEMENTS)
+@_reads(oids.QC_STATEMENTS)
 def _qc_statements(raw: bytes) -> Read:
     found = []
     for node in _sequence(raw, may_be_empty=True):
@@ -506,12 +468,12 @@ def _qc_statements(raw: bytes) -> Read:
     return tuple(found), ()
 
 
-@_reads(REASON_CODE)
+@_reads(oids.REASON_CODE)
 def _reason_code(raw: bytes) -> Read:
     return _natural(raw, _whole(raw, _ENUMERATED)), ()
 
 
-@_reads(OCSP_NO_CHECK)
+@_reads(oids.OCSP_NO_CHECK)
 def _null(raw: bytes) -> Read:
     start, end = tlv.only(raw, _NULL)
     if start != end:

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 Value = TypeVar("Value")
 
 
-class once(Generic[Value]):  # noqa: N801  used as a decorator, like property
-    """An attribute that is computed on first use and then kept in the instance.
+class once(cached_property[Value]):  # noqa: N801  used as a decorator, like property
+    """`functools.cached_property` without its lock, which up to Python 3.11 costs as much as reading a name."""
 
-    `functools.cached_property` takes a lock up to Python 3.11, which costs as much as reading a name.
-    """
+    if not TYPE_CHECKING:
 
-    def __init__(self, compute: Callable[[Any], Value]) -> None:
-        """Keep the method that computes the value."""
-        self._compute = compute
-        self._name = compute.__name__
-        self.__doc__ = compute.__doc__
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-
-    @overload
-    def __get__(self, instance: object, owner: type) -> Value: ...
-
-    def __get__(self, instance: object | None, owner: type) -> Self | Value:
-        """Compute the value; the instance's own attribute hides this method from then on."""
-        if instance is None:
-            return self
-        value = self._compute(instance)
-        instance.__dict__[self._name] = value
-        return value
+        def __get__(self, instance: object | None, owner: type | None = None) -> Any:
+            """Compute the value; the instance's own attribute hides this method from then on."""
+            if instance is None:
+                return self
+            value = instance.__dict__[self.attrname] = self.func(instance)
+            return value

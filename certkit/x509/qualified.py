@@ -8,7 +8,6 @@ from typing import Any
 from certkit.printable import printable
 from certkit.x509 import der
 
-QC_STATEMENTS = "1.3.6.1.5.5.7.1.3"
 # What a qualified certificate is for (ETSI EN 319 412-5 section 4.2.3).
 QC_TYPES = {"esign": "0.4.0.1862.1.6.1", "eseal": "0.4.0.1862.1.6.2", "web": "0.4.0.1862.1.6.3"}
 # Roles of payment service providers (ETSI TS 119 495 section 5.1).
@@ -19,7 +18,6 @@ PSD2_ROLES = {
     "PSP_IC": "0.4.0.19495.1.4",
 }
 
-_QC_COMPLIANCE = "0.4.0.1862.1.1"
 _QC_TYPE = "0.4.0.1862.1.6"
 _PSD2 = "0.4.0.19495.2"
 _OID_TAG = 0x06
@@ -34,7 +32,6 @@ class Statements:
     roles: tuple[str, ...] = ()
     authority: str = ""
     authority_id: str = ""
-    is_qualified: bool = False
 
     def encode(self) -> bytes:
         """Return the extension's value: the type, then the PSD2 statement."""
@@ -84,13 +81,11 @@ def parse(value: bytes) -> Statements:
     [outer] = _parts(value, exactly=1)
     types: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
-    authority, authority_id, is_qualified = "", "", False
+    authority, authority_id = "", ""
     for statement in _parts(outer):
         identifier, *info = _parts(statement)
         oid = der.object_identifier(identifier)
-        if oid == _QC_COMPLIANCE:
-            is_qualified = True
-        elif oid == _QC_TYPE:
+        if oid == _QC_TYPE:
             names = {known: name for name, known in QC_TYPES.items()}
             found = [der.object_identifier(each) for each in _parts(info[0])]
             types = tuple(names.get(each, each) for each in found)
@@ -100,7 +95,7 @@ def parse(value: bytes) -> Statements:
             found = [der.object_identifier(_parts(each, exactly=2)[0]) for each in _parts(listed)]
             roles = tuple(known_roles.get(each, each) for each in found)
             authority, authority_id = name.decode("utf-8"), number.decode("utf-8")
-    return Statements(types, roles, authority, authority_id, is_qualified)
+    return Statements(types, roles, authority, authority_id)
 
 
 def _parts(value: bytes, *, exactly: int = 0) -> list[bytes]:

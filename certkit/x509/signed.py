@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
@@ -12,8 +12,6 @@ from certkit.x509.once import once
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from certkit.x509.deviations import Deviation
     from certkit.x509.directory_name import Name
     from certkit.x509.extensions import Extension
@@ -33,6 +31,8 @@ _TWICE = Unreadable("the extension appears more than once (RFC 5280 section 4.2)
 
 ReadExtensions: TypeAlias = "tuple[tuple[Extension, ...], tuple[Deviation, ...]]"
 Value = TypeVar("Value")
+ExtensionValue: TypeAlias = "once[Value | Unreadable | None]"
+"""The value of an extension as an attribute: `Unreadable` if it cannot be read, and None without the extension."""
 Loaded = TypeVar("Loaded")
 Parts = TypeVar("Parts", bound="HasExtensions")
 
@@ -43,40 +43,6 @@ class HasExtensions(Protocol):
     @property
     def extensions(self) -> tlv.Node | None:
         """Where the extensions lie, None where there are none."""
-
-
-class ExtensionValue(Generic[Value]):
-    """The value of an extension as an attribute, by the name of its identifier in `extensions`.
-
-    It is `Unreadable` if it cannot be read, and None without the extension.
-    """
-
-    def __init__(self, name: str, doc: str) -> None:
-        """Keep the name; what reads extensions is imported on use."""
-        self._name, self._oid = name, ""
-        self.__doc__ = doc
-
-    def __set_name__(self, owner: type, attribute: str) -> None:
-        """Keep the name of the attribute."""
-        self._attribute = attribute
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-
-    @overload
-    def __get__(self, instance: Signed[Any, Any], owner: type) -> Value | Unreadable | None: ...
-
-    def __get__(self, instance: Signed[Any, Any] | None, owner: type) -> Self | Value | Unreadable | None:
-        """Return the value; the instance's own attribute hides this method from then on."""
-        if instance is None:
-            return self
-        if not self._oid:
-            from certkit.x509 import extensions
-
-            self._oid = getattr(extensions, self._name)
-        value: Value | Unreadable | None = instance.values.get(self._oid)
-        instance.__dict__[self._attribute] = value
-        return value
 
 
 class Signed(Generic[Loaded, Parts]):

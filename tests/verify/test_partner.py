@@ -17,6 +17,7 @@ from certkit.verify import Question, partner, verify
 from certkit.x509 import names, qualified
 from certkit.x509.certificate import Certificate
 from certkit.x509.names import Attribute
+from certkit.x509.oids import QC_STATEMENTS
 from tests import pki
 from tests.pki import NOW
 
@@ -139,7 +140,7 @@ def test_a_client_certificate_of_a_public_ca_is_a_warning():
 def test_a_qualified_certificate_shows_whose_it_is():
     """organizationIdentifier, the roles and the authority; as a server certificate it is recognised as a QWAC."""
     statements = qualified.Statements(("web",), ("PSP_AI", "PSP_PI"), "Financial Conduct Authority", "GB-FCA")
-    extension = x509.UnrecognizedExtension(ObjectIdentifier(qualified.QC_STATEMENTS), statements.encode())
+    extension = x509.UnrecognizedExtension(ObjectIdentifier(QC_STATEMENTS), statements.encode())
     pairs = (("C", "GB"), ("O", "Acme"), ("organizationIdentifier", "PSDGB-FCA-123456"), ("CN", "acme.test"))
     subject = names.build_name(Attribute(*pair) for pair in pairs)
     leaf = CA.issue(subject, extensions=(BOTH, extension)).certificate
