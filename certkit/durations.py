@@ -28,7 +28,7 @@ class Duration(NamedTuple):
             InputError: if the text has another form.
         """
         match = _FORM.fullmatch(text.strip())
-        hint = "give for example 28d, 12h, 2w, 30 (days) or 33% (of the certificate's lifetime)"
+        hint = "give, for example, 28d, 12h, 2w, 30 (days) or 33% (of the certificate's lifetime)"
         if match is None:
             raise InputError(f"not a duration: {text!r}", hint=hint)
         number = float(match[1])

@@ -53,7 +53,7 @@ def test_other_text_is_refused(text):
     with pytest.raises(InputError) as refused:
         Duration.parse(text)
     assert refused.value.message == f"not a duration: {text!r}"
-    assert refused.value.hint == "give for example 28d, 12h, 2w, 30 (days) or 33% (of the certificate's lifetime)"
+    assert refused.value.hint == "give, for example, 28d, 12h, 2w, 30 (days) or 33% (of the certificate's lifetime)"
 
 
 def test_a_share_above_the_whole_is_refused():

@@ -185,6 +185,11 @@ def test_text_is_wrapped():
     """Between words and under its column; a command goes on after a backslash, as in a shell."""
     assert wrapped(WIDE, 80) == NARROW
     assert wrapped(WIDE, 200) == WIDE
+    sentence = f"-> start with certkit wise setup acme --store file:{'s' * 20}, unless the tokens are kept elsewhere\n"
+    assert wrapped(sentence, 60).splitlines()[1:] == [
+        f"   --store file:{'s' * 20}, unless the tokens are",
+        "   kept elsewhere",
+    ]
     padded = f"STATUS  {'SOURCE':60}  SUBJECT\n"
     assert wrapped(padded, 70) == "STATUS  SOURCE  SUBJECT\n"
     assert wrapped(f"{'x' * 35}  CN=certkit test of names,O=Acme\n", 50).splitlines()[0].endswith("CN=certkit")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certkit.errors import CertkitError, StoreError
+from certkit.errors import CertkitError, InputError, StoreError
 from certkit.stores.opening import FILE
 
 if TYPE_CHECKING:
@@ -156,7 +156,13 @@ class Machine:
             if text.startswith(_HOOK_OF_A_HOST):
                 lacking = text if typed is None else None
             elif text != asked:
-                programs.append(found.stored_hook(text, identity=name))
+                try:
+                    programs.append(found.stored_hook(text, identity=name))
+                except InputError as error:
+                    error.hint += (
+                        f"; or choose another hook: certkit identity update {name} --deploy-hook PROGRAM|NAME|none"
+                    )
+                    raise
         return Deployment(programs=programs, environment=found.variables, asked=asked, typed=typed, lacking=lacking)
 
 

@@ -412,7 +412,7 @@ class IdentityStore:
 
         length = Duration.parse(jitter).fixed if jitter else timedelta()
         if length is None:
-            raise InputError(f"not a duration: {jitter!r}", hint="give for example 3d or 12h")
+            raise InputError(f"not a duration: {jitter!r}", hint="give, for example, 3d or 12h")
         with self._loaded(name) as (opened, identity, policy), self._machine.issuing(opened, identity) as issuer:
             wanted = Renewal(
                 issuer=issuer,

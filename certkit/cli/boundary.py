@@ -47,8 +47,8 @@ def run(arguments: Sequence[str]) -> int:
 
     0 OK, 1 warning, 2 critical or refused, 3 unknown or bad usage; 128 + n if signal n ended it.
     """
-    debug = _wants_debug(arguments)
-    if not debug:
+    verbosity = _verbosity(arguments)
+    if verbosity < 2:
         warnings.simplefilter("ignore")
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has only SIGTERM
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
@@ -57,11 +57,11 @@ def run(arguments: Sequence[str]) -> int:
         # If the parent ignores SIGCHLD, we inherit that and could not wait for our own child processes.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _reconfigure()
-    code = _guarded(arguments, debug=debug)
+    code = _guarded(arguments, verbosity)
     return _flushed(code)
 
 
-def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
+def _guarded(arguments: Sequence[str], verbosity: int) -> int:
     form = _wanted_form(arguments)
     store = _given_store(arguments)
     try:
@@ -69,12 +69,12 @@ def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
     except CertkitError as error:
         code = CRITICAL if isinstance(error, RefusedError) else UNKNOWN
         error.hint = with_store(error.hint, store)
-        return _report(error, code, form=form, debug=debug)
+        return _report(error, code, form=form, verbosity=verbosity)
     except click.exceptions.NoArgsIsHelpError as error:
         _say(error.format_message())
         return UNKNOWN
     except click.ClickException as error:
-        return _report(_usage(error), UNKNOWN, form=form, debug=debug)
+        return _report(_usage(error), UNKNOWN, form=form, verbosity=verbosity)
     except (click.Abort, KeyboardInterrupt):
         _say("certkit: interrupted")
         return 128 + signal.SIGINT
@@ -87,7 +87,8 @@ def _guarded(arguments: Sequence[str], *, debug: bool) -> int:
         if isinstance(error, OSError) and error.errno in _OF_OUTPUT:  # while click writes help
             _abandon_stdout()
             error, form = _unwritable(error), "text"
-        return _report(error if isinstance(error, OutputError) else _internal(error), UNKNOWN, form=form, debug=debug)
+        known = error if isinstance(error, OutputError) else _internal(error)
+        return _report(known, UNKNOWN, form=form, verbosity=verbosity)
     return result if isinstance(result, int) else OK
 
 
@@ -109,8 +110,10 @@ def _internal(error: BaseException) -> InputError:
     )
 
 
-def _report(error: CertkitError, code: int, *, form: str, debug: bool) -> int:
-    if debug:
+def _report(error: CertkitError, code: int, *, form: str, verbosity: int) -> int:
+    from certkit.report.wrapping import shortened
+
+    if verbosity > 1:
         import traceback
 
         # A traceback also contains names of others, which must reach the terminal escaped.
@@ -122,7 +125,8 @@ def _report(error: CertkitError, code: int, *, form: str, debug: bool) -> int:
             write_result(_document(error) if form == "json" else nagios.error(error))
         except OutputError as failed:
             error = failed
-    _say(f"certkit: error: {printable(error.message)}. {printable(capitalised(error.hint))}")
+    line = f"certkit: error: {printable(error.message)}. {printable(capitalised(error.hint))}"
+    _say(line if verbosity else shortened(line))
     return code
 
 
@@ -184,7 +188,7 @@ def _flushed(code: int) -> int:
             sys.stdout.flush()
     except OSError as error:
         _abandon_stdout()
-        return _report(_unwritable(error), UNKNOWN, form="text", debug=False)
+        return _report(_unwritable(error), UNKNOWN, form="text", verbosity=0)
     return code
 
 
@@ -210,11 +214,12 @@ def _say(line: str) -> None:
         click.echo(line, err=True)
 
 
-def _wants_debug(arguments: Sequence[str]) -> bool:
-    """Return whether to show tracebacks: CERTKIT_DEBUG is set, or -v is given twice in any spelling."""
+def _verbosity(arguments: Sequence[str]) -> int:
+    """Return how often -v is given, in any spelling; CERTKIT_DEBUG counts as twice, which shows tracebacks."""
+    if os.environ.get("CERTKIT_DEBUG", "0") not in {"", "0", "false"}:
+        return 2
     flags = [word for word in arguments if re.fullmatch(r"-[qvh]+", word)]
-    verbose = sum(word.count("v") for word in flags) + arguments.count("--verbose")
-    return verbose > 1 or os.environ.get("CERTKIT_DEBUG", "0") not in {"", "0", "false"}
+    return sum(word.count("v") for word in flags) + arguments.count("--verbose")
 
 
 def _wanted_form(arguments: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ _SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "
     "cas",
     multiple=True,
     metavar="FILE|DIR|system",
-    help="Trust the CA certificates in this file or directory; may be repeated.",
+    help="Trust the CA certificates in this file or directory, or the system's; may be repeated.",
 )
 @inputs.file_option(
     "--pin", "pins", multiple=True, metavar="CERT", help="Trust exactly this certificate; may be repeated."

@@ -173,7 +173,7 @@ def parse_line(line: bytes, where: str, default: KeySpec) -> BatchEntry:
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not JSON: {error}", hint="write one JSON object per line") from error
+        raise InputError(f"{where}: not JSON", hint="write one JSON object per line") from error
     if not isinstance(found, dict):
         hint = 'such as {"name": "acme", "organization": "Acme Ltd"}'
         raise InputError(f"{where}: expected a JSON object", hint=hint)

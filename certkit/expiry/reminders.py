@@ -26,7 +26,7 @@ PREMATURE = "premature"
 Mark: TypeAlias = int | str
 
 _SECOND = timedelta(seconds=1)
-_HINT = "give for example 28d,14d,7d,3d,1d,0d"
+_HINT = "give, for example, 28d,14d,7d,3d,1d,0d"
 
 # The clocks of concurrent runs, and of hosts that share a state, may differ by this much.
 _SLACK = timedelta(minutes=10)

@@ -53,7 +53,8 @@ class Overview:
 
     `next` is what a person does now, and `steps` are those at the partner's portal, if a request has to be handed in.
     `changed` is whether the function that returned this has changed anything (None if it only reads), `findings` are
-    what it checked, and `outcome` is the result of a renewal.
+    what it checked, and `outcome` is the result of a renewal. `hook_failed` is True if a deploy hook failed and has not
+    succeeded since.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Overview:
     changed: bool | None = None
     findings: tuple[Finding, ...] = ()
     outcome: Finding | None = None
+    hook_failed: bool = False
 
     @property
     def hangs(self) -> bool:
@@ -114,6 +116,7 @@ def overview(
         name=identity.name,
         policy=record.settings.policy,
         status=Status.CRITICAL if owed_hook(identity) else status,
+        hook_failed=owed_hook(identity) is not None,
         active=active,
         pending=pending,
         previous=by_number.get(record.previous) if record.previous else None,

@@ -37,7 +37,7 @@ def split(url: str) -> UrlParts:
     """
     match = _URL.fullmatch(url)
     if match is None or (scheme := match[1].lower()) not in PORTS:
-        raise InputError("neither http:// nor https://", hint=_HINT)
+        raise InputError("the URL begins with neither http:// nor https://", hint=_HINT)
     found = _AUTHORITY.fullmatch(match[2])
     host = hosts.parse(found[2]) if found else None
     port = int(found[3]) if found and found[3] else PORTS[scheme]

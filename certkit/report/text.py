@@ -329,6 +329,8 @@ def identities(listed: Iterable[Overview], *, paint: Paint = plain, header: bool
     for found in listed:
         status = Status.WARNING if found.hangs and found.status is Status.OK else found.status
         certificate = "no active certificate" if found.active is None else _days(found.active)
+        if found.hook_failed:
+            certificate += ", hook failed"
         request = ""
         if found.pending is not None:
             waiting = found.pending.waiting

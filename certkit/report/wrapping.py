@@ -14,7 +14,10 @@ _FINGERPRINT = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}\b")
 _CELL = re.compile(r" {2,}(?=\S)")
 _MARK = re.compile(r"(?:-> |[0-9]+\. |- |\[[0-9*]+\] )")
 # A command to paste is kept together: up to the punctuation that ends it, or between backquotes.
-_COMMAND = re.compile(r"`[^`]+`|(?<![\w/.=-])(?:certkit|openssl|chmod|chown|runuser|sudo|bao|setfacl) [a-z-][^;`]*")
+_COMMAND = re.compile(
+    r"`[^`]+`"
+    r"|(?<![\w/.=-])(?:certkit|openssl|chmod|chown|runuser|sudo|bao|setfacl) [a-z-](?:[^;`,]|,(?! ))*"
+)
 
 
 def wrapped(text: str, width: int) -> str:
@@ -84,6 +87,7 @@ def _units(text: str, width: int) -> Iterator[str]:
     at = 0
     for found in _COMMAND.finditer(text):
         command = found.group().rstrip()
+        command += text[found.start() + len(command) :][:1].strip(" \n")  # the punctuation after it
         before = text[at : found.start()]
         yield from _words(before.rstrip(" "))
         gap = " " * (len(before) - len(before.rstrip(" ")))

@@ -97,7 +97,7 @@ def require_base_url(text: str) -> str:
         InputError: if the text is not a URL, or not a safe one.
     """
     if not _is_url(text, _BASE_URL):
-        raise InputError(f"not a base URL: {_shown(text)}", hint="give for example https://proxy.example/wise")
+        raise InputError(f"not a base URL: {_shown(text)}", hint="give, for example, https://proxy.example/wise")
     if text.startswith("http:") and not is_loopback(urlsplit(text).hostname or ""):
         hint = "use https; plain http is for http://127.0.0.1:PORT and http://[::1]:PORT"
         raise InputError(f"unsafe base URL: {text}: the client secret would be sent unencrypted", hint=hint)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
 
 _NGINX = """\
-# In the server block that receives Wise's webhooks, beside its own ssl_certificate:
+# In the server block for Wise's webhooks, beside its own ssl_certificate:
 ssl_client_certificate "{path}";
 ssl_verify_client on;
 ssl_verify_depth {depth};

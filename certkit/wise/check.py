@@ -206,19 +206,20 @@ def _chain(one: Side, now: datetime) -> Finding:
 
 
 def _expiry(one: Side, now: datetime) -> Finding:
-    found = overview.overview(one.identity, one.policy, now=now)
-    if found.active is None or found.active.days_left is None:
+    active = overview.overview(one.identity, one.policy, now=now).active
+    if active is None or active.not_before is None or active.not_after is None:
         return unknown("expiry", "no certificate is active", f"see the next step: certkit wise setup {one.name}")
-    left = "expired" if found.active.days_left < 0 else f"{found.active.days_left} days left"
-    if found.status is Status.OK:
+    left = "expired" if now > active.not_after else f"{active.days_left} days left"
+    status = overview.judged(active.not_before, active.not_after, one.policy, now)
+    if status is Status.OK:
         return ok("expiry", left)
-    return replace(warning("expiry", left, f"renew it: certkit identity renew {one.name}"), status=found.status)
+    return replace(warning("expiry", left, f"renew it: certkit identity renew {one.name}"), status=status)
 
 
 def _token(store: Store, one: Side, now: datetime) -> Finding:
     kept = guide.situation(store, one.name, one.policy, now=now).token
     if kept is None:
-        hint = f"start with certkit wise setup {one.name}, unless the tokens are kept elsewhere"
+        hint = f"unless the tokens are kept elsewhere, get one: certkit wise setup {one.name}"
         return warning("token", "no token is valid or can be renewed", hint)
     if kept.token.is_expired(now):
         return warning("token", "the access token has expired", f"certkit wise token refresh --identity {one.name}")

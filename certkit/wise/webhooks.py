@@ -108,7 +108,7 @@ def require_url(url: str) -> str:
     Raises:
         InputError: if the text is not an https URL.
     """
-    hint = "give for example https://hooks.partner.example/wise"
+    hint = "give, for example, https://hooks.partner.example/wise"
     if not url.lower().startswith("https://"):
         raise InputError(f"not an https:// URL: {printable(url[:200])!r}", hint=hint)
     http.Address.parse(url)

@@ -202,7 +202,7 @@ def parse_san(text: str) -> x509.GeneralName:
     except (ValueError, TypeError) as error:
         raise InputError(
             f"not an alternative name: {printable(text)!r}: {error}",
-            hint="give for example DNS:client.example.com, IP:192.0.2.1, email:ops@example.com or URI:spiffe://x/y",
+            hint="give, for example, DNS:client.example.com, IP:192.0.2.1, email:ops@example.com or URI:spiffe://x/y",
         ) from error
 
 

@@ -157,3 +157,19 @@ def test_jobs_that_remind(tmp_path):
         found.message.removesuffix(", crontab")
         == f"certkit is scheduled by {tmp_path / 'on'}, {tmp_path / 'timer.service'}"
     )
+
+
+def test_a_failed_hook_does_not_make_the_expiry_critical(certkit, store):
+    """The certificate is valid for long, so its hint is not to renew; the store's finding names the hook."""
+    identity(store, *SANDBOX)
+    identity(store, *PRODUCTION)
+    store.change(store.load("sandbox"), lambda record: replace(record, undeployed="0001", undeployed_hook="/bin/false"))
+    listed = certkit("identity", "list", "--store", "file:identities")
+    assert [line.split()[0] + line[line.index(" left") :].rstrip() for line in listed.out.splitlines()[1:]] == [
+        "ok left",
+        "critical left, hook failed",
+    ]
+    checks = certkit("wise", "check", "sandbox", "production", "--store", "file:identities", "--json").json["checks"]
+    assert [each["status"] for each in checks if each["id"] in {"expiry", "identity:sandbox"}] == [
+        *("ok", "ok", "critical")
+    ]

@@ -240,7 +240,7 @@ def test_the_bundle_and_the_snippet_make_nginx_let_in_wise_and_nobody_else(certk
     with folder.opened(tmp_path / "rehearsal", now=NOW) as held:
         shown = certkit("wise", "ca", held.path / "rehearsal-ca.pem", "--out", "hook ca.pem")
         assert shown.out == (
-            "# In the server block that receives Wise's webhooks, beside its own ssl_certificate:\n"
+            "# In the server block for Wise's webhooks, beside its own ssl_certificate:\n"
             f'ssl_client_certificate "{tmp_path}/hook ca.pem";\n'
             "ssl_verify_client on;\n"
             "ssl_verify_depth 2;\n"

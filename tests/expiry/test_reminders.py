@@ -112,7 +112,7 @@ def test_other_lists_are_refused(text, message):
     with pytest.raises(InputError) as refused:
         Reminders.parse(text)
     assert refused.value.message == message
-    assert refused.value.hint == "give for example 28d,14d,7d,3d,1d,0d"
+    assert refused.value.hint == "give, for example, 28d,14d,7d,3d,1d,0d"
 
 
 def test_each_threshold_speaks_once():

@@ -90,7 +90,7 @@ def test_time_outs_are_go_s_durations(read, text, seconds):
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"VAULT_ADDR": "vault:8200"}, "cannot use VAULT_ADDR: neither http:// nor https://"),
+        ({"VAULT_ADDR": "vault:8200"}, "cannot use VAULT_ADDR: the URL begins with neither http:// nor https://"),
         ({"BAO_ADDR": "https://"}, "cannot use BAO_ADDR: invalid host or port"),
         ({"VAULT_ADDR": "https://user:word@vault"}, "cannot use VAULT_ADDR: the URL contains a user name"),
         ({"VAULT_ADDR": "https://vault:99999"}, "cannot use VAULT_ADDR: invalid host or port"),
@@ -115,7 +115,7 @@ def test_time_outs_are_go_s_durations(read, text, seconds):
         ({"VAULT_AUTH_METHOD": "cert"}, "cannot use VAULT_AUTH_METHOD: cert needs a client certificate"),
         (
             {"VAULT_HTTP_PROXY": "socks5://user:word@proxy:1080"},
-            "cannot use the proxy: neither http:// nor https:// (for https://127.0.0.1:8200)",
+            "cannot use the proxy: the URL begins with neither http:// nor https:// (for https://127.0.0.1:8200)",
         ),
         (
             {"VAULT_ROLE_ID": "r", "VAULT_SECRET_ID_FILE": "/nowhere"},

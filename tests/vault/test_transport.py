@@ -203,7 +203,7 @@ def test_a_standby_s_redirect_is_followed(odd_kv, status):
     ("location", "why"),
     [
         ("{own}/v1/secret/data/x", "too many redirects"),
-        ("ftp://leader/", "neither http:// nor https://"),
+        ("ftp://leader/", "the URL begins with neither http:// nor https://"),
         ("http://user:word@leader/", "the URL contains a user name"),
         ("http://lea der/", "invalid host or port"),
         ("http://[leader/", "invalid host or port"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @name_argument
 @click.argument("generation", metavar="[GENERATION]", required=False)
-@activating.deploying
+@activating.deploying("this activation only")
 @activating.probing
 @in_identities
 def activate(output: Output, store: IdentityStore, *, name: str, generation: str | None, **options: Any) -> int:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     callback=filled,
     help="URL to probe before a certificate is activated; `policy`: the policy's URL.",
 )
-@activating.deploying
+@activating.deploying("each activation")
 @activating.probing
 @in_identities
 def enroll(output: Output, store: IdentityStore, *, name: str, **options: Any) -> int:

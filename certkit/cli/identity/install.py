@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @ca_option
 @untrusted_option
 @click.option("--no-activate", is_flag=True, help="Install only; do not activate.")
-@activating.deploying
+@activating.deploying("this activation only")
 @activating.probing
 @in_identities
 def install(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--jitter", metavar="DURATION", help="Delay the renewal window by up to this, differently for each identity."
 )
-@activating.deploying
+@activating.deploying("this activation only")
 @activating.probing
 @in_identities
 def renew(output: Output, store: IdentityStore, *, name: str | None, all_: bool, **options: Any) -> int:

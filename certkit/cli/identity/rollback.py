@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @name_argument
-@activating.deploying
+@activating.deploying("this activation only")
 @in_identities
 def rollback(output: Output, store: IdentityStore, *, name: str, deploy_hook: str | None) -> int:
     """Return to the previously active generation, if its certificate is still valid.

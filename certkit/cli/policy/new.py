@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from certkit.cli.key import force_option
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, reporting
 from certkit.printable import printable
@@ -15,7 +14,7 @@ from certkit.printable import printable
 @click.command()
 @click.argument("name", metavar="NAME")
 @inputs.file_option("--out", metavar="FILE", help="File to create; - is standard output.  [default: NAME.toml]")
-@force_option
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @reporting
 def new(output: Output, *, name: str, out: str | None, force: bool) -> int:
     """Write a policy file with every key of the format, commented out and explained.

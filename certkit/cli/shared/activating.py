@@ -12,15 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def deploying(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --deploy-hook."""
-    option = inputs.file_option(
-        "--deploy-hook",
-        metavar="PROGRAM|NAME",
-        help="Program to run after each activation: a path, or a hook in the host configuration.",
+def deploying(when: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option --deploy-hook; `when` says which activations run the program."""
+    text = f"Program to run after {when}: a path, or a hook in the host configuration."
+    option: Callable[[Callable[..., Any]], Callable[..., Any]] = inputs.file_option(
+        "--deploy-hook", metavar="PROGRAM|NAME", help=text
     )
-    decorated: Callable[..., Any] = option(command)
-    return decorated
+    return option
 
 
 def probing(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -88,7 +88,7 @@ class Output(NamedTuple):
 
     def warn(self, message: str) -> None:
         """Print a warning on standard error, even when quiet."""
-        click.echo(f"certkit: warning: {with_store(printable(message), self.store)}", err=True)
+        self.say(f"warning: {message}")
 
     def warn_about(self, trouble: CertkitError) -> None:
         """Print a warning about a failure that did not stop the command."""
@@ -98,12 +98,14 @@ class Output(NamedTuple):
         """Print on standard error a failure that did not stop the command; `name` is what failed."""
         is_named = not name or any(form in error.message for form in (f"{name}: ", f"/{name}", f"'{name}'"))
         about = "" if is_named else f"{name}: "
-        hint = with_store(printable(capitalised(error.hint)), self.store)
-        click.echo(f"certkit: error: {about}{printable(error.message)}. {hint}", err=True)
+        self.say(f"error: {about}{error.message}. {capitalised(error.hint)}")
 
     def say(self, message: str) -> None:
         """Print a message on standard error, even when quiet."""
-        click.echo(f"certkit: {with_store(printable(message), self.store)}", err=True)
+        from certkit.report.wrapping import shortened
+
+        shown = with_store(printable(message), self.store)
+        click.echo(f"certkit: {shown if self.verbose > 0 else shortened(shown)}", err=True)
 
     def warn_of(self, findings: Iterable[Finding]) -> None:
         """Print the findings that are not OK as warnings."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from certkit.cli.key import force_option
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
 from certkit.errors import InputError
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @inputs.file_argument("sources", metavar="CA...", nargs=-1, required=True)
 @inputs.file_option("--out", metavar="BUNDLE", required=True, help="Trust bundle to write.")
-@force_option
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @reporting
 def ca(output: Output, *, sources: tuple[str, ...], out: str, force: bool) -> int:
     """Create the trust bundle for the server that receives Wise's webhooks, and print the nginx configuration for it.

@@ -161,7 +161,7 @@ def _offset(text: str) -> timedelta:
 
     sign = -1 if text.startswith("-") else 1
     length = Duration.parse(text.lstrip("+-")).fixed
-    hint = "give for example 330d, or -330d for a clock that is behind"
+    hint = "give, for example, 330d, or -330d for a clock that is behind"
     if length is None:
         raise InputError(f"--clock-offset must be a duration, not {text!r}", hint=hint)
     if not _FURTHEST_BACK <= sign * length <= _FURTHEST_ON:
