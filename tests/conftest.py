@@ -24,7 +24,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "no_proxy", "NO_PROXY", "CERTKIT_PROXY"):
     os.environ.pop(name, None)
 
-# What Python has compiled is kept, or every command that a test starts would be compiled anew.
+# Compiled modules are kept, or every command that a test starts would be compiled again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long an example takes says something about the machine, not about certkit.

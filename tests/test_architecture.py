@@ -52,7 +52,7 @@ def test_secrets_are_revealed_in_few_places():
 
 
 def test_the_time_of_day_and_the_environment_belong_to_the_two_entry_points():
-    """Everything below is told what time it is, and what was set; the machine's proxy is part of its network."""
+    """Everything below gets time and settings as arguments; the machine's proxy is part of its network."""
     source = {str(path.relative_to(PACKAGE)): path.read_text() for path in PACKAGE.rglob("*.py")}
     clock = {name for name, text in source.items() if "datetime.now(" in text or "time.time(" in text}
     environment = {name for name, text in source.items() if "os.environ" in text}

@@ -16,7 +16,8 @@ from certkit.cli.shared.commands import certkit as program
 from certkit.cli.shared.hints import with_store
 from certkit.report.wrapping import wrapped
 
-PACKAGE = Path(__file__).parents[1] / "certkit"
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "certkit"
 
 # Words that are hardly ever the right ones, and what to write instead.
 WORDS = {
@@ -83,6 +84,31 @@ def test_words_that_no_text_uses(pattern):
         for match in re.finditer(pattern, text)
     ]
     assert not found, f"{WORDS[pattern]}:\n" + "\n".join(found)
+
+
+def docstrings(source: str) -> list[str]:
+    """The docstrings of a module, its classes and its functions."""
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    return [ast.get_docstring(node) or "" for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
+
+
+# Of the words above, those that docstrings and comments of tests do not use either.
+TESTED = re.compile(
+    r"\b(?:[Nn]obody|[Ss]omebody|lest|anew|be it|mends?|(?<!there )is none)\b"
+    r"|\btold\b(?! (?:to|otherwise))|\b(?:what|all|rest) is well\b"
+)
+
+
+def test_words_that_no_test_is_described_with():
+    """In docstrings and comments; data and names of tests are free."""
+    sources = {path: path.read_text() for path in TESTS.rglob("*.py") if path != Path(__file__)}
+    found = [
+        f"{path.relative_to(TESTS)}: {text}"
+        for path, source in sorted(sources.items())
+        for text in [*docstrings(source), *comments(source)]
+        if TESTED.search(text)
+    ]
+    assert not found, "\n".join(found)
 
 
 def commands(command: click.Command = program, path: str = "certkit") -> list[tuple[str, click.Context]]:

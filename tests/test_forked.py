@@ -49,7 +49,7 @@ def wait_until_it_reads(process):
 
 
 def test_output_and_exit_code(run):
-    """Standard input is read, standard output and error are told apart, and the exit code is the command's."""
+    """Standard input is read, standard output and error are separate, and the exit code is the command's."""
     done = run("inspect", "-", "missing.pem", stdin=b"x" * 300_000)
     assert done.returncode == 3
     assert done.stdout == b""

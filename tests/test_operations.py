@@ -70,7 +70,7 @@ class Host:
 
 @pytest.fixture
 def host(tmp_path):
-    """A host with certkit, a mail program that keeps what it is given, and a certificate that is well."""
+    """A host with certkit, a mail program that keeps the mails, and a certificate that is OK."""
     for name in ("bin", "partners", "textfiles"):
         (tmp_path / name).mkdir()
     script(tmp_path / "bin" / "certkit", f'exec {shlex.join(command())} "$@"')
@@ -134,7 +134,7 @@ def hook():
 
 
 def entries(*, commented=False):
-    """The lines of the crontab that run something, or those that wait behind a # for somebody who wants them."""
+    """The lines of the crontab that run something, or those that are commented out."""
     mark = "# " if commented else ""
     found = re.findall(rf"^{mark}((?:[\d*,/-]+ +){{5}})(\S+) +(.+)$", CRONTAB.read_text(), re.MULTILINE)
     assert found
@@ -181,7 +181,7 @@ def test_the_cron_job_with_reminders_speaks_once(host):
 
 
 def test_the_cron_job_that_renews_says_when_there_is_nothing_to_renew(host):
-    """For somebody may have named the wrong store."""
+    """Because it may be the wrong store."""
     line = next(line for line in entries(commented=True) if "renew" in line)
     code, said = host.run(line)
     assert (code, "there is no store at file:" in said) == (3, True)
@@ -454,7 +454,7 @@ def test_the_dashboard_asks_for_its_source():
 
 
 def free_port():
-    """A port that nobody listens on."""
+    """A port without a listener."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
@@ -471,7 +471,7 @@ def running(*arguments, log):
 
 
 def get(url):
-    """The answer to a GET, or nothing where nobody answers."""
+    """The response to a GET, or nothing if there is none."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.read().decode()

@@ -100,7 +100,7 @@ list(processes.stream(work, [1, 2]))
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor does all the work itself")
 def test_the_others_end_with_the_process_that_started_them():
-    """However it ended: nobody reads what they would find."""
+    """However it ended: their results would not be read."""
     with subprocess.Popen([sys.executable, "-c", FOREVER], stdout=subprocess.PIPE, text=True) as parent:
         children = [int(parent.stdout.readline()) for _ in range(2)]
         parent.kill()
@@ -112,7 +112,7 @@ def test_the_others_end_with_the_process_that_started_them():
 
 
 def is_running(pid):
-    """Whether a process runs, and is no zombie that nobody has waited for."""
+    """Return whether a process is running; a zombie is not."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii") as status:
             return status.read().rpartition(")")[2].split()[0] != "Z"

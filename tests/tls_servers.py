@@ -387,21 +387,21 @@ def wait_for(is_so: Callable[[], bool], process: subprocess.Popen[bytes]) -> Non
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 where nobody listens."""
+    """A port of 127.0.0.1 without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def listens(port: int) -> bool:
-    """Whether somebody listens at a port."""
+    """Return whether a port has a listener."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextlib.contextmanager
 def full_house() -> Iterator[int]:
-    """A port where somebody listens and takes no more connections, so that connecting to it hangs."""
+    """A port whose listener accepts no more connections, so that connecting to it hangs."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):

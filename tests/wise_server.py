@@ -60,7 +60,7 @@ class Wise:
 
     @property
     def secrets(self) -> list[str]:
-        """All that nobody may see: tokens that were made, codes that were sent, and the client secret."""
+        """All secrets: tokens that were issued, codes that were sent, and the client secret."""
         sent = [form[name] for form in self.requests for name in ("code", "refresh_token") if name in form]
         basic = base64.b64encode(f"{self.client_id}:{CLIENT_SECRET}".encode()).decode()
         return [CLIENT_SECRET, basic, *self.made, *sent]

@@ -317,7 +317,7 @@ def test_a_forked_child_goes_on(place, server):
 
 
 def test_a_fork_while_another_thread_loads_a_pair(directory, server):
-    """The child takes no lock over that nobody in it will release, and loads the new pair itself."""
+    """The child inherits no lock that would never be released, and loads the new pair itself."""
     acme = directory.identity(interval=0)
     context = acme.ssl_context()
     after = directory.renew()

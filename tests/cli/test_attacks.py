@@ -172,7 +172,7 @@ def test_a_store_that_is_declared_safe(victim):
 
 
 def test_a_planted_link_is_not_followed(victim):
-    """The report goes to no file that somebody else chose."""
+    """The report goes to no file that another user chose."""
     spool, target = victim.folder / "spool", victim.folder / "shadow"
     spool.mkdir()
     spool.chmod(0o777)

@@ -61,7 +61,7 @@ def act(folder, **inputs):
 
 
 def test_the_action(repository):
-    """It runs what was asked for, and fails as it was told."""
+    """It runs the given checks, and fails by `CHECK_FAIL_ON`."""
     assert act(repository) == {}
     assert act(repository, csr="requests/good.csr\n") == {"Check CSRs": 0}
     assert act(repository, csr="requests/*.csr\n", expiry="year.pem") == {"Check CSRs": 2, "Check expiry": 0}

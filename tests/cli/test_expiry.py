@@ -218,6 +218,6 @@ def test_a_report_to_a_device_goes_through_it(certkit, certificates, tmp_path):
 
 
 def test_a_report_in_a_file_tells_failures_too(certkit, certificates, tmp_path):
-    """A file that somebody looks at later must not look all green."""
+    """A report that is read later must not look all green."""
     assert certkit("expiry", "certs/fine.pem", "nowhere", *NOW, "--output", "report").code == 3
     assert "unknown   cannot read nowhere" in (tmp_path / "report").read_text()

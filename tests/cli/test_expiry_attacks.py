@@ -40,7 +40,7 @@ def gone(root):
 
 @pytest.fixture
 def folder(root, tmp_path):
-    """A directory with one certificate that is well."""
+    """A directory with one certificate that is OK."""
     (tmp_path / "certs").mkdir()
     (tmp_path / "certs" / "fine.pem").write_bytes(root.issue(pki.name(CN="fine")).pem)
     return tmp_path / "certs"
@@ -107,7 +107,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_what_begins_to_be_a_certificate_is_never_passed_over(certkit, folder, gone, how):
-    """In a directory where all else is well, it is one error and exit 3."""
+    """In a directory where everything else is OK, it is one error and exit 3."""
     (folder / "broken").write_bytes(BROKEN[how](gone))
     looked = certkit("expiry", "certs", *AT, "--json")
     assert looked.code == 3
@@ -192,7 +192,7 @@ def dig(folder, levels: int):
 
 
 def test_a_directory_three_thousand_levels_deep(certkit, folder):
-    """What can be reached is told; that there is more is an error, in one line."""
+    """Reachable files are reported, and the rest is an error in one line."""
     dig(folder, 3000)
     try:
         looked = certkit("expiry", "certs", *AT)
@@ -326,7 +326,7 @@ KUBECONFIGS = {
 
 @pytest.mark.parametrize("shape", KUBECONFIGS)
 def test_hostile_kubeconfigs_are_errors_soon(certkit, folder, shape):
-    """Whatever YAML can be made to do, the certificates beside it are told, and the file is an error."""
+    """Whatever the YAML contains, the certificates beside it are reported, and the file is an error."""
     pytest.importorskip("yaml")
     head = "# client-certificate: x\napiVersion: v1\nkind: Config\nusers:\n"
     (folder / "config").write_text(head + KUBECONFIGS[shape])
@@ -351,7 +351,7 @@ def test_a_report_of_any_size_replaces_itself(certkit, root, tmp_path):
 
 
 def test_an_empty_place_beside_a_good_one_is_not_well(certkit, root, tmp_path):
-    """A directory whose mount failed looks like this; so does a list that somebody emptied."""
+    """A directory whose mount failed looks like this, and so does an emptied list."""
     (tmp_path / "fine.pem").write_bytes(root.issue().pem)
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes").mkdir()
@@ -374,7 +374,7 @@ def test_an_empty_place_beside_a_good_one_is_not_well(certkit, root, tmp_path):
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_a_spoilt_marker_in_a_directory_is_an_error(certkit, root, tmp_path, text, encoding):
-    """Somebody thinks that this is a certificate."""
+    """The name says that it is a certificate."""
     folder = tmp_path / "certs"
     folder.mkdir()
     (folder / "fine.pem").write_bytes(root.issue().pem)
@@ -397,7 +397,7 @@ def test_loops_of_links_do_not_multiply_what_a_pattern_finds(certkit, root, tmp_
 
 @pytest.mark.parametrize("reference", ["config", "/dev/zero", "./config"])
 def test_a_kubeconfig_cannot_lead_astray(certkit, root, tmp_path, reference):
-    """Neither to itself nor to what has no end; what is beside it is told."""
+    """Neither to itself nor to an endless file; the certificates beside it are reported."""
     (tmp_path / "late.pem").write_bytes(root.issue(end=pki.NOW + pki.DAY).pem)
     (tmp_path / "config").write_text(
         f"apiVersion: v1\nkind: Config\nusers:\n- name: a\n  user:\n    client-certificate: {reference}\n"

@@ -170,7 +170,7 @@ def test_nagios_hears_of_bad_usage_too(certkit, mixed):
 
 
 def test_metrics_are_readable_for_another_user(certkit, mixed):
-    """node_exporter runs as somebody else, and cron may have a strict umask."""
+    """node_exporter runs as another user, and cron may have a strict umask."""
     before = os.umask(0o077)
     try:
         ran = certkit("expiry", "certs", *AT, "--format", "prometheus", "--output", "certkit.prom")
@@ -241,7 +241,7 @@ def interrupted(arguments, folder, *, server, terminal):
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_ctrl_c_prints_what_is_known_so_far(root, tmp_path, terminal):
-    """A host that never answers is waited for; what was found before is told, and the exit is 3."""
+    """Interrupted while waiting for a silent host, it reports what it has found, and exits 3."""
     import socket
 
     (tmp_path / "fine.pem").write_bytes(root.issue(end=pki.NOW + 5 * pki.DAY).pem)

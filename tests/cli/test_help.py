@@ -295,7 +295,7 @@ def test_completion_knows_identities(certkit, tmp_path):
 
 
 def test_no_arguments_is_bad_usage(capsys):
-    """A script that lost its arguments is told so: help on standard error, exit 3."""
+    """For a script that lost its arguments: help on standard error, exit 3."""
     assert run([]) == 3
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -374,7 +374,7 @@ def test_what_install_refuses(identity, shape, check):
 
 
 def test_the_certificate_of_another_request(identity):
-    """Of another environment's identity, or of nobody: exit 2, with both fingerprints."""
+    """The key of another environment's identity, or of none: exit 2, with both fingerprints."""
     identity(*ENROLL, *TRUSTING)
     identity("enroll", "production", "--policy", "wise-production", "--organization", "Acme Ltd")
     identity.answer("production")
@@ -626,7 +626,7 @@ def test_a_request_is_not_activated(identity):
 
 
 def at_a_terminal(tmp_path, answer, *arguments):
-    """Run a command at a terminal, on which somebody types an answer; its exit code and what the terminal shows."""
+    """Run a command at a terminal and type an answer; return the exit code and what the terminal shows."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [*command(), "identity", *arguments],
@@ -714,7 +714,7 @@ def test_list(identity, tmp_path):
 
 
 def test_list_goes_on_after_a_broken_one(identity, tmp_path):
-    """The others are told, the broken one is an error, and all is not well."""
+    """The others are listed, the broken one is an error, and the exit code says so."""
     identity.use()
     identity("enroll", "broken", "--organization", "Acme Ltd")
     (tmp_path / "store/broken/identity.json").write_text("{")
@@ -735,7 +735,7 @@ def test_quiet_is_silent_while_all_is_well(identity):
 
 
 def test_show_never_shows_what_is_around_a_csr(identity, tmp_path):
-    """Somebody may have put control characters there; and a CSR that is broken is an error."""
+    """Control characters in the record are escaped, and a broken CSR is an error."""
     identity(*ENROLL)
     path = tmp_path / "store/acme/generations/0001/csr.pem"
     request = path.read_bytes()
@@ -890,7 +890,7 @@ def test_pkcs12(identity, tmp_path):
 
 
 def test_curl_uses_what_is_exported(identity, tmp_path):
-    """A server that wants a client certificate lets it in, and nobody without one."""
+    """A server that requires client certificates accepts it, and rejects a client without one."""
     curl = require_program("curl")
     identity.use()
     assert identity("export", "acme", "--out", "tls", "--format", "curl").code == 0

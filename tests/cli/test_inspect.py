@@ -91,7 +91,7 @@ def test_a_csr_a_crl_a_public_key_and_a_bundle(certkit, root, pair, tmp_path):
 
 
 def test_a_locked_bundle(certkit, pair, tmp_path):
-    """PKCS#12 with a passphrase: contents null without it, told with it, exit 3 with a wrong one."""
+    """Encrypted PKCS#12: contents are null without the passphrase, listed with it, and exit 3 with a wrong one."""
     locked = pkcs12.serialize_key_and_certificates(
         b"x", pair.key, pair.certificate, None, BestAvailableEncryption(b"s")
     )

@@ -307,7 +307,7 @@ def answered(identity, words):
 
 
 def follow(identity):
-    """Run what cron runs, and then what is printed, one command after the other, until all is well."""
+    """Run what cron runs, then each command that is printed, until everything is OK."""
     done, following = [], ["renew", "acme"]
     while not is_well(identity):
         ran = identity(*answered(identity, following))

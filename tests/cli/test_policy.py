@@ -118,7 +118,7 @@ def test_a_mistake_is_named_with_its_line(certkit, tmp_path):
 
 
 def test_an_unknown_policy(certkit, tmp_path):
-    """A name that is none says where the names are; a file of that name says how to give its path."""
+    """For an unknown name the hint is where the names are; for a file of that name it is how to give its path."""
     assert "`certkit policy list` shows the names" in certkit("policy", "show", "wize").err
     (tmp_path / "wize").touch()
     assert "give its path: ./wize" in certkit("policy", "show", "wize").err

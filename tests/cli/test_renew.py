@@ -159,7 +159,7 @@ def test_all(identity):
 
 
 def test_all_of_an_empty_store(identity):
-    """Nothing is due, but somebody may have named the wrong store: it is said, also when quiet."""
+    """Nothing is due, but it may be the wrong store, so even -q reports it."""
     (identity.folder / "store").mkdir()
     renewed = identity("renew", "--all", "-q")
     assert (renewed.code, renewed.out) == (0, "")

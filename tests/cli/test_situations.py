@@ -80,7 +80,7 @@ def situation(tmp_path):
 
 
 def give(folder, user=ALICE, group=ALICE, mode=0o755):
-    """Give a folder to somebody."""
+    """Give a directory to another user."""
     os.chown(folder, user, group)
     folder.chmod(mode)
 

@@ -67,7 +67,7 @@ def test_what_was_meant_for_a_store_is_said(certkit, uri, hint):
 
 
 def test_what_is_not_private(certkit, store):
-    """A key that others may read is a warning, one that they may write is critical; and it says how to mend it."""
+    """A key that others may read is a warning, one that they may write is critical; the hint fixes it."""
     key = store / "acme/generations/0001/key.pem"
     key.chmod(0o644)
     checked = certkit("store", "check", "--store", "file:store", "--json")

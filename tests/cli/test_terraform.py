@@ -193,7 +193,7 @@ def test_a_bad_query_is_one_line_and_nothing_on_standard_output(certkit, root, n
 
 
 def test_at_a_terminal_nobody_waits(tmp_path):
-    """Somebody who tries it by hand is told how."""
+    """At a terminal, the error says what the query must be."""
     ours, theirs = pty.openpty()
     done = subprocess.run(PROGRAM, stdin=theirs, capture_output=True, timeout=60, check=False)
     os.close(ours)

@@ -104,7 +104,7 @@ def test_programs_of_the_operator(scene):
 
 
 def test_addresses(scene):
-    """Nobody is sent to a server that the record names."""
+    """No client connects to a server that the record names."""
     with socket.create_server(("127.0.0.1", 0)) as evil:
         evil.setblocking(False)
         url = f"https://127.0.0.1:{evil.getsockname()[1]}/"

@@ -263,7 +263,7 @@ def test_just_the_code(wise, server, from_stdin):
     ],
 )
 def test_an_exchange_that_is_bad_usage(wise, arguments, code, said):
-    """Makes no identity, and asks nobody."""
+    """Creates no identity, and does not prompt."""
     given = ("--redirect-uri", REDIRECT_URI, "--client-id", "a", "--environment", "sandbox")
     refused(wise.token("exchange", *given, *arguments), code, said)
     assert not (wise.folder / "store").exists()
@@ -283,7 +283,7 @@ def test_a_client_secret_from_a_file(wise, server):
 
 
 def test_no_client_secret(wise, server):
-    """Is bad usage where nobody can be asked, naming the option; the code is not used."""
+    """Is bad usage without a terminal, naming the option; the code is not used up."""
     url = pasted(server)
     ran = exchange(wise, server, url, env={"CERTKIT_CLIENT_SECRET": ""})
     refused(ran, 3, "no client secret given", "Give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET")
@@ -394,7 +394,7 @@ def test_refresh(wise, server):
 
 
 def test_a_token_of_the_application(wise, server):
-    """Is beside those of users, and is got anew when it is due."""
+    """Is stored beside those of users, and requested again when it is due."""
     given = ("--client-id", CLIENT_ID, "--base-url", server.address, "--json")
     ran = wise.token("client-credentials", *given)
     assert (ran.json["grant"], ran.json["profile_id"], ran.json["refresh_token_expires_at"]) == (
@@ -493,7 +493,7 @@ def test_with_the_client_certificate(wise, active, tmp_path):
 
 
 def test_a_server_that_is_not_trusted(wise, tmp_path):
-    """Is not told the client secret; with its CA it is."""
+    """Does not get the client secret; with its CA it does."""
     (tmp_path / "tls").mkdir()
     (tmp_path / "root.pem").write_bytes(ROOT.pem)
     with wise_server.serving(pair=SERVER, folder=tmp_path / "tls") as server:
@@ -507,7 +507,7 @@ def test_a_server_that_is_not_trusted(wise, tmp_path):
 
 
 def test_no_secret_is_shown_or_left_anywhere(wise, server):
-    """In nothing that is printed, be it with tracebacks, and in no file but the store's, which is private."""
+    """In no output, even with tracebacks, and in no file but the store's, which is private."""
     said = []
 
     def say(*arguments, env=None):

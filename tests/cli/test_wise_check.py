@@ -118,7 +118,7 @@ def test_near_the_end_and_readable(certkit, store, tmp_path):
 
 
 def test_nothing_there_yet(certkit, store):
-    """No certificate is critical, no token a warning; without a key nobody can compare."""
+    """A missing certificate is critical, a missing token a warning; without a key the comparison is unknown."""
     identity(store, *SANDBOX)
     store.create("production", Record(settings=Settings(policy="wise-production")))
     found = check(certkit)
@@ -145,7 +145,7 @@ def test_online_both_are_asked(certkit, setup, acme, tmp_path):
 
 
 def test_jobs_that_remind(tmp_path):
-    """A line that runs certkit again and again, in a crontab or a unit; one that is commented out is none."""
+    """A line that runs certkit regularly, in a crontab or a unit; one that is commented out does not count."""
     (tmp_path / "off").write_text("# 17 6 * * * root certkit expiry -q /etc/partners\n")
     (tmp_path / "other").write_text("certkit inspect a.pem\n")
     message = going_live.reminders([str(tmp_path)]).message

@@ -237,7 +237,7 @@ def test_an_eleventh_certificate(setup, acme, tmp_path):
 
 
 def test_an_expired_certificate(setup, acme, tmp_path):
-    """The call is refused, with what to do; so it is told before a token is even looked at."""
+    """The call is refused with a hint, before the token is checked."""
     with rehearsing(tmp_path, *REHEARSAL) as wise:
         assert through(wise, setup, acme, tmp_path).json["status"] == "ok"
         wise.end()

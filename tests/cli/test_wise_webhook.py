@@ -307,7 +307,7 @@ def test_both_versions_of_tls_are_judged(certkit, tmp_path, root, is_asking, ver
             secure.do_handshake()
             secure.recv(65536)
             secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        # Hear the client out, lest a reset takes the alert from it.
+        # Read the rest of the input, so that a reset does not discard the alert.
         with socket.socket(fileno=secure.detach()) as raw:
             raw.shutdown(socket.SHUT_WR)
             while raw.recv(65536):
@@ -319,7 +319,7 @@ def test_both_versions_of_tls_are_judged(certkit, tmp_path, root, is_asking, ver
 
 
 def test_a_server_that_hangs_up_without_a_reason_is_unknown(certkit, tmp_path, root):
-    """Whether it was for want of a certificate, nobody can say: exit 3."""
+    """It is unknown whether a certificate was missing: exit 3."""
     (tmp_path / "root.pem").write_bytes(root.pem)
 
     def talk(connection):

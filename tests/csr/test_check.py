@@ -554,7 +554,7 @@ def test_the_hint_lists_what_is_taken():
 
 
 def test_a_key_of_another_request_does_not_match():
-    """Both fingerprints are told."""
+    """The message has both fingerprints."""
     mine, other = (keys.key_facts(key(name).public_key()) for name in ("ec-p256", "ec-p384"))
     assert statuses(made(), key=mine) == {}
     assert statuses(made(), key=other) == {"key-match": ["critical"]}
@@ -566,7 +566,7 @@ def test_a_key_of_another_request_does_not_match():
 
 
 def test_without_a_key_matching_is_skipped():
-    """Nobody asked."""
+    """Because no key was given."""
     (finding,) = [finding for finding in checked(made(), WISE) if finding.id == "key-match"]
     assert (finding.status, finding.hint) == (Status.SKIPPED, "add --key KEY")
 
@@ -672,7 +672,7 @@ def test_a_curve_that_is_written_out_is_refused(tmp_path):
 
 
 def test_an_rsa_key_for_pss_only_is_a_warning(tmp_path):
-    """It is sound, and nobody says that the partner takes it."""
+    """It is sound, but undocumented whether the partner accepts it."""
     key = tmp_path / "k"
     key.write_bytes(openssl("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048").stdout)
     data = openssl("req", "-new", "-key", key, "-subj", "/O=Acme").stdout

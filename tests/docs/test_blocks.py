@@ -59,9 +59,9 @@ def give(mark, folder, server):
             (folder / "acme.csr").write_bytes(key_and_csr(SubjectOptions(organization="Acme Ltd"))[1])
         case "acme.pem for acme.csr":
             (folder / "acme.pem").write_bytes(answer((folder / "acme.csr").read_bytes(), O="Acme Ltd", CN="client-id"))
-        case "answer.pem for the identity acme, and old.key with old.pem":
+        case "issued.pem for the identity acme, and old.key with old.pem":
             [csr] = (folder / ".local/share/certkit/identities/acme").rglob("csr.pem")
-            (folder / "answer.pem").write_bytes(answer(csr.read_bytes()))
+            (folder / "issued.pem").write_bytes(answer(csr.read_bytes()))
             key, request = key_and_csr(SubjectOptions(organization="Acme Ltd"))
             other = pki.root(pki.name(O="Partner", CN="Production CA"))
             (folder / "old.pem").write_bytes(answer(request, other))

@@ -109,7 +109,7 @@ def test_a_reminder_is_remembered(path):
 
 
 def test_the_file(path):
-    """One small JSON document by fingerprint, which is nobody else's business."""
+    """One small JSON document by fingerprint, readable only by its owner."""
     run(path, row())
     assert json.loads(path.read_bytes()) == {
         "certkit": "reminders",
@@ -189,7 +189,7 @@ def entry(**changes):
     ],
 )
 def test_a_broken_file_is_one_repeat(path, content):
-    """It is only state: told, replaced, and everything is spoken again."""
+    """It is only state: a warning, the file is replaced, and every reminder is repeated."""
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     said, warnings = run(path, row())
@@ -330,7 +330,7 @@ def test_the_wait_for_another_run_is_bounded(path):
 
 
 def test_a_lock_that_was_removed_holds_nobody_up(path):
-    """Somebody tidied up beneath a run that still goes on."""
+    """The directory was removed during a run."""
     with holding(path) as lock:
         lock.unlink()
         assert run(path, row()) == (["7d"], [])

@@ -134,7 +134,7 @@ def test_missed_runs_do_not_delay_the_next_reminder():
 
 
 def test_certificates_do_not_share_reminders():
-    """A renewed certificate begins anew."""
+    """A renewed certificate gets reminders of its own."""
     old, new = row(left=5 * DAY, fingerprint=1), row(left=5 * DAY, fingerprint=2)
     said, memory = run({}, [old], NOW)
     assert (said, run(memory, [old, new], NOW)[0]) == (["7d"], ["7d"])

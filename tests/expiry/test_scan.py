@@ -133,7 +133,7 @@ def test_a_file_that_vanishes_is_no_error(root, folder):
 
 
 def test_links_that_lead_nowhere_are_errors(folder):
-    """Somebody expected a certificate there; those that lead in a circle are passed over."""
+    """A certificate was expected there; circular links are skipped."""
     (folder / "gone.pem").symlink_to("nowhere")
     (folder / "round.pem").symlink_to("round.pem")
     found = scanned(*in_directory(str(folder)))
@@ -171,7 +171,7 @@ def test_a_certificate_that_is_not_valid_yet_is_critical(root, folder):
 
 
 def test_what_is_well_is_only_counted_where_only_the_urgent_is_wanted(root, folder):
-    """A quiet run describes what needs somebody; the rest has to be there all the same."""
+    """A quiet run describes only what needs attention; the rest has to be found all the same."""
     (folder / "fine.pem").write_bytes(root.issue().pem)
     quiet = scanned(*in_directory(str(folder)), only_urgent=True)
     assert (quiet.rows, quiet.quiet, quiet.status) == ([], 1, Status.OK)

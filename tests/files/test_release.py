@@ -282,7 +282,7 @@ BEFORE = {"nothing": {}, "another": OLD}
 
 @pytest.fixture(params=BEFORE)
 def again(request, tmp_path):
-    """A function that makes the directory anew as it was before."""
+    """A function that restores the directory to its first state."""
     if request.param == "another":
         switch(tmp_path / "before", OLD)
 
@@ -296,7 +296,7 @@ def again(request, tmp_path):
 
 
 def run(folder, **injected):
-    """Change the directory in a child, with a umask that keeps nobody out."""
+    """Change the directory in a child process with umask 0."""
 
     def work():
         os.umask(0)

@@ -41,7 +41,7 @@ def vault_store(request, name):
 
 
 def journaled(store, who, clock):
-    """The same store for somebody whose changes it records."""
+    """The same store for a user whose changes it logs."""
     journal = Journal(who, clock)
     if isinstance(store, FileStore):
         return replace(store, journal=journal)

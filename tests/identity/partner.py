@@ -18,7 +18,7 @@ from tests.identity.conftest import ISSUING
 
 YEAR = 365 * pki.DAY
 
-# What a killed run may leave, and the next one mends or goes round.
+# What a killed run may leave, and the next one repairs or ignores.
 _LEFT_OVER = re.compile("by interrupted runs|was interrupted|of a killed run")
 
 

@@ -1,4 +1,4 @@
-"""`certkit.identity.activate`: proved before the pointer moves and after it, and told to those who use it."""
+"""`certkit.identity.activate`: probes before and after the pointer moves, and deploy hooks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def renewed(store):
 
 @pytest.fixture
 def hook(tmp_path):
-    """A function that writes a hook of a name; what hooks were told is in `told`."""
+    """A function that writes a hook; each appends its environment to a file."""
 
     def write(text="", name="hook"):
         path = tmp_path / name
@@ -94,7 +94,7 @@ def test_what_fails_once_it_is_in_use(renewed, hook, answer, error):
     with pytest.raises(error, match=f"{answer.message}; rolled back to generation 0001") as caught:
         activate(renewed, how=how)
     assert not caught.value.is_changed
-    # It can be tried again, and nobody is led back to it.
+    # It can be tried again, and `rollback` never chooses it.
     assert states(renewed) == {"0001": "active", "0002": "issued"}
     assert renewed.load("acme").record.previous is None
     assert renewed.load("acme").record.active == "0001"
@@ -113,7 +113,7 @@ def test_the_first_one_that_fails_once_it_is_in_use(store):
 
 
 def test_what_is_in_use_is_not_proved_again(renewed):
-    """Nothing moves, so nobody is asked."""
+    """Nothing moves, so the server is not probed."""
     assert not activate(renewed, "0001", how=Activation(probe=Asking(renewed))).changed
 
 
@@ -125,7 +125,7 @@ def test_going_back_asks_nobody(renewed):
 
 
 def test_hooks(renewed, hook, tmp_path):
-    """Run one after the other once the generation is in use, told what certbot's are told too, and no key."""
+    """Run one after the other once the generation is active, with certbot's variables too, and without a key."""
     done = activate(renewed, how=deploying(hook("exit 0", "a"), hook(name="b")))
     told = dict(line.split("=", 1) for line in (tmp_path / "told").read_text().splitlines())
     identity = renewed.load("acme")
@@ -146,7 +146,7 @@ def test_hooks(renewed, hook, tmp_path):
 
 
 def test_a_hook_that_fails(renewed, hook, tmp_path):
-    """Is told, the generation is in use, the state says so, and all run again until they succeed."""
+    """Is an error, the generation is active, the state records the failure, and all run again until they succeed."""
     with pytest.raises(HookError, match="it exited with code 7"):
         activate(renewed, how=deploying(hook(name="a"), hook("exit 7", "b"), hook(name="c")))
     assert renewed.load("acme").record.undeployed == "0002"

@@ -120,7 +120,7 @@ def test_settings_that_are_unsafe(found, vault_store, openbao, change):
 
 
 def test_facts_that_are_not_the_certificate_s(found, vault_store, openbao):
-    """Somebody who moves the pointer could otherwise hide that the certificate ends."""
+    """A user who may move the pointer could otherwise hide that the certificate expires."""
     lie = {"not_after": "2099-01-01T00:00:00Z"}
     vault_store.change(NAME, lambda record: record.describe("0001", lie))
     [(status, message)] = found(STORE, VAULT_ADDR=openbao.address, VAULT_TOKEN=openbao.token)

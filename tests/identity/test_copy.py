@@ -126,7 +126,7 @@ def test_a_change_meanwhile(store, target):
 
 
 def test_many_at_once(rich, target):
-    """Make one copy between them; who meets another one half way may be told so."""
+    """Make one copy between them; one that meets another half-way may fail with an error."""
     begin = threading.Barrier(5)
 
     def work():

@@ -41,7 +41,7 @@ def wanted(tmp_path):
 
 @pytest.fixture
 def hook(tmp_path):
-    """A program that notes how often it ran and what it was told; it fails as long as `fail` is there."""
+    """A program that records its runs and its environment; it fails as long as `fail` exists."""
     path = tmp_path / "hook"
     path.write_text(f"#!/bin/sh\ncd {tmp_path}\nenv | sort > told\necho x >> runs\ntest ! -e fail\n")
     path.chmod(0o755)

@@ -31,7 +31,7 @@ SUBJECT = SubjectOptions(organization="Acme Ltd")
 
 @dataclass
 class Log:
-    """What the workers were told is done, and how often they were told that something failed."""
+    """The operations that the workers completed, and the number of failures reported to them."""
 
     enrolled: list[str] = field(default_factory=list)
     installed: list[tuple[str, str, bytes]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""`certkit.identity.hooks`: programs that run after a change, told by variables and bounded in time."""
+"""`certkit.identity.hooks`: programs that run after a change, with variables and a time limit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def script(tmp_path):
 
 
 def lives(pid):
-    """Whether a process still runs; one that has ended and that nobody has waited for does not."""
+    """Return whether a process is running; a zombie is not."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii") as status:
             return status.read().rpartition(")")[2].split()[0] != "Z"
@@ -95,7 +95,7 @@ def test_a_hook_that_fails(script, text, reason):
 
 
 def test_what_cannot_be_run(tmp_path, script):
-    """A missing program, one that is none, one that may not be executed, a directory, a name with NUL."""
+    """A missing program, a file that is not a program, one that may not be executed, a directory, a name with NUL."""
     (tmp_path / "data").write_text("no program\n")
     (tmp_path / "data").chmod(0o755)
     script("exit 0", "locked").chmod(0o644)

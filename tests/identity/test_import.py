@@ -145,7 +145,7 @@ def test_what_another_pair_had_begun(store):
 
 
 def test_many_at_once(store):
-    """Adopt the pair once; who meets another one half way may be told so."""
+    """Adopt the pair once; one that meets another half-way may fail with an error."""
     begin = threading.Barrier(6)
 
     def work():

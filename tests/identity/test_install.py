@@ -222,7 +222,7 @@ def test_an_identity_that_is_not_there(store):
 
 
 def test_the_same_answer_again(store):
-    """Changes nothing, be it in use or not."""
+    """Changes nothing, whether it is active or not."""
     enroll(store)
     data = pasted(issue(store))
     install(store, data)

@@ -85,7 +85,7 @@ def work(request):
 
 
 def finish(store, run, data):
-    """Do it again, and see that it is done as if nobody had been killed; what is wrong."""
+    """Repeat the change, and return what differs from a run that was not killed."""
     yield from faults(store, "acme", now=LATE)
     run(store, data)
     yield from faults(store, "acme", now=LATE)

@@ -83,7 +83,7 @@ def test_what_counts(store):
 
 
 def test_what_cannot_be_counted(store):
-    """Is said, for then nobody can tell."""
+    """Is reported, because the limit is then unknown."""
     store.create("odd", enroll.Record(settings=replace(SETTINGS, policy="/absent/policy.toml", key_type="ec-p256")))
     [found] = room(store)
     assert (found.status, found.message) == (

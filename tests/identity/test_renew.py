@@ -120,7 +120,7 @@ def test_the_first_request_hangs(store):
 
 
 def test_what_is_installed_and_not_in_use(store):
-    """Stays so, for somebody wanted it; it is said how to put it to use."""
+    """Stays inactive, because a user chose that; the hint says how to activate it."""
     used(store)
     run(store)
     install(store, pasted(issue(store, "0002")))

@@ -82,7 +82,7 @@ class Forgotten:
         activate.activate(self.store, done.identity, number, now=now)
 
     def live(self, now):
-        """What cron does; three weeks after the end somebody looks."""
+        """What cron does; a person looks three weeks after expiry."""
         said = renew(self.store, self.store.load("idle"), POLICY, wanted=Renewal(), now=now).outcome
         identity = self.store.load("idle")
         self.requests |= {each.number for each in overview.in_state(identity, State.PENDING)}

@@ -214,7 +214,7 @@ class Walk(RuleBasedStateMachine):
         return shown.active.not_before <= self.now < shown.active.not_after
 
     def follow(self):
-        """Run what cron runs, and then what is printed, until all is well."""
+        """Run what cron runs, then what is printed, until everything is OK."""
         done, following = [], ["renew", "acme"]
         while True:
             self.obey(following)

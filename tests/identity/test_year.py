@@ -191,7 +191,7 @@ def test_a_person_who_brings_the_answers(tmp_path, gateway, capsys):
 
 
 def test_an_issuer_that_answers_at_once(openbao, tmp_path, gateway, capsys):
-    """A host that exports what is in Vault each day: no call fails, and nobody is reminded."""
+    """A host that exports from Vault each day: no call fails, and no reminder is sent."""
     today = [pki.NOW]
     wanted = WantedExport(directory=tmp_path / "tls", environment={"PATH": os.defpath})
     failed, spoken, seen, changed = [], [], set(), []
@@ -233,7 +233,7 @@ def tell(capsys, failed):
 
 
 def person(store, now):
-    """Somebody at the partner's portal, who brings the answer."""
+    """A person at the partner's portal, who fetches the certificate."""
     [pending] = overview.in_state(store.load("acme"), State.PENDING)
     answered = Partner(now - timedelta(minutes=5)).issue(pending.csr).certificates
     _, number = install.install(store, store.load("acme"), answered, POLICY, now=now)

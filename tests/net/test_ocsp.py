@@ -85,7 +85,7 @@ def asked(certkit, *options):
 
 
 def test_good(certkit, client, tmp_path, port):
-    """The responder says good: ok, and no finding that nobody asked remains."""
+    """The responder says good: ok, and the finding "not requested" is gone."""
     with responder(tmp_path, port, client):
         [finding], code = asked(certkit)
     assert (finding["status"], code) == ("ok", 0)
@@ -101,7 +101,7 @@ def test_revoked(certkit, client, tmp_path, port):
 
 
 def test_a_responder_that_is_not_there_is_unknown(certkit, client):
-    """Nobody answers: unknown, exit 3, never ok."""
+    """No response: unknown, exit 3, never ok."""
     [finding], code = asked(certkit)
     assert (finding["status"], code) == ("unknown", 3)
     assert "connection refused" in finding["message"]

@@ -75,7 +75,7 @@ def test_no_proxy_is_read_as_go_reads_it(exempt, url, is_exempt):
 
 
 def test_a_proxy_s_password_is_a_secret():
-    """User and password of a proxy become a header that nobody sees."""
+    """User and password of a proxy are sent as a header, and never shown."""
     proxy = Proxies(always="http://user:p%40ss@proxy:3128").towards(Address.parse("https://vault"))
     assert proxy.user == Secret(b"user:p@ss")
     assert proxy.headers == {"Proxy-Authorization": "Basic dXNlcjpwQHNz"}

@@ -87,7 +87,7 @@ def test_the_whole_chain_in_the_order_sent(pair, tmp_path, version, name):
 
 
 def test_nothing_is_verified(tmp_path):
-    """Expired, self-signed, a CA, and of another name: it is seen, for that is what somebody looks for."""
+    """Expired, self-signed, a CA's, or for another name: it is returned, because a scan looks for such certificates."""
     expired = pki.root(begin=NOW - 20 * pki.DAY, end=NOW - 10 * pki.DAY)
     with tls_servers.tls(expired, tmp_path) as server:
         assert look(server.port, server_name="other.example").chain == (expired.certificate,)
@@ -283,7 +283,7 @@ NO_GOOD = {
 
 @pytest.mark.parametrize("case", NO_GOOD)
 def test_servers_that_are_no_good(case):
-    """Each is told in plain words, and in time."""
+    """Each is an error in plain words, within the timeout."""
     talk, words = NO_GOOD[case]
     with tls_servers.serving(talk) as server:
         assert failure(server.port) == ("tls_failed", words)
@@ -326,7 +326,7 @@ class Forged:
 
 
 def test_a_certificate_above_that_cannot_be_read(pair, tmp_path):
-    """The others are seen, and it is told."""
+    """The others are read, and it is reported."""
     first, second = pair.above
     with tls_servers.tls(pki.Pair(pair.certificate, pair.key, (Forged(first), second)), tmp_path) as server:
         presented = look(server.port)

@@ -140,7 +140,7 @@ def test_every_shipped_policy_is_in_the_table():
 
 @pytest.mark.parametrize("name", catalogue.names())
 def test_every_rule_has_a_source_or_is_a_choice(name):
-    """The source has a title and the day it was read; what is nobody's rule is named as the policy's own choice."""
+    """The source has a title and the day it was read; other rules are marked as the policy's own choice."""
     policy = catalogue.load(name)
     lineage = catalogue._lineage(catalogue._one(name))
     choices = [each for file in lineage for each in file.choices]

@@ -117,7 +117,7 @@ def test_a_gateway_that_refuses_in_http(gateway, root):
 
 
 def test_clocks_that_differ(gateway, root, client):
-    """The clock is told, before anything else is blamed."""
+    """The clock is named as the reason, before anything else."""
     found = probe(gateway[0], root, client, now=NOW + timedelta(hours=2))
     assert "the server's clock says" in of(found, "http")[1]
     assert of(found)[0] == "ok"
@@ -210,7 +210,7 @@ def test_a_partner_that_says_so_in_a_header(root, server_pair, client, tmp_path,
 
 
 def test_a_400_that_says_nothing(root, server_pair, client, tmp_path):
-    """Nobody can tell whether it is about the certificate."""
+    """It is unknown whether it is about the certificate."""
     answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
     with tls_servers.web(server_pair, tmp_path, answer, client_ca=root) as seen:
         assert of(probe(int(seen[0]), root, client))[0] == "unknown"
@@ -312,7 +312,7 @@ def test_an_address_without_client_certificates(late, root, client):
 
 
 def test_where_a_later_request_could_not_be_answered(root, client):
-    """Nobody can tell then, so the guard lets nothing through."""
+    """The verdict is unknown then, so the probe guard refuses to activate."""
     side = judge.ClientSide((client.certificate,), NOW)
     answer = http.HttpAnswer(status=200, headers={}, body=b"")
     refusal = http.HttpAnswer(status=403, headers={}, body=b"Reason: Cannot perform Post-Handshake Authentication.")
@@ -352,7 +352,7 @@ def test_a_server_that_says_nothing(root, server_pair, client, tmp_path):
 
 @pytest.mark.parametrize("talk", [tls_servers.flooding(b"HTTP/1.1 100 Continue\r\n\r\n"), tls_servers.closing])
 def test_what_does_not_speak_tls(root, client, talk):
-    """It is told of the connection, and nothing is known of the certificate."""
+    """It is reported for the connection, and the certificate's status is unknown."""
     with tls_servers.serving(talk) as server:
         found = probe(server.port, root, client, timeout=2)
     assert (of(found, "connect")[0], of(found)[0]) == ("critical", "unknown")
@@ -367,14 +367,14 @@ def test_an_endless_preface(root, server_pair, client, tmp_path):
 
 
 def test_nobody_there(root, client):
-    """Refused, and not found, are told apart."""
+    """A refused connection and an unknown name are distinguished."""
     assert "connection refused" in of(probe(tls_servers.free_port(), root, client), "connect")[1]
     found = probe(443, root, client, host="nowhere.invalid")
     assert statuses(found) == {"dns": "unknown", "client-certificate": "unknown"}
 
 
 def test_a_proxy(root, server_pair, client, tmp_path):
-    """It makes a way to the host, and is told who asks."""
+    """It opens a tunnel to the host, and gets the user's credentials."""
     asked = []
     host = tls_servers.web(server_pair, tmp_path, OK, client_ca=root)
     with host as seen, tls_servers.serving(tls_servers.tunnel(asked)) as proxy:
@@ -384,7 +384,7 @@ def test_a_proxy(root, server_pair, client, tmp_path):
 
 
 def test_a_proxy_that_refuses(root, client):
-    """Nobody was reached."""
+    """The server was not reached."""
     with tls_servers.serving(tls_servers.answering(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")) as proxy:
         found = probe(443, root, client, proxy=f"http://127.0.0.1:{proxy.port}")
     reason = f"the proxy http://127.0.0.1:{proxy.port} requires a user name and password (HTTP 407)"

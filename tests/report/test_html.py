@@ -527,7 +527,7 @@ def test_a_column_is_sorted_by_its_button(opened):
 
 
 def test_a_foreign_script_does_not_run(opened):
-    """What somebody adds to the page is refused by its policy."""
+    """Content added to the page is blocked by its security policy."""
     made = html.render(Scan(NOW, MIXED)).replace("</body>", "<script>document.title = 'taken'</script></body>")
     assert opened(html_=made).one("title").text == "1 certificate needs action now - Certificates"
 

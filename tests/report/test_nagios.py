@@ -92,7 +92,7 @@ def test_nothing_found():
 
 
 def test_what_cannot_be_looked_at():
-    """UNKNOWN with what was the matter, though the rest is well."""
+    """UNKNOWN with the reason, although the rest is OK."""
     text = output(row(60), failures=[failure(), failure("other.pem")])
     assert text.splitlines()[0].startswith("CERTKIT UNKNOWN - cannot read cut.pem: it is broken; 2 unknown, 1 ok| ")
     assert text.splitlines()[1:] == [
@@ -102,7 +102,7 @@ def test_what_cannot_be_looked_at():
 
 
 def test_the_most_urgent_comes_first():
-    """Critical, then what could not be told, then warnings; among them what ends first."""
+    """Critical, then unknown, then warnings; within each, the earliest expiry first."""
     text = output(row(20), row(-3), row(5), failures=[failure()])
     status, summary, data, rest = parsed(text)
     assert (status, data["days_left"][0]) == ("CRITICAL", "-3")

@@ -216,7 +216,7 @@ def test_places(source, filename, filepath):
 
 
 def test_certificates_that_look_alike():
-    """Same serial number, names and file: what ends first keeps its labels, the others are told by fingerprint."""
+    """Same serial number, names and file: the first to expire keeps its labels, the others get their fingerprint."""
     rows = [row(2), row(1, end=pki.NOW + pki.DAY), row(3)]
     text = prometheus.render(Scan(pki.NOW, rows))
     ends = [labels.get("discriminator") for name, labels, _ in samples(text) if name == "x509_cert_not_after"]
@@ -248,7 +248,7 @@ def test_no_name_breaks_the_format(name, source, count):
 
 @pytest.mark.parametrize("kind", [Kind.CERTIFICATE, Kind.CRL])
 def test_numbers_and_names_of_any_length(kind):
-    """What nobody issues in good faith is cut, and hides nothing else."""
+    """Absurdly long values are cut, and hide nothing else."""
     rows = [row(1, kind=kind, serial=1 << 100_000, issuer_CN="x" * 1_000_000), row(2, kind=kind, sources=["b.pem"])]
     text = prometheus.render(Scan(pki.NOW, rows))
     assert len(text) < 10_000

@@ -1,7 +1,7 @@
 """What every store of identities must do, in the words of `certkit.stores.base.Store` and by nothing else.
 
 A store passes when a class of its own inherits `StoreContract` where there is a fixture `store`, an empty one. Where a
-second process opens the store anew, the class has a fixture `open_again` too.
+second process opens the store again, the class has a fixture `open_again` too.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class StoreContract:
 
     @pytest.fixture
     def open_again(self, store):
-        """The store as somebody else has it."""
+        """The store, opened by another process."""
         return lambda: store
 
     # Identities
@@ -332,7 +332,7 @@ class StoreContract:
         assert sorted(store.load("acme").record.names) == [f"{number:04}" for number in range(1, 19)]
 
     def test_one_of_many_adds_a_generation(self, store, open_again):
-        """Of those who take the same number at once, all others are told; the key is that of the one."""
+        """Of those that take the same number at once, one wins with its key, and the others get an error."""
         enroll(store)
         won, told = [], []
 
@@ -411,7 +411,7 @@ class StoreContract:
         assert store.documents("acme") == ["x"]
 
     def test_a_document_is_deleted(self, store, open_again):
-        """For everybody; one of the same name begins anew."""
+        """For every process; a new identity of the same name starts empty."""
         enroll(store)
         store.put_document("acme", "x", FIELDS, over=None)
         store.put_document("acme", "y", FIELDS, over=None)
@@ -421,7 +421,7 @@ class StoreContract:
         assert store.document("acme", "x").fields == OTHERS
 
     def test_one_of_many_writes_over_a_document(self, store, open_again):
-        """Of those who know the same version, all others are told."""
+        """Of those that know the same version, one wins, and the others get an error."""
         enroll(store)
         known = store.put_document("acme", "x", FIELDS, over=None)
         won, told = [], []
@@ -459,7 +459,7 @@ class StoreContract:
                 call()
 
     def test_nothing_to_remove(self, store):
-        """Is no error, be it the first time or the second."""
+        """Is no error, either time."""
         store.remove("acme")
         enroll(store, issued=1)
         store.remove("acme")
@@ -467,7 +467,7 @@ class StoreContract:
         assert store.names() == []
 
     def test_a_removed_identity_leaves_nothing_to_the_next(self, store):
-        """One of the same name begins anew, and may use the same numbers."""
+        """One of the same name starts empty, and may use the same numbers."""
         enroll(store, issued=2)
         activate(store, "0002")
         store.put_document("acme", "x", FIELDS, over=None)

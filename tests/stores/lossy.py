@@ -28,7 +28,7 @@ class Fate(Enum):
 class Network:
     """Where certkit finds the server, what it asked for so far, and what becomes of each request.
 
-    `fate` is told the number of the request, from 1 on, and its line such as `POST /v1/secret/data/x`. `on_loss` is
+    `fate` gets the number of the request, from 1 on, and its line such as `POST /v1/secret/data/x`. `on_loss` is
     called where something is lost, before who asked can notice.
     """
 

@@ -84,7 +84,7 @@ def test_what_changes_nothing(audited):
 
 
 def test_an_installation_that_was_not_told(store, audited):
-    """By a run that was killed, is told by the next one."""
+    """By a run that was killed, is logged by the next one."""
     enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
     made = issue(audited)
     issued = Issued(certificate=made.pem, chain=ISSUING.pem, trust_bundle=ROOT.pem)
@@ -118,7 +118,7 @@ def test_a_copy_takes_it_along(audited, make_store):
 
 
 def test_hooks_that_succeed_late(audited):
-    """Are told, too."""
+    """Are logged, too."""
     enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
     install(audited, pasted(issue(audited)))
     audited.change("acme", lambda record: replace(record.activate("0001"), undeployed="0001"))

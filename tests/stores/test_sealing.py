@@ -26,7 +26,7 @@ class Reversed:
     prefix = b"vault:v1:"
 
     def seal(self, key_pem):
-        """The key, in a form that nobody takes for one."""
+        """The key, in a form that does not look like one."""
         return self.prefix + base64.b64encode(key_pem.reveal()[::-1])
 
     def open(self, data, *, name):
@@ -69,7 +69,7 @@ def test_a_sealed_key_in_a_store(tmp_path, wrapped):
 
 
 def test_a_wrong_passphrase(tmp_path):
-    """Is told as such, with the name of the file and what to check."""
+    """Is reported as such, with the name of the file and what to check."""
     enroll(FileStore(tmp_path, PASSPHRASE), pending=1)
     with pytest.raises(PassphraseError) as refused:
         FileStore(tmp_path, PassphraseWrapping(Secret(b"wrong"))).key("acme", "0001")
@@ -137,7 +137,7 @@ def test_an_encrypted_key_where_vault_wraps(tmp_path):
 )
 @pytest.mark.parametrize("wrapped", [None, PASSPHRASE, Reversed()])
 def test_what_is_no_key(data, why, wrapped):
-    """Is told, with what it is instead."""
+    """Is reported, with what it is instead."""
     with pytest.raises(StoreError) as refused:
         sealing.unseal(data, wrapped, name="key.pem")
     assert refused.value.message == f"cannot read key.pem: expected a private key: {why}"
@@ -146,7 +146,7 @@ def test_what_is_no_key(data, why, wrapped):
 
 @pytest.mark.parametrize("data", [b"", b"\n!\n-----END ENCRYPTED PRIVATE KEY-----\n", b"\nMAA=\n"])
 def test_a_damaged_encrypted_key(data):
-    """Is told, and never anything but an error of certkit's own."""
+    """Is always an error of certkit's own."""
     with pytest.raises(InputError):
         PASSPHRASE.open(b"-----BEGIN ENCRYPTED PRIVATE KEY-----" + data, name="key.pem")
 

@@ -18,7 +18,7 @@ _SHORTEST = 24
 
 
 def forms_of_key(pem: bytes) -> set[bytes]:
-    """What nobody else may have of a private key: its PEM, its DER and its number, plain, in base64 and in hex."""
+    """The forms of a private key that must not leak: its PEM, its DER and its number, plain, in base64 and in hex."""
     key = serialization.load_pem_private_key(pem, None)
     numbers = key.private_numbers()
     if isinstance(key, rsa.RSAPrivateKey):

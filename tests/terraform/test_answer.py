@@ -1,4 +1,4 @@
-"""What Terraform is told, over every kind of store, at any point of an identity's life."""
+"""The answers to Terraform, from every kind of store, at any point of an identity's life."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NONE = {**dict.fromkeys((each.name for each in fields(ExternalAnswer)), ""), "de
 
 
 def told(store, *, now=NOW, **thresholds):
-    """What is told of the identity acme."""
+    """The answer about the identity acme."""
     query = Query(identity="acme", **{name: Duration.parse(text) for name, text in thresholds.items()})
     return about_identity(query, store, name="acme", policy_of=load, now=now).document()
 
@@ -64,7 +64,7 @@ def test_a_pending_request(store):
 
 
 def test_a_certificate_that_is_not_in_use_yet(store):
-    """It is issued, and its facts are told; nothing in use is judged."""
+    """It is issued, and its facts are in the answer; without an active certificate there is no status."""
     enroll(store)
     made = issue(store)
     install(store, pasted(made))
@@ -75,7 +75,7 @@ def test_a_certificate_that_is_not_in_use_yet(store):
 
 
 def test_a_hook_that_failed(store):
-    """Is told until it has run: who plans sees that services have not taken the certificate yet."""
+    """Is reported until it has run: a plan shows that services do not use the certificate yet."""
     use(store)
     identity = store.load("acme")
     store.change(identity, lambda record: replace(record, undeployed=record.active, undeployed_hook="/bin/false"))
@@ -106,7 +106,7 @@ def test_a_certificate_in_use(store):
 
 
 def test_a_request_beside_a_certificate_in_use(store):
-    """Both are told: the facts of what is in use, and the CSR."""
+    """The answer has both: the facts of the active certificate, and the CSR."""
     use(store)
     before = told(store)
     number = request_again(store)
@@ -187,7 +187,7 @@ class Seen:
 
 
 def told_of(*seen, now=NOW):
-    """What is told of a source in which this is seen."""
+    """The answer about a source with this content."""
     return about_source(Query(source="place"), [Seen(*seen)], policy=load("general"), now=now)
 
 

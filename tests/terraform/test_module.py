@@ -303,7 +303,7 @@ def test_what_others_put_to_use_in_vault_is_seen_on_demand(workspace, vault, roo
 
 
 def test_an_identity_that_is_gone_is_told(workspace, directory, root):
-    """It is not made anew behind anybody's back."""
+    """It is not silently created again."""
     made = workspace(directory)
     made.activate(root)
     directory.store.remove(NAME)
@@ -317,7 +317,7 @@ def test_an_identity_that_is_gone_is_told(workspace, directory, root):
 
 
 def test_destroy_removes_keys_if_it_was_told_so(workspace, directory, root):
-    """By an apply before. No other apply removes any, be it that one, one that takes it back, or one that replaces."""
+    """By an apply before. No other apply removes any: not that one, nor one that reverts it or replaces."""
     made = workspace(directory, arguments={"remove_on_destroy": True})
     made.activate(root)
     made.apply(remove_on_destroy=False)
@@ -364,7 +364,7 @@ def test_a_renewal_before_the_policys_window_is_refused(workspace, directory, ro
 
 
 def test_a_provisioner_of_vault_cannot_remove_keys(workspace, vault):
-    """Even if told so: the ACL policy does not let it, and the destroy fails."""
+    """Even if configured: the ACL policy does not allow it, and the destroy fails."""
     made = workspace(vault)
     assert f"No CA is given for {NAME}." in made.apply(remove_on_destroy=True).out
     made.run("destroy", "-auto-approve", code=1)

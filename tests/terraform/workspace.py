@@ -43,7 +43,7 @@ _PREFIXES = itertools.count()
 
 @dataclass(frozen=True)
 class Place:
-    """A store as Terraform is told of it, the environment that opens it, and the same store for those who may all."""
+    """A store as Terraform names it, the environment that opens it, and the same store with all permissions."""
 
     uri: str
     env: dict[str, str]

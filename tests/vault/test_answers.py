@@ -1,4 +1,4 @@
-"""Answers as HTTP has them, and as nobody should send them."""
+"""Responses as HTTP defines them, and malformed ones."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_what_is_not_http_is_an_error(odd_kv, answer, why):
 
 
 def endless(connected):
-    """Send one chunk after the other, until nobody listens."""
+    """Send one chunk after the other until the client disconnects."""
     connected.sendall(CHUNKED)
     while True:
         connected.sendall(b"100000\r\n" + b" " * 0x100000 + b"\r\n")

@@ -71,7 +71,7 @@ def test_success_shows_nothing(said):
     ("before", "told"), [([], "the-secret-id of the-role-id"), ([GRANTED], "s.the-token and the-private-key")]
 )
 def test_a_server_that_repeats_what_it_was_told_does_not_betray_it(said, status, before, told):
-    """Its errors are shown without what was sent to it, be it in the login or in the write."""
+    """Its errors are shown without what was sent to it, in the login and in the write."""
     with odd_server(*before, errors(status, f"you sent {told}", told)) as server:
         raised = work(VaultSettings(address=server.address, login=LOGIN, max_retries=0))
     assert "(hidden)" in raised

@@ -90,7 +90,7 @@ def test_verification_can_be_skipped(connect, openbao_tls):
 
 
 def test_a_client_certificate_is_shown(connect, openbao_tls, client_pair):
-    """VAULT_CLIENT_CERT and VAULT_CLIENT_KEY open a listener that lets nobody in without."""
+    """VAULT_CLIENT_CERT and VAULT_CLIENT_KEY are accepted by a listener that requires them."""
     settings = openbao_tls.settings(address=openbao_tls.strict_address, tls=client_pair)
     assert connect(settings).token().policies == ("root",)
 

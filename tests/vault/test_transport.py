@@ -1,4 +1,4 @@
-"""Requests to Vault: what is repeated, what is followed, what is bounded, and how failures are told apart."""
+"""Requests to Vault: retries, redirects, limits, and how failures are distinguished."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_write_that_was_surely_refused_is_a_mismatch(odd_kv):
 
 
 def test_a_write_whose_answers_are_all_lost_is_uncertain(odd_kv):
-    """Nobody can tell; the store must look."""
+    """It is unknown, so the store must look."""
     with odd_server(close) as server, pytest.raises(UncertainWrite):
         odd_kv(server).write("x", {}, cas=0)
     assert len(server.asked) == 3
@@ -339,7 +339,7 @@ def test_the_time_out_bounds_the_whole_request(odd_kv, slow):
 def test_a_host_without_an_address_is_said_to_be_none(connect):
     """The name is looked up within the time-out."""
     error = failure(lambda: connect(VaultSettings(address="http://no-such.invalid:1", token=Secret(b"x"))).token())
-    assert error.kind in {Kind.HOST_NOT_FOUND, Kind.CONNECTION}  # without any network, nobody knows
+    assert error.kind in {Kind.HOST_NOT_FOUND, Kind.CONNECTION}  # without any network, it is unknown
     assert error.message.startswith("cannot reach http://no-such.invalid:1: ")
 
 

@@ -73,7 +73,7 @@ def issuing() -> pki.CA:
 
 @functools.cache
 def stranger() -> pki.CA:
-    """Somebody else's root."""
+    """Another organization's root."""
     return pki.root(pki.name(O="Stranger", CN="Stranger Root CA"))
 
 
@@ -156,7 +156,7 @@ def authority(ca: pki.CA) -> x509.AuthorityKeyIdentifier:
 
 
 def cross(ca: pki.CA, above: pki.CA, *extensions: x509.ExtensionType, **options: Any) -> x509.Certificate:
-    """Another certificate for a CA's name and key, from somebody else."""
+    """Another certificate for a CA's name and key, from another issuer."""
     return intermediate(above, *extensions, subject=ca.certificate.subject, key=ca.key, **options).certificate
 
 

@@ -156,7 +156,7 @@ def test_a_qualified_certificate_shows_whose_it_is():
 
 
 def test_verify_judges_the_file_in_its_order(certkit, tmp_path):
-    """The command knows the file; the function is told it."""
+    """The command knows the file; the function gets it as an argument."""
     (tmp_path / "p.toml").write_text('extends = "general"\ntitle = "P"\n[certificate]\nroot_included = false\n')
     (tmp_path / "c.pem").write_bytes(LEAF.pem + CA.pem + ROOT.pem)
     ran = certkit("verify", "c.pem", "--no-chain", "--policy", "./p.toml", "--at", "2026-11-23T12:00:00Z", "--json")

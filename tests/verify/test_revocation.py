@@ -44,7 +44,7 @@ def entry(
     issuer: x509.Name | None = None,
     odd: bool = False,
 ) -> x509.RevokedCertificate:
-    """An entry; `issuer` names whose certificate it is, `odd` gives it a critical extension that nobody knows."""
+    """An entry; `issuer` names whose certificate it is, `odd` gives it an unknown critical extension."""
     made = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since)
     if reason:
         made = made.add_extension(x509.CRLReason(reason), critical=False)
@@ -132,7 +132,7 @@ OF_LEAF = "for CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Root CA,O=Part
 
 
 def test_no_lists() -> None:
-    """Nobody asked, nobody answers."""
+    """No list is given, so nothing is known."""
     assert says(judge()) == ("skipped", "no CRL was given")
 
 
@@ -147,7 +147,7 @@ def test_revoked() -> None:
 
 
 def test_the_earliest_end_of_the_lists_that_count() -> None:
-    """Of a chain's lists the one that ends first is told; one that did not count is not."""
+    """Of a chain's lists, the one that expires first is reported; one that did not count is not."""
     ca = ROOT.intermediate()
     finding = judge(of(age=2, days=4), of(ca), of(age=30, days=1, number=1), leaf=ca.issue())
     assert says(finding) == (
@@ -171,7 +171,7 @@ def test_no_next_update_names_it() -> None:
 
 
 def test_revoked_later() -> None:
-    """What is revoked from tomorrow on is not revoked today, and that is told."""
+    """A certificate revoked from tomorrow on is not revoked today, and the finding says so."""
     assert says(judge(of(ROOT, named(since=NOW + DAY)))) == (
         "ok",
         CURRENT + "; CN=acme-client-id,O=Acme Ltd will be revoked on 2026-11-24T12:00:00Z",
@@ -375,7 +375,7 @@ class TestIndirect:
 
 
 class TestUnderstood:
-    """A list with a critical extension that nobody knows does not count (RFC 5280 sections 5.2 and 5.3)."""
+    """A list with an unknown critical extension does not count (RFC 5280 sections 5.2 and 5.3)."""
 
     SAYS = ("unknown", f"the CRL has a critical extension that certkit does not know (RFC 5280 section 5.2), {OF_LEAF}")
 
@@ -407,7 +407,7 @@ class TestSigner:
         return judge(listed, above, leaf=self.leaf, **{"others": [signer.certificate], **options})
 
     def test_another_key(self) -> None:
-        """A list that somebody else signed with the CA's name says nothing, even if it revokes."""
+        """A list that another key signed in the CA's name says nothing, even if it revokes."""
         assert says(judge(of(ROOT, named(), key=pki.new_key()))) == (
             "unknown",
             "the CRL is not signed by the CA that it names, CN=Partner Root CA,O=Partner (another key?), " + OF_LEAF,
@@ -419,7 +419,7 @@ class TestSigner:
         assert says(self.ask(self.signer(**usage))) == ("ok", CURRENT)
 
     def test_separate_and_not_given(self) -> None:
-        """Without the signer's certificate, the list is signed with a key that nobody knows."""
+        """Without the signer's certificate, the list is signed with an unknown key."""
         assert self.ask(self.signer(), others=[]).message == (
             "the CRL is not signed by the CA that it names, CN=Partner Issuing CA,O=Partner (another key?), "
             "for CN=acme-client-id,O=Acme Ltd, issued by CN=Partner Issuing CA,O=Partner"
@@ -509,7 +509,7 @@ def weakened(made: x509.CertificateRevocationList, key: Any) -> x509.Certificate
 
 
 def test_revoked_beats_cannot_tell() -> None:
-    """A revoked CA is told, though the leaf has no list."""
+    """A revoked CA is reported, although the leaf has no list."""
     ca = ROOT.intermediate()
     finding = judge(of(ROOT, entry(ca.certificate.serial_number)), leaf=ca.issue())
     assert says(finding) == (

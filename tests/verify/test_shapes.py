@@ -263,7 +263,7 @@ def revoked_sibling() -> Made:
 
 
 def indirect(*, revoked: bool) -> Made:
-    """A list of somebody else's, named in the certificate as its list's issuer."""
+    """A list of another issuer, which the certificate names as the issuer of its list."""
     name = pki.name(O="Partner", CN="List Issuer")
     where = [x509.DirectoryName(name)]
     point = x509.DistributionPoint(full_name=where, relative_name=None, reasons=None, crl_issuer=where)

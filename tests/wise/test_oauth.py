@@ -156,7 +156,7 @@ HOUR = timedelta(hours=1)
     ],
 )
 def test_what_only_informs_never_costs_a_token(wise, change, life):
-    """It is kept with the lifetime that can be told, from our clock; with an hour where none can."""
+    """It is kept with the lifetime in the response, by our clock; with an hour if there is none."""
     good = {**GOOD, "expires_in": 43200, **change}
     answering(wise, 200, good)
     made = exchange(wise)
@@ -165,7 +165,7 @@ def test_what_only_informs_never_costs_a_token(wise, change, life):
 
 @pytest.mark.parametrize(("off", "told"), [(HOUR, HOUR), (-HOUR, -HOUR), (timedelta(minutes=4), None)])
 def test_a_clock_that_disagrees(wise, off, told):
-    """The lifetime counts from our clock; how far Wise's is ahead is told."""
+    """The lifetime counts from our clock; the difference from Wise's is reported."""
     created, expires = (f"{NOW + off + each:%Y-%m-%dT%H:%M:%SZ}" for each in (timedelta(), 12 * HOUR))
     answering(wise, 200, {**GOOD, "expires_in": 43200, "created_at": created, "expires_at": expires})
     made = exchange(wise)
@@ -195,7 +195,7 @@ def test_a_refresh_token_survives_an_odd_answer(wise):
     ],
 )
 def test_an_answer_that_is_no_document(wise, body):
-    """HTML of a portal, or nonsense, is told."""
+    """HTML of a portal, or nonsense, is an error."""
     answering(wise, 200, body, "text/html")
     with pytest.raises(UncertainError, match="it is not a JSON object"):
         exchange(wise)

@@ -54,7 +54,7 @@ def test_a_state_is_not_in_the_store(store):
 
 
 def test_a_state_that_is_too_old(store):
-    """After an hour nobody remembers what it was for."""
+    """After an hour it has expired."""
     state = remember(store)
     assert refused(store, state, at=NOW + timedelta(hours=1, seconds=1)) == (
         "acme: the state of this redirect is older than 60 minutes"

@@ -63,7 +63,7 @@ def test_many_hosts_insist(wise, open_store, rotates):
 
 
 def test_a_token_that_is_not_due_is_left_alone(wise, store):
-    """Unless somebody insists."""
+    """Unless it is forced."""
     made = begin(store, wise, expired=False)
     assert renew(store, wise) == made
     assert refreshes(wise) == []
@@ -83,7 +83,7 @@ def test_what_a_refresh_keeps(wise, store):
 @pytest.mark.parametrize("rotates", [False, True])
 @pytest.mark.parametrize("is_last", [False, True])
 def test_hosts_whose_clocks_are_apart(wise, open_store, is_last, rotates):
-    """One does not heed the lease of the other: what Wise made last is in the store, and both have it or are told."""
+    """One ignores the lease of the other: the last token from Wise is in the store, and both have it or fail."""
     begin(open_store(), wise)
     wise.rotates = rotates
     others = []
@@ -133,7 +133,7 @@ def test_others_wait_for_who_renews(wise, store):
 
 @pytest.mark.parametrize("rotates", [False, True])
 def test_an_answer_that_is_lost(wise, store, rotates):
-    """Nobody knows whether the token works; the next run renews it, if Wise takes the refresh token still."""
+    """It is unknown whether the token works; the next run refreshes it, if Wise still accepts the refresh token."""
     before = begin(store, wise, expired=False)
     wise.rotates = rotates
     fate = {"lost": True}

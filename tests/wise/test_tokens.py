@@ -65,7 +65,7 @@ def test_where_a_token_is(store):
 
 
 def test_a_token_is_not_overwritten_unseen(store):
-    """Who does not know it is told."""
+    """One that does not know it gets an error."""
     tokens.write(store, "acme", TOKEN, over=None)
     with pytest.raises(ConflictError):
         tokens.write(store, "acme", TOKEN, over=None)

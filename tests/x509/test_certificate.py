@@ -114,7 +114,7 @@ def test_an_unreadable_extension_spoils_no_other():
     ],
 )
 def test_what_is_no_certificate_is_refused_by_its_rule(damage, message):
-    """Bytes that are missing are told apart from an encoding that is not DER."""
+    """Missing bytes are distinguished from an encoding that is not DER."""
     with pytest.raises(InputError, match=message):
         Certificate.parse(damage(odd.certificate()))
 

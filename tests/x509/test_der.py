@@ -39,7 +39,7 @@ def test_what_is_not_definite_length_is_refused(data):
 
 
 def test_the_first_element_ends_where_it_says():
-    """What follows it is left out; half an element is none."""
+    """The bytes after it are left out; half an element is an error."""
     assert der.first_element(b"\x02\x01\x05rest") == b"\x02\x01\x05"
     assert der.first_element(b"\x02\x02\x05") is None
     assert der.first_element(b"") is None

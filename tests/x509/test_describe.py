@@ -72,7 +72,7 @@ def test_a_certificate(key):
 
 
 def test_a_ca_certificate(key):
-    """Basic constraints say so; without them it is none."""
+    """Basic constraints say so; without them it is not a CA."""
     assert facts(certificate(key, x509.BasicConstraints(ca=True, path_length=0)))["is_ca"] is True
     assert facts(certificate(key))["is_ca"] is False
 
@@ -203,7 +203,7 @@ def test_a_key_of_an_unknown_type_is_named_by_its_identifier():
 
 
 def test_a_duplicate_extension_is_a_problem_of_its_fields(key):
-    """Whether it is a CA cannot be told; the rest can."""
+    """Whether it is a CA is unknown; the rest is described."""
     data = openssl("x509", "-outform", "DER", stdin=_with_two_extensions(key)).stdout
     oid_of_san, oid_of_constraints = bytes.fromhex("0603551d11"), bytes.fromhex("0603551d13")
     described = facts(data.replace(oid_of_san, oid_of_constraints))

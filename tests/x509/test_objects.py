@@ -173,7 +173,7 @@ def test_a_locked_key_is_an_item_without_a_value():
 
 
 def test_a_passphrase_opens_a_key():
-    """And a wrong one is told as such."""
+    """And a wrong one is reported as such."""
     (item,) = read(files()["locked key"], passphrase=Secret(b"x"))
     assert item.value is not None
     (broken,) = read(files()["locked key"], passphrase=Secret(b"y"))

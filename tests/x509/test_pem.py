@@ -101,7 +101,7 @@ def test_a_private_key_shows_by_its_label(label):
 
 @pytest.mark.parametrize("label", ["PUBLIC KEY", "CERTIFICATE", "CERTIFICATE REQUEST"])
 def test_other_objects_are_no_private_keys(label):
-    """A public key is none."""
+    """A public key is not a private one."""
     assert not only(f"-----BEGIN {label}-----\n".encode()).is_private_key
 
 

@@ -55,7 +55,7 @@ def test_the_files_hold_objects_of_every_kind():
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.endswith(("no-pwd.p12", "no-password.p12"))])
 def test_a_pkcs12_file_without_a_passphrase_is_open(name):
-    """Its contents are told."""
+    """Its contents are described."""
     (item,) = found(name)
     assert describe.describe(item)["contents"]
 
@@ -71,7 +71,7 @@ def test_facts_agree_with_the_bytes():
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("x509/requests/")])
 def test_openssl_agrees_about_the_signature_of_every_request(name):
-    """Valid or not; where the answer is that it cannot be told, openssl does not call it valid either."""
+    """Valid or not; if it cannot be determined, openssl does not call it valid either."""
     (item,) = found(name)
     form = "DER" if name.endswith(".der") else "PEM"
     valid = None if isinstance(item, Broken) else describe.describe(item)["signature_valid"]

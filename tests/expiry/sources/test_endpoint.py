@@ -109,7 +109,7 @@ def test_endpoints(text, host, port, server_name, starttls):
     ],
 )
 def test_what_is_no_endpoint(text, why):
-    """What is wrong with it is told, and how endpoints are written."""
+    """The error says what is wrong, and how endpoints are written."""
     with pytest.raises(InputError) as raised:
         Endpoint.parse(text)
     assert raised.value.message == f"invalid endpoint {text!r}: {why}"
@@ -134,7 +134,7 @@ def test_what_is_not_meant_as_an_endpoint(text):
 
 @given(st.text() | st.text().map("{}://".format) | st.text("tls:/[]?&=#@.0123456789a%é").map("tls://{}".format))
 def test_any_text(text):
-    """It is an endpoint that can be asked, or an error that can be told."""
+    """It is a usable endpoint, or an error with a message."""
     try:
         endpoint = Endpoint.parse(text)
     except InputError as error:
@@ -213,7 +213,7 @@ def test_a_name_that_does_not_exist():
 
 
 def test_an_endpoint_that_is_there_twice_is_asked_once(pair, tmp_path):
-    """Both ways in which it was written are told."""
+    """Both spellings are reported."""
     with tls_servers.tls(pair, tmp_path) as server:
         short, long = f"localhost:{server.port}", f"tls://LOCALHOST:{server.port}/"
         found = look(short, long, short)
@@ -283,7 +283,7 @@ def test_who_takes_his_time_makes_nobody_late(pair, tmp_path):
 
 
 def test_who_leaves_off_leaves_nothing_behind():
-    """Connections are closed, and nobody waits for a time-out."""
+    """Connections are closed without waiting for a timeout."""
     with tls_servers.serving(tls_servers.silent) as silent, tls_servers.serving(tls_servers.closing) as closing:
         texts = [f"tls://127.0.0.1:{silent.port}?servername=h{number}" for number in range(100)]
         looking = EndpointSource(tuple(map(Endpoint.parse, [f"127.0.0.1:{closing.port}", *texts])), 60).look()
@@ -299,7 +299,7 @@ def test_who_leaves_off_leaves_nothing_behind():
 
 
 def test_an_interrupt_does_not_wait_for_time_outs():
-    """Ctrl-C ends a search in servers that say nothing, and in names that nobody knows."""
+    """Ctrl-C ends a scan of silent servers and unresolved names."""
     code = (
         "import socket, sys, time; from certkit.expiry.sources.endpoint import Endpoint, EndpointSource;"
         "genuine = socket.getaddrinfo;"

@@ -224,7 +224,7 @@ def test_pyyaml_may_be_missing(monkeypatch):
     ],
 )
 def test_what_is_wrong_does_not_hide_the_rest(either_parser, text, problem):
-    """It is told in words, and what is sound is read."""
+    """The error is in words, and the valid entries are read."""
     data = text.encode() if text.startswith("{") else f"kind: Config\n{text}\n".encode()
     found = kubeconfig.read(data)
     assert found.problems == [problem]

@@ -106,7 +106,7 @@ def test_a_certificate_is_judged_by_its_facts(root, store, monitor):
 
 
 def test_a_certificate_seen_in_a_file_too_is_one(root, store, monitor, tmp_path):
-    """Both places are told, and both rows would have said the same, label by label."""
+    """Both places are reported, and both rows would have the same labels."""
     subject = pki.name(C="GB", O="Acme, Ltd", OU="Ünits", CN="a+b=c")
     pair = root.issue(subject)
     path, _ = pair.write(tmp_path, "acme")
@@ -280,7 +280,7 @@ def test_a_record_that_cannot_be_read_is_a_failure(root, openbao, store, monitor
 
 
 def test_a_record_that_somebody_deleted_is_a_failure(root, openbao, store, monitor):
-    """Nobody knows any more what is in use."""
+    """It is unknown which generation is in use."""
     enroll(store, root)
     openbao.api("DELETE", f"{store.secrets.location.replace('secret', 'secret/data', 1)}/acme/pointer")
     found = scanned(monitor)
@@ -314,7 +314,7 @@ def test_what_may_not_be_seen_is_a_failure(root, openbao, store, connect, rule, 
 
 @pytest.mark.parametrize("content", ["nothing", "request", "others"])
 def test_nothing_to_watch_is_a_failure(store, monitor, content):
-    """An empty prefix, an identity whose first certificate has not come, secrets of somebody else."""
+    """An empty prefix, an identity without its first certificate, another program's secrets."""
     if content == "request":
         store.create("acme", RECORD)
         add(store, "0001")
@@ -350,7 +350,7 @@ def test_a_server_that_is_gone_is_one_failure(root, tmp_path):
 
 @pytest.mark.parametrize("arrive", [3, 40, 80, 130])
 def test_a_server_that_goes_away_meanwhile_is_one_failure(root, openbao, store, arrive):
-    """What was seen before is told."""
+    """Earlier findings are reported."""
     for number in range(50):
         enroll(store, root, name=f"client-{number:02}", key=root.key)
     with network(openbao.address) as made:

@@ -54,7 +54,7 @@ def test_one_that_reads_nothing(program):
     ],
 )
 def test_one_that_fails(program, text, reason):
-    """Is told with its reason."""
+    """The error has its reason."""
     with pytest.raises(HookError, match=reason):
         Command([program(text)], PATH).issue(CSR)
     assert MAX_ANSWER_BYTES == 1_048_576
@@ -70,6 +70,6 @@ def test_one_that_does_not_end(program):
 
 
 def test_one_that_is_not_there():
-    """Is told so."""
+    """The error says so."""
     with pytest.raises(HookError, match="program failed: /nonexistent/program: no such file"):
         Command(["/nonexistent/program"], PATH).issue(CSR)

@@ -134,7 +134,7 @@ def test_a_check_changes_nothing(store):
     ],
 )
 def test_a_check_of_permissions(store, path, mode, expected):
-    """Tells who may read or write what they should not, and the command that mends it."""
+    """Reports who may read or write what they should not, and the command that fixes it."""
     enroll(store, issued=1)
     (store.root / path).chmod(mode)
     [said] = told(store)
@@ -143,14 +143,14 @@ def test_a_check_of_permissions(store, path, mode, expected):
 
 @pytest.mark.parametrize("path", ["acme/generations/0001/csr.pem", "acme/identity.json"])
 def test_what_is_public_may_be_more_private(store, path):
-    """A stricter mode than ours is nobody's trouble."""
+    """A stricter mode than ours is no problem."""
     enroll(store, issued=1)
     (store.root / path).chmod(0o600)
     assert told(store) == []
 
 
 def test_a_check_of_owners(store):
-    """What belongs to another user than the store does is told."""
+    """Files of another user than the store's owner are reported."""
     if os.geteuid() != 0:
         pytest.skip("only root can give files away")
     enroll(store, issued=1)
@@ -182,7 +182,7 @@ def test_a_check_of_a_group(tmp_path, store):
 
 
 def test_a_check_of_a_group_that_is_gone(store):
-    """Is told once for each of its identities."""
+    """Is reported once for each of its identities."""
     enroll(store, issued=1)
     path = store.root / "acme" / "settings.json"
     path.write_bytes(json.dumps(with_group("no-such-group").settings.document()).encode())
@@ -221,7 +221,7 @@ def test_a_check_of_strange_files(store):
 
 
 def test_a_check_of_what_is_half_there(store):
-    """An install that did not end, a generation that is gone, a key that is none."""
+    """An interrupted install, a missing generation, a file that is not a key."""
     enroll(store, issued=2)
     activate(store, "0002")
     activate(store, "0001")
@@ -243,7 +243,7 @@ def test_a_check_of_what_is_half_there(store):
 
 
 def test_documents_that_are_damaged_or_open_to_others(store):
-    """Are told one by one, and nothing of what they hold."""
+    """Are reported one by one, without their contents."""
     enroll(store)
     store.put_document("acme", "sound", FIELDS, over=None)
     tokens = store.root / "acme" / "tokens"
@@ -282,7 +282,7 @@ def test_documents_are_for_their_owner_only(store):
 
 
 def test_a_directory_of_documents_that_is_none(store):
-    """Is told, and stops nothing else."""
+    """Is reported, and the other checks still run."""
     enroll(store)
     (store.root / "acme" / "tokens").symlink_to("elsewhere")
     assert told(store) == [

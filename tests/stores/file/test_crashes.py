@@ -95,7 +95,7 @@ class Case:
         return FileStore(self.folder / "now" / "store")
 
     def run(self, store, **injected):
-        """Do it in a child, with a umask that keeps nobody out."""
+        """Do it in a child process with umask 0."""
 
         def work():
             os.umask(0)
@@ -152,7 +152,7 @@ def unfinished(folder):
 
 
 def troubles(store):
-    """What a check complains about, apart from what a killed run may leave and the next one mends."""
+    """What a check reports, apart from what a killed run may leave and the next one repairs."""
     expected = re.compile("by interrupted runs|was interrupted|does not exist|is not fully deleted")
     return [each for each in findings_of(store) if each.status is not Status.OK and not expected.search(each.message)]
 
@@ -194,7 +194,7 @@ def test_a_disk_that_is_full_at_any_step(case):
 
 
 def test_a_change_after_one_that_was_killed(tmp_path):
-    """Is made upon what was there, be it the old record or the new one."""
+    """Is made to the existing record, whether old or new."""
     (tmp_path / "before").mkdir()
     case = Case(tmp_path, switch)
     prepare_switch(case.prepared)
@@ -239,7 +239,7 @@ def test_a_removal_that_cannot_delete_everything(tmp_path):
 
 
 def test_a_file_that_would_be_too_large(case):
-    """The limit of the process is told, and everything is as it was."""
+    """The error names the limit of the process, and nothing has changed."""
     old = view(case.prepared)
     store = case.again()
 
@@ -431,7 +431,7 @@ def test_a_reader_who_is_overtaken(tmp_path, what):
 
 
 def test_one_of_many_creates(tmp_path):
-    """Twenty at once make a store and an identity: one does, the others are told."""
+    """Twenty at once create a store and an identity: one succeeds, the others get an error."""
     store = FileStore(tmp_path / "a" / "b" / "store")
     codes = at_once([lambda: store.create("acme", RECORD)] * 20)
     assert sorted(codes) == [0] + [steps.REFUSED] * 19

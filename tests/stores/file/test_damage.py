@@ -1,4 +1,4 @@
-"""A file store that somebody or something has damaged: every trouble is told, and nothing is followed."""
+"""A damaged file store: every fault is reported, and no link is followed."""
 
 from __future__ import annotations
 
@@ -137,21 +137,21 @@ def assert_told(store, why):
 
 @pytest.mark.parametrize(("content", "why"), RECORD_DAMAGES)
 def test_a_damaged_record(store, content, why):
-    """Is told by its name, and never a traceback."""
+    """Is reported by name, never as a traceback."""
     damaged(store, "identity.json", content)
     assert_told(store, why)
 
 
 @pytest.mark.parametrize(("content", "why"), POINTER_DAMAGES)
 def test_a_damaged_pointer(store, content, why):
-    """Is told with the command that mends it; it is never followed out of the identity."""
+    """Is reported with the command that fixes it; it is never followed out of the identity."""
     damaged(store, "active", content)
     assert_told(store, why)
 
 
 @pytest.mark.parametrize(("path", "content", "why"), GENERATION_DAMAGES)
 def test_a_damaged_generation(store, path, content, why):
-    """Is told by its name."""
+    """Is reported by name."""
     damaged(store, f"generations/{path}", content)
     (store.root / "acme" / "generations" / "0003").unlink(missing_ok=True)
     assert_told(store, why)
@@ -159,7 +159,7 @@ def test_a_damaged_generation(store, path, content, why):
 
 @pytest.mark.parametrize("kind", ["link", "link of generations", "no generations"])
 def test_directories_are_no_links(tmp_path, store, kind):
-    """Whoever puts a link in the place of a directory has it told, and not followed."""
+    """A link in place of a directory is reported, and not followed."""
     enroll(store, issued=1)
     own = store.root / "acme"
     moved = own if kind == "link" else own / "generations"
@@ -190,7 +190,7 @@ def test_a_damaged_certificate(store):
 
 @pytest.mark.parametrize("place", ["file", "file/below", "dangling", "x" * 300, "a\0b"])
 def test_places_that_are_no_store(tmp_path, place):
-    """Are told, by every method."""
+    """Are reported by every method."""
     (tmp_path / "file").write_text("x")
     (tmp_path / "dangling").symlink_to("nowhere")
     store = FileStore(tmp_path / place)

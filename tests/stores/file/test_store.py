@@ -102,7 +102,7 @@ def test_what_consumers_read(store):
 
 
 def test_where_a_generation_is(store):
-    """The one in use is named by its pointer; whoever is told so finds the files there."""
+    """The pointer names the active one, and the files are where it says."""
     enroll(store, issued=2)
     activate(store, "0002")
     found = store.load("acme")
@@ -150,7 +150,7 @@ def test_a_record_of_before(store):
 
 
 def test_settings_that_are_gone_are_an_error(store):
-    """Never an identity that trusts nobody knows whom."""
+    """Never an identity whose trust is unknown."""
     enroll(store, issued=1)
     (store.root / "acme" / "settings.json").unlink()
     with pytest.raises(StoreError, match="the file is missing"):
@@ -171,7 +171,7 @@ def test_a_pointer_that_was_moved_by_hand(store):
 
 
 def test_a_store_of_others_stays_as_it_is(tmp_path):
-    """The directory that somebody made for it keeps its mode, and may be named through a link."""
+    """An existing directory keeps its mode, and may be named through a link."""
     (tmp_path / "real").mkdir(mode=0o755)
     (tmp_path / "store").symlink_to("real")
     store = FileStore(tmp_path / "store")
@@ -260,7 +260,7 @@ def test_what_is_too_large_to_be_read_is_not_written(store):
 
 
 def test_a_group_may_read(umask, store):
-    """And nobody else, and nobody writes: keys are 0640, directories 0750; locks stay the owner's."""
+    """And no other user, and no one may write: keys are 0640, directories 0750; locks stay the owner's."""
     group = some_group()
     enroll_for(store, group.gr_name)
     modes = tree(store.root.parent)
@@ -339,7 +339,7 @@ def test_a_group_that_is_not_ours_to_give_to(tmp_path):
 
 
 def test_readers_need_no_lock(store):
-    """While somebody changes an identity, it can be read, and others changed."""
+    """While an identity is changed, it can be read, and others can be changed."""
     enroll(store, issued=1)
     enroll(store, "other")
 
@@ -354,7 +354,7 @@ def test_readers_need_no_lock(store):
 
 @pytest.mark.parametrize("name", ["acme", "."])
 def test_the_wait_for_another_run_is_bounded(store, name):
-    """Whoever waited too long is told which lock it is, and has changed nothing."""
+    """One that waited too long gets an error that names the lock, and has changed nothing."""
     enroll(store, issued=1)
     hasty = FileStore(store.root, wait_seconds=0.2)
     lock = store.root / name / ".lock"
@@ -436,7 +436,7 @@ for call in (
 
 
 def unprivileged(store):
-    """What every method says to somebody whom permissions bind."""
+    """What every method reports to a user without permissions."""
     without = []
     if os.geteuid() == 0:
         without = [require_program("setpriv"), "--bounding-set=-dac_override,-dac_read_search"]

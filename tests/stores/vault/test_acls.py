@@ -260,7 +260,7 @@ def test_a_provisioner_is_certain_of_its_key_without_reading_it(openbao, prefix)
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_check_names_the_role(as_role, role):
-    """It says what the token is good for; nobody who may not see the identities can be told."""
+    """It shows what the token may do, as far as the token may list the identities."""
     [*found] = [finding for finding in findings_of(as_role(role)) if finding.id == "access"]
     if role == "consumer":
         assert {finding.status for finding in found} == {"warning"}

@@ -83,7 +83,7 @@ def test_settings_stay_as_they_are(as_role, as_provisioner, method, view, path, 
 
 
 def test_an_old_record_over_a_new_one_is_refused(as_role, as_provisioner):
-    """The old form held settings in the pointer; beside settings it is an attack, and nobody uses it."""
+    """The old form held settings in the pointer; beside settings it is an attack, and is ignored."""
     identity = in_use(as_role("operator"))
     as_provisioner("POST", "data", "pointer", {"data": old_form(identity.record, **PLANTED)})
     for role in ("consumer", "operator", "provisioner"):
@@ -119,7 +119,7 @@ def test_an_old_record_is_not_trusted_until_it_is_migrated(as_role, openbao, pre
 
 
 def test_settings_beside_an_old_record_are_not_migrated(as_role, as_provisioner, openbao, prefix):
-    """A provisioner may create settings where there are none: nobody uses them, and an operator does not adopt them."""
+    """A provisioner may create settings if there are none: they are not used, and an operator does not adopt them."""
     operator = as_role("operator")
     identity = in_use(operator)
     openbao.api("DELETE", f"secret/metadata/{prefix}/{NAME}/settings")

@@ -72,7 +72,7 @@ def test_a_sound_store(operator, openbao):
 
 
 def test_an_empty_store_is_sound(operator):
-    """Nobody has enrolled anything yet."""
+    """Nothing is enrolled yet."""
     assert lines(operator, "access", "store") == [
         "ok access: the token has the rights of policies/vault/operator.hcl",
         f"ok store: 0 identities in {operator.uri}",
@@ -107,7 +107,7 @@ def test_a_sealed_server(connect, tmp_path):
 
 
 def test_a_server_that_is_gone(connect, tmp_path):
-    """One finding, and that it could not be told."""
+    """One finding, which says that it could not be determined."""
     with development_server(tmp_path) as server:
         store = connect("secret/x", server=server)
         server.process.kill()
@@ -267,7 +267,7 @@ def test_what_may_not_be_listed_cannot_be_told(openbao, connect, place):
 
 
 def test_a_generation_that_was_begun(operator):
-    """Does no harm, and is told."""
+    """Does no harm, and is reported."""
     enroll(operator, issued=1)
     operator.secrets.kv.write("acme/generations/0002/certificate", {"csr": "x"})
     assert lines(operator, "identity:acme") == ["ok identity:acme: 1 generation, 1 more incomplete, none active"]

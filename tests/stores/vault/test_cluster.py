@@ -29,7 +29,7 @@ def stores(openbao_cluster, request):
 
 @contextlib.contextmanager
 def together(work, count):
-    """Do some work in threads at once; it is told the number of its thread."""
+    """Run a function in threads at once; it gets the number of its thread."""
     threads = [threading.Thread(target=work, args=(at,)) for at in range(count)]
     for thread in threads:
         thread.start()
@@ -50,7 +50,7 @@ def test_what_was_written_is_seen_at_once(stores):
 
 
 def test_what_another_host_has_just_made_is_there(stores):
-    """Who is told that an identity exists can load it, through a follower that has not heard of it too."""
+    """A process that knows that an identity exists can load it, even through a follower without it."""
     for number in range(10):
         stores[number % 3].create(f"acme-{number}", RECORD)
         for store in stores:

@@ -118,7 +118,7 @@ def said(caplog, capfd, monkeypatch):
 
 @pytest.fixture(scope="module")
 def approle(openbao):
-    """A way to log in as an operator of everything below `secrecy`, and what nobody may see of it."""
+    """A way to log in as an operator of everything below `secrecy`, and its secrets."""
     openbao.api("POST", "sys/auth/of-stores", {"type": "approle"})
     openbao.api("PUT", "sys/policies/acl/of-stores", {"policy": vault_roles.acl("operator", prefix="secrecy")})
     openbao.api("POST", "auth/of-stores/role/operator", {"token_policies": "of-stores", "token_ttl": "1h"})
@@ -188,7 +188,7 @@ def test_nothing_that_is_shown_holds_a_secret(openbao, approle, prefix, said, fa
 
 
 def test_a_server_that_repeats_a_key_does_not_betray_it(openbao, prefix, said):
-    """What somebody wrote to another place than it belongs comes out nowhere."""
+    """Data written to the wrong place is never shown."""
     with Vault.connect(openbao.settings()) as vault:
         store = VaultStore(vault, "secret", prefix)
         enroll(store, issued=1)

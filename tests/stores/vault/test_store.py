@@ -200,7 +200,7 @@ def test_facts_are_made_to_fit(store):
 
 
 def test_other_custom_metadata_stay(store):
-    """Somebody may have noted an owner there."""
+    """A user may have added an owner there."""
     enroll(store, pending=1)
     store.secrets.kv.write_metadata("acme/generations/0001/certificate", {"owner": "payments"})
     store.install("acme", "0001", answer(0), facts=facts(0))
@@ -269,7 +269,7 @@ def test_what_somebody_deleted_is_not_taken_for_absent(store, openbao, path, wor
     ],
 )
 def test_what_is_no_identity_is_an_error(store, openbao, path, data):
-    """Whatever somebody wrote there, the error says where."""
+    """Whatever is stored there, the error says where."""
     enroll(store, issued=1)
     openbao.api("POST", f"secret/data/{below(store, f'acme/{path}')}", {"data": data})
     error = refused(lambda: (store.load("acme").generations[0].issued, store.key("acme", "0001")))
@@ -299,7 +299,7 @@ def test_a_generation_in_use_that_is_gone_is_an_error(store):
 
 
 def test_only_what_is_there_is_put_in_use(store):
-    """A generation that nobody made, or that has no key, stays out of the pointer."""
+    """A generation that does not exist, or has no key, stays out of the pointer."""
     enroll(store, issued=1)
     store.secrets.kv.write("acme/generations/0002/certificate", {"csr": "x"})
     for number in ("0002", "0003"):
@@ -328,7 +328,7 @@ def test_a_generation_that_never_got_its_key_is_not_there(store):
 
 
 def test_a_removal_leaves_nothing(store, openbao):
-    """No version, no metadata, no token that somebody kept there; what has a similar name stays."""
+    """No version, no metadata, and no token remains; secrets with similar names stay."""
     enroll(store, issued=2, pending=1)
     store.change("acme", lambda record: record.activate("0002"))
     store.secrets.kv.write("acme/tokens/client-credentials", {"access_token": "x"})
@@ -354,7 +354,7 @@ def test_a_document_is_a_secret_of_fields(store, openbao):
 
 @pytest.mark.parametrize("value", [1, None, ["x"], {"a": "b"}])
 def test_what_is_no_document_is_an_error(store, openbao, value):
-    """Whatever somebody put there; it is not shown."""
+    """Whatever is stored there; it is not shown."""
     enroll(store)
     openbao.api("POST", f"secret/data/{below(store, 'acme/tokens/x')}", {"data": {"access_token": value}})
     error = refused(lambda: store.document("acme", "x"))

@@ -164,7 +164,7 @@ class Partner:
 
     @staticmethod
     def csr() -> bytes:
-        """A CSR of somebody's."""
+        """A CSR that certkit did not create."""
         builder = x509.CertificateSigningRequestBuilder(pki.name(CN="acme"))
         return builder.sign(pki.new_key(), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 

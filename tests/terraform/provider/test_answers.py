@@ -152,7 +152,7 @@ def test_mistakes_are_told_before_anything_is_done(file, workspaces, partner):
 
 @pytest.mark.parametrize("uri", ["nowhere", "vault://secret/x"])
 def test_a_store_that_cannot_be_used(file, workspaces, partner, uri):
-    """It is told what is wrong with it."""
+    """The error says what is wrong with it."""
     work = workspaces(file)
     (work.folder / "ca.pem").write_bytes(partner.ca.pem)
     work.write(f'provider "certkit" {{\n store = "{uri}"\n}}\n' + identity())

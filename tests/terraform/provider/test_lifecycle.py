@@ -36,7 +36,7 @@ def begin(workspaces, partner):
 
 
 def enrolled(place, partner, name="acme"):
-    """An identity that somebody has enrolled without Terraform."""
+    """An identity enrolled without Terraform."""
     subject = SubjectOptions(organization="Acme Ltd", country="GB")
     settings = Settings(policy="wise-sandbox", subject=subject, trust_bundle=partner.ca.pem.decode())
     enroll.enroll(place.store, name, settings, load("wise-sandbox"), now=datetime.now(UTC))

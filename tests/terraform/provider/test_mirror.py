@@ -78,7 +78,7 @@ def test_versions_are_spelt_as_terraform_does(ours, theirs):
 
 
 def test_a_mirror_that_cannot_be_written(certkit, tmp_path):
-    """It is told."""
+    """It is reported."""
     (tmp_path / "mirror").write_text("")
     done = certkit("terraform", "install-provider", "--mirror", "mirror")
     assert done.code == 3

@@ -33,7 +33,7 @@ def started(tmp_path, *command):
 
 
 def test_it_says_where_it_is(program, tmp_path):
-    """The line of go-plugin; the socket is in a directory that nobody else may enter, and goes with the process."""
+    """The line of go-plugin; the socket is in a directory that no other user may enter, and ends with the process."""
     process, line = started(tmp_path, program)
     version, protocol, network, socket, kind, certificate = line
     assert (version, protocol, network, kind) == ("1", "6", "unix", "grpc")

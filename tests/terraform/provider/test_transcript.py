@@ -23,7 +23,7 @@ IDENTITY, CERTIFICATE = "certkit_identity.wise", "certkit_certificate.wise"
 
 
 class Reader:
-    """Somebody who knows Terraform and has the how-to, and a partner who issues certificates."""
+    """A user who knows Terraform and has the how-to, and a partner who issues certificates."""
 
     def __init__(self, work, place, ca):
         self.work, self.place, self.ca, self.days = work, place, ca, 0

@@ -88,7 +88,7 @@ class Stage:
         return document(self.exchange(self.code()))
 
     def playground(self, access_token: str | None) -> Reply:
-        """Call the playground, as somebody with a good client certificate."""
+        """Call the playground with a valid client certificate."""
         headers = {"authorization": f"Bearer {access_token}"} if access_token is not None else {}
         return api.mutual(self.rehearsal, WebRequest(method="GET", path=api.PLAYGROUND, headers=headers))
 

@@ -75,7 +75,7 @@ def test_another_client_id_is_refused(made):
 
 
 def test_one_process_holds_it(made):
-    """A second one is told."""
+    """A second one gets an error."""
     with opened(made), pytest.raises(InputError, match="another rehearsal runs there"), opened(made):
         pass
 

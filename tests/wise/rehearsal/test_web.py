@@ -63,7 +63,7 @@ def test_no_access_leads_back_with_an_error(stage):
     ],
 )
 def test_a_wrong_request_goes_nowhere(stage, changes, said):
-    """Neither to ask nor to grant: the user is not sent to an address that nobody configured."""
+    """Neither to ask nor to grant: the user is not sent to a URI that is not configured."""
     for reply in (stage.get("/oauth/authorize/", urlencode({**ASKED, **changes})), stage.consent(**changes)):
         assert (reply.status, "Location" in reply.headers) == (400, False)
         assert said in shown(reply).one("div", class_="refused").text.lower()

@@ -58,7 +58,7 @@ def test_a_subscription_is_made_and_tested(stage, token):
 
 
 def test_who_may_not_subscribe(stage, token):
-    """Nobody without a token, no user, and no other application."""
+    """No client without a token, no user, and no other application."""
     user = stage.tokens()["access_token"]
     assert post(stage, "guess").status == 401
     assert post(stage, user).status == 403
