@@ -63,8 +63,8 @@ def require_trusted(identity: StoredIdentity, number: str, *, now: datetime) -> 
         RefusedError: if the certificate does not lead to such a CA.
         InputError: if the record is of certkit 0.1.0 and in Vault, where its trust bundle is not used.
     """
-    from certkit.policy import catalogue
-    from certkit.verify import Question, chain
+    from certkit.verify import chain
+    from certkit.verify.path import Search
 
     name, generation = identity.name, overview.generation(identity, number)
     bundle = overview.trust_bundle(identity, generation)
@@ -73,11 +73,9 @@ def require_trusted(identity: StoredIdentity, number: str, *, now: datetime) -> 
         raise InputError(f"{name} has a record of certkit 0.1.0, whose trust bundle is ignored", hint=hint)
     if not bundle or generation.issued is None:
         return
-    leaf, *untrusted = objects.certificates(generation.issued.fullchain, name=f"generation {number} of {name}")
-    anchors = objects.certificates(bundle, name=f"the trust bundle of {name}")
-    policy = catalogue.load("general")  # a chain is judged alike under all policies
-    question = Question(leaf=leaf, policy=policy, at=now, anchors=anchors, untrusted=[*untrusted, *anchors])
-    found = chain(question)
+    leaf, *untrusted = objects.certificate_values(generation.issued.fullchain, name=f"generation {number} of {name}")
+    anchors = objects.certificate_values(bundle, name=f"the trust bundle of {name}")
+    found = chain(Search(leaf, anchors, untrusted=[*untrusted, *anchors], at=now, purpose="client"))
     if not found.is_good:
         message = f"{name}: the certificate of generation {number} is not trusted: {found.message}"
         hint = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -197,9 +198,13 @@ def certificate(found: Generation) -> x509.Certificate | None:
     Raises:
         InputError: if the stored data cannot be read.
     """
-    if found.issued is None:
-        return None
-    return objects.certificates(found.issued.certificate, name=f"generation {found.number}")[0]
+    return None if found.issued is None else _certificate(found.issued.certificate, found.number)
+
+
+# A run asks for the same certificate and request several times.
+@functools.lru_cache(maxsize=256)
+def _certificate(pem: bytes, number: str) -> x509.Certificate:
+    return objects.certificates(pem, name=f"generation {number}")[0]
 
 
 def request(found: Generation) -> Csr | None:
@@ -208,9 +213,12 @@ def request(found: Generation) -> Csr | None:
     Raises:
         InputError: if the stored data cannot be read.
     """
-    if found.csr is None:
-        return None
-    return objects.csr(found.csr, name=f"generation {found.number}")
+    return None if found.csr is None else _request(found.csr, found.number)
+
+
+@functools.lru_cache(maxsize=256)
+def _request(pem: bytes, number: str) -> Csr:
+    return objects.csr(pem, name=f"generation {number}")
 
 
 def facts_of(identity: StoredIdentity, found: Generation) -> Mapping[str, str]:
@@ -267,8 +275,7 @@ def _request_text(identity: StoredIdentity, found: Generation) -> str | None:
     csr = known.encode() if known and not found.is_read else found.csr
     if csr is None:
         return None
-    der = objects.csr(csr, name=f"generation {found.number}").der
-    return pem.encode(pem.CERTIFICATE_REQUEST, der).decode("ascii")
+    return pem.encode(pem.CERTIFICATE_REQUEST, _request(csr, found.number).der).decode("ascii")
 
 
 def judged(begin: datetime, end: datetime, policy: Policy, now: datetime) -> Status:

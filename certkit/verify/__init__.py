@@ -137,10 +137,10 @@ def verify(question: Question) -> Verdict:
     return Verdict(concise(findings), path)
 
 
-def chain(question: Question) -> Finding:
-    """Judge the path to an anchor alone."""
+def chain(search: Search) -> Finding:
+    """Judge a path to an anchor alone."""
     try:
-        return _chain(question, Certificate.of(question.leaf))[0]
+        return _judged(search)[0]
     except _UNREADABLE as error:
         return _unreadable("chain", error)
 
@@ -154,27 +154,33 @@ def _chain(question: Question, leaf: Certificate) -> tuple[Finding, tuple[Certif
         return skipped("chain", "not requested"), (leaf,)
     if question.anchors is None:
         return warning("chain", "no CA was given, so nothing is trusted", "add --ca FILE, or --no-chain"), (leaf,)
-    search, result = build_path_in_time(
-        Search(
-            leaf=leaf,
-            anchors=list(map(Certificate.of, question.anchors)),
-            distrusted=list(map(Certificate.of, question.distrusted)),
-            untrusted=list(map(Certificate.of, question.untrusted)),
-            at=question.at,
-            purpose=question.purpose,
-            max_depth=question.max_depth,
-        )
+    search = Search(
+        leaf=leaf,
+        anchors=list(map(Certificate.of, question.anchors)),
+        distrusted=list(map(Certificate.of, question.distrusted)),
+        untrusted=list(map(Certificate.of, question.untrusted)),
+        at=question.at,
+        purpose=question.purpose,
+        max_depth=question.max_depth,
     )
+    return _judged(search, is_web=question.strict and question.purpose == "server", hostname=question.hostname)
+
+
+def _judged(
+    asked: Search, *, is_web: bool = False, hostname: str | None = None
+) -> tuple[Finding, tuple[Certificate, ...]]:
+    """Search for a path, which with `is_web` must follow the Web PKI's rules, and return the finding with the path."""
+    search, result = build_path_in_time(asked)
     if isinstance(result, NoPath):
-        return critical("chain", result.reason, result.hint), (leaf,)
-    if question.strict and question.purpose == "server":
+        return critical("chain", result.reason, result.hint), (asked.leaf,)
+    if is_web:
         from certkit.verify import web_pki
 
-        problem = web_pki.problem(search, question.hostname)
+        problem = web_pki.problem(search, hostname)
         if problem:
             return critical("chain", f"not allowed by the Web PKI's rules: {problem}", _FOREIGN_HINT), result
     shown = " <- ".join(each.brief_name for each in result)
-    when = f" (as of {rfc3339(search.at)})" if search.at != question.at else ""
+    when = f" (as of {rfc3339(search.at)})" if search.at != asked.at else ""
     note = "" if result[-1].is_self_issued else "; the last one is trusted as named, although it is not a root CA"
     return ok("chain", f"{shown}{when}{note}"), result
 
