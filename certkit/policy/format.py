@@ -97,20 +97,17 @@ def parse_file(text: str, *, name: str, where: str) -> PolicyFile:
 
 
 def _read(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the values of a file's keys.
+    """Read the values of a file's keys; those that are no longer rules are skipped.
 
     Raises:
         Mismatch: if a key is unknown, or a value not of its kind.
     """
-    found = {}
+    known = {}
     for key, value in content.items():
-        if key not in _KEYS:
-            raise values.unknown_key((key,), _KEYS)
-        known = value
+        known[key] = value
         if isinstance(value, dict):
-            known = {name: item for name, item in value.items() if f"{key}.{name}" not in NO_LONGER_RULES}
-        found[key] = _KEYS[key].read(known, (key,))
-    return found
+            known[key] = {name: item for name, item in value.items() if f"{key}.{name}" not in NO_LONGER_RULES}
+    return values.read_keys(_KEYS, known, ())
 
 
 def build(lineage: Sequence[PolicyFile]) -> Policy:

@@ -203,10 +203,7 @@ def _usage(names_: tuple[str, ...]) -> ValueKind:
     def parse(value: object, path: values.Path) -> UsageRules:
         if not isinstance(value, dict):
             return UsageRules(present=ANSWER.parse(value, path))
-        for name in value:
-            if name not in keys:
-                raise values.unknown_key((*path, name), keys)
-        found = {name: keys[name].read(one, (*path, name)) for name, one in value.items()}
+        found = values.read_keys(keys, value, path)
         is_demanded = bool(found.get("exact") or found.get("required"))
         return UsageRules(present=Answer.YES if is_demanded else Answer.UNKNOWN, **found)
 

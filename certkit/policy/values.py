@@ -91,16 +91,26 @@ def read_table(made: type[Any], value: Any, path: Path) -> Any:
         name = dotted(path)
         raise Mismatch(path, f"{name}: expected a table, [{name}]", f"write [{name}] on a line of its own")
     known = declared(made)
-    found = {}
-    for name, item in value.items():
-        if name not in known:
-            raise unknown_key((*path, name), known)
-        found[name] = known[name].metadata["kind"].read(item, (*path, name))
+    found = read_keys({name: each.metadata["kind"] for name, each in known.items()}, value, path)
     for each in known.values():
         if each.name not in found and each.default is MISSING and each.default_factory is MISSING:
             hint = "each source has a title and the day it was read"
             raise Mismatch(path, f"{dotted(path)}: {each.name!r} is missing", hint)
     return made(**found)
+
+
+def read_keys(known: Mapping[str, ValueKind], content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Read the values of a table's keys, each by its kind.
+
+    Raises:
+        Mismatch: if a key is unknown, or a value not of its kind.
+    """
+    found = {}
+    for name, value in content.items():
+        if name not in known:
+            raise unknown_key((*path, name), known)
+        found[name] = known[name].read(value, (*path, name))
+    return found
 
 
 def _is_number(value: Any) -> bool:
