@@ -114,10 +114,12 @@ def _parse(path: Path, *, name: str) -> PolicyFile:
     return files.parse_file(text, name=name, where=str(path))
 
 
+@functools.cache
 def _builtin_names() -> list[str]:
     return [path.stem for path in _directory().glob("*.toml") if is_name(path.stem)]
 
 
+@functools.cache
 def _directory() -> Path:
     """The directory of the shipped policies: in the package in a wheel, beside it in a checkout."""
     package = Path(__file__).parents[1]

@@ -7,7 +7,6 @@ others. What breaks a rule and is read all the same is listed in `deviations`; e
 from __future__ import annotations
 
 import functools
-import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from certkit.errors import InputError
@@ -20,7 +19,7 @@ from certkit.x509.once import once
 from certkit.x509.signed import (
     INTEGER,
     SEQUENCE,
-    Signed,
+    SignedKey,
     name_deviations,
     take,
     take_explicit,
@@ -33,12 +32,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
     from certkit.x509 import extensions as kinds
-    from certkit.x509.general_names import GeneralName
     from certkit.x509.signed import ExtensionValue
-    from certkit.x509.spki import Algorithm, PublicKeyInfo
+    from certkit.x509.spki import Algorithm
 
 
 _VERSION, _ISSUER_ID, _SUBJECT_ID, _EXTENSIONS = 0xA0, 0x81, 0x82, 0xA3
@@ -67,7 +64,7 @@ class _Parts(NamedTuple):
     deviations: tuple[Deviation, ...]
 
 
-class Certificate(Signed["x509.Certificate", _Parts]):
+class Certificate(SignedKey["x509.Certificate", _Parts]):
     """A certificate; make one with `parse`."""
 
     what = "certificate"
@@ -215,38 +212,14 @@ class Certificate(Signed["x509.Certificate", _Parts]):
                 found.append(f"{field}: GeneralizedTime before the year 2050 (RFC 5280 section 4.1.2.5)")
         return tuple(found)
 
-    @once
-    def spki(self) -> bytes:
-        """The SubjectPublicKeyInfo, byte for byte."""
-        return self.bytes_of(self._fields[5])
+    def _key_node(self) -> tlv.Node:
+        return self._fields[5]
 
     @property
     def key_bits(self) -> bytes:
         """The bits of the public key without their wrapping, which OCSP hashes."""
         *_, bits = tlv.children(self.spki, *tlv.only(self.spki, SEQUENCE))
         return self.spki[bits[2] + 1 : bits[3]]
-
-    @property
-    def spki_sha256(self) -> str:
-        """The SHA-256 of the SubjectPublicKeyInfo as lower-case hex."""
-        return hashlib.sha256(self.spki).hexdigest()
-
-    @once
-    def key(self) -> PublicKeyInfo | Unreadable:
-        """The facts of the public key."""
-        from certkit.x509.spki import PublicKeyInfo
-
-        return PublicKeyInfo.parse(self.spki)
-
-    def public_key(self) -> PublicKeyTypes:
-        """Return the public key for `cryptography`.
-
-        Raises:
-            InputError: if it is damaged, too costly, of a kind that is not supported, or on a written-out curve.
-        """
-        if isinstance(self.key, Unreadable):
-            raise InputError(f"the public key cannot be read: {self.key.reason}", hint="create the key again")
-        return self.key.load()
 
     @once
     def tbs_signature_algorithm(self) -> Algorithm:
@@ -273,10 +246,6 @@ class Certificate(Signed["x509.Certificate", _Parts]):
     """The key usages by their names in section 4.2.1.3."""
     extended_key_usage: ExtensionValue[tuple[str, ...]] = once(lambda self: self.values.get(oids.EXTENDED_KEY_USAGE))
     """The extended key usages as dotted identifiers (section 4.2.1.12)."""
-    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = once(
-        lambda self: self.values.get(oids.SUBJECT_ALT_NAME)
-    )
-    """The alternative names (section 4.2.1.6), malformed ones with their problem."""
     name_constraints: ExtensionValue[kinds.NameConstraints] = once(lambda self: self.values.get(oids.NAME_CONSTRAINTS))
     """The names that a CA may give (section 4.2.1.10)."""
     certificate_policies: ExtensionValue[tuple[kinds.PolicyInformation, ...]] = once(

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
-from certkit.x509 import foreign, oids
+from certkit.x509 import foreign
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
 from certkit.x509.once import once
-from certkit.x509.signed import INTEGER, OID, SEQUENCE, Signed, name_deviations, take
-from certkit.x509.spki import PublicKeyInfo
+from certkit.x509.signed import INTEGER, OID, SEQUENCE, SignedKey, name_deviations, take
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from cryptography import x509  # noqa: F401  in the base class of Csr
-    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-
-    from certkit.x509.general_names import GeneralName
-    from certkit.x509.signed import ExtensionValue
 
 EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 MICROSOFT_EXTENSIONS = "1.3.6.1.4.1.311.2.1.14"
@@ -49,7 +43,7 @@ class _Parts:
     deviations: tuple[Deviation, ...]
 
 
-class Csr(Signed["x509.CertificateSigningRequest", _Parts]):
+class Csr(SignedKey["x509.CertificateSigningRequest", _Parts]):
     """A certification request; make one with `parse`."""
 
     what = "CSR"
@@ -111,40 +105,13 @@ class Csr(Signed["x509.CertificateSigningRequest", _Parts]):
         """The name that is asked for."""
         return Name.of(self.bytes_of(self._parts.subject))
 
-    @once
-    def spki(self) -> bytes:
-        """The SubjectPublicKeyInfo, byte for byte."""
-        return self.bytes_of(self._parts.spki)
-
-    @property
-    def spki_sha256(self) -> str:
-        """The SHA-256 of the SubjectPublicKeyInfo as lower-case hex."""
-        return hashlib.sha256(self.spki).hexdigest()
-
-    @once
-    def key(self) -> PublicKeyInfo | Unreadable:
-        """The facts of the public key."""
-        return PublicKeyInfo.parse(self.spki)
-
-    def public_key(self) -> PublicKeyTypes:
-        """Return the public key for `cryptography`.
-
-        Raises:
-            InputError: if it is damaged, too costly, of a kind that is not supported, or on a written-out curve.
-        """
-        if isinstance(self.key, Unreadable):
-            raise InputError(f"the public key cannot be read: {self.key.reason}", hint="create the key again")
-        return self.key.load()
+    def _key_node(self) -> tlv.Node:
+        return self._parts.spki
 
     @property
     def attributes(self) -> tuple[CsrAttribute, ...]:
         """The attributes in the order of the encoding."""
         return self._parts.attributes
-
-    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = once(
-        lambda self: self.values.get(oids.SUBJECT_ALT_NAME)
-    )
-    """The alternative names that are asked for."""
 
     @once
     def is_signature_valid(self) -> bool | None:

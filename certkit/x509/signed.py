@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, T
 
 from certkit.errors import InputError
 from certkit.x509 import der as tlv
+from certkit.x509 import oids
 from certkit.x509.deviations import deviation
 from certkit.x509.once import once
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
     from certkit.x509.deviations import Deviation
     from certkit.x509.directory_name import Name
     from certkit.x509.extensions import Extension
+    from certkit.x509.general_names import GeneralName
     from certkit.x509.spki import Algorithm, PublicKeyInfo
 
 INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE = 0x02, 0x03, 0x04, 0x06, 0x30
@@ -177,6 +181,50 @@ class Signed(Generic[Loaded, Parts]):
             if algorithm.oid in _ECDSA_AND_DSA and algorithm.parameters == tlv.NULL:
                 found.append(deviation("algorithm-parameters"))
         return found + list(self._extensions[1])
+
+
+class SignedKey(Signed[Loaded, Parts]):
+    """A signed structure about a public key: a certificate, or a CSR."""
+
+    def _key_node(self) -> tlv.Node:
+        """Return where the key lies.
+
+        Raises:
+            InputError: if the signed part cannot be split into its fields.
+        """
+        raise NotImplementedError
+
+    @once
+    def spki(self) -> bytes:
+        """The SubjectPublicKeyInfo, byte for byte."""
+        return self.bytes_of(self._key_node())
+
+    @property
+    def spki_sha256(self) -> str:
+        """The SHA-256 of the SubjectPublicKeyInfo as lower-case hex."""
+        return hashlib.sha256(self.spki).hexdigest()
+
+    @once
+    def key(self) -> PublicKeyInfo | Unreadable:
+        """The facts of the public key."""
+        from certkit.x509.spki import PublicKeyInfo
+
+        return PublicKeyInfo.parse(self.spki)
+
+    def public_key(self) -> PublicKeyTypes:
+        """Return the public key for `cryptography`.
+
+        Raises:
+            InputError: if it is damaged, too costly, of a kind that is not supported, or on a written-out curve.
+        """
+        if isinstance(self.key, Unreadable):
+            raise InputError(f"the public key cannot be read: {self.key.reason}", hint="create the key again")
+        return self.key.load()
+
+    subject_alt_name: ExtensionValue[tuple[GeneralName, ...]] = once(
+        lambda self: self.values.get(oids.SUBJECT_ALT_NAME)
+    )
+    """The alternative names (RFC 5280 section 4.2.1.6), malformed ones with their problem."""
 
 
 def name_deviations(field: str, name: Name) -> list[Deviation]:
