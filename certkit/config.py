@@ -112,7 +112,8 @@ def load(
         InputError: if a file cannot be read or understood, or `named`, the file of --config, does not exist.
     """
     named = named or (Path(environment["CERTKIT_CONFIG"]) if environment.get("CERTKIT_CONFIG") else None)
-    found = HostConfiguration(safe_directories=_listed(environment.get("CERTKIT_SAFE_DIRECTORY", "")))
+    safe = environment.get("CERTKIT_SAFE_DIRECTORY", "").split(os.pathsep)
+    found = HostConfiguration(safe_directories=tuple(filter(None, safe)))
     for path, must_exist in ((named or _user_file(), named is not None), (host_file, False)):
         if path is not None:
             found = _added(found, path, must_exist=must_exist)
@@ -126,10 +127,6 @@ def _user_file() -> Path | None:
         return platformdirs.user_config_path("certkit") / FILE_NAME
     except (RuntimeError, KeyError):  # no home directory
         return None
-
-
-def _listed(paths: str) -> tuple[str, ...]:
-    return tuple(each for each in paths.split(os.pathsep) if each)
 
 
 def _added(known: HostConfiguration, path: Path, *, must_exist: bool) -> HostConfiguration:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import warnings
@@ -14,7 +15,7 @@ from certkit.x509 import attributes as types
 from certkit.x509 import qualified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cryptography import x509
 
@@ -333,17 +334,8 @@ def _directory_name(value: str) -> x509.GeneralName:
 
     if not value.strip():
         raise ValueError("the name is empty")
-    return x509.DirectoryName(x509.Name.from_rfc4514_string(value, {"emailAddress": _email_oid()}))
-
-
-def _email_oid() -> x509.ObjectIdentifier:
-    from cryptography import x509
-
-    return x509.ObjectIdentifier(types.OIDS["emailAddress"])
-
-
-def _user_principal_name(value: str) -> x509.GeneralName:
-    return _utf8_other_name(_UPN_OID, value)
+    names = {"emailAddress": x509.ObjectIdentifier(types.OIDS["emailAddress"])}
+    return x509.DirectoryName(x509.Name.from_rfc4514_string(value, names))
 
 
 def _other_name(value: str) -> x509.GeneralName:
@@ -383,7 +375,7 @@ def _oid(text: str) -> str:
     return text
 
 
-_SAN_PARSERS = {
+_SAN_PARSERS: dict[str, Callable[[str], x509.GeneralName]] = {
     "dns": _dns,
     "ip": _ip,
     "email": _email,
@@ -391,5 +383,5 @@ _SAN_PARSERS = {
     "rid": _registered_id,
     "dirname": _directory_name,
     "othername": _other_name,
-    "upn": _user_principal_name,
+    "upn": functools.partial(_utf8_other_name, _UPN_OID),
 }

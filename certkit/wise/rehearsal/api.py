@@ -10,7 +10,6 @@ from certkit.wise.rehearsal.messages import Reply, as_json, failure
 if TYPE_CHECKING:
     from certkit.wise.rehearsal.messages import WebRequest
     from certkit.wise.rehearsal.rehearsal import RehearsalParts
-    from certkit.wise.rehearsal.state import Grant
 
 PLAYGROUND = "/v1/authenticated/playground"
 
@@ -53,15 +52,11 @@ def _application(rehearsal: RehearsalParts, request: WebRequest, client_id: str,
     if client_id != rehearsal.state.client_id:
         return failure(403, "forbidden", "The token is another application's")
     if not rest:
-        return _subscribe(rehearsal, request, grant)
+        return rehearsal.change(lambda state, now: webhooks.subscribe(state, request, grant, now=now))
     match rest:
         case [subscription_id, "test-notifications"]:
             return _notify(rehearsal, subscription_id)
     return failure(404, "not_found", "The rehearsal has nothing here")
-
-
-def _subscribe(rehearsal: RehearsalParts, request: WebRequest, grant: Grant) -> Reply:
-    return rehearsal.change(lambda state, now: webhooks.subscribe(state, request, grant, now=now))
 
 
 def _notify(rehearsal: RehearsalParts, subscription_id: str) -> Reply:
