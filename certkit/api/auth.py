@@ -170,7 +170,7 @@ class TokenAuth:
 
 
 def _position(body: Any) -> int | None:
-    """Where a body that is a file begins, so that it can be sent again; None for others, and for pipes."""
+    """Return the offset at which a file body starts, so that it can be sent again; None for pipes and other bodies."""
     try:
         return int(body.tell())
     except (AttributeError, OSError):

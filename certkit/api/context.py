@@ -58,7 +58,7 @@ class Pair(Protocol):
 
 
 class PairSource(Protocol):
-    """Where a context gets its pair from."""
+    """The source of a context's pair."""
 
     def current(self, *, may_wait: bool) -> Pair:
         """Return the newest pair that is known; `may_wait` allows the caller's thread to read the store."""

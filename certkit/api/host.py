@@ -1,4 +1,4 @@
-"""What this host trusts, and answers to Terraform: `certkit config` and `terraform query` for programs."""
+"""The configuration of this host, and the answers to Terraform: `certkit config` and `terraform query` for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What identities need of the machine on which they are used: issuers, deploy hooks, and probes."""
+"""The services of this machine that identities need: issuers, deploy hooks, and probes."""
 
 from __future__ import annotations
 

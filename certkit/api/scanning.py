@@ -1,4 +1,4 @@
-"""When certificates expire, wherever they are kept: `certkit expiry` for programs."""
+"""Expiry of certificates, wherever they are kept: `certkit expiry` for programs."""
 
 from __future__ import annotations
 

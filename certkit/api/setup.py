@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WiseSetup:
-    """How far an identity has come in Wise's guide; `IdentityStore.wise_setup(name)` returns this.
+    """The progress of an identity in Wise's guide, returned by `IdentityStore.wise_setup(name)`.
 
     `done` are the steps that are done, `next` is the first that is not, and `message` says what a person does for it.
     `url` is the page where access is granted, if this run asked for access. `status` is ok once Wise has answered a

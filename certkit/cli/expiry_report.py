@@ -43,7 +43,7 @@ class Reporter:
         return json.facts_of
 
     def collect(self, found: Iterable[Found]) -> Iterable[Found]:
-        """What is found, to be collected for the report; JSON lines are printed as they come, and not kept."""
+        """Yield the finds for the report; JSON lines are printed at once instead of being kept."""
         return self._print_lines(found) if self.format == "jsonl" else found
 
     def _print_lines(self, found: Iterable[Found]) -> Iterator[Found]:

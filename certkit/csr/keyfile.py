@@ -32,7 +32,7 @@ def silent(_: str) -> AbstractContextManager[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """How existing files are treated, and what protects a new key.
+    """The treatment of existing files, and the passphrase of a new key.
 
     `if_absent` accepts a file that matches; `force` replaces it, and keeps an old key beside it.
     """

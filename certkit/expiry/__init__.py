@@ -1,1 +1,1 @@
-"""How near certificates are to their expiry, wherever they are kept."""
+"""Checks of how near certificates are to their expiry, wherever they are kept."""

@@ -34,12 +34,12 @@ _SIGHTINGS_AT_ONCE = 1000
 
 
 class Judge(NamedTuple):
-    """How certificates are judged, and how much detail their rows carry.
+    """The rules for judging certificates, and the detail of their rows.
 
     With `leaf_only`, only the first certificate of each bundle counts. With `only_urgent`, certificates that are OK are
-    counted, not described, unless `reminders` may concern them. With `with_labels`, rows carry the attributes of
-    their names one by one, for metrics. With `render`, rows carry their own description and little else: it is
-    made in the process that makes the row.
+    counted, not described, unless `reminders` may concern them. With `with_labels`, rows carry the attributes of their
+    names one by one, for metrics. With `render`, rows carry their own description and little else: it is made in the
+    process that makes the row.
     """
 
     thresholds: Thresholds
@@ -111,10 +111,10 @@ class Found:
 
 
 class Scan:
-    """What a scan found: certificates, failures, and the files without anything to watch.
+    """The result of a scan: certificates, failures, and files without certificates.
 
-    `quiet` counts sightings of certificates that are OK and need no description. `findings` are about
-    the means of the scan, such as the file of a private key.
+    `quiet` counts sightings of certificates that are OK and need no description. `findings` are about the means of the
+    scan, such as the file of a private key.
     """
 
     def __init__(

@@ -44,7 +44,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activation:
-    """How a generation is activated: the probe, if any, and the programs to run then."""
+    """The steps of an activation: the probe, if any, and the programs to run afterwards."""
 
     probe: Probe | None = None
     deployment: Deployment | None = None

@@ -1,7 +1,7 @@
-"""What this host would refuse to do for an identity, found in advance for `store check`.
+"""Findings of `store check` about what this host would refuse to do for an identity.
 
-A store's own check covers completeness and permissions. This one finds records that name programs,
-addresses or certificates that a mere writer of records must not choose.
+A store's own check covers completeness and permissions. This one finds records that name programs, addresses or
+certificates that a mere writer of records must not choose.
 """
 
 from __future__ import annotations

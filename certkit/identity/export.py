@@ -72,7 +72,7 @@ class WantedExport:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was exported: the directory, the number of the active generation, and whether anything changed."""
+    """The result of an export: the directory, the number of the active generation, and whether anything changed."""
 
     directory: Path
     generation: str

@@ -84,7 +84,7 @@ def _input_file(question: bytes) -> Iterator[IO[bytes]]:
 
 
 class _Failure(Exception):  # noqa: N818  it becomes a HookError, with the program's name
-    """Why a program failed."""
+    """The failure of a program, with its reason."""
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ _REVOKED = "TLS alert certificate revoked"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
-    """How an identity is renewed: `issuer` issues at once; None means a person at a portal.
+    """The options of a renewal: `issuer` issues at once; None means a person at a portal.
 
     With `force` it is renewed before it is due; with `reuse_key` the new certificate is for the key in use; with
     `dry_run` nothing is written. The window opens later by a share of `jitter` that is each generation's own, and the

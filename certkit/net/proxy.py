@@ -73,7 +73,7 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """Which proxy is used for which server.
+    """The proxy for each server.
 
     `always` wins and has no exceptions; None leaves the choice to the others, an empty text means no proxy at all.
     `https` and `http` are for servers of that scheme that `exempt` (NO_PROXY) does not name. Where programs in Go

@@ -109,11 +109,11 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """What a server presented: its chain in the order sent, its own certificate first.
+    """The certificates that a server presented: its chain in the order sent, its own certificate first.
 
     `unreadable` says what is wrong with certificates above it that cannot be read, and so are not in the chain.
-    `refusal` says how the server ended the handshake after it had presented its chain, if it did: as a rule, because
-    it wants a client certificate.
+    `refusal` says how the server ended the handshake after it had presented its chain, if it did: as a rule, because it
+    wants a client certificate.
     """
 
     chain: tuple[x509.Certificate, ...]

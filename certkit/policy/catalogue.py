@@ -1,4 +1,4 @@
-"""Where policies come from: shipped ones by name, the user's own by path."""
+"""Policies by name, which are built in, or by path."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _table(rules: type[Any]) -> ValueKind:
 
 @dataclass(frozen=True, slots=True)
 class RuleSource:
-    """Where rules were read, and on which day."""
+    """The source of rules, and the day on which it was read."""
 
     title: str = rule(TEXT, meaning="Site and title of the page.")
     read: date = rule(DAY, meaning="The day on which it was read.")
@@ -86,7 +86,7 @@ class RuleSource:
 
 @dataclass(frozen=True, slots=True)
 class KeyRules:
-    """Which keys the partner accepts: types by name, or any key of a kind from a size on."""
+    """The keys that the partner accepts: types by name, or any key of a kind from a size on."""
 
     types: tuple[str, ...] = rule(list_of(_KEY_NAME), (), "Types that are accepted; the first is the default.")
     rsa_minimum_bits: int | None = rule(COUNT, None, "Accept every RSA key of at least this size.")
@@ -146,7 +146,7 @@ _ATTRIBUTES = by_name(_table(AttributeRules), of=_ATTRIBUTE_OR_OID, example='{ O
 
 @dataclass(frozen=True, slots=True)
 class SubjectRules:
-    """What a subject must and may contain, and what the partner replaces; attributes by short name (`O`, `CN`)."""
+    """The attributes that a subject must or may contain, and those that the partner replaces, by short name."""
 
     required: tuple[str, ...] = rule(_ATTRIBUTE_LIST, (), "Required attributes.")
     allowed: tuple[str, ...] = rule(_ATTRIBUTE_LIST, (), "The only attributes that are allowed; empty: any.")
@@ -176,7 +176,7 @@ class SubjectRules:
 
 @dataclass(frozen=True, slots=True)
 class UsageRules:
-    """What (extended) key usage a CSR or certificate must name, by short names (`digitalSignature`, `clientAuth`)."""
+    """The (extended) key usages that a CSR or certificate must name, by short names (`clientAuth`)."""
 
     present: Answer = Answer.UNKNOWN
     exact: tuple[str, ...] = ()
@@ -247,7 +247,7 @@ _COUNT_OR_UNKNOWN = or_unknown(COUNT)
 
 @dataclass(frozen=True, slots=True)
 class CertificateRules:
-    """What the partner says about the certificates in use; None or unknown where its documentation does not say."""
+    """The partner's rules for its certificates; None or unknown if its documentation does not say."""
 
     max_validity_days: int | None = rule(_COUNT_OR_UNKNOWN, None, "The longest validity.")
     min_validity_days: int | None = rule(_COUNT_OR_UNKNOWN, None, "The shortest validity.")
@@ -267,7 +267,7 @@ class CertificateRules:
 
 @dataclass(frozen=True, slots=True)
 class RenewalRules:
-    """When to renew and to remind."""
+    """The times at which to renew and to remind."""
 
     opens: Duration | None = rule(DURATION, None, "The time left at which `renew` creates a request.")
     at_least: Duration | None = rule(DURATION, None, "The time left at which the partner wants the request.")
@@ -329,7 +329,7 @@ _PUBLIC_KEY = matching(
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
-    """How the partner calls the user's webhooks."""
+    """The partner's calls to the user's webhooks."""
 
     signing_key: str = rule(_PUBLIC_KEY, "", "The key that verifies the signatures of deliveries.")
     schema_versions: tuple[str, ...] = rule(TEXTS, (), "Known versions of the events' schema.")

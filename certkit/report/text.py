@@ -73,7 +73,7 @@ def _day(moment: datetime | None) -> str:
 
 
 def probed(probe: Probe) -> str:
-    """What both sides of a connection presented."""
+    """Return the certificates and TLS settings of both sides of a connection."""
     from certkit.x509 import names
 
     server = [names.subject_or_none(each) or "unreadable" for each in probe.server_chain]
@@ -91,7 +91,7 @@ def probed(probe: Probe) -> str:
 
 
 def created(made: MadeRequest, policy: Policy) -> str:
-    """What `csr create` did, and what a person does next."""
+    """Return what `csr create` did, and what a person does next."""
     if not made.changed:
         return f"{_path(made.key_path)} and {_path(made.csr_path)} already exist and match; nothing changed\n"
     lines = [
@@ -107,13 +107,13 @@ def created(made: MadeRequest, policy: Policy) -> str:
 
 
 def batch(made: Sequence[MadeRequest], directory: str) -> str:
-    """What a batch did, in one line."""
+    """Return the result of a batch in one line."""
     new = sum(one.changed for one in made)
     return f"{printable(directory)}: {new:,} created, {len(made) - new:,} already present\n"
 
 
 def objects(source: str, described: Sequence[dict[str, Any]], *, show_all: bool) -> str:
-    """What `inspect` found in one source: a paragraph for each object."""
+    """Return a paragraph for each object that `inspect` found in one source."""
     shown = described if show_all else described[:MAX_OBJECTS]
     lines = []
     for facts in shown:

@@ -1,1 +1,1 @@
-"""Where identities are kept: one file for each kind of store."""
+"""Stores of identities: one module or package for each kind."""

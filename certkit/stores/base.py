@@ -1,4 +1,4 @@
-"""What every store of identities can do.
+"""The interface of every store of identities.
 
 A store keeps, for each identity, a record (`certkit.stores.record.Record`), generations, and small secret documents
 such as tokens. The record changes in one step, or not at all, and with it the log; a generation's parts are written

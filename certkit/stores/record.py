@@ -150,7 +150,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an identity was enrolled with, and what each renewal asks for again; absent values are None.
+    """The settings that an identity was enrolled with, for every renewal; absent values are None.
 
     `base_url` replaces the address of the partner's API: a rehearsal, or a proxy. `deploy_hook` is a command with an
     absolute path, or the name of a hook of the host configuration.

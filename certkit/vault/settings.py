@@ -1,4 +1,4 @@
-"""How to reach Vault or OpenBao, from the variables that their own command lines read.
+"""Settings for Vault or OpenBao, from the variables that their own command lines read.
 
 Sources, read on 2026-11-23: https://developer.hashicorp.com/vault/docs/commands#environment-variables and OpenBao's
 `api/client.go` and `api/env.go`. Nothing is left to hvac, which reads some of them when it is imported and ignores
@@ -34,7 +34,7 @@ _DURATION_PART = r"(\d{1,9}(?:\.\d{0,9})?)(ns|us|µs|ms|s|m|h|d)"
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How the server and the client are authenticated; file names, empty if there is none."""
+    """The settings for authenticating server and client; file names, empty if there is none."""
 
     ca_file: str = ""
     ca_folder: str = ""

@@ -18,7 +18,7 @@ _PURPOSES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2", "any"
 
 @dataclass(slots=True)
 class TrustSettings:
-    """What OpenSSL's trust settings (BEGIN TRUSTED CERTIFICATE) say for a purpose: `client`, `server` or `any`.
+    """OpenSSL's trust settings (BEGIN TRUSTED CERTIFICATE) for a purpose: `client`, `server` or `any`.
 
     `trusted` are certificates that are trusted for it explicitly, CAs or not; `rejected` are those that are not.
     """

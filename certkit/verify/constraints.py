@@ -40,7 +40,7 @@ class TooManyError(Exception):
 
 @dataclass(slots=True)
 class Comparisons:
-    """How many comparisons of names with trees may still be made."""
+    """A budget of comparisons of names with subtrees."""
 
     left: int = MAX_COMPARISONS
 
@@ -89,7 +89,7 @@ class Names(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a CA permits and excludes, by the kind of name and parsed; None for a malformed tree."""
+    """The permitted and excluded subtrees of a CA, parsed, by kind of name; None for a malformed one."""
 
     permitted: dict[str, list[Any]] = field(default_factory=dict)
     excluded: dict[str, list[Any]] = field(default_factory=dict)
@@ -268,7 +268,7 @@ def _email_within(address: tuple[str, str], tree: Any) -> bool:
 
 
 def _is_number(host: str) -> bool:
-    """Whether a host may be an address in one of its notations, for its last label is a number."""
+    """Return whether a host may be an IPv4 address in any notation, because its last label is a number."""
     return re.fullmatch(r"[0-9]+|0[xX][0-9A-Fa-f]*", host.rpartition(".")[2]) is not None
 
 

@@ -150,7 +150,7 @@ class RevocationList:
         return self.begin, self.number if self.number is not None else -1
 
     def builds_on(self, complete: RevocationList) -> bool:
-        """Whether the list is a delta list that builds on a complete one, by their numbers (RFC 5280 5.2.4)."""
+        """Return whether a list is a delta of a complete one, by their numbers (RFC 5280 section 5.2.4)."""
         if self.base is None or self.number is None or complete.number is None:
             return False
         return self.base <= complete.number < self.number
@@ -231,7 +231,7 @@ class RevocationList:
         return self._signed.get(key.der, False)
 
     def _is_understood(self) -> bool:
-        """Whether every critical extension is known; in the list (RFC 5280 section 5.2) and in entries (5.3)."""
+        """Return whether every critical extension of a list and its entries is known (RFC 5280 sections 5.2, 5.3)."""
         critical = [each for each in self._crl.extensions if each.critical]
         if any(each.oid not in _KNOWN_IN_LISTS or isinstance(each.value, Unreadable) for each in critical):
             return False

@@ -36,7 +36,7 @@ _HINT = "check that the certificate is from this partner and environment"
 
 @dataclass(frozen=True, slots=True)
 class PolicyFit:
-    """How a policy, by its name and title, judges a CSR or certificate."""
+    """The verdict of a policy, by its name and title, on a CSR or certificate."""
 
     policy: str
     title: str

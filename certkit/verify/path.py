@@ -70,7 +70,7 @@ _PIN = "to trust exactly this certificate, and nothing that it signed, use --pin
 
 
 class NoPath(NamedTuple):
-    """Why no path leads from a certificate to an anchor: the first cause in plain words, and a hint."""
+    """The reason why no path leads from a certificate to an anchor: the first cause in plain words, and a hint."""
 
     reason: str
     hint: str
@@ -138,7 +138,7 @@ def build_path(search: Search) -> Path | NoPath:
 
 
 def fits(child: Certificate, parent: Certificate) -> bool:
-    """Whether a certificate's authority key identifier is that of a CA, as far as both say (RFC 5280 4.2.1.1)."""
+    """Return whether a certificate's authority key identifier matches a CA, if both have it (RFC 5280 4.2.1.1)."""
     try:
         wanted = child.authority_key_identifier
         if not isinstance(wanted, kinds.AuthorityKeyIdentifier):

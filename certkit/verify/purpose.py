@@ -1,4 +1,4 @@
-"""What certificates may be used for: extended key usage and key usage (RFC 5280 sections 4.2.1.3 and 4.2.1.12)."""
+"""Purposes of certificates: extended key usage and key usage (RFC 5280 sections 4.2.1.3 and 4.2.1.12)."""
 
 from __future__ import annotations
 

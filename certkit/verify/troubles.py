@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Trouble(IntEnum):
-    """Why a CRL is unusable, in the order of the checks: the last one came nearest."""
+    """The reason why a CRL is unusable, in the order of the checks: the last one came nearest."""
 
     MISSING = 0
     UNREADABLE = 1

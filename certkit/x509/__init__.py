@@ -1,1 +1,1 @@
-"""What is in the bytes of keys, CSRs, certificates, lists and containers: pure functions."""
+"""Parsing of keys, CSRs, certificates, CRLs and containers: pure functions of their bytes."""

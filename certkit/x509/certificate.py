@@ -54,7 +54,7 @@ Judged = TypeVar("Judged")
 
 
 class _Parts(NamedTuple):
-    """Where the fields of a certificate lie in its bytes."""
+    """The positions of a certificate's fields in its bytes."""
 
     version: int
     serial: int

@@ -44,7 +44,7 @@ _BASE64_KEYSTORE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a PKCS#12 file holds: certificates, and the key with its public half if there is one."""
+    """The contents of a PKCS#12 file: certificates, and the key with its public half if there is one."""
 
     key: Any
     certificates: tuple[Certificate, ...]

@@ -278,12 +278,12 @@ def object_identifier(value: bytes) -> str:
 
 
 def is_pkcs12(data: bytes) -> bool:
-    """Whether the bytes begin as a PFX does: a sequence of the version 3 and more (RFC 7292 section 4)."""
+    """Return whether the bytes start like a PFX: a sequence of the version 3 and more (RFC 7292 section 4)."""
     return data[:1] == b"\x30" and b"\x02\x01\x03\x30" in data[:12]
 
 
 def looks_like_private_key(data: bytes) -> bool:
-    """Whether the bytes begin like a private key in DER: PKCS#8 (encrypted or not), PKCS#1, SEC1, or PKCS#12."""
+    """Return whether the bytes start like a private key in DER: PKCS#8, PKCS#1, SEC1, or PKCS#12."""
     begin = data[:64]
     version = rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)\x02\x01"
     plain = re.match(version + rb"(?:\x00[\x30\x02]|\x01[\x30\x04])", begin, re.DOTALL)
@@ -293,7 +293,7 @@ def looks_like_private_key(data: bytes) -> bool:
 
 
 def looks_like_signed(data: bytes) -> bool:
-    """Whether the bytes begin as a certificate, CSR or CRL does.
+    """Return whether the bytes start like a certificate, CSR or CRL.
 
     That is a long sequence, in it another one, and in that a version, a serial number or an algorithm.
     """

@@ -73,7 +73,7 @@ class Extension(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BasicConstraints:
-    """Whether a certificate is a CA's, and how many intermediates may follow (section 4.2.1.9)."""
+    """Basic constraints: whether a certificate is a CA's, and how many intermediates may follow (section 4.2.1.9)."""
 
     ca: bool
     path_length: int | None
@@ -130,7 +130,7 @@ class PolicyConstraints:
 
 @dataclass(frozen=True, slots=True)
 class AuthorityKeyIdentifier:
-    """Which key of the issuer signed (section 4.2.1.1)."""
+    """The issuer's key that signed (section 4.2.1.1)."""
 
     key_identifier: bytes | None
     issuer: tuple[GeneralName, ...] | None
@@ -139,7 +139,7 @@ class AuthorityKeyIdentifier:
 
 @dataclass(frozen=True, slots=True)
 class DistributionPoint:
-    """Where a CRL can be fetched (section 4.2.1.13); `relative_name` is an RDN as a SET in DER."""
+    """A place from which a CRL can be fetched (section 4.2.1.13); `relative_name` is an RDN as a SET in DER."""
 
     full_name: tuple[GeneralName, ...] | None
     relative_name: bytes | None
@@ -149,7 +149,7 @@ class DistributionPoint:
 
 @dataclass(frozen=True, slots=True)
 class IssuingDistributionPoint:
-    """What a CRL covers (section 5.2.5)."""
+    """The scope of a CRL (section 5.2.5)."""
 
     full_name: tuple[GeneralName, ...] | None
     relative_name: bytes | None

@@ -90,7 +90,7 @@ def unguarded(_: Callable[[], object]) -> bool:
 
 
 class Budget:
-    """What one run may spend on keys: rounds of key derivation, and the checking of RSA keys.
+    """A run's budget for keys: rounds of key derivation, and checks of RSA keys.
 
     The cost of an RSA key grows with the cube of its size; one unit is a key of 1024 bits. `guard` is asked before a
     PKCS#12 file is opened, because its cost does not show in full (`certkit.processes.Allowance`).

@@ -102,7 +102,7 @@ def ml_dsa_name(key: object) -> str:
 
 
 def is_weak_digest(name: str) -> bool:
-    """Whether no signature should be made with a digest of that name any more (RFC 6194, RFC 6151)."""
+    """Return whether a digest is too weak for new signatures (RFC 6194, RFC 6151)."""
     return name in {"md2", "md4", "md5", "sha1"}
 
 
@@ -247,7 +247,7 @@ def require_affordable(key_der: bytes) -> None:
 
 
 def is_encrypted(key_der: bytes, *, has_headers: bool = False) -> bool:
-    """Whether DER that claims to be a private key is encrypted PKCS#8, or PEM with encryption headers."""
+    """Return whether DER that claims to be a private key is encrypted PKCS#8, or PEM with encryption headers."""
     if has_headers:
         return True
     try:

@@ -34,7 +34,7 @@ _UTF8_STRING = 0x0C
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectOptions:
-    """What a person asks a CSR to contain; absent parts are empty.
+    """The requested contents of a CSR; absent parts are empty.
 
     The subject is either the named parts, written in the partner's order or the usual one (C, ST, L, O, OU, CN,
     emailAddress), or `subject`: `NAME=VALUE` for every attribute, in the order given. The rest is extensions.
@@ -249,7 +249,7 @@ def serial_hex(serial: int) -> str:
 
 
 def is_dns_name(text: str) -> bool:
-    """Whether the text is a host name in its ASCII form; a wildcard may be the whole first label."""
+    """Return whether a text is a host name in ASCII; a wildcard may be the whole first label."""
     labels = text.removesuffix(".").split(".")
     if labels[0] == "*" and len(labels) > 1:
         labels = labels[1:]
@@ -257,7 +257,7 @@ def is_dns_name(text: str) -> bool:
 
 
 def has_control(value: str) -> bool:
-    """Whether a text holds control characters (C0, DEL or C1)."""
+    """Return whether a text contains control characters (C0, DEL or C1)."""
     return any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in value)
 
 

@@ -52,7 +52,7 @@ def summary(first: Broken, count: int) -> tuple[str, str]:
 
 
 def explain_nothing(data: bytes) -> tuple[str, str]:
-    """Why a file holds no object that certkit knows, and what to do: a reason and a hint."""
+    """Return why a file contains no object that certkit knows, and a hint."""
     if not data.strip(b"\0 \t\r\n"):
         return (
             "it is empty" if not data else "it contains only whitespace or NULs"

@@ -56,7 +56,7 @@ _GOOD, _REVOKED, _UNKNOWN = 0x80, 0xA1, 0x82
 
 @dataclass(frozen=True, slots=True)
 class CertificateId:
-    """Which certificate is meant: its serial number, and hashes of its issuer's name and key."""
+    """The certificate of an OCSP response: its serial number, and hashes of its issuer's name and key."""
 
     digest: Algorithm
     issuer_name_hash: bytes
@@ -76,7 +76,7 @@ class CertificateId:
 
 @dataclass(frozen=True, slots=True)
 class SingleResponse:
-    """What the responder says about one certificate; `status` is `good`, `revoked` or `unknown`."""
+    """The responder's statement about one certificate; `status` is `good`, `revoked` or `unknown`."""
 
     certificate: CertificateId
     status: str

@@ -1,4 +1,4 @@
-"""What the bytes of a private key show before it is loaded: its type, its public half, its encryption."""
+"""Facts of a private key's bytes before it is loaded: its type, its public half, its encryption."""
 
 from __future__ import annotations
 

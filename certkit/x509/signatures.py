@@ -75,7 +75,7 @@ class UnsupportedError(ValueError):
 
 
 class Scheme(NamedTuple):
-    """How a signature is made: the family of the algorithm, the digest (if it needs one), and PSS's parameters.
+    """A signature scheme: the family of the algorithm, the digest (if it needs one), and PSS's parameters.
 
     `is_weak` is whether such signatures can be forged because of the digest (RFC 6151, RFC 6194). `shown` is the digest
     as people write it; the algorithm where it needs none.

@@ -1,4 +1,4 @@
-"""What certificates, CSRs, CRLs and OCSP answers have in common: a signed part, its signature, extensions."""
+"""The common form of certificates, CSRs, CRLs and OCSP responses: a signed part, a signature, extensions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Parts = TypeVar("Parts", bound="HasExtensions")
 
 
 class HasExtensions(Protocol):
-    """Where the fields of a signed part lie, with its extensions among them."""
+    """The positions of the fields of a signed part, including its extensions."""
 
     @property
     def extensions(self) -> tlv.Node | None:

@@ -99,7 +99,7 @@ def through(port, path="/"):
 
 
 def seen(port, serial, path="/"):
-    """Whether a new connection presents a serial before long."""
+    """Return whether a new connection presents a serial before long."""
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         if through(port, path) == serial:

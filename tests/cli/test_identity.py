@@ -101,7 +101,7 @@ def identity(tmp_path):
 
 
 def refuses(identity, code, said, *arguments, **options):
-    """Whether a command is refused with an exit code and some words, and nothing is written."""
+    """Return whether a command is refused with an exit code and some words, and nothing is written."""
     before = identity.files()
     ran = identity(*arguments, **options)
     assert (ran.code, ran.out) == (code, ""), ran

@@ -279,7 +279,7 @@ class StuckError(AssertionError):
 
 
 def is_well(identity):
-    """Whether a certificate is in use that works, and nothing is left to do."""
+    """Return whether a certificate is in use that works, and nothing is left to do."""
     try:
         found = overview(identity.store.load("acme"), POLICY, now=datetime.now(UTC))
     except CertkitError:

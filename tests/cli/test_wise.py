@@ -95,7 +95,7 @@ def asked(wise, *more):
 
 
 def refused(ran, code, said, hint=""):
-    """Whether a command ended with an exit code, some words and a hint, on one line and nothing else."""
+    """Return whether a command ended with an exit code, some words and a hint, on one line and nothing else."""
     assert (ran.code, ran.out) == (code, ""), ran
     assert ran.err.startswith("certkit: error: ")
     assert ran.err.count("\n") == 1

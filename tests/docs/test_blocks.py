@@ -37,7 +37,7 @@ def pages():
 
 
 def is_run(mark):
-    """Whether this test runs a block."""
+    """Return whether this test runs a block."""
     return mark not in ELSEWHERE and not mark.startswith("not run: ")
 
 

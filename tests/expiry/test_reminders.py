@@ -282,7 +282,7 @@ def test_once_per_threshold(listed, hours):
 
 
 def has_been_true(mark, watched, now):
-    """Whether a reminder could have been spoken at that time by a clock that was ten minutes ahead."""
+    """Return whether a reminder could have been spoken at that time by a clock that was ten minutes ahead."""
     ahead = now + timedelta(minutes=10)
     if mark == "premature":
         return now < watched.not_before + timedelta(minutes=10)

@@ -37,7 +37,7 @@ def lives(pid):
 
 
 def ends(pid):
-    """Whether a process ends within a few seconds."""
+    """Return whether a process ends within a few seconds."""
     for _ in range(100):
         if not lives(pid):
             return True

@@ -33,7 +33,7 @@ def discard(store):
 
 
 def refuses(store, error, reason, call, *arguments, **options):
-    """Whether a call is refused for a reason, and nothing changes."""
+    """Return whether a call is refused for a reason, and nothing changes."""
     before = everything(store)
     with pytest.raises(error, match=reason):
         call(store, *arguments, **options)

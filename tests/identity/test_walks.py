@@ -202,7 +202,7 @@ class Walk(RuleBasedStateMachine):
         assert len(overview.in_state(found, State.PENDING)) <= 1
 
     def is_well(self):
-        """Whether a certificate is in use that the partner accepts, and nothing is left to do."""
+        """Return whether a certificate is in use that the partner accepts, and nothing is left to do."""
         shown = self.store.show("acme")
         if shown.active is None or shown.status is not Status.OK or shown.next != "nothing":
             return False

@@ -41,12 +41,12 @@ def request(name, options, rules):
 
 
 def rejects(data, said, policy):
-    """Whether a policy rejects a CSR for a reason."""
+    """Return whether a policy rejects a CSR for a reason."""
     return any(said in each for each in problems(data, policy))
 
 
 def states(rule, value, policy):
-    """Whether a policy states a rule with that value."""
+    """Return whether a policy states a rule with that value."""
     return {each.name: each.value for each in policy.stated}.get(rule) == value
 
 

@@ -161,7 +161,7 @@ class Workspace:
         return self.run("apply", "-auto-approve")
 
     def is_settled(self) -> bool:
-        """Whether a plan has nothing to do."""
+        """Return whether a plan has nothing to do."""
         return self.run("plan", "-detailed-exitcode", code=None).code == 0
 
     def outputs(self) -> dict[str, Any]:

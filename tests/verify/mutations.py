@@ -182,7 +182,7 @@ def case(seed: int) -> Case:
 
 
 def by_certkit(mutant: Case) -> tuple[bool, frozenset[str]]:
-    """Whether certkit accepts it, and what it departs from: deviations, and what engines see otherwise."""
+    """Return whether certkit accepts it, and what it departs from: deviations, and what engines see otherwise."""
     try:
         leaf, between = Certificate.parse(mutant.leaf), Certificate.parse(mutant.between)
     except InputError:

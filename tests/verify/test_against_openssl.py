@@ -86,7 +86,7 @@ def write(path: Path, objects: Iterable[Any]) -> Path:
 
 
 def accepted_by_openssl(made: Made, asked: dict[str, Any], folder: Path) -> bool:
-    """Whether `openssl verify` accepts the certificate."""
+    """Return whether `openssl verify` accepts the certificate."""
     options: list[object] = ["-auth_level", 2, "-partial_chain", "-no-CAfile", "-no-CApath", "-no-CAstore"]
     options += ["-attime", int(asked.get("at", NOW).timestamp()), "-verify_depth", asked.get("max_depth", 8)]
     options += [
@@ -108,7 +108,7 @@ def accepted_by_openssl(made: Made, asked: dict[str, Any], folder: Path) -> bool
 
 
 def is_address(text: str) -> bool:
-    """Whether a host is named by its IP address."""
+    """Return whether a host is named by its IP address."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

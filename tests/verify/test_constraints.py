@@ -20,7 +20,7 @@ def name(kind: str, value: bytes, *, is_constraint: bool = False) -> general_nam
 
 
 def refused(kind: str, value: bytes, *, permitted: bytes | None = None, excluded: bytes | None = None) -> bool:
-    """Whether a name is refused below one tree of its kind."""
+    """Return whether a name is refused below one tree of its kind."""
     trees = [
         None if tree is None else (kinds.Subtree(name(kind, tree, is_constraint=True)),)
         for tree in (permitted, excluded)

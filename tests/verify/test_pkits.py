@@ -170,7 +170,7 @@ def verdict(test: str, *, backwards: bool = False, with_lists: bool = True) -> V
 
 
 def is_accepted(test: str) -> bool:
-    """Whether a test certificate may be relied upon."""
+    """Return whether a test certificate may be relied upon."""
     return verdict(test).status in {Status.OK, Status.WARNING}
 
 

@@ -195,7 +195,7 @@ def extensions_of(plan: Plan, *, is_leaf: bool) -> Iterator[tuple[x509.Extension
 
 
 def has_sound_path(graph: Graph) -> bool:
-    """Whether any way from the leaf to an anchor is sound, by trying them all.
+    """Return whether any way from the leaf to an anchor is sound, by trying them all.
 
     A way that comes back to a CA is never better than the one without the detour.
     """
@@ -224,12 +224,12 @@ def signs(above: Plan, below: Plan) -> bool:
 
 
 def serves(plan: Plan, purpose: str) -> bool:
-    """Whether a certificate's extended key usage allows a purpose."""
+    """Return whether a certificate's extended key usage allows a purpose."""
     return not plan.usage or bool({_ANY, _SERVER if purpose == "server" else _CLIENT} & set(plan.usage))
 
 
 def is_sound(way: Sequence[Plan]) -> bool:
-    """Whether the limits of the CAs in a way are kept."""
+    """Return whether the limits of the CAs in a way are kept."""
     for position, ca in enumerate(way[1:], start=1):
         below = sum(not each.is_self_issued for each in way[1:position])
         if ca.excludes == "inside.example" or (ca.path_length is not None and below > ca.path_length):
@@ -240,7 +240,7 @@ def is_sound(way: Sequence[Plan]) -> bool:
 def is_accepted(
     leaf: x509.Certificate, anchors: Sequence[x509.Certificate], untrusted: Sequence[x509.Certificate], **asked: Any
 ) -> bool:
-    """Whether the verifier takes a certificate."""
+    """Return whether the verifier takes a certificate."""
     policy = catalogue.load("general")
     question = Question(leaf=leaf, anchors=anchors, untrusted=untrusted, at=NOW, policy=policy, **asked)
     return verify(question).status in {Status.OK, Status.WARNING}
@@ -496,7 +496,7 @@ def signed(
 
 
 def is_permitted(chain: Chain) -> bool:
-    """Whether every name below a CA is one that it permits and does not exclude (RFC 5280 section 4.2.1.10)."""
+    """Return whether every name below a CA is one that it permits and does not exclude (RFC 5280 section 4.2.1.10)."""
     for number, limits in enumerate(chain.limits):
         below = [("dir", f"{each}//CA") for each in chain.organizations[number + 1 :]]
         below += [*([("dir", chain.subject)] if chain.subject else []), *chain.names]
@@ -506,7 +506,7 @@ def is_permitted(chain: Chain) -> bool:
 
 
 def keeps(limits: Limits, kind: str, text: str) -> bool:
-    """Whether limits let a name pass."""
+    """Return whether limits let a name pass."""
     permitted = [tree for of, tree in limits.permitted if of == kind]
     excluded = [tree for of, tree in limits.excluded if of == kind]
     if kind == "uri" and (permitted or excluded) and host_of(text) is None:
@@ -517,7 +517,7 @@ def keeps(limits: Limits, kind: str, text: str) -> bool:
 
 
 def is_within(kind: str, text: str, tree: str) -> bool:
-    """Whether a name, and for a wildcard all that it matches, is in a subtree."""
+    """Return whether a name, and for a wildcard all that it matches, is in a subtree."""
     match kind:
         case "ip":
             return ipaddress.ip_address(text) in ipaddress.ip_network(tree)
@@ -533,12 +533,12 @@ def is_within(kind: str, text: str, tree: str) -> bool:
 
 
 def is_below(name: str, tree: str) -> bool:
-    """Whether a DNS name is another one or below it; all are below the empty one."""
+    """Return whether a DNS name is another one or below it; all are below the empty one."""
     return not tree or f".{name}".lower().endswith(f".{tree}".lower())
 
 
 def could_match(kind: str, text: str, tree: str) -> bool:
-    """Whether a wildcard, which stands for one label, could match the very name of a subtree."""
+    """Return whether a wildcard, which stands for one label, could match the very name of a subtree."""
     return kind == "dns" and text.startswith("*.") and tree.lower().partition(".")[2] == text[2:].lower()
 
 

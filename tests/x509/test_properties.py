@@ -42,7 +42,7 @@ def key():
 
 
 def is_harmless(text: str) -> bool:
-    """Whether nothing in a text is invisible but spaces, of whatever script."""
+    """Return whether nothing in a text is invisible but spaces, of whatever script."""
     return all(char.isprintable() or unicodedata.category(char) == "Zs" for char in text)
 
 

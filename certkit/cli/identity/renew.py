@@ -57,7 +57,7 @@ def renew(output: Output, store: IdentityStore, *, name: str | None, all_: bool,
 
 
 def _say(output: Output, found: Overview | Unread) -> None:
-    """What was renewed, on standard output, and what waits for a person or failed, on standard error."""
+    """Print what was renewed on standard output, and pending requests and failures on standard error."""
     from certkit.identity.overview import Unread
     from certkit.report import text
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Reason(StrEnum):
-    """Why a source could not be checked: a closed list, because monitoring counts by it.
+    """The reason why a source could not be checked: a closed list, because monitoring counts by it.
 
     The names are those of x509-certificate-exporter, or certkit's own for places that it does not check.
     """

@@ -14,7 +14,7 @@ MANUAL = "manual"
 
 
 class IssuerKind(StrEnum):
-    """How an issuer is reached."""
+    """The kinds of issuers."""
 
     MANUAL = "manual"
     VAULT_PKI = "vault-pki"

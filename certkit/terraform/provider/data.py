@@ -93,7 +93,7 @@ class IdentityDataSource(_Source):
 
 
 class ExpiryDataSource(_Source):
-    """When a certificate expires, wherever it is."""
+    """The data source `certkit_expiry`: when a certificate expires, wherever it is."""
 
     @classmethod
     def get_name(cls) -> str:
@@ -161,7 +161,7 @@ class ExpiryDataSource(_Source):
 
 
 class CsrCheckDataSource(_Source):
-    """Whether a partner would accept a CSR."""
+    """The data source `certkit_csr_check`: whether a partner would accept a CSR."""
 
     @classmethod
     def get_name(cls) -> str:

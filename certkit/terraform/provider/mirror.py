@@ -37,7 +37,7 @@ sys.exit(main())
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Where the provider is, and whether anything was written."""
+    """The path of the installed provider, and whether anything was written."""
 
     mirror: Path
     directory: Path

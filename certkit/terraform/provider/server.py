@@ -109,10 +109,10 @@ class _Controller(grpc_controller_pb2_grpc.GRPCControllerServicer):
 
 
 class _Output(grpc_stdio_pb2_grpc.GRPCStdioServicer):
-    """What the process prints: nothing; Terraform takes its standard error."""
+    """go-plugin's stream of output, which stays empty: Terraform reads the process's standard error."""
 
     def StreamStdio(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ARG002, N802  gRPC's signature
-        """Nothing."""
+        """Send nothing."""
         return iter(())
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What the provider's block says; absent values are None."""
+    """The settings of the provider block; absent values are None."""
 
     store: str | None = None
     passphrase_file: str | None = None
