@@ -47,7 +47,7 @@ class Server:
     ca_file: str = ""
 
     def api(self, method: str, path: str, body: Any = None, *, namespace: str = "", token: str | None = None) -> Any:
-        """What the API answers: a document, or None."""
+        """Return the API's response: a document, or None."""
         request = urllib.request.Request(f"{self.address}/v1/{path}", method=method)
         request.add_header("X-Vault-Token", self.token if token is None else token)
         if namespace:

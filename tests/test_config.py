@@ -16,7 +16,7 @@ HOOK = '[hooks.reload]\ncommand = ["/bin/true", "HOST"]\n'
 
 
 def found(tmp_path, host="", user="", **environment):
-    """What two files say."""
+    """Return the configuration of two files."""
     for name, text in (("host.toml", host), ("user.toml", user)):
         (tmp_path / name).write_text(text)
     return load(environment, named=tmp_path / "user.toml", host_file=tmp_path / "host.toml")
@@ -81,7 +81,7 @@ def test_a_file_that_is_named_must_exist(tmp_path):
 
 
 def test_the_command_shows_and_checks(certkit, tmp_path):
-    """What is in force, and what is wrong: a program that is not there."""
+    """The effective configuration, and its faults: a missing program."""
     (tmp_path / "c.toml").write_text(HOOK + '[hooks.gone]\ncommand = ["/nowhere/program"]\n')
     shown = certkit("--config", tmp_path / "c.toml", "config", "show", "--json")
     assert shown.code == 0

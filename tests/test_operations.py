@@ -1,4 +1,4 @@
-"""What `scripts/` has for cron, systemd, Kubernetes, Prometheus and Grafana: it works as it stands there."""
+"""`scripts/` for cron, systemd, Kubernetes, Prometheus and Grafana: they work unchanged."""
 
 from __future__ import annotations
 

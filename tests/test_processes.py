@@ -19,7 +19,7 @@ from certkit.secret import Secret
 
 
 def test_work_that_ends_is_let_through():
-    """Whether it succeeds or not."""
+    """Successful or not."""
 
     def fail() -> None:
         raise ValueError
@@ -71,7 +71,7 @@ def test_a_failure_of_any_process_is_raised_here(bad):
 
 
 def test_a_secret_does_not_cross():
-    """What comes back is pickled, and a secret refuses that."""
+    """Results are pickled, and a secret refuses that."""
     if (os.cpu_count() or 1) < 2:
         pytest.skip("one processor does all the work itself")
     with pytest.raises((TypeError, EOFError, InputError)):

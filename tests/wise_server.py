@@ -66,7 +66,7 @@ class Wise:
         return [CLIENT_SECRET, basic, *self.made, *sent]
 
     def answer(self, authorization: str, form: dict[str, str]) -> Answer:
-        """What Wise says to a request for a token."""
+        """Return Wise's response to a token request."""
         instead = self.instead(form)
         if instead is not None:
             return instead

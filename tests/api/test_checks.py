@@ -39,7 +39,7 @@ def test_a_csr_with_what_a_policy_demands():
 
 
 def test_a_refusal_has_findings():
-    """What the partner would refuse is critical, with a hint; `require` raises it."""
+    """A rule that the partner would enforce is critical, with a hint; `require` raises it."""
     made = certkit.create_csr(common_name="acme")
     report = certkit.check_csr(made.csr, policy="wise-sandbox")
     assert report.status == "critical"
@@ -144,7 +144,7 @@ def test_a_key_is_generated():
 
 
 def test_files_are_named(tmp_path):
-    """What is given as a path is read, and named in messages; bytes and files may be mixed."""
+    """Paths are read, and named in messages; bytes and files may be mixed."""
     leaf = ROOT.issue()
     (tmp_path / "ca.pem").write_bytes(ROOT.pem)
     assert certkit.verify(leaf.pem, ca=[tmp_path / "ca.pem"], key=leaf.key_pem, now=pki.NOW).status == "ok"

@@ -228,7 +228,7 @@ def wreck(request, place, number, foreign):
 
 
 def test_settings_hold_across_renewals(directory, server):
-    """What a client sets on the context is set on every connection after a renewal, too."""
+    """Settings that a client makes on the context apply to every connection after a renewal, too."""
     context = directory.identity(interval=0).ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     context.set_ciphers("ECDHE+AESGCM")

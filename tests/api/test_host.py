@@ -12,7 +12,7 @@ from tests import pki
 
 
 def test_the_configuration_of_the_host(tmp_path):
-    """What it trusts, and whether that is safe: a program that is not there is critical, bad TOML an error."""
+    """Its entries, and whether they are safe: a missing program is critical, bad TOML an error."""
     file = tmp_path / "certkit.toml"
     file.write_text('[hooks.reload]\ncommand = ["/no/such/program", "-s"]\n[hosts]\nallow = ["api.example"]\n')
     found = certkit.host_configuration(file, environment={})
@@ -56,7 +56,7 @@ def test_the_guide_goes_as_far_as_it_can(certkit_rehearsal):
 
 
 def test_two_environments_are_compared(certkit_rehearsal, certkit_identity):
-    """What is the same in both is critical; Wise is not asked unless told to."""
+    """Shared keys and CAs are critical; Wise is not called unless requested."""
     with certkit.store(certkit_rehearsal.store, environment={}) as store:
         report = store.wise_check("acme", "acme")
     assert report.subject == "acme and acme"

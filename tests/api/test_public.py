@@ -1,4 +1,4 @@
-"""What `import certkit` offers, and what it costs."""
+"""The public names of `import certkit`, and the cost of importing it."""
 
 from __future__ import annotations
 

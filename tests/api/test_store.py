@@ -40,7 +40,7 @@ def directory(request):
 
 
 def answer(store, name="acme"):
-    """What the partner issues for the pending request."""
+    """Return the certificate that the partner issues for the pending request."""
     from cryptography import x509
 
     request = x509.load_pem_x509_csr(store.show(name).pending.csr.encode())
@@ -93,7 +93,7 @@ def test_from_the_request_to_the_end(place, store):
 
 
 def test_values_are_frozen_and_keep_no_secret(directory):
-    """What is returned cannot be changed, and prints no key; an open store is not pickled."""
+    """Returned values cannot be changed and print no key; an open store is not pickled."""
     found = use(directory)
     with pytest.raises(FrozenInstanceError):
         found.status = "critical"

@@ -1,4 +1,4 @@
-"""What another user of the host can make root's run do: nothing. Each of these attacks succeeded against version 0.1.0.
+"""Attacks by another user of the host on root's runs, all of which succeeded against version 0.1.0.
 
 CERTKIT_UNDER_ATTACK names another command to attack, and CERTKIT_RACES how often races are repeated.
 """
@@ -452,7 +452,7 @@ def test_the_log_names_the_real_user(victim):
 
 
 def test_tracebacks_have_no_escapes(victim):
-    """What a file is called does not reach the terminal raw, not even with -vv."""
+    """A file's name does not reach the terminal raw, not even with -vv."""
     done = victim.run("csr", "check", "-vv", "\x1b]0;owned\x07nowhere")
     assert done.returncode == 3
     assert not {"\x1b", "\x07"} & set(done.stderr)

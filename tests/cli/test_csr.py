@@ -54,7 +54,7 @@ def test_the_csr_is_one_pem_block_and_nothing_else(certkit, tmp_path):
 
 @pytest.mark.parametrize("key_type", ["rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384"])
 def test_every_type_of_key_passes_its_own_check(certkit, key_type):
-    """What certkit makes, certkit accepts."""
+    """A CSR that certkit creates is one that it accepts."""
     certkit(*CREATE, *FILES, "--type", key_type)
     checked = certkit("csr", "check", "acme.csr", "--policy", "wise-sandbox", "--key", "acme.key", "--json")
     assert checked.code == 0
@@ -143,7 +143,7 @@ def test_force_never_destroys_a_key_that_the_csr_would_replace(certkit, tmp_path
 
 
 def test_if_absent_changes_nothing_the_second_time(certkit, tmp_path):
-    """What is there and fits stays, byte by byte."""
+    """Existing files that match stay, byte for byte."""
     first = certkit(*CREATE, *FILES, "--if-absent", "--json").json
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     second = certkit(*CREATE, *FILES, "--if-absent", "--json")
@@ -368,7 +368,7 @@ def test_many_at_once_with_if_absent(certkit, tmp_path):
 
 
 def test_a_killed_batch_is_cleaned_up_by_the_next(certkit, tmp_path):
-    """What a killed run has left beside the directory goes; what another run is using stays."""
+    """Leftovers of a killed run are removed; those that another run is using stay."""
     left = tmp_path / ".out.0123456789ab.tmp"
     used = tmp_path / ".out.ba9876543210.tmp"
     for folder in (left, used):

@@ -161,7 +161,7 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
 def test_names_of_files_cannot_command_the_terminal(certkit, folder, late, name, locale):
-    """What is not fit to print is escaped, in any locale, and a file is one line."""
+    """Unprintable characters are escaped, in any locale, and a file is one line."""
     (folder / os.fsdecode(name)).write_bytes(late)
     (folder / os.fsdecode(b"broken" + name)).write_bytes(BEGIN)
     looked = certkit("expiry", "certs", *AT, "-q", env=locale)
@@ -232,7 +232,7 @@ def test_a_password_in_an_address_is_not_repeated(certkit, folder):
 
 
 def test_zeros_are_no_certificate(certkit, tmp_path):
-    """What a file system leaves after lost power, named outright, in little memory: exit 3."""
+    """A file of zeros, as after lost power, named explicitly, in little memory: exit 3."""
     with (tmp_path / "zeros.pem").open("wb") as file:
         file.truncate(100_000_000)
     looked = certkit("expiry", "zeros.pem", *AT, preexec_fn=limit(resource.RLIMIT_AS, 300_000_000))
@@ -241,7 +241,7 @@ def test_zeros_are_no_certificate(certkit, tmp_path):
 
 
 def limit(kind: int, value: int):
-    """What sets a limit in a child, before it becomes the command."""
+    """Return a function that sets a limit in a child process, before it becomes the command."""
     return lambda: resource.setrlimit(kind, (value, value))
 
 

@@ -88,7 +88,7 @@ def test_machine_formats_tell_the_real_state_whatever_was_spoken(certkit, year):
 
 
 def test_errors_are_spoken_on_every_run(certkit, year):
-    """What could not be looked at is no reminder."""
+    """A source that could not be checked does not count as a reminder."""
     for _ in range(2):
         ran = certkit("expiry", "year.pem", "nowhere.pem", "-q", "--remind", LIST, "--state", "s.json", *AT)
         assert (ran.code, ran.out) == (3, "")

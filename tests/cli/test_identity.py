@@ -65,7 +65,7 @@ class Identities(Command):
         return x509.load_pem_x509_csr(self.store.load(name).generations[-1].csr)
 
     def answer(self, name="acme", *, file="answer.pem", issuer=ISSUING, subject=None, **options):
-        """What the partner answers to the request, in a file with the issuing CA."""
+        """Issue the partner's certificate for the request into a file, with the issuing CA."""
         subject = subject or pki.name(O="Acme Ltd", CN="acme-client-id")
         dates = {"begin": NOW - pki.DAY, "end": NOW + 364 * pki.DAY}
         made = issuer.issue(subject, public_key=self.csr(name).public_key(), **{**dates, **options})

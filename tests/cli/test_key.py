@@ -102,7 +102,7 @@ def test_a_key_is_not_printed_on_a_terminal(tmp_path):
 
 
 def on_terminal(*arguments: object) -> str:
-    """What certkit says when its output is a terminal."""
+    """Return what certkit prints on a terminal."""
     child, terminal = pty.fork()
     if child == 0:
         argv = [*command(), *map(str, arguments)]

@@ -234,7 +234,7 @@ def test_a_large_encrypted_key_is_opened(certkit, tmp_path):
 
 
 def test_blocks_of_other_programs_are_named(certkit, tmp_path):
-    """What a file holds instead of a certificate."""
+    """The error says what a file contains instead of a certificate."""
     (tmp_path / "a.pem").write_bytes(pem.encode("PGP PUBLIC KEY BLOCK", b"abc"))
     shown = certkit("expiry", tmp_path / "a.pem", "--at", "2027-01-01")
     assert shown.code == 3
@@ -407,7 +407,7 @@ def test_a_weak_rsa_key_is_a_finding(certkit, tmp_path, weakness):
 
 
 def test_a_weak_key_of_a_ca_is_trusted_for_nothing(certkit, tmp_path):
-    """Whoever factors it issues whatever they like."""
+    """Whoever factors the key can issue any certificate."""
     key = rsa.RSAPrivateNumbers(
         *CLOSE,
         secret := pow(65537, -1, (CLOSE[0] - 1) * (CLOSE[1] - 1)),

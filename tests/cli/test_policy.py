@@ -88,7 +88,7 @@ def test_keys_that_are_no_longer_rules_are_noted(certkit, tmp_path):
 
 
 def test_wises_rules(certkit):
-    """What Wise asks for, and what it leaves unsaid."""
+    """Wise's documented rules, and those that it leaves open."""
     shown = certkit("policy", "show", "wise-sandbox", "--json").json
     assert shown["hosts"]["api_mtls"] == "https://api-mtls.wise-sandbox.com"
     assert shown["certificate"]["max_live"] == 10

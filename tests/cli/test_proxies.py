@@ -39,7 +39,7 @@ DEMANDS = "requires a user name and password (HTTP 407)"
 
 @pytest.fixture
 def asked():
-    """What the proxy was asked."""
+    """Return the requests to the proxy."""
     return []
 
 

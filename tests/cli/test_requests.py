@@ -1,4 +1,4 @@
-"""What commands ask of Vault, counted in front of a real OpenBao: as much for an old identity as for a new one.
+"""The requests of commands to Vault, counted before a real OpenBao: as many for an old identity as for a new one.
 
 In a directory they open as many files.
 """

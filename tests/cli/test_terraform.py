@@ -41,7 +41,7 @@ PROGRAM = [*command(), "terraform", "query"]
 
 
 def ask(folder, program=PROGRAM, env=None, **query):
-    """What Terraform gets for a query."""
+    """Return Terraform's result of a query."""
     return external(program, query, folder=folder, env={**environment(), **(env or {})})
 
 

@@ -1,4 +1,4 @@
-"""What certkit answers to a hundred mistakes and questions, as one text to be read and reviewed.
+"""The answers of certkit to some 150 mistakes and questions, as one text for review.
 
 `transcript.txt` has each command with its output and exit code; after a change of wording, write it again with
 `TRANSCRIPT=write pytest tests/cli/test_transcript.py`, and read the difference.

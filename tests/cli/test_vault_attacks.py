@@ -1,4 +1,4 @@
-"""What a provisioner's token can make others run, trust or contact: nothing. Each attack succeeded against 0.1.0.
+"""Attacks with a provisioner's token on programs, trust and addresses, all of which succeeded against 0.1.0.
 
 CERTKIT_UNDER_ATTACK names another command to attack, and CERTKIT_ACLS the directory of its ACLs.
 """
@@ -116,7 +116,7 @@ def test_addresses(scene):
 
 
 def test_the_log(scene):
-    """What happened before stays, whatever is written to the pointer."""
+    """Earlier entries stay, whatever is written to the pointer."""
     place, token = f"secret/data/{scene.prefix}/{NAME}", scene.token("provisioner")
     before = scene.run("operator", "identity", "log", NAME).stdout
     pointer = scene.openbao.api("GET", f"{place}/pointer", token=token)["data"]["data"]

@@ -74,7 +74,7 @@ def server():
 
 
 def pasted(server, *, profile="123", state=None):
-    """What Wise redirects a user to."""
+    """Return the URL that Wise redirects a user to."""
     more = f"&state={state}" if state else ""
     return f"{REDIRECT_URI}/?code={server.code()}&profileId={profile}{more}"
 
@@ -425,7 +425,7 @@ def test_revoke_local(wise, server):
 
 
 def at_once(work):
-    """What many processes say that do the same."""
+    """Return the outputs of several processes that run the same command at once."""
     with ThreadPoolExecutor(MANY) as pool:
         return [each.result() for each in [pool.submit(work) for _ in range(MANY)]]
 

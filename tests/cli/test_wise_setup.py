@@ -141,7 +141,7 @@ def json_token(wise):
 
 
 def test_for_people_it_is_a_list(certkit, tmp_path):
-    """What is done, next and later; the store is named again where it was named."""
+    """Steps that are done, next and later; a given store is repeated in the next command."""
     with rehearsing(tmp_path, *REHEARSAL):
         said = certkit("wise", "setup", "acme", *CLIENT, "--store", "file:identities").out.splitlines()
     assert said[:4] == [
@@ -156,7 +156,7 @@ def test_for_people_it_is_a_list(certkit, tmp_path):
 
 
 def test_nothing_waits_without_a_terminal(setup, tmp_path):
-    """What cannot go on without an answer names the option."""
+    """A step that needs an answer names the option."""
     told(setup(), 3, "identity 'acme' does not exist yet; say which environment", "sandbox|sandbox-legacy|production")
     with rehearsing(tmp_path, *REHEARSAL):
         pasted = granted(setup(*CLIENT).json["next"]["url"])

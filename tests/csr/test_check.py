@@ -651,7 +651,7 @@ def test_every_finding_is_told_at_once(tmp_path):
 
 
 def test_every_bad_finding_has_a_hint(key_file):
-    """What to do about it."""
+    """Whatever its status."""
     data = b"x\n" + requested(key_file, "-subj", "/C=GB", "-sha1", "-addext", "basicConstraints=CA:TRUE") * 2
     assert all(finding.hint for finding in checked(data, WISE) if not finding.is_good)
 

@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).parents[2] / "scripts" / "examples"
 
 
 def environment(wise):
-    """What a program needs to find the identity."""
+    """Return the environment in which a program finds the identity."""
     return {**os.environ, "CERTKIT_STORE": wise.store, "CERTKIT_CLIENT_SECRET": wise.client_secret}
 
 

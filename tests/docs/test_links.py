@@ -27,7 +27,7 @@ def test_links_lead_somewhere(page):
 
 
 def texts():
-    """What users read: pages, hints, extras, scripts, actions."""
+    """Return the texts that users read: pages, hints, extras, scripts, actions."""
     for folder in ("certkit", "docs", "policies", "scripts"):
         yield from (path for path in (PROJECT / folder).rglob("*") if path.is_file() and path.suffix != ".png")
     yield from (path for path in PROJECT.iterdir() if path.is_file() and path.name != "CHANGELOG.md")

@@ -76,7 +76,7 @@ def row(*, left: timedelta = 6 * DAY, number: int = 1) -> Row:
 
 
 def run(path, *rows, now=NOW, listed=LIST, wait_seconds=1.0):
-    """What one run speaks, as written in the list, and the warnings that it gives."""
+    """Return the reminders that one run sends, as written in the list, and its warnings."""
     with ReminderFile.open(path, wait_seconds=wait_seconds) as state:
         due = state.due(rows, reminders=listed, now=now)
         state.record(due)
@@ -89,7 +89,7 @@ def speaking(path, first=1, last=2):
 
 
 def spoken(path):
-    """What a run of its own says, without a warning."""
+    """Return the reminders that a run of its own sends, without a warning."""
     done = subprocess.run(speaking(path), capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     return done.stdout.decode().splitlines()
@@ -139,7 +139,7 @@ def test_nothing_to_remember_is_no_file(path):
 
 
 def test_what_was_not_recorded_is_repeated(path):
-    """Whoever could not speak records nothing."""
+    """A run that could not print records nothing."""
     with ReminderFile.open(path) as state:
         assert len(state.due([row()], reminders=LIST, now=NOW)) == 1
     assert run(path, row()) == (["7d"], [])
@@ -257,7 +257,7 @@ def test_places_that_hold_no_state(tmp_path, monkeypatch, place):
 
 
 def test_a_directory_that_cannot_be_written_to(path):
-    """What cannot be remembered is repeated, also where it was remembered before."""
+    """Reminders that cannot be recorded are repeated, including those recorded before."""
     assert run(path, row()) == (["7d"], [])
     path.parent.chmod(0o500)
     without = []
@@ -276,7 +276,7 @@ def test_a_directory_that_cannot_be_written_to(path):
 
 
 def test_a_file_that_may_not_be_written_to(path):
-    """Whoever made it read-only meant it."""
+    """A read-only file is left alone."""
     assert run(path, row()) == (["7d"], [])
     path.chmod(0o400)
     without = []
@@ -316,7 +316,7 @@ def holding(path):
 
 
 def test_the_wait_for_another_run_is_bounded(path):
-    """Whoever waited too long speaks, warns, and leaves the state alone."""
+    """A run that waited too long sends its reminders, warns, and leaves the state alone."""
     run(path, row(number=2))
     before = path.read_bytes()
     with holding(path) as lock:
@@ -380,7 +380,7 @@ def test_a_run_killed_at_any_step(tmp_path, call):
 
 
 def test_runs_killed_at_any_time(tmp_path):
-    """What is remembered was spoken, and all but the last that was spoken is remembered."""
+    """Recorded reminders were sent, and all sent reminders but the last are recorded."""
     chance = random.Random(1)
     for attempt in range(8):
         path = tmp_path / str(attempt) / "reminders.json"
@@ -395,14 +395,14 @@ def test_runs_killed_at_any_time(tmp_path):
 
 
 def test_the_file_does_not_grow_for_ever(path):
-    """What expired and was last seen more than a year ago is forgotten."""
+    """Certificates that expired and were last seen more than a year ago are dropped."""
     for month in range(120):
         run(path, row(left=30 * month * DAY, number=month), now=NOW + 30 * month * DAY)
     assert len(json.loads(path.read_bytes())["certificates"]) == 13
 
 
 def test_more_than_the_file_may_hold(path):
-    """What ended first is left out, and so is repeated; the rest is remembered."""
+    """The first to expire are left out, and so are repeated; the rest is recorded."""
     rows = [row(left=(at % 2000) * timedelta(minutes=1), number=at) for at in range(90_000)]
     said, warnings = run(path, *rows)
     assert (len(said), warnings) == (90_000, [])

@@ -39,14 +39,14 @@ def row(*, left: timedelta, lifetime: timedelta = YEAR, kind: Kind = Kind.CERTIF
 
 
 def run(memory, rows, now, listed=LIST):
-    """What one run speaks, as written in the list, and what it remembers."""
+    """Return the reminders that one run sends, as written in the list, and the records that it keeps."""
     memory = reminders.refreshed(memory, seen=rows, now=now)
     due = reminders.due(rows, reminders=listed, memory=memory, now=now)
     return [each.reminder.text for each in due], reminders.recorded(memory, due)
 
 
 def spoken_on(watched, days, listed=LIST):
-    """What runs speak on so many days before the end, one after the other."""
+    """Return the reminders of runs on so many days before expiry, one after the other."""
     memory, said = {}, []
     for day in days:
         texts, memory = run(memory, [watched], watched.not_after - day * DAY, listed)
@@ -108,7 +108,7 @@ def test_days_of_a_policy():
     ],
 )
 def test_other_lists_are_refused(text, message):
-    """What is empty or makes no sense, with an example of what does."""
+    """Empty and invalid lists, with an example of a valid one."""
     with pytest.raises(InputError) as refused:
         Reminders.parse(text)
     assert refused.value.message == message
@@ -221,7 +221,7 @@ def test_what_is_still_seen_is_remembered():
 
 
 def test_a_clock_that_was_ahead_keeps_nothing_for_ever():
-    """What it saw in the future was seen today at the latest; what it made false is no longer remembered."""
+    """Sightings in the future count as today's; reminders that were too early are dropped."""
     watched = row(left=-DAY)
     _, memory = run({}, [watched], NOW + 3000 * DAY)
     memory = reminders.refreshed(memory, seen=[], now=NOW)

@@ -20,7 +20,7 @@ THRESHOLDS = Thresholds(Duration.parse("28d"), Duration.parse("7d"))
 
 
 def scanned(*sources, **options):
-    """What a scan of the sources finds at `pki.NOW`."""
+    """Return the result of scanning the sources at `pki.NOW`."""
     judge = Judge(THRESHOLDS, pki.NOW, **options)
     return scan(look(sources, judge), now=pki.NOW)
 

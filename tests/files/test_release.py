@@ -43,7 +43,7 @@ def plain(contents):
 
 
 def stamps(folder):
-    """What is another one after any change: of every file the number, the modes and the times."""
+    """Return the number, mode and times of every file, which differ after any change."""
     found = {}
     for path in (folder, *folder.rglob("*")):
         status = path.lstat()
@@ -217,7 +217,7 @@ def test_a_change_without_a_mark(tmp_path):
 
 
 def test_readers_see_pairs(tmp_path):
-    """Who reads the pointer once gets files that belong together, however often they change."""
+    """A reader that resolves the pointer once gets files that belong together, however often they change."""
     switch(tmp_path)
     done = threading.Event()
 
@@ -242,7 +242,7 @@ def test_readers_see_pairs(tmp_path):
 
 
 def test_names_are_never_missing(tmp_path):
-    """Who names a file that old and new have always finds it."""
+    """A file that both old and new have can always be opened."""
     switch(tmp_path)
     done = threading.Event()
 

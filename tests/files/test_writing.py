@@ -87,7 +87,7 @@ def test_an_old_key_is_set_aside(tmp_path):
 
 @pytest.mark.parametrize("data", [b"-----BEGIN RSA PRIVATE KEY-----\n", bytes.fromhex("3081870201003013")])
 def test_a_report_never_replaces_a_private_key(tmp_path, data):
-    """Whether the key is PEM or DER."""
+    """In PEM and in DER."""
     (tmp_path / "k").write_bytes(data)
     with pytest.raises(InputError, match="it holds keys or certificates"):
         writing.write_report(tmp_path / "k", content.ReportFile(["report"]))
@@ -117,7 +117,7 @@ def test_many_files_beside_others(tmp_path):
 
 
 def test_reading_is_bounded(tmp_path):
-    """What is larger than the limit is refused, endless devices included."""
+    """Larger files are refused, endless devices included."""
     (tmp_path / "f").write_bytes(bytes(101))
     assert len(reading.read(tmp_path / "f", limit=101)) == 101
     for path in (tmp_path / "f", "/dev/zero"):

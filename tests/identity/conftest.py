@@ -82,7 +82,7 @@ def csr_of(store, number="0001", name="acme"):
 
 
 def issue(store, number="0001", name="acme", *, subject=None, issuer=ISSUING, **options):
-    """What the partner answers: a certificate for the key of a request, by default with the CN that it likes."""
+    """Return the partner's certificate for the key of a request, by default with a CN of its choice."""
     subject = subject or pki.name(O="Acme Ltd", CN="acme-client-id")
     return issuer.issue(subject, public_key=csr_of(store, number, name).public_key(), **options)
 

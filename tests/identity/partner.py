@@ -48,7 +48,7 @@ def spki_of_key(store, name, number):
 
 
 def faults(store, name, *, now):
-    """What is wrong with an identity that is in use: no pair that works, a key that is lost, two requests at once."""
+    """Return the faults of an identity in use: no pair that works, a lost key, two requests at once."""
     identity = store.load(name)
     active = identity.record.active
     certificate = overview.certificate(overview.generation(identity, active)) if active else None
@@ -65,6 +65,6 @@ def faults(store, name, *, now):
 
 
 def troubles(store):
-    """What the store's check complains about, apart from what a killed run may leave."""
+    """Return the findings of the store's check, apart from what a killed run may leave."""
     findings = (each for each in findings_of(store) if each.status is not Status.OK)
     return [each for each in findings if not _LEFT_OVER.search(each.message)]

@@ -171,7 +171,7 @@ def test_a_host_without_hooks(renewed, hook):
 
 
 def test_hooks_run_when_going_back(renewed, hook, tmp_path):
-    """What is in use has changed then, too."""
+    """The active generation has changed then, too."""
     activate(renewed)
     activation.rollback(renewed, renewed.load("acme"), how=deploying(hook()), now=pki.NOW)
     assert "CERTKIT_NAME=acme" in (tmp_path / "told").read_text()

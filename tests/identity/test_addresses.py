@@ -16,7 +16,7 @@ POLICY = catalogue.load("wise-sandbox")
 
 @dataclass(frozen=True)
 class InVault:
-    """What a store in Vault says of addresses."""
+    """The attributes of a store in Vault that concern addresses."""
 
     allowed_hosts: tuple[str, ...] = ()
 

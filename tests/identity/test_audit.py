@@ -1,4 +1,4 @@
-"""What `store check` finds unsafe in records, hooks and addresses, on files and on a real OpenBao."""
+"""Unsafe records, hooks and addresses that `store check` finds, in files and on a real OpenBao."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_hooks_that_never_run(found, acme):
 
 @pytest.mark.parametrize("place", ["hooks", "hooks/deploy.d", "hooks/deploy.d/10-reload"])
 def test_hooks_that_others_may_write(found, acme, place):
-    """Whether it is the program or a directory above it."""
+    """Either the program or a directory above it."""
     program = acme / "hooks" / "deploy.d" / "10-reload"
     program.parent.mkdir(parents=True, mode=0o700)
     program.write_text("#!/bin/sh\n")

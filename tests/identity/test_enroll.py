@@ -28,7 +28,7 @@ def test_the_first_generation(store):
 
 
 def test_the_key_belongs_to_the_csr(store):
-    """What is kept as the private key is what the CSR was signed with."""
+    """The stored private key is the one that signed the CSR."""
     enroll(store)
     key = objects.private_key(store.key("acme", "0001").reveal(), name="key").value
     assert keys.key_facts(key.public_key()) == keys.key_facts(csr_of(store).public_key())

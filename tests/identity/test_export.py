@@ -55,12 +55,12 @@ def runs(tmp_path):
 
 
 def files(folder):
-    """What has a name there that people know."""
+    """Return the names of the visible files."""
     return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
 
 def stamps(folder):
-    """What is another one after any change."""
+    """Return the numbers and times of the files, which differ after any change."""
     paths = [folder, *folder.rglob("*")]
     return {path: (path.lstat().st_ino, path.lstat().st_mtime_ns, path.lstat().st_ctime_ns) for path in paths}
 
@@ -360,7 +360,7 @@ def wait_for(path):
 
 
 def test_readers_see_pairs(store, wanted):
-    """Who reads the pointer once gets a key with its certificate, while a hundred exports alternate two generations."""
+    """A reader that resolves the pointer once gets a matching pair, while a hundred exports alternate."""
     use(store, count=2)
     export(store, store.load("acme"), wanted)
     done = threading.Event()

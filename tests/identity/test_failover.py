@@ -111,7 +111,7 @@ def test_nothing_acknowledged_is_lost_while_leaders_die(openbao_cluster, stores,
 
 
 def missing(store, log):
-    """What was acknowledged and is not there."""
+    """Return the acknowledged changes that are missing."""
     identities = {name: store.load(name) for name in set(log.enrolled)}
     for name, number, pasted in log.installed:
         issued = overview.generation(identities[name], number).issued

@@ -68,7 +68,7 @@ def test_an_answer(store):
     ids=["reversed", "with the root", "CRLF", "indented", "no last line end", "a mail", "BOM", "with others"],
 )
 def test_however_it_was_pasted(store, paste):
-    """What is kept is the same."""
+    """The stored certificate is the same."""
     enroll(store)
     made = issue(store)
     install(store, paste(made))

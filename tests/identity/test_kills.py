@@ -36,18 +36,18 @@ def audited(store):
 
 
 def install(store, data):
-    """What `identity install` does."""
+    """Do what `identity install` does."""
     _, number = answer.install(store, store.load("acme"), data, POLICY, now=LATE)
     activation.activate(store, store.load("acme"), number, now=LATE)
 
 
 def activate(store, _):
-    """What `identity activate` does."""
+    """Do what `identity activate` does."""
     activation.activate(store, store.load("acme"), now=LATE)
 
 
 def renew(store, _):
-    """What `identity renew` does, where the issuer answers at once."""
+    """Do what `identity renew` does with an issuer that issues at once."""
     renewing.renew(store, store.load("acme"), POLICY, wanted=renewing.Renewal(issuer=Partner(LATE)), now=LATE)
 
 
@@ -80,7 +80,7 @@ WORK = {
 
 @pytest.fixture(params=WORK)
 def work(request):
-    """What is there before, and what is done."""
+    """Return the state before, and the change to make."""
     return WORK[request.param]
 
 

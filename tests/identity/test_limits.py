@@ -19,7 +19,7 @@ PRODUCTION = load("wise-production")
 
 
 def room(store, *, policy=POLICY, now=pki.NOW):
-    """What is found about the room for one more."""
+    """Return the findings about the room for one more certificate."""
     return limits.room(limits.Neighbours(store, "acme"), policy, now=now)
 
 

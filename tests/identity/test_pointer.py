@@ -124,7 +124,7 @@ def test_retire(store):
 
 
 def test_what_cannot_be_retired(store):
-    """What is in use, and what is not there."""
+    """The active generation, and one that does not exist."""
     use(store)
     refuses(store, InputError, "generation 0001 is active", retire, "0001")
     refuses(store, InputError, "generation 0001 is active", retire, "1")

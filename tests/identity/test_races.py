@@ -84,7 +84,7 @@ class Counting:
 
 
 def test_four_runs_have_one_certificate_signed(renewers):
-    """Whoever has the lease asks the issuer; the others wait for its answer, and all tell the same."""
+    """The run with the lease asks the issuer; the others wait, and all report the same."""
     for turn in range(5):
         name, issuer, gate = f"leased-{turn}", Counting(), threading.Barrier(4)
         use(renewers[0], name)

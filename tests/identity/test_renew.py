@@ -233,7 +233,7 @@ def test_another_process_answers_first(store):
 
 
 def test_a_stale_look_makes_no_second_generation(store):
-    """Who saw no request when it began, and finds one in use when it writes, leaves it at that."""
+    """A run that saw no request at its start, and finds one when it writes, changes nothing."""
     used(store)
     stale = store.load("acme")
     run(store, issuer=Signing())

@@ -48,7 +48,7 @@ class Partner:
 
 
 def call(store, now):
-    """What the partner's server says to what is in use: OpenSSL judges it at that time; why it fails, if it does."""
+    """Return why the partner's server rejects the active certificate, by OpenSSL at that time, or None."""
     shown = credentials.of_generation(store, store.load("acme"))
     leaf, *above = shown.credentials.chain
     if shown.credentials.key.public_key() != leaf.public_key():

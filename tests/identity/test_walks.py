@@ -153,7 +153,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(force=st.booleans())
     def renew(self, force):
-        """What cron runs."""
+        """Run what cron runs."""
         self.run("renew", force=force)
 
     @rule(replace_ca=st.booleans(), force=st.booleans())

@@ -42,7 +42,7 @@ REMINDERS = Reminders.of_days(POLICY.renewal.reminders)
 
 @dataclass(frozen=True)
 class Watched:
-    """What reminders are about: a certificate in the store."""
+    """A certificate in the store, as reminders see it."""
 
     certificate: x509.Certificate
     kind: Kind = Kind.CERTIFICATE
@@ -90,7 +90,7 @@ class Gateway:
         (self.folder / "crl.pem").write_bytes(b"".join(lists))
 
     def call(self, folder):
-        """What a client gets that reads its pair from a folder: a status, or why there is none."""
+        """Return the status that a client gets with the pair in a directory, or why there is none."""
         context = ssl.create_default_context(cafile=self.folder / "above.pem")
         # The certificate of the gateway is judged by our clock, which is another one.
         context.verify_mode, context.check_hostname = ssl.CERT_REQUIRED, False

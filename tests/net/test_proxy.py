@@ -134,7 +134,7 @@ SAN = x509.SubjectAlternativeName([x509.DNSName("localhost")])
 
 @pytest.fixture
 def asked():
-    """What the proxy was asked."""
+    """Return the requests to the proxy."""
     return []
 
 

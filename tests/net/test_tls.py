@@ -1,4 +1,4 @@
-"""What servers present, with real servers on this machine: sound, old, demanding and hostile ones."""
+"""Certificates that servers present, with real servers on this machine: sound, old, demanding and hostile ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def trust(presented):
 
 
 def look(port, *, host="127.0.0.1", timeout=TIMEOUT, client=None, server_name=None, protocol=None, verdict=None):
-    """What a server on this machine presents."""
+    """Return what a server on this machine presents."""
 
     async def ask():
         return await tls.look(
@@ -503,7 +503,7 @@ STRANGE = {
 
 @pytest.mark.parametrize("case", STRANGE)
 def test_a_server_of_another_kind(case):
-    """What it says is bounded, and shown without control characters."""
+    """Its output is bounded, and shown without control characters."""
     protocol, talk, words = STRANGE[case]
     with tls_servers.serving(talk) as server:
         failed = failure(server.port, protocol=protocol, timeout=TIMEOUT)

@@ -75,7 +75,7 @@ def folder(tmp_path_factory, root):
 
 @pytest.fixture(scope="module")
 def ran(folder, as_on):
-    """What all the commands print, by their words."""
+    """Return what all the commands print, by their words."""
     lines = [*READING, *EXAMPLES]
     return dict(zip(lines, as_on("windows", folder, map(shlex.split, lines)), strict=True))
 

@@ -70,7 +70,7 @@ NOT_ALL_PSD2 = "the PSD2 roles and the competent authority are missing"
 
 
 def eidas(order: str = "the order is", **others: Any) -> tuple[tuple[SubjectOptions, str], ...]:
-    """What both certificates of PSD2 have in common."""
+    """Return what both certificates of PSD2 have in common."""
     missing = variants(EIDAS, {"C": ("",), "O": ("",), "organizationIdentifier": ("",), "CN": ("",)}, **PSD2)
     names = ("C", "O", "organizationIdentifier", "CN")
     form = "does not have the form PSD<country>-<authority of 2 to 8 capitals>-<id>"

@@ -51,7 +51,7 @@ def states(rule, value, policy):
 
 
 def problems(data, policy):
-    """What a partner would reject a CSR for."""
+    """Return the reasons why a partner would reject a CSR."""
     found = check.findings(objects.csr(data, name="CSR"), data, policy)
     return [each.message for each in found if each.status in {Status.CRITICAL, Status.UNKNOWN}]
 

@@ -34,7 +34,7 @@ def load(text: str) -> policy.Policy:
 
 
 def refusal(text: str) -> tuple[str, str]:
-    """What is said of a bad policy, and the hint."""
+    """Return the error about a bad policy, and its hint."""
     with pytest.raises(PolicyError) as refused:
         load(text)
     return refused.value.message, refused.value.hint
@@ -412,7 +412,7 @@ def test_a_policy_extends_a_shipped_one(write):
     ids=["itself", "each-other"],
 )
 def test_a_circle_of_extends_is_refused(write, tmp_path, files):
-    """Whether a policy extends itself, or two extend each other."""
+    """A policy that extends itself, and two that extend each other."""
     for name, text in files.items():
         write(name, text)
     with pytest.raises(PolicyError) as refused:

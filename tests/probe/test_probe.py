@@ -39,7 +39,7 @@ def client(root):
 
 
 def probe(port, root, client, *, host="localhost", anchors=(), now=None, **options):
-    """What a probe finds; the root is trusted unless something else is."""
+    """Return the result of a probe; the root is trusted by default."""
     credentials = tls.Credentials(client.key, (client.certificate,))
     trusted = [root.certificate] if anchors == () else anchors
     where = target(f"{host}:{port}")
@@ -152,7 +152,7 @@ def test_an_alert_is_always_seen(root, server_pair, client, tmp_path, version):
     ],
 )
 def test_each_alert_in_plain_words(root, server_pair, client, tmp_path, number, words):
-    """What a server says of a certificate."""
+    """The message says what the server reports about the certificate."""
     with tls_servers.serving(tls_servers.refusing(server_pair, tmp_path, number)) as server:
         found = probe(server.port, root, client)
     assert of(found) == ("critical", f"refused: the server rejected the client certificate as {words}")
@@ -199,7 +199,7 @@ def test_401_and_403_are_about_the_token(root, server_pair, client, tmp_path, st
     ],
 )
 def test_a_partner_that_says_so_in_a_header(root, server_pair, client, tmp_path, header, wanted):
-    """What a policy knows of a partner's answers counts more than their status."""
+    """A policy's header counts more than the status of a response."""
     answer = OK.replace(b"\r\n\r\n", f"\r\n{header}\r\n\r\n".encode())
     with tls_servers.web(server_pair, tmp_path, answer, client_ca=root) as seen:
         found = probe(int(seen[0]), root, client, addresses=catalogue.load("klarna-acquirer").hosts)
@@ -437,7 +437,7 @@ def test_a_certificate_of_a_minute_ago(root, alert, hint):
 
 
 def test_an_expired_certificate_is_renewed(root):
-    """What this machine knows of its dates is said."""
+    """The dates of the certificate are the reason, as far as this machine knows."""
     old = judge.ClientSide((root.issue(begin=NOW - 2 * pki.DAY, end=NOW - pki.DAY).certificate,), NOW)
     found = judge.ended(tls.HandshakeEndedError("", hint="", alert="certificate expired"), old, (), asks=True)
     assert "certificate expired): it expired on " in found.message
@@ -445,7 +445,7 @@ def test_an_expired_certificate_is_renewed(root):
 
 
 def refusal(chain, accepts=(), there=None):
-    """What is said of a refusal in HTTP that gives no reason: the reason that can be seen from here, and the hint."""
+    """Return the reason and hint for an HTTP refusal that gives no reason."""
     headers = {} if there is None else {"date": there.strftime("%a, %d %b %Y %H:%M:%S GMT")}
     answer = http.HttpAnswer(status=495, headers=headers, body=b"")
     found = judge.from_response(answer, judge.ClientSide(chain, NOW), accepts, asks=True)

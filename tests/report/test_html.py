@@ -239,7 +239,7 @@ def drawn(*rows, now=NOW):
 
 
 def test_a_time_line_of_weeks():
-    """What is near is drawn by week, and what has expired stands left of today."""
+    """Near dates are drawn by week, and expired certificates left of today."""
     assert drawn(certificate(-3), certificate(-400), certificate(0), certificate(20), certificate(60)) == (
         10,
         [

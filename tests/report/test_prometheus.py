@@ -65,7 +65,7 @@ def values(text, name, label):
 
 
 def check(text):
-    """What promtool has to say against the text."""
+    """Return promtool's objections to the text."""
     promtool = require_program("promtool")
     done = subprocess.run(
         [promtool, "check", "metrics"], input=text.encode(), capture_output=True, check=False, timeout=60

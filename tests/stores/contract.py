@@ -1,4 +1,4 @@
-"""What every store of identities must do, in the words of `certkit.stores.base.Store` and by nothing else.
+"""The contract of every store of identities, tested through `certkit.stores.base.Store` alone.
 
 A store passes when a class of its own inherits `StoreContract` where there is a fixture `store`, an empty one. Where a
 second process opens the store again, the class has a fixture `open_again` too.
@@ -113,7 +113,7 @@ class StoreContract:
         assert store.names() == sorted(names)
 
     def test_identities_are_apart(self, store):
-        """What happens to one does not concern another, similar as their names may be."""
+        """Changing one does not affect another, however similar their names."""
         for name in ("acme", "acme.tmp", "acm", "Acme"):
             enroll(store, name, issued=1)
         activate(store, "0001", "acm")
@@ -255,7 +255,7 @@ class StoreContract:
     # The record
 
     def test_a_change_is_kept(self, store, open_again):
-        """What it makes of the record is the answer, and is there from then on."""
+        """The changed record is returned, and stored."""
         enroll(store, issued=2)
         changed = activate(store, "0001")
         assert changed == RECORD.activate("0001")

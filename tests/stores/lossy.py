@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Fate(Enum):
-    """What becomes of a request."""
+    """The fate of a request."""
 
     ARRIVES = auto()
     REQUEST_IS_LOST = auto()

@@ -1,4 +1,4 @@
-"""What tests of a file store look at: directories, and identities whose keys a group may read."""
+"""Directories for tests of file stores, and identities whose keys a group may read."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def audited(store):
 
 
 def log(store, name="acme"):
-    """What happened, and to which generation."""
+    """Return the events with their generations."""
     return [(each.what, each.generation) for each in store.log(name)]
 
 
@@ -106,7 +106,7 @@ def test_what_is_refused(audited):
 
 
 def test_a_copy_takes_it_along(audited, make_store):
-    """What happened before is there too, and what happens there is no difference to the original."""
+    """Earlier events are in the copy, and later ones do not affect the original."""
     enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
     install(audited, pasted(issue(audited)))
     activate.activate(audited, audited.load("acme"), now=pki.NOW)

@@ -134,7 +134,7 @@ def test_a_request_that_is_dropped():
     ],
 )
 def test_what_is_refused(edit, message, hint):
-    """What is in use stays in use, and what was in use is never dropped as a request."""
+    """The active generation stays active, and one that was active is never discarded as a request."""
     with pytest.raises(InputError) as refused:
         edit(used("0001", "0002"))
     assert (refused.value.message, refused.value.hint) == (message, hint)
@@ -167,7 +167,7 @@ def test_a_record_of_before():
 
 
 def test_settings_that_are_completed():
-    """What was said stays, what was not is taken from the others."""
+    """Given settings stay, and missing ones are taken from the others."""
     blank = Settings(policy="wise-sandbox", client_id="a")
     others = Settings(policy="wise-sandbox", subject=SubjectOptions(organization="Acme"), key_type="ec-p256")
     assert (blank.is_blank, others.is_blank) == (True, False)
@@ -196,7 +196,7 @@ class Lives(RuleBasedStateMachine):
 
     @property
     def last(self):
-        """What was in use last, may be used again, and is not in use now."""
+        """Return the generation that was active last, may be activated again, and is not active now."""
         usable = [each for each in reversed(self.history) if each != self.record.active and each not in self.retired]
         return usable[0] if usable else None
 
@@ -240,7 +240,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(number=numbers)
     def discard(self, number):
-        """What was never in use."""
+        """Discard the generations that were never active."""
         is_allowed = number not in self.history
         self.attempt(lambda record: record.discard(number), is_allowed=is_allowed)
         self.discarded |= {number} if is_allowed else set()

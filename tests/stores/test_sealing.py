@@ -170,7 +170,7 @@ def test_an_older_form_of_encryption():
 
 
 def test_no_secret_is_shown():
-    """Whoever prints a wrapping sees no passphrase."""
+    """Printing a wrapping shows no passphrase."""
     assert repr(PASSPHRASE) == "PassphraseWrapping(passphrase=Secret(hidden))"
 
 
@@ -219,7 +219,7 @@ def test_a_document_without_its_passphrase(tmp_path):
 
 
 def test_documents_from_before(tmp_path):
-    """What version 0.1.0 left in the clear in a sealed store is read, reported, and sealed when it is written next."""
+    """Documents that version 0.1.0 left unencrypted are read, reported, and sealed when next written."""
     store = FileStore(tmp_path, PASSPHRASE)
     enroll(store, pending=1)
     (tmp_path / "acme" / "tokens").mkdir(mode=0o700)

@@ -43,7 +43,7 @@ def connect(openbao):
 
 @pytest.fixture
 def wrapping(connect, transit):
-    """What wraps keys, with no more rights than it needs."""
+    """Return a wrapping of keys, with no more rights than it needs."""
     return TransitWrapping(connect(), "certkit", transit)
 
 
@@ -54,7 +54,7 @@ def store(tmp_path, wrapping):
 
 
 class TestContract(StoreContract):
-    """What every store promises, with wrapped keys."""
+    """The contract of every store, with wrapped keys."""
 
 
 def refused(work):
@@ -76,7 +76,7 @@ def test_the_file_is_what_transit_answers(store, openbao, transit):
 
 
 def test_rights_to_encrypt_and_decrypt_are_enough(openbao, connect, transit):
-    """Who makes keys need not be able to read them, and who reads them need not be able to make any."""
+    """Creating keys needs no right to read them, and reading them none to create any."""
 
     def with_right(work):
         acl = f'path "{transit}/{work}/certkit" {{ capabilities = ["update"] }}'
@@ -94,7 +94,7 @@ def test_rights_to_encrypt_and_decrypt_are_enough(openbao, connect, transit):
 
 
 def test_a_key_of_transit_may_be_rotated(openbao, connect, transit):
-    """What was wrapped before opens, and what is wrapped now is so under the new version."""
+    """Keys wrapped earlier open, and new ones use the new version."""
     openbao.api("POST", f"{transit}/keys/rotated", {})
     wrapping = TransitWrapping(connect(), "rotated", transit)
     before = wrapping.seal(key(0))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ExternalError(Exception):
-    """What Terraform shows instead of a result."""
+    """The error that Terraform shows instead of a result."""
 
 
 def external(

@@ -182,7 +182,7 @@ class Seen:
         return (self,)
 
     def look(self):
-        """What is seen."""
+        """Yield the sighting."""
         return iter(self.seen)
 
 
@@ -192,7 +192,7 @@ def told_of(*seen, now=NOW):
 
 
 def test_the_most_urgent_certificate_of_a_source_is_told(root):
-    """What is not valid yet is more urgent than what ends sooner; the leaf of a bundle counts."""
+    """A certificate that is not valid yet is the most urgent; of a bundle the leaf counts."""
     soon = root.issue(end=NOW + 40 * pki.DAY)
     later = root.issue(begin=NOW + pki.DAY)
     seen = [Sighting("a", soon.value), Sighting("a", root.issue(end=NOW).value, is_leaf=False)]

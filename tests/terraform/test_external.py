@@ -1,4 +1,4 @@
-"""What a query may say."""
+"""Valid and invalid queries."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from tests.terraform.workspace import MODULE, NAME, Place, Workspace, file_place
 
 @pytest.fixture
 def closing():
-    """What is to be closed when all else is over."""
+    """Close the given contexts at the end."""
     with contextlib.ExitStack() as stack:
         yield stack
 
@@ -212,7 +212,7 @@ def test_the_working_directory_may_be_lost(workspace, tmp_path, place, root):
 
 
 def test_the_state_may_be_lost(workspace, directory, root):
-    """What is in the store is found again, and nothing is made twice."""
+    """Existing identities are found again, and nothing is created twice."""
     made = workspace(directory)
     made.activate(root)
     before = made.outputs()
@@ -419,7 +419,7 @@ def test_every_plan_warns_of_what_is_to_be_done(workspace, directory, root):
 
 
 def test_outputs_can_insist_on_a_valid_certificate(workspace, directory, root):
-    """What uses them waits; the request is made all the same, and its answer is taken."""
+    """Resources that use them wait; the request is created all the same, and its certificate installed."""
     made = workspace(directory)
     made.configure(require_valid=True)
     told = made.run("apply", "-auto-approve", code=1)

@@ -71,7 +71,7 @@ def test_settings_do_not_bring_hvac():
 
 
 def test_without_a_token_nothing_is_asked():
-    """What to set is said at once."""
+    """The error names the variables to set."""
     error = failure(lambda: Vault.connect(VaultSettings()))
     assert (error.kind, error.message) == (Kind.NO_TOKEN, "cannot use Vault at https://127.0.0.1:8200: no token")
 
@@ -179,7 +179,7 @@ def test_where_a_token_cannot_be_renewed_there_is_a_new_login(connect, openbao, 
 
 
 def test_capabilities_are_told_path_by_path(connect, openbao):
-    """What a store can check before it relies on it."""
+    """So a store can check its rights before it relies on them."""
     acl = 'path "secret/data/ours/*" { capabilities = ["create", "read"] }'
     vault = connect(openbao.settings(token=Secret(openbao.token_for(acl).encode())))
     assert vault.capabilities(["secret/data/ours/x", "secret/data/theirs"]) == {
@@ -259,7 +259,7 @@ def test_namespaces_hold_their_own_secrets(connect, openbao):
 
 
 def test_a_sealed_server_is_told_from_one_that_is_gone(connect, tmp_path):
-    """What to do about either is not the same."""
+    """The hints differ."""
     with development_server(tmp_path) as server:
         vault = connect(server.settings())
         secrets = vault.kv("secret")

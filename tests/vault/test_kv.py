@@ -23,7 +23,7 @@ def prefix(request):
 
 @pytest.fixture
 def secrets(connect, openbao, prefix):
-    """What root sees below the prefix."""
+    """Return what root sees below the prefix."""
     return connect(openbao.settings()).kv(prefix)
 
 
@@ -277,7 +277,7 @@ def test_many_are_asked_for_once_each_and_ahead(odd_vault, many, target, answer)
 
 
 def test_what_was_asked_ahead_in_vain_is_given_up(odd_vault):
-    """Who stops half way leaves no answer behind that a later request could take for its own."""
+    """A read that stops half-way leaves no response that a later request could take for its own."""
     with odd_server(secret(1)) as server:
         secrets = Kv(odd_vault(server).transport, "secret")
         found = secrets.read_many(f"x{number}" for number in range(1000))

@@ -1,4 +1,4 @@
-"""What the variables of Vault's command line mean."""
+"""The variables of Vault's command line."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_time_outs_are_go_s_durations(read, text, seconds):
     ],
 )
 def test_a_bad_value_is_an_error_that_names_the_variable_and_not_the_value(read, variables, message):
-    """What is wrong with which variable; never a password."""
+    """The error names the variable, never a password."""
     with pytest.raises(InputError) as caught:
         read(**variables)
     assert caught.value.message == message
@@ -132,7 +132,7 @@ def test_a_bad_value_is_an_error_that_names_the_variable_and_not_the_value(read,
 
 
 def test_the_token_of_the_home_directory_comes_last(tmp_path):
-    """What `bao login` left in ~/.vault-token counts where no variable says otherwise."""
+    """The token that `bao login` left in ~/.vault-token is used if no variable sets one."""
     (tmp_path / ".vault-token").write_text("s.remembered\n")
     assert VaultSettings.from_environment({}, tmp_path).token == Secret(b"s.remembered")
     assert VaultSettings.from_environment({"VAULT_TOKEN": "s.given"}, tmp_path).token == Secret(b"s.given")

@@ -70,7 +70,7 @@ def test_nothing_comes_from_the_environment(odd_kv, monkeypatch):
 
 @pytest.mark.parametrize("status", [412, 429, 500, 502, 503, 504])
 def test_a_read_is_repeated(odd_kv, status):
-    """What may pass is asked again."""
+    """A temporary failure is retried."""
     with odd_server(errors(status, "not now"), errors(status, "not now"), secret(3)) as server:
         assert odd_kv(server).read("x").version == 3
     assert len(server.asked) == 3

@@ -229,7 +229,7 @@ def by_openssl(mutants: Sequence[Case]) -> list[str]:
 
 
 def by_cryptography(mutant: Case) -> str:
-    """What cryptography's verifier says, empty if it accepts."""
+    """Return the objection of cryptography's verifier, empty if it accepts."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -1,4 +1,4 @@
-"""What the tests of the verifier need beyond the little CA: chains, revocation lists, and certificates cut by hand."""
+"""Material for tests of the verifier: chains, revocation lists, and certificates encoded by hand."""
 
 from __future__ import annotations
 

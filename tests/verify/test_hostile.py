@@ -96,7 +96,7 @@ def is_accepted(verdict: Verdict) -> bool:
 
 
 def test_the_sample_is_accepted() -> None:
-    """What the tests below alter is accepted before it is altered."""
+    """The certificates that the tests below alter are accepted unaltered."""
     assert everything(sample()).status is Status.OK
 
 
@@ -329,7 +329,7 @@ def test_giant_names_are_shortened_in_findings() -> None:
 
 
 def chain_status(made: Made, **asked: Any) -> Status:
-    """What the check of the chain says."""
+    """Return the status of the finding about the chain."""
     return next(each.status for each in judge(made, **asked).findings if each.id == "chain")
 
 

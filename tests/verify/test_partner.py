@@ -42,7 +42,7 @@ def policy(rules):
 
 
 def said(rules, *file):
-    """What a policy has against a certificate and its file."""
+    """Return the objections of a policy to a certificate and its file."""
     found = partner.findings([value(each) for each in file or (LEAF,)], policy(rules))
     return [each.message for each in found if not each.is_good]
 
@@ -113,7 +113,7 @@ def test_the_key_identifier_of_the_issuer():
     ],
 )
 def test_a_rule_for_the_file(rules, good, bad, message):
-    """What is in it, and in which order."""
+    """Its contents and their order."""
     assert said(rules, *good) == []
     assert said(rules, *bad)[0].startswith(message)
 

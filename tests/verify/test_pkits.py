@@ -196,7 +196,7 @@ WITHOUT_LISTS = [name for name in STEMS if not name.startswith(("4.4 ", "4.14 ",
 
 @pytest.mark.parametrize("name", WITHOUT_LISTS)
 def test_no_false_accept_without_lists(name: str) -> None:
-    """What is invalid for another reason than a revocation list is refused without the lists too."""
+    """Certificates that are invalid for another reason than a CRL are refused without CRLs too."""
     asked = [test for test, is_valid in expectations().items() if not is_valid and group(test) == name]
     accepted = [test for test in asked if verdict(test, with_lists=False).status in {Status.OK, Status.WARNING}]
     assert accepted == REVOKED.get(name, [])
@@ -210,7 +210,7 @@ def test_group(name: str) -> None:
 
 
 def test_every_disagreement_is_explained() -> None:
-    """What comes out otherwise than NIST says is in the list of explanations, and nothing else is."""
+    """Every result that differs from NIST's is in the list of explanations, and no other."""
     assert {test for test, is_valid in expectations().items() if is_accepted(test) != is_valid} == EXPLAINED.keys()
 
 

@@ -82,7 +82,7 @@ class Plan:
 
     @property
     def is_self_issued(self) -> bool:
-        """Whether subject and issuer are of one name."""
+        """Whether subject and issuer are the same name."""
         return self.subject.name == self.issuer.name
 
 
@@ -217,7 +217,7 @@ def ways(graph: Graph, way: tuple[Plan, ...]) -> Iterator[tuple[Plan, ...]]:
 
 
 def signs(above: Plan, below: Plan) -> bool:
-    """Whether a certificate is one of the CA that is named as issuer, with the key that signed, of a fair size."""
+    """Return whether a certificate is the named issuer's, with the key that signed, of sufficient size."""
     return (
         above.subject.name == below.issuer.name and above.subject.key is below.signer.key and not above.subject.is_weak
     )
@@ -247,7 +247,7 @@ def is_accepted(
 
 
 def graph_is_accepted(graph: Graph) -> bool:
-    """What the verifier says of a graph."""
+    """Return the verifier's verdict on a graph."""
     made = {plan: built(plan) for plan in (*graph.anchors, *graph.others)}
     hostname = _HOST if graph.purpose == "server" else None
     anchors, others = [made[plan] for plan in graph.anchors], [made[plan] for plan in graph.others]
@@ -305,7 +305,7 @@ def test_the_paths_that_are_found_are_confirmed_by_other_engines(tmp_path: Path)
 
 
 def openssl_says(path: Sequence[x509.Certificate], purpose: str, folder: Path) -> str:
-    """What `openssl verify` says against a path; empty if it accepts it."""
+    """Return the objection of `openssl verify` to a path; empty if it accepts it."""
     parts = {"leaf": path[:1], "between": path[1:-1] or path[-1:], "anchor": path[-1:]}
     for name, certificates in parts.items():
         (folder / name).write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in certificates))
@@ -316,7 +316,7 @@ def openssl_says(path: Sequence[x509.Certificate], purpose: str, folder: Path) -
 
 
 def cryptography_says(path: Sequence[x509.Certificate]) -> str:
-    """What cryptography's verifier says against a path; empty if it accepts it."""
+    """Return the objection of cryptography's verifier to a path; empty if it accepts it."""
     builder = PolicyBuilder().store(Store([path[-1]])).time(NOW.replace(tzinfo=None))
     policies = ExtensionPolicy.webpki_defaults_ca(), ExtensionPolicy.permit_all()
     builder = builder.extension_policies(ca_policy=policies[0], ee_policy=policies[1])
@@ -368,7 +368,7 @@ GRAPH_CORNERS = {
 
 @pytest.mark.parametrize("name", GRAPH_CORNERS)
 def test_corners_of_path_building_hold(name: str) -> None:
-    """What random graphs are too seldom: the verdict is that of trying every way."""
+    """Shapes that random graphs seldom have: the verdict is that of trying every path."""
     assert graph_is_accepted(GRAPH_CORNERS[name]) == has_sound_path(GRAPH_CORNERS[name])
 
 
@@ -569,7 +569,7 @@ def hostname_of(chain: Chain) -> str | None:
 
 
 def chain_is_accepted(chain: Chain) -> bool:
-    """What the verifier says of a chain."""
+    """Return the verifier's verdict on a chain."""
     anchor, *others, leaf = chain_built(chain)
     hostname = hostname_of(chain) if chain.purpose == "server" else None
     return is_accepted(leaf, [anchor], others, purpose=chain.purpose, hostname=hostname)
@@ -608,5 +608,5 @@ CHAINS = {
 
 @pytest.mark.parametrize("name", CHAINS)
 def test_corners_of_name_constraints_hold(name: str) -> None:
-    """What random chains are too seldom: the verdict is that of RFC 5280 section 4.2.1.10."""
+    """Shapes that random chains seldom have: the verdict is that of RFC 5280 section 4.2.1.10."""
     assert chain_is_accepted(CHAINS[name]) == is_permitted(CHAINS[name])

@@ -91,7 +91,7 @@ def scope(**parts: Any) -> x509.IssuingDistributionPoint:
 
 
 def delta(base: int) -> x509.DeltaCRLIndicator:
-    """That a list is a delta list."""
+    """Return the extension that makes a list a delta CRL."""
     return x509.DeltaCRLIndicator(base)
 
 
@@ -210,7 +210,7 @@ class TestNewest:
         assert says(judge(of(age=9))) == ("unknown", f"the CRL has been stale since 2026-11-21T12:00:00Z, {OF_LEAF}")
 
     def test_stale_names_it(self) -> None:
-        """What a stale list revokes for good stays revoked."""
+        """A permanent revocation on a stale list still counts."""
         assert says(judge(of(ROOT, named(), age=9))) == REVOKED
 
     def test_stale_hold(self) -> None:
@@ -392,7 +392,7 @@ class TestUnderstood:
 
 
 class TestSigner:
-    """Who signed a list, and whether that one may."""
+    """The signer of a list, and its right to sign."""
 
     ca = ROOT.intermediate()
     leaf = ca.issue()

@@ -77,7 +77,7 @@ def endpoint(wise: Wise) -> TokenEndpoint:
 
 
 def redirect(wise: Wise, **fields: str) -> Redirect:
-    """What comes back with a fresh code."""
+    """Return a redirect with a fresh code."""
     code = Secret(wise.code().encode())
     return Redirect(redirect_uri=wise_server.REDIRECT_URI, code=code, profile_id="123", **fields)
 
@@ -102,7 +102,7 @@ def valid(wise: Wise) -> list[bytes]:
 
 
 def renew(store: Store, wise: Wise, *, clock=now, force: bool = False, ask=None, warned=None) -> Token:
-    """What a host does that renews the token."""
+    """Do what a host does that refreshes the token."""
     own = endpoint(wise)
     return token_lease.renewed(
         store,

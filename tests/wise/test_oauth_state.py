@@ -22,7 +22,7 @@ def remember(store, at=NOW):
 
 
 def claim(store, state, *, expected=None, is_whole=True, client_id="acme", uri=URI, at=NOW + MINUTE):
-    """What comes of a redirect with that state."""
+    """Return the result of a redirect with that state."""
     redirect = Redirect(redirect_uri=uri, code=Secret(b"x"), state=state, is_whole=is_whole)
     return oauth_state.claim(store, "acme", redirect, expected=expected, client_id=client_id, now=at)
 

@@ -54,7 +54,7 @@ def test_many_hosts_renew_a_token_that_is_due(wise, open_store, rotates):
 
 @pytest.mark.parametrize("rotates", [False, True])
 def test_many_hosts_insist(wise, open_store, rotates):
-    """Whoever was first, the token in the store is in the end the one that Wise takes, and all have one of Wise's."""
+    """Whoever is first, the store ends with the token that Wise accepts, and every host has one of Wise's."""
     begin(open_store(), wise, expired=False)
     wise.rotates = rotates
     got = at_once(lambda: renew(open_store(), wise, force=True))

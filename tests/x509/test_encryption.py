@@ -68,7 +68,7 @@ def test_openssl_opens_a_key(key, tmp_path, passphrase_file):
 
 
 def test_certkit_opens_a_key_within_its_budget(key):
-    """What is written here is never refused here as too costly."""
+    """A key that certkit wrote is never refused as too costly."""
     sealed = keys.to_pem(key, PASSPHRASE).reveal()
     body = keys.load_private_key(sealed, PASSPHRASE)
     assert keys.to_pem(body) == keys.to_pem(key)

@@ -24,7 +24,7 @@ def load(data: bytes, passphrase: Secret | None = None):
 
 
 def spki(data: bytes) -> str:
-    """What openssl calls the public key of a private one: the SHA-256 of its SubjectPublicKeyInfo."""
+    """Return openssl's SHA-256 of a private key's SubjectPublicKeyInfo."""
     public = openssl("pkey", "-pubout", "-outform", "DER", stdin=data).stdout
     return openssl("dgst", "-sha256", "-r", stdin=public).stdout.decode().split()[0]
 

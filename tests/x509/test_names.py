@@ -58,7 +58,7 @@ def test_control_characters_are_refused_in_units():
 
 
 def test_bytes_that_are_no_text_are_refused():
-    """What the terminal could not decode arrives as surrogates."""
+    """Bytes that the terminal could not decode arrive as surrogates."""
     with pytest.raises(InputError, match="O of the subject: not valid UTF-8"):
         SubjectOptions(organization="caf\udce9")
 

@@ -107,7 +107,7 @@ def test_other_labels_are_known(label, kind, source):
 
 
 def test_a_trusted_certificate_is_a_certificate():
-    """What openssl appends to it is left out."""
+    """The data that openssl appends is left out."""
     (item,) = read(files()["trusted"])
     assert (item.kind, item.der) == ("certificate", files()["certificate"])
 

@@ -96,7 +96,7 @@ LAWFUL: dict[str, tuple[bytes, Callable[[], PublicKeyInfo], Callable[[], bytes]]
 
 
 def problem(named: bytes, key: PublicKeyInfo, signature: bytes, message: bytes = MESSAGE) -> str | None:
-    """What is wrong with a signature."""
+    """Return what is wrong with a signature."""
     return signatures.problem(Algorithm.parse(named), key, signature, message)
 
 
@@ -139,7 +139,7 @@ MISMATCHES = {
 
 @pytest.mark.parametrize("name", MISMATCHES)
 def test_a_mismatch_has_its_reason(name: str) -> None:
-    """What does not fit together is refused, and the reason is said."""
+    """An inconsistent algorithm is refused, with the reason."""
     named, key, sign, said = MISMATCHES[name]
     assert problem(named, key(), sign()) == said
 

@@ -33,7 +33,7 @@ def ders(*patterns: str) -> list[bytes]:
 
 
 def loaded(load, data):
-    """What cryptography makes of the bytes, or None."""
+    """Return the object that cryptography loads from the bytes, or None."""
     try:
         return load(data)
     except Exception:  # noqa: BLE001  a library's own test vectors
@@ -138,7 +138,7 @@ def test_requests_are_read_as_cryptography_does():
 
 
 def test_responses_are_read_as_cryptography_does():
-    """Who answers, and what of whom."""
+    """The responder, and the certificates of the responses."""
     compared = 0
     for der in ders("ocsp/resp-*.der"):
         theirs = loaded(ocsp.load_der_ocsp_response, der)

@@ -28,7 +28,7 @@ FILES = sorted(
 
 @functools.cache
 def found(name: str) -> list[Item | Broken]:
-    """What is in a file; no passphrase is given."""
+    """Return the objects in a file; no passphrase is given."""
     return list(objects.read((FOLDER / name).read_bytes()))
 
 

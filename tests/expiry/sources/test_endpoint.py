@@ -34,7 +34,7 @@ def pair(root):
 
 
 def look(*texts, timeout=20.0, client=None):
-    """What the endpoints of these names present."""
+    """Return the certificates that these endpoints present."""
     endpoints = tuple(Endpoint.parse(text) for text in texts)
     return list(EndpointSource(endpoints, timeout, client, datetime.now(UTC)).look())
 

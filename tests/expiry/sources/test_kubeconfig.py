@@ -115,7 +115,7 @@ def users(*entries: dict) -> bytes:
 
 
 def test_certificates_of_users_and_clusters(either_parser, root):
-    """What is embedded comes out as it is, several certificates together; the key stays where it is."""
+    """Embedded certificates are found unchanged, several together; the key is not read."""
     client, intermediate = root.issue(), root.intermediate()
     bundle = intermediate.pem + root.pem
     text = KUBEADM.format(authorities=encoded(bundle), client=encoded(client.pem), key=KEY)
@@ -281,7 +281,7 @@ def test_what_cannot_be_read(either_parser, data, message):
 
 
 def test_bombs(either_parser):
-    """What repeats itself through aliases, merges itself, or is itself, costs no more than what is written."""
+    """Repeated aliases, merges and cycles cost no more than the text that is written."""
     levels = "".join(f"l{at}: &l{at} [{', '.join([f'*l{at - 1}'] * 9)}]\n" for at in range(1, 40))
     laughs = f"l0: &l0 [a]\n{levels}users: *l39\n"
     assert kubeconfig.read(laughs.encode()).problems == [f"user number {at} is not a mapping" for at in range(1, 10)]

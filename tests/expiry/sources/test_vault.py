@@ -1,4 +1,4 @@
-"""What `expiry vault://MOUNT/PREFIX` sees, with the token of a cron job that may read neither keys nor certificates."""
+"""`expiry vault://MOUNT/PREFIX` with the token of a cron job that may read neither keys nor certificates."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def monitor(openbao, store, connect):
 
 
 def scanned(*sources, **options):
-    """What a scan of the sources finds at `pki.NOW`."""
+    """Return the result of scanning the sources at `pki.NOW`."""
     return scan(look(sources, Judge(THRESHOLDS, pki.NOW, **options)), now=pki.NOW)
 
 

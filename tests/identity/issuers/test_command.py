@@ -34,7 +34,7 @@ def test_it_gets_the_csr_and_answers(program):
 
 
 def test_no_shell_runs_it(program, tmp_path):
-    """What a shell would understand reaches the program as it is."""
+    """Characters that a shell would interpret reach the program unchanged."""
     line = program('echo "$1"')
     assert Command([line, f"$(touch {tmp_path}/gone)"], PATH).issue(CSR).certificates.startswith(b"$(touch ")
     assert not (tmp_path / "gone").exists()

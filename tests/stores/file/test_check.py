@@ -25,7 +25,7 @@ def store(tmp_path):
 
 
 def told(store):
-    """What a check complains about: status, id, message and hint, with STORE for the path."""
+    """Return the findings of a check: status, id, message and hint, with STORE for the path."""
     return [
         f"{each.status} {each.id}: {each.message} -> {each.hint}".replace(str(store.root), "STORE")
         for each in findings_of(store)

@@ -139,7 +139,7 @@ def below(folder):
 
 
 def exposed(folder):
-    """What others might read: directories that are open to them, and keys."""
+    """Return what others might read: directories that are open to them, and keys."""
     modes = [(path, path.lstat().st_mode) for path in below(folder)]
     folders = [path for path, mode in modes if stat.S_ISDIR(mode) and mode & 0o077]
     files = [path for path, mode in modes if stat.S_ISREG(mode) and mode & 0o077]
@@ -147,12 +147,12 @@ def exposed(folder):
 
 
 def unfinished(folder):
-    """What has a temporary name."""
+    """Return the files with temporary names."""
     return [path for path in below(folder) if path.name.endswith(".tmp")]
 
 
 def troubles(store):
-    """What a check reports, apart from what a killed run may leave and the next one repairs."""
+    """Return the findings of a check, apart from what a killed run may leave and the next one repairs."""
     expected = re.compile("by interrupted runs|was interrupted|does not exist|is not fully deleted")
     return [each for each in findings_of(store) if each.status is not Status.OK and not expected.search(each.message)]
 
@@ -264,7 +264,7 @@ def test_a_file_that_would_be_too_large(case):
 
 @dataclass
 class Disk:
-    """What would be lost if the power went: bytes and names that were written and not synced."""
+    """The data that a power failure would lose: bytes and names that were written and not synced."""
 
     lost: set
     faults: list

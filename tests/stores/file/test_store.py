@@ -34,7 +34,7 @@ def store(tmp_path):
 
 
 class TestContract(StoreContract):
-    """What every store promises."""
+    """The contract of every store."""
 
     @pytest.fixture
     def open_again(self, store):
@@ -56,7 +56,7 @@ class TestContractWithPassphrase(StoreContract):
 
 @pytest.fixture(params=[0o000, 0o077, 0o022], ids=["umask 000", "umask 077", "umask 022"])
 def umask(request):
-    """What the umask of the process is."""
+    """Return the umask of the process."""
     old = os.umask(request.param)
     yield
     os.umask(old)
@@ -287,7 +287,7 @@ def test_a_group_reads_what_its_members_need(store):
 
 
 def test_another_group_may_read(umask, store):
-    """What exists is given to it, just as if it had been there from the beginning."""
+    """Existing files are given to it too."""
     first, second = sorted({some_group().gr_gid, 65534})
     enroll_for(store, grp.getgrgid(first).gr_name)
     before = tree(store.root / "acme")
@@ -436,7 +436,7 @@ for call in (
 
 
 def unprivileged(store):
-    """What every method reports to a user without permissions."""
+    """Return what every method reports to a user without permissions."""
     without = []
     if os.geteuid() == 0:
         without = [require_program("setpriv"), "--bounding-set=-dac_override,-dac_read_search"]

@@ -1,4 +1,4 @@
-"""What a check says of a store in Vault: of the server, the token, the mount, our rights and the identities."""
+"""`store check` of a store in Vault: the server, the token, the mount, our rights and the identities."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def operator(openbao, connect, place):
 
 
 def lines(store, *only):
-    """What is said, a line each; only under some ids."""
+    """Return the findings, a line each, optionally only those with some ids."""
     found = [each for each in findings_of(store) if not only or each.id in only]
     return [f"{each.status.value} {each.id}: {each.message}" for each in found]
 
@@ -362,7 +362,7 @@ def test_what_others_wrote_is_shown_safely(operator, openbao):
 
 
 def test_no_key_is_touched(operator):
-    """Whether it is there is seen from the names."""
+    """The names show whether there is a key."""
     enroll(operator)
     operator.add("acme", "0001", key=key(0), csr=CSR)
     assert "PRIVATE" not in str(findings_of(operator))

@@ -85,7 +85,7 @@ def count(record):
 
 
 def test_changes_are_made_once_while_the_leader_dies(stores, openbao_cluster):
-    """What was said to be done is done, and what was said to have failed is not; only doubt may be either."""
+    """Changes reported as made are made, and failed ones are not; only uncertain ones may be either."""
     leader = openbao_cluster.nodes.index(openbao_cluster.leader())
     living = [store for at, store in enumerate(stores) if at != leader]
     enroll(living[0], issued=1)

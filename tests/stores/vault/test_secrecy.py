@@ -171,7 +171,7 @@ def everything(store):
 
 @pytest.mark.parametrize("fate", [Fate.ARRIVES, Fate.ANSWER_IS_LOST, Fate.ANSWER_IS_500, Fate.REQUEST_IS_LOST])
 def test_nothing_that_is_shown_holds_a_secret(openbao, approle, prefix, said, fate):
-    """Whether all goes well, or each third request or answer is lost."""
+    """Without failures, and with every third request or response lost."""
     login, hidden = approle
     with network(openbao.address) as made:
         settings = openbao.settings(address=made.address, token=None, login=login, max_retries=0)

@@ -44,7 +44,7 @@ def store(vault):
 
 
 class TestContract(StoreContract):
-    """What every store promises, with nothing but the rights of an operator."""
+    """The contract of every store, with only the rights of an operator."""
 
     @pytest.fixture
     def open_again(self, store, operator):
@@ -61,7 +61,7 @@ class TestContract(StoreContract):
 
 
 def raw(openbao, path):
-    """What stands at a path of the API below `secret`, asked without certkit."""
+    """Return what is stored at a path of the API below `secret`, read without certkit."""
     return openbao.api("GET", f"secret/{path}")["data"]
 
 
@@ -634,7 +634,7 @@ def test_few_requests_are_enough(store, lossy):
 
 
 def test_no_key_is_read_but_by_key(store, lossy):
-    """Whether there is one is seen from the names of secrets."""
+    """The names of secrets show whether there is one."""
     over, made = lossy(lambda *_: Fate.ARRIVES)
     enroll(over, issued=2)
     over.load("acme")

@@ -1,4 +1,4 @@
-"""What the provider says to those who ask, and to those who are mistaken."""
+"""Answers of the provider to queries and to mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a failure says in Terraform: arguments of the configuration, and commands that can be pasted."""
+"""Failures as Terraform shows them: arguments of the configuration, and commands that can be pasted."""
 
 from __future__ import annotations
 

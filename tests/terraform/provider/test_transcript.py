@@ -68,7 +68,7 @@ class Reader:
 
 
 def planned(said):
-    """What a plan does, by address."""
+    """Return the actions of a plan, by address."""
     return re.findall(r"# (\S+) ((?:will|must) be [\w -]+)", said)
 
 

@@ -56,7 +56,7 @@ class Workspace:
         (self.folder / "main.tf").write_text(HEADER + configuration)
 
     def environment(self) -> dict[str, str]:
-        """What Terraform and the provider see: a home of their own, and logs of everything."""
+        """Return the environment of Terraform and the provider: a home of their own, and logs of everything."""
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         self.commands += 1

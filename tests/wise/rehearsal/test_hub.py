@@ -22,7 +22,7 @@ def stage():
 
 
 def refusal(reply):
-    """What the page says of a refusal."""
+    """Return the page's text about a refusal."""
     assert reply.status == 400
     return shown(reply).one("div", class_="refused").text
 

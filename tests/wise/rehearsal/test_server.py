@@ -46,7 +46,7 @@ def call(address, settings, *, method="GET", path=PLAYGROUND, body=None, headers
 
 
 def said(listener, data):
-    """What a listener says to some bytes, until it hangs up."""
+    """Return a listener's output for some bytes, until it closes the connection."""
     with socket.create_connection(("127.0.0.1", listener.port), timeout=30) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
@@ -130,7 +130,7 @@ def test_a_certificate_that_is_not_good_is_refused_by_an_alert(stage, tmp_path, 
 
 
 def test_a_certificate_is_looked_at_on_every_connection(stage, tmp_path):
-    """What is revoked while the rehearsal runs is refused from then on."""
+    """A certificate that is revoked while the rehearsal runs is refused from then on."""
     settings = context(stage, tmp_path, stage.client())
     with stage.serving() as listeners:
         assert call(listeners.addresses[2], settings)[0] == 401

@@ -84,7 +84,7 @@ def test_a_registration_code_of_a_user_becomes_tokens(stage):
 
 
 def test_the_mtls_address_has_the_token_endpoint_too(stage):
-    """Whether Wise moves it there is not known, so both work."""
+    """It is unknown whether Wise moves it there, so both work."""
     assert stage.token(mutual=True, grant_type="client_credentials").status == 200
 
 
