@@ -44,6 +44,9 @@ class RequestsAdapter(requests.adapters.HTTPAdapter):
             hint = "leave verify= and cert= out: the identity has a trust bundle and a certificate"
             raise InputError("requests cannot use other settings for TLS with an identity", hint=hint)
 
+    def __reduce__(self) -> str:
+        raise TypeError("an adapter of an identity is not serialised")
+
     def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
         """Send a request, over a new connection if the identity was renewed since the last one."""
         pair = self._follower.current(may_wait=True)

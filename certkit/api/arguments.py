@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cryptography import x509
 
@@ -40,7 +41,7 @@ def secret(value: Passphrase | None, environment: Mapping[str, str] | None = Non
         value = environment.get(variable) or None
     if value is None or isinstance(value, Secret):
         return value
-    return Secret(value.encode() if isinstance(value, str) else value)
+    return Secret(value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value)
 
 
 def content(data: Data, name: str) -> tuple[bytes, str]:
@@ -113,10 +114,14 @@ def held_key(key: Any, passphrase: Secret | None, name: str = "the key") -> Held
         PassphraseError: if it is encrypted, and the passphrase is missing or wrong.
     """
     from certkit.csr.keyfile import HeldKey
+    from certkit.errors import InputError
 
     if isinstance(key, HeldKey):
         return key
     if not isinstance(key, bytes | Path):
+        if not hasattr(key, "private_bytes"):
+            hint = "give bytes, a pathlib.Path, or a private key of the package cryptography"
+            raise InputError(f"not a private key: a value of type {type(key).__name__}", hint=hint)
         return HeldKey(key, _key_file(key), is_encrypted=passphrase is not None)
     return _key_in(*content(key, name), key, passphrase)
 
@@ -164,14 +169,28 @@ def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[x
 
 
 def subject(options: Mapping[str, Any]) -> SubjectOptions:
-    """Return what a CSR is to ask for; lists may be any sequences of texts.
+    """Return what a CSR is to ask for; lists may be any sequences of texts, or one text. What is None is not given.
 
     Raises:
-        InputError: if a value cannot be part of a CSR.
+        InputError: if an option is unknown, or its value cannot be part of a CSR.
     """
+    import dataclasses
+
+    from certkit.errors import InputError
     from certkit.x509 import names
 
-    given: dict[str, Any] = {name: value if isinstance(value, str) else tuple(value) for name, value in options.items()}
+    known = {each.name: each.default for each in dataclasses.fields(names.SubjectOptions)}
+    given: dict[str, Any] = {}
+    for name, value in options.items():
+        if name not in known:
+            raise InputError(f"unknown option {name!r}", hint=f"options of the subject: {', '.join(known)}")
+        is_list = isinstance(known[name], tuple)
+        texts = (value,) if isinstance(value, str) or not is_list else value
+        if value is not None and not (isinstance(texts, Iterable) and all(isinstance(each, str) for each in texts)):
+            hint = f"not {type(value).__name__}"
+            raise InputError(f"{name} must be {'a list of texts' if is_list else 'text'}", hint=hint)
+        if value is not None:
+            given[name] = tuple(texts) if is_list else value
     found = names.SubjectOptions(**given)
     for san in found.san:
         names.parse_san(san)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from certkit.api import arguments
+from certkit.api.signatures import public
 from certkit.errors import InputError, RefusedError
 from certkit.findings import Finding, Status
 
@@ -77,6 +78,7 @@ class Report:
         return json.judged(self.status, self.subject, self.findings)
 
 
+@public
 def verify(  # noqa: PLR0913  as many as the command has options
     certificate: Data,
     *,
@@ -200,6 +202,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
     return Report(status, leaf.display_name, findings, end, tuple(chain) if end else ())
 
 
+@public
 def check_csr(
     data: Data, *, policy: str | Sequence[str] = "general", key: Any = None, passphrase: Passphrase | None = None
 ) -> Report:
@@ -231,6 +234,7 @@ def check_csr(
     return Report(roll_up(each.status for each in findings), request.subject.text, findings, fits=fits)
 
 
+@public
 def probe(  # noqa: PLR0913  as many as the command has options
     url: str | None,
     certificate: Data,
@@ -287,6 +291,7 @@ def probe(  # noqa: PLR0913  as many as the command has options
     return replace(found, findings=(*found.findings, held.file))
 
 
+@public
 def inspect(data: Data, *, passphrase: str | bytes | None = None) -> list[dict[str, Any]]:
     """Describe every object in the data, as `certkit inspect --json` does.
 

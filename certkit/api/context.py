@@ -13,6 +13,7 @@ never leaves this process, to a file that exists in memory only (`memfd_create`)
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import ssl
@@ -20,7 +21,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
-from certkit.errors import InputError
+from certkit.errors import CertkitError, InputError
 
 if TYPE_CHECKING:
     import socket
@@ -85,6 +86,7 @@ class IdentityContext(ssl.SSLContext):
         self._calls = {}
         self._lock = threading.Lock()
         _contexts.add(self)
+        self._failed = None
         self._inner = None
         self._inner = self._build(source.current(may_wait=True), self._wanted())
         return self
@@ -93,6 +95,7 @@ class IdentityContext(ssl.SSLContext):
     _allow_temporary_file: bool
     _calls: dict[_Call, None]  # in the order of their first use
     _lock: threading.Lock
+    _failed: Pair | None
     _inner: _InnerContext | None
 
     def wrap_socket(
@@ -193,9 +196,23 @@ class IdentityContext(ssl.SSLContext):
             with self._lock:
                 inner = self._inner
                 if inner is None or inner.pair is not pair or inner.settings != wanted:
-                    inner = self._build(pair, wanted)
-                    self._inner = inner
+                    inner = self._inner = self._rebuilt(inner, pair, wanted)
         return inner
+
+    def _rebuilt(self, inner: _InnerContext | None, pair: Pair, wanted: tuple[Any, ...]) -> _InnerContext:
+        """Return a new inner context; the one in use if only the pair has changed, and it cannot be built.
+
+        A client may have loaded a file of CAs that is gone by the time of a renewal. No request fails because of that.
+        """
+        try:
+            return self._build(pair, wanted)
+        except (OSError, CertkitError) as error:
+            if inner is None or inner.settings != wanted:
+                raise
+            if self._failed is not pair:
+                self._failed = pair
+                logging.getLogger("certkit").warning("a context of %r stays as it is: %s", self._source, error)
+            return inner
 
     def _build(self, pair: Pair, settings: tuple[Any, ...]) -> _InnerContext:
         inner = _InnerContext(self._source, pair, settings)

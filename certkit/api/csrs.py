@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from certkit.api import arguments
+from certkit.api.signatures import public
 from certkit.csr.keyfile import silent
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class NewRequest:
     report: Report
 
 
+@public
 def create_csr(
     *,
     policy: str = "general",
@@ -74,6 +76,7 @@ def create_csr(
     return NewRequest(made.pem, keys.to_pem(held.key, secret).reveal() if key is None else None, report)
 
 
+@public
 def write_csr(  # noqa: PLR0913  as many as the command has options
     csr_path: str | Path | None,
     *,
@@ -130,6 +133,7 @@ def write_csr(  # noqa: PLR0913  as many as the command has options
     )
 
 
+@public
 def write_csrs(
     entries: Data | Iterable[Mapping[str, Any]],
     directory: str | Path,
@@ -170,6 +174,7 @@ def write_csrs(
     return batch.create(parsed, rules, Path(directory), writing=writing)
 
 
+@public
 def generate_key(
     key_type: str = "ec-p256", *, passphrase: Passphrase | None = None, progress: Progress = silent
 ) -> bytes:
@@ -186,6 +191,7 @@ def generate_key(
     return keys.to_pem(key, arguments.secret(passphrase)).reveal()
 
 
+@public
 def write_key(
     path: str | Path,
     *,

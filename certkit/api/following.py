@@ -65,6 +65,9 @@ class Follower:
         _known.add(self)
         weakref.finalize(self, store.close)
 
+    def __repr__(self) -> str:
+        return f"{self.name} in {self.store.uri}"
+
     def reload(self) -> bool:
         """Read the store now. Return whether another generation, certificate or trust bundle is in use since.
 
@@ -119,7 +122,10 @@ class Follower:
         except CertkitError as error:
             logger.warning("identity %s stays at generation %s: %s", self.name, self._pair.generation, error.message)
             if self._on_error is not None:
-                self._on_error(error)
+                try:
+                    self._on_error(error)
+                except Exception:  # a request must not fail because of what is done about it
+                    logger.exception("on_error of identity %s failed", self.name)
         finally:
             self.lock.release()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from certkit.api import arguments
 from certkit.api.handle import opener
+from certkit.api.signatures import public
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from certkit.stores.opening import Opener
 
 
+@public
 def host_configuration(
     file: str | Path | None = None, *, environment: Mapping[str, str] | None = None
 ) -> HostConfiguration:
@@ -39,6 +41,7 @@ def host_configuration(
     return _opener(file, environment).host()
 
 
+@public
 def check_host_configuration(file: str | Path | None = None, *, environment: Mapping[str, str] | None = None) -> Report:
     """Check that the files are valid, that other users cannot change them, and that their programs exist.
 
@@ -77,6 +80,7 @@ def checked(opening: Opener) -> Report:
     return Report(roll_up(each.status for each in findings), "config", tuple(findings))
 
 
+@public
 def terraform_query(
     query: bytes | Mapping[str, str],
     *,

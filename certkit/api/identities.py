@@ -8,6 +8,7 @@ from certkit.api.arguments import secret
 from certkit.api.auth import AccessTokens, token_auth
 from certkit.api.following import Follower, pem
 from certkit.api.handle import StoreHandle, opener
+from certkit.api.signatures import public
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 INTERVAL_SECONDS = 60.0
 
 
+@public
 def identity(
     name: str,
     *,
@@ -76,6 +78,7 @@ def opened(
     return Identity(name, handle, tokens=tokens, interval=interval, on_error=on_error)
 
 
+@public
 class Identity:
     """An identity in use: `certkit.identity(name)` opens one.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from certkit.api import arguments
+from certkit.api.signatures import public
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,7 @@ def policies() -> Sequence[PolicyInfo]:
     return tuple(PolicyInfo(each.name, each.title, each.summary) for each in found)
 
 
+@public
 def show_policy(policy: str, *, now: datetime | None = None) -> dict[str, Any]:
     """Return a policy's rules with their sources, and remarks on them, as `certkit policy show --json` does.
 
@@ -52,6 +54,7 @@ def show_policy(policy: str, *, now: datetime | None = None) -> dict[str, Any]:
     return {**files.as_document(found), "remarks": files.notes(found, (now or arguments.now()).date())}
 
 
+@public
 def validate_policy(path: str | Path, *, now: datetime | None = None) -> PolicyInfo:
     """Validate a policy file of one's own, as `certkit policy validate` does.
 
@@ -66,6 +69,7 @@ def validate_policy(path: str | Path, *, now: datetime | None = None) -> PolicyI
     return PolicyInfo(found.name, found.title, found.summary, tuple(remarks))
 
 
+@public
 def new_policy(name: str, *, now: datetime | None = None) -> str:
     """Return a policy file (TOML) with every key of the format, commented out and explained.
 
@@ -82,6 +86,7 @@ def new_policy(name: str, *, now: datetime | None = None) -> str:
     return skeleton.text(name, (now or arguments.now()).date())
 
 
+@public
 def which_policy(data: Data) -> Sequence[PolicyFit]:
     """Check a CSR or certificate against every shipped policy.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from certkit.api import arguments
 from certkit.api.handle import opener
+from certkit.api.signatures import public
 from certkit.findings import Status
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class ExpiryRow:
     days_left: int | None = None
 
 
+@public
 def scan(  # noqa: PLR0913  as many as the command has options
     sources: Iterable[str],
     *,

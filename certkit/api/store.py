@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from certkit.api import arguments
 from certkit.api.handle import StoreHandle, opener
 from certkit.api.machine import Machine
+from certkit.api.signatures import public
 from certkit.errors import CertkitError, InputError, RefusedError, after
 from certkit.stores.record import require_name
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+@public
 def store(
     uri: str | None = None,
     *,
@@ -58,6 +60,7 @@ def store(
     return IdentityStore(StoreHandle(uri, secret, opening), Machine(opener=opening, policy=catalogue.load))
 
 
+@public
 class IdentityStore:
     """A store of identities; `certkit.store(uri)` returns one. Each method does what the command of its name does.
 

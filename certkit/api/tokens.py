@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from certkit.api import arguments
+from certkit.api.signatures import public
 from certkit.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from certkit.wise.tokens import Token, TokenInfo
 
 
+@public
 def authorize_url(
     *,
     client_id: str,
@@ -55,6 +57,7 @@ def authorize_url(
     return addresses.authorize_url(rules, client_id=client_id, redirect_uri=redirect_uri, state=state)
 
 
+@public
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WiseTokens:
     """The tokens of an identity at Wise; `IdentityStore.tokens(name)` returns this. Tokens stay in the store."""
@@ -69,6 +72,9 @@ class WiseTokens:
     _plain: bool = False
     _ca: Sequence[arguments.Data | str] | None = field(default=None, repr=False)
     _timeout: float = arguments.TIMEOUT_SECONDS
+
+    def __reduce__(self) -> str:
+        raise TypeError("the tokens of an identity are not serialised")
 
     def authorize_url(self, *, redirect_uri: str) -> str:
         """Return the URL where a user grants access; its random state is stored, and checked by `exchange`.

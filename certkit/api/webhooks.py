@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from certkit.api import arguments
+from certkit.api.signatures import public
 from certkit.errors import InputError
 from certkit.secret import Secret
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from certkit.wise.webhooks import Api
 
 
+@public
 @dataclass(frozen=True, slots=True)
 class WiseWebhooks:
     """The webhook subscriptions of an application; `certkit.webhooks(…)` returns this."""
@@ -64,6 +66,7 @@ class WiseWebhooks:
         return webhooks.send_test(self._api, subscription_id, now=self._clock())
 
 
+@public
 def webhooks(  # noqa: PLR0913  as many as the command has options
     *,
     client_id: str,
@@ -122,6 +125,7 @@ def webhooks(  # noqa: PLR0913  as many as the command has options
     return WiseWebhooks(api, now)
 
 
+@public
 def check_webhook(
     url: str,
     *,
@@ -150,6 +154,7 @@ def check_webhook(
     return Report(roll_up(each.status for each in found), url, tuple(found))
 
 
+@public
 def webhook_ca(sources: Iterable[Data], *, now: datetime | None = None) -> CaBundle:
     """Return the trust bundle for a server that receives webhooks: the CAs of Wise's client certificate.
 
@@ -167,9 +172,10 @@ def webhook_ca(sources: Iterable[Data], *, now: datetime | None = None) -> CaBun
     return ca_bundle.bundle([(name, data) for data, name in contents], now=now or arguments.now())
 
 
+@public
 def verify_webhook(
     body: bytes,
-    signature: str,
+    signature: str | None,
     *,
     environment: str | None = None,
     policy: str | None = None,
@@ -179,7 +185,7 @@ def verify_webhook(
 
     Args:
         body: the exact bytes of the request's body.
-        signature: the value of the header `X-Signature-SHA256`.
+        signature: the value of the header `X-Signature-SHA256`; None if the request has none.
         environment: `sandbox` or `production`: use the key that Wise publishes for it.
         policy: use the key of this policy, such as a rehearsal's.
         key: use this public key (PEM). Give one of the three.
@@ -201,5 +207,5 @@ def verify_webhook(
         pem = rules.webhooks.signing_key.encode()
         if not pem:
             raise InputError(f"policy {rules.name}: it has no webhooks.signing_key", hint="give --key FILE")
-    found = deliveries.verify(body, signature, pem)
+    found = deliveries.verify(body, signature or "", pem)
     return Report(found.status, None, (found,))

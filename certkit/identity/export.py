@@ -97,6 +97,8 @@ def export(store: Store, identity: StoredIdentity, wanted: WantedExport) -> Expo
     generation = overview.generation(identity, number)
     if generation.issued is None:
         raise InputError(f"{name}: generation {number} has no certificate", hint="see certkit identity show")
+    if wanted.form not in _FORMS:
+        raise InputError(f"unknown format {wanted.form!r}", hint=f"formats: {', '.join(_FORMS)}")
     key = functools.partial(_key, store, identity, number, wanted)
     issued = replace(generation.issued, trust_bundle=overview.trust_bundle(identity, generation))
     contents = _FORMS[wanted.form](key, issued, wanted, name)

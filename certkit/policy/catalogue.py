@@ -96,7 +96,7 @@ def _builtin(name: str) -> PolicyFile:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         hint += "`certkit policy list` shows the names; give your own by path, such as ./partner.toml"
-        if Path(name).is_file():
+        if os.path.isfile(name):
             hint = f"to use the file of that name, give its path: ./{name}"
         raise PolicyError(f"unknown policy {name!r}", hint=hint)
     return _parse(_directory() / f"{name}.toml", name=name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,7 +35,7 @@ class Rehearsal:
     api: str
     api_mtls: str
     client_id: str
-    client_secret: str
+    client_secret: str = field(repr=False)
     ca: bytes
     policy: Path
     store: str

@@ -472,3 +472,32 @@ def test_without_files_in_memory_the_caller_decides(directory, server, monkeypat
     context = acme.ssl_context(allow_temporary_file=True)
     plain(context, server.url)
     assert server.serials == [directory.serial]
+
+
+def test_a_file_of_cas_that_is_gone_fails_no_connection(directory, server, tmp_path, caplog):
+    """After a renewal it cannot be loaded again: the pair in use stays, and the log says so once."""
+    acme = directory.identity(interval=0)
+    context, path = acme.ssl_context(), tmp_path / "more.pem"
+    path.write_bytes(acme.trust_bundle)
+    context.load_verify_locations(path)
+    plain(context, server.url)
+    before = directory.serial
+    path.unlink()
+    after = directory.renew()
+    plain(context, server.url)
+    plain(context, server.url)
+    assert server.serials == [before] * 3
+    assert [each.levelname for each in caplog.records] == ["WARNING"]
+    path.write_bytes(acme.trust_bundle)
+    plain(context, server.url)
+    assert server.serials[3:] == [after]
+
+
+def test_a_function_for_errors_that_fails_fails_no_connection(directory, server, caplog):
+    """Its failure is logged, too."""
+    acme = directory.identity(interval=0, on_error=lambda error: error.no_such_attribute)
+    context, home = acme.ssl_context(), Path(directory.uri.removeprefix("file:")) / "acme"
+    home.rename(home.with_name("elsewhere"))
+    plain(context, server.url)
+    assert [each.levelname for each in caplog.records] == ["WARNING", "ERROR"]
+    assert "on_error of identity acme failed" in caplog.text
