@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certkit.x509.certificate import Certificate
+from certkit.x509.crl import Crl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,18 @@ def key_usage(**allowed: bool) -> x509.KeyUsage:
     return x509.KeyUsage(**{usage: allowed.get(usage, False) for usage in every})
 
 
+def value(found: x509.Certificate | Certificate) -> Certificate:
+    """A certificate as certkit's own value."""
+    if isinstance(found, Certificate):
+        return found
+    return Certificate.parse(found.public_bytes(serialization.Encoding.DER))
+
+
+def crl_value(found: x509.CertificateRevocationList | Crl) -> Crl:
+    """A revocation list as certkit's own value."""
+    return found if isinstance(found, Crl) else Crl.parse(found.public_bytes(serialization.Encoding.DER))
+
+
 @dataclass(frozen=True)
 class Pair:
     """A certificate, its private key, and the certificates above it (nearest first)."""
@@ -69,7 +82,7 @@ class Pair:
     @property
     def value(self) -> Certificate:
         """The certificate as certkit's own value."""
-        return Certificate.parse(self.certificate.public_bytes(serialization.Encoding.DER))
+        return value(self.certificate)
 
     @property
     def pem(self) -> bytes:

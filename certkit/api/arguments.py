@@ -12,8 +12,6 @@ from certkit.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from cryptography import x509
-
     from certkit.csr.keyfile import HeldKey
     from certkit.findings import Finding
     from certkit.verify.anchors import TrustSettings
@@ -93,17 +91,17 @@ def trust_bundle(ca: Data | None) -> str | None:
         InputError: if there is no certificate, or none is a CA's.
     """
     from certkit.errors import InputError
-    from certkit.identity.install import is_root, pem
-    from certkit.x509 import describe, objects
+    from certkit.x509 import objects
+    from certkit.x509.certificate import to_pem
 
     if ca is None:
         return None
     data, name = content(ca, "ca")
     found = objects.certificates(data, name=name)
-    if not any(describe.is_ca(each) or is_root(each) for each in found):
+    if not any(each.is_ca or each.is_self_issued for each in found):
         hint = "give the partner's CA certificate, not the certificate issued for you"
         raise InputError(f"cannot trust {name}: it contains no CA certificate", hint=hint)
-    return pem(found).decode("ascii")
+    return to_pem(found).decode("ascii")
 
 
 def held_key(key: Any, passphrase: Secret | None, name: str = "the key") -> HeldKey:
@@ -143,7 +141,7 @@ def _key_file(key: Any) -> Finding:
     return keyfile.key_file_finding(key) if is_file else skipped("key-file", "the key was not read from a file")
 
 
-def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[x509.Certificate], HeldKey]:
+def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[Certificate], HeldKey]:
     """Return certificates and their private key, which is in the same data if it is None.
 
     Raises:
@@ -165,7 +163,7 @@ def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[x
         held = _key_in(data, name, certificate, passphrase)
     else:
         raise InputError(f"{name} contains no private key", hint="give its private key: --key KEY")
-    return [objects.loaded(each, name) for each in bundle.certificates], held
+    return list(bundle.certificates), held
 
 
 def subject(options: Mapping[str, Any]) -> SubjectOptions:

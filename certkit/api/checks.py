@@ -140,7 +140,6 @@ def verify(  # noqa: PLR0913  as many as the command has options
     from certkit.verify.anchors import TrustSettings
     from certkit.verify.path import DEFAULT_MAX_DEPTH
     from certkit.x509 import describe, keys, objects
-    from certkit.x509.crl import Crl
     from certkit.x509.items import Budget
 
     secret = arguments.secret(passphrase)
@@ -161,11 +160,11 @@ def verify(  # noqa: PLR0913  as many as the command has options
         policy=_policy(policy),
         at=now or arguments.now(),
         anchors=arguments.anchors(ca, settings),
-        pins=[*arguments.gathered(objects.certificate_values, pins, "pins"), *settings.trusted],
+        pins=[*arguments.gathered(objects.certificates, pins, "pins"), *settings.trusted],
         distrusted=settings.rejected,
         untrusted=[
             *(each for each in bundle.certificates if each is not leaf),
-            *arguments.gathered(objects.certificate_values, untrusted, "untrusted"),
+            *arguments.gathered(objects.certificates, untrusted, "untrusted"),
         ],
         needs_chain=not no_chain,
         purpose=purpose,
@@ -174,7 +173,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
         client_id=client_id,
         key=facts,
         csr=asked,
-        crls=arguments.gathered(objects.crl_values, crls, "crls"),
+        crls=arguments.gathered(objects.crls, crls, "crls"),
         revocation_of_chain=whole_chain_revocation,
         strict=strict,
         max_depth=DEFAULT_MAX_DEPTH if max_depth is None else max_depth,
@@ -189,7 +188,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
             at=question.at,
             now=arguments.now(),
             responses=[arguments.content(each, "ocsp_responses")[0] for each in ocsp_responses],
-            crls=[Crl.of(each) for each in question.crls],
+            crls=question.crls,
             ask=ocsp,
             whole_chain=whole_chain_revocation,
             timeout=timeout,

@@ -22,12 +22,13 @@ import weakref
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from certkit.errors import CertkitError, InputError
+from certkit.x509.certificate import to_pem
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Sequence
 
-    from cryptography import x509
+    from certkit.x509.certificate import Certificate
 
 # What a client may set on a context by assignment. The order matters when it is applied to a new one: a context that
 # checks host names refuses to stop verifying.
@@ -53,9 +54,9 @@ class Pair(Protocol):
     @property
     def key(self) -> Any: ...  # noqa: D102
     @property
-    def chain(self) -> Sequence[x509.Certificate]: ...  # noqa: D102
+    def chain(self) -> Sequence[Certificate]: ...  # noqa: D102
     @property
-    def anchors(self) -> Sequence[x509.Certificate]: ...  # noqa: D102
+    def anchors(self) -> Sequence[Certificate]: ...  # noqa: D102
 
 
 class PairSource(Protocol):
@@ -219,7 +220,7 @@ class IdentityContext(ssl.SSLContext):
         for name, value in zip(_SETTINGS, settings, strict=False):
             if value is not None and getattr(inner, name) != value:
                 setattr(inner, name, value)
-        inner.load_verify_locations(cadata=b"".join(map(_der, pair.anchors)))
+        inner.load_verify_locations(cadata=b"".join(each.der for each in pair.anchors))
         for method, arguments in settings[-1]:
             getattr(inner, method)(*arguments)
         _load(inner, pair, allow_temporary_file=self._allow_temporary_file)
@@ -317,10 +318,8 @@ def _load(context: ssl.SSLContext, pair: Pair, *, allow_temporary_file: bool) ->
     Raises:
         InputError: if the key does not belong to the certificate, or no file in memory can be made.
     """
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     passphrase = secrets.token_hex(32).encode()
-    data = b"".join(each.public_bytes(Encoding.PEM) for each in pair.chain) + _sealed(pair.key, passphrase)
+    data = to_pem(pair.chain) + _sealed(pair.key, passphrase)
     with _file_of(data, allow_temporary_file=allow_temporary_file) as path:
         try:
             context.load_cert_chain(path, password=lambda: passphrase)
@@ -386,9 +385,3 @@ def _write_all(file: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(file, left) :]
-
-
-def _der(certificate: x509.Certificate) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return certificate.public_bytes(Encoding.DER)

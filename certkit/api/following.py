@@ -16,10 +16,9 @@ from certkit.errors import CertkitError, InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cryptography import x509
-
     from certkit.api.handle import StoreHandle
     from certkit.stores.base import Issued
+    from certkit.x509.certificate import Certificate
 
 logger = logging.getLogger("certkit")
 
@@ -40,8 +39,8 @@ class ActivePair:
 
     generation: str
     key: Any = field(repr=False)
-    chain: Sequence[x509.Certificate]
-    anchors: Sequence[x509.Certificate]
+    chain: Sequence[Certificate]
+    anchors: Sequence[Certificate]
     issued: Issued | None = field(repr=False)
 
 
@@ -150,13 +149,6 @@ class Follower:
             tuple(shown.anchors),
             overview.generation(found, shown.generation).issued,
         )
-
-
-def pem(certificates: Sequence[x509.Certificate]) -> bytes:
-    """Return certificates as PEM."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
 
 
 def _take_fresh_locks() -> None:

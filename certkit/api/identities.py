@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from certkit.api.arguments import secret
 from certkit.api.auth import AccessTokens, token_auth
-from certkit.api.following import Follower, pem
+from certkit.api.following import Follower
 from certkit.api.handle import StoreHandle, opener
 from certkit.api.signatures import public
+from certkit.x509.certificate import to_pem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -104,22 +105,22 @@ class Identity:
     @property
     def certificate(self) -> bytes:
         """The active certificate, PEM."""
-        return pem(self._follower.current(may_wait=True).chain[:1])
+        return to_pem(self._follower.current(may_wait=True).chain[:1])
 
     @property
     def chain(self) -> bytes:
         """The active certificate and the CAs above it that go with it, PEM."""
-        return pem(self._follower.current(may_wait=True).chain)
+        return to_pem(self._follower.current(may_wait=True).chain)
 
     @property
     def trust_bundle(self) -> bytes:
         """The CAs that the partner's servers are verified against, PEM."""
-        return pem(self._follower.current(may_wait=True).anchors)
+        return to_pem(self._follower.current(may_wait=True).anchors)
 
     @property
     def not_after(self) -> datetime:
         """When the active certificate expires, in UTC."""
-        return self._follower.current(may_wait=True).chain[0].not_valid_after_utc
+        return self._follower.current(may_wait=True).chain[0].dates()[1]
 
     @property
     def generation(self) -> str:

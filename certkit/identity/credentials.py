@@ -12,11 +12,10 @@ from certkit.x509 import keys, objects
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from cryptography import x509
-
     from certkit.net.tls import Credentials
     from certkit.secret import Secret
     from certkit.stores.base import Store, StoredIdentity
+    from certkit.x509.certificate import Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class GenerationCredentials:
 
     generation: str
     credentials: Credentials
-    anchors: list[x509.Certificate] | None
+    anchors: list[Certificate] | None
 
 
 def of_generation(store: Store, identity: StoredIdentity, number: str | None = None) -> GenerationCredentials:
@@ -73,8 +72,8 @@ def require_trusted(identity: StoredIdentity, number: str, *, now: datetime) -> 
         raise InputError(f"{name} has a record of certkit 0.1.0, whose trust bundle is ignored", hint=hint)
     if not bundle or generation.issued is None:
         return
-    leaf, *untrusted = objects.certificate_values(generation.issued.fullchain, name=f"generation {number} of {name}")
-    anchors = objects.certificate_values(bundle, name=f"the trust bundle of {name}")
+    leaf, *untrusted = objects.certificates(generation.issued.fullchain, name=f"generation {number} of {name}")
+    anchors = objects.certificates(bundle, name=f"the trust bundle of {name}")
     found = chain(Search(leaf, anchors, untrusted=[*untrusted, *anchors], at=now, purpose="client"))
     if not found.is_good:
         message = f"{name}: the certificate of generation {number} is not trusted: {found.message}"

@@ -179,5 +179,5 @@ def _variables(name: str, generation: Generation, where: Location) -> dict[str, 
         "CERTKIT_CERT_PATH": where.certificate,
         key: where.key,
         "CERTKIT_CHAIN_PATH": where.fullchain,
-        "CERTKIT_NOT_AFTER": rfc3339(certificate.not_valid_after_utc) if certificate else "",
+        "CERTKIT_NOT_AFTER": rfc3339(certificate.dates()[1]) if certificate else "",
     }

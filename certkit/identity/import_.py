@@ -13,6 +13,7 @@ from certkit.stores.base import AbsentError, Issued
 from certkit.stores.record import State, next_generation
 from certkit.verify import Question
 from certkit.x509 import describe, keys, names
+from certkit.x509.certificate import to_pem
 from certkit.x509.names import SubjectOptions
 
 if TYPE_CHECKING:
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from cryptography import x509
-
     from certkit.policy.rules import Policy
     from certkit.secret import Secret
     from certkit.stores.base import Store, StoredIdentity
     from certkit.stores.record import Settings
+    from certkit.x509.certificate import Certificate
 
 
 def adopt(
@@ -35,8 +35,8 @@ def adopt(
     policy: Policy,
     *,
     key: Any,
-    certificates: Sequence[x509.Certificate],
-    anchors: Sequence[x509.Certificate] | None,
+    certificates: Sequence[Certificate],
+    anchors: Sequence[Certificate] | None,
     now: datetime,
 ) -> Done:
     """Import a pair as the active generation of an identity; repeating it changes nothing.
@@ -68,7 +68,7 @@ def adopt(
     foreign += limits.foreign_trust(others, anchors=anchors or ())
     install.refuse(name, [*foreign, *verdict.findings])
     chain = install.above(verdict) if anchors else untrusted
-    issued = Issued(certificate=install.pem([leaf]), chain=install.pem(chain), trust_bundle=install.pem(anchors or ()))
+    issued = Issued(certificate=to_pem([leaf]), chain=to_pem(chain), trust_bundle=to_pem(anchors or ()))
     subject = settings.subject if settings.subject.attributes() else _subject(leaf, policy)
     settings = replace(settings, key_type=settings.key_type or facts.type, subject=subject)
     identity = begin(store, name, settings, known=known)
@@ -76,7 +76,7 @@ def adopt(
     return replace(done, findings=verdict.findings)
 
 
-def _subject(leaf: x509.Certificate, policy: Policy) -> SubjectOptions:
+def _subject(leaf: Certificate, policy: Policy) -> SubjectOptions:
     """Return the subject of the next request: the certificate's, without what the partner replaces anyway."""
     found = [each for each in names.attributes(leaf.subject) if each.name not in policy.subject.overridden]
 
@@ -98,7 +98,7 @@ def _subject(leaf: x509.Certificate, policy: Policy) -> SubjectOptions:
 
 
 def _store(
-    store: Store, identity: StoredIdentity, settings: Settings, issued: Issued, leaf: x509.Certificate, key: Secret
+    store: Store, identity: StoredIdentity, settings: Settings, issued: Issued, leaf: Certificate, key: Secret
 ) -> Done:
     name = identity.name
     active = identity.record.active

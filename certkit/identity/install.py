@@ -12,21 +12,18 @@ from certkit.identity import limits, overview
 from certkit.identity.enroll import Done, require_same, trusting
 from certkit.stores.base import Issued
 from certkit.stores.record import CSR, FINGERPRINT, State
-from certkit.x509 import describe, keys, names, objects
-from certkit.x509.certificate import Certificate
+from certkit.x509 import describe, keys, objects
+from certkit.x509.certificate import Certificate, to_pem
 from certkit.x509.csr import Csr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from cryptography import x509
-
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Store, StoredIdentity
     from certkit.verify import Question, Verdict
-    from certkit.x509.certificate import AnyCertificate
 
 
 def install(
@@ -37,7 +34,7 @@ def install(
     *,
     file: str = "the given file",
     trust_bundle: bytes | None = None,
-    untrusted: Sequence[x509.Certificate] = (),
+    untrusted: Sequence[Certificate] = (),
     now: datetime,
 ) -> tuple[Done, str]:
     """Install the certificate issued for a request; return the generation's number. Repeating this changes nothing.
@@ -60,7 +57,7 @@ def install(
     neighbours = limits.Neighbours(store, name, identity)
     refuse(name, limits.foreign_trust(neighbours.elsewhere(policy), anchors=anchors))
     verdict = judge(identity, generation, leaf, anchors=anchors, untrusted=others, policy=policy, at=now)
-    issued = Issued(certificate=pem([leaf]), chain=pem(above(verdict)), trust_bundle=pem(anchors))
+    issued = Issued(certificate=to_pem([leaf]), chain=to_pem(above(verdict)), trust_bundle=to_pem(anchors))
     changed = generation.issued is None
     if trust_bundle is not None and changed:
         identity = keep_trust(store, identity, anchors)
@@ -90,7 +87,7 @@ def trust(store: Store, identity: StoredIdentity, policy: Policy, bundle: str, *
     return Done(changed, changed=True)
 
 
-def keep_trust(store: Store, identity: StoredIdentity, anchors: Sequence[x509.Certificate]) -> StoredIdentity:
+def keep_trust(store: Store, identity: StoredIdentity, anchors: Sequence[Certificate]) -> StoredIdentity:
     """Add CAs to the trust bundle of the settings.
 
     Raises:
@@ -101,7 +98,7 @@ def keep_trust(store: Store, identity: StoredIdentity, anchors: Sequence[x509.Ce
     missing = [each for each in anchors if each not in known]
     if not missing:
         return identity
-    bundle = pem([*known, *missing]).decode("ascii")
+    bundle = to_pem([*known, *missing]).decode("ascii")
     return store.change(identity, lambda record: trusting(record, bundle, before=text))
 
 
@@ -117,9 +114,7 @@ def complete(store: Store, identity: StoredIdentity, generation: Generation) -> 
     return write(store, identity, generation.number, generation.issued, leaf)
 
 
-def write(
-    store: Store, identity: StoredIdentity, number: str, issued: Issued, leaf: x509.Certificate
-) -> StoredIdentity:
+def write(store: Store, identity: StoredIdentity, number: str, issued: Issued, leaf: Certificate) -> StoredIdentity:
     """Write an accepted certificate, and its facts."""
     facts = describe.facts(leaf)
     policy = identity.record.settings.policy
@@ -131,10 +126,10 @@ def write(
 def judge(
     identity: StoredIdentity,
     generation: Generation,
-    leaf: x509.Certificate,
+    leaf: Certificate,
     *,
-    anchors: Sequence[x509.Certificate],
-    untrusted: Sequence[x509.Certificate],
+    anchors: Sequence[Certificate],
+    untrusted: Sequence[Certificate],
     policy: Policy,
     at: datetime,
 ) -> Verdict:
@@ -181,21 +176,15 @@ def up_to_a_root(question: Question) -> Verdict:
         )
         found = verify(question)
         return replace(found, findings=(*(each for each in found.findings if each.id != "chain"), own))
-    roots = [each for each in anchors if is_root(each)]
+    roots = [each for each in anchors if each.is_self_issued]
     wide = replace(question, anchors=roots, untrusted=[*question.untrusted, *anchors])
     found = verify(wide if roots else question)
     return found if not roots or not _bad(found.findings) else verify(question)
 
 
-def above(verdict: Verdict) -> list[x509.Certificate]:
+def above(verdict: Verdict) -> list[Certificate]:
     """Return the chain to send with a certificate: the rest of its path without the root, which verifiers have."""
-    above = (each.cryptography() for each in verdict.path[1:] if not is_root(each))
-    return [each for each in above if each is not None]
-
-
-def is_root(certificate: AnyCertificate) -> bool:
-    """Return whether a certificate was issued under its own name."""
-    return Certificate.of(certificate).is_self_issued
+    return [each for each in verdict.path[1:] if not each.is_self_issued]
 
 
 def _bad(findings: Sequence[Finding]) -> list[Finding]:
@@ -214,16 +203,7 @@ def refuse(name: str, findings: Sequence[Finding]) -> None:
         raise RefusedError(f"{name}: certificate rejected: {reasons}", hint=bad[0].hint, findings=findings)
 
 
-def pem(certificates: Sequence[x509.Certificate]) -> bytes:
-    """Return certificates as PEM, one block after the other."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
-
-
-def _matched_request(
-    identity: StoredIdentity, certificates: Sequence[x509.Certificate]
-) -> tuple[x509.Certificate, Generation]:
+def _matched_request(identity: StoredIdentity, certificates: Sequence[Certificate]) -> tuple[Certificate, Generation]:
     """Return the certificate and the generation with its key, a pending one if there is one.
 
     Raises:
@@ -245,7 +225,7 @@ def _matched_request(
     raise RefusedError(f"{identity.name}: certificate rejected: key-match: {message}", hint=hint, findings=findings)
 
 
-def _refuse_out_of_use(identity: StoredIdentity, certificates: Sequence[x509.Certificate]) -> None:
+def _refuse_out_of_use(identity: StoredIdentity, certificates: Sequence[Certificate]) -> None:
     """Refuse a certificate of a generation that is out of use; the hint names the command to run.
 
     Raises:
@@ -261,16 +241,16 @@ def _refuse_out_of_use(identity: StoredIdentity, certificates: Sequence[x509.Cer
             refuse(identity.name, [critical("key-match", message, f"{what}: certkit identity {command}")])
 
 
-def spki(holder: x509.Certificate | Csr) -> str | None:
+def spki(holder: Certificate | Csr) -> str | None:
     """Return the fingerprint of the public key of a certificate or CSR; None if it cannot be read."""
     if isinstance(holder, Csr):
         return holder.spki_sha256
     with contextlib.suppress(InputError):
-        return keys.key_facts(Certificate.of(holder).public_key()).spki_sha256
+        return keys.key_facts(holder.public_key()).spki_sha256
     return None
 
 
-def _anchors(identity: StoredIdentity, trust_bundle: bytes | None) -> list[x509.Certificate]:
+def _anchors(identity: StoredIdentity, trust_bundle: bytes | None) -> list[Certificate]:
     bundle = identity.record.settings.trust_bundle
     data = trust_bundle if trust_bundle is not None else (bundle.encode() if bundle else None)
     if data is None:
@@ -281,12 +261,12 @@ def _anchors(identity: StoredIdentity, trust_bundle: bytes | None) -> list[x509.
     return objects.certificates(data, name="the trust bundle")
 
 
-def _in_use(identity: StoredIdentity, answered: Generation, leaf: x509.Certificate) -> list[Finding]:
+def _in_use(identity: StoredIdentity, answered: Generation, leaf: Certificate) -> list[Finding]:
     """Return a finding if the identity has this certificate already, and still waits for another."""
     waits = overview.in_state(identity, State.PENDING)
     for each in identity.generations:
         is_old = each.number != answered.number or (waits and each.number == identity.record.active)
-        if is_old and overview.facts_of(identity, each).get(FINGERPRINT) == names.fingerprint(leaf):
+        if is_old and overview.facts_of(identity, each).get(FINGERPRINT) == leaf.fingerprint_sha256:
             hint = "download the certificate that was issued for the pending request"
             return [critical("key-match", f"this is already the certificate of generation {each.number}", hint)]
     return []

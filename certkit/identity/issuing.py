@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import CertkitError, InputError, RefusedError, StoreError
 from certkit.identity import hooks, limits, overview
-from certkit.identity.install import pem
 from certkit.identity.issuers.base import IssuerAnswer
 from certkit.stores.record import ANSWERED, ANSWERS, LEASE
 from certkit.times import parse_time, rfc3339
 from certkit.x509 import describe, objects
+from certkit.x509.certificate import to_pem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,9 +101,11 @@ def ask(
         except StoreError:
             raise
         except (RefusedError, InputError) as error:
-            ends = [*facts.get(ANSWERS, "").split(), rfc3339(describe.leaf_of(certificates).not_valid_after_utc)]
+            end = describe.leaf_of(certificates).not_after or now
+            ends = [*facts.get(ANSWERS, "").split(), rfc3339(end)]
             noted = {ANSWERS: " ".join(ends), ANSWERED: rfc3339(now), LEASE: ""}
-            store.keep_answer(identity, number, pem(certificates), edit=lambda record: record.describe(number, noted))
+            kept = to_pem(certificates)
+            store.keep_answer(identity, number, kept, edit=lambda record: record.describe(number, noted))
             _explain(error, name, noted[ANSWERED], now)
             raise
     except BaseException:

@@ -18,16 +18,16 @@ from certkit.stores.base import AbsentError
 from certkit.stores.record import ANSWERS, State
 from certkit.times import parse_time
 from certkit.x509 import objects
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from cryptography import x509
-
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Store, StoredIdentity
+    from certkit.x509.certificate import Certificate
 
 Elsewhere: TypeAlias = "Sequence[tuple[StoredIdentity, Policy]]"
 """Identities of other environments, each with its policy."""
@@ -165,7 +165,7 @@ def used_elsewhere(others: Elsewhere, *, spki_sha256: str) -> list[Finding]:
     return []
 
 
-def foreign_trust(others: Elsewhere, *, anchors: Iterable[x509.Certificate]) -> list[Finding]:
+def foreign_trust(others: Elsewhere, *, anchors: Iterable[Certificate]) -> list[Finding]:
     """Return a finding if a CA to trust is one that an identity of another environment trusts."""
     known = set(anchors)
     for identity, theirs in others:
@@ -175,13 +175,13 @@ def foreign_trust(others: Elsewhere, *, anchors: Iterable[x509.Certificate]) -> 
     return []
 
 
-def require_current(name: str, anchors: Sequence[x509.Certificate], now: datetime) -> None:
+def require_current(name: str, anchors: Sequence[Certificate], now: datetime) -> None:
     """Refuse a trust bundle in which every CA has expired.
 
     Raises:
         RefusedError: if all CAs have expired.
     """
-    if anchors and all(each.not_valid_after_utc < now for each in anchors):
+    if anchors and all(isinstance(end := each.not_after, Unreadable) or end < now for each in anchors):
         message, hint = "every CA in the trust bundle has expired", "give the partner's current CA with --ca"
         raise RefusedError(f"{name}: {message}", hint=hint, findings=[critical("chain", message, hint)])
 
@@ -191,11 +191,11 @@ def spki_of(identity: StoredIdentity, generation: Generation) -> str | None:
     return overview.facts_of(identity, generation).get("spki_sha256")
 
 
-def trusted(identity: StoredIdentity) -> list[x509.Certificate]:
+def trusted(identity: StoredIdentity) -> list[Certificate]:
     """Return the CAs that an identity trusts, by its settings or else by its generations, unless unreadable."""
     bundle = identity.record.settings.trust_bundle
     texts = {bundle.encode()} if bundle else {each.issued.trust_bundle for each in identity.generations if each.issued}
-    found: list[x509.Certificate] = []
+    found: list[Certificate] = []
     for text in texts:
         try:
             found += objects.certificates(text, name=f"the trust bundle of {identity.name}")

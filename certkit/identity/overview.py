@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
-    from cryptography import x509
-
     from certkit.errors import CertkitError
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, StoredIdentity
+    from certkit.x509.certificate import Certificate
     from certkit.x509.csr import Csr
     from certkit.x509.keys import KeyFacts
 
@@ -192,7 +191,7 @@ def trust_bundle(identity: StoredIdentity, found: Generation) -> bytes:
     return found.issued.trust_bundle if found.issued else b""
 
 
-def certificate(found: Generation) -> x509.Certificate | None:
+def certificate(found: Generation) -> Certificate | None:
     """Return the certificate of a generation, or None while its request is pending.
 
     Raises:
@@ -203,7 +202,7 @@ def certificate(found: Generation) -> x509.Certificate | None:
 
 # A run asks for the same certificate and request several times.
 @functools.lru_cache(maxsize=256)
-def _certificate(pem: bytes, number: str) -> x509.Certificate:
+def _certificate(pem: bytes, number: str) -> Certificate:
     return objects.certificates(pem, name=f"generation {number}")[0]
 
 

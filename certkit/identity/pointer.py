@@ -89,7 +89,7 @@ def require_usable(identity: StoredIdentity, number: str, now: datetime) -> None
             f"cannot activate generation {number} of {identity.name}: it has no certificate yet",
             hint=f"install the issued certificate: certkit identity install {identity.name} CERT",
         )
-    if certificate.not_valid_after_utc < now:
+    if certificate.dates()[1] < now:
         raise RefusedError(
             f"cannot activate generation {number} of {identity.name}: its certificate has expired",
             hint=f"request a new one: certkit identity renew {identity.name}",

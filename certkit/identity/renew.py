@@ -130,7 +130,7 @@ def _set_aside(
         certificate = overview.certificate(each)
         if certificate is None:  # the record says that it is issued, and it is not
             continue
-        begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        begin, end = certificate.dates()
         opens = thresholds.renewal_opens(not_before=begin, not_after=end, opens=policy.renewal.opens)
         is_due = now >= opens and issuing.may_ask_again(identity.record.requested.get(each.number), now, force=False)
         if each.number not in coming or end < now or is_due:
@@ -160,11 +160,8 @@ def window(identity: StoredIdentity, policy: Policy, *, jitter: timedelta = _NOT
     certificate = overview.certificate(active)
     if certificate is None:
         return None
-    opens = thresholds.renewal_opens(
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
-        opens=policy.renewal.opens,
-    )
+    begin, end = certificate.dates()
+    opens = thresholds.renewal_opens(not_before=begin, not_after=end, opens=policy.renewal.opens)
     digest = hashlib.sha256(f"{identity.name}\0{active.number}".encode()).digest()
     return opens + jitter * (int.from_bytes(digest[:4], "big") / 2**32)
 
@@ -301,8 +298,8 @@ def _judged(identity: StoredIdentity, policy: Policy, what: str, hint: str, now:
     certificate = overview.certificate(overview.generation(identity, active)) if active else None
     if certificate is None:
         return Finding("validity", Status.OK, f"{identity.name}: {what}", hint)
-    end = certificate.not_valid_after_utc
-    status = overview.judged(certificate.not_valid_before_utc, end, policy, now)
+    begin, end = certificate.dates()
+    status = overview.judged(begin, end, policy, now)
     verb = "expired on" if end < now else "expires on"
     return Finding("validity", status, f"{identity.name}: {what}; the active certificate {verb} {rfc3339(end)}", hint)
 

@@ -10,24 +10,24 @@ from certkit.findings import Status
 from certkit.identity import credentials, install, limits, overview
 from certkit.identity.enroll import Done
 from certkit.x509 import objects
+from certkit.x509.certificate import to_pem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from cryptography import x509
-
     from certkit.findings import Finding
     from certkit.policy.rules import Policy
     from certkit.stores.base import Store, StoredIdentity
     from certkit.stores.record import Record, Settings
+    from certkit.x509.certificate import Certificate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """The changes: CAs to add, or to replace the trust bundle with, and other settings by name."""
 
-    anchors: Sequence[x509.Certificate] = ()
+    anchors: Sequence[Certificate] = ()
     replaces_anchors: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -37,7 +37,7 @@ class Changes:
         if self.anchors:
             before = [] if self.replaces_anchors or not bundle else objects.certificates(bundle.encode(), name="CAs")
             added = [each for each in self.anchors if each not in before]
-            bundle = install.pem([*before, *added]).decode("ascii")
+            bundle = to_pem([*before, *added]).decode("ascii")
         return replace(known, trust_bundle=bundle, **self.settings)
 
 
@@ -79,13 +79,12 @@ def update(
 def _contradicted(identity: StoredIdentity, changes: Changes) -> tuple[Finding, ...]:
     """Return a warning if the active certificate has another common name than the new client id."""
     from certkit.verify import checks
-    from certkit.x509.certificate import Certificate
 
     client_id, active = changes.settings.get("client_id"), identity.record.active
     issued = overview.generation(identity, active).issued if client_id is not None and active is not None else None
     if client_id is None or issued is None:
         return ()
     leaf = objects.certificates(issued.fullchain, name=f"generation {active} of {identity.name}")[0]
-    found = checks.client_name(Certificate.of(leaf), client_id)
+    found = checks.client_name(leaf, client_id)
     message = f"the active certificate's {found.message}"
     return () if found.is_good else (replace(found, status=Status.WARNING, message=message),)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.net.wire import Stream
-    from certkit.x509.certificate import AnyCertificate
+    from certkit.x509.certificate import Certificate
 
 __all__ = [
     "MAX_ANSWER_BYTES",
@@ -60,7 +60,7 @@ def send(
     *,
     now: datetime,
     credentials: tls.Credentials | None = None,
-    anchors: Sequence[AnyCertificate] | None = None,
+    anchors: Sequence[Certificate] | None = None,
     timeout: float = TIMEOUT_SECONDS,
     proxy: str | None = None,
 ) -> HttpAnswer:
@@ -106,7 +106,7 @@ class _Sending:
     request: HttpRequest
     now: datetime = field(kw_only=True)
     credentials: tls.Credentials | None = field(kw_only=True)
-    anchors: Sequence[AnyCertificate] | None = field(kw_only=True)
+    anchors: Sequence[Certificate] | None = field(kw_only=True)
     proxy: str | None = field(kw_only=True)
     where: str = ""
     exchange: Exchange | None = None
@@ -143,7 +143,7 @@ class _Sending:
             return await self.exchange.run()
 
 
-def trusting(host: str, anchors: Sequence[AnyCertificate] | None, *, at: datetime) -> tls.Verdict:
+def trusting(host: str, anchors: Sequence[Certificate] | None, *, at: datetime) -> tls.Verdict:
     """Return the function that accepts a host's server if it chains to these anchors, or None for the system's.
 
     Raises:

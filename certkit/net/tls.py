@@ -23,13 +23,12 @@ from certkit.net.address import Address
 from certkit.net.connecting import Deadline, NetError, step
 from certkit.net.starttls import Starttls, StarttlsError
 from certkit.printable import printable
-from certkit.x509.objects import short_reason
+from certkit.x509.certificate import Certificate
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
-    from cryptography import x509
     from OpenSSL import SSL, crypto
 
     from certkit.net.proxy import Proxy
@@ -76,7 +75,7 @@ class Credentials:
     """
 
     key: Any = field(repr=False)
-    chain: tuple[x509.Certificate, ...]
+    chain: tuple[Certificate, ...]
 
     def __post_init__(self) -> None:
         if not self.chain:
@@ -86,7 +85,7 @@ class Credentials:
             raise InputError("the private key does not belong to the client certificate", hint=hint)
 
     @classmethod
-    def of(cls, key: Any, certificates: Sequence[x509.Certificate]) -> Self:
+    def of(cls, key: Any, certificates: Sequence[Certificate]) -> Self:
         """Return credentials from certificates in any order: the one with this key first, then the others.
 
         Raises:
@@ -99,12 +98,11 @@ class Credentials:
         return cls(key, (*first, *(each for each in certificates if each is not own)))
 
     def _belong_together(self) -> bool:
-        from cryptography.exceptions import UnsupportedAlgorithm
-
         try:
             return bool(self.chain[0].public_key() == self.key.public_key())
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise InputError("the client certificate's key cannot be read", hint="use another certificate") from error
+        except InputError as error:
+            message = f"the client certificate's key cannot be used: {error.message}"
+            raise InputError(message, hint="use another certificate") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ class Presented:
     wants a client certificate.
     """
 
-    chain: tuple[x509.Certificate, ...]
+    chain: tuple[Certificate, ...]
     tls_version: str
     cipher: str | None
     unreadable: tuple[str, ...] = ()
@@ -183,7 +181,7 @@ def _note(connection: SSL.Connection, _: int, __: int) -> None:
 def _identify(made: SSL.Context, client: Credentials) -> None:
     from OpenSSL import SSL
 
-    own, *above = client.chain
+    own, *above = (each.loaded() for each in client.chain)
     try:
         made.use_certificate(own)
         made.use_privatekey(client.key)
@@ -565,18 +563,20 @@ def _ca_name(found: crypto.X509Name) -> CaName:
     return CaName(found.der(), printable(",".join(texts)))
 
 
-def _loaded(sent: Sequence[crypto.X509]) -> tuple[list[x509.Certificate], list[str]]:
+def _loaded(sent: Sequence[crypto.X509]) -> tuple[list[Certificate], list[str]]:
     """Return the readable certificates of a chain, and the errors of the others; the first must be readable."""
-    chain: list[x509.Certificate] = []
+    from OpenSSL import crypto
+
+    chain: list[Certificate] = []
     unreadable = []
     for number, each in enumerate(sent, 1):
         try:
-            chain.append(each.to_cryptography())
-        except Exception as error:
-            reason = printable(short_reason(error))
+            chain.append(Certificate.parse(crypto.dump_certificate(crypto.FILETYPE_ASN1, each)))
+        except InputError as error:
             if number == 1:
-                raise NetError(f"the server's certificate cannot be read: {reason}", hint=_SERVER_HINT) from error
-            unreadable.append(f"certificate {number} of {len(sent)}: {reason}")
+                message = f"the server's certificate cannot be read: {error.message}"
+                raise NetError(message, hint=_SERVER_HINT) from error
+            unreadable.append(f"certificate {number} of {len(sent)}: {error.message}")
     return chain, unreadable
 
 

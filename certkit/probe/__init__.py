@@ -21,19 +21,18 @@ from certkit.probe import judge
 from certkit.probe.judge import CHECKS, ClientSide
 from certkit.verify import anchors as known
 from certkit.verify import server
-from certkit.x509 import names
+from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
     from datetime import datetime
 
-    from cryptography import x509
     from OpenSSL import SSL
 
     from certkit.policy.rules import Hosts, Policy
     from certkit.secret import Secret
-    from certkit.x509.certificate import AnyCertificate
+    from certkit.x509.certificate import Certificate
 
 __all__ = ["Probe", "Target", "probe", "target", "url_of"]
 
@@ -56,7 +55,7 @@ class Probe:
     tls_version: str | None = None
     cipher: str | None = None
     accepted_cas: tuple[str, ...] | None = None
-    server_chain: tuple[x509.Certificate, ...] = ()
+    server_chain: tuple[Certificate, ...] = ()
     client_not_after: datetime
     http_status: int | None = None
 
@@ -68,10 +67,8 @@ class Probe:
     @property
     def server_not_after(self) -> datetime | None:
         """The end of the server's own certificate; None also where it cannot be read."""
-        try:
-            return self.server_chain[0].not_valid_after_utc if self.server_chain else None
-        except ValueError:
-            return None
+        end = self.server_chain[0].not_after if self.server_chain else None
+        return None if isinstance(end, Unreadable) else end
 
     def verdict_on_certificate(self) -> Finding:
         """The verdict on the client certificate alone.
@@ -115,7 +112,7 @@ def probe(
     where: Target,
     *,
     credentials: tls.Credentials,
-    anchors: Sequence[AnyCertificate] | None,
+    anchors: Sequence[Certificate] | None,
     token: Secret | None = None,
     now: datetime,
     timeout: float = connecting.TIMEOUT_SECONDS,
@@ -167,11 +164,11 @@ class _Probing:
     client: ClientSide
     request: http.HttpRequest
     proxy: proxies.Proxy | None
-    anchors: Sequence[AnyCertificate] | None
+    anchors: Sequence[Certificate] | None
     addresses: Hosts | None
     found: dict[str, Finding] = field(default_factory=dict)
     channel: tls.Channel | None = None
-    chain: tuple[x509.Certificate, ...] = ()
+    chain: tuple[Certificate, ...] = ()
     http_status: int | None = None
     begin: float = field(default_factory=time.monotonic)
 
@@ -183,13 +180,13 @@ class _Probing:
         asks = self.channel is not None and self.channel.wants_certificate
         return Probe(
             target=self.where,
-            subject=names.subject_or_none(self.client.leaf),
+            subject=self.client.leaf.subject.text,
             findings=tuple((missing | self.found)[check] for check in CHECKS),
             tls_version=self.channel.tls_version if self.channel and has_shaken else None,
             cipher=self.channel.cipher if self.channel and has_shaken else None,
             accepted_cas=tuple(each.text for each in self.channel.accepted_cas) if self.channel and asks else None,
             server_chain=self.chain,
-            client_not_after=self.client.leaf.not_valid_after_utc,
+            client_not_after=self.client.leaf.dates()[1],
             http_status=self.http_status,
         )
 

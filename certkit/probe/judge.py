@@ -15,18 +15,15 @@ from certkit.findings import Finding, critical, ok, unknown, warning
 from certkit.printable import brief
 from certkit.times import rfc3339
 from certkit.verify import purpose as verify_purpose
-from certkit.x509 import names
-from certkit.x509.certificate import Certificate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from cryptography import x509
 
     from certkit.net.connecting import NetError
     from certkit.net.http import HttpAnswer
     from certkit.net.tls import CaName
     from certkit.policy.rules import Hosts
+    from certkit.x509.certificate import Certificate
 
 CHECKS = ("dns", "connect", "server-chain", "name", "client-certificate", "http")
 
@@ -68,17 +65,17 @@ _CLEAR = frozenset({
 class ClientSide:
     """The client's chain, its own certificate first, and the local time."""
 
-    chain: Sequence[x509.Certificate]
+    chain: Sequence[Certificate]
     now: datetime
 
     @property
-    def leaf(self) -> x509.Certificate:
+    def leaf(self) -> Certificate:
         """The client certificate."""
         return self.chain[0]
 
     def date_problem(self) -> tuple[str, str]:
         """Return why it is not valid by this machine's clock, and a hint; both empty if it is valid."""
-        begin, end = self.leaf.not_valid_before_utc, self.leaf.not_valid_after_utc
+        begin, end = self.leaf.dates()
         if self.now > end:
             return f"it expired on {rfc3339(end)}", "renew it"
         if self.now < begin:
@@ -93,19 +90,16 @@ class ClientSide:
         """
         if any(problem := self.date_problem()):
             return problem
-        purpose = verify_purpose.judge([Certificate.of(self.leaf)], "client")
+        purpose = verify_purpose.judge([self.leaf], "client")
         if not purpose.is_good:
             return f"it is {purpose.message}", purpose.hint
-        issuers, issuer = (
-            {each.issuer.public_bytes() for each in self.chain},
-            names.distinguished_name(self.leaf.issuer),
-        )
+        issuers, issuer = {each.issuer.der for each in self.chain}, self.leaf.issuer.text
         accepted = {each.der for each in accepts}
         if accepts and not issuers & accepted:
             shown = "; ".join(each.text for each in accepts[:3]) + ("; and others" if len(accepts) > 3 else "")
             why = f"it was issued by {issuer}, and the server accepts only {shown}"
             return why, "check that the certificate and the host belong to the same environment"
-        begin, end = self.leaf.not_valid_before_utc, self.leaf.not_valid_after_utc
+        begin, end = self.leaf.dates()
         if there is not None and not begin <= there <= end:
             return f"it is not valid by the server's clock ({rfc3339(there)})", "compare both clocks"
         if not accepts and len(self.chain) == 1 and self.leaf.issuer != self.leaf.subject:
@@ -127,10 +121,10 @@ def accepted(client: ClientSide, *, asks: bool, is_sure: bool = True) -> Finding
     if not asks:
         hint = "check the host: its response says nothing about the certificate"
         return warning(_CHECK, "the server does not request a client certificate", hint)
-    end = client.leaf.not_valid_after_utc
+    _, end = client.leaf.dates()
     if client.now > end:
         return warning(_CHECK, f"accepted, although it expired on {rfc3339(end)}", "renew it")
-    return ok(_CHECK, f"the server requested a certificate and accepted {names.subject_or_none(client.leaf) or 'ours'}")
+    return ok(_CHECK, f"the server requested a certificate and accepted {client.leaf.subject.text or 'ours'}")
 
 
 def is_about_certificates(alert: str) -> bool:

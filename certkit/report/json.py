@@ -92,7 +92,7 @@ def probed(probe: Probe) -> Document:
         "tls_version": probe.tls_version,
         "cipher": probe.cipher,
         "acceptable_cas": None if probe.accepted_cas is None else list(probe.accepted_cas),
-        "server_chain": [names.subject_or_none(each) for each in probe.server_chain],
+        "server_chain": [each.subject.text for each in probe.server_chain],
         **{name: None if end is None else rfc3339(end) for name, end in ends.items()},
     }
 

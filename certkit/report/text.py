@@ -74,9 +74,7 @@ def _day(moment: datetime | None) -> str:
 
 def probed(probe: Probe) -> str:
     """Return the certificates and TLS settings of both sides of a connection."""
-    from certkit.x509 import names
-
-    server = [names.subject_or_none(each) or "unreadable" for each in probe.server_chain]
+    server = [each.subject.text for each in probe.server_chain]
     ends = (("server", probe.server_not_after), ("client", probe.client_not_after))
     lines = (
         [f"  TLS           {', '.join(filter(None, (probe.tls_version, probe.cipher)))}"] if probe.tls_version else []

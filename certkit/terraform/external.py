@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
-    from cryptography import x509
-
     from certkit.expiry.sources.base import Source
     from certkit.policy.rules import Policy
     from certkit.stores.base import Store
@@ -224,7 +222,7 @@ def _certificates(sources: Iterable[Source]) -> Iterator[ExternalAnswer]:
             yield _described(seen.value)
 
 
-def _described(certificate: Certificate | x509.Certificate) -> ExternalAnswer:
+def _described(certificate: Certificate) -> ExternalAnswer:
     """Return the facts of a certificate.
 
     Raises:

@@ -12,7 +12,6 @@ from certkit.times import rfc3339
 from certkit.verify import checks, partner, purpose, revocation
 from certkit.verify.path import DEFAULT_MAX_DEPTH, NoPath, Search, build_path_in_time
 from certkit.verify.pedantry import pedantry
-from certkit.x509.certificate import Certificate
 from certkit.x509.der import DerError
 from certkit.x509.unreadable import Unreadable
 
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.policy.rules import Policy
-    from certkit.x509.certificate import AnyCertificate
-    from certkit.x509.crl import AnyCrl
+    from certkit.x509.certificate import Certificate
+    from certkit.x509.crl import Crl
     from certkit.x509.csr import Csr
     from certkit.x509.keys import KeyFacts
 
@@ -46,13 +45,13 @@ class Question:
     is one.
     """
 
-    leaf: AnyCertificate
+    leaf: Certificate
     policy: Policy
     at: datetime
-    anchors: Sequence[AnyCertificate] | None = None
-    pins: Sequence[AnyCertificate] = ()
-    distrusted: Sequence[AnyCertificate] = ()
-    untrusted: Sequence[AnyCertificate] = ()
+    anchors: Sequence[Certificate] | None = None
+    pins: Sequence[Certificate] = ()
+    distrusted: Sequence[Certificate] = ()
+    untrusted: Sequence[Certificate] = ()
     needs_chain: bool = True
     purpose: str = "client"
     hostname: str | None = None
@@ -60,11 +59,11 @@ class Question:
     client_id: str | None = None
     key: KeyFacts | None = None
     csr: Csr | None = None
-    crls: Sequence[AnyCrl] = ()
+    crls: Sequence[Crl] = ()
     revocation_of_chain: bool = True
     strict: bool = False
     max_depth: int = DEFAULT_MAX_DEPTH
-    file: Sequence[AnyCertificate] = ()
+    file: Sequence[Certificate] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class Verdict:
 
 def verify(question: Question) -> Verdict:
     """Run all checks that a question asks for; the first failure does not hide the others."""
-    leaf, at = Certificate.of(question.leaf), question.at
+    leaf, at = question.leaf, question.at
     try:
         way, path = _chain(question, leaf)
     except _UNREADABLE as error:
@@ -146,7 +145,7 @@ def chain(search: Search) -> Finding:
 
 
 def _chain(question: Question, leaf: Certificate) -> tuple[Finding, tuple[Certificate, ...]]:
-    if question.pins and any(Certificate.of(each) == leaf for each in question.pins):
+    if question.pins and leaf in question.pins:
         return ok("chain", f"pinned: {leaf.brief_name} is the one that --pin trusts"), (leaf,)
     if question.pins and question.anchors is None:
         return critical("chain", "it is not the certificate that --pin trusts", "check --pin"), (leaf,)
@@ -156,9 +155,9 @@ def _chain(question: Question, leaf: Certificate) -> tuple[Finding, tuple[Certif
         return warning("chain", "no CA was given, so nothing is trusted", "add --ca FILE, or --no-chain"), (leaf,)
     search = Search(
         leaf=leaf,
-        anchors=list(map(Certificate.of, question.anchors)),
-        distrusted=list(map(Certificate.of, question.distrusted)),
-        untrusted=list(map(Certificate.of, question.untrusted)),
+        anchors=question.anchors,
+        distrusted=question.distrusted,
+        untrusted=question.untrusted,
         at=question.at,
         purpose=question.purpose,
         max_depth=question.max_depth,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from certkit.policy.rules import Policy
-    from certkit.x509.certificate import AnyCertificate
+    from certkit.x509.certificate import Certificate
 
 # Validity includes both of its ends, and CAs backdate a little; a promise in days is kept within a day.
 _VALIDITY_SLACK = timedelta(days=1)
@@ -72,19 +72,17 @@ def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[PolicyF
         except InputError:
             message = error.message.replace("as a CSR", "as a CSR or certificate")
             raise InputError(message, hint=error.hint.replace("give a CSR", "give a CSR or a certificate")) from None
-        file = [Certificate.of(each) for each in listed]
-        return [PolicyFit.of(policy, findings(file, policy)) for policy in policies]
+        return [PolicyFit.of(policy, findings(listed, policy)) for policy in policies]
     return [
         PolicyFit.of(policy, [*check.findings(request, data, policy), *check.hardware(policy)]) for policy in policies
     ]
 
 
-def judge(leaf: Certificate, listed: Sequence[AnyCertificate], policy: Policy, purpose: str) -> list[Finding]:
+def judge(leaf: Certificate, listed: Sequence[Certificate], policy: Policy, purpose: str) -> list[Finding]:
     """Return the policy's findings about a certificate and its file, and about public and qualified certificates."""
     try:
-        file = [Certificate.of(each) for each in listed] or [leaf]
         shown = eidas(leaf) + (public_client(leaf) if purpose == "client" else [])
-        return shown + rules_of(leaf, file, policy)
+        return shown + rules_of(leaf, listed or [leaf], policy)
     except InputError as error:
         return [unknown("policy", f"the certificate cannot be read: {error.message}", error.hint)]
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from certkit.verify.lists import Key
     from certkit.verify.statements import Answer
-    from certkit.x509.certificate import AnyCertificate
-    from certkit.x509.crl import AnyCrl
+    from certkit.x509.certificate import Certificate
+    from certkit.x509.crl import Crl
 
     Path = Sequence[Certificate]
 
@@ -37,8 +37,8 @@ _NO_LISTS = skipped("revocation", "no CRL was given", "add --crl FILE")
 def by_lists(
     path: Path,
     *,
-    crls: Sequence[AnyCrl],
-    others: Sequence[AnyCertificate] = (),
+    crls: Sequence[Crl],
+    others: Sequence[Certificate] = (),
     at: datetime,
     whole_chain: bool = True,
     strict: bool = False,
@@ -52,8 +52,8 @@ def by_lists(
         return _NO_LISTS
     if len(path) < 2:
         return unknown("revocation", "without a chain, certkit cannot tell whose CRL to trust", "add --ca FILE")
-    signers = list(map(Certificate.of, others))
-    judge = _Judge(path, map(Crl.of, crls), signers, at, whole_chain=whole_chain, strict=strict)
+    signers = others
+    judge = _Judge(path, crls, signers, at, whole_chain=whole_chain, strict=strict)
     judged = path[:-1] if whole_chain else path[:1]
     pairs = [(each, judge.answer(path[number:])) for number, each in enumerate(judged)]
     for certificate, answer in pairs:

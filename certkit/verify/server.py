@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from cryptography import x509
-
-    from certkit.x509.certificate import AnyCertificate
+    from certkit.x509.certificate import Certificate
 
 # What is checked of a server's chain, in the order in which it is reported.
 _CHAIN_CHECKS = ("chain", "validity", "purpose", "key-type", "signature-algorithm")
@@ -53,7 +51,7 @@ _HINTS = {
 
 
 def judge(
-    chain: Sequence[x509.Certificate], *, host: str, anchors: Sequence[AnyCertificate] | None, at: datetime
+    chain: Sequence[Certificate], *, host: str, anchors: Sequence[Certificate] | None, at: datetime
 ) -> tuple[Finding, Finding]:
     """Return the findings `server-chain` and `name` about what a server presents, its own certificate first.
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from certkit.errors import RefusedError
 from certkit.files import reading, writing
 from certkit.findings import critical
-from certkit.x509 import names, objects
+from certkit.x509 import objects
+from certkit.x509.certificate import to_pem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from cryptography import x509
-
     from certkit.findings import Finding
+    from certkit.x509.certificate import Certificate
 
 _NGINX = """\
 # In the server block for Wise's webhooks, beside its own ssl_certificate:
@@ -31,14 +31,12 @@ ssl_verify_depth {depth};
 class CaBundle:
     """The CA certificates that a server trusts, without duplicates."""
 
-    certificates: tuple[x509.Certificate, ...]
+    certificates: tuple[Certificate, ...]
 
     @property
     def pem(self) -> bytes:
         """Return the certificates as PEM, without any text around them."""
-        from cryptography.hazmat.primitives.serialization import Encoding
-
-        return b"".join(each.public_bytes(Encoding.PEM) for each in self.certificates)
+        return to_pem(self.certificates)
 
     def nginx(self, path: Path) -> str:
         """Return the nginx configuration for a bundle at that path."""
@@ -79,15 +77,9 @@ def bundle(sources: Sequence[tuple[str, bytes]], *, now: datetime) -> CaBundle:
     return CaBundle(certificates=unique)
 
 
-def _problems(certificate: x509.Certificate, now: datetime) -> Iterator[Finding]:
-    from cryptography import x509
-
-    subject = names.subject_or_none(certificate) or "a certificate without a readable subject"
-    try:
-        is_ca = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
-        is_ca = False
-    if not is_ca:
-        yield critical("purpose", f"{subject} is not a CA", "leave it out")
-    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        yield critical("validity", f"{subject} is not valid now", "download it again")
+def _problems(certificate: Certificate, now: datetime) -> Iterator[Finding]:
+    if not certificate.is_ca:
+        yield critical("purpose", f"{certificate.brief_name} is not a CA", "leave it out")
+    begin, end = certificate.dates()
+    if not begin <= now <= end:
+        yield critical("validity", f"{certificate.brief_name} is not valid now", "download it again")

@@ -22,7 +22,7 @@ from certkit.stores.record import require_name
 from certkit.verify import Question
 from certkit.wise import endpoints, first_call, guide
 from certkit.wise.addresses import ENVIRONMENTS
-from certkit.x509 import names, objects
+from certkit.x509 import objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -174,7 +174,7 @@ def _keys(sandbox: Side, production: Side) -> Finding:
 def _trust(sandbox: Side, production: Side) -> Finding:
     mine, theirs = (set(limits.trusted(each.identity)) for each in (sandbox, production))
     if mine & theirs:
-        shared = names.distinguished_name(next(iter(mine & theirs)).subject)
+        shared = next(iter(mine & theirs)).subject.text
         hint = 'take each environment\'s CA from its own Developer Hub, with "Get Wise Certificate"'
         return critical("trust", f"both trust {shared}", hint)
     if not mine or not theirs:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from certkit.policy.rules import Policy
     from certkit.stores.base import Store
-    from certkit.x509.certificate import AnyCertificate
+    from certkit.x509.certificate import Certificate
 
 
 def identity(store: Store, name: str, *, policy: str | None, base_url: str | None, keep: bool = True) -> StoredIdentity:
@@ -59,7 +59,7 @@ def endpoint(
     *,
     base_url: str | None = None,
     plain: bool = False,
-    anchors: Sequence[AnyCertificate] | None = None,
+    anchors: Sequence[Certificate] | None = None,
     timeout: float = http.TIMEOUT_SECONDS,
 ) -> TokenEndpoint:
     """Return the token endpoint: the mTLS host if there is an active pair, else the plain host.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from certkit.net.tls import Credentials
     from certkit.wise.redirect import Redirect
-    from certkit.x509.certificate import AnyCertificate
+    from certkit.x509.certificate import Certificate
 
 _PAUSES_SECONDS = (0.5, 1.0)
 # If a server asks for a longer pause, this run does not repeat the request.
@@ -59,7 +59,7 @@ class TokenEndpoint:
 
     url: str
     credentials: Credentials | None = None
-    anchors: Sequence[AnyCertificate] | None = None
+    anchors: Sequence[Certificate] | None = None
     timeout: float = http.TIMEOUT_SECONDS
 
     @property

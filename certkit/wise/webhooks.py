@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from certkit.findings import Finding
     from certkit.secret import Secret
-    from certkit.x509.certificate import AnyCertificate
+    from certkit.x509.certificate import Certificate
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _MAX_SHOWN = 200
@@ -46,7 +46,7 @@ class Api:
     client_id: str
     token: Secret
     credentials: Credentials | None = None
-    anchors: Sequence[AnyCertificate] | None = None
+    anchors: Sequence[Certificate] | None = None
     timeout: float = http.TIMEOUT_SECONDS
     subscriptions_path: str = "/v3/applications/{client_id}/subscriptions"
     schema_versions: tuple[str, ...] = ()
@@ -138,7 +138,7 @@ def require_public(url: str) -> None:
 
 
 def check(
-    url: str, *, now: datetime, anchors: Sequence[AnyCertificate] | None = None, timeout: float = http.TIMEOUT_SECONDS
+    url: str, *, now: datetime, anchors: Sequence[Certificate] | None = None, timeout: float = http.TIMEOUT_SECONDS
 ) -> list[Finding]:
     """Check whether a webhook's server requires a client certificate that it trusts.
 
@@ -163,7 +163,7 @@ def _response(
     shown: Credentials | None,
     *,
     now: datetime,
-    anchors: Sequence[AnyCertificate] | None,
+    anchors: Sequence[Certificate] | None,
     timeout: float,
 ) -> http.HttpAnswer | str:
     """Return the server's response, or the alert that ended the handshake, empty if it gave no reason."""
@@ -200,15 +200,18 @@ def _self_signed(now: datetime) -> Credentials:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding
 
     from certkit.x509 import names
+    from certkit.x509.certificate import Certificate
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = names.build_name([names.Attribute("CN", "certkit check, not trusted")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    return Credentials(key, (builder.sign(key, hashes.SHA256()),))
+    own = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    return Credentials(key, (Certificate.parse(own),))
 
 
 def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.HttpAnswer:

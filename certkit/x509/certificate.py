@@ -7,12 +7,12 @@ others. What breaks a rule and is read all the same is listed in `deviations`; e
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from certkit.errors import InputError
 from certkit.printable import brief
 from certkit.x509 import der as tlv
-from certkit.x509 import foreign, moments, oids
+from certkit.x509 import foreign, moments, oids, pem
 from certkit.x509.deviations import Deviation, deviation
 from certkit.x509.directory_name import Name
 from certkit.x509.once import once
@@ -28,7 +28,7 @@ from certkit.x509.signed import (
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from cryptography import x509
@@ -78,14 +78,17 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
         """
         return _parse_short(der) if len(der) <= _SHORT else _parse(der)
 
-    @classmethod
-    def of(cls, found: AnyCertificate) -> Certificate:
-        """Return the value of a certificate that `cryptography` may have loaded."""
-        if isinstance(found, Certificate):
-            return found
-        from cryptography.hazmat.primitives.serialization import Encoding
+    def loaded(self) -> x509.Certificate:
+        """Return the certificate as `cryptography` has it.
 
-        return cls.parse(found.public_bytes(Encoding.DER))
+        Raises:
+            InputError: if that library refuses it, with the rules that it breaks.
+        """
+        if self._loaded is None:
+            reason = "; ".join(each.message for each in self.deviations)
+            hint = "ask the issuer of the certificate for a correct one"
+            raise InputError(f"cannot use {self.brief_name}: the certificate breaks the standard: {reason}", hint=hint)
+        return self._loaded
 
     def require_structure(self) -> None:
         """Raise InputError if the signed part cannot be split into its fields."""
@@ -199,6 +202,18 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
     def _validity(self) -> tuple[tuple[datetime | Unreadable, tuple[str, ...]], ...]:
         return tuple(moments.read(node[0], self.der[node[2] : node[3]]) for node in self._parts.validity)
 
+    def dates(self) -> tuple[datetime, datetime]:
+        """Return the moments from which and until which the certificate is valid.
+
+        Raises:
+            InputError: if one of them cannot be read.
+        """
+        begin, end = self.not_before, self.not_after
+        if isinstance(begin, Unreadable) or isinstance(end, Unreadable):
+            hint = "ask the issuer for a correct certificate"
+            raise InputError(f"a date of the certificate of {self.brief_name} cannot be read", hint=hint)
+        return begin, end
+
     @once
     def validity_problems(self) -> tuple[str, ...]:
         """The rules that the form of the dates breaks (section 4.1.2.5)."""
@@ -306,8 +321,9 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
         return tuple(found)
 
 
-# The value, or a certificate as `cryptography` loaded it, where both will do.
-AnyCertificate: TypeAlias = "Certificate | x509.Certificate"
+def to_pem(certificates: Iterable[Certificate]) -> bytes:
+    """Return certificates as PEM, one block after the other."""
+    return b"".join(pem.encode("CERTIFICATE", each.der) for each in certificates)
 
 
 def _parse(der: bytes) -> Certificate:

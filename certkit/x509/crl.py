@@ -107,15 +107,6 @@ class Crl(Signed[_Loaded, _Parts]):
         found._extensions  # noqa: B018  raises
         return found
 
-    @classmethod
-    def of(cls, found: AnyCrl) -> Crl:
-        """Return the value of a CRL that `cryptography` may have loaded."""
-        if isinstance(found, Crl):
-            return found
-        from cryptography.hazmat.primitives.serialization import Encoding
-
-        return cls.parse(found.public_bytes(Encoding.DER))
-
     def __repr__(self) -> str:
         """Return the issuer and the date."""
         return f"<Crl {self.issuer.text!r} {self.this_update}>"
@@ -228,7 +219,3 @@ class Crl(Signed[_Loaded, _Parts]):
         if self._loaded is None and not found:
             found.append(deviation("encoding"))
         return tuple(found)
-
-
-# The value, or a CRL as `cryptography` loaded it, where both will do.
-AnyCrl: TypeAlias = "Crl | x509.CertificateRevocationList"

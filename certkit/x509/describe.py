@@ -6,31 +6,26 @@ although it can be read are its `deviations`.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError
 from certkit.printable import printable
 from certkit.times import rfc3339
 from certkit.x509 import attributes, names, oids, qualified
 from certkit.x509 import extensions as kinds
-from certkit.x509.certificate import Certificate
 from certkit.x509.items import Item, Kind
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from cryptography import x509
-
+    from certkit.x509.certificate import Certificate
     from certkit.x509.crl import Crl
     from certkit.x509.csr import Csr
     from certkit.x509.deviations import Deviation
     from certkit.x509.keys import KeyFacts
     from certkit.x509.spki import PublicKeyInfo
-
-Found = TypeVar("Found", Certificate, "x509.Certificate")
 
 
 class _Facts:
@@ -88,9 +83,8 @@ def describe(item: Item) -> dict[str, Any]:
     return {"kind": item.kind.value, **_DESCRIBERS[item.kind](item)}
 
 
-def certificate(found: Certificate | x509.Certificate) -> dict[str, Any]:
+def certificate(found: Certificate) -> dict[str, Any]:
     """Return the facts of a certificate."""
-    found = Certificate.of(found)
     facts = _Facts()
     facts.add("subject", found.subject.text)
     facts.add("issuer", found.issuer.text)
@@ -148,16 +142,13 @@ def algorithm_name(oid: str) -> str:
     return _ALGORITHMS.get(oid, oid)
 
 
-def facts(found: Certificate | x509.Certificate) -> dict[str, str]:
+def facts(found: Certificate) -> dict[str, str]:
     """Return what identifies a certificate, spelt as in JSON: dates, fingerprint, serial, and the names.
 
     Raises:
         InputError: if a date cannot be read.
     """
-    found = Certificate.of(found)
-    begin, end = found.not_before, found.not_after
-    if isinstance(begin, Unreadable) or isinstance(end, Unreadable):
-        raise InputError("a date of the certificate cannot be read", hint="ask the issuer for a correct certificate")
+    begin, end = found.dates()
     return {
         "not_before": rfc3339(begin),
         "not_after": rfc3339(end),
@@ -168,54 +159,9 @@ def facts(found: Certificate | x509.Certificate) -> dict[str, str]:
     }
 
 
-def san(extensions: x509.Extensions) -> list[str]:
-    """Return the alternative names among some extensions, as `TYPE:value`."""
-    from cryptography import x509
-
-    for extension in extensions:
-        if isinstance(extension.value, x509.SubjectAlternativeName):
-            return [names.san_text(name) for name in extension.value]
-    return []
-
-
-def is_ca(found: Certificate | x509.Certificate) -> bool:
-    """Return whether the certificate says that it is a CA's (basicConstraints, RFC 5280 section 4.2.1.9)."""
-    return Certificate.of(found).is_ca
-
-
-def leaf_of(found: Sequence[Found]) -> Found:
+def leaf_of(found: Sequence[Certificate]) -> Certificate:
     """Return the leaf of a bundle: the first certificate that is not a CA's, else the first one."""
-    return next((each for each in found if not is_ca(each)), found[0])
-
-
-@functools.cache
-def _extension_oid(name: str) -> x509.ObjectIdentifier:
-    from cryptography import x509
-
-    oid: x509.ObjectIdentifier = getattr(x509, name).oid
-    return oid
-
-
-def extension(found: x509.Certificate, name: str) -> Any:
-    """Return the value of an extension by the name of its class in `cryptography.x509`, or None.
-
-    Raises:
-        ValueError: if the certificate's extensions cannot be read.
-    """
-    wanted = _extension_oid(name)
-    for each in found.extensions:
-        if each.oid == wanted:
-            return each.value
-    return None
-
-
-def access_location(found: Certificate | x509.Certificate, method: str | x509.ObjectIdentifier) -> str:
-    """Return an address in a certificate's authority information (RFC 5280 section 4.2.2.1), or nothing."""
-    wanted = method if isinstance(method, str) else method.dotted_string
-    entries = Certificate.of(found).authority_information_access
-    if entries is None or isinstance(entries, Unreadable):
-        return ""
-    return next((each.location.value for each in entries if each.method == wanted), "")
+    return next((each for each in found if not each.is_ca), found[0])
 
 
 def shown_key(facts: KeyFacts) -> dict[str, Any]:

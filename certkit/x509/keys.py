@@ -16,12 +16,13 @@ from certkit.x509 import foreign, pem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import (
         CertificateIssuerPrivateKeyTypes,
         PrivateKeyTypes,
         PublicKeyTypes,
     )
+
+    from certkit.x509.certificate import Certificate
 
 
 # The types that certkit makes, the default first.
@@ -118,18 +119,17 @@ def to_pem(key: PrivateKeyTypes, passphrase: Secret | None = None) -> Secret:
     return Secret(encryption.encrypt_pkcs8(plain, passphrase.reveal()))
 
 
-def to_pkcs12(
-    key: Secret, certificate: x509.Certificate, chain: Sequence[x509.Certificate], passphrase: Secret | None
-) -> Secret:
+def to_pkcs12(key: Secret, certificate: Certificate, chain: Sequence[Certificate], passphrase: Secret | None) -> Secret:
     """Return a PKCS#12 bundle (RFC 7292) of a key (PEM), its certificate and chain; a passphrase encrypts it.
 
     Raises:
         ValueError: if key and certificate do not belong together, or the passphrase is not UTF-8.
+        InputError: if `cryptography`, which writes the bundle, refuses a certificate.
     """
     from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 
     private_key: Any = load_private_key(key.reveal())
-    parts = None, private_key, certificate, chain
+    parts = None, private_key, certificate.loaded(), [each.loaded() for each in chain]
     if passphrase is None:
         return Secret(pkcs12.serialize_key_and_certificates(*parts, NoEncryption()))
     from certkit.x509 import encryption
@@ -141,8 +141,8 @@ def to_pkcs12(
 
 def is_pkcs12_of(
     data: bytes,
-    certificate: x509.Certificate,
-    chain: Sequence[x509.Certificate],
+    certificate: Certificate,
+    chain: Sequence[Certificate],
     passphrase: Secret | None,
 ) -> bool:
     """Return whether a PKCS#12 bundle holds exactly this pair and chain, and opens with this passphrase only."""
@@ -156,8 +156,8 @@ def is_pkcs12_of(
         found.key is not None
         and is_pair(found.key, certificate)
         and found.cert is not None
-        and found.cert.certificate == certificate
-        and [each.certificate for each in found.additional_certs] == list(chain)
+        and [each.certificate for each in (found.cert, *found.additional_certs)]
+        == [each.cryptography() for each in (certificate, *chain)]
     )
 
 

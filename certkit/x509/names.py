@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from certkit.x509.certificate import Certificate
-    from certkit.x509.csr import Csr
     from certkit.x509.directory_name import Name
 
 SAN_TYPES = ("DNS", "IP", "email", "URI", "RID", "dirName", "otherName")
@@ -135,16 +133,6 @@ def distinguished_name(name: x509.Name) -> str:
     return Name(name.public_bytes()).text
 
 
-def subject_or_none(holder: Certificate | Csr | x509.Certificate | x509.CertificateSigningRequest) -> str | None:
-    """Return the subject of a certificate or CSR as RFC 4514 text, or None where it cannot be read."""
-    from certkit.x509 import foreign
-
-    subject = foreign.attempt(lambda _: holder.subject, b"")
-    if subject is None:
-        return None
-    return str(subject.text) if hasattr(subject, "text") else distinguished_name(subject)
-
-
 def attributes(name: Name | x509.Name) -> tuple[Attribute, ...]:
     """Return the attributes of a name in encoding order; a value that is not text is `#` and its DER in hex."""
     from certkit.x509 import directory_name
@@ -233,13 +221,6 @@ def san_parts(name: x509.GeneralName) -> tuple[str, str]:
         case x509.OtherName():
             return "otherName", f"{name.type_id.dotted_string};{_other_value(name.value)}"
     raise ValueError(f"unknown kind of name: {type(name).__name__}")
-
-
-def fingerprint(certificate: x509.Certificate) -> str:
-    """The SHA-256 fingerprint of a certificate as lower-case hex."""
-    from cryptography.hazmat.primitives.hashes import SHA256
-
-    return certificate.fingerprint(SHA256()).hex()
 
 
 def serial_hex(serial: int) -> str:

@@ -24,8 +24,6 @@ from certkit.x509.unreadable import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
 
-    from cryptography import x509
-
     from certkit.secret import Secret
 
 
@@ -70,17 +68,7 @@ def explain_nothing(data: bytes) -> tuple[str, str]:
     return "it contains no PEM block and is not DER", "check that it is the right file"
 
 
-def certificates(data: bytes, *, name: str, may_be_none: bool = False) -> list[x509.Certificate]:
-    """Return all certificates of a file as `cryptography` has them; other objects are skipped.
-
-    Raises:
-        InputError: if there is none (unless there may be), or one cannot be read.
-    """
-    found = certificate_values(data, name=name, may_be_none=may_be_none)
-    return [loaded(each, name) for each in found]
-
-
-def certificate_values(data: bytes, *, name: str, may_be_none: bool = False) -> list[Certificate]:
+def certificates(data: bytes, *, name: str, may_be_none: bool = False) -> list[Certificate]:
     """Return all certificates of a file, those that break a rule included; other objects are skipped.
 
     Raises:
@@ -89,38 +77,13 @@ def certificate_values(data: bytes, *, name: str, may_be_none: bool = False) -> 
     return [each.value for each in items(data, Kind.CERTIFICATE, name=name, may_be_none=may_be_none)]
 
 
-def crl_values(data: bytes, *, name: str) -> list[Crl]:
+def crls(data: bytes, *, name: str) -> list[Crl]:
     """Return all revocation lists of a file; other objects are skipped.
 
     Raises:
         InputError: if there is none, or one cannot be read.
     """
     return [each.value for each in items(data, Kind.CRL, name=name)]
-
-
-def crls(data: bytes, *, name: str) -> list[x509.CertificateRevocationList]:
-    """Return all revocation lists of a file as `cryptography` has them; other objects are skipped.
-
-    Raises:
-        InputError: if there is none, or one cannot be read.
-    """
-    return [loaded(each, name) for each in crl_values(data, name=name)]
-
-
-def loaded(value: Certificate | Csr | Crl, name: str) -> Any:
-    """Return an object as `cryptography` has it.
-
-    Raises:
-        InputError: if that library refuses it, with the rules that it breaks.
-    """
-    found = value.cryptography()
-    if found is None:
-        reason = "; ".join(each.message for each in value.deviations)
-        raise InputError(
-            f"cannot use {name}: the {value.what} breaks the standard: {reason}",
-            hint=f"ask the issuer of the {value.what} for a correct one",
-        )
-    return found
 
 
 def bundle(
@@ -137,7 +100,7 @@ def bundle(
         InputError: if there is no certificate, or one cannot be read.
     """
     if not containers.is_pkcs12(data):
-        return Bundle(None, tuple(certificate_values(data, name=name)))
+        return Bundle(None, tuple(certificates(data, name=name)))
     for item in read(data, passphrase=passphrase, budget=budget):
         if isinstance(item, Broken):
             error = PassphraseError if item.is_locked else InputError

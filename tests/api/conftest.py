@@ -139,7 +139,7 @@ class Place:
     def serial(self):
         """The serial of the certificate in use."""
         found = self.store.load("acme")
-        return life.overview.certificate(life.overview.generation(found, found.record.active)).serial_number
+        return life.overview.certificate(life.overview.generation(found, found.record.active)).serial
 
 
 def in_directory(request):

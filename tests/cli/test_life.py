@@ -235,7 +235,7 @@ def half_imported(identity):
 def imported(identity):
     """An adopted pair, without a CSR, has expired."""
     pair = ISSUING.issue(begin=YEAR_AGO, end=NOW - pki.DAY)
-    more = {"certificates": [pair.certificate, ISSUING.certificate], "anchors": [ROOT.certificate], "now": YEAR_AGO}
+    more = {"certificates": [pair.value, ISSUING.value], "anchors": [ROOT.value], "now": YEAR_AGO}
     adopt(identity.store, "acme", SETTINGS, POLICY, key=pair.key, **more)
 
 

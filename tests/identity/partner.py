@@ -52,7 +52,7 @@ def faults(store, name, *, now):
     identity = store.load(name)
     active = identity.record.active
     certificate = overview.certificate(overview.generation(identity, active)) if active else None
-    if certificate is None or not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+    if certificate is None or not certificate.not_before <= now <= certificate.not_after:
         yield "no valid certificate is in use"
     for each in identity.generations:
         own = spki_of_key(store, name, each.number)

@@ -138,7 +138,7 @@ def test_hooks(renewed, hook, tmp_path):
         "RENEWED_LINEAGE": where.lineage,
         "CERTKIT_CERT_PATH": where.certificate,
         "CERTKIT_CHAIN_PATH": where.fullchain,
-        "CERTKIT_NOT_AFTER": rfc3339(certificate.not_valid_after_utc),
+        "CERTKIT_NOT_AFTER": rfc3339(certificate.not_after),
         **key,
     }
     assert (tmp_path / "told").read_text().count("CERTKIT_NAME=acme") == 2

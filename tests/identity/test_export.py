@@ -209,7 +209,7 @@ def test_without_a_trust_bundle(store, wanted):
     """No file stands for it, and none is named."""
     made = ISSUING.issue()
     settings = replace(SETTINGS, trust_bundle=None)
-    certificates = [made.certificate, ISSUING.certificate]
+    certificates = [made.value, ISSUING.value]
     adopt(store, "acme", settings, POLICY, key=made.key, certificates=certificates, anchors=None, now=pki.NOW)
     folder = wanted.directory
     for form, name in (("curl", "curl.conf"), ("nginx", "nginx.conf")):

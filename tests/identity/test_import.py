@@ -22,7 +22,7 @@ PAIR = ISSUING.issue()
 KEY = keys.to_pem(PAIR.key)
 
 
-def run(store, pair=PAIR, *, settings=SETTINGS, key=None, certificates=None, anchors=(ROOT.certificate,), name="acme"):
+def run(store, pair=PAIR, *, settings=SETTINGS, key=None, certificates=None, anchors=(ROOT.value,), name="acme"):
     """Adopt a pair, by default with the issuing CA's certificate beside it."""
     return adopt(
         store,
@@ -30,7 +30,7 @@ def run(store, pair=PAIR, *, settings=SETTINGS, key=None, certificates=None, anc
         settings,
         load(settings.policy),
         key=key or pair.key,
-        certificates=certificates or [pair.certificate, ISSUING.certificate],
+        certificates=certificates or [pair.value, ISSUING.value],
         anchors=list(anchors) if anchors is not None else None,
         now=pki.NOW,
     )
@@ -52,7 +52,7 @@ def test_an_adopted_pair(store):
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 0], [3, 1, 0], [3, 0, 1]])
 def test_the_order_of_a_bundle(store, order):
     """Does not matter, nor what else is in it: the certificate is the key's."""
-    every = [PAIR.certificate, ISSUING.certificate, ROOT.certificate, ISSUING.issue().certificate]
+    every = [PAIR.value, ISSUING.value, ROOT.value, ISSUING.issue().value]
     run(store, certificates=[every[at] for at in order])
     assert store.load("acme").generations[0].issued.fullchain == PAIR.pem + ISSUING.pem
 

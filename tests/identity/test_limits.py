@@ -101,7 +101,7 @@ def adopt_pair(store, name, pair, *, policy, anchors):
         settings,
         policy,
         key=pair.key,
-        certificates=[pair.certificate],
+        certificates=[pair.value],
         anchors=anchors,
         now=pki.NOW,
     )
@@ -112,17 +112,17 @@ def test_a_key_of_another_environment(store):
     subject = pki.name(O="Acme Ltd", CN="acme-client-id")
     key = pki.new_key()
     first = ROOT.issue(subject, key=key)
-    adopt_pair(store, "sandbox", first, policy=POLICY, anchors=[ROOT.certificate])
+    adopt_pair(store, "sandbox", first, policy=POLICY, anchors=[ROOT.value])
     with pytest.raises(RefusedError, match=r"the key belongs to sandbox, which is for Wise Platform \(sandbox"):
         adopt_pair(
             store,
             "production",
             OTHER_ROOT.issue(subject, key=key),
             policy=PRODUCTION,
-            anchors=[OTHER_ROOT.certificate],
+            anchors=[OTHER_ROOT.value],
         )
     assert store.names() == ["sandbox"]
-    adopt_pair(store, "again", first, policy=POLICY, anchors=[ROOT.certificate])
+    adopt_pair(store, "again", first, policy=POLICY, anchors=[ROOT.value])
 
 
 def test_a_trust_bundle_of_another_environment(store):
@@ -137,7 +137,7 @@ def test_a_trust_bundle_of_another_environment(store):
     assert store.load("production").generations[0].issued is None
     pair = ISSUING.issue(pki.name(O="Acme Ltd", CN="acme-client-id"))
     with pytest.raises(RefusedError, match="the trust bundle belongs to sandbox"):
-        adopt_pair(store, "other", pair, policy=PRODUCTION, anchors=[ISSUING.certificate, ROOT.certificate])
+        adopt_pair(store, "other", pair, policy=PRODUCTION, anchors=[ISSUING.value, ROOT.value])
 
 
 def test_environments_without_names(store):

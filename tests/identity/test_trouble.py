@@ -87,7 +87,7 @@ class Forgotten:
         identity = self.store.load("idle")
         self.requests |= {each.number for each in overview.in_state(identity, State.PENDING)}
         certificate = overview.certificate(overview.generation(identity, identity.record.active))
-        if len(self.partner.signed) == 1 and now > certificate.not_valid_after_utc + timedelta(weeks=3):
+        if len(self.partner.signed) == 1 and now > certificate.not_after + timedelta(weeks=3):
             self.bring(now)
         elif len(self.partner.signed) == 1:
             self.seen.append(said.status)
@@ -109,7 +109,7 @@ def test_a_year_of_trouble(store, tmp_path):
         broken.touch() if day in HOOK_DAYS else broken.unlink(missing_ok=True)
         if len(refused) == 3 * (learned + 1):  # it was reported for some days, and the new CA is added
             learned += 1
-            added = Changes(anchors=[ROOTS[partner.ca].certificate])
+            added = Changes(anchors=[ROOTS[partner.ca].value])
             update(store, store.load("acme"), POLICY, added, now=now)
         wanted = Renewal(issuer=partner, how=how)
         try:

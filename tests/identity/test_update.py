@@ -40,7 +40,7 @@ class Wrong:
 
 def adding(root, **options):
     """The change that adds a CA."""
-    return Changes(anchors=[root.certificate], **options)
+    return Changes(anchors=[root.value], **options)
 
 
 def bundle(store):

@@ -35,6 +35,8 @@ from tests.identity.partner import YEAR, Partner, states
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from certkit.x509.certificate import Certificate
+
 DAYS = 400
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 REMINDERS = Reminders.of_days(POLICY.renewal.reminders)
@@ -44,23 +46,23 @@ REMINDERS = Reminders.of_days(POLICY.renewal.reminders)
 class Watched:
     """A certificate in the store, as reminders see it."""
 
-    certificate: x509.Certificate
+    certificate: Certificate
     kind: Kind = Kind.CERTIFICATE
 
     @property
     def fingerprint_sha256(self):
         """In lower-case hex."""
-        return self.certificate.fingerprint(hashes.SHA256()).hex()
+        return self.certificate.fingerprint_sha256
 
     @property
     def not_before(self):
         """When it begins."""
-        return self.certificate.not_valid_before_utc
+        return self.certificate.not_before
 
     @property
     def not_after(self):
         """When it ends."""
-        return self.certificate.not_valid_after_utc
+        return self.certificate.not_after
 
 
 @dataclass
@@ -80,7 +82,7 @@ class Gateway:
 
     def revoke(self, certificate):
         """Take a certificate no more."""
-        self.revoked.append(certificate.serial_number)
+        self.revoked.append(certificate.serial)
         self.write_lists()
         self.restart()
 
@@ -220,7 +222,7 @@ def retire(store, gateway, folder, now):
     """Put out of use what has expired, which the gateway refuses by then, and have it revoked."""
     for each in overview.in_state(store.load("acme"), State.PREVIOUS):
         certificate = overview.certificate(each)
-        if certificate.not_valid_after_utc < now:
+        if certificate.not_after < now:
             assert gateway.call(folder / each.number) == 400
             pointer.retire(store, store.load("acme"), each.number)
             gateway.revoke(certificate)

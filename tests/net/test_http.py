@@ -74,7 +74,7 @@ def test_a_proxy_is_asked_with_the_whole_address():
 def test_a_server_is_verified_before_a_byte_is_sent(root, tmp_path, trusts):
     """One that is not trusted sees no request."""
     pair = root.issue(extensions=[pki.SERVER, SAN], **SOON)
-    anchors = [root.certificate if trusts else pki.root().certificate]
+    anchors = [root.value if trusts else pki.root().value]
     with tls_servers.web(pair, tmp_path, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as seen:
         url = f"https://localhost:{seen[0].decode()}/"
         if trusts:
@@ -90,6 +90,6 @@ def test_a_refused_client_certificate_was_not_sent_to(root, tmp_path):
     pair, client = root.issue(extensions=[pki.SERVER, SAN], **SOON), root.issue(**SOON)
     with tls_servers.tls(pair, tmp_path, client_ca=pki.root(pki.name(CN="Elsewhere"))) as server:
         url = f"https://localhost:{server.port}/"
-        credentials = tls.Credentials(client.key, (client.certificate,))
-        message, is_sent = failure(url, anchors=[root.certificate], credentials=credentials)
+        credentials = tls.Credentials(client.key, (client.value,))
+        message, is_sent = failure(url, anchors=[root.value], credentials=credentials)
     assert (message, is_sent) == (f"cannot query {url}: the server sent the TLS alert unknown ca", False)

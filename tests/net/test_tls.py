@@ -10,7 +10,6 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -69,7 +68,7 @@ def pair(issuing):
 
 def subjects(presented):
     """The common names of a chain."""
-    return [each.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value for each in presented.chain]
+    return [each.subject.values("CN")[0] for each in presented.chain]
 
 
 # --- What is seen ---------------------------------------------------------------------------------------------------
@@ -80,7 +79,7 @@ def test_the_whole_chain_in_the_order_sent(pair, tmp_path, version, name):
     """With the version of TLS and the cipher."""
     with tls_servers.tls(pair, tmp_path, version=ssl.TLSVersion[version]) as server:
         presented = look(server.port)
-    assert presented.chain == (pair.certificate, *pair.above)
+    assert presented.chain == (pair.value, *map(pki.value, pair.above))
     assert presented.tls_version == name
     assert presented.cipher is not None
     assert (presented.unreadable, presented.refusal) == ((), "")
@@ -90,7 +89,7 @@ def test_nothing_is_verified(tmp_path):
     """Expired, self-signed, a CA's, or for another name: it is returned, because a scan looks for such certificates."""
     expired = pki.root(begin=NOW - 20 * pki.DAY, end=NOW - 10 * pki.DAY)
     with tls_servers.tls(expired, tmp_path) as server:
-        assert look(server.port, server_name="other.example").chain == (expired.certificate,)
+        assert look(server.port, server_name="other.example").chain == (expired.value,)
 
 
 @pytest.mark.parametrize("version", ["tls1", "tls1_1", "tls1_2"])
@@ -117,7 +116,7 @@ def test_keys_of_every_kind(root, tmp_path, key):
     """Whatever signs the handshake."""
     pair = root.issue(pki.name(CN="server.example"), key=key)
     with tls_servers.tls(pair, tmp_path) as server:
-        assert look(server.port).chain[0] == pair.certificate
+        assert look(server.port).chain[0] == pair.value
 
 
 def test_the_server_is_asked_for_a_name(pair, tmp_path):
@@ -135,7 +134,7 @@ def test_a_name_stands_for_all_of_its_addresses(pair, tmp_path, monkeypatch):
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
         began = time.monotonic()
-        assert look(443, host="many.example", timeout=4).chain[0] == pair.certificate
+        assert look(443, host="many.example", timeout=4).chain[0] == pair.value
     assert 1.9 < time.monotonic() - began < 3.9
 
 
@@ -156,14 +155,14 @@ def test_a_server_that_requires_a_client_certificate(pair, tmp_path, version):
     tls_servers.write(pair, tmp_path)
     with tls_servers.openssl_server(tmp_path, f"-{version}", "-cert_chain", "above.pem", "-Verify", "1") as port:
         presented = look(port)
-    assert presented.chain == (pair.certificate, *pair.above)
+    assert presented.chain == (pair.value, *map(pki.value, pair.above))
     assert presented.refusal == (ALERT + "handshake failure" if version == "tls1_2" else "")
 
 
 def test_nginx_that_requires_a_client_certificate(pair, tmp_path):
     """It does not refuse before HTTP."""
     with tls_servers.nginx(pair, tmp_path) as port:
-        assert look(port).chain == (pair.certificate, *pair.above)
+        assert look(port).chain == (pair.value, *map(pki.value, pair.above))
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
@@ -173,12 +172,12 @@ def test_a_client_certificate(root, tmp_path, version, kind):
     issuing = root.intermediate(begin=NOW - pki.DAY, end=NOW + pki.YEAR)
     key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else None
     mine = issuing.issue(key=key, **SOON)
-    client = tls.Credentials(mine.key, (mine.certificate, issuing.certificate))
+    client = tls.Credentials(mine.key, (mine.value, issuing.value))
     server_pair = root.issue(pki.name(CN="server.example"), **SOON)
     version = ssl.TLSVersion[version]
     with tls_servers.tls(server_pair, tmp_path, version=version, client_ca=root) as server:
         presented = look(server.port, client=client, verdict=trust)
-        assert (presented.chain[0], presented.refusal) == (server_pair.certificate, "")
+        assert (presented.chain[0], presented.refusal) == (server_pair.value, "")
         for _ in range(100):
             if server.clients:
                 break
@@ -190,17 +189,17 @@ def test_a_client_certificate(root, tmp_path, version, kind):
 def test_a_client_certificate_is_shown_to_a_trusted_server_only(root, pair, tmp_path, version):
     """The verdict falls within the handshake: a server that it refuses never sees the certificate, and is reported."""
     mine = root.issue(**SOON)
-    client = tls.Credentials(mine.key, (mine.certificate,))
+    client = tls.Credentials(mine.key, (mine.value,))
 
     def refuse(presented):
-        raise tls.UntrustedError(f"not {presented.chain[0].subject.rfc4514_string()}", hint="")
+        raise tls.UntrustedError(f"not {presented.chain[0].subject.text}", hint="")
 
     with tls_servers.recording(pair, tmp_path, ssl.TLSVersion[version]) as (port, shown, sent):
-        assert look(port, client=client, verdict=refuse).chain[0] == pair.certificate
+        assert look(port, client=client, verdict=refuse).chain[0] == pair.value
         assert failure(port, client=client)[1] == "the TLS handshake failed: certificate verify failed"
         time.sleep(0.1)
         assert (shown, sent) == ([], [])
-        assert look(port, client=client, verdict=trust).chain[0] == pair.certificate
+        assert look(port, client=client, verdict=trust).chain[0] == pair.value
         for _ in range(100):
             if shown:
                 break
@@ -211,13 +210,13 @@ def test_a_client_certificate_is_shown_to_a_trusted_server_only(root, pair, tmp_
 def test_a_client_s_key_stays_out_of_sight(root):
     """Of what is printed."""
     pair = root.issue()
-    assert "key" not in repr(tls.Credentials(pair.key, (pair.certificate,)))
+    assert "key" not in repr(tls.Credentials(pair.key, (pair.value,)))
 
 
 def test_a_client_certificate_and_the_key_of_another(root):
     """It is refused before any server is asked."""
     with pytest.raises(InputError, match="the private key does not belong to the client certificate"):
-        tls.Credentials(root.issue().key, (root.issue().certificate,))
+        tls.Credentials(root.issue().key, (root.issue().value,))
 
 
 def test_a_client_s_key_without_a_certificate(root):
@@ -231,7 +230,7 @@ def test_a_client_s_key_of_a_kind_that_cannot_sign(root):
     key = x25519.X25519PrivateKey.generate()
     pair = root.issue(key=key)
     with pytest.raises(InputError, match="TLS does not support this type of client certificate"):
-        tls.context(tls.Credentials(key, (pair.certificate,)))
+        tls.context(tls.Credentials(key, (pair.value,)))
 
 
 # --- What goes wrong ------------------------------------------------------------------------------------------------
@@ -314,7 +313,7 @@ def test_a_chain_without_an_end(root, tmp_path):
 
 
 class Forged:
-    """A certificate of a version that does not exist, which OpenSSL reads and cryptography does not."""
+    """A certificate that OpenSSL reads although the BOOLEAN of a critical extension is not DER."""
 
     def __init__(self, certificate):
         self._certificate = certificate
@@ -322,7 +321,7 @@ class Forged:
     def public_bytes(self, _):
         """PEM, as servers' files are."""
         der = self._certificate.public_bytes(Encoding.DER)
-        return ssl.DER_cert_to_PEM_cert(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", 1)).encode()
+        return ssl.DER_cert_to_PEM_cert(der.replace(b"\x01\x01\xff", b"\x01\x01\x01", 1)).encode()
 
 
 def test_a_certificate_above_that_cannot_be_read(pair, tmp_path):
@@ -330,13 +329,15 @@ def test_a_certificate_above_that_cannot_be_read(pair, tmp_path):
     first, second = pair.above
     with tls_servers.tls(pki.Pair(pair.certificate, pair.key, (Forged(first), second)), tmp_path) as server:
         presented = look(server.port)
-    assert presented.chain == (pair.certificate, second)
+    assert presented.chain == (pair.value, pki.value(second))
     [problem] = presented.unreadable
-    assert problem.startswith("certificate 2 of 3: ")
+    rule = "a BOOLEAN that is neither 00 nor FF (X.690 section 11.1)"
+    assert problem == f"certificate 2 of 3: the certificate breaks a rule of its encoding: {rule}"
 
 
-def test_a_server_s_own_certificate_that_cannot_be_read(pair, tmp_path):
+def test_a_server_s_own_certificate_that_cannot_be_read(issuing, tmp_path):
     """There is nothing to look at."""
+    pair = issuing.issue(extensions=[pki.SERVER, pki.key_usage(digital_signature=True)])
     with tls_servers.tls(pki.Pair(Forged(pair.certificate), pair.key, pair.above), tmp_path) as server:
         trouble, words = failure(server.port)
     assert trouble == "tls_failed"
@@ -404,7 +405,7 @@ def test_look_ups_without_number(hanging, pair, tmp_path):
     assert {error.trouble.value for error in errors} == {"timed_out"}
     assert len(hanging) <= 512
     with tls_servers.tls(pair, tmp_path) as server:
-        assert look(server.port).chain[0] == pair.certificate
+        assert look(server.port).chain[0] == pair.value
 
 
 # --- STARTTLS -------------------------------------------------------------------------------------------------------
@@ -414,7 +415,7 @@ def test_look_ups_without_number(hanging, pair, tmp_path):
 def test_starttls(pair, tmp_path, protocol):
     """After the dialogue of each protocol, the chain is seen."""
     with tls_servers.tls(pair, tmp_path, before=tls_servers.DIALOGUES[protocol]) as server:
-        assert look(server.port, protocol=protocol).chain == (pair.certificate, *pair.above)
+        assert look(server.port, protocol=protocol).chain == (pair.value, *map(pki.value, pair.above))
 
 
 @pytest.mark.parametrize("protocol", tls_servers.PROTOCOLS)

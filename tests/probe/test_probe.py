@@ -40,8 +40,8 @@ def client(root):
 
 def probe(port, root, client, *, host="localhost", anchors=(), now=None, **options):
     """Return the result of a probe; the root is trusted by default."""
-    credentials = tls.Credentials(client.key, (client.certificate,))
-    trusted = [root.certificate] if anchors == () else anchors
+    credentials = tls.Credentials(client.key, (client.value,))
+    trusted = [root.value] if anchors == () else anchors
     where = target(f"{host}:{port}")
     return probed(where, credentials=credentials, anchors=trusted, now=now or datetime.now(UTC), **options)
 
@@ -239,7 +239,7 @@ def test_a_server_that_is_not_trusted(root, client, tmp_path, kind, version):
         time.sleep(0.1)
     assert (shown, sent) == ([], [])
     assert statuses(found)[check] == "critical"
-    assert found.server_chain[0] == pair.certificate
+    assert found.server_chain[0] == pair.value
     message = "not checked: the server is not trusted, so no certificate was sent"
     assert of(found) == ("unknown", message)
     assert found.verdict_on_certificate().status.value == "unknown"
@@ -283,9 +283,9 @@ def late(request, root, server_pair, tmp_path_factory):
 
 def late_probe(port, root, client, path="/mtls/file"):
     """Probe an address of Apache's."""
-    credentials = tls.Credentials(client.key, (client.certificate,))
+    credentials = tls.Credentials(client.key, (client.value,))
     where = target(f"https://localhost:{port}{path}")
-    return probed(where, credentials=credentials, anchors=[root.certificate], now=datetime.now(UTC))
+    return probed(where, credentials=credentials, anchors=[root.value], now=datetime.now(UTC))
 
 
 def test_a_certificate_that_is_asked_for_after_the_request(late, root, client):
@@ -313,7 +313,7 @@ def test_an_address_without_client_certificates(late, root, client):
 
 def test_where_a_later_request_could_not_be_answered(root, client):
     """The verdict is unknown then, so the probe guard refuses to activate."""
-    side = judge.ClientSide((client.certificate,), NOW)
+    side = judge.ClientSide((client.value,), NOW)
     answer = http.HttpAnswer(status=200, headers={}, body=b"")
     refusal = http.HttpAnswer(status=403, headers={}, body=b"Reason: Cannot perform Post-Handshake Authentication.")
     for found in (
@@ -430,7 +430,7 @@ def test_what_can_be_probed(text, url):
 )
 def test_a_certificate_of_a_minute_ago(root, alert, hint):
     """Clocks are blamed only if the alert is about dates."""
-    young = judge.ClientSide((root.issue(begin=NOW - pki.DAY / 1440, end=NOW + pki.DAY).certificate,), NOW)
+    young = judge.ClientSide((root.issue(begin=NOW - pki.DAY / 1440, end=NOW + pki.DAY).value,), NOW)
     ended = tls.HandshakeEndedError("it ended", hint="", alert=alert)
     found = judge.ended(ended, young, (), asks=True)
     assert (found.status.value, found.hint.startswith(hint)) == ("critical", True), found.hint
@@ -438,7 +438,7 @@ def test_a_certificate_of_a_minute_ago(root, alert, hint):
 
 def test_an_expired_certificate_is_renewed(root):
     """The dates of the certificate are the reason, as far as this machine knows."""
-    old = judge.ClientSide((root.issue(begin=NOW - 2 * pki.DAY, end=NOW - pki.DAY).certificate,), NOW)
+    old = judge.ClientSide((root.issue(begin=NOW - 2 * pki.DAY, end=NOW - pki.DAY).value,), NOW)
     found = judge.ended(tls.HandshakeEndedError("", hint="", alert="certificate expired"), old, (), asks=True)
     assert "certificate expired): it expired on " in found.message
     assert found.hint == "renew it"
@@ -455,14 +455,14 @@ def refusal(chain, accepts=(), there=None):
 def test_what_can_be_seen_from_here_comes_first(root):
     """Dates, purpose, the CAs that the server names, its clock, and the chain that was sent; only then a guess."""
     issuing = root.intermediate(begin=NOW - pki.DAY, end=NOW + pki.YEAR)
-    mine, server = issuing.issue(**SOON).certificate, issuing.issue(extensions=[pki.SERVER], **SOON).certificate
+    mine, server = issuing.issue(**SOON).value, issuing.issue(extensions=[pki.SERVER], **SOON).value
     other = tls.CaName(b"other", "CN=Other")
-    assert "its extended key usage is serverAuth" in refusal((server, issuing.certificate), [other])
+    assert "its extended key usage is serverAuth" in refusal((server, issuing.value), [other])
     named = ": it was issued by CN=Partner Issuing CA,O=Partner, and the server accepts only CN=Other -> "
-    assert refusal((mine, issuing.certificate), [other]).startswith(named)
+    assert refusal((mine, issuing.value), [other]).startswith(named)
     assert "it is not valid by the server's clock" in refusal((mine,), there=NOW - 2 * pki.DAY)
     assert refusal((mine,), there=NOW + timedelta(hours=2)).startswith(" -> it was sent without intermediates: ")
-    assert refusal((mine, issuing.certificate)).startswith(" -> it may be revoked, or issued by a CA ")
+    assert refusal((mine, issuing.value)).startswith(" -> it may be revoked, or issued by a CA ")
 
 
 def test_when_to_try_again_and_the_trace_id_are_shown(root, server_pair, client, tmp_path):

@@ -59,7 +59,7 @@ def test_a_life(audited):
     ]
     events = audited.log("acme")
     assert {(each.who.partition(" (token")[0], each.time) for each in events} == {("alice@host", AT)}
-    spki = answer.spki(made.certificate)
+    spki = answer.spki(made.value)
     fingerprint = made.certificate.fingerprint(pki.hashes.SHA256()).hex()
     assert events[1].document() == {
         "time": AT,
@@ -88,7 +88,7 @@ def test_an_installation_that_was_not_told(store, audited):
     enroll.enroll(audited, "acme", SETTINGS, POLICY, now=pki.NOW)
     made = issue(audited)
     issued = Issued(certificate=made.pem, chain=ISSUING.pem, trust_bundle=ROOT.pem)
-    store.install("acme", "0001", issued, facts=describe.facts(made.certificate))
+    store.install("acme", "0001", issued, facts=describe.facts(made.value))
     assert log(audited) == [("created", None), ("requested", "0001")]
     install(audited, pasted(made))
     assert log(audited)[-1] == ("installed", "0001")

@@ -129,7 +129,7 @@ def test_the_order_may_begin_with_the_root():
 def test_a_client_certificate_of_a_public_ca_is_a_warning():
     """It will not be renewed as such; a server's, and one of a private CA, are nothing to warn of."""
     public = CA.issue(extensions=(pki.CLIENT, POLICIES))
-    question = Question(leaf=public.certificate, policy=catalogue.load("general"), at=NOW, needs_chain=False)
+    question = Question(leaf=public.value, policy=catalogue.load("general"), at=NOW, needs_chain=False)
     found = [each for each in verify(question).findings if each.id == "purpose"]
     assert [each.status for each in found] == [Status.WARNING]
     assert "public CAs have stopped issuing client certificates" in found[0].message
@@ -143,7 +143,7 @@ def test_a_qualified_certificate_shows_whose_it_is():
     extension = x509.UnrecognizedExtension(ObjectIdentifier(QC_STATEMENTS), statements.encode())
     pairs = (("C", "GB"), ("O", "Acme"), ("organizationIdentifier", "PSDGB-FCA-123456"), ("CN", "acme.test"))
     subject = names.build_name(Attribute(*pair) for pair in pairs)
-    leaf = CA.issue(subject, extensions=(BOTH, extension)).certificate
+    leaf = CA.issue(subject, extensions=(BOTH, extension)).value
     question = Question(leaf=leaf, policy=catalogue.load("general"), at=NOW, needs_chain=False)
     for purpose in ("client", "server"):
         (found,) = [each for each in verify(replace(question, purpose=purpose)).findings if each.id == "subject"]

@@ -20,6 +20,7 @@ from cryptography import x509
 from certkit.findings import Status
 from certkit.policy import catalogue
 from certkit.verify import Question, verify
+from tests import pki
 
 if TYPE_CHECKING:
     from certkit.verify import Verdict
@@ -153,17 +154,17 @@ def group(test: str) -> str:
 def verdict(test: str, *, backwards: bool = False, with_lists: bool = True) -> Verdict:
     """The verdict on a test certificate, with all CAs and lists of the suite at hand, in either order."""
     order = -1 if backwards else 1
-    cas = [found for name, found in certificates().items() if not name.endswith("EE")]
+    cas = [pki.value(found) for name, found in certificates().items() if not name.endswith("EE")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return verify(
             Question(
-                leaf=certificates()[f"{test}EE"],
+                leaf=pki.value(certificates()[f"{test}EE"]),
                 policy=catalogue.load("general"),
                 at=AT,
-                anchors=[certificates()["TrustAnchorRootCertificate"]],
+                anchors=[pki.value(certificates()["TrustAnchorRootCertificate"])],
                 untrusted=cas[::order],
-                crls=lists()[::order] if with_lists else (),
+                crls=[pki.crl_value(each) for each in lists()[::order]] if with_lists else (),
                 purpose="any",
             )
         )

@@ -242,7 +242,8 @@ def is_accepted(
 ) -> bool:
     """Return whether the verifier takes a certificate."""
     policy = catalogue.load("general")
-    question = Question(leaf=leaf, anchors=anchors, untrusted=untrusted, at=NOW, policy=policy, **asked)
+    ends, others = list(map(pki.value, anchors)), list(map(pki.value, untrusted))
+    question = Question(leaf=pki.value(leaf), anchors=ends, untrusted=others, at=NOW, policy=policy, **asked)
     return verify(question).status in {Status.OK, Status.WARNING}
 
 
@@ -281,9 +282,9 @@ def test_the_paths_that_are_found_are_confirmed_by_other_engines(tmp_path: Path)
         graph = random_graph(seed)
         hostname = _HOST if graph.purpose == "server" else None
         question = Question(
-            leaf=built(graph.leaf, is_leaf=True),
-            anchors=[built(plan) for plan in graph.anchors],
-            untrusted=[built(plan) for plan in graph.others],
+            leaf=pki.value(built(graph.leaf, is_leaf=True)),
+            anchors=[pki.value(built(plan)) for plan in graph.anchors],
+            untrusted=[pki.value(built(plan)) for plan in graph.others],
             at=NOW,
             policy=catalogue.load("general"),
             purpose=graph.purpose,

@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certkit.verify import revocation
-from certkit.x509.certificate import Certificate
 from certkit.x509.crl import Crl
 from tests import pki
 from tests.conftest import openssl
@@ -113,9 +112,9 @@ def judge(
     *lists: x509.CertificateRevocationList | Crl, leaf: pki.Pair = LEAF, at: datetime = NOW, **options: Any
 ) -> Finding:
     """The finding over a leaf and its chain."""
-    path = [Certificate.of(each) for each in (leaf.certificate, *leaf.above)]
-    others = [Certificate.of(each) for each in options.pop("others", ())]
-    crls = [Crl.of(each) for each in lists]
+    path = [pki.value(each) for each in (leaf.certificate, *leaf.above)]
+    others = [pki.value(each) for each in options.pop("others", ())]
+    crls = [pki.crl_value(each) for each in lists]
     return revocation.by_lists(path, crls=crls, others=others, at=at, **options)
 
 

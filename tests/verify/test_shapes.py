@@ -60,8 +60,10 @@ class Shape:
 def judge(made: Made, **asked: Any) -> Verdict:
     """The verdict on what was made, by the general policy at the tests' time unless something else is asked."""
     asked = {"policy": "general", "at": NOW, "crls": made.crls, "csr": made.csr, **asked}
-    asked["policy"] = catalogue.load(asked["policy"])
-    return verify(Question(leaf=made.leaf, anchors=made.anchors, untrusted=made.untrusted, **asked))
+    asked["policy"], asked["crls"] = catalogue.load(asked["policy"]), list(map(pki.crl_value, asked["crls"]))
+    anchors = None if made.anchors is None else list(map(pki.value, made.anchors))
+    untrusted = list(map(pki.value, made.untrusted))
+    return verify(Question(leaf=pki.value(made.leaf), anchors=anchors, untrusted=untrusted, **asked))
 
 
 def statuses(verdict: Verdict) -> dict[str, str]:

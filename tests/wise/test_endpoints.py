@@ -83,7 +83,7 @@ def test_before_there_is_a_certificate(store):
     """The plain host, with the system's roots or those that are given."""
     found = reach(store)
     assert (found.url, found.credentials, found.anchors) == ("https://api.wise-sandbox.com/oauth/token", None, None)
-    assert reach(store, anchors=[ROOT.certificate]).anchors == [ROOT.certificate]
+    assert reach(store, anchors=[ROOT.value]).anchors == [ROOT.value]
     assert reach(store, timeout=3).timeout == 3
 
 
@@ -92,8 +92,8 @@ def test_with_a_certificate(store):
     use(store)
     found = reach(store)
     assert found.url == "https://api-mtls.wise-sandbox.com/oauth/token"
-    assert found.credentials.chain == (PAIR.certificate, PAIR.above[0])
-    assert found.anchors == [ROOT.certificate]
+    assert found.credentials.chain == (PAIR.value, pki.value(PAIR.above[0]))
+    assert found.anchors == [ROOT.value]
     assert reach(store, anchors=[PAIR.above[0]]).anchors == [PAIR.above[0]]
     plain = reach(store, plain=True)
     assert (plain.url, plain.credentials, plain.anchors) == ("https://api.wise-sandbox.com/oauth/token", None, None)

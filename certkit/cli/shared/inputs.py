@@ -411,11 +411,11 @@ def pair(cert: str, key: str | None, secret: Secret | None) -> tuple[bytes, Held
         InputError: if a file cannot be read or used.
     """
     from certkit.api import arguments
-    from certkit.identity.install import pem
+    from certkit.x509.certificate import to_pem
 
     given, other = data(cert), None if key in {None, cert} else data(key)
     chain, held = _unlocked(lambda known: arguments.pair(given, other, known), secret, key or cert)
-    return pem(chain), held
+    return to_pem(chain), held
 
 
 def _unlocked(read: Callable[[Secret | None], Read], secret: Secret | None, name: str) -> Read:

@@ -40,9 +40,7 @@ def ca(output: Output, *, sources: tuple[str, ...], out: str, force: bool) -> in
     changed = made.write(path, force=force)
     snippet = made.nginx(path)
     if output.as_json:
-        from certkit.x509 import names
-
-        subjects = [names.subject_or_none(each) for each in made.certificates]
+        subjects = [each.subject.text for each in made.certificates]
         output.document({"status": "ok", "changed": changed, "path": str(path), "subjects": subjects, "nginx": snippet})
     elif not output.quiet:
         output.result(snippet)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from certkit.net.connecting import NetError
     from certkit.net.proxy import Proxies
     from certkit.net.tls import Credentials, Presented, Verdict
-    from certkit.x509.certificate import AnyCertificate
+    from certkit.x509.certificate import Certificate
 
     Ask = Callable[["Endpoint"], Awaitable[list[Seen]]]
 
@@ -170,7 +170,7 @@ class EndpointSource:
         for endpoint in self.endpoints:
             texts.setdefault(endpoint, []).append(str(endpoint))
         settings, proxies = tls.context(self.client), proxy.of_environment()
-        anchors: list[AnyCertificate] = []
+        anchors: list[Certificate] = []
         if self.client is not None:
             with contextlib.suppress(InputError):  # a machine without trusted CAs trusts no server
                 from certkit.verify.anchors import system
@@ -217,10 +217,8 @@ def _sightings(text: str, answer: Presented | NetError) -> Iterator[Seen]:
     if isinstance(answer, connecting.NetError):
         yield Failure(text, answer.message, answer.hint, Reason(answer.trouble.value))
         return
-    from certkit.x509.certificate import Certificate
-
     for number, certificate in enumerate(answer.chain):
-        yield Sighting(text, Certificate.of(certificate), is_leaf=number == 0)
+        yield Sighting(text, certificate, is_leaf=number == 0)
     for problem in answer.unreadable:
         message = f"cannot read {text}: {problem}"
         yield Failure(text, message, "examine the server with openssl s_client", Reason.DECODE_FAILED)

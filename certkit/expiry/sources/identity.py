@@ -38,7 +38,7 @@ class IdentitySource:
             found = None
             for each in identity.generations:
                 if each.number == identity.record.active and each.issued is not None:
-                    found = objects.certificate_values(each.issued.fullchain, name=f"generation {each.number}")
+                    found = objects.certificates(each.issued.fullchain, name=f"generation {each.number}")
         except InputError as error:
             yield Failure(source, f"cannot read {source}: {error.message}", error.hint, Reason.STORE_FAILED)
             return

@@ -200,7 +200,7 @@ def _faults(
 
 def _certificates(store: VaultStore, name: str, record: Record | None, whole: list[str]) -> Iterator[Finding]:
     """Yield the faults of the certificates themselves, if the token may read them."""
-    from certkit.x509 import names, objects
+    from certkit.x509 import objects
 
     check, paths = f"identity:{name}", [layout.certificate(name, number) for number in whole]
     for number, (path, found) in zip(whole, list(store.secrets.kv.read_many(paths)), strict=True):
@@ -217,6 +217,6 @@ def _certificates(store: VaultStore, name: str, record: Record | None, whole: li
                 yield _finding(check, error)
             continue
         known = record.facts.get(number, {}).get(FINGERPRINT) if record else None
-        if known not in {None, names.fingerprint(leaf)}:
+        if known not in {None, leaf.fingerprint_sha256}:
             message = f"the certificate of generation {number} is not the one that the record describes"
             yield critical(check, message, "see who wrote it, in Vault's audit log; then restore it")

@@ -239,18 +239,18 @@ class CertificateResource(Resource):
 def _facts(store: Store, identity: StoredIdentity, generation: Generation) -> dict[str, Any]:
     from certkit.identity import overview
     from certkit.times import rfc3339
-    from certkit.x509 import names
 
     certificate, state = overview.certificate(generation), overview.state_of(identity, generation)
+    begin, end = certificate.dates() if certificate else (None, None)
     location = store.location(identity, generation.number)
     if location.is_directory and state is GenerationState.PREVIOUS and identity.record.active:
         # The path follows the pointer, also after a rollback.
         location = store.location(identity, identity.record.active)
     return {
         "generation": generation.number,
-        "fingerprint_sha256": names.fingerprint(certificate) if certificate else None,
-        "not_before": rfc3339(certificate.not_valid_before_utc) if certificate else None,
-        "not_after": rfc3339(certificate.not_valid_after_utc) if certificate else None,
+        "fingerprint_sha256": certificate.fingerprint_sha256 if certificate else None,
+        "not_before": rfc3339(begin) if begin else None,
+        "not_after": rfc3339(end) if end else None,
         "state": state.value,
         "certificate_path": utf8(location.fullchain),
         "key_reference": utf8(location.key),

@@ -146,12 +146,10 @@ def certificates_only(text: str, *, name: str) -> str:
     Raises:
         InputError: if there is no certificate, or one cannot be read.
     """
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     from certkit.x509 import objects
+    from certkit.x509.certificate import to_pem
 
-    found = objects.certificates(text.encode(), name=name)
-    return b"".join(each.public_bytes(Encoding.PEM) for each in found).decode("ascii")
+    return to_pem(objects.certificates(text.encode(), name=name)).decode("ascii")
 
 
 def utf8(text: str) -> str:

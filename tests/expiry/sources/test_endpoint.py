@@ -21,7 +21,6 @@ from certkit.expiry.sources.base import Failure, Reason, Sighting
 from certkit.expiry.sources.endpoint import Endpoint, EndpointSource, is_endpoint
 from certkit.net import tls
 from certkit.net.starttls import Starttls
-from certkit.x509.certificate import Certificate
 from tests import pki, tls_servers
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -154,7 +153,7 @@ def test_the_chain_under_the_name_that_was_given(pair, tmp_path):
     with tls_servers.tls(pair, tmp_path) as server:
         text = f"tls://127.0.0.1:{server.port}?servername=acme.example"
         seen = look(text)
-    root = Certificate.of(pair.above[0])
+    root = pki.value(pair.above[0])
     assert seen == [Sighting(text, pair.value, is_leaf=True), Sighting(text, root, is_leaf=False)]
     assert server.names == ["acme.example"]
 
@@ -176,8 +175,8 @@ def test_a_client_certificate(root, tmp_path, monkeypatch):
     with tls_servers.tls(server_pair, tmp_path, client_ca=root) as server:
         texts = [f"tls://127.0.0.1:{server.port}?servername={name}.example" for name in "ab"]
         other = f"tls://127.0.0.1:{server.port}?servername=c.example"
-        assert len(look(other, client=tls.Credentials(mine.key, (mine.certificate,)))) == 2
-        assert len(look(*texts, client=tls.Credentials(mine.key, (mine.certificate,)))) == 4
+        assert len(look(other, client=tls.Credentials(mine.key, (mine.value,)))) == 2
+        assert len(look(*texts, client=tls.Credentials(mine.key, (mine.value,)))) == 4
         for _ in range(100):
             if len(server.clients) == 2:
                 break

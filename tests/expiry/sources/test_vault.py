@@ -73,7 +73,7 @@ def add(store, number, certificate=None, *, name="acme", facts=None):
     """A generation, with the certificate if there is one."""
     store.add(name, number, key=Secret(b"-----BEGIN PRIVATE KEY-----"), csr=b"csr")
     if certificate is not None:
-        told = {**describe.facts(certificate.certificate), "policy": "wise-sandbox"} | (facts or {})
+        told = {**describe.facts(certificate.value), "policy": "wise-sandbox"} | (facts or {})
         store.install(name, number, Issued(certificate=certificate.pem, chain=b"", trust_bundle=b""), facts=told)
 
 
@@ -99,7 +99,7 @@ def test_a_certificate_is_judged_by_its_facts(root, store, monitor):
     assert (row.subject, row.issuer) == ("CN=acme,O=Acme Ltd", "CN=Partner Root CA,O=Partner")
     assert (row.serial, row.fingerprint_sha256) == (
         pair.certificate.serial_number,
-        {**describe.facts(pair.certificate), "policy": "x"}["fingerprint_sha256"],
+        {**describe.facts(pair.value), "policy": "x"}["fingerprint_sha256"],
     )
     assert (row.not_before, row.not_after) == (pki.NOW - pki.DAY, pki.NOW + 20 * pki.DAY)
     assert (row.days_left, row.status) == (20, Status.WARNING)
@@ -194,7 +194,7 @@ def test_facts_that_are_missing_are_written_by_installing_again(root, store, mon
     """As the hint says."""
     pair = enroll(store, root)
     store.secrets.kv.write_metadata("acme/generations/0001/certificate", {})
-    told = {**describe.facts(pair.certificate), "policy": "wise-sandbox"}
+    told = {**describe.facts(pair.value), "policy": "wise-sandbox"}
     store.install("acme", "0001", Issued(certificate=pair.pem, chain=b"", trust_bundle=b""), facts=told)
     assert scanned(monitor).status is Status.OK
 
@@ -235,7 +235,7 @@ def test_names_that_were_cut_are_shown_as_they_are(root, store, monitor):
 
 def test_what_a_server_says_is_shown_safely():
     """Names that would turn the line around come escaped, and Vault's own rules for them are not relied upon."""
-    told = {**describe.facts(pki.root().certificate), "policy": "x"} | {
+    told = {**describe.facts(pki.root().value), "policy": "x"} | {
         "subject": "CN=a\u2028b",
         "issuer": "CN=\x1b[31m",
     }

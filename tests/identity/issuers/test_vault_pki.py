@@ -46,8 +46,8 @@ def test_it_signs(vault, mount):
     leaf, root = objects.certificates(found.certificates, name="the answer")
     assert leaf.public_key() == key
     assert [root] == objects.certificates(found.trust_bundle, name="the bundle")
-    leaf.verify_directly_issued_by(root)
-    assert x509.load_pem_x509_certificate(found.certificates) == leaf
+    leaf.loaded().verify_directly_issued_by(root.loaded())
+    assert pki.value(x509.load_pem_x509_certificate(found.certificates)) == leaf
 
 
 def test_what_the_role_refuses(vault, mount):
