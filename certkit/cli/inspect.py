@@ -87,7 +87,7 @@ def _describe(source: str, secret: Secret | None, budget: Budget) -> tuple[list[
         return [], [error]
     source = "standard input" if source == inputs.STDIN else source
     described: list[dict[str, Any]] = []
-    errors: list[CertkitError] = []
+    problems: list[str] = []
     broken: list[Broken] = []
     for item in objects.read(data, passphrase=secret, budget=budget):
         if isinstance(item, Broken):
@@ -96,12 +96,12 @@ def _describe(source: str, secret: Secret | None, budget: Budget) -> tuple[list[
         facts = describe.describe(item)
         described.append(facts)
         if facts.get("problems"):
-            errors.append(
-                InputError(
-                    f"cannot read {source}: a field of {item.kind.words}: {facts['problems'][0]}",
-                    hint="the object breaks the standard; ask its issuer for a correct one",
-                )
-            )
+            problems.append(f"a field of {item.kind.words}: {facts['problems'][0]}")
+    errors: list[CertkitError] = []
+    if problems:
+        more = f" (and fields of {len(problems) - 1:,} more objects)" if len(problems) > 1 else ""
+        hint = "the object breaks the standard; ask its issuer for a correct one"
+        errors.append(InputError(f"cannot read {source}: {problems[0]}{more}", hint=hint))
     if broken:
         reason, hint = objects.summary(broken[0], len(broken))
         errors.append(InputError(f"cannot read {source}: {reason}", hint=hint))

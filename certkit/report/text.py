@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_SANS = 20
 MAX_OBJECTS = 100
+_MAX_CHARACTERS = 2000
 
 _PLACE_WIDTH = 60
 _STATUS_WIDTH = max(map(len, Status))
@@ -47,7 +48,7 @@ def findings(
         if only_bad and finding.is_good:
             continue
         label = paint(finding.status.value.ljust(_STATUS_WIDTH), finding.status)
-        lines.append(f"  {label}  {finding.id.ljust(_ID_WIDTH)}  {printable(finding.message)}")
+        lines.append(f"  {label}  {finding.id.ljust(_ID_WIDTH)}  {brief(finding.message, _MAX_CHARACTERS)}")
         if finding.hint and not finding.is_good:
             lines.append(f"{' ' * (_STATUS_WIDTH + _ID_WIDTH + 6)}-> {printable(finding.hint)}")
     return _text(lines)
@@ -172,7 +173,9 @@ def _facts(facts: dict[str, Any], *, show_all: bool, indent: str) -> list[str]:
                 lines += _facts(entry, show_all=show_all, indent=indent + "  ")
         else:
             for label, text in _fact(name, value, show_all=show_all):
-                lines.append(f"{indent}{label.ljust(_LABEL_WIDTH)} {text}")
+                is_short = show_all or len(text) <= _MAX_CHARACTERS
+                shown = text if is_short else f"{text[:_MAX_CHARACTERS]}… (--all)"
+                lines.append(f"{indent}{label.ljust(_LABEL_WIDTH)} {shown}")
     return lines
 
 
@@ -186,6 +189,7 @@ def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
         case "key":
             return [("key", "locked; give its passphrase with --passphrase-file")]
         case "san":
+            value = value or []
             shown = value if show_all else value[:MAX_SANS]
             more = f", and {len(value) - len(shown):,} more (--all)" if len(value) > len(shown) else ""
             return [(label, ", ".join(shown) + more)] if value else []

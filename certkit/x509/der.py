@@ -25,6 +25,8 @@ _CONSTRUCTED = 0x20
 _VERSION = 0xA0
 _MAX_DEPTH = 24
 _MAX_OID_BYTES = 128
+# An element of two bytes takes a hundred in memory; no bundle has so many certificates, no certificate so many names.
+_MAX_CHILDREN = 100_000
 
 
 class DerError(ValueError):
@@ -87,8 +89,10 @@ def children(data: bytes, start: int, end: int) -> list[Node]:
     """Read the headers of the DER elements that stand side by side between two offsets.
 
     Raises:
-        DerError: as `read` does.
+        DerError: as `read` does, and if there are more than 100,000.
     """
+    if end - start > 2 * _MAX_CHILDREN:
+        return _children_of_many(data, start, end)
     found = []
     while start < end:
         # Nearly all have a tag of one byte, and a length of one, or of two after 0x82; `read` does the rest.
@@ -104,6 +108,16 @@ def children(data: bytes, start: int, end: int) -> list[Node]:
         if start > end:
             raise DerError("an element is cut off", is_cut_off=True)
         found.append(node)
+    return found
+
+
+def _children_of_many(data: bytes, start: int, end: int) -> list[Node]:
+    found: list[Node] = []
+    while start < end:
+        if len(found) == _MAX_CHILDREN:
+            raise DerError(f"more than {_MAX_CHILDREN:,} elements side by side")
+        found.append(read(data, start, end))
+        start = found[-1][3]
     return found
 
 

@@ -38,9 +38,17 @@ def read(
     """Yield the objects in the bytes of a file, in order; a file without any yields nothing.
 
     A key or PKCS#12 that is locked and has no passphrase is an item without a value. With `only`, objects of other
-    kinds are named but not loaded. The files of a run share one `budget`. With `start`, reading begins there.
+    kinds are named but not loaded. The files of a run share one `budget`. With `start`, reading begins there; it ends
+    after a thousand objects that are broken.
     """
-    return _Reader(passphrase, only, budget or Budget()).read(data, start)
+    broken = 0
+    for each in _Reader(passphrase, only, budget or Budget()).read(data, start):
+        yield each
+        if isinstance(each, Broken):
+            broken += 1
+            if broken == _MOST_BROKEN:
+                yield _TOO_MANY_BROKEN
+                return
 
 
 def summary(first: Broken, count: int) -> tuple[str, str]:
@@ -226,6 +234,10 @@ _TOO_SLOW = (
     "opening it takes too long; its key derivation count is too high",
     "export it again with openssl pkcs12",
 )
+_MOST_BROKEN = 1000
+_TOO_MANY_BROKEN = Broken(
+    f"{_MOST_BROKEN:,} broken objects", "the rest of the file was not read", "check that it is the right file"
+)
 _DAMAGED_HINT = "the file may be cut off or damaged; get a new copy from its source"
 _SIGNED: dict[Kind, Callable[[bytes], Any]] = {
     Kind.CERTIFICATE: Certificate.parse,
@@ -270,10 +282,22 @@ class _Reader:
         elif (decoded := containers.plain_base64(data)) is not None:
             yield from self.read(decoded, 0)
         elif containers.holds_embedded(data) and not pem.has_spoilt_markers(data):
-            for each in containers.embedded(data):
-                # Much else begins like DER in base64, so only what can be read counts.
-                is_certain = each[:1] != b"\x30" or containers.is_pkcs12(each)
-                yield from (item for item in self.read(each, 0) if is_certain or isinstance(item, Item))
+            yield from self._embedded(data)
+
+    def _embedded(self, data: bytes) -> Iterator[Item | Broken]:
+        """Read the objects in base64 in a text; much else begins like DER there, so only what can be read counts."""
+        misses = 0
+        for each in containers.embedded(data):
+            is_certain = each[:1] != b"\x30" or containers.is_pkcs12(each)
+            has_found = False
+            for item in self.read(each, 0):
+                if is_certain or isinstance(item, Item):
+                    has_found = True
+                    yield item
+            misses += not has_found
+            if misses == _MOST_BROKEN:
+                yield _TOO_MANY_BROKEN
+                return
 
     def _wants(self, kind: Kind) -> bool:
         return self._only is None or kind in self._only

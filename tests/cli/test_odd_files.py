@@ -7,6 +7,7 @@ import hashlib
 import os
 import struct
 import subprocess
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from certkit.secret import Secret
 from certkit.x509 import keys, objects, pem
-from certkit.x509.items import Budget
+from certkit.x509.items import Broken, Budget
 from tests import conftest, odd
 from tests.conftest import environment, openssl
 
@@ -483,3 +484,133 @@ def test_thousands_of_certificates_in_der_are_one_file(certkit, tmp_path):
     shown = certkit("inspect", tmp_path / "all.der")
     assert shown.code == 3
     assert "cut off" in shown.err
+
+
+# --- certificates that a library refuses, and hostile files
+
+CA = odd.certificate(subject=odd.common_name("Odd CA"), extensions=(odd.IS_CA,))
+CLIENT = odd.extension("551d25", bytes.fromhex("300a06082b06010505070302"))
+NO_SECONDS = odd.sequence(odd.utc("2601010000Z"), odd.utc("3601010000Z"))
+NO_DATE = odd.sequence(odd.utc("260101000000Z"), odd.utc("361301000000Z"))
+ORG = odd.name(odd.attribute(odd.O, b"Acme"), odd.attribute(odd.CN, b"acme"))
+TWICE = odd.extension("551d11", odd.sequence(odd.encode(0x82, b"acme.test")))
+# What is wrong, what is said of it where it cannot be used, and whether it can be.
+UNUSUAL = {
+    "no-seconds": ({"validity": NO_SECONDS}, "UTCTime without seconds", True),
+    "version-2": ({"version": bytes.fromhex("a003020101"), "extensions": ()}, "is of version 2", True),
+    "version-4": ({"version": bytes.fromhex("a003020103")}, "the version is unknown: 4", False),
+    "twice": ({"extensions": (CLIENT, TWICE, TWICE)}, "an extension appears more than once: 2.5.29.17", False),
+    "no-date": ({"validity": NO_DATE}, "2036-13-01 00:00:00 is not a date that exists", False),
+}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The CA, and the key of all these certificates."""
+    (tmp_path / "ca.pem").write_bytes(pem.encode("CERTIFICATE", CA))
+    (tmp_path / "key.pem").touch(mode=0o600)
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (tmp_path / "key.pem").write_bytes(odd.key().private_bytes(serialization.Encoding.PEM, *plain))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_an_identity_with_an_unusual_certificate(certkit, files, name):
+    """It is imported, listed and renewed like any other, or refused by the rule that it breaks, with or without a CA.
+
+    What `cryptography` cannot load cannot be presented to a server either, which is said in the same words.
+    """
+    fields, said, is_usable = UNUSUAL[name]
+    (files / "odd.pem").write_bytes(
+        pem.encode("CERTIFICATE", odd.certificate(**{"subject": ORG, "extensions": (CLIENT,), **fields}))
+    )
+    pair = ("--key", files / "key.pem", "--cert", files / "odd.pem")
+    store = ("--store", f"file:{files / 'store'}")
+    for number, ca in enumerate([(), ("--ca", files / "ca.pem")]):
+        done = certkit("identity", "import", f"acme{number}", "--policy", "general", *pair, *ca, *store)
+        assert done.code == (0 if is_usable else 2)
+        assert is_usable or said in done.err
+    if is_usable:
+        assert certkit("identity", "renew", "--all", "--dry-run", *store).code == 0
+        [first, second] = certkit("identity", "list", "--json", *store).json
+        assert first["active"]["not_after"] == second["active"]["not_after"] == "2036-01-01T00:00:00Z"
+        (files / "pw").write_text("secret")
+        bundle = ("--format", "pkcs12", "--out", files / "out", "--passphrase-file", files / "pw")
+        exported = certkit("identity", "export", "acme1", *bundle, *store)
+        assert (exported.code, exported.err.count("\n")) == (3, 1)
+        assert said in exported.err
+        probed = certkit("probe", "127.0.0.1:9", *pair)
+        assert probed.code == 3
+        assert said in probed.err
+
+
+def test_without_a_chain_a_certificate_that_nobody_accepts_is_refused(certkit, files):
+    """Whatever `verify` may skip, a rule for which every chain is refused counts."""
+    (files / "odd.pem").write_bytes(pem.encode("CERTIFICATE", odd.certificate(version=bytes.fromhex("a003020103"))))
+    for asked in (("--no-chain",), (), ("--pin", files / "odd.pem")):
+        found = certkit("verify", files / "odd.pem", *asked, "--json")
+        assert found.code == 2
+        assert [
+            "the version is unknown: 4" in each["message"]
+            for each in found.json["checks"]
+            if each["status"] == "critical"
+        ] == [True]
+
+
+def test_inspect_shows_a_certificate_whose_names_cannot_be_read(certkit, tmp_path):
+    """The other fields, and in one line why these cannot be."""
+    (tmp_path / "odd.pem").write_bytes(pem.encode("CERTIFICATE", odd.certificate(extensions=(TWICE, TWICE))) * 3)
+    found = certkit("inspect", tmp_path / "odd.pem")
+    assert found.code == 3
+    assert found.out.count("  valid until  2036-01-01T00:00:00Z") == 3
+    assert found.err == (
+        f"certkit: error: cannot read {tmp_path / 'odd.pem'}: a field of a certificate: san: the extension appears more"
+        " than once (RFC 5280 section 4.2) (and fields of 2 more objects). The object breaks the standard; ask its"
+        " issuer for a correct one\n"
+    )
+
+
+def test_text_of_a_name_of_megabytes_is_cut(certkit, tmp_path):
+    """With --all it is whole."""
+    long = odd.certificate(subject=odd.common_name("a" * 1_000_000))
+    (tmp_path / "long.pem").write_bytes(pem.encode("CERTIFICATE", long))
+    assert len(certkit("inspect", tmp_path / "long.pem").out) < 5_000
+    assert len(certkit("inspect", tmp_path / "long.pem", "--all").out) > 1_000_000
+
+
+# Files in which every object is broken, and what the last of them says.
+HOSTILE = {
+    "key-store.jks": b"\xfe\xed\xfe\xed"
+    + struct.pack(">III", 1, 1, 1)
+    + bytes(10)
+    + struct.pack(">II", 0, 100_000)
+    + bytes(400_000),
+    "blocks.pem": b"-----BEGIN PKCS7-----\nMAA=\n-----END PKCS7-----\n" * 100_000,
+    "secrets.yaml": (b"x: MIIB" + b"A" * 60 + b"\n") * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_reading_ends_after_a_thousand_broken_objects(name):
+    """And says so, so that nobody takes the rest for read."""
+    found = list(objects.read(HOSTILE[name]))
+    assert sum(isinstance(each, Broken) for each in found) <= 1_001
+    assert found[-1].message == "1,000 broken objects: the rest of the file was not read"
+
+
+INDEFINITE = b"\x30\x80" + odd.oid("2a864886f70d010702") + b"\xa0\x80\x24\x80"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [pkcs7(b"\x30\x00" * 3_000_000), INDEFINITE + b"\x04\x00" * 3_000_000],
+    ids=["der", "ber"],
+)
+def test_millions_of_tiny_elements_are_not_kept(data):
+    """Each would take a hundred bytes of memory for its two in the file."""
+    tracemalloc.start()
+    [broken] = objects.read(data)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "more than 1" in broken.message
+    assert most < 20 * len(data)
