@@ -10,7 +10,7 @@ from certkit.errors import InputError
 from certkit.findings import Finding, Status, concise, critical, ok, roll_up, skipped, unknown, warning
 from certkit.times import rfc3339
 from certkit.verify import checks, partner, purpose, revocation
-from certkit.verify.path import DEFAULT_MAX_DEPTH, NoPath, Search, build_path_in_time
+from certkit.verify.path import DEFAULT_MAX_DEPTH, NoPath, Search, build_path_in_time, content_problem
 from certkit.verify.pedantry import pedantry
 from certkit.x509.der import DerError
 from certkit.x509.unreadable import Unreadable
@@ -117,6 +117,8 @@ def verify(question: Question) -> Verdict:
     findings += _guarded("key-type", check.key_type, leaf.key, question.policy)
     findings += _guarded("signature-algorithm", checks.signature_algorithms, path)
     findings += _guarded("extensions", pedantry, path, question.purpose, question.strict)
+    if way.status is not Status.CRITICAL:  # with a chain it has been judged
+        findings += _guarded("extensions", _content, leaf)
     findings += _guarded("key-match", checks.key_match, leaf, question.key)
     findings += partner.judge(leaf, question.file, question.policy, question.purpose)
     findings += _guarded(
@@ -182,6 +184,12 @@ def _judged(
     when = f" (as of {rfc3339(search.at)})" if search.at != asked.at else ""
     note = "" if result[-1].is_self_issued else "; the last one is trusted as named, although it is not a root CA"
     return ok("chain", f"{shown}{when}{note}"), result
+
+
+def _content(leaf: Certificate) -> list[Finding]:
+    """Return the finding if a certificate breaks a rule for which it is refused whoever issued it."""
+    problem = content_problem(leaf)
+    return [] if problem is None else [critical("extensions", problem.reason, problem.hint)]
 
 
 def _guarded(check: str, judge: Callable[..., Finding | list[Finding]], *args: Any) -> list[Finding]:

@@ -419,10 +419,10 @@ def own_problem(certificate: Certificate) -> NoPath | None:
             f"{certificate.brief_name} is signed with {scheme.shown}, which is too weak",
             "ask the issuer for a certificate signed with SHA-256",
         )
-    return _content_problem(certificate)
+    return content_problem(certificate)
 
 
-def _content_problem(certificate: Certificate) -> NoPath | None:
+def content_problem(certificate: Certificate) -> NoPath | None:
     """Return the part of a certificate that rules it out, trusted or not (RFC 5280 section 4.2 and 6.1.4 o)."""
     for broken in certificate.deviations:
         if not broken.is_tolerated:
@@ -445,7 +445,7 @@ def _content_problem(certificate: Certificate) -> NoPath | None:
 def _lasting_problem(ca: Certificate, is_trusted: bool) -> NoPath | None:  # noqa: FBT001  as it is kept by
     """Return why a certificate cannot be a CA at any moment; None if it can."""
     who, key = ca.brief_name, ca.key
-    problem = _content_problem(ca) if is_trusted else own_problem(ca)
+    problem = content_problem(ca) if is_trusted else own_problem(ca)
     if problem is not None:
         return problem
     if not (is_anchor(ca) if is_trusted else ca.is_ca):

@@ -109,6 +109,8 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
             version = tlv.integer(data, written) + 1
             if version == 1:
                 wrong.append(deviation("version-default"))
+            elif version == 2:
+                wrong.append(deviation("version-2"))
             elif not 1 <= version <= 3:
                 wrong.append(deviation("version-unknown", str(version)))
         fields = take(nodes, *_FIELDS)
@@ -198,10 +200,6 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
                 return moment
         return self._validity[1][0]
 
-    @once
-    def _validity(self) -> tuple[tuple[datetime | Unreadable, tuple[str, ...]], ...]:
-        return tuple(moments.read(node[0], self.der[node[2] : node[3]]) for node in self._parts.validity)
-
     def dates(self) -> tuple[datetime, datetime]:
         """Return the moments from which and until which the certificate is valid.
 
@@ -213,6 +211,10 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
             hint = "ask the issuer for a correct certificate"
             raise InputError(f"a date of the certificate of {self.brief_name} cannot be read", hint=hint)
         return begin, end
+
+    @once
+    def _validity(self) -> tuple[tuple[datetime | Unreadable, tuple[str, ...]], ...]:
+        return tuple(moments.read(node[0], self.der[node[2] : node[3]]) for node in self._parts.validity)
 
     @once
     def validity_problems(self) -> tuple[str, ...]:

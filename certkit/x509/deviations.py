@@ -36,6 +36,7 @@ DEVIATIONS = {
     "extension-duplicate": ("an extension appears more than once", "4.2", False),
     "extensions-empty": ("the list of extensions is empty", "4.1.2.9", False),
     "version-extensions": ("a certificate before version 3 has extensions", "4.1.2.9", True),
+    "version-2": ("the certificate is of version 2, which some software refuses", "4.1.2.1", True),
     "version-unique-id": ("a version 1 certificate has unique identifiers", "4.1.2.8", False),
     "version-default": ("version 1 is written out", "X.690 section 11.5", False),
     "version-unknown": ("the version is unknown", "4.1.2.1", False),

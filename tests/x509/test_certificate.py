@@ -34,6 +34,7 @@ TOLERATED = {
     "extension-value": {"extensions": (odd.extension(USAGE, bytes.fromhex("03020700")),)},
     "extension-unreadable": {"extensions": (odd.extension(USAGE, b"\x30\x00"),)},
     "version-extensions": {"version": b"", "extensions": (odd.IS_CA,)},
+    "version-2": {"version": bytes.fromhex("a003020101")},
     "algorithm-parameters": {"algorithm": bytes.fromhex("300c06082a8648ce3d0403020500")},
 }
 REFUSED = {
