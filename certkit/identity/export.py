@@ -20,7 +20,7 @@ from certkit.identity.programs import Program, absolute
 from certkit.printable import printable
 from certkit.secret import Secret
 from certkit.stores.base import Location
-from certkit.x509 import keys, objects
+from certkit.x509 import containers, keys, objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -163,10 +163,10 @@ def _pem(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str, Co
 def _pkcs12(key: Key, issued: Issued, wanted: WantedExport, _: str) -> dict[str, Content]:
     leaf, *chain = objects.certificates(issued.fullchain, name="the certificate")
     known = release.read(wanted.directory, BUNDLE)
-    if known is not None and keys.is_pkcs12_of(known, leaf, chain, wanted.passphrase):
+    if known is not None and containers.is_pkcs12_of(known, leaf, chain, wanted.passphrase):
         return {BUNDLE: Secret(known)}  # its salt would differ each time
     try:
-        return {BUNDLE: keys.to_pkcs12(key(), leaf, chain, wanted.passphrase)}
+        return {BUNDLE: containers.to_pkcs12(key(), leaf, chain, wanted.passphrase)}
     except ValueError as error:
         reason = objects.short_reason(error)
         raise InputError(f"cannot write {BUNDLE}: {reason}", hint="check the pair: certkit store check") from error

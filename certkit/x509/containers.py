@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError, PassphraseError
+from certkit.secret import Secret
 from certkit.x509 import ber, foreign, keys, private
 from certkit.x509 import der as tlv
 from certkit.x509.certificate import Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from certkit.secret import Secret
     from certkit.x509.spki import PublicKeyInfo
 
 JKS, JCEKS = b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"
@@ -190,6 +190,48 @@ def _rounds(data: bytes, start: int, end: int, depth: int) -> int:
     except tlv.DerError:
         pass
     return total
+
+
+def to_pkcs12(key: Secret, certificate: Certificate, chain: Sequence[Certificate], passphrase: Secret | None) -> Secret:
+    """Return a PKCS#12 bundle (RFC 7292) of a key (PEM), its certificate and chain; a passphrase encrypts it.
+
+    Raises:
+        ValueError: if key and certificate do not belong together, or the passphrase is not UTF-8.
+        InputError: if `cryptography`, which writes the bundle, refuses a certificate.
+    """
+    from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
+
+    private_key: Any = keys.load_private_key(key.reveal())
+    parts = None, private_key, certificate.loaded(), [each.loaded() for each in chain]
+    if passphrase is None:
+        return Secret(pkcs12.serialize_key_and_certificates(*parts, NoEncryption()))
+    from certkit.x509 import encryption
+
+    secret = passphrase.reveal()
+    made = pkcs12.serialize_key_and_certificates(*parts, encryption.pkcs12_protection(secret))
+    return Secret(encryption.slow_mac(made, secret))
+
+
+def is_pkcs12_of(
+    data: bytes,
+    certificate: Certificate,
+    chain: Sequence[Certificate],
+    passphrase: Secret | None,
+) -> bool:
+    """Return whether a PKCS#12 bundle holds exactly this pair and chain, and opens with this passphrase only."""
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    try:
+        found = pkcs12.load_pkcs12(data, passphrase.reveal() if passphrase else None)
+    except ValueError:
+        return False
+    return (
+        found.key is not None
+        and keys.is_pair(found.key, certificate)
+        and found.cert is not None
+        and [each.certificate for each in (found.cert, *found.additional_certs)]
+        == [each.cryptography() for each in (certificate, *chain)]
+    )
 
 
 def key_store(data: bytes) -> Iterator[bytes | None]:

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 
 import certkit
 from certkit.secret import Secret
-from certkit.x509 import keys
+from certkit.x509 import containers
 from tests import pki
 from tests.api.conftest import in_vault, partner
 from tests.conftest import require_program
@@ -382,7 +382,7 @@ def test_no_key_byte_of_a_bundle_reaches_a_file_system(request, tmp_path):
     """The same where the key comes from a PKCS#12 file, and goes to Vault and into a context."""
     place = life_in_vault(request)
     pair = life.ISSUING.issue(pki.name(O="Acme Ltd", CN="acme-client-id"))
-    bundle = keys.to_pkcs12(Secret(pair.key_pem), pair.value, [life.ISSUING.value], Secret(b"correct horse"))
+    bundle = containers.to_pkcs12(Secret(pair.key_pem), pair.value, [life.ISSUING.value], Secret(b"correct horse"))
     (tmp_path / "acme.p12").write_bytes(bundle.reveal())
     (tmp_path / "root.pem").write_bytes(life.ROOT.pem)
     script = f"""

@@ -10,7 +10,7 @@ import pytest
 
 import certkit
 from certkit.secret import Secret
-from certkit.x509 import keys
+from certkit.x509 import containers
 from tests import pki
 from tests.api.conftest import PLACES
 from tests.identity import conftest as life
@@ -129,7 +129,7 @@ def test_a_pair_in_use_is_adopted(directory, tmp_path):
     (tmp_path / "cert.pem").write_bytes(pair.pem)
     found = directory.import_("acme", tmp_path / "cert.pem", key=tmp_path / "key.pem", **options)
     assert found.active.fingerprint_sha256 == directory.show("bytes").active.fingerprint_sha256
-    bundle = keys.to_pkcs12(Secret(pair.key_pem), pair.value, [], Secret(b"correct horse")).reveal()
+    bundle = containers.to_pkcs12(Secret(pair.key_pem), pair.value, [], Secret(b"correct horse")).reveal()
     adopted = directory.import_("bundle", bundle, passphrase="correct horse", **options)
     assert adopted.active.fingerprint_sha256 == found.active.fingerprint_sha256
     with pytest.raises(certkit.PassphraseError):

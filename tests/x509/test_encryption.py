@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from certkit.secret import Secret
-from certkit.x509 import der, keys
+from certkit.x509 import containers, der, keys
 from tests import pki
 from tests.conftest import require_program
 
@@ -38,7 +38,7 @@ def certificate(key):
 @pytest.fixture(scope="module")
 def bundle(key, certificate):
     """Both as PKCS#12, encrypted."""
-    return keys.to_pkcs12(keys.to_pem(key), pki.value(certificate), [], PASSPHRASE).reveal()
+    return containers.to_pkcs12(keys.to_pem(key), pki.value(certificate), [], PASSPHRASE).reveal()
 
 
 def run(*arguments, **options):
@@ -102,7 +102,7 @@ def test_pkcs12_files_of_0_1_0_still_open(key, certificate):
     old = pkcs12.serialize_key_and_certificates(
         None, key, certificate, [], serialization.BestAvailableEncryption(PASSPHRASE.reveal())
     )
-    assert keys.is_pkcs12_of(old, pki.value(certificate), [], PASSPHRASE)
+    assert containers.is_pkcs12_of(old, pki.value(certificate), [], PASSPHRASE)
 
 
 def test_openssl_opens_pkcs12(bundle, tmp_path, passphrase_file):
@@ -129,8 +129,8 @@ def test_java_opens_pkcs12(bundle, tmp_path, passphrase_file):
 
 def test_a_wrong_passphrase_opens_nothing(bundle, key, certificate):
     """Neither here nor in the library."""
-    assert not keys.is_pkcs12_of(bundle, pki.value(certificate), [], Secret(b"wrong"))
-    assert keys.is_pkcs12_of(bundle, pki.value(certificate), [], PASSPHRASE)
+    assert not containers.is_pkcs12_of(bundle, pki.value(certificate), [], Secret(b"wrong"))
+    assert containers.is_pkcs12_of(bundle, pki.value(certificate), [], PASSPHRASE)
 
 
 def test_other_kinds_of_keys_are_encrypted_too():
