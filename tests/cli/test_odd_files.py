@@ -592,7 +592,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_reading_ends_after_a_thousand_broken_objects(name):
-    """And says so, so that nobody takes the rest for read."""
+    """The last one says that the rest was not read."""
     found = list(objects.read(HOSTILE[name]))
     assert sum(isinstance(each, Broken) for each in found) <= 1_001
     assert found[-1].message == "1,000 broken objects: the rest of the file was not read"
