@@ -89,9 +89,15 @@ class Opener:
                     vault, mount, prefix, clock=self.clock, journal=self._journal(), allowed_hosts=host.hosts
                 )
         else:
+            import shlex
+
             is_path = "/" in uri and "://" not in uri
-            hint = f"for a directory give file:{uri}" if is_path else "give file:DIR or vault://MOUNT/PREFIX"
-            raise InputError(f"not a store: {uri}", hint=hint)
+            hint = (
+                f"for a directory give {shlex.quote(FILE + uri)}"
+                if is_path
+                else "give file:DIR or vault://MOUNT/PREFIX"
+            )
+            raise InputError(f"not a store: {uri or '(empty)'}", hint=hint)
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[Vault]:

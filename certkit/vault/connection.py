@@ -184,10 +184,10 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     made.hostname_checks_common_name = False
     made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if tls.ca_file:
-        _trust(made, [Path(tls.ca_file)], f"{tls.ca_file}: it contains no CA certificate (VAULT_CACERT)")
+        _trust(made, [Path(tls.ca_file)], tls.ca_file, "VAULT_CACERT")
     elif tls.ca_folder:
         paths = sorted(path for path in Path(tls.ca_folder).rglob("*") if path.is_file())
-        _trust(made, paths, f"{tls.ca_folder}: it contains no CA certificate (VAULT_CAPATH)")
+        _trust(made, paths, tls.ca_folder, "VAULT_CAPATH")
     else:
         made.load_default_certs()
     if tls.certificate:
@@ -198,16 +198,24 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     return made
 
 
-def _trust(made: ssl.SSLContext, paths: list[Path], otherwise: str) -> None:
+def _read(path: str | Path, variable: str) -> bytes:
+    """Return the content of a file; an error names the variable that names the file."""
+    try:
+        return reading.read(path)
+    except InputError as error:
+        raise InputError(f"{error.message} ({variable})", hint=error.hint) from error
+
+
+def _trust(made: ssl.SSLContext, paths: list[Path], where: str, variable: str) -> None:
     loaded = False
     for path in paths:
         try:
-            made.load_verify_locations(cadata=reading.read(path).decode("ascii", "ignore"))
+            made.load_verify_locations(cadata=_read(path, variable).decode("ascii", "ignore"))
         except (ssl.SSLError, ValueError):
             continue
         loaded = True
     if not loaded:
-        raise InputError(f"cannot read {otherwise}", hint="give PEM files")
+        raise InputError(f"cannot read {where}: it contains no CA certificate ({variable})", hint="give PEM files")
 
 
 def _identify(made: ssl.SSLContext, tls: Tls) -> None:
@@ -215,8 +223,8 @@ def _identify(made: ssl.SSLContext, tls: Tls) -> None:
         # Without this, OpenSSL would ask for one on the terminal, and wait.
         raise ValueError("the key has a passphrase")
 
-    for path in (tls.certificate, tls.key):
-        reading.read(path)
+    _read(tls.certificate, "VAULT_CLIENT_CERT")
+    _read(tls.key, "VAULT_CLIENT_KEY")
     try:
         made.load_cert_chain(tls.certificate, tls.key, password=no_passphrase)
     except (ssl.SSLError, ValueError, OSError) as error:

@@ -150,13 +150,16 @@ def test_unusable_files_are_named(connect, openbao_tls, client_pair, tmp_path):
     empty = tmp_path / "empty.pem"
     empty.write_text("nothing here")
     cases = [
-        ({"ca_file": "/nowhere"}, "cannot read /nowhere: no such file or directory"),
+        ({"ca_file": "/nowhere"}, "cannot read /nowhere: no such file or directory (VAULT_CACERT)"),
         ({"ca_file": str(empty)}, f"cannot read {empty}: it contains no CA certificate (VAULT_CACERT)"),
         (
             {"ca_file": "", "ca_folder": str(tmp_path / "none")},
             f"cannot read {tmp_path}/none: it contains no CA certificate (VAULT_CAPATH)",
         ),
-        ({**client_pair, "certificate": "/nowhere"}, "cannot read /nowhere: no such file or directory"),
+        (
+            {**client_pair, "certificate": "/nowhere"},
+            "cannot read /nowhere: no such file or directory (VAULT_CLIENT_CERT)",
+        ),
         ({**client_pair, "key": str(empty)}, f"cannot use {client_pair['certificate']} with {empty}: "),
     ]
     for tls, message in cases:

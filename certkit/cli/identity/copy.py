@@ -33,4 +33,4 @@ def copy(output: Output, *, name: str, target: str, store_uri: str | None, passp
     """
     secret = inputs.passphrase(passphrase_file)
     with identities(store_uri, output, secret) as store, identities(target, output, secret) as other:
-        return print_identity(output, store.copy(name, other))
+        return print_identity(output._replace(store=target), store.copy(name, other))
