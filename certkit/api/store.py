@@ -623,7 +623,8 @@ class IdentityStore:
                 try:
                     bearer = access_token(opened, name, now=self._now())
                 except InputError as error:  # several, or one that cannot be read
-                    self._machine.opener.warn_about(error)
+                    hint = "give one with --token-file FILE"
+                    self._machine.opener.warn_about(InputError(f"no token is sent: {error.message}", hint=hint))
         found = probe(
             target(where),
             credentials=shown.credentials,

@@ -103,7 +103,7 @@ def reminders(places: Iterable[str] = _PLACES) -> Finding:
             found += ["crontab"] if ran.returncode == 0 and _RUNS_CERTKIT.search(ran.stdout) else []
     if found:
         return ok("reminders", f"certkit is scheduled by {', '.join(found[:3])}")
-    hint = "schedule certkit expiry with cron or systemd, here or on another host: see scripts/cron, scripts/systemd"
+    hint = "schedule `certkit expiry` with cron or systemd, here or on another host: see scripts/cron, scripts/systemd"
     return warning("reminders", "no cron job or timer on this host runs certkit expiry", hint)
 
 

@@ -172,7 +172,9 @@ def _refuse_unknown(store: Store, name: str, redirect: Redirect, *, expected: st
         hint = f"it may be old or belong to another request; start again: certkit wise authorize-url --identity {name}"
         raise RefusedError(f"{name}: the state in the redirect URL is unknown", hint=hint)
     if any(not asked.used and now - asked.asked_at <= LIFE for _, asked, _ in _all(store, name)):
-        hint = "paste the whole URL with --redirect-url, or give the returned state with --state"
+        hint = "paste the whole URL that the browser was redirected to"
+        if not redirect.is_whole:
+            hint = "paste the whole URL with --redirect-url, or give the returned state with --state"
         what = "the expected state is missing" if expected is None else "the state is not the expected one"
         raise RefusedError(f"{name}: {what}", hint=hint)
 

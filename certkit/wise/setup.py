@@ -296,5 +296,5 @@ class _Run:
         if finding.status is Status.CRITICAL:
             raise RefusedError(f"{self.name}: {finding.message}", hint=finding.hint, findings=(finding,))
         if finding.status is Status.UNKNOWN:
-            raise InputError(f"{self.name}: {finding.message}", hint=finding.hint)
+            raise InputError(f"cannot call Wise for {self.name}: {finding.message}", hint=finding.hint)
         return replace(found, is_answered=finding.status is Status.OK)

@@ -166,7 +166,9 @@ def find(store: Store, name: str, *, profile_id: str | None = None, grant: str |
     kept = look(store, name, profile_id=profile_id, grant=grant)
     if kept is None:
         hint = f"get one: certkit wise token exchange --identity {name}, or client-credentials"
-        raise InputError(f"no token is stored for {name}", hint=hint)
+        chosen = [f"{kind} {each!r}" for kind, each in (("profile", profile_id), ("grant", grant)) if each is not None]
+        about = f" ({', '.join(chosen)})" if chosen else ""
+        raise InputError(f"no token is stored for {name}{about}", hint=hint)
     return kept
 
 

@@ -177,7 +177,7 @@ def _response(
 
 
 def _judged(what: str, found: http.HttpAnswer | str, *, may_be_vague: bool = False) -> Finding:
-    hint = "have the server verify client certificates: certkit wise ca shows how with nginx"
+    hint = "have the server verify client certificates; `certkit wise ca` shows how with nginx"
     if isinstance(found, str):
         if _is_of_certificates(found) or (may_be_vague and found == _VAGUE):
             return ok("client-certificate", f"rejected with {what}: {printable(found)}")

@@ -13,8 +13,11 @@ from cryptography import x509
 
 from certkit.identity import activate, enroll, install
 from certkit.policy import catalogue
+from certkit.secret import Secret
 from certkit.stores.file.store import FileStore
 from certkit.stores.record import Settings
+from certkit.wise import tokens
+from certkit.wise.tokens import Token
 from certkit.x509.names import SubjectOptions
 from tests import pki, tls_servers
 from tests.conftest import command, environment
@@ -115,6 +118,21 @@ def test_an_identity(certkit, root, tmp_path, port):
     activate.activate(store, store.load("acme"), number, now=NOW)
     ran = certkit("probe", "--identity", "acme", "--store", "file:ids", "--json")
     assert (ran.code, ran.json["target"]) == (0, f"https://localhost:{port}/v1")
+    for profile in ("1", "2"):
+        token = Token(
+            grant="authorization_code",
+            profile_id=profile,
+            client_id="acme",
+            access=Secret(b"token"),
+            received_at=NOW,
+            expires_at=NOW + pki.DAY,
+        )
+        tokens.write(store, "acme", token, over=None)
+    ran = certkit("probe", "--identity", "acme", "--store", "file:ids", "-q")
+    assert ran.err == (
+        "certkit: warning: no token is sent: acme has several tokens: authorization_code.1, authorization_code.2."
+        " Give one with --token-file FILE\n"
+    )
 
 
 def test_verbose_reports_each_check_at_once(root, tmp_path):

@@ -81,7 +81,7 @@ def test_which_token_is_meant(store):
     assert tokens.find(store, "acme", grant="client_credentials").token == BARE
     with pytest.raises(InputError, match=r"several tokens: authorization_code\.123, authorization_code\.456, client"):
         tokens.find(store, "acme")
-    with pytest.raises(InputError, match="no token is stored for acme"):
+    with pytest.raises(InputError, match=r"no token is stored for acme \(profile '45'\)"):
         tokens.find(store, "acme", profile_id="45")
     with pytest.raises(AbsentError):
         tokens.find(store, "nobody")

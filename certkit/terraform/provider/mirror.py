@@ -93,7 +93,7 @@ def system() -> str:
     """
     name, machine = platform.system().lower(), platform.machine().lower()
     if machine not in _MACHINES:
-        raise InputError(f"cannot install the provider on {name} {machine}", hint="use certkit terraform query there")
+        raise InputError(f"cannot install the provider on {name} {machine}", hint="use `certkit terraform query` there")
     return f"{name}_{_MACHINES[machine]}"
 
 
