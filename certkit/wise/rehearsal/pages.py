@@ -291,7 +291,7 @@ def controls(state: RehearsalState, *, now: datetime) -> Markup:
 
 def refused(refusal: CertkitError, *, now: datetime) -> Markup:
     """The page that explains a refusal."""
-    return _page("Refused", _refusal(refusal), now=now)
+    return _page("Request refused", _refusal(refusal, heading="Reason"), now=now)
 
 
 def missing(*, now: datetime) -> Markup:
@@ -303,15 +303,20 @@ def _page(title: str, content: Markup, *, now: datetime) -> Markup:
     return html(_PAGE, title=title, style=Markup(_STYLE), content=content, now=rfc3339(now))
 
 
-def _refusal(refusal: CertkitError | None) -> Markup:
+def _refusal(refusal: CertkitError | None, *, heading: str = "Refused") -> Markup:
     if refusal is None:
         return Markup()
     return html(
-        '<div class="refused" role="alert"><h2>Refused</h2><p>{message}. {hint}.</p>\n{findings}</div>',
+        '<div class="refused" role="alert"><h2>{heading}</h2><p>{message}. {hint}</p>\n{findings}</div>',
+        heading=heading,
         message=capitalised(refusal.message),
-        hint=capitalised(refusal.hint),
+        hint=_sentence(refusal.hint),
         findings=_findings("Why", getattr(refusal, "findings", ())),
     )
+
+
+def _sentence(hint: str) -> str:
+    return capitalised(hint) + ("" if hint.endswith("?") else ".")
 
 
 def _findings(title: str, findings: Sequence[Finding]) -> Markup:
@@ -319,10 +324,10 @@ def _findings(title: str, findings: Sequence[Finding]) -> Markup:
         return Markup()
     items = joined(
         html(
-            "<li><code>{id}</code>: {message}. <em>{hint}.</em></li>",
+            "<li><code>{id}</code>: {message}. <em>{hint}</em></li>",
             id=each.id,
             message=each.message,
-            hint=capitalised(each.hint),
+            hint=_sentence(each.hint),
         )
         for each in findings
     )

@@ -95,6 +95,12 @@ def test_a_csr_that_was_changed_is_refused(stage):
     assert "signature" in refusal(stage.paste("first", broken % base64.encodebytes(bytes(der))))
 
 
+def test_a_hint_that_asks_ends_with_its_question_mark(stage):
+    """And without a full stop behind it."""
+    assert "Did you mean GB?" in shown(stage.paste("first", csr(country="UK"))).one("main").text
+    assert "GB?." not in shown(stage.paste("second", csr(country="UK"))).one("main").text
+
+
 def test_what_wise_leaves_unsaid_is_a_warning(stage):
     """Requested extensions are taken and not kept."""
     reply = stage.paste("first", csr(san=("DNS:client.example.com",)))

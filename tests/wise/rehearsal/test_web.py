@@ -66,7 +66,9 @@ def test_a_wrong_request_goes_nowhere(stage, changes, said):
     """Neither to ask nor to grant: the user is not sent to a URI that is not configured."""
     for reply in (stage.get("/oauth/authorize/", urlencode({**ASKED, **changes})), stage.consent(**changes)):
         assert (reply.status, "Location" in reply.headers) == (400, False)
-        assert said in shown(reply).one("div", class_="refused").text.lower()
+        page = shown(reply)
+        assert said in page.one("div", class_="refused").text.lower()
+        assert (page.one("h1").text, page.one("h2").text) == ("Request refused", "Reason")
 
 
 def test_an_account_that_is_none(stage):
