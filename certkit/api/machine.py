@@ -45,13 +45,21 @@ class Machine:
     def storable_hook(self, store: Store, hook: str) -> str:
         """Return a deploy hook as the settings of an identity may name it.
 
+        In a store of files, a name that this host does not know is a warning; in Vault another host may know it.
+
         Raises:
             InputError: if it is a path, and the store is Vault.
         """
-        from certkit.identity.programs import storable_hook
+        from certkit.identity.programs import is_path, storable_hook
 
         programs = self.programs(store)
-        return storable_hook(hook, programs.own, programs.host)
+        stored = storable_hook(hook, programs.own, programs.host)
+        if programs.own is not None and not is_path(stored) and stored not in programs.host.hooks:
+            self.opener.warn(
+                f"there is no program {stored!r} in the system's directories, and no such hook in the host "
+                f"configuration. Give the path of a program (such as ./{stored}), or add [hooks.{stored}]"
+            )
+        return stored
 
     @contextlib.contextmanager
     def issuing(self, store: Store, identity: StoredIdentity) -> Iterator[Issuer | None]:

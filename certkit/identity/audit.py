@@ -69,7 +69,8 @@ def _hooks(check: str, hooks: Path, programs: Programs) -> Iterator[Finding]:
             with Folder.open(hooks, trust=programs.host.trust):
                 programs.deploy_d(hooks)
         for path, why in unusable(hooks):
-            hint = f"chmod +x {shlex.quote(str(path))}, or move it away"
+            where = shlex.quote(str(path))
+            hint = f"chmod +x {where}, or move it away" if path.exists() else f"fix it or remove it: rm {where}"
             yield warning(check, f"the hook {path} never runs: {why}", hint)
     except InputError as error:
         yield critical(check, error.message, error.hint)

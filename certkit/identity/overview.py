@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationView:
-    """One generation: `csr` is the PEM text while it is pending, and `waiting` for how long; absent values are None."""
+    """One generation: `csr` is the PEM text while it is pending, and `waiting` for how long; absent values are None.
+
+    `is_early` is whether its certificate is not valid yet.
+    """
 
     generation: str
     state: State
@@ -45,6 +48,7 @@ class GenerationView:
     fingerprint_sha256: str | None
     days_left: int | None
     waiting: timedelta | None = None
+    is_early: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +257,7 @@ def key_facts(key: KeyFacts) -> dict[str, str]:
 def _view(identity: StoredIdentity, found: Generation, now: datetime) -> GenerationView:
     state, facts = state_of(identity, found), facts_of(identity, found)
     end = parse_time(facts["not_after"]) if "not_after" in facts else None
+    begin = parse_time(facts["not_before"]) if end else None
     return GenerationView(
         generation=found.number,
         state=state,
@@ -260,11 +265,12 @@ def _view(identity: StoredIdentity, found: Generation, now: datetime) -> Generat
         key_type=facts.get("key_type"),
         spki_sha256=facts.get("spki_sha256"),
         csr=_request_text(identity, found) if state is State.PENDING else None,
-        not_before=parse_time(facts["not_before"]) if end else None,
+        not_before=begin,
         not_after=end,
         fingerprint_sha256=facts.get("fingerprint_sha256"),
         days_left=expiry.days_left(end, now) if end else None,
         waiting=waiting_for(identity, found, now) if state is State.PENDING else None,
+        is_early=begin is not None and now < begin,
     )
 
 

@@ -319,8 +319,10 @@ def _generation(found: GenerationView) -> str:
 
 
 def _days(found: GenerationView) -> str:
-    if found.days_left is None:
+    if found.days_left is None or found.not_before is None:
         return "unreadable"
+    if found.is_early:
+        return f"not valid before {rfc3339(found.not_before)}"
     return "expired" if found.days_left < 0 else f"{words.counted(found.days_left, 'day')} left"
 
 

@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from certkit.identity.enroll import add_request, enroll
 from certkit.identity.install import install
+from certkit.identity.overview import overview
 from certkit.policy.catalogue import load
+from certkit.report import text
 from certkit.stores.file.store import FileStore
 from certkit.stores.record import Settings
 from certkit.x509.names import SubjectOptions
@@ -711,6 +713,14 @@ def test_list(identity, tmp_path):
         ("zeta", "warning"),
     ]
     assert documents[0] == identity("show", "acme", "--json").json
+
+
+def test_list_says_why_a_certificate_is_critical(identity):
+    """One of tomorrow has many days left, and works no better than one that has expired."""
+    begin = identity.use().certificate.not_valid_before_utc
+    early = overview(identity.store.load("acme"), POLICY, now=begin - pki.DAY)
+    row = f"critical  acme  wise-sandbox  not valid before {begin:%Y-%m-%dT%H:%M:%SZ}\n"
+    assert text.identities([early], header=False) == row
 
 
 def test_list_goes_on_after_a_broken_one(identity, tmp_path):

@@ -61,6 +61,16 @@ def test_update(identity, options, expected):
     assert identity("update", "acme", *options, "--json").json["changed"] is False
 
 
+def test_a_hook_that_this_host_does_not_know(identity):
+    """It is stored, because it may be configured later; a file beside it needs its path."""
+    (identity.folder / "reload.sh").write_text("#!/bin/sh\n")
+    updated = identity("update", "acme", "--deploy-hook", "reload.sh")
+    assert updated.code == 0
+    assert updated.err.startswith("certkit: warning: there is no program 'reload.sh' in the system's directories")
+    assert "(such as ./reload.sh), or add [hooks.reload.sh]" in updated.err
+    assert identity("update", "acme", "--deploy-hook", "./reload.sh").err == ""
+
+
 def test_a_client_id_that_the_active_certificate_contradicts(identity):
     """It is stored, for the next certificate may have it, with a warning that names both."""
     updated = identity("update", "acme", "--client-id", "other")

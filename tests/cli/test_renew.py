@@ -253,6 +253,8 @@ def test_hooks_of_an_identity(identity):
         "0001",
         "a deploy hook failed; fix it, then: certkit identity activate acme",
     )
+    listed = identity("list")
+    assert (listed.code, listed.out.splitlines()[1].endswith(" days left, hook failed")) == (2, True)
     owed = identity("activate", "acme")
     assert (owed.code, f"hook failed: {identity.folder}/last: it exited with code 1" in owed.err) == (2, True)
     (identity.folder / "last").write_text("#!/bin/sh\nexit 0\n")

@@ -43,7 +43,7 @@ def acme(certkit, root):
     return certkit.folder / "store" / "acme"
 
 
-def test_hooks_that_never_run(found, acme):
+def test_hooks_that_never_run(certkit, found, acme):
     """One without the right to run, and one that leads nowhere; hidden files and copies of editors do not count."""
     hooks = acme / "hooks" / "deploy.d"
     hooks.mkdir(parents=True, mode=0o700)
@@ -55,6 +55,10 @@ def test_hooks_that_never_run(found, acme):
         ("warning", f"the hook store/acme/hooks/deploy.d/{name} never runs: {why}")
         for name, why in (("10-reload", "it is not executable"), ("20-gone", "it is a broken symlink"))
     ]
+    hooks = "store/acme/hooks/deploy.d"
+    hints = [each["hint"] for each in certkit("store", "check", "--store", "file:store", "--json").json["checks"]]
+    assert f"chmod +x {hooks}/10-reload, or move it away" in hints
+    assert f"fix it or remove it: rm {hooks}/20-gone" in hints
 
 
 @pytest.mark.parametrize("place", ["hooks", "hooks/deploy.d", "hooks/deploy.d/10-reload"])
