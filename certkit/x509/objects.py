@@ -111,8 +111,7 @@ def bundle(
         return Bundle(None, tuple(certificates(data, name=name)))
     for item in read(data, passphrase=passphrase, budget=budget):
         if isinstance(item, Broken):
-            error = PassphraseError if item.is_locked else InputError
-            raise error(f"cannot read {name}: {item.message}", hint=item.hint)
+            raise _unreadable(item, name)
         if item.value is None:
             hint = "give its passphrase with --passphrase-file"
             raise PassphraseError(f"cannot read {name}: the PKCS#12 bundle is encrypted", hint=hint)
@@ -124,17 +123,20 @@ def bundle(
     )
 
 
-def items(data: bytes, kind: Kind, *, name: str, may_be_none: bool = False) -> list[Item]:
+def items(
+    data: bytes, kind: Kind, *, name: str, passphrase: Secret | None = None, may_be_none: bool = False
+) -> list[Item]:
     """Return all objects of one kind in a file; others are skipped.
 
     Raises:
+        PassphraseError: if one is locked, and the passphrase is wrong.
         InputError: if there is none (unless there may be), or one cannot be read.
     """
     found = []
     others: list[str] = []
-    for item in read(data, only={kind}):
+    for item in read(data, passphrase=passphrase, only={kind}):
         if isinstance(item, Broken):
-            raise InputError(f"cannot read {name}: {item.message}", hint=item.hint)
+            raise _unreadable(item, name)
         if item.kind is kind:
             found.append(item)
         else:
@@ -161,7 +163,7 @@ def csr(data: bytes, *, name: str) -> Csr:
         else:
             others.append(item.kind.words)
     if broken is not None:
-        raise InputError(f"cannot read {name}: {broken.message}", hint=broken.hint)
+        raise _unreadable(broken, name)
     raise wrong_kind("a CSR", data, others, name=name)
 
 
@@ -172,18 +174,7 @@ def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> 
         PassphraseError: if it is locked, and the passphrase is missing or wrong.
         InputError: if there is none, more than one, or one that cannot be used.
     """
-    found = []
-    others: list[str] = []
-    for item in read(data, passphrase=passphrase, only={Kind.PRIVATE_KEY}):
-        if isinstance(item, Broken):
-            error = PassphraseError if item.is_locked else InputError
-            raise error(f"cannot read {name}: {item.message}", hint=item.hint)
-        if item.kind is Kind.PRIVATE_KEY:
-            found.append(item)
-        else:
-            others.append(item.kind.words)
-    if not found:
-        raise wrong_kind("a private key", data, others, name=name)
+    found = items(data, Kind.PRIVATE_KEY, name=name, passphrase=passphrase)
     if len(found) > 1:
         raise InputError(f"cannot read {name}: it contains {len(found)} private keys", hint="name a file with one key")
     if found[0].value is None:
@@ -193,6 +184,11 @@ def private_key(data: bytes, *, name: str, passphrase: Secret | None = None) -> 
     if found[0].info is not None:
         private.require_usable(found[0].info, name=name)
     return found[0]
+
+
+def _unreadable(broken: Broken, name: str) -> InputError:
+    error = PassphraseError if broken.is_locked else InputError
+    return error(f"cannot read {name}: {broken.message}", hint=broken.hint)
 
 
 def wrong_kind(wanted: str, data: bytes, others: list[str], *, name: str) -> InputError:
