@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from certkit.api.tokens import WiseTokens, authorize_url
     from certkit.api.webhooks import WiseWebhooks, check_webhook, verify_webhook, webhook_ca, webhooks
     from certkit.config import HostConfiguration
+    from certkit.csr.check import PolicyFit
     from certkit.csr.create import MadeRequest
     from certkit.csr.keyfile import MadeKey
     from certkit.errors import CertkitError as Error
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from certkit.identity.overview import GenerationView, Overview, Unread
     from certkit.probe import Probe
     from certkit.stores.record import Event
-    from certkit.verify.partner import PolicyFit
     from certkit.wise.ca_bundle import CaBundle
     from certkit.wise.tokens import TokenInfo
 
@@ -117,6 +117,7 @@ _DEFINED = {
     "certkit.api.tokens": "WiseTokens authorize_url",
     "certkit.api.webhooks": "WiseWebhooks check_webhook verify_webhook webhook_ca webhooks",
     "certkit.config": "HostConfiguration",
+    "certkit.csr.check": "PolicyFit",
     "certkit.csr.create": "MadeRequest",
     "certkit.csr.keyfile": "MadeKey",
     "certkit.findings": "Finding Status",
@@ -124,7 +125,6 @@ _DEFINED = {
     "certkit.identity.overview": "GenerationView Overview Unread",
     "certkit.probe": "Probe",
     "certkit.stores.record": "Event",
-    "certkit.verify.partner": "PolicyFit",
     "certkit.wise.ca_bundle": "CaBundle",
     "certkit.wise.tokens": "TokenInfo",
 }

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.api.arguments import Data, Passphrase
+    from certkit.csr.check import PolicyFit
     from certkit.policy.rules import Policy
     from certkit.probe import Probe
-    from certkit.verify.partner import PolicyFit
 
 
 _KEY = "add --key KEY"
@@ -215,7 +215,6 @@ def check_csr(
     """
     from certkit.csr import check
     from certkit.findings import roll_up
-    from certkit.verify.partner import PolicyFit
     from certkit.x509 import keys, objects
 
     rules = [_policy(each) for each in ([policy] if isinstance(policy, str) else policy)]
@@ -224,7 +223,7 @@ def check_csr(
     held = None if key is None else arguments.held_key(key, arguments.secret(passphrase))
     facts = keys.key_facts(held.key.public_key()) if held else None
     fits = tuple(
-        PolicyFit.of(
+        check.PolicyFit.of(
             each, [*check.for_checkers(check.findings(request, content, each, key=facts)), *check.key_file(each, held)]
         )
         for each in rules

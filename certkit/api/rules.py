@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from certkit.api.arguments import Data
-    from certkit.verify.partner import PolicyFit
+    from certkit.csr.check import PolicyFit
 
 
 @dataclass(frozen=True, slots=True)

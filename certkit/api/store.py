@@ -231,7 +231,6 @@ class IdentityStore:
             certkit.StoreError: if the store cannot be used.
         """
         from certkit.identity.enroll import enroll, require_probe
-        from certkit.identity.renew import carry_through
 
         wanted = arguments.subject(subject)
         with self._handle.use() as opened:
@@ -243,6 +242,8 @@ class IdentityStore:
             done = enroll(opened, name, settings, rules, now=self._now(), **self._progress)
             with after(done.changed), self._machine.issuing(opened, done.identity) as answering:
                 if answering is not None:
+                    from certkit.identity.renew import carry_through
+
                     how = self._machine.how(opened, done.identity, no_probe=no_probe)
                     done = carry_through(opened, done, rules, issuer=answering, how=how, now=self._now())
             return self._view_of(done, rules)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from certkit.csr import encoding, extensions, signature, subject
 from certkit.errors import InputError
-from certkit.findings import Finding, critical, ok, skipped, unknown, warning
+from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown, warning
 from certkit.policy.values import Answer
 from certkit.printable import printable
 from certkit.x509 import names
@@ -27,6 +27,30 @@ if TYPE_CHECKING:
 _FORM = ("csr-version", "csr-attributes", "csr-extensions")
 # A hint that gives an option, other than --key, without a command.
 _OPTION = re.compile(r"(?!.*certkit).* --(?!key )").match
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFit:
+    """The verdict of a policy, by its name and title, on a CSR or certificate."""
+
+    policy: str
+    title: str
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, policy: Policy, findings: Iterable[Finding]) -> PolicyFit:
+        """Return the findings of a policy."""
+        return cls(policy.name, policy.title, tuple(findings))
+
+    @property
+    def status(self) -> Status:
+        """The findings' roll-up."""
+        return roll_up(finding.status for finding in self.findings)
+
+    @property
+    def reasons(self) -> tuple[Finding, ...]:
+        """The findings that need attention."""
+        return tuple(finding for finding in self.findings if not finding.is_good)
 
 
 def findings(request: Csr, data: bytes, policy: Policy, *, key: KeyFacts | None = None) -> list[Finding]:

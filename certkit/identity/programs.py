@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,6 +84,8 @@ class Programs:
             return self._entry(self.host.hook(text, identity=identity))
         if is_path(text):
             return Program(absolute(text))
+        import shutil  # imports every way to compress
+
         found = shutil.which(text, path=self.environment.get("PATH"))
         return Program((os.path.abspath(found),)) if found else self._entry(self.host.hook(text, identity=identity))
 
@@ -146,7 +147,11 @@ def storable_hook(text: str, own: Path | None, host: HostConfiguration) -> str:
 def _found(text: str) -> str | None:
     """Return a command whose program is named without a path, with the path where the system has it; else None."""
     program, _, rest = text.strip().partition(" ")
-    where = None if is_path(text) or not program else shutil.which(program, path=PATH)
+    if is_path(text) or not program:
+        return None
+    import shutil
+
+    where = shutil.which(program, path=PATH)
     return None if where is None else f"{shlex.quote(where)} {rest}".strip()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 import re
@@ -93,6 +92,8 @@ def _is_path(reference: str) -> bool:
 def _builtin(name: str) -> PolicyFile:
     known = _builtin_names()
     if name not in known:
+        import difflib
+
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         hint += "`certkit policy list` shows the names; give your own by path, such as ./partner.toml"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import date
@@ -58,6 +57,8 @@ class ValueKind:
         except Mismatch:
             raise
         except (ValueError, InputError, OverflowError, RecursionError, re.error):
+            import difflib
+
             near = difflib.get_close_matches(value, self.suggestions, n=1) if isinstance(value, str) else []
             hint = f"did you mean {self.suggestions[near[0]]!r}?" if near else "correct the value"
             raise Mismatch(path, f"{dotted(path)}: expected {self.expected}", hint) from None
@@ -70,6 +71,8 @@ def dotted(path: Path) -> str:
 
 def unknown_key(path: Path, known: Iterable[str]) -> Mismatch:
     """Return the error for a key that is not one of those known, with the closest one."""
+    import difflib
+
     listed = list(known)
     near = difflib.get_close_matches(str(path[-1]), listed, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(listed)}"

@@ -9,8 +9,8 @@ from certkit.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from certkit.csr.check import PolicyFit
     from certkit.policy.rules import Policy
-    from certkit.verify.partner import PolicyFit
 
 _CHOICE = "*"
 

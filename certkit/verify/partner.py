@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certkit.csr import check, extensions, subject
 from certkit.errors import InputError
-from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown, warning
+from certkit.findings import Finding, critical, ok, skipped, unknown, warning
 from certkit.policy.rules import CertificateRules
 from certkit.policy.values import Answer
 from certkit.printable import printable
@@ -34,31 +33,7 @@ _NO_LIMITS = skipped("policy", "the policy sets no limits for certificates")
 _HINT = "check that the certificate is from this partner and environment"
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyFit:
-    """The verdict of a policy, by its name and title, on a CSR or certificate."""
-
-    policy: str
-    title: str
-    findings: tuple[Finding, ...]
-
-    @classmethod
-    def of(cls, policy: Policy, findings: Iterable[Finding]) -> PolicyFit:
-        """Return the findings of a policy."""
-        return cls(policy.name, policy.title, tuple(findings))
-
-    @property
-    def status(self) -> Status:
-        """The findings' roll-up."""
-        return roll_up(finding.status for finding in self.findings)
-
-    @property
-    def reasons(self) -> tuple[Finding, ...]:
-        """The findings that need attention."""
-        return tuple(finding for finding in self.findings if not finding.is_good)
-
-
-def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[PolicyFit]:
+def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[check.PolicyFit]:
     """Return how a CSR, or else the first certificate, in some bytes fits each policy.
 
     Raises:
@@ -72,9 +47,10 @@ def which(data: bytes, policies: Iterable[Policy], *, name: str) -> list[PolicyF
         except InputError:
             message = error.message.replace("as a CSR", "as a CSR or certificate")
             raise InputError(message, hint=error.hint.replace("give a CSR", "give a CSR or a certificate")) from None
-        return [PolicyFit.of(policy, findings(listed, policy)) for policy in policies]
+        return [check.PolicyFit.of(policy, findings(listed, policy)) for policy in policies]
     return [
-        PolicyFit.of(policy, [*check.findings(request, data, policy), *check.hardware(policy)]) for policy in policies
+        check.PolicyFit.of(policy, [*check.findings(request, data, policy), *check.hardware(policy)])
+        for policy in policies
     ]
 
 
