@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -24,6 +25,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "no_proxy", "NO_PROXY", "CERTKIT_PROXY"):
     os.environ.pop(name, None)
 
+# Of nine thousand collected tests nothing is garbage: looking for it takes a fifth of the time of the quick ones.
+gc.disable()
+
 # Compiled modules are kept, or every command that a test starts would be compiled again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -33,6 +37,13 @@ hypothesis.settings.load_profile("certkit")
 
 # Servers that many tests share.
 pytest_plugins = ["tests.openbao", "tests.openbao_cluster"]
+
+
+def pytest_collection_finish() -> None:
+    """Leave out what is collected whenever garbage is looked for from now on."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @dataclass(frozen=True)
