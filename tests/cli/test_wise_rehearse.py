@@ -84,9 +84,9 @@ def ask(url, form=None, headers=None):
 
 
 @contextlib.contextmanager
-def rehearsing(folder, *options):
+def rehearsing(folder, *options, before=()):
     """A rehearsal at free ports in a folder's `rehearsal`, once it listens."""
-    line = [*command(), "wise", "rehearse", "--dir", "rehearsal", "--port", "0", "--json", *options]
+    line = [*before, *command(), "wise", "rehearse", "--dir", "rehearsal", "--port", "0", "--json", *options]
     with (folder / "err").open("wb") as err:
         process = subprocess.Popen(line, cwd=folder, stdout=subprocess.PIPE, stderr=err, env=environment())
     with tls_servers.ending(process):
@@ -179,6 +179,18 @@ def test_what_is_printed_is_where_to_go_and_no_secret(certkit, tmp_path):
         assert stat.S_IMODE(Path(wise.client_secret_file).stat().st_mode) == 0o600
         assert wise.secret not in json.dumps(wise.facts)
         assert certkit("policy", "validate", wise.policy).code == 0
+
+
+@pytest.mark.parametrize(("words", "code"), [([], 129), (["nohup"], 0)])
+def test_it_ends_with_its_terminal(tmp_path, words, code):
+    """As other commands do when the terminal is closed, and without leaving a file; but not under nohup."""
+    with rehearsing(tmp_path, "--ready-file", "ready", before=words) as wise:
+        wise.process.send_signal(signal.SIGHUP)
+        if words:
+            assert ask(f"{wise.web}/developer-hub")[0] == 200
+            wise.process.terminate()
+        assert wise.process.wait(30) == code
+    assert not (tmp_path / "ready").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from certkit.wise.rehearsal.running import Running
 
 DEFAULT_PORT = 8790
-_ENDING = {signal.SIGINT, signal.SIGTERM}
 _CLIENT_ID = re.compile(r"[!-9;-~]{1,64}")
 # Without query and fragment, because the code is appended to the path.
 _REDIRECT_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-~]{1,1000}")
@@ -82,7 +81,9 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
     offset = _offset(options["clock_offset"])
     _require_usable(client_id, redirect_uris)
     # Blocked before the first thread starts: threads inherit the mask, so only `sigwait` receives the signals.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN  # as nohup sets it
+    ending = {signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     path = Path(directory).absolute() if directory else platformdirs.user_state_path("certkit") / "wise-rehearsal"
     with running.running(
         path,
@@ -92,19 +93,19 @@ def rehearse(output: Output, *, directory: str | None, port: int, ready_file: st
         clock=lambda: inputs.now() + offset,
         log=output.say if output.verbose else lambda _: None,
     ) as found:
-        _serve(output, _facts(found), ready_file)
-    return 0
+        ended_by = _serve(output, _facts(found), ready_file, ending)
+    return 128 + ended_by if ended_by == signal.SIGHUP else 0
 
 
-def _serve(output: Output, facts: dict[str, Any], ready_file: str | None) -> None:
-    """Print the addresses of the rehearsal, and wait until it is stopped."""
+def _serve(output: Output, facts: dict[str, Any], ready_file: str | None, ending: set[signal.Signals]) -> int:
+    """Print the addresses of the rehearsal, and wait until one of these signals stops it; return the signal."""
     line = json.dumps(facts) + "\n"
     with _ready(ready_file, line):
         if output.as_json:
             output.result(line)
         elif not output.quiet:
             output.text(_text(facts))
-        signal.sigwait(_ENDING)
+        return signal.sigwait(ending)
 
 
 @contextlib.contextmanager
