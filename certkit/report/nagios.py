@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certkit.findings import Status
-from certkit.printable import printable
+from certkit.printable import capitalised, printable
 from certkit.report.words import outlook, shortened
 from certkit.times import rfc3339
 from certkit.x509.items import Kind
@@ -53,7 +53,8 @@ def render(scan: Scan, *, thresholds: Thresholds) -> str:
 
 def error(failure: CertkitError) -> str:
     """Render the line for a check that could not be carried out."""
-    return f"CERTKIT UNKNOWN - {_safe(failure.message, _MESSAGE_LENGTH)}. {_safe(failure.hint, _MESSAGE_LENGTH)}\n"
+    hint = _safe(capitalised(failure.hint), _MESSAGE_LENGTH)
+    return f"CERTKIT UNKNOWN - {_safe(failure.message, _MESSAGE_LENGTH)}. {hint}\n"
 
 
 def _problems(scan: Scan) -> Iterator[tuple[Status, str]]:

@@ -167,6 +167,7 @@ def test_nagios_hears_of_bad_usage_too(certkit, mixed):
         assert ran.code == 3
         assert ran.out.startswith("CERTKIT UNKNOWN - ")
         assert "|" not in ran.out
+    assert ran.out == "CERTKIT UNKNOWN - expiry: no such option '--bogus'. Did you mean '--verbose'?\n"
 
 
 def test_metrics_are_readable_for_another_user(certkit, mixed):

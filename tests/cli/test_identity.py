@@ -656,7 +656,7 @@ def test_remove_asks(identity, tmp_path):
     identity(*ENROLL)
     code, shown = at_a_terminal(tmp_path, b"n\n", "remove", "acme")
     assert (code, (tmp_path / "store/acme").exists()) == (3, True)
-    assert "Remove acme with 1 generations and keys? [y/N]:" in shown
+    assert "Remove acme with 1 generation and all keys? [y/N]:" in shown
     assert "certkit: error: acme was not removed" in shown
     assert at_a_terminal(tmp_path, b"y\n", "remove", "acme")[0] == 0
     assert not (tmp_path / "store/acme").exists()

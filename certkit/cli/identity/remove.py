@@ -50,5 +50,7 @@ def _ask(found: Overview) -> None:
     if active is not None:
         hint = "use --force if it is no longer needed"
         raise RefusedError(f"refusing to remove {name}: generation {active.generation} is active", hint=hint)
-    if not click.confirm(f"Remove {name} with {len(found.generations)} generations and keys?", err=True):
+    from certkit.report.words import counted
+
+    if not click.confirm(f"Remove {name} with {counted(len(found.generations), 'generation')} and all keys?", err=True):
         raise InputError(f"{name} was not removed", hint="answer y to remove it")

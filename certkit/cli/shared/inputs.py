@@ -425,7 +425,7 @@ def _unlocked(read: Callable[[Secret | None], Read], secret: Secret | None, name
     except PassphraseError:
         if secret is not None or name == STDIN or not is_terminal():
             raise
-    asked: str = click.prompt(f"Passphrase of {name}", hide_input=True, err=True)
+    asked: str = click.prompt(f"Passphrase for {name}", hide_input=True, err=True)
     return read(Secret(asked.encode("utf-8", "surrogateescape")))
 
 
