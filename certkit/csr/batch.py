@@ -85,8 +85,8 @@ def create(entries: Sequence[BatchEntry], policy: Policy, directory: Path, *, wr
     if reading.exists(directory) and not reading.is_directory(directory):
         raise InputError(f"cannot write to {directory}: not a directory", hint="name a directory with --out-dir")
     if policy.key.encrypted is Answer.YES and writing.passphrase is None:
-        said = f"{policy.title} requires a passphrase on the private key"
-        request.refuse([critical("key-file", said, "add --passphrase-file FILE")], policy)
+        message = f"{policy.title} requires a passphrase on the private key"
+        request.refuse([critical("key-file", message, "add --passphrase-file FILE")], policy)
     for entry in entries:
         request.refuse_subject(entry.subject, policy, who=entry.name)
         request.refuse_spec(entry.spec, policy, who=entry.name)

@@ -84,8 +84,8 @@ def findings(request: Csr, data: bytes, policy: Policy, *, key: KeyFacts | None 
 
 def for_checkers(found: Iterable[Finding]) -> list[Finding]:
     """Return findings for a command that only checks CSRs: hints that give options name the command that has them."""
-    said = "in `certkit csr create`,"
-    return [replace(each, hint=f"{said} {each.hint}") if _OPTION(each.hint) else each for each in found]
+    message = "in `certkit csr create`,"
+    return [replace(each, hint=f"{message} {each.hint}") if _OPTION(each.hint) else each for each in found]
 
 
 def subject_of(request: Csr, policy: Policy) -> list[Finding]:
@@ -93,12 +93,12 @@ def subject_of(request: Csr, policy: Policy) -> list[Finding]:
     found = []
     for each in request.subject.attributes:
         if each.text is None:
-            said = f"the subject cannot be read: {each.name}: {each.problem or 'not text'}"
-            return [critical("subject", said, "create a new CSR with certkit csr create")]
+            message = f"the subject cannot be read: {each.name}: {each.problem or 'not text'}"
+            return [critical("subject", message, "create a new CSR with certkit csr create")]
         found.append(names.Attribute(each.name, each.text))
     if not found and request.subject.problems:
-        said = f"the subject cannot be read: {request.subject.problems[0].message}"
-        return [critical("subject", said, "create a new CSR with certkit csr create")]
+        message = f"the subject cannot be read: {request.subject.problems[0].message}"
+        return [critical("subject", message, "create a new CSR with certkit csr create")]
     return subject.findings(found, policy.subject, text=request.subject.text, partner=policy.title)
 
 
@@ -128,8 +128,8 @@ def _key_of_csr(request: Csr, policy: Policy) -> Finding:
     found = key_type(request.key, policy)
     if found.is_good and not isinstance(request.key, Unreadable) and request.key.is_pss:
         unsaid = f"the documentation of {policy.title} does not say whether this is accepted"
-        said = f"the key is an RSA key for PSS only; {unsaid}"
-        return warning("key-type", said, "use a plain RSA key: certkit key generate --type rsa-3072")
+        message = f"the key is an RSA key for PSS only; {unsaid}"
+        return warning("key-type", message, "use a plain RSA key: certkit key generate --type rsa-3072")
     return found
 
 
@@ -147,11 +147,11 @@ def hardware(policy: Policy, *, is_in_file: bool = False) -> list[Finding]:
     """Return a finding if the policy demands a hardware key: a CSR does not show it, and a key in a file is not one."""
     if not policy.key.hardware:
         return []
-    said = f"{policy.title} requires a key created in {policy.key.hardware}"
+    message = f"{policy.title} requires a key created in {policy.key.hardware}"
     hint = "create the key and the CSR with the device, then check the CSR: certkit csr check"
     if is_in_file:
-        return [critical("key-file", f"{said}; this key is in a file", hint)]
-    return [warning("key-file", f"{said}; a CSR does not show where its key was created", hint)]
+        return [critical("key-file", f"{message}; this key is in a file", hint)]
+    return [warning("key-file", f"{message}; a CSR does not show where its key was created", hint)]
 
 
 def key_file(policy: Policy, key: HeldKey | None) -> list[Finding]:
@@ -160,8 +160,8 @@ def key_file(policy: Policy, key: HeldKey | None) -> list[Finding]:
         return hardware(policy) or [skipped("key-file", "no private key was given", "add --key KEY")]
     found = [*hardware(policy, is_in_file=True), key.file]
     if policy.key.encrypted is Answer.YES and not key.is_encrypted:
-        said = f"{policy.title} requires a passphrase on the private key, and this one has none"
-        found.append(critical("key-file", said, "encrypt it: openssl pkcs8 -topk8 -in KEY -out NEWKEY"))
+        message = f"{policy.title} requires a passphrase on the private key, and this one has none"
+        found.append(critical("key-file", message, "encrypt it: openssl pkcs8 -topk8 -in KEY -out NEWKEY"))
     return found
 
 

@@ -23,11 +23,11 @@ def findings(data: bytes, rules: CsrRules, partner: str) -> list[Finding]:
     """Return the findings `encoding`: one for each thing the partner rejects or may reject, or one if there is none."""
     blocks = list(pem.blocks(data))
     if not blocks:
-        said, hint = (
+        message, hint = (
             f"the CSR is DER; {partner} requires PEM",
             "convert it: openssl req -inform DER -in CSR -out CSR.pem",
         )
-        return [ok("encoding", "DER") if "der" in rules.forms else critical("encoding", said, hint)]
+        return [ok("encoding", "DER") if "der" in rules.forms else critical("encoding", message, hint)]
     problems = [*_around(data, blocks, rules, partner), *_inside(data, blocks, rules, partner)]
     if problems:
         return problems

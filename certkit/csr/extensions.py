@@ -38,14 +38,14 @@ def findings(request: Csr, policy: Policy) -> list[Finding]:
     rules, partner = policy.csr, policy.title
     problems = []
     if any(attribute.oid == CHALLENGE_PASSWORD for attribute in request.attributes):
-        said = "the CSR contains a challenge password, which anyone who sees the CSR can read"
+        message = "the CSR contains a challenge password, which anyone who sees the CSR can read"
         hint = "create the CSR without one; if that password is used elsewhere, change it there"
-        problems.append(warning("extensions", said, hint))
+        problems.append(warning("extensions", message, hint))
     for oid in dict.fromkeys(each.oid for each in request.extensions):
         value = request.values.get(oid)
         if isinstance(value, Unreadable):
-            said = f"the requested extensions cannot be read: {_name(oid)}: {printable(value.reason)}"
-            problems.append(critical("extensions", said, _NEW_CSR))
+            message = f"the requested extensions cannot be read: {_name(oid)}: {printable(value.reason)}"
+            problems.append(critical("extensions", message, _NEW_CSR))
     problems += _without_rule(request, rules, partner)
     problems += _alternative_names(request, rules, partner)
     for oid, rule in ((oids.KEY_USAGE, rules.key_usage), (oids.EXTENDED_KEY_USAGE, rules.extended_key_usage)):
@@ -54,8 +54,8 @@ def findings(request: Csr, policy: Policy) -> list[Finding]:
     if constraints and constraints.ca:
         problems.append(critical("extensions", "the CSR asks for a CA certificate", "ask for a client certificate"))
     if constraints is None and rules.ca_false:
-        said = f"basicConstraints with CA FALSE is missing; {partner} requires it"
-        problems.append(critical("extensions", said, _NEW_CSR))
+        message = f"basicConstraints with CA FALSE is missing; {partner} requires it"
+        problems.append(critical("extensions", message, _NEW_CSR))
     problems += _statements(request, rules, partner)
     listed = ", ".join(_name(each.oid) for each in request.extensions)
     return problems or [ok("extensions", f"asks for {listed}" if listed else "none requested")]
@@ -71,8 +71,8 @@ def usage_problems(
     demanded = ", ".join(rule.demanded)
     if extension is None:
         if rule.present is Answer.YES:
-            said = f"there is no {what}; {partner} requires {demanded or 'one'}"
-            yield critical(check, said, hint.format(rule.demanded[0] if rule.demanded else "USAGE"))
+            message = f"there is no {what}; {partner} requires {demanded or 'one'}"
+            yield critical(check, message, hint.format(rule.demanded[0] if rule.demanded else "USAGE"))
         return
     found = [kinds.PURPOSES.get(each, each) for each in extension.value or ()]
     missing = [each for each in rule.demanded if each not in found]
@@ -81,8 +81,8 @@ def usage_problems(
         article = "an" if what[0] == "e" else "a"
         yield critical(check, f"there is {article} {what}; {partner} does not accept one", "leave it out")
     if missing:
-        said = f"the {what} lacks {', '.join(missing)}, which {partner} requires"
-        yield critical(check, said, hint.format(missing[0]))
+        message = f"the {what} lacks {', '.join(missing)}, which {partner} requires"
+        yield critical(check, message, hint.format(missing[0]))
     if excess:
         yield critical(check, f"the {what} has {', '.join(excess)}, which {partner} does not accept", "leave it out")
     if rule.critical is not Answer.UNKNOWN and (rule.critical is Answer.YES) is not extension.critical:
@@ -113,12 +113,12 @@ def _without_rule(request: Csr, rules: CsrRules, partner: str) -> Iterator[Findi
     options = " and ".join(dict.fromkeys(_OPTIONS[oid] for oid in found if oid in _OPTIONS))
     hint = f"leave {options} out if not needed" if options else "create the CSR without them: certkit csr create"
     if listed and rules.extensions is Answer.NO:
-        said = f"the CSR asks for extensions ({listed}); {partner} rejects this"
-        yield critical("extensions", said, hint)
+        message = f"the CSR asks for extensions ({listed}); {partner} rejects this"
+        yield critical("extensions", message, hint)
     elif listed and rules.extensions is Answer.UNKNOWN:
-        said = f"the documentation of {partner} does not say whether these are accepted"
-        said = f"the CSR asks for extensions ({listed}); {said}"
-        yield warning("extensions", said, hint)
+        message = f"the documentation of {partner} does not say whether these are accepted"
+        message = f"the CSR asks for extensions ({listed}); {message}"
+        yield warning("extensions", message, hint)
 
 
 def _alternative_names(request: Csr, rules: CsrRules, partner: str) -> Iterator[Finding]:
@@ -133,8 +133,8 @@ def _alternative_names(request: Csr, rules: CsrRules, partner: str) -> Iterator[
             yield critical("extensions", f"{partner} does not accept names of type {kind}", hint)
     wanted = [("DNS", value) for value in request.subject.values("CN")]
     if rules.san_is_common_name and [(name.kind, name.value) for name in listed] != wanted:
-        said = f"the alternative names are not the CN alone, as {partner} requires"
-        yield critical("extensions", said, "leave --san out; certkit takes the name from the CN")
+        message = f"the alternative names are not the CN alone, as {partner} requires"
+        yield critical("extensions", message, "leave --san out; certkit takes the name from the CN")
 
 
 def _statements(request: Csr, rules: CsrRules, partner: str) -> Iterator[Finding]:
@@ -146,24 +146,24 @@ def _statements(request: Csr, rules: CsrRules, partner: str) -> Iterator[Finding
         yield critical("extensions", f"the qcStatements cannot be read: {printable(str(error))}", _NEW_CSR)
         return
     if rules.qc_types and found.types != rules.qc_types:
-        said = f"the qualified type is {', '.join(found.types) or 'absent'}; {partner} requires {rules.qc_types[0]}"
-        yield critical("extensions", said, f"add --qc-type {rules.qc_types[0]}")
+        message = f"the qualified type is {', '.join(found.types) or 'absent'}; {partner} requires {rules.qc_types[0]}"
+        yield critical("extensions", message, f"add --qc-type {rules.qc_types[0]}")
     if rules.psd2 and not (found.roles and found.authority and found.authority_id):
-        said = f"the PSD2 roles and the competent authority are missing; {partner} requires them"
-        yield critical("extensions", said, "add --psd2-role, --psd2-authority and --psd2-authority-id")
+        message = f"the PSD2 roles and the competent authority are missing; {partner} requires them"
+        yield critical("extensions", message, "add --psd2-role, --psd2-authority and --psd2-authority-id")
         return
     unknown = [role for role in found.roles if role not in qualified.PSD2_ROLES]
     if unknown:
         hint = f"use one of: {', '.join(qualified.PSD2_ROLES)}"
         yield critical("extensions", f"{', '.join(unknown)} is not a PSD2 role", hint)
     if found.roles and not _AUTHORITY_ID.fullmatch(found.authority_id):
-        said = f"the authority's id {printable(found.authority_id)!r} does not have the form CC-AUTHORITY"
-        yield critical("extensions", said, "give --psd2-authority-id such as GB-FCA (ETSI TS 119 495 section 5.2.3)")
+        message = f"the authority's id {printable(found.authority_id)!r} does not have the form CC-AUTHORITY"
+        yield critical("extensions", message, "give --psd2-authority-id such as GB-FCA (ETSI TS 119 495 section 5.2.3)")
     for value in request.subject.values("organizationIdentifier") if found.roles else ():
         match = _PSD2_IDENTIFIER.fullmatch(value)
         if match and match[1] != found.authority_id:
-            said = f"organizationIdentifier names {match[1]}, the PSD2 statement {printable(found.authority_id)}"
-            yield critical("extensions", said, "correct --psd2-authority-id or the organizationIdentifier")
+            message = f"organizationIdentifier names {match[1]}, the PSD2 statement {printable(found.authority_id)}"
+            yield critical("extensions", message, "correct --psd2-authority-id or the organizationIdentifier")
 
 
 def _name(oid: str) -> str:

@@ -20,11 +20,11 @@ def own_key(request: Csr) -> Finding:
         case True:
             return ok("signature", "the CSR is signed with its own key")
         case None:
-            said = "the signature cannot be verified: the key or the algorithm is not supported"
-            return unknown("signature", said, "create a new CSR with certkit csr create")
+            message = "the signature cannot be verified: the key or the algorithm is not supported"
+            return unknown("signature", message, "create a new CSR with certkit csr create")
         case _:
-            said = "the signature does not match the CSR: it was changed, or signed with another key"
-            return critical("signature", said, "create a new CSR")
+            message = "the signature does not match the CSR: it was changed, or signed with another key"
+            return critical("signature", message, "create a new CSR")
 
 
 def algorithm(request: Csr, rules: CsrRules, *, partner: str) -> Finding:

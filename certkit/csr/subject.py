@@ -63,9 +63,9 @@ def _presence(found: Sequence[Attribute], rules: SubjectRules, partner: str) -> 
     if missing:
         are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
         both = " and ".join(filter(None, [", ".join(missing[:-1]), missing[-1]]))
-        said = f"{both} {are} missing; {partner} requires {them}"
+        message = f"{both} {are} missing; {partner} requires {them}"
         options = dict.fromkeys(option(name, rules.of(name)) for name in missing)
-        yield critical("subject", said, f"set {them} with {' '.join(options)}")
+        yield critical("subject", message, f"set {them} with {' '.join(options)}")
     for name in dict.fromkeys(item.name for item in found):
         if (rules.allowed and name not in rules.allowed) or name in rules.forbidden:
             allowed = f"; allowed: {', '.join(rules.allowed)}" if rules.allowed else ""
@@ -85,27 +85,27 @@ def _form(found: Sequence[Attribute], rules: SubjectRules) -> Iterator[Finding]:
         elif not value.strip() and name not in rules.required:
             yield critical("subject", f"{name} is empty", f"leave {option(name)} out, or give it a value")
         elif bound is not None and len(value) > bound:
-            said = f"{name} has {len(value)} characters, more than {bound}"
+            message = f"{name} has {len(value)} characters, more than {bound}"
             own = "" if bound != attributes.UPPER_BOUNDS.get(name) else " (RFC 5280 appendix A.1)"
-            yield critical("subject", said + own, f"shorten {option(name)}")
+            yield critical("subject", message + own, f"shorten {option(name)}")
         if names.has_control(value):
-            said = f"{name}={brief(value)} contains control characters"
-            yield critical("subject", said, f"correct {option(name)}")
+            message = f"{name}={brief(value)} contains control characters"
+            yield critical("subject", message, f"correct {option(name)}")
 
 
 def _country(name: str, value: str) -> Iterator[Finding]:
     """Check a country code (X.520): a code outside ISO 3166 is a warning, because partners ask for EU."""
-    said, code = f"{name}={brief(value)}", value.upper()
+    message, code = f"{name}={brief(value)}", value.upper()
     if not re.fullmatch(r"[A-Za-z]{2}", value):
         yield critical(
-            "subject", f"{said} is not a two-letter country code", f"set {option(name)} to a code such as GB or EU"
+            "subject", f"{message} is not a two-letter country code", f"set {option(name)} to a code such as GB or EU"
         )
         return
     known = attributes.COUNTRIES | attributes.OTHER_COUNTRIES
     meant = attributes.COUNTRY_SLIPS.get(code, code if code in known else "")
     if value not in known:
         hint = f"did you mean {meant}?" if meant else f"check {option(name)} against ISO 3166"
-        yield warning("subject", f"{said} is not an ISO 3166 country code", hint)
+        yield warning("subject", f"{message} is not an ISO 3166 country code", hint)
 
 
 def value_problems(found: Sequence[Attribute], rules: Mapping[str, AttributeRules]) -> Iterator[Finding]:
@@ -113,11 +113,11 @@ def value_problems(found: Sequence[Attribute], rules: Mapping[str, AttributeRule
     for name, rule in rules.items():
         values = names.values(found, name)
         if values and len(values) < rule.minimum:
-            said = f"{name} appears {len(values)} times, fewer than {rule.minimum}"
-            yield critical("subject", said, f"repeat {option(name)}")
+            message = f"{name} appears {len(values)} times, fewer than {rule.minimum}"
+            yield critical("subject", message, f"repeat {option(name)}")
         if rule.maximum is not None and len(values) > rule.maximum:
-            said = f"{name} appears {len(values)} times, more than {rule.maximum}"
-            yield critical("subject", said, f"give {option(name)} at most {rule.maximum} times")
+            message = f"{name} appears {len(values)} times, more than {rule.maximum}"
+            yield critical("subject", message, f"give {option(name)} at most {rule.maximum} times")
         for value in values:
             for problem in _broken(value, rule, found):
                 yield critical("subject", f"{name}={brief(value)} {problem}", f"correct {option(name, rule)}")

@@ -107,8 +107,8 @@ def renew(
         findings = limits.room(limits.Neighbours(store, name, identity), policy, now=now)
         due = "due" if opens is None or now >= opens else f"not due before {rfc3339(opens)}, but --force is given"
         end = ", signed and activated" if wanted.issuer else ""
-        said = ok("validity", f"{name}: {due}; a new request would be created{end}")
-        return Renewed(Done(identity, changed=False, findings=findings), said)
+        message = ok("validity", f"{name}: {due}; a new request would be created{end}")
+        return Renewed(Done(identity, changed=False, findings=findings), message)
     key, findings = _key(store, identity, policy) if wanted.reuse_key else (None, ())
     done = add_request(store, identity, policy, now=now, key=key, progress=progress)
     done = replace(done, findings=(*findings, *done.findings))

@@ -118,13 +118,17 @@ class _Conversation:
 
     def refusal(self, words: str) -> StarttlsError:
         """Return the error for a server that refuses."""
-        said = printable(words[:_MAX_QUOTED])
-        return StarttlsError(f"the server rejected STARTTLS: {said}", hint="ask the server's administrator about TLS")
+        message = printable(words[:_MAX_QUOTED])
+        return StarttlsError(
+            f"the server rejected STARTTLS: {message}", hint="ask the server's administrator about TLS"
+        )
 
     def stranger(self, why: str) -> StarttlsError:
         """Return the error for a server that does not follow the protocol."""
-        said = printable(why[:_MAX_QUOTED])
-        return StarttlsError(f"the server does not speak {self.protocol}: {said}", hint="check the port and starttls=")
+        message = printable(why[:_MAX_QUOTED])
+        return StarttlsError(
+            f"the server does not speak {self.protocol}: {message}", hint="check the port and starttls="
+        )
 
     def _take(self, count: int) -> bytes:
         taken = bytes(self._heard[:count])

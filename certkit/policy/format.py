@@ -206,8 +206,8 @@ def _leaves(content: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]
 def notes(policy: Policy, today: date) -> list[str]:
     """Return remarks on a policy: keys without a meaning, rules read more than a year ago."""
     old = [source for source in policy.sources if (today - source.read).days > _YEAR_DAYS]
-    said = [f"{source.title}: read on {source.read}, more than a year ago; read it again" for source in old]
-    return [*policy.remarks, *said]
+    message = [f"{source.title}: read on {source.read}, more than a year ago; read it again" for source in old]
+    return [*policy.remarks, *message]
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -296,8 +296,8 @@ class _Probing:
         self.http_status = answer.status
         has_token = "Authorization" in self.request.headers
         asks, is_sure = channel.wants_certificate, channel.can_be_asked_later
-        said = judge.from_header(answer, self.addresses) if self.addresses else None
-        self._add(said or judge.from_response(answer, self.client, channel.accepted_cas, asks=asks, is_sure=is_sure))
+        message = judge.from_header(answer, self.addresses) if self.addresses else None
+        self._add(message or judge.from_response(answer, self.client, channel.accepted_cas, asks=asks, is_sure=is_sure))
         self._add(judge.http_finding(answer, has_token=has_token, now=self.client.now))
 
     @staticmethod

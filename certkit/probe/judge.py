@@ -186,11 +186,11 @@ def from_response(
 
 def from_header(answer: HttpAnswer, addresses: Hosts) -> Finding | None:
     """Return the finding from the partner's own header about the certificate; None without that header."""
-    said = answer.headers.get(addresses.verdict_header.lower(), "").strip()
-    if not said:
+    message = answer.headers.get(addresses.verdict_header.lower(), "").strip()
+    if not message:
         return None
-    shown = f"{addresses.verdict_header}: {brief(said)}"
-    if said == addresses.verdict_accepted:
+    shown = f"{addresses.verdict_header}: {brief(message)}"
+    if message == addresses.verdict_accepted:
         return ok(_CHECK, f"accepted: the answer says {shown}")
     hint = "check that the certificate was issued for this account and environment, and is the one in use there"
     return critical(_CHECK, f"refused: the answer says {shown}", hint)

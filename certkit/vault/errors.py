@@ -96,14 +96,14 @@ class VaultRefusal(VaultError):  # noqa: N818  as above
 
     def __init__(self, status: int, errors: Sequence[str], deleted: int | None = None) -> None:
         # Vault puts a heading before a list of errors: "1 error occurred: * permission denied".
-        said = "; ".join(re.sub(r"^\d+ errors? occurred: \* ", "", error) for error in errors)
-        super().__init__(said or f"the server responded with status {status}", hint=_HINTS.get(status, _LOG_HINT))
+        message = "; ".join(re.sub(r"^\d+ errors? occurred: \* ", "", error) for error in errors)
+        super().__init__(message or f"the server responded with status {status}", hint=_HINTS.get(status, _LOG_HINT))
         self.status = status
         self.errors = list(errors)
         self.deleted = deleted
         self.kind = _KINDS.get(status, Kind.SERVER)
         for words, kind, hint in _PHRASES:
-            if words in said:
+            if words in message:
                 self.kind, self.hint = kind, hint
 
 
@@ -153,7 +153,7 @@ absent_is_none = _AbsentIsNone()
 
 
 def _worded(error: VaultRefusal, what: str, rule: object) -> VaultError:
-    said = error.message
+    message = error.message
     if error.status == 403 and error.kind is Kind.DENIED:
         # Vault says just "permission denied" of an unknown token; if a known token's ACL policies do not
         # allow the request, the words are those of a list of errors.
@@ -164,12 +164,12 @@ def _worded(error: VaultRefusal, what: str, rule: object) -> VaultError:
                 kind=Kind.BAD_TOKEN,
             )
         hint = f"an ACL policy of the token must contain: {rule}" if rule else error.hint
-        return VaultError(f"{what}: {said if error.errors else 'permission denied'}", hint=hint, kind=Kind.DENIED)
-    if error.status == 400 and "did not match the current version" in said:
+        return VaultError(f"{what}: {message if error.errors else 'permission denied'}", hint=hint, kind=Kind.DENIED)
+    if error.status == 400 and "did not match the current version" in message:
         return CasMismatch(f"{what}: it has changed in the meantime", hint="check what is stored now, and try again")
     if error.deleted is not None:
         hint = f"`bao kv undelete -versions={error.deleted}` brings it back, unless it was destroyed"
         return VaultError(f"{what}: it was deleted", hint=hint, kind=Kind.DELETED)
     if error.status == 404 and not error.errors:
         return VaultError(f"{what}: it does not exist", hint="check the path", kind=Kind.ABSENT)
-    return VaultError(f"{what}: {said}", hint=error.hint, kind=error.kind)
+    return VaultError(f"{what}: {message}", hint=error.hint, kind=error.kind)

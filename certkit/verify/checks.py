@@ -116,8 +116,8 @@ def signature_algorithms(path: Sequence[Certificate]) -> Finding:
         try:
             scheme = signatures.scheme(certificate.signature_algorithm)
         except UnsupportedError as error:
-            said = f"{certificate.brief_name} cannot be verified: {error}"
-            return unknown("signature-algorithm", said, "ask the issuer")
+            message = f"{certificate.brief_name} cannot be verified: {error}"
+            return unknown("signature-algorithm", message, "ask the issuer")
         if scheme.is_weak:
             return critical(
                 "signature-algorithm",

@@ -115,8 +115,8 @@ def objection(path: Sequence[Certificate], budget: Comparisons) -> tuple[str, st
         if found is None:
             continue
         if isinstance(found, Unreadable):
-            said = f"the name constraints of {ca.brief_name} cannot be read: {found.reason}"
-            return said, "ask the issuer for a certificate that follows RFC 5280"
+            message = f"the name constraints of {ca.brief_name} cannot be read: {found.reason}"
+            return message, "ask the issuer for a certificate that follows RFC 5280"
         limits = Limits.of(found)
         for below, certificate in enumerate(path[:number]):
             if below and certificate.is_self_issued:
@@ -128,12 +128,12 @@ def objection(path: Sequence[Certificate], budget: Comparisons) -> tuple[str, st
                 refused = violation(listed.found, limits, budget, common_name=listed.common_name)
             except TooManyError:
                 most = f"{MAX_COMPARISONS:,}"
-                said = f"the chain has more names and name constraints than can be compared ({most} times)"
-                return said, "inspect each certificate with certkit inspect, and ask the issuer"
+                message = f"the chain has more names and name constraints than can be compared ({most} times)"
+                return message, "inspect each certificate with certkit inspect, and ask the issuer"
             if refused is not None:
-                said = f"{ca.brief_name} may not issue certificates for {brief(refused)}"
+                message = f"{ca.brief_name} may not issue certificates for {brief(refused)}"
                 hint = "ask the CA for a certificate for names that it may issue for"
-                return f"{said} because of its name constraints (RFC 5280 section 4.2.1.10)", hint
+                return f"{message} because of its name constraints (RFC 5280 section 4.2.1.10)", hint
     return None
 
 

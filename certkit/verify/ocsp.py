@@ -115,19 +115,19 @@ def judge(
             hint = "stop using it, and get a new certificate"
             return critical("revocation", f"{who} has been revoked since {since}{reason}", hint)
     if not usable:
-        said = f"no usable OCSP response for {who}: {dropped}"
-        return unknown("revocation", said, _TRY_HINT) if dropped else None
+        message = f"no usable OCSP response for {who}: {dropped}"
+        return unknown("revocation", message, _TRY_HINT) if dropped else None
     latest = max(usable, key=lambda each: each.this_update)  # type: ignore[arg-type,return-value]  # only dates are usable
     note = f"; unusable responses: {dropped}" if dropped else ""
     if latest.status == "unknown":
         return unknown("revocation", f"the OCSP responder does not know {who}{note}", "ask the issuer")
     until = f" until {rfc3339(latest.next_update)}" if latest.next_update else ""
-    said = f"not revoked: {who}, by OCSP{until}{note}"
+    message = f"not revoked: {who}, by OCSP{until}{note}"
     if not judged.unchecked:
-        return ok("revocation", said)
+        return ok("revocation", message)
     responders = ", ".join(each.brief_name for each in judged.unchecked)
-    said += f"; whether the responder itself is revoked was not checked: {responders} (RFC 6960 section 4.2.2.2.1)"
-    return warning("revocation", said, "give the CA's CRL with --crl")
+    message += f"; whether the responder itself is revoked was not checked: {responders} (RFC 6960 section 4.2.2.2.1)"
+    return warning("revocation", message, "give the CA's CRL with --crl")
 
 
 class _Judge:

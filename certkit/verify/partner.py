@@ -93,8 +93,8 @@ def limits(leaf: Certificate, policy: Policy) -> list[Finding]:
     ):
         is_there = leaf.extension(oid) is not None
         if answer is not Answer.UNKNOWN and (answer is Answer.YES) is not is_there:
-            said = f"the certificate has {'an' if is_there else 'no'} {what}, unlike those of {partner}"
-            problems.append(critical("policy", said, _HINT))
+            message = f"the certificate has {'an' if is_there else 'no'} {what}, unlike those of {partner}"
+            problems.append(critical("policy", message, _HINT))
     attributes = [names.Attribute(each.name, each.text or "") for each in leaf.subject.attributes]
     for each in subject.value_problems(attributes, rules.attributes):
         problems.append(critical("policy", each.message, _HINT))
@@ -106,8 +106,8 @@ def limits(leaf: Certificate, policy: Policy) -> list[Finding]:
     if rules.self_signed is Answer.NO and leaf.subject == leaf.issuer:
         problems.append(critical("policy", f"self-signed, which {partner} does not accept", "have a CA issue it"))
     if rules.public_ca is Answer.NO and is_public(leaf):
-        said = f"issued by a public CA, which {partner} does not accept"
-        problems.append(critical("policy", said, "use a certificate of the private CA that the partner names"))
+        message = f"issued by a public CA, which {partner} does not accept"
+        problems.append(critical("policy", message, "use a certificate of the private CA that the partner names"))
     if problems:
         return problems
     days, begin, end = rules.max_validity_days, leaf.not_before, leaf.not_after
@@ -125,11 +125,11 @@ def _validity(leaf: Certificate, policy: Policy) -> Iterator[Finding]:
         return
     lifetime = end - begin
     if most and lifetime > timedelta(days=most) + _VALIDITY_SLACK:
-        said = f"valid for {lifetime.days} days; {policy.title} allows at most {most}"
-        yield critical("policy", said, _HINT)
+        message = f"valid for {lifetime.days} days; {policy.title} allows at most {most}"
+        yield critical("policy", message, _HINT)
     if least and lifetime < timedelta(days=least) - _VALIDITY_SLACK:
-        said = f"valid for {lifetime.days} days; {policy.title} requires at least {least}"
-        yield critical("policy", said, _HINT)
+        message = f"valid for {lifetime.days} days; {policy.title} requires at least {least}"
+        yield critical("policy", message, _HINT)
 
 
 def chain_file(file: Sequence[Certificate], policy: Policy) -> Iterator[Finding]:
@@ -166,11 +166,11 @@ def eidas(leaf: Certificate) -> list[Finding]:
     if extension is None:
         return []
     try:
-        said = qualified.parse(extension.raw).text or "qualified"
+        message = qualified.parse(extension.raw).text or "qualified"
     except ValueError as error:
         return [warning("subject", f"the qcStatements cannot be read: {printable(str(error))}", "ask the issuer")]
     parts = [f"organizationIdentifier {each}" for each in leaf.subject.values("organizationIdentifier")]
-    return [ok("subject", printable("; ".join([*parts, said])))]
+    return [ok("subject", printable("; ".join([*parts, message])))]
 
 
 def public_client(leaf: Certificate) -> list[Finding]:
@@ -179,5 +179,7 @@ def public_client(leaf: Certificate) -> list[Finding]:
     is_client = not isinstance(usages, Unreadable) and "1.3.6.1.5.5.7.3.2" in (usages or ())
     if not is_client or not is_public(leaf) or leaf.extension(oids.QC_STATEMENTS) is not None:
         return []
-    said = "issued by a public CA, and public CAs have stopped issuing client certificates: it cannot be renewed as one"
-    return [warning("purpose", said, "get the next certificate from the partner's CA or a private CA")]
+    message = (
+        "issued by a public CA, and public CAs have stopped issuing client certificates: it cannot be renewed as one"
+    )
+    return [warning("purpose", message, "get the next certificate from the partner's CA or a private CA")]

@@ -274,8 +274,8 @@ class _Walk:
                 return self._missing(current)
             if not above:
                 trusted = self._trusted()
-                said = f"the CAs of the chain only sign each other; none of them is trusted (trusted: {trusted})"
-                return NoPath(said, _WRONG_CA)
+                message = f"the CAs of the chain only sign each other; none of them is trusted (trusted: {trusted})"
+                return NoPath(message, _WRONG_CA)
             current = next((each for each in above if each.der in self._anchors), above[0])
             seen.add(current)
             if current.der in self._anchors:
@@ -309,11 +309,11 @@ class _Walk:
             if not begin or not end:
                 found = NoPath(f"the CA {ca.brief_name} has a date that cannot be read", _INSPECT)
             elif at > end:
-                said = f"the CA {ca.brief_name} expired on {rfc3339(end)} (RFC 5280 section 6.1.3)"
-                found = NoPath(said, "get the CA's new certificate")
+                message = f"the CA {ca.brief_name} expired on {rfc3339(end)} (RFC 5280 section 6.1.3)"
+                found = NoPath(message, "get the CA's new certificate")
             elif at < begin:
-                said = f"the CA {ca.brief_name} is not valid before {rfc3339(begin)} (RFC 5280 section 6.1.3)"
-                found = NoPath(said, "check this machine's clock")
+                message = f"the CA {ca.brief_name} is not valid before {rfc3339(begin)} (RFC 5280 section 6.1.3)"
+                found = NoPath(message, "check this machine's clock")
             else:
                 found = _lasting_problem(ca, ca.der in self._anchors)
         except InputError as error:
@@ -429,15 +429,15 @@ def content_problem(certificate: Certificate) -> NoPath | None:
             section = broken.section if " " in broken.section else f"RFC 5280 section {broken.section}"
             return NoPath(f"{certificate.brief_name}: {broken.message} ({section})", _ASK_ISSUER)
     for oid, critical, _, value in certificate.extensions:
-        said = ""
+        message = ""
         if isinstance(value, Unreadable) and (critical or oid in _PROCESSED):
-            said = f"has an extension ({oid}) that cannot be read: {value.reason} (RFC 5280 section 4.2)"
+            message = f"has an extension ({oid}) that cannot be read: {value.reason} (RFC 5280 section 4.2)"
         elif critical and oid not in _PROCESSED:
-            said = f"has a critical extension that certkit does not know: {oid} (RFC 5280 section 4.2)"
+            message = f"has a critical extension that certkit does not know: {oid} (RFC 5280 section 4.2)"
         elif critical and oid == oids.CERTIFICATE_POLICIES and not all(each.has_readable_qualifiers for each in value):
-            said = "has a critical policy with a qualifier that certkit cannot read (RFC 5280 section 4.2.1.4)"
-        if said:
-            return NoPath(f"{certificate.brief_name} {said}", _ASK_ISSUER)
+            message = "has a critical policy with a qualifier that certkit cannot read (RFC 5280 section 4.2.1.4)"
+        if message:
+            return NoPath(f"{certificate.brief_name} {message}", _ASK_ISSUER)
     return None
 
 
@@ -449,20 +449,22 @@ def _lasting_problem(ca: Certificate, is_trusted: bool) -> NoPath | None:  # noq
     if problem is not None:
         return problem
     if not (is_anchor(ca) if is_trusted else ca.is_ca):
-        said = f"{who} signed a certificate, but is not a CA (RFC 5280 section 4.2.1.9)"
-        return NoPath(said, "do not trust this chain; ask the partner")
+        message = f"{who} signed a certificate, but is not a CA (RFC 5280 section 4.2.1.9)"
+        return NoPath(message, "do not trust this chain; ask the partner")
     if ca.version < 3 and ca.extensions:
-        said = f"the CA {who} has extensions and is of version {ca.version}, which has none (RFC 5280 section 4.1.2.1)"
-        return NoPath(said, _ASK_ISSUER)
+        message = (
+            f"the CA {who} has extensions and is of version {ca.version}, which has none (RFC 5280 section 4.1.2.1)"
+        )
+        return NoPath(message, _ASK_ISSUER)
     usage = ca.key_usage
     if usage is not None and (isinstance(usage, Unreadable) or "keyCertSign" not in usage):
-        said = f"the key usage of the CA {who} does not allow it to sign certificates (RFC 5280 section 4.2.1.3)"
-        return NoPath(said, "ask the partner")
+        message = f"the key usage of the CA {who} does not allow it to sign certificates (RFC 5280 section 4.2.1.3)"
+        return NoPath(message, "ask the partner")
     if isinstance(key, Unreadable):
         return NoPath(f"the key of the CA {who} cannot be read: {key.reason}", _INSPECT)
     if key.has_explicit_curve:
-        said = f"the CA {who} gives its curve by explicit parameters instead of a name (RFC 5480 section 2.1.1)"
-        return NoPath(said, "ask the CA for a certificate with a named curve")
+        message = f"the CA {who} gives its curve by explicit parameters instead of a name (RFC 5480 section 2.1.1)"
+        return NoPath(message, "ask the CA for a certificate with a named curve")
     if key.type not in _SOUND_KEYS and not (key.type.startswith("rsa-") and key.bits >= 2048):
         why = "is too weak" if key.type.startswith("rsa-") else "is of a kind that is not accepted"
         return NoPath(f"the CA {who} has a key that {why}: {key.type}", "ask the CA for a stronger certificate chain")
@@ -491,8 +493,8 @@ def _objection(way: Path, budget: Comparisons) -> NoPath | None:
         missing = ca.tls_features and set(ca.tls_features) - set(child.tls_features or ())
         if missing:
             listed = ", ".join(map(str, sorted(missing)))
-            said = f"{child.brief_name} lacks TLS features that the CA {ca.brief_name} requires: {listed}"
-            return NoPath(f"{said} (RFC 7633 section 4.2.2)", _ASK_ISSUER)
+            message = f"{child.brief_name} lacks TLS features that the CA {ca.brief_name} requires: {listed}"
+            return NoPath(f"{message} (RFC 7633 section 4.2.2)", _ASK_ISSUER)
     if not policies.hold(way):
         return NoPath(
             "the chain does not have the certificate policy that a CA in it requires (RFC 5280 section 6.1.5)", _INSPECT

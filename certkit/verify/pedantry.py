@@ -38,20 +38,20 @@ _SERIALS = ("serial-negative", "serial-zero", "serial-long")
 def pedantry(path: Sequence[Certificate], purpose: str, strict: bool) -> list[Finding]:  # noqa: FBT001
     """Return the findings `extensions`: one for each rule that is broken, or one if all hold."""
     leaf = path[0]
-    departures = [(leaf, said) for said in _departures(leaf, is_anchor=False)]
+    departures = [(leaf, message) for message in _departures(leaf, is_anchor=False)]
     if purpose == "server":
-        departures += [(leaf, said) for said in _server_departures(leaf)]
+        departures += [(leaf, message) for message in _server_departures(leaf)]
     for ca in path[1:]:
-        departures += [(ca, said) for said in _ca_departures(ca, ca is path[-1])]
+        departures += [(ca, message) for message in _ca_departures(ca, ca is path[-1])]
     if strict and leaf.is_ca:
         departures.append((leaf, "is a CA certificate used as a leaf (section 4.2.1.9)"))
     if strict and leaf.subject.is_empty:
         san = leaf.extension(oids.SUBJECT_ALT_NAME)
         if san is not None and not san.critical:
-            said = "has an empty subject and alternative names that are not critical (section 4.2.1.6)"
-            departures.append((leaf, said))
+            message = "has an empty subject and alternative names that are not critical (section 4.2.1.6)"
+            departures.append((leaf, message))
     misfits = list(_misfits(path))
-    found = [f"{each.brief_name} {said}" for each, said in (*misfits, *departures)]
+    found = [f"{each.brief_name} {message}" for each, message in (*misfits, *departures)]
     if not found:
         return [_FLAWLESS]
     hint = "ask the issuer for a certificate that follows RFC 5280"
@@ -69,13 +69,13 @@ def _misfits(path: Sequence[Certificate]) -> Iterator[tuple[Certificate, str]]:
     """Yield what servers reject although RFC 5280 allows it."""
     for child, ca in itertools.pairwise(path):
         if not fits(child, ca):
-            said = f"has an authority key identifier (RFC 5280 section 4.2.1.1) that does not fit {ca.brief_name}"
-            yield child, f"{said}; OpenSSL and GnuTLS then find no issuer, so a server rejects it"
+            message = f"has an authority key identifier (RFC 5280 section 4.2.1.1) that does not fit {ca.brief_name}"
+            yield child, f"{message}; OpenSSL and GnuTLS then find no issuer, so a server rejects it"
         key = child.key
         # Neither the names nor the key identifiers distinguish it from its issuer.
         if key and child.is_self_issued and fits(child, child) and signatures.fits(child.signature_algorithm, key):
-            said = "has the name of its issuer, and no key identifiers that tell their keys apart"
-            yield child, f"{said}; OpenSSL takes it for self-signed, so a server rejects it"
+            message = "has the name of its issuer, and no key identifiers that tell their keys apart"
+            yield child, f"{message}; OpenSSL takes it for self-signed, so a server rejects it"
     for each in path:
         for oid, critical, _, _ in each.extensions:
             if critical and oid in _NEVER_CRITICAL:
@@ -92,8 +92,8 @@ def _departures(certificate: Certificate, *, is_anchor: bool) -> Iterator[str]:
             yield f"has a serial number out of bounds: {each.message} ({section})"
     limits = certificate.name_constraints
     if isinstance(limits, kinds.NameConstraints):
-        for said in constraints.lenient_readings(limits):
-            yield f"has {said} (section 4.2.1.10)"
+        for message in constraints.lenient_readings(limits):
+            yield f"has {message} (section 4.2.1.10)"
     if not is_anchor:
         if certificate.authority_key_identifier is None:
             yield "has no authority key identifier (section 4.2.1.1)"

@@ -40,9 +40,9 @@ def judge(path: Sequence[Certificate], wanted: str) -> Finding:
     if isinstance(usage, Unreadable):
         return unknown("purpose", f"its extended key usage cannot be read: {usage.reason}", f"ask for one with {name}")
     if usage is not None and not allows(usage, wanted):
-        said = f"not valid for {wanted} authentication: its extended key usage is {_shown(usage)}"
+        message = f"not valid for {wanted} authentication: its extended key usage is {_shown(usage)}"
         hint = f"ask the issuer for a certificate with {name}"
-        return critical("purpose", f"{said} (RFC 5280 section 4.2.1.12)", hint)
+        return critical("purpose", f"{message} (RFC 5280 section 4.2.1.12)", hint)
     for ca in path[1:-1]:
         limits = ca.extended_key_usage
         if limits is not None and not allows(limits or (), wanted):
@@ -60,8 +60,8 @@ def judge(path: Sequence[Certificate], wanted: str) -> Finding:
         return critical("purpose", "its key usage does not allow digital signatures (RFC 5280 section 4.2.1.3)", hint)
     rejected = _what_openssl_rejects(path, wanted)
     if rejected:
-        said = f"{rejected}, which OpenSSL and nginx reject"
-        return warning("purpose", said, f"ask the issuer for a certificate with {name}, below a CA with {name}")
+        message = f"{rejected}, which OpenSSL and nginx reject"
+        return warning("purpose", message, f"ask the issuer for a certificate with {name}, below a CA with {name}")
     if usage is None:
         return ok("purpose", f"it has no extended key usage, so it can be used for {wanted} authentication")
     return _ALLOWED[wanted]

@@ -60,10 +60,10 @@ def by_lists(
         if isinstance(answer, Revoked):
             entry = answer.entry
             reason = f" ({entry.reason})" if entry.reason else ""
-            said = f"{certificate.brief_name} has been revoked since {rfc3339(entry.since)}{reason}"
+            message = f"{certificate.brief_name} has been revoked since {rfc3339(entry.since)}{reason}"
             is_held = entry.reason == HOLD
             hint = "ask the CA why; it can lift a hold" if is_held else "stop using it; get a new certificate"
-            return critical("revocation", said, hint)
+            return critical("revocation", message, hint)
     for certificate, answer in pairs:
         if isinstance(answer, Problem):
             words, hint = WORDS[answer.trouble]

@@ -33,8 +33,8 @@ def verify(body: bytes, signature: str, key: bytes) -> Finding:
     try:
         value = base64.b64decode("".join(signature.split()), validate=True)
     except (binascii.Error, ValueError):
-        said = f"the value of {HEADER} is not base64: {printable(signature[:40])!r}"
-        return critical(_CHECK, said, f"give the whole value of {HEADER}, without its name")
+        message = f"the value of {HEADER} is not base64: {printable(signature[:40])!r}"
+        return critical(_CHECK, message, f"give the whole value of {HEADER}, without its name")
     try:
         loaded.verify(value, body, padding.PKCS1v15(), SHA256())
     except InvalidSignature:

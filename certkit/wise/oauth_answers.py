@@ -163,9 +163,9 @@ def refusal(
     error = (document or {}).get("error")
     if isinstance(error, str) and error.strip():  # RFC 6749 section 5.2
         description = (document or {}).get("error_description")
-        said = f"{error}: {description}" if isinstance(description, str) and description else error
+        message = f"{error}: {description}" if isinstance(description, str) and description else error
         hint = _hint(error, status, question, has_certificate=has_certificate)
-        return RefusedError(f"{where} refused: {_shown(said, hidden=hidden)}{trace}", hint=hint)
+        return RefusedError(f"{where} refused: {_shown(message, hidden=hidden)}{trace}", hint=hint)
     if status in {401, 403}:
         hint = CLIENT_HINT if status == 401 else "check whether Wise accepts the client certificate: certkit probe"
         if status == 403 and not has_certificate:

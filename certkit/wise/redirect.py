@@ -52,9 +52,9 @@ def parse(pasted: str, *, redirect_uri: str) -> Redirect:
         raise InputError(f"the pasted URL is not a redirect to {redirect_uri}", hint="check --redirect-uri")
     fields = _fields(parts.query)
     if "error" in fields:
-        said = ": ".join(fields[name] for name in ("error", "error_description") if fields.get(name))
+        message = ": ".join(fields[name] for name in ("error", "error_description") if fields.get(name))
         hint = "check that access was granted and that Wise knows this redirect URI; then start again"
-        raise RefusedError(f"access was not granted: {printable(said)[:_MAX_SHOWN]}", hint=hint)
+        raise RefusedError(f"access was not granted: {printable(message)[:_MAX_SHOWN]}", hint=hint)
     if "code" not in fields:
         raise InputError("the pasted URL has no code", hint=_HINT)
     profile = fields.get("profileId") or None

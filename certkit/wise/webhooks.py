@@ -181,13 +181,13 @@ def _judged(what: str, found: http.HttpAnswer | str, *, may_be_vague: bool = Fal
     if isinstance(found, str):
         if _is_of_certificates(found) or (may_be_vague and found == _VAGUE):
             return ok("client-certificate", f"rejected with {what}: {printable(found)}")
-        said = f"handshake ended with {what}: {printable(found) or 'no reason given'}"
-        return unknown("client-certificate", said, "see the server's log for the reason")
+        message = f"handshake ended with {what}: {printable(found) or 'no reason given'}"
+        return unknown("client-certificate", message, "see the server's log for the reason")
     if found.status == 400 and _NGINX_SAYS in found.body:
         return ok("client-certificate", f"rejected with {what}: status 400")
     if found.status in {401, 403}:
-        said = f"status {found.status} with {what}; the reason may be a different one"
-        return unknown("client-certificate", said, hint)
+        message = f"status {found.status} with {what}; the reason may be a different one"
+        return unknown("client-certificate", message, hint)
     return critical("client-certificate", f"accepted with {what}: status {found.status}", hint)
 
 
@@ -236,9 +236,9 @@ def _post(api: Api, path: str, body: bytes, *, now: datetime) -> http.HttpAnswer
         raise InputError(f"{where} answered with status {answer.status}{trace}", hint=hint)
     body = answer.body.replace(token.encode(), b"(hidden)")[: 4 * _MAX_SHOWN]
     shown = printable(" ".join(body.decode("utf-8", "replace").split()))[:_MAX_SHOWN]
-    said = f": {shown}" if shown else ""
+    message = f": {shown}" if shown else ""
     hint = _TOKEN_HINT if answer.status in {401, 403} else _REFUSED_HINT
-    raise RefusedError(f"{where} rejected the request: status {answer.status}{said}{trace}", hint=hint)
+    raise RefusedError(f"{where} rejected the request: status {answer.status}{message}{trace}", hint=hint)
 
 
 def _unusable(api: Api) -> InputError:

@@ -62,8 +62,8 @@ class SubjectOptions:
             _require_text(attribute.value, f"{attribute.name} of the subject")
             if attribute.name in types.ASCII_ONLY and not attribute.value.isascii():
                 hint = "write an international domain in its xn-- form"
-                said = f"{attribute.name} of the subject: not ASCII (RFC 5280 appendix A.1, IA5String)"
-                raise InputError(said, hint=hint)
+                message = f"{attribute.name} of the subject: not ASCII (RFC 5280 appendix A.1, IA5String)"
+                raise InputError(message, hint=hint)
         for what, given, known in (
             ("qualified type", self.qc_type, qualified.QC_TYPES),
             ("PSD2 role", self.psd2_role, qualified.PSD2_ROLES),

@@ -64,18 +64,18 @@ def _say(output: Output, found: Overview | Unread) -> None:
     if isinstance(found, Unread):
         output.fail(found.error, found.name)
         return
-    said = found.outcome
-    assert said is not None  # noqa: S101  it was renewed
+    message = found.outcome
+    assert message is not None  # noqa: S101  it was renewed
     output.warn_of(found.findings)
-    if said.hint and not (output.quiet and said.is_good):
-        output.say(f"{said.message}. {capitalised(said.hint)}")
+    if message.hint and not (output.quiet and message.is_good):
+        output.say(f"{message.message}. {capitalised(message.hint)}")
     if output.as_json:
         return
     # Cron mails this output, so with -q it still contains the steps for a person and the CSR.
     is_for_a_person = (
-        found.pending is not None and found.pending.csr is not None and (found.changed or not said.is_good)
+        found.pending is not None and found.pending.csr is not None and (found.changed or not message.is_good)
     )
     if is_for_a_person or (found.changed and not output.quiet):
         output.text(text.identity(found, paint=output.paint))
-    elif not said.hint and not output.quiet:
-        output.text(f"{said.message}\n")
+    elif not message.hint and not output.quiet:
+        output.text(f"{message.message}\n")

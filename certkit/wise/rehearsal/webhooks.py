@@ -43,13 +43,13 @@ def find(state: RehearsalState, subscription_id: str) -> HubSubscription | None:
 
 def notification(subscription: HubSubscription, *, now: datetime) -> bytes:
     """Return the body of a test notification; its fields are the rehearsal's own."""
-    said = {
+    message = {
         "subscription_id": subscription.id,
         "event_type": subscription.trigger_on,
         "sent_at": rfc3339(now),
         "data": {"test": True, "from": "certkit rehearsal, not Wise"},
     }
-    return json.dumps(said).encode()
+    return json.dumps(message).encode()
 
 
 def _subscription(body: bytes, now: datetime) -> HubSubscription | str:
