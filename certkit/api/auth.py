@@ -21,10 +21,11 @@ _UNAUTHORIZED = 401
 
 
 class _Remembered(NamedTuple):
-    """A token, and the monotonic time at which the store was last asked for it."""
+    """A token, the monotonic time at which the store was last asked for it, and whether it was due then."""
 
     token: Token
     asked: float
+    was_due: bool
 
 
 class AccessTokens:
@@ -53,10 +54,11 @@ class AccessTokens:
         """
         from certkit.api.arguments import now
 
-        place = profile_id, grant
+        place, moment = (profile_id, grant), now()
         known = self._remembered.get(place)
-        if refused is None and known is not None and not known.token.is_due(now()):
-            if time.monotonic() - known.asked >= self._follower.interval:
+        if refused is None and known is not None and not known.token.is_expired(moment):
+            is_newly_due = known.token.is_due(moment) and not known.was_due
+            if is_newly_due or time.monotonic() - known.asked >= self._follower.interval:
                 known = self._ask_again(place, known.token)
             if known is not None:
                 return text_of(known.token)
@@ -64,11 +66,11 @@ class AccessTokens:
             return text_of(self._read(place, refused))
 
     def _ask_again(self, place: tuple[str | None, str | None], token: Token) -> _Remembered | None:
-        """Ask the store for a token that is still valid, since another host may have renewed it.
+        """Ask the store for a token that is still valid: it is due, or another host may have renewed it.
 
         A remote store that is slow or gone is not waited for long. The result is None if the token was removed.
         """
-        self._remembered[place] = _Remembered(token, time.monotonic())
+        self._remember(place, token)
 
         def ask() -> None:
             if self._follower.lock.acquire(blocking=False):
@@ -104,8 +106,13 @@ class AccessTokens:
                 raise
             logger.warning("the token of %s stays as it is: %s", self.name, error.message)
             found = known.token
-        self._remembered[place] = _Remembered(found, time.monotonic())
+        self._remember(place, found)
         return found
+
+    def _remember(self, place: tuple[str | None, str | None], token: Token) -> None:
+        from certkit.api.arguments import now
+
+        self._remembered[place] = _Remembered(token, time.monotonic(), token.is_due(now()))
 
 
 class TokenAuth:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certkit.api import arguments
 from certkit.api.signatures import public
 from certkit.errors import InputError, RefusedError
+from certkit.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from certkit.api.handle import StoreHandle
     from certkit.api.machine import Machine
     from certkit.policy.rules import Policy
-    from certkit.secret import Secret
     from certkit.stores.base import Store, StoredIdentity
     from certkit.wise.oauth import Client, TokenEndpoint
     from certkit.wise.tokens import Token, TokenInfo
@@ -321,6 +321,13 @@ def secret_source(
 ) -> Callable[[], Secret | None]:
     """Return a function that returns the client secret: the one that is given, made of it, or CERTKIT_CLIENT_SECRET."""
     if callable(value):
-        return lambda: arguments.secret(value())
+
+        def asked() -> Secret | None:
+            found: Any = value()
+            if not isinstance(found, str | bytes | Secret | None):
+                raise InputError(f"client_secret() returned {type(found).__name__}", hint="return text, bytes or None")
+            return arguments.secret(found)
+
+        return asked
     known = arguments.secret(value, handle.environment, "CERTKIT_CLIENT_SECRET")
     return lambda: known

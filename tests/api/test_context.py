@@ -13,8 +13,10 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 
 import certkit
 from certkit.secret import Secret
+from certkit.wise import tokens
 from certkit.x509 import containers
 from tests import pki
 from tests.api.conftest import in_vault, partner
@@ -143,6 +146,40 @@ def test_a_vault_that_hangs_holds_up_no_request(request, server, monkeypatch):
     finally:
         vault.process.send_signal(signal.SIGCONT)
     assert server.serials == [serial]
+
+
+def test_a_token_that_is_due_is_used_on_while_vault_hangs(request, monkeypatch):
+    """It is valid until it expires: no call waits for a client's timeout, and others find out within the interval."""
+    monkeypatch.setattr("certkit.api.auth.THREAD_WAIT_SECONDS", 0.1)
+    place = life_in_vault(request)
+    now = datetime.now(UTC)
+    lifetime = {"received_at": now - timedelta(hours=11), "expires_at": now + timedelta(minutes=5)}
+    made = tokens.Token(grant="client_credentials", client_id="acme", access=Secret(b"opaque"), **lifetime)
+    tokens.write(place.store, "acme", made, over=None)
+    acme = place.identity(interval=0)
+    assert acme.token() == "opaque"
+    vault = request.getfixturevalue("openbao")
+    vault.process.send_signal(signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        assert [acme.token() for _ in range(3)] == ["opaque"] * 3
+        assert time.monotonic() - begun < 10
+    finally:
+        vault.process.send_signal(signal.SIGCONT)
+
+
+def test_a_token_that_becomes_due_is_renewed_at_once(certkit_rehearsal, certkit_identity):
+    """Although the store was asked less than an interval ago."""
+    acme = certkit_identity
+    first = acme.token()
+    [(place, known)] = acme._access_tokens._remembered.items()
+    now = datetime.now(UTC)
+    due = replace(known.token, received_at=now - timedelta(hours=11), expires_at=now + timedelta(minutes=5))
+    acme._access_tokens._remembered[place] = known._replace(token=due)
+    with acme._follower.store.use() as store:
+        kept = tokens.find(store, "acme")
+        tokens.write(store, "acme", due, over=kept.version)
+    assert acme.token() != first
 
 
 def life_in_vault(request):

@@ -89,6 +89,13 @@ def test_a_request_without_a_signature_is_refused():
     assert (report.status, report.is_ok) == ("critical", False)
 
 
+def test_a_function_that_returns_no_secret(directory):
+    """Is named, before anything is asked with what it returned."""
+    tokens = certkit.store(directory.uri).tokens("acme", client_id="acme", client_secret=lambda: 5)
+    with pytest.raises(certkit.InputError, match="returned int"):
+        tokens.client_credentials()
+
+
 def test_an_export_in_an_unknown_format(directory, tmp_path):
     """Is refused before anything is written."""
     with certkit.store(directory.uri) as store, pytest.raises(certkit.InputError, match="unknown format 'jks'"):
