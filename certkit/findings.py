@@ -35,7 +35,7 @@ class Finding:
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing has to be done about it: ok, or not asked for."""
+        """Whether nothing has to be done about it: ok or skipped."""
         return _SEVERITY[self.status] == 0
 
 

@@ -167,7 +167,7 @@ def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[C
 
 
 def subject(options: Mapping[str, Any]) -> SubjectOptions:
-    """Return what a CSR is to ask for; lists may be any sequences of texts, or one text. What is None is not given.
+    """Return the contents of a CSR; lists may be any sequences of texts, or one text. None means not given.
 
     Raises:
         InputError: if an option is unknown, or its value cannot be part of a CSR.

@@ -97,7 +97,7 @@ class IdentityStore:
         self._machine.opener.warn(f"no identities in {opened.uri}. Check --store and CERTKIT_STORE")
 
     def show(self, name: str) -> Overview:
-        """Return an identity as it is now.
+        """Return the current state of an identity.
 
         Raises:
             certkit.StoreError: if there is no such identity, or the store cannot be used.
@@ -313,7 +313,7 @@ class IdentityStore:
         group: str | None = None,
         force: bool = False,
     ) -> Overview:
-        """Change the settings of an identity; what is None stays. `probe` and `deploy_hook` may be `none`.
+        """Change the settings of an identity; None leaves one unchanged. `probe` and `deploy_hook` may be `none`.
 
         `ca` adds CAs to the trust bundle, or replaces it with `replace_ca`; `force` even if the active certificate
         would no longer verify.
@@ -399,7 +399,7 @@ class IdentityStore:
         deploy_hook: str | None = None,
         no_probe: bool = False,
     ) -> Overview:
-        """Renew an identity if it is due, and carry on what an earlier run began; `outcome` says what happened.
+        """Renew an identity if it is due, and complete what an earlier run started; `outcome` is the result.
 
         `jitter`, such as `12h`, opens the renewal window later by a share of this that each identity has.
 
@@ -727,7 +727,7 @@ class IdentityStore:
     def wise_check(
         self, sandbox: str, production: str, *, online: bool = False, timeout: float = arguments.TIMEOUT_SECONDS
     ) -> Report:
-        """Compare the sandbox and the production identity before going live; `online` asks Wise as well.
+        """Compare the sandbox and the production identity before going live; `online` calls Wise as well.
 
         Raises:
             certkit.InputError: if there is no such identity, or its policy cannot be used.

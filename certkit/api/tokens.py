@@ -154,7 +154,7 @@ class WiseTokens:
             return text_of(oauth.client_credentials(endpoint, client, now=self._machine.opener.clock()))
 
     def refresh(self, *, profile_id: str | None = None, grant: str | None = None, force: bool = False) -> TokenInfo:
-        """Renew a token that is due, or any with `force`; of several processes one asks Wise.
+        """Refresh a token that is due, or any with `force`; of several processes, only one calls Wise.
 
         Raises:
             certkit.RefusedError: if Wise refuses.

@@ -42,7 +42,7 @@ class WantedCsr:
 
     @classmethod
     def by(cls, options: SubjectOptions, policy: Policy | None) -> WantedCsr:
-        """Return what the options ask for, completed by what the policy demands."""
+        """Return the requested contents, completed by what the policy requires."""
         rules = policy.csr if policy else CsrRules()
         subject = options.attributes(policy.subject.order if policy else ())
         common_names = names.values(subject, "CN") if rules.san_is_common_name else ()
@@ -111,7 +111,7 @@ def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes, policy
 
 
 def difference(request: Csr, options: SubjectOptions, policy: Policy) -> str | None:
-    """Return how a CSR differs from what the options and the policy ask for; None if it does not."""
+    """Return how a CSR differs from what the options and the policy require; None if it does not."""
     from cryptography import x509
 
     wanted = WantedCsr.by(options, policy)

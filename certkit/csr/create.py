@@ -165,10 +165,10 @@ def create_once(
 
 
 def check_own(pem: bytes, subject: SubjectOptions, policy: Policy, facts: KeyFacts) -> Checked:
-    """Return a CSR read back from its own bytes, checked against the policy and against what was asked for.
+    """Return a CSR read back from its own bytes, checked against the policy and the options.
 
     Raises:
-        RefusedError: if the policy refuses it, or it is not what was asked for.
+        RefusedError: if the policy refuses it, or it does not match the options.
     """
     request = objects.csr(pem, name="CSR")
     findings = check.findings(request, pem, policy, key=facts)
@@ -181,7 +181,7 @@ def check_own(pem: bytes, subject: SubjectOptions, policy: Policy, facts: KeyFac
 
 
 def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: KeyFacts) -> Checked:
-    """Return the CSR in a file, if it was made with this key, asks for this subject, and follows the policy.
+    """Return the CSR in a file, if it was made with this key and for this subject, and follows the policy.
 
     Raises:
         InputError: if it does not match.

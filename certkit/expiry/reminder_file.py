@@ -56,7 +56,7 @@ class ReminderFile:
 
         with ReminderFile.open(path) as state:
             due = state.due(rows, reminders=reminders, now=now)
-            speak(due)
+            print(due)
             state.record(due)
         for warning in state.warnings: ...
     """

@@ -30,7 +30,7 @@ class ProxyError(connecting.NetError):
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy, and the user and password that it asks for."""
+    """An HTTP proxy, and the user and password for it."""
 
     host: str
     port: int

@@ -1,4 +1,4 @@
-"""STARTTLS: the short dialogues by which servers of other protocols are asked to switch to TLS.
+"""STARTTLS: the short dialogues that make servers of other protocols switch to TLS.
 
 The dialogue is not protected, so nothing that a server says here is believed beyond "yes" and "no", and no more
 of it is read than a correct server sends.
@@ -38,7 +38,7 @@ _MYSQL_ERROR = 0xFF
 
 
 class Starttls(StrEnum):
-    """The protocols whose servers can be asked for TLS."""
+    """The protocols with STARTTLS."""
 
     SMTP = "smtp"
     IMAP = "imap"
@@ -71,7 +71,7 @@ async def negotiate(connection: socket.socket, protocol: Starttls) -> None:
     """Bring a server to the point where TLS begins; the socket is a non-blocking one.
 
     Raises:
-        StarttlsError: if the server refuses, or does not speak that protocol.
+        StarttlsError: if the server refuses, or uses another protocol.
         OSError: if the connection breaks.
     """
     talk = _Conversation(connection, protocol)

@@ -93,7 +93,7 @@ class Verdict:
 
 
 def verify(question: Question) -> Verdict:
-    """Run all checks that a question asks for; the first failure does not hide the others."""
+    """Run all checks of a question; the first failure does not hide the others."""
     leaf, at = question.leaf, question.at
     try:
         way, path = _chain(question, leaf)

@@ -153,7 +153,7 @@ def csr_key_match(leaf: Certificate, request: Csr) -> Finding:
 
 
 def csr_organization(leaf: Certificate, request: Csr) -> Finding:
-    """Return whether a certificate keeps the organization that its CSR asked for."""
+    """Return whether a certificate has the organization of its CSR."""
     kept = leaf.subject.values("O")
     asked = request.subject.values("O")
     if kept == asked:

@@ -193,7 +193,7 @@ def retry_after(answer: HttpAnswer, *, now: datetime) -> float | None:
 
 
 def trace_of(answer: HttpAnswer) -> str:
-    """Return the id that Wise's support asks for, in parentheses."""
+    """Return the trace id for Wise's support, in parentheses."""
     found = answer.headers.get("x-trace-id", "")
     return f" (trace id {found})" if _TRACE_ID.fullmatch(found) else ""
 

@@ -14,7 +14,7 @@ _OCTET_STRING = 0x04
 
 
 def to_der(data: bytes, *, may_continue: bool = False) -> bytes:
-    """Return the first element with definite lengths; what has them already stays as it is.
+    """Return the first element with definite lengths; one that has them already is unchanged.
 
     Raises:
         DerError: if the element is cut off, nested too deeply, of too many parts, or followed by others although

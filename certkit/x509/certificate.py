@@ -1,4 +1,4 @@
-"""The value of a certificate (RFC 5280 section 4.1): its bytes as they stand, and each field read by itself.
+"""A certificate as a value (RFC 5280 section 4.1): its exact bytes, and each field parsed by itself.
 
 A certificate is made once, where its bytes come in. A field that cannot be read is `Unreadable` and spoils none of the
 others. What breaks a rule and is read all the same is listed in `deviations`; everything else has to be DER.

@@ -166,7 +166,7 @@ def pkcs12_whole(data: bytes) -> bytes:
 def pkcs12_rounds(data: bytes) -> int:
     """Return how many rounds of key derivation a PKCS#12 file asks for in the open: of its MAC and its ciphers.
 
-    What is encrypted twice hides more of them, so opening it needs a limit of time as well.
+    Doubly encrypted parts hide more of them, so opening the file needs a time limit as well.
     """
     try:
         whole = pkcs12_whole(data)

@@ -1,4 +1,4 @@
-"""The value of a CSR (PKCS#10, RFC 2986): its key, what it asks for, and its signature."""
+"""A CSR as a value (PKCS#10, RFC 2986): its key, the requested name and extensions, and its signature."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Csr(SignedKey["x509.CertificateSigningRequest", _Parts]):
 
     @once
     def subject(self) -> Name:
-        """The name that is asked for."""
+        """The requested name."""
         return Name.of(self.bytes_of(self._parts.subject))
 
     def _key_node(self) -> tlv.Node:

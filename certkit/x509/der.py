@@ -86,7 +86,7 @@ def _long_tag(data: bytes, at: int, end: int) -> tuple[int, int]:
 
 
 def children(data: bytes, start: int, end: int) -> list[Node]:
-    """Read the headers of the DER elements that stand side by side between two offsets.
+    """Read the headers of consecutive DER elements between two offsets.
 
     Raises:
         DerError: as `read` does, and if there are more than 100,000.
@@ -232,7 +232,7 @@ class Element(NamedTuple):
 
 
 def elements(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Element]:
-    """The elements that stand side by side in a stretch of bytes.
+    """The consecutive elements in a range of bytes.
 
     Raises:
         ValueError: if the bytes are not definite-length BER with one-byte tags.

@@ -1,6 +1,6 @@
 """Facts of keys, CSRs, certificates and CRLs as JSON-ready data (the contract of `inspect`).
 
-Each field stands for itself: one that cannot be read is None and is named in `problems`. Rules that an object breaks
+Each field is read by itself: one that cannot be read is None and is named in `problems`. Rules that an object breaks
 although it can be read are its `deviations`.
 """
 

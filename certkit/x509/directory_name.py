@@ -83,7 +83,7 @@ class NameProblem(NamedTuple):
 
 
 class Name:
-    """A distinguished name: its bytes as they stand, and its parts.
+    """A distinguished name: its exact bytes, and its parts.
 
     Two names are equal if their bytes are; `key` compares them as RFC 5280 section 7.1 does.
     """
@@ -263,7 +263,7 @@ def _fits(tag: int, text: str) -> bool:
 
 
 def _escaped(text: str) -> str:
-    """Escape a value as RFC 4514 section 2.4 asks for."""
+    """Escape a value by RFC 4514 section 2.4."""
     if text.isalnum():
         return text
     escaped = _MUST_ESCAPE.sub(lambda match: "\\00" if match[0] == "\0" else "\\" + match[0], text)

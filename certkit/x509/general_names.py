@@ -41,7 +41,7 @@ class GeneralName:
 
 
 def read_all(data: bytes, start: int, end: int) -> tuple[GeneralName, ...]:
-    """Read the general names that stand side by side.
+    """Read consecutive general names.
 
     Raises:
         DerError: if the bytes cannot be split into elements.

@@ -51,7 +51,7 @@ KEY_STORE = "a Java key store"
 
 
 class Item(NamedTuple):
-    """One object found: its kind, its DER, and its value, or None where it is locked or was not asked for.
+    """An object in a file: its kind, its DER, and its value, which is None if it is locked or was not requested.
 
     The value is a `Certificate`, `Csr`, `Crl`, `PublicKeyInfo` or `Bundle`, or a private key for `cryptography`. Of a
     key there is its public half as `info`, even of a private one too large to be checked. `trust` are the settings that

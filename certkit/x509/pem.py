@@ -54,7 +54,7 @@ class Block(NamedTuple):
         return "PRIVATE KEY" in self.label
 
     def text(self, data: bytes) -> bytes:
-        r"""Return the block as it stands in the file, with real line ends where they are spelt out (`\n`)."""
+        r"""Return the block as it is in the file, with real line ends in place of written ones (`\n`)."""
         found = data[self.start : self.end]
         if rb"-----\n" in found or rb"-----\r" in found:
             found = found.replace(rb"\r", b"").replace(rb"\n", b"\n")
@@ -111,7 +111,7 @@ def has_spoilt_markers(text: bytes) -> bool:
 def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """A stream cut where a block begins, so that no block is torn; together the pieces are the stream.
 
-    What begins as long DER is one piece.
+    Bytes that start like a long DER element are one piece.
 
     Raises:
         InputError: if a piece would be larger than `MAX_PIECE_BYTES`.
@@ -165,7 +165,7 @@ def _decoded(data: bytes, begin: re.Match[bytes], end: re.Match[bytes], line: in
         body = body.replace(rb"\r", b"").replace(rb"\n", b"\n")
     has_headers = b":" in body
     if has_headers:
-        # RFC 1421 headers stand before the base64; folded lines begin with white space.
+        # RFC 1421 headers precede the base64; folded lines begin with white space.
         body = b"".join(line for line in body.splitlines() if not _HEADER.fullmatch(line))
     der: bytes | None = None
     problem = ""

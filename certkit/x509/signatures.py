@@ -71,7 +71,7 @@ _WEAK = frozenset({"md2", "md4", "md5", "sha1"})
 
 
 class UnsupportedError(ValueError):
-    """An algorithm or a key with which nothing can be verified; the message says which."""
+    """An algorithm or a key that cannot verify anything; the message says which."""
 
 
 class Scheme(NamedTuple):

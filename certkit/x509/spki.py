@@ -160,7 +160,7 @@ class PublicKeyInfo(NamedTuple):
 
     @property
     def spki_sha256(self) -> str:
-        """The SHA-256 of the bytes as they stand."""
+        """The SHA-256 of the exact bytes."""
         return hashlib.sha256(self.der).hexdigest()
 
     @property

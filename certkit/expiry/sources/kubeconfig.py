@@ -260,7 +260,7 @@ def _yaml(text: str) -> _Document:
 
 
 def _plain(node: Any, made: dict[int, Any], problems: list[str]) -> Any:
-    """Return what a node stands for; one that is repeated through aliases is made once."""
+    """Return the value of a node; one that is repeated through aliases is built once."""
     if node is None or id(node) in made:
         return made.get(id(node))
     if isinstance(node.value, str):
