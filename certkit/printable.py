@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_MAX_DECIMAL_BITS = 512
+
 
 def printable(text: str) -> str:
     r"""Return the text with control, bidi and other invisible characters as RFC 4514 hex pairs (`\1B`).
@@ -17,6 +19,11 @@ def brief(text: str, limit: int = 120) -> str:
     """Return the printable text, cut to a number of characters: a name may have any length."""
     shown = printable(text[: limit + 1])
     return shown if len(text) <= limit and len(shown) <= limit else f"{shown[:limit]}…"
+
+
+def decimal(number: int) -> str:
+    """Return a number in decimal; the beginning of one so long that Python refuses to write it so, in hexadecimal."""
+    return str(number) if number.bit_length() <= _MAX_DECIMAL_BITS else brief(f"{number:#x}", 40)
 
 
 def capitalised(text: str) -> str:

@@ -13,7 +13,7 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from certkit.errors import InputError
-from certkit.printable import brief
+from certkit.printable import brief, decimal
 from certkit.times import rfc3339
 from certkit.verify import constraints, policies
 from certkit.verify.constraints import Comparisons
@@ -492,7 +492,7 @@ def _objection(way: Path, budget: Comparisons) -> NoPath | None:
     for child, ca in itertools.pairwise(way):
         missing = ca.tls_features and set(ca.tls_features) - set(child.tls_features or ())
         if missing:
-            listed = ", ".join(map(str, sorted(missing)))
+            listed = brief(", ".join(map(decimal, sorted(missing))))
             message = f"{child.brief_name} lacks TLS features that the CA {ca.brief_name} requires: {listed}"
             return NoPath(f"{message} (RFC 7633 section 4.2.2)", _ASK_ISSUER)
     if not policies.hold(way):

@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from certkit.errors import InputError
-from certkit.printable import brief
+from certkit.printable import brief, decimal
 from certkit.x509 import der as tlv
 from certkit.x509 import foreign, moments, oids, pem
 from certkit.x509.deviations import Deviation, deviation
@@ -96,7 +96,7 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
 
     def __repr__(self) -> str:
         """Return the subject and the serial number."""
-        return f"<Certificate {self.subject.text!r} {self.serial}>"
+        return f"<Certificate {self.subject.text!r} {decimal(self.serial)}>"
 
     def _cut(self) -> _Parts:
         data, (_, _, start, end), version = self.der, self._frame[0], 1
@@ -112,7 +112,7 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
             elif version == 2:
                 wrong.append(deviation("version-2"))
             elif not 1 <= version <= 3:
-                wrong.append(deviation("version-unknown", str(version)))
+                wrong.append(deviation("version-unknown", decimal(version)))
         fields = take(nodes, *_FIELDS)
         serial = tlv.integer(data, fields[0])
         dates = tlv.children(data, fields[3][2], fields[3][3])

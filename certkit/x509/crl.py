@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from certkit.printable import decimal
 from certkit.x509 import der as tlv
 from certkit.x509 import foreign, moments, oids
 from certkit.x509.deviations import Deviation, deviation
@@ -119,7 +120,7 @@ class Crl(Signed[_Loaded, _Parts]):
         if nodes and nodes[0][0] == INTEGER:
             version = tlv.integer(data, nodes.pop(0)) + 1
             if version != 2:
-                wrong.append(deviation("version-unknown", str(version)))
+                wrong.append(deviation("version-unknown", decimal(version)))
         algorithm, issuer = take(nodes, (SEQUENCE, "the signature algorithm"), (SEQUENCE, "the issuer"))
         if not nodes or nodes[0][0] not in _TIMES:
             raise tlv.DerError("the date of issue is missing")

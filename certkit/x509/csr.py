@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
+from certkit.printable import decimal
 from certkit.x509 import der as tlv
 from certkit.x509 import foreign
 from certkit.x509.deviations import Deviation, deviation
@@ -73,7 +74,7 @@ class Csr(SignedKey["x509.CertificateSigningRequest", _Parts]):
         written, subject, spki = take(nodes, *_FIELDS)
         version = tlv.integer(data, written) + 1
         if version != 1:
-            wrong.append(deviation("csr-version", str(version)))
+            wrong.append(deviation("csr-version", decimal(version)))
         attributes: list[CsrAttribute] = []
         extensions: tlv.Node | None = None
         if nodes:

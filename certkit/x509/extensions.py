@@ -9,6 +9,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from certkit.printable import decimal
 from certkit.x509 import der as tlv
 from certkit.x509 import general_names, oids
 from certkit.x509.attributes import EXTENDED_KEY_USAGES, KEY_USAGES
@@ -283,7 +284,7 @@ def _basic_constraints(raw: bytes) -> Read:
             problems = ("cA FALSE is written out, the default (X.690 section 11.5)",)
     length = _natural(raw, fields[_INTEGER]) if _INTEGER in fields else None
     if length is not None and not ca:
-        problems += (f"pathLenConstraint {length}",)
+        problems += (f"pathLenConstraint {decimal(length)}",)
     return BasicConstraints(ca, length), problems
 
 

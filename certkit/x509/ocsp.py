@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from certkit.printable import decimal
 from certkit.x509 import der as tlv
 from certkit.x509 import moments
 from certkit.x509.certificate import Certificate
@@ -106,7 +107,7 @@ class OcspResponse:
         try:
             nodes = tlv.children(der, *tlv.only(der, SEQUENCE))
             number = tlv.integer(der, take(nodes, (_ENUMERATED, "the status"))[0])
-            status = STATUSES.get(number, f"unknown status {number}")
+            status = STATUSES.get(number, f"unknown status {decimal(number)}")
             body = take_explicit(der, nodes, 0xA0, SEQUENCE, "the response")
             if nodes:
                 raise tlv.DerError("something follows the response")  # noqa: TRY301  handled as any other
@@ -241,7 +242,7 @@ class BasicResponse(Signed[None, _Parts]):
     @once
     def deviations(self) -> tuple[Deviation, ...]:
         """The rules that the response breaks although it can be read; its single responses have their own."""
-        found = [deviation("version-unknown", str(self.version))] if self.version != 1 else []
+        found = [deviation("version-unknown", decimal(self.version))] if self.version != 1 else []
         return (*found, *self._common_deviations())
 
 
