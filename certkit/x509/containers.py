@@ -25,14 +25,27 @@ JKS, JCEKS = b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
 _SEQUENCE, _SET, _OID = 0x30, 0x31, 0x06
 _CERTIFICATES, _CRLS = 0xA0, 0xA1
+_ENCRYPTED_DATA = "1.2.840.113549.1.7.6"
 _KEY_BAG, _SHROUDED_KEY_BAG = "1.2.840.113549.1.12.10.1.1", "1.2.840.113549.1.12.10.1.2"
+# What protects a PFX that every OpenSSL opens: AES and 3DES, and the digests of the MAC.
+_USUAL = {
+    *(f"2.16.840.1.101.3.4.1.{number}" for number in (2, 22, 42)),
+    "1.2.840.113549.3.7",
+    *(f"1.2.840.113549.1.12.1.{number}" for number in (3, 4)),
+    "1.3.14.3.2.26",
+    *(f"2.16.840.1.101.3.4.2.{number}" for number in (1, 2, 3, 4)),
+}
 _MAX_DEPTH = 24
 # More certificates than any trust store has.
 _MAX_ENTRIES = 100_000
 
 _JAVA_PASSPHRASE = b"changeit"
-# The versions 1 and 2, and a salt of 20 bytes, with its length in four.
-_BOUNCY_CASTLE = re.compile(rb"\0\0\0[\1\2]\0\0\0\x14")
+# BKS and UBER: the versions 1 and 2, and a salt of 20 bytes, with its length in four. BCFKS: what would be an encrypted
+# key (PBES2), but for one more sequence around it.
+_BOUNCY_CASTLE = re.compile(
+    rb"\0\0\0[\1\2]\0\0\0\x14|\x30\x82..\x30\x82..\x30(?:[\0-\x7f]|\x81.)\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d",
+    re.DOTALL,
+)
 # How base64 begins of a PEM block, of DER and BER sequences, and of Java's key stores.
 _BASE64_DER = re.compile(rb"(?:MI[GHI]|MIA|/u3\+7Q|zs7Ozg)[A-Za-z0-9+/\s]*={0,2}\s*")
 _BASE64_PEM = re.compile(rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]+={0,2}(?:\s{1,40}[A-Za-z0-9+/]{16,}={0,2}(?=\s))*")
@@ -52,7 +65,7 @@ class Bundle:
 
 
 def is_key_store(data: bytes) -> bool:
-    """Return whether the bytes begin as a Java key store does: JKS or JCEKS, or BKS or UBER of Bouncy Castle."""
+    """Return whether the bytes begin as a key store of Java does: JKS, JCEKS, or BKS, UBER, BCFKS of Bouncy Castle."""
     return data[:4] in {JKS, JCEKS} or _BOUNCY_CASTLE.match(data) is not None
 
 
@@ -121,10 +134,36 @@ def pkcs12(data: bytes, passphrase: Secret | None) -> Bundle:
             )
     if passphrase is None:
         raise PassphraseError("it is encrypted", hint="give its passphrase with --passphrase-file")
+    if unusual := dict.fromkeys(_unusual_algorithms(whole)):
+        names = ", ".join(private.CIPHERS.get(oid, oid) for oid in unusual)
+        raise PassphraseError(
+            f"the passphrase is wrong, or certkit's OpenSSL does not support {names}",
+            hint="check the passphrase file, or convert it: openssl pkcs12 -legacy -in IN -out OUT.pem",
+        )
     raise PassphraseError(
         "the passphrase is wrong or the file is damaged",
         hint="check the first line of the passphrase file",
     )
+
+
+def _unusual_algorithms(pfx: bytes) -> Iterator[str]:
+    """Yield the identifiers of the ciphers and of the MAC of a PFX that not every OpenSSL supports."""
+    protected: list[bytes] = []  # structures that begin with the identifier of an algorithm
+    try:
+        for node in tlv.children(pfx, *tlv.only(pfx, _SEQUENCE))[2:]:
+            digest, *_ = tlv.children(pfx, node[2], node[3])
+            protected.append(pfx[digest[1] : digest[3]])
+        for oid, value in _bags(pfx, 0, len(pfx), _MAX_DEPTH):
+            if oid == _SHROUDED_KEY_BAG:
+                protected.append(value)
+            elif oid == _ENCRYPTED_DATA:
+                _, content, *_ = tlv.children(value, *tlv.only(value, _SEQUENCE))
+                _, algorithm, *_ = tlv.children(value, content[2], content[3])
+                protected.append(tlv.encode(_SEQUENCE, value[algorithm[1] : algorithm[3]]))
+        found = [private.cipher(each) for each in protected]
+    except (ValueError, IndexError):  # a DerError, or fewer elements than there must be
+        return
+    yield from (each for each in found if each not in _USUAL)
 
 
 def _outline(pfx: bytes, passphrase: Secret | None) -> private.Outline | None:
@@ -243,7 +282,8 @@ def key_store(data: bytes) -> Iterator[bytes | None]:
         InputError: if the store is damaged, or holds what hides the entries behind it.
     """
     if data[:4] not in {JKS, JCEKS}:
-        raise InputError("it is a Bouncy Castle key store (BKS or UBER), which certkit cannot read", hint=_CONVERT)
+        message = "it is a Bouncy Castle key store (BKS, UBER or BCFKS), which certkit cannot read"
+        raise InputError(message, hint=_CONVERT)
     reader = _Reader(data, 4)
     version, count = reader.number(), reader.number()
     if version not in {1, 2} or count > _MAX_ENTRIES:

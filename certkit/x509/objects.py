@@ -271,10 +271,10 @@ class _Reader:
         if found:
             yield from _spoilt(data, end, len(data))
             return
-        if data[:1] == b"\x30":
-            yield from self._der(data)
-        elif containers.is_key_store(data):
+        if containers.is_key_store(data):
             yield from self._key_store(data)
+        elif data[:1] == b"\x30":
+            yield from self._der(data)
         elif (decoded := containers.plain_base64(data)) is not None:
             yield from self.read(decoded, 0)
         elif containers.holds_embedded(data) and not pem.has_spoilt_markers(data):

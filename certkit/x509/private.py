@@ -21,8 +21,10 @@ _RSA_ALGORITHM = bytes.fromhex("300d06092a864886f70d0101010500")
 _BITS_PER_BIT = 4.5
 
 _PBES2 = "1.2.840.113549.1.5.13"
-# Ciphers by name: those of encrypted PKCS#8 (RFC 8018), and of DEK-Info headers.
-_CIPHERS = {
+# Algorithms by name that not every OpenSSL supports in encrypted PKCS#8 (RFC 8018), PKCS#12 and DEK-Info headers.
+CIPHERS = {
+    "1.2.840.113549.2.5": "MD5",
+    "1.2.840.113549.1.5.14": "PBMAC1 (RFC 9579)",
     "1.2.840.113549.1.5.1": "PBE-MD2-DES",
     "1.2.840.113549.1.5.3": "PBE-MD5-DES",
     "1.2.840.113549.1.5.4": "PBE-MD2-RC2-64",
@@ -163,13 +165,18 @@ def unsupported_cipher(data: bytes) -> str:
         name = header[1].decode("ascii").upper()
         return "" if name in _SUPPORTED_HEADERS else name
     try:
-        return _CIPHERS.get(_cipher(data), "")
+        return CIPHERS.get(cipher(data), "")
     except (tlv.DerError, IndexError):
         return ""
 
 
-def _cipher(der: bytes) -> str:
-    """Return the identifier of the cipher of encrypted PKCS#8 (RFC 5958 section 3)."""
+def cipher(der: bytes) -> str:
+    """Return the identifier of the cipher of encrypted PKCS#8 (RFC 5958 section 3).
+
+    Raises:
+        DerError: if the bytes are anything else.
+        IndexError: if they have too few elements.
+    """
     outer = tlv.children(der, *tlv.only(der, _SEQUENCE))
     algorithm = Algorithm.parse(der[outer[0][1] : outer[0][3]])
     if algorithm.oid != _PBES2 or algorithm.parameters is None:

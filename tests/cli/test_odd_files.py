@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
 import struct
 import subprocess
 import tracemalloc
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from certkit.secret import Secret
+from certkit.x509 import der as tlv
 from certkit.x509 import keys, objects, pem
 from certkit.x509.items import Broken, Budget
 from tests import conftest, odd
@@ -242,6 +245,7 @@ def test_blocks_of_other_programs_are_named(certkit, tmp_path):
     assert "it contains only PEM blocks of other kinds: 'PGP PUBLIC KEY BLOCK'" in shown.err
 
 
+PBES2 = odd.oid("2a864886f70d01050d")
 # What is an error in a directory, and what is said of it.
 NOTICED = {
     "empty.pem": (b"", "it is empty"),
@@ -265,7 +269,13 @@ NOTICED = {
     ),
     "empty.p7b": (pem.encode("PKCS7", pkcs7()), "it contains no certificate"),
     "indefinite.cer": (b"\x30\x80" + LEAF[4:] + b"\0\0", "an indefinite length"),
-    "bouncy.bks": (b"\0\0\0\2\0\0\0\x14" + bytes(300), "it is a Bouncy Castle key store (BKS or UBER)"),
+    "bouncy.bks": (b"\0\0\0\2\0\0\0\x14" + bytes(300), "it is a Bouncy Castle key store (BKS, UBER or BCFKS)"),
+    "bouncy.bcfks": (
+        odd.sequence(
+            odd.sequence(odd.sequence(PBES2, odd.sequence()), odd.encode(0x04, bytes(300))), odd.sequence(PBES2)
+        ),
+        "it is a Bouncy Castle key store (BKS, UBER or BCFKS)",
+    ),
     "empty.jks": (java_key_store(), "the Java key store is empty"),
     "upper.crt": (PEM.lower(), "its BEGIN line is not PEM"),
     "labelled-csr.txt": (pem.encode("CERTIFICATE", REQUEST), "a certificate at line 1: it is a CSR. Correct its label"),
@@ -614,3 +624,84 @@ def test_millions_of_tiny_elements_are_not_kept(data):
     tracemalloc.stop()
     assert "more than 1" in broken.message
     assert most < 20 * len(data)
+
+
+HUGE = odd.encode(0x02, b"\x05" * 100_000)
+# Certificates with a number that Python refuses to write in decimal, and what is said of it.
+NUMBERS = {
+    "version": ({"version": odd.encode(0xA0, HUGE)}, "the version is unknown: 0x505050505"),
+    "path length": ({"extensions": (odd.extension("551d13", odd.sequence(HUGE)),)}, "pathLenConstraint 0x505050505"),
+    "serial number": ({"serial": HUGE}, "the serial number has more than 20 bytes"),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_of_any_size_is_shown(certkit, tmp_path, name):
+    """In text and JSON, by `inspect` and `verify`, cut to a few digits where it is in a sentence."""
+    fields, said = NUMBERS[name]
+    (tmp_path / "odd.pem").write_bytes(pem.encode("CERTIFICATE", odd.certificate(**fields)))
+    for command in (("inspect",), ("inspect", "--json"), ("verify", "--no-chain"), ("verify", "--no-chain", "--json")):
+        found = certkit(*command, tmp_path / "odd.pem")
+        assert found.err == ""
+        assert said in found.out
+
+
+def test_tls_features_of_any_size_are_shown(certkit, tmp_path):
+    """Those that a certificate lacks, as far as they fit in a line."""
+    feature = odd.extension("2b06010505070118", odd.sequence(HUGE))
+    ca = odd.certificate(subject=odd.common_name("Odd CA"), extensions=(odd.IS_CA, feature))
+    (tmp_path / "ca.pem").write_bytes(pem.encode("CERTIFICATE", ca))
+    (tmp_path / "odd.pem").write_bytes(pem.encode("CERTIFICATE", odd.certificate(extensions=(CLIENT,))))
+    found = certkit("verify", tmp_path / "odd.pem", "--ca", tmp_path / "ca.pem")
+    assert found.code == 2
+    assert "lacks TLS features that the CA CN=Odd CA requires: 0x505050505" in found.out
+
+
+def pkcs12(tmp_path, *options: str) -> bytes:
+    """A PKCS#12 file by openssl, with the passphrase `secret`."""
+    (tmp_path / "pair.pem").write_bytes(keys.to_pem(odd.key()).reveal() + PEM)
+    made = ("pkcs12", "-export", "-in", tmp_path / "pair.pem", "-passout", "pass:secret")
+    return openssl(*made, *options).stdout
+
+
+def with_pbmac1(pfx: bytes, passphrase: bytes) -> bytes:
+    """A PKCS#12 file with a MAC by PBMAC1 (RFC 9579) in place of its own; OpenSSL can make one since 3.4."""
+    version, safe, _ = tlv.children(pfx, *tlv.only(pfx, 0x30))
+    _, explicit = tlv.children(pfx, safe[2], safe[3])
+    (content,) = tlv.children(pfx, explicit[2], explicit[3])
+    salt, hmac_sha256 = bytes(16), odd.sequence(odd.oid("2a864886f70d0209"), b"\x05\x00")
+    key = hashlib.pbkdf2_hmac("sha256", passphrase, salt, 2048, 32)
+    derivation = odd.sequence(odd.encode(0x04, salt), odd.integer(2048), odd.integer(32), hmac_sha256)
+    scheme = odd.sequence(odd.sequence(odd.oid("2a864886f70d01050c"), derivation), hmac_sha256)
+    algorithm = odd.sequence(odd.oid("2a864886f70d01050e"), scheme)
+    digest = odd.encode(0x04, hmac.digest(key, pfx[content[2] : content[3]], "sha256"))
+    mac = odd.sequence(odd.sequence(algorithm, digest), odd.encode(0x04, b"NOT USED"), odd.integer(1))
+    return odd.sequence(pfx[version[1] : version[3]], pfx[safe[1] : safe[3]], mac)
+
+
+def test_pkcs12_with_pbmac1_is_opened(certkit, tmp_path):
+    """Where the OpenSSL of `cryptography` has it; and a wrong passphrase may be the reason, or the kind of MAC."""
+    (tmp_path / "new.p12").write_bytes(with_pbmac1(pkcs12(tmp_path), b"secret"))
+    for passphrase, code in ((b"secret", 0), (b"wrong", 3)):
+        (tmp_path / "pw").write_bytes(passphrase)
+        found = certkit("inspect", tmp_path / "new.p12", "--passphrase-file", tmp_path / "pw")
+        assert found.code == code
+    assert "the passphrase is wrong, or certkit's OpenSSL does not support PBMAC1 (RFC 9579)" in found.err
+
+
+LEGACY = {
+    "RC2-40": ("-certpbe", "PBE-SHA1-RC2-40", "-keypbe", "PBE-SHA1-3DES"),
+    "RC4-128": ("-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-RC4-128"),
+}
+
+
+@pytest.mark.parametrize("name", LEGACY)
+def test_a_cipher_that_openssl_may_not_support_is_named(certkit, tmp_path, name):
+    """The passphrase alone is not blamed, where the legacy ciphers are missing; where they are there, it opens."""
+    (tmp_path / "old.p12").write_bytes(pkcs12(tmp_path, "-legacy", *LEGACY[name]))
+    (tmp_path / "pw").write_bytes(b"secret")
+    asked = ("expiry", tmp_path / "old.p12", "--passphrase-file", tmp_path / "pw", *AT)
+    assert certkit(*asked).code == 1
+    found = replace(certkit, start=True)(*asked, env={"CRYPTOGRAPHY_OPENSSL_NO_LEGACY": "1"})
+    assert found.code == 3
+    assert f"the passphrase is wrong, or certkit's OpenSSL does not support PBE-SHA1-{name}" in found.err
