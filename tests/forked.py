@@ -9,6 +9,7 @@ import json
 import os
 import select
 import selectors
+import shlex
 import signal
 import socket
 import subprocess
@@ -22,17 +23,54 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Callable, Mapping, Sequence
 
+_PROGRAM = """\
+#!{python} -IS
+import json, os, signal, socket, sys
+
+if {{name: value for name, value in os.environ.items() if name.startswith({read_at_start!r})}} != {early!r}:
+    os.execv({argv[0]!r}, [*{argv!r}, *sys.argv[1:]])
+umask = os.umask(0)
+asked = {{"argv": [*{argv!r}, *sys.argv[1:]], "cwd": os.getcwd(), "env": dict(os.environ), "umask": umask}}
+data = json.dumps(asked).encode() + b"\\n"
+with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rb") as answers:
+    connection.connect({address!r})
+    connection.sendall(data[socket.send_fds(connection, [data], [0, 1, 2]):])
+    child = int(answers.readline())
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda number, _: os.kill(child, number))
+    code = os.waitstatus_to_exitcode(int(answers.readline()))
+if code < 0:
+    os.kill(os.getpid(), -code)
+sys.exit(code)
+"""
+
 # What Python, OpenSSL and the dynamic linker read at start-up, so that a fork comes too late for it.
 _READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "OPENSSL", "SSL_", "FAKETIME", "MALLOC", "COVERAGE")
 
 
 def can_run(env: Mapping[str, str]) -> bool:
     """Return whether a forked command sees that environment as a started one does."""
+    return hasattr(os, "pidfd_open") and _early(env) == _early(os.environ)
 
-    def early(variables: Mapping[str, str]) -> dict[str, str]:
-        return {name: value for name, value in variables.items() if name.startswith(_READ_AT_START)}
 
-    return hasattr(os, "pidfd_open") and early(env) == early(os.environ)
+def _early(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.startswith(_READ_AT_START)}
+
+
+def program(folder: Path, argv: Sequence[str]) -> Path:
+    """Write a program `certkit` into a folder, for scripts and for Terraform: it has the command forked if it can.
+
+    Its signals are passed on, but for SIGKILL, which leaves the command running.
+    """
+    text = f'#!/bin/sh\nexec {shlex.join(argv)} "$@"\n'
+    if can_run(os.environ):
+        words = {"read_at_start": _READ_AT_START, "early": _early(os.environ), "argv": [*argv]}
+        text = _PROGRAM.format(python=sys.executable, address=_server(), **words)
+    path = folder / "certkit"
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
 
 
 def run(

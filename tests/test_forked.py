@@ -63,6 +63,35 @@ def test_the_environment_of_each_call(run, tmp_path):
     assert f"file:{tmp_path}/".encode() in run("identity", "list", env={"XDG_DATA_HOME": str(tmp_path)}).stderr
 
 
+@pytest.mark.parametrize("has_early", [False, True], ids=["forked", "started"])
+def test_a_program(tmp_path, has_early):
+    """It reads, prints and ends as the command does, in a directory and an environment of its own."""
+    path = forked.program(tmp_path, command())
+    env = {**environment(), **({"LC_ALL": "C"} if has_early else {})}
+    done = run_started([path, "inspect", "-", "missing.pem"], stdin=b"x" * 300_000, cwd=tmp_path, env=env, timeout=60)
+    assert (done.returncode, done.stdout, b"missing.pem" in done.stderr) == (3, b"", True)
+    env["CERTKIT_STORE"] = "file:elsewhere"
+    done = run_started([path, "identity", "list"], stdin=b"", cwd=tmp_path, env=env, timeout=60)
+    assert (done.returncode, b"file:elsewhere" in done.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_reach_the_command_of_a_program(tmp_path, number):
+    """They end it as they end the command."""
+    codes = []
+    for words in ([forked.program(tmp_path, command())], command()):
+        ready = tmp_path / f"ready-{len(codes)}"
+        rehearse = [*words, "wise", "rehearse", "--dir", tmp_path / "rehearsal", "--port", "0", "--ready-file", ready]
+        with subprocess.Popen(rehearse, env=environment(), stdout=subprocess.DEVNULL) as process:
+            while not ready.exists():
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(number)
+            codes.append(process.wait(60))
+    assert codes[0] == codes[1]
+    assert codes[0] != -number
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root sees what a process waits for")
 def test_the_process(run, tmp_path):
     """It has the caller's directory and umask, three descriptors, its signals, and a pid that a signal reaches."""

@@ -25,7 +25,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from certkit.report import prometheus
-from tests import pki
+from tests import forked, pki
 from tests.conftest import command, require_program
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -73,7 +73,7 @@ def host(tmp_path):
     """A host with certkit, a mail program that keeps the mails, and a certificate that is OK."""
     for name in ("bin", "partners", "textfiles"):
         (tmp_path / name).mkdir()
-    script(tmp_path / "bin" / "certkit", f'exec {shlex.join(command())} "$@"')
+    forked.program(tmp_path / "bin", command())
     script(tmp_path / "bin" / "mail", f'{{ printf "%s\\n" "$*"; cat; }} >> {tmp_path}/mails')
     made = Host(tmp_path, tmp_path / "mails")
     made.put("fine.pem", days=60)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from tests import pki
+from tests import forked, pki
 from tests.conftest import command, environment, require_program
 
 SCRIPTS = Path(__file__).parents[1] / "scripts" / "provisioning"
@@ -22,9 +21,7 @@ ASKED = ("acme", "wise-sandbox", "Acme Ltd; $(exit 1)")
 def provision(request, tmp_path):
     """A function that runs one of the scripts; its exit code, and what it says."""
     (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "certkit"
-    program.write_text(f'#!/bin/sh\nexec {shlex.join(command())} "$@"\n')
-    program.chmod(0o755)
+    program = forked.program(tmp_path / "bin", command())
     require_program("jq")
     script = [SCRIPTS / "provision.sh"] if request.param == "shell" else [sys.executable, SCRIPTS / "provision.py"]
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"

@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,8 +18,8 @@ import pytest
 from cryptography import x509
 
 from certkit.stores.base import AbsentError
-from tests import pki
-from tests.conftest import require_program
+from tests import forked, pki
+from tests.conftest import command, require_program
 from tests.terraform.external import external
 from tests.terraform.secrets import forms, places_with
 from tests.terraform.workspace import MODULE, NAME, Place, Workspace, file_place, vault_place
@@ -170,14 +171,14 @@ def kill_when(is_so, process):
 def test_an_apply_that_was_killed_is_applied_again(workspace, place, moment):
     """Killed before the request is made, or after it and before Terraform knows: there is one request in the end."""
     made = workspace(place)
-    real = (made.folder / "bin" / "certkit").read_text().partition("exec ")[2].strip()
+    real = f'{shlex.join(command())} "$@"'
     wait = "touch ready; exec sleep 600"
     made.script("certkit", f"{real} && {{ {wait}; }}" if moment == "after" else wait)
     running = made.start("apply", "-auto-approve", start_new_session=True)
     kill_when((made.folder / "ready").exists, running)
     assert running.wait(60) == -signal.SIGKILL
 
-    made.script("certkit", f"exec {real}")
+    forked.program(made.folder / "bin", command())
     made.apply()
     assert made.is_settled()
     assert place.numbers() == ["0001"]

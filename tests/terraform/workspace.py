@@ -22,7 +22,7 @@ from certkit.stores.sealing import PassphraseWrapping
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
 from certkit.x509.names import SubjectOptions
-from tests import pki
+from tests import forked, pki
 from tests.conftest import Ran, command, environment, require_program
 from tests.stores.vault_roles import acl
 from tests.terraform.secrets import forms, forms_of_key, places_with
@@ -98,8 +98,7 @@ class Workspace:
     def __post_init__(self) -> None:
         self.folder.mkdir()
         (self.folder / "bin").mkdir()
-        words = " ".join(f"'{word}'" for word in command())
-        self.script("certkit", f'exec {words} "$@"')
+        forked.program(self.folder / "bin", command())
         self.configure()
         self.run("init")
 
