@@ -153,17 +153,17 @@ class Machine:
         owed = record.undeployed_hook if record.undeployed == record.active else None
         programs = found.deploy_d(_hooks_directory(store, name))
         named = [each for each in (record.settings.deploy_hook, owed) if each is not None]
-        asked = lacking = None
+        recorded_as = unavailable = None
         if typed is not None:
             programs.append(found.typed_hook(typed, identity=name))
             if found.own is not None or typed in found.host.hooks:
-                asked = storable_hook(typed, found.own, found.host)
+                recorded_as = storable_hook(typed, found.own, found.host)
             else:
-                asked = f"{_HOOK_OF_A_HOST} {socket.gethostname()}"
+                recorded_as = f"{_HOOK_OF_A_HOST} {socket.gethostname()}"
         for text in dict.fromkeys(named):
             if text.startswith(_HOOK_OF_A_HOST):
-                lacking = text if typed is None else None
-            elif text != asked:
+                unavailable = text if typed is None else None
+            elif text != recorded_as:
                 try:
                     programs.append(found.stored_hook(text, identity=name))
                 except InputError as error:
@@ -171,7 +171,13 @@ class Machine:
                         f"; or choose another hook: certkit identity update {name} --deploy-hook PROGRAM|NAME|none"
                     )
                     raise
-        return Deployment(programs=programs, environment=found.variables, asked=asked, typed=typed, lacking=lacking)
+        return Deployment(
+            programs=programs,
+            environment=found.variables,
+            recorded_as=recorded_as,
+            typed=typed,
+            unavailable=unavailable,
+        )
 
 
 def _directory(store: Store) -> Path | None:

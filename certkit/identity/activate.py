@@ -31,15 +31,15 @@ Probe: TypeAlias = "Callable[[StoredIdentity, str], Finding]"
 class Deployment:
     """The programs to run once a generation is active, and their environment.
 
-    `asked` is how the record names the one given for this run only, should it fail, and `typed` how the user
-    gave it. `lacking` is an owed hook that cannot be run here.
+    `typed` is the hook given for this run only, and `recorded_as` its name in the record, should it fail.
+    `unavailable` is an owed hook that cannot be run on this host.
     """
 
     programs: Sequence[Program | Path | str] = ()
     environment: Mapping[str, str]
-    asked: str | None = None
+    recorded_as: str | None = None
     typed: str | None = None
-    lacking: str | None = None
+    unavailable: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ def _move(store: Store, identity: StoredIdentity, number: str, *, how: Activatio
         return replace(
             record.activate(number),
             undeployed=number if owed else None,
-            undeployed_hook=owed.asked if owed else None,
+            undeployed_hook=owed.recorded_as if owed else None,
         )
 
     done = pointer.change(store, identity, move)
@@ -196,7 +196,7 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
             f"or choose another: certkit identity update {identity.name} --deploy-hook PROGRAM|NAME|none"
         )
         raise
-    if deployment.lacking is not None:
+    if deployment.unavailable is not None:
         return done
 
     def deployed(record: Record) -> Record:
