@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from certkit.csr.check import PolicyFit
     from certkit.policy.rules import Policy
     from certkit.probe import Probe
+    from certkit.secret import Secret
+    from certkit.x509.items import Budget
 
 
 _KEY = "add --key KEY"
@@ -296,19 +298,40 @@ def inspect(data: Data, *, passphrase: str | bytes | None = None) -> list[dict[s
     Raises:
         certkit.InputError: if there is nothing that certkit knows, or an object cannot be read.
     """
+    from certkit import processes
+    from certkit.x509.items import Budget
+
+    budget = Budget(processes.Allowance())
+    found, _, failure = described(*arguments.content(data, "the data"), arguments.secret(passphrase), budget)
+    if failure is not None:
+        raise failure
+    return found
+
+
+def described(
+    data: bytes, name: str, passphrase: Secret | None, budget: Budget
+) -> tuple[list[dict[str, Any]], list[str], InputError | None]:
+    """Describe every object in some data; return also which fields cannot be read, and the error about the others."""
     from certkit.x509 import describe, objects
     from certkit.x509.items import Broken
 
     found: list[dict[str, Any]] = []
-    content, name = arguments.content(data, "the data")
-    for item in objects.read(content, passphrase=arguments.secret(passphrase)):
+    problems: list[str] = []
+    broken: list[Broken] = []
+    for item in objects.read(data, passphrase=passphrase, budget=budget):
         if isinstance(item, Broken):
-            reason, hint = objects.summary(item, 1)
-            raise InputError(f"cannot read {name}: {reason}", hint=hint)
-        found.append(describe.describe(item))
+            broken.append(item)
+            continue
+        found.append(facts := describe.describe(item))
+        if facts.get("problems"):
+            problems.append(f"a field of {item.kind.words}: {facts['problems'][0]}")
+    if broken:
+        reason, hint = objects.summary(broken[0], len(broken))
+        return found, problems, InputError(f"cannot read {name}: {reason}", hint=hint)
     if not found:
-        raise objects.wrong_kind("a key, CSR, certificate, CRL or PKCS#12 bundle", content, [], name=name)
-    return found
+        what = "a key, CSR, certificate, CRL or PKCS#12 bundle"
+        return found, problems, objects.wrong_kind(what, data, [], name=name)
+    return found, problems, None
 
 
 def _policy(name: str) -> Policy:

@@ -78,33 +78,19 @@ def _describe_host(source: str) -> tuple[list[dict[str, Any]], list[CertkitError
 
 def _describe(source: str, secret: Secret | None, budget: Budget) -> tuple[list[dict[str, Any]], list[CertkitError]]:
     """The objects of one source, described, and what could not be read."""
-    from certkit.x509 import describe, objects
-    from certkit.x509.items import Broken
+    from certkit.api.checks import described
 
     try:
         data = inputs.read(source)
     except CertkitError as error:
         return [], [error]
     source = "standard input" if source == inputs.STDIN else source
-    described: list[dict[str, Any]] = []
-    problems: list[str] = []
-    broken: list[Broken] = []
-    for item in objects.read(data, passphrase=secret, budget=budget):
-        if isinstance(item, Broken):
-            broken.append(item)
-            continue
-        facts = describe.describe(item)
-        described.append(facts)
-        if facts.get("problems"):
-            problems.append(f"a field of {item.kind.words}: {facts['problems'][0]}")
+    found, problems, failure = described(data, source, secret, budget)
     errors: list[CertkitError] = []
     if problems:
         more = f" (and fields of {len(problems) - 1:,} more objects)" if len(problems) > 1 else ""
         hint = "the object breaks the standard; ask its issuer for a correct one"
         errors.append(InputError(f"cannot read {source}: {problems[0]}{more}", hint=hint))
-    if broken:
-        reason, hint = objects.summary(broken[0], len(broken))
-        errors.append(InputError(f"cannot read {source}: {reason}", hint=hint))
-    if not described and not errors:
-        errors.append(objects.wrong_kind("a key, CSR, certificate, CRL or PKCS#12 bundle", data, [], name=source))
-    return described, errors
+    if failure is not None:
+        errors.append(failure)
+    return found, errors

@@ -107,6 +107,19 @@ def test_inspection():
     assert found[0]["subject"] == "CN=acme-client-id,O=Acme Ltd"
 
 
+def test_an_inspection_says_what_the_command_says(certkit, tmp_path):
+    """About the first object that is broken, and how many more there are."""
+    import certkit as api
+
+    path = tmp_path / "broken.pem"
+    path.write_bytes(ROOT.pem + b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n" * 3)
+    with pytest.raises(api.InputError) as caught:
+        api.inspect(path)
+    said = certkit("inspect", path).err
+    assert f"certkit: error: {caught.value.message}." in said
+    assert "2 more" in caught.value.message
+
+
 @pytest.mark.parametrize("data", [b"", b"nothing", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
 def test_bad_input_is_an_input_error(data):
     """Whatever the bytes are, the error is certkit's, with a hint."""
