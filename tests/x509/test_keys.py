@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 
 import pytest
@@ -29,6 +30,12 @@ def spki(data: bytes) -> str:
     return openssl("dgst", "-sha256", "-r", stdin=public).stdout.decode().split()[0]
 
 
+@functools.cache
+def generated(*arguments: str) -> bytes:
+    """What openssl prints, the same key for each test."""
+    return openssl(*arguments).stdout
+
+
 @pytest.fixture(params=["ec", "rsa"])
 def pair(request, tmp_path):
     """A key made by openssl, with the path of its file."""
@@ -36,7 +43,7 @@ def pair(request, tmp_path):
         "ec": ("EC", "-pkeyopt", "ec_paramgen_curve:P-256"),
         "rsa": ("RSA", "-pkeyopt", "rsa_keygen_bits:2048"),
     }
-    openssl("genpkey", "-algorithm", *options[request.param], "-out", tmp_path / "key")
+    (tmp_path / "key").write_bytes(generated("genpkey", "-algorithm", *options[request.param]))
     return tmp_path / "key"
 
 
@@ -396,7 +403,7 @@ KEPT = {(kind, lock) for kind in CHANGED for lock in LOCKED} - {("pss", "traditi
 def test_a_locked_key_stays_what_it_is(kind, lock):
     """Decrypted, it is still a key for PSS only or with a written-out curve: so it is described, and refused."""
     made, reason = CHANGED[kind]
-    plain = openssl(*made).stdout
+    plain = generated(*made)
     locked = openssl(*LOCKED[lock], stdin=plain).stdout
     [item] = objects.read(locked, passphrase=Secret(b"x"))
     info = item.info if "bundle" not in lock else item.value.info
