@@ -91,7 +91,7 @@ def ask(
         limits.room(limits.Neighbours(store, name, identity), policy, now=now)
     identity, is_ours = _lease(store, identity, number, now)
     if not is_ours:
-        _wait(store, name, number)
+        _wait(store, name, number, now)
         return None, None
     try:
         answer = issuer.issue(pending.csr)
@@ -158,7 +158,7 @@ def _is_held(lease: str, now: datetime) -> bool:
     return True
 
 
-def _wait(store: Store, name: str, number: str) -> None:
+def _wait(store: Store, name: str, number: str, now: datetime) -> None:
     """Wait until another run has installed the certificate of a request.
 
     Raises:
@@ -171,7 +171,7 @@ def _wait(store: Store, name: str, number: str) -> None:
             return
         lease = found.record.facts.get(number, {}).get(LEASE, "")
         hint = f"try again later: certkit identity renew {name}"
-        if not lease:
+        if not _is_held(lease, now):  # it has ended, or was killed
             raise InputError(f"{name}: another run did not get the request of generation {number} signed", hint=hint)
         if time.monotonic() > end:
             since = rfc3339(parse_time(lease.partition(" ")[0]) - _LEASE)

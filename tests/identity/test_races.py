@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -116,6 +119,21 @@ def test_a_run_that_waits_for_one_that_fails(renewers):
     assert issuer.signed == []
     done = renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=issuer), now=LATE).done
     assert (len(issuer.signed), done.identity.record.active) == (1, "0002")
+
+
+def test_a_run_that_waits_for_one_that_is_killed(tmp_path):
+    """On the same host it need not wait until the lease is over."""
+    store = FileStore(tmp_path / "store")
+    use(store)
+    renew(store, store.load("acme"), POLICY, wanted=Renewal(), now=LATE)
+    with subprocess.Popen(["/bin/sleep", "600"]) as holder:
+        lease = {LEASE: f"{rfc3339(LATE + pki.DAY)} {socket.gethostname()} {holder.pid} mark"}
+        store.change("acme", lambda record: record.describe("0002", lease))
+        threading.Timer(1, lambda: (holder.kill(), holder.wait())).start()
+        begin = time.monotonic()
+        with pytest.raises(InputError, match="another run did not get the request of generation 0002 signed"):
+            renew(store, store.load("acme"), POLICY, wanted=Renewal(issuer=Counting()), now=LATE)
+        assert 0.5 < time.monotonic() - begin < 30
 
 
 def test_a_renewer_that_is_held_up(openbao):
