@@ -147,6 +147,31 @@ def test_the_hook_for_csrs(repository):
     assert hook("certkit-csr", repository, "--policy=missing", good)[0] == 3
 
 
+@pytest.mark.parametrize("name", ["--key.pem", "-key.pem", "-", "--help", "a b.pem", "x\n::error::y.pem", "[ab].pem"])
+def test_a_private_key_whatever_the_name_of_its_file(repository, root, name):
+    """The names of files come from whoever commits: none is an option, a pattern, or a line of the log."""
+    (repository / name).write_bytes(root.issue().key_pem)
+    (repository / "a.pem").write_bytes(root.pem)
+    code, said = hook("certkit-private-keys", repository, "year.pem", name)
+    assert (code, said.count("\n"), said.endswith(": line 1: a private key\n")) == (2, 1, True)
+
+
+@pytest.mark.parametrize(
+    "name", ["--weak.csr", "-weak.csr", "-", "--policy=general", "a b.csr", "x\ny.csr", "[ab].csr"]
+)
+def test_a_weak_csr_whatever_the_name_of_its_file(repository, name):
+    """It is checked under its own name."""
+    (repository / name).write_bytes((repository / "requests/weak.csr").read_bytes())
+    (repository / "a.csr").write_bytes((repository / "requests/good.csr").read_bytes())
+    assert hook("certkit-csr", repository, "--policy=general", name)[0] == 2
+
+
+def test_a_file_that_the_hook_cannot_read(repository):
+    """Fails the hook, in one line."""
+    code, said = hook("certkit-private-keys", repository, "missing")
+    assert (code, said) == (3, "certkit: error: cannot read missing: no such file or directory. Check the path\n")
+
+
 def test_the_files_of_the_hooks():
     """CSRs are found by their names, and keys are looked for in every file."""
     hooks = {each["id"]: each for each in yaml.safe_load((PROJECT / ".pre-commit-hooks.yaml").read_text())}
