@@ -156,7 +156,7 @@ def server(root, tmp_path):
 def send(port, root):
     """A request, as for tokens and webhooks."""
     request = http.HttpRequest(method="GET", url=f"https://localhost:{port}/")
-    return http.send(request, now=datetime.now(UTC), anchors=[root.certificate]).body
+    return http.send(request, now=datetime.now(UTC), anchors=[root.value]).body
 
 
 def look(port, _):
