@@ -137,6 +137,13 @@ def test_a_whole_store(run, counted, command):
     assert run(*command.split()) <= 1 + each * len(counted[1].names())
 
 
+def test_a_check_of_the_store(run, counted):
+    """Asks for each generation twice: whether it has its key, and for its certificate."""
+    run("store", "check", code=1)  # a root token is a warning
+    asked = [line for line in counted[0].lines if "/old/generations/0007" in line]
+    assert len(asked) == 2
+
+
 def test_a_new_identity(run, counted):
     """Ten where there are no others that the partner's limits count."""
     store = counted[1]

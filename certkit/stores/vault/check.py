@@ -1,6 +1,6 @@
 """Checks of a store in Vault: the server, the token, the mount, the token's rights, and every identity.
 
-Nothing is changed, and neither certificates nor keys are read: the token of a cron job is enough.
+Nothing is changed, and keys are not read; a token that may read no certificates is enough for the rest.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from certkit.stores.vault.secrets import expected
 from certkit.times import rfc3339
 from certkit.vault.errors import Kind, VaultError
 from certkit.vault.health import health
+from certkit.vault.kv import Metadata, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from certkit.errors import CertkitError
     from certkit.stores.record import Record
     from certkit.stores.vault.store import VaultStore
-    from certkit.vault.kv import Metadata
 
 _MOST_SKEW_SECONDS = 60
 _SHORT_TTL_SECONDS = 300
@@ -148,8 +149,10 @@ def _identity(store: VaultStore, name: str) -> Iterator[Finding]:
         record = _record(store, name)
         begun = store.secrets.generations(name)
         whole = [number for number, has_key in begun.items() if has_key]
-        troubles = list(_faults(check, record, whole, store.secrets.metadata(name, whole)))
-        troubles = troubles or list(_certificates(store, name, record, whole))
+        paths = [layout.certificate(name, number) for number in whole]
+        stored = dict(zip(whole, (each for _, each in store.secrets.kv.read_many(paths)), strict=True))
+        troubles = list(_faults(check, record, whole, _metadata(store, name, stored)))
+        troubles = troubles or list(_certificates(store, name, record, stored))
         if record is not None and record.undeployed is not None and record.undeployed == record.active:
             hint = f"fix it, and run it again: certkit identity activate {name} --store {store.uri}"
             troubles.append(critical(check, "a deploy hook failed and has not succeeded since", hint))
@@ -172,6 +175,18 @@ def _record(store: VaultStore, name: str) -> Record | None:
         if error.kind is Kind.DENIED:
             return None
         raise
+
+
+def _metadata(
+    store: VaultStore, name: str, certificates: Mapping[str, Stored | CertkitError | None]
+) -> dict[str, Metadata | None]:
+    """Return the metadata of each certificate, which come with it; those of unreadable ones are requested."""
+    known: dict[str, Metadata | None] = {
+        number: Metadata(each.version, is_deleted=False, custom_metadata=each.custom_metadata)
+        for number, each in certificates.items()
+        if isinstance(each, Stored)
+    }
+    return known | store.secrets.metadata(name, [each for each in certificates if each not in known])
 
 
 def _faults(
@@ -198,13 +213,15 @@ def _faults(
         yield critical(check, f"generation {record.active}, which is active, is missing", "activate another one")
 
 
-def _certificates(store: VaultStore, name: str, record: Record | None, whole: list[str]) -> Iterator[Finding]:
+def _certificates(
+    store: VaultStore, name: str, record: Record | None, certificates: Mapping[str, Stored | CertkitError | None]
+) -> Iterator[Finding]:
     """Yield the faults of the certificates themselves, if the token may read them."""
     from certkit.x509 import objects
 
-    check, paths = f"identity:{name}", [layout.certificate(name, number) for number in whole]
-    for number, (path, found) in zip(whole, list(store.secrets.kv.read_many(paths)), strict=True):
-        place = store.secrets.place(path)
+    check = f"identity:{name}"
+    for number, found in certificates.items():
+        place = store.secrets.place(layout.certificate(name, number))
         try:
             if (stored := expected(found)) is None:
                 continue  # its metadata show this
