@@ -23,7 +23,7 @@ from certkit.files.folder import Folder
 from certkit.files.owners import DEFAULT_TRUST, Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 HOST_FILE = Path("/etc/certkit/certkit.toml")
 FILE_NAME = "certkit.toml"
@@ -158,16 +158,16 @@ def _parse(content: bytes, path: Path) -> HostConfiguration:
         document = tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"cannot read {path}: not TOML: {reason}", hint="see certkit config check") from error
+        raise InputError(f"cannot read {path}: not TOML: {reason}", hint=_check_hint(path)) from error
     for name, table in document.items():
         known = _KEYS.get(name)
         if known is None and name not in {"issuers", "hooks"}:
-            raise _wrong(path, f"unknown table [{name}]")
+            raise _unknown(path, f"table [{name}]", [*_KEYS, "issuers", "hooks"])
         if not isinstance(table, dict):
             raise _wrong(path, f"[{name}] is not a table")
         for key in table:
             if known is not None and key not in known:
-                raise _wrong(path, f"unknown key {key!r} in [{name}]")
+                raise _unknown(path, f"key {key!r} in [{name}]", known)
     store, hosts = document.get("store", {}), document.get("hosts", {})
     default = store.get("default")
     if default is not None and not isinstance(default, str):
@@ -193,7 +193,7 @@ def _entries(path: Path, kind: str, tables: dict[str, Any]) -> dict[str, Configu
             raise _wrong(path, f"[{where}] is not a table")
         for key in table:
             if key not in _ENTRY_KEYS:
-                raise _wrong(path, f"unknown key {key!r} in [{where}]")
+                raise _unknown(path, f"key {key!r} in [{where}]", _ENTRY_KEYS)
         command = _strings(path, where, "command", table.get("command", []))
         if not command or not os.path.isabs(command[0]):
             raise _wrong(path, f"`command` in [{where}] must begin with the absolute path of a program")
@@ -209,5 +209,15 @@ def _strings(path: Path, where: str, key: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _unknown(path: Path, what: str, known: Iterable[str]) -> InputError:
+    return InputError(f"cannot use {path}: unknown {what}", hint=f"use one of: {', '.join(sorted(known))}")
+
+
 def _wrong(path: Path, why: str) -> InputError:
-    return InputError(f"cannot use {path}: {why}", hint="see certkit config check")
+    return InputError(f"cannot use {path}: {why}", hint=_check_hint(path))
+
+
+def _check_hint(path: Path) -> str:
+    import shlex
+
+    return f"fix it, then: certkit --config {shlex.quote(str(path))} config check"

@@ -216,6 +216,8 @@ def test_text_is_wrapped():
         f"   --store file:{'s' * 20}, unless the tokens are",
         "   kept elsewhere",
     ]
+    quoted = "-> make it private: chmod 600 'my store/acme/generations/0001/key.pem'\n"
+    assert "'my store/acme/generations/0001/key.pem'" in wrapped(quoted, 50)
     padded = f"STATUS  {'SOURCE':60}  SUBJECT\n"
     assert wrapped(padded, 70) == "STATUS  SOURCE  SUBJECT\n"
     assert wrapped(f"{'x' * 35}  CN=certkit test of names,O=Acme\n", 50).splitlines()[0].endswith("CN=certkit")

@@ -7,6 +7,7 @@ are passed on; secrets must be named by the entry.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 from dataclasses import dataclass, field
@@ -193,6 +194,8 @@ def require_unchangeable(path: Path, trust: Trust) -> None:
         InputError: if there is no such program.
     """
     target = Path(os.path.realpath(path))
+    if not os.path.lexists(target):
+        raise reading.failure("cannot run", path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
     with Folder.open(target.parent, about=path, trust=trust, then=target.name) as folder:
         folder.require_safe_file(target.name, trust)
 

@@ -16,7 +16,7 @@ _MARK = re.compile(r"(?:-> |[0-9]+\. |- |\[[0-9*]+\] )")
 # A command to paste is kept together: up to the punctuation that ends it, or between backquotes.
 _COMMAND = re.compile(
     r"`[^`]+`"
-    r"|(?<![\w/.=-])(?:certkit|openssl|chmod|chown|runuser|sudo|bao|setfacl) [a-z-](?:[^;`,]|,(?! ))*"
+    r"|(?<![\w/.=-])(?:(?:certkit|openssl|runuser|sudo|bao) [a-z-]|(?:chmod|chown|setfacl|ln) [-\w])(?:[^;`,]|,(?! ))*"
 )
 
 
@@ -102,7 +102,7 @@ def _words(text: str) -> list[str]:
 
 def _continued(gap: str, command: str, width: int) -> Iterator[str]:
     if " --" not in command:
-        yield from _words(gap + command)
+        yield from re.findall(r" *(?:'[^']*'|[^ ])+", gap + command)  # a quoted word stays in one piece
         return
     line = gap
     for option in re.split(r" (?=--)", command):

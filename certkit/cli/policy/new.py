@@ -23,6 +23,8 @@ def new(output: Output, *, name: str, out: str | None, force: bool) -> int:
     Example:
       certkit policy new acme
     """
+    import shlex
+
     from certkit.api.rules import new_policy
     from certkit.files import writing
 
@@ -37,5 +39,5 @@ def new(output: Output, *, name: str, out: str | None, force: bool) -> int:
     if output.as_json:
         output.document({"status": "ok", "changed": True, "path": path})
     elif not output.quiet:
-        output.text(f"{printable(path)}: fill it in, then: certkit policy validate {printable(path)}\n")
+        output.text(f"{printable(path)}: fill it in, then: certkit policy validate {printable(shlex.quote(path))}\n")
     return 0

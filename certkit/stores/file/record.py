@@ -151,9 +151,11 @@ def _document(record: Record) -> dict[str, Any]:
 
 def _copied(folder: Folder) -> StoreError:
     """Return the error for a pointer that is a directory, with the command that repairs it."""
+    import shlex
+
     where, number = folder.path / POINTER, original(folder)
     if number is None:
-        hint = f"move it away, and make a link: ln -s {GENERATIONS}/NUMBER {POINTER}"
+        hint = f"move it away, and create the link: ln -s {GENERATIONS}/NUMBER {shlex.quote(str(where))}"
         return StoreError(f"cannot follow {where}: it is a directory that is no generation, not a link", hint=hint)
     return StoreError(
         f"cannot follow {where}: it is a copy of generation {number}, not a link; a backup may have followed the link",
@@ -162,5 +164,7 @@ def _copied(folder: Folder) -> StoreError:
 
 
 def _astray(folder: Folder, why: str) -> StoreError:
-    hint = f"point it to a generation, in its directory: ln -sfn {GENERATIONS}/NUMBER {POINTER}"
+    import shlex
+
+    hint = f"point it to a generation: ln -sfn {GENERATIONS}/NUMBER {shlex.quote(str(folder.path / POINTER))}"
     return StoreError(f"cannot follow {folder.path / POINTER}: {why}", hint=hint)
