@@ -8,16 +8,16 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 from certkit.errors import InputError
 from certkit.secret import Secret
 from certkit.vault.errors import Kind, UncertainWrite, VaultError, asking
-from certkit.vault.fields import AclRule, checked_path, pick, quoted, texts
+from certkit.vault.fields import AclRule, checked_path, pick, texts
 from certkit.vault.kv import Kv
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from certkit.vault.settings import VaultSettings
 
@@ -104,7 +104,7 @@ class Vault:
         where = f"{self.address} with {login.method}"
         try:
             with asking("log in to", where):
-                path = f"/v1/auth/{quoted(login.mount)}/login"
+                path = f"/v1/auth/{quote(login.mount)}/login"
                 document = self.transport.once.login(path, use_token=False, json=dict(login.fields))
         except UncertainWrite as error:
             hint = "try again; a single-use secret id may have been used up"
@@ -183,7 +183,7 @@ class Vault:
         where = f"vault://{checked_path(path)}"
         try:
             with asking("find the mount of", where):
-                document = self.transport.again.adapter.get(f"/v1/sys/internal/ui/mounts/{quoted(path)}")
+                document = self.transport.again.adapter.get(f"/v1/sys/internal/ui/mounts/{quote(path)}")
         except VaultError as error:
             if error.kind is Kind.DENIED:
                 self._no_mount(path, where)
@@ -201,7 +201,7 @@ class Vault:
         """Distinguish a mount that does not exist from one that the token may not see, as far as the server says."""
         try:
             with asking("find the mount of", where):
-                self.transport.again.adapter.get(f"/v1/{quoted(path)}/config")
+                self.transport.again.adapter.get(f"/v1/{quote(path)}/config")
             kind = Kind.DENIED
         except VaultError as error:
             kind = error.kind
@@ -238,18 +238,8 @@ class Vault:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-_REFUSED_LOGIN = frozenset(
-    {
-        Kind.BAD_REQUEST,
-        Kind.BAD_TOKEN,
-        Kind.DENIED,
-        Kind.NO_MOUNT,
-        Kind.NOT_FOUND,
-    }
-)
+_REFUSED_LOGIN = frozenset({Kind.BAD_REQUEST, Kind.BAD_TOKEN, Kind.DENIED, Kind.NO_MOUNT, Kind.NOT_FOUND})

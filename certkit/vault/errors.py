@@ -73,9 +73,6 @@ class VaultError(StoreError):
 class CasMismatch(VaultError):  # noqa: N818  the name says what happened
     """A check-and-set write found another version than the one it was to follow; nothing was written."""
 
-    def __init__(self, message: str, *, hint: str, kind: Kind = Kind.CAS_MISMATCH) -> None:
-        super().__init__(message, hint=hint, kind=kind)
-
 
 class UncertainWrite(VaultError):  # noqa: N818  as above
     """A write that may or may not have taken place: read what is stored before writing again.
@@ -166,7 +163,8 @@ def _worded(error: VaultRefusal, what: str, rule: object) -> VaultError:
         hint = f"an ACL policy of the token must contain: {rule}" if rule else error.hint
         return VaultError(f"{what}: {message if error.errors else 'permission denied'}", hint=hint, kind=Kind.DENIED)
     if error.status == 400 and "did not match the current version" in message:
-        return CasMismatch(f"{what}: it has changed in the meantime", hint="check what is stored now, and try again")
+        hint = "check what is stored now, and try again"
+        return CasMismatch(f"{what}: it has changed in the meantime", hint=hint, kind=Kind.CAS_MISMATCH)
     if error.deleted is not None:
         hint = f"`bao kv undelete -versions={error.deleted}` brings it back, unless it was destroyed"
         return VaultError(f"{what}: it was deleted", hint=hint, kind=Kind.DELETED)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote
 
 from certkit.errors import InputError
 from certkit.printable import printable
@@ -55,11 +54,6 @@ def checked_path(path: str) -> str:
     if _PATH.fullmatch(path) is None or not path.isprintable():
         raise InputError(f"invalid Vault path {printable(path)!r}", hint="give names separated by single slashes")
     return path
-
-
-def quoted(path: str) -> str:
-    """Return a path as a URL has it."""
-    return quote(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ import contextlib
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from certkit.errors import CertkitError, InputError
 from certkit.vault.errors import VaultError, absent_is_none, asking
-from certkit.vault.fields import VaultPath, checked_path, joined, pick, quoted, texts
+from certkit.vault.fields import VaultPath, checked_path, joined, pick, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -111,7 +112,7 @@ class Kv:
         Nothing else is sent, so that an ACL policy can allow just this.
         """
         place = self._place(path)
-        target = quoted(joined(self.mount, "metadata", place.path))
+        target = quote(joined(self.mount, "metadata", place.path))
         with asking("write the metadata of", place, rule=place.rule("metadata", "update")):
             self._client.write_data(target, data={"custom_metadata": dict(custom_metadata)})
 
@@ -146,12 +147,12 @@ class Kv:
     ) -> Iterator[tuple[str, T | CertkitError]]:
         with self._transport.ahead() as client:
             ahead = Kv(self._transport, self.mount, self._prefix, client=client)
-            root = f"/v1/{quoted(self.mount)}/{view}/"
+            root = f"/v1/{quote(self.mount)}/{view}/"
 
             def begin(path: str) -> None:
                 # An invalid path is reported when its turn comes.
                 with contextlib.suppress(InputError):
-                    client.adapter.begin(root + quoted(ahead._place(path).path), params)
+                    client.adapter.begin(root + quote(ahead._place(path).path), params)
 
             yield from _in_order(paths, begin=begin, ask=lambda path: ask(ahead, path))
 

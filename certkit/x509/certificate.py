@@ -179,26 +179,22 @@ class Certificate(SignedKey["x509.Certificate", _Parts]):
     @once
     def not_before(self) -> datetime | Unreadable:
         """The moment from which the certificate is valid."""
-        if self._loaded is not None:
-            try:
-                moment: datetime = self._loaded.not_valid_before_utc
-            except ValueError:  # the year 0
-                pass
-            else:
-                return moment
-        return self._validity[0][0]
+        return self._moment("not_valid_before_utc", 0)
 
     @once
     def not_after(self) -> datetime | Unreadable:
         """The last moment at which the certificate is valid."""
+        return self._moment("not_valid_after_utc", 1)
+
+    def _moment(self, name: str, number: int) -> datetime | Unreadable:
         if self._loaded is not None:
             try:
-                moment: datetime = self._loaded.not_valid_after_utc
+                moment: datetime = getattr(self._loaded, name)
             except ValueError:  # the year 0
                 pass
             else:
                 return moment
-        return self._validity[1][0]
+        return self._validity[number][0]
 
     def dates(self) -> tuple[datetime, datetime]:
         """Return the moments from which and until which the certificate is valid.

@@ -22,6 +22,7 @@ from certkit.terraform.provider.schema import (
     schema,
     utf8,
 )
+from certkit.terraform.provider.services import OfProvider
 
 if TYPE_CHECKING:
     from tf.iface import CreateContext, DeleteContext, ImportContext, PlanContext, ReadContext, UpdateContext
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from certkit.stores.base import Generation, Store, StoredIdentity
     from certkit.terraform.provider.schema import Config, State
-    from certkit.terraform.provider.services import Host
 
 _DESCRIPTION = (
     "The certificate that a partner issued for a request of an identity. It is matched to the request by its public"
@@ -40,16 +40,10 @@ _OF_THE_CERTIFICATE = ("generation", "fingerprint_sha256", "not_before", "not_af
 _OF_ITS_USE = ("state", "certificate_path", "key_reference")
 
 
-class CertificateResource(Resource):
+class CertificateResource(OfProvider, Resource):
     """A generation of an identity that has its certificate."""
 
-    def __init__(self, provider: Host) -> None:
-        self.provider = provider
-
-    @classmethod
-    def get_name(cls) -> str:
-        """The type's name, after the provider's."""
-        return "certificate"
+    name = "certificate"
 
     @classmethod
     def get_schema(cls) -> Schema:

@@ -15,6 +15,7 @@ from certkit.stores.record import require_name
 from certkit.terraform.provider import facts
 from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.schema import Text, computed, option, require_public, schema
+from certkit.terraform.provider.services import OfProvider
 
 if TYPE_CHECKING:
     from tf.iface import ReadDataContext
@@ -23,18 +24,14 @@ if TYPE_CHECKING:
 
     from certkit.expiry.scan import Scan
     from certkit.terraform.provider.schema import Config, State
-    from certkit.terraform.provider.services import Host
 
 _ABSENT = "absent"
 _IDENTITY = "identity:"
 _DEFAULT_POLICY = "general"
 
 
-class _Source(DataSource):
+class _Source(OfProvider, DataSource):
     """A data source of the provider."""
-
-    def __init__(self, provider: Host) -> None:
-        self.provider = provider
 
     def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
         """Refuse a private key among the arguments."""
@@ -51,10 +48,7 @@ class _Source(DataSource):
 class IdentityDataSource(_Source):
     """An identity as it is, however it was created."""
 
-    @classmethod
-    def get_name(cls) -> str:
-        """The type's name, after the provider's."""
-        return "identity"
+    name = "identity"
 
     @classmethod
     def get_schema(cls) -> Schema:
@@ -95,10 +89,7 @@ class IdentityDataSource(_Source):
 class ExpiryDataSource(_Source):
     """The data source `certkit_expiry`: when a certificate expires, wherever it is."""
 
-    @classmethod
-    def get_name(cls) -> str:
-        """The type's name, after the provider's."""
-        return "expiry"
+    name = "expiry"
 
     @classmethod
     def get_schema(cls) -> Schema:
@@ -163,10 +154,7 @@ class ExpiryDataSource(_Source):
 class CsrCheckDataSource(_Source):
     """The data source `certkit_csr_check`: whether a partner would accept a CSR."""
 
-    @classmethod
-    def get_name(cls) -> str:
-        """The type's name, after the provider's."""
-        return "csr_check"
+    name = "csr_check"
 
     @classmethod
     def get_schema(cls) -> Schema:

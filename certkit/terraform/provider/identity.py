@@ -15,6 +15,7 @@ from certkit.stores.record import require_name
 from certkit.terraform.provider import facts, settings
 from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.schema import Text, argument, option, require_public, schema
+from certkit.terraform.provider.services import OfProvider
 
 if TYPE_CHECKING:
     from tf.iface import CreateContext, DeleteContext, ImportContext, PlanContext, ReadContext, UpdateContext
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
     from certkit.stores.base import Store
     from certkit.terraform.provider.schema import Config, State
-    from certkit.terraform.provider.services import Host
 
 _DESCRIPTION = (
     "A client credential for a partner: a private key in the store, and a request that follows the partner's"
@@ -37,16 +37,10 @@ _DESCRIPTION = (
 _SUBMIT = "submit it, and give its certificate to certkit_certificate or certkit identity install"
 
 
-class IdentityResource(Resource):
+class IdentityResource(OfProvider, Resource):
     """An identity in the store of the provider."""
 
-    def __init__(self, provider: Host) -> None:
-        self.provider = provider
-
-    @classmethod
-    def get_name(cls) -> str:
-        """The type's name, after the provider's."""
-        return "identity"
+    name = "identity"
 
     @classmethod
     def get_schema(cls) -> Schema:

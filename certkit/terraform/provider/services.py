@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,3 +57,17 @@ class Host(Protocol):
 
     def store(self, boundary: Boundary) -> AbstractContextManager[Store]:
         """Open the provider's store; warnings go to the boundary."""
+
+
+class OfProvider:
+    """What resources and data sources have in common: the provider, and the name after the provider's."""
+
+    name: ClassVar[str]
+
+    def __init__(self, provider: Host) -> None:
+        self.provider = provider
+
+    @classmethod
+    def get_name(cls) -> str:
+        """Return the name, as tf asks for it."""
+        return cls.name
