@@ -331,6 +331,7 @@ def at_once(works, *, keep=lambda: None):
                 code = 0
             except CertkitError:
                 code = steps.REFUSED
+                traceback.print_exc(file=sys.__stderr__)
             except BaseException:
                 traceback.print_exc(file=sys.__stderr__)
                 raise
