@@ -288,7 +288,10 @@ def test_a_group_reads_what_its_members_need(store):
 
 def test_another_group_may_read(umask, store):
     """Existing files are given to it too."""
-    first, second = sorted({some_group().gr_gid, 65534})
+    ours = {some_group().gr_gid, 65534 if os.geteuid() == 0 else os.getegid()}
+    if len(ours) < 2:
+        pytest.skip("only root and members of two groups can give a file to another group")
+    first, second = sorted(ours)
     enroll_for(store, grp.getgrgid(first).gr_name)
     before = tree(store.root / "acme")
     store.change("acme", lambda record: with_settings(record, group=grp.getgrgid(second).gr_name))
