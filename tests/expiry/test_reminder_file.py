@@ -322,7 +322,7 @@ def test_the_wait_for_another_run_is_bounded(path):
     with holding(path) as lock:
         began = time.monotonic()
         said, warnings = run(path, row(), row(number=2), wait_seconds=0.2)
-        assert 0.2 <= time.monotonic() - began < 5
+        assert 0.2 <= time.monotonic() - began < 9
     assert said == ["7d", "7d"]
     why = "another certkit process has held the lock for 0.2 seconds. check whether that run is stuck, and try again"
     assert warnings == [f"cannot lock {lock}: {why}; {REPEATED}"]

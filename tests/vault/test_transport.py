@@ -104,7 +104,7 @@ def test_pauses_grow(odd_kv):
     with odd_server(errors(503, "Vault is sealed")) as server:
         begin = time.monotonic()
         failure(lambda: odd_kv(server, pause=0.1).read("x"))
-        assert 0.3 <= time.monotonic() - begin < 2
+        assert 0.3 <= time.monotonic() - begin < 4
 
 
 def test_the_server_may_say_how_long_to_wait(odd_kv):
@@ -112,15 +112,15 @@ def test_the_server_may_say_how_long_to_wait(odd_kv):
     with odd_server(errors(429, "quota", Retry_After="1"), secret()) as server:
         begin = time.monotonic()
         odd_kv(server).read("x")
-        assert 1 <= time.monotonic() - begin < 3
+        assert 1 <= time.monotonic() - begin < 4
 
 
 def test_there_is_no_waiting_for_what_would_come_too_late(odd_kv):
     """A pause beyond the time-out is not begun."""
-    with odd_server(errors(429, "quota", Retry_After="60")) as server:
+    with odd_server(errors(429, "quota", Retry_After="600")) as server:
         begin = time.monotonic()
-        assert failure(lambda: odd_kv(server).read("x")).kind is Kind.RATE_LIMITED
-        assert time.monotonic() - begin < 2
+        assert failure(lambda: odd_kv(server, timeout=60).read("x")).kind is Kind.RATE_LIMITED
+        assert time.monotonic() - begin < 30
 
 
 def test_a_check_and_set_write_is_repeated(odd_kv):
@@ -331,7 +331,7 @@ def test_the_time_out_bounds_the_whole_request(odd_kv, slow):
     with odd_server(slow) as server:
         begin = time.monotonic()
         error = failure(lambda: odd_kv(server, timeout=0.5).read("x"))
-        assert time.monotonic() - begin < 1.5
+        assert time.monotonic() - begin < 4
         assert error.kind is Kind.TIMED_OUT
         assert error.message == f"cannot reach {server.address}: no answer within 0.5 seconds"
 

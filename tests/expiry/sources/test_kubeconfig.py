@@ -404,8 +404,8 @@ def test_what_is_embedded_comes_out(pairs):
 def test_the_quick_look_is_quick(root):
     """A certificate is passed over in microseconds, and the largest file in no time."""
     pem, large = root.pem * 2, b"users clusters " + b"# users: \n" * 2_000_000
-    began = time.monotonic()
+    began = time.process_time()
     for _ in range(10_000):
         kubeconfig.is_kubeconfig(pem)
     kubeconfig.is_kubeconfig(large)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

@@ -366,7 +366,7 @@ def test_the_wait_for_another_run_is_bounded(store, name):
         began = time.monotonic()
         with pytest.raises(StoreError) as refused:
             activate(hasty, "0001") if name == "acme" else hasty.create("other", RECORD)
-        assert 0.2 <= time.monotonic() - began < 5
+        assert 0.2 <= time.monotonic() - began < 20
     assert refused.value.message == f"cannot lock {lock}: another certkit process has held the lock for 0.2 seconds"
     assert refused.value.hint == "check whether that run is stuck, and try again"
     assert (store.names(), store.load("acme").record) == (["acme"], RECORD)
