@@ -43,7 +43,7 @@ class Partner:
         key = x509.load_pem_x509_csr(csr).public_key()
         issuer = ISSUERS[self.ca]
         made = issuer.issue(public_key=key, begin=self.now - timedelta(minutes=90), end=self.now + LIFE)
-        self.signed.append(made.certificate)
+        self.signed.append(made.value)
         return IssuerAnswer(certificates=made.pem + issuer.pem)
 
 

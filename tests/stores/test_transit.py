@@ -13,7 +13,7 @@ from tests.stores.contract import StoreContract, enroll, key
 from tests.stores.lossy import Fate, network
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def transit(openbao):
     """Transit, with keys of several kinds; its path."""
     openbao.api("POST", "sys/mounts/wrapping", {"type": "transit"})

@@ -30,7 +30,7 @@ def failure(work):
     return caught.value
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def approle(openbao):
     """Roles for AppRole: `many` takes a secret id any number of times, `once` one time."""
     openbao.api("POST", "sys/auth/approle", {"type": "approle"})

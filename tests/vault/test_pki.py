@@ -14,7 +14,7 @@ from tests import pki
 from tests.odd_http import odd_server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def mount(openbao):
     """A PKI mount with a root CA and the role `client`, for at most a day."""
     openbao.api("POST", "sys/mounts/pki", {"type": "pki", "config": {"max_lease_ttl": "87600h"}})

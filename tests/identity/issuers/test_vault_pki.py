@@ -15,7 +15,7 @@ from certkit.x509.names import SubjectOptions
 from tests import pki
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def mount(openbao):
     """A PKI mount with a root CA and the role `client`, for keys of elliptic curves."""
     openbao.api("POST", "sys/mounts/issuer", {"type": "pki", "config": {"max_lease_ttl": "87600h"}})

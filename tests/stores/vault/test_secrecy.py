@@ -116,7 +116,7 @@ def said(caplog, capfd, monkeypatch):
     return said
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def approle(openbao):
     """A way to log in as an operator of everything below `secrecy`, and its secrets."""
     openbao.api("POST", "sys/auth/of-stores", {"type": "approle"})
