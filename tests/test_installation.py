@@ -107,6 +107,7 @@ install -D {wheel} dist/{wheel.name}
 (
 {BLOCKS["debian"]}
 ) >/dev/null
+dpkg-deb --contents dist/certkit.deb | sed -n '1s/ .*//p'
 setpriv --reuid=nobody --regid=nogroup --clear-groups env -i PATH=/usr/bin:/bin certkit policy list | grep -c wise-
 useradd --system certkit
 systemd-analyze verify /lib/systemd/system/certkit-expiry.service
@@ -117,7 +118,7 @@ apt-get remove --yes certkit >/dev/null
 {LEFT}
 """,
     )
-    assert printed == f"3\nroot 755\nVersion: {certkit.__version__}\n"
+    assert printed == f"drwxr-xr-x\n3\nroot 755\nVersion: {certkit.__version__}\n"
 
 
 def dockerfile():
