@@ -520,7 +520,9 @@ class IdentityStore:
             certkit.StoreError: if the store cannot be used.
         """
         import functools
+        import shlex
 
+        from certkit.files.owners import closed_to
         from certkit.identity.credentials import require_trusted
         from certkit.identity.export import WantedExport, export
         from certkit.identity.programs import storable_hook
@@ -541,6 +543,9 @@ class IdentityStore:
             )
             if identity.record.active is not None:
                 require_trusted(identity, identity.record.active, now=self._now())
+            for closed in closed_to(wanted.group, where.absolute().parent) if wanted.group is not None else ():
+                fix = f"chmod o+x {shlex.quote(str(closed))}"
+                self._machine.opener.warn(f"the group {group} cannot enter {closed}. Let it through: {fix}")
             return export(opened, identity, wanted)
 
     def copy(self, name: str, to: IdentityStore) -> Overview:

@@ -172,6 +172,15 @@ def fault_of(file: int, where: str, group: int | None = None) -> tuple[str, str]
     return None
 
 
+def closed_to(group: int, path: Path) -> Iterator[Path]:
+    """Yield the directories, from this one upwards, that a group may not enter."""
+    for each in (path, *path.absolute().parents):
+        with contextlib.suppress(OSError):
+            status = os.stat(each)
+            if not status.st_mode & (0o010 if status.st_gid == group else 0o001):
+                yield each
+
+
 def readers(file: int | Path, needed: int = READ) -> Iterator[str]:
     """Yield the users and groups to which the ACL of a file gives any of these rights, beside its owner and group."""
     for tag, permissions, number in _entries(file):

@@ -26,7 +26,7 @@ from certkit.x509.names import SubjectOptions
 from tests import pki, tls_servers
 from tests.conftest import Command, command, environment, openssl, openssl_verifies, require_program
 from tests.identity.conftest import journaled
-from tests.stores.places import some_group
+from tests.stores.places import let_through, some_group
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 ROOT = pki.root(begin=NOW - 5 * pki.YEAR, end=NOW + 10 * pki.YEAR)
@@ -860,6 +860,19 @@ def test_export_where_one_may_not_write(identity, tmp_path):
     )
     assert done.returncode == 3
     assert done.stderr.startswith(b"certkit: error: cannot write shut/tls: permission denied. ")
+
+
+def test_export_for_a_group_that_cannot_get_there(identity, tmp_path):
+    """Warns, and names the directory that is closed to it and the command that opens it."""
+    identity.use()
+    (tmp_path / "closed off").mkdir()
+    let_through(tmp_path / "closed off")
+    export = ("export", "acme", "--out", "closed off/tls", "--group", some_group().gr_name)
+    assert identity(*export).err == ""
+    (tmp_path / "closed off").chmod(0o700)
+    where = tmp_path / "closed off"
+    said = f"the group {some_group().gr_name} cannot enter {where}. Let it through: chmod o+x '{where}'"
+    assert (identity(*export).code, identity(*export).err) == (0, f"certkit: warning: {said}\n")
 
 
 def test_a_hook_that_fails(identity, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import stat
@@ -258,7 +257,9 @@ def _of_identity(folder: Folder, found: StoredIdentity) -> Iterator[Finding]:
                 yield from wanted.faults_in(own, [generation_files.KEY], access.key_mode)
                 yield from wanted.faults_in(own, _PUBLIC, access.public_mode)
     yield from _of_documents(folder, wanted.owner)
-    yield from _closed(folder.above.path, found.record.settings.group, access.group)
+    for path in owners.closed_to(access.group, folder.above.path) if access.group is not None else ():
+        message = f"the group {found.record.settings.group} cannot enter {path}"
+        yield warning(_PERMISSIONS, message, f"chmod o+x {_quoted(path)}")
 
 
 def _of_documents(folder: Folder, owner: int) -> Iterator[Finding]:
@@ -268,15 +269,6 @@ def _of_documents(folder: Folder, owner: int) -> Iterator[Finding]:
         yield from wanted.faults_in(folder, [TOKENS], wanted.access.directory_mode)
         with folder.inside(TOKENS) as tokens:
             yield from wanted.faults_in(tokens, filter(documents.is_file, tokens.names()), wanted.access.key_mode)
-
-
-def _closed(root: Path, name: str | None, group: int | None) -> Iterator[Finding]:
-    """Yield a finding about directories, from the store upwards, that a group may not traverse."""
-    for path in (root, *root.absolute().parents) if group is not None else ():
-        with contextlib.suppress(OSError):
-            status = os.stat(path)
-            if not status.st_mode & (0o010 if status.st_gid == group else 0o001):
-                yield warning(_PERMISSIONS, f"the group {name} cannot enter {path}", f"chmod o+x {_quoted(path)}")
 
 
 @dataclass(frozen=True, slots=True)
