@@ -26,7 +26,7 @@ class StoreHandle:
 
     def __init__(self, uri: str | None, passphrase: Secret | None, opener: Opener) -> None:
         self.uri = uri or opener.environment.get("CERTKIT_STORE") or "the default store"
-        self.is_local = not self.uri.startswith("vault://")
+        self.is_local = False  # until it is open
         self.environment = opener.environment
         self._arguments = (uri, passphrase)
         self.opener = opener
@@ -39,7 +39,8 @@ class StoreHandle:
         if self._open is None:
             uri, passphrase = self._arguments
             stack = contextlib.ExitStack()
-            self._open = stack.enter_context(self.opener.open(uri, passphrase=passphrase)), stack
+            opened = stack.enter_context(self.opener.open(uri, passphrase=passphrase))
+            self._open, self.is_local = (opened, stack), _is_local(opened)
         try:
             yield self._open[0]
         except CertkitError:
@@ -57,6 +58,14 @@ class StoreHandle:
         if self._open is not None:
             _abandoned.append(self._open)
             self._open = None
+
+
+def _is_local(store: Store) -> bool:
+    """Return whether a store is read without asking a server, which may take long to answer."""
+    from certkit.stores.file.store import FileStore
+    from certkit.stores.sealing import TransitWrapping
+
+    return isinstance(store, FileStore) and not isinstance(store.wrapping, TransitWrapping)
 
 
 def opener(environment: Mapping[str, str] | None) -> Opener:

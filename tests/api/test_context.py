@@ -30,10 +30,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 
 import certkit
 from certkit.secret import Secret
+from certkit.stores.file.store import FileStore
+from certkit.stores.sealing import TransitWrapping
+from certkit.vault.client import Vault
 from certkit.wise import tokens
 from certkit.x509 import containers
 from tests import pki
-from tests.api.conftest import in_vault, partner
+from tests.api.conftest import ENVIRONMENT, Place, in_vault, partner
 from tests.conftest import require_program
 from tests.identity import conftest as life
 
@@ -146,6 +149,45 @@ def test_a_vault_that_hangs_holds_up_no_request(request, server, monkeypatch):
     finally:
         vault.process.send_signal(signal.SIGCONT)
     assert server.serials == [serial]
+
+
+def sealed_by_vault(request):
+    """A store in a directory, sealed by Transit, with an identity in use."""
+    server, root = request.getfixturevalue("openbao"), request.getfixturevalue("tmp_path") / "sealed"
+    mount = f"transit-{time.monotonic_ns()}"
+    server.api("POST", f"sys/mounts/{mount}", {"type": "transit"})
+    server.api("POST", f"{mount}/keys/certkit", {})
+    vault = Vault.connect(server.settings())
+    request.addfinalizer(vault.close)
+    store = FileStore(root, TransitWrapping(vault, "certkit", mount))
+    variables = {**ENVIRONMENT, "VAULT_ADDR": server.address, "VAULT_TOKEN": server.token}
+    place = Place(store, f"file:{root}?transit={mount}/certkit", variables)
+    life.use(store)
+    return place
+
+
+def named_in_the_configuration(request):
+    """A store in Vault that is the default of the host's configuration."""
+    place, path = life_in_vault(request), request.getfixturevalue("tmp_path") / "certkit.toml"
+    path.write_text(f"[store]\ndefault = {place.uri!r}\n")
+    path.chmod(0o600)
+    return replace(place, uri=None, environment={**place.environment, "CERTKIT_CONFIG": str(path)})
+
+
+@pytest.mark.parametrize("make", [sealed_by_vault, named_in_the_configuration])
+def test_an_event_loop_waits_for_no_vault_however_it_is_named(request, make):
+    """A store whose keys Vault opens, and one that the host's configuration names, are read in a thread, too."""
+    place = make(request)
+    acme = place.identity(interval=0)
+    place.renew()
+    vault = request.getfixturevalue("openbao")
+    vault.process.send_signal(signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        acme._follower.current(may_wait=False)
+        assert time.monotonic() - begun < 10
+    finally:
+        vault.process.send_signal(signal.SIGCONT)
 
 
 def test_a_token_that_is_due_is_used_on_while_vault_hangs(request, monkeypatch):
