@@ -92,7 +92,8 @@ def become(asked: dict[str, Any]) -> None:
     os.environ.update(asked["env"])
     os.umask(asked["umask"])
     time.tzset()
-    sys.argv = asked["argv"]
+    words = asked["argv"]
+    sys.argv = words[2:] if words[1:3] == ["-m", "certkit"] else words
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         first = getattr(sys, name)
         buffering = 0 if isinstance(first.buffer, io.RawIOBase) else -1

@@ -57,6 +57,15 @@ def test_output_and_exit_code(run):
     assert done.stderr.endswith(b"\n")
 
 
+@pytest.mark.parametrize("run", [forked.run, run_started])
+def test_a_command_without_its_script(run, tmp_path):
+    """The module is the command, where no script is beside the interpreter."""
+    argv = [sys.executable, "-m", "certkit", "inspect", "missing.pem"]
+    done = run(argv, stdin=b"", cwd=tmp_path, env=environment(), timeout=60)
+    assert (done.returncode, done.stderr.split()[:2]) == (3, [b"certkit:", b"error:"])
+    assert b"missing.pem" in done.stderr
+
+
 def test_the_environment_of_each_call(run, tmp_path):
     """It is the call's alone: a variable of one call is gone in the next."""
     assert b"file:elsewhere" in run("identity", "list", env={"CERTKIT_STORE": "file:elsewhere"}).stderr
