@@ -92,6 +92,9 @@ def _issued(folder: Folder) -> Issued | None:
     certificate = folder.read_if_there(CERTIFICATE)
     if certificate is None:
         return None
+    if not certificate.rstrip().endswith(b"-----END CERTIFICATE-----"):
+        message = f"cannot read {folder.path / CERTIFICATE}: it is empty or cut off"
+        raise StoreError(message, hint="restore it from a backup")
     fullchain = folder.read(FULLCHAIN)
     if not fullchain.startswith(certificate):
         raise StoreError(

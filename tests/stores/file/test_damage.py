@@ -90,6 +90,8 @@ GENERATION_DAMAGES = [
     ("0001/ca.pem", None, "ca.pem: no such file or directory"),
     ("0001/fullchain.pem", PAIRS[1].pem, "fullchain.pem: it does not begin with the certificate"),
     ("0001/certificate.pem", Path("/etc/passwd"), "certificate.pem: it is a symbolic link"),
+    ("0001/certificate.pem", b"", "certificate.pem: it is empty or cut off"),
+    ("0001/certificate.pem", PAIRS[0].pem[:300], "certificate.pem: it is empty or cut off"),
     ("0001/csr.pem", "pipe", "csr.pem: not a regular file"),
     ("0001/ca.pem", 4 * 1024 * 1024 + 1, "ca.pem: larger than 4,194,304 bytes"),
     ("0002", Path("0001"), "generations/0002: it is a symbolic link"),
