@@ -34,8 +34,9 @@ def main(arguments: Sequence[str]) -> int:
         what = [line.strip() for line in os.environ.get(f"CHECK_{check.upper()}", "").splitlines() if line.strip()]
     match check:
         case "csr":
-            files = [path for each in what for path in _matches(each)]
-            codes = [boundary.run(["csr", "check", *options, "--", path]) for path in files]
+            # Without a file the command explains what is missing.
+            files = [[path] for each in what for path in _matches(each)] or [[]]
+            codes = [boundary.run(["csr", "check", *options, "--", *path]) for path in files]
         case "expiry":
             codes = [boundary.run(["expiry", *options, "--", *what])]
         case _:

@@ -85,6 +85,7 @@ def test_the_action_installs_the_checked_versions():
         ("certkit-csr", {"CHECK_CSR": "requests/good.csr"}, 0),
         ("certkit-csr", {"CHECK_CSR": "requests/*.csr"}, 2),
         ("certkit-csr", {"CHECK_CSR": "requests/good.csr", "CHECK_POLICY": "missing"}, 3),
+        ("certkit-csr", {"CHECK_CSR": " \n"}, 3),
         ("certkit-expiry", {"CHECK_EXPIRY": "year.pem\ndays.pem\n"}, 0),
         ("certkit-expiry", {"CHECK_EXPIRY": "year.pem\ndays.pem", "CHECK_FAIL_ON": "warning"}, 1),
         ("certkit-expiry", {"CHECK_EXPIRY": "year.pem", "CHECK_CRITICAL": "400d", "CHECK_WARN": "500d"}, 2),
