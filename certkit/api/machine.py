@@ -61,6 +61,16 @@ class Machine:
             )
         return stored
 
+    def storable_issuer(self, store: Store, issuer: str) -> str:
+        """Return an issuer as the settings of an identity may name it.
+
+        Raises:
+            InputError: if the text names no issuer, or the path of a program, and the store is Vault.
+        """
+        from certkit.identity.programs import storable_issuer
+
+        return storable_issuer(issuer, _directory(store))
+
     @contextlib.contextmanager
     def issuing(self, store: Store, identity: StoredIdentity) -> Iterator[Issuer | None]:
         """Yield the issuer of an identity; None if a person fetches the certificate.

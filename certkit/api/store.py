@@ -11,6 +11,7 @@ from certkit.api.handle import StoreHandle, opener
 from certkit.api.machine import Machine
 from certkit.api.signatures import public
 from certkit.errors import CertkitError, InputError, RefusedError, after
+from certkit.findings import Status
 from certkit.stores.record import require_name
 
 if TYPE_CHECKING:
@@ -324,7 +325,6 @@ class IdentityStore:
             certkit.StoreError: if the store cannot be used, or its token may not change settings.
         """
         from certkit.identity.enroll import require_probe
-        from certkit.identity.issuers import base as issuers
         from certkit.identity.update import Changes, update
         from certkit.x509 import objects
 
@@ -332,9 +332,9 @@ class IdentityStore:
             raise InputError("--replace-ca needs --ca", hint="give the CAs: --ca FILE")
         given = {"client_id": client_id, "group": group, "probe": probe, "deploy_hook": deploy_hook}
         settings: dict[str, Any] = {each: value for each, value in given.items() if value is not None}
-        if issuer is not None:
-            settings["issuer"] = issuers.absolute(issuer)
         with self._loaded(name) as (opened, identity, policy):
+            if issuer is not None:
+                settings["issuer"] = self._machine.storable_issuer(opened, issuer)
             if deploy_hook is not None and deploy_hook != "none":
                 settings["deploy_hook"] = self._machine.storable_hook(opened, deploy_hook)
             for each in ("probe", "deploy_hook"):
@@ -555,10 +555,14 @@ class IdentityStore:
             certkit.InputError: if the other store has another identity of that name; nothing is written.
             certkit.StoreError: if a store cannot be used, or the copies differ afterwards.
         """
+        from certkit.identity import audit
         from certkit.identity.copy import copy
 
         with self._handle.use() as source, to._handle.use() as target:
             done = copy(source, target, require_name(name))
+            for finding in audit.programs_of(done.identity, self._machine.programs(target)):
+                if finding.status is Status.CRITICAL:  # another host may know a name, but none runs a path
+                    self._machine.opener.warn_about(finding)
             return self._view_of(done, self._machine.policy(done.identity.record.settings.policy))
 
     def remove(self, name: str, *, force: bool = False) -> bool:
@@ -798,14 +802,13 @@ class IdentityStore:
         self, opened: Store, name: str, policy: str | None, *, ca: Data | None, issuer: str = "manual", **others: Any
     ) -> Settings:
         """Return the settings that arguments describe; without a policy, that of the identity if it exists."""
-        from certkit.identity.issuers import base as issuers
         from certkit.policy import catalogue
         from certkit.stores.record import Settings
 
         known = opened.find(require_name(name)) if policy is None else None
         return Settings(
             policy=known.record.settings.policy if known else catalogue.absolute(policy or "general"),
-            issuer=issuers.absolute(issuer),
+            issuer=self._machine.storable_issuer(opened, issuer),
             trust_bundle=arguments.trust_bundle(ca),
             **others,
         )

@@ -37,7 +37,7 @@ def audit(
     `hooks` is the directory of its hooks.
     """
     check, record = f"identity:{identity.name}", identity.record
-    yield from _programs(check, identity, programs)
+    yield from programs_of(identity, programs)
     yield from _hooks(check, hooks, programs)
     for url in filter(None, (record.settings.base_url, record.settings.probe)):
         try:
@@ -49,7 +49,8 @@ def audit(
         yield from _certificate(check, identity, record.active, now)
 
 
-def _programs(check: str, identity: StoredIdentity, programs: Programs) -> Iterator[Finding]:
+def programs_of(identity: StoredIdentity, programs: Programs) -> Iterator[Finding]:
+    """Yield the programs that the settings of an identity name and that will not run."""
     settings, asked = identity.record.settings, []
     if (spec := IssuerSpec.parse(settings.issuer)).kind is IssuerKind.COMMAND:
         asked.append((spec.where, programs.issuer))
@@ -60,7 +61,8 @@ def _programs(check: str, identity: StoredIdentity, programs: Programs) -> Itera
             find(text, identity=identity.name)
         except InputError as error:
             # A name unknown to this host may be known on the host that needs it; a path in Vault never runs.
-            yield (critical if is_path(text) else warning)(check, error.message, error.hint)
+            severity = critical if is_path(text) else warning
+            yield severity(f"identity:{identity.name}", error.message, error.hint)
 
 
 def _hooks(check: str, hooks: Path, programs: Programs) -> Iterator[Finding]:

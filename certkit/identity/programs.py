@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from certkit.errors import InputError
 from certkit.files import reading
 from certkit.files.folder import Folder
+from certkit.identity.issuers import base as issuers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -143,6 +144,21 @@ def storable_hook(text: str, own: Path | None, host: HostConfiguration) -> str:
             hint="define it as [hooks.NAME] in the host configuration, and give --deploy-hook NAME",
         )
     return shlex.join(absolute(_found(text) or text))
+
+
+def storable_issuer(text: str, own: Path | None) -> str:
+    """Return an issuer as a record may hold it: `command:NAME`, or in a store of files the absolute path of a program.
+
+    Raises:
+        InputError: if the text names no issuer, or the path of a program, and the store is Vault.
+    """
+    spec = issuers.IssuerSpec.parse(text)
+    if own is None and spec.kind is issuers.IssuerKind.COMMAND and is_path(spec.where):
+        raise InputError(
+            f"cannot store the issuer {text!r}: a record in Vault must not contain a path",
+            hint="define it as [issuers.NAME] in the host configuration, and give --issuer command:NAME",
+        )
+    return issuers.absolute(text)
 
 
 def _found(text: str) -> str | None:

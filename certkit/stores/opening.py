@@ -45,7 +45,7 @@ class Opener:
     config_file: Path | None = None
     explain: Callable[[str], None] = lambda _: None
 
-    def warn_about(self, trouble: CertkitError) -> None:
+    def warn_about(self, trouble: CertkitError | Finding) -> None:
         """Warn of a trouble and say what to do about it."""
         self.warn(f"{trouble.message}. {capitalised(trouble.hint)}")
 

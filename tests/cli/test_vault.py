@@ -65,6 +65,24 @@ def test_from_a_directory_to_vault_in_two_commands(certkit, acme, variables):
         assert root["VAULT_TOKEN"] not in ran.out + ran.err
 
 
+def test_a_program_by_path_is_no_issuer_in_vault(certkit, acme, variables):
+    """It would never run there: it is refused before anything is stored, and pointed out after a copy."""
+    here, there, root = ("--store", "file:here"), ("--store", "vault://secret/programs"), variables()
+    by_path = ("--issuer", "command:./sign")
+    subject = ("--policy", "wise-sandbox", "--organization", "Acme Ltd", "--country", "GB")
+    refused = certkit("identity", "enroll", "new", *subject, *by_path, *there, env=root)
+    assert refused.code == 3
+    assert "cannot store the issuer 'command:./sign': a record in Vault must not contain a path" in refused.err
+    assert certkit("identity", "show", "new", *there, env=root).code == 3
+    assert certkit("identity", "update", "wise-sandbox", *by_path, *here).code == 0
+    copied = certkit("identity", "copy", "wise-sandbox", "--to", there[1], *here, env=root)
+    assert copied.code == 0
+    assert "certkit: warning: cannot run" in copied.err
+    assert certkit("identity", "update", "wise-sandbox", *by_path, *there, env=root).code == 3
+    assert certkit("identity", "update", "wise-sandbox", "--issuer", "command:sign", *there, env=root).code == 0
+    assert "warning" not in certkit("identity", "copy", "wise-sandbox", "--to", there[1], *there, env=root).err
+
+
 def test_a_server_that_is_gone_is_told(certkit, variables):
     """Exit 3, one line, within the time that the variables allow."""
     gone = {**variables(), "VAULT_ADDR": "http://127.0.0.1:1", "VAULT_MAX_RETRIES": "0"}

@@ -43,9 +43,9 @@ def _how(store: Store, identity: StoredIdentity) -> Activation:
 
 
 def _storable(store: Store, settings: Settings) -> Settings:
-    if settings.deploy_hook is None:
-        return settings
-    return replace(settings, deploy_hook=machine(lambda _: None).storable_hook(store, settings.deploy_hook))
+    known, hook = machine(lambda _: None), settings.deploy_hook
+    stored = None if hook is None else known.storable_hook(store, hook)
+    return replace(settings, deploy_hook=stored, issuer=known.storable_issuer(store, settings.issuer))
 
 
 def _look(source: str, judge: Judge, configuration: Configuration, warn: Warn) -> Scan:
