@@ -106,7 +106,9 @@ class HostConfiguration:
 def load(
     environment: Mapping[str, str], *, named: Path | None = None, host_file: Path = HOST_FILE
 ) -> HostConfiguration:
-    """Load the configuration of the host and of the user; a file that others could have written is a fault.
+    """Load the configuration of the host and of the user.
+
+    A file that others could have written is a fault, and so is the user's own file if it may not be read.
 
     Raises:
         InputError: if a file cannot be read or understood, or `named`, the file of --config, does not exist.
@@ -114,10 +116,10 @@ def load(
     named = named or (Path(environment["CERTKIT_CONFIG"]) if environment.get("CERTKIT_CONFIG") else None)
     safe = environment.get("CERTKIT_SAFE_DIRECTORY", "").split(os.pathsep)
     found = HostConfiguration(safe_directories=tuple(filter(None, safe)))
-    for path, must_exist in ((named or _user_file(), named is not None), (host_file, False)):
-        if path is not None:
-            found = _added(found, path, must_exist=must_exist)
-    return found
+    own = named or _user_file()
+    if own is not None:
+        found = _added(found, own, must_exist=named is not None, may_be_denied=named is None)
+    return _added(found, host_file)
 
 
 def _user_file() -> Path | None:
@@ -129,7 +131,9 @@ def _user_file() -> Path | None:
         return None
 
 
-def _added(known: HostConfiguration, path: Path, *, must_exist: bool) -> HostConfiguration:
+def _added(
+    known: HostConfiguration, path: Path, *, must_exist: bool = False, may_be_denied: bool = False
+) -> HostConfiguration:
     """Return the configuration with another file, which takes precedence."""
     try:
         with Folder.open(path.parent, trust=DEFAULT_TRUST, then=path.name) as folder:
@@ -140,6 +144,9 @@ def _added(known: HostConfiguration, path: Path, *, must_exist: bool) -> HostCon
     except InputError as error:
         if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError) and not must_exist:
             return known
+        if isinstance(error.__cause__, PermissionError) and may_be_denied:  # HOME is another user's
+            hint = "set HOME to a directory of this user, or name a file with --config; until then, it is ignored"
+            return replace(known, faults=(*known.faults, InputError(error.message, hint=hint)))
         raise
     parsed = _parse(content, path)
     return replace(

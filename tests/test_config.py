@@ -54,6 +54,26 @@ def test_a_file_that_others_may_write(tmp_path, mode):
         config.hook("reload", identity="acme")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_a_home_of_another_user(tmp_path, monkeypatch):
+    """As when HOME was kept on the way to a service's uid: nothing in it counts, and what needs it says so."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir(mode=0o700)
+    load({})  # imports everything, which the other user may not be able to read
+    os.seteuid(54321)
+    try:
+        config = load({})
+        with pytest.raises(InputError, match="permission denied"):
+            load({}, named=tmp_path / "home/certkit/certkit.toml")
+    finally:
+        os.seteuid(0)
+    [fault] = config.faults
+    assert "permission denied" in fault.message
+    assert "set HOME" in fault.hint
+    with pytest.raises(InputError, match="permission denied"):
+        config.hook("reload", identity="acme")
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
