@@ -247,6 +247,10 @@ def test_help_is_a_command_too(certkit, words, first):
         (["verfy", "x"], "certkit: error: no such command 'verfy'. Did you mean 'verify'?"),
         (["wise", "tokn"], "certkit: error: wise: no such command 'tokn'. Did you mean 'token'?"),
         (["help", "csr", "chek"], "certkit: error: csr: no such command 'chek'. Did you mean 'check'?"),
+        (["export", "acme"], "certkit: error: no such command 'export'. Did you mean 'identity export'?"),
+        (["list"], "certkit: error: no such command 'list'. Did you mean 'identity list' or 'policy list'?"),
+        (["token", "get"], "certkit: error: no such command 'token'. Did you mean 'wise token'?"),
+        (["csr", "validate"], "certkit: error: csr: no such command 'validate'. Did you mean 'policy validate'?"),
         (["frobnicate"], "certkit: error: no such command 'frobnicate'. See `certkit --help`"),
         (
             ["csr", "check", "--plicy", "x"],

@@ -345,6 +345,7 @@ def test_the_alternative_names_stand_in_for_a_missing_subject(certkit, tmp_path)
 def test_what_is_no_file_may_be_a_host(certkit):
     """The hint says how to write one."""
     assert "for a live host write acme.example:443" in certkit("expiry", "acme.example").err
+    assert "for a live host write gateway:443" in certkit("expiry", "gateway").err
 
 
 def test_an_address_is_a_live_host(certkit):

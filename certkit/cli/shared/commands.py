@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class _Formatter(click.HelpFormatter):
@@ -75,14 +75,25 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that the arguments name; for an unknown name, suggest the nearest one."""
+        """Return the command that the arguments name; for an unknown name, suggest what may have been meant."""
         if args and args[0] not in self.lazy:
             import difflib
 
-            near = difflib.get_close_matches(args[0], self.lazy, n=1)
-            suggestion = f" Did you mean {near[0]!r}?" if near else ""
+            root = ctx.find_root().command
+            elsewhere = [] if not isinstance(root, LazyGroup) else list(root.paths_to(args[0], ctx))
+            near = elsewhere or difflib.get_close_matches(args[0], self.lazy, n=1)
+            suggestion = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
             ctx.fail(f"no such command {args[0]!r}.{suggestion}")
         return super().resolve_command(ctx, args)
+
+    def paths_to(self, name: str, ctx: click.Context) -> Iterator[str]:
+        """Yield the commands of this name below the group, such as `identity export`; imports all of them."""
+        for each in self.lazy:
+            command = self.get_command(ctx, each)
+            if each == name:
+                yield each
+            if isinstance(command, LazyGroup):
+                yield from (f"{each} {path}" for path in command.paths_to(name, ctx))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands from their one-line help texts, without importing them."""

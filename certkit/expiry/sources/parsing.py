@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 _STDIN = "-"
 _VAULT, _IDENTITY, _HTTPS = "vault://", "identity:", "https://"
-# A host name of two labels or more, without a port.
-_HOST = re.compile(r"(?!-)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+\.?")
+# A host name without a port.
+_HOST = re.compile(r"(?!-)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.?")
 
 
 class SourceAccess(NamedTuple):
