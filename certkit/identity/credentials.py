@@ -38,8 +38,7 @@ def of_generation(store: Store, identity: StoredIdentity, number: str | None = N
 
     name, number = identity.name, number or identity.record.active
     if number is None:
-        hint = f"install the issued certificate: certkit identity install {name} CERT"
-        raise InputError(f"{name}: no generation is active", hint=hint)
+        raise overview.none_active(identity)
     generation = overview.generation(identity, number)
     issued = generation.issued
     if issued is None:

@@ -92,8 +92,7 @@ def export(store: Store, identity: StoredIdentity, wanted: WantedExport) -> Expo
     """
     name, number = identity.name, identity.record.active
     if number is None:
-        hint = f"install the issued certificate: certkit identity install {name} CERT"
-        raise InputError(f"{name}: no generation is active", hint=hint)
+        raise overview.none_active(identity)
     generation = overview.generation(identity, number)
     if generation.issued is None:
         raise InputError(f"{name}: generation {number} has no certificate", hint="see certkit identity show")

@@ -289,6 +289,18 @@ def judged(begin: datetime, end: datetime, policy: Policy, now: datetime) -> Sta
     return thresholds.judge(not_before=begin, not_after=end, now=now)
 
 
+def none_active(identity: StoredIdentity) -> InputError:
+    """Return the error for what needs an active generation where there is none, with the next step."""
+    name, coming = identity.name, unfinished(identity)
+    if not coming:
+        hint = f"create a request: certkit identity {'enroll' if identity.record.settings.is_blank else 'renew'} {name}"
+    elif any(not each.is_issued for each in coming):
+        hint = f"install the issued certificate: certkit identity install {name} CERT"
+    else:
+        hint = f"activate the newest: certkit identity activate {name}"
+    return InputError(f"{name}: no generation is active", hint=hint)
+
+
 def _next(identity: StoredIdentity, pending: GenerationView | None, policy: Policy) -> str:
     name, record = identity.name, identity.record
     if owed_hook(identity) is not None:

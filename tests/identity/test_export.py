@@ -17,7 +17,7 @@ import yaml
 from cryptography import x509
 
 from certkit.errors import InputError
-from certkit.identity import activate
+from certkit.identity import activate, pointer
 from certkit.identity.export import FORMS, WantedExport, export
 from certkit.identity.hooks import HookError
 from certkit.identity.import_ import adopt
@@ -257,15 +257,21 @@ def test_a_pair_that_is_none(store, wanted, form):
 
 
 def test_nothing_in_use(store, wanted):
-    """Is an error, and no directory is made."""
+    """It is an error that names the next step, and no directory is made."""
+
+    def hint():
+        with pytest.raises(InputError, match="acme: no generation is active") as caught:
+            export(store, store.load("acme"), wanted)
+        return caught.value.hint
+
     with pytest.raises(AbsentError):
         export(store, store.load("acme"), wanted)
     enroll(store)
-    with pytest.raises(InputError, match="acme: no generation is active"):
-        export(store, store.load("acme"), wanted)
+    assert hint() == "install the issued certificate: certkit identity install acme CERT"
     install(store, pasted(issue(store)))
-    with pytest.raises(InputError, match="acme: no generation is active"):
-        export(store, store.load("acme"), wanted)
+    assert hint() == "activate the newest: certkit identity activate acme"
+    pointer.retire(store, store.load("acme"), "0001")
+    assert hint() == "create a request: certkit identity renew acme"
     assert not wanted.directory.exists()
 
 
