@@ -78,6 +78,8 @@ def test_in_vault(tmp_path, openbao):
     place = {"CERTKIT_STORE": "vault://walk/wise", "VAULT_ADDR": openbao.address, "VAULT_TOKEN": ROOT_TOKEN}
     out = walk(tmp_path, "vault", "rehearse", "python", **place)
     assert out.count("  done   call         answered 200\n") == 2
+    [warning] = re.findall(r"^  warning +\w+ +(.*)", out, re.MULTILINE)
+    assert BLOCKS["vault"].count(f"# a warning: {warning.split(',')[0]}\n") == 1
     assert out.endswith("\n200\n")
     key = openbao.api("GET", "walk/data/wise/acme/generations/0001/key")["data"]["data"]["private_key"]
     token = openbao.api("GET", "walk/data/wise/acme/tokens/authorization_code.10000001")["data"]["data"]
