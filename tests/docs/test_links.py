@@ -46,6 +46,19 @@ def test_no_text_sends_to_a_name_that_is_not_ours():
     assert bad == []
 
 
+def test_a_checkout_is_installed_into_an_environment():
+    """A system's own pip refuses to install (PEP 668), so the pip of an environment is named."""
+    bad = [
+        (str(path.relative_to(PROJECT)), found[0])
+        for path in texts()
+        if path.suffix in {".md", ".tf", ".yml", ".sh"}
+        for found in re.finditer(
+            r"(?<!venv/bin/)\bpip install( -\S+)* [\"']?\.(?!\w).*", path.read_text(encoding="utf-8")
+        )
+    ]
+    assert bad == []
+
+
 def test_pages_name_the_wheel_of_this_version():
     """So that their commands can be pasted."""
     named = [name for page in PAGES for name in re.findall(r"certkit-([\d.]+)-py3", page.read_text())]
