@@ -38,6 +38,16 @@ class CertkitError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def hint(self) -> str:
+        """What a person can do about it; Python prints it below the message of a traceback."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str) -> None:
+        self._hint = hint
+        self.__notes__ = [f"hint: {hint}"] if hint else []
+
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions are pickled by their positional arguments; a hint is not one of them.
         return _restore, (type(self), self.message, self.__dict__)

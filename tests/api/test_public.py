@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 import pkgutil
 import subprocess
 import sys
+import traceback
 
 import pytest
 
@@ -51,6 +53,24 @@ def test_errors_are_a_tree():
         if name.endswith("Error"):
             assert issubclass(value, certkit.Error)
             assert value("it failed", hint="try again").hint == "try again"
+
+
+def test_a_traceback_ends_with_the_hint(tmp_path):
+    """A program without an identity stops with two lines: what is missing, and what to do."""
+    script = "import certkit; certkit.identity('acme', store='file:store')"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    message, hint = done.stderr.splitlines()[-2:]
+    assert message.endswith("there is no store at file:store")
+    assert hint.startswith("hint: check --store")
+
+
+def test_a_traceback_has_the_latest_hint():
+    """A hint that was replaced is not printed, also after the error was sent to another process."""
+    error = certkit.Error("it failed", hint="try again")
+    error.hint = "try later"
+    for each in (error, pickle.loads(pickle.dumps(error))):
+        assert traceback.format_exception_only(each)[1:] == ["hint: try later\n"]
+    assert len(traceback.format_exception_only(certkit.Error("it failed", hint=""))) == 1
 
 
 def test_the_import_is_light():
