@@ -75,7 +75,7 @@ def _day(moment: datetime | None) -> str:
 
 def probed(probe: Probe) -> str:
     """Return the certificates and TLS settings of both sides of a connection."""
-    server = [each.subject.text for each in probe.server_chain]
+    server = [brief(each.subject.text) for each in probe.server_chain]
     ends = (("server", probe.server_not_after), ("client", probe.client_not_after))
     lines = (
         [f"  TLS           {', '.join(filter(None, (probe.tls_version, probe.cipher)))}"] if probe.tls_version else []
@@ -173,10 +173,12 @@ def _facts(facts: dict[str, Any], *, show_all: bool, indent: str) -> list[str]:
                 lines += _facts(entry, show_all=show_all, indent=indent + "  ")
         else:
             for label, text in _fact(name, value, show_all=show_all):
-                is_short = show_all or len(text) <= _MAX_CHARACTERS
-                shown = text if is_short else f"{text[:_MAX_CHARACTERS]}… (--all)"
-                lines.append(f"{indent}{label.ljust(_LABEL_WIDTH)} {shown}")
+                lines.append(f"{indent}{label.ljust(_LABEL_WIDTH)} {_cut(text, show_all=show_all)}")
     return lines
+
+
+def _cut(text: str, *, show_all: bool) -> str:
+    return text if show_all or len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}… (--all)"
 
 
 def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:
@@ -239,7 +241,7 @@ def expiry(
         label = paint(row.status.value.ljust(_STATUS_WIDTH), row.status)
         when = rfc3339(row.not_after)
         left, place = _left(row, scan.now).ljust(left_width), _places(row).ljust(place_width)
-        name = row.subject or f"(no name, serial {row.serial_hex})"
+        name = _cut(row.subject, show_all=show_all) or f"(no name, serial {row.serial_hex})"
         what = f"revocation list of {name}" if row.kind is Kind.CRL else name
         note = f" ({row.note})" if row.note else ""
         yield f"{label}  {left}  {when}  {place}  {what}{note}\n"
