@@ -9,6 +9,7 @@ from certkit.csr import check
 from certkit.findings import Finding, critical, ok, skipped, unknown
 from certkit.printable import brief
 from certkit.times import rfc3339
+from certkit.verify.path import TWO_ALGORITHMS, names_two_algorithms
 from certkit.x509 import foreign, keys, names, signatures
 from certkit.x509.signatures import UnsupportedError
 from certkit.x509.unreadable import Unreadable
@@ -110,9 +111,12 @@ def email_address(leaf: Certificate, address: str) -> Finding:
 
 
 def signature_algorithms(path: Sequence[Certificate]) -> Finding:
-    """Return whether every signature below the anchor is made with a sound digest; the anchor's own does not matter."""
+    """Return whether every signature below the anchor names one algorithm, with a sound digest."""
     used = []
     for certificate in path[:-1] if len(path) > 1 else path:
+        if names_two_algorithms(certificate):
+            message = f"{certificate.brief_name} {TWO_ALGORITHMS}"
+            return critical("signature-algorithm", message, "ask the issuer for a certificate that follows RFC 5280")
         try:
             scheme = signatures.scheme(certificate.signature_algorithm)
         except UnsupportedError as error:

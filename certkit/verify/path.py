@@ -59,6 +59,10 @@ _PROCESSED = frozenset(
 # A CA's key may be RSA of 2048 bits or more, or one of these (NIST SP 800-186; RFC 8032; FIPS 204).
 _SOUND_KEYS = frozenset({"ec-p256", "ec-p384", "ec-p521", "ed25519", "ed448", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"})
 
+TWO_ALGORITHMS = (
+    "names two different signature algorithms, inside and outside the signed part (RFC 5280 section 4.1.1.2)"
+)
+
 _INSPECT = "inspect each certificate with certkit inspect, and ask the issuer"
 _ASK_ISSUER = "ask the issuer for a certificate that follows RFC 5280"
 _WRONG_CA = (
@@ -175,7 +179,7 @@ def is_within_dates(certificate: Certificate, at: datetime) -> bool:
 def is_signed(child: Certificate, parent: Certificate) -> bool:
     """Return whether a certificate is signed with the key of another, byte for byte."""
     try:
-        return child.signature_algorithm == child.tbs_signature_algorithm and _signature_problem(child, parent) is None
+        return not names_two_algorithms(child) and _signature_problem(child, parent) is None
     except (InputError, UnsupportedError):
         return False
 
@@ -395,18 +399,19 @@ class _Walk:
         )
 
 
+def names_two_algorithms(certificate: Certificate) -> bool:
+    """Return whether the signature algorithm differs inside and outside the signed part (RFC 5280 section 4.1.1.2)."""
+    return certificate.signature_algorithm != certificate.tbs_signature_algorithm
+
+
 def own_problem(certificate: Certificate) -> NoPath | None:
     """Return what rules a certificate out regardless of its issuer and dates; None if nothing does.
 
     Raises:
         InputError: if the certificate cannot be read.
     """
-    if certificate.signature_algorithm != certificate.tbs_signature_algorithm:
-        return NoPath(
-            f"{certificate.brief_name} names two different signature algorithms, inside and outside"
-            f" the signed part (RFC 5280 section 4.1.1.2)",
-            _ASK_ISSUER,
-        )
+    if names_two_algorithms(certificate):
+        return NoPath(f"{certificate.brief_name} {TWO_ALGORITHMS}", _ASK_ISSUER)
     try:
         scheme = signatures.scheme(certificate.signature_algorithm)
     except UnsupportedError as error:

@@ -568,6 +568,18 @@ def test_without_a_chain_a_certificate_that_nobody_accepts_is_refused(certkit, f
         ] == [True]
 
 
+def test_without_a_chain_two_names_of_one_signature_are_refused(certkit, files):
+    """The algorithm must be the same inside and outside the signed part (RFC 5280 section 4.1.1.2)."""
+    ecdsa_sha384 = bytes.fromhex("300a06082a8648ce3d040303")
+    (files / "odd.pem").write_bytes(pem.encode("CERTIFICATE", odd.certificate(outer_algorithm=ecdsa_sha384)))
+    for asked in (("--no-chain",), (), ("--pin", files / "odd.pem")):
+        found = certkit("verify", files / "odd.pem", *asked, "--json")
+        assert found.code == 2
+        [refused] = [each for each in found.json["checks"] if each["status"] == "critical"]
+        assert refused["id"] == "signature-algorithm"
+        assert "names two different signature algorithms" in refused["message"]
+
+
 def test_inspect_shows_a_certificate_whose_names_cannot_be_read(certkit, tmp_path):
     """The other fields, and in one line why these cannot be."""
     (tmp_path / "odd.pem").write_bytes(pem.encode("CERTIFICATE", odd.certificate(extensions=(TWICE, TWICE))) * 3)
@@ -585,8 +597,9 @@ def test_text_of_a_name_of_megabytes_is_cut(certkit, tmp_path):
     """With --all it is whole."""
     long = odd.certificate(subject=odd.common_name("a" * 1_000_000))
     (tmp_path / "long.pem").write_bytes(pem.encode("CERTIFICATE", long))
-    assert len(certkit("inspect", tmp_path / "long.pem").out) < 5_000
-    assert len(certkit("inspect", tmp_path / "long.pem", "--all").out) > 1_000_000
+    for command in ("inspect", "expiry"):
+        assert len(certkit(command, tmp_path / "long.pem").out) < 5_000
+        assert len(certkit(command, tmp_path / "long.pem", "--all").out) > 1_000_000
 
 
 # Files in which every object is broken, and what the last of them says.
