@@ -39,15 +39,20 @@ def read(
 
     A key or PKCS#12 that is locked and has no passphrase is an item without a value. With `only`, objects of other
     kinds are named but not loaded. The files of a run share one `budget`. With `start`, reading begins there; it ends
-    after a thousand objects that are broken.
+    after a thousand objects that are broken, or five thousand private keys.
     """
-    broken = 0
+    broken = opened = 0
     for each in _Reader(passphrase, only, budget or Budget()).read(data, start):
         yield each
         if isinstance(each, Broken):
             broken += 1
             if broken == _MOST_BROKEN:
                 yield _TOO_MANY_BROKEN
+                return
+        elif each.kind is Kind.PRIVATE_KEY and each.value is not None:
+            opened += 1
+            if opened == _MOST_KEYS:
+                yield _TOO_MANY_KEYS
                 return
 
 
@@ -234,6 +239,9 @@ _MOST_BROKEN = 1000
 _TOO_MANY_BROKEN = Broken(
     f"{_MOST_BROKEN:,} broken objects", "the rest of the file was not read", "check that it is the right file"
 )
+# Opening a key of some curves takes more than a millisecond.
+_MOST_KEYS = 5000
+_TOO_MANY_KEYS = Broken(f"{_MOST_KEYS:,} private keys", "the rest of the file was not read", "split the file")
 _DAMAGED_HINT = "the file may be cut off or damaged; get a new copy from its source"
 _SIGNED: dict[Kind, Callable[[bytes], Any]] = {
     Kind.CERTIFICATE: Certificate.parse,
