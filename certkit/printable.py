@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# What people are shown of one message or name, which may be megabytes long.
+MAX_CHARACTERS = 2000
 _MAX_DECIMAL_BITS = 512
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from certkit.findings import Status
-from certkit.printable import brief, printable
+from certkit.printable import MAX_CHARACTERS, brief, printable
 from certkit.report import words
 from certkit.times import rfc3339
 from certkit.x509.items import Kind
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 MAX_SANS = 20
 MAX_OBJECTS = 100
-_MAX_CHARACTERS = 2000
 
 _PLACE_WIDTH = 60
 _STATUS_WIDTH = max(map(len, Status))
@@ -48,7 +47,7 @@ def findings(
         if only_bad and finding.is_good:
             continue
         label = paint(finding.status.value.ljust(_STATUS_WIDTH), finding.status)
-        lines.append(f"  {label}  {finding.id.ljust(_ID_WIDTH)}  {brief(finding.message, _MAX_CHARACTERS)}")
+        lines.append(f"  {label}  {finding.id.ljust(_ID_WIDTH)}  {brief(finding.message, MAX_CHARACTERS)}")
         if finding.hint and not finding.is_good:
             lines.append(f"{' ' * (_STATUS_WIDTH + _ID_WIDTH + 6)}-> {printable(finding.hint)}")
     return _text(lines)
@@ -178,7 +177,7 @@ def _facts(facts: dict[str, Any], *, show_all: bool, indent: str) -> list[str]:
 
 
 def _cut(text: str, *, show_all: bool) -> str:
-    return text if show_all or len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}… (--all)"
+    return text if show_all or len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}… (--all)"
 
 
 def _fact(name: str, value: Any, *, show_all: bool) -> list[tuple[str, str]]:

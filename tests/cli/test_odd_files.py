@@ -602,6 +602,19 @@ def test_text_of_a_name_of_megabytes_is_cut(certkit, tmp_path):
         assert len(certkit(command, tmp_path / "long.pem", "--all").out) > 1_000_000
 
 
+def test_a_refusal_of_a_hundred_thousand_characters_is_cut(certkit, files):
+    """In text; JSON has it whole."""
+    many = odd.sequence(*(odd.oid(f"2a03{0x81 + number // 128:02x}{number % 128:02x}") for number in range(12_000)))
+    long = odd.certificate(extensions=(odd.extension("551d25", many),))
+    (files / "long.pem").write_bytes(pem.encode("CERTIFICATE", long))
+    pair = ("identity", "import", "acme", "--key", files / "key.pem", "--cert", files / "long.pem")
+    refused = certkit(*pair, "--store", f"file:{files}/store")
+    assert refused.code == 2
+    assert len(refused.err) < 2_500
+    assert refused.err.endswith("Ask the issuer for a certificate with clientAuth\n")
+    assert len(certkit(*pair, "--store", f"file:{files}/store", "--json").out) > 100_000
+
+
 # Files in which every object is broken, and what the last of them says.
 HOSTILE = {
     "key-store.jks": b"\xfe\xed\xfe\xed"
@@ -612,6 +625,13 @@ HOSTILE = {
     "blocks.pem": b"-----BEGIN PKCS7-----\nMAA=\n-----END PKCS7-----\n" * 100_000,
     "secrets.yaml": (b"x: MIIB" + b"A" * 60 + b"\n") * 100_000,
 }
+
+
+def test_reading_ends_after_five_thousand_private_keys():
+    """Some take more than a millisecond to open."""
+    *found, last = objects.read(keys.to_pem(odd.key()).reveal() * 5_001)
+    assert len(found) == 5_000
+    assert last == Broken("5,000 private keys", "the rest of the file was not read", "split the file")
 
 
 @pytest.mark.parametrize("name", HOSTILE)
