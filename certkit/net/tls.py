@@ -179,7 +179,7 @@ def _note(connection: SSL.Connection, _: int, __: int) -> None:
 
 
 def _identify(made: SSL.Context, client: Credentials) -> None:
-    from OpenSSL import SSL
+    from OpenSSL import SSL, crypto
 
     own, *above = (each.loaded() for each in client.chain)
     try:
@@ -188,6 +188,10 @@ def _identify(made: SSL.Context, client: Credentials) -> None:
         for each in above:
             made.add_extra_chain_cert(each)
         made.set_verify(SSL.VERIFY_PEER, _refuse)
+    except crypto.Error as error:
+        [[(*_, reason), *_]] = error.args
+        hint = "ask its issuer for a correct one"
+        raise InputError(f"OpenSSL cannot read the client certificate: {reason}", hint=hint) from error
     except (SSL.Error, TypeError) as error:
         raise InputError("TLS does not support this type of client certificate", hint="use another one") from error
 

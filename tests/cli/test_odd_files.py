@@ -555,6 +555,26 @@ def test_an_identity_with_an_unusual_certificate(certkit, files, name):
         assert said in probed.err
 
 
+@pytest.mark.parametrize(
+    ("value", "tag", "said"),
+    [
+        (b"\xff\xfe", odd.UTF8, "invalid utf8string"),
+        (b"\1", 0x02, "mstring wrong tag"),
+        (b"a" * 2**21, odd.UTF8, "too long"),
+    ],
+    ids=["not UTF-8", "an integer", "megabytes"],
+)
+def test_a_name_that_openssl_cannot_read_ends_a_probe(certkit, files, value, tag, said):
+    """In one line; certkit itself and its library read such certificates."""
+    unreadable = odd.certificate(subject=odd.name(odd.attribute(odd.CN, value, tag)))
+    (files / "odd.pem").write_bytes(pem.encode("CERTIFICATE", unreadable))
+    probed = certkit("probe", "127.0.0.1:9", "--cert", files / "odd.pem", "--key", files / "key.pem")
+    assert probed.code == 3
+    assert probed.err == (
+        f"certkit: error: OpenSSL cannot read the client certificate: {said}. Ask its issuer for a correct one\n"
+    )
+
+
 def test_without_a_chain_a_certificate_that_nobody_accepts_is_refused(certkit, files):
     """Whatever `verify` may skip, a rule for which every chain is refused counts."""
     (files / "odd.pem").write_bytes(pem.encode("CERTIFICATE", odd.certificate(version=bytes.fromhex("a003020103"))))
