@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import click
 import pytest
@@ -222,7 +223,7 @@ def test_help_imports_nothing_heavy(words):
         "import sys\nfrom certkit.cli.boundary import run\n"
         f"run({words!r})\nassert not [name for name in sys.modules if name.startswith(('cryptography', 'OpenSSL'))]"
     )
-    python = installed()[0].replace("/certkit", "/python")
+    python = Path(installed()[0]).with_name("python")
     assert subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
 
 

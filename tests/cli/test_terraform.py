@@ -76,6 +76,8 @@ def test_an_identity_that_is_not_there_is_an_answer(tmp_path):
 @pytest.mark.parametrize("query", [{"identity": "acme"}, {"identity": "acme", "store": "file:identities"}])
 def test_any_user_may_ask_without_a_home(tmp_path, query):
     """A uid without a passwd entry and without HOME, as in a container, needs only a store that is named."""
+    if os.getuid() != 0 and "store" not in query:
+        pytest.skip("only root can be a uid without a passwd entry")
     alone = {name: value for name, value in environment().items() if name not in {"HOME", "XDG_DATA_HOME"}}
     setpriv = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"] if os.getuid() == 0 else []
     ran = subprocess.run(
