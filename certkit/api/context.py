@@ -325,7 +325,8 @@ def _load(context: ssl.SSLContext, pair: Pair, *, allow_temporary_file: bool) ->
             context.load_cert_chain(path, password=lambda: passphrase)
         except ssl.SSLError as error:
             hint = "check the identity: certkit store check"
-            raise InputError(f"cannot use the active key and certificate: {error.reason}", hint=hint) from error
+            reason = error.reason or "OpenSSL cannot read them"  # Python has no reason where PEM cannot be read
+            raise InputError(f"cannot use the active key and certificate: {reason}", hint=hint) from error
 
 
 def _sealed(key: Any, passphrase: bytes) -> bytes:

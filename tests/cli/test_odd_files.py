@@ -17,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+import certkit as api
+from certkit.errors import InputError
 from certkit.secret import Secret
 from certkit.x509 import der as tlv
 from certkit.x509 import keys, objects, pem
@@ -573,6 +575,17 @@ def test_a_name_that_openssl_cannot_read_ends_a_probe(certkit, files, value, tag
     assert probed.err == (
         f"certkit: error: OpenSSL cannot read the client certificate: {said}. Ask its issuer for a correct one\n"
     )
+
+
+def test_an_identity_whose_name_openssl_cannot_read_has_no_tls_context(certkit, files):
+    """The error says so, where Python's has no reason."""
+    unreadable = odd.certificate(subject=odd.name(odd.attribute(odd.CN, b"\xff\xfe")), extensions=(CLIENT,))
+    (files / "odd.pem").write_bytes(pem.encode("CERTIFICATE", unreadable))
+    store = f"file:{files}/store"
+    pair = ("--cert", files / "odd.pem", "--key", files / "key.pem", "--ca", files / "ca.pem")
+    assert certkit("identity", "import", "acme", *pair, "--store", store).code == 0
+    with pytest.raises(InputError, match="cannot use the active key and certificate: OpenSSL cannot read them"):
+        api.identity("acme", store=store).ssl_context()
 
 
 def test_without_a_chain_a_certificate_that_nobody_accepts_is_refused(certkit, files):
