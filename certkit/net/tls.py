@@ -189,7 +189,7 @@ def _identify(made: SSL.Context, client: Credentials) -> None:
             made.add_extra_chain_cert(each)
         made.set_verify(SSL.VERIFY_PEER, _refuse)
     except crypto.Error as error:
-        [[(*_, reason), *_]] = error.args
+        reason = next((each[-1] for each in error.args[0]), "") or "no reason given"
         hint = "ask its issuer for a correct one"
         raise InputError(f"OpenSSL cannot read the client certificate: {reason}", hint=hint) from error
     except (SSL.Error, TypeError) as error:
