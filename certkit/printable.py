@@ -23,6 +23,14 @@ def brief(text: str, limit: int = 120) -> str:
     return shown if len(text) <= limit and len(shown) <= limit else f"{shown[:limit]}…"
 
 
+def abridged(message: str) -> str:
+    """Return the printable text of a message, cut to 2,000 characters in the middle, because its end says why."""
+    if len(message) <= MAX_CHARACTERS:
+        return printable(message)
+    half = MAX_CHARACTERS // 2
+    return f"{printable(message[:half])}…{printable(message[-half:])}"
+
+
 def decimal(number: int) -> str:
     """Return a number in decimal; the beginning of one so long that Python refuses to write it so, in hexadecimal."""
     return str(number) if number.bit_length() <= _MAX_DECIMAL_BITS else brief(f"{number:#x}", 40)

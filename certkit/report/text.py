@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from certkit.findings import Status
-from certkit.printable import MAX_CHARACTERS, brief, printable
+from certkit.printable import MAX_CHARACTERS, abridged, brief, printable
 from certkit.report import words
 from certkit.times import rfc3339
 from certkit.x509.items import Kind
@@ -47,7 +47,7 @@ def findings(
         if only_bad and finding.is_good:
             continue
         label = paint(finding.status.value.ljust(_STATUS_WIDTH), finding.status)
-        lines.append(f"  {label}  {finding.id.ljust(_ID_WIDTH)}  {brief(finding.message, MAX_CHARACTERS)}")
+        lines.append(f"  {label}  {finding.id.ljust(_ID_WIDTH)}  {abridged(finding.message)}")
         if finding.hint and not finding.is_good:
             lines.append(f"{' ' * (_STATUS_WIDTH + _ID_WIDTH + 6)}-> {printable(finding.hint)}")
     return _text(lines)

@@ -75,7 +75,7 @@ def test_again_with_another_option(store, settings, option):
     """Is an error that names the option, and nothing changes."""
     enroll(store)
     before = everything(store)
-    with pytest.raises(InputError, match=f"acme: already exists with a different {option}$"):
+    with pytest.raises(InputError, match=f"(?m)acme: already exists with a different {option}$"):
         enroll(store, settings=settings)
     assert everything(store) == before
 

@@ -85,7 +85,7 @@ def test_again_with_another_option(store, settings, option):
     """Is an error that names it, and nothing changes."""
     run(store)
     before = everything(store)
-    with pytest.raises(InputError, match=f"with a different {option}$"):
+    with pytest.raises(InputError, match=f"(?m)with a different {option}$"):
         run(store, settings=settings)
     assert everything(store) == before
 

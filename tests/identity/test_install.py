@@ -203,7 +203,7 @@ def test_a_request_that_is_out_of_use(store, state):
         pointer.discard(store, store.load("acme"))
     else:
         pointer.retire(store, store.load("acme"), "0001")
-    with pytest.raises(RefusedError, match=r"of the requests none$"):
+    with pytest.raises(RefusedError, match=r"(?m)of the requests none$"):
         install(store, data)
 
 

@@ -265,7 +265,7 @@ def test_an_empty_search_says_why(data, message):
 
 def test_an_empty_search_says_what_was_found_instead():
     """Once for each kind."""
-    with pytest.raises(InputError, match=r"as a certificate: it contains a private key, a CSR$"):
+    with pytest.raises(InputError, match=r"(?m)as a certificate: it contains a private key, a CSR$"):
         objects.certificates(files()["key pem"] * 2 + pem.encode("CERTIFICATE REQUEST", files()["csr"]), name="F")
 
 

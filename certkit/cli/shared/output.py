@@ -16,7 +16,7 @@ import click
 from certkit.cli.boundary import write_bytes, write_result
 from certkit.cli.shared.hints import in_document, with_store
 from certkit.findings import Status
-from certkit.printable import MAX_CHARACTERS, brief, capitalised, printable
+from certkit.printable import abridged, capitalised, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -120,7 +120,7 @@ class Output(NamedTuple):
 
 
 def _sentences(trouble: CertkitError | Finding) -> str:
-    return f"{brief(trouble.message, MAX_CHARACTERS)}. {capitalised(trouble.hint)}"
+    return f"{abridged(trouble.message)}. {capitalised(trouble.hint)}"
 
 
 def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:
