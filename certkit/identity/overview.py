@@ -293,7 +293,7 @@ def none_active(identity: StoredIdentity) -> InputError:
     """Return the error for what needs an active generation where there is none, with the next step."""
     name, coming = identity.name, unfinished(identity)
     if not coming:
-        hint = f"create a request: certkit identity {'enroll' if identity.record.settings.is_blank else 'renew'} {name}"
+        hint = _request_one(identity)
     elif any(not each.is_issued for each in coming):
         hint = f"install the issued certificate: certkit identity install {name} CERT"
     else:
@@ -301,13 +301,17 @@ def none_active(identity: StoredIdentity) -> InputError:
     return InputError(f"{name}: no generation is active", hint=hint)
 
 
+def _request_one(identity: StoredIdentity) -> str:
+    command = "enroll" if identity.record.settings.is_blank else "renew"
+    return f"create a request: certkit identity {command} {identity.name}"
+
+
 def _next(identity: StoredIdentity, pending: GenerationView | None, policy: Policy) -> str:
     name, record = identity.name, identity.record
     if owed_hook(identity) is not None:
         return f"a deploy hook failed; fix it, then: certkit identity activate {name}"
     if pending is None:
-        create = f"create a request: certkit identity {'enroll' if record.settings.is_blank else 'renew'} {name}"
-        return "nothing" if record.active is not None else create
+        return "nothing" if record.active is not None else _request_one(identity)
     if pending.state is not State.PENDING:
         return f"activate it: certkit identity activate {name}"
     if pending.csr is None:
