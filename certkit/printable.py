@@ -31,6 +31,11 @@ def abridged(message: str) -> str:
     return f"{printable(message[:half])}…{printable(message[-half:])}"
 
 
+def sentences(message: str, hint: str) -> str:
+    """Return what is wrong and what to do about it, as two printable sentences; the message is `abridged`."""
+    return f"{abridged(message)}. {printable(capitalised(hint))}"
+
+
 def decimal(number: int) -> str:
     """Return a number in decimal; the beginning of one so long that Python refuses to write it so, in hexadecimal."""
     return str(number) if number.bit_length() <= _MAX_DECIMAL_BITS else brief(f"{number:#x}", 40)

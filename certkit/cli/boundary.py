@@ -18,7 +18,7 @@ import click
 from certkit.cli.shared.commands import certkit
 from certkit.cli.shared.hints import with_store
 from certkit.errors import CertkitError, InputError, RefusedError
-from certkit.printable import abridged, capitalised, printable
+from certkit.printable import printable, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,7 +125,7 @@ def _report(error: CertkitError, code: int, *, form: str, verbosity: int) -> int
             write_result(_document(error) if form == "json" else nagios.error(error))
         except OutputError as failed:
             error = failed
-    line = f"certkit: error: {abridged(error.message)}. {printable(capitalised(error.hint))}"
+    line = f"certkit: error: {sentences(error.message, error.hint)}"
     _say(line if verbosity else shortened(line))
     return code
 

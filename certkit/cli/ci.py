@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from certkit.cli import boundary
 from certkit.errors import CertkitError
 from certkit.files import reading
-from certkit.printable import capitalised, printable
+from certkit.printable import printable, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def _refuse_private_keys(path: str) -> int:
     try:
         data = reading.read(path)
     except CertkitError as error:
-        sys.stderr.write(f"certkit: error: {printable(error.message)}. {capitalised(error.hint)}\n")
+        sys.stderr.write(f"certkit: error: {sentences(error.message, error.hint)}\n")
         return 3
     found = [f"line {block.line}: a private key" for block in pem.blocks(data) if block.is_private_key]
     if data.startswith(_KEY_STORE):

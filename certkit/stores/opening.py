@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
-from certkit.printable import capitalised
+from certkit.printable import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -47,7 +47,7 @@ class Opener:
 
     def warn_about(self, trouble: CertkitError | Finding) -> None:
         """Warn of a trouble and say what to do about it."""
-        self.warn(f"{trouble.message}. {capitalised(trouble.hint)}")
+        self.warn(sentences(trouble.message, trouble.hint))
 
     def host(self) -> HostConfiguration:
         """Load the host configuration; files that others could have written are warnings.

@@ -11,7 +11,7 @@ from certkit.cli.shared import activating
 from certkit.cli.shared.stores import complete_identities
 from certkit.errors import InputError
 from certkit.findings import exit_code, roll_up
-from certkit.printable import capitalised
+from certkit.printable import sentences
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
@@ -68,7 +68,7 @@ def _say(output: Output, found: Overview | Unread) -> None:
     assert message is not None  # noqa: S101  it was renewed
     output.warn_of(found.findings)
     if message.hint and not (output.quiet and message.is_good):
-        output.say(f"{message.message}. {capitalised(message.hint)}")
+        output.say(sentences(message.message, message.hint))
     if output.as_json:
         return
     # Cron mails this output, so with -q it still contains the steps for a person and the CSR.

@@ -16,7 +16,7 @@ import click
 from certkit.cli.boundary import write_bytes, write_result
 from certkit.cli.shared.hints import in_document, with_store
 from certkit.findings import Status
-from certkit.printable import abridged, capitalised, printable
+from certkit.printable import printable, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -92,13 +92,13 @@ class Output(NamedTuple):
 
     def warn_about(self, trouble: CertkitError) -> None:
         """Print a warning about a failure that did not stop the command."""
-        self.warn(_sentences(trouble))
+        self.warn(sentences(trouble.message, trouble.hint))
 
     def fail(self, error: CertkitError, name: str = "") -> None:
         """Print on standard error a failure that did not stop the command; `name` is what failed."""
         is_named = not name or any(form in error.message for form in (f"{name}: ", f"/{name}", f"'{name}'"))
         about = "" if is_named else f"{name}: "
-        self.say(f"error: {about}{_sentences(error)}")
+        self.say(f"error: {about}{sentences(error.message, error.hint)}")
 
     def say(self, message: str) -> None:
         """Print a message on standard error, even when quiet."""
@@ -111,16 +111,12 @@ class Output(NamedTuple):
         """Print the findings that are not OK as warnings."""
         for finding in findings:
             if not finding.is_good:
-                self.warn(_sentences(finding))
+                self.warn(sentences(finding.message, finding.hint))
 
     def paint(self, text: str, status: Status) -> str:
         """Return a status, coloured if the terminal supports colours."""
         colour = _COLOURS.get(status)
         return click.style(text, fg=colour) if colour and _wants_colour() else text
-
-
-def _sentences(trouble: CertkitError | Finding) -> str:
-    return f"{abridged(trouble.message)}. {capitalised(trouble.hint)}"
 
 
 def reporting(command: Callable[..., int | None]) -> Callable[..., int | None]:

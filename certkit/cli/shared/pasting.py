@@ -10,7 +10,7 @@ import click
 
 from certkit.cli.shared import inputs
 from certkit.errors import InputError
-from certkit.printable import capitalised, printable
+from certkit.printable import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ class Terminal:
             try:
                 check(answer)
             except InputError as error:
-                click.echo(f"{printable(error.message)}. {printable(capitalised(error.hint))}", err=True)
+                click.echo(sentences(error.message, error.hint), err=True)
             else:
                 return answer
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import CertkitError, InputError
-from certkit.printable import capitalised, printable
+from certkit.printable import printable, sentences
 from certkit.wise.rehearsal import api, mutual_tls, web
 from certkit.wise.rehearsal.messages import Reply, WebRequest, failure
 
@@ -70,7 +70,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         try:
             return self.server.answer(request)
         except CertkitError as error:
-            self.server.log(f"{error.message}. {capitalised(error.hint)}")
+            self.server.log(sentences(error.message, error.hint))
             return failure(500, "server_error", error.message)
         except Exception as error:  # noqa: BLE001  whatever a request does, the next one is answered
             self.server.log(f"internal error: {type(error).__name__}")
