@@ -5,6 +5,7 @@ The first bytes show how a key is to be opened, so a store may hold keys of seve
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -138,9 +139,11 @@ class TransitWrapping:
         Raises:
             StoreError: if Vault refuses, or cannot be reached.
         """
-        from certkit.vault import transit
+        from certkit.vault.fields import pick
 
-        ciphertext = transit.encrypt(self.vault, key_pem, mount=self.mount, key=self.key).encode("utf-8", "replace")
+        fields = {"plaintext": Secret(base64.b64encode(key_pem.reveal()))}
+        document, where = self.vault.call(self.mount, "encrypt", self.key, fields)
+        ciphertext = pick(document, "data", "ciphertext", of=str, where=where).encode("utf-8", "replace")
         if not _CIPHERTEXT.fullmatch(ciphertext):
             hint = "use a key of Transit that encrypts, such as aes256-gcm96"
             raise StoreError(f"cannot use vault://{self.mount}/keys/{self.key}: it returned no ciphertext", hint=hint)
@@ -158,9 +161,13 @@ class TransitWrapping:
             raise StoreError(
                 f"cannot read {name}: it looks like a key wrapped by Vault, but cannot be parsed", hint=hint
             )
-        from certkit.vault import transit
+        from certkit.vault.fields import pick, unusable
 
-        return transit.decrypt(self.vault, ciphertext.decode("ascii"), mount=self.mount, key=self.key)
+        document, where = self.vault.call(self.mount, "decrypt", self.key, {"ciphertext": ciphertext.decode("ascii")})
+        try:
+            return Secret(base64.b64decode(pick(document, "data", "plaintext", of=str, where=where), validate=True))
+        except ValueError:
+            raise unusable(where, "it is not base64") from None
 
     def seal_text(self, data: Secret) -> str:
         """Return the encrypted document."""

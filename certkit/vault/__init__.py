@@ -4,7 +4,6 @@
     connection                     one of urllib3's connections, bounded in time and in size
     transport                      hvac's requests over kept connections: redirected, repeated, in doubt
     client  kv  fields             what certkit requests
-    pki  transit  health           and what it requests more rarely
 
 Only `settings` and `errors` are cheap to import: the others load sockets, TLS and hvac on first use.
 """

@@ -7,17 +7,19 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from certkit.errors import InputError
+from certkit.printable import printable
 from certkit.secret import Secret
 from certkit.vault.errors import Kind, UncertainWrite, VaultError, asking
-from certkit.vault.fields import AclRule, checked_path, pick, texts
+from certkit.vault.fields import acl_rule, checked_path, joined, pick, texts
 from certkit.vault.kv import Kv
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from certkit.vault.settings import VaultSettings
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _RENEW_FIRST_SECONDS = 30.0
 _RENEW_SHARE = 2 / 3
 _RENEW_LEAST_SECONDS = 1.0
+_MAX_VERSION = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,17 @@ class Mount:
     path: str
     type: str
     version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A server's version, state and clock, to the second."""
+
+    version: str
+    is_initialized: bool
+    is_sealed: bool
+    is_standby: bool
+    clock: datetime
 
 
 class Vault:
@@ -152,7 +166,7 @@ class Vault:
             VaultError: if the server refuses, for example a token without the ACL policy `default`.
         """
         where = f"the token at {self.address}"
-        with asking("look up", where, rule=AclRule("read", "auth/token/lookup-self")):
+        with asking("look up", where, rule=acl_rule("read", "auth/token/lookup-self")):
             document = self.transport.again.auth.token.lookup_self()
         return VaultToken(
             display_name=pick(document, "data", "display_name", of=str, where=where),
@@ -170,7 +184,7 @@ class Vault:
             VaultError: as for `token`.
         """
         where = f"the capabilities of the token at {self.address}"
-        with asking("look up", where, rule=AclRule("update", "sys/capabilities-self")):
+        with asking("look up", where, rule=acl_rule("update", "sys/capabilities-self")):
             document = self.transport.again.sys.get_capabilities(paths=list(paths))
         return {path: texts(pick(document, "data", path, of=list, where=where)) for path in paths}
 
@@ -212,6 +226,51 @@ class Vault:
             message = f"cannot use {where}: no secrets engine is mounted there, or the token has no rights in it"
         hint = "check the mount: `bao secrets list` shows those that exist"
         raise VaultError(message, hint=hint, kind=kind)
+
+    def call(
+        self, mount: str, operation: str, name: str, fields: Mapping[str, str | Secret], *, may_repeat: bool = True
+    ) -> tuple[dict[str, Any], str]:
+        """Have a secrets engine `sign`, `encrypt` or `decrypt` something, with its role or key of that name.
+
+        Return the document of the response, and the path of the request for messages.
+
+        Raises:
+            VaultError: if the server refuses, or cannot be reached.
+            UncertainWrite: without `may_repeat`, if the response is lost.
+        """
+        path = joined(checked_path(mount), operation, checked_path(name))
+        where = f"vault://{path}"
+        client = self.transport.again if may_repeat else self.transport.once
+        with asking(operation, where, rule=acl_rule("update", path)):
+            return client.adapter.post(f"/v1/{quote(path)}", json=dict(fields)), where
+
+    def health(self) -> Health | None:
+        """Return the state of the server, which needs no token; None if it does not say, as inside a namespace.
+
+        Raises:
+            VaultError: if it cannot be reached.
+        """
+        with asking("check the health of", self.address):
+            # The request has the server respond with 200 in any state: another status would be retried.
+            document = self.transport.again.sys.read_health_status(
+                method="GET",
+                standby_ok="true",
+                sealed_code=200,
+                uninit_code=200,
+                dr_secondary_code=200,
+                performance_standby_code=200,
+            )
+        try:
+            seconds = pick(document, "server_time_utc", of=int, where=self.address)
+            return Health(
+                version=printable(pick(document, "version", of=str, where=self.address)[:_MAX_VERSION]),
+                is_initialized=pick(document, "initialized", of=bool, where=self.address),
+                is_sealed=pick(document, "sealed", of=bool, where=self.address),
+                is_standby=pick(document, "standby", of=bool, where=self.address),
+                clock=datetime.fromtimestamp(min(max(seconds, 0), 2**35), UTC),
+            )
+        except VaultError:
+            return None
 
     def kv(self, location: str) -> Kv:
         """Return the secrets below `MOUNT/PREFIX` (or `MOUNT`), where a KV secrets engine of version 2 is mounted.

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from certkit.errors import InputError
 from certkit.printable import printable
 from certkit.vault.errors import Kind, VaultError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 T = TypeVar("T")
 
@@ -29,10 +26,14 @@ def pick(document: object, *names: str, of: type[T], where: object) -> T:
         value = value.get(name) if isinstance(value, dict) else None
     # To Python, True is a number.
     if not isinstance(value, of) or (of is int and isinstance(value, bool)):
-        message = f"cannot use the response for {where}: it has no valid field {'.'.join(names)}"
-        hint = "check VAULT_ADDR and any gateway in front of the server"
-        raise VaultError(message, hint=hint, kind=Kind.NOT_VAULT, was_sent=True)
+        raise unusable(where, f"it has no valid field {'.'.join(names)}")
     return value
+
+
+def unusable(where: object, why: str) -> VaultError:
+    """Return the error for a response that Vault would not send."""
+    hint = "check VAULT_ADDR and any gateway in front of the server"
+    return VaultError(f"cannot use the response for {where}: {why}", hint=hint, kind=Kind.NOT_VAULT, was_sent=True)
 
 
 def texts(values: object) -> tuple[str, ...]:
@@ -58,7 +59,7 @@ def checked_path(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class VaultPath:
-    """A path below a mount, for messages: `vault://MOUNT/PATH`; put together only when one is shown."""
+    """A path below a mount, in messages `vault://MOUNT/PATH`."""
 
     mount: str
     path: str
@@ -66,28 +67,14 @@ class VaultPath:
     def __str__(self) -> str:
         return f"vault://{joined(self.mount, self.path)}"
 
-    def rule(self, kind: str, capability: str) -> AclRule:
-        """Return the rule for one of the API's views of it, such as `data` or `metadata`."""
-        return AclRule(capability, self.mount, kind, self.path)
+    def rule(self, view: str, capability: str) -> str:
+        """Return the ACL rule for one of the API's views of it, such as `data` or `metadata`."""
+        return acl_rule(capability, self.mount, view, self.path)
 
 
-class AclRule:
-    """An ACL rule: `path "secret/data/x" { capabilities = ["read"] }`."""
-
-    __slots__ = ("_capability", "_parts")
-
-    def __init__(self, capability: str, *parts: str) -> None:
-        self._capability = capability
-        self._parts = parts
-
-    def __str__(self) -> str:
-        end = "/" if self._capability == "list" else ""
-        # Generations are numbered and log entries dated: a rule for one of them would be of no use for the next.
-        path = re.sub(r"(?<=/generations)/[0-9]+(?=/|$)|(?<=/log)/[^/]+$", "/+", joined(*self._parts))
-        return f'path "{path}{end}" {{ capabilities = ["{self._capability}"] }}'
-
-
-def warnings_of(document: object) -> tuple[str, ...]:
-    """Return Vault's warnings, safe to be shown."""
-    found: Iterable[str] = texts(document.get("warnings")) if isinstance(document, dict) else ()
-    return tuple(printable(" ".join(warning.split()))[:300] for warning in found)
+def acl_rule(capability: str, *parts: str) -> str:
+    """Return the ACL rule for a path, as `path "secret/data/x" { capabilities = ["read"] }`."""
+    end = "/" if capability == "list" else ""
+    # Generations are numbered and log entries dated: a rule for one of them would be of no use for the next.
+    path = re.sub(r"(?<=/generations)/[0-9]+(?=/|$)|(?<=/log)/[^/]+$", "/+", joined(*parts))
+    return f'path "{path}{end}" {{ capabilities = ["{capability}"] }}'

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import RefusedError
 from certkit.identity.issuers.base import IssuerAnswer
+from certkit.printable import printable
 from certkit.vault.errors import Kind, VaultError
+from certkit.vault.fields import pick, texts
 
 if TYPE_CHECKING:
     from certkit.vault.client import Vault
@@ -29,20 +31,20 @@ class VaultPki:
             RefusedError: if the role does not allow what the CSR requests.
             VaultError: if the server denies the request, or cannot be reached.
         """
-        from certkit.vault import pki
-
         mount, _, role = self.where.rpartition("/")
+        fields = {"csr": csr.decode("ascii"), "common_name": ""}
         try:
-            signed = pki.sign(self.vault, csr.decode("ascii"), mount=mount, role=role)
+            document, where = self.vault.call(mount, "sign", role, fields, may_repeat=False)
         except VaultError as error:
             if error.kind is Kind.BAD_REQUEST:
                 raise RefusedError(error.message, hint=error.hint) from error
             raise
-        chain = _text(signed.ca_chain)
+        data = pick(document, "data", of=dict, where=where)
+        chain = texts(data.get("ca_chain")) or texts([data["issuing_ca"]] if data.get("issuing_ca") else None)
         return IssuerAnswer(
-            certificates=_text((signed.certificate,)) + chain,
-            trust_bundle=_text(signed.ca_chain[-1:]) or None,
-            warnings=signed.warnings,
+            certificates=_text((pick(data, "certificate", of=str, where=where), *chain)),
+            trust_bundle=_text(chain[-1:]) or None,
+            warnings=tuple(printable(" ".join(each.split()))[:300] for each in texts(document.get("warnings"))),
         )
 
 

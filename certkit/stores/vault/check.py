@@ -17,7 +17,6 @@ from certkit.stores.vault import layout, rights
 from certkit.stores.vault.secrets import expected
 from certkit.times import rfc3339
 from certkit.vault.errors import Kind, VaultError
-from certkit.vault.health import health
 from certkit.vault.kv import Metadata, Stored
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def _finding(check: str, error: InputError) -> Finding:
 
 
 def _server(store: VaultStore) -> Iterator[Finding]:
-    found = health(store.secrets.vault)
+    found = store.secrets.vault.health()
     address = store.secrets.vault.address
     if found is None:
         yield ok("server", f"{address} answers")

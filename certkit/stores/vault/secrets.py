@@ -19,7 +19,6 @@ from certkit.stores.vault import layout
 from certkit.stores.vault.layout import KEY
 from certkit.vault.errors import CasMismatch, Kind, UncertainWrite, VaultError
 from certkit.vault.fields import joined
-from certkit.vault.health import health
 from certkit.vault.kv import Kv
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ class Secrets:
         """
         paths = [layout.settings(identity.require_name(name)), layout.pointer(name)]
         settings, pointer = self._request(lambda kv: all_expected(kv.read_many(paths)))
-        if not (settings or pointer or may_be_absent) and ((found := health(self.vault)) is None or found.is_standby):
+        if not (settings or pointer or may_be_absent) and ((found := self.vault.health()) is None or found.is_standby):
             for pause in _PAUSES_SECONDS:
                 time.sleep(pause)
                 settings, pointer = all_expected(self.kv.read_many(paths))

@@ -8,11 +8,14 @@ from cryptography import x509
 from certkit.csr import build
 from certkit.errors import RefusedError
 from certkit.identity.issuers.vault_pki import VaultPki
+from certkit.secret import Secret
 from certkit.vault.client import Vault
-from certkit.vault.errors import VaultError
+from certkit.vault.errors import UncertainWrite, VaultError
+from certkit.vault.settings import VaultSettings
 from certkit.x509 import objects
 from certkit.x509.names import SubjectOptions
 from tests import pki
+from tests.odd_http import odd_server
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +53,42 @@ def test_it_signs(vault, mount):
     assert pki.value(x509.load_pem_x509_certificate(found.certificates)) == leaf
 
 
+def test_a_shorter_time_is_a_warning(vault, openbao, mount):
+    """The role grants less time than the mount would by default, and Vault says so."""
+    role = {"allow_any_name": True, "enforce_hostnames": False, "ttl": "24h", "key_type": "ec"}
+    openbao.api("POST", f"{mount}/roles/brief", role)
+    assert VaultPki(vault, f"{mount}/brief").issue(asked()[0]).warnings == ()
+    [warning] = VaultPki(vault, f"{mount}/client").issue(asked()[0]).warnings
+    assert "TTL" in warning
+
+
 def test_what_the_role_refuses(vault, mount):
-    """Is a refusal; a mount that is not there is not."""
+    """Is a refusal that says why; a mount that is not there is not."""
     text, _ = asked()
-    with pytest.raises(RefusedError):
-        VaultPki(vault, f"{mount}/nobody").issue(text)
+    for role, csr in (("nobody", text), ("client", b"not a CSR")):
+        with pytest.raises(RefusedError) as caught:
+            VaultPki(vault, f"{mount}/{role}").issue(csr)
+        assert caught.value.message.startswith(f"cannot sign vault://{mount}/sign/{role}: ")
     with pytest.raises(VaultError):
         VaultPki(vault, "absent/client").issue(text)
+
+
+def test_a_token_needs_one_rule(openbao, mount):
+    """The one that the refusal names."""
+    text, _ = asked()
+    rule = f'path "{mount}/sign/client" {{ capabilities = ["update"] }}'
+    weak, enough = (Secret(openbao.token_for(acl).encode()) for acl in ("", rule))
+    with Vault.connect(openbao.settings(token=weak)) as vault, pytest.raises(VaultError) as caught:
+        VaultPki(vault, f"{mount}/client").issue(text)
+    assert caught.value.hint == f"an ACL policy of the token must contain: {rule}"
+    with Vault.connect(openbao.settings(token=enough)) as vault:
+        assert VaultPki(vault, f"{mount}/client").issue(text).certificates
+
+
+def test_a_lost_answer_is_uncertain_and_not_repeated():
+    """A second certificate might come of it."""
+    with odd_server(lambda connected: connected.close()) as server:
+        settings = VaultSettings(address=server.address, token=Secret(b"s.the-token-of-this-test"), pause=0.01)
+        with Vault.connect(settings) as vault, pytest.raises(UncertainWrite):
+            VaultPki(vault, "pki/client").issue(asked()[0])
+    assert len(server.asked) == 1
