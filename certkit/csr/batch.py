@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from certkit import processes
-from certkit.csr import build, keyfile
 from certkit.csr import create as request
+from certkit.csr import keyfile
 from certkit.errors import InputError
 from certkit.files import reading
 from certkit.files import writing as files
@@ -93,17 +93,17 @@ def create(entries: Sequence[BatchEntry], policy: Policy, directory: Path, *, wr
     made: dict[str, MadeRequest] = {}
     missing = []
     with writing.progress(f"creating {len(entries):,} keys and CSRs"), files.Staging(directory) as staging:
+
+        def make(some: Sequence[BatchEntry]) -> list[MadeRequest]:
+            return [_make(entry, policy, directory, staging, writing) for entry in some]
+
         for entry in entries:
             if any(reading.exists(path) for path in _paths(entry, directory)):
-                made[entry.name] = existing(entry, policy, directory, staging, writing)
+                made[entry.name] = make([entry])[0]
             else:
                 missing.append(entry)
         if missing:
             staging.open()
-
-        def make(some: Sequence[BatchEntry]) -> list[MadeRequest]:
-            return [_new(entry, policy, directory, staging, writing) for entry in some]
-
         for entry, one in zip(missing, processes.in_parallel(make, missing), strict=True):
             made[entry.name] = one
         staging.publish()
@@ -114,45 +114,29 @@ def _paths(entry: BatchEntry, directory: Path) -> tuple[Path, Path]:
     return directory / f"{entry.name}.key", directory / f"{entry.name}.csr"
 
 
-def _new(entry: BatchEntry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing) -> MadeRequest:
-    key_path, csr_path = _paths(entry, directory)
-    key = entry.spec.generate()
-    facts = keys.key_facts(key.public_key())
-    checked = request.check_own(build.build(entry.subject, key, policy), entry.subject, policy, facts)
-    staging.write(key_path.name, keys.to_pem(key, writing.passphrase))
-    staging.write(csr_path.name, checked.pem)
-    return request.MadeRequest(
-        changed=True,
-        csr_path=csr_path,
-        key_path=key_path,
-        csr=checked,
-        key_file=keyfile.is_private(key_path),
-        name=entry.name,
-    )
-
-
-def existing(
-    entry: BatchEntry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing
-) -> MadeRequest:
-    """Return the key and CSR of an entry that exist and match; a missing CSR is staged.
+def _make(entry: BatchEntry, policy: Policy, directory: Path, staging: files.Staging, writing: Writing) -> MadeRequest:
+    """Stage the key and the CSR of an entry, or what is missing of them.
 
     Raises:
-        InputError: if a file does not match, or the key is missing.
+        InputError: if an existing file does not match or may not exist, or a CSR has no key.
         RefusedError: if the policy refuses the CSR.
     """
     key_path, csr_path = _paths(entry, directory)
+    has_key, has_csr = reading.exists(key_path), reading.exists(csr_path)
     if not writing.if_absent:
         for path in (key_path, csr_path):
             files.require_absent(path, hint="choose another directory, or use --if-absent")
-    if not reading.exists(key_path):
+    if has_csr and not has_key:
         raise InputError(f"cannot complete {csr_path}: the CSR exists, but its key does not", hint="move the CSR away")
-    held = keyfile.existing_key(key_path, entry.spec, writing.passphrase)
-    facts = keys.key_facts(held.key.public_key())
-    has_csr = reading.exists(csr_path)
-    if has_csr:
-        checked = request.read_existing(csr_path, entry.subject, policy, facts)
+    if has_key:
+        held = keyfile.existing_key(key_path, entry.spec, writing.passphrase)
     else:
-        checked = request.check_own(build.build(entry.subject, held.key, policy), entry.subject, policy, facts)
+        held = keyfile.HeldKey(entry.spec.generate(), keyfile.is_private(key_path))
+        staging.write(key_path.name, keys.to_pem(held.key, writing.passphrase))
+    if has_csr:
+        checked = request.read_existing(csr_path, entry.subject, held.key, policy)
+    else:
+        checked = request.new_csr(entry.subject, held.key, policy)
         staging.write(csr_path.name, checked.pem)
     return request.MadeRequest(
         changed=not has_csr,

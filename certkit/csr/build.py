@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from certkit.errors import InputError
@@ -13,8 +12,6 @@ from certkit.x509.attributes import EXTENDED_KEY_USAGES, KEY_USAGES
 from certkit.x509.oids import QC_STATEMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
@@ -23,71 +20,49 @@ if TYPE_CHECKING:
     from certkit.x509.names import SubjectOptions
 
 # The library's names for the bits of a key usage, in the order of KEY_USAGES.
-KEY_USAGE_FIELDS = (
+_KEY_USAGE_FIELDS = (
     *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
     *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class WantedCsr:
-    """The content of a CSR: its subject and extensions, completed by what a policy demands."""
+def _wanted(
+    options: SubjectOptions, policy: Policy | None
+) -> tuple[tuple[names.Attribute, ...], list[tuple[x509.ExtensionType, bool]]]:
+    """Return the subject and the extensions of a CSR, completed by what a policy demands, each with `critical`.
 
-    subject: tuple[names.Attribute, ...]
-    san: tuple[str, ...]
-    key_usage: tuple[str, ...]
-    extended_key_usage: tuple[str, ...]
-    statements: qualified.Statements
-    rules: CsrRules
+    Raises:
+        InputError: if an alternative name or a usage cannot be encoded.
+    """
+    from cryptography import x509
 
-    @classmethod
-    def by(cls, options: SubjectOptions, policy: Policy | None) -> WantedCsr:
-        """Return the requested contents, completed by what the policy requires."""
-        rules = policy.csr if policy else CsrRules()
-        subject = options.attributes(policy.subject.order if policy else ())
-        common_names = names.values(subject, "CN") if rules.san_is_common_name else ()
-        return cls(
-            subject,
-            options.san or tuple(f"DNS:{value}" for value in common_names),
-            options.key_usage or rules.key_usage.demanded,
-            options.extended_key_usage or rules.extended_key_usage.demanded,
-            qualified.Statements(
-                options.qc_type or rules.qc_types, options.psd2_role, options.psd2_authority, options.psd2_authority_id
-            ),
-            rules,
-        )
-
-    def extensions(self) -> Iterator[tuple[x509.ExtensionType, bool]]:
-        """Yield the extensions, each with whether it is critical.
-
-        Raises:
-            InputError: if an alternative name or a usage cannot be encoded.
-        """
-        from cryptography import x509
-
-        if self.rules.ca_false:
-            yield x509.BasicConstraints(ca=False, path_length=None), False
-        if self.key_usage:
-            bits = dict.fromkeys(KEY_USAGE_FIELDS, False)
-            bits |= {KEY_USAGE_FIELDS[KEY_USAGES.index(usage)]: True for usage in self.key_usage}
-            try:
-                # RFC 5280 section 4.2.1.3: critical, unless the policy says otherwise.
-                yield x509.KeyUsage(**bits), self.rules.key_usage.critical is not Answer.NO
-            except ValueError as error:
-                raise InputError(
-                    f"key usage {', '.join(self.key_usage)}: {error}", hint="add --key-usage keyAgreement"
-                ) from error
-        if self.extended_key_usage:
-            oids = [EXTENDED_KEY_USAGES.get(usage, usage) for usage in self.extended_key_usage]
-            extended = x509.ExtendedKeyUsage(map(x509.ObjectIdentifier, oids))
-            yield extended, self.rules.extended_key_usage.critical is Answer.YES
-        if self.san:
-            # RFC 5280 section 4.2.1.6: critical where the subject is empty.
-            listed = dict.fromkeys(map(names.parse_san, self.san))
-            yield x509.SubjectAlternativeName(listed), not self.subject
-        if self.statements.types or self.statements.roles:
-            oid = x509.ObjectIdentifier(QC_STATEMENTS)
-            yield x509.UnrecognizedExtension(oid, self.statements.encode()), False
+    rules = policy.csr if policy else CsrRules()
+    subject = options.attributes(policy.subject.order if policy else ())
+    extensions: list[tuple[x509.ExtensionType, bool]] = []
+    if rules.ca_false:
+        extensions.append((x509.BasicConstraints(ca=False, path_length=None), False))
+    if usages := options.key_usage or rules.key_usage.demanded:
+        bits = {name: usage in usages for usage, name in zip(KEY_USAGES, _KEY_USAGE_FIELDS, strict=True)}
+        try:
+            # RFC 5280 section 4.2.1.3: critical, unless the policy says otherwise.
+            extensions.append((x509.KeyUsage(**bits), rules.key_usage.critical is not Answer.NO))
+        except ValueError as error:
+            raise InputError(f"key usage {', '.join(usages)}: {error}", hint="add --key-usage keyAgreement") from error
+    if purposes := options.extended_key_usage or rules.extended_key_usage.demanded:
+        oids = [EXTENDED_KEY_USAGES.get(each, each) for each in purposes]
+        extended = x509.ExtendedKeyUsage(map(x509.ObjectIdentifier, oids))
+        extensions.append((extended, rules.extended_key_usage.critical is Answer.YES))
+    common_names = names.values(subject, "CN") if rules.san_is_common_name else ()
+    if listed := options.san or [f"DNS:{value}" for value in common_names]:
+        # RFC 5280 section 4.2.1.6: critical where the subject is empty.
+        alternatives = x509.SubjectAlternativeName(dict.fromkeys(map(names.parse_san, listed)))
+        extensions.append((alternatives, not subject))
+    types = options.qc_type or rules.qc_types
+    if types or options.psd2_role:
+        statements = qualified.Statements(types, options.psd2_role, options.psd2_authority, options.psd2_authority_id)
+        oid = x509.ObjectIdentifier(QC_STATEMENTS)
+        extensions.append((x509.UnrecognizedExtension(oid, statements.encode()), False))
+    return subject, extensions
 
 
 def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes, policy: Policy | None = None) -> bytes:
@@ -99,12 +74,12 @@ def build(options: SubjectOptions, key: CertificateIssuerPrivateKeyTypes, policy
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    wanted = WantedCsr.by(options, policy)
-    builder = x509.CertificateSigningRequestBuilder().subject_name(names.build_name(wanted.subject))
-    for extension, critical in wanted.extensions():
+    subject, extensions = _wanted(options, policy)
+    builder = x509.CertificateSigningRequestBuilder().subject_name(names.build_name(subject))
+    for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
     try:
-        request = builder.sign(key, digest_for(key))
+        request = builder.sign(key, _digest_for(key))
     except (ValueError, TypeError) as error:
         raise InputError(f"cannot sign the CSR: {error}", hint="use a key of one of the policy's types") from error
     return pem.encode(pem.CERTIFICATE_REQUEST, request.public_bytes(Encoding.DER))
@@ -114,13 +89,13 @@ def difference(request: Csr, options: SubjectOptions, policy: Policy) -> str | N
     """Return how a CSR differs from what the options and the policy require; None if it does not."""
     from cryptography import x509
 
-    wanted = WantedCsr.by(options, policy)
-    if names.attributes(request.subject) != wanted.subject:
+    subject, wanted = _wanted(options, policy)
+    if names.attributes(request.subject) != subject:
         return f"its subject is {request.subject.text}"
     loaded = request.cryptography()
     extensions = loaded and foreign.attempt(lambda _: loaded.extensions, b"")
     held: dict[str, Any] = {each.oid.dotted_string: each for each in extensions or ()}
-    for value, critical in wanted.extensions():
+    for value, critical in wanted:
         found = held.pop(value.oid.dotted_string, None)
         if found is None:
             return f"its {type(value).__name__} is absent"
@@ -133,17 +108,7 @@ def difference(request: Csr, options: SubjectOptions, policy: Policy) -> str | N
     return f"it asks for {', '.join(type(each.value).__name__ for each in held.values())}" if held else None
 
 
-def digest_name(request: x509.CertificateSigningRequest) -> str | None:
-    """Return the digest that a CSR is signed with; None for a signature without one (Ed25519, Ed448).
-
-    Raises:
-        cryptography.exceptions.UnsupportedAlgorithm: if the library does not know the algorithm.
-    """
-    algorithm = request.signature_hash_algorithm
-    return algorithm.name if algorithm else None
-
-
-def digest_for(key: CertificateIssuerPrivateKeyTypes) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
+def _digest_for(key: CertificateIssuerPrivateKeyTypes) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
     """Return SHA-256, or the digest that fits the curve (RFC 5480 section 4); None for keys with a built-in digest."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from certkit.csr import encoding, extensions, signature, subject
+from certkit.csr import encoding, extensions, subject
 from certkit.errors import InputError
 from certkit.findings import Finding, Status, critical, ok, roll_up, skipped, unknown, warning
 from certkit.policy.values import Answer
 from certkit.printable import printable
-from certkit.x509 import names
+from certkit.x509 import describe, keys, names
 from certkit.x509.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -58,12 +59,10 @@ def findings(request: Csr, data: bytes, policy: Policy, *, key: KeyFacts | None 
 
     The rules of RFC 2986 that the CSR breaks although it can be read come first.
     """
-    facts: KeyFacts | str
-    try:
+    facts = None
+    with contextlib.suppress(InputError):
         request.public_key()
-        facts = request.key.reason if isinstance(request.key, Unreadable) else request.key.facts
-    except InputError as error:
-        facts = error.message
+        facts = None if isinstance(request.key, Unreadable) else request.key.facts
     broken = [
         critical("encoding", f"{printable(each.message)} ({each.section})", "create a new CSR")
         for each in request.deviations
@@ -73,8 +72,8 @@ def findings(request: Csr, data: bytes, policy: Policy, *, key: KeyFacts | None 
     return [
         *broken,
         *(each for each in found if not (broken and each.is_good)),
-        signature.own_key(request),
-        signature.algorithm(request, policy.csr, partner=policy.title),
+        _signature(request),
+        _signature_algorithm(request, policy),
         _key_of_csr(request, policy),
         *subject_of(request, policy),
         *extensions.findings(request, policy),
@@ -102,8 +101,48 @@ def subject_of(request: Csr, policy: Policy) -> list[Finding]:
     return subject.findings(found, policy.subject, text=request.subject.text, partner=policy.title)
 
 
+def _signature(request: Csr) -> Finding:
+    """Return whether the CSR's signature is that of its own key."""
+    if request.is_signature_valid is None:
+        message = "the signature cannot be verified: the key or the algorithm is not supported"
+        return unknown("signature", message, "create a new CSR with certkit csr create")
+    if not request.is_signature_valid:
+        message = "the signature does not match the CSR: it was changed, or signed with another key"
+        return critical("signature", message, "create a new CSR")
+    return ok("signature", "the CSR is signed with its own key")
+
+
+def _signature_algorithm(request: Csr, policy: Policy) -> Finding:
+    """Return whether the digest is sound, and one that the partner accepts."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    hint = "sign it with SHA-256: openssl req -new -sha256, or certkit csr create"
+    loaded, oid = request.cryptography(), request.signature_algorithm.oid
+    name = describe.algorithm_name(oid)
+    # For a CSR that the library does not load, the name of the algorithm gives the digest.
+    named = re.search(r"sha(1|224|256|384|512)|md[25]", name.lower())
+    digest = named[0] if named else None
+    try:
+        if loaded is not None:
+            used = loaded.signature_hash_algorithm
+            digest = used.name if used else None
+        is_supported = loaded is not None or named is not None or name.startswith(("Ed", "ML-DSA"))
+    except UnsupportedAlgorithm:
+        is_supported = False
+    if not is_supported:
+        return critical("signature-algorithm", f"the signature algorithm {oid} is not supported", hint)
+    if digest is None:
+        return ok("signature-algorithm", name)
+    if keys.is_weak_digest(digest):
+        return critical("signature-algorithm", f"{digest.upper()} is too weak for a signature", hint)
+    if digest not in policy.csr.digests:
+        return critical("signature-algorithm", f"{digest.upper()} is not accepted by {policy.title}", hint)
+    return ok("signature-algorithm", digest.upper())
+
+
 def key_type(key: PublicKeyInfo | Unreadable, policy: Policy) -> Finding:
     """Return whether a policy accepts a public key: its type, its size, its curve, and that it is not weak."""
+    new = "create a new key: certkit key generate"
     if isinstance(key, Unreadable):
         hint = f"use one of: {policy.key.describe()}"
         return critical("key-type", f"the public key cannot be used: {key.reason}", hint)
@@ -112,7 +151,7 @@ def key_type(key: PublicKeyInfo | Unreadable, policy: Policy) -> Finding:
             "key-type", key.curve_problem, "use a key of a named curve: certkit key generate --type ec-p256"
         )
     if key.weakness:
-        return critical("key-type", key.weakness, "create a new key: certkit key generate")
+        return critical("key-type", key.weakness, new)
     found = key_finding(key.type, key.bits, policy.key, partner=policy.title)
     if not found.is_good:
         return found
@@ -120,7 +159,7 @@ def key_type(key: PublicKeyInfo | Unreadable, policy: Policy) -> Finding:
         key.load()
     except InputError as error:
         return critical("key-type", f"the public key cannot be used: {error.message}", error.hint)
-    return warning("key-type", key.concern, "create a new key: certkit key generate") if key.concern else found
+    return warning("key-type", key.concern, new) if key.concern else found
 
 
 def _key_of_csr(request: Csr, policy: Policy) -> Finding:
@@ -165,11 +204,11 @@ def key_file(policy: Policy, key: HeldKey | None) -> list[Finding]:
     return found
 
 
-def key_match(facts: KeyFacts | str, key: KeyFacts | None, *, what: str) -> Finding:
+def key_match(facts: KeyFacts | None, key: KeyFacts | None, *, what: str) -> Finding:
     """Return whether a private key and a CSR or certificate belong together: the same public key (SPKI)."""
     if key is None:
         return skipped("key-match", "no private key was given", "add --key KEY")
-    if isinstance(facts, str):
+    if facts is None:
         return unknown("key-match", f"the public key of the {what} cannot be read", f"get a new {what}")
     if facts.spki_sha256 == key.spki_sha256:
         return ok("key-match", f"the private key belongs to the {what} (SPKI SHA-256 {key.spki_sha256})")

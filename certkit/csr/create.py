@@ -6,8 +6,9 @@ Nothing is written before everything is created, read back and checked against t
 from __future__ import annotations
 
 import contextlib
+import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certkit.csr import build, check, keyfile
 from certkit.csr import subject as subjects
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from certkit.csr.keyfile import HeldKey, Writing
     from certkit.policy.rules import Policy
+    from certkit.x509.csr import Csr
     from certkit.x509.names import SubjectOptions
 
 
@@ -98,31 +100,23 @@ def create(
         RefusedError: if the policy refuses the subject, the key, or the CSR; nothing was written.
         InputError: if a file exists and does not match, or a file cannot be read or written.
     """
+    attempt = functools.partial(_create_once, subject, policy, key, key_path, csr_path, spec, writing)
     for _ in range(_RACES if writing.if_absent else 0):
         # If another process was first, its files may match.
         with contextlib.suppress(ExistsError):
-            return create_once(
-                subject, policy, key=key, key_path=key_path, csr_path=csr_path, spec=spec, writing=writing
-            )
-    return create_once(subject, policy, key=key, key_path=key_path, csr_path=csr_path, spec=spec, writing=writing)
+            return attempt()
+    return attempt()
 
 
-def create_once(
+def _create_once(
     subject: SubjectOptions,
     policy: Policy,
-    *,
     key: HeldKey | None,
     key_path: Path | None,
     csr_path: Path | None,
     spec: KeySpec | None,
     writing: Writing,
 ) -> MadeRequest:
-    """Create a CSR as `create` does, without retrying if another process writes the same files.
-
-    Raises:
-        RefusedError: if the policy refuses the subject, the key, or the CSR.
-        InputError: if a file exists and does not match, or a file cannot be read or written.
-    """
     new_key_path = key_path if key is None else None
     require_targets(key_path, csr_path, writing, is_new_key=key is None)
     refuse_subject(subject, policy)
@@ -141,13 +135,11 @@ def create_once(
             hint="move the CSR away, or give its key with --key",
         )
     private_key = key.key if key else keyfile.new_key(spec or default_spec(policy), writing.progress)
-    facts = keys.key_facts(private_key.public_key())
     if key is not None:
-        refuse([check.key_finding(facts.type, facts.bits, policy.key, partner=policy.title)], policy)
-    if old_csr is not None:
-        checked = read_existing(old_csr, subject, policy, facts)
-    else:
-        checked = check_own(build.build(subject, private_key, policy), subject, policy, facts)
+        name, bits = keys.type_and_bits(private_key.public_key())
+        refuse([check.key_finding(name, bits, policy.key, partner=policy.title)], policy)
+    make = new_csr if old_csr is None else functools.partial(read_existing, old_csr)
+    checked = make(subject, private_key, policy)
     kept: list[Path | None] = []
     made_key_path = new_key_path if key is None else None
     if made_key_path is not None:
@@ -164,23 +156,24 @@ def create_once(
     )
 
 
-def check_own(pem: bytes, subject: SubjectOptions, policy: Policy, facts: KeyFacts) -> Checked:
-    """Return a CSR read back from its own bytes, checked against the policy and the options.
+def new_csr(subject: SubjectOptions, key: Any, policy: Policy) -> Checked:
+    """Return a new CSR, read back from its own bytes and checked against the policy and the options.
 
     Raises:
         RefusedError: if the policy refuses it, or it does not match the options.
+        InputError: if a value cannot be encoded, or the key cannot sign.
     """
+    pem = build.build(subject, key, policy)
     request = objects.csr(pem, name="CSR")
-    findings = check.findings(request, pem, policy, key=facts)
-    refuse(findings, policy)
+    checked = _checked(request, pem, policy, keys.key_facts(key.public_key()))
     problem = build.difference(request, subject, policy)
     if problem:
         hint = "report this: the new CSR does not match the options"
         raise RefusedError(f"cannot use the new CSR: {problem}", hint=hint)
-    return Checked(pem, request.subject.text, facts, tuple(findings))
+    return checked
 
 
-def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: KeyFacts) -> Checked:
+def read_existing(path: Path, subject: SubjectOptions, key: Any, policy: Policy) -> Checked:
     """Return the CSR in a file, if it was made with this key and for this subject, and follows the policy.
 
     Raises:
@@ -190,11 +183,16 @@ def read_existing(path: Path, subject: SubjectOptions, policy: Policy, facts: Ke
     data = reading.read(path)
     request = objects.csr(data, name=str(path))
     hint = "choose another name, or use --force to replace the CSR"
+    facts = keys.key_facts(key.public_key())
     if request.spki_sha256 != facts.spki_sha256:
         raise InputError(f"cannot use {path}: the CSR was created with another key", hint=hint)
     problem = build.difference(request, subject, policy)
     if problem:
         raise InputError(f"cannot use {path}: the CSR does not match the options: {problem}", hint=hint)
+    return _checked(request, data, policy, facts)
+
+
+def _checked(request: Csr, data: bytes, policy: Policy, facts: KeyFacts) -> Checked:
     findings = check.findings(request, data, policy, key=facts)
     refuse(findings, policy)
     return Checked(data, request.subject.text, facts, tuple(findings))

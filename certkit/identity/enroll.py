@@ -146,7 +146,6 @@ def add_request(
         RefusedError: if the policy refuses the CSR, or the partner allows no more certificates; nothing was written.
         StoreError: if the store cannot be used.
     """
-    from certkit.csr import build
     from certkit.csr import create as requests
 
     neighbours = limits.Neighbours(store, identity.name, identity)
@@ -159,14 +158,13 @@ def add_request(
     if key is None:
         spec = KeySpec(settings.key_type) if settings.key_type else requests.default_spec(policy)
         key = keyfile.new_key(spec, progress)
-    facts = keys.key_facts(key.public_key())
-    made = requests.check_own(build.build(settings.subject, key, policy), settings.subject, policy, facts)
+    made = requests.new_csr(settings.subject, key, policy)
     tried: list[str] = []
     for _ in range(_TRIES):
         known = (each.number for each in identity.generations)
         pruned = (*identity.record.discarded, *identity.record.retired)
         number = next_generation([*known, *pruned, *tried])
-        naming = functools.partial(_name, name=identity.name, number=number, key=facts, csr=made.pem, now=now)
+        naming = functools.partial(_name, name=identity.name, number=number, key=made.facts, csr=made.pem, now=now)
         try:
             added = store.add(identity, number, key=keys.to_pem(key), csr=made.pem, edit=naming)
         except ConflictError:
