@@ -17,7 +17,7 @@ _SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "
 
 @click.command()
 @inputs.file_argument("source", metavar="CERT")
-@click.option(
+@inputs.file_option(
     "--ca",
     "cas",
     multiple=True,
@@ -44,7 +44,13 @@ _SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "
 @inputs.file_option("--key", metavar="KEY", help="Check that this private key belongs to the certificate.")
 @inputs.file_option("--csr", "csr_source", metavar="CSR", help="Compare key and organization with this CSR.")
 @inputs.policy_option
-@click.option("--client-id", "--common-name", metavar="ID", help="Check that the common name is this client id.")
+@click.option(
+    "--client-id",
+    "--common-name",
+    metavar="ID",
+    callback=inputs.filled,
+    help="Check that the common name is this client id.",
+)
 @click.option(
     "--purpose",
     type=click.Choice(["client", "server", "any"]),
@@ -52,8 +58,18 @@ _SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "
     show_default=True,
     help="Required purpose.",
 )
-@click.option("--hostname", metavar="NAME", help="Check that the certificate is valid for this DNS name or IP address.")
-@click.option("--email", metavar="ADDRESS", help="Check that the certificate is valid for this e-mail address.")
+@click.option(
+    "--hostname",
+    metavar="NAME",
+    callback=inputs.filled,
+    help="Check that the certificate is valid for this DNS name or IP address.",
+)
+@click.option(
+    "--email",
+    metavar="ADDRESS",
+    callback=inputs.filled,
+    help="Check that the certificate is valid for this e-mail address.",
+)
 @click.option(
     "--max-depth",
     metavar="N",
@@ -71,7 +87,9 @@ _SAME = ("no_chain", "purpose", "client_id", "hostname", "email", "max_depth", "
     show_default=True,
     help="Time allowed per OCSP responder.",
 )
-@click.option("--at", metavar="TIME", help="Evaluate as of this time: RFC 3339 or a date.  [default: now]")
+@click.option(
+    "--at", metavar="TIME", callback=inputs.filled, help="Evaluate as of this time: RFC 3339 or a date.  [default: now]"
+)
 @inputs.proxy_option
 @inputs.passphrase_option
 @reporting

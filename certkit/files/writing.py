@@ -30,14 +30,23 @@ _DESCRIPTOR = re.compile(r"(?:/dev/fd|/proc/self/fd)/([0-9]{1,7})", re.ASCII)
 
 
 def require_absent(path: Path, *, hint: str = _EXISTS_HINT) -> None:
-    """Refuse a target that exists.
+    """Refuse a target that exists. The descriptors of this process may be written to.
 
     Raises:
         ExistsError: if something has that name, a symbolic link included.
     """
-    if reading.exists(path):
+    if reading.exists(path) and descriptor(path) is None:
+        if hint == _EXISTS_HINT and reading.is_special(path):
+            raise ExistsError(f"cannot write {path}: not a regular file", hint="choose another name")
         link = " (a symbolic link)" if os.path.islink(path) else ""
         raise ExistsError(f"cannot write {path}: it already exists{link}", hint=hint)
+
+
+def descriptor(path: Path | str) -> int | None:
+    """Return N for `/dev/fd/N`, `/dev/stdout` and `/dev/stderr`, which are open files of this process; else None."""
+    name = os.path.abspath(path)
+    match = _DESCRIPTOR.fullmatch(name)
+    return int(match[1]) if match else _DESCRIPTORS.get(name)
 
 
 def require_directory(path: Path) -> None:
@@ -47,6 +56,8 @@ def require_directory(path: Path) -> None:
         InputError: if nothing could be written there.
     """
     folder = path.parent
+    if descriptor(path) is not None:
+        return
     if not folder.is_dir():
         raise InputError(f"cannot write {path}: no directory {folder}", hint="create the directory first")
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -64,6 +75,10 @@ def publish(path: Path, content: Content, *, replace: bool = False) -> None:
     Raises:
         InputError: if the name is taken, or the file cannot be written; the old state remains.
     """
+    number = descriptor(path)
+    if number is not None:
+        _send(number, content, path)
+        return
     if replace:
         require_replaceable(path)
     else:
@@ -83,10 +98,9 @@ def write_report(path: Path, report: ReportFile) -> None:
     Raises:
         InputError: if the report cannot be written; the old file stays.
     """
-    name = os.path.abspath(path)
-    match = _DESCRIPTOR.fullmatch(name)
-    if match or name in _DESCRIPTORS:
-        _send(int(match[1]) if match else _DESCRIPTORS[name], report, path)
+    number = descriptor(path)
+    if number is not None:
+        _send(number, report, path)
         return
     with Folder.open(path.parent, about=path) as folder:
         found = folder.status(path.name)
@@ -110,9 +124,9 @@ def write_report(path: Path, report: ReportFile) -> None:
             raise InputError(f"cannot write {path}: not a regular file", hint="choose another name")
 
 
-def _send(file: int, report: ReportFile, path: Path) -> None:
+def _send(file: int, content: Content, path: Path) -> None:
     try:
-        for part in report.encoded():
+        for part in contents.parts(content):
             contents.write_all(file, part)
     except OSError as error:
         raise reading.failure("cannot write", path, error) from error
@@ -148,7 +162,7 @@ def set_aside(path: Path, now: datetime) -> Path | None:
     Raises:
         InputError: if it is not a regular file, or cannot be kept.
     """
-    if not reading.exists(path):
+    if not reading.exists(path) or descriptor(path) is not None:
         return None
     require_replaceable(path)
     stem = f"{path.name}.old-{now:%Y%m%dT%H%M%SZ}"
@@ -165,7 +179,7 @@ def require_replaceable(path: Path) -> None:
     Raises:
         InputError: if the path leads to a device, pipe or directory.
     """
-    if reading.is_special(path):
+    if reading.is_special(path) and descriptor(path) is None:
         raise InputError(f"cannot replace {path}: not a regular file", hint="choose another name")
 
 

@@ -7,6 +7,7 @@ import pty
 import resource
 import signal
 import stat
+import subprocess
 
 import pytest
 
@@ -37,6 +38,38 @@ def test_the_mode_is_0600_whatever_the_umask(certkit, tmp_path, umask):
     """Neither a loose nor a strict umask changes who may read a key."""
     certkit("key", "generate", "--out", "k", preexec_fn=lambda: os.umask(umask))
     assert stat.S_IMODE((tmp_path / "k").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1"])
+@pytest.mark.parametrize("make", [("key", "generate"), ("csr", "create", "--organization", "Acme", "--key", "k")])
+def test_standard_output_has_a_name(certkit, name, make):
+    """/dev/stdout and /dev/fd/1 are standard output as - is: the key or CSR alone is written to it."""
+    certkit("key", "generate", "--out", "k")
+    made = certkit(*make, "--out", name)
+    assert (made.code, made.err) == (0, "")
+    assert made.out.startswith("-----BEGIN ")
+    assert made.out.rstrip().endswith("-----")
+
+
+def test_a_key_and_its_csr_are_written_to_pipes_of_the_shell(tmp_path):
+    """The shell's >(PROGRAM) is a descriptor under /dev/fd, which is no file that exists already."""
+    script = '"$@" --organization Acme --key-out >(cat >k; echo >>done) --out >(cat >c; echo >>done)'
+    bash = ["bash", "-c", f'{script}; until [ "$(wc -l <done)" = 2 ]; do sleep 0.1; done', "-"]
+    subprocess.run(
+        [*bash, *command(), "csr", "create", "-q"], cwd=tmp_path, env=environment(), check=True, timeout=60,
+    )  # fmt: skip
+    assert (tmp_path / "k").read_text().startswith("-----BEGIN PRIVATE KEY-----\n")
+    assert openssl("req", "-in", tmp_path / "c", "-verify", "-noout").returncode == 0
+
+
+@pytest.mark.parametrize("target", [".", "/dev/null"])
+def test_no_hint_to_force_what_force_cannot_do(certkit, target):
+    """A directory or device in the way is not replaced with --force, so no message advises it."""
+    refused = certkit("key", "generate", "--out", target)
+    assert (refused.code, refused.err) == (
+        3,
+        f"certkit: error: cannot write {target}: not a regular file. Choose another name\n",
+    )
 
 
 @pytest.mark.parametrize("target", ["elsewhere", "nowhere"])

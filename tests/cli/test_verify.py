@@ -55,6 +55,17 @@ def test_all_is_well(certkit, files, tmp_path):
     assert agreed.stdout.endswith(b"OK\n")
 
 
+@pytest.mark.parametrize(
+    "option", ["--ca", "--hostname", "--email", "--client-id", "--at", "--crl", "--passphrase-file"]
+)
+def test_an_unset_variable_is_bad_usage(certkit, files, option):
+    """An empty value, as from "$CA" in a script, is neither ignored nor the current directory with its CAs."""
+    checked = certkit("verify", "acme.pem", "--ca", "root.pem", *AT, option, "")
+    assert checked.code == 3
+    assert f"invalid value for '{option}'" in checked.err
+    assert "empty" in checked.err
+
+
 def test_without_a_ca_nothing_is_trusted(certkit, files):
     """No --ca: `chain` warns, exit 1; --no-chain says that this is meant."""
     assert certkit("verify", "acme.pem", *AT, "--json").checks()["chain"] == "warning"

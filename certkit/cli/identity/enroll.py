@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import in_identities, name_argument, print_identity
-from certkit.cli.identity.options import ca_option, filled, given_policy, group_option
+from certkit.cli.identity.options import ca_option, given_policy, group_option
 from certkit.cli.key import KEY_TYPES
 from certkit.cli.shared import activating, inputs
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--client-id",
     metavar="ID",
-    callback=filled,
+    callback=inputs.filled,
     help="Common name that the partner will put in the certificate.",
 )
 @ca_option
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--probe",
     metavar="URL|policy",
-    callback=filled,
+    callback=inputs.filled,
     help="URL to probe before a certificate is activated; `policy`: the policy's URL.",
 )
 @activating.deploying("each activation")

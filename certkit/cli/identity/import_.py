@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import name_argument, print_identity
-from certkit.cli.identity.options import ca_option, filled, given_policy, group_option, untrusted_option
+from certkit.cli.identity.options import ca_option, given_policy, group_option, untrusted_option
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import reporting
 from certkit.cli.shared.stores import identities, store_option
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @inputs.file_option("--key", metavar="KEY", help="Private key.")
 @inputs.file_option("--cert", metavar="CERT", help="Certificate, with or without its chain.")
 @inputs.file_option("--pkcs12", metavar="FILE", help="A PKCS#12 bundle with both, instead of --key and --cert.")
-@click.option("--client-id", metavar="ID", callback=filled, help="Common name that the certificate must have.")
+@click.option("--client-id", metavar="ID", callback=inputs.filled, help="Common name that the certificate must have.")
 @ca_option
 @untrusted_option
 @group_option

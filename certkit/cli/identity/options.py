@@ -7,16 +7,8 @@ from click.core import ParameterSource
 
 from certkit.cli.shared import inputs
 
-
-def filled(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Return the value of an option; an empty one, as from an unset variable, is bad usage."""
-    if value == "":
-        raise click.BadParameter("it is empty", param=parameter)
-    return value
-
-
 group_option = click.option(
-    "--group", metavar="G", callback=filled, help="Group that may read the keys: keys 0640, directories 0750."
+    "--group", metavar="G", callback=inputs.filled, help="Group that may read the keys: keys 0640, directories 0750."
 )
 untrusted_option = inputs.file_option(
     "--untrusted", metavar="FILE", multiple=True, help="Intermediate certificates that complete the chain, PEM."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import in_identities, name_argument, print_identity
-from certkit.cli.identity.options import ca_option, filled
+from certkit.cli.identity.options import ca_option
 from certkit.cli.shared import inputs
 
 if TYPE_CHECKING:
@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 @click.option(
     "--replace-ca", is_flag=True, help="Replace the trust bundle with the CAs in --ca instead of adding them."
 )
-@click.option("--client-id", metavar="ID", callback=filled, help="Common name that certificates must have.")
-@click.option("--issuer", metavar="ISSUER", callback=filled, help="manual, vault-pki:MOUNT/ROLE or command:NAME.")
-@click.option("--probe", metavar="URL|policy|none", callback=filled, help="URL to probe before activating.")
+@click.option("--client-id", metavar="ID", callback=inputs.filled, help="Common name that certificates must have.")
 @click.option(
-    "--deploy-hook", metavar="PROGRAM|NAME|none", callback=filled, help="Program to run after each activation."
+    "--issuer", metavar="ISSUER", callback=inputs.filled, help="manual, vault-pki:MOUNT/ROLE or command:NAME."
 )
-@click.option("--group", metavar="G", callback=filled, help="Group that may read the keys, including existing ones.")
+@click.option("--probe", metavar="URL|policy|none", callback=inputs.filled, help="URL to probe before activating.")
+@click.option(
+    "--deploy-hook", metavar="PROGRAM|NAME|none", callback=inputs.filled, help="Program to run after each activation."
+)
+@click.option(
+    "--group", metavar="G", callback=inputs.filled, help="Group that may read the keys, including existing ones."
+)
 @click.option("--force", is_flag=True, help="Change the CAs even if the active certificate no longer verifies.")
 @in_identities
 def update(output: Output, store: IdentityStore, *, name: str, ca: str | None, **options: Any) -> int:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Read = TypeVar("Read")
 STDIN, STANDARD_INPUT = "-", "standard input"
+_STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 SYSTEM = "system"
 DEFAULT_POLICY = "general"
 _CHUNK = 1024 * 1024
@@ -38,12 +39,6 @@ _MAX_TOKEN = 64 * 1024
 _MAX_LINE = 8192
 _PAUSE_SECONDS = 0.3
 _ALONE = "put the access token alone on one line"
-
-passphrase_option = click.option(
-    "--passphrase-file",
-    metavar="FILE",
-    help="Read the passphrase from this file's first line (or CERTKIT_PASSPHRASE).",
-)
 
 
 def complete_policies(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -88,7 +83,14 @@ class FileName(click.Path):
         """Return the name; an empty one, as from an unset variable, is bad usage."""
         if value in {"", b""}:
             self.fail("the file name is empty", param, ctx)
-        return super().convert(value, param, ctx)
+        return super().convert(STDIN if value in _STANDARD_OUTPUT else value, param, ctx)
+
+
+def filled(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return the value of an option; an empty one, as from an unset variable, is bad usage."""
+    if value == "":
+        raise click.BadParameter("it is empty", param=parameter)
+    return value
 
 
 class Seconds(click.FloatRange):
@@ -214,6 +216,13 @@ def file_argument(name: str, **attributes: Any) -> Callable[[Any], Any]:
 def file_option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
     """Return an option that names a file."""
     return click.option(*names, type=FileName(), **attributes)
+
+
+passphrase_option = file_option(
+    "--passphrase-file",
+    metavar="FILE",
+    help="Read the passphrase from this file's first line (or CERTKIT_PASSPHRASE).",
+)
 
 
 def now() -> datetime:
