@@ -18,9 +18,9 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, InvalidChunkLength
 
 from certkit.errors import InputError
-from certkit.files import reading
 from certkit.net import connecting, proxy
 from certkit.vault.errors import Kind, VaultError
+from certkit.vault.settings import read_named
 
 if TYPE_CHECKING:
     from certkit.net.address import Address
@@ -198,19 +198,11 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     return made
 
 
-def _read(path: str | Path, variable: str) -> bytes:
-    """Return the content of a file; an error names the variable that names the file."""
-    try:
-        return reading.read(path)
-    except InputError as error:
-        raise InputError(f"{error.message} ({variable})", hint=error.hint) from error
-
-
 def _trust(made: ssl.SSLContext, paths: list[Path], where: str, variable: str) -> None:
     loaded = False
     for path in paths:
         try:
-            made.load_verify_locations(cadata=_read(path, variable).decode("ascii", "ignore"))
+            made.load_verify_locations(cadata=read_named(path, variable).decode("ascii", "ignore"))
         except (ssl.SSLError, ValueError):
             continue
         loaded = True
@@ -223,8 +215,8 @@ def _identify(made: ssl.SSLContext, tls: Tls) -> None:
         # Without this, OpenSSL would ask for one on the terminal, and wait.
         raise ValueError("the key has a passphrase")
 
-    _read(tls.certificate, "VAULT_CLIENT_CERT")
-    _read(tls.key, "VAULT_CLIENT_KEY")
+    read_named(tls.certificate, "VAULT_CLIENT_CERT")
+    read_named(tls.key, "VAULT_CLIENT_KEY")
     try:
         made.load_cert_chain(tls.certificate, tls.key, password=no_passphrase)
     except (ssl.SSLError, ValueError, OSError) as error:

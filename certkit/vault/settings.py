@@ -12,16 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
+from certkit.files import reading
 from certkit.net.address import Address
 from certkit.net.proxy import Proxies
-from certkit.vault.login import Login, credentials
-from certkit.vault.variables import Variables
+from certkit.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from certkit.secret import Secret
 
 DEFAULT_ADDRESS = "https://127.0.0.1:8200"
 DEFAULT_TIMEOUT_SECONDS = 60.0
@@ -30,6 +28,20 @@ DEFAULT_MAX_RETRIES = 2
 _MOST_SECONDS = 24 * 60 * 60.0
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION_PART = r"(\d{1,9}(?:\.\d{0,9})?)(ns|us|µs|ms|s|m|h|d)"
+_MAX_SECRET_BYTES = 64 * 1024
+_NOT_ALLOWED = "it contains characters that are not allowed in a token"
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({"", "0", "f", "F", "FALSE", "false", "False"})
+_KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105  where Kubernetes puts it
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A login: what is sent to `auth/MOUNT/login`."""
+
+    method: str
+    mount: str
+    fields: Mapping[str, str | Secret]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +81,29 @@ class VaultSettings:
         Raises:
             InputError: if a variable has an invalid value, or a file that it names cannot be read.
         """
-        variables = Variables(environ)
-        token, login = credentials(variables, home)
+        variables = _Variables(environ)
+        token, login = _credentials(variables, home)
         retries = variables.get("MAX_RETRIES") or str(DEFAULT_MAX_RETRIES)
         if not re.fullmatch(r"\d{1,2}", retries, re.ASCII):
             raise variables.wrong("MAX_RETRIES", "it is not a number from 0 to 99", "set it to a small number")
         if not variables.get("NAMESPACE").isascii() or not variables.get("NAMESPACE").isprintable():
             why = "it contains characters that are not allowed in headers"
             raise variables.wrong("NAMESPACE", why, "set it to the namespace's path")
+        own = environ.get("CERTKIT_PROXY")
         settings = cls(
             address=_address(variables),
             token=token,
             login=login,
             namespace=variables.get("NAMESPACE").strip("/"),
             tls=_tls(variables),
-            proxies=_proxies(variables),
+            proxies=Proxies(
+                always=own if own is not None else variables.get("PROXY_ADDR") or variables.get("HTTP_PROXY") or None,
+                https=variables.plain("HTTPS_PROXY"),
+                # A web server that runs a program as CGI sets it from a header of the request (CVE-2016-5386).
+                http="" if "REQUEST_METHOD" in environ else variables.plain("HTTP_PROXY"),
+                exempt=variables.plain("NO_PROXY"),
+                as_go=True,
+            ),
             timeout=_timeout(variables),
             max_retries=int(retries),
         )
@@ -110,7 +130,113 @@ class VaultSettings:
         return ()
 
 
-def _address(variables: Variables) -> str:
+@dataclass(frozen=True, slots=True)
+class _Variables:
+    """An environment in which NAME means BAO_NAME, else VAULT_NAME; an empty value counts as unset."""
+
+    environ: Mapping[str, str] = field(repr=False)
+
+    def get(self, name: str) -> str:
+        return self.environ.get(self.spelt(name), "")
+
+    def plain(self, name: str) -> str:
+        """Return the value of a variable that is not Vault's alone, in upper or lower case."""
+        return self.environ.get(name) or self.environ.get(name.lower()) or ""
+
+    def spelt(self, name: str) -> str:
+        """Return the name of the variable that is in effect."""
+        return f"BAO_{name}" if self.environ.get(f"BAO_{name}") else f"VAULT_{name}"
+
+    def flag(self, name: str) -> bool:
+        """Return a value that is true or false in Go's spellings."""
+        value = self.get(name)
+        if value not in _TRUE | _FALSE:
+            raise self.wrong(name, "it is neither true nor false", "set it to true or false")
+        return value in _TRUE
+
+    def secret(self, name: str) -> Secret | None:
+        """Return the value of NAME, or what the file holds that NAME_FILE names, without surrounding white space."""
+        for prefix in ("BAO", "VAULT"):
+            if value := self.environ.get(f"{prefix}_{name}"):
+                return Secret(value.strip().encode("utf-8", "surrogateescape"))
+            if path := self.environ.get(f"{prefix}_{name}_FILE"):
+                return _secret_file(path, f"{prefix}_{name}_FILE")
+        return None
+
+    def wrong(self, name: str, why: str, hint: str) -> InputError:
+        """Return the error for an invalid value, which is not shown."""
+        return InputError(f"cannot use {self.spelt(name)}: {why}", hint=hint)
+
+
+def read_named(path: Path | str, named_by: str, *, limit: int = reading.MAX_INPUT_BYTES) -> bytes:
+    """Return the content of a file; errors say which variable names it.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    try:
+        return reading.read(path, limit=limit)
+    except InputError as error:
+        raise InputError(f"{error.message} ({named_by})", hint=error.hint) from error
+
+
+def _secret_file(path: Path | str, named_by: str) -> Secret:
+    value = read_named(path, named_by, limit=_MAX_SECRET_BYTES).strip()
+    if not value:
+        raise InputError(f"cannot use {path}: it is empty ({named_by})", hint="check the path")
+    return Secret(value)
+
+
+def _credentials(variables: _Variables, home: Path) -> tuple[Secret | None, Login | None]:
+    """Return the token, or the login, or neither.
+
+    Of several, the first of these counts: VAULT_AUTH_METHOD, VAULT_TOKEN, VAULT_ROLE_ID, and `.vault-token`, which
+    `vault login` or `bao login` left in the home directory.
+    """
+    method = variables.get("AUTH_METHOD").lower()
+    token, path = variables.secret("TOKEN"), home / ".vault-token"
+    if not method and token is None and variables.secret("ROLE_ID"):
+        method = "approle"
+    if method and method != "token":
+        return None, _login(method, variables)
+    if token is not None:
+        if not token.is_one_word:
+            raise variables.wrong("TOKEN", _NOT_ALLOWED, "copy the token again")
+    elif reading.exists(path):
+        token = _secret_file(path, "no VAULT_TOKEN is set")
+        if not token.is_one_word:
+            raise InputError(f"cannot use {path}: {_NOT_ALLOWED}", hint="log in again")
+    return token, None
+
+
+def _login(method: str, variables: _Variables) -> Login:
+    role, file = variables.get("AUTH_ROLE"), variables.get("AUTH_JWT_FILE")
+    named_by = variables.spelt("AUTH_JWT_FILE")
+    given: dict[str, str | Secret | None]
+    if method == "approle":
+        role_id, secret_id = variables.secret("ROLE_ID"), variables.secret("SECRET_ID")
+        missing, hint = "" if role_id else "a role id", "set VAULT_ROLE_ID or VAULT_ROLE_ID_FILE"
+        given = {"role_id": role_id, "secret_id": secret_id}
+    elif method == "jwt":
+        missing, hint = "" if file else "a JSON web token", "set VAULT_AUTH_JWT_FILE"
+        given = {"jwt": _secret_file(file, named_by) if file else None, "role": role}
+    elif method == "kubernetes":
+        missing, hint = "" if role else "a role", "set VAULT_AUTH_ROLE"
+        given = {"jwt": _secret_file(file or _KUBERNETES_TOKEN, named_by) if role else None, "role": role}
+    elif method == "cert":
+        missing = "" if variables.get("CLIENT_CERT") else "a client certificate"
+        hint, given = "set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY", {"name": role}
+    else:
+        others = "for another method log in with `bao login` or `vault login`"
+        hint = f"set it to token, approle, jwt, kubernetes, cert; {others}"
+        raise variables.wrong("AUTH_METHOD", "unknown method", hint)
+    if missing:
+        raise variables.wrong("AUTH_METHOD", f"{method} needs {missing}", hint)
+    fields = {name: value for name, value in given.items() if value}
+    return Login(method, variables.get("AUTH_PATH").strip("/") or method, fields)
+
+
+def _address(variables: _Variables) -> str:
     address = variables.get("ADDR") or DEFAULT_ADDRESS
     hint = "set it to https://HOST:PORT"
     try:
@@ -123,7 +249,7 @@ def _address(variables: Variables) -> str:
     return address.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
-def _tls(variables: Variables) -> Tls:
+def _tls(variables: _Variables) -> Tls:
     certificate, key = variables.get("CLIENT_CERT"), variables.get("CLIENT_KEY")
     if bool(certificate) != bool(key):
         given, missing = ("CLIENT_CERT", "CLIENT_KEY") if certificate else ("CLIENT_KEY", "CLIENT_CERT")
@@ -139,32 +265,14 @@ def _tls(variables: Variables) -> Tls:
     )
 
 
-def _proxies(variables: Variables) -> Proxies:
-    # A web server that runs a program as CGI sets HTTP_PROXY from a header of the request (CVE-2016-5386).
-    http = "" if "REQUEST_METHOD" in variables.environ else variables.plain("HTTP_PROXY")
-    own = variables.environ.get("CERTKIT_PROXY")
-    return Proxies(
-        always=own if own is not None else variables.get("PROXY_ADDR") or variables.get("HTTP_PROXY") or None,
-        https=variables.plain("HTTPS_PROXY"),
-        http=http,
-        exempt=variables.plain("NO_PROXY"),
-        as_go=True,
-    )
-
-
-def _timeout(variables: Variables) -> float:
-    text = variables.get("CLIENT_TIMEOUT")
-    seconds = _go_duration(text) if text else 0.0
-    if seconds is None or seconds > _MOST_SECONDS:
+def _timeout(variables: _Variables) -> float:
+    """Return the seconds of `60`, `60s` or `1m30s`, as Go reads durations; Vault takes zero for its default."""
+    text = variables.get("CLIENT_TIMEOUT") or "0"
+    if re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        text += "s"
+    parts = re.findall(_DURATION_PART, text, re.ASCII)
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if not re.fullmatch(f"(?:{_DURATION_PART})+", text, re.ASCII) or seconds > _MOST_SECONDS:
         hint = "set it to a number of seconds, or a duration such as 90s or 1m30s"
         raise variables.wrong("CLIENT_TIMEOUT", "it is not a duration of at most a day", hint)
-    return seconds or DEFAULT_TIMEOUT_SECONDS  # as Vault reads a zero
-
-
-def _go_duration(text: str) -> float | None:
-    """Return the seconds of `60`, `60s` or `1m30s`; None if the text is no duration."""
-    if re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        return float(text)
-    if not re.fullmatch(f"(?:{_DURATION_PART})+", text, re.ASCII):
-        return None
-    return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_DURATION_PART, text, re.ASCII))
+    return seconds or DEFAULT_TIMEOUT_SECONDS

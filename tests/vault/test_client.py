@@ -17,8 +17,7 @@ from certkit.errors import InputError
 from certkit.secret import Secret
 from certkit.vault.client import Mount, Vault
 from certkit.vault.errors import Kind, VaultError
-from certkit.vault.login import Login
-from certkit.vault.settings import VaultSettings
+from certkit.vault.settings import Login, VaultSettings
 from tests import pki
 from tests.openbao import development_server
 

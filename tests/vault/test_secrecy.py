@@ -13,8 +13,7 @@ from certkit.secret import Secret
 from certkit.vault.client import Vault
 from certkit.vault.errors import VaultError
 from certkit.vault.kv import Kv
-from certkit.vault.login import Login
-from certkit.vault.settings import VaultSettings
+from certkit.vault.settings import Login, VaultSettings
 from tests.odd_http import errors, odd_server, reply, secret
 
 SECRETS = ["s.the-token", "the-role-id", "the-secret-id", "the-private-key", "the-certificate", "the-password"]

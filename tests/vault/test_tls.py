@@ -15,7 +15,7 @@ from cryptography import x509
 from certkit.errors import InputError
 from certkit.net.proxy import Proxies
 from certkit.vault.errors import Kind, VaultError
-from certkit.vault.login import Login
+from certkit.vault.settings import Login
 from tests import pki
 from tests.conftest import openssl
 

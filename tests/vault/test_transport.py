@@ -345,7 +345,7 @@ def test_a_host_without_an_address_is_said_to_be_none(connect):
 
 def test_a_lost_login_is_not_repeated(odd_vault):
     """A secret id may be for one use."""
-    from certkit.vault.login import Login
+    from certkit.vault.settings import Login
 
     login = Login("approle", "approle", {"role_id": Secret(b"the-role"), "secret_id": Secret(b"the-secret")})
     with odd_server(close) as server:

@@ -21,7 +21,7 @@ from certkit.secret import Secret
 from certkit.stores.vault.check import check
 from certkit.stores.vault.store import VaultStore
 from certkit.vault.client import Vault
-from certkit.vault.login import Login
+from certkit.vault.settings import Login
 from tests.conftest import require_program
 from tests.stores import vault_roles
 from tests.stores.contract import CSR, FIELDS, OTHERS, PAIRS, RECORD, answer, enroll, facts, key
