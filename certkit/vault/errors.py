@@ -94,33 +94,28 @@ class VaultRefusal(VaultError):  # noqa: N818  as above
     def __init__(self, status: int, errors: Sequence[str], deleted: int | None = None) -> None:
         # Vault puts a heading before a list of errors: "1 error occurred: * permission denied".
         message = "; ".join(re.sub(r"^\d+ errors? occurred: \* ", "", error) for error in errors)
-        super().__init__(message or f"the server responded with status {status}", hint=_HINTS.get(status, _LOG_HINT))
+        kind, hint = _OF_STATUS.get(status, (Kind.SERVER, "check the server's log"))
+        super().__init__(message or f"the server responded with status {status}", hint=hint, kind=kind)
         self.status = status
         self.errors = list(errors)
         self.deleted = deleted
-        self.kind = _KINDS.get(status, Kind.SERVER)
         for words, kind, hint in _PHRASES:
             if words in message:
                 self.kind, self.hint = kind, hint
 
 
-_LOG_HINT = "check the server's log"
-_LEADER_HINT = "try again once the cluster has a leader"
-_KINDS = {
-    400: Kind.BAD_REQUEST, 403: Kind.DENIED, 404: Kind.NOT_FOUND, 429: Kind.RATE_LIMITED, 502: Kind.UNAVAILABLE,
-    503: Kind.UNAVAILABLE, 504: Kind.UNAVAILABLE,
-}  # fmt: skip
-_HINTS = {
-    400: "check the server's message",
-    403: "ask for an ACL policy that allows it",
-    404: "check the path",
-    429: "try again later, or ask for a higher quota",
-    502: _LEADER_HINT,
-    503: _LEADER_HINT,
-    504: _LEADER_HINT,
+_NO_LEADER = (Kind.UNAVAILABLE, "try again once the cluster has a leader")
+_OF_STATUS = {
+    400: (Kind.BAD_REQUEST, "check the server's message"),
+    403: (Kind.DENIED, "ask for an ACL policy that allows it"),
+    404: (Kind.NOT_FOUND, "check the path"),
+    429: (Kind.RATE_LIMITED, "try again later, or ask for a higher quota"),
+    502: _NO_LEADER,
+    503: _NO_LEADER,
+    504: _NO_LEADER,
 }
 _PHRASES = (
-    ("active cluster node not found", Kind.UNAVAILABLE, _LEADER_HINT),
+    ("active cluster node not found", *_NO_LEADER),
     ("is sealed", Kind.SEALED, "unseal the server: `bao operator unseal`"),
     ("no handler for route", Kind.NO_MOUNT, "check the mount: `bao secrets list` shows those that exist"),
     ("namespace not found", Kind.NO_NAMESPACE, "check VAULT_NAMESPACE"),
@@ -134,19 +129,6 @@ def asking(what: str, where: object, *, rule: object = None) -> Iterator[None]:
         yield
     except VaultRefusal as error:
         raise _worded(error, f"cannot {what} {where}", rule) from error
-
-
-class _AbsentIsNone:
-    """A block that ends if something does not exist; the code after it handles that."""
-
-    def __enter__(self) -> None:
-        """Do nothing."""
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
-        return isinstance(error, VaultError) and error.kind is Kind.ABSENT
-
-
-absent_is_none = _AbsentIsNone()
 
 
 def _worded(error: VaultRefusal, what: str, rule: object) -> VaultError:

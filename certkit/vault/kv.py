@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from certkit.errors import CertkitError, InputError
-from certkit.vault.errors import VaultError, absent_is_none, asking
+from certkit.vault.errors import Kind, VaultError, asking
 from certkit.vault.fields import VaultPath, checked_path, joined, pick, texts
 
 if TYPE_CHECKING:
@@ -59,9 +59,18 @@ class Kv:
         self._prefix = prefix
 
     def _place(self, path: str) -> VaultPath:
-        path = path.strip("/")
-        whole = f"{self._prefix}/{path}" if self._prefix and path else self._prefix or path
+        whole = joined(self._prefix, path)
         return VaultPath(self.mount, checked_path(whole) if whole else "")
+
+    def _found(self, what: str, place: VaultPath, rule: str, request: Callable[..., Any], **options: bool) -> Any:
+        """Return the response to a request of hvac's; None if there is nothing at that place."""
+        try:
+            with asking(what, place, rule=rule):
+                return request(place.path, mount_point=self.mount, **options)
+        except VaultError as error:
+            if error.kind is not Kind.ABSENT:
+                raise
+            return None
 
     def read(self, path: str) -> Stored | None:
         """Return a secret, or None if it does not exist.
@@ -70,14 +79,15 @@ class Kv:
             VaultError: of kind DELETED if its current version was deleted.
         """
         place = self._place(path)
-        with absent_is_none, asking("read", place, rule=place.rule("data", "read")):
-            document = self._kv.read_secret_version(place.path, mount_point=self.mount, raise_on_deleted_version=True)
-            return Stored(
-                data=pick(document, "data", "data", of=dict, where=place),
-                version=pick(document, "data", "metadata", "version", of=int, where=place),
-                custom_metadata=_custom(document, "data", "metadata", where=place),
-            )
-        return None
+        rule, request = place.rule("data", "read"), self._kv.read_secret_version
+        document = self._found("read", place, rule, request, raise_on_deleted_version=True)
+        if document is None:
+            return None
+        return Stored(
+            data=pick(document, "data", "data", of=dict, where=place),
+            version=pick(document, "data", "metadata", "version", of=int, where=place),
+            custom_metadata=_custom(document, "data", "metadata", where=place),
+        )
 
     def write(self, path: str, data: Mapping[str, str | Secret], *, cas: int = 0) -> int:
         """Write a secret over version `cas` of it, 0 if there must be none, deleted or not; return its new version.
@@ -94,17 +104,14 @@ class Kv:
     def read_metadata(self, path: str) -> Metadata | None:
         """Return the metadata of a secret, deleted or not; None if it never existed."""
         place = self._place(path)
-        with absent_is_none, asking("read the metadata of", place, rule=place.rule("metadata", "read")):
-            document = self._kv.read_secret_metadata(place.path, mount_point=self.mount)
-            version = pick(document, "data", "current_version", of=int, where=place)
-            current = pick(document, "data", "versions", of=dict, where=place).get(str(version))
-            is_there = isinstance(current, dict) and not (current.get("destroyed") or current.get("deletion_time"))
-            return Metadata(
-                version=version,
-                is_deleted=not is_there,
-                custom_metadata=_custom(document, "data", where=place),
-            )
-        return None
+        rule, request = place.rule("metadata", "read"), self._kv.read_secret_metadata
+        document = self._found("read the metadata of", place, rule, request)
+        if document is None:
+            return None
+        version = pick(document, "data", "current_version", of=int, where=place)
+        current = pick(document, "data", "versions", of=dict, where=place).get(str(version))
+        is_there = isinstance(current, dict) and not (current.get("destroyed") or current.get("deletion_time"))
+        return Metadata(version, is_deleted=not is_there, custom_metadata=_custom(document, "data", where=place))
 
     def write_metadata(self, path: str, custom_metadata: Mapping[str, str]) -> None:
         """Replace the custom metadata of a secret: at most 64 names, and values of at most 512 bytes.
@@ -119,10 +126,8 @@ class Kv:
     def list(self, path: str = "") -> tuple[str, ...]:
         """Return the names below a path, in the order of the server; those of folders end with a slash."""
         place = self._place(path)
-        with absent_is_none, asking("list", place, rule=place.rule("metadata", "list")):
-            document = self._kv.list_secrets(place.path, mount_point=self.mount)
-            return texts(pick(document, "data", "keys", of=list, where=place))
-        return ()
+        document = self._found("list", place, place.rule("metadata", "list"), self._kv.list_secrets)
+        return () if document is None else texts(pick(document, "data", "keys", of=list, where=place))
 
     def delete_all_versions(self, path: str) -> None:
         """Destroy a secret with all its versions and metadata; do nothing if it does not exist."""
@@ -145,16 +150,36 @@ class Kv:
     def _many(
         self, paths: Iterable[str], view: str, ask: Callable[[Kv, str], T], params: Mapping[str, object] | None = None
     ) -> Iterator[tuple[str, T | CertkitError]]:
-        with self._transport.ahead() as client:
-            ahead = Kv(self._transport, self.mount, self._prefix, client=client)
-            root = f"/v1/{quote(self.mount)}/{view}/"
+        """Yield what `ask` returns for each path, or the error that it raises.
 
-            def begin(path: str) -> None:
-                # An invalid path is reported when its turn comes.
-                with contextlib.suppress(InputError):
-                    client.adapter.begin(root + quote(ahead._place(path).path), params)
-
-            yield from _in_order(paths, begin=begin, ask=lambda path: ask(ahead, path))
+        The request is sent some time before `ask`, more and more paths ahead the longer the listing. One thread that
+        asks ahead is twice as fast as several that wait for Python's lock.
+        """
+        ahead = Kv(self._transport, self.mount, self._prefix, client=self._transport.client(may_repeat=True))
+        root = f"/v1/{quote(self.mount)}/{view}/"
+        rest, waiting = iter(paths), deque[str]()
+        answered = 0
+        end: VaultError | None = None
+        with contextlib.closing(ahead._client.adapter) as adapter:
+            while True:
+                width = min(_MOST_AT_ONCE, 1 + answered // _ANSWERS_A_CONNECTION)
+                while len(waiting) < width and (path := next(rest, None)) is not None:
+                    if end is None:
+                        with contextlib.suppress(InputError):  # raised when its turn comes
+                            adapter.begin(root + quote(ahead._place(path).path), params)
+                    waiting.append(path)
+                if not waiting:
+                    return
+                path = waiting.popleft()
+                answer: T | CertkitError
+                try:
+                    answer = ask(ahead, path) if end is None else end
+                except CertkitError as error:
+                    answer = error
+                if isinstance(answer, VaultError) and answer.kind.is_about_the_server:
+                    end = answer
+                answered += 1
+                yield path, answer
 
     def list_many(self, paths: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...] | CertkitError]]:
         """Yield the names below many paths, as `read_many` reads them."""
@@ -177,36 +202,3 @@ class Kv:
 def _custom(document: object, *names: str, where: VaultPath) -> dict[str, str]:
     custom = pick(document, *names, of=dict, where=where).get("custom_metadata")
     return {str(name): str(value) for name, value in custom.items()} if isinstance(custom, dict) else {}
-
-
-def _in_order(
-    names: Iterable[str], *, begin: Callable[[str], None], ask: Callable[[str], T]
-) -> Iterator[tuple[str, T | CertkitError]]:
-    """Yield what `ask` returns for each name, in the order of the names, or the error that it raises.
-
-    `begin` is called for a name some time before `ask`, more and more names ahead the longer the listing. One thread
-    that asks ahead is twice as fast as several that wait for Python's lock. Once the server cannot be reached it is not
-    asked about the rest, which gets the same error.
-    """
-    rest = iter(names)
-    waiting: deque[str] = deque()
-    answered = 0
-    end: VaultError | None = None
-    while True:
-        width = min(_MOST_AT_ONCE, 1 + answered // _ANSWERS_A_CONNECTION)
-        while len(waiting) < width and (name := next(rest, None)) is not None:
-            if end is None:
-                begin(name)
-            waiting.append(name)
-        if not waiting:
-            return
-        name = waiting.popleft()
-        answer: T | CertkitError
-        try:
-            answer = ask(name) if end is None else end
-        except CertkitError as error:
-            answer = error
-        if isinstance(answer, VaultError) and answer.kind.is_about_the_server:
-            end = answer
-        answered += 1
-        yield name, answer

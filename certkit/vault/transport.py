@@ -33,7 +33,7 @@ from certkit.vault.errors import Kind, UncertainWrite, VaultError, VaultRefusal
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from certkit.net.proxy import Proxy
     from certkit.vault.connection import Connection
@@ -92,25 +92,16 @@ class Transport:
         self._proxies: dict[str, Proxy | None] = {}
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
-        self._written = _WrittenState()
+        self._index = ""  # the state that our latest write reached
         # `once` is for writes that must not happen twice, `again` for everything else.
-        self.once = self._client(may_repeat=False)
-        self.again = self._client(may_repeat=True)
+        self.once = self.client(may_repeat=False)
+        self.again = self.client(may_repeat=True)
 
-    def _client(self, *, may_repeat: bool) -> Any:
+    def client(self, *, may_repeat: bool) -> Any:
         """Return hvac's client over this transport; nothing is None that hvac would look up in the environment."""
         return hvac.Client(
             url=self.address, token="", verify=True, adapter=Adapter, transport=self, may_repeat=may_repeat
         )
-
-    @contextlib.contextmanager
-    def ahead(self) -> Iterator[Any]:
-        """Give a client for many reads, which its adapter can begin ahead, as long as the block runs."""
-        client = self._client(may_repeat=True)
-        try:
-            yield client
-        finally:
-            client.adapter.close()
 
     def common_headers(self) -> dict[str, str | Secret]:
         """Return the headers of every request."""
@@ -119,7 +110,20 @@ class Transport:
             headers["X-Vault-Token"] = self.token
         if self._settings.namespace:
             headers["X-Vault-Namespace"] = self._settings.namespace
-        return headers | self._written.headers()
+        if self._index:
+            # A follower that lags behind forwards the request to the leader: also a write, which it would reject if it
+            # had not seen the version before.
+            headers |= {"X-Vault-Index": self._index, "X-Vault-Inconsistent": "forward-active-node"}
+        return headers
+
+    def _note(self, index: str) -> None:
+        """Remember the state in a response, unless a later one of the same cluster is known: writes may overtake."""
+        if not re.fullmatch(r"[!-~]{1,4096}", index):
+            return
+        with self._lock:
+            new, known = _position(index), _position(self._index)
+            if not (new and known and new[0] == known[0] and new[1] < known[1]):
+                self._index = index
 
     def send(self, request: VaultRequest, *, may_repeat: bool, begun: Connection | None = None) -> VaultAnswer:
         """Return the response to a request, which may be retried; `begun` is the connection it was already sent on.
@@ -149,7 +153,7 @@ class Transport:
                 break
             time.sleep(pause)
         if in_doubt and not (isinstance(outcome, VaultAnswer) and outcome.is_good):
-            raise self._uncertain(request, outcome)
+            raise self._uncertain(request, outcome) from (outcome if isinstance(outcome, VaultError) else None)
         if isinstance(outcome, VaultError):
             raise outcome
         return outcome
@@ -179,7 +183,7 @@ class Transport:
             for _ in range(_MAX_REDIRECTS + 1):
                 status, headers, body = self._exchange(where, request, deadline, begun)
                 if status not in _REDIRECTS:
-                    self._written.note(headers.get("x-vault-index", ""))
+                    self._note(headers.get("x-vault-index", ""))
                     return _understood(status, headers, body, where.origin, request.secrets), was_passed_on
                 was_passed_on, begun = True, None
                 where = _redirected(headers.get("location", ""), where)
@@ -265,13 +269,11 @@ class Transport:
         else:
             reason = f"the server responded: {'; '.join(outcome.errors) or f'status {outcome.status}'}"
         where = f"{self._home.origin}{urlsplit(request.target).path}"
-        error = UncertainWrite(
+        return UncertainWrite(
             f"cannot tell whether {where} was written: {reason}",
             hint="check what is stored there before writing again",
             reason=reason,
         )
-        error.__cause__ = outcome if isinstance(outcome, VaultError) else None
-        return error
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -375,40 +377,13 @@ class Adapter(hvac.adapters.JSONAdapter):  # type: ignore[misc]
         return VaultRequest(method, target, plain, body, revealed)
 
 
-class _WrittenState:
-    """The state that our latest write reached, from the header X-Vault-Index of its answer.
-
-    It is sent with every request: a follower that lags behind forwards the request to the leader. With
-    writes, too, because a follower that has not seen the last version would reject the next one. OpenBao's
-    form of the state is base64 of `{"cluster": ..., "value": "90"}`; any other is used unchanged.
-    """
-
-    def __init__(self) -> None:
-        self._index = ""
-        self._lock = threading.Lock()
-
-    def note(self, index: str) -> None:
-        """Remember the state in a response, unless a later one of the same cluster is known: writes may overtake."""
-        if not re.fullmatch(r"[!-~]{1,4096}", index):
-            return
-        with self._lock:
-            new, known = self._position(index), self._position(self._index)
-            if not (new and known and new[0] == known[0] and new[1] < known[1]):
-                self._index = index
-
-    def headers(self) -> dict[str, str | Secret]:
-        """Return the headers for a request."""
-        if not self._index:
-            return {}
-        return {"X-Vault-Index": self._index, "X-Vault-Inconsistent": "forward-active-node"}
-
-    @staticmethod
-    def _position(index: str) -> tuple[str, int] | None:
-        try:
-            document = json.loads(base64.b64decode(index, validate=True))
-            return str(document["cluster"]), int(document["value"])
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return None
+def _position(index: str) -> tuple[str, int] | None:
+    """Return the cluster and the number of a state in OpenBao's form, base64 of `{"cluster": ..., "value": "90"}`."""
+    try:
+        document = json.loads(base64.b64decode(index, validate=True))
+        return str(document["cluster"]), int(document["value"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def _leaves_doubt(outcome: VaultAnswer | VaultError, *, was_passed_on: bool) -> bool:
