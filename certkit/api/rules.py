@@ -77,13 +77,14 @@ def new_policy(name: str, *, now: datetime | None = None) -> str:
         certkit.InputError: if the name is not one that a policy can have.
     """
     from certkit.errors import InputError
-    from certkit.policy import catalogue, skeleton
+    from certkit.policy import catalogue
+    from certkit.policy import format as files
     from certkit.printable import printable
 
     if not catalogue.is_name(name):
         hint = "use up to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit"
         raise InputError(f"not a valid policy name: {printable(name)!r}", hint=hint)
-    return skeleton.text(name, (now or arguments.now()).date())
+    return files.skeleton(name, (now or arguments.now()).date())
 
 
 @public

@@ -110,7 +110,7 @@ def _thresholds(policy_name: str, warn: str | None, critical: str | None) -> Thr
     """Return the thresholds given, else those of the policy; the default policy's are known without reading it."""
     from certkit.durations import Duration
     from certkit.expiry.thresholds import Thresholds
-    from certkit.policy.defaults import DEFAULT_CRITICAL, DEFAULT_WARN
+    from certkit.policy import DEFAULT_CRITICAL, DEFAULT_WARN
 
     if policy_name == inputs.DEFAULT_POLICY:
         defaults = Duration.parse(DEFAULT_WARN), Duration.parse(DEFAULT_CRITICAL)

@@ -22,7 +22,7 @@ _MAX_LINEAGE = 8
 
 def names() -> list[str]:
     """Return the names of the shipped policies, sorted; bases for others are left out."""
-    return sorted(file.name for file in map(_builtin, _builtin_names()) if not file.is_abstract)
+    return sorted(file.name for file in map(_parse, map(_path, _builtin_names())) if not file.is_abstract)
 
 
 def is_name(text: str) -> bool:
@@ -43,12 +43,12 @@ def load(reference: str) -> Policy:
     Raises:
         PolicyError: if there is no such policy, or it breaks the format.
     """
-    return files.build(_lineage(_one(reference))) if _is_path(reference) else _shipped(reference)
+    return load_file(reference) if _is_path(reference) else _shipped(reference)
 
 
 @functools.cache
 def _shipped(name: str) -> Policy:
-    return files.build(_lineage(_builtin(name)))
+    return files.build(_lineage(_path(name)))
 
 
 def absolute(reference: str) -> str:
@@ -62,48 +62,43 @@ def load_file(path: str) -> Policy:
     Raises:
         PolicyError: if it cannot be read, or breaks the format.
     """
-    return files.build(_lineage(_parse(Path(path), name=Path(path).stem)))
+    return files.build(_lineage(Path(path)))
 
 
-def _lineage(file: PolicyFile) -> list[PolicyFile]:
-    lineage = [file]
+def _lineage(path: Path) -> list[PolicyFile]:
+    lineage = [_parse(path)]
     while lineage[-1].extends:
-        last = lineage[-1]
         if len(lineage) == _MAX_LINEAGE:
             raise PolicyError(
-                f"policy {file.where}: extends more than {_MAX_LINEAGE - 1} others, or itself",
+                f"policy {path}: extends more than {_MAX_LINEAGE - 1} others, or itself",
                 hint="shorten the chain of `extends`",
             )
-        lineage.append(_one(last.extends, beside=Path(last.where).parent))
+        lineage.append(_parse(_path(lineage[-1].extends, beside=Path(lineage[-1].where).parent)))
     return lineage
-
-
-def _one(reference: str, *, beside: Path | None = None) -> PolicyFile:
-    if _is_path(reference):
-        path = (beside or Path()) / reference
-        return _parse(path, name=path.stem)
-    return _builtin(reference)
 
 
 def _is_path(reference: str) -> bool:
     return "/" in reference or "\\" in reference or reference.endswith(".toml")
 
 
-def _builtin(name: str) -> PolicyFile:
+def _path(reference: str, *, beside: Path | None = None) -> Path:
+    """Return the path of a policy's file; a relative one is that from the policy that refers to it."""
+    if _is_path(reference):
+        return (beside or Path()) / reference
     known = _builtin_names()
-    if name not in known:
+    if reference not in known:
         import difflib
 
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(reference, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         hint += "`certkit policy list` shows the names; give your own by path, such as ./partner.toml"
-        if os.path.isfile(name):
-            hint = f"to use the file of that name, give its path: ./{name}"
-        raise PolicyError(f"unknown policy {name!r}", hint=hint)
-    return _parse(_directory() / f"{name}.toml", name=name)
+        if os.path.isfile(reference):
+            hint = f"to use the file of that name, give its path: ./{reference}"
+        raise PolicyError(f"unknown policy {reference!r}", hint=hint)
+    return _directory() / f"{reference}.toml"
 
 
-def _parse(path: Path, *, name: str) -> PolicyFile:
+def _parse(path: Path) -> PolicyFile:
     try:
         raw = reading.read(path, limit=files.MAX_POLICY_BYTES, must_be_regular=True)
     except InputError as error:
@@ -112,7 +107,7 @@ def _parse(path: Path, *, name: str) -> PolicyFile:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PolicyError(f"policy {path}: not UTF-8 text", hint="a policy is a TOML file") from error
-    return files.parse_file(text, name=name, where=str(path))
+    return files.parse_file(text, name=path.stem, where=str(path))
 
 
 @functools.cache

@@ -9,22 +9,21 @@ from __future__ import annotations
 import bisect
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from certkit.durations import Duration
 from certkit.errors import PolicyError
 from certkit.policy import values
-from certkit.policy.rules import NO_LONGER_RULES, Policy, RuleSource, Stated
-from certkit.policy.values import Answer, Mismatch, ValueKind
+from certkit.policy.rules import NO_LONGER_RULES, AttributeRules, Policy, RuleSource, Stated
+from certkit.policy.values import Answer, Mismatch, ValueKind, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 MAX_POLICY_BYTES = 32 * 1024
 MAX_POLICY_LINES = 1000
-LATEST_FORMAT = 2
 
 # Keys that name a policy, and so are not rules.
 _NO_RULES = frozenset({"title", "summary", "environment", "credential", "companions"})
@@ -42,7 +41,7 @@ def _sources(value: Any, path: values.Path) -> tuple[RuleSource, ...]:
 
 # The keys of a file that are not rules of the policy itself.
 _FILE_KEYS = {
-    "format": values.one_of_numbers(*range(1, LATEST_FORMAT + 1)),
+    "format": ValueKind("one of 1, 2", "2", lambda value, _: require(type(value) is int and value in {1, 2}, value)),
     "extends": values.TEXT,
     "abstract": values.BOOLEAN,
     "choices": values.list_of(values.TEXT),
@@ -53,7 +52,10 @@ _KEYS = {**{name: each.metadata["kind"] for name, each in values.declared(Policy
 
 @dataclass(frozen=True, slots=True)
 class PolicyFile:
-    """One policy file, its keys and types checked, not yet merged with what it extends; `content` has its rules."""
+    """One policy file, its keys and types checked, not yet merged with what it extends.
+
+    `content` has its rules, `old` the names of those that no longer are rules.
+    """
 
     name: str
     where: str
@@ -62,6 +64,7 @@ class PolicyFile:
     choices: tuple[str, ...]
     sources: tuple[RuleSource, ...]
     content: Mapping[str, Any]
+    old: tuple[str, ...]
 
 
 def parse_file(text: str, *, name: str, where: str) -> PolicyFile:
@@ -80,8 +83,14 @@ def parse_file(text: str, *, name: str, where: str) -> PolicyFile:
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a plain ValueError
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise PolicyError(f"policy {where}: not TOML: {reason}", hint="see https://toml.io") from error
+    old = []
+    for rule in NO_LONGER_RULES:
+        section, _, key = rule.partition(".")
+        if isinstance(content.get(section), dict) and key in content[section]:
+            del content[section][key]
+            old.append(rule)
     try:
-        found = _read(content)
+        found = values.read_keys(_KEYS, content, ())
     except Mismatch as problem:
         line = _line_of(text, problem.path)
         raise PolicyError(f"policy {where}, line {line}: {problem.message}", hint=problem.hint) from None
@@ -93,21 +102,8 @@ def parse_file(text: str, *, name: str, where: str) -> PolicyFile:
         choices=found.get("choices", ()),
         sources=found.get("sources", ()),
         content={key: value for key, value in content.items() if key not in _FILE_KEYS},
+        old=tuple(old),
     )
-
-
-def _read(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the values of a file's keys; those that are no longer rules are skipped.
-
-    Raises:
-        Mismatch: if a key is unknown, or a value not of its kind.
-    """
-    known = {}
-    for key, value in content.items():
-        known[key] = value
-        if isinstance(value, dict):
-            known[key] = {name: item for name, item in value.items() if f"{key}.{name}" not in NO_LONGER_RULES}
-    return values.read_keys(_KEYS, known, ())
 
 
 def build(lineage: Sequence[PolicyFile]) -> Policy:
@@ -131,22 +127,19 @@ def build(lineage: Sequence[PolicyFile]) -> Policy:
         listed = [*own, *(each for each in listed if each not in own)]
         choices += file.choices
         for rule, value in _leaves(file.content):
-            if rule not in NO_LONGER_RULES:
-                stated[rule] = Stated(rule, value, _origin(rule, own, choices) or _origin(rule, listed, choices))
+            stated[rule] = Stated(rule, value, _origin(rule, own, choices) or _origin(rule, listed, choices))
         merged = _merge(merged, file.content)
     for required, given in (("title", merged.get("title")), ("sources", listed)):
         if not given:
             raise PolicyError(
                 f"policy {nearest.where}: {required!r} is missing", hint="compare `certkit policy show general`"
             )
-    leaves = dict(_leaves(merged))
+    old = {rule for file in lineage for rule in file.old}
     policy = Policy(
         name=nearest.name,
-        stated=tuple(stated[rule] for rule in leaves if rule in stated),
-        remarks=tuple(
-            f"{rule} is no longer a rule: {reason}" for rule, reason in NO_LONGER_RULES.items() if rule in leaves
-        ),
-        **_read(merged),
+        stated=tuple(stated[rule] for rule, _ in _leaves(merged) if rule in stated),
+        remarks=tuple(f"{rule} is no longer a rule: {why}" for rule, why in NO_LONGER_RULES.items() if rule in old),
+        **values.read_keys(_KEYS, merged, ()),
         sources=tuple(listed),
     )
     _require_consistency(policy, nearest.where, choices)
@@ -278,3 +271,50 @@ def as_document(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
         return {each.name: as_document(getattr(value, each.name)) for each in fields(value)}
     return value
+
+
+_SKELETON = """\
+# The rules of {name} for keys, CSRs and certificates. Validate it with: certkit policy validate {name}.toml
+# What the partner's documentation does not say is left out, or "unknown". Every rule has a source: without `rules`, a
+# source is that of all rules; rules under `choices` are your own. docs/reference/policies.md explains the format.
+format = 2
+title = "{name}"
+# extends = "general"  # Start from another policy: its name, or the path of its file.
+# choices = ["key"]  # Rules, or sections of rules, that are your own and not the partner's.
+{head}
+[[sources]]
+title = "Site and title of the page"
+read = {today}
+{source}
+"""
+
+
+def skeleton(name: str, today: date) -> str:
+    """Return a policy file to start from, valid unchanged: every key of the format, commented out and explained."""
+    known = values.declared(Policy)
+    tables = {key: each for key, each in known.items() if each.default_factory is not MISSING and key not in _VALUES}
+    head = "".join(_line(key, each) for key, each in known.items() if key not in tables and key != "title")
+    source = "".join(
+        _line(key, each) for key, each in values.declared(RuleSource).items() if key not in {"title", "read"}
+    )
+    parts = [_SKELETON.format(name=name, today=today, head=head, source=source.rstrip("\n"))]
+    for key, each in tables.items():
+        table = values.declared(each.default_factory)
+        parts.append(f"# {each.metadata['meaning']}\n[{key}]\n")
+        if key == "key":
+            parts.append('types = ["ec-p256", "rsa-2048"]\n')
+        left_out = {"attributes", "common_name_pattern", "common_name_form", *(["types"] if key == "key" else [])}
+        parts += [_line(entry, one) for entry, one in table.items() if entry not in left_out]
+        if "attributes" in table:
+            rules = "".join(_line(entry, one) for entry, one in values.declared(AttributeRules).items())
+            parts.append(f"\n# {table['attributes'].metadata['meaning']}\n# [{key}.attributes.CN]\n{rules}")
+        parts.append("\n")
+    return "".join(parts).rstrip("\n") + "\n"
+
+
+# Keys of a policy that are values although they have a default of their own.
+_VALUES = frozenset({"companions", "notes"})
+
+
+def _line(key: str, declared: Any) -> str:
+    return f"# {key} = {declared.metadata['kind'].example}  # {declared.metadata['meaning']}\n"

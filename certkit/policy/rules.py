@@ -7,8 +7,7 @@ from dataclasses import MISSING, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from certkit.durations import Duration
-from certkit.policy import values
-from certkit.policy.defaults import DEFAULT_CRITICAL, DEFAULT_WARN
+from certkit.policy import DEFAULT_CRITICAL, DEFAULT_WARN, values
 from certkit.policy.values import (
     ANSWER,
     BOOLEAN,

@@ -12,7 +12,7 @@ from certkit.durations import Duration
 from certkit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -69,16 +69,6 @@ def dotted(path: Path) -> str:
     return ".".join(str(part) for part in path if isinstance(part, str))
 
 
-def unknown_key(path: Path, known: Iterable[str]) -> Mismatch:
-    """Return the error for a key that is not one of those known, with the closest one."""
-    import difflib
-
-    listed = list(known)
-    near = difflib.get_close_matches(str(path[-1]), listed, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(listed)}"
-    return Mismatch(path, f"unknown key {dotted(path)!r}", hint)
-
-
 def declared(table: type[Any]) -> dict[str, Any]:
     """Return the keys of a table: the fields with a kind, by name."""
     return {each.name: each for each in fields(table) if "kind" in each.metadata}
@@ -111,13 +101,13 @@ def read_keys(known: Mapping[str, ValueKind], content: Mapping[str, Any], path: 
     found = {}
     for name, value in content.items():
         if name not in known:
-            raise unknown_key((*path, name), known)
+            import difflib
+
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+            raise Mismatch((*path, name), f"unknown key {dotted((*path, name))!r}", hint)
         found[name] = known[name].read(value, (*path, name))
     return found
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def require(good: Any, value: Any) -> Any:
@@ -147,14 +137,6 @@ def one_of(*choices: str) -> ValueKind:
         f'"{choices[0]}"',
         lambda value, _: require(value in choices, value),
         dict(zip(choices, choices, strict=True)),
-    )
-
-
-def one_of_numbers(*choices: int) -> ValueKind:
-    """Return the kind of a number that is one of these."""
-    expected = f"one of {', '.join(map(str, choices))}"
-    return ValueKind(
-        expected, str(choices[-1]), lambda value, _: require(_is_number(value) and value in choices, value)
     )
 
 
@@ -207,9 +189,9 @@ TEXTS = list_of(TEXT)
 BOOLEAN = ValueKind("true or false", "true", lambda value, _: require(isinstance(value, bool), value))
 ANSWER = ValueKind('true, false or "unknown"', "true", _answer)
 COUNT = ValueKind(
-    "a whole number above 0", "1", lambda value, _: require(_is_number(value) and 0 < value < _MAX_NUMBER, value)
+    "a whole number above 0", "1", lambda value, _: require(type(value) is int and 0 < value < _MAX_NUMBER, value)
 )
-DAYS = ValueKind("a number of days", "28", lambda value, _: require(_is_number(value) and 0 <= value < 10_000, value))
+DAYS = ValueKind("a number of days", "28", lambda value, _: require(type(value) is int and 0 <= value < 10_000, value))
 DAY = ValueKind(
     "a date such as 2026-11-22, without quotes",
     "2026-11-30",

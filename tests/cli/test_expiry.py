@@ -7,8 +7,7 @@ import os
 import pytest
 from cryptography import x509
 
-from certkit.policy import catalogue
-from certkit.policy.rules import DEFAULT_CRITICAL, DEFAULT_WARN
+from certkit.policy import DEFAULT_CRITICAL, DEFAULT_WARN, catalogue
 from tests import pki
 from tests.conftest import openssl
 

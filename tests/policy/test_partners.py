@@ -98,7 +98,7 @@ def without(name, rule):
             sources=tuple(dataclasses.replace(source, rules=()) for source in file.sources),
             content=copy.deepcopy(file.content),
         )
-        for file in catalogue._lineage(catalogue._one(name))
+        for file in catalogue._lineage(catalogue._path(name))
     ]
     for file in lineage:
         *above, last = rule.split(".")
@@ -142,7 +142,7 @@ def test_every_shipped_policy_is_in_the_table():
 def test_every_rule_has_a_source_or_is_a_choice(name):
     """The source has a title and the day it was read; other rules are marked as the policy's own choice."""
     policy = catalogue.load(name)
-    lineage = catalogue._lineage(catalogue._one(name))
+    lineage = catalogue._lineage(catalogue._path(name))
     choices = [each for file in lineage for each in file.choices]
     for rule in policy.stated:
         is_choice = any(rule.name == each or rule.name.startswith(f"{each}.") for each in choices)

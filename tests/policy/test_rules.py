@@ -88,6 +88,15 @@ def test_unknown_is_a_legal_answer():
     assert replace(silent, stated=(), remarks=()) == replace(load(GOOD), stated=())
 
 
+@pytest.mark.parametrize("rule", policy.NO_LONGER_RULES)
+def test_what_is_no_longer_a_rule_is_known_only_in_its_section(rule):
+    """As a key of its own, in quotes or in another section, it is as unknown as any other."""
+    key = rule.partition(".")[2]
+    assert refusal(f'"{rule}" = true\n{GOOD}')[0] == f"policy acme.toml, line 1: unknown key '{rule}'"
+    assert refusal(f"{GOOD}{key} = true\n")[0] == f"policy acme.toml, line 9: unknown key 'key.{key}'"
+    assert "certificate: expected a table" in refusal(f"certificate = true\n{GOOD}")[0]
+
+
 def test_answers_are_true_and_false():
     """As TOML has them."""
     rules = load(GOOD + "[csr]\ncrlf = true\nnew_label = false\n").csr
