@@ -367,32 +367,6 @@ def policies(listed: Sequence[tuple[str, str]]) -> str:
     return _text([f"{name.ljust(width)}  {printable(title)}" for name, title in listed])
 
 
-def document(data: dict[str, Any], *, indent: str = "") -> str:
-    """Nested data as indented `name: value` lines; lists of text as bullets."""
-    lines = []
-    for name, value in data.items():
-        label = f"{indent}{name.replace('_', ' ')}:"
-        if isinstance(value, dict):
-            inner = document(value, indent=indent + "  ")
-            lines += [label, inner.rstrip("\n")] if inner.strip() else []
-        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-            parts = (", ".join(_scalar(part) for part in item.values()) for item in value)
-            lines += [label, *(f"{indent}  - {part}" for part in parts)]
-        elif isinstance(value, list) and any(len(str(item)) > 24 for item in value):
-            lines += [label, *(f"{indent}  - {printable(str(item))}" for item in value)]
-        elif isinstance(value, list):
-            lines += [f"{label} {', '.join(map(_scalar, value))}"] if value else []
-        elif value not in (None, ""):
-            lines.append(f"{label} {_scalar(value)}")
-    return _text(lines)
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return printable(str(value))
-
-
 def _path(path: object) -> str:
     return printable(str(path)) if path is not None else "-"
 

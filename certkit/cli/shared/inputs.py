@@ -15,7 +15,7 @@ from certkit.errors import InputError, PassphraseError
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
 
     from click.shell_completion import CompletionItem
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from certkit.findings import Finding
     from certkit.net.tls import Credentials
     from certkit.policy.rules import Policy
-    from certkit.x509.certificate import Certificate
-    from certkit.x509.names import SubjectOptions
 
 Read = TypeVar("Read")
 STDIN, STANDARD_INPUT = "-", "standard input"
@@ -194,20 +192,6 @@ SUBJECT_OPTIONS = (
 )
 
 
-def subject(options: Mapping[str, Any]) -> SubjectOptions:
-    """Return the contents of a CSR from the values of `subject_options`.
-
-    Raises:
-        InputError: if a value cannot be part of a CSR.
-    """
-    from certkit.x509 import names
-
-    found = names.SubjectOptions(**{name: options[name] for name in SUBJECT_OPTIONS})
-    for san in found.san:
-        names.parse_san(san)
-    return found
-
-
 def file_argument(name: str, **attributes: Any) -> Callable[[Any], Any]:
     """Return an argument that names files; `-` is standard input."""
     return click.argument(name, type=FileName(), **attributes)
@@ -324,17 +308,6 @@ def policy(reference: str) -> Policy:
         if found.retired is not None:
             click.echo(f"certkit: warning: {found.retirement}", err=True)
     return found
-
-
-def anchors(references: Sequence[str]) -> list[Certificate] | None:
-    """Return the CA certificates in files, in directories or of the system; None if no source is given.
-
-    Raises:
-        InputError: if a source cannot be read, or contains no CA certificate.
-    """
-    from certkit.api import arguments
-
-    return arguments.anchors(map(trusted, references)) if references else None
 
 
 def trusted(reference: str) -> Any:
