@@ -141,18 +141,14 @@ def _document(error: CertkitError) -> str:
     return json.render(document)
 
 
-def write_result(text: str) -> None:
+def write_result(result: str | bytes) -> None:
     """Write a result to standard output in full.
 
     Raises:
         OutputError: if it cannot be written, because the device is full, the reader has gone, or standard output is
             closed.
     """
-    write_bytes(text.encode("utf-8", "backslashreplace"))
-
-
-def write_bytes(data: bytes) -> None:
-    """Write bytes to standard output in full; raises as `write_result` does."""
+    data = result.encode("utf-8", "backslashreplace") if isinstance(result, str) else result
     if not data:
         return
     if sys.stdout is None:

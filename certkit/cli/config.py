@@ -65,14 +65,8 @@ def check(output: Output) -> int:
       certkit config check
     """
     from certkit.api.host import checked
-    from certkit.findings import exit_code
 
-    report = checked(opener(output.warn))
-    if output.as_json:
-        output.document(report.as_dict())
-    else:
-        output.judged("host configuration", report.status, report.findings)
-    return exit_code(report.status)
+    return output.report(checked(opener(output.warn)), "host configuration")
 
 
 def _document(found: HostConfiguration) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import click
 
 from certkit.cli.identity import in_identities
 from certkit.cli.shared.commands import LazyGroup
-from certkit.findings import exit_code
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
@@ -40,12 +39,8 @@ def check(output: Output, store: IdentityStore) -> int:
     Example:
       certkit store check --store file:identities
     """
-    report = store.check()
-    if output.as_json:
-        output.document(report.as_dict())
-    else:
-        output.judged(report.subject or "", report.status, report.findings)
-    return exit_code(report.status)
+    found = store.check()
+    return output.report(found, found.subject or "")
 
 
 @click.command()
@@ -62,8 +57,5 @@ def migrate(output: Output, store: IdentityStore, *, name: str | None) -> int:
       certkit store migrate --store file:identities
     """
     changed = store.migrate(name)
-    if output.as_json:
-        output.document({"changed": bool(changed), "migrated": list(changed), "status": "ok"})
-    elif not output.quiet:
-        output.text("".join(f"{each} migrated\n" for each in changed) or "nothing to migrate\n")
-    return 0
+    document = {"changed": bool(changed), "migrated": list(changed), "status": "ok"}
+    return output.done(document, "".join(f"{each} migrated\n" for each in changed) or "nothing to migrate\n")

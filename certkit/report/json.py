@@ -97,13 +97,13 @@ def probed(probe: Probe) -> Document:
     }
 
 
-def made_key(made: MadeKey, status: Status) -> Document:
+def made_key(made: MadeKey) -> Document:
     """The result of `key generate`."""
     return {
         "changed": made.changed,
         **key(made.facts),
         "path": str(made.path),
-        "status": status.value,
+        "status": roll_up(finding.status for finding in made.checks).value,
         "checks": checks(made.checks),
     }
 

@@ -357,14 +357,14 @@ def log(events: Iterable[Event]) -> str:
     for each in events:
         called = f" as {each.certificate_name}" if each.certificate_name else ""
         rows.append((each.time, f"{each.what}{f' {each.generation}' if each.generation else ''}{called}", each.who))
-    width = max((len(what) for _, what, _ in rows), default=0)
-    return _text([printable(f"{time}  {what.ljust(width)}  {who}") for time, what, who in rows])
+    return table(rows)
 
 
-def policies(listed: Sequence[tuple[str, str]]) -> str:
-    """The policies by name and title, a line each."""
-    width = max(len(name) for name, _ in listed)
-    return _text([f"{name.ljust(width)}  {printable(title)}" for name, title in listed])
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Rows of cells, a line each, with aligned columns."""
+    shown = [[*map(printable, row)] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return _text(["  ".join(map(str.ljust, row, widths)).rstrip() for row in shown])
 
 
 def _path(path: object) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from certkit.cli.key import KEY_TYPES, force_option, if_absent_option
+from certkit.cli.key import force_option, if_absent_option, key_type_option
 from certkit.cli.shared import inputs
 from certkit.cli.shared.output import Output, progress, reporting
 from certkit.errors import InputError
@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 @inputs.subject_options
 @inputs.file_option("--key", metavar="KEY", help="Private key to use.")
 @inputs.file_option("--key-out", metavar="KEY", help="File for a new private key.")
-@click.option(
-    "--type",
-    "key_type",
-    type=click.Choice(KEY_TYPES, case_sensitive=False),
-    help="Key type.  [default: the policy's first]",
-)
+@key_type_option(help="Key type.  [default: the policy's first]")
 @inputs.file_option("--out", metavar="CSR", help="File for the CSR; - is standard output.")
 @inputs.file_option("--batch", metavar="FILE", help="JSON Lines file: create one key and CSR per line.")
 @inputs.file_option("--out-dir", metavar="DIR", help="Directory for the NAME.key and NAME.csr files of --batch.")
@@ -79,12 +74,9 @@ def _create_one(output: Output, policy: Policy, options: dict[str, Any], same: d
     for kept in made.kept:
         output.say(f"the old file was kept as {kept}")
     if to_stdout:
-        output.raw(made.csr.pem)
-    elif output.as_json:
-        output.document(json.made_request(made, policy.name))
-    elif not output.quiet:
-        output.text(text.created(made, policy))
-    return 0
+        output.result(made.csr.pem)
+        return 0
+    return output.done(json.made_request(made, policy.name), text.created(made, policy))
 
 
 def _create_batch(output: Output, policy: Policy, options: dict[str, Any], same: dict[str, Any]) -> int:
@@ -104,11 +96,7 @@ def _create_batch(output: Output, policy: Policy, options: dict[str, Any], same:
     made = write_csrs(inputs.data(options["batch"]), options["out_dir"], **same)
     for one in made:
         output.warn_of(one.checks)
-    if output.as_json:
-        output.document([json.made_request(one, policy.name) for one in made])
-    elif not output.quiet:
-        output.text(text.batch(made, options["out_dir"]))
-    return 0
+    return output.done([json.made_request(one, policy.name) for one in made], text.batch(made, options["out_dir"]))
 
 
 def _require_usage(options: dict[str, Any], policy: Policy) -> None:

@@ -95,11 +95,7 @@ def print_identity(output: Output, found: Overview) -> int:
     from certkit.report import json, text
 
     output.warn_of(found.findings)
-    if output.as_json:
-        output.document(json.identity(found))
-    elif not output.quiet:
-        output.text(text.identity(found, paint=output.paint))
-    return 0
+    return output.done(json.identity(found), text.identity(found, paint=output.paint))
 
 
 def document_of(found: Overview | Unread) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import in_identities, name_argument, print_identity
-from certkit.cli.shared import activating
+from certkit.cli.identity.options import deploy_option, probe_option
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @click.command()
 @name_argument
 @click.argument("generation", metavar="[GENERATION]", required=False)
-@activating.deploying("this activation only")
-@activating.probing
+@deploy_option("this activation only")
+@probe_option
 @in_identities
 def activate(output: Output, store: IdentityStore, *, name: str, generation: str | None, **options: Any) -> int:
     """Make a generation the active one: GENERATION, or the one installed last.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import in_identities, name_argument, print_identity
-from certkit.cli.identity.options import ca_option, given_policy, group_option
-from certkit.cli.key import KEY_TYPES
-from certkit.cli.shared import activating, inputs
+from certkit.cli.identity.options import ca_option, deploy_option, given_policy, group_option, probe_option
+from certkit.cli.key import key_type_option
+from certkit.cli.shared import inputs
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 @name_argument
 @inputs.policy_option
 @inputs.subject_options
-@click.option(
-    "--type",
-    "key_type",
-    type=click.Choice(KEY_TYPES, case_sensitive=False),
-    help="Key type.  [default: the policy's first]",
-)
+@key_type_option(help="Key type.  [default: the policy's first]")
 @click.option(
     "--client-id",
     metavar="ID",
@@ -47,8 +42,8 @@ if TYPE_CHECKING:
     callback=inputs.filled,
     help="URL to probe before a certificate is activated; `policy`: the policy's URL.",
 )
-@activating.deploying("each activation")
-@activating.probing
+@deploy_option("each activation")
+@probe_option
 @in_identities
 def enroll(output: Output, store: IdentityStore, *, name: str, **options: Any) -> int:
     """Create an identity: a private key, and a CSR that follows the partner's rules.

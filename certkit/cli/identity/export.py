@@ -70,10 +70,7 @@ def export(output: Output, *, name: str, directory: str, **options: Any) -> int:
             group=options["group"],
             passphrase=protection,
         )
-    if output.as_json:
-        document = {"name": name, "changed": done.changed, "status": "ok", "generation": done.generation}
-        output.document(document | {"path": directory})
-    elif not output.quiet:
-        what = "was written to" if done.changed else "is unchanged in"
-        output.text(f"generation {done.generation} of {name} {what} {directory}\n")
-    return 0
+    document = {"name": name, "changed": done.changed, "status": "ok", "generation": done.generation}
+    what = "was written to" if done.changed else "is unchanged in"
+    text = f"generation {done.generation} of {name} {what} {directory}\n"
+    return output.done(document | {"path": directory}, text)

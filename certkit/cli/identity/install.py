@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import in_identities, name_argument, print_identity
-from certkit.cli.identity.options import ca_option, untrusted_option
-from certkit.cli.shared import activating, inputs
+from certkit.cli.identity.options import ca_option, deploy_option, probe_option, untrusted_option
+from certkit.cli.shared import inputs
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 @ca_option
 @untrusted_option
 @click.option("--no-activate", is_flag=True, help="Install only; do not activate.")
-@activating.deploying("this activation only")
-@activating.probing
+@deploy_option("this activation only")
+@probe_option
 @in_identities
 def install(
     output: Output,

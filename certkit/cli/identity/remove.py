@@ -30,11 +30,8 @@ def remove(output: Output, store: IdentityStore, *, name: str, force: bool) -> i
     if not force:
         _ask(store.show(name))
     is_there = store.remove(name, force=True)
-    if output.as_json:
-        output.document({"name": name, "changed": is_there, "status": "ok"})
-    elif not output.quiet:
-        output.text(f"{name} removed\n" if is_there else f"{name} does not exist; nothing changed\n")
-    return 0
+    what = "removed" if is_there else "does not exist; nothing changed"
+    return output.done({"name": name, "changed": is_there, "status": "ok"}, f"{name} {what}\n")
 
 
 def _ask(found: Overview) -> None:

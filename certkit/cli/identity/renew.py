@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from certkit.cli.identity import document_of, in_identities
-from certkit.cli.shared import activating
+from certkit.cli.identity.options import deploy_option, probe_option
 from certkit.cli.shared.stores import complete_identities
 from certkit.errors import InputError
 from certkit.findings import exit_code, roll_up
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 @click.option(
     "--jitter", metavar="DURATION", help="Delay the renewal window by up to this, differently for each identity."
 )
-@activating.deploying("this activation only")
-@activating.probing
+@deploy_option("this activation only")
+@probe_option
 @in_identities
 def renew(output: Output, store: IdentityStore, *, name: str | None, all_: bool, **options: Any) -> int:
     """Renew an identity if it is due: a new key, a new request, and the certificate if the issuer is automatic.

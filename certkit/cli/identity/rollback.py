@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from certkit.cli.identity import in_identities, name_argument, print_identity
-from certkit.cli.shared import activating
+from certkit.cli.identity.options import deploy_option
 
 if TYPE_CHECKING:
     from certkit.api.store import IdentityStore
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @name_argument
-@activating.deploying("this activation only")
+@deploy_option("this activation only")
 @in_identities
 def rollback(output: Output, store: IdentityStore, *, name: str, deploy_hook: str | None) -> int:
     """Return to the previously active generation, if its certificate is still valid.

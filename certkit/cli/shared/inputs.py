@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import select
 import sys
@@ -136,70 +137,47 @@ proxy_option = click.option(
 )
 
 
+# The contents of a CSR: the option for each part, the placeholder of its value, and its help.
+_SUBJECT = {
+    "organization": ("--organization", "O", "The organization's legal name."),
+    "country": ("--country", "C", "Country code, such as GB."),
+    "state": ("--state", "ST", "State or province."),
+    "locality": ("--locality", "L", "City."),
+    "units": ("--unit", "OU", "Organizational unit; may be repeated."),
+    "common_name": ("--common-name", "CN", "Common name; some partners replace it."),
+    "email": ("--email", "ADDRESS", "E-mail address in the subject."),
+    "subject": (
+        "--subject",
+        "NAME=VALUE",
+        "Any attribute by name or OID, in this order, instead of the options above; may be repeated.",
+    ),
+    "san": ("--san", "NAME", "Alternative name: DNS:x, IP:x, email:x, URI:x or others; may be repeated."),
+    "key_usage": ("--key-usage", "USAGE", "Key usage, such as digitalSignature; may be repeated."),
+    "extended_key_usage": (
+        "--extended-key-usage",
+        "USAGE",
+        "Extended key usage, such as clientAuth, or an OID; may be repeated.",
+    ),
+    "qc_type": ("--qc-type", "TYPE", "Type of a qualified certificate: web, eseal or esign."),
+    "psd2_role": ("--psd2-role", "ROLE", "PSD2 role: PSP_AS, PSP_PI, PSP_AI or PSP_IC; may be repeated."),
+    "psd2_authority": ("--psd2-authority", "NAME", "Name of the competent authority (PSD2)."),
+    "psd2_authority_id": ("--psd2-authority-id", "ID", "Id of the competent authority, such as GB-FCA."),
+}
+_REPEATED = {"units", "subject", "san", "key_usage", "extended_key_usage", "qc_type", "psd2_role"}
+SUBJECT_OPTIONS = tuple(_SUBJECT)
+
+
 def subject_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options for the contents of a CSR."""
-    for option in reversed(_SUBJECT):
-        command = option(command)
+    """Give a command the options for the contents of a CSR, named as in `SUBJECT_OPTIONS`."""
+    for name, (option, metavar, text) in reversed(_SUBJECT.items()):
+        repeated: dict[str, Any] = {"multiple": True} if name in _REPEATED else {"default": ""}
+        command = click.option(option, name, metavar=metavar, help=text, **repeated)(command)
     return command
 
 
-_SUBJECT = (
-    click.option("--organization", default="", metavar="O", help="The organization's legal name."),
-    click.option("--country", default="", metavar="C", help="Country code, such as GB."),
-    click.option("--state", default="", metavar="ST", help="State or province."),
-    click.option("--locality", default="", metavar="L", help="City."),
-    click.option("--unit", "units", multiple=True, metavar="OU", help="Organizational unit; may be repeated."),
-    click.option("--common-name", default="", metavar="CN", help="Common name; some partners replace it."),
-    click.option("--email", default="", metavar="ADDRESS", help="E-mail address in the subject."),
-    click.option(
-        "--subject",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Any attribute by name or OID, in this order, instead of the options above; may be repeated.",
-    ),
-    click.option(
-        "--san",
-        multiple=True,
-        metavar="NAME",
-        help="Alternative name: DNS:x, IP:x, email:x, URI:x or others; may be repeated.",
-    ),
-    click.option(
-        "--key-usage", multiple=True, metavar="USAGE", help="Key usage, such as digitalSignature; may be repeated."
-    ),
-    click.option(
-        "--extended-key-usage",
-        multiple=True,
-        metavar="USAGE",
-        help="Extended key usage, such as clientAuth, or an OID; may be repeated.",
-    ),
-    click.option(
-        "--qc-type", multiple=True, metavar="TYPE", help="Type of a qualified certificate: web, eseal or esign."
-    ),
-    click.option(
-        "--psd2-role",
-        multiple=True,
-        metavar="ROLE",
-        help="PSD2 role: PSP_AS, PSP_PI, PSP_AI or PSP_IC; may be repeated.",
-    ),
-    click.option("--psd2-authority", default="", metavar="NAME", help="Name of the competent authority (PSD2)."),
-    click.option(
-        "--psd2-authority-id", default="", metavar="ID", help="Id of the competent authority, such as GB-FCA."
-    ),
-)
-SUBJECT_OPTIONS = (
-    *("organization", "country", "state", "locality", "units", "common_name", "email", "subject", "san"),
-    *("key_usage", "extended_key_usage", "qc_type", "psd2_role", "psd2_authority", "psd2_authority_id"),
-)
-
-
-def file_argument(name: str, **attributes: Any) -> Callable[[Any], Any]:
-    """Return an argument that names files; `-` is standard input."""
-    return click.argument(name, type=FileName(), **attributes)
-
-
-def file_option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
-    """Return an option that names a file."""
-    return click.option(*names, type=FileName(), **attributes)
+# An argument or option that names files; `-` is standard input.
+file_argument = functools.partial(click.argument, type=FileName())
+file_option = functools.partial(click.option, type=FileName())
 
 
 passphrase_option = file_option(

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from certkit.cli.boundary import write_bytes, write_result
+from certkit.cli.boundary import write_result
 from certkit.cli.shared.hints import in_document, with_store
-from certkit.findings import Status
+from certkit.findings import Status, exit_code
 from certkit.printable import printable, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from certkit.api.checks import Report
     from certkit.errors import CertkitError
     from certkit.findings import Finding
 
@@ -39,9 +40,9 @@ class Output(NamedTuple):
     verbose: int
     store: str | None = None  # as given with --store, for the commands in hints
 
-    def result(self, text: str) -> None:
-        """Print the result as text."""
-        write_result(text)
+    def result(self, data: str | bytes) -> None:
+        """Print the result as it is."""
+        write_result(data)
 
     def text(self, text: str) -> None:
         """Print the result as text for people, wrapped at the terminal's width."""
@@ -62,22 +63,43 @@ class Output(NamedTuple):
                 waiting, size = [], 0
         write("".join(waiting))
 
-    def counted(self, work: Iterable[T], *, of: Callable[[T], int]) -> Iterable[T]:
-        """Yield the parts unchanged, and show on a terminal how much has been checked.
-
-        `of` returns the size of a part.
-        """
-        return _counting(work, of) if _has_terminal() else work
-
-    def raw(self, data: bytes) -> None:
-        """Print the result as bytes."""
-        write_bytes(data)
+    def counted(self, work: Iterable[T], *, of: Callable[[T], int]) -> Iterator[T]:
+        """Yield the parts, and show on a terminal how much has been checked; `of` returns the size of a part."""
+        if not _has_terminal():
+            yield from work
+            return
+        total, shown = 0, time.monotonic()
+        try:
+            for part in work:
+                yield part
+                total += of(part)
+                if time.monotonic() - shown > _REFRESH_SECONDS:
+                    shown = time.monotonic()
+                    _show(f"{total:,} checked")
+        finally:
+            _show("")
 
     def document(self, document: object) -> None:
         """Print the result as one JSON document."""
         from certkit.report import json
 
         write_result(json.render(in_document(document, self.store)))
+
+    def done(self, document: object, text: str) -> int:
+        """Print the result of a change as JSON or, unless quiet, as text; return exit code 0."""
+        if self.as_json:
+            self.document(document)
+        elif not self.quiet:
+            self.text(text)
+        return 0
+
+    def report(self, found: Report, title: str) -> int:
+        """Print the result of a check as JSON or text, and return its exit code."""
+        if self.as_json:
+            self.document(found.as_dict())
+        else:
+            self.judged(title, found.status, found.findings)
+        return exit_code(found.status)
 
     def judged(self, title: str, status: Status, findings: Sequence[Finding]) -> None:
         """Print a verdict with its findings as text; with -q, only the findings that are not OK."""
@@ -182,19 +204,6 @@ def progress(message: str) -> Iterator[None]:
     finally:
         done.set()
         spinner.join()
-        _show("")
-
-
-def _counting(work: Iterable[T], of: Callable[[T], int]) -> Iterator[T]:
-    total, shown = 0, time.monotonic()
-    try:
-        for part in work:
-            yield part
-            total += of(part)
-            if time.monotonic() - shown > _REFRESH_SECONDS:
-                shown = time.monotonic()
-                _show(f"{total:,} checked")
-    finally:
         _show("")
 
 

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from certkit.cli.identity import in_store
-from certkit.cli.key import KEY_TYPES
+from certkit.cli.key import key_type_option
 from certkit.cli.shared import inputs, pasting
 from certkit.cli.shared.output import progress
 from certkit.cli.shared.stores import machine
@@ -31,12 +31,7 @@ if TYPE_CHECKING:
 @click.option("--redirect-url", metavar="URL", help="URL that the browser was redirected to; - reads stdin.")
 @click.option("--profile", "profile_id", metavar="ID", help="Profile id, if the identity has several.")
 @inputs.subject_options
-@click.option(
-    "--type",
-    "key_type",
-    type=click.Choice(KEY_TYPES, case_sensitive=False),
-    help="Key type.  [default: the policy's first]",
-)
+@key_type_option(help="Key type.  [default: the policy's first]")
 @inputs.file_option("--ca", metavar="FILE", help="Wise's CA certificate from Developer Hub.")
 @inputs.file_option("--cert", metavar="FILE", help="Certificate from Developer Hub; - reads stdin.")
 @inputs.file_option("--token-file", metavar="FILE", help="Use this access token (or CERTKIT_TOKEN).")
