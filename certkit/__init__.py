@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from certkit.api.checks import ChainLink, Report, check_csr, inspect, probe, verify
     from certkit.api.context import IdentityContext
     from certkit.api.csrs import NewRequest, create_csr, generate_key, write_csr, write_csrs, write_key
-    from certkit.api.host import check_host_configuration, host_configuration, terraform_query
+    from certkit.api.external import terraform_query
+    from certkit.api.host import check_host_configuration, host_configuration
     from certkit.api.identities import Identity, identity
     from certkit.api.rules import PolicyInfo, new_policy, policies, show_policy, validate_policy, which_policy
     from certkit.api.scanning import ExpiryRow, scan
@@ -108,7 +109,8 @@ _DEFINED = {
     "certkit.api.checks": "ChainLink Report check_csr inspect",
     "certkit.api.context": "IdentityContext",
     "certkit.api.csrs": "NewRequest create_csr generate_key write_csr write_csrs write_key",
-    "certkit.api.host": "check_host_configuration host_configuration terraform_query",
+    "certkit.api.external": "terraform_query",
+    "certkit.api.host": "check_host_configuration host_configuration",
     "certkit.api.identities": "Identity",
     "certkit.api.rules": "PolicyInfo new_policy policies show_policy validate_policy which_policy",
     "certkit.api.scanning": "ExpiryRow scan",

@@ -41,6 +41,15 @@ def decimal(number: int) -> str:
     return str(number) if number.bit_length() <= _MAX_DECIMAL_BITS else brief(f"{number:#x}", 40)
 
 
+def is_utf8(text: str) -> bool:
+    """Return whether a text is UTF-8: a path from the system need not be."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def capitalised(text: str) -> str:
     """Return the text with a capital first letter."""
     return text[:1].upper() + text[1:]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from tf.types import Bool, List, Map, Number
 from tf.utils import Diagnostics
@@ -41,16 +41,12 @@ def pages() -> Iterator[tuple[str, str]]:
 
 def schemas() -> Iterator[tuple[str, Schema]]:
     """Yield the schema of each page."""
-    provider = CertkitProvider(_no_services)
+    provider = CertkitProvider()
     yield "index.md", provider.get_provider_schema(Diagnostics())
     for resource in provider.get_resources():
         yield f"resources/{resource.get_name()}.md", resource.get_schema()
     for source in provider.get_data_sources():
         yield f"data-sources/{source.get_name()}.md", source.get_schema()
-
-
-def _no_services() -> NoReturn:
-    raise NotImplementedError("a schema needs none")
 
 
 def section(schema: Schema) -> str:

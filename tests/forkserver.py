@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 _MOST_BYTES = 1 << 20
 
 # gRPC starts threads, which do not survive a fork; `__main__` runs the command.
-_LEFT_OUT = ("certkit.__main__", "certkit.terraform.provider", "certkit.cli.terraform.provider")
+_LEFT_OUT = ("certkit.__main__", "certkit.terraform.provider")
 
 
 def import_everything() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from certkit.errors import InputError
 from certkit.secret import Secret
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ Found = TypeVar("Found")
 
 SYSTEM = "system"
 TIMEOUT_SECONDS = 10.0
+MAX_SECRET_FILE = 64 * 1024
 Data: TypeAlias = bytes | Path
 """The content of a file, or the path of one."""
 Passphrase: TypeAlias = str | bytes | Secret
@@ -40,6 +43,42 @@ def secret(value: Passphrase | None, environment: Mapping[str, str] | None = Non
     if value is None or isinstance(value, Secret):
         return value
     return Secret(value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value)
+
+
+def secret_line(
+    file: str | None,
+    environment: Mapping[str, str],
+    variable: str,
+    what: str,
+    *,
+    limit: int = MAX_SECRET_FILE,
+    given: bytes | None = None,
+) -> Secret | None:
+    """Return the first line of a file, whose content may be `given`, else the value of a variable, else None.
+
+    Raises:
+        InputError: if the file cannot be read, or the secret is empty or too long.
+    """
+    from certkit.files import reading
+
+    if file is None:
+        value = environment.get(variable)
+        return checked_secret(os.fsencode(value), variable, what, limit=limit) if value else None
+    data = reading.read(file, limit=MAX_SECRET_FILE) if given is None else given
+    return checked_secret(data.split(b"\n", 1)[0].removesuffix(b"\r"), file, what, limit=limit)
+
+
+def checked_secret(value: bytes, where: str, what: str, *, limit: int) -> Secret:
+    """Return a secret.
+
+    Raises:
+        InputError: if it is empty or too long.
+    """
+    if not value:
+        raise InputError(f"the {what} in {where} is empty", hint=f"put the {what} in the first line")
+    if len(value) > limit:
+        raise InputError(f"the {what} in {where} is longer than {limit} bytes", hint="check that it is the right file")
+    return Secret(value)
 
 
 def content(data: Data, name: str) -> tuple[bytes, str]:
@@ -90,7 +129,6 @@ def trust_bundle(ca: Data | None) -> str | None:
     Raises:
         InputError: if there is no certificate, or none is a CA's.
     """
-    from certkit.errors import InputError
     from certkit.x509 import objects
     from certkit.x509.certificate import to_pem
 
@@ -112,7 +150,6 @@ def held_key(key: Any, passphrase: Secret | None, name: str = "the key") -> Held
         PassphraseError: if it is encrypted, and the passphrase is missing or wrong.
     """
     from certkit.csr.keyfile import HeldKey
-    from certkit.errors import InputError
 
     if isinstance(key, HeldKey):
         return key
@@ -149,7 +186,6 @@ def pair(certificate: Data, key: Any, passphrase: Secret | None) -> tuple[list[C
         PassphraseError: if the data or the key is encrypted, and the passphrase is missing or wrong.
     """
     from certkit.csr.keyfile import HeldKey
-    from certkit.errors import InputError
     from certkit.x509 import objects, private
 
     data, name = content(certificate, "the certificate")
@@ -174,7 +210,6 @@ def subject(options: Mapping[str, Any]) -> SubjectOptions:
     """
     import dataclasses
 
-    from certkit.errors import InputError
     from certkit.x509 import names
 
     known = {each.name: each.default for each in dataclasses.fields(names.SubjectOptions)}

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 
+from certkit.api.external import NOTHING as NONE
+from certkit.api.external import Query, about_identity, about_source
 from certkit.durations import Duration
 from certkit.errors import InputError, StoreError
 from certkit.expiry.sources.base import Failure, Reason, ReportedFacts, Searched, Sighting, Skipped
 from certkit.identity import pointer
 from certkit.policy.catalogue import load
 from certkit.stores.record import Record
-from certkit.terraform.external import ExternalAnswer, Query, about_identity, about_source
 from certkit.x509 import keys
 from tests import pki
 from tests.identity.conftest import SETTINGS, csr_of, enroll, install, issue, pasted, request_again, use
 
 NOW = pki.NOW
-NONE = {**dict.fromkeys((each.name for each in fields(ExternalAnswer)), ""), "deploy_hook": "none"}
 
 
 def told(store, *, now=NOW, **thresholds):
     """The answer about the identity acme."""
     query = Query(identity="acme", **{name: Duration.parse(text) for name, text in thresholds.items()})
-    return about_identity(query, store, name="acme", policy_of=load, now=now).document()
+    return about_identity(query, store, name="acme", policy_of=load, now=now)
 
 
 def fingerprint(public_key):
@@ -138,7 +138,7 @@ def test_a_renewal_is_due_for_the_last_third_where_no_policy_says_otherwise(tmp_
         about_source(Query(source="x"), [Seen(Sighting("x", pair.value))], policy=policy, now=NOW + days * pki.DAY)
         for days in (59.9, 60)
     ]
-    assert [each.ready_for_renewal for each in answers] == ["false", "true"]
+    assert [each["ready_for_renewal"] for each in answers] == ["false", "true"]
 
 
 @pytest.mark.parametrize(("days", "status"), [(0, "ok"), (340, "warning"), (360, "critical"), (365, "critical")])
@@ -196,8 +196,8 @@ def test_the_most_urgent_certificate_of_a_source_is_told(root):
     soon = root.issue(end=NOW + 40 * pki.DAY)
     later = root.issue(begin=NOW + pki.DAY)
     seen = [Sighting("a", soon.value), Sighting("a", root.issue(end=NOW).value, is_leaf=False)]
-    assert told_of(*seen).days_left == "40"
-    assert told_of(*seen, Sighting("b", later.value), Skipped("c")).days_left == "364"
+    assert told_of(*seen)["days_left"] == "40"
+    assert told_of(*seen, Sighting("b", later.value), Skipped("c"))["days_left"] == "364"
 
 
 def test_facts_of_a_certificate_that_may_not_be_read():
@@ -210,7 +210,7 @@ def test_facts_of_a_certificate_that_may_not_be_read():
         not_before=NOW - pki.DAY,
         not_after=NOW + pki.DAY,
     )
-    assert told_of(Sighting("vault://secret/certkit/acme", known)).document() == {
+    assert told_of(Sighting("vault://secret/certkit/acme", known)) == {
         **NONE,
         "status": "critical",
         "days_left": "1",

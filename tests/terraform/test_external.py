@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from certkit.api.external import Query
 from certkit.durations import Duration
 from certkit.errors import InputError
-from certkit.terraform.external import Query
 
 BAD = {
     "no JSON": (b"{", "it is not JSON in UTF-8"),

@@ -31,7 +31,6 @@ _STANDARD_OUTPUT = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
 SYSTEM = "system"
 DEFAULT_POLICY = "general"
 _CHUNK = 1024 * 1024
-_MAX_SECRET_FILE = 64 * 1024
 _MAX_CLIENT_SECRET = 1024
 _MAX_TOKEN = 64 * 1024
 # A terminal returns at most 4,096 bytes of a line, and pasted text arrives without pauses.
@@ -304,24 +303,11 @@ def passphrase(file: str | None) -> Secret | None:
     return _secret(file, "CERTKIT_PASSPHRASE", "passphrase", limit=MAX_PASSPHRASE_BYTES)
 
 
-def _secret(file: str | None, variable: str, what: str, *, limit: int = _MAX_SECRET_FILE) -> Secret | None:
-    """Return the first line of a file, else the value of a variable, else None."""
-    if file is not None:
-        from certkit.files import reading
+def _secret(file: str | None, variable: str, what: str, **limit: int) -> Secret | None:
+    """Return the first line of a file or of standard input, else the value of a variable, else None."""
+    from certkit.api import arguments
 
-        data = read(file) if file == STDIN else reading.read(file, limit=_MAX_SECRET_FILE)
-        return _checked(data.split(b"\n", 1)[0].removesuffix(b"\r"), file, what, limit=limit)
-    if os.environ.get(variable):
-        return _checked(os.fsencode(os.environ[variable]), variable, what, limit=limit)
-    return None
-
-
-def _checked(value: bytes, where: str, what: str, *, limit: int) -> Secret:
-    if not value:
-        raise InputError(f"the {what} in {where} is empty", hint=f"put the {what} in the first line")
-    if len(value) > limit:
-        raise InputError(f"the {what} in {where} is longer than {limit} bytes", hint="check that it is the right file")
-    return Secret(value)
+    return arguments.secret_line(file, os.environ, variable, what, given=read(file) if file == STDIN else None, **limit)
 
 
 def client_secret(file: str | None) -> Secret | None:
@@ -346,8 +332,10 @@ def required_client_secret(file: str | None) -> Secret:
         hint = "give --client-secret-file FILE, or set CERTKIT_CLIENT_SECRET"
         raise InputError("no client secret given, and no terminal to ask for it", hint=hint)
     asked = click.prompt("Client secret", hide_input=True, err=True, default="", show_default=False)
+    from certkit.api import arguments
+
     given = asked.encode("utf-8", "surrogateescape")
-    return _checked(given, "the terminal", "client secret", limit=_MAX_CLIENT_SECRET)
+    return arguments.checked_secret(given, "the terminal", "client secret", limit=_MAX_CLIENT_SECRET)
 
 
 def private_key(reference: str, secret: Secret | None) -> HeldKey:

@@ -30,7 +30,7 @@ def query(output: Output, *, passphrase_file: str | None) -> int:
     Example:
       certkit terraform query < query.json
     """
-    from certkit.api.host import answered
+    from certkit.api.external import answered
     from certkit.cli.shared.stores import opener
 
     asked, secret = _standard_input(), inputs.passphrase(passphrase_file)
@@ -44,8 +44,8 @@ def _standard_input() -> bytes:
     Raises:
         InputError: if there is no query, or it is too long.
     """
+    from certkit.api.external import MAX_QUERY_BYTES
     from certkit.files import reading
-    from certkit.terraform.external import MAX_QUERY_BYTES
 
     hint = """for example: echo '{"identity": "NAME"}' | certkit terraform query"""
     if sys.stdin is None:

@@ -177,7 +177,7 @@ class CertificateResource(OfProvider, Resource):
         from certkit.policy import catalogue
         from certkit.x509 import objects
 
-        name, now = planned["identity"], self.provider.services.now()
+        name, now = planned["identity"], self.provider.now()
         identity = store.load(name)
         policy = catalogue.load(identity.record.settings.policy)
         bundle = planned["ca"].encode() if planned["ca"] else None
@@ -201,8 +201,8 @@ class CertificateResource(OfProvider, Resource):
     def _activate(self, store: Store, identity: StoredIdentity, number: str, boundary: Boundary) -> StoredIdentity:
         from certkit.identity import activate
 
-        services = self.provider.services
-        done = activate.activate(store, identity, number, how=services.how(store, identity), now=services.now())
+        how = self.provider.machine(boundary).how(store, identity)
+        done = activate.activate(store, identity, number, how=how, now=self.provider.now())
         boundary.warn_of(identity.name, done.findings)
         return done.identity
 
@@ -218,7 +218,7 @@ class CertificateResource(OfProvider, Resource):
 
         which, is_over = (
             f"generation {current['generation']}",
-            current["not_after"] < rfc3339(self.provider.services.now()),
+            current["not_after"] < rfc3339(self.provider.now()),
         )
         if current["state"] == GenerationState.ISSUED and not is_over:
             return True

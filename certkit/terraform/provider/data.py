@@ -68,7 +68,7 @@ class IdentityDataSource(_Source):
         from certkit.identity import overview
         from certkit.policy import catalogue
 
-        now, name = self.provider.services.now(), config["name"]
+        now, name = self.provider.now(), config["name"]
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             try:
                 identity = store.load(require_name(name))
@@ -135,9 +135,8 @@ class ExpiryDataSource(_Source):
             rules = catalogue.load(config["policy"] or _DEFAULT_POLICY).expiry
             given = {name: Duration.parse(config[name]) if config[name] else None for name in ("warn", "critical")}
             thresholds = Thresholds.choose(**given, default_warn=rules.warn, default_critical=rules.critical)
-            judge = Judge(thresholds=thresholds, now=self.provider.services.now(), leaf_only=True)
-            look, configuration = self.provider.services.look, self.provider.configuration
-            return answer | _most_urgent(look(config["source"], judge, configuration, boundary.warn))
+            judge = Judge(thresholds=thresholds, now=self.provider.now(), leaf_only=True)
+            return answer | _most_urgent(self.provider.look(config["source"], judge, boundary))
         return None
 
     def _is_idle(self, source: str, boundary: Boundary) -> bool:

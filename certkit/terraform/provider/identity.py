@@ -77,12 +77,12 @@ class IdentityResource(OfProvider, Resource):
         from certkit.policy import catalogue
 
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
-            wanted = self.provider.services.storable(store, settings.settings_of(planned))
+            wanted = self.provider.storable(store, settings.settings_of(planned), boundary)
             policy = catalogue.load(wanted.policy)
             is_manual = IssuerSpec.parse(wanted.issuer).is_manual
             if wanted.trust_bundle is None and not is_manual:
                 _require_right_to_trust(store, planned["name"])
-            done = enroll.enroll(store, planned["name"], wanted, policy, now=self.provider.services.now())
+            done = enroll.enroll(store, planned["name"], wanted, policy, now=self.provider.now())
             if done.identity.record.settings.trust_bundle is None and is_manual:
                 _warn_of_missing_right_to_trust(store, planned["name"], boundary)
             self._carry_through(store, done, policy, boundary)
@@ -126,7 +126,7 @@ class IdentityResource(OfProvider, Resource):
     def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
         """Change settings in place, and create the planned request, unless another run has done so."""
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
-            self._change_settings(store, current, planned)
+            self._change_settings(store, current, planned, boundary)
             if planned["generation"] is Unknown:
                 self._renew(store, planned["name"], boundary)
             elif planned["hook_owed"] is Unknown:
@@ -162,7 +162,7 @@ class IdentityResource(OfProvider, Resource):
         identity = store.load(name)
         known = identity.record.settings
         policy = catalogue.load(known.policy)
-        now = self.provider.services.now()
+        now = self.provider.now()
         found = overview.overview(identity, policy, now=now)
         live = facts.facts(store, identity, policy, found, now=now)
         if boundary and live["ready_for_renewal"] and live["active_generation"] not in {None, live["generation"]}:
@@ -178,20 +178,20 @@ class IdentityResource(OfProvider, Resource):
         """Have an automatic issuer sign the pending request."""
         from certkit.identity import renew
 
-        services, name = self.provider.services, done.identity.name
-        with services.issuing(store, done.identity, boundary.warn) as issuer:
+        machine, name = self.provider.machine(boundary), done.identity.name
+        with machine.issuing(store, done.identity) as issuer:
             if issuer is not None:
-                how, now = services.how(store, done.identity), services.now()
+                how, now = machine.how(store, done.identity), self.provider.now()
                 done = renew.carry_through(store, done, policy, issuer=issuer, how=how, now=now)
         boundary.warn_of(name, done.findings)
 
-    def _change_settings(self, store: Store, current: State, planned: State) -> None:
+    def _change_settings(self, store: Store, current: State, planned: State, boundary: Boundary) -> None:
         from certkit.identity.update import Changes, update
         from certkit.policy import catalogue
         from certkit.x509 import objects
 
         name = planned["name"]
-        identity, wanted = store.load(name), self.provider.services.storable(store, settings.settings_of(planned))
+        identity, wanted = store.load(name), self.provider.storable(store, settings.settings_of(planned), boundary)
         given = {
             field
             for each, field in settings.CHANGEABLE.items()
@@ -203,7 +203,7 @@ class IdentityResource(OfProvider, Resource):
         policy = catalogue.load(identity.record.settings.policy)
         changes = Changes(anchors=anchors, replaces_anchors=True, settings=changed)
         try:
-            update(store, identity, policy, changes, now=self.provider.services.now())
+            update(store, identity, policy, changes, now=self.provider.now())
         except RefusedError as error:
             if anchors and identity.record.active is not None:
                 error.hint = "keep the old CA in `ca` until a certificate of the new one is in use"
@@ -213,10 +213,10 @@ class IdentityResource(OfProvider, Resource):
         """Run the owed deploy hooks of the active generation."""
         from certkit.identity import activate
 
-        services, identity = self.provider.services, store.load(name)
+        identity = store.load(name)
         if identity.record.active is not None:
-            how = services.how(store, identity)
-            done = activate.activate(store, identity, identity.record.active, how=how, now=services.now())
+            how = self.provider.machine(boundary).how(store, identity)
+            done = activate.activate(store, identity, identity.record.active, how=how, now=self.provider.now())
             boundary.warn_of(name, done.findings)
 
     def _renew(self, store: Store, name: str, boundary: Boundary) -> None:
@@ -224,12 +224,11 @@ class IdentityResource(OfProvider, Resource):
         from certkit.identity import renew
         from certkit.policy import catalogue
 
-        services, identity = self.provider.services, store.load(name)
-        settings = identity.record.settings
-        with services.issuing(store, identity, boundary.warn) as issuer:
-            wanted = renew.Renewal(issuer=issuer, how=services.how(store, identity))
-            policy = catalogue.load(settings.policy)
-            renewed = renew.renew(store, identity, policy, wanted=wanted, now=services.now())
+        machine, identity = self.provider.machine(boundary), store.load(name)
+        policy = catalogue.load(identity.record.settings.policy)
+        with machine.issuing(store, identity) as issuer:
+            wanted = renew.Renewal(issuer=issuer, how=machine.how(store, identity))
+            renewed = renew.renew(store, identity, policy, wanted=wanted, now=self.provider.now())
         boundary.warn_of(name, [*renewed.done.findings, renewed.outcome])
 
 

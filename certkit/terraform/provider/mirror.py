@@ -29,7 +29,7 @@ _LAUNCHER = """\
 # Written by `certkit terraform install-provider`.
 import sys
 
-from certkit.cli.terraform.provider import main
+from certkit.terraform.provider import main
 
 sys.exit(main())
 """

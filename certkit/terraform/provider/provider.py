@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tf.iface import DataSource, Provider, Resource
-from tf.types import Unknown
 
-from certkit.errors import InputError
 from certkit.terraform.provider import mirror
 from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.certificate import CertificateResource
 from certkit.terraform.provider.data import CsrCheckDataSource, ExpiryDataSource, IdentityDataSource
 from certkit.terraform.provider.identity import IdentityResource
 from certkit.terraform.provider.schema import Text, option, schema
-from certkit.terraform.provider.services import Configuration
+from certkit.terraform.provider.services import Host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
     from tf.schema import Schema
     from tf.utils import Diagnostics
 
-    from certkit.stores.base import Store
     from certkit.terraform.provider.schema import Config
-    from certkit.terraform.provider.services import Services
 
 _DESCRIPTION = (
     "Keys, CSRs and client certificates for mutual TLS with a partner. Private keys are made in a store and stay there:"
@@ -35,17 +26,8 @@ _DESCRIPTION = (
 )
 
 
-class CertkitProvider(Provider):
+class CertkitProvider(Host, Provider):
     """The provider `certkit.local/certkit/certkit`."""
-
-    def __init__(self, make_services: Callable[[], Services]) -> None:
-        self._make_services = make_services
-        self.configuration = Configuration()
-
-    @functools.cached_property
-    def services(self) -> Services:
-        """The external services, opened on first use: validating a configuration needs none of them."""
-        return self._make_services()
 
     def get_model_prefix(self) -> str:
         """The prefix of all type names."""
@@ -79,7 +61,7 @@ class CertkitProvider(Provider):
     def configure_provider(self, diags: Diagnostics, config: Config) -> None:
         """Read the provider's block."""
         with Boundary(diags):
-            self.configuration = Configuration(**config)
+            self.configuration = config
 
     def get_data_sources(self) -> list[type[DataSource]]:
         """The data sources."""
@@ -88,14 +70,3 @@ class CertkitProvider(Provider):
     def get_resources(self) -> list[type[Resource]]:
         """The resources."""
         return [IdentityResource, CertificateResource]
-
-    def store(self, boundary: Boundary) -> AbstractContextManager[Store]:
-        """The store of identities.
-
-        Raises:
-            InputError: if it cannot be reached, or its URI is not known yet.
-        """
-        if any(value is Unknown for value in asdict(self.configuration).values()):
-            hint = "give it as text or as a variable, or apply first what it depends on"
-            raise InputError("the store of the provider is not known yet", hint=hint)
-        return self.services.open_store(self.configuration, boundary.warn)

@@ -10,7 +10,7 @@ from tf.types import List, String, Unknown
 
 from certkit.errors import InputError
 from certkit.identity.issuers import base as issuers
-from certkit.printable import printable
+from certkit.printable import is_utf8, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -158,11 +158,8 @@ def utf8(text: str) -> str:
     Raises:
         InputError: if it is not.
     """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        hint = "use a directory whose name is UTF-8"
-        raise InputError(f"not UTF-8: {printable(text)}", hint=hint) from error
+    if not is_utf8(text):
+        raise InputError(f"not UTF-8: {printable(text)}", hint="use a directory whose name is UTF-8")
     return text
 
 

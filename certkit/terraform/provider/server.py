@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -38,8 +39,8 @@ _GRACE_SECONDS = 1
 _VALID = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
-def serve(provider: Provider, *, announce: Callable[[str], None]) -> None:
-    """Serve Terraform until it shuts the provider down or exits; `announce` prints the address."""
+def serve(provider: Provider) -> None:
+    """Print the address, and serve Terraform until it shuts the provider down or exits."""
     parent = os.getppid()
     reader, writer = os.pipe()
 
@@ -63,7 +64,8 @@ def serve(provider: Provider, *, announce: Callable[[str], None]) -> None:
         server.add_secure_port(f"unix://{socket}", credentials)
         server.start()
         shown = base64.b64encode(certificate).decode().rstrip("=")
-        announce(f"{_HANDSHAKE_VERSION}|{_PROTOCOL_VERSION}|unix|{socket}|grpc|{shown}\n")
+        sys.stdout.write(f"{_HANDSHAKE_VERSION}|{_PROTOCOL_VERSION}|unix|{socket}|grpc|{shown}\n")
+        sys.stdout.flush()
         threading.Thread(target=watch, daemon=True).start()
         os.read(reader, 1)
         server.stop(_GRACE_SECONDS)

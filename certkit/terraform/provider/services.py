@@ -1,62 +1,87 @@
-"""The external services of the provider: stores, sources, and the time."""
+"""The parts of this machine that the provider uses: stores, sources, issuers, programs, and the time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tf.types import Unknown
+
+from certkit.api.arguments import now, secret_line
+from certkit.api.handle import opener
+from certkit.api.machine import Machine
+from certkit.errors import InputError
+from certkit.policy import catalogue
+from certkit.secret import MAX_PASSPHRASE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from certkit.expiry.scan import Judge, Scan
-    from certkit.identity.activate import Activation
-    from certkit.identity.issuers.base import Issuer
-    from certkit.stores.base import Store, StoredIdentity
+    from certkit.stores.base import Store
+    from certkit.stores.opening import Opener
     from certkit.stores.record import Settings
     from certkit.terraform.provider.boundary import Boundary
-
-    Warn = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """The settings of the provider block; absent values are None."""
-
-    store: str | None = None
-    passphrase_file: str | None = None
+    from certkit.terraform.provider.schema import Config
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """The external services, as functions.
+class Host:
+    """This machine, by its environment and the provider's block; warnings go to the boundary."""
 
-    `open_store` opens the store of a configuration, `issuing` the issuer of an identity (None: a person), and `look`
-    judges the certificates of one source; all report warnings about the connection through their last argument.
-    `how` says how a generation of an identity is activated, and `storable` returns settings as a store may hold them:
-    with the hook by its absolute path, or by its name.
-    """
+    configuration: Config = {"store": None, "passphrase_file": None}  # noqa: RUF012  replaced, never changed
 
-    open_store: Callable[[Configuration, Warn], AbstractContextManager[Store]]
-    issuing: Callable[[Store, StoredIdentity, Warn], AbstractContextManager[Issuer | None]]
-    how: Callable[[Store, StoredIdentity], Activation]
-    storable: Callable[[Store, Settings], Settings]
-    look: Callable[[str, Judge, Configuration, Warn], Scan]
-    now: Callable[[], datetime]
-
-
-class Host(Protocol):
-    """The part of the provider that resources and data sources need."""
-
-    configuration: Configuration
-
-    @property
-    def services(self) -> Services:
-        """The external services."""
+    def now(self) -> datetime:
+        """Return the present."""
+        return now()
 
     def store(self, boundary: Boundary) -> AbstractContextManager[Store]:
-        """Open the provider's store; warnings go to the boundary."""
+        """Open the store of the provider.
+
+        Raises:
+            InputError: if it cannot be reached, or its URI is not known yet.
+        """
+        return self._opener(boundary).open(**self._known())
+
+    def machine(self, boundary: Boundary) -> Machine:
+        """Return the issuers, deploy hooks and probes of this machine."""
+        return Machine(opener=self._opener(boundary), policy=catalogue.load)
+
+    def storable(self, store: Store, settings: Settings, boundary: Boundary) -> Settings:
+        """Return settings as a store may hold them: programs by their absolute paths, or by their names."""
+        machine, hook = self.machine(boundary), settings.deploy_hook
+        stored = None if hook is None else machine.storable_hook(store, hook)
+        return replace(settings, deploy_hook=stored, issuer=machine.storable_issuer(store, settings.issuer))
+
+    def look(self, source: str, judge: Judge, boundary: Boundary) -> Scan:
+        """Judge the certificates of a source."""
+        from certkit.expiry.scan import look, scan
+        from certkit.expiry.sources.parsing import access, parse
+
+        known = self._known()
+        with access(
+            lambda: self._opener(boundary), store=known["uri"], passphrase=known["passphrase"], now=judge.now
+        ) as access_to:
+            return scan(look(parse([source], access_to), judge, may_fork=False), now=judge.now)
+
+    def _opener(self, boundary: Boundary) -> Opener:
+        return replace(opener(None), warn=boundary.warn)
+
+    def _known(self) -> dict[str, Any]:
+        """Return the URI of the store and the passphrase of its keys, each None if there is none.
+
+        Raises:
+            InputError: if one is not known yet, or the file of the passphrase cannot be read.
+        """
+        uri, file = self.configuration["store"], self.configuration["passphrase_file"]
+        if uri is Unknown or file is Unknown:
+            hint = "give it as text or as a variable, or apply first what it depends on"
+            raise InputError("the store of the provider is not known yet", hint=hint)
+        variables, limit = opener(None).environment, MAX_PASSPHRASE_BYTES
+        return {
+            "uri": uri,
+            "passphrase": secret_line(file, variables, "CERTKIT_PASSPHRASE", "passphrase", limit=limit),
+        }
 
 
 class OfProvider:

@@ -92,7 +92,7 @@ def test_a_launcher_of_the_first_release_says_what_to_do(certkit, tmp_path):
     old.mkdir(parents=True)
     [program] = (tmp_path / "mirror" / PROGRAM).parent.iterdir()
     launcher = old / "terraform-provider-certkit_v0.1.0"
-    launcher.write_text(program.read_text().replace("certkit.cli.terraform.provider", "certkit.cli.terraform_provider"))
+    launcher.write_text(program.read_text().replace("certkit.terraform.provider", "certkit.cli.terraform_provider"))
     launcher.chmod(0o755)
     configuration = tmp_path / "terraform.rc"
     configuration.write_text(done.json["configuration"].replace(mirror.SOURCE, mirror.SOURCE_OF_0_1_0))
