@@ -13,9 +13,9 @@ from certkit.stores.record import State as GenerationState
 from certkit.stores.record import require_name
 from certkit.terraform.provider.boundary import Boundary
 from certkit.terraform.provider.schema import (
-    Certificates,
     Text,
     argument,
+    certificates_only,
     computed,
     option,
     require_public,
@@ -53,13 +53,13 @@ class CertificateResource(OfProvider, Resource):
             argument("identity", Text(), "The identity's name.", required=True),
             option(
                 "certificate",
-                Certificates(),
+                Text(certificates_only),
                 'The certificate, PEM, with or without the chain above it: `file("acme.pem")`. Leave it out'
                 " until the partner has issued the certificate.",
             ),
             option(
                 "ca",
-                Certificates(),
+                Text(certificates_only),
                 "The CAs to trust, as PEM. By default those that the identity was enrolled with. Used when a"
                 " certificate is installed.",
             ),

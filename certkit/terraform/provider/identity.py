@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tf.schema import Schema
     from tf.utils import Diagnostics
 
-    from certkit.identity.enroll import Done
-    from certkit.policy.rules import Policy
     from certkit.stores.base import Store
     from certkit.terraform.provider.schema import Config, State
 
@@ -62,30 +60,55 @@ class IdentityResource(OfProvider, Resource):
         )
 
     def validate(self, diags: Diagnostics, type_name: str, config: Config) -> None:
-        """Refuse what the policy refuses, if it is known already."""
+        """Refuse what `enroll` would refuse, if everything is known already."""
+        from certkit.csr.create import refuse_spec, refuse_subject
+        from certkit.identity import enroll
+        from certkit.policy import catalogue
+        from certkit.x509.keys import KeySpec
+
         super().validate(diags, type_name, config)
         with Boundary(diags):
             require_public(config)
             if isinstance(config["name"], str):
                 require_name(config["name"])
-            if settings.is_known(config):
-                _refuse(config)
+            if not settings.is_known(config):
+                return
+            wanted = settings.settings_of(config)
+            policy = catalogue.load(wanted.policy)
+            enroll.require_probe(wanted.probe, policy)
+            refuse_subject(wanted.subject, policy)
+            if wanted.key_type:
+                refuse_spec(KeySpec.parse(wanted.key_type), policy)
 
     def create(self, ctx: CreateContext, planned: State) -> State | None:
-        """Enroll; an existing identity with the same arguments is adopted."""
-        from certkit.identity import enroll
+        """Enroll, and have an automatic issuer sign; an existing identity with the same arguments is adopted."""
+        from certkit.identity import enroll, renew
         from certkit.policy import catalogue
 
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             wanted = self.provider.storable(store, settings.settings_of(planned), boundary)
             policy = catalogue.load(wanted.policy)
             is_manual = IssuerSpec.parse(wanted.issuer).is_manual
+            name, now = planned["name"], self.provider.now()
             if wanted.trust_bundle is None and not is_manual:
-                _require_right_to_trust(store, planned["name"])
-            done = enroll.enroll(store, planned["name"], wanted, policy, now=self.provider.now())
+                try:
+                    store.require_settings_right(name)
+                except StoreError as error:  # then the CAs that come with the certificate could not be kept
+                    error.hint = "give the CAs of the issuer from the beginning: `ca`"
+                    raise
+            done = enroll.enroll(store, name, wanted, policy, now=now)
             if done.identity.record.settings.trust_bundle is None and is_manual:
-                _warn_of_missing_right_to_trust(store, planned["name"], boundary)
-            self._carry_through(store, done, policy, boundary)
+                try:
+                    store.require_settings_right(name)
+                except StoreError as error:
+                    hint = f"have an operator add them: certkit identity update {name} --ca FILE"
+                    boundary.warn(f"{name}: `ca` names no CAs to trust, and {error.message}", hint)
+            machine = self.provider.machine(boundary)
+            with machine.issuing(store, done.identity) as issuer:
+                if issuer is not None:
+                    how = machine.how(store, done.identity)
+                    done = renew.carry_through(store, done, policy, issuer=issuer, how=how, now=now)
+            boundary.warn_of(name, done.findings)
             return self._applied(store, planned)
         return None
 
@@ -124,13 +147,20 @@ class IdentityResource(OfProvider, Resource):
         return planned
 
     def update(self, ctx: UpdateContext, current: State, planned: State) -> State | None:
-        """Change settings in place, and create the planned request, unless another run has done so."""
+        """Change settings in place; create the planned request, unless another run has; or run an owed deploy hook."""
+        from certkit.identity import activate
+
         with Boundary(ctx.diagnostics) as boundary, self.provider.store(boundary) as store:
             self._change_settings(store, current, planned, boundary)
             if planned["generation"] is Unknown:
                 self._renew(store, planned["name"], boundary)
             elif planned["hook_owed"] is Unknown:
-                self._deploy(store, planned["name"], boundary)
+                identity = store.load(planned["name"])
+                if identity.record.active is not None:
+                    how = self.provider.machine(boundary).how(store, identity)
+                    number, now = identity.record.active, self.provider.now()
+                    done = activate.activate(store, identity, number, how=how, now=now)
+                    boundary.warn_of(identity.name, done.findings)
             return self._applied(store, planned)
         return current
 
@@ -174,17 +204,6 @@ class IdentityResource(OfProvider, Resource):
         """Return the stored values, with the planned ones in their place: an argument may be left out."""
         return self._found(store, planned["name"]) | {key: each for key, each in planned.items() if each is not Unknown}
 
-    def _carry_through(self, store: Store, done: Done, policy: Policy, boundary: Boundary) -> None:
-        """Have an automatic issuer sign the pending request."""
-        from certkit.identity import renew
-
-        machine, name = self.provider.machine(boundary), done.identity.name
-        with machine.issuing(store, done.identity) as issuer:
-            if issuer is not None:
-                how, now = machine.how(store, done.identity), self.provider.now()
-                done = renew.carry_through(store, done, policy, issuer=issuer, how=how, now=now)
-        boundary.warn_of(name, done.findings)
-
     def _change_settings(self, store: Store, current: State, planned: State, boundary: Boundary) -> None:
         from certkit.identity.update import Changes, update
         from certkit.policy import catalogue
@@ -208,16 +227,6 @@ class IdentityResource(OfProvider, Resource):
             if anchors and identity.record.active is not None:
                 error.hint = "keep the old CA in `ca` until a certificate of the new one is in use"
             raise
-
-    def _deploy(self, store: Store, name: str, boundary: Boundary) -> None:
-        """Run the owed deploy hooks of the active generation."""
-        from certkit.identity import activate
-
-        identity = store.load(name)
-        if identity.record.active is not None:
-            how = self.provider.machine(boundary).how(store, identity)
-            done = activate.activate(store, identity, identity.record.active, how=how, now=self.provider.now())
-            boundary.warn_of(name, done.findings)
 
     def _renew(self, store: Store, name: str, boundary: Boundary) -> None:
         """Create a request and complete it as far as possible without a person, unless another run has."""
@@ -258,28 +267,6 @@ def _reason(current: State, planned: State, *, is_manual: bool) -> str | None:
     return None
 
 
-def _require_right_to_trust(store: Store, name: str) -> None:
-    """Refuse to enroll if the CAs of the issuer could not be kept, before anything is written.
-
-    Raises:
-        StoreError: if the token may not change settings, as a provisioner's.
-    """
-    try:
-        store.require_settings_right(name)
-    except StoreError as error:
-        error.hint = "give the CAs of the issuer from the beginning: `ca`"
-        raise
-
-
-def _warn_of_missing_right_to_trust(store: Store, name: str, boundary: Boundary) -> None:
-    """Warn if the CAs of a partner are missing, and the token cannot add them with the certificate."""
-    try:
-        store.require_settings_right(name)
-    except StoreError as error:
-        hint = f"have an operator add them: certkit identity update {name} --ca FILE"
-        boundary.warn(f"{name}: `ca` names no CAs to trust, and {error.message}", hint)
-
-
 def _warn_before_delete(current: State, boundary: Boundary) -> None:
     name = current["name"]
     if current["destroy_keys"]:
@@ -306,22 +293,3 @@ def _require_same(current: State, planned: State, changed: set[str]) -> None:
             hint="choose another name, or leave the argument out; destroy_keys = true, applied beforehand, allows a"
             " replacement with new keys",
         )
-
-
-def _refuse(config: Config) -> None:
-    """Raise if `enroll` would refuse the configuration.
-
-    Raises:
-        CertkitError: if `enroll` would refuse the configuration.
-    """
-    from certkit.csr.create import refuse_spec, refuse_subject
-    from certkit.identity import enroll
-    from certkit.policy import catalogue
-    from certkit.x509.keys import KeySpec
-
-    wanted = settings.settings_of(config)
-    policy = catalogue.load(wanted.policy)
-    enroll.require_probe(wanted.probe, policy)
-    refuse_subject(wanted.subject, policy)
-    if wanted.key_type:
-        refuse_spec(KeySpec.parse(wanted.key_type), policy)

@@ -9,11 +9,10 @@ from tf.schema import Attribute, Schema
 from tf.types import List, String, Unknown
 
 from certkit.errors import InputError
-from certkit.identity.issuers import base as issuers
 from certkit.printable import is_utf8, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tf.types import TfType
 
@@ -23,76 +22,28 @@ Config = dict[str, Any]
 _PRIVATE_KEY = "PRIVATE KEY-----"
 
 
-# The value that removes a setting: an omitted argument leaves it unchanged.
-NO_VALUE = "none"
-
-
 class Text(String):
-    """A text; an empty one is no value."""
+    """A text; an empty one is no value. `meaning` returns one form for all spellings of a value, or raises."""
+
+    def __init__(self, meaning: Callable[[str], str | None] = str) -> None:
+        self._meaning = meaning
+
+    def meaning(self, value: str | None) -> str | None:
+        """Return a value in one form for all its spellings.
+
+        Raises:
+            InputError: if it is none of them.
+        """
+        return self._meaning(value) if value else None
 
     def semantically_equal(self, a_decoded: Any, b_decoded: Any) -> bool:
         """Return whether both mean the same; an unknown value may be anything."""
         if a_decoded is Unknown or b_decoded is Unknown:
             return a_decoded is b_decoded
-        return bool(self.meaning(a_decoded) == self.meaning(b_decoded))
-
-    def meaning(self, value: Any) -> Any:
-        """Return a value in one form for all its spellings."""
-        return value or None
-
-
-class PolicyName(Text):
-    """The name of a policy, or the path of its file, relative or not."""
-
-    def meaning(self, value: Any) -> Any:
-        """Return the path as an absolute one."""
-        from certkit.policy import catalogue
-
-        return catalogue.absolute(value) if value else None
-
-
-class IssuerName(Text):
-    """An issuer; the path of its program may be relative or not."""
-
-    def meaning(self, value: Any) -> Any:
-        """Return the issuer with an absolute path."""
         try:
-            return issuers.absolute(value) if value else None
+            return self.meaning(a_decoded) == self.meaning(b_decoded)
         except InputError:
-            return value
-
-
-class Removable(Text):
-    """A setting that `none` removes."""
-
-    def meaning(self, value: Any) -> Any:
-        """Return the value, or None if it is `none`."""
-        return None if value == NO_VALUE else super().meaning(value)
-
-
-class HookName(Removable):
-    """A deploy hook: a name of the host configuration, or a program whose path may be relative or not."""
-
-    def meaning(self, value: Any) -> Any:
-        """Return the program with an absolute path."""
-        from certkit.identity import programs
-
-        try:
-            is_program = super().meaning(value) is not None and programs.is_path(value)
-            return shlex.join(programs.absolute(value)) if is_program else super().meaning(value)
-        except InputError:
-            return value
-
-
-class Certificates(Text):
-    """Certificates as PEM, with any text around them."""
-
-    def meaning(self, value: Any) -> Any:
-        """Return the certificates as PEM, and nothing else."""
-        try:
-            return certificates_only(value, name="") if value else None
-        except InputError:
-            return value
+            return bool(a_decoded == b_decoded)
 
 
 class Texts(List):
@@ -101,11 +52,15 @@ class Texts(List):
     def __init__(self) -> None:
         super().__init__(String())
 
+    def meaning(self, value: list[str] | None) -> tuple[str, ...]:
+        """Return the texts."""
+        return tuple(value or ())
+
     def semantically_equal(self, a_decoded: Any, b_decoded: Any) -> bool:
         """Return whether both mean the same; an unknown value may be anything."""
         if a_decoded is Unknown or b_decoded is Unknown:
             return a_decoded is b_decoded
-        return (a_decoded or []) == (b_decoded or [])
+        return self.meaning(a_decoded) == self.meaning(b_decoded)
 
 
 def argument(
@@ -140,7 +95,23 @@ def schema(description: str, *attributes: Attribute | Iterable[Attribute]) -> Sc
     return Schema(attributes=listed, version=0, description=description)
 
 
-def certificates_only(text: str, *, name: str) -> str:
+def removable(text: str) -> str | None:
+    """Return the text, or None if it is `none`, which removes a setting: an omitted argument leaves it unchanged."""
+    return None if text == "none" else text
+
+
+def hook(text: str) -> str | None:
+    """Return a deploy hook; the path of a program becomes absolute.
+
+    Raises:
+        InputError: if it cannot be split as a shell does.
+    """
+    from certkit.identity import programs
+
+    return shlex.join(programs.absolute(text)) if programs.is_path(text) else removable(text)
+
+
+def certificates_only(text: str) -> str:
     """Return the certificates in a PEM text, and nothing else.
 
     Raises:
@@ -149,7 +120,7 @@ def certificates_only(text: str, *, name: str) -> str:
     from certkit.x509 import objects
     from certkit.x509.certificate import to_pem
 
-    return to_pem(objects.certificates(text.encode(), name=name)).decode("ascii")
+    return to_pem(objects.certificates(text.encode(), name="the argument `ca`")).decode("ascii")
 
 
 def utf8(text: str) -> str:

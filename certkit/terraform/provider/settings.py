@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from tf.types import Unknown
 
+from certkit.api.arguments import subject as subject_of
 from certkit.identity.issuers import base as issuers
 from certkit.identity.issuers.base import MANUAL
+from certkit.policy import catalogue
 from certkit.stores.record import Settings
-from certkit.terraform.provider.schema import (
-    NO_VALUE,
-    Certificates,
-    HookName,
-    IssuerName,
-    PolicyName,
-    Removable,
-    Text,
-    Texts,
-    argument,
-    certificates_only,
-)
-from certkit.x509 import names
+from certkit.terraform.provider.schema import Text, Texts, argument, certificates_only, hook, removable
 from certkit.x509.names import SubjectOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The attribute of the subject that each argument names. `state` has another meaning in Terraform.
-_SUBJECT = {
-    "organization": "organization",
-    "country": "country",
-    "province": "state",
-    "locality": "locality",
-    "units": "units",
-    "common_name": "common_name",
-    "email": "email",
-    "subject": "subject",
-    "san": "san",
-    "key_usage": "key_usage",
-    "extended_key_usage": "extended_key_usage",
-    "qc_type": "qc_type",
-    "psd2_role": "psd2_role",
-    "psd2_authority": "psd2_authority",
-    "psd2_authority_id": "psd2_authority_id",
-}
-_LISTS = ("units", "subject", "san", "key_usage", "extended_key_usage", "qc_type", "psd2_role")
+# What another name stands for in the settings or their subject: `state` has another meaning in Terraform.
+_FIELDS = {"province": "state", "ca": "trust_bundle"}
+_SUBJECT = {each.name for each in fields(SubjectOptions)}
 
 ARGUMENTS = (
     argument(
         "policy",
-        PolicyName(),
+        Text(catalogue.absolute),
         "The partner's rules: the name of a policy (`certkit policy list`), or the path of a TOML file.",
         required=True,
     ),
@@ -82,14 +57,14 @@ ARGUMENTS = (
     argument("client_id", Text(), "The common name that the partner's certificates have.", fixed=False),
     argument(
         "ca",
-        Certificates(),
+        Text(certificates_only),
         'The CAs to trust, as PEM: `file("wise-ca.pem")`. Without them, `certkit_certificate` has to name them. With'
         " Vault, set them from the beginning: the provisioner's token cannot change them later.",
         fixed=False,
     ),
     argument(
         "issuer",
-        IssuerName(),
+        Text(issuers.absolute),
         "Who issues the certificate: `manual` (a person fetches it, for `certkit_certificate`), `vault-pki:MOUNT/ROLE`,"
         " or `command:NAME` (in a directory, also `command:PROGRAM`).",
         default=MANUAL,
@@ -97,14 +72,14 @@ ARGUMENTS = (
     ),
     argument(
         "probe",
-        Removable(),
+        Text(removable),
         "Before a certificate is activated, try it at this address (`https://…`). `policy` stands for the policy's"
         " address; `none` removes the probe.",
         fixed=False,
     ),
     argument(
         "deploy_hook",
-        HookName(),
+        Text(hook),
         "Run this after each activation: the name of a hook in the host configuration, or, in a directory, a program."
         " `none` removes the hook.",
         fixed=False,
@@ -118,14 +93,7 @@ ARGUMENTS = (
 )
 NAMES = tuple(each.name for each in ARGUMENTS)
 # The settings that change in place, by their arguments.
-CHANGEABLE = {
-    "client_id": "client_id",
-    "ca": "trust_bundle",
-    "issuer": "issuer",
-    "probe": "probe",
-    "deploy_hook": "deploy_hook",
-    "group": "group",
-}
+CHANGEABLE = {each.name: _FIELDS.get(each.name, each.name) for each in ARGUMENTS if not each.requires_replace}
 
 
 def is_known(arguments: Mapping[str, Any]) -> bool:
@@ -139,40 +107,20 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
     Raises:
         InputError: if a value cannot be part of a CSR, or there is no certificate in `ca`.
     """
-    from certkit.policy import catalogue
-
-    values: dict[str, Any] = {name: None if arguments[name] is Unknown else arguments[name] for name in NAMES}
-    values |= {name: None for name in ("probe", "deploy_hook") if values[name] == NO_VALUE}
-    subject: dict[str, Any] = {
-        field: tuple(values[name] or ()) if name in _LISTS else values[name] or "" for name, field in _SUBJECT.items()
-    }
-    found = Settings(
-        policy=catalogue.absolute(values["policy"]),
-        subject=SubjectOptions(**subject),
-        key_type=values["key_type"] or None,
-        issuer=issuers.absolute(values["issuer"] or MANUAL),
-        client_id=values["client_id"] or None,
-        probe=values["probe"] or None,
-        deploy_hook=values["deploy_hook"] or None,
-        group=values["group"] or None,
-        trust_bundle=certificates_only(values["ca"], name="the argument `ca`") if values["ca"] else None,
-    )
-    for san in found.subject.san:
-        names.parse_san(san)
-    return found
+    values: dict[str, Any] = {}
+    for each in ARGUMENTS:
+        kind: Any = each.type
+        given = arguments[each.name]
+        values[_FIELDS.get(each.name, each.name)] = kind.meaning(None if given is Unknown else given)
+    subject = subject_of({name: values.pop(name) for name in _SUBJECT})
+    return Settings(**values | {"issuer": values["issuer"] or MANUAL, "subject": subject})
 
 
 def arguments_of(settings: Settings) -> dict[str, Any]:
     """Return the arguments that an identity was enrolled with."""
-    subject = {name: getattr(settings.subject, field) for name, field in _SUBJECT.items()}
-    return {
-        "policy": settings.policy,
-        **{name: (list(value) if name in _LISTS else value) or None for name, value in subject.items()},
-        "key_type": settings.key_type,
-        "client_id": settings.client_id,
-        "ca": settings.trust_bundle,
-        "issuer": settings.issuer,
-        "probe": settings.probe,
-        "deploy_hook": settings.deploy_hook,
-        "group": settings.group,
-    }
+    found = {}
+    for name in NAMES:
+        field = _FIELDS.get(name, name)
+        value = getattr(settings.subject if field in _SUBJECT else settings, field)
+        found[name] = (list(value) if isinstance(value, tuple) else value) or None
+    return found
