@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from certkit.api.csrs import NewRequest, create_csr, generate_key, write_csr, write_csrs, write_key
     from certkit.api.external import terraform_query
     from certkit.api.host import check_host_configuration, host_configuration
-    from certkit.api.identities import Identity, identity
+    from certkit.api.identities import Identity
     from certkit.api.rules import PolicyInfo, new_policy, policies, show_policy, validate_policy, which_policy
     from certkit.api.scanning import ExpiryRow, scan
     from certkit.api.setup import WiseSetup
-    from certkit.api.store import IdentityStore, store
+    from certkit.api.store import IdentityStore, identity, store
     from certkit.api.tokens import WiseTokens, authorize_url
     from certkit.api.webhooks import WiseWebhooks, check_webhook, verify_webhook, webhook_ca, webhooks
     from certkit.config import HostConfiguration
@@ -155,7 +155,7 @@ class _Package(types.ModuleType):
 
     @property
     def identity(self) -> Any:
-        from certkit.api.identities import identity
+        from certkit.api.store import identity
 
         return identity
 

@@ -24,6 +24,7 @@ Found = TypeVar("Found")
 
 SYSTEM = "system"
 TIMEOUT_SECONDS = 10.0
+INTERVAL_SECONDS = 60.0
 MAX_SECRET_FILE = 64 * 1024
 Data: TypeAlias = bytes | Path
 """The content of a file, or the path of one."""

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 from certkit.api import arguments
 from certkit.api.signatures import public
 from certkit.errors import InputError, RefusedError
-from certkit.findings import Finding, Status
+from certkit.findings import Finding, Status, roll_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from certkit.api.arguments import Data, Passphrase
     from certkit.csr.check import PolicyFit
-    from certkit.policy.rules import Policy
     from certkit.probe import Probe
     from certkit.secret import Secret
     from certkit.x509.items import Budget
@@ -51,6 +50,12 @@ class Report:
     valid_until: datetime | None = None
     chain: tuple[ChainLink, ...] = ()
     fits: tuple[PolicyFit, ...] = ()
+
+    @classmethod
+    def of(cls, subject: str | None, findings: Iterable[Finding], **more: Any) -> Report:
+        """Return a report with the status that follows from its findings."""
+        listed = tuple(findings)
+        return cls(roll_up(each.status for each in listed), subject, listed, **more)
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -136,7 +141,8 @@ def verify(  # noqa: PLR0913  as many as the command has options
         certkit.PolicyError: if there is no such policy.
     """
     from certkit import processes
-    from certkit.findings import roll_up, skipped
+    from certkit.findings import skipped
+    from certkit.policy import catalogue
     from certkit.verify import Question
     from certkit.verify import verify as run
     from certkit.verify.anchors import TrustSettings
@@ -159,7 +165,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
     settings = TrustSettings(purpose)
     question = Question(
         leaf=leaf,
-        policy=_policy(policy),
+        policy=catalogue.load(policy),
         at=now or arguments.now(),
         anchors=arguments.anchors(ca, settings),
         pins=[*arguments.gathered(objects.certificates, pins, "pins"), *settings.trusted],
@@ -199,8 +205,7 @@ def verify(  # noqa: PLR0913  as many as the command has options
     end = verdict.holds_until
     chain = (ChainLink(each.display_name, each.not_before or None, each.not_after or None) for each in verdict.path)
     findings = (*verdict.findings, key_file)
-    status = roll_up(each.status for each in findings)
-    return Report(status, leaf.display_name, findings, end, tuple(chain) if end else ())
+    return Report.of(leaf.display_name, findings, valid_until=end, chain=tuple(chain) if end else ())
 
 
 @public
@@ -216,10 +221,10 @@ def check_csr(
         certkit.PolicyError: if there is no such policy.
     """
     from certkit.csr import check
-    from certkit.findings import roll_up
+    from certkit.policy import catalogue
     from certkit.x509 import keys, objects
 
-    rules = [_policy(each) for each in ([policy] if isinstance(policy, str) else policy)]
+    rules = [catalogue.load(each) for each in ([policy] if isinstance(policy, str) else policy)]
     content, name = arguments.content(data, "the CSR")
     request = objects.csr(content, name=name)
     held = None if key is None else arguments.held_key(key, arguments.secret(passphrase))
@@ -230,8 +235,7 @@ def check_csr(
         )
         for each in rules
     )
-    findings = tuple(finding for fit in fits for finding in fit.findings)
-    return Report(roll_up(each.status for each in findings), request.subject.text, findings, fits=fits)
+    return Report.of(request.subject.text, (finding for fit in fits for finding in fit.findings), fits=fits)
 
 
 @public
@@ -269,10 +273,11 @@ def probe(  # noqa: PLR0913  as many as the command has options
     from dataclasses import replace
 
     from certkit.net.tls import Credentials
+    from certkit.policy import catalogue
     from certkit.probe import probe as run
     from certkit.probe import target, url_of
 
-    rules = None if policy is None else _policy(policy)
+    rules = None if policy is None else catalogue.load(policy)
     where = url or (url_of(rules) if rules else None)
     if where is None:
         raise InputError("no server given", hint="give URL, HOST:PORT or --policy")
@@ -332,9 +337,3 @@ def described(
         what = "a key, CSR, certificate, CRL or PKCS#12 bundle"
         return found, problems, objects.wrong_kind(what, data, [], name=name)
     return found, problems, None
-
-
-def _policy(name: str) -> Policy:
-    from certkit.policy import catalogue
-
-    return catalogue.load(name)

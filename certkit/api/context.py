@@ -19,16 +19,17 @@ import secrets
 import ssl
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Self
 
+from certkit.api.handle import in_child
 from certkit.errors import CertkitError, InputError
 from certkit.x509.certificate import to_pem
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from certkit.x509.certificate import Certificate
+    from certkit.api.following import ActivePair, Follower
 
 # What a client may set on a context by assignment. The order matters when it is applied to a new one: a context that
 # checks host names refuses to stop verifying.
@@ -43,32 +44,6 @@ _SETTINGS = (
     "post_handshake_auth",
     "keylog_filename",
 )
-_contexts: weakref.WeakSet[IdentityContext] = weakref.WeakSet()
-# A method call that a new inner context repeats: its name and arguments.
-_Call: TypeAlias = tuple[str, tuple[Any, ...]]
-
-
-class Pair(Protocol):
-    """A private key with its certificate chain, leaf first, and the CAs that servers are verified against."""
-
-    @property
-    def key(self) -> Any: ...  # noqa: D102
-    @property
-    def chain(self) -> Sequence[Certificate]: ...  # noqa: D102
-    @property
-    def anchors(self) -> Sequence[Certificate]: ...  # noqa: D102
-
-
-class PairSource(Protocol):
-    """The source of a context's pair."""
-
-    def current(self, *, may_wait: bool) -> Pair:
-        """Return the newest pair that is known; `may_wait` allows the caller's thread to read the store."""
-        ...
-
-    def refused(self) -> None:
-        """Note that a server refused the handshake: the pair may have been replaced."""
-        ...
 
 
 class IdentityContext(ssl.SSLContext):
@@ -80,23 +55,23 @@ class IdentityContext(ssl.SSLContext):
     asyncio, and after a fork.
     """
 
-    def __new__(cls, source: PairSource, *, allow_temporary_file: bool = False) -> Self:  # noqa: D102
+    def __new__(cls, source: Follower, *, allow_temporary_file: bool = False) -> Self:  # noqa: D102
         self = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
         self._source = source
         self._allow_temporary_file = allow_temporary_file
         self._calls = {}
         self._lock = threading.Lock()
-        _contexts.add(self)
+        in_child(self, IdentityContext._take_fresh_lock)
         self._failed = None
         self._inner = None
         self._inner = self._build(source.current(may_wait=True), self._wanted())
         return self
 
-    _source: PairSource
+    _source: Follower
     _allow_temporary_file: bool
-    _calls: dict[_Call, None]  # in the order of their first use
+    _calls: dict[tuple[str, tuple[Any, ...]], None]  # what inner contexts repeat, in the order of its first use
     _lock: threading.Lock
-    _failed: Pair | None
+    _failed: ActivePair | None
     _inner: _InnerContext | None
 
     def wrap_socket(
@@ -180,6 +155,9 @@ class IdentityContext(ssl.SSLContext):
     def __reduce__(self) -> str:
         raise TypeError("a context that holds a private key is not serialised")
 
+    def _take_fresh_lock(self) -> None:
+        self._lock = threading.Lock()
+
     def _repeat(self, method: str, *arguments: Any, replaces: bool = False) -> None:
         """Remember a call for the inner contexts to come. The dictionary is replaced, so that readers need no lock."""
         kept = {call: None for call in self._calls if not (replaces and call[0] == method)}
@@ -200,7 +178,7 @@ class IdentityContext(ssl.SSLContext):
                     inner = self._inner = self._rebuilt(inner, pair, wanted)
         return inner
 
-    def _rebuilt(self, inner: _InnerContext | None, pair: Pair, wanted: tuple[Any, ...]) -> _InnerContext:
+    def _rebuilt(self, inner: _InnerContext | None, pair: ActivePair, wanted: tuple[Any, ...]) -> _InnerContext:
         """Return a new inner context; the one in use if only the pair has changed, and it cannot be built.
 
         A client may have loaded a file of CAs that is gone by the time of a renewal. No request fails because of that.
@@ -215,7 +193,12 @@ class IdentityContext(ssl.SSLContext):
                 logging.getLogger("certkit").warning("a context of %r stays as it is: %s", self._source, error)
             return inner
 
-    def _build(self, pair: Pair, settings: tuple[Any, ...]) -> _InnerContext:
+    def _build(self, pair: ActivePair, settings: tuple[Any, ...]) -> _InnerContext:
+        """Return a new inner context.
+
+        Raises:
+            InputError: if the key does not belong to the certificate, or no file in memory can be made.
+        """
         inner = _InnerContext(self._source, pair, settings)
         for name, value in zip(_SETTINGS, settings, strict=False):
             if value is not None and getattr(inner, name) != value:
@@ -223,14 +206,22 @@ class IdentityContext(ssl.SSLContext):
         inner.load_verify_locations(cadata=b"".join(each.der for each in pair.anchors))
         for method, arguments in settings[-1]:
             getattr(inner, method)(*arguments)
-        _load(inner, pair, allow_temporary_file=self._allow_temporary_file)
+        passphrase = secrets.token_hex(32).encode()
+        data = to_pem(pair.chain) + _sealed(pair.key, passphrase)
+        with _file_of(data, allow_temporary_file=self._allow_temporary_file) as path:
+            try:
+                inner.load_cert_chain(path, password=lambda: passphrase)
+            except ssl.SSLError as error:
+                hint = "check the identity: certkit store check"
+                reason = error.reason or "OpenSSL cannot read them"  # Python has no reason where PEM cannot be read
+                raise InputError(f"cannot use the active key and certificate: {reason}", hint=hint) from error
         return inner
 
 
 class _InnerContext(ssl.SSLContext):
     """The context that connections are made with: never changed once it is in use."""
 
-    def __new__(cls, source: PairSource, pair: Pair, settings: tuple[Any, ...]) -> Self:
+    def __new__(cls, source: Follower, pair: ActivePair, settings: tuple[Any, ...]) -> Self:
         self = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
         self.source = weakref.ref(source)
         self.pair = pair
@@ -239,8 +230,8 @@ class _InnerContext(ssl.SSLContext):
         self.sslobject_class = _Object
         return self
 
-    source: weakref.ref[PairSource]
-    pair: Pair
+    source: weakref.ref[Follower]
+    pair: ActivePair
     settings: tuple[Any, ...]
 
     def refused(self) -> None:
@@ -302,33 +293,6 @@ class _Object(ssl.SSLObject):
             return super().read(len, buffer)
 
 
-def _take_fresh_locks() -> None:
-    """Replace the locks in a forked child: another thread of the parent may have held them."""
-    for each in list(_contexts):
-        each._lock = threading.Lock()  # noqa: SLF001
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_take_fresh_locks)
-
-
-def _load(context: ssl.SSLContext, pair: Pair, *, allow_temporary_file: bool) -> None:
-    """Load the pair into a context that nothing uses yet.
-
-    Raises:
-        InputError: if the key does not belong to the certificate, or no file in memory can be made.
-    """
-    passphrase = secrets.token_hex(32).encode()
-    data = to_pem(pair.chain) + _sealed(pair.key, passphrase)
-    with _file_of(data, allow_temporary_file=allow_temporary_file) as path:
-        try:
-            context.load_cert_chain(path, password=lambda: passphrase)
-        except ssl.SSLError as error:
-            hint = "check the identity: certkit store check"
-            reason = error.reason or "OpenSSL cannot read them"  # Python has no reason where PEM cannot be read
-            raise InputError(f"cannot use the active key and certificate: {reason}", hint=hint) from error
-
-
 def _sealed(key: Any, passphrase: bytes) -> bytes:
     """Return the key as encrypted PEM.
 
@@ -349,40 +313,20 @@ def _sealed(key: Any, passphrase: bytes) -> bytes:
 @contextlib.contextmanager
 def _file_of(data: bytes, *, allow_temporary_file: bool) -> Iterator[str]:
     """Yield a path by which OpenSSL reads the bytes: of a file in memory, or of a 0600 temporary file where allowed."""
-    file = path = None
-    with contextlib.suppress(OSError, AttributeError):  # AttributeError: not Linux
-        file = os.memfd_create("certkit", os.MFD_CLOEXEC)
-        path = f"/proc/self/fd/{file}"
-        os.stat(path)
-    try:
-        if file is not None and path is not None and os.path.exists(path):
-            _write_all(file, data)
-            yield path
-        elif allow_temporary_file:
-            with _temporary(data) as name:
-                yield name
-        else:
-            hint = "allow one with ssl_context(allow_temporary_file=True)"
-            raise InputError("cannot load the key without a temporary file: this system has none in memory", hint=hint)
-    finally:
-        if file is not None:
-            os.close(file)
+    file: IO[bytes]
+    path = ""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError, AttributeError):  # AttributeError: not Linux
+            file = stack.enter_context(open(os.memfd_create("certkit", os.MFD_CLOEXEC), "wb"))
+            path = f"/proc/self/fd/{file.fileno()}"
+        if not os.path.exists(path):  # without /proc
+            if not allow_temporary_file:
+                what = "cannot load the key without a temporary file: this system has none in memory"
+                raise InputError(what, hint="allow one with ssl_context(allow_temporary_file=True)")
+            import tempfile
 
-
-@contextlib.contextmanager
-def _temporary(data: bytes) -> Iterator[str]:
-    import tempfile
-
-    file, path = tempfile.mkstemp(prefix="certkit-")  # 0600 from the start
-    try:
-        _write_all(file, data)
+            file = stack.enter_context(tempfile.NamedTemporaryFile("wb", prefix="certkit-"))
+            path = file.name
+        file.write(data)
+        file.flush()
         yield path
-    finally:
-        os.close(file)
-        os.unlink(path)
-
-
-def _write_all(file: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(file, left) :]

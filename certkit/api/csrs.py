@@ -59,7 +59,7 @@ def create_csr(
     """
     from certkit.api.checks import Report
     from certkit.csr import create, keyfile
-    from certkit.findings import roll_up, skipped
+    from certkit.findings import skipped
     from certkit.policy import catalogue
     from certkit.x509 import keys
 
@@ -72,8 +72,8 @@ def create_csr(
     writing = keyfile.Writing(now=arguments.now())
     asked = arguments.subject(subject)
     made = create.create(asked, rules, key=held, key_path=None, csr_path=None, writing=writing).csr
-    report = Report(roll_up(each.status for each in made.findings), made.subject, made.findings)
-    return NewRequest(made.pem, keys.to_pem(held.key, secret).reveal() if key is None else None, report)
+    new_key = keys.to_pem(held.key, secret).reveal() if key is None else None
+    return NewRequest(made.pem, new_key, Report.of(made.subject, made.findings))
 
 
 @public

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import time
 import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from certkit.api.handle import in_child
 from certkit.errors import CertkitError, InputError
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ logger = logging.getLogger("certkit")
 _LOOP_WAIT_SECONDS, THREAD_WAIT_SECONDS = 0.05, 2.0
 # A server that refuses every connection must not have the store read for each of them.
 _PAUSE_AFTER_REFUSAL_SECONDS = 1.0
-_known: weakref.WeakSet[Follower] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,11 @@ class Follower:
         self.lock = threading.RLock()
         self._pair = self._read()
         self._checked = time.monotonic()
-        _known.add(self)
+        in_child(self, Follower._take_fresh_lock)
         weakref.finalize(self, store.close)
+
+    def _take_fresh_lock(self) -> None:
+        self.lock = threading.RLock()
 
     def __repr__(self) -> str:
         return f"{self.name} in {self.store.uri}"
@@ -149,12 +151,3 @@ class Follower:
             tuple(shown.anchors),
             overview.generation(found, shown.generation).issued,
         )
-
-
-def _take_fresh_locks() -> None:
-    for each in list(_known):
-        each.lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_take_fresh_locks)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from certkit.errors import CertkitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from certkit.secret import Secret
     from certkit.stores.base import Store
     from certkit.stores.opening import Opener
 
+    T = TypeVar("T")
+
 # Connections of a parent process: closing them, even when they are collected, would end them for the parent too.
 _abandoned: list[object] = []
-_handles: weakref.WeakSet[StoreHandle] = weakref.WeakSet()
+_items: weakref.WeakKeyDictionary[Any, Callable[[Any], None]] = weakref.WeakKeyDictionary()
 
 
 class StoreHandle:
@@ -31,7 +33,7 @@ class StoreHandle:
         self._arguments = (uri, passphrase)
         self.opener = opener
         self._open: tuple[Store, contextlib.ExitStack] | None = None
-        _handles.add(self)
+        in_child(self, StoreHandle.forget)
 
     @contextlib.contextmanager
     def use(self) -> Iterator[Store]:
@@ -78,10 +80,15 @@ def opener(environment: Mapping[str, str] | None) -> Opener:
     return Opener(os.environ if environment is None else environment, now, logging.getLogger("certkit").warning)
 
 
-def _forget_the_parent() -> None:
-    for each in list(_handles):
-        each.forget()
+def in_child(item: T, work: Callable[[T], None]) -> None:
+    """Have each forked child call `work(item)`, while the item exists: another thread may have held its locks."""
+    _items[item] = work
+
+
+def _work_in_child() -> None:
+    for item, work in list(_items.items()):
+        work(item)
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_forget_the_parent)
+    os.register_at_fork(after_in_child=_work_in_child)

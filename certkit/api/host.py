@@ -57,7 +57,7 @@ def checked(opening: Opener) -> Report:
         InputError: if a file cannot be understood.
     """
     from certkit.api.checks import Report
-    from certkit.findings import critical, ok, roll_up
+    from certkit.findings import critical, ok
     from certkit.identity.programs import require_unchangeable
 
     found = replace(opening, warn=lambda _: None).host()
@@ -70,4 +70,4 @@ def checked(opening: Opener) -> Report:
     if not findings:
         files = ", ".join(map(str, found.files))
         findings.append(ok("config", f"{files}: valid and safe" if files else "no file; the defaults apply"))
-    return Report(roll_up(each.status for each in findings), "config", tuple(findings))
+    return Report.of("config", findings)

@@ -4,79 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from certkit.api.arguments import secret
 from certkit.api.auth import AccessTokens, token_auth
 from certkit.api.following import Follower
-from certkit.api.handle import StoreHandle, opener
 from certkit.api.signatures import public
 from certkit.x509.certificate import to_pem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
 
-    from certkit.api.arguments import Passphrase
     from certkit.api.auth import TokenAuth
     from certkit.api.context import IdentityContext
+    from certkit.api.handle import StoreHandle
     from certkit.api.tokens import WiseTokens
     from certkit.errors import CertkitError
-
-INTERVAL_SECONDS = 60.0
-
-
-@public
-def identity(
-    name: str,
-    *,
-    store: str | None = None,
-    passphrase: Passphrase | None = None,
-    client_secret: Passphrase | Callable[[], Passphrase | None] | None = None,
-    interval: float = INTERVAL_SECONDS,
-    on_error: Callable[[CertkitError], None] | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> Identity:
-    """Open an identity for use in a program.
-
-    Args:
-        name: its name in the store.
-        store: `file:DIR` or `vault://MOUNT/PREFIX`; by default CERTKIT_STORE, else the user's own store.
-        passphrase: opens a sealed file store; by default CERTKIT_PASSPHRASE.
-        client_secret: renews tokens, or a function that returns it when it is needed; by default CERTKIT_CLIENT_SECRET.
-        interval: seconds after which the store is asked again whether another generation is active.
-        on_error: receives the error if that cannot be found out; the pair in use stays. Errors are also logged, as
-            warnings of the logger `certkit`.
-        environment: variables to use in place of `os.environ`.
-
-    Raises:
-        certkit.InputError: if there is no such identity, or it has no active certificate.
-        certkit.StoreError: if the store cannot be read.
-    """
-    opening = opener(environment)
-    sealed_by = secret(passphrase, opening.environment, "CERTKIT_PASSPHRASE")
-    handle = StoreHandle(store, sealed_by, opening)
-    return opened(name, handle, client_secret=client_secret, interval=interval, on_error=on_error)
-
-
-def opened(
-    name: str,
-    handle: StoreHandle,
-    *,
-    client_secret: Passphrase | Callable[[], Passphrase | None] | None = None,
-    interval: float = INTERVAL_SECONDS,
-    on_error: Callable[[CertkitError], None] | None = None,
-) -> Identity:
-    """Open an identity of a store; see `identity`."""
-    from certkit.api.machine import Machine
-    from certkit.api.tokens import WiseTokens, secret_source
-    from certkit.policy import catalogue
-
-    tokens = WiseTokens(
-        _name=name,
-        _handle=handle,
-        _machine=Machine(opener=handle.opener, policy=catalogue.load),
-        _client_secret=secret_source(client_secret, handle),
-    )
-    return Identity(name, handle, tokens=tokens, interval=interval, on_error=on_error)
 
 
 @public

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from certkit.policy.rules import Policy
     from certkit.probe import Probe
     from certkit.stores.base import Store, StoredIdentity
+    from certkit.stores.opening import Opener
     from certkit.stores.record import Event, Settings
 
     Loaded = tuple[Store, StoredIdentity, Policy]
@@ -52,13 +54,45 @@ def store(
         environment: variables to use in place of `os.environ`, such as `VAULT_ADDR`.
         now: returns the time, an aware datetime.
     """
-    import dataclasses
+    return _store(uri, passphrase, dataclasses.replace(opener(environment), clock=now))
 
+
+def _store(uri: str | None, passphrase: Passphrase | None, opening: Opener) -> IdentityStore:
     from certkit.policy import catalogue
 
-    opening = dataclasses.replace(opener(environment), clock=now)
     secret = arguments.secret(passphrase, opening.environment, "CERTKIT_PASSPHRASE")
     return IdentityStore(StoreHandle(uri, secret, opening), Machine(opener=opening, policy=catalogue.load))
+
+
+@public
+def identity(
+    name: str,
+    *,
+    store: str | None = None,
+    passphrase: Passphrase | None = None,
+    client_secret: Passphrase | Callable[[], Passphrase | None] | None = None,
+    interval: float = arguments.INTERVAL_SECONDS,
+    on_error: Callable[[CertkitError], None] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Identity:
+    """Open an identity for use in a program.
+
+    Args:
+        name: its name in the store.
+        store: `file:DIR` or `vault://MOUNT/PREFIX`; by default CERTKIT_STORE, else the user's own store.
+        passphrase: opens a sealed file store; by default CERTKIT_PASSPHRASE.
+        client_secret: renews tokens, or a function that returns it when it is needed; by default CERTKIT_CLIENT_SECRET.
+        interval: seconds after which the store is asked again whether another generation is active.
+        on_error: receives the error if that cannot be found out; the pair in use stays. Errors are also logged, as
+            warnings of the logger `certkit`.
+        environment: variables to use in place of `os.environ`.
+
+    Raises:
+        certkit.InputError: if there is no such identity, or it has no active certificate.
+        certkit.StoreError: if the store cannot be read.
+    """
+    opened = _store(store, passphrase, opener(environment))
+    return opened.identity(name, client_secret=client_secret, interval=interval, on_error=on_error)
 
 
 @public
@@ -66,7 +100,8 @@ class IdentityStore:
     """A store of identities; `certkit.store(uri)` returns one. Each method does what the command of its name does.
 
     What is given as bytes may also be a `pathlib.Path`, whose name messages then mention. Use it from one thread at a
-    time; `with` closes the connection to Vault.
+    time; `with` closes the connection to Vault. Every method raises `certkit.StoreError` if the store, or an identity
+    or generation in it, does not exist or cannot be used, and `certkit.InputError` if an argument cannot be used.
     """
 
     def __init__(self, handle: StoreHandle, machine: Machine, progress: Progress | None = None) -> None:
@@ -81,11 +116,7 @@ class IdentityStore:
             return opened.uri
 
     def names(self) -> Sequence[str]:
-        """Return the names of all identities; that there is none is a warning, for the URI may be the wrong one.
-
-        Raises:
-            certkit.StoreError: if there is no such store, or it cannot be used.
-        """
+        """Return the names of all identities; that there is none is a warning, for the URI may be the wrong one."""
         with self._handle.use() as opened:
             names = tuple(opened.names())
             if not names:
@@ -98,11 +129,7 @@ class IdentityStore:
         self._machine.opener.warn(f"no identities in {opened.uri}. Check --store and CERTKIT_STORE")
 
     def show(self, name: str) -> Overview:
-        """Return the current state of an identity.
-
-        Raises:
-            certkit.StoreError: if there is no such identity, or the store cannot be used.
-        """
+        """Return the current state of an identity."""
         with self._loaded(name) as (_, identity, policy):
             return self._view(identity, policy)
 
@@ -124,27 +151,27 @@ class IdentityStore:
                 self._require_some(opened)
 
     def list(self) -> Sequence[Overview | Unread]:
-        """Return all identities as they are now; one that cannot be loaded is an `Unread`.
-
-        Raises:
-            certkit.StoreError: if there is no such store, or it cannot be used.
-        """
+        """Return all identities as they are now; one that cannot be loaded is an `Unread`."""
         return tuple(self.every(self.show))
 
     def log(self, name: str) -> Sequence[Event]:
-        """Return what happened to an identity, oldest first: when, by whom, with which key and certificate.
-
-        Raises:
-            certkit.StoreError: if there is no such identity, or the store cannot be used.
-        """
+        """Return what happened to an identity, oldest first: when, by whom, with which key and certificate."""
         with self._handle.use() as opened:
             return tuple(opened.log(require_name(name)))
 
-    def identity(self, name: str, **options: Any) -> Identity:
-        """Open an identity for use in a program; `options` are those of `certkit.identity`."""
-        from certkit.api.identities import opened
+    def identity(
+        self,
+        name: str,
+        *,
+        client_secret: Passphrase | Callable[[], Passphrase | None] | None = None,
+        interval: float = arguments.INTERVAL_SECONDS,
+        on_error: Callable[[CertkitError], None] | None = None,
+    ) -> Identity:
+        """Open an identity for use in a program; the arguments are those of `certkit.identity`."""
+        from certkit.api.identities import Identity
 
-        return opened(name, self._handle, **options)
+        tokens = self.tokens(name, client_secret=client_secret)
+        return Identity(name, self._handle, tokens=tokens, interval=interval, on_error=on_error)
 
     def tokens(  # noqa: PLR0913  as many as the command has options
         self,
@@ -172,22 +199,16 @@ class IdentityStore:
             plain: use the host without mTLS.
             ca: CAs to trust for the server, or `system`; by default the identity's trust bundle.
             timeout: seconds for each request.
-
-        Raises:
-            certkit.InputError: if the environment is unknown.
         """
         from certkit.api.tokens import WiseTokens, secret_source
-        from certkit.policy import catalogue
-        from certkit.wise import addresses
 
-        chosen = addresses.optional(addresses.policy_of, environment)
         return WiseTokens(
             _name=require_name(name),
             _handle=self._handle,
             _machine=self._machine,
             _client_id=client_id,
             _client_secret=secret_source(client_secret, self._handle),
-            _policy=catalogue.absolute(policy) if policy is not None else chosen,
+            _policy=_policy_at_wise(environment, policy),
             _base_url=base_url,
             _plain=plain,
             _ca=ca,
@@ -228,8 +249,7 @@ class IdentityStore:
 
         Raises:
             certkit.RefusedError: if the policy, the issuer or the partner refuses.
-            certkit.InputError: if the identity exists with other settings, or an argument cannot be used.
-            certkit.StoreError: if the store cannot be used.
+            certkit.InputError: if the identity exists with other settings.
         """
         from certkit.identity.enroll import enroll, require_probe
 
@@ -277,8 +297,7 @@ class IdentityStore:
 
         Raises:
             certkit.RefusedError: if the key is not the certificate's, or another check fails; nothing is written.
-            certkit.InputError: if the identity exists with another pair or settings, or an argument cannot be used.
-            certkit.StoreError: if the store cannot be used.
+            certkit.InputError: if the identity exists with another pair or settings.
         """
         from certkit.identity.import_ import adopt
         from certkit.x509 import objects
@@ -321,8 +340,7 @@ class IdentityStore:
 
         Raises:
             certkit.RefusedError: if the CAs are refused; nothing is written.
-            certkit.InputError: if an argument cannot be used.
-            certkit.StoreError: if the store cannot be used, or its token may not change settings.
+            certkit.StoreError: if the token may not change settings.
         """
         from certkit.identity.enroll import require_probe
         from certkit.identity.update import Changes, update
@@ -366,10 +384,7 @@ class IdentityStore:
             certkit.RefusedError: if it answers no request, or a check fails, and nothing is written; or a probe or a
                 deploy hook fails, and the certificate stays installed.
             certkit.InputError: if there is no certificate, or nothing to trust.
-            certkit.StoreError: if the store cannot be used.
         """
-        from dataclasses import replace
-
         from certkit.identity.activate import activate
         from certkit.identity.install import install
         from certkit.x509 import objects
@@ -385,7 +400,7 @@ class IdentityStore:
                 with after(done.changed):
                     how = self._machine.how(opened, done.identity, deploy_hook=deploy_hook, no_probe=no_probe)
                     moved = activate(opened, done.identity, number, how=how, now=self._now())
-                done = replace(done, identity=moved.identity, changed=done.changed or moved.changed)
+                done = dataclasses.replace(done, identity=moved.identity, changed=done.changed or moved.changed)
             return self._view_of(done, policy)
 
     def renew(
@@ -406,9 +421,7 @@ class IdentityStore:
         Raises:
             certkit.RefusedError: if the policy, the issuer, the partner or a deploy hook refuses.
             certkit.InputError: if there is nothing to renew, or the issuer or the partner cannot be reached.
-            certkit.StoreError: if the store cannot be used.
         """
-        from dataclasses import replace
         from datetime import timedelta
 
         from certkit.durations import Duration
@@ -427,7 +440,7 @@ class IdentityStore:
                 jitter=length,
             )
             renewed = renew(opened, identity, policy, wanted=wanted, now=self._now(), **self._progress)
-            return replace(self._view_of(renewed.done, policy), outcome=renewed.outcome)
+            return dataclasses.replace(self._view_of(renewed.done, policy), outcome=renewed.outcome)
 
     def activate(
         self, name: str, generation: str | None = None, *, deploy_hook: str | None = None, no_probe: bool = False
@@ -437,7 +450,6 @@ class IdentityStore:
         Raises:
             certkit.RefusedError: if its certificate has expired, the partner refuses it, or a deploy hook fails.
             certkit.InputError: if there is none to activate, or the partner cannot be reached.
-            certkit.StoreError: if there is no such generation, or the store cannot be used.
         """
         from certkit.identity.activate import activate
 
@@ -456,7 +468,6 @@ class IdentityStore:
         Raises:
             certkit.RefusedError: if its certificate has expired, or a deploy hook fails.
             certkit.InputError: if there is no previous generation.
-            certkit.StoreError: if the store cannot be used.
         """
         from certkit.identity.activate import rollback
 
@@ -465,11 +476,7 @@ class IdentityStore:
             return self._view_of(rollback(opened, identity, how=how, now=self._now()), policy)
 
     def discard(self, name: str) -> Overview:
-        """Drop the pending request, as when the partner refused it.
-
-        Raises:
-            certkit.StoreError: if the store cannot be used.
-        """
+        """Drop the pending request, as when the partner refused it."""
         from certkit.identity import pointer
 
         with self._loaded(name) as (opened, identity, policy):
@@ -480,7 +487,6 @@ class IdentityStore:
 
         Raises:
             certkit.InputError: if it is the active one.
-            certkit.StoreError: if there is no such generation, or the store cannot be used.
         """
         from certkit.identity import pointer
 
@@ -491,7 +497,7 @@ class IdentityStore:
         """Delete the keys and certificates of past generations but the newest `keep`; return their numbers.
 
         Raises:
-            certkit.StoreError: if the store cannot be used, or its token may not delete.
+            certkit.StoreError: if the token may not delete.
         """
         from certkit.identity import prune
 
@@ -517,7 +523,6 @@ class IdentityStore:
         Raises:
             certkit.InputError: if no generation is active, or the directory holds something else.
             certkit.RefusedError: if the certificate is not below the trust bundle, or the hook fails.
-            certkit.StoreError: if the store cannot be used.
         """
         import functools
         import shlex
@@ -553,7 +558,7 @@ class IdentityStore:
 
         Raises:
             certkit.InputError: if the other store has another identity of that name; nothing is written.
-            certkit.StoreError: if a store cannot be used, or the copies differ afterwards.
+            certkit.StoreError: if the copies differ afterwards.
         """
         from certkit.identity import audit
         from certkit.identity.copy import copy
@@ -570,7 +575,7 @@ class IdentityStore:
 
         Raises:
             certkit.RefusedError: if a generation is active, unless `force`.
-            certkit.StoreError: if there is no such identity, unless `force`, or the store cannot be used.
+            certkit.StoreError: if there is no such identity, unless `force`.
         """
         from certkit.stores.base import AbsentError
 
@@ -613,10 +618,7 @@ class IdentityStore:
 
         Raises:
             certkit.InputError: if there is no URL, or no certificate.
-            certkit.StoreError: if the store cannot be used.
         """
-        from dataclasses import replace
-
         from certkit.findings import skipped
         from certkit.identity import credentials
         from certkit.probe import probe, target, url_of
@@ -646,17 +648,15 @@ class IdentityStore:
             addresses=rules.hosts,
         )
         kept = skipped("key-file", f"the key is the stored key of generation {shown.generation}")
-        return replace(found, findings=(*found.findings, kept))
+        return dataclasses.replace(found, findings=(*found.findings, kept))
 
     def check(self) -> Report:
         """Check whether a store works, and what is missing."""
         from certkit.api.checks import Report
-        from certkit.findings import roll_up
         from certkit.stores.opening import findings_of
 
         with self._handle.use() as opened:
-            findings = (*findings_of(opened), *self._machine.audit(opened))
-            return Report(roll_up(each.status for each in findings), opened.uri, findings)
+            return Report.of(opened.uri, [*findings_of(opened), *self._machine.audit(opened)])
 
     def wise_setup(  # noqa: PLR0913  as many as the command has options
         self,
@@ -680,42 +680,25 @@ class IdentityStore:
     ) -> WiseSetup:
         """Do every step of Wise's guide that can be done with what is given and stored, and return what comes next.
 
-        Args:
-            name: the identity, which is created if it is absent.
-            environment: `sandbox`, `sandbox-legacy` or `production`, for a new identity.
-            policy: a policy to use instead, such as a rehearsal's.
-            base_url: use this URL instead of Wise's API.
-            client_id: the client id in this environment.
-            client_secret: as for `tokens`.
-            redirect_uri: the redirect URI that Wise has for the client.
-            redirect_url: the URL that the browser was redirected to.
-            profile_id: the profile, if the identity has tokens of several.
-            key_type: such as `ec-p256`; by default the policy's first.
-            ca: Wise's CA certificate from Developer Hub.
-            certificate: the certificate from Developer Hub.
-            token: an access token to use for the call.
-            skip_oauth: skip the steps about tokens.
-            timeout: seconds for each request.
-            **subject: as for `create_csr`.
+        An absent identity is created. `redirect_uri` is the one that Wise has for the client, `redirect_url` the URL
+        that the browser was redirected to; `profile_id` chooses where the identity has tokens of several profiles; `ca`
+        and `certificate` come from Developer Hub; `token` is an access token to use for the call; `skip_oauth` skips
+        the steps about tokens. The other arguments are those of `tokens` and `enroll`.
 
         Raises:
             certkit.RefusedError: if Wise or a check refuses something.
-            certkit.InputError: if something given cannot be used, or Wise cannot be reached.
-            certkit.StoreError: if the store cannot be used.
+            certkit.InputError: if Wise cannot be reached.
         """
         from certkit.api.setup import WiseSetup, run
         from certkit.api.tokens import secret_source
         from certkit.csr.keyfile import silent
-        from certkit.policy import catalogue
-        from certkit.wise import addresses
 
-        chosen = addresses.optional(addresses.policy_of, environment)
         with self._handle.use() as opened:
             reached = run(
                 opened,
                 require_name(name),
                 self._machine,
-                policy=catalogue.absolute(policy) if policy is not None else chosen,
+                policy=_policy_at_wise(environment, policy),
                 client_secret=secret_source(client_secret, self._handle),
                 ca=ca,
                 certificate=certificate,
@@ -740,23 +723,20 @@ class IdentityStore:
 
         Raises:
             certkit.InputError: if there is no such identity, or its policy cannot be used.
-            certkit.StoreError: if the store cannot be used.
         """
         from certkit.api.checks import Report
-        from certkit.findings import roll_up
         from certkit.stores.opening import findings_of
         from certkit.wise.check import check
 
         with self._handle.use() as opened:
             findings = check(opened, sandbox, production, online=online, timeout=timeout, now=self._now())
-            found = (*findings, *findings_of(opened))
-            return Report(roll_up(each.status for each in found), f"{sandbox} and {production}", found)
+            return Report.of(f"{sandbox} and {production}", [*findings, *findings_of(opened)])
 
     def migrate(self, name: str | None = None) -> Sequence[str]:
         """Convert identities of certkit 0.1.0, all or one, to the present format; return the names of those changed.
 
         Raises:
-            certkit.StoreError: if the store cannot be used, or its token may not change settings.
+            certkit.StoreError: if the token may not change settings.
         """
         names = self.names() if name is None else [require_name(name)]
         with self._handle.use() as opened:
@@ -812,6 +792,15 @@ class IdentityStore:
             trust_bundle=arguments.trust_bundle(ca),
             **others,
         )
+
+
+def _policy_at_wise(environment: str | None, policy: str | None) -> str | None:
+    """Return the policy that is named, else that of an environment of Wise, if one is named."""
+    from certkit.policy import catalogue
+    from certkit.wise import addresses
+
+    chosen = addresses.optional(addresses.policy_of, environment)
+    return chosen if policy is None else catalogue.absolute(policy)
 
 
 def _group(name: str | None) -> int | None:

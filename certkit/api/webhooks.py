@@ -147,11 +147,10 @@ def check_webhook(
         certkit.InputError: if the URL cannot be used, or the server cannot be reached or is not trusted.
     """
     from certkit.api.checks import Report
-    from certkit.findings import roll_up
     from certkit.wise import webhooks
 
     found = webhooks.check(url, now=now or arguments.now(), anchors=arguments.anchors(ca), timeout=timeout)
-    return Report(roll_up(each.status for each in found), url, tuple(found))
+    return Report.of(url, found)
 
 
 @public
@@ -208,4 +207,4 @@ def verify_webhook(
         if not pem:
             raise InputError(f"policy {rules.name}: it has no webhooks.signing_key", hint="give --key FILE")
     found = deliveries.verify(body, signature or "", pem)
-    return Report(found.status, None, (found,))
+    return Report.of(None, [found])

@@ -32,7 +32,7 @@ class Text(String):
         """Return a value in one form for all its spellings.
 
         Raises:
-            InputError: if it is none of them.
+            InputError: if the value is invalid.
         """
         return self._meaning(value) if value else None
 
