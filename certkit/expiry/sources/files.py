@@ -201,15 +201,15 @@ def _look_at_kubeconfig(chunks: Iterable[bytes], *, name: str) -> Iterator[Seen]
     except InputError as error:
         yield Failure(name, f"cannot read {name}: {error.message}", error.hint, Reason.BAD_KUBECONFIG)
         return
-    for embedded in found.embedded:
+    for entry, embedded in found.embedded:
         view = _View(name, None, None)
-        yield from view.look_at([embedded.data])
+        yield from view.look_at([embedded])
         if not view.has_seen:
-            message = f"cannot read {name}: {embedded.entry}: no certificate in its data"
+            message = f"cannot read {name}: {entry}: no certificate in its data"
             yield Failure(name, message, "create the kubeconfig again", Reason.NO_CERTIFICATE_FOUND)
     for problem in found.problems:
         yield Failure(name, f"cannot read {name}: {problem}", "create the kubeconfig again", Reason.BAD_KUBECONFIG)
-    paths = list(dict.fromkeys(os.path.join(os.path.dirname(name), each.path) for each in found.references))
+    paths = list(dict.fromkeys(os.path.join(os.path.dirname(name), path) for _, path in found.references))
     for path in paths[:_MAX_REFERENCES]:
         try:
             data_there = reading.chunks(path, must_be_regular=True)

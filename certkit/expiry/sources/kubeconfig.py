@@ -7,13 +7,11 @@ Only names, certificates and paths of certificates are extracted; keys, tokens a
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import json
 import re
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any
 
 from certkit.errors import InputError
 from certkit.printable import printable
@@ -41,49 +39,20 @@ _CONTENT = re.compile(
 )
 
 
-class Holder(StrEnum):
-    """The entries of a kubeconfig with certificates: a user has its own, a cluster those of its CAs."""
-
-    USER = "user"
-    CLUSTER = "cluster"
-
-
-_FIELDS = {Holder.USER: "client-certificate", Holder.CLUSTER: "certificate-authority"}
-
-
-@dataclass(frozen=True, slots=True)
-class KubeconfigEntry:
-    """A user or a cluster, by its name, which is safe to show."""
-
-    holder: Holder
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.holder.value} {self.name or '(without a name)'}"
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """The certificates embedded in an entry: PEM, if everything is OK."""
-
-    entry: KubeconfigEntry
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """The file with an entry's certificates; a relative path starts in the kubeconfig's own directory."""
-
-    entry: KubeconfigEntry
-    path: str
+# The entries with certificates: a user has its own, a cluster those of its CAs.
+_FIELDS = {"user": "client-certificate", "cluster": "certificate-authority"}
 
 
 @dataclass(slots=True)
 class Kubeconfig:
-    """The certificates of a kubeconfig, and its problems in words."""
+    """The certificates of a kubeconfig, each with the user or cluster that it is for, which is safe to show.
 
-    embedded: list[Embedded] = field(default_factory=list)
-    references: list[Reference] = field(default_factory=list)
+    What is embedded is PEM, if everything is OK; a relative path starts in the kubeconfig's own directory. Problems are
+    in words.
+    """
+
+    embedded: list[tuple[str, bytes]] = field(default_factory=list)
+    references: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -110,7 +79,7 @@ def read(data: bytes) -> Kubeconfig:
     reader = _Reader()
     for problem in problems:
         reader.complain(problem)
-    for holder in Holder:
+    for holder in _FIELDS:
         reader.read(document, holder)
     return reader.found
 
@@ -127,27 +96,26 @@ class _Reader:
         if len(self.found.problems) < MAX_PROBLEMS and problem not in self.found.problems:
             self.found.problems.append(problem)
 
-    def read(self, document: dict[str, Any], holder: Holder) -> None:
+    def read(self, document: dict[str, Any], holder: str) -> None:
         """Read the entries of all users, or of all clusters."""
         names: set[str] = set()
-        items = self._mapping(document, "the kubeconfig").get(f"{holder.value}s") or []
+        items = self._mapping(document, "the kubeconfig").get(f"{holder}s") or []
         if not isinstance(items, list):
-            self.complain(f"{holder.value}s is not a list")
+            self.complain(f"{holder}s is not a list")
             return
         for number, item in enumerate(items, 1):
-            fields = self._mapping(item, f"{holder.value} number {number}")
+            fields = self._mapping(item, f"{holder} number {number}")
             name = fields.get("name") or ""
             if not isinstance(name, str):
-                self.complain(f"{holder.value} number {number}: its name is not a string")
+                self.complain(f"{holder} number {number}: its name is not a string")
                 name = ""
-            entry = KubeconfigEntry(holder, _shown(name))
+            entry = f"{holder} {_shown(name) or '(without a name)'}"
             if name and name in names:
                 self.complain(f"{entry}: the name appears twice")
             names.add(name)
-            self._read_entry(entry, self._mapping(fields.get(holder.value), str(entry)))
+            self._read_entry(entry, self._mapping(fields.get(holder), entry), _FIELDS[holder])
 
-    def _read_entry(self, entry: KubeconfigEntry, fields: dict[str, Any]) -> None:
-        path_name = _FIELDS[entry.holder]
+    def _read_entry(self, entry: str, fields: dict[str, Any], path_name: str) -> None:
         data_name = f"{path_name}-data"
         data, path = self._text(fields, data_name, entry), self._text(fields, path_name, entry)
         if data:
@@ -157,14 +125,14 @@ class _Reader:
                 raise InputError("the kubeconfig has too many certificates", hint=_HINT)
             try:
                 decoded = base64.b64decode("".join(data.split()), validate=True)
-            except (binascii.Error, ValueError):
+            except ValueError:
                 self.complain(f"{entry}: {data_name} is not base64")
             else:
-                self.found.embedded.append(Embedded(entry, decoded))
+                self.found.embedded.append((entry, decoded))
         elif len(path) > _MAX_PATH:
             self.complain(f"{entry}: {path_name} is longer than any path")
         elif path:
-            self.found.references.append(Reference(entry, path))
+            self.found.references.append((entry, path))
 
     def _mapping(self, value: Any, where: str) -> dict[str, Any]:
         if not value:
@@ -176,7 +144,7 @@ class _Reader:
             self.complain(f"{where} has a merge key (<<), which is not read")
         return value
 
-    def _text(self, fields: dict[str, Any], name: str, entry: KubeconfigEntry) -> str:
+    def _text(self, fields: dict[str, Any], name: str, entry: str) -> str:
         value = fields.get(name) or ""
         if isinstance(value, str):
             return value.strip()
@@ -189,11 +157,8 @@ def _shown(name: str) -> str:
     return printable(name[:_MAX_NAME]) + ("…" if len(name) > _MAX_NAME else "")
 
 
-# A document of dictionaries by text, lists, text and None; and its problems in words.
-_Document: TypeAlias = "tuple[Any, list[str]]"
-
-
-def _document(data: bytes) -> _Document:
+def _document(data: bytes) -> tuple[Any, list[str]]:
+    """Return a document of dictionaries by text, lists, text and None; and its problems in words."""
     if len(data) > MAX_BYTES:
         raise InputError(f"the kubeconfig is larger than {MAX_BYTES:,} bytes", hint=_HINT)
     try:
@@ -207,7 +172,7 @@ def _document(data: bytes) -> _Document:
     return _yaml(text)
 
 
-def _json(text: str) -> _Document:
+def _json(text: str) -> tuple[Any, list[str]]:
     problems: list[str] = []
 
     def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -226,7 +191,7 @@ def _twice(key: str) -> str:
     return f"the key {_shown(key)} appears twice"
 
 
-def _yaml(text: str) -> _Document:
+def _yaml(text: str) -> tuple[Any, list[str]]:
     """Return the first document, which is all that kubectl reads.
 
     PyYAML composes nodes in C where it has libyaml, by recursion, so the depth and length of a text must be checked

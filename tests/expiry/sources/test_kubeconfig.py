@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from certkit.errors import InputError
 from certkit.expiry.sources import kubeconfig
-from certkit.expiry.sources.kubeconfig import Embedded, Holder, Kubeconfig, KubeconfigEntry, Reference
+from certkit.expiry.sources.kubeconfig import Kubeconfig
 
 SOME = settings(deadline=None, derandomize=True, max_examples=200)
 KEY = "c2VjcmV0IGtleQ=="
@@ -104,11 +104,6 @@ def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def user(name: str) -> KubeconfigEntry:
-    """The user of that name."""
-    return KubeconfigEntry(Holder.USER, name)
-
-
 def users(*entries: dict) -> bytes:
     """A kubeconfig of those users, in JSON."""
     return json.dumps({"kind": "Config", "users": entries}).encode()
@@ -122,12 +117,11 @@ def test_certificates_of_users_and_clusters(either_parser, root):
     found = kubeconfig.read(text.encode())
     assert found == Kubeconfig(
         embedded=[
-            Embedded(KubeconfigEntry(Holder.USER, "kubernetes-admin"), client.pem),
-            Embedded(KubeconfigEntry(Holder.CLUSTER, "kubernetes"), bundle),
+            ("user kubernetes-admin", client.pem),
+            ("cluster kubernetes", bundle),
         ]
     )
-    assert [len(load_pem_x509_certificates(each.data)) for each in found.embedded] == [1, 2]
-    assert [str(each.entry) for each in found.embedded] == ["user kubernetes-admin", "cluster kubernetes"]
+    assert [len(load_pem_x509_certificates(data)) for _, data in found.embedded] == [1, 2]
     assert "secret key" not in repr(found)
 
 
@@ -135,8 +129,8 @@ def test_files_are_named(either_parser):
     """Paths are handed on as they are written; plug-ins, tokens and empty data have no certificates."""
     assert kubeconfig.read(MERGED.encode()) == Kubeconfig(
         references=[
-            Reference(KubeconfigEntry(Holder.USER, "minikube"), "profiles/minikube/client.crt"),
-            Reference(KubeconfigEntry(Holder.CLUSTER, "minikube"), "/home/me/.minikube/ca.crt"),
+            ("user minikube", "profiles/minikube/client.crt"),
+            ("cluster minikube", "/home/me/.minikube/ca.crt"),
         ]
     )
 
@@ -144,9 +138,9 @@ def test_files_are_named(either_parser):
 def test_data_wins_over_a_path():
     """As kubectl does it."""
     both = {"client-certificate": "a.crt", "client-certificate-data": encoded(b"PEM")}
-    assert kubeconfig.read(users({"name": "a", "user": both})).embedded == [Embedded(user("a"), b"PEM")]
+    assert kubeconfig.read(users({"name": "a", "user": both})).embedded == [("user a", b"PEM")]
     empty = {"client-certificate": "a.crt", "client-certificate-data": ""}
-    assert kubeconfig.read(users({"name": "a", "user": empty})).references == [Reference(user("a"), "a.crt")]
+    assert kubeconfig.read(users({"name": "a", "user": empty})).references == [("user a", "a.crt")]
 
 
 @pytest.mark.parametrize("indent", [None, 2, "\t"])
@@ -156,14 +150,14 @@ def test_json_is_read_as_well(monkeypatch, indent):
     document = {"users": [{"name": "größe\U0001f600", "user": {"client-certificate-data": encoded(b"PEM")}}], "n": 1}
     data = json.dumps(document, indent=indent).encode()
     assert kubeconfig.is_kubeconfig(data)
-    assert kubeconfig.read(data).embedded == [Embedded(user("größe\U0001f600"), b"PEM")]
+    assert kubeconfig.read(data).embedded == [("user größe\U0001f600", b"PEM")]
 
 
 def test_yaml_that_begins_like_json(either_parser):
     """A flow mapping without quotes."""
     data = b"{kind: Config, users: [{name: a, user: {client-certificate: a.crt}}]}"
     assert kubeconfig.is_kubeconfig(data)
-    assert kubeconfig.read(data).references == [Reference(user("a"), "a.crt")]
+    assert kubeconfig.read(data).references == [("user a", "a.crt")]
 
 
 def test_yaml_in_its_other_clothes(either_parser):
@@ -182,9 +176,7 @@ def test_yaml_in_its_other_clothes(either_parser):
     ]
     data = "\r\n".join(lines).encode()
     assert kubeconfig.is_kubeconfig(data)
-    assert kubeconfig.read(data) == Kubeconfig(
-        embedded=[Embedded(user("2026-11-23"), b"PEMPEM"), Embedded(user("0o17"), b"PEMPEM")]
-    )
+    assert kubeconfig.read(data) == Kubeconfig(embedded=[("user 2026-11-23", b"PEMPEM"), ("user 0o17", b"PEMPEM")])
 
 
 def test_pyyaml_may_be_missing(monkeypatch):
@@ -232,14 +224,14 @@ def test_what_is_wrong_does_not_hide_the_rest(either_parser, text, problem):
         more = text.replace("users: [", "users: [{name: z, user: {client-certificate: z.crt}}, ").replace(
             "number 1", "number 2"
         )
-        assert kubeconfig.read(more.encode()).references == [Reference(user("z"), "z.crt")]
+        assert kubeconfig.read(more.encode()).references == [("user z", "z.crt")]
 
 
 def test_names_are_safe_to_show():
     """Control and bidi characters are escaped, and a name of any length is cut."""
     names = ["a\x1b[31m\u202eb", "n" * 300, "\ud800", ""]
     data = users(*({"name": name, "user": {"client-certificate": "c"}} for name in names))
-    shown = [str(each.entry) for each in kubeconfig.read(data).references]
+    shown = [entry for entry, _ in kubeconfig.read(data).references]
     assert shown == [r"user a\1B[31m\E2\80\AEb", f"user {'n' * 200}…", r"user \ED\A0\80", "user (without a name)"]
 
 
@@ -384,7 +376,7 @@ def test_any_shape(document):
     for data in (as_yaml, json.dumps(document).encode()):
         found = kubeconfig.read(data)
         assert all(problem.isprintable() for problem in found.problems)
-        assert all(isinstance(each.path, str) for each in found.references)
+        assert all(isinstance(path, str) for _, path in found.references)
 
 
 @SOME
@@ -398,7 +390,7 @@ def test_what_is_embedded_comes_out(pairs):
     """Whatever the names are, and however PyYAML writes them."""
     entries = [{"name": name, "user": {"client-certificate-data": encoded(data)}} for name, data in pairs]
     found = kubeconfig.read(yaml.safe_dump({"kind": "Config", "users": entries}, allow_unicode=True).encode())
-    assert [each.data for each in found.embedded] == [data for _, data in pairs]
+    assert [data for _, data in found.embedded] == [data for _, data in pairs]
 
 
 def test_the_quick_look_is_quick(root):
