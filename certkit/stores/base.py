@@ -11,8 +11,9 @@ again only what another process has changed. A name in its place is loaded first
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from certkit.errors import CertkitError, StoreError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from certkit.secret import Secret
-    from certkit.stores.record import Event, Record
+    from certkit.stores.record import Event, Journal, Record
 
 
 Edit: TypeAlias = "Callable[[Record], Record]"
@@ -166,68 +167,71 @@ def unchanged(record: Record) -> Record:
     return record
 
 
-class Store(Protocol):
-    """Identities in one place. Every method may raise StoreError."""
+class Store(ABC):
+    """Identities in one place.
+
+    Every method may raise StoreError, and every one that takes an identity AbsentError, if there is none of that name.
+    With a journal, the changes of a record are noted in its log.
+    """
+
+    journal: Journal | None
+    allowed_hosts: tuple[str, ...] | None = None
+    """The hosts that addresses in records may name besides those of shipped policies; None: any."""
 
     @property
+    @abstractmethod
     def uri(self) -> str:
         """How the command line names the store: `file:DIR` or `vault://MOUNT/PREFIX`."""
-        ...
 
     @property
+    @abstractmethod
     def protects_keys(self) -> bool:
         """Whether the private keys are useless to a reader of the store's disk or backup."""
-        ...
 
-    @property
-    def allowed_hosts(self) -> tuple[str, ...] | None:
-        """The hosts that addresses in records may name besides those of shipped policies; None: any."""
-        ...
-
+    @abstractmethod
     def names(self) -> list[str]:
         """List the names that may be identities, sorted; loading one that is not an identity finds it absent."""
-        ...
 
     def find(self, name: str) -> StoredIdentity | None:
         """Load an identity before creating it; None if it does not exist, or not yet on a server that lags behind."""
-        ...
+        try:
+            return self.load(name)
+        except AbsentError:
+            return None
 
+    @abstractmethod
     def missing(self) -> NoStoreError | None:
         """Return the error for a store that does not exist, if it has no identities; None for an empty directory."""
-        ...
 
+    @abstractmethod
     def load(self, name: str) -> StoredIdentity:
-        """Return an identity with all its generations.
+        """Return an identity with all its generations."""
 
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
-        ...
-
+    @abstractmethod
     def create(self, name: str, record: Record) -> StoredIdentity:
         """Create an identity without generations.
 
         Raises:
             ConflictError: if an identity of that name exists.
         """
-        ...
 
+    @abstractmethod
     def change(self, known: StoredIdentity | str, edit: Edit) -> StoredIdentity:
         """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.
 
         Raises:
-            AbsentError: if there is no identity of that name.
+            AbsentError: if the new active generation does not exist.
         """
-        ...
 
+    @abstractmethod
     def require_settings_right(self, name: str) -> None:
         """Raise before anything is changed if the settings of an identity may not be changed.
 
         Raises:
             StoreError: if the token may not change them.
         """
-        ...
 
+    @abstractmethod
     def add(
         self, known: StoredIdentity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
     ) -> StoredIdentity:
@@ -236,8 +240,8 @@ class Store(Protocol):
         Raises:
             ConflictError: if a generation of that number exists.
         """
-        ...
 
+    @abstractmethod
     def install(
         self,
         known: StoredIdentity | str,
@@ -255,109 +259,90 @@ class Store(Protocol):
             AbsentError: if there is no such generation.
             ConflictError: if the request already has another certificate.
         """
-        ...
 
+    @abstractmethod
     def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
         """Keep the certificate (PEM) that an issuer returned and a check refused; the record changes with it.
 
         Raises:
             AbsentError: if there is no such generation.
         """
-        ...
 
+    @abstractmethod
     def answers(self, name: str, number: str) -> list[bytes]:
         """Return the refused certificates that were kept, oldest first.
 
         Raises:
             AbsentError: if there is no such generation.
         """
-        ...
 
+    @abstractmethod
     def prune(self, known: StoredIdentity | str, numbers: Sequence[str]) -> StoredIdentity:
         """Delete the keys and certificates of generations; what the record says about them stays.
 
         Raises:
             StoreError: if the store cannot be used, or its token may not delete.
         """
-        ...
 
+    @abstractmethod
     def key(self, name: str, number: str) -> Secret:
         """Return the private key (PEM) of a generation.
 
         Raises:
             AbsentError: if there is no such generation.
+            PassphraseError: if it is encrypted, and the passphrase is missing or wrong.
         """
-        ...
 
+    @abstractmethod
     def location(self, found: StoredIdentity, number: str) -> Location:
         """Return where a generation is, without checking; in a directory, the active one through the pointer."""
-        ...
 
+    @abstractmethod
     def documents(self, name: str) -> list[str]:
-        """Return the names of the secret documents of an identity, sorted.
+        """Return the names of the secret documents of an identity, sorted."""
 
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
-        ...
-
+    @abstractmethod
     def document(self, name: str, document: str) -> Document | None:
-        """Return a secret document of an identity; None if it does not exist.
+        """Return a secret document of an identity; None if it does not exist."""
 
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
-        ...
-
+    @abstractmethod
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
         """Write a whole document over a known version, or as a new one (None); return its new version.
 
         Raises:
-            AbsentError: if there is no identity of that name.
             ConflictError: if the stored version is another one, or missing.
         """
-        ...
 
+    @abstractmethod
     def delete_document(self, name: str, document: str) -> None:
-        """Delete a document with all its versions; do nothing if it does not exist.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
-        ...
+        """Delete a document with all its versions; do nothing if it does not exist."""
 
     def log(self, name: str) -> list[Event]:
-        """Return the events of an identity, oldest first.
+        """Return the events of an identity, oldest first."""
+        return list(self.load(name).record.log)
 
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
-        ...
-
+    @abstractmethod
     def migrate(self, name: str) -> bool:
-        """Bring the record of an identity from version 0.1.0 into its present form; return whether anything changed.
+        """Bring the record of an identity from version 0.1.0 into its present form; return whether anything changed."""
 
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
-        ...
-
+    @abstractmethod
     def repair(self, name: str) -> bool:
-        """Restore the pointer as a link if a backup left a copy of a generation in its place; return whether it did.
+        """Restore the pointer as a link if a backup left a copy of a generation in its place; return whether it did."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove everything of an identity, all versions included; do nothing if it does not exist.
 
         Raises:
-            AbsentError: if there is no identity of that name.
+            StoreError: if it cannot be removed, or removed but not fully deleted.
         """
-        ...
 
-    def remove(self, name: str) -> None:
-        """Remove everything of an identity, all versions included; do nothing if it does not exist."""
-        ...
+    def _loaded(self, known: StoredIdentity | str) -> StoredIdentity:
+        return self.load(known) if isinstance(known, str) else known
 
-
-def loaded(store: Store, known: StoredIdentity | str) -> StoredIdentity:
-    """Return an identity, loading it if it is given by name."""
-    return store.load(known) if isinstance(known, str) else known
+    def _noted(self, before: Record | None, after: Record) -> Record:
+        """Return a changed record with its events; `before` is None for a new record."""
+        return after if self.journal is None else self.journal.noted(before, after)
 
 
 def load_all(store: Store) -> Iterator[tuple[str, StoredIdentity | CertkitError]]:

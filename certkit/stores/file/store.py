@@ -32,8 +32,8 @@ from certkit.stores.base import (
     Generation,
     Location,
     NoStoreError,
+    Store,
     StoredIdentity,
-    loaded,
     no_generation,
     unchanged,
 )
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from certkit.files.content import Access
     from certkit.secret import Secret
     from certkit.stores.base import Edit, Issued
-    from certkit.stores.record import Event, Journal, Record
+    from certkit.stores.record import Journal, Record
     from certkit.stores.sealing import Wrapping
 
 LOCK_SECONDS = 30.0
@@ -69,7 +69,7 @@ _READINGS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class FileStore:
+class FileStore(Store):
     """Identities below a directory, with private keys sealed by `wrapping`; see `base.Store` for the guarantees.
 
     Another run may hold the lock on an identity for `wait_seconds`.
@@ -83,40 +83,25 @@ class FileStore:
 
     @property
     def uri(self) -> str:
-        """How the command line names the store."""
         return f"file:{self.root}"
 
     @property
     def protects_keys(self) -> bool:
-        """Whether keys are sealed, by a passphrase or by Vault's Transit engine."""
         return self.wrapping is not None
 
-    @property
-    def allowed_hosts(self) -> tuple[str, ...] | None:
-        """None: the files, and so the addresses in them, are the user's own."""
-        return None
-
     def names(self) -> list[str]:
-        """Return the names of the identities, sorted; none if the directory does not exist."""
         if not reading.exists(self.root):
             return []
         with StoreFolder.open(self.root) as store:
             return [name for name in store.names() if identity_folder.is_identity(store, name)]
 
     def missing(self) -> NoStoreError | None:
-        """Return the error for a directory that does not exist; None if it does."""
         if reading.exists(self.root):
             return None
         hint = "check --store, CERTKIT_STORE and HOME; `certkit identity enroll` creates a store"
         return NoStoreError(f"there is no store at {self.uri}", hint=hint)
 
     def load(self, name: str) -> StoredIdentity:
-        """Return an identity with all its generations, as it was at one moment; past ones are read on first use.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-            StoreError: if it is damaged, or may not be read.
-        """
         for _ in range(_READINGS):
             with self._identity(name) as folder, identity_folder.watched(folder) as is_unchanged:
                 found = identity_folder.read(name, folder, self._generation)
@@ -128,19 +113,7 @@ class FileStore:
         with self._identity(name) as folder, identity_folder.generation(folder, number) as generation:
             return generation_files.read(generation, number)
 
-    def find(self, name: str) -> StoredIdentity | None:
-        """Load an identity; None if it does not exist."""
-        try:
-            return self.load(name)
-        except AbsentError:
-            return None
-
     def create(self, name: str, record: Record) -> StoredIdentity:
-        """Create an identity without generations; a missing store is created.
-
-        Raises:
-            ConflictError: if an identity of that name exists.
-        """
         identity.require_name(name)
         if record.active is not None:
             raise no_generation(name, record.active)
@@ -149,19 +122,14 @@ class FileStore:
         with self._changing_names() as store, store.build(name, access) as folder:
             with folder.make(GENERATIONS, access):
                 pass
-            record = record if self.journal is None else self.journal.noted(None, record)
+            record = self._noted(None, record)
             return StoredIdentity(name, record, (), record_file.write(folder, record, access))
 
     def require_settings_right(self, name: str) -> None:
         """Do nothing: a process that may write to the directory may change settings."""
 
     def change(self, known: StoredIdentity | str, edit: Edit) -> StoredIdentity:
-        """Change the record in one step; what `edit` raises is raised.
-
-        Raises:
-            AbsentError: if there is no identity of that name, or the new active generation does not exist.
-        """
-        known = loaded(self, known)
+        known = self._loaded(known)
         with self._changing(known) as folder:
             return self._edited(folder, self._refreshed(known, folder), edit)
 
@@ -176,7 +144,7 @@ class FileStore:
             return found
         if after.active is not None:
             identity_folder.require_generation(folder, after.active)
-        after = after if self.journal is None else self.journal.noted(found.record, after)
+        after = self._noted(found.record, after)
         access = identity_folder.access_of(after)
         if after.settings.group != found.record.settings.group:
             identity_folder.give(folder, access)
@@ -186,15 +154,9 @@ class FileStore:
     def add(
         self, known: StoredIdentity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
     ) -> StoredIdentity:
-        """Add a generation: a private key (PEM) with its CSR (PEM), both or neither.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-            ConflictError: if a generation of that number exists.
-        """
         if not identity.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
-        known, kept = loaded(self, known), seal(key, self.wrapping)
+        known, kept = self._loaded(known), seal(key, self.wrapping)
         with self._changing(known) as folder, folder.inside(GENERATIONS) as generations:
             if self.wrapping is None:
                 identity_folder.require_open(folder)
@@ -214,13 +176,7 @@ class FileStore:
         facts: Mapping[str, str],  # noqa: ARG002  read from the certificate when they are needed
         edit: Edit = unchanged,
     ) -> StoredIdentity:
-        """Write the certificate issued for a generation's request; the record changes with it.
-
-        Raises:
-            AbsentError: if there is no such generation.
-            ConflictError: if the request already has another certificate.
-        """
-        known = loaded(self, known)
+        known = self._loaded(known)
         with (
             self._changing(known) as folder,
             identity_folder.generation(folder, number) as generation,
@@ -229,12 +185,7 @@ class FileStore:
             return self._edited(folder, self._refreshed(known, folder).put(installed), edit)
 
     def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
-        """Keep the certificate (PEM) that an issuer returned and a check refused; the record changes with it.
-
-        Raises:
-            AbsentError: if there is no such generation.
-        """
-        known = loaded(self, known)
+        known = self._loaded(known)
         with (
             self._changing(known) as folder,
             identity_folder.generation(folder, number) as generation,
@@ -243,21 +194,11 @@ class FileStore:
             return self._edited(folder, self._refreshed(known, folder), edit)
 
     def answers(self, name: str, number: str) -> list[bytes]:
-        """Return the refused certificates that were kept, oldest first.
-
-        Raises:
-            AbsentError: if there is no such generation.
-        """
         with self._identity(name) as folder, identity_folder.generation(folder, number) as generation:
             return generation_files.answers(generation)
 
     def prune(self, known: StoredIdentity | str, numbers: Sequence[str]) -> StoredIdentity:
-        """Delete the keys and certificates of generations; what the record says about them stays.
-
-        Raises:
-            StoreError: if the files cannot be deleted.
-        """
-        known = loaded(self, known)
+        known = self._loaded(known)
         with self._changing(known) as folder, folder.inside(GENERATIONS) as generations:
             found = self._refreshed(known, folder)
             known = self._edited(folder, found, lambda record: record.prune(numbers))
@@ -268,18 +209,11 @@ class FileStore:
         return replace(known, generations=tuple(each for each in known.generations if each.number not in numbers))
 
     def key(self, name: str, number: str) -> Secret:
-        """Return the private key (PEM) of a generation.
-
-        Raises:
-            AbsentError: if there is no such generation.
-            PassphraseError: if it is encrypted, and the passphrase is missing or wrong.
-        """
         with self._identity(name) as folder, identity_folder.generation(folder, number) as generation:
             data, path = generation.read(generation_files.KEY), generation.path / generation_files.KEY
         return unseal(data, self.wrapping, name=str(path))
 
     def location(self, found: StoredIdentity, number: str) -> Location:
-        """Return the paths of a generation's files, of the active one through the pointer."""
         home = self.root.absolute() / found.name
         lineage = home / record_file.POINTER if number == found.record.active else home / GENERATIONS / number
         return Location(
@@ -292,34 +226,17 @@ class FileStore:
         )
 
     def documents(self, name: str) -> list[str]:
-        """Return the names of the secret documents of an identity, sorted.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
         with self._identity(name) as folder:
             identity_folder.require_identity(folder)
             return document_files.names(folder)
 
     def document(self, name: str, document: str) -> Document | None:
-        """Return a secret document of an identity; None if it does not exist.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-            StoreError: if it is damaged, or may not be read.
-        """
         identity.require_document(document)
         with self._identity(name) as folder:
             identity_folder.require_identity(folder)
             return document_files.read(folder, document, self.wrapping)
 
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
-        """Write a whole document over a known version, or as a new one (None); return its new version.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-            ConflictError: if the stored version is another one, or missing.
-        """
         identity.require_document(document)
         with self._changing(name) as folder:
             if self.wrapping is None:
@@ -327,29 +244,11 @@ class FileStore:
             return document_files.write(folder, document, fields, self.wrapping, over=over)
 
     def delete_document(self, name: str, document: str) -> None:
-        """Delete a document of an identity; do nothing if it does not exist.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
         identity.require_document(document)
         with self._changing(name) as folder:
             document_files.delete(folder, document)
 
-    def log(self, name: str) -> list[Event]:
-        """Return the events of an identity, oldest first.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
-        return list(self.load(name).record.log)
-
     def migrate(self, name: str) -> bool:
-        """Bring the record of an identity from version 0.1.0 into its present form; return whether anything changed.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
         with self._changing(name) as folder:
             record, _ = record_file.read(folder)
             if record.is_legacy:
@@ -357,11 +256,6 @@ class FileStore:
             return record.is_legacy
 
     def repair(self, name: str) -> bool:
-        """Restore the pointer as a link if it is a copy of a generation; return whether it was one.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
         with self._identity(name) as folder:
             if record_file.original(folder) is None:
                 return False
@@ -373,11 +267,6 @@ class FileStore:
             return number is not None
 
     def remove(self, name: str) -> None:
-        """Remove an identity: it disappears in one step, and is then deleted; do nothing if it does not exist.
-
-        Raises:
-            StoreError: if it cannot be removed, or not be deleted, now or by an earlier run that removed it.
-        """
         identity.require_name(name)
         if not reading.exists(self.root):
             return

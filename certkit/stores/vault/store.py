@@ -21,8 +21,8 @@ from certkit.stores.base import (
     Generation,
     Location,
     NoStoreError,
+    Store,
     StoredIdentity,
-    loaded,
     no_generation,
     unchanged,
 )
@@ -46,12 +46,14 @@ WAIT_SECONDS = 30.0
 _MOST_ROUNDS = 10
 
 
-class VaultStore:
+class VaultStore(Store):
     """Identities below a prefix of a mount; see `base.Store` for the guarantees.
 
     Conflicting changes of a record are retried for `wait_seconds` at most. With a clock, `check` compares it with the
     server's.
     """
+
+    protects_keys = True  # Vault encrypts what it stores
 
     def __init__(
         self,
@@ -67,38 +69,23 @@ class VaultStore:
         self.secrets = Secrets(vault, mount, prefix, wait_seconds=wait_seconds)
         self.clock = clock
         self.journal = journal
-        self.allowed_hosts: tuple[str, ...] | None = allowed_hosts
-        self._who: str | None = None
+        self.allowed_hosts = allowed_hosts
+        self._is_token_named = False
 
     @property
     def uri(self) -> str:
-        """How the command line names the store."""
         return self.secrets.uri
 
-    @property
-    def protects_keys(self) -> bool:
-        """Vault encrypts what it stores."""
-        return True
-
     def names(self) -> list[str]:
-        """Return the names of the folders that may be identities, sorted."""
         return self.secrets.names()
 
     def missing(self) -> NoStoreError:
-        """Return the error for a prefix without identities: a wrong prefix looks the same."""
         return NoStoreError(f"there is no identity in {self.uri}", hint="check --store and CERTKIT_STORE")
 
     def load(self, name: str) -> StoredIdentity:
-        """Return an identity with all its generations, each of which is read on first use of its CSR or certificate.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-            StoreError: if it is damaged, or may not be read.
-        """
         return self._identity(name, *self.secrets.record(name))
 
     def find(self, name: str) -> StoredIdentity | None:
-        """Load an identity; None if it does not exist."""
         try:
             return self._identity(name, *self.secrets.record(name, may_be_absent=True))
         except AbsentError:
@@ -129,11 +116,6 @@ class VaultStore:
         return Generation(number=number, read=read, is_issued=FINGERPRINT in facts if is_known else None)
 
     def create(self, name: str, record: Record) -> StoredIdentity:
-        """Create an identity without generations.
-
-        Raises:
-            ConflictError: if an identity of that name exists.
-        """
         identity.require_name(name)
         if record.active is not None:
             raise no_generation(name, record.active)
@@ -145,11 +127,6 @@ class VaultStore:
         return created if record == created.record else self.change(created, lambda _: replace(record, log=()))
 
     def require_settings_right(self, name: str) -> None:
-        """Raise if the token may not change the settings of an identity.
-
-        Raises:
-            StoreError: if the token may not change them.
-        """
         mount = self.secrets.vault.mount(self.secrets.location).path
         place = rights.Place(mount, self.secrets.location.removeprefix(mount))
         path = place.path(rights.USE_SETTINGS, name=name)
@@ -158,13 +135,7 @@ class VaultStore:
             raise StoreError(f"the token may not change the settings of {name} ({path})", hint=hint)
 
     def change(self, known: StoredIdentity | str, edit: Edit) -> StoredIdentity:
-        """Change the record in one step; `edit` may be called again on a newer record, and what it raises is raised.
-
-        Raises:
-            AbsentError: if there is no identity of that name, or the new active generation does not exist.
-            StoreError: if other processes keep changing it, or the outcome of the write is unknown.
-        """
-        return self._change(loaded(self, known), edit)
+        return self._change(self._loaded(known), edit)
 
     def _change(
         self, found: StoredIdentity, edit: Edit, *, added: str | None = None, pruned: Sequence[str] = ()
@@ -219,33 +190,24 @@ class VaultStore:
 
     def _noted(self, before: Record | None, after: Record) -> Record:
         """Return a changed record with its events, which name the token as Vault knows it."""
-        if self.journal is None:
-            return after
-        if self._who is None:
+        if self.journal is not None and not self._is_token_named:
             token = self.secrets.vault.token()
             entity = f" entity {token.entity}" if token.entity else ""
-            self._who = f"{self.journal.who} (token accessor {token.accessor}{entity})"
-        return replace(self.journal, who=self._who).noted(before, after)
+            self.journal = replace(self.journal, who=f"{self.journal.who} (token accessor {token.accessor}{entity})")
+            self._is_token_named = True
+        return super()._noted(before, after)
 
     def add(
         self, known: StoredIdentity | str, number: str, *, key: Secret, csr: bytes | None, edit: Edit = unchanged
     ) -> StoredIdentity:
-        """Add a generation: a private key (PEM) with its CSR (PEM), both or neither.
-
-        A run that was killed before the record listed the generation is completed by the next one with the same key.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-            ConflictError: if a generation of that number exists, or was begun with another key.
-        """
         if not identity.is_generation(number):
             raise StoreError(f"not a generation number: {number!r}", hint="use four digits, such as 0001")
-        known = loaded(self, known)
+        known = self._loaded(known)
         self._require_current(known)
         name = known.name
         path, document = layout.certificate(name, number), layout.document_of(csr)
         # In this order no key ever lacks its request, and of two processes with requests of their own the second one
-        # fails before it writes a key.
+        # fails before it writes a key. What a killed run began with the same key is completed.
         is_there = self.secrets.put(path, document, cas=0) or self._holds(path, document)
         if not (is_there and self._has_key(name, number, key, has_request=csr is not None)):
             hint = "take the next number"
@@ -287,15 +249,8 @@ class VaultStore:
         facts: Mapping[str, str],
         edit: Edit = unchanged,
     ) -> StoredIdentity:
-        """Write the certificate issued for a generation's request, then its facts; whatever is missing of them.
-
-        The record changes last.
-
-        Raises:
-            AbsentError: if there is no such generation.
-            ConflictError: if the request already has another certificate.
-        """
-        found = loaded(self, known)
+        # Whatever is missing is written: the certificate, then its facts, and the record last.
+        found = self._loaded(known)
         name, trusted = found.name, found.record.settings.trust_bundle
         issued = replace(issued, trust_bundle=(trusted or "").encode())
         if number not in found.record.generations:
@@ -322,12 +277,7 @@ class VaultStore:
             self.secrets.kv.write_metadata(path, wanted)
 
     def keep_answer(self, known: StoredIdentity | str, number: str, answer: bytes, *, edit: Edit) -> StoredIdentity:
-        """Keep the certificate (PEM) that an issuer returned and a check refused; the record changes with it.
-
-        Raises:
-            AbsentError: if there is no such generation.
-        """
-        known = loaded(self, known)
+        known = self._loaded(known)
         kept = self.answers(known.name, number)
         if answer not in kept:
             path = layout.answer(known.name, number, len(kept) + 1)
@@ -335,11 +285,6 @@ class VaultStore:
         return self.change(known, edit)
 
     def answers(self, name: str, number: str) -> list[bytes]:
-        """Return the refused certificates that were kept, oldest first.
-
-        Raises:
-            AbsentError: if there is no such generation.
-        """
         identity.require_name(name)
         self.secrets.require_generation(name, number)
         entries = self.secrets.kv.list(layout.generation(name, number))
@@ -349,23 +294,13 @@ class VaultStore:
         return [layout.certificate_of(stored.data, where=where) for stored in found if stored]
 
     def prune(self, known: StoredIdentity | str, numbers: Sequence[str]) -> StoredIdentity:
-        """Delete the keys and certificates of generations; what the record says about them stays.
-
-        Raises:
-            StoreError: if the server cannot be reached, or the token may not delete.
-        """
-        known = loaded(self, known)
+        known = self._loaded(known)
         paths = [path for number in numbers for path, _ in self.secrets.kv.walk(layout.generation(known.name, number))]
         for path in sorted(paths, key=lambda path: not path.endswith(f"/{KEY}")):
             self.secrets.kv.delete_all_versions(path)
         return self._change(known, lambda record: record.prune(numbers), pruned=numbers)
 
     def key(self, name: str, number: str) -> Secret:
-        """Return the private key (PEM) of a generation.
-
-        Raises:
-            AbsentError: if there is no such generation.
-        """
         identity.require_name(name)
         if not identity.is_generation(number):
             raise no_generation(name, number)
@@ -376,7 +311,6 @@ class VaultStore:
         return Secret(layout.key_of(stored.data, where=self.secrets.place(path)))
 
     def location(self, found: StoredIdentity, number: str) -> Location:
-        """Return references to a generation's secrets."""
         certificate = self.secrets.place(layout.certificate(found.name, number))
         return Location(
             lineage=self.secrets.place(layout.generation(found.name, number)),
@@ -388,11 +322,6 @@ class VaultStore:
         )
 
     def documents(self, name: str) -> list[str]:
-        """Return the names of the secret documents of an identity, sorted.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
         identity.require_name(name)
         found = sorted(filter(identity.is_document, self.secrets.kv.list(layout.documents(name))))
         if not found:
@@ -400,12 +329,6 @@ class VaultStore:
         return found
 
     def document(self, name: str, document: str) -> Document | None:
-        """Return a secret document of an identity; None if it does not exist.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-            StoreError: if it is damaged, was deleted, or may not be read.
-        """
         path = layout.document(identity.require_name(name), identity.require_document(document))
         stored = self.secrets.kv.read(path)
         if stored is None:
@@ -415,14 +338,6 @@ class VaultStore:
         return Document(fields=fields, version=str(stored.version))
 
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
-        """Write a whole document over a known version, or as a new one (None); return its new version.
-
-        A write that was overwritten before its outcome was known is a conflict too.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-            ConflictError: if the stored version is another one, or missing.
-        """
         path = layout.document(identity.require_name(name), identity.require_document(document))
         self.secrets.record(name)
         cas = int(over or 0)
@@ -432,21 +347,11 @@ class VaultStore:
         return str(cas + 1)
 
     def delete_document(self, name: str, document: str) -> None:
-        """Delete a document with all its versions; do nothing if it does not exist.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
         path = layout.document(identity.require_name(name), identity.require_document(document))
         self.secrets.record(name)
         self.secrets.kv.delete_all_versions(path)
 
     def log(self, name: str) -> list[Event]:
-        """Return the events of an identity, oldest first.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
         path = layout.settings(identity.require_name(name))
         stored = self.secrets.kv.read(path)
         if stored is None:
@@ -455,11 +360,6 @@ class VaultStore:
         return [*created, *self.secrets.events(name)]
 
     def migrate(self, name: str) -> bool:
-        """Bring the record of an identity from version 0.1.0 into its present form; return whether anything changed.
-
-        Raises:
-            AbsentError: if there is no identity of that name.
-        """
         record, version = self.secrets.record(name, is_trusted=True)
         if not record.is_legacy:
             return False
@@ -485,15 +385,9 @@ class VaultStore:
         return replace(record, generations=found.record.generations)
 
     def repair(self, name: str) -> bool:  # noqa: ARG002  a field of a record is never a copy
-        """Return False: nothing in Vault needs repair."""
         return False
 
     def remove(self, name: str) -> None:
-        """Remove everything of an identity, all versions included, keys first; do nothing if it does not exist.
-
-        Raises:
-            StoreError: if other processes keep writing there, or the token may not write.
-        """
         identity.require_name(name)
         for _ in range(_MOST_ROUNDS):
             paths = self._everything(name)
