@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from certkit.stores.vault import layout
 from certkit.vault.fields import joined
 
 if TYPE_CHECKING:
@@ -13,11 +12,8 @@ if TYPE_CHECKING:
 
 ROLES = ("operator", "provisioner", "consumer", "monitor")
 
-_EVERYTHING = "root"
-_ANY = "+"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Thing:
     """An operation on a store: its paths, and the capabilities that each role has on them.
 
@@ -32,127 +28,38 @@ class Thing:
     consumer: tuple[str, ...] = ()
     monitor: tuple[str, ...] = ()
 
-    def needed(self, role: str) -> tuple[str, ...]:
-        """Return the capabilities that a role has."""
-        found: tuple[str, ...] = getattr(self, role)
-        return found
 
+_LIST, _READ, _ADD, _CHANGE = ("list",), ("read",), ("create", "read"), ("create", "read", "update")
+_CREATE, _DELETE = ("create",), ("delete",)
 
-_NAME, _NUMBER = "{name}", "{number}"
-_LIST, _READ, _CHANGE = ("list",), ("read",), ("create", "read", "update")
-
+# The paths of `certkit.stores.vault.layout`; the roles as in `policies/vault`.
 THINGS = (
+    Thing("list the identities", "metadata", "", _LIST, _LIST, (), _LIST),
+    Thing("look into an identity", "metadata", "{name}/", _LIST, _LIST, (), _LIST),
+    Thing("list its generations", "metadata", "{name}/generations/", _LIST, _LIST, _LIST, _LIST),
+    Thing("look into a generation", "metadata", "{name}/generations/{number}/", _LIST, _LIST, _LIST, _LIST),
+    Thing("use records", "data", "{name}/pointer", _CHANGE, _CHANGE, _READ, _READ),
+    Thing("use settings", "data", "{name}/settings", _CHANGE, _ADD, _READ, _READ),
+    Thing("write the log", "data", "{name}/log/{number}", _ADD, _CREATE),
+    Thing("use certificates", "data", "{name}/generations/{number}/certificate", _CHANGE, _CHANGE, _READ, _READ),
+    Thing("keep refused answers", "data", "{name}/generations/{number}/answer-*", _ADD, _ADD),
+    Thing("use private keys", "data", "{name}/generations/{number}/key", _ADD, _CREATE, _READ),
     Thing(
-        what="list the identities",
-        view="metadata",
-        below="",
-        operator=_LIST,
-        provisioner=_LIST,
-        monitor=_LIST,
-    ),
-    Thing(
-        what="look into an identity",
-        view="metadata",
-        below=f"{_NAME}/",
-        operator=_LIST,
-        provisioner=_LIST,
-        monitor=_LIST,
-    ),
-    Thing(
-        what="list its generations",
-        view="metadata",
-        below=f"{layout.generations(_NAME)}/",
-        operator=_LIST,
-        provisioner=_LIST,
-        consumer=_LIST,
-        monitor=_LIST,
-    ),
-    Thing(
-        what="look into a generation",
-        view="metadata",
-        below=f"{layout.generation(_NAME, _NUMBER)}/",
-        operator=_LIST,
-        provisioner=_LIST,
-        consumer=_LIST,
-        monitor=_LIST,
-    ),
-    Thing(
-        what="use records",
-        view="data",
-        below=layout.pointer(_NAME),
-        operator=_CHANGE,
-        provisioner=_CHANGE,
-        consumer=_READ,
-        monitor=_READ,
-    ),
-    Thing(
-        what="use settings",
-        view="data",
-        below=layout.settings(_NAME),
-        operator=_CHANGE,
-        provisioner=("create", "read"),
-        consumer=_READ,
-        monitor=_READ,
-    ),
-    Thing(
-        what="write the log",
-        view="data",
-        below=f"{layout.log(_NAME)}/{_NUMBER}",
-        operator=("create", "read"),
-        provisioner=("create",),
-    ),
-    Thing(
-        what="use certificates",
-        view="data",
-        below=layout.certificate(_NAME, _NUMBER),
-        operator=_CHANGE,
-        provisioner=_CHANGE,
-        consumer=_READ,
-        monitor=_READ,
-    ),
-    Thing(
-        what="keep refused answers",
-        view="data",
-        below=f"{layout.generation(_NAME, _NUMBER)}/{layout.ANSWER}*",
-        operator=("create", "read"),
-        provisioner=("create", "read"),
-    ),
-    Thing(
-        what="use private keys",
-        view="data",
-        below=layout.key(_NAME, _NUMBER),
-        operator=("create", "read"),
-        provisioner=("create",),
-        consumer=_READ,
-    ),
-    Thing(
-        what="use the facts of certificates",
-        view="metadata",
-        below=layout.certificate(_NAME, _NUMBER),
+        "use the facts of certificates",
+        "metadata",
+        "{name}/generations/{number}/certificate",
         operator=("read", "update", "delete"),
         provisioner=("read", "update"),
         monitor=_READ,
     ),
-    Thing(
-        what="list tokens",
-        view="metadata",
-        below=f"{layout.documents(_NAME)}/",
-        operator=_LIST,
-        consumer=_LIST,
-    ),
-    Thing(
-        what="use tokens",
-        view="data",
-        below=layout.document(_NAME, _NUMBER),
-        operator=_CHANGE,
-        consumer=_CHANGE,
-    ),
-    Thing(what="remove tokens", view="metadata", below=layout.document(_NAME, _NUMBER), operator=("delete",)),
-    Thing(what="remove private keys", view="metadata", below=layout.key(_NAME, _NUMBER), operator=("delete",)),
-    Thing(what="list the log", view="metadata", below=f"{layout.log(_NAME)}/", operator=_LIST),
-    Thing(what="remove the log", view="metadata", below=f"{layout.log(_NAME)}/{_NUMBER}", operator=("delete",)),
-    Thing(what="remove settings", view="metadata", below=layout.settings(_NAME), operator=("delete",)),
-    Thing(what="remove records", view="metadata", below=layout.pointer(_NAME), operator=("delete",)),
+    Thing("list tokens", "metadata", "{name}/tokens/", _LIST, (), _LIST),
+    Thing("use tokens", "data", "{name}/tokens/{number}", _CHANGE, (), _CHANGE),
+    Thing("remove tokens", "metadata", "{name}/tokens/{number}", _DELETE),
+    Thing("remove private keys", "metadata", "{name}/generations/{number}/key", _DELETE),
+    Thing("list the log", "metadata", "{name}/log/", _LIST),
+    Thing("remove the log", "metadata", "{name}/log/{number}", _DELETE),
+    Thing("remove settings", "metadata", "{name}/settings", _DELETE),
+    Thing("remove records", "metadata", "{name}/pointer", _DELETE),
 )
 
 
@@ -163,7 +70,7 @@ class Place:
     mount: str
     prefix: str
 
-    def path(self, thing: Thing, *, name: str = _ANY, number: str = _ANY) -> str:
+    def path(self, thing: Thing, *, name: str = "+", number: str = "+") -> str:
         """Return the API path of an operation, for all identities and generations unless some are named."""
         return f"{joined(self.mount, thing.view, self.prefix)}/{thing.below.format(name=name, number=number)}"
 
@@ -178,7 +85,8 @@ USE_SETTINGS = next(thing for thing in THINGS if thing.what == "use settings")
 
 def missing(thing: Thing, granted: Sequence[str], *, role: str = ROLES[0]) -> tuple[str, ...]:
     """Return the capabilities that a role needs and a token lacks."""
-    return () if _EVERYTHING in granted else tuple(each for each in thing.needed(role) if each not in granted)
+    needed: tuple[str, ...] = getattr(thing, role)
+    return () if "root" in granted else tuple(each for each in needed if each not in granted)
 
 
 def role_of(granted: Mapping[Thing, Sequence[str]]) -> str | None:
