@@ -15,7 +15,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from certkit.errors import InputError
+from certkit.errors import InputError, StoreError
 from certkit.times import parse_time, rfc3339
 from certkit.x509.names import SubjectOptions
 
@@ -177,7 +177,7 @@ class Settings:
         """Return the settings in JSON data.
 
         Raises:
-            InputError: if the data is not settings, or is of a newer version of certkit.
+            StoreError: if the data is not settings, or is of a newer version of certkit.
         """
         with _reading("the settings of an identity", where):
             values = dict(document)
@@ -343,7 +343,7 @@ class Record:
         """Return the record in JSON data; one of version 0.1.0 holds its settings itself.
 
         Raises:
-            InputError: if the data is not a record, or is of a newer version of certkit.
+            StoreError: if the data is not a record, or is of a newer version of certkit.
         """
         with _reading("an identity's record", where):
             version = document["version"]
@@ -404,20 +404,23 @@ def in_order(generations: Iterable[str]) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _reading(what: str, where: str) -> Iterator[None]:
+    """Name what is read, and where, in the error if it cannot be read."""
     hint = "restore it from a backup"
     try:
         yield
     except KeyError as error:
-        raise InputError(f"cannot read {where}: not {what}: {error.args[0]} is missing", hint=hint) from error
+        raise StoreError(f"cannot read {where}: not {what}: {error.args[0]} is missing", hint=hint) from error
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise InputError(f"cannot read {where}: not {what}: a value has the wrong type", hint=hint) from error
+        raise StoreError(f"cannot read {where}: not {what}: a value has the wrong type", hint=hint) from error
+    except InputError as error:  # of the subject
+        raise StoreError(error.message, hint=error.hint) from error
 
 
 def _require_version(version: Any, known: set[int], what: str, where: str) -> None:
     if type(version) is not int or version not in known:
         is_newer = isinstance(version, int) and version > max(known)
         hint = "update certkit" if is_newer else "restore it from a backup"
-        raise InputError(f"cannot read {where}: version {version!r} of {what}", hint=hint)
+        raise StoreError(f"cannot read {where}: version {version!r} of {what}", hint=hint)
 
 
 def _settings(values: dict[str, Any]) -> Settings:

@@ -10,7 +10,7 @@ from certkit.errors import CertkitError, InputError, StoreError
 from certkit.expiry.sources.base import Failure, Reason, ReportedFacts, Sighting
 from certkit.expiry.sources.identity import hanging
 from certkit.printable import printable
-from certkit.stores.record import State
+from certkit.stores.record import Record, State
 from certkit.stores.vault import layout
 from certkit.times import parse_time
 from certkit.vault.errors import Kind, VaultError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.expiry.sources.base import Seen
-    from certkit.stores.record import Record
     from certkit.vault.client import Vault
     from certkit.vault.kv import Kv, Metadata, Stored
 
@@ -151,7 +150,7 @@ class VaultSource:
         if pointer is None:
             hint = "undelete it, or remove the rest of the identity"
             raise StoreError(f"cannot read {where}: it is missing, although generations exist", hint=hint)
-        return layout.state_of(pointer.data, where=where)
+        return Record.parse(pointer.data, where=where)
 
     def _seen(self, folder: str, metadata: Metadata | CertkitError | None, watched: _Watched) -> Iterator[Seen]:
         """Yield the sighting of one generation; nothing for a request that was made recently."""

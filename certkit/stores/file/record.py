@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from certkit.errors import InputError, StoreError
+from certkit.errors import StoreError
 from certkit.files.folder import temporary_name
 from certkit.stores.record import Record, Settings, is_generation
 
@@ -51,8 +51,6 @@ def read(folder: Folder) -> tuple[Record, Version]:
             known = Settings.parse(_json(settings, beside), where=beside)
         document = {**_current(_json(content, path), pointer), "active": pointer}
         record = Record.parse(document, settings=known, where=path)
-    except InputError as error:
-        raise StoreError(error.message, hint=error.hint) from error
     except (ValueError, TypeError, KeyError) as error:
         raise StoreError(f"cannot read {path}: not an identity's record", hint=_RESTORE) from error
     if known is None and not record.is_legacy:

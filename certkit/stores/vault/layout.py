@@ -16,8 +16,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from certkit.errors import InputError, StoreError
-from certkit.secret import Secret
+from certkit.errors import StoreError
 from certkit.stores import record
 from certkit.stores.base import Generation, Issued
 from certkit.stores.record import Event, Record, Settings
@@ -108,30 +107,6 @@ def numbers_in(entries: Iterable[str]) -> list[str]:
     return sorted(filter(record.is_generation, folders), key=lambda number: (int(number), number))
 
 
-def settings_of(data: Mapping[str, Any], *, where: str) -> Settings:
-    """Return the settings in a secret.
-
-    Raises:
-        StoreError: if the secret has another form.
-    """
-    try:
-        return Settings.parse({name: value for name, value in data.items() if name != CREATED}, where=where)
-    except InputError as error:
-        raise StoreError(error.message, hint=error.hint) from error
-
-
-def state_of(data: Mapping[str, Any], *, where: str) -> Record:
-    """Return the record in a secret without the settings beside it.
-
-    Raises:
-        StoreError: if the secret has another form.
-    """
-    try:
-        return Record.parse(data, where=where)
-    except InputError as error:
-        raise StoreError(error.message, hint=error.hint) from error
-
-
 def record_of(
     data: Mapping[str, Any], *, settings: Settings | None = None, is_trusted: bool = False, where: str
 ) -> Record:
@@ -142,10 +117,7 @@ def record_of(
     Raises:
         StoreError: if the secret has another form, or a record of version 0.1.0 was written over a newer one.
     """
-    try:
-        record = Record.parse(data, settings=settings, where=where)
-    except InputError as error:
-        raise StoreError(error.message, hint=error.hint) from error
+    record = Record.parse(data, settings=settings, where=where)
     if record.is_legacy and settings is not None and not (is_trusted and settings == record.settings):
         hint = (
             "another user wrote one of them: compare both with `bao kv get`, remove the wrong one with "
@@ -214,45 +186,23 @@ def generation_of(number: str, data: Mapping[str, Any], *, trust_bundle: str | N
     Raises:
         StoreError: if the data has another form.
     """
-    csr = _part(data, "csr", where) if data.get("csr") is not None else None
+    csr = part(data, "csr", where=where) if data.get("csr") is not None else None
     if data.get("certificate") is None:
         return Generation(number=number, csr=csr)
     issued = Issued(
-        certificate=_part(data, "certificate", where),
-        chain=_part(data, "ca_chain", where),
+        certificate=part(data, "certificate", where=where),
+        chain=part(data, "ca_chain", where=where),
         trust_bundle=(trust_bundle or "").encode(),
     )
     return Generation(number=number, csr=csr, issued=issued)
 
 
-def fields_of(data: Mapping[str, Any], *, where: str) -> dict[str, Secret]:
-    """Return a secret document from the data of a secret.
+def part(data: Mapping[str, Any], name: str, *, where: str) -> bytes:
+    """Return a string in the data of a secret.
 
     Raises:
-        StoreError: if the data has another form.
+        StoreError: if it has no string of that name.
     """
-    return {name: Secret(_part(data, name, where)) for name in data}
-
-
-def certificate_of(data: Mapping[str, Any], *, where: str) -> bytes:
-    """Return the certificate in the data of a secret.
-
-    Raises:
-        StoreError: if the secret holds no certificate.
-    """
-    return _part(data, CERTIFICATE, where)
-
-
-def key_of(data: Mapping[str, Any], *, where: str) -> bytes:
-    """Return the private key from the data of a secret.
-
-    Raises:
-        StoreError: if the data has another form.
-    """
-    return _part(data, "private_key", where)
-
-
-def _part(data: Mapping[str, Any], name: str, where: str) -> bytes:
     value = data.get(name)
     if not isinstance(value, str):
         raise StoreError(f"cannot read {where}: it has no string {name}", hint=_HINT)

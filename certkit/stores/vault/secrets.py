@@ -14,7 +14,7 @@ from certkit.errors import CertkitError, StoreError
 from certkit.secret import Secret
 from certkit.stores import record as identity
 from certkit.stores.base import AbsentError, no_generation
-from certkit.stores.record import Event, Record
+from certkit.stores.record import Event, Record, Settings
 from certkit.stores.vault import layout
 from certkit.stores.vault.layout import KEY
 from certkit.vault.errors import CasMismatch, Kind, UncertainWrite, VaultError
@@ -24,7 +24,6 @@ from certkit.vault.kv import Kv
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from certkit.stores.record import Settings
     from certkit.vault.client import Vault
     from certkit.vault.kv import Metadata, Stored
 
@@ -107,7 +106,10 @@ class Secrets:
             settings = self.kv.read(paths[0])  # both may have been written between the two answers
         if settings is None and pointer is None:
             raise self.absent(name)
-        known = layout.settings_of(settings.data, where=self.place(paths[0])) if settings else None
+        known = None
+        if settings:
+            data = {each: value for each, value in settings.data.items() if each != layout.CREATED}
+            known = Settings.parse(data, where=self.place(paths[0]))
         version = Known(
             pointer=pointer.version if pointer else 0,
             data=pointer.data if pointer else {},

@@ -291,7 +291,7 @@ class VaultStore(Store):
         numbers = sorted(int(each.removeprefix(layout.ANSWER)) for each in entries if layout.is_answer(each))
         found = all_expected(self.secrets.kv.read_many([layout.answer(name, number, at) for at in numbers]))
         where = self.secrets.place(layout.generation(name, number))
-        return [layout.certificate_of(stored.data, where=where) for stored in found if stored]
+        return [layout.part(stored.data, layout.CERTIFICATE, where=where) for stored in found if stored]
 
     def prune(self, known: StoredIdentity | str, numbers: Sequence[str]) -> StoredIdentity:
         known = self._loaded(known)
@@ -308,7 +308,7 @@ class VaultStore(Store):
         stored = self.secrets.kv.read(path)
         if stored is None:
             raise no_generation(name, number)
-        return Secret(layout.key_of(stored.data, where=self.secrets.place(path)))
+        return Secret(layout.part(stored.data, "private_key", where=self.secrets.place(path)))
 
     def location(self, found: StoredIdentity, number: str) -> Location:
         certificate = self.secrets.place(layout.certificate(found.name, number))
@@ -334,7 +334,7 @@ class VaultStore(Store):
         if stored is None:
             self.secrets.record(name)
             return None
-        fields = layout.fields_of(stored.data, where=self.secrets.place(path))
+        fields = {each: Secret(layout.part(stored.data, each, where=self.secrets.place(path))) for each in stored.data}
         return Document(fields=fields, version=str(stored.version))
 
     def put_document(self, name: str, document: str, fields: Mapping[str, Secret], *, over: str | None) -> str:
