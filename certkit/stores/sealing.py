@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from certkit.errors import PassphraseError, StoreError
 from certkit.secret import Secret
@@ -25,57 +25,12 @@ TRANSIT = b"vault:v"
 _CIPHERTEXT = re.compile(rb"vault:v[0-9]{1,9}:[A-Za-z0-9+/]+={0,2}", re.ASCII)
 
 
-class Wrapping(Protocol):
-    """A way to seal private keys; the result begins with its `prefix`."""
-
-    @property
-    def prefix(self) -> bytes:
-        """The first bytes of sealed data."""
-        ...
-
-    def seal(self, key_pem: Secret) -> bytes:
-        """Seal a private key (PEM).
-
-        Raises:
-            InputError: if it cannot be sealed.
-        """
-        ...
-
-    def open(self, data: bytes, *, name: str) -> Secret:
-        """Open a sealed private key (PEM), which begins with the prefix; `name` is its source for messages.
-
-        Raises:
-            InputError: if it cannot be opened.
-        """
-        ...
-
-    def seal_text(self, data: Secret) -> str:
-        """Seal a secret document.
-
-        Raises:
-            InputError: if it cannot be sealed.
-        """
-        ...
-
-    def open_text(self, sealed: str, *, name: str) -> Secret:
-        """Open a sealed secret document; `name` is its source for messages.
-
-        Raises:
-            InputError: if it cannot be opened, or was sealed in another way.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class PassphraseWrapping:
     """Keys are encrypted PKCS#8 PEM (RFC 5958), under a passphrase."""
 
     passphrase: Secret
-
-    @property
-    def prefix(self) -> bytes:
-        """The line that such files begin with (RFC 7468 section 11)."""
-        return ENCRYPTED
+    prefix = ENCRYPTED  # RFC 7468 section 11
 
     def seal(self, key_pem: Secret) -> bytes:
         """Return the encrypted private key.
@@ -87,7 +42,7 @@ class PassphraseWrapping:
         return keys.to_pem(key, self.passphrase).reveal()
 
     def open(self, data: bytes, *, name: str) -> Secret:
-        """Return the decrypted private key.
+        """Return the decrypted private key; `name` is its source for messages.
 
         Raises:
             PassphraseError: if the passphrase is wrong.
@@ -112,9 +67,8 @@ class PassphraseWrapping:
             return Secret(encryption.unseal(sealed, self.passphrase.reveal()))
         except ValueError:
             hint = "check the first line of the passphrase file"
-            raise PassphraseError(
-                f"cannot read {name}: the passphrase is wrong or the file is damaged", hint=hint
-            ) from None
+            message = f"cannot read {name}: the passphrase is wrong or the file is damaged"
+            raise PassphraseError(message, hint=hint) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +81,7 @@ class TransitWrapping:
     vault: Vault
     key: str
     mount: str = "transit"
-
-    @property
-    def prefix(self) -> bytes:
-        """The beginning of such files, whatever the version of the key."""
-        return TRANSIT
+    prefix = TRANSIT  # whatever the version of the key
 
     def seal(self, key_pem: Secret) -> bytes:
         """Return the encrypted private key.
@@ -150,19 +100,17 @@ class TransitWrapping:
         return ciphertext
 
     def open(self, data: bytes, *, name: str) -> Secret:
-        """Return the decrypted private key.
+        """Return the decrypted private key; `name` is its source for messages.
 
         Raises:
             StoreError: if it is damaged or was sealed with another key, or Vault refuses or cannot be reached.
         """
-        ciphertext = data.strip()
-        if not _CIPHERTEXT.fullmatch(ciphertext):
-            hint = "restore it from a backup"
-            raise StoreError(
-                f"cannot read {name}: it looks like a key wrapped by Vault, but cannot be parsed", hint=hint
-            )
         from certkit.vault.fields import pick, unusable
 
+        ciphertext = data.strip()
+        if not _CIPHERTEXT.fullmatch(ciphertext):
+            message = f"cannot read {name}: it looks like a key wrapped by Vault, but cannot be parsed"
+            raise StoreError(message, hint="restore it from a backup")
         document, where = self.vault.call(self.mount, "decrypt", self.key, {"ciphertext": ciphertext.decode("ascii")})
         try:
             return Secret(base64.b64decode(pick(document, "data", "plaintext", of=str, where=where), validate=True))
@@ -183,6 +131,10 @@ class TransitWrapping:
         if not sealed.startswith(TRANSIT.decode("ascii")):
             raise _elsewhere(name)
         return self.open(sealed.encode("ascii", "replace"), name=name)
+
+
+Wrapping: TypeAlias = PassphraseWrapping | TransitWrapping
+"""A way to seal private keys and secret documents; a sealed key begins with its `prefix`."""
 
 
 def _elsewhere(name: str) -> SealedError:
