@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from certkit.findings import Finding
     from certkit.identity.activate import Activation, Deployment, Probe
-    from certkit.identity.issuers.base import Issuer
+    from certkit.identity.issuers import Issuer
     from certkit.identity.programs import Programs
     from certkit.policy.rules import Policy
     from certkit.stores.base import Store, StoredIdentity
@@ -67,9 +67,9 @@ class Machine:
         Raises:
             InputError: if the text names no issuer, or the path of a program, and the store is Vault.
         """
-        from certkit.identity.programs import storable_issuer
+        from certkit.identity import issuers
 
-        return storable_issuer(issuer, _directory(store))
+        return issuers.storable(issuer, _directory(store))
 
     @contextlib.contextmanager
     def issuing(self, store: Store, identity: StoredIdentity) -> Iterator[Issuer | None]:
@@ -78,19 +78,15 @@ class Machine:
         Raises:
             InputError: if its settings name none, one that may not run here, or one that cannot be reached.
         """
-        from certkit.identity.issuers.base import IssuerKind, IssuerSpec
+        from certkit.identity.issuers import Command, IssuerKind, IssuerSpec, VaultPki
 
         spec = IssuerSpec.parse(identity.record.settings.issuer)
         if spec.kind is IssuerKind.VAULT_PKI:
             with self.opener.connect() as vault:
-                from certkit.identity.issuers.vault_pki import VaultPki
-
                 yield VaultPki(vault, spec.where)
         elif spec.kind is IssuerKind.COMMAND:
-            from certkit.identity.issuers.command import Command
-
             programs = self.programs(store)
-            program = programs.issuer(spec.where, identity=identity.name)
+            program = programs.stored("issuer", spec.where, identity=identity.name)
             yield Command(program.arguments, {**programs.variables, **program.variables})
         else:
             yield None
@@ -175,7 +171,7 @@ class Machine:
                 unavailable = text if typed is None else None
             elif text != recorded_as:
                 try:
-                    programs.append(found.stored_hook(text, identity=name))
+                    programs.append(found.stored("hook", text, identity=name))
                 except InputError as error:
                     error.hint += (
                         f"; or choose another hook: certkit identity update {name} --deploy-hook PROGRAM|NAME|none"

@@ -17,7 +17,6 @@ from certkit.stores.base import SealedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from certkit.identity.programs import Program
     from certkit.stores.base import Store, StoredIdentity
@@ -35,7 +34,7 @@ class Deployment:
     `unavailable` is an owed hook that cannot be run on this host.
     """
 
-    programs: Sequence[Program | Path | str] = ()
+    programs: Sequence[Program] = ()
     environment: Mapping[str, str]
     recorded_as: str | None = None
     typed: str | None = None
@@ -67,9 +66,8 @@ def activate(
         RefusedError: if its certificate has expired, leads to no CA that the settings trust, or the partner refuses it;
             the active generation has not changed.
         HookError: if a hook failed; the generation is active.
-        StoreError: if the store cannot be used.
     """
-    chosen = pointer.choose(identity, number)
+    chosen = _chosen(identity, number)
     if chosen is None:
         done = deploy(store, Done(identity, changed=False), how.deployment)
     else:
@@ -89,14 +87,30 @@ def rollback(store: Store, identity: StoredIdentity, *, how: Activation = PLAIN,
         InputError: if there is no previous generation.
         RefusedError: if its certificate has expired, or leads to no CA that the settings trust.
         HookError: if a hook failed; the generation is active.
-        StoreError: if the store cannot be used.
     """
-    return _move(store, identity, pointer.before(identity), how=replace(how, probe=None), now=now)
+    previous = identity.record.previous
+    if previous is None:
+        hint = f"see certkit identity show {identity.name}"
+        raise InputError(f"nothing to roll back to: no earlier generation of {identity.name} is usable", hint=hint)
+    return _move(store, identity, previous, how=replace(how, probe=None), now=now)
+
+
+def _chosen(identity: StoredIdentity, number: str | None) -> str | None:
+    """Return the generation to activate; None if none is waiting and one is active."""
+    if number is not None:
+        return number.zfill(4) if number.isdecimal() and number.isascii() else number
+    issued = [each.number for each in overview.unfinished(identity) if each.is_issued]
+    if issued:
+        return issued[-1]
+    if identity.record.active:
+        return None
+    hint = f"install the issued certificate: certkit identity install {identity.name} CERT"
+    raise InputError(f"{identity.name}: no generation is ready to be activated", hint=hint)
 
 
 def _move(store: Store, identity: StoredIdentity, number: str, *, how: Activation, now: datetime) -> Done:
     earlier = identity.record.active
-    pointer.require_usable(identity, number, now)
+    _require_usable(identity, number, now)
     if number == earlier:
         return deploy(store, Done(identity, changed=False), how.deployment)
     try:
@@ -123,6 +137,20 @@ def _move(store: Store, identity: StoredIdentity, number: str, *, how: Activatio
     if how.probe is not None and done.changed:
         _prove_in_use(store, done.identity, number, before, how.probe)
     return deploy(store, replace(done, findings=findings), how.deployment)
+
+
+def _require_usable(identity: StoredIdentity, number: str, now: datetime) -> None:
+    certificate = overview.certificate(overview.generation(identity, number))
+    if certificate is None:
+        raise RefusedError(
+            f"cannot activate generation {number} of {identity.name}: it has no certificate yet",
+            hint=f"install the issued certificate: certkit identity install {identity.name} CERT",
+        )
+    if certificate.dates()[1] < now:
+        raise RefusedError(
+            f"cannot activate generation {number} of {identity.name}: its certificate has expired",
+            hint=f"request a new one: certkit identity renew {identity.name}",
+        )
 
 
 def _prove(identity: StoredIdentity, number: str, probe: Probe | None, outcome: str) -> tuple[Finding, ...]:
@@ -173,20 +201,18 @@ def deploy(store: Store, done: Done, deployment: Deployment | None) -> Done:
 
     Raises:
         HookError: if a hook failed; the remaining ones are not run, and all are run again the next time.
-        StoreError: if the store cannot be used.
     """
     identity = done.identity
     number = identity.record.active
     if deployment is None or number is None or identity.record.undeployed != number:
         return done
-    generation, where = overview.generation(identity, number), store.location(identity, number)
     try:
         notify(
             deployment.programs,
             deployment.environment,
             name=identity.name,
-            generation=generation,
-            where=where,
+            certificate=overview.certificate(overview.generation(identity, number)),
+            where=store.location(identity, number),
             changed=done.changed,
         )
     except HookError as error:

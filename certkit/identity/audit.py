@@ -7,14 +7,14 @@ certificates that a mere writer of records must not choose.
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from certkit.errors import InputError, RefusedError
 from certkit.files import reading
 from certkit.files.folder import Folder
 from certkit.findings import critical, unknown, warning
 from certkit.identity import addresses, credentials, overview
-from certkit.identity.issuers.base import IssuerKind, IssuerSpec
+from certkit.identity.issuers import IssuerKind, IssuerSpec
 from certkit.identity.programs import is_path, unusable
 from certkit.x509 import describe
 
@@ -51,14 +51,15 @@ def audit(
 
 def programs_of(identity: StoredIdentity, programs: Programs) -> Iterator[Finding]:
     """Yield the programs that the settings of an identity name and that will not run."""
-    settings, asked = identity.record.settings, []
+    settings = identity.record.settings
+    asked: list[tuple[Literal["issuer", "hook"], str]] = []
     if (spec := IssuerSpec.parse(settings.issuer)).kind is IssuerKind.COMMAND:
-        asked.append((spec.where, programs.issuer))
+        asked.append(("issuer", spec.where))
     if settings.deploy_hook is not None:
-        asked.append((settings.deploy_hook, programs.stored_hook))
-    for text, find in asked:
+        asked.append(("hook", settings.deploy_hook))
+    for kind, text in asked:
         try:
-            find(text, identity=identity.name)
+            programs.stored(kind, text, identity=identity.name)
         except InputError as error:
             # A name unknown to this host may be known on the host that needs it; a path in Vault never runs.
             severity = critical if is_path(text) else warning

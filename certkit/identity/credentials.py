@@ -32,7 +32,6 @@ def of_generation(store: Store, identity: StoredIdentity, number: str | None = N
 
     Raises:
         InputError: if no generation is active, it has no certificate yet, or the stored data cannot be read.
-        StoreError: if the store cannot be used.
     """
     from certkit.net.tls import Credentials
 
@@ -103,6 +102,5 @@ def private_key(store: Store, name: str, number: str) -> Any:
 
     Raises:
         InputError: if the stored data cannot be read.
-        StoreError: if the store cannot be used.
     """
     return objects.private_key(store.key(name, number).reveal(), name=f"generation {number} of {name}").value

@@ -55,7 +55,6 @@ def enroll(
         InputError: if the identity exists with other settings.
         RefusedError: if the policy refuses the subject or the type of key, all CAs have expired, or the partner
             accepts no more certificates; nothing was written.
-        StoreError: if the store cannot be used.
     """
     from certkit.csr import create as requests
 
@@ -111,7 +110,6 @@ def begin(store: Store, name: str, settings: Settings, *, known: StoredIdentity 
 
     Raises:
         InputError: if it has tokens of another environment.
-        StoreError: if the store cannot be used.
     """
     if known is None:
         with contextlib.suppress(ConflictError):
@@ -144,7 +142,6 @@ def add_request(
 
     Raises:
         RefusedError: if the policy refuses the CSR, or the partner allows no more certificates; nothing was written.
-        StoreError: if the store cannot be used.
     """
     from certkit.csr import create as requests
 
@@ -182,11 +179,7 @@ def add_request(
 
 
 def name_requests(store: Store, identity: StoredIdentity, *, now: datetime) -> StoredIdentity:
-    """Give a certificate name to a request whose run was killed before naming it.
-
-    Raises:
-        StoreError: if the store cannot be used.
-    """
+    """Give a certificate name to a request whose run was killed before naming it."""
     record = identity.record
     for each in overview.in_state(identity, State.PENDING):
         if each.csr is not None and each.number not in record.names:

@@ -88,7 +88,6 @@ def export(store: Store, identity: StoredIdentity, wanted: WantedExport) -> Expo
     Raises:
         InputError: if there is no active generation, or the directory was not written by certkit.
         HookError: if the hook failed; the files are in place.
-        StoreError: if the store cannot be used.
     """
     name, number = identity.name, identity.record.active
     if number is None:
@@ -104,9 +103,13 @@ def export(store: Store, identity: StoredIdentity, wanted: WantedExport) -> Expo
     directory, trust = wanted.directory, wanted.trust
     changed = release.switch(directory, contents, Access(wanted.group), task=wanted.hook, trust=trust)
     if (mark := release.mark(directory, trust=trust)) is not None and (hook := wanted.hook or mark.task):
-        where = _location(wanted)
         notify(
-            [wanted.program(hook)], wanted.environment, name=name, generation=generation, where=where, changed=changed
+            [wanted.program(hook)],
+            wanted.environment,
+            name=name,
+            certificate=overview.certificate(generation),
+            where=_location(wanted),
+            changed=changed,
         )
         release.unmark(directory, mark, trust=trust)
     return Exported(directory, number, changed)

@@ -14,15 +14,14 @@ import time
 from typing import IO, TYPE_CHECKING
 
 from certkit.errors import RefusedError, after
-from certkit.identity import overview
-from certkit.identity.programs import Program
 from certkit.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
-    from certkit.stores.base import Generation, Location
+    from certkit.identity.programs import Program
+    from certkit.stores.base import Location
+    from certkit.x509.certificate import Certificate
 
 TIMEOUT_SECONDS = 60.0
 
@@ -31,23 +30,19 @@ class HookError(RefusedError):
     """A hook failed: the change stays, and the hook may be run again."""
 
 
-def run(program: Program | Path | str, variables: Mapping[str, str], *, timeout: float = TIMEOUT_SECONDS) -> None:
-    """Run a program, or a path without arguments; its output goes to standard error.
+def run(program: Program, variables: Mapping[str, str], *, timeout: float = TIMEOUT_SECONDS) -> None:
+    """Run a program; its output goes to standard error.
 
-    `variables` is its whole environment. After `timeout` seconds it is ended, with all its child processes; what it
-    leaves running when it ends by itself, such as a server, goes on.
+    `variables` is its whole environment, apart from its own variables. After `timeout` seconds it is ended, with all
+    its child processes; what it leaves running when it ends by itself, such as a server, goes on.
 
     Raises:
         HookError: if it cannot be run, ends with a code other than 0, or takes too long.
     """
-    arguments = program.arguments if isinstance(program, Program) else [str(program)]
-    if isinstance(program, Program):
-        variables = {**program.variables, **variables}
-    with (
-        _naming_program("hook", str(program), timeout),
-        _started(arguments, variables, stdin=subprocess.DEVNULL, stdout=2) as process,
-    ):
-        _require_success(process.wait(timeout))
+    variables = {**program.variables, **variables}
+    what = f"hook failed: {program}"
+    with _running(what, program.arguments, variables, timeout=timeout, stdin=subprocess.DEVNULL, stdout=2):
+        pass
 
 
 def ask(
@@ -61,13 +56,14 @@ def ask(
     Raises:
         HookError: if it cannot be run, ends with a code other than 0, takes too long, or prints too much.
     """
+    what = f"program failed: {arguments[0]}"
     with (
-        _naming_program("program", arguments[0], timeout),
         _input_file(question) as asked,
-        _started(arguments, variables, stdin=asked, stdout=subprocess.PIPE) as process,
+        _running(what, arguments, variables, timeout=timeout, stdin=asked, stdout=subprocess.PIPE) as process,
     ):
         answer = _read(process, time.monotonic() + timeout, limit)
-        _require_success(process.wait(timeout))
+        if len(answer) > limit:
+            raise _failure(what, f"it printed more than {limit:,} bytes")
     return answer
 
 
@@ -83,27 +79,17 @@ def _input_file(question: bytes) -> Iterator[IO[bytes]]:
         yield stream
 
 
-class _Failure(Exception):  # noqa: N818  it becomes a HookError, with the program's name
-    """The failure of a program, with its reason."""
-
-
 @contextlib.contextmanager
-def _naming_program(what: str, program: str, timeout: float) -> Iterator[None]:
-    """Name the program in the error if it fails."""
-    try:
-        yield
-    except (_Failure, subprocess.TimeoutExpired) as error:
-        is_late = isinstance(error, subprocess.TimeoutExpired)
-        reason = f"it took longer than {timeout:g} seconds" if is_late else str(error)
-        hint = "fix it and run the same command again"
-        raise HookError(f"{what} failed: {program}: {reason}", hint=hint) from error
-
-
-@contextlib.contextmanager
-def _started(
-    arguments: Sequence[str], variables: Mapping[str, str], *, stdin: int | IO[bytes], stdout: int
+def _running(
+    what: str,
+    arguments: Sequence[str],
+    variables: Mapping[str, str],
+    *,
+    timeout: float,
+    stdin: int | IO[bytes],
+    stdout: int,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Yield a running program; an exception ends it."""
+    """Yield a running program and wait for its success; an exception ends it. Errors begin with `what`."""
     program, *rest = arguments
     path = os.path.abspath(program) if os.sep in program else program
     try:
@@ -111,21 +97,30 @@ def _started(
             [path, *rest], env=dict(variables), stdin=stdin, stdout=stdout, start_new_session=True
         )
     except (OSError, ValueError) as error:
-        raise _Failure((getattr(error, "strerror", None) or str(error)).lower()) from error
+        raise _failure(what, (getattr(error, "strerror", None) or str(error)).lower()) from error
     try:
         yield process
-    except BaseException:
+        code = process.wait(timeout)
+    except BaseException as error:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)  # with every process that it started
         process.wait()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise _failure(what, f"it took longer than {timeout:g} seconds") from error
         raise
     finally:
         if process.stdout is not None:
             process.stdout.close()
+    if code:
+        raise _failure(what, f"it exited with code {code}" if code > 0 else f"it was killed by signal {-code}")
+
+
+def _failure(what: str, reason: str) -> HookError:
+    return HookError(f"{what}: {reason}", hint="fix it and run the same command again")
 
 
 def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> bytes:
-    """Return what a program prints until it closes its output."""
+    """Return what a program prints until it closes its output, or has printed more than the limit."""
     assert process.stdout is not None  # noqa: S101  it is a pipe
     output, answer = process.stdout.fileno(), b""
     waiting = select.poll()  # `select.select` knows the first 1,024 descriptors only
@@ -136,43 +131,30 @@ def _read(process: subprocess.Popen[bytes], deadline: float, limit: int) -> byte
             raise subprocess.TimeoutExpired(process.args, left)
         chunk = os.read(output, limit + 1)
         if not chunk:
-            return answer
+            break
         answer += chunk
-    raise _Failure(f"it printed more than {limit:,} bytes")
-
-
-def _require_success(code: int) -> None:
-    if code:
-        raise _Failure(f"it exited with code {code}" if code > 0 else f"it was killed by signal {-code}")
+    return answer
 
 
 def notify(
-    programs: Iterable[Program | Path | str],
+    programs: Iterable[Program],
     environment: Mapping[str, str],
     *,
     name: str,
-    generation: Generation,
+    certificate: Certificate | None,
     where: Location,
     changed: bool,
 ) -> None:
-    """Run programs, one after the other, with variables in addition to the environment that they inherit.
+    """Run programs, one after the other, with variables about a generation in addition to their environment.
 
-    `changed` is whether anything was done before them.
+    The variables have certkit's names and certbot's, and never a secret. `changed` is whether anything was done before.
 
     Raises:
         HookError: if a program failed; the remaining ones are not run.
     """
-    variables = {**environment, **_variables(name, generation, where)}
-    with after(changed):
-        for program in programs:
-            run(program, variables)
-
-
-def _variables(name: str, generation: Generation, where: Location) -> dict[str, str]:
-    """Return a hook's variables, under certkit's names and certbot's; never a secret."""
-    certificate = overview.certificate(generation)
     key = "CERTKIT_KEY_PATH" if where.is_directory else "CERTKIT_KEY_REFERENCE"
-    return {
+    variables = {
+        **environment,
         "CERTKIT_NAME": name,
         "CERTKIT_LINEAGE": where.lineage,
         "RENEWED_LINEAGE": where.lineage,
@@ -181,3 +163,6 @@ def _variables(name: str, generation: Generation, where: Location) -> dict[str, 
         "CERTKIT_CHAIN_PATH": where.fullchain,
         "CERTKIT_NOT_AFTER": rfc3339(certificate.dates()[1]) if certificate else "",
     }
+    with after(changed):
+        for program in programs:
+            run(program, variables)

@@ -44,7 +44,6 @@ def adopt(
     Raises:
         InputError: if there is an identity of that name with another pair or other settings.
         RefusedError: if key and certificate do not belong together, or another check fails; nothing was written.
-        StoreError: if the store cannot be used.
     """
     limits.require_current(name, anchors or (), now)
     facts = keys.key_facts(key.public_key())

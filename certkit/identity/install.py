@@ -45,7 +45,6 @@ def install(
     Raises:
         InputError: if there is no certificate, or nothing to trust.
         RefusedError: if it matches no request, or a check fails; nothing was written.
-        StoreError: if the store cannot be used.
     """
     name = identity.name
     certificates = objects.certificates(pasted, name=file)
@@ -72,7 +71,6 @@ def trust(store: Store, identity: StoredIdentity, policy: Policy, bundle: str, *
     Raises:
         InputError: if the identity already trusts other CAs.
         RefusedError: if the CAs belong to another environment, or all have expired.
-        StoreError: if the store cannot be used.
     """
     name, known = identity.name, identity.record.settings
     if known.trust_bundle == bundle:
@@ -103,11 +101,7 @@ def keep_trust(store: Store, identity: StoredIdentity, anchors: Sequence[Certifi
 
 
 def complete(store: Store, identity: StoredIdentity, generation: Generation) -> StoredIdentity:
-    """Write the facts of a certificate, if the run that installed it was killed before doing so.
-
-    Raises:
-        StoreError: if the store cannot be used.
-    """
+    """Write the facts of a certificate, if the run that installed it was killed before doing so."""
     if FINGERPRINT in identity.record.facts.get(generation.number, ()) or generation.issued is None:
         return identity
     [leaf, *_] = objects.certificates(generation.issued.certificate, name=f"generation {generation.number}")

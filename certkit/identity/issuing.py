@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from certkit.errors import CertkitError, InputError, RefusedError, StoreError
 from certkit.identity import hooks, limits, overview
-from certkit.identity.issuers.base import IssuerAnswer
+from certkit.identity.issuers import IssuerAnswer
 from certkit.stores.record import ANSWERED, ANSWERS, LEASE
 from certkit.times import parse_time, rfc3339
 from certkit.x509 import describe, objects
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certkit.identity.enroll import Done
-    from certkit.identity.issuers.base import Issuer
+    from certkit.identity.issuers import Issuer
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Store, StoredIdentity
     from certkit.stores.record import Record
@@ -70,7 +70,6 @@ def ask(
         RefusedError: if a check refuses the certificate, which is kept; or the partner accepts no more certificates.
         InputError: if the issuer cannot be reached, another run is still waiting for it, or there is
             no trust bundle to judge the certificate by, which is kept.
-        StoreError: if the store cannot be used.
     """
     name, number = identity.name, pending.number
     assert pending.csr is not None  # noqa: S101  the caller has looked

@@ -60,11 +60,7 @@ class Neighbours:
         self._found: list[tuple[StoredIdentity, Policy]] | None = None
 
     def all(self) -> list[tuple[StoredIdentity, Policy]]:
-        """Return the identities with their policies; `unread` names those that cannot be read.
-
-        Raises:
-            StoreError: if the store cannot be used.
-        """
+        """Return the identities with their policies; `unread` names those that cannot be read."""
         if self._found is None:
             load, self._found = functools.cache(catalogue.load), []
             for name in self._store.names():
@@ -79,11 +75,7 @@ class Neighbours:
         return self._found
 
     def elsewhere(self, policy: Policy) -> Elsewhere:
-        """Return the identities of other environments; none if the policy's environment has no name.
-
-        Raises:
-            StoreError: if the store cannot be used.
-        """
+        """Return the identities of other environments; none if the policy's environment has no name."""
         if not policy.environment:
             return ()
         known = {"", policy.environment}
@@ -95,7 +87,6 @@ def room(neighbours: Neighbours, policy: Policy, *, now: datetime) -> tuple[Find
 
     Raises:
         RefusedError: if the partner's limit of live certificates is reached.
-        StoreError: if the store cannot be used.
     """
     limit = policy.certificate.max_live
     if limit is None:

@@ -11,7 +11,7 @@ from certkit.errors import InputError, RefusedError
 from certkit.expiry import thresholds as expiry
 from certkit.expiry.thresholds import Thresholds
 from certkit.findings import Finding, Status, critical
-from certkit.identity.issuers.base import IssuerSpec
+from certkit.identity.issuers import IssuerSpec
 from certkit.stores.base import AbsentError
 from certkit.stores.record import CSR, HANGS, State
 from certkit.times import parse_time

@@ -12,12 +12,11 @@ import os
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from certkit.errors import InputError
 from certkit.files import reading
 from certkit.files.folder import Folder
-from certkit.identity.issuers import base as issuers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,21 +59,24 @@ class Programs:
         """The environment of every program: a fixed path, and harmless variables of this process."""
         return {"PATH": PATH, **self._some(_HANDED_ON)}
 
-    def issuer(self, text: str, *, identity: str) -> Program:
-        """Return the program of the issuer `command:TEXT` that a record names.
+    def stored(self, kind: Literal["issuer", "hook"], text: str, *, identity: str) -> Program:
+        """Return the program that a record names as its deploy hook, or as its issuer in `command:TEXT`.
 
         Raises:
             InputError: if the program may not run here.
         """
-        return self._stored("issuer", text, identity)
-
-    def stored_hook(self, text: str, *, identity: str) -> Program:
-        """Return the program of a deploy hook that a record names.
-
-        Raises:
-            InputError: if the program may not run here.
-        """
-        return self._stored("hook", text, identity)
+        entries, find = (self.host.issuers, self.host.issuer) if kind == "issuer" else (self.host.hooks, self.host.hook)
+        is_entry = text in entries or (not is_path(text) and (self.own is None or not _found(text)))
+        if is_entry:
+            return self._entry(find(text, identity=identity))
+        if self.own is None:
+            message = f"cannot run {text!r} for identity {identity!r}: a record in Vault must not contain a path"
+            raise InputError(message, hint=f"define it as [{kind}s.NAME] in the host configuration, and use NAME")
+        with Folder.open(self.own, trust=self.host.trust) as store, store.inside(identity) as folder:
+            folder.require_safe(self.host.trust)
+        arguments = absolute(_found(text) or text)
+        require_unchangeable(Path(arguments[0]), self.host.trust)
+        return Program(arguments)
 
     def typed_hook(self, text: str, *, identity: str) -> Program:
         """Return the program of a deploy hook that the user names for one run: a path, or a NAME of this host.
@@ -104,20 +106,6 @@ class Programs:
             require_unchangeable(path, self.host.trust)
         return [Program((os.path.abspath(path),)) for path in found]
 
-    def _stored(self, kind: str, text: str, identity: str) -> Program:
-        entries, find = (self.host.issuers, self.host.issuer) if kind == "issuer" else (self.host.hooks, self.host.hook)
-        is_entry = text in entries or (not is_path(text) and (self.own is None or not _found(text)))
-        if is_entry:
-            return self._entry(find(text, identity=identity))
-        if self.own is None:
-            message = f"cannot run {text!r} for identity {identity!r}: a record in Vault must not contain a path"
-            raise InputError(message, hint=f"define it as [{kind}s.NAME] in the host configuration, and use NAME")
-        with Folder.open(self.own, trust=self.host.trust) as store, store.inside(identity) as folder:
-            folder.require_safe(self.host.trust)
-        arguments = absolute(_found(text) or text)
-        require_unchangeable(Path(arguments[0]), self.host.trust)
-        return Program(arguments)
-
     def _entry(self, entry: ConfiguredProgram) -> Program:
         return Program(entry.command, self._some(entry.environment))
 
@@ -144,21 +132,6 @@ def storable_hook(text: str, own: Path | None, host: HostConfiguration) -> str:
             hint="define it as [hooks.NAME] in the host configuration, and give --deploy-hook NAME",
         )
     return shlex.join(absolute(_found(text) or text))
-
-
-def storable_issuer(text: str, own: Path | None) -> str:
-    """Return an issuer as a record may hold it: `command:NAME`, or in a store of files the absolute path of a program.
-
-    Raises:
-        InputError: if the text names no issuer, or the path of a program, and the store is Vault.
-    """
-    spec = issuers.IssuerSpec.parse(text)
-    if own is None and spec.kind is issuers.IssuerKind.COMMAND and is_path(spec.where):
-        raise InputError(
-            f"cannot store the issuer {text!r}: a record in Vault must not contain a path",
-            hint="define it as [issuers.NAME] in the host configuration, and give --issuer command:NAME",
-        )
-    return issuers.absolute(text)
 
 
 def _found(text: str) -> str | None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from certkit.csr.keyfile import Progress
     from certkit.identity.activate import Activation
-    from certkit.identity.issuers.base import Issuer, IssuerAnswer
+    from certkit.identity.issuers import Issuer, IssuerAnswer
     from certkit.policy.rules import Policy
     from certkit.stores.base import Generation, Store, StoredIdentity
     from certkit.stores.record import Record
@@ -81,7 +81,6 @@ def renew(
         RefusedError: if the policy, the issuer or the partner refuses; the active generation has not changed.
         InputError: if there is nothing to renew, or the issuer or the partner cannot be reached.
         HookError: if a deploy hook failed; the new generation is active.
-        StoreError: if the store cannot be used.
     """
     began = time.monotonic()
     name = identity.name

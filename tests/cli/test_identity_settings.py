@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from cryptography import x509
 
-from certkit.identity.issuers.base import IssuerAnswer
+from certkit.identity.issuers import IssuerAnswer
 from certkit.identity.renew import Renewal, renew
 from tests import pki
 from tests.cli.test_identity import ISSUING, NOW, POLICY, ROOT, TRUSTING, Identities, refuses

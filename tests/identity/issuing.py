@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from cryptography import x509
 
 from certkit.errors import InputError
-from certkit.identity.issuers.base import IssuerAnswer
+from certkit.identity.issuers import IssuerAnswer
 from tests import pki
 from tests.identity.conftest import ISSUING, ROOT
 

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from certkit.findings import Status
 from certkit.identity import install, overview
-from certkit.identity.issuers.base import IssuerAnswer
+from certkit.identity.issuers import IssuerAnswer
 from certkit.stores.opening import findings_of
 from certkit.stores.record import State
 from certkit.x509 import keys, objects

@@ -12,6 +12,7 @@ from certkit.identity import activate as activation
 from certkit.identity import overview
 from certkit.identity.activate import Activation, Deployment
 from certkit.identity.hooks import HookError
+from certkit.identity.programs import Program
 from certkit.times import rfc3339
 from tests import pki
 from tests.identity.conftest import enroll, everything, install, issue, pasted, request_again, states, use
@@ -57,7 +58,8 @@ def hook(tmp_path):
 
 def deploying(*programs):
     """How to put to use, with hooks."""
-    return Activation(deployment=Deployment(programs=programs, environment={"PATH": os.defpath}))
+    found = [Program((str(each),)) for each in programs]
+    return Activation(deployment=Deployment(programs=found, environment={"PATH": os.defpath}))
 
 
 def activate(store, number=None, how=activation.PLAIN):

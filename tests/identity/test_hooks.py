@@ -10,6 +10,7 @@ import pytest
 
 from certkit.identity import hooks
 from certkit.identity.hooks import HookError
+from certkit.identity.programs import Program
 
 PATH = {"PATH": os.defpath}
 
@@ -25,6 +26,11 @@ def script(tmp_path):
         return path
 
     return write
+
+
+def run(program, variables, **options):
+    """Run a program without arguments."""
+    hooks.run(Program((str(program),)), variables, **options)
 
 
 def lives(pid):
@@ -53,7 +59,7 @@ def read_pid(path):
 def test_variables_are_the_whole_environment(tmp_path, script):
     """Nothing else is inherited."""
     program = script('/usr/bin/env > "$OUT"')
-    hooks.run(program, {"CERTKIT_NAME": "acme", "OUT": str(tmp_path / "out")})
+    run(program, {"CERTKIT_NAME": "acme", "OUT": str(tmp_path / "out")})
     told = set((tmp_path / "out").read_text().splitlines())
     assert told - {line for line in told if line.split("=")[0] in {"PWD", "SHLVL", "_", "OLDPWD"}} == {
         "CERTKIT_NAME=acme",
@@ -63,7 +69,7 @@ def test_variables_are_the_whole_environment(tmp_path, script):
 
 def test_what_it_says(script, capfd):
     """Goes to standard error, for standard output is for one document; and it reads nothing."""
-    hooks.run(script("echo said; echo complained >&2; cat"), PATH)
+    run(script("echo said; echo complained >&2; cat"), PATH)
     assert capfd.readouterr() == ("", "said\ncomplained\n")
 
 
@@ -71,8 +77,8 @@ def test_a_relative_path(tmp_path, script, monkeypatch):
     """Is one from where we are; a bare name is looked for in PATH."""
     script(': > "$OUT"', "reload")
     monkeypatch.chdir(tmp_path)
-    hooks.run("./reload", {**PATH, "OUT": "first"})
-    hooks.run("reload", {"PATH": str(tmp_path), "OUT": "second"})
+    run("./reload", {**PATH, "OUT": "first"})
+    run("reload", {"PATH": str(tmp_path), "OUT": "second"})
     assert (tmp_path / "first").exists()
     assert (tmp_path / "second").exists()
 
@@ -89,7 +95,7 @@ def test_a_hook_that_fails(script, text, reason):
     """Is an error that says how it ended, and what to do."""
     program = script(text)
     with pytest.raises(HookError) as failed:
-        hooks.run(program, PATH)
+        run(program, PATH)
     assert failed.value.message == f"hook failed: {program}: {reason}"
     assert failed.value.hint == "fix it and run the same command again"
 
@@ -107,9 +113,9 @@ def test_what_cannot_be_run(tmp_path, script):
         ("a\0b", "embedded null byte"),
     ):
         with pytest.raises(HookError, match=f"(?m): {reason}$"):
-            hooks.run(f"{tmp_path}/{name}", PATH)
+            run(f"{tmp_path}/{name}", PATH)
     with pytest.raises(HookError, match="hook failed: absent: no such file or directory"):
-        hooks.run("absent", PATH)
+        run("absent", PATH)
 
 
 def test_a_hook_that_hangs(tmp_path, script):
@@ -117,7 +123,7 @@ def test_a_hook_that_hangs(tmp_path, script):
     program = script('sleep 600 & echo $! > "$OUT"; wait')
     began = time.monotonic()
     with pytest.raises(HookError, match=r"(?m)it took longer than 0\.5 seconds$"):
-        hooks.run(program, {**PATH, "OUT": str(tmp_path / "pid")}, timeout=0.5)
+        run(program, {**PATH, "OUT": str(tmp_path / "pid")}, timeout=0.5)
     assert time.monotonic() - began < 30
     assert ends(read_pid(tmp_path / "pid"))
 
@@ -126,13 +132,13 @@ def test_an_interrupt(tmp_path, script):
     """Ends it too."""
     program = script('echo $$ > "$OUT"; sleep 0.3; kill -INT $PPID; exec sleep 600')
     with pytest.raises(KeyboardInterrupt):
-        hooks.run(program, {**PATH, "OUT": str(tmp_path / "pid")})
+        run(program, {**PATH, "OUT": str(tmp_path / "pid")})
     assert ends(read_pid(tmp_path / "pid"))
 
 
 def test_what_a_hook_leaves_running(tmp_path, script):
     """Such as the server that it restarted, goes on."""
-    hooks.run(script('sleep 600 & echo $! > "$OUT"'), {**PATH, "OUT": str(tmp_path / "pid")})
+    run(script('sleep 600 & echo $! > "$OUT"'), {**PATH, "OUT": str(tmp_path / "pid")})
     pid = read_pid(tmp_path / "pid")
     try:
         time.sleep(0.2)

@@ -59,39 +59,39 @@ def test_the_environment_is_constructed():
 def test_an_entry_names_the_variables_it_gets():
     """And no other entry gets them."""
     found = programs(None, issuers=entry("vault", "/bin/true", environment=("VAULT_TOKEN", "ABSENT")))
-    program = found.issuer("vault", identity="acme")
+    program = found.stored("issuer", "vault", identity="acme")
     assert (program.arguments, program.variables) == (("/bin/true",), {"VAULT_TOKEN": "hvs.secret"})
 
 
 def test_a_record_in_vault_names_no_path(script, tmp_path):
     """Whoever may write the record would choose what the host runs."""
-    for find in (programs(None).issuer, programs(None).stored_hook):
+    for kind in ("issuer", "hook"):
         with pytest.raises(InputError, match="a record in Vault must not contain a path"):
-            find(str(script("evil")), identity="acme")
+            programs(None).stored(kind, str(script("evil")), identity="acme")
         with pytest.raises(InputError, match="in the host configuration"):
-            find("true", identity="acme")
+            programs(None).stored(kind, "true", identity="acme")
 
 
 def test_an_entry_may_be_for_some_identities_only():
     """A record of another one that names it is refused."""
     found = programs(None, hooks=entry("reload", "/bin/true", allow=("acme",)))
-    assert found.stored_hook("reload", identity="acme").arguments == ("/bin/true",)
+    assert found.stored("hook", "reload", identity="acme").arguments == ("/bin/true",)
     with pytest.raises(InputError, match="identity 'other' may not use the hook 'reload'"):
-        found.stored_hook("reload", identity="other")
+        found.stored("hook", "reload", identity="other")
 
 
 def test_an_unsafe_configuration_lends_no_program():
     """Commands that need it end with its fault."""
     found = programs(None, hooks=entry("reload", "/bin/true"), faults=(InputError("unsafe", hint="chmod"),))
     with pytest.raises(InputError, match="unsafe"):
-        found.stored_hook("reload", identity="acme")
+        found.stored("hook", "reload", identity="acme")
 
 
 def test_a_record_of_ones_own_names_a_program(script, tmp_path):
     """With arguments, split as a shell does."""
     program = script("sign it")
     (tmp_path / "store/acme").mkdir(parents=True)
-    found = programs(tmp_path / "store").issuer(f"'{program}' --days '30 31'", identity="acme")
+    found = programs(tmp_path / "store").stored("issuer", f"'{program}' --days '30 31'", identity="acme")
     assert found.arguments == (str(program), "--days", "30 31")
 
 
@@ -102,7 +102,7 @@ def test_what_others_may_write_is_not_run(script, tmp_path, spoil):
     (tmp_path / "store/acme").mkdir(parents=True)
     (tmp_path / spoil).chmod(0o777)
     with pytest.raises(UnsafeDirectoryError, match=f"other users can write to {tmp_path / spoil}"):
-        programs(tmp_path / "store").stored_hook(str(program), identity="acme")
+        programs(tmp_path / "store").stored("hook", str(program), identity="acme")
 
 
 def test_programs_of_another_user_are_not_run(script, tmp_path):
@@ -113,7 +113,7 @@ def test_programs_of_another_user_are_not_run(script, tmp_path):
     program = script("program")
     os.chown(program, 12345, 12345)
     with pytest.raises(UnsafeDirectoryError, match=f"{program} belongs to uid 12345"):
-        programs(tmp_path / "store").stored_hook(str(program), identity="acme")
+        programs(tmp_path / "store").stored("hook", str(program), identity="acme")
     assert programs(tmp_path / "store").typed_hook(str(program), identity="acme").arguments == (str(program),)
 
 

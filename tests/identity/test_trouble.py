@@ -14,7 +14,8 @@ from certkit.errors import RefusedError
 from certkit.findings import Status
 from certkit.identity import activate, credentials, install, overview
 from certkit.identity.hooks import HookError
-from certkit.identity.issuers.base import IssuerAnswer
+from certkit.identity.issuers import IssuerAnswer
+from certkit.identity.programs import Program
 from certkit.identity.renew import Renewal, renew
 from certkit.identity.update import Changes, update
 from certkit.stores.record import State
@@ -98,7 +99,7 @@ def test_a_year_of_trouble(store, tmp_path):
     partner, broken, hook = Partner(), tmp_path / "broken", tmp_path / "hook"
     hook.write_text(f"#!/bin/sh\ntest ! -e {broken}\n")
     hook.chmod(0o755)
-    deployment = activate.Deployment(programs=(hook,), environment={"PATH": os.defpath})
+    deployment = activate.Deployment(programs=(Program((str(hook),)),), environment={"PATH": os.defpath})
     how = activate.Activation(deployment=deployment)
     enroll(store, now=pki.NOW)
     failed_calls, refused, failed, in_use, learned = [], [], [], [], 0

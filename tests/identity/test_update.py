@@ -9,7 +9,7 @@ from cryptography import x509
 
 from certkit.errors import RefusedError
 from certkit.identity import activate, limits, overview
-from certkit.identity.issuers.base import IssuerAnswer
+from certkit.identity.issuers import IssuerAnswer
 from certkit.identity.prune import prune
 from certkit.identity.renew import Renewal, renew
 from certkit.identity.update import Changes, update

@@ -24,7 +24,7 @@ from certkit.api.store import IdentityStore
 from certkit.errors import CertkitError
 from certkit.findings import Status
 from certkit.identity import credentials, overview
-from certkit.identity.issuers.base import IssuerAnswer
+from certkit.identity.issuers import IssuerAnswer
 from certkit.policy.catalogue import load
 from certkit.stores.record import State
 from tests import pki

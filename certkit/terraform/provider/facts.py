@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf.types import Bool, String
 
-from certkit.identity.issuers.base import IssuerSpec
+from certkit.identity.issuers import IssuerSpec
 from certkit.stores.record import State
 from certkit.terraform.provider.schema import computed, utf8
 

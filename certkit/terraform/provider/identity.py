@@ -8,7 +8,7 @@ from tf.iface import Resource
 from tf.types import Bool, Unknown
 
 from certkit.errors import InputError, RefusedError, StoreError
-from certkit.identity.issuers.base import IssuerSpec
+from certkit.identity.issuers import IssuerSpec
 from certkit.stores.base import AbsentError
 from certkit.stores.record import State as GenerationState
 from certkit.stores.record import require_name

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tf.types import Unknown
 
 from certkit.api.arguments import subject as subject_of
-from certkit.identity.issuers import base as issuers
-from certkit.identity.issuers.base import MANUAL
+from certkit.identity import issuers
+from certkit.identity.issuers import MANUAL
 from certkit.policy import catalogue
 from certkit.stores.record import Settings
 from certkit.terraform.provider.schema import Text, Texts, argument, certificates_only, hook, removable

@@ -1,11 +1,11 @@
-"""`certkit.identity.issuers.base`: how an issuer is named."""
+"""`certkit.identity.issuers`: how an issuer is named."""
 
 from __future__ import annotations
 
 import pytest
 
 from certkit.errors import InputError
-from certkit.identity.issuers.base import IssuerKind, IssuerSpec
+from certkit.identity.issuers import IssuerKind, IssuerSpec
 
 
 @pytest.mark.parametrize(

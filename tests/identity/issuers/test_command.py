@@ -1,4 +1,4 @@
-"""`certkit.identity.issuers.command`: a program that signs."""
+"""`certkit.identity.issuers`: a program that signs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 import pytest
 
 from certkit.identity.hooks import HookError
-from certkit.identity.issuers.command import MAX_ANSWER_BYTES, Command
+from certkit.identity.issuers import MAX_ANSWER_BYTES, Command
 
 CSR = b"-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n"
 PATH = {"PATH": os.defpath}

@@ -1,4 +1,4 @@
-"""`certkit.identity.issuers.vault_pki`: a role of a real PKI mount."""
+"""`certkit.identity.issuers`: a role of a real PKI mount."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from cryptography import x509
 
 from certkit.csr import build
 from certkit.errors import RefusedError
-from certkit.identity.issuers.vault_pki import VaultPki
+from certkit.identity.issuers import VaultPki
 from certkit.secret import Secret
 from certkit.vault.client import Vault
 from certkit.vault.errors import UncertainWrite, VaultError

@@ -1,1 +1,0 @@
-"""Issuers: whatever turns a CSR into a certificate."""
