@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import threading
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from certkit.errors import InputError
-from certkit.net import resolver
 
 if TYPE_CHECKING:
     import socket
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 TIMEOUT_SECONDS = 10.0
+MAX_THREADS = 512
+
+SocketAddress = tuple[int, tuple[Any, ...]]
 
 _NAME_HINT = "check the host name, and that this machine can resolve it"
 _CONNECT_HINT = "check the host and the port, and that this machine can reach it"
@@ -113,17 +119,21 @@ async def step(doing: str, deadline: Deadline) -> AsyncIterator[None]:
         raise NetError(words, hint=hint, trouble=trouble) from error
 
 
-async def resolve(host: str, port: int, *, deadline: Deadline) -> list[resolver.SocketAddress]:
+async def resolve(host: str, port: int, *, deadline: Deadline) -> list[SocketAddress]:
     """Return the addresses of a host, each with its family, as sockets take them.
 
     Raises:
         NetError: if the host has no address.
     """
+    import asyncio
     import socket
 
     async with step("resolving the host name", deadline):
         try:
-            return await resolver.addresses(host, port)
+            try:
+                return _addresses(host, port, socket.AI_NUMERICHOST)
+            except (OSError, ValueError):
+                return await asyncio.wrap_future(_RESOLVER.ask(host, port))
         except (socket.gaierror, ValueError) as error:
             words = (getattr(error, "strerror", None) or "not a host name").lower()
             raise NetError(words, hint=_NAME_HINT, trouble=NetTrouble.HOST_NOT_FOUND) from error
@@ -138,7 +148,7 @@ async def connect(host: str, port: int, *, deadline: Deadline) -> socket.socket:
     return await connect_to(await resolve(host, port, deadline=deadline), deadline=deadline)
 
 
-async def connect_to(addresses: Sequence[resolver.SocketAddress], *, deadline: Deadline) -> socket.socket:
+async def connect_to(addresses: Sequence[SocketAddress], *, deadline: Deadline) -> socket.socket:
     """Return a non-blocking socket connected to the first address that answers.
 
     Each address gets its share of the time that is left, since the first may be one that never answers.
@@ -164,3 +174,55 @@ async def connect_to(addresses: Sequence[resolver.SocketAddress], *, deadline: D
         except NetError as error:
             failed = error
     raise failed
+
+
+def _addresses(host: str, port: int, flags: int = 0) -> list[SocketAddress]:
+    import socket
+
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    return [(family, address) for family, _, _, _, address in found]
+
+
+class _Resolver:
+    """Threads that resolve names: as many as are needed at a time, up to a limit; further names wait for their turn.
+
+    getaddrinfo cannot be interrupted. So each call runs in a daemon thread, which is kept for the next names, and
+    callers may give up.
+    """
+
+    def __init__(self) -> None:
+        self._questions: SimpleQueue[tuple[str, int, Future[list[SocketAddress]]]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._open = 0
+        self._threads = 0
+
+    def ask(self, host: str, port: int) -> Future[list[SocketAddress]]:
+        """Return a future of the addresses."""
+        answer: Future[list[SocketAddress]] = Future()
+        with self._lock:
+            self._open += 1
+            if self._open > self._threads and self._threads < MAX_THREADS:
+                try:
+                    threading.Thread(target=self._work, daemon=True).start()
+                    self._threads += 1
+                except RuntimeError as error:
+                    if self._threads == 0:
+                        self._open -= 1
+                        raise OSError(errno.EAGAIN, "cannot start a thread") from error
+        self._questions.put((host, port, answer))
+        return answer
+
+    def _work(self) -> None:
+        while True:
+            host, port, answer = self._questions.get()
+            if answer.set_running_or_notify_cancel():
+                try:
+                    answer.set_result(_addresses(host, port))
+                except Exception as error:  # noqa: BLE001  raised where the future is awaited
+                    answer.set_exception(error)
+            del answer
+            with self._lock:
+                self._open -= 1
+
+
+_RESOLVER = _Resolver()

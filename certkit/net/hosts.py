@@ -12,17 +12,16 @@ _MAX_NAME = 253
 def parse(text: str) -> str | None:
     """Return a host in the form to resolve: an IP address, or a name in ASCII; None if the text is neither."""
     if text.startswith("["):
-        return text[1:-1] if is_address(text[1:-1], 6) else None
-    return text if is_address(text, 4) else name(text)
+        return text[1:-1] if isinstance(ip(text[1:-1]), ipaddress.IPv6Address) else None
+    return text if isinstance(ip(text), ipaddress.IPv4Address) else name(text)
 
 
-def is_address(text: str, version: int | None = None) -> bool:
-    """Return whether a text is an IP address of that version."""
+def ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return a text as an IP address; None if it is something else."""
     try:
-        address = ipaddress.ip_address(text)
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return version in {None, address.version}
+        return None
 
 
 def name(text: str) -> str | None:
@@ -40,7 +39,7 @@ def name(text: str) -> str | None:
 
 def server_name(host: str) -> str | None:
     """Return the server name for a host (RFC 6066 section 3): without a final dot; None for an IP address."""
-    return None if is_address(host) else host.removesuffix(".")
+    return None if ip(host) else host.removesuffix(".")
 
 
 def with_port(host: str, port: int) -> str:

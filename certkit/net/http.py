@@ -6,7 +6,7 @@ shown, and so before a byte of a request is sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from certkit.errors import InputError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from certkit.net.wire import Stream
     from certkit.x509.certificate import Certificate
 
 __all__ = [
@@ -73,15 +72,38 @@ def send(
     Raises:
         HttpError: if there is no response.
     """
-    sending = _Sending(request, now=now, credentials=credentials, anchors=anchors, proxy=proxy)
+    where, sending = "the server", None
+    deadline = connecting.Deadline.after(timeout)
     try:
-        return connecting.run(sending.run(timeout))
+        address = Address.parse(request.url)
+        where = str(address)
+        through = choose(address, proxy)
+        sending = exchange(request, address, through)
+        settings = tls.strict_context(credentials) if address.is_secure else None
+
+        async def run() -> HttpAnswer:
+            with await reach(address, through, deadline=deadline) as connection:
+                if settings is None:
+                    async with connecting.step("the answer", deadline):
+                        answer = await sending.run(Plain(connection))
+                    if through is not None and answer.status == 407:
+                        raise through.refusal(answer.status)
+                    return answer
+                verdict = trusting(address.host, anchors, at=now)
+                name = hosts.server_name(address.host)
+                channel = tls.Channel(connection, settings, server_name=name, verdict=verdict)
+                await channel.handshake(deadline=deadline)
+                await channel.settle(deadline=deadline)
+                async with connecting.step("the answer", deadline):
+                    answer = await sending.run(channel)
+                channel.close()
+                return answer
+
+        return connecting.run(run())
     except InputError as error:
-        where = f" {sending.where}" if sending.where else " the server"
+        is_sent = sending is not None and sending.is_sent
         hint, alert = (_ENDED_HINT, error.alert) if isinstance(error, tls.HandshakeEndedError) else (error.hint, "")
-        raise HttpError(
-            f"cannot query{where}: {error.message}", hint=hint, is_sent=sending.is_sent, alert=alert
-        ) from error
+        raise HttpError(f"cannot query {where}: {error.message}", hint=hint, is_sent=is_sent, alert=alert) from error
 
 
 def post(url: str, body: bytes, *, content_type: str, now: datetime, timeout: float = TIMEOUT_SECONDS) -> bytes:
@@ -97,50 +119,6 @@ def post(url: str, body: bytes, *, content_type: str, now: datetime, timeout: fl
         message = f"cannot query {where}: HTTP {answer.status}{answer.details}"
         raise HttpError(message, hint="check the address", is_sent=True)
     return answer.body
-
-
-@dataclass(slots=True)
-class _Sending:
-    """One request on its way."""
-
-    request: HttpRequest
-    now: datetime = field(kw_only=True)
-    credentials: tls.Credentials | None = field(kw_only=True)
-    anchors: Sequence[Certificate] | None = field(kw_only=True)
-    proxy: str | None = field(kw_only=True)
-    where: str = ""
-    exchange: Exchange | None = None
-
-    @property
-    def is_sent(self) -> bool:
-        return self.exchange is not None and self.exchange.is_sent
-
-    async def run(self, timeout: float) -> HttpAnswer:  # noqa: ASYNC109
-        deadline = connecting.Deadline.after(timeout)
-        address = Address.parse(self.request.url)
-        self.where = str(address)
-        proxy = choose(address, self.proxy)
-        settings = tls.strict_context(self.credentials) if address.is_secure else None
-        with await reach(address, proxy, deadline=deadline) as connection:
-            if settings is None:
-                answer = await self._exchange(Plain(connection), address, proxy, deadline)
-                if proxy is not None and answer.status == 407:
-                    raise proxy.refusal(answer.status)
-                return answer
-            verdict = trusting(address.host, self.anchors, at=self.now)
-            channel = tls.Channel(connection, settings, server_name=hosts.server_name(address.host), verdict=verdict)
-            await channel.handshake(deadline=deadline)
-            await channel.settle(deadline=deadline)
-            answer = await self._exchange(channel, address, proxy, deadline)
-            channel.close()
-            return answer
-
-    async def _exchange(
-        self, stream: Stream, address: Address, proxy: Proxy | None, deadline: connecting.Deadline
-    ) -> HttpAnswer:
-        self.exchange = exchange(stream, self.request, address, proxy)
-        async with connecting.step("the answer", deadline):
-            return await self.exchange.run()
 
 
 def trusting(host: str, anchors: Sequence[Certificate] | None, *, at: datetime) -> tls.Verdict:
@@ -162,11 +140,9 @@ def trusting(host: str, anchors: Sequence[Certificate] | None, *, at: datetime) 
     return verdict
 
 
-def exchange(stream: Stream, request: HttpRequest, address: Address, proxy: Proxy | None) -> Exchange:
+def exchange(request: HttpRequest, address: Address, proxy: Proxy | None) -> Exchange:
     """Return a request ready to send: with the absolute URL if an HTTP proxy receives it in the clear."""
     if proxy is None or address.is_secure:
-        return Exchange(stream, request, target=address.target, host=address.authority)
-    asked = HttpRequest(
-        method=request.method, url=request.url, headers={**request.headers, **proxy.headers}, body=request.body
-    )
-    return Exchange(stream, asked, target=f"{address.origin}{address.target}", host=address.authority)
+        return Exchange(request, target=address.target, host=address.authority)
+    asked = replace(request, headers={**request.headers, **proxy.headers})
+    return Exchange(asked, target=f"{address.origin}{address.target}", host=address.authority)

@@ -112,11 +112,11 @@ class Proxies:
 
     def exempts(self, address: Address) -> bool:
         """Return whether NO_PROXY names the server, by `*`, an address, a network, or a domain; a port may follow."""
-        host, server = address.host.removesuffix("."), _ip(address.host)
+        host, server = address.host.removesuffix("."), hosts.ip(address.host)
         if self.as_go and (server.is_loopback if server else host == "localhost"):
             return True
         for entry in re.split(r"[,\s]+", self.exempt.lower()):
-            found = None if _ip(entry) else re.fullmatch(r"(.+):(\d+)", entry)
+            found = None if hosts.ip(entry) else re.fullmatch(r"(.+):(\d+)", entry)
             name, port = found.groups() if found else (entry, "")
             name = name.strip("[]").removesuffix(".")
             if entry == "*":
@@ -132,13 +132,6 @@ class Proxies:
             if host.endswith(domain) if domain.startswith(".") else f".{host}".endswith(f".{domain}"):
                 return True
         return False
-
-
-def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
 
 
 def choose(address: Address, given: str | None) -> Proxy | None:
@@ -165,28 +158,29 @@ async def reach(address: Address, proxy: Proxy | None, *, deadline: connecting.D
         return await connecting.connect(address.host, address.port, deadline=deadline)
     try:
         connected = await connecting.connect(proxy.host, proxy.port, deadline=deadline)
+        try:
+            if address.is_secure:
+                await _open_tunnel(connected, address, proxy, deadline)
+        except BaseException:
+            connected.close()
+            raise
+    except ProxyError:
+        raise
     except connecting.NetError as error:
         raise ProxyError(f"the proxy {proxy}: {error.message}", hint=error.hint, trouble=error.trouble) from error
-    if address.is_secure:
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(connected)
-            await _tunnel(connected, address, proxy, deadline)
-            stack.pop_all()
     return connected
 
 
-async def _tunnel(connected: socket.socket, address: Address, proxy: Proxy, deadline: connecting.Deadline) -> None:
+async def _open_tunnel(connected: socket.socket, address: Address, proxy: Proxy, deadline: connecting.Deadline) -> None:
     """Have a proxy open a tunnel to the host (RFC 9110 section 9.3.6)."""
     where = hosts.with_port(address.host, address.port)
     request = wire.HttpRequest(method="CONNECT", url="", headers=proxy.headers)
     try:
         async with connecting.step("asking the proxy", deadline):
-            answer = await wire.Exchange(wire.Plain(connected), request, target=where, host=where).run()
+            answer = await wire.Exchange(request, target=where, host=where).run(wire.Plain(connected))
     except wire.NoAnswerError as error:
         raise ProxyError(f"the proxy {proxy} closed the connection", hint=_REFUSED_HINT) from error
     except wire.AnswerError as error:
         raise ProxyError(f"the proxy {proxy}: {error.message}", hint=_REFUSED_HINT) from error
-    except connecting.NetError as error:
-        raise ProxyError(f"the proxy {proxy}: {error.message}", hint=error.hint, trouble=error.trouble) from error
     if not 200 <= answer.status < 300:
         raise proxy.refusal(answer.status)

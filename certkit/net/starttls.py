@@ -10,7 +10,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from certkit.errors import InputError
+from certkit.net.connecting import NetError
 from certkit.printable import printable
 from certkit.x509 import der
 
@@ -63,15 +63,11 @@ _PORTS = {
 }
 
 
-class StarttlsError(InputError):
-    """The server does not switch to TLS; the message does not name the server."""
-
-
 async def negotiate(connection: socket.socket, protocol: Starttls) -> None:
     """Bring a server to the point where TLS begins; the socket is a non-blocking one.
 
     Raises:
-        StarttlsError: if the server refuses, or uses another protocol.
+        NetError: if the server refuses, or uses another protocol; the message does not name the server.
         OSError: if the connection breaks.
     """
     talk = _Conversation(connection, protocol)
@@ -116,19 +112,15 @@ class _Conversation:
         if self._heard:
             raise self.stranger("it sent more plain text after agreeing to TLS")
 
-    def refusal(self, words: str) -> StarttlsError:
+    def refusal(self, words: str) -> NetError:
         """Return the error for a server that refuses."""
         message = printable(words[:_MAX_QUOTED])
-        return StarttlsError(
-            f"the server rejected STARTTLS: {message}", hint="ask the server's administrator about TLS"
-        )
+        return NetError(f"the server rejected STARTTLS: {message}", hint="ask the server's administrator about TLS")
 
-    def stranger(self, why: str) -> StarttlsError:
+    def stranger(self, why: str) -> NetError:
         """Return the error for a server that does not follow the protocol."""
         message = printable(why[:_MAX_QUOTED])
-        return StarttlsError(
-            f"the server does not speak {self.protocol}: {message}", hint="check the port and starttls="
-        )
+        return NetError(f"the server does not speak {self.protocol}: {message}", hint="check the port and starttls=")
 
     def _take(self, count: int) -> bytes:
         taken = bytes(self._heard[:count])

@@ -18,20 +18,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from certkit.errors import InputError
-from certkit.net import proxy, starttls
+from certkit.net import hosts, proxy, starttls
 from certkit.net.address import Address
 from certkit.net.connecting import Deadline, NetError, step
-from certkit.net.starttls import Starttls, StarttlsError
-from certkit.printable import printable
 from certkit.x509.certificate import Certificate
+from certkit.x509.directory_name import Name
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
-    from OpenSSL import SSL, crypto
+    from OpenSSL import SSL
 
     from certkit.net.proxy import Proxy
+    from certkit.net.starttls import Starttls
 
     T = TypeVar("T")
     Verdict = Callable[["Presented"], None]
@@ -80,7 +80,12 @@ class Credentials:
     def __post_init__(self) -> None:
         if not self.chain:
             raise InputError("a private key was given without its client certificate", hint="give both")
-        if not self._belong_together():
+        try:
+            public = self.chain[0].public_key()
+        except InputError as error:
+            message = f"the client certificate's key cannot be used: {error.message}"
+            raise InputError(message, hint="use another certificate") from error
+        if public != self.key.public_key():
             hint = "give the key that the certificate was requested with"
             raise InputError("the private key does not belong to the client certificate", hint=hint)
 
@@ -96,13 +101,6 @@ class Credentials:
         own = next((each for each in certificates if is_pair(key, each)), None)
         first = [] if own is None else [own]
         return cls(key, (*first, *(each for each in certificates if each is not own)))
-
-    def _belong_together(self) -> bool:
-        try:
-            return bool(self.chain[0].public_key() == self.key.public_key())
-        except InputError as error:
-            message = f"the client certificate's key cannot be used: {error.message}"
-            raise InputError(message, hint="use another certificate") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +119,6 @@ class Presented:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CaName:
-    """The name of a CA that a server accepts client certificates of: its encoding, and RFC 4514 text, safe to show."""
-
-    der: bytes
-    text: str
-
-
 def context(client: Credentials | None = None) -> SSL.Context:
     """Return settings that accept any server certificate; build them once, since that costs more than a handshake.
 
@@ -137,18 +127,12 @@ def context(client: Credentials | None = None) -> SSL.Context:
     """
     from OpenSSL import SSL
 
-    made = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    made.set_verify(SSL.VERIFY_NONE)
-    made.set_min_proto_version(0)
-    made.set_cipher_list(_CIPHERS)
+    made = _context(_CIPHERS, 0, client)
     made.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
-    made.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    if client is not None:
-        _identify(made, client)
     return made
 
 
-def strict_context(credentials: Credentials | None = None) -> SSL.Context:
+def strict_context(client: Credentials | None = None) -> SSL.Context:
     """Return settings for requests in HTTP/1.1 to servers that are verified: TLS 1.2 or 1.3, and strong ciphers only.
 
     Raises:
@@ -156,44 +140,38 @@ def strict_context(credentials: Credentials | None = None) -> SSL.Context:
     """
     from OpenSSL import SSL
 
-    made = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    made.set_verify(SSL.VERIFY_NONE)
-    made.set_min_proto_version(SSL.TLS1_2_VERSION)
-    made.set_cipher_list(_SOUND_CIPHERS)
-    made.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    made = _context(_SOUND_CIPHERS, SSL.TLS1_2_VERSION, client)
     made.set_alpn_protos([b"http/1.1"])
-    made.set_info_callback(_note)
-    if credentials is not None:
-        _identify(made, credentials)
+    # OpenSSL shows a request for a client certificate in no other way than as a step of the handshake.
+    made.set_info_callback(lambda connection, *_: connection.get_app_data().add(connection.get_state_string()))
     return made
 
 
-def _refuse(*_: object) -> bool:
-    """Trust no server: the default for a connection with a client certificate and no verdict."""
-    return False
-
-
-def _note(connection: SSL.Connection, _: int, __: int) -> None:
-    """Record the steps of a handshake: OpenSSL shows a request for a client certificate in no other way."""
-    connection.get_app_data().add(connection.get_state_string())
-
-
-def _identify(made: SSL.Context, client: Credentials) -> None:
+def _context(ciphers: bytes, least_version: int, client: Credentials | None) -> SSL.Context:
     from OpenSSL import SSL, crypto
 
+    made = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    made.set_verify(SSL.VERIFY_NONE)
+    made.set_min_proto_version(least_version)
+    made.set_cipher_list(ciphers)
+    made.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    if client is None:
+        return made
     own, *above = (each.loaded() for each in client.chain)
     try:
         made.use_certificate(own)
         made.use_privatekey(client.key)
         for each in above:
             made.add_extra_chain_cert(each)
-        made.set_verify(SSL.VERIFY_PEER, _refuse)
     except crypto.Error as error:
         reason = next((each[-1] for each in error.args[0]), "") or "no reason given"
         hint = "ask its issuer for a correct one"
         raise InputError(f"OpenSSL cannot read the client certificate: {reason}", hint=hint) from error
     except (SSL.Error, TypeError) as error:
         raise InputError("TLS does not support this type of client certificate", hint="use another one") from error
+    # Without a verdict, a connection with a client certificate trusts no server.
+    made.set_verify(SSL.VERIFY_PEER, lambda *_: False)
+    return made
 
 
 async def look(
@@ -219,38 +197,22 @@ async def look(
     try:
         with await proxy.reach(Address("https", host, port, "/"), through, deadline=deadline) as connection:
             if protocol is not None:
-                await change_over(connection, protocol, deadline=deadline)
+                async with step(f"STARTTLS of {protocol}", deadline):
+                    await starttls.negotiate(connection, protocol)
             channel = Channel(connection, settings, server_name=server_name, verdict=verdict)
-            return await _look_through(channel, deadline)
+            try:
+                await channel.handshake(deadline=deadline)
+            except HandshakeEndedError as error:
+                if not channel.has_chain:
+                    raise
+                return channel.presented(refusal=error.message)
+            except UntrustedError:
+                return channel.presented()
+            channel.close()
+            return channel.presented()
     except NetError as error:
-        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        raise NetError(f"cannot connect to {where}: {error.message}", hint=error.hint, trouble=error.trouble) from error
-
-
-async def _look_through(channel: Channel, deadline: Deadline) -> Presented:
-    try:
-        await channel.handshake(deadline=deadline)
-    except HandshakeEndedError as error:
-        if not channel.has_chain:
-            raise
-        return channel.presented(refusal=error.message)
-    except UntrustedError:
-        return channel.presented()
-    channel.close()
-    return channel.presented()
-
-
-async def change_over(connection: socket.socket, protocol: Starttls, *, deadline: Deadline) -> None:
-    """Switch a server of another protocol to TLS.
-
-    Raises:
-        NetError: if it refuses, or does not follow the protocol.
-    """
-    async with step(f"STARTTLS of {protocol}", deadline):
-        try:
-            await starttls.negotiate(connection, protocol)
-        except StarttlsError as error:
-            raise NetError(error.message, hint=error.hint) from error
+        message = f"cannot connect to {hosts.with_port(host, port)}: {error.message}"
+        raise NetError(message, hint=error.hint, trouble=error.trouble) from error
 
 
 class Channel:
@@ -309,10 +271,7 @@ class Channel:
             try:
                 await self._run(self._tls.do_handshake)
             except (ConnectionError, EOFError) as error:
-                how = "reset" if isinstance(error, ConnectionResetError) else "closed"
-                raise HandshakeEndedError(
-                    f"the server {how} the connection during the handshake", hint=_END_HINT
-                ) from error
+                raise _ended(error, "during") from error
             except SSL.Error as error:
                 self._send_last()
                 raise self._failure(error, "the TLS handshake") from error
@@ -377,22 +336,16 @@ class Channel:
         if not self.wants_certificate or self._tls.get_protocol_version() < SSL.TLS1_3_VERSION:
             return
         async with step("the end of the TLS handshake", deadline):
-            if await self._is_readable(self._patience):
-                await self._hear()
-
-    async def _hear(self) -> None:
-        """Read what has arrived."""
-        from OpenSSL import SSL
-
-        try:
-            self._tls.bio_write(await self._receive())
-            with contextlib.suppress(SSL.WantReadError):
-                self._early += self._tls.recv(_CHUNK)
-        except (ConnectionError, EOFError) as error:
-            how = "reset" if isinstance(error, ConnectionResetError) else "closed"
-            raise HandshakeEndedError(f"the server {how} the connection after the handshake", hint=_END_HINT) from error
-        except SSL.Error as error:
-            raise self._failure(error, "TLS") from error
+            if not await self._is_readable(self._patience):
+                return
+            try:
+                self._tls.bio_write(await self._receive())
+                with contextlib.suppress(SSL.WantReadError):
+                    self._early += self._tls.recv(_CHUNK)
+            except (ConnectionError, EOFError) as error:
+                raise _ended(error, "after") from error
+            except SSL.Error as error:
+                raise self._failure(error, "TLS") from error
 
     async def _is_readable(self, seconds: float) -> bool:
         """Return whether data arrives within that many seconds, without reading it."""
@@ -452,9 +405,9 @@ class Channel:
         return any(b"read server certificate request" in step for step in self._steps)
 
     @property
-    def accepted_cas(self) -> tuple[CaName, ...]:
+    def accepted_cas(self) -> tuple[Name, ...]:
         """The CAs whose client certificates the server says it accepts; empty if it does not say."""
-        return tuple(map(_ca_name, self._tls.get_client_ca_list()))
+        return tuple(Name(each.der()) for each in self._tls.get_client_ca_list())
 
     @property
     def tls_version(self) -> str:
@@ -477,12 +430,23 @@ class Channel:
         Raises:
             NetError: if it presented nothing or too much, or its own certificate cannot be read.
         """
+        from OpenSSL import crypto
+
         sent = self._tls.get_peer_cert_chain() or []
         if not sent:
             raise NetError("the server sent no certificate", hint="check its configuration")
         if len(sent) > MAX_CERTIFICATES:
             raise NetError(f"the server sent more than {MAX_CERTIFICATES} certificates", hint=_SERVER_HINT)
-        chain, unreadable = _loaded(sent)
+        chain: list[Certificate] = []
+        unreadable = []
+        for number, each in enumerate(sent, 1):
+            try:
+                chain.append(Certificate.parse(crypto.dump_certificate(crypto.FILETYPE_ASN1, each)))
+            except InputError as error:
+                if number == 1:
+                    message = f"the server's certificate cannot be read: {error.message}"
+                    raise NetError(message, hint=_SERVER_HINT) from error
+                unreadable.append(f"certificate {number} of {len(sent)}: {error.message}")
         return Presented(tuple(chain), self.tls_version, self.cipher, tuple(unreadable), refusal)
 
     def close(self) -> None:
@@ -561,34 +525,13 @@ class Channel:
         return HandshakeEndedError(f"the server sent the TLS alert {alert[1]}", hint=_ALERT_HINT, alert=alert[1])
 
 
-def _ca_name(found: crypto.X509Name) -> CaName:
-    parts = [(each.decode("latin-1"), value.decode("utf-8", "replace")) for each, value in found.get_components()]
-    texts = [f"{short}={re.sub(_ESCAPED, _ESCAPE, value)}" for short, value in reversed(parts)]
-    return CaName(found.der(), printable(",".join(texts)))
-
-
-def _loaded(sent: Sequence[crypto.X509]) -> tuple[list[Certificate], list[str]]:
-    """Return the readable certificates of a chain, and the errors of the others; the first must be readable."""
-    from OpenSSL import crypto
-
-    chain: list[Certificate] = []
-    unreadable = []
-    for number, each in enumerate(sent, 1):
-        try:
-            chain.append(Certificate.parse(crypto.dump_certificate(crypto.FILETYPE_ASN1, each)))
-        except InputError as error:
-            if number == 1:
-                message = f"the server's certificate cannot be read: {error.message}"
-                raise NetError(message, hint=_SERVER_HINT) from error
-            unreadable.append(f"certificate {number} of {len(sent)}: {error.message}")
-    return chain, unreadable
+def _ended(error: Exception, when: str) -> HandshakeEndedError:
+    how = "reset" if isinstance(error, ConnectionResetError) else "closed"
+    return HandshakeEndedError(f"the server {how} the connection {when} the handshake", hint=_END_HINT)
 
 
 # The names that OpenSSL gives to alerts begin with the version that brought them, in its older releases.
 _ALERT = re.compile(r"(?:sslv3 alert|tls alert|ssl/tls alert|tlsv1 alert|tlsv1|tlsv13 alert|tlsv13) (.+)")
-
-# What must be escaped in a value of a name (RFC 4514 section 2.4).
-_ESCAPED, _ESCAPE = r'([,+"\\<>;])', r"\\\1"
 
 _SERVER_HINT = "examine the server with openssl s_client"
 _END_HINT = "if it speaks another protocol before TLS, name it, as in tls://HOST:PORT?starttls=smtp"

@@ -107,7 +107,6 @@ class Exchange:
     what the answer began with.
     """
 
-    stream: Stream
     request: HttpRequest
     target: str
     host: str
@@ -115,8 +114,8 @@ class Exchange:
     is_heard: bool = False
     status: int | None = None
 
-    async def run(self) -> HttpAnswer:
-        """Send the request and return the answer.
+    async def run(self, stream: Stream) -> HttpAnswer:
+        """Send the request over a connection and return the answer.
 
         Raises:
             NoAnswerError: if the server ends the connection before it answers.
@@ -129,11 +128,13 @@ class Exchange:
         talk = h11.Connection(h11.CLIENT)
         data = self._words(talk)
         self.is_sent = True
-        await self.stream.send(data)
+        await stream.send(data)
         try:
-            response = await self._response(talk)
+            while not isinstance(response := await self._event(talk, stream), h11.Response):
+                if isinstance(response, h11.ConnectionClosed):
+                    raise _ended("closed")
             self.status = response.status_code
-            body = await self._body(talk, self.status)
+            body = await self._body(talk, stream, self.status)
         except h11.RemoteProtocolError as error:
             begun = "the response is truncated or malformed"
             complaint = "the response is not HTTP/1.1" if self.status is None else begun
@@ -159,46 +160,39 @@ class Exchange:
             raise InputError("the request's method or one of its headers is malformed", hint=_HINT) from None
         return b"".join(part for part in (head, body, end) if part)
 
-    async def _response(self, talk: h11.Connection) -> h11.Response:
-        import h11
-
-        while not isinstance(event := await self._event(talk), h11.Response):
-            if isinstance(event, h11.ConnectionClosed):
-                raise self._ended()
-        return event
-
-    async def _body(self, talk: h11.Connection, status: int) -> bytes:
+    async def _body(self, talk: h11.Connection, stream: Stream, status: int) -> bytes:
         import h11
 
         body = bytearray()
         if self.request.method == "CONNECT" and 200 <= status < 300:
             return b""
-        while not isinstance(event := await self._event(talk), h11.EndOfMessage):
+        while not isinstance(event := await self._event(talk, stream), h11.EndOfMessage):
             if isinstance(event, h11.Data):
                 body += event.data
             if len(body) > MAX_ANSWER_BYTES:
                 raise AnswerError(f"the response is longer than {MAX_ANSWER_BYTES:,} bytes", hint=_HINT)
         return bytes(body)
 
-    async def _event(self, talk: h11.Connection) -> object:
+    async def _event(self, talk: h11.Connection, stream: Stream) -> object:
         import h11
 
         while (event := talk.next_event()) is h11.NEED_DATA:
             try:
-                data = await self.stream.receive()
+                data = await stream.receive()
             except (BrokenPipeError, ConnectionResetError) as error:
                 if self.is_heard:
                     raise
-                raise self._ended("reset") from error
+                raise _ended("reset") from error
             if not data and not self.is_heard:
-                raise self._ended()
+                raise _ended("closed")
             self.is_heard = True
             talk.receive_data(data)
         return event
 
-    def _ended(self, how: str = "closed") -> NoAnswerError:
-        message = f"the server {how} the connection without a response"
-        return NoAnswerError(message, hint=_HINT, trouble=NetTrouble.CONNECTION_FAILED)
+
+def _ended(how: str) -> NoAnswerError:
+    message = f"the server {how} the connection without a response"
+    return NoAnswerError(message, hint=_HINT, trouble=NetTrouble.CONNECTION_FAILED)
 
 
 def _headers(response: h11.Response) -> dict[str, str]:

@@ -273,11 +273,11 @@ class _Probing:
 
     async def _ask(self, channel: tls.Channel, deadline: connecting.Deadline) -> None:
         """Send a request, read the response, and judge it."""
-        exchange = http.exchange(channel, self.request, self.where, self.proxy)
+        exchange = http.exchange(self.request, self.where, self.proxy)
         try:
             await channel.settle(deadline=deadline)
             async with connecting.step("the answer", deadline):
-                answer = await exchange.run()
+                answer = await exchange.run(channel)
         except (tls.HandshakeEndedError, http.NoAnswerError) as error:
             asks, is_sure = channel.wants_certificate, channel.can_be_asked_later
             self._add(judge.ended(error, self.client, channel.accepted_cas, asks=asks, is_sure=is_sure))

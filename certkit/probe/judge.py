@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from certkit.net.connecting import NetError
     from certkit.net.http import HttpAnswer
-    from certkit.net.tls import CaName
     from certkit.policy.rules import Hosts
     from certkit.x509.certificate import Certificate
+    from certkit.x509.directory_name import Name
 
 CHECKS = ("dns", "connect", "server-chain", "name", "client-certificate", "http")
 
@@ -82,7 +82,7 @@ class ClientSide:
             return f"it is not valid before {rfc3339(begin)}", "wait until then, or check this machine's clock"
         return "", ""
 
-    def problem(self, accepts: Sequence[CaName], there: datetime | None = None) -> tuple[str, str]:
+    def problem(self, accepts: Sequence[Name], there: datetime | None = None) -> tuple[str, str]:
         """Return why a server may refuse it, from local facts, and a hint; empty if nothing is wrong.
 
         `accepts` are the CAs that the server names, `there` is what its clock says. The clocks are blamed only if the
@@ -137,9 +137,7 @@ def rejection(alert: str) -> str:
     return f"the server rejected the client certificate as {_ALERTS[alert][0]} (TLS alert {alert})"
 
 
-def ended(
-    error: NetError, client: ClientSide, accepts: Sequence[CaName], *, asks: bool, is_sure: bool = True
-) -> Finding:
+def ended(error: NetError, client: ClientSide, accepts: Sequence[Name], *, asks: bool, is_sure: bool = True) -> Finding:
     """Return the finding if the server ended the connection in the handshake, or before responding."""
     alert = getattr(error, "alert", "")
     if alert in _ALERTS and (asks or alert != "handshake failure"):
@@ -163,7 +161,7 @@ def says_more_than_certificates(status: int | None) -> bool:
 
 
 def from_response(
-    answer: HttpAnswer, client: ClientSide, accepts: Sequence[CaName], *, asks: bool, is_sure: bool = True
+    answer: HttpAnswer, client: ClientSide, accepts: Sequence[Name], *, asks: bool, is_sure: bool = True
 ) -> Finding:
     """Return the finding for an HTTP response, by which some gateways refuse certificates (nginx: 400 and HTML)."""
     if not asks and _CANNOT_ASK.search(answer.body):

@@ -17,6 +17,7 @@ from certkit.policy import catalogue
 from certkit.probe import judge, target
 from certkit.probe import probe as probed
 from certkit.secret import Secret
+from certkit.x509.directory_name import Name
 from tests import pki, tls_servers
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -456,7 +457,7 @@ def test_what_can_be_seen_from_here_comes_first(root):
     """Dates, purpose, the CAs that the server names, its clock, and the chain that was sent; only then a guess."""
     issuing = root.intermediate(begin=NOW - pki.DAY, end=NOW + pki.YEAR)
     mine, server = issuing.issue(**SOON).value, issuing.issue(extensions=[pki.SERVER], **SOON).value
-    other = tls.CaName(b"other", "CN=Other")
+    other = Name(pki.name(CN="Other").public_bytes())
     assert "its extended key usage is serverAuth" in refusal((server, issuing.value), [other])
     named = ": it was issued by CN=Partner Issuing CA,O=Partner, and the server accepts only CN=Other -> "
     assert refusal((mine, issuing.value), [other]).startswith(named)

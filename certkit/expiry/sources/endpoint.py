@@ -86,7 +86,7 @@ class Endpoint:
             raise InputError(f"invalid endpoint {shown!r}: {error}", hint=_HINT) from error
 
     def __str__(self) -> str:
-        return self.text or (f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}")
+        return self.text or hosts.with_port(self.host, self.port)
 
 
 def _parse(text: str) -> tuple[str, int, str | None, Starttls | None]:
