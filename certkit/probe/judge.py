@@ -93,9 +93,8 @@ class ClientSide:
         purpose = verify_purpose.judge([self.leaf], "client")
         if not purpose.is_good:
             return f"it is {purpose.message}", purpose.hint
-        issuers, issuer = {each.issuer.der for each in self.chain}, self.leaf.issuer.text
-        accepted = {each.der for each in accepts}
-        if accepts and not issuers & accepted:
+        issuers, issuer = {each.issuer.key for each in self.chain}, self.leaf.issuer.text
+        if accepts and issuers.isdisjoint(each.key for each in accepts):
             shown = "; ".join(each.text for each in accepts[:3]) + ("; and others" if len(accepts) > 3 else "")
             why = f"it was issued by {issuer}, and the server accepts only {shown}"
             return why, "check that the certificate and the host belong to the same environment"

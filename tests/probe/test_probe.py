@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
 
 from certkit.errors import InputError
 from certkit.net import connecting, http, tls
@@ -464,6 +465,21 @@ def test_what_can_be_seen_from_here_comes_first(root):
     assert "it is not valid by the server's clock" in refusal((mine,), there=NOW - 2 * pki.DAY)
     assert refusal((mine,), there=NOW + timedelta(hours=2)).startswith(" -> it was sent without intermediates: ")
     assert refusal((mine, issuing.value)).startswith(" -> it may be revoked, or issued by a CA ")
+
+
+@pytest.mark.parametrize("spelling", ["Partner Issuing CA", "PARTNER ISSUING CA", " Partner  Issuing  CA"])
+@pytest.mark.parametrize("kind", ["UTF8String", "PrintableString", "BMPString"])
+def test_a_ca_may_be_named_in_another_encoding(root, spelling, kind):
+    """A server may write the name of the issuer in other letters than the certificate (RFC 5280 section 7.1)."""
+    issuing = root.intermediate(begin=NOW - pki.DAY, end=NOW + pki.YEAR)
+    parts = [
+        x509.NameAttribute(
+            each.oid, spelling if each.oid == NameOID.COMMON_NAME else each.value, x509.name._ASN1Type[kind]
+        )
+        for each in issuing.certificate.subject
+    ]
+    named = Name(x509.Name(parts).public_bytes())
+    assert refusal((issuing.issue(**SOON).value, issuing.value), [named]).startswith(" -> it may be revoked, ")
 
 
 def test_when_to_try_again_and_the_trace_id_are_shown(root, server_pair, client, tmp_path):
